@@ -1,0 +1,1 @@
+"""The service: a thin HTTP face, command line and worker on top of `models`."""

@@ -1,0 +1,1 @@
+"""Language models and nothing else: no HTTP, settings, database, threads or asyncio."""

@@ -1,0 +1,109 @@
+"""What every language model is: a start state, a transition, and a distribution per state.
+
+An n-gram model has finitely many states and a recurrent one has vectors; nothing else differs, so everything
+above this file (sampling, generation, evaluation, serving) is written once. It knows tensors and token ids;
+it does not know text, tokenizers, files or any particular family.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, TypeAlias
+
+import torch
+from torch import Tensor
+
+UNK = 0
+"""Id of `<unk>`, an ordinary token."""
+EOS = 1
+"""Id of `</s>`, the one boundary: context at the start of a text, predicted at its end."""
+
+State: TypeAlias = "Tensor | tuple[State, ...]"
+"""Tensors whose row i belongs to sequence i, nested in tuples at will. Never mutated: an advance makes a new one."""
+
+
+class LanguageModel(ABC):
+    """An automaton with an output. All log-probabilities are in nats; ids are int64."""
+
+    kind: ClassVar[str]
+    """The family's name, as cards and configs write it."""
+    vocabulary_size: int
+
+    @abstractmethod
+    def start(self, rows: int) -> State:
+        """The state of `rows` sequences that have read only the boundary token."""
+
+    @abstractmethod
+    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+        """The state after reading `tokens` [B, T]; row i reads only its first `lengths[i]` (0 leaves it as it is)."""
+
+    @abstractmethod
+    def logprobs(self, state: State) -> Tensor:
+        """Log-probabilities of the next token [B, V], float32 nats; each row sums to one. The only definition of P."""
+
+    def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
+        """The `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to the lower id."""
+        rows = self.logprobs(state)
+        ordered = torch.sort(rows, dim=-1, descending=True, stable=True)
+        return ordered.values[:, :k], ordered.indices[:, :k]
+
+    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """Log P(token | what came before) [B, T] in nats, and the state after; positions at or past `lengths` hold 0."""
+        columns = []
+        for t in range(tokens.shape[1]):
+            token = tokens[:, t : t + 1]
+            column = self.logprobs(state).gather(1, token)
+            if lengths is None:
+                state = self.advance(state, token)
+            else:
+                column = column.masked_fill((lengths <= t)[:, None], 0.0)
+                state = self.advance(state, token, (lengths - t).clamp(0, 1))
+            columns.append(column)
+        return torch.cat(columns, 1) if columns else torch.zeros(tokens.shape), state
+
+    def explain(self, state: State) -> dict[str, Any]:
+        """How the distribution of a one-row state comes about, as JSON-ready data; families say what they can."""
+        del state
+        return {}
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """What the family needs, beside `tensors`, to be built again; JSON-ready."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """Every number of the model by name, as it is stored; reading them back gives a bit-equal model."""
+
+    @classmethod
+    @abstractmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
+        """The inverse of `config` and `tensors`.
+
+        Raises CheckpointDamaged when a tensor is missing, has another shape or dtype, or does not hang together.
+        """
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model holds."""
+        return sum(t.numel() for t in self.tensors().values())
+
+
+def select(state: State, rows: Tensor) -> State:
+    """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned."""
+    if isinstance(state, tuple):
+        return tuple(select(part, rows) for part in state)
+    return state.index_select(0, rows)
+
+
+def concat(states: Sequence[State]) -> State:
+    """Stack the rows of several states of one model."""
+    first = states[0]
+    if isinstance(first, tuple):
+        return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
+    return torch.cat([s for s in states if isinstance(s, Tensor)])
+
+
+def rows_of(state: State) -> int:
+    """How many sequences a state holds."""
+    return rows_of(state[0]) if isinstance(state, tuple) else state.shape[0]
