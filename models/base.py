@@ -49,7 +49,7 @@ class LanguageModel(ABC):
         return ordered.values[:, :k], ordered.indices[:, :k]
 
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Log P(token | what came before) [B, T] in nats, and the state after; positions at or past `lengths` hold 0."""
+        """Log P(token | what came before) [B, T] in nats, and the state after; positions past `lengths` hold 0."""
         columns = []
         for t in range(tokens.shape[1]):
             token = tokens[:, t : t + 1]
