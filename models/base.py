@@ -29,10 +29,21 @@ class LanguageModel(ABC):
     kind: ClassVar[str]
     """The family's name, as cards and configs write it."""
     vocabulary_size: int
+    forgets: ClassVar[bool] = False
+    """Whether reading `</s>` leads to the start state whatever came before, so that lines can be scored as one row."""
+    slice_tokens: ClassVar[int] = 1024
+    """How many tokens long work scores at a time: some tens of milliseconds, so that short work can go in between."""
 
     @abstractmethod
     def start(self, rows: int) -> State:
         """The state of `rows` sequences that have read only the boundary token."""
+
+    @abstractmethod
+    def blank(self, rows: int) -> State:
+        """The state of `rows` sequences that have read nothing, not even the boundary token.
+
+        The empty context of an n-gram model, the zero vectors of a recurrent one.
+        """
 
     @abstractmethod
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
