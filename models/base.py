@@ -26,13 +26,16 @@ State: TypeAlias = "Tensor | tuple[State, ...]"
 class LanguageModel(ABC):
     """An automaton with an output. All log-probabilities are in nats; ids are int64."""
 
-    kind: ClassVar[str]
-    """The family's name, as cards and configs write it."""
     vocabulary_size: int
     forgets: ClassVar[bool] = False
     """Whether reading `</s>` leads to the start state whatever came before, so that lines can be scored as one row."""
     slice_tokens: ClassVar[int] = 1024
     """How many tokens long work scores at a time: some tens of milliseconds, so that short work can go in between."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """The family's name, as cards and configs write it; a class attribute will do."""
 
     @abstractmethod
     def start(self, rows: int) -> State:

@@ -1,0 +1,175 @@
+"""A trained recurrent network as a language model: a state of vectors, advanced by tokens, answering with log P.
+
+It knows how states are carried, batched and scored in bounded memory, and which tensors make a checkpoint. It does not
+know the equations of the layers (`network`) nor how weights come about (`training`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar, Self, cast
+
+import torch
+from torch import Tensor
+
+from models.base import EOS, LanguageModel, State, select
+from models.errors import CheckpointDamaged, InvalidInput
+from models.network import Network, RecurrentConfig, Vectors
+
+__all__ = ["RecurrentConfig", "RecurrentModel"]
+
+_LOGITS_AT_ONCE = 2_000_000
+"""Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
+
+
+class RecurrentModel(LanguageModel):
+    """An Elman, LSTM or GRU language model; its state is (h,) or (h, c), each [B, L, H] float32."""
+
+    slice_tokens: ClassVar[int] = 512
+
+    def __init__(self, config: RecurrentConfig, tensors: Mapping[str, Tensor], vocabulary_size: int) -> None:
+        """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
+
+        float32 tensors are kept as they are, without a copy, so they may be mapped from a file.
+        """
+        self.architecture = config
+        self.vocabulary_size = vocabulary_size
+        self._network = _empty(config, vocabulary_size)
+        rounded = {name: tensor.to(_stored_as(config, tensor)).float() for name, tensor in tensors.items()}
+        self._network.load_state_dict(rounded, assign=True)
+        self._network.requires_grad_(False).eval()
+        self._start = self.advance(self.blank(1), torch.full((1, 1), EOS))
+
+    @property
+    def kind(self) -> str:
+        """rnn, lstm or gru."""
+        return self.architecture.kind
+
+    def blank(self, rows: int) -> State:
+        """Zero vectors: nothing has been read."""
+        return self._network.zero(rows)
+
+    def start(self, rows: int) -> State:
+        """Zero vectors that have read the boundary token."""
+        return select(self._start, torch.zeros(rows, dtype=torch.int64))
+
+    @torch.inference_mode()
+    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+        """The vectors after `tokens` [B, T]; the vocabulary is not touched."""
+        return self._read(state, tokens, lengths)[1]
+
+    @torch.inference_mode()
+    def logprobs(self, state: State) -> Tensor:
+        """Log-probabilities [B, V] in nats: one softmax over the whole vocabulary."""
+        return self._network.logits(_vectors(state)[0][:, -1]).log_softmax(-1)
+
+    @torch.inference_mode()
+    def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
+        """The `k` most probable next tokens [B, k], best first, ties to the lower id."""
+        rows = self.logprobs(state)
+        values, ids = rows.topk(min(k, rows.shape[1]))
+        if k and bool(((rows >= values[:, -1:]).sum(1) > values.shape[1]).any()):
+            # The last place is shared with tokens that were left out, and torch.topk leaves out any of them.
+            return super().topk(state, k)
+        ids, by_id = ids.sort(1)
+        values, by_value = values.gather(1, by_id).sort(dim=1, descending=True, stable=True)
+        return values, ids.gather(1, by_value)
+
+    @torch.inference_mode()
+    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """Log P [B, T] of each token in one pass, the softmax in slices of a few megabytes; and the vectors after."""
+        if not tokens.numel():
+            return torch.zeros(tokens.shape), state
+        outputs, after = self._read(state, tokens, lengths)
+        before = torch.cat([_vectors(state)[0][:, -1:], outputs[:, :-1]], 1)
+        scores = torch.zeros(tokens.shape)
+        read = torch.ones(tokens.shape, dtype=torch.bool)
+        if lengths is not None:
+            read = torch.arange(tokens.shape[1]) < lengths[:, None]
+        scores[read] = self._log_likelihood(before[read], tokens[read])
+        return scores, after
+
+    def config(self) -> dict[str, Any]:
+        """The architecture."""
+        return asdict(self.architecture)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights, in the precision of `storage`."""
+        weights = self._network.state_dict()
+        return {name: tensor.to(_stored_as(self.architecture, tensor)) for name, tensor in weights.items()}
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
+        """The model of these weights; CheckpointDamaged names the first tensor that does not fit."""
+        try:
+            architecture = RecurrentConfig(**config)
+        except (InvalidInput, TypeError) as error:
+            raise CheckpointDamaged(f"config: {error}") from error
+        expected = _empty(architecture, vocabulary_size).state_dict()
+        for name in sorted(expected.keys() | tensors.keys()):
+            _check(name, architecture, expected.get(name), tensors.get(name))
+        return cls(architecture, tensors, vocabulary_size)
+
+    def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, Vectors]:
+        """Outputs [B, T, H] (anything past `lengths`) and the vectors after."""
+        vectors = _vectors(state)
+        if not tokens.numel():
+            return torch.zeros(*tokens.shape, self.architecture.hidden_size), vectors
+        if lengths is None:
+            return cast("tuple[Tensor, Vectors]", self._network(tokens, vectors))
+        outputs = torch.zeros(*tokens.shape, self.architecture.hidden_size)
+        vectors = tuple(v.clone() for v in vectors)
+        for rows, begin, end in _spans(lengths):
+            part, after = self._network(tokens[rows, begin:end], tuple(v[rows] for v in vectors))
+            outputs[rows, begin:end] = part
+            for whole, rest in zip(vectors, after, strict=True):
+                whole[rows] = rest
+        return outputs, vectors
+
+    def _log_likelihood(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Log P [N] of tokens [N] after hidden vectors [N, H]."""
+        size = max(1, _LOGITS_AT_ONCE // self.vocabulary_size)
+        parts = zip(torch.split(hidden, size), torch.split(tokens, size), strict=True)
+        return torch.cat([self._network.logits(h).log_softmax(-1).gather(1, t[:, None])[:, 0] for h, t in parts])
+
+
+def _vectors(state: State) -> Vectors:
+    """The state as the flat tuple of tensors that it is."""
+    return cast("Vectors", state)
+
+
+def _spans(lengths: Tensor) -> Iterator[tuple[Tensor, int, int]]:
+    """Rows that read on together, and from where to where: up to the shortest remaining length, again and again.
+
+    Padding never enters a state this way, and the fused kernel, which returns no vectors in between, can be used.
+    """
+    begin = 0
+    for end in sorted({int(n) for n in lengths if n > 0}):
+        yield (lengths >= end).nonzero()[:, 0], begin, end
+        begin = end
+
+
+def _stored_as(config: RecurrentConfig, tensor: Tensor) -> torch.dtype:
+    """Matrices as `storage` says; biases are few and as large as a log-probability, so they keep their precision."""
+    return torch.float16 if config.storage == "float16" and tensor.dim() > 1 else torch.float32
+
+
+def _empty(config: RecurrentConfig, vocabulary_size: int) -> Network:
+    """A network without memory for its weights."""
+    with torch.device("meta"):
+        return Network(config, vocabulary_size)
+
+
+def _check(name: str, config: RecurrentConfig, expected: Tensor | None, found: Tensor | None) -> None:
+    """Raise CheckpointDamaged unless the tensor is there, wanted, of the right shape and dtype, and finite."""
+    if expected is None:
+        raise CheckpointDamaged(f"tensor {name}: not part of this architecture")
+    if found is None:
+        raise CheckpointDamaged(f"tensor {name}: missing")
+    dtype = _stored_as(config, expected)
+    if found.shape != expected.shape or found.dtype != dtype:
+        wanted = f"{dtype} {list(expected.shape)}"
+        raise CheckpointDamaged(f"tensor {name}: {wanted} expected, {found.dtype} {list(found.shape)} found")
+    if not bool(found.isfinite().all()):
+        raise CheckpointDamaged(f"tensor {name}: holds numbers that are not finite")

@@ -1,0 +1,109 @@
+"""The networks against the textbook equations, written once more in numpy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.errors import InvalidInput
+from models.network import Kind, Network, Nonlinearity, RecurrentConfig, Vectors
+
+Array = NDArray[np.float64]
+SMALL = RecurrentConfig(layers=2, embedding_size=3, hidden_size=4)
+FAMILIES = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
+
+
+def network(config: RecurrentConfig, vocabulary_size: int = 7) -> Network:
+    made = Network(config, vocabulary_size)
+    generator = torch.Generator().manual_seed(1)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, generator=generator)
+    return made.requires_grad_(False)
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def textbook(config: RecurrentConfig, weights: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
+    """One step of one layer of one row, straight from the papers that `Layer` names."""
+    by_input = np.split(weights["weight_ih"] @ x + weights["bias_ih"], weights["bias_ih"].size // h.size)
+    by_hidden = np.split(weights["weight_hh"] @ h + weights["bias_hh"], weights["bias_hh"].size // h.size)
+    if config.kind == "rnn":
+        a = by_input[0] + by_hidden[0]
+        return (np.tanh(a) if config.nonlinearity == "tanh" else np.maximum(a, 0)), c
+    if config.kind == "gru":
+        r, z = (sigmoid(by_input[k] + by_hidden[k]) for k in range(2))
+        n = np.tanh(by_input[2] + r * by_hidden[2])
+        return (1 - z) * n + z * h, c
+    i, f, g, o = (by_input[k] + by_hidden[k] for k in range(4))
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+@pytest.mark.parametrize("length", [1, 5])
+@pytest.mark.parametrize(("kind", "nonlinearity"), FAMILIES)
+def test_layers_follow_the_textbook(kind: Kind, nonlinearity: Nonlinearity, length: int) -> None:
+    config = replace(SMALL, kind=kind, nonlinearity=nonlinearity)
+    net = network(config)
+    weights = {name: p.double().numpy() for name, p in net.named_parameters()}
+    tokens = torch.tensor([[3, 1, 6, 0, 2][:length]])
+    outputs, vectors = net(tokens, net.zero(1))
+    h, c = np.zeros((2, 4)), np.zeros((2, 4))
+    for t in range(length):
+        x = weights["embedding"][tokens[0, t]]
+        for layer in range(2):
+            mine = {k.split(".")[-1]: w for k, w in weights.items() if k.startswith(f"layers.{layer}.")}
+            h[layer], c[layer] = textbook(config, mine, x, h[layer], c[layer])
+            x = h[layer]
+        np.testing.assert_allclose(outputs[0, t], x, atol=1e-5, rtol=1e-4)
+    for found, expected in zip(vectors, (h, c), strict=False):
+        np.testing.assert_allclose(found[0], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_only_an_lstm_carries_cells() -> None:
+    def carried(kind: Kind) -> Vectors:
+        return Network(replace(SMALL, kind=kind), 7).zero(3)
+
+    assert [len(carried("rnn")), len(carried("gru")), len(carried("lstm"))] == [1, 1, 2]
+    assert carried("lstm")[1].shape == (3, 2, 4)
+
+
+def test_tied_logits_are_similarities_to_embeddings_of_the_projected_output() -> None:
+    net = network(SMALL)
+    outputs = torch.randn(2, 4, generator=torch.Generator().manual_seed(2))
+    assert net.projection is not None
+    expected = outputs @ net.projection.T @ net.embedding.T + net.output_bias
+    torch.testing.assert_close(net.logits(outputs), expected)
+
+
+def test_equal_sizes_need_no_projection_and_untied_ones_have_their_own_matrix() -> None:
+    names = {name for name, _ in Network(replace(SMALL, embedding_size=4), 7).matrices()}
+    assert not names & {"projection", "output_weight"}
+    untied = Network(replace(SMALL, tied=False), 7)
+    assert untied.projection is None
+    assert untied.output_matrix.shape == (7, 4)
+
+
+def test_dropout_is_asked_for_below_between_and_above_the_layers() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def spy(x: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(x.shape))
+        return x
+
+    net = network(SMALL)
+    net(torch.zeros(2, 5, dtype=torch.int64), net.zero(2), spy)
+    assert seen == [(2, 5, 3), (2, 5, 4), (2, 5, 4)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("kind", "transformer"), ("nonlinearity", "gelu"), ("storage", "int8"), ("layers", 0), ("hidden_size", 1.5)],
+)
+def test_config_refuses_by_field(field: str, value: object) -> None:
+    with pytest.raises(InvalidInput, match="accepted") as caught:
+        RecurrentConfig(**{field: value})  # type: ignore[arg-type]
+    assert caught.value.field == field

@@ -1,0 +1,187 @@
+"""Recurrent models through the door of every language model."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.base import EOS, State, concat, select
+from models.errors import CheckpointDamaged
+from models.recurrent import RecurrentConfig, RecurrentModel
+
+V = 11
+CONFIGS = [
+    RecurrentConfig("lstm", layers=2, embedding_size=6, hidden_size=8),
+    RecurrentConfig("lstm", layers=1, embedding_size=8, hidden_size=8, storage="float16"),
+    RecurrentConfig("gru", layers=2, embedding_size=6, hidden_size=8, tied=False),
+    RecurrentConfig("rnn", layers=1, embedding_size=8, hidden_size=8),
+    RecurrentConfig("rnn", "relu", layers=3, embedding_size=5, hidden_size=4),
+]
+
+
+def weights(config: RecurrentConfig, scale: float = 0.5) -> dict[str, Tensor]:
+    """Random weights of the right shapes, made by asking an all-zero model for its tensors."""
+    generator = torch.Generator().manual_seed(5)
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[config.kind]
+    shapes: dict[str, tuple[int, ...]] = {"embedding": (V, config.embedding_size), "output_bias": (V,)}
+    for i in range(config.layers):
+        rows, inputs = gates * config.hidden_size, config.hidden_size if i else config.embedding_size
+        shapes |= {f"layers.{i}.weight_ih": (rows, inputs), f"layers.{i}.weight_hh": (rows, config.hidden_size)}
+        shapes |= {f"layers.{i}.bias_ih": (rows,), f"layers.{i}.bias_hh": (rows,)}
+    if not config.tied:
+        shapes["output_weight"] = (V, config.hidden_size)
+    elif config.embedding_size != config.hidden_size:
+        shapes["projection"] = (config.embedding_size, config.hidden_size)
+    return {name: scale * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.kind}-{c.nonlinearity}-{c.layers}-{c.storage}")
+def model(request: pytest.FixtureRequest) -> RecurrentModel:
+    return RecurrentModel(request.param, weights(request.param), V)
+
+
+def ids(*shape: int) -> Tensor:
+    return torch.randint(V, shape, generator=torch.Generator().manual_seed(3))
+
+
+def flat(state: State) -> Tensor:
+    parts = [flat(part) for part in state] if isinstance(state, tuple) else [state.flatten(1)]
+    return torch.cat(parts, 1)
+
+
+def loop(model: RecurrentModel, state: State, tokens: Tensor) -> tuple[Tensor, State]:
+    columns = []
+    for t in range(tokens.shape[1]):
+        columns.append(model.logprobs(state).gather(1, tokens[:, t : t + 1]))
+        state = model.advance(state, tokens[:, t : t + 1])
+    return torch.cat(columns, 1), state
+
+
+def test_start_has_read_the_boundary_and_blank_has_read_nothing(model: RecurrentModel) -> None:
+    assert not flat(model.blank(2)).any()
+    read = model.advance(model.blank(2), torch.full((2, 1), EOS))
+    torch.testing.assert_close(flat(model.start(2)), flat(read))
+
+
+def test_rows_sum_to_one(model: RecurrentModel) -> None:
+    rows = model.logprobs(model.advance(model.start(3), ids(3, 4)))
+    assert rows.dtype == torch.float32
+    torch.testing.assert_close(rows.exp().sum(1), torch.ones(3))
+
+
+def test_score_is_the_loop(model: RecurrentModel) -> None:
+    state, tokens = model.start(3), ids(3, 9)
+    scores, after = model.score(state, tokens)
+    expected, expected_after = loop(model, state, tokens)
+    torch.testing.assert_close(scores, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(flat(after), flat(expected_after), atol=1e-5, rtol=0)
+
+
+def test_score_in_many_slices_is_score_in_one(model: RecurrentModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = model.score(model.start(2), ids(2, 9))
+    monkeypatch.setattr("models.recurrent._LOGITS_AT_ONCE", 4 * V)
+    sliced, _ = model.score(model.start(2), ids(2, 9))
+    torch.testing.assert_close(sliced, whole, atol=1e-6, rtol=0)
+
+
+def test_padding_never_enters_a_state(model: RecurrentModel) -> None:
+    lengths = torch.tensor([4, 0, 7, 4, 1])
+    state, tokens = model.advance(model.start(5), ids(5, 2)), ids(5, 7)
+    scores, after = model.score(state, tokens, lengths)
+    advanced = model.advance(state, tokens, lengths)
+    for row, length in enumerate(lengths.tolist()):
+        alone, alone_after = model.score(select(state, torch.tensor([row])), tokens[row : row + 1, :length])
+        torch.testing.assert_close(scores[row, :length], alone[0], atol=1e-5, rtol=0)
+        assert not scores[row, length:].any()
+        for found in (after, advanced):
+            torch.testing.assert_close(flat(found)[row], flat(alone_after)[0], atol=1e-5, rtol=0)
+
+
+def test_states_are_not_mutated(model: RecurrentModel) -> None:
+    state = model.advance(model.start(2), ids(2, 3))
+    before = flat(state).clone()
+    for lengths in (None, torch.tensor([1, 3])):
+        model.advance(state, ids(2, 3), lengths)
+        model.score(state, ids(2, 3), lengths)
+    assert torch.equal(flat(state), before)
+
+
+def test_joining_and_leaving_change_nothing(model: RecurrentModel) -> None:
+    first, second = model.advance(model.start(1), ids(1, 4)), model.advance(model.start(2), ids(2, 2))
+    together = select(concat([first, second]), torch.tensor([2, 0]))
+    expected = torch.cat([model.logprobs(second)[1:], model.logprobs(first)])
+    torch.testing.assert_close(model.logprobs(together), expected, atol=1e-5, rtol=0)
+
+
+def test_topk_is_the_head_of_the_sorted_row(model: RecurrentModel) -> None:
+    state = model.advance(model.start(3), ids(3, 4))
+    values, found = model.topk(state, 4)
+    expected = model.logprobs(state).sort(dim=1, descending=True, stable=True)
+    assert torch.equal(found, expected.indices[:, :4])
+    torch.testing.assert_close(values, expected.values[:, :4])
+    assert model.topk(state, V + 5)[0].shape == (3, V)
+    assert model.topk(state, 0)[1].shape == (3, 0)
+
+
+@pytest.mark.parametrize("k", [1, 3, V])
+def test_topk_gives_ties_to_the_lower_id(k: int) -> None:
+    config = CONFIGS[0]
+    level = RecurrentModel(config, weights(config, scale=0.0), V)  # every token has log-probability -log V
+    assert level.topk(level.start(2), k)[1].tolist() == [list(range(k))] * 2
+
+
+def test_nothing_to_read_changes_nothing(model: RecurrentModel) -> None:
+    state = model.start(2)
+    scores, after = model.score(state, ids(2, 0))
+    assert scores.shape == (2, 0)
+    assert torch.equal(flat(after), flat(state))
+    assert torch.equal(flat(model.advance(state, ids(2, 0))), flat(state))
+
+
+def test_tensors_read_back_are_the_same_model_bit_for_bit(model: RecurrentModel) -> None:
+    again = RecurrentModel.from_tensors(model.config(), model.tensors(), V)
+    state = model.start(2)
+    assert torch.equal(again.score(state, ids(2, 6))[0], model.score(state, ids(2, 6))[0])
+    assert all(torch.equal(again.tensors()[name], tensor) for name, tensor in model.tensors().items())
+    assert again.kind == model.kind == model.config()["kind"]
+
+
+def test_half_precision_halves_the_matrices_and_leaves_the_biases() -> None:
+    kept = {n: t.dtype for n, t in RecurrentModel(CONFIGS[1], weights(CONFIGS[1]), V).tensors().items()}
+    assert kept["embedding"] == kept["layers.0.weight_hh"] == torch.float16
+    assert kept["output_bias"] == kept["layers.0.bias_ih"] == torch.float32
+
+
+def test_float32_weights_are_used_where_they_lie() -> None:
+    given = weights(CONFIGS[0])
+    held = RecurrentModel(CONFIGS[0], given, V).tensors()
+    assert all(held[name].data_ptr() == tensor.data_ptr() for name, tensor in given.items())
+
+
+def damaged(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
+    kept = weights(CONFIGS[0])
+    kept.pop(name, None)
+    return kept if tensor is None else {**kept, name: tensor}
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "says"),
+    [
+        ("embedding", None, "missing"),
+        ("stranger", torch.zeros(1), "not part"),
+        ("projection", torch.zeros(6, 9), r"\[6, 8\] expected, torch.float32 \[6, 9\] found"),
+        ("layers.1.bias_hh", torch.zeros(32, dtype=torch.float64), "torch.float32"),
+        ("output_bias", torch.full((V,), torch.nan), "not finite"),
+    ],
+)
+def test_damage_is_named(name: str, tensor: Tensor | None, says: str) -> None:
+    with pytest.raises(CheckpointDamaged, match=says) as caught:
+        RecurrentModel.from_tensors({"kind": "lstm", "embedding_size": 6, "hidden_size": 8}, damaged(name, tensor), V)
+    assert f"tensor {name}:" in str(caught.value)
+
+
+@pytest.mark.parametrize("config", [{"kind": "mamba"}, {"width": 3}, replace(CONFIGS[2]).__dict__ | {"layers": 0}])
+def test_a_foreign_config_is_damage(config: dict[str, object]) -> None:
+    with pytest.raises(CheckpointDamaged, match="config"):
+        RecurrentModel.from_tensors(config, {}, V)
