@@ -1,0 +1,152 @@
+"""The card of a checkpoint: what its files are, what they came from and how good the model is, as `card.json`.
+
+It knows fields, their types and their JSON; it does not know where checkpoints live, nor how a model is built from
+its card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import CheckpointDamaged, InvalidInput
+
+FORMAT = 1
+"""The version of the layout that this program writes, and the newest that it reads."""
+
+CARD_FILE = "card.json"
+_LARGEST_CARD = 16 << 20
+_READ_SIZE = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What tells one file from every other."""
+
+    sha256: str
+    """Of its bytes, as 64 lower-case hexadecimal digits."""
+    size: int
+    """In bytes."""
+
+    @classmethod
+    def of(cls, path: Path) -> FileFacts:
+        """The facts of a file on disk, read once from end to end."""
+        digest, size = hashlib.sha256(), 0
+        with path.open("rb") as file:
+            while piece := file.read(_READ_SIZE):
+                digest.update(piece)
+                size += len(piece)
+        return cls(digest.hexdigest(), size)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What the maker of a model knows about it and the model itself does not. All of it must fit JSON."""
+
+    command: str
+    """The exact command that makes this model again."""
+    licence: str
+    """The licence of the training text."""
+    corpus: dict[str, FileFacts] = field(default_factory=dict)
+    """The text files it was trained on, by name."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """Every setting of the training."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """What was measured: perplexities with their unit and text, throughput."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything known about a checkpoint. Its name and version are where it lies, not what it is."""
+
+    format: int
+    """Version of the layout: a reader refuses what is newer than itself."""
+    kind: str
+    """The model's family."""
+    config: dict[str, Any]
+    """What the family needs, beside the weights, to build the model."""
+    vocabulary_size: int
+    """Tokens, `<unk>` and `</s>` included."""
+    parameters: int
+    """How many numbers the model holds."""
+    tokenizer: dict[str, Any]
+    """The tokenizer's settings."""
+    provenance: Provenance
+    """Where the model comes from and what was measured."""
+    versions: dict[str, str]
+    """Of the software that made it."""
+    created: str
+    """When, UTC, ISO 8601."""
+    files: dict[str, FileFacts]
+    """The other files of the checkpoint, by name."""
+
+    def write(self, path: Path) -> None:
+        """Write the card as JSON; raises InvalidInput when a field is not JSON (a NaN, an object)."""
+        try:
+            text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                "provenance", f"a card holds finite numbers, text, lists and objects only ({error})"
+            ) from error
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Card:
+        """Read a card; raises CheckpointDamaged, naming the file and the field, when it is not one."""
+        try:
+            return _card(_json_object(path))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CheckpointDamaged(f"{path}: {error}") from error
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _LARGEST_CARD:
+        raise ValueError(f"larger than {_LARGEST_CARD} bytes, so not a card")
+    found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")
+    return found
+
+
+def _card(found: dict[str, Any]) -> Card:
+    # The version comes first: a newer layout may have other fields, and its reader should hear that, not of a field.
+    if _typed(found, "format", int) > FORMAT:
+        raise ValueError(f"format {found['format']} is newer than this program, which reads up to {FORMAT}")
+    origin = _typed(found, "provenance", dict)
+    provenance = Provenance(
+        command=_typed(origin, "command", str),
+        licence=_typed(origin, "licence", str),
+        corpus=_facts(origin, "corpus"),
+        recipe=_typed(origin, "recipe", dict),
+        metrics=_typed(origin, "metrics", dict),
+    )
+    return Card(
+        format=found["format"],
+        kind=_typed(found, "kind", str),
+        config=_typed(found, "config", dict),
+        vocabulary_size=_typed(found, "vocabulary_size", int),
+        parameters=_typed(found, "parameters", int),
+        tokenizer=_typed(found, "tokenizer", dict),
+        provenance=provenance,
+        versions=_typed(found, "versions", dict),
+        created=_typed(found, "created", str),
+        files=_facts(found, "files"),
+    )
+
+
+def _typed(found: dict[str, Any], name: str, kind: type) -> Any:
+    if type(found.get(name)) is not kind:
+        raise ValueError(f"field {name} is missing or not of type {kind.__name__}")
+    return found[name]
+
+
+def _facts(found: dict[str, Any], name: str) -> dict[str, FileFacts]:
+    facts = {}
+    for file, entry in _typed(found, name, dict).items():
+        if not isinstance(entry, dict):
+            raise ValueError(f"field {name}.{file} is not an object")
+        facts[file] = FileFacts(_typed(entry, "sha256", str), _typed(entry, "size", int))
+    return facts

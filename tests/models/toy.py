@@ -1,0 +1,57 @@
+"""The simplest language model there is, exact in any company: a matrix of P(next | last)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from models.base import EOS, LanguageModel, State
+from models.errors import CheckpointDamaged
+
+
+class Bigram(LanguageModel):
+    """A state is the last token [B]; row V of the matrix [V + 1, V] is for having read nothing."""
+
+    kind: ClassVar[str] = "toy"
+
+    def __init__(self, probabilities: Tensor) -> None:
+        self.matrix = probabilities.log()
+        self.vocabulary_size = probabilities.shape[1]
+
+    @classmethod
+    def random(cls, vocabulary_size: int, seed: int = 0) -> Self:
+        """Rows drawn from a Dirichlet distribution, uneven enough to be told apart."""
+        weights = torch.rand((vocabulary_size + 1, vocabulary_size), generator=torch.Generator().manual_seed(seed)) ** 4
+        return cls(weights / weights.sum(-1, keepdim=True))
+
+    def start(self, rows: int) -> State:
+        return torch.full((rows,), EOS)
+
+    def blank(self, rows: int) -> State:
+        return torch.full((rows,), self.vocabulary_size)
+
+    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+        read = torch.cat([state[:, None], tokens], 1)
+        ends = torch.full((len(tokens),), tokens.shape[1]) if lengths is None else lengths
+        return read.gather(1, ends[:, None])[:, 0]
+
+    def logprobs(self, state: State) -> Tensor:
+        return self.matrix[state]
+
+    def config(self) -> dict[str, Any]:
+        return {}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"matrix": self.matrix}
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
+        if config:
+            raise ValueError(f"unknown settings {sorted(config)}")
+        if tensors.keys() != {"matrix"} or tensors["matrix"].shape != (vocabulary_size + 1, vocabulary_size):
+            raise CheckpointDamaged(f"not one matrix of {vocabulary_size} columns")
+        model = cls.__new__(cls)
+        model.matrix, model.vocabulary_size = tensors["matrix"], vocabulary_size
+        return model
