@@ -1,0 +1,137 @@
+"""Log-probabilities to tokens: what may be chosen, how it is weighted, and each sequence's own random numbers.
+
+It knows one row of log-probabilities at a time, so that company cannot change a choice; it does not know models,
+texts or when a sequence ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.base import EOS, UNK
+from models.errors import InvalidInput
+
+MAX_STOP = 16
+"""More stop strings than this are refused."""
+MAX_STOP_LENGTH = 256
+"""In characters; longer stop strings are refused."""
+TEMPERATURES = (1e-6, 1e6)
+"""Between these float32 differences of log-probabilities can be divided by the temperature without overflow."""
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How one sequence is sampled. Raises InvalidInput where a value is not acceptable.
+
+    `<unk>` and, with `ignore_end`, `</s>` are excluded first. Then, in this order: `temperature`, `top_k`, `top_p`,
+    `min_p`, each on the distribution that the one before it left, renormalised; then the draw.
+    """
+
+    temperature: float = 1.0
+    """Divides log-probabilities. 0 takes the most probable token, on a tie the lower id, whatever the filters say."""
+    top_k: int = 0
+    """Keep the k most probable tokens, on ties the lower ids; 0 keeps all."""
+    top_p: float = 1.0
+    """Keep the fewest of the most probable tokens whose mass reaches p, on ties the lower ids; 1 keeps all."""
+    min_p: float = 0.0
+    """Keep tokens at least p times as probable as the most probable one; 0 keeps all."""
+    seed: int | None = None
+    """The same seed gives the same tokens, alone or in company; None is different every time."""
+    max_tokens: int = 64
+    """At most this many tokens, `</s>` not counted."""
+    stop: tuple[str, ...] = ()
+    """The text ends before whichever of these is complete first."""
+    ignore_end: bool = False
+    """Never choose `</s>`, so that only a stop string or the length ends the text."""
+    allow_unk: bool = False
+    """`<unk>` may be chosen."""
+    start: Literal["boundary", "zero"] = "boundary"
+    """Before the prompt the model has read the boundary token or, `zero`, nothing at all."""
+
+    def __post_init__(self) -> None:
+        low, high = TEMPERATURES
+        _require(self.temperature == 0 or low <= self.temperature <= high, "temperature", f"0, or {low:g} to {high:g}")
+        _require(self.top_k >= 0, "top_k", "0 (all) or more")
+        _require(0 < self.top_p <= 1, "top_p", "above 0, up to 1 (all)")
+        _require(0 <= self.min_p <= 1, "min_p", "0 (all) to 1")
+        _require(self.seed is None or 0 <= self.seed < 2**64, "seed", "0 to 2^64 - 1")
+        _require(self.max_tokens >= 1, "max_tokens", "1 or more")
+        fits = len(self.stop) <= MAX_STOP and all(1 <= len(stop) <= MAX_STOP_LENGTH for stop in self.stop)
+        _require(fits, "stop", f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} characters")
+        _require(self.start in ("boundary", "zero"), "start", "'boundary' or 'zero'")
+
+
+def random_numbers(seed: int | None, index: int = 0) -> np.random.Generator:
+    """The random numbers of sample `index` of a prompt: a Philox stream of its own for every seed and index."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
+
+
+def sample(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.random.Generator) -> int | None:
+    """A token drawn from log-probabilities [V] in nats, or None when every token left is excluded or impossible.
+
+    Takes one number of `numbers`, none at temperature 0.
+    """
+    if params.temperature == 0:
+        allowed = _allowed(logprobs, params)
+        best = int(allowed.argmax())
+        return best if allowed[best] > -np.inf else None
+    # Sums run in double precision: in single, ten thousand small terms would shift the tail.
+    mass = weights(logprobs, params).cumsum(dtype=np.float64)
+    point = numbers.random() * mass[-1]
+    if mass[-1] == 0:
+        return None
+    # `right` never lands on a weight of zero, and the first place of full mass is the last one that can be drawn.
+    return int(min(mass.searchsorted(point, side="right"), mass.searchsorted(mass[-1])))
+
+
+def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
+    """What `sample` draws from at a temperature above 0: weights [V] of any sum, 0 where a token cannot be drawn."""
+    allowed = _allowed(logprobs, params)
+    best = allowed.max()
+    if best == -np.inf:
+        return np.zeros_like(allowed)
+    kept: NDArray[np.float32] = np.exp((allowed - best) / np.float32(params.temperature))
+    if 0 < params.top_k < len(kept):
+        kept = _top_k(kept, params.top_k)
+    if params.top_p < 1:
+        kept = _top_p(kept, params.top_p)
+    if params.min_p > 0:
+        kept[kept < params.min_p * kept.max()] = 0
+    return kept
+
+
+def _allowed(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
+    """The row with what must not be chosen at -inf."""
+    excluded = [token for token, allowed in ((UNK, params.allow_unk), (EOS, not params.ignore_end)) if not allowed]
+    if not excluded:
+        return logprobs
+    row = logprobs.copy()
+    row[excluded] = -np.inf
+    return row
+
+
+def _top_k(kept: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    smallest = np.partition(kept, -k)[-k]
+    chosen = kept > smallest
+    chosen[np.flatnonzero(kept == smallest)[: k - chosen.sum()]] = True
+    return np.where(chosen, kept, np.float32(0))
+
+
+def _top_p(kept: NDArray[np.float32], p: float) -> NDArray[np.float32]:
+    share = kept / kept.sum(dtype=np.float64)
+    # Tokens below (1 - p) / V hold less than 1 - p together, so the mass reaches p before them: no need to sort them.
+    likely = np.flatnonzero(share >= (1 - p) / len(share))
+    order = likely[np.argsort(-share[likely], kind="stable")]
+    count = int(share[order].cumsum().searchsorted(p)) + 1
+    result = np.zeros_like(kept)
+    result[order[:count]] = kept[order[:count]]
+    return result
+
+
+def _require(holds: bool, field: str, accepted: str) -> None:
+    if not holds:
+        raise InvalidInput(field, f"must be {accepted}")

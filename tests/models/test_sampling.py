@@ -1,0 +1,180 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import chisquare
+
+from models.base import EOS, UNK
+from models.errors import InvalidInput
+from models.sampling import SamplingParams, random_numbers, sample, weights
+
+ALL = {"allow_unk": True}
+
+
+def row(*probabilities: float) -> NDArray[np.float32]:
+    with np.errstate(divide="ignore"):
+        return np.log(np.array(probabilities, np.float32))
+
+
+def shares(logprobs: NDArray[np.float32], **params) -> list[float]:
+    found = weights(logprobs, SamplingParams(**params))
+    return [float(share) for share in found / found.sum(dtype=np.float64)]
+
+
+def draws(logprobs: NDArray[np.float32], count: int, **params) -> list[int | None]:
+    chosen, numbers = SamplingParams(**params), random_numbers(0)
+    return [sample(logprobs, chosen, numbers) for _ in range(count)]
+
+
+FIVE = row(0.1, 0.2, 0.4, 0.2, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, [0.1, 0.2, 0.4, 0.2, 0.1]),
+        # weights p^2: 1, 4, 16, 4, 1 of 26
+        ({"temperature": 0.5}, [1 / 26, 4 / 26, 16 / 26, 4 / 26, 1 / 26]),
+        ({"top_k": 1}, [0, 0, 1, 0, 0]),
+        ({"top_k": 2}, [0, 1 / 3, 2 / 3, 0, 0]),  # 1 and 3 tie: the lower id stays
+        ({"top_k": 4}, [1 / 9, 2 / 9, 4 / 9, 2 / 9, 0]),
+        ({"top_k": 9}, [0.1, 0.2, 0.4, 0.2, 0.1]),
+        ({"top_p": 0.3}, [0, 0, 1, 0, 0]),
+        ({"top_p": 0.55}, [0, 1 / 3, 2 / 3, 0, 0]),
+        ({"top_p": 0.75}, [0, 0.25, 0.5, 0.25, 0]),
+        ({"top_p": 1e-9}, [0, 0, 1, 0, 0]),
+        ({"min_p": 0.4}, [0, 0.25, 0.5, 0.25, 0]),
+        ({"min_p": 1.0}, [0, 0, 1, 0, 0]),
+        # top_p acts on what top_k left: 2/3 reaches 0.6, though 0.4 would not
+        ({"top_k": 2, "top_p": 0.6}, [0, 0, 1, 0, 0]),
+        # temperature comes first: 16/26 = 0.62 reaches 0.6
+        ({"temperature": 0.5, "top_p": 0.6}, [0, 0, 1, 0, 0]),
+        # ... also before min_p: 4/16 is below 0.4
+        ({"temperature": 0.5, "min_p": 0.4}, [0, 0, 1, 0, 0]),
+    ],
+)
+def test_filters_keep_what_they_say_in_the_order_they_say(params, expected):
+    assert shares(FIVE, **ALL, **params) == pytest.approx(expected, abs=1e-6)
+
+
+def test_unknown_and_end_are_excluded_before_anything_is_counted():
+    # without <unk> (0.1) and </s> (0.2): 0.4, 0.2, 0.1 of 0.7
+    assert shares(FIVE) == pytest.approx([0, 2 / 9, 4 / 9, 2 / 9, 1 / 9], abs=1e-6)
+    assert shares(FIVE, ignore_end=True) == pytest.approx([0, 0, 4 / 7, 2 / 7, 1 / 7], abs=1e-6)
+    assert shares(row(0.5, 0.3, 0.1, 0.1), ignore_end=True, top_k=1) == [0, 0, 1, 0]
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=3, max_size=30).filter(any),
+    st.integers(0, 31),
+    st.floats(0.01, 1),
+    st.floats(0, 1),
+)
+def test_filters_agree_with_a_naive_reference(counts, top_k, top_p, min_p):
+    total = sum(counts)
+    ranked = sorted(range(len(counts)), key=lambda i: (-counts[i], i))
+    kept = [i for i in ranked if counts[i]][: top_k or None]
+    mass = sum(counts[i] for i in kept)
+    reached = [sum(counts[i] for i in kept[:n]) / mass for n in range(len(kept))]
+    kept = [i for i, before in zip(kept, reached, strict=True) if before < top_p]
+    kept = [i for i in kept if counts[i] >= min_p * counts[kept[0]]]
+    edge = [abs(before - top_p) for before in reached] + [abs(c / counts[ranked[0]] - min_p) for c in counts]
+    if min(edge) > 1e-5:  # elsewhere rounding may decide
+        found = weights(row(*(c / total for c in counts)), SamplingParams(top_k=top_k, top_p=top_p, min_p=min_p, **ALL))
+        assert set(np.flatnonzero(found)) == set(kept)
+
+
+def test_greedy_takes_the_best_and_on_ties_the_lower_id():
+    assert draws(row(0.1, 0.1, 0.3, 0.2, 0.3), 3, temperature=0) == [2, 2, 2]
+    assert draws(row(0.9, 0.05, 0.01, 0.04), 1, temperature=0) == [EOS]
+    assert draws(row(0.9, 0.05, 0.01, 0.04), 1, temperature=0, ignore_end=True) == [3]
+    assert draws(row(0.9, 0.05, 0.01, 0.04), 1, temperature=0, **ALL) == [UNK]
+
+
+@pytest.mark.parametrize("temperature", [0, 1e-6, 1, 1e6])
+@pytest.mark.parametrize(
+    ("probabilities", "params"),
+    [((1, 0, 0), {}), ((0.5, 0.5, 0), {"ignore_end": True}), ((0, 1, 0), {"ignore_end": True, "allow_unk": True})],
+)
+def test_nothing_left_to_choose_is_said_so(probabilities, params, temperature):
+    assert draws(row(*probabilities), 2, temperature=temperature, **params) == [None, None]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"temperature": 2.5},
+        {"top_k": 7},
+        {"top_p": 0.8},
+        {"min_p": 0.3},
+        {"temperature": 0.7, "top_k": 9, "min_p": 0.1},
+    ],
+)
+def test_frequencies_are_the_weights(params):
+    logprobs = row(*np.random.default_rng(5).dirichlet(np.ones(20)))
+    expected = np.array(shares(logprobs, **params)) * 5_000
+    counts = np.bincount(draws(logprobs, 5_000, **params), minlength=20)
+    assert counts[expected == 0].sum() == 0
+    drawn = expected > 0
+    assert chisquare(counts[drawn], expected[drawn] / expected.sum() * counts.sum()).pvalue > 1e-4
+
+
+class Fixed:
+    """Random numbers of one's choice."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def random(self) -> float:
+        return self.value
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0.0, 2), (0.4999, 2), (0.5001, 4), (1 - 2**-53, 4)])
+def test_the_ends_of_the_unit_interval_never_draw_the_impossible(number, expected):
+    assert sample(row(0, 0, 0.5, 0, 0.5, 0), SamplingParams(**ALL), Fixed(number)) == expected
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 1e-3, 1e3, 1e6])
+def test_the_coldest_and_the_hottest_are_distributions(temperature):
+    found = weights(row(0.3, 0, 0.3, 0.4, 1e-30), SamplingParams(temperature=temperature, **ALL))
+    assert np.isfinite(found).all()
+    assert found[1] == 0
+    assert found[3] == 1
+
+
+def test_a_seed_gives_the_same_numbers_and_an_index_gives_others():
+    def numbers(seed: int | None, index: int = 0) -> list[float]:
+        return list(random_numbers(seed, index).random(4))
+
+    assert numbers(3) == numbers(3) == numbers(3, 0)
+    streams = [numbers(3, 0), numbers(3, 1), numbers(4, 0), numbers(4, 1), numbers(None), numbers(None)]
+    assert len({tuple(stream) for stream in streams}) == len(streams)
+
+
+def test_the_row_given_is_not_touched():
+    logprobs = FIVE.copy()
+    draws(logprobs, 1, ignore_end=True, top_k=2, top_p=0.5, min_p=0.2)
+    assert (logprobs == FIVE).all()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("temperature", bad) for bad in (-1, 1e-7, 1e7, math.nan, math.inf)),
+        *(("top_p", bad) for bad in (0, -0.1, 1.1, math.nan)),
+        *(("min_p", bad) for bad in (-0.1, 1.1, math.nan)),
+        *(("seed", bad) for bad in (-1, 2**64)),
+        *(("stop", bad) for bad in (("",), ("x",) * 17, ("x" * 257,))),
+        ("top_k", -1),
+        ("max_tokens", 0),
+        ("start", "nowhere"),
+    ],
+)
+def test_what_is_not_acceptable_is_refused_by_its_name(field, value):
+    with pytest.raises(InvalidInput, match=rf"{field}: must be") as caught:
+        SamplingParams(**{field: value})
+    assert caught.value.field == field
