@@ -1,0 +1,148 @@
+"""What a client is told when something goes wrong: one table from exceptions to status and code, one shape.
+
+It knows exceptions and HTTP. It does not know where they are raised; the exceptions that only a service has
+(too busy, stopping, still loading) are defined here because both the registry and the engine raise them.
+
+    NextwordError
+    └── Unavailable             not now; `retry_after` says when to try again
+        ├── Overloaded          the queue is full
+        ├── Stopping            the server is going down
+        └── ModelLoading        the model is there and still being loaded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
+
+
+class Unavailable(NextwordError):
+    """The service cannot answer now; `retry_after` is in whole seconds."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """More requests wait than the service takes on."""
+
+
+class Stopping(Unavailable):
+    """The server is going down and takes nothing new."""
+
+
+class ModelLoading(Unavailable):
+    """The model is there and still being loaded."""
+
+
+TABLE: dict[type[Exception], tuple[int, str, str]] = {
+    RequestValidationError: (400, "invalid_request_error", "invalid_input"),
+    InvalidInput: (400, "invalid_request_error", "invalid_input"),
+    InvalidText: (400, "invalid_request_error", "invalid_text"),
+    CheckpointNotFound: (404, "not_found_error", "model_not_found"),
+    CheckpointError: (503, "unavailable_error", "model_unusable"),
+    ModelLoading: (503, "unavailable_error", "model_loading"),
+    Overloaded: (429, "overloaded_error", "overloaded"),
+    Stopping: (503, "unavailable_error", "stopping"),
+    Exception: (500, "server_error", "internal_error"),
+}
+"""Exception -> status, type and code; an exception that is not listed counts as its nearest listed base."""
+
+HTTP_CODES = {
+    404: ("not_found_error", "route_not_found"),
+    405: ("invalid_request_error", "method_not_allowed"),
+    413: ("invalid_request_error", "body_too_large"),
+    415: ("invalid_request_error", "unsupported_media_type"),
+}
+"""Status -> type and code, for errors of HTTP itself."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as the client sees it."""
+
+    status: int
+    type: str
+    code: str
+    message: str
+    param: str | None = None
+    retry_after: int | None = None
+
+    def content(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    def response(self) -> JSONResponse:
+        """The answer."""
+        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+        return JSONResponse(self.content(), self.status, headers)
+
+
+def failure(error: Exception) -> Failure:
+    """What a client is told about `error`; of an unexpected one, nothing but that it happened."""
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    status, kind, code = next(TABLE[base] for base in type(error).__mro__ if base in TABLE)
+    if isinstance(error, RequestValidationError):
+        return Failure(status, kind, *_of_validation(code, error.errors()))
+    if status == 500:
+        return Failure(status, kind, code, "the server failed on this request; its log has the details")
+    param = error.field if isinstance(error, InvalidInput) else None
+    return Failure(status, kind, code, str(error), param, getattr(error, "retry_after", None))
+
+
+def _of_http(error: HTTPException) -> Failure:
+    fallback = ("invalid_request_error", HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"))
+    kind, code = HTTP_CODES.get(error.status_code, fallback)
+    return Failure(error.status_code, kind, code, str(error.detail))
+
+
+def _of_validation(code: str, errors: Sequence[Any]) -> tuple[str, str, str | None]:
+    """Code, message and param; the message tells of every field, the param names the first."""
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return "invalid_json", f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}", None
+    told = [(_param(error["loc"]), _told(error)) for error in errors]
+    message = "; ".join(f"{param}: {text}" if param else text for param, text in told)
+    return code, message, told[0][0]
+
+
+def _param(location: Sequence[str | int]) -> str | None:
+    return ".".join(str(part) for part in location[1:]) or None
+
+
+def _told(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "no such field"
+    if error["type"] == "missing" and len(error["loc"]) == 1:
+        return "this route takes a JSON object as its body"
+    return str(error["msg"])
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let `app` answer every expected error in the one shape."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return failure(_named(request, error)).response()
+
+    for kind in (HTTPException, RequestValidationError, NextwordError):
+        app.add_exception_handler(kind, answer)
+
+
+def _named(request: Request, error: Exception) -> Exception:
+    """An unknown route or method with the request named: the framework's own words are two."""
+    words = {404: "no such route", 405: "this route does not take the method"}
+    if not isinstance(error, HTTPException) or error.status_code not in words:
+        return error
+    detail = f"{words[error.status_code]}: {request.method} {request.url.path}; /docs lists what there is"
+    return HTTPException(error.status_code, detail, error.headers)

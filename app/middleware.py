@@ -1,0 +1,95 @@
+"""What surrounds every request: an id for it, a limit on its body, and the answer when all else failed.
+
+Plain ASGI, so that streams pass through untouched. It knows no routes and no models.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import failure
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class RequestId:
+    """Gives each request an id (the client's own `x-request-id` where it is sane) and each answer that header.
+
+    An exception that nobody handled is logged with the id and answered with status 500 and nothing of itself.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_tagged(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_tagged)
+        except ClientDisconnect:
+            logger.debug("request %s: the client hung up", request_id)
+        except Exception as error:
+            logger.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
+            if started:
+                raise
+            await failure(error).response()(scope, receive, send_tagged)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+class BodyLimit:
+    """Refuses, with status 413, to read more of a body than the settings allow for its media type."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        limit = self._limit(headers.get("content-type", ""))
+        announced = headers.get("content-length", "0")
+        seen = int(announced) if announced.isdecimal() and int(announced) > limit else 0
+
+        async def receive_limited() -> Message:
+            nonlocal seen
+            message = await receive() if seen <= limit else {"type": "http.request"}
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise HTTPException(413, f"the body has more than the {limit} bytes allowed")
+            return message
+
+        await self.app(scope, receive_limited, send)
+
+    def _limit(self, media_type: str) -> int:
+        kind = media_type.partition(";")[0].strip().lower()
+        streamed = kind in {"text/plain", "application/x-ndjson"}
+        return self.settings.max_upload_bytes if streamed else self.settings.max_json_bytes

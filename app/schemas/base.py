@@ -1,0 +1,74 @@
+"""What all requests and answers share: how strict they are, text or a list of texts, tokens, errors.
+
+It knows shapes and their descriptions. It does not know models: limits that depend on settings are checked by routes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
+
+
+class Request(BaseModel):
+    """A request body: unknown fields are refused, `"1"` is no number and NaN is none either."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Answer(BaseModel):
+    """An answer body. Answers are built as plain dictionaries; these classes document them and tests hold them true."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _text_or_texts(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError as error:
+        # A union would report each of its branches, which helps nobody.
+        raise PydanticCustomError("text_or_texts", "give a string, or a list of at least one string") from error
+
+
+Texts = Annotated[str | Annotated[list[str], Field(min_length=1)], WrapValidator(_text_or_texts)]
+"""One text or several."""
+
+MODEL_ID = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
+LOGPROB = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
+ZERO = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")
+BOS = Field(
+    True, description="Whether the context is read from the beginning of a line; false: from nowhere in particular."
+)
+
+
+class Token(Answer):
+    """A token with its probability after what came before."""
+
+    token: str = Field(description="The token as the vocabulary has it.", examples=["the"])
+    id: int = Field(description="Its id in the vocabulary.", examples=[4])
+    logprob: float | None = LOGPROB
+    zero_probability: bool | None = ZERO
+
+
+class ContextToken(Answer):
+    """A token that was read."""
+
+    token: str = Field(description="The token as it stands in the text.", examples=["the"])
+    id: int = Field(description="Its id in the vocabulary; 0, `<unk>`, for a word that is not in it.", examples=[4])
+    oov: bool = Field(description="Whether it is out of the vocabulary.")
+
+
+class ErrorDetail(Answer):
+    """What went wrong."""
+
+    message: str = Field(description="For a human: what is wrong and what is accepted.")
+    type: str = Field(description="Kind of error.", examples=["invalid_request_error"])
+    param: str | None = Field(description="The field at fault, dotted where nested; null if no single field is.")
+    code: str = Field(description="For a program: the error's fixed name.", examples=["invalid_input"])
+
+
+class ErrorAnswer(Answer):
+    """The one shape of every error."""
+
+    error: ErrorDetail = Field(description="What went wrong.")

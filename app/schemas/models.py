@@ -1,0 +1,93 @@
+"""Answers about models themselves: their list, one of them, its vocabulary, and what is being loaded."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.base import Answer
+
+
+class ModelSummary(Answer):
+    """A model that can be asked."""
+
+    id: str = Field(description="`name@version`, which never changes its meaning.", examples=["gutenberg-kn@1"])
+    object: Literal["model"] = Field(description="Always `model`.")
+    created: int = Field(description="When it was published, in seconds since 1970.", examples=[1764000000])
+    owned_by: str = Field(description="Always `nextword`.", examples=["nextword"])
+    name: str = Field(description="Its name, which means its newest version.", examples=["gutenberg-kn"])
+    version: int = Field(description="Its version: 1, 2, 3, ...", examples=[1])
+    newest: bool = Field(description="Whether `name` alone means this version.")
+    kind: str = Field(description="Its family: `ngram`, `rnn`, `lstm` or `gru`.", examples=["ngram"])
+    unit: Literal["word", "character"] = Field(description="What its tokens are.", examples=["word"])
+    vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")
+    parameters: int = Field(description="Numbers the model holds.")
+    bytes: int = Field(description="Size of its files, in bytes.")
+
+
+class ModelProblem(Answer):
+    """A published model that cannot be used."""
+
+    id: str = Field(description="`name@version`.", examples=["gutenberg-kn@2"])
+    message: str = Field(description="What is wrong with it.")
+
+
+class ModelList(Answer):
+    """Every model, by name and version."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    data: list[ModelSummary] = Field(description="The models that can be asked.")
+    has_more: bool = Field(description="Always false: the list is whole.")
+    loading: list[str] = Field(description="Models, as `name@version`, that are there and still being loaded.")
+    problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
+
+
+class ModelDetail(ModelSummary):
+    """A model with everything known about it."""
+
+    metrics: dict[str, Any] = Field(description="What was measured when it was made, perplexities among it.")
+    card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")
+
+
+class VocabularyEntry(Answer):
+    """A token of a vocabulary."""
+
+    token: str = Field(description="The token.", examples=["the"])
+    id: int = Field(description="Its id.", examples=[4])
+    special: bool = Field(description="Whether it is `<unk>` or `</s>`.")
+
+
+class Vocabulary(Answer):
+    """A page of a vocabulary, by id."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    model: str = Field(description="The model, as `name@version`.", examples=["gutenberg-kn@1"])
+    data: list[VocabularyEntry] = Field(description="Tokens, by rising id.")
+    has_more: bool = Field(description="Whether there are more; ask with `after` = the last id here.")
+    total: int = Field(description="How many tokens there are in all pages.")
+
+
+class VocabularyQuery(BaseModel):
+    """Which page of a vocabulary."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prefix: str = Field("", description="Only ordinary tokens that begin with this.", examples=["wh"])
+    after: int = Field(-1, ge=-1, description="Only tokens with a larger id than this.", examples=[-1])
+    limit: int = Field(100, ge=1, le=10_000, description="Most tokens in the answer.", examples=[20])
+
+
+class Live(Answer):
+    """The process answers."""
+
+    status: Literal["live"] = Field(description="Always `live`.")
+
+
+class Ready(Answer):
+    """Whether the models that were published at the start are loaded."""
+
+    status: Literal["ready", "loading"] = Field(description="`loading`, with status 503, until the first are loaded.")
+    models: list[str] = Field(description="Models that can be asked, as `name@version`.")
+    loading: list[str] = Field(description="Models still being loaded.")
+    problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")

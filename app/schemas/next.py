@@ -1,0 +1,64 @@
+"""Which token comes next: request and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from app.schemas.base import BOS, MODEL_ID, Answer, ContextToken, Request, Texts, Token
+
+
+class NextRequest(Request):
+    """Which tokens follow a context, and how probable each is."""
+
+    context: Texts = Field(
+        "",
+        description="What was read so far. A list is a batch: the answer then holds `results`, one for each.",
+        examples=["it was a dark and"],
+    )
+    prefix: str = Field(
+        "", max_length=256, description="Only words that begin with what is typed so far.", examples=[""]
+    )
+    top_k: int = Field(10, ge=0, description="How many of the most probable tokens; 0: all of them.", examples=[5])
+    special: bool = Field(
+        False, description="Whether `<unk>` and `</s>` may be among them; with `top_k` 0 and no prefix they always are."
+    )
+    bos: bool = BOS
+    entropy: bool = Field(False, description="Whether to tell the entropy of the distribution.", examples=[True])
+    explain: bool = Field(
+        False,
+        description="Whether to tell how the probabilities come about: matched order, back-off path.",
+        examples=[True],
+    )
+
+
+class NextToken(Token):
+    """A possible next token."""
+
+    probability: float = Field(description="Its probability, 0 to 1.")
+
+
+class NextResult(Answer):
+    """The next token after one context."""
+
+    context: list[ContextToken] = Field(description="The context as it was cut into tokens.")
+    next: list[NextToken] = Field(description="The most probable next tokens, best first.")
+    mass: float = Field(description="Sum of their probabilities, which are the model's own and not scaled up.")
+    entropy: float | None = Field(None, description="Entropy of the whole distribution, in nats, where asked for.")
+    explain: dict[str, Any] | None = Field(
+        None, description="How the distribution comes about, where asked for; what it says depends on the model's kind."
+    )
+
+
+class NextAnswer(NextResult):
+    """The next token after a context."""
+
+    model: str = MODEL_ID
+
+
+class NextBatch(Answer):
+    """The next token after each of several contexts."""
+
+    model: str = MODEL_ID
+    results: list[NextResult] = Field(description="One for each context, in their order.")

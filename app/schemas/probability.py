@@ -1,0 +1,54 @@
+"""How probable a text is: request and answer."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request, Texts, Token
+
+
+class ProbabilityRequest(Request):
+    """How probable texts are after a context."""
+
+    text: Texts = Field(
+        description="A text, or several, each on its own. To word models a newline is the end of a line.",
+        examples=[["it was the best of times", "times best the was of it"]],
+    )
+    context: str = Field("", description="Read before each text, and not scored.", examples=[""])
+    bos: bool = BOS
+    eos: bool = Field(True, description="Whether the end of the text is part of it, and scored.")
+    tokens: bool = Field(False, description="Whether to tell of each token.", examples=[True])
+
+
+class ScoredToken(Token):
+    """A token of the text with its probability after what came before."""
+
+    oov: bool = Field(description="Whether it is out of the vocabulary; it was scored as `<unk>` then.")
+
+
+class ProbabilityResult(Answer):
+    """The probability of one text."""
+
+    logprob: float | None = LOGPROB
+    probability: float = Field(description="Its exponential; 0 where that is too small for a float.")
+    zero_probability: bool | None = ZERO
+    token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
+    oov_count: int = Field(description="How many of them are out of the vocabulary.")
+    tokens: list[ScoredToken] | None = Field(None, description="Each token, where asked for.")
+
+
+class ProbabilityTotal(Answer):
+    """All texts together."""
+
+    logprob: float | None = LOGPROB
+    zero_probability: bool | None = ZERO
+    token_count: int = Field(description="Tokens scored.")
+    oov_count: int = Field(description="How many of them are out of the vocabulary.")
+
+
+class ProbabilityAnswer(Answer):
+    """How probable texts are."""
+
+    model: str = MODEL_ID
+    results: list[ProbabilityResult] = Field(description="One for each text, in their order.")
+    total: ProbabilityTotal = Field(description="All texts together.")

@@ -1,0 +1,62 @@
+"""Ranking the hypotheses of a recogniser: request and answer."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request
+
+
+class Hypothesis(Request):
+    """One hypothesis of a recogniser, a translator, a corrector."""
+
+    text: str = Field(description="Its words.", examples=["recognise speech"])
+    score: float = Field(0.0, description="The recogniser's own score, a natural logarithm: larger is better.")
+
+
+class RescoreRequest(Request):
+    """Hypotheses to rank by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`."""
+
+    hypotheses: list[Hypothesis] = Field(
+        min_length=1,
+        description="The n-best list.",
+        examples=[[{"text": "it was a fine day", "score": -12.5}, {"text": "it was a find a", "score": -12.1}]],
+    )
+    context: str = Field("", description="What was said before; read, not scored.", examples=[""])
+    lm_weight: float = Field(1.0, description="Weight of the model's log-probability (nats).", examples=[0.7])
+    word_bonus: float = Field(
+        0.0, description="Added for each token, against the model's liking for short texts.", examples=[0.5]
+    )
+    oov_penalty: float = Field(0.0, description="Taken off for each word out of the vocabulary.", examples=[2.0])
+    bos: bool = BOS
+    eos: bool = Field(True, description="Whether the end of the text is scored as well (never a word of `word_bonus`).")
+
+
+class ScoreParts(Answer):
+    """The summands of a total."""
+
+    score: float = Field(description="The recogniser's own.")
+    lm: float | None = Field(description="`lm_weight * logprob`; null where the probability is zero.")
+    words: float = Field(description="`word_bonus * words`.")
+    oov: float = Field(description="`-oov_penalty * oov_count`.")
+
+
+class Ranked(Answer):
+    """A hypothesis with its new score."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    text: str = Field(description="Its words.")
+    total: float | None = Field(description="Sum of the parts; null, and ranked last, where the probability is zero.")
+    parts: ScoreParts = Field(description="What the total is made of.")
+    logprob: float | None = LOGPROB
+    zero_probability: bool | None = ZERO
+    words: int = Field(description="Tokens, the end of the text not counted.")
+    token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
+    oov_count: int = Field(description="How many are out of the vocabulary.")
+
+
+class RescoreAnswer(Answer):
+    """The hypotheses, best first; equal ones in the order of the request."""
+
+    model: str = MODEL_ID
+    results: list[Ranked] = Field(description="Best first.")

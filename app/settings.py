@@ -1,0 +1,52 @@
+"""Every setting of the service, in one place.
+
+It knows names, defaults, ranges and what each is for. It does not know who uses them: `create_app` and the
+command line build one `Settings` and hand it down, and nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Read from environment variables `NEXTWORD_<NAME>`; arguments win over them."""
+
+    model_config = SettingsConfigDict(env_prefix="NEXTWORD_", frozen=True, extra="forbid")
+
+    checkpoints: Path = Field(Path("checkpoints"), description="Folder of published models: <name>/<version>/.")
+    data: Path = Field(Path("data"), description="Folder for what the service itself writes.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    threads: int | None = Field(
+        None, ge=1, description="Threads that compute; unset: as many as the container's CPU quota allows."
+    )
+    reload_seconds: float = Field(
+        0.5, gt=0, le=3600, description="Seconds between two looks at the folder of published models."
+    )
+    stop_seconds: int = Field(
+        20, ge=0, description="Seconds that running requests may take to finish once the server is told to stop."
+    )
+
+    max_json_bytes: int = Field(8 * MIB, ge=1024, description="Largest JSON body, in bytes.")
+    max_upload_bytes: int = Field(
+        512 * MIB, ge=1024, description="Largest body of another kind (plain text, records), in bytes; read in slices."
+    )
+    max_record_bytes: int = Field(MIB, ge=1024, description="Longest line of an uploaded file of records, in bytes.")
+    max_texts: int = Field(1024, ge=1, description="Most contexts, texts or hypotheses in one request.")
+    max_rows: int = Field(
+        1_000_000, ge=1, description="Most tokens of distributions in one answer (contexts times tokens each)."
+    )
+    max_prompt_tokens: int = Field(8192, ge=1, description="Longest prompt or context, in tokens.")
+    max_tokens: int = Field(4096, ge=1, description="Most tokens that one generated text may have.")
+    max_choices: int = Field(16, ge=1, description="Most texts generated for one prompt (`n`).")
+    max_running: int = Field(64, ge=1, description="Texts generated at the same time, a model; later ones wait.")
+    max_waiting: int = Field(
+        256, ge=0, description="Requests that may wait for their turn; more are refused with status 429."
+    )
