@@ -1,0 +1,163 @@
+"""Text files as one corpus: their clean text, their token ids, their hash, and a part held out.
+
+It knows files and how the ids of a corpus are laid out; it does not know how text is cut into tokens. Files are read
+in slices, so that their size does not matter; only the ids of `encode` are ever held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.base import EOS
+from models.errors import InvalidInput, InvalidText
+from models.lines import EmptyLines, LineReader
+from models.tokenizer import Tokenizer
+
+SLICE = 1 << 20
+"""Bytes read at a time."""
+
+
+@dataclass(frozen=True)
+class EncodedCorpus:
+    """A corpus as one flat row of ids.
+
+    ids: [T] for words every line's ids and then `</s>`; for characters all of the text's and then one `</s>`. None
+        stands at the start: reading begins in the state after `</s>`.
+    oov_count: how many tokens the vocabulary lacks.
+    lines, characters: of the clean text; newlines are characters.
+    """
+
+    ids: NDArray[np.int32]
+    oov_count: int
+    lines: int
+    characters: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """UTF-8 text files, read in order as one text; `LineReader` says how each is cleaned.
+
+    kind: the tokenizer's; "word" strips lines and completes the last one of each file, "character" leaves them.
+    first, last: the part of the text that counts, in lines (words) or characters, `last` excluded.
+    """
+
+    files: tuple[Path, ...]
+    kind: Literal["word", "character"] = "word"
+    empty_lines: EmptyLines = "keep"
+    first: int = 0
+    last: int | None = None
+
+    @classmethod
+    def open(
+        cls,
+        files: Sequence[str | Path] | str | Path,
+        *,
+        kind: Literal["word", "character"] = "word",
+        empty_lines: EmptyLines = "keep",
+    ) -> Corpus:
+        """The corpus of `files`. Raises InvalidInput where there are none, or one is not there."""
+        paths = tuple(Path(f) for f in ([files] if isinstance(files, str | Path) else files))
+        if not paths:
+            raise InvalidInput("files", "must name at least one file")
+        for path in paths:
+            if not path.is_file():
+                raise InvalidInput("files", f"must name text files, and {path} is not one")
+        return cls(paths, kind, empty_lines)
+
+    def chunks(self) -> Iterator[str]:
+        """The clean text in chunks of whole lines, of about a megabyte.
+
+        Raises InvalidText, naming file and byte, for what is not UTF-8, and where there is no text at all.
+        """
+        empty = True
+        for chunk in self._part(self._read()):
+            if chunk:
+                empty = False
+                yield chunk
+        if empty:
+            raise InvalidText("files", f"must hold text; there is none in {', '.join(map(str, self.files))}")
+
+    def encode(self, tokenizer: Tokenizer) -> EncodedCorpus:
+        """All ids. Raises InvalidText as `chunks` does, InvalidInput where the tokenizer is of another kind."""
+        if tokenizer.config.kind != self.kind:
+            raise InvalidInput("tokenizer", f"must be a {self.kind} tokenizer to encode this corpus")
+        ids: list[NDArray[np.int32]] = []
+        oov_count = lines = characters = 0
+        for chunk in self.chunks():
+            encoding = tokenizer.encode(chunk)
+            ids.append(encoding.ids)
+            oov_count += int(encoding.oov.sum())
+            lines += chunk.count("\n")
+            characters += len(chunk)
+        if self.kind == "character":
+            ids.append(np.array([EOS], np.int32))
+        return EncodedCorpus(np.concatenate(ids), oov_count, lines, characters)
+
+    def split(self, validation_fraction: float) -> tuple[Corpus, Corpus]:
+        """The corpus without its last lines (for characters: characters), and those.
+
+        Raises InvalidInput unless both parts hold something.
+        """
+        if not 0 < validation_fraction < 1:
+            raise InvalidInput("validation_fraction", f"must lie between 0 and 1, not {validation_fraction!r}")
+        whole = sum(self._units(chunk) for chunk in self.chunks())
+        kept = int(whole * (1 - validation_fraction))
+        if not 0 < kept < whole:
+            raise InvalidInput(
+                "validation_fraction", f"must leave text on both sides; {validation_fraction!r} of {whole} does not"
+            )
+        border = self.first + kept
+        return replace(self, last=border), replace(self, first=border)
+
+    def sha256(self) -> str:
+        """The hash of the files' bytes one after the other, as `cat FILES | sha256sum` prints it."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            for data in _slices(path):
+                digest.update(data)
+        return digest.hexdigest()
+
+    def _read(self) -> Iterator[str]:
+        for path in self.files:
+            reader = LineReader(strip=self.kind == "word", empty_lines=self.empty_lines, field=str(path))
+            for data in _slices(path):
+                yield reader.feed(data)
+            yield reader.finish()
+
+    def _units(self, chunk: str) -> int:
+        return len(chunk) if self.kind == "character" else chunk.count("\n")
+
+    def _part(self, chunks: Iterator[str]) -> Iterator[str]:
+        """Of `chunks`, what lies between `first` and `last`."""
+        at = 0
+        for chunk in chunks:
+            if self.last is not None and at >= self.last:
+                return
+            units = self._units(chunk)
+            start = self._position(chunk, self.first - at)
+            stop = len(chunk) if self.last is None else self._position(chunk, self.last - at)
+            at += units
+            yield chunk[start:stop]
+
+    def _position(self, chunk: str, units: int) -> int:
+        """Where in `chunk` the first `units` of its lines or characters end."""
+        if self.kind == "character" or units <= 0:
+            return min(max(units, 0), len(chunk))
+        rest = chunk.split("\n", units)[units:]
+        return len(chunk) - len(rest[0]) if rest else len(chunk)
+
+
+def _slices(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while data := file.read(SLICE):
+                yield data
+    except OSError as error:
+        raise InvalidInput("files", f"must be readable: {error}") from None

@@ -1,0 +1,153 @@
+"""Text to ids and back: a vocabulary, and the pipeline that cuts text into its tokens.
+
+A tokenizer knows which surface forms have ids, and which forms of a text have none. It does not know where text
+comes from, nor what a model does with the ids. It is stored as a Hugging Face `tokenizer.json`, which plain
+`tokenizers` reads and which then gives the same ids.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+from models import pipeline
+from models.base import EOS, UNK
+from models.detokenize import Detokenizer
+from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
+from models.pipeline import EOS_TOKEN, UNK_TOKEN, TokenizerConfig
+
+__all__ = ["Detokenizer", "Encoding", "Tokenizer", "TokenizerConfig"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The tokens of a text.
+
+    ids: [T] token ids, `<unk>` where the vocabulary lacks the surface form.
+    oov: [T] whether it does; a literal `<unk>` in the text is not out of vocabulary.
+    """
+
+    ids: NDArray[np.int32]
+    oov: NDArray[np.bool_]
+
+
+class Tokenizer:
+    """A vocabulary and its way to cut text. Immutable; safe to share between threads."""
+
+    def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
+        self.config = config
+        self.vocabulary = list(vocabulary)
+        _check_vocabulary(self.vocabulary)
+        self._ids = {token: i for i, token in enumerate(self.vocabulary)}
+        if len(self._ids) != len(self.vocabulary):
+            raise InvalidInput("vocabulary", "must not hold a token twice")
+        self._pipeline = pipeline.build(config, self.vocabulary)
+        self._sorted = sorted(self.vocabulary[EOS + 1 :])
+
+    @property
+    def size(self) -> int:
+        """How many tokens have ids, `<unk>` and `</s>` included."""
+        return len(self.vocabulary)
+
+    @classmethod
+    def train(cls, config: TokenizerConfig, text: Iterable[str]) -> Tokenizer:
+        """Make the vocabulary of `text`, given in chunks of whole lines: ids by falling count, then by token.
+
+        Raises TrainingFailed when no token is left, InvalidText for text that is not Unicode.
+        """
+        splitter = pipeline.build(config, [UNK_TOKEN, EOS_TOKEN])
+        counts: Counter[str] = Counter()
+        for chunk in text:
+            _check_unicode(chunk)
+            counts.update(pipeline.surfaces(splitter, chunk))
+        return cls(config, _vocabulary(config, counts))
+
+    def encode(self, text: str) -> Encoding:
+        """The ids of `text`: a newline is `</s>` to word tokenizers; none is added at the end. Raises InvalidText."""
+        _check_unicode(text)
+        surfaces = pipeline.surfaces(self._pipeline, text)
+        ids = np.fromiter((self._ids.get(s, UNK) for s in surfaces), np.int32, len(surfaces))
+        oov = np.fromiter((s not in self._ids for s in surfaces), np.bool_, len(surfaces))
+        return Encoding(ids, oov)
+
+    def tokens(self, text: str) -> list[str]:
+        """The surface forms of `text`, aligned with `encode(text).ids`, known or not. Raises InvalidText."""
+        _check_unicode(text)
+        return pipeline.surfaces(self._pipeline, text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Readable text of `ids`: punctuation joined to its words, `</s>` a newline (nothing, for characters)."""
+        reader = self.detokenizer()
+        return "".join([reader.push(i) for i in ids])
+
+    def detokenizer(self, context: Sequence[int] = ()) -> Detokenizer:
+        """A reader of tokens as they come, which knows that `context` stands before them."""
+        reader = Detokenizer(self.vocabulary, joined=self.config.kind == "character")
+        for i in context:
+            reader.push(i)
+        return reader
+
+    def id(self, token: str) -> int | None:
+        """The id of `token`, taken as it stands, or None."""
+        return self._ids.get(token)
+
+    def search(self, prefix: str) -> NDArray[np.int64]:
+        """Ids, rising, of the ordinary tokens that begin with `prefix` (lower-cased where the tokenizer does so)."""
+        if self.config.lowercase:
+            prefix = self._pipeline.normalizer.normalize_str(prefix)
+        first = bisect_left(self._sorted, prefix)
+        last = bisect_right(self._sorted, prefix, key=lambda token: token[: len(prefix)])
+        return np.sort(np.array([self._ids[token] for token in self._sorted[first:last]], np.int64))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a Hugging Face `tokenizer.json`; a file of that name is replaced whole or not at all."""
+        stored = json.loads(self._pipeline.to_str())
+        # The only place where `tokenizers` overlooks a key it does not know.
+        stored["model"]["nextword"] = asdict(self.config)
+        temporary = Path(f"{os.fspath(path)}.partial")
+        temporary.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
+        """Read what `save` wrote. Raises CheckpointDamaged, naming the file, for anything else."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+            stored = json.loads(text)["model"]
+            vocabulary = sorted(stored["vocab"], key=stored["vocab"].__getitem__)
+            tokenizer = cls(TokenizerConfig(**stored["nextword"]), vocabulary)
+            same = json.loads(tokenizer._pipeline.to_str()) == json.loads(HuggingFaceTokenizer.from_str(text).to_str())
+        except Exception as error:  # `tokenizers` raises plain Exception
+            raise CheckpointDamaged(f"{path} is not a tokenizer written by this package: {error}") from error
+        if not same:
+            raise CheckpointDamaged(f"{path} describes another way to cut text than its own settings say")
+        return tokenizer
+
+
+def _vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
+    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in (UNK_TOKEN, EOS_TOKEN)]
+    if not ordinary:
+        raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
+    ordinary.sort(key=lambda token: (-counts[token], token))
+    return [UNK_TOKEN, EOS_TOKEN, *ordinary][: config.max_size]
+
+
+def _check_vocabulary(vocabulary: list[str]) -> None:
+    if vocabulary[: EOS + 1] != [UNK_TOKEN, EOS_TOKEN]:
+        raise InvalidInput("vocabulary", f"must begin with {UNK_TOKEN} and {EOS_TOKEN}")
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidText("text", f"character {error.start} is half a surrogate pair, which no text holds") from None
