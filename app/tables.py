@@ -1,0 +1,101 @@
+"""The tables, as SQLAlchemy describes them.
+
+Knows columns, keys and what each is for. It knows no query: who reads and writes them is in `jobs`, `files` and
+`aliases`; how they came to be what they are is in `migrations`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA = MetaData()
+
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+FILES = Table(
+    "files",
+    METADATA,
+    Column("number", _SERIAL, primary_key=True, comment="order of creation"),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("sha256", String(64), nullable=False, index=True, comment="names the bytes on disk"),
+    Column("bytes", BigInteger, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("purpose", String(32), nullable=False),
+    Column("created_at", Double, nullable=False),
+    UniqueConstraint("sha256", "filename", "purpose", name="files_once"),
+)
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("number", _SERIAL, primary_key=True, comment="order of creation, and of the queue"),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("name", String(64), comment="of the model to be; null where none is made"),
+    Column("version", Integer, comment="of the model to be, fixed at creation"),
+    Column("request", JSON, nullable=False, comment="as validated"),
+    Column("estimate", JSON, nullable=False, comment="parameters, memory and time, guessed at creation"),
+    Column("idempotency_key", String(255), unique=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("training_file", String(40), comment="in use while the job is not finished"),
+    Column("validation_file", String(40)),
+    Column("status", String(16), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double, comment="first claim"),
+    Column("finished_at", Double),
+    Column("attempt", Integer, nullable=False, comment="1, and one more for each worker or process lost"),
+    Column("lease", Integer, nullable=False, comment="counts claims; only the holder of the newest may write"),
+    Column("lease_expires_at", Double),
+    Column("heartbeat_at", Double),
+    Column("worker", String(255), comment="who holds, or last held, the lease"),
+    Column("publishing", Boolean, nullable=False, comment="past the point where a cancel still stops it"),
+    Column("progress", JSON),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("result", JSON),
+    Column("event_count", Integer, nullable=False, comment="number of the newest event"),
+    UniqueConstraint("name", "version", name="jobs_version"),
+    Index("jobs_by_status", "status", "number"),
+)
+
+EVENTS = Table(
+    "job_events",
+    METADATA,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, comment="1, 2, 3, … within the job: what Last-Event-ID holds"),
+    Column("created_at", Double, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("data", JSON, nullable=False),
+)
+
+METRICS = Table(
+    "job_metrics",
+    METADATA,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("values", JSON, nullable=False),
+)
+
+ALIASES = Table(
+    "aliases",
+    METADATA,
+    Column("alias", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Index("aliases_by_model", "name", "version"),
+)
