@@ -1,0 +1,79 @@
+"""How a recurrent model is to be trained, as data: every choice that changes the result, and what each accepts.
+
+It knows values and their limits. What they do is told where they are used.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import get_args
+
+from models.errors import InvalidInput
+from models.initialisation import Initialisation
+from models.optimisation import Optimiser, Schedule
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The recipe of a training, its architecture apart; equal recipes and texts give equal models."""
+
+    epochs: float = 10.0
+    """Passes over the training text; what the schedule counts to."""
+    batch_size: int = 32
+    """Streams that are read side by side."""
+    bptt: int = 32
+    """Tokens through which the gradient flows back; states are carried beyond."""
+    optimiser: Optimiser = "adamw"
+    learning_rate: float = 4e-3
+    """The schedule's peak."""
+    momentum: float = 0.9
+    schedule: Schedule = "one_cycle"
+    warm_up: float = 0.1
+    """Share of the steps in which `one_cycle` rises."""
+    weight_decay: float = 0.02
+    """L2, on matrices: decoupled for `adamw`, part of the gradient for the others."""
+    clip: float = 0.5
+    """Largest global norm of a gradient; 0 = no limit."""
+    dropout: float = 0.2
+    locked_dropout: bool = True
+    """One dropout mask for all tokens of a window, rather than one for each."""
+    initialisation: Initialisation = "uniform"
+    initial_scale: float = 0.1
+    """The bound of `uniform`."""
+    reset_rate: float = 0.05
+    """Probability, per stream and window, of beginning the current line anew from the start state."""
+    validate_every: int = 0
+    """Steps between validations; 0 = once an epoch."""
+    patience: int = 0
+    """Validations without a new best after which training stops; 0 = it never stops early. The best weights are kept
+    in any case."""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        for name, kinds in (("optimiser", Optimiser), ("schedule", Schedule), ("initialisation", Initialisation)):
+            if getattr(self, name) not in get_args(kinds):
+                raise InvalidInput(name, f"one of {', '.join(get_args(kinds))} is accepted")
+        for name in ("batch_size", "bptt"):
+            self._whole(name, 1)
+        for name in ("validate_every", "patience", "seed"):
+            self._whole(name, 0)
+        for name in ("epochs", "learning_rate", "initial_scale"):
+            self._number(name, 0, math.inf, "a number above 0 is accepted", above=True)
+        for name in ("weight_decay", "clip"):
+            self._number(name, 0, math.inf, "a number of at least 0 is accepted")
+        for name in ("momentum", "warm_up", "dropout"):
+            self._number(name, 0, 1, "a number from 0 up to but not including 1 is accepted")
+        self._number("reset_rate", 0, math.nextafter(1, 2), "a number from 0 to 1 is accepted")
+
+    def _whole(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise InvalidInput(name, f"a whole number of at least {least} is accepted")
+
+    def _number(self, name: str, low: float, below: float, accepted: str, *, above: bool = False) -> None:
+        value = getattr(self, name)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not low <= value < below or (above and value == low):
+            raise InvalidInput(name, accepted)
