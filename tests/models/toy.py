@@ -40,6 +40,12 @@ class Bigram(LanguageModel):
     def logprobs(self, state: State) -> Tensor:
         return self.matrix[state]
 
+    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        scores = self.matrix[torch.cat([state[:, None], tokens[:, :-1]], 1), tokens]
+        if lengths is not None:
+            scores = scores.masked_fill(torch.arange(tokens.shape[1]) >= lengths[:, None], 0.0)
+        return scores, self.advance(state, tokens, lengths)
+
     def config(self) -> dict[str, Any]:
         return {}
 
