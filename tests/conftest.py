@@ -1,5 +1,5 @@
 """Fixtures that several tests share."""
 
-from tests.databases import database, database_url, postgresql
+from tests.databases import database, database_url, empty_url, migrated, migrated_postgresql, postgresql
 
-__all__ = ["database", "database_url", "postgresql"]
+__all__ = ["database", "database_url", "empty_url", "migrated", "migrated_postgresql", "postgresql"]

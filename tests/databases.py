@@ -68,11 +68,11 @@ class Server:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://nextword@127.0.0.1:{self.port}/{database}"
 
-    def create(self) -> str:
-        """The URL of a new, empty database."""
+    def create(self, template: str = "template1") -> str:
+        """The URL of a new database: an empty one, or a copy of another."""
         name = f"test_{os.urandom(6).hex()}"
         with psycopg.connect(self.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return self.url(name)
 
 
@@ -103,19 +103,51 @@ def postgresql() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database to copy: migrating takes longer than most tests."""
+    directory = tmp_path_factory.mktemp("migrated")
+    _migrate(sqlite_url(directory))
+    return directory / "nextword.db"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: Server) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    url = postgresql.create()
+    _migrate(url)
+    return url.rpartition("/")[2]
+
+
+def _migrate(url: str) -> None:
+    opened = Database(url)
+    migrate(opened)
+    opened.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind in turn."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind in turn, without a table in it."""
     if request.param == "sqlite":
         return sqlite_url(tmp_path / "data")
     server: Server = request.getfixturevalue("postgresql")
     return server.create()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of each kind in turn."""
+    if request.param == "sqlite":
+        url = sqlite_url(tmp_path / "data")
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "data")
+        return url
+    server: Server = request.getfixturevalue("postgresql")
+    return server.create(request.getfixturevalue("migrated_postgresql"))
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A migrated database of each kind in turn."""
+    """An opened database of each kind in turn."""
     opened = Database(database_url)
-    migrate(opened)
     yield opened
     opened.close()

@@ -40,11 +40,11 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     assert _aliases(database) == 1
 
 
-def test_processes_that_migrate_at_once_do_it_once(database_url: str) -> None:
+def test_processes_that_migrate_at_once_do_it_once(empty_url: str) -> None:
     program = "import sys, app.migrations as m, app.database as d; m.migrate(d.Database(sys.argv[1]))"
-    started = [subprocess.Popen([sys.executable, "-c", program, database_url]) for _ in range(3)]
+    started = [subprocess.Popen([sys.executable, "-c", program, empty_url]) for _ in range(3)]
     assert [process.wait(60) for process in started] == [0, 0, 0]
-    opened = Database(database_url)
+    opened = Database(empty_url)
     with opened.read() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0001",)]
     opened.close()

@@ -1,0 +1,265 @@
+"""Who may write: claims, heartbeats, fencing, and a random walk that no job gets lost on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from app.database import Database, sqlite_url
+from app.jobs import Job, JobStore, NewJob, Status
+from app.leases import Lease, LeaseLost, LeaseStore
+from app.migrations import migrate
+
+ENDED = -1.0
+"""A lease of this many seconds has ended when it begins."""
+
+
+def queue(database: Database) -> Job:
+    return JobStore(database).create(NewJob("ngram", {}, {}, name="demo"))
+
+
+def claim(database: Database, seconds: float = 60, worker: str = "w") -> tuple[Job, Lease]:
+    claimed = LeaseStore(database).claim(worker, seconds)
+    assert claimed is not None
+    return claimed
+
+
+def test_claims_come_in_the_order_of_the_queue(database: Database) -> None:
+    ids = [queue(database).id for _ in range(3)]
+    assert [claim(database)[0].id for _ in range(3)] == ids
+    assert LeaseStore(database).claim("w", 60) is None
+
+
+def test_a_claimed_job_runs(database: Database) -> None:
+    queue(database)
+    job, lease = claim(database, worker="host-1")
+    assert (job.status, job.attempt, job.worker, job.position) == (Status.RUNNING, 1, "host-1", None)
+    assert lease == Lease(job.id, 1)
+    assert job.started_at is not None
+
+
+def test_workers_that_claim_at_once_never_share_a_job(database: Database) -> None:
+    ids = {queue(database).id for _ in range(20)}
+    leases = LeaseStore(database)
+    with ThreadPoolExecutor(8) as pool:
+        claimed = [found[0].id for found in pool.map(lambda n: leases.claim(f"w{n}", 60), range(20)) if found]
+    assert len(claimed) == len(set(claimed))
+    while found := leases.claim("w", 60):  # a claimer may have skipped a row that another was looking at
+        claimed.append(found[0].id)
+    assert sorted(claimed) == sorted(ids)
+
+
+def test_a_lease_that_ended_is_claimed_again_before_the_queue(database: Database) -> None:
+    job = queue(database)
+    claim(database, ENDED)
+    queue(database)
+    again, lease = claim(database)
+    assert (again.id, again.attempt, lease.number) == (job.id, 2, 2)
+    assert [event.event for event in JobStore(database).events(job.id)] == ["queued", "started", "lost", "started"]
+
+
+def test_nothing_is_written_under_a_lease_that_was_claimed_again(database: Database) -> None:
+    queue(database)
+    job, old = claim(database, ENDED)
+    _, new = claim(database)
+    leases = LeaseStore(database)
+    for write in (
+        lambda: leases.renew(old, 60, {"step": 1}, {1: {"loss": 1.0}}),
+        lambda: leases.rewind(old, 0),
+        lambda: leases.publish(old),
+        lambda: leases.renumber(old, 5),
+        lambda: leases.succeed(old, {}),
+        lambda: leases.fail(old, "code", "message"),
+        lambda: leases.cancelled(old),
+        lambda: leases.release(old),
+    ):
+        with pytest.raises(LeaseLost, match=job.id):
+            write()
+    now = JobStore(database).get(job.id)
+    assert (now.status, now.version, now.publishing, now.progress) == (Status.RUNNING, 1, False, None)
+    assert JobStore(database).metrics(job.id) == []
+    leases.succeed(new, {})
+
+
+def test_a_lease_that_ended_unclaimed_can_be_renewed(database: Database) -> None:
+    queue(database)
+    job, lease = claim(database, ENDED)
+    assert LeaseStore(database).renew(lease, 60) is Status.RUNNING
+    assert LeaseStore(database).claim("other", 60) is None
+    assert JobStore(database).get(job.id).attempt == 1
+
+
+def test_heartbeats_carry_progress_and_metrics(database: Database) -> None:
+    queue(database)
+    job, lease = claim(database)
+    leases = LeaseStore(database)
+    leases.renew(lease, 60, {"step": 2}, {1: {"loss": 3.0}, 2: {"loss": 2.5}})
+    leases.renew(lease, 60, None, {2: {"loss": 2.4, "perplexity": None}})
+    assert JobStore(database).get(job.id).progress == {"step": 2}
+    assert JobStore(database).metrics(job.id) == [(1, {"loss": 3.0}), (2, {"loss": 2.4, "perplexity": None})]
+
+
+def test_an_attempt_that_goes_on_from_a_step_forgets_what_came_after_it(database: Database) -> None:
+    queue(database)
+    job, lease = claim(database)
+    leases = LeaseStore(database)
+    leases.renew(lease, 60, None, {step: {} for step in range(5)})
+    leases.rewind(lease, 2)
+    assert [step for step, _ in JobStore(database).metrics(job.id)] == [0, 1, 2]
+
+
+def test_what_is_given_back_waits_in_its_old_place(database: Database) -> None:
+    job = queue(database)
+    queue(database)
+    _, lease = claim(database)
+    assert LeaseStore(database).release(lease) is Status.QUEUED
+    assert JobStore(database).get(job.id).position == 1
+    assert claim(database)[0].attempt == 1
+
+
+def test_a_lost_process_counts_as_an_attempt(database: Database) -> None:
+    job = queue(database)
+    _, lease = claim(database)
+    LeaseStore(database).release(lease, lost="killed by signal 9")
+    assert claim(database)[0].attempt == 2
+    assert JobStore(database).events(job.id)[2].data == {"reason": "killed by signal 9"}
+
+
+def test_what_is_given_back_while_being_cancelled_is_cancelled(database: Database) -> None:
+    job = queue(database)
+    _, lease = claim(database)
+    JobStore(database).cancel(job.id)
+    assert LeaseStore(database).release(lease, lost="whatever") is Status.CANCELLED
+
+
+def test_a_cancelling_job_whose_worker_is_lost_is_handed_out_as_such(database: Database) -> None:
+    job = queue(database)
+    claim(database, ENDED)
+    JobStore(database).cancel(job.id)
+    assert claim(database)[0].status is Status.CANCELLING
+
+
+def test_a_cancel_that_came_first_forbids_publishing(database: Database) -> None:
+    job = queue(database)
+    _, lease = claim(database)
+    JobStore(database).cancel(job.id)
+    assert not LeaseStore(database).publish(lease)
+    assert not JobStore(database).get(job.id).publishing
+
+
+def test_a_version_that_someone_else_published_is_left_to_them(database: Database) -> None:
+    queue(database)
+    job, lease = claim(database)
+    assert queue(database).version == 2
+    assert LeaseStore(database).renumber(lease, 1) == 3
+    assert LeaseStore(database).renumber(lease, 9) == 10
+    assert JobStore(database).get(job.id).version == 10
+
+
+class Walk(RuleBasedStateMachine):
+    """Anything may happen at any time; a plain model of it says what must be true after."""
+
+    held: Bundle[Lease] = Bundle("held")
+    """Every lease ever given out, valid or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.database = Database(sqlite_url(Path(self.directory.name)))
+        migrate(self.database)
+        self.jobs, self.leases = JobStore(self.database), LeaseStore(self.database)
+        self.statuses: dict[str, Status] = {}
+        self.newest: dict[str, int] = {}
+        self.published: set[str] = set()
+
+    def teardown(self) -> None:
+        self.database.close()
+        self.directory.cleanup()
+
+    def valid(self, lease: Lease) -> bool:
+        running = self.statuses[lease.job_id] in (Status.RUNNING, Status.CANCELLING)
+        return running and self.newest[lease.job_id] == lease.number
+
+    @rule()
+    def create(self) -> None:
+        self.statuses[queue(self.database).id] = Status.QUEUED
+
+    @rule(target=held, seconds=st.sampled_from([ENDED, 60.0]))
+    def claim(self, seconds: float) -> Lease | MultipleResults[Lease]:
+        found = self.leases.claim("w", seconds)
+        if found is None:
+            assert Status.QUEUED not in self.statuses.values()
+            return multiple()
+        job, lease = found
+        if self.statuses[job.id] is Status.QUEUED:
+            self.statuses[job.id] = Status.RUNNING
+        assert lease.number == self.newest.get(job.id, 0) + 1
+        self.newest[job.id] = lease.number
+        return lease
+
+    @rule(lease=held, seconds=st.sampled_from([ENDED, 60.0]))
+    def renew(self, lease: Lease, seconds: float) -> None:
+        if not self.valid(lease):
+            with pytest.raises(LeaseLost):
+                self.leases.renew(lease, seconds)
+        else:
+            assert self.leases.renew(lease, seconds) is self.statuses[lease.job_id]
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        if self.statuses:
+            job_id = data.draw(st.sampled_from(sorted(self.statuses)))
+            after = {Status.QUEUED: Status.CANCELLED, Status.RUNNING: Status.CANCELLING}
+            if job_id not in self.published:
+                self.statuses[job_id] = after.get(self.statuses[job_id], self.statuses[job_id])
+            self.jobs.cancel(job_id)
+
+    @rule(lease=held)
+    def publish(self, lease: Lease) -> None:
+        if self.valid(lease):
+            granted = self.leases.publish(lease)
+            assert granted == (self.statuses[lease.job_id] is Status.RUNNING)
+            self.published |= {lease.job_id} if granted else set()
+
+    @rule(lease=consumes(held), outcome=st.sampled_from(["succeed", "fail", "release", "lost"]))
+    def end(self, lease: Lease, outcome: str) -> None:
+        writes: dict[str, Callable[[], object]] = {
+            "succeed": lambda: self.leases.succeed(lease, {}),
+            "fail": lambda: self.leases.fail(lease, "code", "message"),
+            "release": lambda: self.leases.release(lease),
+            "lost": lambda: self.leases.release(lease, lost="killed"),
+        }
+        if not self.valid(lease):
+            with pytest.raises(LeaseLost):
+                writes[outcome]()
+            return
+        writes[outcome]()
+        given_back = Status.CANCELLED if self.statuses[lease.job_id] is Status.CANCELLING else Status.QUEUED
+        final = {"succeed": Status.SUCCEEDED, "fail": Status.FAILED}
+        self.statuses[lease.job_id] = final.get(outcome, given_back)
+
+    @invariant()
+    def the_store_agrees(self) -> None:
+        found, _ = self.jobs.page(limit=1000)
+        assert {job.id: job.status for job in found} == self.statuses
+
+    @invariant()
+    def events_have_no_gaps_and_end_once(self) -> None:
+        final = {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}
+        for job_id, status in self.statuses.items():
+            events = self.jobs.events(job_id)
+            assert [event.number for event in events] == list(range(1, len(events) + 1))
+            assert sum(event.event in final for event in events) == (status in final)
+
+
+TestWalk = Walk.TestCase
+TestWalk.settings = settings(
+    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
