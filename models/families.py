@@ -3,5 +3,12 @@
 from __future__ import annotations
 
 from models.base import LanguageModel
+from models.ngram import NgramModel
+from models.recurrent import RecurrentModel
 
-FAMILIES: dict[str, type[LanguageModel]] = {}
+FAMILIES: dict[str, type[LanguageModel]] = {
+    "ngram": NgramModel,
+    "rnn": RecurrentModel,
+    "lstm": RecurrentModel,
+    "gru": RecurrentModel,
+}
