@@ -1,0 +1,79 @@
+"""Recipes as users write them - flags, TOML, JSON - made into the one that `models` knows, or refused by field.
+
+It knows names and types of fields, nested as in a file. It does not know where the fields were written, nor what a
+value means: the configurations check that themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from models.errors import InvalidInput
+from models.ngram import NgramConfig
+from models.recipe import Recipe
+from models.recurrent import RecurrentConfig
+from models.tokenizer import TokenizerConfig
+from models.training_config import TrainingConfig
+
+Config = TypeVar("Config")
+Written = Mapping[str, Any]
+
+NESTED = ("model", "tokenizer", "training")
+"""The tables of a recipe; `model` has a field `kind` beside those of the configuration that it names."""
+KINDS = ("ngram", "rnn", "lstm", "gru")
+
+
+def recipe(written: Written) -> Recipe:
+    """The recipe of plain data. Raises InvalidInput, naming the field, for what is unknown, missing or not accepted."""
+    tables = {name: _table(written, name) for name in NESTED}
+    kind = tables["model"].get("kind", "ngram")
+    if kind not in KINDS:
+        raise InvalidInput("model.kind", f"must be one of {', '.join(KINDS)}")
+    if kind == "ngram":
+        tables["model"] = {name: value for name, value in tables["model"].items() if name != "kind"}
+    parts: dict[str, Any] = {
+        "model": config(NgramConfig if kind == "ngram" else RecurrentConfig, tables["model"], "model."),
+        "tokenizer": config(TokenizerConfig, tables["tokenizer"], "tokenizer."),
+    }
+    if tables["training"]:
+        parts["training"] = config(TrainingConfig, tables["training"], "training.")
+    return replace(config(Recipe, {name: written[name] for name in written if name not in NESTED}), **parts)
+
+
+def config(kind: type[Config], written: Written, prefix: str = "") -> Config:
+    """An instance of a frozen dataclass from plain data: no unknown fields, and no `"3"` where a number is wanted."""
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for name in written:
+        if name not in known:
+            raise InvalidInput(f"{prefix}{name}", f"unknown; known are {', '.join(known)}")
+    try:
+        # As JSON, a list may be a tuple and a string a path, and yet no string becomes a number.
+        return TypeAdapter(kind).validate_json(json.dumps(written), strict=True)
+    except ValidationError as error:
+        raise _told(error, prefix) from None
+    except TypeError as error:
+        raise InvalidInput(
+            prefix.rstrip(".") or "recipe", f"must hold text, numbers and lists only ({error})"
+        ) from None
+
+
+def _table(written: Written, name: str) -> Written:
+    table = written.get(name, {})
+    if not isinstance(table, Mapping):
+        raise InvalidInput(name, "must be a table of fields")
+    return table
+
+
+def _told(error: ValidationError, prefix: str) -> InvalidInput:
+    """The first complaint, under the name that the user wrote."""
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidInput):
+        return InvalidInput(f"{prefix}{cause.field}", str(cause).removeprefix(f"{cause.field}: "))
+    where = ".".join(str(part) for part in first["loc"])
+    return InvalidInput(f"{prefix}{where}", first["msg"][:1].lower() + first["msg"][1:])

@@ -1,0 +1,204 @@
+"""A recipe says which text files become which model; building it reads, counts or trains, and measures.
+
+It knows the order of the steps and what is to be told about the result. It does not know how any step works, where
+checkpoints are published or who is watching: whoever drives `build` shows its progress, and stops it by not going on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.base import LanguageModel
+from models.card import FileFacts, Provenance
+from models.catalogue import check_name
+from models.corpus import Corpus, EncodedCorpus
+from models.errors import InvalidInput
+from models.evaluation import Evaluation, Unit, evaluate
+from models.lines import EmptyLines
+from models.ngram import NgramConfig, NgramModel
+from models.progress import Progress
+from models.recurrent import RecurrentConfig
+from models.resumption import STATE_FILE
+from models.smoothing import estimate
+from models.tokenizer import Tokenizer, TokenizerConfig
+from models.training import train
+from models.training_config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a model will be; equal recipes and texts give equal models.
+
+    Raises InvalidInput for a value, or two together, that are not accepted.
+    """
+
+    name: str
+    """What the model will be published as."""
+    files: tuple[Path, ...]
+    """The training text, read in order as one."""
+    model: NgramConfig | RecurrentConfig = field(default_factory=NgramConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    training: TrainingConfig | None = None
+    """How a recurrent model is trained, the defaults where nothing is said; an n-gram model has none."""
+    validation: Path | None = None
+    """A text of its own to measure on."""
+    validation_fraction: float = 0.05
+    """Without `validation`: the share of the training text, its end, that is held out to measure on. 0 holds out
+    nothing and measures nothing, and a recurrent model then keeps its last weights rather than its best."""
+    empty_lines: EmptyLines = "keep"
+    """Whether an empty line is a line: to `keep` or to `drop`, in training and in measuring."""
+    licence: str = "unknown"
+    """Of the training text."""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if not 0 <= self.validation_fraction < 1:
+            raise InvalidInput("validation_fraction", "a number from 0 up to but not including 1 is accepted")
+        if isinstance(self.model, RecurrentConfig):
+            object.__setattr__(self, "training", self.training or TrainingConfig())
+        elif self.training is not None:
+            raise InvalidInput("training", "an n-gram model is counted, not trained: leave it out")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a recipe made, ready to be published."""
+
+    recipe: Recipe
+    model: LanguageModel
+    tokenizer: Tokenizer
+    corpus: dict[str, FileFacts]
+    """The files it was made from, by name."""
+    metrics: dict[str, Any]
+    """`training`: tokens, lines, seconds; `validation`, where text was held out: what `lines` and `document` say."""
+
+    def provenance(self, command: str) -> Provenance:
+        """What the model's card tells of its making; `command` makes it again."""
+        return Provenance(command, self.recipe.licence, self.corpus, _plain(asdict(self.recipe)), self.metrics)
+
+
+def build(recipe: Recipe, workdir: Path | None = None) -> Generator[Progress, None, Built]:
+    """Make the model of `recipe`.
+
+    A recurrent training saves its state in `workdir`, and goes on from the one it finds there.
+    Raises InvalidInput (InvalidText for the text itself) and TrainingFailed.
+    """
+    began = time.monotonic()
+    yield Progress("reading", 0, 0)
+    text, held_out = _texts(recipe)
+    tokenizer = Tokenizer.train(recipe.tokenizer, text.chunks())
+    encoded = text.encode(tokenizer)
+    model, facts = yield from _fit(recipe, encoded, held_out, tokenizer, workdir)
+    metrics: dict[str, Any] = {"training": _counts(encoded) | facts | {"seconds": round(time.monotonic() - began, 1)}}
+    if held_out is not None:
+        metrics["validation"] = yield from _measure(model, tokenizer, held_out)
+    return Built(recipe, model, tokenizer, _facts(recipe), metrics)
+
+
+def _texts(recipe: Recipe) -> tuple[Corpus, Corpus | None]:
+    """The text to learn from and the one to measure on."""
+    kind, empty_lines = recipe.tokenizer.kind, recipe.empty_lines
+    text = Corpus.open(recipe.files, kind=kind, empty_lines=empty_lines)
+    if recipe.validation is not None:
+        return text, Corpus.open(recipe.validation, kind=kind, empty_lines=empty_lines)
+    if recipe.validation_fraction:
+        return text.split(recipe.validation_fraction)
+    return text, None
+
+
+def _fit(
+    recipe: Recipe, text: EncodedCorpus, held_out: Corpus | None, tokenizer: Tokenizer, workdir: Path | None
+) -> Generator[Progress, None, tuple[LanguageModel, dict[str, Any]]]:
+    """Count or train; the model and what the training itself has to tell."""
+    if isinstance(recipe.model, NgramConfig):
+        yield Progress("counting", 0, 0)
+        return NgramModel(recipe.model, estimate(recipe.model, text.ids, tokenizer.size)), {}
+    yield Progress("reading", 0, 0)
+    trained = yield from train(
+        recipe.model,
+        recipe.training or TrainingConfig(),
+        text.ids,
+        np.zeros(0, np.int32) if held_out is None else held_out.encode(tokenizer).ids,
+        tokenizer.size,
+        starts=_line_starts(text.ids, tokenizer),
+        resume=workdir if workdir and (workdir / STATE_FILE).exists() else None,
+        save=workdir,
+    )
+    return trained.model, {"best_step": trained.step, "steps": trained.steps} | trained.metrics
+
+
+def _line_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.integer] | None:
+    """To a character model a newline is no end, but a text may well begin after one; words have their `</s>`."""
+    newline = tokenizer.id("\n") if tokenizer.config.kind == "character" else None
+    if newline is None:
+        return None
+    return np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
+
+
+def _measure(
+    model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """The figures of the held-out text, by unit; a character model has no lines."""
+    units: tuple[Unit, ...] = ("document",) if held_out.kind == "character" else ("lines", "document")
+    figures: dict[str, dict[str, Any]] = {}
+    for unit in units:
+        steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
+        figures[unit] = summary((yield from _reported(steps)))
+    return figures
+
+
+def _reported(steps: Generator[int, None, Evaluation]) -> Generator[Progress, None, Evaluation]:
+    """An evaluation that reports its tokens as progress."""
+    done = 0
+    while True:
+        try:
+            done += next(steps)
+        except StopIteration as stop:
+            evaluation: Evaluation = stop.value
+            return evaluation
+        yield Progress("evaluating", done, 0)
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The figures of an evaluation as a card and the command line write them: finite numbers, or None."""
+    return {
+        "perplexity": evaluation.perplexity,
+        "perplexity_without_oov": evaluation.perplexity_without_oov,
+        "bits_per_character": evaluation.bits_per_character,
+        "token_count": evaluation.token_count,
+        "oov_count": evaluation.oov_count,
+        "empty_lines": evaluation.empty_lines,
+    }
+
+
+def _counts(text: EncodedCorpus) -> dict[str, Any]:
+    return {
+        "token_count": len(text.ids),
+        "oov_count": text.oov_count,
+        "lines": text.lines,
+        "characters": text.characters,
+    }
+
+
+def _facts(recipe: Recipe) -> dict[str, FileFacts]:
+    """By file name; by the whole path as given where two have the same name."""
+    files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
+    names = Counter(path.name for path in files)
+    return {path.name if names[path.name] == 1 else str(path): FileFacts.of(path) for path in files}
+
+
+def _plain(value: Any) -> Any:
+    """The same with paths and tuples as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
