@@ -95,7 +95,8 @@ class NgramModel(LanguageModel):
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """See `LanguageModel`; only the last `order - 1` tokens are looked at."""
         nodes, words, sizes = _rows(state, tokens, lengths)
-        return torch.tensor([self.read_ids(node, words[i, : sizes[i]]) for i, node in enumerate(nodes)])
+        after = [self.read_ids(node, words[i, : sizes[i]]) for i, node in enumerate(nodes)]
+        return torch.tensor(after, dtype=torch.int64)
 
     def read_ids(self, node: int, ids: NDArray[Any]) -> int:
         """The state after `ids` [T], from the state `node`.
@@ -177,9 +178,9 @@ class NgramModel(LanguageModel):
         facts = fields.pop("estimation", {})
         try:
             ngram_config = NgramConfig(**{**fields, "prune": tuple(fields.get("prune", ()))})
+            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         except (TypeError, InvalidInput) as error:
-            raise CheckpointDamaged(f"n-gram config: {error}") from error
-        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+            raise CheckpointDamaged(f"n-gram model: {error}") from error
         return cls(ngram_config, BackoffTables.from_arrays(arrays, ngram_config.order, vocabulary_size, facts))
 
     def _checked(self, ids: NDArray[Any]) -> NDArray[Any]:

@@ -74,21 +74,21 @@ class BackoffTables:
     ) -> BackoffTables:
         """Lay out `orders` (unigrams first, all of them) and the log back-off weights [nodes of order n] of n < N.
 
-        Contexts that list nothing are no states: suffixes point past them, to the next that lists something, and
-        their weight must be 0.
+        Contexts without children and with weight 0 have no say in anything: suffixes point past them.
         """
-        levels = np.cumsum([0, 1] + [len(entries.token) for entries in orders])
+        levels: NDArray[np.int64] = np.cumsum([0, 1] + [len(entries.token) for entries in orders], dtype=np.int64)
         index = np.int32 if levels[-1] < 2**31 else np.int64
         listed = [np.bincount(o.parent - levels[n], minlength=levels[n + 1] - levels[n]) for n, o in enumerate(orders)]
-        children = np.cumsum(np.concatenate([[1], *listed]), dtype=index)
+        children: Indices = np.cumsum(np.concatenate([[1], *listed]), dtype=index)
+        weights = np.concatenate(backoff).astype(np.float32)
         trie = Trie(
             token=_with_root(orders, 0, np.uint16 if len(orders[0].token) <= 2**16 else np.uint32),
             logprob=_with_root(orders, 3, np.float32),
-            backoff=np.concatenate(backoff).astype(np.float32),
+            backoff=weights,
             children=children,
-            suffix=_listing_suffixes(orders, levels, children),
+            suffix=_suffixes(orders, levels, children, weights != 0),
         )
-        return cls(trie, levels.astype(np.int64), facts)
+        return cls(trie, levels, facts)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name, as it is stored."""
@@ -160,12 +160,11 @@ def _with_root(orders: Sequence[Entries], field: int, dtype: type) -> NDArray[An
     return np.concatenate([np.zeros(1, dtype), *columns])
 
 
-def _listing_suffixes(orders: Sequence[Entries], levels: NDArray[Any], children: NDArray[Any]) -> NDArray[Any]:
-    """Suffixes of all contexts, each the longest that has children. Shorter ones are resolved first."""
+def _suffixes(orders: Sequence[Entries], levels: Indices, children: Indices, says: NDArray[np.bool_]) -> Indices:
+    """The suffix of each context, the longest that has a say. Shorter ones are resolved first."""
     suffix = np.zeros(len(children) - 1, children.dtype)
-    lists = children[1:] > children[:-1]
-    lists[0] = True
+    says = says | (children[1:] > children[:-1])
     for n, entries in enumerate(orders[:-1], start=1):
         nearest = entries.suffix
-        suffix[levels[n] : levels[n + 1]] = np.where(lists[nearest], nearest, suffix[nearest])
+        suffix[levels[n] : levels[n + 1]] = np.where(says[nearest], nearest, suffix[nearest])
     return suffix

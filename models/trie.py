@@ -28,11 +28,12 @@ class Trie(NamedTuple):
     logprob: NDArray[np.float32]
     """[M] log P(last word | the words before it), nats; 0 at node 0."""
     backoff: NDArray[np.float32]
-    """[K] log of the weight that a word unlisted under this context finds on its way to the suffix; 0 if childless."""
+    """[K] log of the weight that a word unlisted under this context finds on its way to the suffix."""
     children: NDArray[Any]
     """[K + 1] where the children of a node begin (int32 or int64); they end where the next node's begin."""
     suffix: NDArray[Any]
-    """[K] the longest proper suffix that has children (int32 or int64); node 0 at the latest."""
+    """[K] the longest proper suffix that has a say: children, or a weight other than 0; node 0 at the latest
+    (int32 or int64)."""
 
 
 @njit(nogil=True, cache=True)
@@ -54,7 +55,7 @@ def find(trie: Trie, context: int, word: int) -> int:
 
 @njit(nogil=True, cache=True)
 def settle(trie: Trie, context: int, node: int, word: int) -> int:
-    """The state after `word` was found at `node` under `context`: the longest suffix that has children."""
+    """The state after `word` was found at `node` under `context`: the longest suffix that has a say."""
     while node >= len(trie.backoff):  # a highest-order n-gram is no context; its suffix stands one level lower
         if context == 0:
             return 0
@@ -62,7 +63,7 @@ def settle(trie: Trie, context: int, node: int, word: int) -> int:
         below = find(trie, context, word)
         if below >= 0:
             node = below
-    if trie.children[node] == trie.children[node + 1]:
+    if trie.children[node] == trie.children[node + 1] and trie.backoff[node] == 0:
         return int(trie.suffix[node])
     return node
 

@@ -1,0 +1,128 @@
+"""Back-off tables to and from ARPA text, which KenLM, SRILM and others read and write.
+
+It knows the format: base-10 logarithms, -99 for zero, `<s>` where the boundary is a context and `</s>` where it is
+predicted. How the text is taken apart is `arpa_text`'s; it does not know tokenizers or smoothings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arpa_text import BEGIN, ZERO, Section, malformed, parse
+from models.base import EOS
+from models.errors import InvalidInput
+from models.tables import BackoffTables, Entries
+
+Ints = NDArray[np.integer[Any]]
+
+
+def write(tables: BackoffTables, vocabulary: Sequence[str], file: TextIO) -> None:
+    """Write `tables` with the words of `vocabulary` (id to token).
+
+    Raises InvalidInput where a token is empty, holds a blank or is `<s>`: ARPA has no way to write it.
+    """
+    for token in vocabulary:
+        if not token or token == BEGIN or any(c.isspace() for c in token):
+            raise InvalidInput("vocabulary", f"{token!r} cannot be written in ARPA: tokens are not blank, nor <s>")
+    sizes = [n for n in tables.ngrams if n]
+    file.write("\\data\\\n")
+    file.writelines(f"ngram {n}={size + (n == 1)}\n" for n, size in enumerate(sizes, start=1))
+    contexts = [""]
+    for n in range(1, len(sizes) + 1):
+        file.write(f"\n\\{n}-grams:\n")
+        ngrams = _ngrams(tables, vocabulary, n, contexts)
+        file.writelines(_lines(tables, n, ngrams))
+        contexts = [*ngrams[:EOS], BEGIN, *ngrams[EOS + 1 :]] if n == 1 else ngrams
+    file.write("\n\\end\\\n")
+
+
+def _ngrams(tables: BackoffTables, vocabulary: Sequence[str], n: int, contexts: Sequence[str]) -> list[str]:
+    """The text of the n-grams of order `n`, given that of the contexts one order below."""
+    below, begin, end = tables.levels[n - 1 : n + 2].tolist()
+    words = [vocabulary[token] for token in tables.trie.token[begin:end].tolist()]
+    if n == 1:
+        return words
+    listed = np.diff(tables.trie.children[below : begin + 1]).tolist()
+    prefixes = chain.from_iterable([context] * size for context, size in zip(contexts, listed, strict=True))
+    return [f"{prefix} {word}" for prefix, word in zip(prefixes, words, strict=True)]
+
+
+def _lines(tables: BackoffTables, n: int, ngrams: Sequence[str]) -> Iterator[str]:
+    begin, end = tables.levels[n : n + 2].tolist()
+    logprobs = _log10(tables.trie.logprob[begin:end])
+    if n == tables.order:
+        yield from (f"{p:.7g}\t{text}\n" for p, text in zip(logprobs, ngrams, strict=True))
+        return
+    backoffs = _log10(tables.trie.backoff[begin:end])
+    if n == 1:
+        yield f"{ZERO:g}\t{BEGIN}\t{backoffs[EOS]:.7g}\n"
+        backoffs[EOS] = 0.0
+    yield from (f"{p:.7g}\t{text}\t{b:.7g}\n" for p, text, b in zip(logprobs, ngrams, backoffs, strict=True))
+
+
+def _log10(nats: NDArray[np.float32]) -> list[float]:
+    values: list[float] = np.maximum(nats.astype(np.float64) / math.log(10), ZERO).tolist()
+    return values
+
+
+def read(file: TextIO) -> tuple[BackoffTables, list[str]]:
+    """Read a model of any order; return its table and vocabulary (id to token; `<unk>` 0, `</s>` 1, then as listed).
+
+    A file without `<unk>` gives it probability zero. Raises InvalidInput, naming the line, for anything that is not
+    ARPA: a wrong number of n-grams, a number that is none, a word without a unigram, an n-gram whose context is not
+    listed, or one that is listed twice.
+    """
+    vocabulary, sections = parse(file)
+    size = len(vocabulary)
+    orders, backoffs = [_unigrams(sections[0])], [np.zeros(1), sections[0].backoff]
+    keys, suffixes = np.arange(size), np.zeros(1 + size, np.int64)
+    for section in sections[1:]:
+        entries, row = _entries(section, keys, suffixes, size)
+        orders.append(entries)
+        backoffs.append(np.where(entries.token == EOS, 0.0, section.backoff[row]))
+        keys = np.concatenate([keys, entries.parent * size + entries.token])
+        suffixes = np.concatenate([suffixes, entries.suffix])
+    return BackoffTables.assemble(orders, backoffs[:-1], {}), vocabulary
+
+
+def _unigrams(section: Section) -> Entries:
+    none = np.zeros(len(section.logprob), np.int64)
+    return Entries(none, section.words[:, 0], none, section.logprob)
+
+
+def _entries(section: Section, keys: Ints, suffixes: Ints, size: int) -> tuple[Entries, Ints]:
+    """Sort a section of order 2 or more, given the keys and suffixes of all nodes of lower orders; and by which row."""
+    parent = np.zeros(len(section.words), np.int64)
+    for column in section.words[:, :-1].T:
+        parent = _find(keys, parent * size + column)
+    if np.any(parent < 0):
+        raise malformed("the words before the last are not listed as an n-gram", section.line[parent < 0][0])
+    token = section.words[:, -1]
+    row = np.argsort(parent * size + token, kind="stable")
+    parent, token = parent[row], token[row]
+    twice = np.flatnonzero((np.diff(parent) == 0) & (np.diff(token) == 0))
+    if len(twice):
+        raise malformed("this n-gram is listed before", section.line[row[twice + 1]].min())
+    return Entries(parent, token, _suffixes(parent, token, keys, suffixes, size), section.logprob[row]), row
+
+
+def _suffixes(parent: Ints, token: Ints, keys: Ints, suffixes: Ints, size: int) -> Ints:
+    """The longest listed suffix of each n-gram: its last word under the nearest suffix of its parent that lists it."""
+    context = suffixes[parent]
+    node = _find(keys, context * size + token)
+    while np.any(missing := node < 0):
+        context[missing] = suffixes[context[missing]]
+        node[missing] = _find(keys, context[missing] * size + token[missing])
+    return node
+
+
+def _find(keys: Ints, wanted: Ints) -> NDArray[np.int64]:
+    """The nodes whose keys are `wanted`, or -1."""
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at + 1, -1)
