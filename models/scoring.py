@@ -105,7 +105,7 @@ def score_rows(model: LanguageModel, state: State, rows: Sequence[Ids]) -> Gener
         part, begin = select(state, torch.zeros(len(group), dtype=torch.int64)), 0
         while group:
             width = max(1, model.slice_tokens // len(group))
-            tokens, lengths = _padded([rows[i][begin : begin + width] for i in group])
+            tokens, lengths = padded([rows[i][begin : begin + width] for i in group])
             scores, part = model.score(part, tokens, lengths)
             for i, row, length in zip(group, scores.numpy(), lengths.tolist(), strict=True):
                 found[i][begin : begin + length] = row[:length]
@@ -138,7 +138,8 @@ def _groups(rows: Sequence[Ids], slice_tokens: int) -> Iterator[list[int]]:
         yield group
 
 
-def _padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
+def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
+    """Rows of ids as one int64 tensor [B, T] filled up at the right, and their lengths [B]."""
     lengths = [len(row) for row in rows]
     tokens = np.zeros((len(rows), max(lengths)), np.int64)
     for i, row in enumerate(rows):

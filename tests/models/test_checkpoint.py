@@ -234,7 +234,7 @@ def test_weights_of_another_model_are_refused_even_with_the_right_hash(entry):
     save_file({"matrix": torch.zeros(3, 2)}, weights)
     files = {name: asdict(FileFacts.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
     rewrite_card(entry, files=files)
-    with pytest.raises(CheckpointDamaged, match=r"weights.safetensors: not one matrix"):
+    with pytest.raises(CheckpointDamaged, match=r"weights.safetensors: .*not one matrix"):
         reopen(entry)
 
 

@@ -1,0 +1,74 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.stopping import StopStrings
+
+
+def run(pieces: list[str], *stops: str) -> tuple[list[str], str, bool]:
+    """What comes out at each piece, what at the end, and whether a stop string was found."""
+    reader = StopStrings(stops)
+    out = [reader.push(piece) for piece in pieces]
+    return out, reader.flush(), reader.found
+
+
+def test_without_stop_strings_everything_passes_at_once():
+    assert run(["a", "", " b"]) == (["a", "", " b"], "", False)
+
+
+def test_a_stop_string_may_span_pieces_and_nothing_of_it_comes_out():
+    assert run(["so", "me E", "N", "D more", "!"], "END") == (["so", "me ", "", "", ""], "", True)
+
+
+def test_what_turned_out_not_to_be_one_comes_out_later():
+    assert run(["a E", "N", "d"], "END") == (["a ", "", "ENd"], "", False)
+    assert run(["a E", "N"], "END") == (["a ", ""], "EN", False)
+
+
+def test_a_beginning_within_a_beginning_is_kept():
+    # after "aab" the last "ab" may still be the stop string's; the first "a" cannot
+    assert run(["a", "a", "b", "a", "b", "c"], "ababc") == (["", "a", "", "", "", ""], "", True)
+    assert run(["aa", "b"], "aab") == (["", ""], "", True)
+
+
+@pytest.mark.parametrize("pieces", [["abcd"], ["ab", "cd"], ["a", "b", "c", "d"]])
+def test_the_first_to_be_complete_counts(pieces):
+    out, rest, found = run(pieces, "abcd", "bc")
+    assert ("".join(out) + rest, found) == ("a", True)
+
+
+@pytest.mark.parametrize("stops", [("bc", "abc"), ("abc", "bc")])
+def test_of_two_complete_at_once_the_longer_counts(stops):
+    assert run(["xabc"], *stops) == (["x"], "", True)
+
+
+def naive(text: str, stops: list[str]) -> str:
+    for end in range(len(text) + 1):
+        complete = [stop for stop in stops if text[:end].endswith(stop)]
+        if complete:
+            return text[: end - max(map(len, complete))]
+    return text
+
+
+Texts = st.text("ab ", max_size=20)
+
+
+@given(st.lists(Texts, max_size=8), st.lists(st.text("ab ", min_size=1, max_size=5), max_size=3))
+def test_any_cut_of_the_text_gives_what_a_naive_reading_of_the_whole_gives(pieces, stops):
+    out, rest, found = run(pieces, *stops)
+    text = "".join(pieces)
+    assert "".join(out) + rest == naive(text, stops)
+    assert found == any(stop in text for stop in stops)
+
+
+@given(st.lists(Texts, max_size=8), st.lists(st.text("ab ", min_size=1, max_size=5), max_size=3))
+def test_what_has_come_out_never_needs_taking_back_and_nothing_is_held_in_vain(pieces, stops):
+    reader, seen, shown = StopStrings(stops), "", ""
+    for piece in pieces:
+        seen += piece
+        shown += reader.push(piece)
+        if reader.found:
+            break
+        held = seen[len(shown) :]
+        assert seen.startswith(shown)
+        assert held == "" or any(stop.startswith(held) for stop in stops)
