@@ -37,7 +37,7 @@ def write(tables: BackoffTables, vocabulary: Sequence[str], file: TextIO) -> Non
     for n in range(1, len(sizes) + 1):
         file.write(f"\n\\{n}-grams:\n")
         ngrams = _ngrams(tables, vocabulary, n, contexts)
-        file.writelines(_lines(tables, n, ngrams))
+        file.writelines(_lines(tables, n, ngrams, longest=n == len(sizes)))
         contexts = [*ngrams[:EOS], BEGIN, *ngrams[EOS + 1 :]] if n == 1 else ngrams
     file.write("\n\\end\\\n")
 
@@ -53,17 +53,16 @@ def _ngrams(tables: BackoffTables, vocabulary: Sequence[str], n: int, contexts: 
     return [f"{prefix} {word}" for prefix, word in zip(prefixes, words, strict=True)]
 
 
-def _lines(tables: BackoffTables, n: int, ngrams: Sequence[str]) -> Iterator[str]:
+def _lines(tables: BackoffTables, n: int, ngrams: Sequence[str], longest: bool) -> Iterator[str]:
+    """The lines of order `n`; the longest n-grams have no back-off weight."""
     begin, end = tables.levels[n : n + 2].tolist()
     logprobs = _log10(tables.trie.logprob[begin:end])
-    if n == tables.order:
-        yield from (f"{p:.7g}\t{text}\n" for p, text in zip(logprobs, ngrams, strict=True))
-        return
-    backoffs = _log10(tables.trie.backoff[begin:end])
+    backoffs = _log10(np.zeros(end - begin, np.float32) if longest else tables.trie.backoff[begin:end])
     if n == 1:
-        yield f"{ZERO:g}\t{BEGIN}\t{backoffs[EOS]:.7g}\n"
+        yield f"{ZERO:g}\t{BEGIN}\t{backoffs[EOS]:.7g}\n" if backoffs[EOS] else f"{ZERO:g}\t{BEGIN}\n"
         backoffs[EOS] = 0.0
-    yield from (f"{p:.7g}\t{text}\t{b:.7g}\n" for p, text, b in zip(logprobs, ngrams, backoffs, strict=True))
+    for logprob, ngram, backoff in zip(logprobs, ngrams, backoffs, strict=True):
+        yield f"{logprob:.7g}\t{ngram}\t{backoff:.7g}\n" if backoff else f"{logprob:.7g}\t{ngram}\n"
 
 
 def _log10(nats: NDArray[np.float32]) -> list[float]:
