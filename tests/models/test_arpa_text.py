@@ -8,7 +8,22 @@ import pytest
 
 from models.arpa_text import parse
 
-TEXT = "\\data\\\nngram 1=4\nngram 2=1\n\n\\1-grams:\n-1 <s> -2\n-3 b\n-99 a -99\n-4 </s>\n\n\\2-grams:\n-1 <s> a\n\\end\\\n"
+TEXT = r"""
+\data\
+ngram 1=4
+ngram 2=1
+
+\1-grams:
+-1 <s> -2
+-3 b
+-99 a -99
+-4 </s>
+
+\2-grams:
+-1 <s> a
+
+\end\
+"""
 
 
 def test_words_get_ids_as_listed_after_the_special_ones() -> None:
@@ -16,7 +31,7 @@ def test_words_get_ids_as_listed_after_the_special_ones() -> None:
     assert tokens == ["<unk>", "</s>", "b", "a"]
     assert unigrams.words.tolist() == [[0], [1], [2], [3]]
     assert bigrams.words.tolist() == [[1, 3]]
-    assert bigrams.line.tolist() == [12]
+    assert bigrams.line.tolist() == [13]
 
 
 def test_numbers_become_nats_and_99_below_zero_becomes_minus_infinity() -> None:
