@@ -19,16 +19,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from models.errors import InvalidInput, NextwordError
+from app.job_errors import DatabaseUnavailable
+from models.errors import InvalidInput
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process's lock before the database counts as unavailable."""
 STATEMENT_SECONDS = 30
 """How long PostgreSQL may work on one statement; ours take milliseconds, so a longer one hangs."""
-
-
-class DatabaseUnavailable(NextwordError):
-    """The database is locked, full or gone; the same call may succeed later, and all of ours may be repeated."""
 
 
 class Epoch(FunctionElement[float]):

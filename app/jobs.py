@@ -18,18 +18,11 @@ from sqlalchemy import Connection, Row, Select, case, func, insert, select, upda
 
 from app import job_log
 from app.database import Database, Epoch
+from app.job_errors import KeyReused, NotThere
 from app.tables import FILES, JOBS
-from models.errors import InvalidInput, NextwordError
+from models.errors import InvalidInput
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
-
-
-class JobNotFound(NextwordError):
-    """No job of that id."""
-
-
-class KeyReused(NextwordError):
-    """An idempotency key came a second time, with another request."""
 
 
 class Status(StrEnum):
@@ -145,7 +138,7 @@ class JobStore:
             return _get(connection, known.id)
 
     def get(self, job_id: str) -> Job:
-        """The job; raises JobNotFound."""
+        """The job; raises NotThere."""
         with self.database.read() as connection:
             return _get(connection, job_id)
 
@@ -172,13 +165,13 @@ class JobStore:
             return _get(connection, job_id)
 
     def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[job_log.Event]:
-        """What happened beyond event `after`, oldest first; raises JobNotFound."""
+        """What happened beyond event `after`, oldest first; raises NotThere."""
         with self.database.read() as connection:
             _get(connection, job_id)
             return job_log.events(connection, job_id, after, limit)
 
     def metrics(self, job_id: str, after: int = -1, points: int | None = None) -> list[tuple[int, dict[str, Any]]]:
-        """(step, values) in order, all or about `points` of them; raises JobNotFound."""
+        """(step, values) in order, all or about `points` of them; raises NotThere."""
         with self.database.read() as connection:
             _get(connection, job_id)
             return job_log.metrics(connection, job_id, after, points)
@@ -249,5 +242,5 @@ def job_of(row: _Row) -> Job:
 def _get(connection: Connection, job_id: str) -> Job:
     row = connection.execute(select_jobs().where(JOBS.c.id == job_id)).one_or_none()
     if row is None:
-        raise JobNotFound(f"there is no job {job_id!r}")
+        raise NotThere(f"there is no job {job_id!r}")
     return job_of(row)

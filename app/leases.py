@@ -15,13 +15,9 @@ from sqlalchemy import Connection, case, select, update
 
 from app import job_log
 from app.database import Database, Epoch
+from app.job_errors import LeaseLost
 from app.jobs import HELD, Job, Status, job_of, next_version, select_jobs
 from app.tables import JOBS
-from models.errors import NextwordError
-
-
-class LeaseLost(NextwordError):
-    """Another worker claimed the job, or it is done: nothing more may be written under this lease."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select, text
 
 from app import database as database_module
-from app.database import Database, DatabaseUnavailable, Epoch, sqlite_url
+from app.database import Database, Epoch, sqlite_url
+from app.job_errors import DatabaseUnavailable
 from app.migrations import migrate
 from app.tables import ALIASES, METADATA
 from models.errors import InvalidInput

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import insert
 
 from app.database import Database
-from app.jobs import JobNotFound, JobStore, KeyReused, NewJob, Status
+from app.job_errors import KeyReused, NotThere
+from app.jobs import JobStore, NewJob, Status
 from app.leases import LeaseStore
 from app.tables import FILES
 from models.errors import InvalidInput
@@ -32,7 +33,7 @@ def test_a_new_job_waits_in_the_queue(database: Database) -> None:
 def test_an_unknown_job_is_not_found(database: Database) -> None:
     jobs = JobStore(database)
     for look in (jobs.get, jobs.cancel, jobs.events, jobs.metrics):
-        with pytest.raises(JobNotFound, match="job-none"):
+        with pytest.raises(NotThere, match="job-none"):
             look("job-none")
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from app.database import Database, sqlite_url
+from app.job_errors import LeaseLost
 from app.jobs import Job, JobStore, NewJob, Status
-from app.leases import Lease, LeaseLost, LeaseStore
+from app.leases import Lease, LeaseStore
 from app.migrations import migrate
 
 ENDED = -1.0

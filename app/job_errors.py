@@ -1,0 +1,68 @@
+"""Everything that training over HTTP can be refused for, or fail with.
+
+    NextwordError
+    ├── NotThere            no such job, file or alias
+    ├── Conflict            it cannot be, as things stand
+    │   ├── KeyReused       the idempotency key belongs to another request
+    │   ├── FileInUse       a job still needs the file
+    │   ├── ModelInUse      an alias still means the model
+    │   └── NameTaken       an alias and a model would have the same name
+    ├── LeaseLost           another worker has the job now
+    ├── FileTooLarge        more bytes than the settings allow
+    ├── TooExpensive        the job would not fit this machine
+    ├── DiskFull            no room to write
+    └── DatabaseUnavailable locked, full or gone
+
+The module knows what went wrong; it does not know HTTP status codes, nor who raises what.
+"""
+
+from __future__ import annotations
+
+from models.errors import InvalidInput, NextwordError
+
+
+class NotThere(NextwordError):
+    """No job, file or alias of that id."""
+
+
+class Conflict(NextwordError):
+    """It cannot be done as things stand; the message says what stands in the way."""
+
+
+class KeyReused(Conflict):
+    """An idempotency key came a second time, with another request."""
+
+
+class FileInUse(Conflict):
+    """A job that is not finished needs the file."""
+
+
+class ModelInUse(Conflict):
+    """An alias or a mixture refers to the model."""
+
+
+class NameTaken(Conflict):
+    """A model cannot have an alias's name, nor an alias a model's."""
+
+
+class LeaseLost(NextwordError):
+    """Another worker claimed the job, or it is done: nothing more may be written under this lease."""
+
+
+class FileTooLarge(NextwordError):
+    """More bytes than the settings allow for one file."""
+
+
+class TooExpensive(InvalidInput):
+    """A job that would not fit this machine, refused before it is queued."""
+
+
+class DiskFull(NextwordError):
+    """There is no room to write; nothing was kept of what was begun."""
+
+
+class DatabaseUnavailable(NextwordError):
+    """The database is locked, full or gone; the same call may succeed later, and all of ours may be repeated."""
+
+    retry_after = 1
+    """Seconds to wait before the next try."""

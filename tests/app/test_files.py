@@ -1,0 +1,115 @@
+"""Uploaded files: kept once, listed, and not removed while something needs them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from app.database import Database
+from app.files import FileStore, StoredFile
+from app.job_errors import FileInUse, NotThere
+from app.jobs import JobStore, NewJob
+
+TEXT = b"a b c\n"
+
+
+@pytest.fixture
+def files(database: Database, tmp_path: Path) -> FileStore:
+    return FileStore(database, tmp_path / "files", 1000)
+
+
+def put(files: FileStore, data: bytes = TEXT, filename: str = "a.txt", purpose: str = "training") -> StoredFile:
+    with files.receive() as upload:
+        upload.write(data)
+        return files.keep(upload, filename, purpose)
+
+
+def stored(files: FileStore) -> list[Path]:
+    return [path for path in files.directory.rglob("*") if path.is_file()]
+
+
+def test_a_file_is_found_again_byte_for_byte(files: FileStore) -> None:
+    file = put(files)
+    assert (file.bytes, file.filename, file.purpose) == (6, "a.txt", "training")
+    assert files.get(file.id) == file
+    assert files.path(file.id).read_bytes() == TEXT
+
+
+def test_the_same_file_again_is_the_same_file(files: FileStore) -> None:
+    assert put(files) == put(files)
+    assert len(files.page(None, None, 10)[0]) == 1
+
+
+def test_the_same_bytes_under_another_name_are_kept_once(files: FileStore) -> None:
+    first, second = put(files), put(files, filename="b.txt")
+    assert first.id != second.id
+    assert len(stored(files)) == 1
+    files.delete(first.id)
+    assert files.path(second.id).read_bytes() == TEXT
+    files.delete(second.id)
+    assert stored(files) == []
+
+
+def test_an_unknown_file_is_not_there(files: FileStore) -> None:
+    for look in (files.get, files.path, files.delete):
+        with pytest.raises(NotThere, match="file-none"):
+            look("file-none")
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(files: FileStore) -> None:
+    def break_off() -> None:
+        with files.receive() as upload:
+            upload.write(TEXT)
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        break_off()
+    assert stored(files) == []
+
+
+def test_what_a_crash_left_is_swept_when_it_is_old(files: FileStore) -> None:
+    put(files)
+    for age, name in ((0, "new"), (2 * 24 * 3600, "old")):
+        path = files.directory / "incoming" / name
+        path.write_bytes(b"half")
+        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    files.sweep()
+    assert [path.name for path in (files.directory / "incoming").iterdir()] == ["new"]
+
+
+def test_pages_run_from_the_newest_to_the_oldest_by_purpose(files: FileStore) -> None:
+    made = [put(files, f"{n}".encode(), purpose=purpose) for n, purpose in enumerate(["a", "b", "a", "a"])]
+    wanted = [made[3], made[2], made[0]]
+    assert files.page("a", None, 2) == (wanted[:2], True)
+    assert files.page("a", wanted[1].id, 2) == (wanted[2:], False)
+
+
+def test_a_file_that_a_waiting_job_needs_stays(files: FileStore, database: Database) -> None:
+    training, validation = put(files), put(files, b"b")
+    jobs = JobStore(database)
+    ids = {"training_file": training.id, "validation_file": validation.id}
+    job = jobs.create(NewJob("ngram", {}, {}, name="demo", **ids))
+    for file in (training, validation):
+        with pytest.raises(FileInUse, match=job.id):
+            files.delete(file.id)
+    jobs.cancel(job.id)
+    files.delete(training.id)
+    assert jobs.get(job.id).training_file == training.id
+
+
+def test_uploads_and_deletions_at_once_never_lose_the_bytes_of_a_file(files: FileStore) -> None:
+    def come_and_go(n: int) -> None:
+        file = put(files, filename=f"{n % 3}.txt")
+        if n % 2:
+            with contextlib.suppress(NotThere):  # another thread may have been faster
+                files.delete(file.id)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(come_and_go, range(30)))
+    left = files.page(None, None, 100)[0]
+    assert all(files.path(file.id).read_bytes() == TEXT for file in left)
+    assert len(stored(files)) == bool(left)
