@@ -1,0 +1,62 @@
+"""What a network starts from."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.initialisation import Initialisation, initialise, log_unigrams
+from models.network import Network, RecurrentConfig
+
+CONFIG = RecurrentConfig("lstm", layers=1, embedding_size=60, hidden_size=90)
+COUNTS = np.arange(200)
+
+
+def initialised(method: Initialisation, config: RecurrentConfig = CONFIG, seed: int = 1) -> Network:
+    network = Network(config, len(COUNTS))
+    initialise(network, method, 0.05, COUNTS, torch.Generator().manual_seed(seed))
+    return network.requires_grad_(False)
+
+
+def test_log_unigrams_are_smoothed_frequencies() -> None:
+    # Counts 3, 0, 1 of 4 tokens, one added to each of three: 4/7, 1/7, 2/7.
+    expected = [math.log(4 / 7), math.log(1 / 7), math.log(2 / 7)]
+    assert log_unigrams(np.array([3, 0, 1])).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("method", ["xavier", "he", "uniform"])
+def test_hidden_biases_are_zero_and_the_output_knows_the_frequencies(method: Initialisation) -> None:
+    network = initialised(method)
+    biases = {name: p for name, p in network.named_parameters() if p.dim() == 1}
+    torch.testing.assert_close(biases.pop("output_bias"), log_unigrams(COUNTS))
+    assert biases
+    assert not any(bias.any() for bias in biases.values())
+
+
+def test_xavier_spreads_by_fan_in_and_fan_out_of_each_gate() -> None:
+    weights = dict(initialised("xavier").named_parameters())
+    # Standard deviation sqrt(2 / (fan in + fan out)): gates of 90 rows over 60 inputs, 90 over 90, a table of 60.
+    for name, fans in (("layers.0.weight_ih", 150), ("layers.0.weight_hh", 180), ("embedding", 120)):
+        assert weights[name].std().item() == pytest.approx(math.sqrt(2 / fans), rel=0.03)
+    assert weights["layers.0.weight_ih"].abs().max().item() <= math.sqrt(6 / 150)
+
+
+def test_he_spreads_by_fan_in() -> None:
+    weights = dict(initialised("he").named_parameters())
+    assert weights["layers.0.weight_ih"].std().item() == pytest.approx(math.sqrt(2 / 60), rel=0.03)
+    assert weights["projection"].std().item() == pytest.approx(math.sqrt(2 / 90), rel=0.03)
+
+
+def test_uniform_keeps_within_its_scale() -> None:
+    for _, matrix in initialised("uniform").matrices():
+        assert 0.049 < matrix.abs().max().item() <= 0.05
+        assert abs(matrix.mean().item()) < 0.002
+
+
+def test_a_seed_fixes_every_number() -> None:
+    def numbers(seed: int) -> torch.Tensor:
+        return torch.cat([p.flatten() for p in initialised("xavier", seed=seed).parameters()])
+
+    assert torch.equal(numbers(1), numbers(1))
+    assert not torch.equal(numbers(1), numbers(2))

@@ -1,0 +1,136 @@
+"""Stopped and resumed equals never stopped."""
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models import snapshot
+from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
+from models.progress import Progress
+from models.recurrent import RecurrentConfig
+from models.resumption import STATE_FILE, fingerprint
+from models.training import Trained, TrainingConfig, train
+
+TOKENS = np.random.default_rng(3).integers(2, 15, size=300).astype(np.int32)
+TOKENS[9::10] = 1
+HELD_OUT = TOKENS[:90]
+CONFIG = RecurrentConfig("lstm", layers=2, embedding_size=5, hidden_size=6)
+RECIPE = TrainingConfig(epochs=1.5, batch_size=3, bptt=5, dropout=0.3, reset_rate=0.3, validate_every=4)  # 30 steps
+
+
+def running(
+    config: RecurrentConfig = CONFIG, recipe: TrainingConfig = RECIPE, directory: Path | None = None, *, go_on: bool
+) -> Generator[Progress, None, Trained]:
+    resume = directory if go_on else None
+    return train(config, recipe, TOKENS, HELD_OUT, 15, resume=resume, save=directory, report_every=1)
+
+
+def finish(training: Generator[Progress, None, Trained]) -> Trained:
+    while True:
+        try:
+            next(training)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def stop_at(report: int, training: Generator[Progress, None, Trained]) -> None:
+    for _ in range(report):
+        next(training)
+    training.close()
+
+
+def assert_same(found: Trained, expected: Trained) -> None:
+    assert (found.step, found.steps, found.metrics) == (expected.step, expected.steps, expected.metrics)
+    wanted = expected.model.tensors()
+    assert all(torch.equal(tensor, wanted[name]) for name, tensor in found.model.tensors().items())
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_stopping_anywhere_changes_nothing(
+    kind: Literal["rnn", "gru", "lstm"], optimiser: Literal["adamw", "sgd"], tmp_path: Path
+) -> None:
+    config, recipe = replace(CONFIG, kind=kind), replace(RECIPE, optimiser=optimiser)
+    expected = finish(running(config, recipe, go_on=False))
+    # Reports are steps, slices of validations and their results: some of these stops are within a validation.
+    stop_at(1, running(config, recipe, tmp_path, go_on=False))
+    for report in (4, 2, 1, 9):
+        stop_at(report, running(config, recipe, tmp_path, go_on=True))
+    assert_same(finish(running(config, recipe, tmp_path, go_on=True)), expected)
+
+
+@pytest.mark.parametrize("report", range(1, 24, 3))
+def test_the_whole_saved_state_is_that_of_the_unstopped(report: int, tmp_path: Path) -> None:
+    finish(running(directory=tmp_path / "whole", go_on=False))
+    stop_at(report, running(directory=tmp_path / "stopped", go_on=False))
+    finish(running(directory=tmp_path / "stopped", go_on=True))
+    whole, stopped = (load_file(tmp_path / name / STATE_FILE) for name in ("whole", "stopped"))
+    assert whole.keys() == stopped.keys()
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+    assert snapshot.read(tmp_path / "whole" / STATE_FILE)[1] == snapshot.read(tmp_path / "stopped" / STATE_FILE)[1]
+
+
+def test_a_finished_training_resumes_to_its_result(tmp_path: Path) -> None:
+    expected = finish(running(directory=tmp_path, go_on=False))
+    again = finish(running(directory=tmp_path, go_on=True))
+    assert_same(again, expected)
+
+
+def test_the_memory_of_early_stopping_survives(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, patience=2, validate_every=2, learning_rate=0.5, schedule="constant", epochs=5)
+    expected = finish(running(recipe=recipe, go_on=False))
+    assert expected.steps < 100
+    stop_at(expected.steps - 1, running(recipe=recipe, directory=tmp_path, go_on=False))
+    assert_same(finish(running(recipe=recipe, directory=tmp_path, go_on=True)), expected)
+
+
+def test_a_killed_training_goes_on_from_its_last_save(tmp_path: Path) -> None:
+    expected = finish(running(go_on=False))
+    training = train(CONFIG, RECIPE, TOKENS, HELD_OUT, 15, save=tmp_path, save_seconds=0.0, report_every=1)
+    for _ in range(5):
+        next(training)
+    left = (tmp_path / STATE_FILE).read_bytes()  # what a kill now would leave
+    training.close()
+    (tmp_path / STATE_FILE).write_bytes(left)
+    assert_same(finish(running(directory=tmp_path, go_on=True)), expected)
+
+
+@pytest.mark.parametrize(
+    ("config", "recipe", "says"),
+    [
+        (replace(CONFIG, layers=1), RECIPE, "another architecture"),
+        (CONFIG, replace(RECIPE, seed=9), "another recipe"),
+        (replace(CONFIG, tied=False), replace(RECIPE, epochs=9), "another architecture and recipe"),
+    ],
+)
+def test_another_trainings_state_is_refused(
+    config: RecurrentConfig, recipe: TrainingConfig, says: str, tmp_path: Path
+) -> None:
+    stop_at(1, running(directory=tmp_path, go_on=False))
+    with pytest.raises(InvalidInput, match=says) as caught:
+        next(running(config, recipe, tmp_path, go_on=True))
+    assert caught.value.field == "resume"
+
+
+def test_no_state_and_half_a_state_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointNotFound, match=STATE_FILE):
+        next(running(directory=tmp_path, go_on=True))
+    stop_at(1, running(directory=tmp_path, go_on=False))
+    path = tmp_path / STATE_FILE
+    tensors, facts = snapshot.read(path)
+    del tensors["positions"]
+    snapshot.write(path, tensors, facts)
+    with pytest.raises(CheckpointDamaged, match="positions"):
+        next(running(directory=tmp_path, go_on=True))
+
+
+def test_a_fingerprint_tells_where_one_text_ends_and_the_next_begins() -> None:
+    one, two, three = (np.array(ids) for ids in ([1, 2], [3], [2, 3]))
+    assert fingerprint(one, two) == fingerprint(one.astype(np.int32), two)
+    assert len({fingerprint(one, two), fingerprint(one[:1], three), fingerprint(one, None), fingerprint(one)}) == 4

@@ -1,0 +1,119 @@
+"""One step of training, and what is carried from step to step."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.base import EOS
+from models.errors import InvalidInput, TrainingFailed
+from models.recurrent import RecurrentConfig
+from models.trainer import Tally, Trainer
+from models.training_config import TrainingConfig
+
+CONFIG = RecurrentConfig("lstm", layers=2, embedding_size=5, hidden_size=6)
+# A rate of nearly nothing, so that the weights stay what they are while the streams move on.
+STILL = TrainingConfig(batch_size=3, bptt=4, dropout=0.0, optimiser="sgd", learning_rate=1e-30, reset_rate=0.0)
+TOKENS = np.random.default_rng(1).integers(2, 12, size=120)
+TOKENS[7::8] = EOS
+
+
+def advance(trainer: Trainer, steps: int) -> Trainer:
+    for _ in range(steps):
+        trainer.advance()
+    return trainer
+
+
+def test_carried_vectors_are_those_of_one_long_pass() -> None:
+    trainer = advance(Trainer(CONFIG, STILL, TOKENS, 12), 5)
+    # Rows begin at the lines of positions 0, 40 and 80, with the boundary; five windows of four tokens are behind them.
+    read = [[EOS, *TOKENS[begin : begin + 19]] for begin in (0, 40, 80)]
+    model = trainer.model()
+    expected = model.advance(model.blank(3), torch.tensor(read))
+    for i, vectors in enumerate(expected):
+        torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], vectors, atol=1e-6, rtol=1e-5)
+
+
+def test_a_reset_row_is_where_a_model_is_that_starts_and_reads_its_line() -> None:
+    trainer = advance(Trainer(CONFIG, TrainingConfig(**{**STILL.__dict__, "reset_rate": 1.0}), TOKENS, 12), 3)
+    # Lines have eight tokens and windows four: the third window begins each row's second line, `</s>` and three tokens.
+    model = trainer.model()
+    first = torch.tensor([TOKENS[begin : begin + 3].tolist() for begin in (8, 48, 88)])
+    expected = model.advance(model.start(3), first)
+    for i, vectors in enumerate(expected):
+        torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], vectors, atol=1e-6, rtol=1e-5)
+
+
+def test_the_loss_of_a_step_is_the_mean_score_of_its_window() -> None:
+    trainer = Trainer(CONFIG, STILL, TOKENS, 12)
+    model = trainer.model()
+    trainer.advance()
+    targets = torch.tensor([TOKENS[begin : begin + 4].tolist() for begin in (0, 40, 80)])
+    scores, _ = model.score(model.start(3), targets)
+    assert trainer.tally.loss == pytest.approx(-scores.mean().item(), abs=1e-6)
+
+
+def test_the_first_loss_is_near_that_of_the_unigram_distribution() -> None:
+    counts = np.bincount(TOKENS, minlength=12) + 1.0
+    unigram = -np.log(counts / counts.sum())[TOKENS].mean()
+    trainer = Trainer(CONFIG, TrainingConfig(batch_size=3, bptt=40, dropout=0.0), TOKENS, 12)
+    trainer.advance()
+    assert trainer.tally.loss == pytest.approx(unigram, abs=0.05)
+
+
+def test_clipped_steps_are_counted_and_norms_are_those_before_clipping() -> None:
+    def tally(clip: float) -> Tally:
+        return advance(Trainer(CONFIG, TrainingConfig(**{**STILL.__dict__, "clip": clip}), TOKENS, 12), 6).tally
+
+    free, tight = tally(0.0), tally(1e-3)
+    assert (free.clipped, tight.clipped) == (0, 6)
+    assert tight.gradient_norm == pytest.approx(free.gradient_norm)
+
+
+def test_running_means_weigh_the_past_by_a_fiftieth_less_at_each_step() -> None:
+    tally = Tally()
+    for loss in (1.0, 2.0, 4.0):
+        tally.record(loss, 1.0, 0.0)
+    # (0.98^2 + 2 0.98 + 4) / (0.98^2 + 0.98 + 1)
+    assert tally.loss / tally.weight == pytest.approx((0.9604 + 1.96 + 4) / (0.9604 + 0.98 + 1))
+
+
+def test_the_best_validation_is_remembered() -> None:
+    tally = Tally(step=4)
+    assert tally.judge(3.0)
+    tally.step = 8
+    assert not tally.judge(3.0)
+    assert not tally.judge(3.5)
+    assert (tally.best_loss, tally.best_step, tally.worse, tally.validation_loss) == (3.0, 4, 2, 3.5)
+
+
+def test_divergence_is_an_error_with_step_and_advice() -> None:
+    config = RecurrentConfig("rnn", "relu", layers=2, embedding_size=5, hidden_size=6)
+    wild = TrainingConfig(batch_size=3, bptt=4, optimiser="sgd", learning_rate=1e12, schedule="constant", clip=0)
+    trainer = Trainer(config, wild, TOKENS, 12)
+    with pytest.raises(TrainingFailed, match=r"diverged at step \d+: .* lower learning_rate than 1e\+12"):
+        advance(trainer, 20)
+
+
+def test_dropout_is_active_in_training_only() -> None:
+    dropping = TrainingConfig(**{**STILL.__dict__, "dropout": 0.5})
+    model = Trainer(CONFIG, dropping, TOKENS, 12).model()
+    plain = Trainer(CONFIG, STILL, TOKENS, 12).model()
+    row = torch.from_numpy(TOKENS[None, :20])
+    assert torch.equal(model.score(model.start(1), row)[0], plain.score(plain.start(1), row)[0])
+    losses = []
+    for recipe in (dropping, STILL):
+        trainer = Trainer(CONFIG, recipe, TOKENS, 12)
+        trainer.advance()
+        losses.append(trainer.tally.loss)
+    assert losses[0] != losses[1]
+
+
+def test_without_tokens_there_is_nothing_to_train_on() -> None:
+    with pytest.raises(TrainingFailed, match="no tokens"):
+        Trainer(CONFIG, STILL, TOKENS[:0], 12)
+
+
+@pytest.mark.parametrize("stranger", [-1, 12])
+def test_ids_outside_the_vocabulary_are_refused(stranger: int) -> None:
+    with pytest.raises(InvalidInput, match="0 to 11"):
+        Trainer(CONFIG, STILL, np.array([3, stranger, 1]), 12)

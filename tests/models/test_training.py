@@ -1,0 +1,98 @@
+"""A whole training: reports, validation, early stopping, and what it learns."""
+
+import math
+from collections.abc import Generator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from models.progress import Progress
+from models.recurrent import RecurrentConfig
+from models.training import Trained, TrainingConfig, train
+
+LINE = [5, 6, 7, 8, 9, 10, 4, 2, 1]
+TOKENS = np.array([*LINE, 3, 4, 5, 1, 2, 9, 2, 9, 1] * 12, dtype=np.int32)
+NONE = TOKENS[:0]
+RECIPE = TrainingConfig(epochs=40, batch_size=4, bptt=8, learning_rate=0.02, dropout=0.0)
+LSTM = RecurrentConfig("lstm", layers=1, embedding_size=12, hidden_size=16)
+
+
+def drive(running: Generator[Progress, None, Trained]) -> tuple[Trained, list[Progress]]:
+    reports = []
+    while True:
+        try:
+            reports.append(next(running))
+        except StopIteration as end:
+            return end.value, reports
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LSTM,
+        replace(LSTM, kind="gru"),
+        replace(LSTM, kind="rnn", hidden_size=12),
+        replace(LSTM, kind="rnn", nonlinearity="relu", layers=2, tied=False),
+    ],
+)
+def test_a_tiny_text_is_learned_by_heart(config: RecurrentConfig) -> None:
+    trained, reports = drive(train(config, RECIPE, TOKENS, NONE, 11))
+    # Only which of three equally frequent lines comes next is open: log 3 nats in 18 tokens, were it random.
+    assert trained.metrics["perplexity"] < math.exp(math.log(3) / 6)
+    assert reports[0].metrics["perplexity"] > 5
+    scores, _ = trained.model.score(trained.model.start(1), torch.tensor([LINE]))
+    assert scores[0, 1:].exp().min().item() > 0.9
+
+
+def test_reports_count_steps_epochs_and_speed() -> None:
+    trained, reports = drive(train(LSTM, replace(RECIPE, epochs=2), TOKENS, NONE, 11, report_every=4))
+    steps = 2 * math.ceil(len(TOKENS) / 32)
+    assert [r.step for r in reports] == list(range(4, steps + 1, 4))
+    assert all((r.phase, r.steps) == ("training", steps) for r in reports)
+    assert reports[0].epoch == pytest.approx(4 / (steps / 2))
+    assert all(r.tokens_per_second and r.tokens_per_second > 0 for r in reports)
+    assert reports[-1].seconds_left == pytest.approx((steps - reports[-1].step) / reports[-1].step, rel=100)
+    assert set(reports[0].metrics) == {"learning_rate", "loss", "perplexity", "gradient_norm", "clipped_fraction"}
+    assert (trained.step, trained.steps) == (steps, steps)
+
+
+def test_each_epoch_is_validated_and_the_last_step_always() -> None:
+    recipe = replace(RECIPE, epochs=2.5)
+    _, reports = drive(train(LSTM, recipe, TOKENS, TOKENS[:30], 11, report_every=10**6))
+    told = [r for r in reports if r.phase == "training"]
+    assert [round(r.epoch, 1) for r in told] == [1, 2, 2.6]  # 7 steps an epoch, 2.5 of them are 18
+    assert any(r.phase == "validating" for r in reports)
+    assert told[-1].metrics["validation_perplexity"] == pytest.approx(math.exp(told[-1].metrics["validation_loss"]))
+
+
+def test_early_stopping_returns_the_best_weights() -> None:
+    # Validation text is unlike what is learned, so it soon gets worse.
+    other = np.random.default_rng(2).integers(2, 11, size=60)
+    recipe = replace(RECIPE, patience=3, validate_every=2, schedule="constant")
+    trained, reports = drive(train(LSTM, recipe, TOKENS, other, 11))
+    losses = {r.step: r.metrics["validation_loss"] for r in reports if "validation_loss" in r.metrics}
+    best = min(losses, key=lambda step: losses[step])
+    assert trained.step == best
+    assert trained.steps == best + 3 * 2 < reports[-1].steps
+    scores, _ = trained.model.score(trained.model.start(1), torch.from_numpy(other[None]))
+    assert -scores.mean().item() == pytest.approx(losses[best], abs=1e-6)
+
+
+def test_the_model_that_was_validated_is_the_one_that_will_be_stored() -> None:
+    config = replace(LSTM, storage="float16")
+    trained, _ = drive(train(config, replace(RECIPE, epochs=3), TOKENS, TOKENS[:40], 11))
+    again = type(trained.model).from_tensors(trained.model.config(), trained.model.tensors(), 11)
+    scores, _ = again.score(again.start(1), torch.from_numpy(TOKENS[None, :40].astype(np.int64)))
+    assert trained.metrics["best_perplexity"] == pytest.approx(math.exp(-scores.mean().item()), abs=1e-6)
+
+
+def test_a_seed_fixes_the_model() -> None:
+    def weights(seed: int) -> torch.Tensor:
+        recipe = replace(RECIPE, epochs=1, dropout=0.3, seed=seed)
+        model = drive(train(LSTM, recipe, TOKENS, NONE, 11))[0].model
+        return torch.cat([t.flatten() for t in model.tensors().values()])
+
+    assert torch.equal(weights(5), weights(5))
+    assert not torch.equal(weights(5), weights(6))

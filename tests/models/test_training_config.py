@@ -1,0 +1,36 @@
+"""What a training recipe accepts."""
+
+import pytest
+
+from models.errors import InvalidInput
+from models.training_config import TrainingConfig
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("optimiser", "lion"),
+        ("schedule", "linear"),
+        ("initialisation", "zero"),
+        ("batch_size", 0),
+        ("bptt", 2.5),
+        ("seed", -1),
+        ("patience", True),
+        ("epochs", 0),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("weight_decay", -0.1),
+        ("clip", "0.5"),
+        ("dropout", 1.0),
+        ("momentum", 1),
+        ("reset_rate", 1.1),
+    ],
+)
+def test_values_out_of_range_are_refused_by_field(field: str, value: object) -> None:
+    with pytest.raises(InvalidInput, match="accepted") as caught:
+        TrainingConfig(**{field: value})  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_limits_that_are_accepted() -> None:
+    TrainingConfig(epochs=0.01, clip=0, dropout=0, reset_rate=1, weight_decay=0, momentum=0.0, seed=0)
