@@ -4,6 +4,7 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
 (too busy, stopping, still loading) are defined here because both the registry and the engine raise them.
 
     NextwordError
+    ├── Abandoned               the client hung up; nobody reads the answer
     └── Unavailable             not now; `retry_after` says when to try again
         ├── Overloaded          the queue is full
         ├── Stopping            the server is going down
@@ -23,6 +24,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
+
+
+class Abandoned(NextwordError):
+    """The client hung up before its answer was there."""
 
 
 class Unavailable(NextwordError):
@@ -51,6 +56,7 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     InvalidText: (400, "invalid_request_error", "invalid_text"),
     CheckpointNotFound: (404, "not_found_error", "model_not_found"),
     CheckpointError: (503, "unavailable_error", "model_unusable"),
+    Abandoned: (499, "abandoned_error", "client_gone"),
     ModelLoading: (503, "unavailable_error", "model_loading"),
     Overloaded: (429, "overloaded_error", "overloaded"),
     Stopping: (503, "unavailable_error", "stopping"),
@@ -111,7 +117,7 @@ def _of_validation(code: str, errors: Sequence[Any]) -> tuple[str, str, str | No
     """Code, message and param; the message tells of every field, the param names the first."""
     first = errors[0]
     if first["type"] == "json_invalid":
-        return "invalid_json", f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}", None
+        return "invalid_json", f"the body is not JSON: {first['ctx']['error']}", None
     told = [(_param(error["loc"]), _told(error)) for error in errors]
     message = "; ".join(f"{param}: {text}" if param else text for param, text in told)
     return code, message, told[0][0]

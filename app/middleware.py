@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import failure
+from app.media import UPLOADS, media_type
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = self._limit(headers.get("content-type", ""))
+        settings = self.settings
+        limit = settings.max_upload_bytes if media_type(headers) in UPLOADS else settings.max_json_bytes
         announced = headers.get("content-length", "0")
         seen = int(announced) if announced.isdecimal() and int(announced) > limit else 0
 
@@ -88,8 +90,3 @@ class BodyLimit:
             return message
 
         await self.app(scope, receive_limited, send)
-
-    def _limit(self, media_type: str) -> int:
-        kind = media_type.partition(";")[0].strip().lower()
-        streamed = kind in {"text/plain", "application/x-ndjson"}
-        return self.settings.max_upload_bytes if streamed else self.settings.max_json_bytes

@@ -5,6 +5,7 @@ It knows shapes and their descriptions. It does not know models: limits that dep
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -40,6 +41,11 @@ ZERO = Field(None, description="Present and true where the probability is exactl
 BOS = Field(
     True, description="Whether the context is read from the beginning of a line; false: from nowhere in particular."
 )
+
+
+def logprob_fields(logprob: float) -> dict[str, Any]:
+    """The fields that tell a log-probability (nats): -inf is not JSON."""
+    return {"logprob": None, "zero_probability": True} if logprob == -math.inf else {"logprob": logprob}
 
 
 class Token(Answer):

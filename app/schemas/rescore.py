@@ -11,7 +11,9 @@ class Hypothesis(Request):
     """One hypothesis of a recogniser, a translator, a corrector."""
 
     text: str = Field(description="Its words.", examples=["recognise speech"])
-    score: float = Field(0.0, description="The recogniser's own score, a natural logarithm: larger is better.")
+    score: float = Field(
+        0.0, ge=-1e12, le=1e12, description="The recogniser's own score, a natural logarithm: larger is better."
+    )
 
 
 class RescoreRequest(Request):
@@ -23,11 +25,19 @@ class RescoreRequest(Request):
         examples=[[{"text": "it was a fine day", "score": -12.5}, {"text": "it was a find a", "score": -12.1}]],
     )
     context: str = Field("", description="What was said before; read, not scored.", examples=[""])
-    lm_weight: float = Field(1.0, description="Weight of the model's log-probability (nats).", examples=[0.7])
-    word_bonus: float = Field(
-        0.0, description="Added for each token, against the model's liking for short texts.", examples=[0.5]
+    lm_weight: float = Field(
+        1.0, ge=-1e6, le=1e6, description="Weight of the model's log-probability (nats).", examples=[0.7]
     )
-    oov_penalty: float = Field(0.0, description="Taken off for each word out of the vocabulary.", examples=[2.0])
+    word_bonus: float = Field(
+        0.0,
+        ge=-1e6,
+        le=1e6,
+        description="Added for each token, against the model's liking for short texts.",
+        examples=[0.5],
+    )
+    oov_penalty: float = Field(
+        0.0, ge=-1e6, le=1e6, description="Taken off for each word out of the vocabulary.", examples=[2.0]
+    )
     bos: bool = BOS
     eos: bool = Field(True, description="Whether the end of the text is scored as well (never a word of `word_bonus`).")
 

@@ -1,0 +1,122 @@
+"""Large bodies, read in slices: pieces of a text, and the lines of a file of records.
+
+It knows ASGI's receiving end, memory limits and line ends. It does not know what is made of a piece or a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from tempfile import SpooledTemporaryFile
+from typing import NamedTuple
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+IN_MEMORY = 8 * 1024 * 1024
+"""Bytes that a spool keeps in memory; more go to a temporary file."""
+READ_SIZE = 256 * 1024
+
+
+async def pieces(stream: AsyncIterator[bytes], size: int = READ_SIZE) -> AsyncIterator[bytes]:
+    """The bytes of `stream`, the small pieces that arrive gathered into pieces of at least `size`."""
+    held: list[bytes] = []
+    total = 0
+    async for piece in stream:
+        held.append(piece)
+        total += len(piece)
+        if total >= size:
+            yield b"".join(held)
+            held, total = [], 0
+    yield b"".join(held)
+
+
+class Spool:
+    """Takes a body in as fast as it comes, and gives it out as fast as it is wanted.
+
+    A client that sends all of its body before it reads any of the answer would otherwise wait for a server that
+    waits for it.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._file = SpooledTemporaryFile[bytes](IN_MEMORY)
+        self._written = self._read = 0
+        self._changed = asyncio.Event()
+        self._filling = asyncio.create_task(self._fill())
+
+    async def read(self) -> bytes:
+        """The next bytes, empty at the end. Raises what went wrong: the body too large, the client gone."""
+        while self._read == self._written:
+            if self._filling.done():
+                self._filling.result()
+                return b""
+            self._changed.clear()
+            await self._changed.wait()
+        self._file.seek(self._read)
+        data = self._file.read(READ_SIZE)
+        self._read += len(data)
+        if self._read == self._written:
+            self._file.seek(self._file.truncate(0))
+            self._read = self._written = 0
+        return data
+
+    def close(self) -> None:
+        """Forget it all."""
+        self._filling.cancel()
+        self._file.close()
+
+    async def _fill(self) -> None:
+        try:
+            more = True
+            while more:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                self._write(message.get("body", b""))
+                more = message.get("more_body", False)
+        finally:
+            self._changed.set()
+
+    def _write(self, data: bytes) -> None:
+        self._file.seek(self._written)
+        self._file.write(data)
+        self._written += len(data)
+        self._changed.set()
+
+
+class Line(NamedTuple):
+    """A line of a body."""
+
+    number: int
+    """From 1."""
+    data: bytes | None
+    """Without its end; None where it was too long to be kept."""
+
+
+class Lines:
+    """Cuts bytes into lines, none longer than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._number = 0
+        self._held = b""
+        self._too_long = False
+
+    def feed(self, data: bytes) -> list[Line]:
+        """The lines that `data` completes."""
+        *whole, self._held = (self._held + data).split(b"\n")
+        lines = [self._line(line) for line in whole]
+        if len(self._held) > self._limit:
+            self._held, self._too_long = b"", True
+        return lines
+
+    def finish(self) -> list[Line]:
+        """The last line, where it lacks its end."""
+        return [self._line(self._held)] if self._held or self._too_long else []
+
+    def _line(self, data: bytes) -> Line:
+        self._number += 1
+        kept = None if self._too_long or len(data) > self._limit else data
+        self._too_long = False
+        return Line(self._number, kept)

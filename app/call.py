@@ -1,0 +1,75 @@
+"""One request to one model, as a route sees it: the model, the engine to compute with, the limits to keep.
+
+It is what FastAPI injects into every route under /v1/models/{model}. It knows how work is handed to the engine and
+how a client that hangs up is noticed; what is computed, the routes say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Path, Request
+
+from app.engine import Engine
+from app.registry import Served
+from app.settings import Settings
+from models.checkpoint import Checkpoint
+from models.errors import InvalidInput
+
+Result = TypeVar("Result")
+ModelName = Annotated[
+    str,
+    Path(
+        description="The model: `name` (its newest version) or `name@version`.",
+        openapi_examples={"name": {"summary": "a word n-gram model", "value": "gutenberg-kn"}},
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request with what answers it."""
+
+    request: Request
+    served: Served
+    engine: Engine
+    settings: Settings
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The model asked for."""
+        return self.served.checkpoint
+
+    async def run(self, work: Generator[object, None, Result], tokens: int) -> Result:
+        """What `work` on about `tokens` tokens returns; it is stopped when the client hangs up.
+
+        Only for a request whose body has been read to its end.
+        """
+        return await self.engine.run(self.checkpoint.model, work, tokens, self.hung_up)
+
+    async def hung_up(self) -> None:
+        """Returns when the client hangs up; for a request whose body has been read to its end."""
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+
+    def check_count(self, field: str, items: Sequence[object]) -> None:
+        """Raise InvalidInput when a list has more items than the settings allow."""
+        if len(items) > self.settings.max_texts:
+            raise InvalidInput(field, f"at most {self.settings.max_texts} in one request, not {len(items)}")
+
+    def check_context(self, field: str, text: str) -> None:
+        """Raise InvalidInput when a text to be read at once has more tokens than the settings allow."""
+        limit = self.settings.max_prompt_tokens
+        # A text has hardly more tokens than characters; most texts need no counting.
+        if 2 * len(text) > limit and (found := len(self.checkpoint.tokenizer.encode(text).ids)) > limit:
+            raise InvalidInput(field, f"at most {limit} tokens, not {found}")
+
+
+async def _call(request: Request, model: ModelName) -> Call:
+    state = request.app.state
+    return Call(request, state.registry.get(model), state.engine, state.settings)
+
+
+ModelCall = Annotated[Call, Depends(_call)]

@@ -1,0 +1,76 @@
+"""The application: builds what lives as long as the server does, and puts the routes in front of it.
+
+It is the only place where the registry and the engine meet. It knows no models and no HTTP beyond that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.docs import add_docs
+from app.engine import Engine
+from app.errors import answer_errors
+from app.middleware import BodyLimit, RequestId
+from app.registry import Registry
+from app.routes import generate, health, models, perplexity, probability, rescore
+from app.routes import next as next_token
+from app.schemas.base import ErrorAnswer
+from app.settings import Settings
+from models import checkpoint
+from models.ledger import Ledger
+
+DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
+
+Log-probabilities are natural logarithms (nats). Every answer has an `x-request-id`; every error is
+`{"error": {"message", "type", "param", "code"}}`."""
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "A field is not acceptable; `param` names it."},
+    404: {"model": ErrorAnswer, "description": "No such model; the message lists what there is."},
+    413: {"model": ErrorAnswer, "description": "The body is too large."},
+    429: {"model": ErrorAnswer, "description": "Too many requests wait; `retry-after` says when to try again."},
+    503: {"model": ErrorAnswer, "description": "The model is being loaded or cannot be used, or the server stops."},
+    "default": {"model": ErrorAnswer, "description": "Any other error."},
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service of these settings. Models load, and threads run, from its start-up to its shutdown."""
+    app = FastAPI(
+        title="Nextword",
+        version=version("nextword"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    load = partial(checkpoint.load, ledger=Ledger(settings.data / "verified.json"))
+    app.state.settings = settings
+    app.state.registry = Registry(settings.checkpoints, load)
+    app.state.engine = Engine(settings)
+    app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(RequestId)
+    answer_errors(app)
+    add_docs(app)
+    app.include_router(health.router)
+    for resource in (models, next_token, probability, perplexity, rescore, generate):
+        app.include_router(resource.router, responses=ERRORS)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.engine.start()
+    watcher = asyncio.create_task(app.state.registry.watch(app.state.settings.reload_seconds))
+    yield
+    watcher.cancel()
+    with suppress(asyncio.CancelledError):
+        await watcher
+    await asyncio.to_thread(app.state.engine.stop)

@@ -1,0 +1,107 @@
+"""POST /v1/models/{model}/generate: texts that continue a prompt, whole or a token at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import JSONResponse
+
+from app.call import Call, ModelCall
+from app.decoder import Run
+from app.engine import unless
+from app.errors import failure
+from app.media import json_only
+from app.schemas.base import logprob_fields
+from app.schemas.generate import EVENTS, GenerateAnswer, GenerateRequest
+from app.streaming import Stream
+from models.errors import InvalidInput
+from models.generation import Event, Sequence, samples
+from models.sampling import SamplingParams
+
+logger = logging.getLogger(__name__)
+router = APIRouter(prefix="/v1/models", tags=["generate"], dependencies=[Depends(json_only)])
+
+
+@router.post("/{model}/generate", response_model=GenerateAnswer, responses=EVENTS, summary="Generate text")
+async def generate(call: ModelCall, body: GenerateRequest) -> Response:
+    """Texts that continue a prompt, sampled or (temperature 0) always the most probable token.
+
+    With `stream`, server-sent events: a token each, the last with `usage`, then `[DONE]`.
+    """
+    _check(call, body)
+    head: dict[str, Any] = {"model": call.served.id, "seed": secrets.randbits(53) if body.seed is None else body.seed}
+    sequences = samples(call.checkpoint.tokenizer, body.prompt, _params(body, head["seed"]), body.n)
+    async with AsyncExitStack() as stack:
+        work = call.engine.generate(call.checkpoint.model, sequences, streaming=body.stream)
+        run = stack.enter_context(work)
+        if body.stream:
+            return Stream(_events(call, run, head), "text/event-stream", stack.pop_all())
+        await unless(call.hung_up, asyncio.ensure_future(run.finish()))
+    choices = [_choice(call, sequence) for sequence in sequences]
+    return JSONResponse(head | {"choices": choices, "usage": _usage(sequences)})
+
+
+def _check(call: Call, body: GenerateRequest) -> None:
+    """Raise InvalidInput for more than the settings allow."""
+    call.check_context("prompt", body.prompt)
+    for field, value, limit in (
+        ("max_tokens", body.max_tokens, call.settings.max_tokens),
+        ("n", body.n, call.settings.max_choices),
+    ):
+        if value > limit:
+            raise InvalidInput(field, f"at most {limit}, not {value}")
+
+
+def _params(body: GenerateRequest, seed: int) -> SamplingParams:
+    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+    same = body.model_dump(exclude={"prompt", "seed", "stop", "n", "stream"})
+    return SamplingParams(**same, seed=seed, stop=stop)
+
+
+async def _events(call: Call, run: Run, head: dict[str, Any]) -> AsyncGenerator[bytes, None]:
+    left = len(run.sequences)
+    try:
+        async for event in run.events():
+            left -= event.finish_reason is not None
+            part = head | {"choices": [_part(call, event)]}
+            yield _sse(part if left else part | {"usage": _usage(run.sequences)})
+        yield b"data: [DONE]\n\n"
+    except Exception as error:  # the status is long sent
+        logger.exception("request %s failed while its answer was sent", call.request.state.request_id)
+        yield _sse(failure(error).content())
+
+
+def _sse(content: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(',', ':'))}\n\n".encode()
+
+
+def _part(call: Call, event: Event) -> dict[str, Any]:
+    tokens = [] if event.token is None or event.logprob is None else [_token(call, event.token, event.logprob)]
+    index, reason = event.sequence.index, event.finish_reason
+    return {"index": index, "text": event.text, "tokens": tokens, "finish_reason": reason}
+
+
+def _choice(call: Call, sequence: Sequence) -> dict[str, Any]:
+    return {
+        "index": sequence.index,
+        "text": sequence.text,
+        "tokens": [_token(call, *pair) for pair in zip(sequence.tokens, sequence.logprobs, strict=True)],
+        "logprob": sequence.logprob,
+        "finish_reason": sequence.finish_reason,
+    }
+
+
+def _token(call: Call, token: int, logprob: float) -> dict[str, Any]:
+    return {"token": call.checkpoint.tokenizer.vocabulary[token], "id": token} | logprob_fields(logprob)
+
+
+def _usage(sequences: list[Sequence]) -> dict[str, int]:
+    prompt, completion = len(sequences[0].prompt), sum(len(sequence.tokens) for sequence in sequences)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

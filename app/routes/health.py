@@ -1,0 +1,37 @@
+"""GET /health/live and /health/ready: whether the process answers, and which models are loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from app.schemas.models import Live, Ready
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", response_model=Live, summary="Does the process answer?")
+async def live() -> dict[str, Any]:
+    """Always so while the process runs; for a container's restart policy."""
+    return {"status": "live"}
+
+
+@router.get(
+    "/ready",
+    response_model=Ready,
+    summary="Are the models loaded?",
+    responses={503: {"model": Ready, "description": "Some models are still being loaded."}},
+)
+async def ready(request: Request) -> JSONResponse:
+    """Ready once every model published before the start is loaded or found unusable."""
+    registry = request.app.state.registry
+    snapshot = registry.snapshot
+    content = {
+        "status": "ready" if registry.scanned else "loading",
+        "models": [served.id for served in snapshot.models],
+        "loading": list(snapshot.loading),
+        "problems": [{"id": name, "message": message} for name, message in sorted(snapshot.problems.items())],
+    }
+    return JSONResponse(content, 200 if registry.scanned else 503)

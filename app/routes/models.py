@@ -1,0 +1,86 @@
+"""GET /v1/models, one of them, and its vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+from numpy.typing import NDArray
+
+from app.call import ModelCall
+from app.registry import Served, Snapshot
+from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
+from models.base import EOS
+from models.tokenizer import Tokenizer
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.get("", response_model=ModelList, summary="List the models")
+async def list_models(request: Request) -> JSONResponse:
+    """Every model that can be asked, and what is being loaded or cannot be used."""
+    snapshot = request.app.state.registry.snapshot
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": [_summary(served, _is_newest(served, snapshot)) for served in snapshot.models],
+            "has_more": False,
+            "loading": list(snapshot.loading),
+            "problems": [{"id": name, "message": message} for name, message in sorted(snapshot.problems.items())],
+        }
+    )
+
+
+@router.get("/{model}", response_model=ModelDetail, summary="Describe a model")
+async def describe_model(call: ModelCall) -> JSONResponse:
+    """Its card: what it is, what it was made from and how good it is."""
+    newest = _is_newest(call.served, call.request.app.state.registry.snapshot)
+    card = asdict(call.checkpoint.card)
+    return JSONResponse(_summary(call.served, newest) | {"metrics": card["provenance"]["metrics"], "card": card})
+
+
+@router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
+async def list_vocabulary(call: ModelCall, query: Annotated[VocabularyQuery, Query()]) -> JSONResponse:
+    """A page of its vocabulary, by id: frequent tokens first."""
+    tokenizer = call.checkpoint.tokenizer
+    found = tokenizer.search(query.prefix) if query.prefix else np.arange(tokenizer.size)
+    page = found[np.searchsorted(found, query.after, side="right") :]
+    return JSONResponse(
+        {
+            "object": "list",
+            "model": call.served.id,
+            "data": _entries(tokenizer, page[: query.limit]),
+            "has_more": len(page) > query.limit,
+            "total": len(found),
+        }
+    )
+
+
+def _entries(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[dict[str, Any]]:
+    return [{"token": tokenizer.vocabulary[i], "id": i, "special": i <= EOS} for i in ids.tolist()]
+
+
+def _is_newest(served: Served, snapshot: Snapshot) -> bool:
+    return snapshot.by_name.get(served.entry.name) is served
+
+
+def _summary(served: Served, newest: bool) -> dict[str, Any]:
+    card = served.checkpoint.card
+    return {
+        "id": served.id,
+        "object": "model",
+        "created": int(datetime.fromisoformat(card.created).timestamp()),
+        "owned_by": "nextword",
+        "name": served.entry.name,
+        "version": served.entry.version,
+        "newest": newest,
+        "kind": card.kind,
+        "unit": served.checkpoint.tokenizer.config.kind,
+        "vocabulary_size": card.vocabulary_size,
+        "parameters": card.parameters,
+        "bytes": sum(facts.size for facts in card.files.values()),
+    }

@@ -1,0 +1,54 @@
+"""POST /v1/models/{model}/rescore: a recogniser's hypotheses, ranked with the model's help."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+
+from app.call import ModelCall
+from app.media import json_only
+from app.schemas.base import logprob_fields
+from app.schemas.rescore import RescoreAnswer, RescoreRequest
+from models.scoring import TextScore, score_texts
+
+router = APIRouter(prefix="/v1/models", tags=["score"], dependencies=[Depends(json_only)])
+
+
+@router.post("/{model}/rescore", response_model=RescoreAnswer, summary="Rank hypotheses")
+async def rescore(call: ModelCall, body: RescoreRequest) -> JSONResponse:
+    """Hypotheses, best first, by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
+
+    `logprob` is the model's, in nats, of the whole hypothesis after the context; `words` are its tokens, the end
+    not counted. Scores from other logarithms: multiply log10 by 2.302585 first.
+    """
+    call.check_count("hypotheses", body.hypotheses)
+    call.check_context("context", body.context)
+    texts = [hypothesis.text for hypothesis in body.hypotheses]
+    work = score_texts(
+        call.checkpoint.model, call.checkpoint.tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos
+    )
+    scores = await call.run(work, sum(len(text) for text in texts) + len(body.context))
+    ranked = sorted((_weigh(i, score, body) for i, score in enumerate(scores)), key=_rank)
+    return JSONResponse({"model": call.served.id, "results": ranked})
+
+
+def _weigh(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]:
+    words = score.token_count - body.eos
+    ruled_out = score.logprob == -math.inf and body.lm_weight != 0
+    parts: dict[str, float | None] = {
+        "score": body.hypotheses[index].score,
+        "lm": None if ruled_out else body.lm_weight * score.logprob if body.lm_weight else 0.0,
+        "words": body.word_bonus * words,
+        "oov": -body.oov_penalty * score.oov_count,
+    }
+    total = None if ruled_out else sum(part for part in parts.values() if part is not None)
+    counts = {"words": words, "token_count": score.token_count, "oov_count": score.oov_count}
+    return {"index": index, "text": score.text, "total": total, "parts": parts} | logprob_fields(score.logprob) | counts
+
+
+def _rank(weighed: dict[str, Any]) -> float:
+    """Best first; what the model rules out last."""
+    return math.inf if weighed["total"] is None else -weighed["total"]

@@ -1,0 +1,116 @@
+"""Continuing a text: request, answer and the events of a stream."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from app.schemas.base import MODEL_ID, Answer, Request, Token
+from models.generation import FinishReason
+from models.sampling import MAX_STOP, MAX_STOP_LENGTH
+
+Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
+
+
+class GenerateRequest(Request):
+    """How to continue a text."""
+
+    prompt: str = Field("", description="What the text begins with; empty: begin one.", examples=["it was a dark"])
+    max_tokens: int = Field(64, ge=1, description="Most tokens in each text.", examples=[20])
+    temperature: float = Field(
+        1.0, ge=0, le=1e6, description="Divides log-probabilities; 0 takes the most probable token.", examples=[0.8]
+    )
+    top_k: int = Field(0, ge=0, description="Choose among the k most probable tokens; 0: all.", examples=[50])
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Choose among the fewest tokens whose probabilities reach p; 1: all.",
+        examples=[0.95],
+    )
+    min_p: float = Field(
+        0.0, ge=0, le=1, description="Choose among tokens at least p times as probable as the best; 0: all."
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**64,
+        description="The same seed gives the same texts; unset: one is chosen, and told.",
+        examples=[1],
+    )
+    stop: Stop | Annotated[list[Stop], Field(max_length=MAX_STOP)] | None = Field(
+        None, description="A text ends before any of these strings.", examples=[["\n"]]
+    )
+    n: int = Field(1, ge=1, description="How many texts.", examples=[2])
+    stream: bool = Field(False, description="Whether to send each token as it comes, as server-sent events.")
+    ignore_end: bool = Field(False, description="Whether to go on where the text would end: `</s>` is never chosen.")
+    allow_unk: bool = Field(False, description="Whether `<unk>` may be chosen.")
+    start: Literal["boundary", "zero"] = Field(
+        "boundary", description="What is read before the prompt: the beginning of a line, or (`zero`) nothing at all."
+    )
+
+
+class Choice(Answer):
+    """A text."""
+
+    index: int = Field(description="Which of the `n` texts, from 0.")
+    text: str = Field(description="What follows the prompt; put them together as they are.")
+    tokens: list[Token] = Field(
+        description="Its tokens, those of a stop string included, with the model's own logprobs."
+    )
+    logprob: float = Field(description="Sum of their log-probabilities (nats), whatever temperature and filters did.")
+    finish_reason: FinishReason = Field(
+        description="`end`: `</s>` was chosen; `stop`: a stop string came; `length`: `max_tokens` came; "
+        "`no_continuation`: nothing was left to choose from."
+    )
+
+
+class Usage(Answer):
+    """How many tokens it took."""
+
+    prompt_tokens: int = Field(description="Tokens of the prompt, read once.")
+    completion_tokens: int = Field(description="Tokens of all texts.")
+    total_tokens: int = Field(description="Their sum.")
+
+
+class GenerateAnswer(Answer):
+    """Texts that continue the prompt."""
+
+    model: str = MODEL_ID
+    seed: int = Field(description="Gives the same texts again.")
+    choices: list[Choice] = Field(description="The texts.")
+    usage: Usage = Field(description="How many tokens it took.")
+
+
+class ChoicePart(Answer):
+    """What a step adds to a text."""
+
+    index: int = Field(description="Which of the `n` texts, from 0.")
+    text: str = Field(description="What it adds; empty while a stop string may be coming.")
+    tokens: list[Token] = Field(description="The token chosen, if one was.")
+    finish_reason: FinishReason | None = Field(description="Set in the last event of each text.")
+
+
+class GenerateEvent(Answer):
+    """An event of a stream, as `data: {...}`; after the last comes `data: [DONE]`."""
+
+    model: str = MODEL_ID
+    seed: int = Field(description="Gives the same texts again.")
+    choices: list[ChoicePart] = Field(description="One text's next part.")
+    usage: Usage | None = Field(None, description="In the last event only.")
+
+
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "string",
+                    "description": "With `stream`: `data: {...}` a token, its `choices` holding one text's new part; "
+                    "the last has `usage`; then `data: [DONE]`.",
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+"""How well a model predicts a text: request, parameters and answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.base import LOGPROB, MODEL_ID, ZERO, Answer, Request, Texts
+
+Unit = Literal["lines", "document"]
+EmptyLines = Literal["keep", "drop"]
+UNIT = Field(
+    None,
+    description="`lines`: each line on its own; `document`: what was read before is remembered across lines. Unset: "
+    "`lines` for word models, `document` for character models, which have no other.",
+    examples=["lines"],
+)
+EMPTY_LINES = Field("keep", description="Whether an empty line counts as one (an end of line to predict) or not.")
+
+
+class PerplexityRequest(Request):
+    """A text whose perplexity is wanted."""
+
+    text: Texts = Field(
+        description="A text of any number of lines. A list is several texts, each on its own: the answer then has "
+        "figures of all together, and `results`, one for each.",
+        examples=["it was the best of times , it was the worst of times ,\nit was the age of wisdom ."],
+    )
+    unit: Unit | None = UNIT
+    empty_lines: EmptyLines = EMPTY_LINES
+
+
+class PerplexityQuery(BaseModel):
+    """How a body of plain text or of records is read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unit: Unit | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
+    empty_lines: EmptyLines | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
+    keep_text: bool = Field(False, description="Whether results of records repeat their `text`.")
+
+
+class PerplexityResult(Answer):
+    """The figures of a text."""
+
+    perplexity: float | None = Field(
+        description="exp of the mean cross-entropy over all tokens; null where it is infinite."
+    )
+    perplexity_without_oov: float | None = Field(description="The same over the tokens in the vocabulary.")
+    logprob: float | None = LOGPROB
+    zero_probability: bool | None = ZERO
+    token_count: int = Field(description="Tokens scored, the end of each line included.")
+    oov_count: int = Field(description="How many of them are out of the vocabulary.")
+    characters: int = Field(description="Characters of the text, newlines included.")
+    bits_per_character: float | None = Field(description="Cross-entropy in bits, for each character of the text.")
+    unit: Unit = Field(description="What was scored on its own: `lines` or the whole `document`.")
+    empty_lines: EmptyLines = Field(description="Whether empty lines counted.")
+
+
+class PerplexityAnswer(PerplexityResult):
+    """The figures of a text, or of all texts together."""
+
+    model: str = MODEL_ID
+    results: list[PerplexityResult] | None = Field(None, description="Those of each text, where a list was given.")
+
+
+TEXT_EXAMPLE = "it was the best of times , it was the worst of times ,\nit was the age of wisdom .\n"
+RECORD_EXAMPLE = '{"id": 1, "text": "it was the best of times"}\n{"id": 2, "text": "times best the was of it"}\n'
+BODIES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": PerplexityRequest.model_json_schema()},
+            "text/plain": {
+                "schema": {"type": "string", "description": "Text in UTF-8."},
+                "example": TEXT_EXAMPLE,
+            },
+            "application/x-ndjson": {
+                "schema": {"type": "string", "description": 'A record `{"text": ...}` a line; other fields are kept.'},
+                "example": RECORD_EXAMPLE,
+            },
+        },
+    }
+}
+"""The bodies that the route reads itself, for the documentation."""
+
+RECORD_RESULTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/x-ndjson": {
+                "schema": {
+                    "type": "string",
+                    "description": "For records: a line each, with the fields of the JSON answer but `model`, and the "
+                    "record's own; or with `error` and `line`.",
+                }
+            }
+        }
+    }
+}
