@@ -56,6 +56,8 @@ class Provenance:
     """Every setting of the training."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """What was measured: perplexities with their unit and text, throughput."""
+    job: str | None = None
+    """The id of the job that made it, where one did."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def _card(found: dict[str, Any]) -> Card:
         corpus=_facts(origin, "corpus"),
         recipe=_typed(origin, "recipe", dict),
         metrics=_typed(origin, "metrics", dict),
+        job=_typed(origin, "job", str) if origin.get("job") is not None else None,
     )
     return Card(
         format=found["format"],

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.base import LanguageModel
+from models.base import EOS, LanguageModel
 from models.card import FileFacts, Provenance
 from models.catalogue import check_name
 from models.corpus import Corpus, EncodedCorpus
@@ -85,18 +85,22 @@ class Built:
         return Provenance(command, self.recipe.licence, self.corpus, _plain(asdict(self.recipe)), self.metrics)
 
 
-def build(recipe: Recipe, workdir: Path | None = None) -> Generator[Progress, None, Built]:
+def build(
+    recipe: Recipe, workdir: Path | None = None, *, save_seconds: float = 60.0
+) -> Generator[Progress, None, Built]:
     """Make the model of `recipe`.
 
-    A recurrent training saves its state in `workdir`, and goes on from the one it finds there.
+    A recurrent training saves its state in `workdir` every `save_seconds`, and goes on from the one it finds there.
     Raises InvalidInput (InvalidText for the text itself) and TrainingFailed.
     """
     began = time.monotonic()
     yield Progress("reading", 0, 0)
     text, held_out = _texts(recipe)
     tokenizer = Tokenizer.train(recipe.tokenizer, text.chunks())
+    if held_out is not None:
+        _check_known(held_out, tokenizer)
     encoded = text.encode(tokenizer)
-    model, facts = yield from _fit(recipe, encoded, held_out, tokenizer, workdir)
+    model, facts = yield from _fit(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
     metrics: dict[str, Any] = {"training": _counts(encoded) | facts | {"seconds": round(time.monotonic() - began, 1)}}
     if held_out is not None:
         metrics["validation"] = yield from _measure(model, tokenizer, held_out)
@@ -114,8 +118,22 @@ def _texts(recipe: Recipe) -> tuple[Corpus, Corpus | None]:
     return text, None
 
 
+def _check_known(held_out: Corpus, tokenizer: Tokenizer) -> None:
+    """Raise InvalidInput when no word of the held-out text is known: nothing measured on it would mean anything."""
+    for chunk in held_out.chunks():
+        encoding = tokenizer.encode(chunk)
+        if ((encoding.ids != EOS) & ~encoding.oov).any():
+            return
+    raise InvalidInput("validation", "the text held out has no token in common with the training text")
+
+
 def _fit(
-    recipe: Recipe, text: EncodedCorpus, held_out: Corpus | None, tokenizer: Tokenizer, workdir: Path | None
+    recipe: Recipe,
+    text: EncodedCorpus,
+    held_out: Corpus | None,
+    tokenizer: Tokenizer,
+    workdir: Path | None,
+    save_seconds: float,
 ) -> Generator[Progress, None, tuple[LanguageModel, dict[str, Any]]]:
     """Count or train; the model and what the training itself has to tell."""
     if isinstance(recipe.model, NgramConfig):
@@ -131,6 +149,7 @@ def _fit(
         starts=_line_starts(text.ids, tokenizer),
         resume=workdir if workdir and (workdir / STATE_FILE).exists() else None,
         save=workdir,
+        save_seconds=save_seconds,
     )
     return trained.model, {"best_step": trained.step, "steps": trained.steps} | trained.metrics
 
@@ -151,11 +170,11 @@ def _measure(
     figures: dict[str, dict[str, Any]] = {}
     for unit in units:
         steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
-        figures[unit] = summary((yield from _reported(steps)))
+        figures[unit] = summary((yield from reported(steps)))
     return figures
 
 
-def _reported(steps: Generator[int, None, Evaluation]) -> Generator[Progress, None, Evaluation]:
+def reported(steps: Generator[int, None, Evaluation]) -> Generator[Progress, None, Evaluation]:
     """An evaluation that reports its tokens as progress."""
     done = 0
     while True:
