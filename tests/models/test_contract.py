@@ -1,0 +1,261 @@
+"""What every language model keeps to, whatever its family: a new one is a line in MODELS."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from torch import Tensor
+
+from models.base import EOS, LanguageModel, State, concat, rows_of, select
+from models.card import Provenance
+from models.checkpoint import load, save
+from models.families import FAMILIES
+from models.generation import generate, samples
+from models.initialisation import initialise
+from models.network import Network
+from models.ngram import NgramConfig, NgramModel
+from models.recurrent import RecurrentConfig, RecurrentModel
+from models.sampling import SamplingParams
+from models.smoothing import estimate
+from models.tokenizer import Tokenizer, TokenizerConfig
+from tests.models.toy import Bigram
+
+TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h i j\n"])
+V = TOKENIZER.size
+
+
+def text_ids() -> np.ndarray:
+    """Lines of a Markov chain that favours the next few letters, and never says the last one."""
+    numbers, ids, last = np.random.default_rng(1), [], 2
+    for _ in range(2000):
+        last = EOS if numbers.random() < 0.15 else 2 + (last + int(numbers.geometric(0.5))) % (V - 3)
+        ids.append(last)
+    return np.array([*ids, EOS], np.int32)
+
+
+def ngram(smoothing: str, order: int = 3) -> NgramModel:
+    config = NgramConfig(order=order, smoothing=smoothing, delta=0.5)
+    return NgramModel(config, estimate(config, text_ids(), V))
+
+
+def recurrent(kind: str, nonlinearity: str = "tanh", **sizes: Any) -> RecurrentModel:
+    config = RecurrentConfig(kind, nonlinearity, **{"layers": 2, "embedding_size": 6, "hidden_size": 8, **sizes})
+    network = Network(config, V)
+    counts = np.bincount(text_ids(), minlength=V)
+    initialise(network, "uniform", 0.8, counts, torch.Generator().manual_seed(2))
+    return RecurrentModel(config, network.state_dict(), V)
+
+
+MODELS: dict[str, Callable[[], LanguageModel]] = {
+    "toy": lambda: Bigram.random(V),
+    "unigram": lambda: ngram("kneser_ney", order=1),
+    "mle": lambda: ngram("mle"),
+    "add_delta": lambda: ngram("add_delta"),
+    "backoff": lambda: ngram("backoff"),
+    "kneser_ney": lambda: ngram("kneser_ney", order=5),
+    "rnn tanh": lambda: recurrent("rnn"),
+    "rnn relu": lambda: recurrent("rnn", "relu"),
+    "lstm": lambda: recurrent("lstm"),
+    "lstm in half precision": lambda: recurrent("lstm", storage="float16", hidden_size=6),
+    "gru": lambda: recurrent("gru", tied=False),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    return MODELS[request.param]()
+
+
+def tokens(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randint(V, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def leaves(state: State) -> list[Tensor]:
+    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
+
+
+def same(model: LanguageModel, left: State, right: State) -> None:
+    """Two states lead to the same distributions, now and a token later."""
+    rows = rows_of(left)
+    assert rows == rows_of(right)
+    close(model.logprobs(left), model.logprobs(right))
+    later = tokens(rows, 1, seed=9)
+    close(model.logprobs(model.advance(left, later)), model.logprobs(model.advance(right, later)))
+
+
+def close(left: Tensor, right: Tensor) -> None:
+    torch.testing.assert_close(left, right, atol=1e-5, rtol=0)
+
+
+def variety(model: LanguageModel) -> State:
+    """States of many kinds: before and after the boundary, and after contexts of several lengths."""
+    contexts = [model.advance(model.start(3), tokens(3, length, seed=length)) for length in (1, 2, 3, 7)]
+    return concat([model.blank(1), model.start(1), *contexts])
+
+
+def test_rows_are_distributions(model):
+    state = variety(model)
+    rows = model.logprobs(state)
+    assert rows.dtype == torch.float32
+    assert rows.shape == (rows_of(state), V)
+    assert not rows.isnan().any()
+    close(rows.double().exp().sum(-1), torch.ones(len(rows), dtype=torch.double))
+
+
+def test_topk_is_the_sorted_row(model):
+    state = variety(model)
+    values, ids = torch.sort(model.logprobs(state), dim=-1, descending=True, stable=True)
+    for k in (1, 3, V, V + 5):
+        best, chosen = model.topk(state, k)
+        close(best, values[:, :k])
+        assert chosen.dtype == torch.int64
+        assert torch.equal(chosen, ids[:, :k])
+
+
+Lengths = st.lists(st.integers(0, 9), min_size=1, max_size=5)
+few = settings(deadline=None, max_examples=12)
+
+
+@few
+@given(lengths=Lengths, seed=st.integers(0, 99))
+def test_score_is_the_loop(model, lengths, seed):
+    state = model.advance(model.start(len(lengths)), tokens(len(lengths), 2, seed=seed))
+    read = tokens(len(lengths), max(lengths), seed=seed + 100)
+    for limits in (None, torch.tensor(lengths)):
+        scores, after = model.score(state, read, limits)
+        expected, expected_after = LanguageModel.score(model, state, read, limits)
+        close(scores, expected)
+        same(model, after, expected_after)
+
+
+@few
+@given(lengths=Lengths, seed=st.integers(0, 99))
+def test_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
+    read = tokens(len(lengths), max(lengths), seed=seed)
+    batch = model.score(model.start(len(lengths)), read, torch.tensor(lengths))
+    for row, length in enumerate(lengths):
+        alone = model.score(model.start(1), read[row : row + 1, :length])
+        close(batch[0][row, :length], alone[0][0])
+        assert (batch[0][row, length:] == 0).all()
+        same(model, select(batch[1], torch.tensor([row])), alone[1])
+    same(model, model.advance(model.start(len(lengths)), read, torch.tensor(lengths)), batch[1])
+
+
+@few
+@given(cut=st.integers(0, 12), seed=st.integers(0, 99))
+def test_what_is_read_in_parts_is_as_if_read_at_once(model, cut, seed):
+    read = tokens(2, 12, seed=seed)
+    whole, after = model.score(model.start(2), read)
+    first, between = model.score(model.start(2), read[:, :cut])
+    rest, end = model.score(between, read[:, cut:])
+    close(torch.cat([first, rest], 1), whole)
+    same(model, end, after)
+    same(model, model.advance(model.advance(model.start(2), read[:, :cut]), read[:, cut:]), after)
+
+
+def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
+    states = [model.advance(model.start(1), tokens(1, length, seed=length)) for length in (1, 4, 6)]
+    order = torch.tensor([2, 0, 0, 1])
+    together = select(concat(states), order)
+    step = tokens(4, 3, seed=5)
+    after = model.advance(together, step)
+    for row, origin in enumerate(order.tolist()):
+        same(model, select(after, torch.tensor([row])), model.advance(states[origin], step[row : row + 1]))
+
+
+@torch.inference_mode()  # outside of it, torch itself forbids what is tried here
+def test_states_are_not_mutated(model):
+    state = variety(model)
+    before = [leaf.clone() for leaf in leaves(state)]
+    read = tokens(rows_of(state), 4)
+    model.score(state, read)
+    model.advance(state, read)
+    model.advance(state, read, torch.arange(rows_of(state)) % 5)
+    model.topk(state, 3)
+    model.logprobs(state).exp_()
+    model.explain(select(state, torch.tensor([4])))
+    assert all(torch.equal(leaf, copy) for leaf, copy in zip(leaves(state), before, strict=True))
+
+
+@torch.inference_mode()
+def test_a_start_is_given_out_fresh_however_it_is_used(model):
+    expected = model.logprobs(model.start(1)).clone()
+    for leaf in [*leaves(model.start(1)), *leaves(model.blank(1))]:
+        leaf.zero_()
+    model.logprobs(model.start(1)).fill_(0)
+    assert torch.equal(model.logprobs(model.start(1)), expected)
+
+
+def test_the_start_has_read_the_boundary_and_nothing_else(model):
+    same(model, model.advance(model.blank(2), torch.full((2, 1), EOS)), model.start(2))
+
+
+def test_a_model_that_says_it_forgets_at_the_boundary_does(model):
+    if model.forgets:
+        ended = torch.cat([tokens(5, 6), torch.full((5, 1), EOS)], 1)
+        same(model, model.advance(model.start(5), ended), model.start(5))
+
+
+def test_reading_nothing_leaves_a_state_as_it_is(model):
+    state = variety(model)
+    rows = rows_of(state)
+    same(model, model.advance(state, tokens(rows, 0)), state)
+    same(model, model.advance(state, tokens(rows, 3), torch.zeros(rows, dtype=torch.int64)), state)
+    scores, after = model.score(state, tokens(rows, 0))
+    assert scores.shape == (rows, 0)
+    same(model, after, state)
+
+
+def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
+    families = {**FAMILIES, "toy": Bigram}
+    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families)
+    found = load(entry.path, families=families).model
+    assert type(found) is type(model)
+    assert (found.kind, found.config(), found.parameters) == (model.kind, model.config(), model.parameters)
+    stored = found.tensors()
+    assert stored.keys() == model.tensors().keys()
+    assert all(torch.equal(tensor, stored[name]) for name, tensor in model.tensors().items())
+    read = tokens(3, 5)
+    assert torch.equal(found.score(found.start(3), read)[0], model.score(model.start(3), read)[0])
+    assert torch.equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
+
+
+def test_samples_have_the_frequencies_that_the_model_says(model):
+    params = SamplingParams(seed=8, max_tokens=1, allow_unk=True)
+    drawn = samples(TOKENIZER, "b d", params, n=2000)
+    list(generate(model, drawn))
+    counts = np.bincount([sequence.tokens[0] if sequence.tokens else EOS for sequence in drawn], minlength=V)
+    prompt = torch.tensor(drawn[0].prompt)[None]
+    expected = model.logprobs(model.advance(model.start(1), prompt))[0].double().exp().numpy() * 2000
+    possible = expected > 0
+    assert counts[~possible].sum() == 0
+    if possible.sum() > 1:
+        assert chisquare(counts[possible], expected[possible] / expected.sum() * 2000).pvalue > 1e-4
+
+
+def test_a_text_is_the_same_alone_and_in_company(model):
+    def texts(count: int) -> list[Any]:
+        kinds = [SamplingParams(seed=seed, max_tokens=5 + seed, ignore_end=seed % 2 > 0) for seed in range(count)]
+        sequences = [samples(TOKENIZER, "a b c d"[: 2 * i], params)[0] for i, params in enumerate(kinds)]
+        list(generate(model, sequences))
+        return sequences
+
+    company = texts(8)
+    for i, sequence in enumerate(texts(3)):
+        assert sequence.tokens == company[i].tokens
+        assert sequence.logprobs == pytest.approx(company[i].logprobs, abs=1e-5)
+        assert sequence.finish_reason == company[i].finish_reason
+
+
+def test_what_it_tells_of_itself_is_json(model):
+    state = model.advance(model.start(1), tokens(1, 3))
+    assert json.loads(json.dumps(model.config(), allow_nan=False)) == model.config()
+    json.dumps(model.explain(state), allow_nan=False)
+    assert model.parameters > 0
+    assert model.vocabulary_size == V
