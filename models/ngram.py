@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from models import trie
 from models.base import EOS, LanguageModel, State
 from models.errors import CheckpointDamaged, InvalidInput
 from models.tables import BackoffTables
+
+Nodes: TypeAlias = NDArray[np.int64]
 
 MAX_ORDER = 32
 """Longer n-grams than this are refused."""
@@ -90,42 +92,54 @@ class NgramModel(LanguageModel):
     @cached_property
     def start_node(self) -> int:
         """The state after `</s>`."""
-        return int(trie.read(self._trie, 0, np.array([EOS])))
+        return self.read_ids(0, np.array([EOS]))
 
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """See `LanguageModel`; only the last `order - 1` tokens are looked at."""
-        nodes, words, sizes = _rows(state, tokens, lengths)
-        after = [self.read_ids(node, words[i, : sizes[i]]) for i, node in enumerate(nodes)]
-        return torch.tensor(after, dtype=torch.int64)
+        return torch.from_numpy(self._read(_nodes(state), tokens.numpy(), lengths))
+
+    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See `LanguageModel`."""
+        scores, after = self._score(_nodes(state), tokens.numpy(), lengths)
+        return torch.from_numpy(scores), torch.from_numpy(after)
 
     def read_ids(self, node: int, ids: NDArray[Any]) -> int:
-        """The state after `ids` [T], from the state `node`.
-
-        Raises InvalidInput for ids outside the vocabulary.
-        """
-        recent = self._checked(ids)[max(0, len(ids) - self.tables.order + 1) :]
-        return int(trie.read(self._trie, node if len(recent) == len(ids) else 0, recent))
+        """The state after `ids` [T], from the state `node`. Raises InvalidInput for ids outside the vocabulary."""
+        return int(self._read(np.array([node]), ids[None])[0])
 
     def score_ids(self, node: int, ids: NDArray[Any]) -> tuple[NDArray[np.float32], int]:
         """Log P of each of `ids` [T] (int32 or int64) in nats, float32 [T], and the state after; from the state `node`.
 
         Holds no lock of the interpreter. Raises InvalidInput for ids outside the vocabulary.
         """
-        out = np.empty(len(ids), np.float32)
-        return out, int(trie.score(self._trie, node, self._checked(ids), out))
+        scores, after = self._score(np.array([node]), ids[None])
+        return scores[0], int(after[0])
 
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See `LanguageModel`."""
-        nodes, words, sizes = _rows(state, tokens, lengths)
-        out = np.zeros(words.shape, np.float32)
-        after = np.array(nodes, np.int64)
-        for i, size in enumerate(sizes):
-            out[i, :size], after[i] = self.score_ids(nodes[i], words[i, :size])
-        return torch.from_numpy(out), torch.from_numpy(after)
+    def _read(self, nodes: Nodes, tokens: NDArray[Any], lengths: Tensor | None = None) -> Nodes:
+        words, ends = self._words(tokens, lengths)
+        after = nodes.copy()
+        trie.read(self._trie, after, words, ends, self.tables.order - 1)
+        return after
+
+    def _score(
+        self, nodes: Nodes, tokens: NDArray[Any], lengths: Tensor | None = None
+    ) -> tuple[NDArray[np.float32], Nodes]:
+        words, ends = self._words(tokens, lengths)
+        after, scores = nodes.copy(), np.zeros(words.shape, np.float32)
+        trie.score(self._trie, after, words, ends, scores)
+        return scores, after
+
+    def _words(self, tokens: NDArray[Any], lengths: Tensor | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """`tokens` [B, T] in one piece, and how many of each row are read [B]."""
+        words = np.ascontiguousarray(tokens)
+        ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths.numpy())
+        if not trie.inside(words, ends, self.vocabulary_size):
+            raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
+        return words, ends
 
     def logprobs(self, state: State) -> Tensor:
         """See `LanguageModel`."""
-        nodes = _nodes(state)
+        nodes = _nodes(state).tolist()
         rows = np.empty((len(nodes), self.vocabulary_size), np.float32)
         for i, node in enumerate(nodes):
             trie.row(self._trie, node, rows[i])
@@ -135,7 +149,7 @@ class NgramModel(LanguageModel):
         """See `LanguageModel`; looks only at words that a context lists and at the best unigrams."""
         if k > MAX_LISTED:
             return super().topk(state, k)
-        nodes = _nodes(state)
+        nodes = _nodes(state).tolist()
         shape = len(nodes), min(k, self.vocabulary_size)
         values, words = np.empty(shape, np.float32), np.empty(shape, np.int64)
         for i in range(len(nodes) if k else 0):
@@ -154,7 +168,7 @@ class NgramModel(LanguageModel):
         for each context on the path its `order`, `context`, how many words it has `listed`, and the `weight` (a
         factor, not a logarithm) with which it passes on the words it does not list.
         """
-        path = [self._listing(int(node)) for node in trie.contexts(self._trie, _nodes(state)[0])]
+        path = [self._listing(int(node)) for node in trie.contexts(self._trie, int(_nodes(state)[0]))]
         return {"matched_order": path[0]["order"], "context": path[0]["context"], "backoff": path}
 
     def _listing(self, node: int) -> dict[str, Any]:
@@ -183,21 +197,9 @@ class NgramModel(LanguageModel):
             raise CheckpointDamaged(f"n-gram model: {error}") from error
         return cls(ngram_config, BackoffTables.from_arrays(arrays, ngram_config.order, vocabulary_size, facts))
 
-    def _checked(self, ids: NDArray[Any]) -> NDArray[Any]:
-        if len(ids) and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
-            raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
-        return ids
 
-
-def _nodes(state: State) -> list[int]:
+def _nodes(state: State) -> Nodes:
     if not isinstance(state, Tensor):
         raise TypeError("an n-gram state is one tensor")
-    nodes: list[int] = state.tolist()
+    nodes: Nodes = state.numpy()
     return nodes
-
-
-def _rows(state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[list[int], NDArray[Any], list[int]]:
-    """Nodes [B], tokens [B, T] as an array, and how many of them each row reads."""
-    rows, columns = tokens.shape
-    sizes: list[int] = [columns] * rows if lengths is None else lengths.tolist()
-    return _nodes(state), tokens.numpy(), sizes

@@ -82,19 +82,42 @@ def step(trie: Trie, state: int, word: int) -> tuple[float, int]:
 
 
 @njit(nogil=True, cache=True)
-def score(trie: Trie, state: int, words: NDArray[Any], out: NDArray[np.float32]) -> int:
-    """Write log P of each of `words` [T] given those before it into `out` [T]; return the state after the last."""
-    for t in range(len(words)):
-        out[t], state = step(trie, state, int(words[t]))
-    return state
+def inside(words: NDArray[Any], lengths: NDArray[np.int64], size: int) -> bool:
+    """Whether all words that are read, the first `lengths[i]` of each row of `words` [B, T], are from 0 to size - 1."""
+    for i in range(len(lengths)):
+        for t in range(lengths[i]):
+            if words[i, t] < 0 or words[i, t] >= size:
+                return False
+    return True
 
 
 @njit(nogil=True, cache=True)
-def read(trie: Trie, state: int, words: NDArray[Any]) -> int:
-    """The state after `words` [T]."""
-    for t in range(len(words)):
-        state = step(trie, state, int(words[t]))[1]
-    return state
+def score(
+    trie: Trie, states: NDArray[np.int64], words: NDArray[Any], lengths: NDArray[np.int64], out: NDArray[np.float32]
+) -> None:
+    """Write log P of each of the first `lengths[i]` of `words[i]` [B, T], given those before, into `out` [B, T].
+
+    Moves `states` [B] on to those after the last.
+    """
+    for i in range(len(states)):
+        state = states[i]
+        for t in range(lengths[i]):
+            out[i, t], state = step(trie, state, int(words[i, t]))
+        states[i] = state
+
+
+@njit(nogil=True, cache=True)
+def read(trie: Trie, states: NDArray[np.int64], words: NDArray[Any], lengths: NDArray[np.int64], context: int) -> None:
+    """Move `states` [B] on by the first `lengths[i]` of `words[i]` [B, T].
+
+    A state depends on no more than the last `context` words: of longer rows, only those are read.
+    """
+    for i in range(len(states)):
+        begin = max(0, lengths[i] - context)
+        state = 0 if begin else states[i]
+        for t in range(begin, lengths[i]):
+            state = step(trie, state, int(words[i, t]))[1]
+        states[i] = state
 
 
 @njit(nogil=True, cache=True)
@@ -144,7 +167,7 @@ def offer(
     Nothing happens if it is no better than the last, or if one of `path`, the longer contexts, has listed it.
     """
     at = len(values) - 1
-    if values[at] > value or (values[at] == value and words[at] < word):
+    if value < values[at] or (value == values[at] and word > words[at]):
         return
     for context in path:
         if find(trie, context, word) >= 0:
@@ -166,16 +189,20 @@ def topk(
     `ranked` [V] holds the unigrams by falling probability, then rising id: where they fall below the worst of the
     list, the rest need no look.
     """
+    last = len(values) - 1
     values[:] = -np.inf
     words[:] = len(ranked)
     path = contexts(trie, state)
     weights = path_weights(trie, path)
     for i in range(len(path) - 1):
+        longer = path[:i]
         for node in range(trie.children[path[i]], trie.children[path[i] + 1]):
             value = np.float32(weights[i] + trie.logprob[node])
-            offer(trie, path[:i], values, words, float(value), int(trie.token[node]))
+            if value >= values[last]:
+                offer(trie, longer, values, words, float(value), int(trie.token[node]))
+    longer = path[:-1]
     for word in ranked:
         value = np.float32(weights[-1] + trie.logprob[1 + word])
-        if value < values[-1]:
+        if value < values[last]:
             break
-        offer(trie, path[:-1], values, words, float(value), word)
+        offer(trie, longer, values, words, float(value), word)

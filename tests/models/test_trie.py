@@ -56,6 +56,7 @@ def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing, order: int) ->
 def test_a_state_is_the_longest_suffix_that_is_a_context(words: list[int]) -> None:
     tables = model().tables
     contexts = {tuple(tables.words(n)) for n in range(tables.levels[-2]) if np.diff(tables.trie.children[n : n + 2])}
-    state = trie.read(tables.trie, 0, np.array(words, np.int64))
+    states = np.zeros(1, np.int64)
+    trie.read(tables.trie, states, np.array([words], np.int64), np.array([len(words)]), len(words))
     expected = next(tuple(words[i:]) for i in range(len(words) + 1) if tuple(words[i:]) in contexts)
-    assert tuple(tables.words(state)) == expected
+    assert tuple(tables.words(int(states[0]))) == expected
