@@ -1,0 +1,64 @@
+"""`nextword evaluate`: the perplexity of a model on a text file of any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO, get_args
+
+import click
+
+from app.commands.display import Display, drive
+from app.commands.options import as_json, checkpoints, model, opened, threads, to_json
+from models.evaluation import Unit, evaluate
+from models.lines import EmptyLines
+from models.recipe import reported, summary
+
+_PIECE = 1 << 16
+"""Bytes read at a time."""
+
+
+@click.command()
+@model
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--unit",
+    type=click.Choice(get_args(Unit)),
+    help="lines: each on its own; document: what was read is remembered. [default: lines; document for characters]",
+)
+@click.option(
+    "--empty-lines",
+    type=click.Choice(get_args(EmptyLines)),
+    default="keep",
+    help="Whether empty lines count. [default: keep]",
+)
+@checkpoints
+@threads
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@as_json
+def command(
+    model: str,
+    file: BinaryIO,
+    unit: Unit | None,
+    empty_lines: EmptyLines,
+    checkpoints: Path,
+    threads: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Measure how well MODEL predicts the text of FILE (- for standard input)."""
+    entry, checkpoint = opened(checkpoints, model, threads)
+    tokenizer = checkpoint.tokenizer
+    unit = unit or ("document" if tokenizer.config.kind == "character" else "lines")
+    steps = evaluate(checkpoint.model, tokenizer, iter(lambda: file.read(_PIECE), b""), unit, empty_lines)
+    result = {"model": entry.id, "unit": unit} | summary(drive(reported(steps), Display(quiet)))
+    if as_json:
+        click.echo(to_json(result))
+        return
+    for name, value in result.items():
+        click.echo(f"{name:<24}{_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "infinite"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,91 @@
+"""Command-line flags of frozen dataclasses: one flag a field, its type, default and help read from the class.
+
+It knows annotations and the texts below fields. It does not know what the fields mean.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, fields
+from itertools import pairwise
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Numbers(click.ParamType[list[int]]):
+    """Whole numbers separated by commas."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """`"0,0,1"` as [0, 0, 1]."""
+        if isinstance(value, list):
+            return value
+        try:
+            return [int(part) for part in value.split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is not whole numbers separated by commas", param, ctx)
+
+
+def flags(kind: type[Any], skip: Iterable[str] = (), note: str = "") -> Callable[[Command], Command]:
+    """A decorator that adds a flag for each field of the dataclass `kind`.
+
+    A flag that is not given is None, so that a file may say instead; the default stands in the help, after `note`.
+    """
+    hints, documented, left_out = get_type_hints(kind), documentation(kind), set(skip)
+
+    def decorate(command: Command) -> Command:
+        for field in reversed(fields(kind)):
+            if field.name not in left_out:
+                command = _flag(field, hints[field.name], note + documented.get(field.name, ""))(command)
+        return command
+
+    return decorate
+
+
+def given(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Of the parsed `values`, those that are fields of `kind` and were given."""
+    names = [field.name for field in fields(kind)]
+    return {name: values[name] for name in names if values.get(name) is not None}
+
+
+def documentation(kind: type[Any]) -> dict[str, str]:
+    """What a dataclass says of its fields: the text below each, or `name: text` in its docstring; one line each."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    texts = dict(re.findall(r"^(\w+): (.+)$", inspect.getdoc(kind) or "", re.MULTILINE))
+    for statement, below in pairwise(body):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            match below:
+                case ast.Expr(ast.Constant(str(text))):
+                    texts[statement.target.id] = " ".join(text.split())
+    return texts
+
+
+def _flag(field: Field[Any], annotation: Any, text: str) -> Callable[[Command], Command]:
+    name = field.name.replace("_", "-")
+    if field.default not in (MISSING, None, ()):
+        text = f"{text} [default: {_shown(field.default)}]"
+    if annotation is bool:
+        return click.option(f"--{name}/--no-{name}", field.name, default=None, help=text)
+    return click.option(f"--{name}", field.name, type=_type(annotation), help=text)
+
+
+def _shown(default: Any) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _type(annotation: Any) -> Any:
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next(part for part in get_args(annotation) if part is not NoneType)
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    return Numbers() if get_origin(annotation) is tuple else annotation

@@ -1,0 +1,54 @@
+"""What several commands share: which model, where models are, and how results are printed.
+
+It knows flags and output. It does not know what any command does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import torch
+
+from app.quota import cpu_quota
+from app.settings import Settings
+from models.catalogue import Entry, resolve
+from models.checkpoint import Checkpoint, load
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
+checkpoints = click.option(
+    "--checkpoints",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: Settings().checkpoints,
+    metavar="DIR",
+    help="Where models are published. [default: checkpoints, or NEXTWORD_CHECKPOINTS]",
+)
+threads = click.option(
+    "--threads", type=click.IntRange(1), default=cpu_quota, help="Threads that compute. [default: all there are]"
+)
+model = click.argument("model")
+
+
+def opened(checkpoints: Path, model: str, threads: int) -> tuple[Entry, Checkpoint]:
+    """The checkpoint that `model` means, ready to compute in that many threads."""
+    torch.set_num_threads(threads)
+    entry = resolve(checkpoints, model)
+    return entry, load(entry.path)
+
+
+def to_json(result: Any) -> str:
+    """The result as one line of JSON."""
+    return json.dumps(result, ensure_ascii=False, allow_nan=False)
+
+
+def logprob(value: float) -> dict[str, Any]:
+    """A log-probability as answers write it: minus infinity is no JSON."""
+    if value == -math.inf:
+        return {"logprob": None, "probability": 0.0, "zero_probability": True}
+    return {"logprob": value, "probability": math.exp(value)}

@@ -1,0 +1,121 @@
+"""`nextword train`: a recipe from a file, flags or both, built in sight of the user and published."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from app import recipes
+from app.commands.display import Display, drive
+from app.commands.flags import flags, given
+from app.commands.options import as_json, checkpoints, threads, to_json
+from models import checkpoint
+from models.catalogue import Entry
+from models.errors import InvalidInput
+from models.ngram import NgramConfig
+from models.recipe import Built, Recipe, build
+from models.recurrent import RecurrentConfig
+from models.tokenizer import TokenizerConfig
+from models.training_config import TrainingConfig
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="TOML file of the same; flags win.")
+@flags(Recipe, skip=("files", "model", "tokenizer", "training"))
+@click.option("--kind", type=click.Choice(recipes.KINDS), help="Family of the model. [default: ngram]")
+@flags(NgramConfig, note="n-gram: ")
+@flags(RecurrentConfig, skip=["kind"], note="recurrent: ")
+@flags(TrainingConfig, note="training: ")
+@click.option("--tokenizer", "token", type=click.Choice(["word", "character"]), help="What a token is. [default: word]")
+@flags(TokenizerConfig, skip=["kind"], note="tokenizer: ")
+@click.option(
+    "--workdir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Save the state of a recurrent training here once a minute, and go on from the one that is here.",
+)
+@checkpoints
+@threads
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@as_json
+def command(
+    files: tuple[Path, ...],
+    recipe_file: Path | None,
+    checkpoints: Path,
+    workdir: Path | None,
+    threads: int,
+    quiet: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Make a model from text FILES and publish it.
+
+    Every setting is a flag, a field of the TOML file --recipe, or left to its default. In the file, `files`, `name`
+    and what else is not said of a family stand at the top, the others in the tables [model] (with `kind`),
+    [tokenizer] (with `kind`) and [training]. Ctrl-C stops without publishing anything.
+    """
+    recipe = recipes.recipe(_merged(_read(recipe_file), _written(files, values)))
+    torch.set_num_threads(threads)
+    built = drive(build(recipe, workdir), Display(quiet))
+    provenance = built.provenance(shlex.join(["nextword", *sys.argv[1:]]))
+    entry = checkpoint.save(checkpoints, recipe.name, built.model, built.tokenizer, provenance)
+    _tell(entry, built, as_json)
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """The fields of a TOML file."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput("recipe", f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InvalidInput("recipe", f"{path} is not TOML ({error})") from None
+
+
+def _written(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
+    """The flags as a file would have them."""
+    kind, token = values.pop("kind"), values.pop("token")
+    return {
+        **({"files": [str(path) for path in files]} if files else {}),
+        **{name: str(value) if isinstance(value, Path) else value for name, value in given(Recipe, values).items()},
+        "model": {**_known(kind=kind), **given(NgramConfig, values), **given(RecurrentConfig, values)},
+        "tokenizer": {**_known(kind=token), **given(TokenizerConfig, values)},
+        "training": given(TrainingConfig, values),
+    }
+
+
+def _known(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _merged(written: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` on top of `written`, table by table."""
+    merged = written | over
+    for name in recipes.NESTED:
+        if isinstance(written.get(name, {}), dict):
+            merged[name] = written.get(name, {}) | over[name]
+    return merged
+
+
+def _tell(entry: Entry, built: Built, as_json: bool) -> None:
+    if as_json:
+        click.echo(
+            to_json({"model": entry.id, "path": str(entry.path), "kind": built.model.kind, "metrics": built.metrics})
+        )
+        return
+    click.echo(f"published {entry.id} in {entry.path}")
+    for unit, found in built.metrics.get("validation", {}).items():
+        perplexity = "infinite" if found["perplexity"] is None else f"{found['perplexity']:.2f}"
+        click.echo(
+            f"perplexity {perplexity} on held-out {unit}: "
+            f"{found['token_count']} tokens, {found['oov_count']} of them unknown"
+        )
