@@ -88,12 +88,12 @@ class Card:
     def write(self, path: Path) -> None:
         """Write the card as JSON; raises InvalidInput when a field is not JSON (a NaN, an object)."""
         try:
-            text = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False)
+            data = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         except (TypeError, ValueError) as error:
             raise InvalidInput(
                 "provenance", f"a card holds finite numbers, text, lists and objects only ({error})"
             ) from error
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_bytes(data)
 
     @classmethod
     def read(cls, path: Path) -> Card:

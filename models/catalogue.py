@@ -92,7 +92,7 @@ def resolve(root: Path, model: str) -> Entry:
 def _by_path(path: Path) -> Entry:
     if (path / CARD_FILE).exists():
         return Entry.at(path)
-    if found := versions(path):
+    if found := versions(path.resolve()):
         return found[-1]
     raise CheckpointNotFound(f"{path} is no checkpoint: it holds no {CARD_FILE}")
 

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+
+from models.catalogue import check_name, entries, next_version, resolve
+from models.errors import CheckpointNotFound, InvalidInput
+
+
+def publish(path: Path) -> None:
+    """All that the catalogue looks at."""
+    path.mkdir(parents=True)
+    (path / "card.json").write_text("")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for number in range(1, 12):
+        publish(tmp_path / "alpha" / str(number))
+    publish(tmp_path / "beta" / "1")
+    for stranger in (".gamma-123456/1", "Upper/1", "alpha/draft", "alpha/012", "alpha/0"):
+        publish(tmp_path / stranger)
+    for unpublished in ("empty", "beta/7"):
+        (tmp_path / unpublished).mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "alpha" / "README").write_text("")
+    return tmp_path
+
+
+def test_a_listing_holds_what_is_published_and_no_strangers(root):
+    assert [entry.id for entry in entries(root)] == [*(f"alpha@{n}" for n in range(1, 12)), "beta@1"]
+    assert [entry.path for entry in entries(root)][-1] == root / "beta" / "1"
+
+
+def test_a_root_that_is_missing_holds_nothing(tmp_path):
+    assert entries(tmp_path / "nowhere") == []
+
+
+def test_the_next_version_is_one_that_nothing_uses(root):
+    assert next_version(root / "alpha") == 12
+    assert next_version(root / "beta") == 8
+    assert next_version(root / "gamma") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [("alpha", "alpha@11"), ("alpha@3", "alpha@3"), ("beta", "beta@1"), ("beta@1", "beta@1")]
+)
+def test_a_name_means_its_newest_version(root, model, expected):
+    assert resolve(root, model).id == expected
+
+
+def test_a_path_means_a_checkpoint_or_the_newest_one_in_it(root):
+    assert resolve(root, str(root / "alpha" / "2")).id == "alpha@2"
+    assert resolve(root, str(root / "alpha")).id == "alpha@11"
+    publish(root / "Elsewhere")
+    assert resolve(root, str(root / "Elsewhere")).id == "Elsewhere"
+    assert resolve(root, str(root / "Elsewhere")).version is None
+
+
+def test_a_path_may_be_relative(root, monkeypatch):
+    monkeypatch.chdir(root / "alpha")
+    assert resolve(Path("unused"), "./3").id == "alpha@3"
+    assert resolve(Path("unused"), "../beta").id == "beta@1"
+    assert resolve(Path("unused"), ".").id == "alpha@11"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gamma",
+        "alpha@12",
+        "alpha@01",
+        "alpha@",
+        "alpha@x",
+        "alpha@1@2",
+        "beta@7",
+        "empty",
+        "",
+        "@1",
+        "a b",
+        "notes.txt",
+    ],
+)
+def test_what_does_not_exist_gets_a_list_of_what_does(root, model):
+    with pytest.raises(CheckpointNotFound) as caught:
+        resolve(root, model)
+    assert "alpha@11" in str(caught.value)
+    assert "beta@1" in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["nowhere/1", "../beta/7", "./notes.txt"])
+def test_a_path_to_no_checkpoint_is_said_so(root, model, monkeypatch):
+    monkeypatch.chdir(root / "alpha")
+    with pytest.raises(CheckpointNotFound, match=r"no card\.json"):
+        resolve(root, model)
+
+
+def test_nothing_there_is_said_so(tmp_path):
+    with pytest.raises(CheckpointNotFound, match="there are: none"):
+        resolve(tmp_path, "alpha")
+
+
+@pytest.mark.parametrize("name", ["a", "0", "a.b_c-1", "x" * 64])
+def test_a_name_is_accepted(name):
+    check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "Toy", "../toy", ".toy", "-toy", "a/b", "x" * 65, "toy@1", "tóy", "a\n"])
+def test_a_name_that_is_none_is_refused(name):
+    with pytest.raises(InvalidInput, match="is no name") as caught:
+        check_name(name)
+    assert caught.value.field == "name"
