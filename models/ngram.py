@@ -130,8 +130,8 @@ class NgramModel(LanguageModel):
         return scores, after
 
     def _words(self, tokens: NDArray[Any], lengths: Tensor | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """`tokens` [B, T] in one piece, and how many of each row are read [B]."""
-        words = np.ascontiguousarray(tokens)
+        """`tokens` [B, T] as the loops are compiled for, and how many of each row are read [B]."""
+        words = np.ascontiguousarray(tokens, np.int64)
         ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths.numpy())
         if not trie.inside(words, ends, self.vocabulary_size):
             raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")

@@ -82,7 +82,7 @@ def step(trie: Trie, state: int, word: int) -> tuple[float, int]:
 
 
 @njit(nogil=True, cache=True)
-def inside(words: NDArray[Any], lengths: NDArray[np.int64], size: int) -> bool:
+def inside(words: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> bool:
     """Whether all words that are read, the first `lengths[i]` of each row of `words` [B, T], are from 0 to size - 1."""
     for i in range(len(lengths)):
         for t in range(lengths[i]):
@@ -93,7 +93,11 @@ def inside(words: NDArray[Any], lengths: NDArray[np.int64], size: int) -> bool:
 
 @njit(nogil=True, cache=True)
 def score(
-    trie: Trie, states: NDArray[np.int64], words: NDArray[Any], lengths: NDArray[np.int64], out: NDArray[np.float32]
+    trie: Trie,
+    states: NDArray[np.int64],
+    words: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    out: NDArray[np.float32],
 ) -> None:
     """Write log P of each of the first `lengths[i]` of `words[i]` [B, T], given those before, into `out` [B, T].
 
@@ -102,12 +106,14 @@ def score(
     for i in range(len(states)):
         state = states[i]
         for t in range(lengths[i]):
-            out[i, t], state = step(trie, state, int(words[i, t]))
+            out[i, t], state = step(trie, state, words[i, t])
         states[i] = state
 
 
 @njit(nogil=True, cache=True)
-def read(trie: Trie, states: NDArray[np.int64], words: NDArray[Any], lengths: NDArray[np.int64], context: int) -> None:
+def read(
+    trie: Trie, states: NDArray[np.int64], words: NDArray[np.int64], lengths: NDArray[np.int64], context: int
+) -> None:
     """Move `states` [B] on by the first `lengths[i]` of `words[i]` [B, T].
 
     A state depends on no more than the last `context` words: of longer rows, only those are read.
@@ -116,7 +122,7 @@ def read(trie: Trie, states: NDArray[np.int64], words: NDArray[Any], lengths: ND
         begin = max(0, lengths[i] - context)
         state = 0 if begin else states[i]
         for t in range(begin, lengths[i]):
-            state = step(trie, state, int(words[i, t]))[1]
+            state = step(trie, state, words[i, t])[1]
         states[i] = state
 
 

@@ -68,7 +68,11 @@ class Reference:
         counts.update({g: c for g, c in self.count.items() if len(g) == self.order or g[0] == BOS})
         return counts
 
-    def discounts(self, n: int) -> Sequence[float]:
+    @cached_property
+    def discounts(self) -> list[Sequence[float]]:
+        return [self.discounts_of(n) for n in range(1, self.order + 1)]
+
+    def discounts_of(self, n: int) -> Sequence[float]:
         t = Counter(c for gram, c in self.adjusted.items() if len(gram) == n)
         if t[1] and t[2] and t[3]:
             y = t[1] / (t[1] + 2 * t[2])
@@ -81,7 +85,7 @@ class Reference:
         return self._kneser_ney(word, self.context(history))
 
     def _kneser_ney(self, word: int, h: Gram) -> float:
-        d = self.discounts(len(h) + 1)
+        d = self.discounts[len(h)]
         total = self.total(h, self.adjusted) or 1
         counts = {w: self.adjusted[(*h, w)] for w in self.follows[h] if self.kept((*h, w)) or not h}
         shares = {w: (c - d[min(c, 3)]) / total for w, c in counts.items()}
