@@ -58,21 +58,21 @@ class LeaseStore:
         seconds: float,
         progress: Mapping[str, Any] | None = None,
         metrics: Mapping[int, job_log.Metrics] | None = None,
+        rewind: int | None = None,
     ) -> Status:
-        """Hold the lease for `seconds` from now, store what was measured, and learn whether to stop (cancelling)."""
+        """Hold the lease for `seconds` from now, store what was measured, and learn whether to stop (cancelling).
+
+        `rewind` is the step from which this attempt goes on: what was measured beyond it is forgotten first.
+        """
         values: dict[str, Any] = {"lease_expires_at": Epoch() + seconds, "heartbeat_at": Epoch()}
         if progress is not None:
             values["progress"] = dict(progress)
         with self.database.write() as connection:
             status = _write(connection, lease, **values)
+            if rewind is not None:
+                job_log.rewind(connection, lease.job_id, rewind)
             job_log.record(connection, lease.job_id, metrics or {})
         return status
-
-    def rewind(self, lease: Lease, step: int) -> None:
-        """Forget the metrics beyond `step`, from which this attempt goes on."""
-        with self.database.write() as connection:
-            _write(connection, lease)
-            job_log.rewind(connection, lease.job_id, step)
 
     def publish(self, lease: Lease) -> bool:
         """Pass the point from which a cancel no longer stops the job; False where one came before.

@@ -1,0 +1,357 @@
+"""What a worker makes of whatever happens to the work, the database and itself; the work is acted by a script."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from app.attempt import Surroundings
+from app.database import Database
+from app.files import FileStore
+from app.job_errors import DatabaseUnavailable, LeaseLost
+from app.jobs import Job, JobStore, NewJob, Status
+from app.leases import Lease, LeaseStore
+from app.pace import Pace
+from app.runs import Done, Failed, Lost, Measured, Message, Order, Reported, Resumed, Stopped
+from app.worker import Worker
+from app.workspaces import Workspaces
+from models.card import CARD_FILE
+
+Act = Callable[["Run"], list[Message]]
+"""One call of `poll`."""
+
+
+class Run:
+    """Work that follows a script; told to stop, it ends as `stopped` says."""
+
+    def __init__(self, order: Order, acts: list[Act], stopped: Message) -> None:
+        self.order, self.acts, self.stopped = order, list(acts), stopped
+        self.told: float | None = None
+
+    def poll(self, seconds: float) -> list[Message]:
+        if self.told is not None:
+            return [self.stopped if self.told else Lost("killed")]
+        return self.acts.pop(0)(self) if self.acts else []
+
+    def stop(self, seconds: float) -> None:
+        self.told = seconds
+
+
+@dataclass
+class Scene:
+    """A worker with everything around it."""
+
+    database: Database
+    root: Path
+    pace: Pace = field(default_factory=lambda: Pace(heartbeat_seconds=0, attempts=3))
+    acts: list[Act] = field(default_factory=list)
+    stopped: Message = field(default_factory=Stopped)
+    runs: list[Run] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.jobs, self.leases = JobStore(self.database), LeaseStore(self.database)
+        self.checkpoints = self.root / "checkpoints"
+        self.workspaces = Workspaces(self.root / "data", self.checkpoints)
+        files = FileStore(self.database, self.root / "files", 1000)
+        self.around = Surroundings(
+            self.leases, files, self, self.workspaces, self.checkpoints, self.pace, threading.Event()
+        )
+        self.worker = Worker(self.jobs, self.around)
+
+    def start(self, order: Order) -> Run:
+        self.runs.append(Run(order, self.acts, self.stopped))
+        return self.runs[-1]
+
+    def queue(self, kind: str = "ngram") -> Job:
+        return self.jobs.create(NewJob(kind, {}, {}, name=None if kind == "evaluate" else "demo"))
+
+    def work(self, *acts: Act | Message) -> Job:
+        """The newest job after the worker has seen to one by this script."""
+        self.acts = [act if callable(act) else says(act) for act in acts]
+        assert self.worker.work()
+        return self.jobs.page(limit=1)[0][0]
+
+    def versions(self) -> dict[str, str | None]:
+        """The job of each published version."""
+        found = self.checkpoints.glob(f"demo/*/{CARD_FILE}")
+        return {path.parent.name: json.loads(path.read_text())["provenance"]["job"] for path in found}
+
+
+def says(*messages: Message) -> Act:
+    return lambda run: list(messages)
+
+
+def stages(run: Run) -> list[Message]:
+    """A finished model of the job, ready to be published."""
+    staged = Path(run.order.staging) / "demo" / "1"
+    write_card(staged, run.order.job_id)
+    return [Done(str(staged))]
+
+
+def write_card(directory: Path, job_id: str | None) -> None:
+    directory.mkdir(parents=True)
+    provenance = {"command": "c", "licence": "l", "corpus": {}, "recipe": {}, "metrics": {"training": 1}, "job": job_id}
+    named = {"kind": "ngram", "created": "now", "provenance": provenance}
+    numbers = {"format": 1, "vocabulary_size": 2, "parameters": 3}
+    tables: dict[str, dict[str, str]] = {"config": {}, "tokenizer": {}, "versions": {}, "files": {}}
+    (directory / CARD_FILE).write_text(json.dumps({**named, **numbers, **tables}))
+
+
+@pytest.fixture
+def scene(database: Database, tmp_path: Path) -> Scene:
+    return Scene(database, tmp_path)
+
+
+def nothing_is_left(scene: Scene) -> bool:
+    return scene.workspaces.jobs() == set()
+
+
+def test_there_is_nothing_to_do(scene: Scene) -> None:
+    assert not scene.worker.work()
+
+
+def test_a_model_is_published_as_the_version_that_was_fixed(scene: Scene) -> None:
+    job = scene.queue()
+    after = scene.work(Reported({"step": 1}), Measured(1, {"loss": 2.0}), stages)
+    assert after.status is Status.SUCCEEDED
+    assert after.result == {"model": "demo@1", "metrics": {"training": 1}}
+    assert after.progress == {"step": 1}
+    assert scene.jobs.metrics(job.id) == [(1, {"loss": 2.0})]
+    assert scene.versions() == {"1": job.id}
+    assert [e.event for e in scene.jobs.events(job.id)] == ["queued", "started", "publishing", "succeeded"]
+    assert nothing_is_left(scene)
+
+
+def test_an_order_says_all_there_is_to_know(scene: Scene) -> None:
+    job = scene.queue()
+    scene.work(Done(None))
+    order = scene.runs[0].order
+    assert (order.job_id, order.request, order.threads) == (job.id, {}, scene.pace.threads)
+    assert (order.training, order.validation) == (None, None)
+    assert Path(order.workdir) == scene.workspaces.workdir(job.id, 1)
+    assert Path(order.staging).is_relative_to(scene.checkpoints)
+
+
+def test_work_that_makes_no_model_has_a_result(scene: Scene) -> None:
+    scene.queue("evaluate")
+    after = scene.work(Done(None, {"perplexity": 3.0}))
+    assert (after.status, after.result) == (Status.SUCCEEDED, {"perplexity": 3.0})
+
+
+def test_work_that_fails_says_why_and_is_not_tried_again(scene: Scene) -> None:
+    scene.queue()
+    after = scene.work(Failed("training_failed", "no text"))
+    assert (after.status, after.error_code, after.error_message) == (Status.FAILED, "training_failed", "no text")
+    assert not scene.worker.work()
+    assert nothing_is_left(scene)
+
+
+def test_lost_work_is_tried_again_so_many_times(scene: Scene) -> None:
+    scene.queue()
+    for attempt in (2, 3):
+        after = scene.work(Lost("killed"))
+        assert (after.status, after.attempt) == (Status.QUEUED, attempt)
+    after = scene.work(Lost("killed"))
+    assert (after.status, after.error_code) == (Status.FAILED, "worker_lost")
+    assert after.error_message == "killed; that was attempt 3"
+    assert nothing_is_left(scene)
+
+
+def test_a_job_whose_workers_are_lost_again_and_again_fails(scene: Scene) -> None:
+    scene.queue()
+    for _ in range(3):
+        scene.leases.claim("lost", -1)
+    after = scene.work()
+    assert (after.status, after.error_code, scene.runs) == (Status.FAILED, "worker_lost", [])
+
+
+def test_metrics_beyond_the_step_gone_on_from_are_taken_anew(scene: Scene) -> None:
+    job = scene.queue()
+    scene.work(*(Measured(step, {"loss": 1.0}) for step in (1, 2, 3)), Lost("killed"))
+    scene.work(Resumed(2), Measured(1, {"loss": 1.0}), Lost("killed"))
+    assert [step for step, _ in scene.jobs.metrics(job.id)] == [1, 2]
+    scene.work(Resumed(2), Measured(3, {"loss": 9.0}), stages)
+    assert scene.jobs.metrics(job.id)[-1] == (3, {"loss": 9.0})
+
+
+def test_a_cancel_kills_the_work_and_leaves_nothing(scene: Scene) -> None:
+    job = scene.queue()
+
+    def cancel(run: Run) -> list[Message]:
+        scene.jobs.cancel(job.id)
+        return []
+
+    after = scene.work(cancel)
+    assert (after.status, scene.runs[0].told) == (Status.CANCELLED, 0)
+    assert scene.versions() == {}
+    assert nothing_is_left(scene)
+
+
+def test_a_cancel_that_comes_just_before_publishing_leaves_no_model(scene: Scene) -> None:
+    job = scene.queue()
+
+    def cancel_and_finish(run: Run) -> list[Message]:
+        scene.jobs.cancel(job.id)
+        return stages(run)
+
+    assert scene.work(cancel_and_finish).status is Status.CANCELLED
+    assert scene.versions() == {}
+
+
+def test_a_cancelled_job_whose_worker_was_lost_is_ended_by_the_next(scene: Scene) -> None:
+    job = scene.queue()
+    scene.leases.claim("lost", -1)
+    scene.jobs.cancel(job.id)
+    assert scene.work().status is Status.CANCELLED
+    assert scene.runs == []
+
+
+def test_a_model_that_a_lost_worker_published_is_found_and_not_made_again(scene: Scene) -> None:
+    job = scene.queue()
+    _, lease = scene.leases.claim("lost", -1) or pytest.fail("nothing to claim")
+    assert scene.leases.publish(lease)
+    write_card(scene.checkpoints / "demo" / "1", job.id)
+    scene.jobs.cancel(job.id)  # too late
+    after = scene.work()
+    assert (after.status, scene.runs) == (Status.SUCCEEDED, [])
+    assert after.result == {"model": "demo@1", "metrics": {"training": 1}}
+
+
+def test_an_attempt_that_was_thought_lost_and_publishes_first_is_the_only_one(scene: Scene) -> None:
+    job = scene.queue()
+
+    def overtaken(run: Run) -> list[Message]:
+        write_card(scene.checkpoints / "demo" / "1", job.id)
+        return stages(run)
+
+    assert scene.work(overtaken).result == {"model": "demo@1", "metrics": {"training": 1}}
+    assert scene.versions() == {"1": job.id}
+
+
+def test_a_version_that_the_command_line_published_meanwhile_stays_its_own(scene: Scene) -> None:
+    job = scene.queue()
+    write_card(scene.checkpoints / "demo" / "1", None)
+    write_card(scene.checkpoints / "demo" / "2", None)
+    (scene.checkpoints / "demo" / "2" / CARD_FILE).write_text("not a card")
+    after = scene.work(stages)
+    assert (after.status, after.version, after.result) == (
+        Status.SUCCEEDED, 3, {"model": "demo@3", "metrics": {"training": 1}},
+    )  # fmt: skip
+    assert "renumbered" in [event.event for event in scene.jobs.events(job.id)]
+
+
+def test_a_model_that_cannot_be_published_fails_the_job(scene: Scene) -> None:
+    scene.queue()
+    scene.checkpoints.mkdir()
+    (scene.checkpoints / "demo").write_text("in the way")
+    after = scene.work(stages)
+    assert (after.status, after.error_code) == (Status.FAILED, "not_published")
+
+
+def test_a_worker_told_to_stop_gives_its_job_back(scene: Scene) -> None:
+    scene.queue()
+
+    def stop(run: Run) -> list[Message]:
+        scene.worker.stop()
+        return []
+
+    after = scene.work(stop)
+    assert (after.status, after.attempt, scene.runs[0].told) == (Status.QUEUED, 1, scene.pace.stop_seconds)
+
+
+def test_work_too_slow_to_save_its_state_is_given_back_all_the_same(scene: Scene) -> None:
+    scene.queue()
+    scene.stopped = Lost("killed")
+
+    def stop(run: Run) -> list[Message]:
+        scene.worker.stop()
+        return []
+
+    after = scene.work(stop)
+    assert (after.status, after.attempt) == (Status.QUEUED, 1)
+
+
+def test_work_whose_lease_was_lost_is_killed_and_writes_nothing(scene: Scene) -> None:
+    job = scene.queue()
+
+    def lose(run: Run) -> list[Message]:
+        with scene.database.write() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET lease_expires_at = 0")
+        scene.leases.claim("another", 60)
+        return [Measured(1, {"loss": 1.0})]
+
+    after = scene.work(lose, stages)
+    assert (after.status, after.worker, scene.runs[0].told) == (Status.RUNNING, "another", 0)
+    assert scene.versions() == {}
+    assert scene.jobs.metrics(job.id) == []
+
+
+def test_a_database_that_does_not_answer_for_a_while_loses_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = scene.queue()
+    monkeypatch.setattr("app.watch.RETRY_SECONDS", 0.01)
+    failures = iter(range(4))
+
+    def flaky(call: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object, **named: object) -> object:
+            if next(failures, None) is not None:
+                raise DatabaseUnavailable("gone")
+            return call(*arguments, **named)
+
+        return wrapped
+
+    for name in ("renew", "publish", "succeed"):
+        monkeypatch.setattr(scene.leases, name, flaky(getattr(scene.leases, name)))
+    after = scene.work(Measured(1, {"loss": 1.0}), Measured(2, {"loss": 2.0}), stages)
+    assert after.status is Status.SUCCEEDED
+    assert [step for step, _ in scene.jobs.metrics(job.id)] == [1, 2]
+
+
+def test_a_worker_told_to_stop_does_not_wait_for_a_database_that_is_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.queue()
+
+    def stop(run: Run) -> list[Message]:
+        def gone(*_: object) -> None:
+            raise DatabaseUnavailable("gone")
+
+        monkeypatch.setattr(scene.leases, "renew", gone)
+        scene.worker.stop()
+        return []
+
+    with pytest.raises(DatabaseUnavailable):
+        scene.work(stop)
+    assert scene.runs[0].told is not None
+
+
+def test_what_lost_workers_left_behind_is_removed_when_its_job_is_over(scene: Scene) -> None:
+    job, other = scene.queue(), scene.queue()
+    for of in (job.id, other.id, "job-of-another-database"):
+        scene.workspaces.prepare(of, 1)
+    scene.jobs.cancel(job.id)
+    scene.worker.tidy()
+    assert scene.workspaces.jobs() == {other.id, "job-of-another-database"}
+
+
+def test_a_worker_runs_until_it_is_stopped(scene: Scene) -> None:
+    jobs = [scene.queue("evaluate") for _ in range(3)]
+    scene.acts = [says(Done(None))]
+    thread = threading.Thread(target=scene.worker.run)
+    thread.start()
+    while any(scene.jobs.get(job.id).status is not Status.SUCCEEDED for job in jobs):
+        pass
+    scene.worker.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_leases_of_another_claim_are_none_of_ours(scene: Scene) -> None:
+    with pytest.raises(LeaseLost):
+        scene.leases.succeed(Lease("job-none", 1), {})

@@ -1,0 +1,62 @@
+"""What an attempt takes over from earlier ones, and what is left when a job is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.workspaces import METRICS_FILE, STATE_FILE, Workspaces
+
+
+@pytest.fixture
+def spaces(tmp_path: Path) -> Workspaces:
+    return Workspaces(tmp_path / "data", tmp_path / "checkpoints")
+
+
+def save(spaces: Workspaces, lease: int, state: str, metrics: str) -> None:
+    spaces.prepare("job", lease)
+    (spaces.workdir("job", lease) / f"{STATE_FILE}.new").write_text(state)
+    (spaces.workdir("job", lease) / f"{STATE_FILE}.new").replace(spaces.workdir("job", lease) / STATE_FILE)
+    (spaces.workdir("job", lease) / METRICS_FILE).write_text(metrics)
+
+
+def found(spaces: Workspaces, lease: int) -> dict[str, str]:
+    return {path.name: path.read_text() for path in spaces.workdir("job", lease).iterdir()}
+
+
+def test_the_first_attempt_begins_with_nothing(spaces: Workspaces) -> None:
+    spaces.prepare("job", 1)
+    assert found(spaces, 1) == {}
+
+
+def test_the_newest_saved_state_is_taken_over_with_its_metrics(spaces: Workspaces) -> None:
+    save(spaces, 1, "state 1", "metrics 1")
+    save(spaces, 2, "state 2", "metrics 2")
+    spaces.prepare("job", 3)  # lost before it saved anything
+    (spaces.workdir("job", 3) / STATE_FILE).unlink()
+    spaces.prepare("job", 4)
+    assert found(spaces, 4) == {STATE_FILE: "state 2", METRICS_FILE: "metrics 2"}
+
+
+def test_what_a_lost_attempt_still_writes_does_not_reach_its_successor(spaces: Workspaces) -> None:
+    save(spaces, 1, "state 1", "metrics 1")
+    spaces.prepare("job", 2)
+    save(spaces, 1, "state 1, later", "metrics 1, later")
+    assert found(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
+
+
+def test_preparing_again_is_harmless(spaces: Workspaces) -> None:
+    save(spaces, 1, "state 1", "metrics 1")
+    for _ in range(2):
+        spaces.prepare("job", 2)
+    assert found(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
+
+
+def test_nothing_is_left_when_a_job_is_done(spaces: Workspaces) -> None:
+    save(spaces, 1, "state", "metrics")
+    spaces.staging("job", 1).mkdir(parents=True)
+    assert spaces.jobs() == {"job"}
+    spaces.clear("job")
+    spaces.clear("job")
+    assert spaces.jobs() == set()
