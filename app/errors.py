@@ -13,8 +13,8 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -65,6 +65,7 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
 """Exception -> status, type and code; an exception that is not listed counts as its nearest listed base."""
 
 HTTP_CODES = {
+    400: ("invalid_request_error", "invalid_json"),
     404: ("not_found_error", "route_not_found"),
     405: ("invalid_request_error", "method_not_allowed"),
     413: ("invalid_request_error", "body_too_large"),
@@ -82,7 +83,7 @@ class Failure:
     code: str
     message: str
     param: str | None = None
-    retry_after: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
         """The body of the answer."""
@@ -90,8 +91,7 @@ class Failure:
 
     def response(self) -> JSONResponse:
         """The answer."""
-        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
-        return JSONResponse(self.content(), self.status, headers)
+        return JSONResponse(self.content(), self.status, self.headers)
 
 
 def failure(error: Exception) -> Failure:
@@ -104,13 +104,14 @@ def failure(error: Exception) -> Failure:
     if status == 500:
         return Failure(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    return Failure(status, kind, code, str(error), param, getattr(error, "retry_after", None))
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable) else {}
+    return Failure(status, kind, code, str(error), param, headers)
 
 
 def _of_http(error: HTTPException) -> Failure:
     fallback = ("invalid_request_error", HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"))
     kind, code = HTTP_CODES.get(error.status_code, fallback)
-    return Failure(error.status_code, kind, code, str(error.detail))
+    return Failure(error.status_code, kind, code, str(error.detail), headers=error.headers or {})
 
 
 def _of_validation(code: str, errors: Sequence[Any]) -> tuple[str, str, str | None]:
@@ -146,9 +147,13 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def _named(request: Request, error: Exception) -> Exception:
-    """An unknown route or method with the request named: the framework's own words are two."""
-    words = {404: "no such route", 405: "this route does not take the method"}
+    """An error that the framework found, in words that help."""
+    words = {
+        400: "the body is not JSON in UTF-8",  # all that the framework itself finds bad
+        404: f"no such route: {request.method} {request.url.path}; /docs lists what there is",
+        405: f"this route does not take the method: {request.method} {request.url.path}; /docs lists what there is",
+    }
     if not isinstance(error, HTTPException) or error.status_code not in words:
         return error
-    detail = f"{words[error.status_code]}: {request.method} {request.url.path}; /docs lists what there is"
+    detail = words[error.status_code]
     return HTTPException(error.status_code, detail, error.headers)

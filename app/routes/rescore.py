@@ -42,7 +42,7 @@ def _weigh(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]
         "score": body.hypotheses[index].score,
         "lm": None if ruled_out else body.lm_weight * score.logprob if body.lm_weight else 0.0,
         "words": body.word_bonus * words,
-        "oov": -body.oov_penalty * score.oov_count,
+        "oov": 0.0 - body.oov_penalty * score.oov_count,
     }
     total = None if ruled_out else sum(part for part in parts.values() if part is not None)
     counts = {"words": words, "token_count": score.token_count, "oov_count": score.oov_count}

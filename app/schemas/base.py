@@ -8,7 +8,15 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 
@@ -24,15 +32,33 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _text_or_texts(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+def in_words(accepted: str) -> WrapValidator:
+    """Says what is accepted in one sentence, where pydantic would report each branch of a union."""
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise PydanticCustomError("not_accepted", "must be {accepted}", {"accepted": accepted}) from error
+
+    return WrapValidator(validate)
+
+
+def _whole(text: str) -> str:
     try:
-        return handler(value)
-    except ValidationError as error:
-        # A union would report each of its branches, which helps nobody.
-        raise PydanticCustomError("text_or_texts", "give a string, or a list of at least one string") from error
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PydanticCustomError("half_character", "must be Unicode; half a surrogate pair is none") from error
+    return text
 
 
-Texts = Annotated[str | Annotated[list[str], Field(min_length=1)], WrapValidator(_text_or_texts)]
+Text = Annotated[str, AfterValidator(_whole)]
+"""A string that is one: JSON's escapes can write half a character."""
+
+Texts = Annotated[
+    Text | Annotated[list[Text], Field(min_length=1)],
+    in_words("a string, or a list of at least one string, in Unicode"),
+]
 """One text or several."""
 
 MODEL_ID = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])

@@ -6,17 +6,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_ID, Answer, Request, Token
+from app.schemas.base import MODEL_ID, Answer, Request, Text, Token, in_words
 from models.generation import FinishReason
 from models.sampling import MAX_STOP, MAX_STOP_LENGTH
 
-Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
+StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
+Stop = Annotated[
+    StopString | Annotated[list[StopString], Field(max_length=MAX_STOP)] | None,
+    in_words(f"null, a string or at most {MAX_STOP} of them, each of 1 to {MAX_STOP_LENGTH} characters"),
+]
 
 
 class GenerateRequest(Request):
     """How to continue a text."""
 
-    prompt: str = Field("", description="What the text begins with; empty: begin one.", examples=["it was a dark"])
+    prompt: Text = Field("", description="What the text begins with; empty: begin one.", examples=["it was a dark"])
     max_tokens: int = Field(64, ge=1, description="Most tokens in each text.", examples=[20])
     temperature: float = Field(
         1.0, ge=0, le=1e6, description="Divides log-probabilities; 0 takes the most probable token.", examples=[0.8]
@@ -39,9 +43,7 @@ class GenerateRequest(Request):
         description="The same seed gives the same texts; unset: one is chosen, and told.",
         examples=[1],
     )
-    stop: Stop | Annotated[list[Stop], Field(max_length=MAX_STOP)] | None = Field(
-        None, description="A text ends before any of these strings.", examples=[["\n"]]
-    )
+    stop: Stop = Field(None, description="A text ends before any of these strings.", examples=[["\n"]])
     n: int = Field(1, ge=1, description="How many texts.", examples=[2])
     stream: bool = Field(False, description="Whether to send each token as it comes, as server-sent events.")
     ignore_end: bool = Field(False, description="Whether to go on where the text would end: `</s>` is never chosen.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from app.schemas.base import BOS, MODEL_ID, Answer, ContextToken, Request, Texts, Token
+from app.schemas.base import BOS, MODEL_ID, Answer, ContextToken, Request, Text, Texts, Token
 
 
 class NextRequest(Request):
@@ -17,7 +17,7 @@ class NextRequest(Request):
         description="What was read so far. A list is a batch: the answer then holds `results`, one for each.",
         examples=["it was a dark and"],
     )
-    prefix: str = Field(
+    prefix: Text = Field(
         "", max_length=256, description="Only words that begin with what is typed so far.", examples=[""]
     )
     top_k: int = Field(10, ge=0, description="How many of the most probable tokens; 0: all of them.", examples=[5])

@@ -16,7 +16,7 @@ UNIT = Field(
     "`lines` for word models, `document` for character models, which have no other.",
     examples=["lines"],
 )
-EMPTY_LINES = Field("keep", description="Whether an empty line counts as one (an end of line to predict) or not.")
+EMPTY_LINES: Any = Field("keep", description="Whether an empty line counts as one (an end of line to predict) or not.")
 
 
 class PerplexityRequest(Request):

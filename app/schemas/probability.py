@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request, Texts, Token
+from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request, Text, Texts, Token
 
 
 class ProbabilityRequest(Request):
@@ -14,7 +14,7 @@ class ProbabilityRequest(Request):
         description="A text, or several, each on its own. To word models a newline is the end of a line.",
         examples=[["it was the best of times", "times best the was of it"]],
     )
-    context: str = Field("", description="Read before each text, and not scored.", examples=[""])
+    context: Text = Field("", description="Read before each text, and not scored.", examples=[""])
     bos: bool = BOS
     eos: bool = Field(True, description="Whether the end of the text is part of it, and scored.")
     tokens: bool = Field(False, description="Whether to tell of each token.", examples=[True])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request
+from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request, Text
 
 
 class Hypothesis(Request):
     """One hypothesis of a recogniser, a translator, a corrector."""
 
-    text: str = Field(description="Its words.", examples=["recognise speech"])
+    text: Text = Field(description="Its words.", examples=["recognise speech"])
     score: float = Field(
         0.0, ge=-1e12, le=1e12, description="The recogniser's own score, a natural logarithm: larger is better."
     )
@@ -24,7 +24,7 @@ class RescoreRequest(Request):
         description="The n-best list.",
         examples=[[{"text": "it was a fine day", "score": -12.5}, {"text": "it was a find a", "score": -12.1}]],
     )
-    context: str = Field("", description="What was said before; read, not scored.", examples=[""])
+    context: Text = Field("", description="What was said before; read, not scored.", examples=[""])
     lm_weight: float = Field(
         1.0, ge=-1e6, le=1e6, description="Weight of the model's log-probability (nats).", examples=[0.7]
     )

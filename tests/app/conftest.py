@@ -1,0 +1,37 @@
+"""One service for all tests that only ask it, with models of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.checkpoint import Checkpoint, load
+from tests.app.serving import Server, publish_all, serving
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("served") / "checkpoints"
+    publish_all(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def server(checkpoints: Path) -> Iterator[Server]:
+    with serving(checkpoints) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=30) as open_client:
+        yield open_client
+
+
+@pytest.fixture(scope="session")
+def local(checkpoints: Path) -> dict[str, Checkpoint]:
+    """The same models, opened without the service."""
+    return {folder.name: load(folder / "1") for folder in checkpoints.iterdir()}

@@ -1,0 +1,157 @@
+"""Generated texts over HTTP: the library's own, streamed or not, alone or in company."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from app.schemas.generate import GenerateAnswer, GenerateEvent
+from models.checkpoint import Checkpoint
+from models.generation import generate, samples
+from models.sampling import SamplingParams
+from tests.app.serving import Server, serving, wait_for
+
+MODELS = ["words", "counts", "letters", "lstm", "gru"]
+
+
+def ask(client: httpx.Client, model: str, **body: object) -> dict:
+    answer = client.post(f"/v1/models/{model}/generate", json=body)
+    assert answer.status_code == 200, answer.text
+    GenerateAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+def stream(client: httpx.Client, model: str, **body: object) -> list[dict]:
+    with client.stream("POST", f"/v1/models/{model}/generate", json={**body, "stream": True}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = [line for line in answer.iter_lines() if line]
+    assert all(line.startswith("data: ") for line in lines)
+    assert lines.pop() == "data: [DONE]"
+    events = [json.loads(line.removeprefix("data: ")) for line in lines]
+    for event in events:
+        GenerateEvent.model_validate(event)
+    return events
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("body", [{"temperature": 0}, {"seed": 3, "n": 3, "top_p": 0.9}, {"seed": 4, "start": "zero"}])
+def test_texts_are_the_librarys(client: httpx.Client, local: dict[str, Checkpoint], model: str, body: dict) -> None:
+    found = ask(client, model, prompt="the old", max_tokens=12, **body)
+    checkpoint, n = local[model], body.get("n", 1)
+    params = SamplingParams(max_tokens=12, **{key: value for key, value in body.items() if key != "n"})
+    expected = samples(checkpoint.tokenizer, "the old", params, n)
+    list(generate(checkpoint.model, expected))
+    for choice, sequence in zip(found["choices"], expected, strict=True):
+        assert choice["text"] == sequence.text
+        assert [token["id"] for token in choice["tokens"]] == sequence.tokens
+        assert choice["logprob"] == pytest.approx(sequence.logprob, abs=1e-4)
+        assert choice["finish_reason"] == sequence.finish_reason
+    completion = sum(len(sequence.tokens) for sequence in expected)
+    prompt = len(expected[0].prompt)
+    assert found["usage"] == {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def test_generated_tokens_have_the_probability_that_scoring_gives_them(client: httpx.Client) -> None:
+    choice = ask(client, "lstm", prompt="the old", max_tokens=8, seed=5)["choices"][0]
+    text = " ".join(token["token"] for token in choice["tokens"])
+    body = {"text": text, "context": "the old", "eos": False}
+    scored = client.post("/v1/models/lstm/probability", json=body).json()["results"][0]
+    assert scored["logprob"] == pytest.approx(choice["logprob"], abs=1e-4)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("stop", [None, ["dog", "friend"], "a"])
+def test_a_stream_is_the_same_text_in_parts(client: httpx.Client, model: str, stop: object) -> None:
+    body = {"prompt": "the", "max_tokens": 15, "seed": 7, "n": 2, "stop": stop}
+    whole, events = ask(client, model, **body), stream(client, model, **body)
+    for choice in whole["choices"]:
+        parts = [part for event in events for part in event["choices"] if part["index"] == choice["index"]]
+        assert "".join(part["text"] for part in parts) == choice["text"]
+        tokens = [token for part in parts for token in part["tokens"]]
+        assert [token["id"] for token in tokens] == [token["id"] for token in choice["tokens"]]
+        assert [part["finish_reason"] for part in parts] == [None] * (len(parts) - 1) + [choice["finish_reason"]]
+    assert events[-1]["usage"] == whole["usage"]
+    assert all("usage" not in event for event in events[:-1])
+
+
+def test_a_seed_that_was_not_given_is_told_and_gives_the_same_again(client: httpx.Client) -> None:
+    first = ask(client, "lstm", max_tokens=20)
+    assert ask(client, "lstm", max_tokens=20, seed=first["seed"]) == first
+    assert ask(client, "lstm", max_tokens=20)["choices"] != first["choices"]
+
+
+def test_finish_reasons(client: httpx.Client) -> None:
+    assert ask(client, "words", max_tokens=1, seed=1)["choices"][0]["finish_reason"] == "length"
+    assert ask(client, "words", max_tokens=60, seed=1)["choices"][0]["finish_reason"] == "end"
+    assert ask(client, "words", max_tokens=60, seed=1, ignore_end=True)["choices"][0]["finish_reason"] == "length"
+    stopped = ask(client, "words", max_tokens=60, seed=1, ignore_end=True, stop=".")["choices"][0]
+    assert stopped["finish_reason"] == "stop"
+    assert "." not in stopped["text"]
+    # After a full stop these counts know no other word than the end.
+    none = ask(client, "counts", prompt="a bird at night .", ignore_end=True)["choices"][0]
+    assert (none["finish_reason"], none["text"]) == ("no_continuation", "")
+
+
+def test_twenty_clients_at_once_get_what_each_gets_alone(client: httpx.Client, server: Server) -> None:
+    def body(i: int) -> dict:
+        return {"prompt": "the old dog saw a bird " * (i % 4), "max_tokens": 5 + i, "seed": i, "ignore_end": True}
+
+    alone = [ask(client, "lstm", **body(i)) for i in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        together = list(pool.map(lambda i: ask(client, "lstm", **body(i)), range(20)))
+        streams = list(pool.map(lambda i: stream(client, "lstm", **body(i)), range(20)))
+    for i in range(20):
+        texts = [token["id"] for token in alone[i]["choices"][0]["tokens"]]
+        assert [token["id"] for token in together[i]["choices"][0]["tokens"]] == texts
+        assert [t["id"] for event in streams[i] for part in event["choices"] for t in part["tokens"]] == texts
+
+
+@pytest.mark.parametrize("model", ["lstm", "words"])
+@pytest.mark.parametrize("streaming", [True, False])
+def test_a_client_that_hangs_up_frees_its_place(checkpoints, model: str, streaming: bool) -> None:
+    # Room for one request only, and that one would go on for a million tokens.
+    with serving(checkpoints, max_running=1, max_waiting=0, max_tokens=10**6) as server:
+        body = {"max_tokens": 10**6, "ignore_end": True, "stream": streaming}
+        url = f"{server.url}/v1/models/{model}/generate"
+        if streaming:
+            with httpx.stream("POST", url, json=body) as answer:
+                lines = answer.iter_lines()  # kept: httpx hangs up when it is gone
+                next(lines)
+                refused = httpx.post(url, json={"max_tokens": 1})
+                assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+                assert 1 <= int(refused.headers["retry-after"]) <= 120
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(url, json=body, timeout=0.5)
+        wait_for(lambda: httpx.post(url, json={"max_tokens": 1}).status_code == 200)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": 1e-9}, "temperature"),
+        ({"top_p": 0}, "top_p"),
+        ({"min_p": 2}, "min_p"),
+        ({"n": 0}, "n"),
+        ({"n": 17}, "n"),
+        ({"max_tokens": 5000}, "max_tokens"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"stop": [""]}, "stop"),
+        ({"stop": ["x"] * 17}, "stop"),
+        ({"prompt": ["a"]}, "prompt"),
+        ({"prompt": "a " * 9000}, "prompt"),
+        ({"start": "middle"}, "start"),
+        ({"logit_bias": {}}, "logit_bias"),
+    ],
+)
+@pytest.mark.parametrize("streaming", [True, False])
+def test_bad_input_fails_before_the_first_byte(client: httpx.Client, body: dict, param: str, streaming: bool) -> None:
+    answer = client.post("/v1/models/words/generate", json={**body, "stream": streaming})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

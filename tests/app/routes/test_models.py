@@ -1,0 +1,74 @@
+"""Which models there are, what is known of them, and their vocabularies."""
+
+import httpx
+import pytest
+
+from app.schemas.models import Live, ModelDetail, ModelList, Ready, Vocabulary
+from models.checkpoint import Checkpoint
+
+
+def test_the_list_names_every_version(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    found = client.get("/v1/models").json()
+    ModelList.model_validate(found)
+    assert [model["id"] for model in found["data"]] == [f"{name}@1" for name in sorted(local)]
+    assert (found["object"], found["has_more"], found["loading"], found["problems"]) == ("list", False, [], [])
+    assert all(model["newest"] for model in found["data"])
+
+
+@pytest.mark.parametrize("asked", ["lstm", "lstm@1", "lstm%401"])
+def test_a_model_is_described_by_its_card(client: httpx.Client, local: dict[str, Checkpoint], asked: str) -> None:
+    found = client.get(f"/v1/models/{asked}").json()
+    ModelDetail.model_validate(found)
+    card = local["lstm"].card
+    assert found["id"] == "lstm@1"
+    assert found["metrics"] == {"perplexity": {"lines": 12.5}}
+    assert found["card"]["files"]["weights.safetensors"]["sha256"] == card.files["weights.safetensors"].sha256
+    assert found["bytes"] == sum(f.stat().st_size for f in local["lstm"].path.iterdir() if f.name != "card.json")
+    assert (found["kind"], found["parameters"]) == ("lstm", local["lstm"].model.parameters)
+
+
+@pytest.mark.parametrize("asked", ["nothing", "lstm@2", "lstm@", "lstm@one", "@1", "LSTM", "..%2Fetc"])
+def test_an_unknown_model_is_not_found_and_the_known_are_listed(client: httpx.Client, asked: str) -> None:
+    answer = client.get(f"/v1/models/{asked}")
+    assert answer.status_code == 404
+    if "%2F" not in asked:
+        assert answer.json()["error"]["code"] == "model_not_found"
+        assert "counts@1, gru@1, letters@1, lstm@1, words@1" in answer.json()["error"]["message"]
+
+
+def test_a_vocabulary_comes_in_pages(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    tokens, after = [], -1
+    while True:
+        page = client.get("/v1/models/words/vocabulary", params={"after": after, "limit": 7}).json()
+        Vocabulary.model_validate(page)
+        tokens += page["data"]
+        if not page["has_more"]:
+            break
+        after = page["data"][-1]["id"]
+    assert [entry["token"] for entry in tokens] == local["words"].tokenizer.vocabulary
+    assert [entry["id"] for entry in tokens] == list(range(local["words"].tokenizer.size))
+    assert [entry["token"] for entry in tokens if entry["special"]] == ["<unk>", "</s>"]
+    assert page["total"] == local["words"].tokenizer.size
+
+
+def test_a_vocabulary_is_searched_by_prefix(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    found = client.get("/v1/models/words/vocabulary", params={"prefix": "fr"}).json()
+    assert [entry["token"] for entry in found["data"]] == ["friend"]
+    assert client.get("/v1/models/words/vocabulary", params={"prefix": "<"}).json()["data"] == []
+    assert client.get("/v1/models/words/vocabulary", params={"prefix": "s", "limit": 1}).json()["has_more"]
+
+
+@pytest.mark.parametrize(
+    ("params", "param"), [({"limit": 0}, "limit"), ({"after": "x"}, "after"), ({"page": 2}, "page")]
+)
+def test_a_page_that_cannot_be_is_refused(client: httpx.Client, params: dict[str, object], param: str) -> None:
+    answer = client.get("/v1/models/words/vocabulary", params=params)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_health(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    live, ready = client.get("/health/live"), client.get("/health/ready")
+    Live.model_validate(live.json())
+    Ready.model_validate(ready.json())
+    assert ready.json()["models"] == [f"{name}@1" for name in sorted(local)]
+    assert ready.json()["status"] == "ready"

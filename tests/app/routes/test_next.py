@@ -1,0 +1,123 @@
+"""Next tokens over HTTP are the model's own distribution."""
+
+import math
+
+import httpx
+import pytest
+import torch
+
+from app.schemas.next import NextAnswer, NextBatch
+from models.base import EOS, UNK
+from models.checkpoint import Checkpoint
+from models.scoring import read
+
+MODELS = ["words", "counts", "letters", "lstm", "gru"]
+
+
+def ask(client: httpx.Client, model: str, **body: object) -> dict:
+    answer = client.post(f"/v1/models/{model}/next", json=body)
+    assert answer.status_code == 200, answer.text
+    (NextAnswer if isinstance(body.get("context", ""), str) else NextBatch).model_validate(answer.json())
+    return answer.json()
+
+
+def distribution(checkpoint: Checkpoint, context: str, bos: bool = True) -> torch.Tensor:
+    state = read(checkpoint.model, checkpoint.tokenizer.encode(context).ids, bos=bos)
+    return checkpoint.model.logprobs(state)[0]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("context", ["", "the old", "a zebra saw\nthe"])
+@pytest.mark.parametrize("bos", [True, False])
+def test_the_whole_distribution(
+    client: httpx.Client, local: dict[str, Checkpoint], model: str, context: str, bos: bool
+) -> None:
+    found = ask(client, model, context=context, top_k=0, bos=bos, entropy=True)
+    expected = distribution(local[model], context, bos)
+    assert sorted(entry["id"] for entry in found["next"]) == list(range(local[model].tokenizer.size))
+    for entry in found["next"]:
+        logprob = -math.inf if entry["logprob"] is None else entry["logprob"]
+        assert logprob == pytest.approx(expected[entry["id"]].item(), abs=1e-5)
+        assert entry["probability"] == pytest.approx(math.exp(logprob))
+        assert entry.get("zero_probability", False) == (logprob == -math.inf)
+    assert sum(entry["probability"] for entry in found["next"]) == pytest.approx(1, abs=1e-5)
+    assert found["mass"] == pytest.approx(1, abs=1e-5)
+    p = expected.exp()[expected.isfinite()]
+    assert found["entropy"] == pytest.approx(-(p * p.log()).sum().item(), abs=1e-4)
+    probabilities = [entry["probability"] for entry in found["next"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("special", [True, False])
+def test_the_best_are_the_head_of_the_whole(client: httpx.Client, model: str, special: bool) -> None:
+    whole = ask(client, model, context="the", top_k=0)["next"]
+    expected = [entry["id"] for entry in whole if special or entry["id"] > EOS][:4]
+    found = ask(client, model, context="the", top_k=4, special=special)
+    assert [entry["id"] for entry in found["next"]] == expected
+    assert found["mass"] == pytest.approx(sum(entry["probability"] for entry in found["next"]))
+    everything = ask(client, model, context="the", top_k=1000, special=special)["next"]
+    assert len(everything) == (len(whole) if special else len(whole) - 2)
+
+
+@pytest.mark.parametrize("model", ["words", "lstm"])
+def test_a_prefix_keeps_the_words_that_begin_with_it(client: httpx.Client, model: str) -> None:
+    whole = ask(client, model, context="the", top_k=0)["next"]
+    expected = [entry for entry in whole if entry["token"].startswith("s")]
+    found = ask(client, model, context="the", prefix="s", top_k=0)
+    assert [entry["token"] for entry in found["next"]] == [entry["token"] for entry in expected]
+    assert found["mass"] == pytest.approx(sum(entry["probability"] for entry in expected), abs=1e-6)
+    assert ask(client, model, context="the", prefix="s", top_k=1)["next"] == found["next"][:1]
+    assert ask(client, model, context="the", prefix="zz")["next"] == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_batch_is_each_alone(client: httpx.Client, model: str) -> None:
+    contexts = ["", "the", "the old dog saw", "zebra", "a"] * 15
+    batch = ask(client, model, context=contexts, top_k=3, explain=True, entropy=True)
+    assert len(batch["results"]) == len(contexts)
+    for context, result in zip(contexts[:5], batch["results"], strict=False):
+        alone = ask(client, model, context=context, top_k=3, explain=True, entropy=True)
+        assert result["context"] == alone["context"]
+        assert [entry["id"] for entry in result["next"]] == [entry["id"] for entry in alone["next"]]
+        assert result["mass"] == pytest.approx(alone["mass"], abs=1e-5)
+        assert result["entropy"] == pytest.approx(alone["entropy"], abs=1e-4)
+        assert result["explain"] == alone["explain"]
+
+
+def test_the_context_comes_back_as_it_was_read(client: httpx.Client) -> None:
+    assert ask(client, "words", context="the zebra saw\n<unk>")["context"] == [
+        {"token": "the", "id": 2, "oov": False},
+        {"token": "zebra", "id": UNK, "oov": True},
+        {"token": "saw", "id": 11, "oov": False},
+        {"token": "</s>", "id": EOS, "oov": False},
+        {"token": "<unk>", "id": UNK, "oov": False},
+    ]
+
+
+def test_an_ngram_model_explains_its_back_off_path_in_words(client: httpx.Client) -> None:
+    path = ask(client, "words", context="zebra the", explain=True)["explain"]
+    assert path["matched_order"] == 2
+    assert path["context"] == ["the"]
+    assert [part["context"] for part in path["backoff"]] == [["the"], []]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"context": 5}, "context"),
+        ({"context": []}, "context"),
+        ({"context": ["a", None]}, "context"),
+        ({"top_k": -1}, "top_k"),
+        ({"top_k": "5"}, "top_k"),
+        ({"top_k": True}, "top_k"),
+        ({"contexts": "the"}, "contexts"),
+        ({"context": ["a"] * 1025}, "context"),
+        ({"context": "a " * 9000}, "context"),
+    ],
+)
+def test_bad_input_names_its_field(client: httpx.Client, body: dict[str, object], param: str) -> None:
+    answer = client.post("/v1/models/words/next", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+    assert answer.json()["error"]["type"] == "invalid_request_error"

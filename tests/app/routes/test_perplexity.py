@@ -1,0 +1,224 @@
+"""Perplexity over HTTP, from JSON, plain text and records, is the evaluation's own."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from app.schemas.perplexity import PerplexityAnswer
+from models.checkpoint import Checkpoint
+from models.evaluation import Evaluation, evaluate
+from models.scoring import drain
+from tests.app.serving import TEXT, serving
+
+SAMPLE = "the cat saw a bird .\n\nmy friend liked a zebra\nthe old dog slept ."
+BIG = TEXT * 40
+
+
+def ask(client: httpx.Client, model: str, text: str | list[str], **body: object) -> dict:
+    answer = client.post(f"/v1/models/{model}/perplexity", json={"text": text, **body})
+    assert answer.status_code == 200, answer.text
+    PerplexityAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+def upload(
+    client: httpx.Client, model: str, content: object, kind: str = "text/plain", **params: object
+) -> httpx.Response:
+    return client.post(f"/v1/models/{model}/perplexity", content=content, params=params, headers={"content-type": kind})
+
+
+def expected(checkpoint: Checkpoint, text: str, unit: str, empty_lines: str = "keep") -> Evaluation:
+    return drain(evaluate(checkpoint.model, checkpoint.tokenizer, [text], unit, empty_lines))
+
+
+def same(found: dict, evaluation: Evaluation) -> None:
+    for name in ("perplexity", "perplexity_without_oov", "bits_per_character"):
+        value = getattr(evaluation, name)
+        assert found[name] == (None if value is None else pytest.approx(value, rel=1e-5)), name
+    for name in ("token_count", "oov_count", "characters", "unit", "empty_lines"):
+        assert found[name] == getattr(evaluation, name), name
+    assert found.get("zero_probability", False) == evaluation.zero_probability
+
+
+@pytest.mark.parametrize("model", ["words", "counts", "lstm", "gru"])
+@pytest.mark.parametrize("unit", ["lines", "document"])
+@pytest.mark.parametrize("empty_lines", ["keep", "drop"])
+def test_a_text(client: httpx.Client, local: dict[str, Checkpoint], model: str, unit: str, empty_lines: str) -> None:
+    evaluation = expected(local[model], SAMPLE, unit, empty_lines)
+    same(ask(client, model, SAMPLE, unit=unit, empty_lines=empty_lines), evaluation)
+    uploaded = upload(client, model, SAMPLE.encode(), unit=unit, empty_lines=empty_lines)
+    same(uploaded.json(), evaluation)
+
+
+def test_the_unit_is_that_of_the_tokens_unless_given(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    same(ask(client, "words", SAMPLE), expected(local["words"], SAMPLE, "lines"))
+    same(ask(client, "letters", SAMPLE), expected(local["letters"], SAMPLE, "document"))
+    answer = client.post("/v1/models/letters/perplexity", json={"text": SAMPLE, "unit": "lines"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "unit")
+    for kind in ("text/plain", "application/x-ndjson"):
+        answer = upload(client, "letters", b"a", kind, unit="lines")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "unit")
+
+
+@pytest.mark.parametrize("model", ["words", "lstm"])
+def test_several_texts_are_each_alone_and_all_together(
+    client: httpx.Client, local: dict[str, Checkpoint], model: str
+) -> None:
+    texts = ["the cat saw a bird .\na bird", "zebra", "the old dog"]
+    found = ask(client, model, texts, unit="document")
+    alone = [expected(local[model], text, "document") for text in texts]
+    for result, evaluation in zip(found["results"], alone, strict=True):
+        same(result, evaluation)
+    assert found["logprob"] == pytest.approx(sum(evaluation.logprob for evaluation in alone), rel=1e-5)
+    assert found["token_count"] == sum(evaluation.token_count for evaluation in alone)
+
+
+def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
+    for begin in range(0, len(data), size):
+        yield data[begin : begin + size]
+
+
+def slowly(data: bytes, size: int) -> Iterator[bytes]:
+    """The first piece, and the others well after it."""
+    first, *others = in_pieces(data, size)
+    yield first
+    time.sleep(0.3)
+    yield from others
+
+
+@pytest.mark.parametrize("model", ["words", "letters"])
+def test_a_large_text_is_read_in_slices(client: httpx.Client, local: dict[str, Checkpoint], model: str) -> None:
+    assert len(BIG) > 400_000
+    evaluation = expected(local[model], BIG, "document")
+    same(upload(client, model, BIG.encode(), unit="document").json(), evaluation)
+    same(upload(client, model, in_pieces(BIG.encode(), 7777), unit="document").json(), evaluation)
+
+
+def test_text_that_is_none(client: httpx.Client) -> None:
+    answer = upload(client, "words", b"the cat \xff saw")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_text"
+    assert "byte 8" in answer.json()["error"]["message"]
+    assert upload(client, "words", b"").json()["error"]["code"] == "invalid_text"
+    answer = client.post("/v1/models/words/perplexity", json={"text": ["a", "", "b"]})
+    assert answer.json()["error"]["param"] == "text.1"
+
+
+@pytest.mark.parametrize("params", [{"unit": "words"}, {"empty_lines": "x"}, {"keep_text": 1}, {"page": 1}])
+def test_bad_parameters_name_themselves(client: httpx.Client, params: dict[str, object]) -> None:
+    answer = upload(client, "words", b"the cat", **params)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, next(iter(params)))
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "text"),
+        ({"text": 1}, "text"),
+        ({"text": "a", "unit": "words"}, "unit"),
+        ({"text": "a", "units": "lines"}, "units"),
+    ],
+)
+def test_bad_bodies_are_refused(client: httpx.Client, body: dict[str, object], param: str) -> None:
+    answer = client.post("/v1/models/words/perplexity", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_json_has_its_settings_in_the_body(client: httpx.Client) -> None:
+    answer = client.post("/v1/models/words/perplexity?unit=lines", json={"text": "a"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "unit")
+
+
+# --- records
+
+
+def results(answer: httpx.Response) -> list[dict]:
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def test_records_come_back_in_order_with_their_other_fields(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    texts = TEXT.splitlines()[:50]
+    lines = [json.dumps({"id": i, "tags": ["é", None], "text": text}) for i, text in enumerate(texts)]
+    found = results(upload(client, "words", "\n".join(lines).encode(), "application/x-ndjson"))
+    assert [result["id"] for result in found] == list(range(50))
+    for text, result in zip(texts, found, strict=True):
+        same(result, expected(local["words"], text, "lines"))
+        assert result["tags"] == ["é", None]
+        assert "text" not in result
+    kept = results(upload(client, "words", lines[0].encode(), "application/x-ndjson", keep_text=True))
+    assert kept[0]["text"] == texts[0]
+
+
+def test_a_bad_record_does_not_stop_the_others(client: httpx.Client) -> None:
+    lines = [
+        b'{"id": 1, "text": "the cat"}',
+        b"{not json",
+        b"",
+        b'{"id": 4}',
+        b'{"id": 5, "text": 3}',
+        b'["text"]',
+        b'{"id": 7, "text": ""}',
+        b'{"id": 8, "text": "\\ud800"}',
+        b'{"id": 9, "x": NaN, "text": "a"}',
+        b'{"id": 10, "text": "\xff"}',
+        b'{"id": 11, "text": "' + b"a " * 600_000 + b'"}',
+        b'{"id": 12, "text": "a bird"}',
+    ]
+    found = results(upload(client, "words", b"\r\n".join(lines), "application/x-ndjson"))
+    assert [result.get("line") for result in found] == [None, 2, 4, 5, 6, 7, 8, 9, 10, 11, None]
+    assert [result.get("id") for result in found if "error" not in result] == [1, 12]
+    assert all(result["error"]["message"] for result in found if "error" in result)
+    assert found[5]["id"] == 7
+
+
+def test_more_records_than_any_buffer_holds_while_nobody_reads_the_answer(client: httpx.Client) -> None:
+    # httpx sends the whole body before it reads anything: the server must not wait for its reader.
+    count, pad = 3000, b"x" * 8000
+    content = b"".join(b'{"id":%d,"text":"the cat saw a bird .","pad":"%s"}\n' % (i, pad) for i in range(count))
+    found = upload(client, "words", content, "application/x-ndjson").content.splitlines()
+    assert len(found) == count
+    assert json.loads(found[-1])["id"] == count - 1
+
+
+def test_results_flow_while_records_still_come(server, client: httpx.Client) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(
+            b"POST /v1/models/words/perplexity HTTP/1.1\r\nhost: test\r\ncontent-type: application/x-ndjson\r\n"
+            b"transfer-encoding: chunked\r\n\r\n"
+        )
+        received = b""
+        for i in range(3):
+            record = b'{"id": %d, "text": "the cat"}\n' % i
+            connection.sendall(b"%x\r\n%s\r\n" % (len(record), record))
+            while b'"id":%d' % i not in received:
+                received += connection.recv(65536)
+        connection.sendall(b"0\r\n\r\n")
+        while not received.endswith(b"0\r\n\r\n"):
+            received += connection.recv(65536)
+
+
+def test_a_body_that_is_too_large(checkpoints, client: httpx.Client) -> None:
+    with (
+        serving(checkpoints, max_upload_bytes=100_000, max_json_bytes=2000) as server,
+        httpx.Client(base_url=server.url) as small,
+    ):
+        assert upload(small, "words", b"a " * 40_000).status_code == 200
+        for content in (b"a " * 60_000, in_pieces(b"a " * 60_000, 10_000)):
+            answer = upload(small, "words", content)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+            assert "100000" in answer.json()["error"]["message"]
+        announced = upload(small, "words", b'{"text": "a"}\n' * 10_000, "application/x-ndjson")
+        assert announced.status_code == 413
+        # Without a length it is found out too late for the status: the last line tells.
+        cut = results(upload(small, "words", slowly(b'{"text": "a"}\n' * 10_000, 9000), "application/x-ndjson"))
+        assert cut[-1]["error"]["code"] == "body_too_large"
+        for path in ("next", "perplexity", "generate"):
+            answer = small.post(f"/v1/models/words/{path}", json={"prompt": "a " * 2000})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")

@@ -1,0 +1,77 @@
+"""Probabilities over HTTP are the model library's."""
+
+import math
+
+import httpx
+import pytest
+
+from app.schemas.probability import ProbabilityAnswer
+from models.checkpoint import Checkpoint
+from models.scoring import drain, score_texts
+
+MODELS = ["words", "counts", "letters", "lstm", "gru"]
+TEXTS = ["the cat saw a bird .", "", "zebra the", "a bird\nthe old dog", "my friend liked the cat , and slept ."]
+
+
+def ask(client: httpx.Client, model: str, **body: object) -> dict:
+    answer = client.post(f"/v1/models/{model}/probability", json=body)
+    assert answer.status_code == 200, answer.text
+    ProbabilityAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("flags", [{}, {"bos": False}, {"eos": False}, {"context": "the old dog"}])
+def test_each_text_has_the_probability_that_the_model_gives_it(
+    client: httpx.Client, local: dict[str, Checkpoint], model: str, flags: dict
+) -> None:
+    found = ask(client, model, text=TEXTS, tokens=True, **flags)
+    checkpoint = local[model]
+    expected = drain(score_texts(checkpoint.model, checkpoint.tokenizer, TEXTS, **flags))
+    for result, score in zip(found["results"], expected, strict=True):
+        zero = score.logprob == -math.inf
+        assert result["logprob"] == (None if zero else pytest.approx(score.logprob, abs=1e-4))
+        assert result["probability"] == pytest.approx(math.exp(score.logprob), rel=1e-3)
+        assert result.get("zero_probability", False) == zero
+        assert (result["token_count"], result["oov_count"]) == (score.token_count, score.oov_count)
+        assert [token["id"] for token in result["tokens"]] == score.ids.tolist()
+        assert [token["oov"] for token in result["tokens"]] == score.oov.tolist()
+        if not zero:
+            assert sum(token["logprob"] for token in result["tokens"]) == pytest.approx(result["logprob"], abs=1e-4)
+    assert found["total"]["token_count"] == sum(score.token_count for score in expected)
+
+
+def test_one_text_is_a_list_of_one(client: httpx.Client) -> None:
+    found = ask(client, "words", text="the cat")
+    assert len(found["results"]) == 1
+    assert "tokens" not in found["results"][0]
+    assert found["total"]["logprob"] == found["results"][0]["logprob"]
+
+
+def test_the_probabilities_of_all_continuations_sum_to_one(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    vocabulary = local["words"].tokenizer.vocabulary
+    found = ask(client, "words", text=[t for t in vocabulary if t != "</s>"], context="the", eos=False)
+    end = ask(client, "words", text="", context="the", eos=True)
+    total = sum(result["probability"] for result in found["results"]) + end["results"][0]["probability"]
+    assert total == pytest.approx(1, abs=1e-5)
+
+
+def test_probability_and_next_agree(client: httpx.Client) -> None:
+    body = {"context": "the old", "top_k": 1}
+    best = client.post("/v1/models/lstm/next", json=body).json()["next"][0]
+    found = ask(client, "lstm", text=best["token"], context="the old", eos=False)
+    assert found["results"][0]["logprob"] == pytest.approx(best["logprob"], abs=1e-5)
+
+
+def test_unknown_words_are_marked_and_keep_their_form(client: httpx.Client) -> None:
+    tokens = ask(client, "words", text="the zebra", tokens=True)["results"][0]["tokens"]
+    assert [(token["token"], token["oov"]) for token in tokens] == [("the", False), ("zebra", True), ("</s>", False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [({}, "text"), ({"text": []}, "text"), ({"text": ["a"] * 1025}, "text"), ({"text": "a", "context": 1}, "context")],
+)
+def test_bad_input_names_its_field(client: httpx.Client, body: dict[str, object], param: str) -> None:
+    answer = client.post("/v1/models/words/probability", json=body)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

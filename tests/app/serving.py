@@ -1,0 +1,115 @@
+"""A small text, models of every kind made from it, and the service on a real port in front of them."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import torch
+import uvicorn
+from fastapi import FastAPI
+
+from app.main import create_app
+from app.settings import Settings
+from models.base import LanguageModel
+from models.card import Provenance
+from models.catalogue import Entry
+from models.checkpoint import save
+from models.initialisation import initialise
+from models.network import Network
+from models.ngram import NgramConfig, NgramModel
+from models.recurrent import RecurrentConfig, RecurrentModel
+from models.smoothing import estimate
+from models.tokenizer import Tokenizer, TokenizerConfig
+
+
+def some_text(lines: int = 400) -> str:
+    """Sentences of a small grammar, always the same."""
+    numbers = random.Random(1)
+    people, verbs = ["the cat", "the old dog", "a bird", "my friend"], ["saw", "heard", "followed", "liked"]
+    ends = [".", "in the garden .", "at night .", ", and slept ."]
+    return "".join(
+        f"{numbers.choice(people)} {numbers.choice(verbs)} {numbers.choice(people)} {numbers.choice(ends)}\n"
+        for _ in range(lines)
+    )
+
+
+TEXT = some_text()
+WORDS = Tokenizer.train(TokenizerConfig(), [TEXT])
+CHARACTERS = Tokenizer.train(TokenizerConfig(kind="character"), [TEXT])
+
+
+def ngram(tokenizer: Tokenizer = WORDS, order: int = 3, smoothing: str = "kneser_ney") -> NgramModel:
+    config = NgramConfig(order=order, smoothing=smoothing)
+    return NgramModel(config, estimate(config, tokenizer.encode(TEXT).ids, tokenizer.size))
+
+
+def recurrent(kind: str = "lstm", tokenizer: Tokenizer = WORDS, seed: int = 2) -> RecurrentModel:
+    """Not trained, but uneven enough to be told from any other."""
+    config = RecurrentConfig(kind, layers=2, embedding_size=12, hidden_size=16, tied=False)
+    network = Network(config, tokenizer.size)
+    counts = np.bincount(tokenizer.encode(TEXT).ids, minlength=tokenizer.size)
+    initialise(network, "uniform", 1.0, counts, torch.Generator().manual_seed(seed))
+    return RecurrentModel(config, network.state_dict(), tokenizer.size)
+
+
+def publish(root: Path, name: str, model: LanguageModel, tokenizer: Tokenizer = WORDS) -> Entry:
+    provenance = Provenance("made by a test", "none", metrics={"perplexity": {"lines": 12.5}})
+    return save(root, name, model, tokenizer, provenance)
+
+
+def publish_all(root: Path) -> None:
+    """words, counts (with zero probabilities), letters, lstm, gru."""
+    publish(root, "words", ngram())
+    publish(root, "counts", ngram(smoothing="mle"))
+    publish(root, "letters", ngram(CHARACTERS, order=5), CHARACTERS)
+    publish(root, "lstm", recurrent())
+    publish(root, "gru", recurrent("gru"))
+
+
+class Server:
+    """The service on a port of its own, in a thread with an event loop of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app: FastAPI = create_app(settings)
+        config = uvicorn.Config(self.app, port=0, log_config=None, timeout_graceful_shutdown=5)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def start(self) -> None:
+        self._thread.start()
+        wait_for(lambda: self._server.started)
+        wait_for(lambda: httpx.get(f"{self.url}/health/ready").status_code == 200)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@contextmanager
+def serving(checkpoints: Path, **settings: object) -> Iterator[Server]:
+    data = checkpoints.with_name(f"{checkpoints.name}-data")
+    defaults = {"reload_seconds": 0.05, "threads": 1, "data": data}
+    server = Server(Settings(checkpoints=checkpoints, **{**defaults, **settings}))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def wait_for(condition, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.01)

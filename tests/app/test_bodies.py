@@ -1,0 +1,69 @@
+"""Large bodies: whatever the pieces they come in, the same lines."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from app.bodies import Line, Lines, Spool, pieces
+
+PIECES = st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\x00", b"\n")), max_size=12)
+
+
+@given(PIECES)
+def test_lines_are_those_of_the_whole(found: list[bytes]) -> None:
+    lines = Lines(limit=5)
+    cut = [line for piece in found for line in lines.feed(piece)] + lines.finish()
+    whole = b"".join(found).split(b"\n")
+    if not whole[-1]:
+        whole.pop()
+    assert cut == [Line(i, line if len(line) <= 5 else None) for i, line in enumerate(whole, 1)]
+
+
+@given(PIECES, st.integers(1, 20))
+def test_pieces_join_to_the_whole(found: list[bytes], size: int) -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        for piece in found:
+            yield piece
+
+    async def gather() -> list[bytes]:
+        return [piece async for piece in pieces(stream(), size)]
+
+    gathered = asyncio.run(gather())
+    assert b"".join(gathered) == b"".join(found)
+    assert all(len(piece) >= size for piece in gathered[:-1])
+
+
+def spooled(messages: list[Message]) -> list[bytes]:
+    async def read() -> list[bytes]:
+        waiting = iter(messages)
+
+        async def receive() -> Message:
+            await asyncio.sleep(0)
+            return next(waiting)
+
+        spool = Spool(receive)
+        try:
+            found = []
+            while data := await spool.read():
+                found.append(data)
+            return found
+        finally:
+            spool.close()
+
+    return asyncio.run(read())
+
+
+@given(PIECES)
+def test_a_spool_gives_out_what_it_takes_in(found: list[bytes]) -> None:
+    messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in found]
+    assert b"".join(spooled([*messages, {"type": "http.request"}])) == b"".join(found)
+
+
+def test_a_spool_tells_of_a_client_that_hangs_up() -> None:
+    with pytest.raises(ClientDisconnect):
+        spooled([{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}])

@@ -1,0 +1,33 @@
+"""The CPU quota of control groups, version 2 and 1."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app.quota import cpu_quota
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+
+
+@pytest.mark.parametrize(
+    ("content", "cores"), [("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("max 100000", 8), ("", 8)]
+)
+def test_version_2(tmp_path: Path, content: str, cores: int) -> None:
+    (tmp_path / "cpu.max").write_text(content + "\n")
+    assert cpu_quota(tmp_path) == cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("300000", 3), ("-1", 8), ("9000000", 8)])
+def test_version_1(tmp_path: Path, quota: str, cores: int) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
+    assert cpu_quota(tmp_path) == cores
+
+
+def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
+    assert cpu_quota(tmp_path / "none") == 8

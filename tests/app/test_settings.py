@@ -1,0 +1,33 @@
+"""Settings: names, ranges, and where they come from."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+
+def test_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().checkpoints == Path("checkpoints")
+    monkeypatch.setenv("NEXTWORD_PORT", "9000")
+    monkeypatch.setenv("NEXTWORD_CHECKPOINTS", "/models")
+    assert (Settings().port, Settings().checkpoints) == (9000, Path("/models"))
+    assert Settings(port=9001).port == 9001
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("port", 70000), ("threads", 0), ("reload_seconds", 0), ("log_level", "loud")]
+)
+def test_what_is_out_of_range_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings(**{name: value})
+
+
+def test_unknown_settings_are_refused() -> None:
+    with pytest.raises(ValidationError, match="colour"):
+        Settings(colour="red")
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
