@@ -21,6 +21,7 @@ MAX_STOP_LENGTH = 256
 """In characters; longer stop strings are refused."""
 TEMPERATURES = (1e-6, 1e6)
 """Between these float32 differences of log-probabilities can be divided by the temperature without overflow."""
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,8 @@ def sample(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.ra
         allowed = _allowed(logprobs, params)
         best = int(allowed.argmax())
         return best if allowed[best] > -np.inf else None
-    # Sums run in double precision: in single, ten thousand small terms would shift the tail.
-    mass = weights(logprobs, params).cumsum(dtype=np.float64)
-    point = numbers.random() * mass[-1]
-    if mass[-1] == 0:
-        return None
-    # `right` never lands on a weight of zero, and the first place of full mass is the last one that can be drawn.
-    return int(min(mass.searchsorted(point, side="right"), mass.searchsorted(mass[-1])))
+    chances = weights(logprobs, params)
+    return _draw(chances, numbers.random()) if chances.any() else None
 
 
 def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
@@ -94,7 +90,9 @@ def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np
     best = allowed.max()
     if best == -np.inf:
         return np.zeros_like(allowed)
-    kept: NDArray[np.float32] = np.exp((allowed - best) / np.float32(params.temperature))
+    kept: NDArray[np.float32] = allowed - best
+    kept /= np.float32(params.temperature)
+    np.exp(kept, out=kept)
     if 0 < params.top_k < len(kept):
         kept = _top_k(kept, params.top_k)
     if params.top_p < 1:
@@ -115,21 +113,39 @@ def _allowed(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[n
 
 
 def _top_k(kept: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    smallest = np.partition(kept, -k)[-k]
-    chosen = kept > smallest
-    chosen[np.flatnonzero(kept == smallest)[: k - chosen.sum()]] = True
-    return np.where(chosen, kept, np.float32(0))
+    return _largest(kept, k, np.partition(kept, -k)[-k])
 
 
 def _top_p(kept: NDArray[np.float32], p: float) -> NDArray[np.float32]:
-    share = kept / kept.sum(dtype=np.float64)
-    # Tokens below (1 - p) / V hold less than 1 - p together, so the mass reaches p before them: no need to sort them.
-    likely = np.flatnonzero(share >= (1 - p) / len(share))
-    order = likely[np.argsort(-share[likely], kind="stable")]
-    count = int(share[order].cumsum().searchsorted(p)) + 1
-    result = np.zeros_like(kept)
-    result[order[:count]] = kept[order[:count]]
-    return result
+    falling = np.sort(kept)[::-1]  # values alone sort many times faster than ids by value
+    mass = falling.cumsum(dtype=np.float64)
+    count = min(int(mass.searchsorted(p * mass[-1])) + 1, len(kept))
+    return _largest(kept, count, falling[count - 1])
+
+
+def _largest(kept: NDArray[np.float32], count: int, smallest: np.float32) -> NDArray[np.float32]:
+    """The `count` largest, the last of them being `smallest`, of which the lower ids count; 0 elsewhere."""
+    chosen = kept > smallest
+    chosen[np.flatnonzero(kept == smallest)[: count - chosen.sum()]] = True
+    return np.where(chosen, kept, np.float32(0))
+
+
+def _draw(chances: NDArray[np.float32], number: float) -> int:
+    """The token at `number`, 0 to 1, of the whole mass; by blocks first, as running sums of whole rows are slow.
+
+    Sums run in double precision: in single, ten thousand small terms would shift the tail.
+    """
+    blocks = np.add.reduceat(chances, np.arange(0, len(chances), _BLOCK), dtype=np.float64).cumsum()
+    point = number * blocks[-1]
+    block = _place(blocks, point)
+    begin = block * _BLOCK
+    before = blocks[block - 1] if block else 0.0
+    return begin + _place(chances[begin : begin + _BLOCK].cumsum(dtype=np.float64), point - before)
+
+
+def _place(mass: NDArray[np.float64], point: float) -> int:
+    """Where `point` falls in running sums: never on a term of zero, nor, by rounding, beyond the last other one."""
+    return int(min(mass.searchsorted(point, side="right"), mass.searchsorted(mass[-1])))
 
 
 def _require(holds: bool, field: str, accepted: str) -> None:

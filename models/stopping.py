@@ -18,6 +18,7 @@ class StopStrings:
         self.found = False
         """Whether a stop string was complete; nothing comes out any more."""
         self._stops = tuple(stops)
+        self._longest = max(map(len, self._stops), default=1)
         self._held = ""
 
     def push(self, piece: str) -> str:
@@ -38,6 +39,5 @@ class StopStrings:
 
     def _may_begin(self, text: str) -> int:
         """Length of the longest end of `text` that is the beginning of a stop string."""
-        longest = max(map(len, self._stops), default=0) - 1
-        sizes = range(min(longest, len(text)), 0, -1)
+        sizes = range(min(self._longest - 1, len(text)), 0, -1)
         return next((size for size in sizes if any(stop.startswith(text[-size:]) for stop in self._stops)), 0)

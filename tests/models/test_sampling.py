@@ -138,6 +138,18 @@ def test_the_ends_of_the_unit_interval_never_draw_the_impossible(number, expecte
     assert sample(row(0, 0, 0.5, 0, 0.5, 0), SamplingParams(**ALL), Fixed(number)) == expected
 
 
+@pytest.mark.parametrize("size", [3, 255, 256, 257, 1000])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_number_falls_on_the_token_where_the_running_sum_passes_it(size, seed):
+    numbers = np.random.default_rng(seed)
+    counts = numbers.choice([0, 0, 1, 3], size)
+    counts[numbers.integers(size)] = 1
+    point = numbers.random()
+    chosen = sample(row(*counts / counts.sum()), SamplingParams(**ALL), Fixed(point))
+    assert counts[:chosen].sum() - 1e-3 < point * counts.sum() < counts[: chosen + 1].sum() + 1e-3
+    assert counts[chosen] > 0
+
+
 @pytest.mark.parametrize("temperature", [1e-6, 1e-3, 1e3, 1e6])
 def test_the_coldest_and_the_hottest_are_distributions(temperature):
     found = weights(row(0.3, 0, 0.3, 0.4, 1e-30), SamplingParams(temperature=temperature, **ALL))
