@@ -208,7 +208,7 @@ def _model(path: Path, card: Card, families: Families) -> LanguageModel:
     try:
         return family.from_tensors(card.config, _tensors(weights), card.vocabulary_size)
     except (CheckpointDamaged, SafetensorError) as error:
-        raise CheckpointDamaged(f"{weights}: not a {card.kind} model of the card's config: {error}") from error
+        raise CheckpointDamaged(f"{weights}: does not fit the config in {CARD_FILE}: {error}") from error
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise CheckpointDamaged(f"{card_file}: field config is not that of a {card.kind} model ({error})") from error
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from models.base import EOS, LanguageModel, State, concat, rows_of, select
 from models.card import Provenance
 from models.checkpoint import load, save
+from models.errors import CheckpointDamaged
 from models.families import FAMILIES
 from models.generation import generate, samples
 from models.initialisation import initialise
@@ -224,6 +225,25 @@ def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
     read = tokens(3, 5)
     assert torch.equal(found.score(found.start(3), read)[0], model.score(model.start(3), read)[0])
     assert torch.equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
+
+
+def test_tensors_that_do_not_hang_together_are_damage(model):
+    stored = model.tensors()
+    for name, tensor in stored.items():
+        rest = {other: kept for other, kept in stored.items() if other != name}
+        other_type = tensor.double() if tensor.is_floating_point() else tensor.double().float()
+        for changed in (None, tensor[:-1], tensor[None], torch.cat([tensor, tensor[-1:]]), other_type):
+            with pytest.raises(CheckpointDamaged):
+                type(model).from_tensors(model.config(), rest if changed is None else {**rest, name: changed}, V)
+
+
+def test_a_config_of_another_kind_is_damage(model, tmp_path):
+    families = {**FAMILIES, "toy": Bigram}
+    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families)
+    card = json.loads((entry.path / "card.json").read_text())
+    (entry.path / "card.json").write_text(json.dumps({**card, "config": {"nonsense": 1}}))
+    with pytest.raises(CheckpointDamaged, match=r"card\.json"):
+        load(entry.path, families=families)
 
 
 def test_samples_have_the_frequencies_that_the_model_says(model):

@@ -56,8 +56,9 @@ class Bigram(LanguageModel):
     def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
         if config:
             raise ValueError(f"unknown settings {sorted(config)}")
-        if tensors.keys() != {"matrix"} or tensors["matrix"].shape != (vocabulary_size + 1, vocabulary_size):
+        matrix = tensors.get("matrix", torch.zeros(0, dtype=torch.bool))
+        if matrix.shape != (vocabulary_size + 1, vocabulary_size) or matrix.dtype != torch.float32:
             raise CheckpointDamaged(f"not one matrix of {vocabulary_size} columns")
         model = cls.__new__(cls)
-        model.matrix, model.vocabulary_size = tensors["matrix"], vocabulary_size
+        model.matrix, model.vocabulary_size = matrix, vocabulary_size
         return model
