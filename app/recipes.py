@@ -55,7 +55,7 @@ def config(kind: type[Config], written: Written, prefix: str = "") -> Config:
         # As JSON, a list may be a tuple and a string a path, and yet no string becomes a number.
         return TypeAdapter(kind).validate_json(json.dumps(written), strict=True)
     except ValidationError as error:
-        raise _told(error, prefix) from None
+        raise refusal(error, prefix) from None
     except TypeError as error:
         raise InvalidInput(
             prefix.rstrip(".") or "recipe", f"must hold text, numbers and lists only ({error})"
@@ -69,7 +69,7 @@ def _table(written: Written, name: str) -> Written:
     return table
 
 
-def _told(error: ValidationError, prefix: str) -> InvalidInput:
+def refusal(error: ValidationError, prefix: str = "") -> InvalidInput:
     """The first complaint, under the name that the user wrote."""
     first = error.errors(include_url=False)[0]
     cause = first.get("ctx", {}).get("error")

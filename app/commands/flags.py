@@ -76,6 +76,8 @@ def _flag(field: Field[Any], annotation: Any, text: str) -> Callable[[Command], 
         text = f"{text} [default: {_shown(field.default)}]"
     if annotation is bool:
         return click.option(f"--{name}/--no-{name}", field.name, default=None, help=text)
+    if annotation == tuple[str, ...]:
+        return click.option(f"--{name}", field.name, multiple=True, help=f"{text} May be given several times.")
     return click.option(f"--{name}", field.name, type=_type(annotation), help=text)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from app.commands.options import as_json, checkpoints, logprob, model, opened, threads, to_json
+from app.commands.options import as_json, checkpoints, model, opened, threads, to_json
+from app.schemas.base import logprob_fields
 from models.base import EOS
 from models.checkpoint import Checkpoint
 from models.scoring import read
@@ -43,7 +45,15 @@ def candidates(checkpoint: Checkpoint, context: str, prefix: str, special: bool)
     row = checkpoint.model.logprobs(state)[0].numpy()
     ids = tokenizer.search(prefix) if prefix else np.arange(0 if special else EOS + 1, tokenizer.size)
     ranked = ids[np.argsort(-row[ids], kind="stable")]
-    return [{"token": tokenizer.vocabulary[i], "id": int(i), **logprob(float(row[i]))} for i in ranked]
+    return [
+        {
+            "token": tokenizer.vocabulary[i],
+            "id": int(i),
+            "probability": math.exp(row[i]),
+            **logprob_fields(float(row[i])),
+        }
+        for i in ranked
+    ]
 
 
 def _echo(checkpoint: Checkpoint, context: str) -> list[dict[str, Any]]:

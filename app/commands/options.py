@@ -6,15 +6,16 @@ It knows flags and output. It does not know what any command does.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import torch
+from pydantic import ValidationError
 
 from app.quota import cpu_quota
+from app.recipes import refusal
 from app.settings import Settings
 from models.catalogue import Entry, resolve
 from models.checkpoint import Checkpoint, load
@@ -25,7 +26,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print machine-re
 checkpoints = click.option(
     "--checkpoints",
     type=click.Path(file_okay=False, path_type=Path),
-    default=lambda: Settings().checkpoints,
+    default=lambda: settings().checkpoints,
     metavar="DIR",
     help="Where models are published. [default: checkpoints, or NEXTWORD_CHECKPOINTS]",
 )
@@ -47,8 +48,9 @@ def to_json(result: Any) -> str:
     return json.dumps(result, ensure_ascii=False, allow_nan=False)
 
 
-def logprob(value: float) -> dict[str, Any]:
-    """A log-probability as answers write it: minus infinity is no JSON."""
-    if value == -math.inf:
-        return {"logprob": None, "probability": 0.0, "zero_probability": True}
-    return {"logprob": value, "probability": math.exp(value)}
+def settings(**given: Any) -> Settings:
+    """The service's settings, as far as no flag gives them from the environment. Raises InvalidInput."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise refusal(error) from None

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from app.commands.options import as_json, checkpoints, logprob, model, opened, threads, to_json
+from app.commands.options import as_json, checkpoints, model, opened, threads, to_json
+from app.schemas.base import logprob_fields
 from models.errors import InvalidText
 from models.scoring import TextScore, drain, score_texts
 
@@ -66,4 +67,4 @@ def _line(model: str, found: TextScore, as_json: bool) -> str:
     if not as_json:
         return f"{found.logprob:.6f}\t{found.token_count}\t{found.oov_count}\t{found.text}"
     counts = {"token_count": found.token_count, "oov_count": found.oov_count}
-    return to_json({"model": model, "text": found.text, **logprob(found.logprob), **counts})
+    return to_json({"model": model, "text": found.text, **logprob_fields(found.logprob), **counts})

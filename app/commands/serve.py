@@ -1,0 +1,83 @@
+"""`nextword serve`: the service on a port of this machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import uvicorn
+
+from app.commands.options import settings
+from app.main import create_app
+from app.settings import Settings
+from models.catalogue import entries
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one. [default: 8000]")
+@click.option("--checkpoints", type=_FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
+@click.option("--data", type=_FOLDER, metavar="DIR", help="What the service itself writes. [default: data]")
+def command(host: str | None, port: int | None, checkpoints: Path | None, data: Path | None) -> None:
+    """Serve the published models over HTTP, until Ctrl-C or SIGTERM; running requests are finished.
+
+    What no flag says is read from environment variables NEXTWORD_<SETTING>; the README lists them.
+    """
+    serve(settings(host=host, port=port, checkpoints=checkpoints, data=data))
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal. Raises OSError where the port is taken."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    with _listening(settings.host, settings.port) as listener:
+        # The server catches both signals itself and raises them again once it has stopped: that was no failure.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        _Server(config, settings).run([listener])
+
+
+class _Server(uvicorn.Server):
+    """Says where to find it, once it can be found."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            click.echo(greeting(self._settings, sockets[0].getsockname()[1]))
+
+
+def greeting(settings: Settings, port: int) -> str:
+    """Where the API, its documentation and the models are."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    names = sorted({entry.name for entry in entries(settings.checkpoints)})
+    return "\n".join(
+        (
+            f"Nextword {version('nextword')}",
+            f"  API         http://{host}:{port}/v1/models",
+            f"  Swagger UI  http://{host}:{port}/docs",
+            f"  Models      {settings.checkpoints.resolve()}: {', '.join(names) or 'none yet; see `nextword train`'}",
+        )
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; the error of one that cannot says where."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from error
