@@ -108,9 +108,13 @@ class Batch:
             self.join(sequences, drain(prefill(self._model, sequences)))
 
     def join(self, sequences: Several[Sequence], state: State) -> None:
-        """Take in sequences whose prompts were read before; row i of `state` belongs to sequence i."""
+        """Take in sequences whose prompts were read before; row i of `state` belongs to sequence i.
+
+        Those that have been finished meanwhile stay out.
+        """
         self._state = concat([self._state, state])
         self.sequences += sequences
+        self._drop_finished()
 
     def step(self) -> list[Event]:
         """One token for each sequence; those that end leave. One event a sequence, in their order."""

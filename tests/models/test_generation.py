@@ -203,6 +203,16 @@ def test_who_is_evicted_leaves_with_what_it_has():
     assert staying.finish_reason == "length"
 
 
+def test_who_is_cancelled_while_its_prompt_is_read_stays_out():
+    batch = Batch(chain("a", "b", "c"))
+    gone, staying = samples(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
+    state = drain(prefill(MODEL, [gone, staying]))
+    gone.finish("cancelled")
+    batch.join([gone, staying], state)
+    assert [event.sequence for event in batch.step()] == [staying]
+    assert (gone.tokens, gone.finish_reason) == ([], "cancelled")
+
+
 def request(number: int) -> Sequence:
     """One of many requests, no two alike."""
     params = SamplingParams(
