@@ -6,8 +6,8 @@ Lines are lists of ids without their end; a history is the tuple of ids since th
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
 
 BOS, EOS = -1, 1
 Gram = tuple[int, ...]
@@ -28,6 +28,9 @@ class Reference:
         self.follows: dict[Gram, set[int]] = defaultdict(set)
         for gram in self.count:
             self.follows[gram[:-1]].add(gram[-1])
+        self.sizes = cache(self._sizes)
+        self.backoff_parts = cache(self._backoff_parts)
+        self.kneser_ney_parts = cache(self._kneser_ney_parts)
 
     def context(self, history: Gram) -> Gram:
         return (BOS, *history)[-(self.order - 1) :] if self.order > 1 else ()
@@ -36,7 +39,17 @@ class Reference:
         return sum(count[(*h, w)] for w in self.follows[h])
 
     def kept(self, gram: Gram) -> bool:
-        return self.count[gram] > (self.prune[len(gram) - 1] if len(gram) > 1 else 0)
+        return len(gram) == 1 or self.count[gram] > self.prune[len(gram) - 1]
+
+    def probability(self, smoothing: str, word: int, history: Gram, delta: float = 1.0) -> float:
+        match smoothing:
+            case "mle":
+                return self.mle(word, history)
+            case "add_delta":
+                return self.add_delta(word, history, delta)
+            case "backoff":
+                return self._backoff(word, self.context(history))
+        return self._kneser_ney(word, self.context(history))
 
     def mle(self, word: int, history: Gram) -> float:
         h = self.context(history)
@@ -49,18 +62,22 @@ class Reference:
         total = self.total(h, self.count)
         return (self.count[(*h, word)] + delta) / (total + delta * self.size) if total else 1 / self.size
 
-    def backoff(self, word: int, history: Gram) -> float:
-        return self._backoff(word, self.context(history))
-
     def _backoff(self, word: int, h: Gram) -> float:
-        seen = [w for w in self.follows[h] if self.kept((*h, w))]
-        sizes = Counter(c for gram, c in self.count.items() if len(gram) == len(h) + 1)
+        shares, alpha = self.backoff_parts(h)
+        return shares[word] if word in shares else alpha * self._lower(self._backoff, word, h)
+
+    def _backoff_parts(self, h: Gram) -> tuple[dict[int, float], float]:
+        sizes = self.sizes(False)[len(h)]
         d = sizes[1] / (sizes[1] + 2 * sizes[2]) if sizes[1] and sizes[2] else 0.5
-        shares = {w: (self.count[(*h, w)] - d) / self.total(h, self.count) for w in seen}
-        if len(seen) == self.size:
-            return shares[word] / sum(shares.values())
-        lower = {w: self._backoff(w, h[1:]) if h else 1 / self.size for w in [*seen, word]}
-        return shares.get(word) or (1 - sum(shares.values())) / (1 - sum(lower[w] for w in seen)) * lower[word]
+        total = self.total(h, self.count)
+        shares = {w: (self.count[(*h, w)] - d) / total for w in self.follows[h] if self.kept((*h, w))}
+        if len(shares) == self.size:
+            return {w: p / sum(shares.values()) for w, p in shares.items()}, 0.0
+        lower = sum(self._lower(self._backoff, w, h) for w in shares)
+        return shares, (1 - sum(shares.values())) / (1 - lower)
+
+    def _lower(self, formula: Callable[[int, Gram], float], word: int, h: Gram) -> float:
+        return formula(word, h[1:]) if h else 1 / self.size
 
     @cached_property
     def adjusted(self) -> Counter[Gram]:
@@ -68,12 +85,13 @@ class Reference:
         counts.update({g: c for g, c in self.count.items() if len(g) == self.order or g[0] == BOS})
         return counts
 
-    @cached_property
-    def discounts(self) -> list[Sequence[float]]:
-        return [self.discounts_of(n) for n in range(1, self.order + 1)]
+    def _sizes(self, adjusted: bool) -> list[Counter[int]]:
+        """How many n-grams are counted how often, by order."""
+        counts = self.adjusted if adjusted else self.count
+        return [Counter(c for g, c in counts.items() if len(g) == n) for n in range(1, self.order + 1)]
 
-    def discounts_of(self, n: int) -> Sequence[float]:
-        t = Counter(c for gram, c in self.adjusted.items() if len(gram) == n)
+    def discounts(self, n: int) -> Sequence[float]:
+        t = self.sizes(True)[n - 1]
         if t[1] and t[2] and t[3]:
             y = t[1] / (t[1] + 2 * t[2])
             d = [0, 1 - 2 * y * t[2] / t[1], 2 - 3 * y * t[3] / t[2], 3 - 4 * y * t[4] / t[3]]
@@ -81,13 +99,12 @@ class Reference:
                 return d
         return [0, 0.5, 1, 1.5]
 
-    def kneser_ney(self, word: int, history: Gram) -> float:
-        return self._kneser_ney(word, self.context(history))
-
     def _kneser_ney(self, word: int, h: Gram) -> float:
-        d = self.discounts[len(h)]
-        total = self.total(h, self.adjusted) or 1
-        counts = {w: self.adjusted[(*h, w)] for w in self.follows[h] if self.kept((*h, w)) or not h}
+        shares, gamma = self.kneser_ney_parts(h)
+        return shares.get(word, 0) + gamma * self._lower(self._kneser_ney, word, h)
+
+    def _kneser_ney_parts(self, h: Gram) -> tuple[dict[int, float], float]:
+        d, total = self.discounts(len(h) + 1), self.total(h, self.adjusted)
+        counts = {w: self.adjusted[(*h, w)] for w in self.follows[h] if self.kept((*h, w))}
         shares = {w: (c - d[min(c, 3)]) / total for w, c in counts.items()}
-        lower = self._kneser_ney(word, h[1:]) if h else 1 / self.size
-        return shares.get(word, 0) + (1 - sum(shares.values())) * lower
+        return shares, 1 - sum(shares.values())
