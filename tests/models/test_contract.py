@@ -120,7 +120,7 @@ def test_topk_is_the_sorted_row(model):
 
 
 Lengths = st.lists(st.integers(0, 9), min_size=1, max_size=5)
-few = settings(deadline=None, max_examples=12)
+few = settings(max_examples=12)
 
 
 @few

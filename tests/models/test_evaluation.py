@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.base import EOS
@@ -162,7 +162,6 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "c", "é", "x", " ", "\n", "\r\n", "
 UNITS = st.sampled_from(["lines", "document"])
 
 
-@settings(deadline=None)
 @given(TEXTS, UNITS, st.lists(st.integers(0, 200), max_size=8), st.integers(1, 64), st.sampled_from(["keep", "drop"]))
 def test_pieces_and_slices_change_nothing(text, unit, cuts, slice_tokens, empty_lines):
     whole, pieced = Remembering.random(5), Remembering.random(5)

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -238,7 +238,6 @@ Moves = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(Moves)
 def test_whoever_comes_and_goes_each_request_has_its_own_result(moves):
     batch, admitted = Batch(MODEL), []

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.base import EOS, UNK
@@ -68,7 +68,6 @@ def test_text_that_is_not_unicode_is_refused():
 Rows = st.lists(st.lists(st.integers(0, TOKENIZER.size - 1), max_size=40), max_size=12)
 
 
-@settings(deadline=None)
 @given(Rows, st.integers(1, 50))
 def test_batches_and_slices_change_nothing(rows, slice_tokens):
     state = read(MODEL, np.array([A], np.int32))
@@ -77,7 +76,6 @@ def test_batches_and_slices_change_nothing(rows, slice_tokens):
     assert [found.tolist() for found in drain(work)] == [pytest.approx(row) for row in expected]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, TOKENIZER.size - 1), max_size=40), st.integers(1, 50))
 def test_a_long_row_is_carried_through_its_slices(row, slice_tokens):
     scores, state = drain(score_row(sliced(slice_tokens), MODEL.start(1), np.array(row, np.int32)))
