@@ -26,7 +26,7 @@ _LOGITS_AT_ONCE = 2_000_000
 class RecurrentModel(LanguageModel):
     """An Elman, LSTM or GRU language model; its state is (h,) or (h, c), each [B, L, H] float32."""
 
-    slice_tokens: ClassVar[int] = 512
+    slice_tokens: ClassVar[int] = 256
 
     def __init__(self, config: RecurrentConfig, tensors: Mapping[str, Tensor], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
