@@ -19,6 +19,8 @@ from models.errors import InvalidInput
 
 UNK_TOKEN = "<unk>"
 EOS_TOKEN = "</s>"
+SPECIALS = [UNK_TOKEN, EOS_TOKEN]
+"""The tokens that every vocabulary begins with, by id."""
 BLANKS = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
     "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"

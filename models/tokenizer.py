@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,12 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models import pipeline
 from models.base import EOS, UNK
+from models.characters import Characters
 from models.detokenize import Detokenizer
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
-from models.pipeline import EOS_TOKEN, UNK_TOKEN, TokenizerConfig
+from models.interning import MISSING
+from models.pipeline import EOS_TOKEN, SPECIALS, UNK_TOKEN, TokenizerConfig
+from models.words import Words
 
 __all__ = ["Detokenizer", "Encoding", "Tokenizer", "TokenizerConfig"]
 
@@ -46,11 +50,10 @@ class Tokenizer:
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
         self.config = config
         self.vocabulary = list(vocabulary)
-        _check_vocabulary(self.vocabulary)
+        _check_vocabulary(config, self.vocabulary)
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
-        if len(self._ids) != len(self.vocabulary):
-            raise InvalidInput("vocabulary", "must not hold a token twice")
-        self._pipeline = pipeline.build(config, self.vocabulary)
+        self._cutter = _cutter(config, self.vocabulary)
+        self._splitter = pipeline.build(config, SPECIALS)
         self._sorted = sorted(self.vocabulary[EOS + 1 :])
 
     @property
@@ -64,25 +67,17 @@ class Tokenizer:
 
         Raises TrainingFailed when no token is left, InvalidText for text that is not Unicode.
         """
-        splitter = pipeline.build(config, [UNK_TOKEN, EOS_TOKEN])
-        counts: Counter[str] = Counter()
-        for chunk in text:
-            _check_unicode(chunk)
-            counts.update(pipeline.surfaces(splitter, chunk))
-        return cls(config, _vocabulary(config, counts))
+        return cls(config, _vocabulary(config, _cutter(config, SPECIALS).count(map(_checked, text))))
 
     def encode(self, text: str) -> Encoding:
         """The ids of `text`: a newline is `</s>` to word tokenizers; none is added at the end. Raises InvalidText."""
-        _check_unicode(text)
-        surfaces = pipeline.surfaces(self._pipeline, text)
-        ids = np.fromiter((self._ids.get(s, UNK) for s in surfaces), np.int32, len(surfaces))
-        oov = np.fromiter((s not in self._ids for s in surfaces), np.bool_, len(surfaces))
-        return Encoding(ids, oov)
+        ids = self._cutter.encode(_checked(text))
+        oov = ids == MISSING
+        return Encoding(np.where(oov, np.int32(UNK), ids), oov)
 
     def tokens(self, text: str) -> list[str]:
         """The surface forms of `text`, aligned with `encode(text).ids`, known or not. Raises InvalidText."""
-        _check_unicode(text)
-        return pipeline.surfaces(self._pipeline, text)
+        return pipeline.surfaces(self._splitter, _checked(text))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Readable text of `ids`: punctuation joined to its words, `</s>` a newline (nothing, for characters)."""
@@ -103,15 +98,15 @@ class Tokenizer:
     def search(self, prefix: str) -> NDArray[np.int64]:
         """Ids, rising, of the ordinary tokens that begin with `prefix` (lower-cased where the tokenizer does so)."""
         if self.config.lowercase:
-            prefix = self._pipeline.normalizer.normalize_str(prefix)
+            prefix = self._splitter.normalizer.normalize_str(prefix)
         first = bisect_left(self._sorted, prefix)
         last = bisect_right(self._sorted, prefix, key=lambda token: token[: len(prefix)])
         return np.sort(np.array([self._ids[token] for token in self._sorted[first:last]], np.int64))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a Hugging Face `tokenizer.json`; a file of that name is replaced whole or not at all."""
-        stored = json.loads(self._pipeline.to_str())
-        # The only place where `tokenizers` overlooks a key it does not know.
+        stored = json.loads(pipeline.build(self.config, self.vocabulary).to_str())
+        # Settings of training, which no pipeline tells. Here alone does `tokenizers` overlook a key it does not know.
         stored["model"]["nextword"] = asdict(self.config)
         temporary = Path(f"{os.fspath(path)}.partial")
         temporary.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -121,33 +116,51 @@ class Tokenizer:
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
         """Read what `save` wrote. Raises CheckpointDamaged, naming the file, for anything else."""
         try:
-            text = Path(path).read_text(encoding="utf-8")
-            stored = json.loads(text)["model"]
-            vocabulary = sorted(stored["vocab"], key=stored["vocab"].__getitem__)
-            tokenizer = cls(TokenizerConfig(**stored["nextword"]), vocabulary)
-            same = json.loads(tokenizer._pipeline.to_str()) == json.loads(HuggingFaceTokenizer.from_str(text).to_str())
-        except Exception as error:  # `tokenizers` raises plain Exception
-            raise CheckpointDamaged(f"{path} is not a tokenizer written by this package: {error}") from error
-        if not same:
-            raise CheckpointDamaged(f"{path} describes another way to cut text than its own settings say")
-        return tokenizer
+            return cls._restore(json.loads(Path(path).read_bytes()))
+        except Exception as error:  # `tokenizers` raises no narrower one
+            reason = f"{type(error).__name__}: {error}"
+            raise CheckpointDamaged(
+                f"{os.fspath(path)} is not a tokenizer that this package wrote: {reason}"
+            ) from error
+
+    @classmethod
+    def _restore(cls, stored: dict[str, Any]) -> Tokenizer:
+        config = TokenizerConfig(**stored["model"]["nextword"])
+        ids = stored["model"]["vocab"]
+        vocabulary = sorted(ids, key=ids.__getitem__)
+        if [ids[token] for token in vocabulary] != list(range(len(ids))):
+            raise InvalidInput("vocab", "must number its tokens from 0 on, each once")
+        stored["model"]["vocab"] = {token: i for i, token in enumerate(SPECIALS)}
+        foreign = HuggingFaceTokenizer.from_str(json.dumps(stored))  # reading it also adds what later versions store
+        if foreign.to_str() != pipeline.build(config, SPECIALS).to_str():
+            raise InvalidInput("pre_tokenizer", "must cut text as the settings beside it say")
+        return cls(config, vocabulary)
+
+
+def _cutter(config: TokenizerConfig, vocabulary: Sequence[str]) -> Words | Characters:
+    return Characters(config, vocabulary) if config.kind == "character" else Words(config, vocabulary)
 
 
 def _vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
-    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in (UNK_TOKEN, EOS_TOKEN)]
+    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in SPECIALS]
     if not ordinary:
         raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
     ordinary.sort(key=lambda token: (-counts[token], token))
-    return [UNK_TOKEN, EOS_TOKEN, *ordinary][: config.max_size]
+    return [*SPECIALS, *ordinary][: config.max_size]
 
 
-def _check_vocabulary(vocabulary: list[str]) -> None:
-    if vocabulary[: EOS + 1] != [UNK_TOKEN, EOS_TOKEN]:
+def _check_vocabulary(config: TokenizerConfig, vocabulary: list[str]) -> None:
+    if vocabulary[: EOS + 1] != SPECIALS:
         raise InvalidInput("vocabulary", f"must begin with {UNK_TOKEN} and {EOS_TOKEN}")
+    if len(set(vocabulary)) != len(vocabulary):
+        raise InvalidInput("vocabulary", "must not hold a token twice")
+    if config.kind == "character" and any(len(token) != 1 for token in vocabulary[EOS + 1 :]):
+        raise InvalidInput("vocabulary", "must hold single characters for a character tokenizer")
 
 
-def _check_unicode(text: str) -> None:
+def _checked(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidText("text", f"character {error.start} is half a surrogate pair, which no text holds") from None
+        raise InvalidText("text", f"must be Unicode; character {error.start} is half a surrogate pair") from None
+    return text
