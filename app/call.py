@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 ModelName = Annotated[
     str,
     Path(
-        description="The model: `name` (its newest version) or `name@version`.",
+        description="The model: `name` (its newest version), `name@version`, or an alias.",
         openapi_examples={"name": {"summary": "a word n-gram model", "value": "gutenberg-kn"}},
     ),
 ]
@@ -69,7 +69,7 @@ class Call:
 
 async def _call(request: Request, model: ModelName) -> Call:
     state = request.app.state
-    return Call(request, state.registry.get(model), state.engine, state.settings)
+    return Call(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
 
 
 ModelCall = Annotated[Call, Depends(_call)]

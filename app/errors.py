@@ -23,6 +23,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from app.job_errors import (
+    Conflict,
+    DatabaseUnavailable,
+    DiskFull,
+    FileInUse,
+    FileTooLarge,
+    KeyReused,
+    ModelInUse,
+    NameTaken,
+    NotThere,
+    TooExpensive,
+)
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
 
 
@@ -58,6 +70,16 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     CheckpointError: (503, "unavailable_error", "model_unusable"),
     Abandoned: (499, "abandoned_error", "client_gone"),
     ModelLoading: (503, "unavailable_error", "model_loading"),
+    NotThere: (404, "not_found_error", "not_found"),
+    Conflict: (409, "conflict_error", "conflict"),
+    KeyReused: (409, "conflict_error", "idempotency_key_reused"),
+    FileInUse: (409, "conflict_error", "file_in_use"),
+    ModelInUse: (409, "conflict_error", "model_in_use"),
+    NameTaken: (409, "conflict_error", "name_taken"),
+    TooExpensive: (400, "invalid_request_error", "too_expensive"),
+    FileTooLarge: (413, "invalid_request_error", "file_too_large"),
+    DiskFull: (507, "unavailable_error", "disk_full"),
+    DatabaseUnavailable: (503, "unavailable_error", "database_unavailable"),
     Overloaded: (429, "overloaded_error", "overloaded"),
     Stopping: (503, "unavailable_error", "stopping"),
     Exception: (500, "server_error", "internal_error"),

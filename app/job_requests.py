@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, WithJsonSchema
 
-from app.commands.flags import documentation
+from app.documentation import documentation
 from app.recipes import config
 from app.schemas.base import Request
 from models.errors import InvalidInput

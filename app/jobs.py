@@ -64,6 +64,8 @@ class NewJob:
     """Id of the file it learns from."""
     validation_file: str | None = None
     """Id of the file it is measured on."""
+    asked: dict[str, Any] | None = None
+    """What was asked for word for word, where `request` is not that."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,15 @@ class JobStore:
         The same idempotency `key` and request give the job of the first time. Raises KeyReused where the request
         is another, InvalidInput for a file that is not there.
         """
-        digest = _digest(new)
+        digest = _digest(new.request if new.asked is None else new.asked)
         with self.database.write("nextword:jobs") as connection:
-            known = _by_key(connection, key)
-            if known is None:
-                return _get(connection, _insert(connection, new, newest, key, digest))
-            if known.request_sha256 != digest:
-                raise KeyReused(f"idempotency key {key!r} was used for another request; take a new key")
-            return _get(connection, known.id)
+            found = None if key is None else _found(connection, key, digest)
+            return found or _get(connection, _insert(connection, new, newest, key, digest))
+
+    def find(self, asked: dict[str, Any], key: str) -> Job | None:
+        """The job that this key and request made before, if any; raises KeyReused where the request was another."""
+        with self.database.read() as connection:
+            return _found(connection, key, _digest(asked))
 
     def get(self, job_id: str) -> Job:
         """The job; raises NotThere."""
@@ -164,6 +167,11 @@ class JobStore:
                 _move(connection, job_id, Status.CANCELLING)
             return _get(connection, job_id)
 
+    def news(self, job_id: str, after: int) -> tuple[Job, list[job_log.Event]]:
+        """The job, and what happened to it beyond event `after`: all of it, if the job is over. Raises NotThere."""
+        with self.database.read() as connection:
+            return _get(connection, job_id), job_log.events(connection, job_id, after, 1000)
+
     def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[job_log.Event]:
         """What happened beyond event `after`, oldest first; raises NotThere."""
         with self.database.read() as connection:
@@ -177,16 +185,18 @@ class JobStore:
             return job_log.metrics(connection, job_id, after, points)
 
 
-def _digest(new: NewJob) -> str:
-    request = {"kind": new.kind, "request": new.request}
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+def _digest(asked: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _by_key(connection: Connection, key: str | None) -> _Row | None:
-    if key is None:
-        return None
+def _found(connection: Connection, key: str, digest: str) -> Job | None:
     columns = select(JOBS.c.id, JOBS.c.request_sha256)
-    return connection.execute(columns.where(JOBS.c.idempotency_key == key)).one_or_none()
+    known = connection.execute(columns.where(JOBS.c.idempotency_key == key)).one_or_none()
+    if known is None:
+        return None
+    if known.request_sha256 != digest:
+        raise KeyReused(f"idempotency key {key!r} was used for another request; take a new key")
+    return _get(connection, known.id)
 
 
 def _insert(connection: Connection, new: NewJob, newest: int, key: str | None, digest: str) -> str:
@@ -194,7 +204,7 @@ def _insert(connection: Connection, new: NewJob, newest: int, key: str | None, d
     job_id = f"job-{secrets.token_hex(12)}"
     version = None if new.name is None else next_version(connection, new.name, newest)
     values = {
-        **{field.name: getattr(new, field.name) for field in fields(new)},
+        **{field.name: getattr(new, field.name) for field in fields(new) if field.name != "asked"},
         "id": job_id,
         "version": version,
         "idempotency_key": key,

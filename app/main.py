@@ -1,11 +1,12 @@
 """The application: builds what lives as long as the server does, and puts the routes in front of it.
 
-It is the only place where the registry and the engine meet. It knows no models and no HTTP beyond that.
+It is the only place where the registry, the engine and the jobs meet. It knows no models and no HTTP beyond that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -19,10 +20,11 @@ from app.engine import Engine
 from app.errors import answer_errors
 from app.middleware import BodyLimit, RequestId
 from app.registry import Registry
-from app.routes import generate, health, models, perplexity, probability, rescore
+from app.routes import aliases, files, generate, health, jobs, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.schemas.base import ErrorAnswer
 from app.settings import Settings
+from app.stores import Stores
 from models import checkpoint
 from models.ledger import Ledger
 
@@ -34,6 +36,7 @@ Log-probabilities are natural logarithms (nats). Every answer has an `x-request-
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "A field is not acceptable; `param` names it."},
     404: {"model": ErrorAnswer, "description": "No such model; the message lists what there is."},
+    409: {"model": ErrorAnswer, "description": "It cannot be done as things stand; the message says why."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     429: {"model": ErrorAnswer, "description": "Too many requests wait; `retry-after` says when to try again."},
     503: {"model": ErrorAnswer, "description": "The model is being loaded or cannot be used, or the server stops."},
@@ -55,22 +58,29 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.registry = Registry(settings.checkpoints, load)
     app.state.engine = Engine(settings)
+    app.state.stores = Stores.open(settings)
+    app.state.stopping = threading.Event()
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(RequestId)
     answer_errors(app)
     add_docs(app)
-    app.include_router(health.router)
-    for resource in (models, next_token, probability, perplexity, rescore, generate):
+    for resource in (models, next_token, probability, perplexity, rescore, generate, files, jobs, aliases):
         app.include_router(resource.router, responses=ERRORS)
+    app.include_router(health.router)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
-    watcher = asyncio.create_task(app.state.registry.watch(app.state.settings.reload_seconds))
+    stores: Stores = app.state.stores
+    seconds = app.state.settings.reload_seconds
+    watchers = [asyncio.create_task(app.state.registry.watch(seconds)), asyncio.create_task(stores.keep(seconds))]
     yield
-    watcher.cancel()
-    with suppress(asyncio.CancelledError):
-        await watcher
+    app.state.stopping.set()
+    for watcher in watchers:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
     await asyncio.to_thread(app.state.engine.stop)
+    await asyncio.to_thread(stores.database.close)

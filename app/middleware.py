@@ -19,6 +19,10 @@ from app.media import UPLOADS, media_type
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
+FILES = "/v1/files"
+"""Where bodies of any kind are files, with a limit of their own."""
+FORM_BYTES = 64 * 1024
+"""What a form around a file may take."""
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -76,8 +80,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        settings = self.settings
-        limit = settings.max_upload_bytes if media_type(headers) in UPLOADS else settings.max_json_bytes
+        limit = self._limit(scope["path"], headers)
         announced = headers.get("content-length", "0")
         seen = int(announced) if announced.isdecimal() and int(announced) > limit else 0
 
@@ -90,3 +93,8 @@ class BodyLimit:
             return message
 
         await self.app(scope, receive_limited, send)
+
+    def _limit(self, path: str, headers: Headers) -> int:
+        if path == FILES:
+            return self.settings.max_file_bytes + FORM_BYTES
+        return self.settings.max_upload_bytes if media_type(headers) in UPLOADS else self.settings.max_json_bytes

@@ -1,4 +1,4 @@
-"""Publishing a model that a job has finished: one rename into the place that was kept for it, by whoever comes first.
+"""Publishing a model that a job has finished, by one rename into the place kept for it; and taking one away again.
 
 Knows the layout of published models and whose job made one. It loads no model, so that a worker stays small.
 """
@@ -6,12 +6,14 @@ Knows the layout of published models and whose job made one. It loads no model, 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 from pathlib import Path
 from typing import Any
 
 from models.card import CARD_FILE, Card
-from models.catalogue import versions
-from models.errors import CheckpointDamaged, CheckpointExists
+from models.catalogue import next_version
+from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
 
 
 def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> None:
@@ -42,8 +44,23 @@ def is_published(root: Path, name: str, version: int, job_id: str) -> bool:
 
 
 def newest(root: Path, name: str) -> int:
-    """The highest published version of a name; 0 where there is none."""
-    return max((entry.version or 0 for entry in versions(root / name)), default=0)
+    """The highest version of a name that was ever published; 0 where there was none."""
+    return next_version(root / name) - 1
+
+
+def withdraw(root: Path, name: str, version: int) -> None:
+    """Remove a published model, at once as far as anyone can see; whoever has it open keeps it until then.
+
+    Its number stays taken, by a file of that name: `name@version` never comes to mean another model.
+    Raises CheckpointNotFound.
+    """
+    target, removed = root / name / str(version), root / f".{name}-{secrets.token_hex(6)}"
+    try:
+        target.rename(removed)
+    except FileNotFoundError:
+        raise CheckpointNotFound(f"there is no model {name}@{version}") from None
+    target.write_text("deleted\n")
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 def result(root: Path, name: str, version: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How many cores this process may use: the container's CPU quota, not the host's cores."""
+"""How many cores and how much memory this process may use: the container's quota, not the host's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def cpu_quota(cgroup: Path = CGROUP) -> int:
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _version_2(cgroup) or _version_1(cgroup)
     return max(1, min(affinity, math.ceil(quota) if quota else affinity))
+
+
+def memory_quota(cgroup: Path = CGROUP) -> int:
+    """Bytes: the smaller of the control group's limit (version 2 or 1) and the machine's memory."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = (_read(cgroup / name) for name in ("memory.max", "memory/memory.limit_in_bytes"))
+    return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
 def _version_2(cgroup: Path) -> float | None:

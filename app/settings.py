@@ -50,3 +50,25 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         256, ge=0, description="Requests that may wait for their turn; more are refused with status 429."
     )
+
+    database_url: str | None = Field(
+        None, description="Where jobs are kept: postgresql+psycopg://...; unset: a SQLite file in the data folder."
+    )
+    max_file_bytes: int = Field(4096 * MIB, ge=1024, description="Largest uploaded training text, in bytes.")
+    max_job_parameters: int = Field(200_000_000, ge=1, description="Largest model that a job may ask for, in numbers.")
+    max_job_memory_bytes: int | None = Field(
+        None, ge=1, description="Most memory that a job may be expected to need; unset: four fifths of what there is."
+    )
+    max_job_seconds: float = Field(7 * 24 * 3600, gt=0, description="Longest that a job may be expected to take.")
+    job_threads: int | None = Field(
+        None, ge=1, description="Threads of a job, at the lowest priority; unset: as many as the CPU quota allows."
+    )
+    job_niceness: int = Field(
+        19, ge=0, le=19, description="How readily a job leaves the processor to the service: 0 (not at all) to 19."
+    )
+    job_attempts: int = Field(3, ge=1, description="How often a job is begun whose worker or process is lost.")
+    job_save_seconds: float = Field(30, gt=0, description="Seconds between two saved states of a training.")
+    lease_seconds: float = Field(
+        30, gt=0, description="Seconds without a heartbeat after which another worker takes a job over."
+    )
+    heartbeat_seconds: float = Field(1, gt=0, description="Seconds between two heartbeats of a worker.")

@@ -5,17 +5,14 @@ It knows annotations and the texts below fields. It does not know what the field
 
 from __future__ import annotations
 
-import ast
-import inspect
-import re
-import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
-from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
+
+from app.documentation import documentation
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,19 +52,6 @@ def given(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     """Of the parsed `values`, those that are fields of `kind` and were given."""
     names = [field.name for field in fields(kind)]
     return {name: values[name] for name in names if values.get(name) is not None}
-
-
-def documentation(kind: type[Any]) -> dict[str, str]:
-    """What a dataclass says of its fields: the text below each, or `name: text` in its docstring; one line each."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    body = definition.body if isinstance(definition, ast.ClassDef) else []
-    texts = dict(re.findall(r"^(\w+): (.+)$", inspect.getdoc(kind) or "", re.MULTILINE))
-    for statement, below in pairwise(body):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            match below:
-                case ast.Expr(ast.Constant(str(text))):
-                    texts[statement.target.id] = " ".join(text.split())
-    return texts
 
 
 def _flag(field: Field[Any], annotation: Any, text: str) -> Callable[[Command], Command]:

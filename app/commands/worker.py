@@ -1,0 +1,88 @@
+"""`nextword worker`: does the jobs that are asked for over HTTP, one after another, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from app.attempt import Surroundings
+from app.job_errors import DatabaseUnavailable
+from app.local import LocalLauncher
+from app.pace import Pace
+from app.quota import cpu_quota
+from app.settings import Settings
+from app.stores import Stores
+from app.watch import insist
+from app.worker import Worker
+from app.workspaces import Workspaces
+from models.errors import InvalidInput
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--checkpoints", type=_FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
+@click.option("--data", type=_FOLDER, metavar="DIR", help="Where uploads and saved states are. [default: data]")
+@click.option("--threads", "job_threads", type=click.IntRange(1), help="Threads of a job. [default: all there are]")
+@click.option("--until-eof", is_flag=True, help="Stop when standard input closes, too: whoever started this is gone.")
+def command(until_eof: bool, **given: Path | int | None) -> None:
+    """Do jobs until Ctrl-C or SIGTERM; the one in hand then saves its state and goes back to the queue.
+
+    Run as many as there are processors to spare. What no flag says is read from environment variables
+    NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
+    """
+    settings = _settings({name: value for name, value in given.items() if value is not None})
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if until_eof:
+        threading.Thread(target=_wait_for_eof, args=(stop.set,), daemon=True).start()
+    stores = Stores.open(settings)
+    with suppress(DatabaseUnavailable):  # told to stop before the database ever answered
+        insist(stores.prepare, stop)
+        worker(settings, stores, stop).run()
+    stores.database.close()
+
+
+def worker(settings: Settings, stores: Stores, stop: threading.Event) -> Worker:
+    """The worker of these settings."""
+    pace = Pace(
+        lease_seconds=settings.lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        save_seconds=settings.job_save_seconds,
+        attempts=settings.job_attempts,
+        threads=settings.job_threads or cpu_quota(),
+    )
+    around = Surroundings(
+        leases=stores.leases,
+        files=stores.files,
+        launcher=LocalLauncher(settings.job_niceness),
+        workspaces=Workspaces(settings.data, settings.checkpoints),
+        checkpoints=settings.checkpoints,
+        pace=pace,
+        stop=stop,
+    )
+    return Worker(stores.jobs, around)
+
+
+def _settings(given: dict[str, Path | int]) -> Settings:
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidInput(".".join(map(str, first["loc"])), first["msg"]) from None
+
+
+def _wait_for_eof(stop: Callable[[], None]) -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    stop()

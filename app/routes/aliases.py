@@ -1,0 +1,106 @@
+"""/v1/aliases: names that mean one version of a model; and deleting a model, which an alias forbids."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+
+from app.aliases import Alias, Aliases
+from app.job_errors import ModelInUse, NameTaken, NotThere
+from app.media import json_only
+from app.publication import withdraw
+from app.registry import Registry
+from app.schemas.aliases import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
+from models.catalogue import check_name
+from models.errors import CheckpointNotFound, InvalidInput
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/v1/aliases", response_model=AliasList, summary="List the aliases")
+async def list_aliases(request: Request) -> dict[str, Any]:
+    """All aliases and what they mean."""
+    found = request.app.state.stores.aliases.snapshot
+    return {"object": "list", "data": [_answer(found[name]) for name in sorted(found)], "has_more": False}
+
+
+@router.get("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Describe an alias")
+async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
+    """What it means."""
+    found = request.app.state.stores.aliases.snapshot.get(alias)
+    if found is None:
+        raise NotThere(f"there is no alias {alias!r}")
+    return _answer(found)
+
+
+@router.put(
+    "/v1/aliases/{alias}", response_model=AliasAnswer, dependencies=[Depends(json_only)], summary="Set an alias"
+)
+def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any]:
+    """Let `alias` mean that version: every request from now on, none half. To roll back, set it to the one before."""
+    registry: Registry = request.app.state.registry
+    check_name(alias)
+
+    def check() -> None:
+        if any(served.entry.name == alias for served in registry.snapshot.models):
+            raise NameTaken(f"there is a model named {alias!r}; an alias needs a name of its own")
+        if "@" not in body.model or body.model not in registry.snapshot.by_name:
+            known = ", ".join(served.id for served in registry.snapshot.models) or "none"
+            raise InvalidInput("model", f"must be one version of a model that is served, as name@version: {known}")
+
+    name, _, version = body.model.partition("@")
+    check()
+    return _answer(_aliases(request).put(alias, name, int(version), check))
+
+
+@router.delete("/v1/aliases/{alias}", response_model=AliasDeleted, summary="Delete an alias")
+def delete_alias(request: Request, alias: str) -> dict[str, Any]:
+    """Forget it; the model stays."""
+    _aliases(request).delete(alias)
+    return {"id": alias, "object": "alias", "deleted": True}
+
+
+@router.delete("/v1/models/{model}", response_model=ModelDeleted, summary="Delete a model")
+async def delete_model(request: Request, model: str) -> dict[str, Any]:
+    """Remove one version for good; not while an alias or a mixture refers to it. Its number is never used again."""
+    registry: Registry = request.app.state.registry
+    name, _, version = model.partition("@")
+    check_name(name)
+    if not version.isdecimal():
+        raise InvalidInput("model", "name one version, as name@version: only that is deleted")
+    _check_mixtures(registry, model)
+    root = request.app.state.settings.checkpoints
+
+    def remove() -> None:
+        withdraw(root, name, int(version))
+
+    await run_in_threadpool(_aliases(request).unless_referred_to, name, int(version), remove)
+    while _is_served(registry, model):
+        await asyncio.sleep(0.02)  # until the registry has noticed: the answer is not ahead of it
+    return {"id": model, "object": "model", "deleted": True}
+
+
+def _aliases(request: Request) -> Aliases:
+    aliases: Aliases = request.app.state.stores.aliases
+    return aliases
+
+
+def _check_mixtures(registry: Registry, model: str) -> None:
+    """Raise ModelInUse where a served model names this one as a part of it."""
+    for served in registry.snapshot.models:
+        if model in served.checkpoint.card.config.get("models", ()):
+            raise ModelInUse(f"{model} is a part of {served.id}; delete that first")
+
+
+def _is_served(registry: Registry, model: str) -> bool:
+    try:
+        return registry.get(model).id == model
+    except CheckpointNotFound:
+        return False
+
+
+def _answer(alias: Alias) -> dict[str, Any]:
+    return {"id": alias.alias, "object": "alias", "model": alias.model, "updated_at": int(alias.updated_at)}

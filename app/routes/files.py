@@ -1,0 +1,126 @@
+"""/v1/files: text that is uploaded to learn from or to measure on, in the shapes of OpenAI's files API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
+
+from app.bodies import pieces
+from app.files import FileStore, StoredFile
+from app.media import media_type
+from app.multipart import FileForm
+from app.schemas.files import PURPOSE, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
+from app.upload import Upload
+from models.errors import InvalidInput
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+FORM = "multipart/form-data"
+_PIECE = 1 << 20
+"""Bytes gathered before they go to the disk."""
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "The text, UTF-8."},
+                        "purpose": {"type": "string", "default": "training", "description": "What it is for."},
+                    },
+                }
+            },
+            "text/plain": {"schema": {"type": "string"}, "example": "the cat sat\nthe dog ran\n"},
+        },
+    }
+}
+
+
+@router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_BODY, summary="Upload a text")
+async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
+    """Take a text of UTF-8, as a form or as it is, onto the disk as it comes.
+
+    The same text under the same name and purpose is the same file, however often it is sent.
+    """
+    files: FileStore = request.app.state.stores.files
+    form = FileForm(request.headers["content-type"], frozenset({"purpose"})) if _is_form(request) else None
+    with await run_in_threadpool(files.receive) as incoming:
+        await _receive(pieces(request.stream(), _PIECE), incoming, form)
+        given = {} if form is None else {**form.fields, "filename": form.filename}
+        name = query.filename or given.get("filename") or "upload.txt"
+        stored = await run_in_threadpool(files.keep, incoming, _name(name), _purpose(query, given))
+    return _answer(stored)
+
+
+@router.get("", response_model=FileList, summary="List the files")
+def list_files(request: Request, query: Annotated[FilesQuery, Query()]) -> dict[str, Any]:
+    """What was uploaded, newest first."""
+    found, more = request.app.state.stores.files.page(query.purpose, query.after, query.limit)
+    return {"object": "list", "data": [_answer(file) for file in found], "has_more": more}
+
+
+@router.get("/{file_id}", response_model=FileAnswer, summary="Describe a file")
+def describe_file(request: Request, file_id: str) -> dict[str, Any]:
+    """What is known about it."""
+    return _answer(request.app.state.stores.files.get(file_id))
+
+
+@router.get("/{file_id}/content", response_class=FileResponse, summary="Fetch a file")
+def fetch_file(request: Request, file_id: str) -> FileResponse:
+    """Its bytes, as they were uploaded."""
+    files: FileStore = request.app.state.stores.files
+    return FileResponse(files.path(file_id), media_type="text/plain", filename=files.get(file_id).filename)
+
+
+@router.delete("/{file_id}", response_model=FileDeleted, summary="Delete a file")
+def delete_file(request: Request, file_id: str) -> dict[str, Any]:
+    """Forget it; not while a job that is not finished needs it."""
+    request.app.state.stores.files.delete(file_id)
+    return {"id": file_id, "object": "file", "deleted": True}
+
+
+async def _receive(body: AsyncIterator[bytes], incoming: Upload, form: FileForm | None) -> None:
+    async for piece in body:
+        text = piece if form is None else form.feed(piece)
+        await run_in_threadpool(incoming.write, text)
+    if form is not None:
+        form.finish()
+
+
+def _is_form(request: Request) -> bool:
+    return media_type(request.headers) == FORM
+
+
+def _purpose(query: UploadQuery, given: dict[str, Any]) -> str:
+    purpose = query.purpose or str(given.get("purpose") or "training")
+    if not re.fullmatch(PURPOSE, purpose):
+        raise InvalidInput("purpose", "must be 1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter")
+    return purpose
+
+
+def _name(given: str) -> str:
+    """The last part of a path: where a file lay on its uploader's machine is nobody's business."""
+    name = PurePosixPath(given.replace("\\", "/")).name
+    if not name or len(name.encode()) > 255 or not name.isprintable():
+        raise InvalidInput("filename", "must be printable, of at most 255 bytes")
+    return name
+
+
+def _answer(file: StoredFile) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "object": "file",
+        "bytes": file.bytes,
+        "created_at": int(file.created_at),
+        "filename": file.filename,
+        "purpose": file.purpose,
+        "status": "processed",
+        "sha256": file.sha256,
+    }

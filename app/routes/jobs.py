@@ -1,0 +1,178 @@
+"""/v1/jobs: models asked for and measured, followed and cancelled; the work itself is done by workers, elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from app.intake import as_asked, new_job
+from app.job_log import Event
+from app.job_requests import EvaluateJob, NgramJob, RecurrentJob
+from app.job_stream import follow
+from app.jobs import Job, JobStore
+from app.media import json_only
+from app.publication import newest
+from app.schemas.jobs import (
+    EventsQuery,
+    JobAnswer,
+    JobEventList,
+    JobList,
+    JobMetricList,
+    JobsQuery,
+    MetricsQuery,
+)
+from app.streaming import Stream
+from models.errors import InvalidInput
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+EVENT_STREAM = "text/event-stream"
+EXAMPLES: dict[str, Any] = {
+    "ngram": {
+        "summary": "Count an n-gram model",
+        "value": {"name": "my-model", "kind": "ngram", "training_file": "file-...", "config": {"order": 3}},
+    },
+    "lstm": {
+        "summary": "Train an LSTM",
+        "value": {
+            "name": "my-lstm",
+            "kind": "lstm",
+            "training_file": "file-...",
+            "tokenizer": {"kind": "word", "lowercase": True, "min_count": 2},
+            "config": {"hidden_size": 128, "embedding_size": 128, "epochs": 4},
+        },
+    },
+    "evaluate": {
+        "summary": "Measure a model",
+        "value": {"kind": "evaluate", "model": "my-model@1", "validation_file": "file-...", "unit": "lines"},
+    },
+}
+Asked = Annotated[NgramJob | RecurrentJob | EvaluateJob, Body(discriminator="kind", openapi_examples=EXAMPLES)]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description="The same key and body: the same job."),
+]
+
+
+def _jobs(request: Request) -> JobStore:
+    store: JobStore = request.app.state.stores.jobs
+    return store
+
+
+Jobs = Annotated[JobStore, Depends(_jobs)]
+
+
+@router.post("", response_model=JobAnswer, status_code=202, dependencies=[Depends(json_only)], summary="Ask for a job")
+def create_job(request: Request, jobs: Jobs, body: Asked, key: Key = None) -> dict[str, Any]:
+    """Queue a model to be trained, or one to be measured. Its size is guessed first, and an absurd one refused.
+
+    The version of the model is fixed now; it is published, and served, when the job succeeds.
+    """
+    state = request.app.state
+    if key is not None and (known := jobs.find(as_asked(body), key)):
+        return _answer(known)
+    new = new_job(body, state.stores, state.registry, state.settings)
+    published = 0 if new.name is None else newest(state.settings.checkpoints, new.name)
+    return _answer(jobs.create(new, newest=published, key=key))
+
+
+@router.get("", response_model=JobList, summary="List the jobs")
+def list_jobs(jobs: Jobs, query: Annotated[JobsQuery, Query()]) -> dict[str, Any]:
+    """All jobs, newest first."""
+    found, more = jobs.page(query.status, query.after, query.limit)
+    return {"object": "list", "data": [_answer(job) for job in found], "has_more": more}
+
+
+@router.get("/{job_id}", response_model=JobAnswer, summary="Describe a job")
+def describe_job(jobs: Jobs, job_id: str) -> dict[str, Any]:
+    """Where it stands."""
+    return _answer(jobs.get(job_id))
+
+
+@router.post("/{job_id}/cancel", response_model=JobAnswer, summary="Cancel a job")
+def cancel_job(jobs: Jobs, job_id: str) -> dict[str, Any]:
+    """Stop it: at once if it waits, within seconds if it runs. Nothing is left of it.
+
+    What is over, or being published at this moment, stays as it is; to cancel again changes nothing.
+    """
+    return _answer(jobs.cancel(job_id))
+
+
+@router.get(
+    "/{job_id}/events",
+    response_model=JobEventList,
+    responses={200: {"content": {EVENT_STREAM: {}}, "description": "A page, or all as they come."}},
+    summary="Follow a job",
+)
+async def list_events(
+    request: Request,
+    jobs: Jobs,
+    job_id: str,
+    query: Annotated[EventsQuery, Query()],
+    accept: Annotated[str, Header(description="`text/event-stream` to have events as they come.")] = "",
+    last_event_id: Annotated[str | None, Header(description="Go on after this one.")] = None,
+) -> Response:
+    """What happened to it; with `Accept: text/event-stream`, what happens, until it is over."""
+    if EVENT_STREAM not in accept:
+        events = await run_in_threadpool(jobs.events, job_id, query.after, query.limit + 1)
+        data = [_event(event) for event in events[: query.limit]]
+        return JSONResponse({"object": "list", "data": data, "has_more": len(events) > query.limit})
+    after = query.after if last_event_id is None else _number(last_event_id)
+    await run_in_threadpool(jobs.get, job_id)  # what can fail fails before the first byte
+    stopping = request.app.state.stopping.is_set
+    return Stream(follow(jobs, job_id, after, stopping), EVENT_STREAM, AsyncExitStack())
+
+
+@router.get("/{job_id}/metrics", response_model=JobMetricList, summary="List what a job measured")
+def list_metrics(jobs: Jobs, job_id: str, query: Annotated[MetricsQuery, Query()]) -> dict[str, Any]:
+    """Loss, perplexity, gradient norm, learning rate and more, by step of the training."""
+    found = jobs.metrics(job_id, query.after, query.points)
+    data = [{"step": step, "values": values} for step, values in found]
+    return {"object": "list", "data": data, "has_more": False}
+
+
+def _number(last_event_id: str) -> int:
+    if not last_event_id.isdecimal():
+        raise InvalidInput("Last-Event-ID", "must be the id of an event, a whole number")
+    return int(last_event_id)
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "object": "job.event",
+        "id": event.number,
+        "created_at": int(event.created_at),
+        "event": event.event,
+        "data": event.data,
+    }
+
+
+def _answer(job: Job) -> dict[str, Any]:
+    model = f"{job.name}@{job.version}" if job.name else job.request.get("model")
+    error = None if job.error_code is None else {"code": job.error_code, "message": job.error_message}
+    return {
+        "id": job.id,
+        "object": "job",
+        "kind": job.kind,
+        "status": job.status,
+        "model": model,
+        "queue_position": job.position,
+        "progress": job.progress,
+        "attempt": job.attempt,
+        "worker": job.worker,
+        "created_at": int(job.created_at),
+        "started_at": _whole(job.started_at),
+        "heartbeat_at": _whole(job.heartbeat_at),
+        "finished_at": _whole(job.finished_at),
+        "error": error,
+        "result": job.result,
+        "estimate": job.estimate,
+        "request": job.request,
+    }
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds)

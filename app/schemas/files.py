@@ -1,0 +1,59 @@
+"""Answers about uploaded files, in the shapes of OpenAI's files API."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.base import Answer
+
+PURPOSE = r"[a-z][a-z0-9_-]{0,31}"
+
+
+class FileAnswer(Answer):
+    """An uploaded file."""
+
+    id: str = Field(description="Its id.", examples=["file-0123456789abcdef01234567"])
+    object: Literal["file"] = Field(description="Always `file`.")
+    bytes: int = Field(description="Its size.")
+    created_at: int = Field(description="When it was first uploaded, in seconds since 1970.")
+    filename: str = Field(description="What its uploader called it.", examples=["corpus.txt"])
+    purpose: str = Field(description="What its uploader means it for.", examples=["training"])
+    status: Literal["processed"] = Field(description="Always `processed`: it was checked as it came.")
+    sha256: str = Field(description="Hash of its bytes.")
+
+
+class FileList(Answer):
+    """A page of files, newest first."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    data: list[FileAnswer] = Field(description="The files.")
+    has_more: bool = Field(description="Whether there are older ones: ask again with `after` the last id.")
+
+
+class FileDeleted(Answer):
+    """A file that is gone."""
+
+    id: str = Field(description="Its id.")
+    object: Literal["file"] = Field(description="Always `file`.")
+    deleted: Literal[True] = Field(description="Always true.")
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FilesQuery(_Query):
+    """Which files to list."""
+
+    purpose: str | None = Field(None, description="Only files meant for this.")
+    after: str | None = Field(None, description="Only files older than this one.")
+    limit: int = Field(20, ge=1, le=100, description="Most files on a page.")
+
+
+class UploadQuery(_Query):
+    """What a file sent as a raw stream is called; a form says so in its own fields."""
+
+    purpose: str | None = Field(None, pattern=f"^{PURPOSE}$", description="What it is for; `training`.")
+    filename: str | None = Field(None, min_length=1, max_length=255, description="What to call it; `upload.txt`.")

@@ -1,0 +1,137 @@
+"""Answers about jobs: where one stands, what happened to it, what it measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.jobs import Status
+from app.schemas.base import Answer
+
+
+class JobProgress(Answer):
+    """How far the work is."""
+
+    phase: str = Field(description="What is being done.", examples=["training"])
+    step: int = Field(description="Units of work done in this phase.")
+    steps: int = Field(description="Units of work in this phase; 0 where that is not known.")
+    fraction: float = Field(description="Share of this phase that is done, 0 to 1.")
+    epoch: float = Field(description="Passes made over the training text.")
+    tokens_per_second: float | None = Field(description="Tokens worked through per second.")
+    seconds_left: float | None = Field(description="Guessed seconds to the end of this phase.")
+    metrics: dict[str, float | None] = Field(description="Measured so far, by name; null where not finite.")
+
+
+class JobError(Answer):
+    """Why a job failed."""
+
+    code: str = Field(description="For a program.", examples=["invalid_text"])
+    message: str = Field(description="For a human.")
+
+
+class JobEstimate(Answer):
+    """What the job is likely to take, at the most; guessed before anything was read."""
+
+    parameters: int = Field(description="Numbers in the model.")
+    memory_bytes: int = Field(description="Peak memory of its process.")
+    seconds: float = Field(description="From its start to its end.")
+
+
+class JobAnswer(Answer):
+    """A job."""
+
+    id: str = Field(description="Its id.", examples=["job-0123456789abcdef01234567"])
+    object: Literal["job"] = Field(description="Always `job`.")
+    kind: str = Field(description="The family to train, or `evaluate`.", examples=["ngram"])
+    status: Status = Field(description="Where it stands.")
+    model: str | None = Field(
+        description="The model it makes, as `name@version`, published when the job succeeds; or the one it measures."
+    )
+    queue_position: int | None = Field(description="Its place in the queue, from 1; null unless queued.")
+    progress: JobProgress | None = Field(description="How far it is; null before it began.")
+    attempt: int = Field(description="1, and one more for each worker or process that was lost.")
+    worker: str | None = Field(description="Who works on it, or last did.")
+    created_at: int = Field(description="When it was asked for, in seconds since 1970.")
+    started_at: int | None = Field(description="When a worker first took it.")
+    heartbeat_at: int | None = Field(description="When its worker was last heard of.")
+    finished_at: int | None = Field(description="When it ended.")
+    error: JobError | None = Field(description="Why it failed; null unless it did.")
+    result: dict[str, Any] | None = Field(
+        description="What came of it: the model and its metrics, or what was measured."
+    )
+    estimate: JobEstimate = Field(description="What it was guessed to take.")
+    request: dict[str, Any] = Field(description="What was asked for.")
+
+
+class JobList(Answer):
+    """A page of jobs, newest first."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    data: list[JobAnswer] = Field(description="The jobs.")
+    has_more: bool = Field(description="Whether there are older ones: ask again with `after` the last id.")
+
+
+class JobEvent(Answer):
+    """Something that happened to a job."""
+
+    object: Literal["job.event"] = Field(description="Always `job.event`.")
+    id: int = Field(description="1, 2, 3, ... within the job, without gaps.")
+    created_at: int = Field(description="When, in seconds since 1970.")
+    event: str = Field(
+        description="`queued`, `started`, `lost`, `released`, `publishing`, `renumbered`, `cancelling` or a final one."
+    )
+    data: dict[str, Any] = Field(description="What there is to say about it.")
+
+
+class JobEventList(Answer):
+    """What happened to a job, oldest first."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    data: list[JobEvent] = Field(description="The events.")
+    has_more: bool = Field(description="Whether there are later ones: ask again with `after` the last id.")
+
+
+class JobMetric(Answer):
+    """What was measured at a step."""
+
+    step: int = Field(description="The step of the training.")
+    values: dict[str, float | None] = Field(
+        description="By name: `loss` (nats a token), `gradient_norm`, `learning_rate`, ...; null where not finite."
+    )
+
+
+class JobMetricList(Answer):
+    """What was measured, by step."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    data: list[JobMetric] = Field(description="The steps, first to last.")
+    has_more: bool = Field(description="Always false: the list is whole, or thinned to `points`.")
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class JobsQuery(_Query):
+    """Which jobs to list."""
+
+    status: Status | None = Field(None, description="Only jobs that stand there.")
+    after: str | None = Field(None, description="Only jobs older than this one.")
+    limit: int = Field(20, ge=1, le=100, description="Most jobs on a page.")
+
+
+class EventsQuery(_Query):
+    """Which events to list."""
+
+    after: int = Field(0, ge=0, description="Only events after this one.")
+    limit: int = Field(1000, ge=1, le=1000, description="Most events on a page.")
+
+
+class MetricsQuery(_Query):
+    """Which metrics to list."""
+
+    after: int = Field(-1, ge=-1, description="Only steps after this one.")
+    points: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        None, description="About so many steps, spread evenly, the newest among them; without it, all."
+    )

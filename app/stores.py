@@ -1,0 +1,53 @@
+"""Everything that is kept in the database and beside it, opened by the settings: for the service, and for workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from app.aliases import Aliases
+from app.database import Database, sqlite_url
+from app.files import FileStore
+from app.job_errors import DatabaseUnavailable
+from app.jobs import JobStore
+from app.leases import LeaseStore
+from app.migrations import migrate
+from app.settings import Settings
+from app.watch import RETRY_SECONDS
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What is kept."""
+
+    database: Database
+    files: FileStore
+    jobs: JobStore
+    leases: LeaseStore
+    aliases: Aliases
+
+    @classmethod
+    def open(cls, settings: Settings) -> Stores:
+        """Those of the settings; nothing is asked of the database yet. Raises InvalidInput for a bad database_url."""
+        database = Database(settings.database_url or sqlite_url(settings.data))
+        files = FileStore(database, settings.data / "files", settings.max_file_bytes)
+        return cls(database, files, JobStore(database), LeaseStore(database), Aliases(database))
+
+    def prepare(self) -> None:
+        """Bring the database up to date and clear away what broken uploads left; raises DatabaseUnavailable."""
+        migrate(self.database)
+        self.files.sweep()
+
+    async def keep(self, seconds: float) -> None:
+        """Prepare as soon as the database answers, then keep the aliases up to date, forever."""
+        while True:
+            try:
+                await asyncio.to_thread(self.prepare)
+                break
+            except DatabaseUnavailable as error:
+                logger.warning("%s; trying again", error)
+                await asyncio.sleep(RETRY_SECONDS)
+        await self.aliases.watch(seconds)
