@@ -5,7 +5,7 @@ Takes the folder of corpora (`ptb/`, `wikitext-2/`), of which nothing is kept. T
 - perplexity on the validation text, each line on its own, empty lines dropped, against what models estimated by
   `lmplz` have on the same files; 0.05 %. KenLM reserves an unknown word of its own beside the vocabulary of the text,
   in which `<unk>` is a word like any other, so that its unigrams spread over one word more than ours: a distribution
-  over the vocabulary is what we promise, and the floor that follows from it stands. It moves the last digit shown;
+  over the vocabulary is what we promise, and the floor that follows from it stands. It moves the fourth decimal;
 - every token of that text against KenLM querying the same model through ARPA; 1e-4 nats;
 - every smoothing against its formula, written out on dictionaries, on the first lines of the text; 1e-4 nats.
 """
