@@ -56,7 +56,7 @@ class NgramConfig:
     def _check_prune(self) -> None:
         if any(type(t) is not int or t < 0 for t in self.prune) or list(self.prune) != sorted(self.prune):
             raise InvalidInput("prune", "must be whole numbers that do not fall, 0 or more")
-        if len(self.prune) > self.order or self.prune[:1] not in ((), (0,)):
+        if len(self.prune) > self.order or tuple(self.prune[:1]) not in ((), (0,)):
             raise InvalidInput("prune", f"must begin with 0, as no word is left out, and hold at most {self.order}")
         if any(self.prune) and self.smoothing in ("mle", "add_delta"):
             raise InvalidInput("prune", f"{self.smoothing} gives what is left out nowhere to go; use kneser_ney")
@@ -64,7 +64,7 @@ class NgramConfig:
     @property
     def thresholds(self) -> tuple[int, ...]:
         """The count above which an n-gram stays, per order from 1."""
-        given = self.prune or (0,)
+        given = tuple(self.prune) or (0,)
         return given + given[-1:] * (self.order - len(given))
 
 

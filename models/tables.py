@@ -6,7 +6,7 @@ table from a damaged one. It does not know how probabilities are estimated or qu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -82,8 +82,8 @@ class BackoffTables:
         children: Indices = np.cumsum(np.concatenate([[1], *listed]), dtype=index)
         weights = np.concatenate(backoff).astype(np.float32)
         trie = Trie(
-            token=_with_root(orders, 0, np.uint16 if len(orders[0].token) <= 2**16 else np.uint32),
-            logprob=_with_root(orders, 3, np.float32),
+            token=_from_root((o.token for o in orders), np.uint16 if levels[2] <= 2**16 + 1 else np.uint32),
+            logprob=_from_root((o.logprob for o in orders), np.float32),
             backoff=weights,
             children=children,
             suffix=_suffixes(orders, levels, children, weights != 0),
@@ -153,11 +153,9 @@ class BackoffTables:
             raise CheckpointDamaged("n-gram table: a back-off weight is not a number, or infinite")
 
 
-def _with_root(orders: Sequence[Entries], field: int, dtype: type) -> NDArray[Any]:
-    columns: list[NDArray[Any]] = [
-        np.asarray(entries.token if field == 0 else entries.logprob).astype(dtype) for entries in orders
-    ]
-    return np.concatenate([np.zeros(1, dtype), *columns])
+def _from_root(columns: Iterable[NDArray[Any]], dtype: type) -> NDArray[Any]:
+    """One array of all orders, with a zero for node 0."""
+    return np.concatenate([np.zeros(1, dtype), *(column.astype(dtype) for column in columns)])
 
 
 def _suffixes(orders: Sequence[Entries], levels: Indices, children: Indices, says: NDArray[np.bool_]) -> Indices:

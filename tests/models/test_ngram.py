@@ -154,3 +154,4 @@ def test_unacceptable_configs_are_refused(field: str, arguments: dict[str, Any])
 def test_the_last_threshold_holds_for_all_higher_orders() -> None:
     assert NgramConfig(5, prune=(0, 1, 2)).thresholds == (0, 1, 2, 2, 2)
     assert NgramConfig(3).thresholds == (0, 0, 0)
+    assert NgramConfig(3, prune=[0, 1]).thresholds == (0, 1, 1)  # type: ignore[arg-type]
