@@ -126,7 +126,7 @@ def failure(error: Exception) -> Failure:
     if status == 500:
         return Failure(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable) else {}
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable | DatabaseUnavailable) else {}
     return Failure(status, kind, code, str(error), param, headers)
 
 

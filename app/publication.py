@@ -55,10 +55,9 @@ def withdraw(root: Path, name: str, version: int) -> None:
     Raises CheckpointNotFound.
     """
     target, removed = root / name / str(version), root / f".{name}-{secrets.token_hex(6)}"
-    try:
-        target.rename(removed)
-    except FileNotFoundError:
-        raise CheckpointNotFound(f"there is no model {name}@{version}") from None
+    if not (target / CARD_FILE).exists():
+        raise CheckpointNotFound(f"there is no model {name}@{version}")
+    target.rename(removed)
     target.write_text("deleted\n")
     shutil.rmtree(removed, ignore_errors=True)
 

@@ -1,0 +1,130 @@
+"""A service's files and jobs over HTTP, for the command line; nothing but the standard library.
+
+Knows routes, errors' one shape and server-sent events. It prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
+
+from models.errors import InvalidInput, NextwordError
+
+TIMEOUT_SECONDS = 60.0
+"""Longer than a service keeps silent: it sends a comment every quarter of a minute."""
+RECONNECT_SECONDS = 1.0
+PATIENCE_SECONDS = 120.0
+"""How long a service may be gone before following a job is given up."""
+
+
+class ServiceError(NextwordError):
+    """The service refused, or does not answer."""
+
+
+@dataclass(frozen=True)
+class ServerSentEvent:
+    """What the service says while a job goes on."""
+
+    id: str | None
+    event: str
+    data: dict[str, Any]
+
+
+class Client:
+    """The service at `url`. Every method raises ServiceError, or InvalidInput where the service says so."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """The answer to a GET; a query of None is left out."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._json(Request(f"{self._url}{path}?{urlencode(given)}"))
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The answer to a POST of JSON."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"content-type": "application/json"}
+        return self._json(Request(f"{self._url}{path}", data, headers, method="POST"))
+
+    def upload(self, path: Path) -> str:
+        """The id of a file, sent as it is read."""
+        query = urlencode({"filename": path.name})
+        headers = {"content-type": "text/plain", "content-length": str(path.stat().st_size)}
+        with path.open("rb") as file:
+            answer = self._json(Request(f"{self._url}/v1/files?{query}", file, headers, method="POST"))
+        return str(answer["id"])
+
+    def follow(self, job_id: str) -> Iterator[ServerSentEvent]:
+        """What happens to a job until it is over, through any number of lost connections."""
+        last, lost = "0", None
+        while True:
+            try:
+                for event in self._events(job_id, last):
+                    last, lost = event.id or last, None
+                    yield event
+                    if event.event in ("succeeded", "failed", "cancelled"):
+                        return
+            except ServiceError as error:
+                if not isinstance(error.__cause__, OSError | HTTPException):
+                    raise
+                lost = lost or time.monotonic()
+                if time.monotonic() - lost > PATIENCE_SECONDS:
+                    raise
+            time.sleep(RECONNECT_SECONDS)
+
+    def _events(self, job_id: str, last: str) -> Iterator[ServerSentEvent]:
+        headers = {"accept": "text/event-stream", "last-event-id": last}
+        with self._open(Request(f"{self._url}/v1/jobs/{quote(job_id)}/events", headers=headers)) as answer:
+            yield from events(answer)
+
+    def _json(self, request: Request) -> dict[str, Any]:
+        with self._open(request) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    @contextmanager
+    def _open(self, request: Request) -> Iterator[HTTPResponse]:
+        try:
+            with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+                yield answer
+        except HTTPError as error:
+            raise _refusal(error) from None
+        except (URLError, HTTPException, OSError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise ServiceError(f"{self._url} does not answer ({reason}); is `nextword serve` running?") from error
+
+
+def events(lines: IO[bytes]) -> Iterator[ServerSentEvent]:
+    """The events of a stream; one that breaks off within an event has not had that event."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        text = line.decode().rstrip("\r\n")
+        if text:
+            name, _, value = text.partition(": ")
+            fields[name] = value
+            continue
+        if "data" in fields:
+            yield ServerSentEvent(fields.get("id"), fields.get("event", "message"), json.loads(fields["data"]))
+        fields = {}
+
+
+def _refusal(error: HTTPError) -> NextwordError:
+    """What the service says is wrong, in its own words."""
+    try:
+        told = json.load(error)["error"]
+        message, param = str(told["message"]), told["param"]
+    except (ValueError, KeyError, TypeError):
+        return ServiceError(f"the service answers with status {error.code}")
+    if error.code == 400 and param:
+        return InvalidInput(param, message.removeprefix(f"{param}: "))
+    return ServiceError(message)

@@ -1,0 +1,130 @@
+"""Aliases over HTTP, and deleting models: what requests mean from one to the next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from app.schemas.aliases import AliasAnswer, AliasList
+from tests.app.serving import Server, ngram, publish, serving, wait_for
+
+
+@pytest.fixture
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    checkpoints = tmp_path_factory.mktemp("aliases") / "checkpoints"
+    for order in (1, 2, 3):
+        publish(checkpoints, "demo", ngram(order=order))
+    with serving(checkpoints) as running:
+        yield running
+
+
+@pytest.fixture
+def client(own: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=own.url, timeout=30) as opened:
+        yield opened
+
+
+def refused(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def put(client: httpx.Client, alias: str, model: str) -> httpx.Response:
+    return client.put(f"/v1/aliases/{alias}", json={"model": model})
+
+
+def meant(client: httpx.Client, model: str) -> str:
+    answer = client.post(f"/v1/models/{model}/next", json={"context": "the"})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["model"])
+
+
+def test_an_alias_is_followed_at_once_and_rolled_back_by_one_call(client: httpx.Client) -> None:
+    for model in ("demo@2", "demo@3", "demo@2"):
+        answer = put(client, "production", model)
+        AliasAnswer.model_validate(answer.json())
+        assert (answer.status_code, answer.json()["model"]) == (200, model)
+        assert meant(client, "production") == model
+    assert client.get("/v1/aliases/production").json()["model"] == "demo@2"
+    listed = client.get("/v1/aliases").json()
+    AliasList.model_validate(listed)
+    assert [alias["id"] for alias in listed["data"]] == ["production"]
+    assert client.get("/v1/models/production").json()["id"] == "demo@2"
+
+
+def test_an_alias_moved_back_and_forth_always_means_one_of_the_two(client: httpx.Client, own: Server) -> None:
+    put(client, "production", "demo@1")
+    done = threading.Event()
+
+    def move() -> None:
+        with httpx.Client(base_url=own.url) as other:
+            while not done.is_set():
+                for model in ("demo@2", "demo@1"):
+                    put(other, "production", model)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        assert {meant(client, "production") for _ in range(50)} <= {"demo@1", "demo@2"}
+    finally:
+        done.set()
+        mover.join()
+
+
+@pytest.mark.parametrize(
+    ("alias", "model", "error"),
+    [
+        ("demo", "demo@1", (409, "name_taken")),
+        ("production", "demo@9", (400, "invalid_input")),
+        ("production", "demo", (400, "invalid_input")),
+        ("production", "other", (400, "invalid_input")),
+        ("Not-A-Name", "demo@1", (400, "invalid_input")),
+    ],
+)
+def test_what_an_alias_cannot_be(client: httpx.Client, alias: str, model: str, error: tuple[int, str]) -> None:
+    assert refused(put(client, alias, model)) == error
+
+
+def test_an_alias_is_deleted_and_its_model_stays(client: httpx.Client) -> None:
+    put(client, "production", "demo@1")
+    assert client.delete("/v1/aliases/production").json()["deleted"] is True
+    assert refused(client.delete("/v1/aliases/production")) == (404, "not_found")
+    assert refused(client.get("/v1/aliases/production")) == (404, "not_found")
+    assert refused(client.get("/v1/models/production")) == (404, "model_not_found")
+    assert meant(client, "demo@1") == "demo@1"
+
+
+def test_a_job_cannot_make_a_model_of_an_aliass_name(client: httpx.Client) -> None:
+    put(client, "production", "demo@1")
+    file = client.post("/v1/files", content=b"the cat\n").json()["id"]
+    body = {"name": "production", "kind": "ngram", "training_file": file}
+    assert refused(client.post("/v1/jobs", json=body)) == (409, "name_taken")
+
+
+def test_a_model_is_deleted_unless_an_alias_means_it(client: httpx.Client) -> None:
+    put(client, "production", "demo@3")
+    assert refused(client.delete("/v1/models/demo@3")) == (409, "model_in_use")
+    put(client, "production", "demo@2")
+    assert client.delete("/v1/models/demo@3").json() == {"id": "demo@3", "object": "model", "deleted": True}
+    assert refused(client.delete("/v1/models/demo@3")) == (404, "model_not_found")
+    assert refused(client.get("/v1/models/demo@3")) == (404, "model_not_found")
+    assert meant(client, "demo") == "demo@2"
+    assert refused(client.delete("/v1/models/demo")) == (400, "invalid_input")
+
+
+def test_the_number_of_a_deleted_model_is_never_used_again(client: httpx.Client, own: Server) -> None:
+    client.delete("/v1/models/demo@3")
+    assert publish(own.app.state.settings.checkpoints, "demo", ngram()).version == 4
+    file = client.post("/v1/files", content=b"the cat\n").json()["id"]
+    body = {"name": "demo", "kind": "ngram", "training_file": file}
+    assert client.post("/v1/jobs", json=body).json()["model"] == "demo@5"
+
+
+def test_an_alias_set_at_one_service_is_followed_by_another(client: httpx.Client, own: Server) -> None:
+    settings = own.app.state.settings
+    with serving(settings.checkpoints, data=settings.data) as second, httpx.Client(base_url=second.url) as other:
+        put(client, "production", "demo@2")
+        wait_for(lambda: other.get("/v1/models/production").status_code == 200)
+        assert meant(other, "production") == "demo@2"

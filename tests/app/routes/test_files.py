@@ -1,0 +1,135 @@
+"""Uploading over HTTP: forms and raw streams, what is refused and how, and what comes back."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.schemas.files import FileAnswer, FileList
+from tests.app.serving import Server, serving, wait_for
+
+TEXT = b"the cat sat\n" * 1000
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("files") / "checkpoints", max_file_bytes=1 << 20) as running:
+        yield running
+
+
+@pytest.fixture
+def client(own: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=own.url, timeout=30) as opened:
+        yield opened
+
+
+def put(client: httpx.Client, text: bytes = TEXT, filename: str = "a.txt") -> dict:
+    answer = client.post("/v1/files", files={"file": (filename, text)}, data={"purpose": "training"})
+    assert answer.status_code == 201, answer.text
+    FileAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+def error(answer: httpx.Response) -> tuple[int, str, str | None]:
+    told = answer.json()["error"]
+    return answer.status_code, told["code"], told["param"]
+
+
+def left_over(own: Server) -> list[Path]:
+    return list((own.app.state.settings.data / "files" / "incoming").glob("*"))
+
+
+def test_a_form_is_a_file_that_can_be_fetched(client: httpx.Client) -> None:
+    file = put(client, filename="C:\\texts\\corpus.txt")
+    assert (file["object"], file["bytes"], file["filename"], file["purpose"]) == (
+        "file", len(TEXT), "corpus.txt", "training",
+    )  # fmt: skip
+    assert client.get(f"/v1/files/{file['id']}").json() == file
+    content = client.get(f"/v1/files/{file['id']}/content")
+    assert (content.content, content.headers["content-type"]) == (TEXT, "text/plain; charset=utf-8")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/x-www-form-urlencoded"])
+def test_a_raw_stream_is_a_file(client: httpx.Client, kind: str) -> None:
+    pieces = (TEXT[start : start + 999] for start in range(0, len(TEXT), 999))  # sent without a length
+    query = {"filename": "raw.txt", "purpose": "validation"}
+    answer = client.post("/v1/files", content=pieces, params=query, headers={"content-type": kind})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["filename"] == "raw.txt"
+    assert answer.json()["purpose"] == "validation"
+    assert client.get(f"/v1/files/{answer.json()['id']}/content").content == TEXT
+
+
+def test_the_same_upload_twice_is_one_file(client: httpx.Client) -> None:
+    assert put(client) == put(client)
+
+
+def test_files_are_listed_page_by_page_and_deleted(client: httpx.Client) -> None:
+    ids = [put(client, f"{n}".encode(), f"{n}.txt")["id"] for n in range(3)][::-1]
+    first = client.get("/v1/files", params={"limit": 2}).json()
+    FileList.model_validate(first)
+    assert [file["id"] for file in first["data"]] == ids[:2]
+    assert first["has_more"]
+    assert client.get("/v1/files", params={"after": ids[1], "limit": 1}).json()["data"][0]["id"] == ids[2]
+    for file_id in ids:
+        deleted = client.delete(f"/v1/files/{file_id}").json()
+        assert deleted == {"id": file_id, "object": "file", "deleted": True}
+    assert error(client.get(f"/v1/files/{ids[0]}")) == (404, "not_found", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(b"caf\xe9 noir", "offset 3"), (b"", "empty"), ("né".encode()[:-1], "offset 1")]
+)
+def test_what_is_not_text_is_refused_with_the_place(
+    client: httpx.Client, own: Server, text: bytes, message: str
+) -> None:
+    answer = client.post("/v1/files", files={"file": ("a", text)})
+    assert error(answer) == (400, "invalid_text", "file")
+    assert message in answer.json()["error"]["message"]
+    assert left_over(own) == []
+
+
+def test_what_is_too_large_is_refused(client: httpx.Client, own: Server) -> None:
+    text = b"a" * ((1 << 20) + 1)
+    assert error(client.post("/v1/files", files={"file": ("a", text)}))[:2] == (413, "file_too_large")
+    endless = (text for _ in range(8))
+    assert client.post("/v1/files", content=endless).status_code == 413
+    assert left_over(own) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "data", "param"),
+    [
+        ({}, {"purpose": "x"}, "file"),
+        ({"file": ("a", b"x")}, {"colour": "red"}, "colour"),
+        ({"file": ("a", b"x")}, {"purpose": "Not This"}, "purpose"),
+    ],
+)
+def test_a_form_that_is_not_right_names_the_field(client: httpx.Client, files: dict, data: dict, param: str) -> None:
+    answer = client.post("/v1/files", files=files or {"other": ("", b"")}, data=data)
+    assert error(answer)[0::2] in {(400, param), (400, "other")}
+
+
+def test_a_client_that_hangs_up_leaves_nothing(client: httpx.Client, own: Server) -> None:
+    def breaks_off() -> Iterator[bytes]:
+        yield TEXT
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        client.post("/v1/files", content=breaks_off())
+    put(client)  # by now the server has noticed
+    wait_for(lambda: left_over(own) == [])
+
+
+def test_a_full_disk_is_told(client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("app.upload.os.fsync", full)
+    answer = client.post("/v1/files", files={"file": ("a", TEXT)})
+    assert error(answer) == (507, "disk_full", None)
+    assert left_over(own) == []

@@ -1,0 +1,254 @@
+"""Jobs over HTTP: asked for, refused, listed, followed; the worker is acted by the test."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from app import job_stream
+from app.client import events
+from app.job_errors import DatabaseUnavailable
+from app.leases import Lease, LeaseStore
+from app.schemas.jobs import JobAnswer, JobEventList, JobList, JobMetricList
+from tests.app.serving import Server, ngram, publish, serving, wait_for
+
+STREAM = {"accept": "text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    checkpoints = tmp_path_factory.mktemp("jobs") / "checkpoints"
+    publish(checkpoints, "words", ngram())
+    with serving(checkpoints, max_job_parameters=10**6, job_threads=1) as running:
+        yield running
+
+
+@pytest.fixture
+def client(own: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=own.url, timeout=30) as opened:
+        yield opened
+
+
+@pytest.fixture
+def leases(own: Server) -> LeaseStore:
+    found: LeaseStore = own.app.state.stores.leases
+    while claimed := found.claim("sweeper", 60):  # what an earlier test left
+        found.cancelled(claimed[1])
+    return found
+
+
+@pytest.fixture
+def file(client: httpx.Client) -> str:
+    answer = client.post("/v1/files", content=b"the cat sat on the mat\n" * 100, params={"filename": "a.txt"})
+    return str(answer.json()["id"])
+
+
+def ask(client: httpx.Client, file: str, key: str | None = None, **body: object) -> dict:
+    headers = {} if key is None else {"idempotency-key": key}
+    asked = {"name": "demo", "kind": "ngram", "training_file": file, **body}
+    answer = client.post("/v1/jobs", json=asked, headers=headers)
+    assert answer.status_code == 202, answer.text
+    JobAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+def claim(leases: LeaseStore) -> Lease:
+    claimed = leases.claim("worker-1", 60)
+    assert claimed is not None
+    return claimed[1]
+
+
+def refused(answer: httpx.Response) -> tuple[int, str, str | None]:
+    told = answer.json()["error"]
+    return answer.status_code, told["code"], told["param"]
+
+
+def test_a_job_is_queued_with_its_version_and_its_size(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    job = ask(client, file, config={"order": 3})
+    assert (job["object"], job["status"], job["queue_position"]) == ("job", "queued", 1)
+    assert job["model"].startswith("demo@")
+    assert job["request"] == {"name": "demo", "kind": "ngram", "training_file": file, "config": {"order": 3}}
+    assert job["estimate"]["parameters"] > 0
+    assert client.get(f"/v1/jobs/{job['id']}").json() == job
+
+
+def test_versions_go_on_from_what_is_published(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    assert [ask(client, file, name="words")["model"] for _ in range(2)] == ["words@2", "words@3"]
+
+
+def test_a_key_makes_one_job_of_many_requests(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    first = ask(client, file, key="a")
+    assert ask(client, file, key="a") == first
+    body = {"name": "other", "kind": "ngram", "training_file": file}
+    answer = client.post("/v1/jobs", json=body, headers={"idempotency-key": "a"})
+    assert refused(answer) == (409, "idempotency_key_reused", None)
+
+
+def test_a_key_holds_though_the_name_of_a_model_came_to_mean_another(
+    client: httpx.Client, own: Server, leases: LeaseStore, file: str
+) -> None:
+    body = {"kind": "evaluate", "model": "moving", "validation_file": file}
+    publish(own.app.state.settings.checkpoints, "moving", ngram())
+    wait_for(lambda: client.get("/v1/models/moving").status_code == 200)
+    first = client.post("/v1/jobs", json=body, headers={"idempotency-key": "b"}).json()
+    assert first["model"] == "moving@1"
+    publish(own.app.state.settings.checkpoints, "moving", ngram())
+    wait_for(lambda: client.get("/v1/models/moving@2").status_code == 200)
+    assert client.post("/v1/jobs", json=body, headers={"idempotency-key": "b"}).json() == first
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"kind": "oracle"}, None),
+        ({"colour": "red"}, "ngram.colour"),
+        ({"name": "No Name"}, "name"),
+        ({"training_file": "file-none"}, "training_file"),
+        ({"validation_file": "file-none"}, "validation_file"),
+        ({"validation_fraction": 1.0}, "ngram.validation_fraction"),
+        ({"config": {"order": 0}}, "config.order"),
+        ({"config": {"order": "3"}}, "config.order"),
+        ({"config": {"hidden_size": 3}}, "config.hidden_size"),
+        ({"tokenizer": {"kind": "syllable"}}, "tokenizer.kind"),
+        ({"kind": "lstm", "config": {"order": 3}}, "config.order"),
+        ({"kind": "lstm", "config": {"kind": "gru"}}, "config.kind"),
+        ({"kind": "gru", "config": {"epochs": -1}}, "config.epochs"),
+    ],
+)
+def test_what_is_not_accepted_is_named(client: httpx.Client, file: str, body: dict, param: str | None) -> None:
+    asked = {"name": "demo", "kind": "ngram", "training_file": file, **body}
+    status, code, named = refused(client.post("/v1/jobs", json=asked))
+    assert (status, code) == (400, "invalid_input")
+    assert named == param or param is None
+
+
+def test_the_absurd_is_refused_before_it_is_queued(client: httpx.Client, file: str) -> None:
+    before = client.get("/v1/jobs").json()["data"]
+    body = {"name": "demo", "kind": "lstm", "training_file": file, "config": {"hidden_size": 100_000}}
+    assert refused(client.post("/v1/jobs", json=body)) == (400, "too_expensive", "config")
+    assert client.get("/v1/jobs").json()["data"] == before
+
+
+def test_a_file_and_a_share_to_measure_on_are_one_too_many(client: httpx.Client, file: str) -> None:
+    body = {"name": "demo", "kind": "ngram", "training_file": file, "validation_file": file, "validation_fraction": 0.1}
+    assert refused(client.post("/v1/jobs", json=body)) == (400, "invalid_input", "validation_fraction")
+
+
+def test_a_model_to_measure_must_be_there(client: httpx.Client, file: str) -> None:
+    body = {"kind": "evaluate", "model": "nobody", "validation_file": file}
+    assert refused(client.post("/v1/jobs", json=body)) == (400, "invalid_input", "model")
+    body["model"] = "words"
+    assert client.post("/v1/jobs", json=body).json()["model"] == "words@1"
+
+
+def test_jobs_are_listed_and_cancelled(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    ids = [ask(client, file)["id"] for _ in range(3)][::-1]
+    page = client.get("/v1/jobs", params={"status": "queued", "limit": 2}).json()
+    JobList.model_validate(page)
+    assert [job["id"] for job in page["data"]] == ids[:2]
+    assert page["has_more"]
+    for _ in range(2):
+        assert client.post(f"/v1/jobs/{ids[0]}/cancel").json()["status"] == "cancelled"
+    rest = client.get("/v1/jobs", params={"status": "queued", "after": ids[0]}).json()["data"]
+    assert [job["id"] for job in rest][:2] == ids[1:]
+    assert refused(client.get("/v1/jobs", params={"status": "lost"}))[0] == 400
+
+
+def test_an_unknown_job_is_not_found(client: httpx.Client) -> None:
+    for answer in (
+        client.get("/v1/jobs/job-none"),
+        client.post("/v1/jobs/job-none/cancel"),
+        client.get("/v1/jobs/job-none/events"),
+        client.get("/v1/jobs/job-none/events", headers=STREAM),
+        client.get("/v1/jobs/job-none/metrics"),
+    ):
+        assert refused(answer) == (404, "not_found", None)
+
+
+def test_a_file_in_use_stays(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    job = ask(client, file)
+    assert refused(client.delete(f"/v1/files/{file}"))[:2] == (409, "file_in_use")
+    client.post(f"/v1/jobs/{job['id']}/cancel")
+    assert client.delete(f"/v1/files/{file}").status_code == 200
+
+
+def test_progress_error_and_metrics_show(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    job = ask(client, file)
+    lease = claim(leases)
+    progress = {"phase": "training", "step": 5, "steps": 10, "fraction": 0.5, "epoch": 0.5, "metrics": {"loss": None}}
+    progress |= {"tokens_per_second": 100.0, "seconds_left": None}
+    leases.renew(lease, 60, progress, {step: {"loss": float(step)} for step in range(10)})
+    running = client.get(f"/v1/jobs/{job['id']}").json()
+    JobAnswer.model_validate(running)
+    assert (running["status"], running["worker"], running["progress"]) == ("running", "worker-1", progress)
+    metrics = client.get(f"/v1/jobs/{job['id']}/metrics", params={"points": 5, "after": 1}).json()
+    JobMetricList.model_validate(metrics)
+    assert [point["step"] for point in metrics["data"]] == [3, 5, 7, 9]
+    leases.fail(lease, "training_failed", "diverged")
+    failed = client.get(f"/v1/jobs/{job['id']}").json()
+    assert (failed["status"], failed["error"]) == ("failed", {"code": "training_failed", "message": "diverged"})
+
+
+def test_events_are_listed(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    job = ask(client, file)
+    claim(leases)
+    listed = client.get(f"/v1/jobs/{job['id']}/events", params={"limit": 1}).json()
+    JobEventList.model_validate(listed)
+    assert ([event["event"] for event in listed["data"]], listed["has_more"]) == (["queued"], True)
+    rest = client.get(f"/v1/jobs/{job['id']}/events", params={"after": 1}).json()
+    assert ([event["event"] for event in rest["data"]], rest["has_more"]) == (["started"], False)
+
+
+def test_a_job_is_followed_to_its_end_and_gone_on_with(
+    client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_stream, "LOOK_SECONDS", 0.02)
+    job = ask(client, file)
+
+    def work() -> None:
+        lease = claim(leases)
+        leases.renew(lease, 60, {"step": 1})
+        leases.succeed(lease, {"model": "demo@1"})
+
+    with client.stream("GET", f"/v1/jobs/{job['id']}/events", headers=STREAM) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        worker = threading.Thread(target=work)
+        worker.start()
+        body = b"".join(answer.iter_bytes())
+        worker.join()
+    said = list(events(body.splitlines(keepends=True)))  # type: ignore[arg-type]
+    numbered = [(event.id, event.event) for event in said if event.id]
+    assert numbered == [("1", "queued"), ("2", "started"), ("3", "succeeded")]
+    assert {event.event for event in said if not event.id} <= {"progress"}
+    again = client.get(f"/v1/jobs/{job['id']}/events", headers={**STREAM, "last-event-id": "2"}).text
+    assert json.loads(next(line for line in again.splitlines() if line.startswith("data: "))[6:])["model"] == "demo@1"
+    assert "id: 2" not in again
+    bad = client.get(f"/v1/jobs/{job['id']}/events", headers={**STREAM, "last-event-id": "x"})
+    assert refused(bad) == (400, "invalid_input", "Last-Event-ID")
+
+
+def test_a_stream_is_kept_alive(
+    client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_stream, "KEEP_ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr(job_stream, "LOOK_SECONDS", 0.02)
+    job = ask(client, file)
+    with client.stream("GET", f"/v1/jobs/{job['id']}/events", headers=STREAM) as answer:
+        lines = answer.iter_lines()
+        assert any(line == ": keep-alive" for line in lines)
+    client.post(f"/v1/jobs/{job['id']}/cancel")
+
+
+def test_a_database_that_is_gone_is_told(client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("the database is not available: locked")
+
+    monkeypatch.setattr(own.app.state.stores.jobs, "page", gone)
+    answer = client.get("/v1/jobs")
+    assert refused(answer) == (503, "database_unavailable", None)
+    assert answer.headers["retry-after"] == "1"
+    assert client.post("/v1/models/words/next", json={"context": "the"}).status_code == 200
