@@ -23,6 +23,8 @@ COMMANDS = {
     "next": "Show the most probable next tokens after a context.",
     "models": "List the published models.",
     "serve": "Serve the published models over HTTP.",
+    "worker": "Do the jobs that are asked for over HTTP.",
+    "jobs": "Ask a service for jobs, follow and cancel them.",
 }
 
 
