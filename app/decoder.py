@@ -71,7 +71,7 @@ class Decoder:
         if run in self._waiting:
             self._waiting.remove(run)
         for sequence in run.sequences:
-            # One whose prompt is still being read is not in the batch: it is kept out once it has been read.
+            # One whose prompt is still being read is not in the batch, which will not take it once it has ended.
             if not self._batch.evict(sequence) and sequence.finish_reason is None:
                 sequence.finish("cancelled")
 
@@ -93,7 +93,6 @@ class Decoder:
             self._batch.join(_sequences(self._entering), end.value)
             self._running += self._entering
             self._prefill = None
-            self._keep_out_cancelled()
         except Exception as error:  # the model failed: that is the end of these runs, not of the thread
             self._prefill = None
             _fail(self._entering, error)
@@ -106,12 +105,6 @@ class Decoder:
             admitted.append(self._waiting.popleft())
             taken += len(admitted[-1].sequences)
         return admitted
-
-    def _keep_out_cancelled(self) -> None:
-        for run in self._entering:
-            for sequence in run.sequences:
-                if sequence.finish_reason is not None:
-                    self._batch.evict(sequence)
 
     def _step(self) -> None:
         try:

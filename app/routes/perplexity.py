@@ -50,8 +50,9 @@ async def measure_perplexity(call: ModelCall, query: Annotated[PerplexityQuery, 
 
 
 async def _of_json(call: Call, query: PerplexityQuery) -> Response:
-    for name in query.model_fields_set:
-        raise InvalidInput(name, "as a parameter it is for bodies of the other kinds; JSON has it in the body")
+    for name, value in query:
+        if value:
+            raise InvalidInput(name, "as a parameter it is for bodies of the other kinds; JSON has it in the body")
     wanted = _parsed(await call.request.body())
     texts = [wanted.text] if isinstance(wanted.text, str) else wanted.text
     call.check_count("text", texts)

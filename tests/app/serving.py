@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,10 +86,16 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
 
-    def start(self) -> None:
+    @classmethod
+    def of(cls, checkpoints: Path, **settings: object) -> Server:
+        data = checkpoints.with_name(f"{checkpoints.name}-data")
+        defaults = {"reload_seconds": 0.05, "threads": 1, "data": data}
+        return cls(Settings(checkpoints=checkpoints, **{**defaults, **settings}))
+
+    def begin(self) -> None:
+        """Start, and wait until it answers."""
         self._thread.start()
         wait_for(lambda: self._server.started)
-        wait_for(lambda: httpx.get(f"{self.url}/health/ready").status_code == 200)
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -98,18 +104,18 @@ class Server:
 
 @contextmanager
 def serving(checkpoints: Path, **settings: object) -> Iterator[Server]:
-    data = checkpoints.with_name(f"{checkpoints.name}-data")
-    defaults = {"reload_seconds": 0.05, "threads": 1, "data": data}
-    server = Server(Settings(checkpoints=checkpoints, **{**defaults, **settings}))
-    server.start()
+    """A server whose models are loaded."""
+    server = Server.of(checkpoints, **settings)
+    server.begin()
     try:
+        wait_for(lambda: httpx.get(f"{server.url}/health/ready").status_code == 200)
         yield server
     finally:
         server.stop()
 
 
-def wait_for(condition, seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 20, pause: float = 0.01) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
+        time.sleep(pause)

@@ -1,0 +1,164 @@
+"""Texts that share a batch: whoever joins, leaves or fails, each is what it would be alone."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from app.decoder import Decoder, Run
+from models.base import LanguageModel
+from models.generation import Sequence, generate, samples
+from models.sampling import SamplingParams
+from models.tokenizer import Tokenizer, TokenizerConfig
+from tests.models.toy import Bigram
+
+LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
+MODEL = Bigram.random(LETTERS.size)
+
+
+def texts(prompt: str = "a", n: int = 1, **params: object) -> list[Sequence]:
+    return samples(LETTERS, prompt, SamplingParams(**{"max_tokens": 12, "seed": 1, **params}), n)
+
+
+def alone(**asked: object) -> list[list[int]]:
+    sequences = texts(**asked)
+    list(generate(MODEL, sequences))
+    return [sequence.tokens for sequence in sequences]
+
+
+requests = st.fixed_dictionaries(
+    {
+        "prompt": st.sampled_from(["", "a", "b c", "a b c d e f"]),
+        "n": st.integers(1, 3),
+        "seed": st.integers(0, 5),
+        "max_tokens": st.integers(1, 8),
+        "ignore_end": st.booleans(),
+    }
+)
+actions = st.lists(
+    st.one_of(requests, st.tuples(st.just("cancel"), st.integers(0, 10)), st.integers(1, 4)), max_size=12
+)
+
+
+class Script:
+    """Carries out joins, cancellations and steps, and remembers what was asked."""
+
+    def __init__(self, rows: int) -> None:
+        self.decoder = Decoder(MODEL, rows)
+        self.runs: list[tuple[Run, dict]] = []
+        self.cancelled: set[int] = set()
+
+    def act(self, action: object) -> None:
+        if isinstance(action, dict):
+            self.runs.append((Run(texts(**action), streaming=True), action))
+            self.decoder.add(self.runs[-1][0])
+        elif isinstance(action, int):
+            for _ in range(action):
+                self.decoder.turn()
+        elif action[1] < len(self.runs):
+            self.decoder.cancel(self.runs[action[1]][0])
+            self.cancelled.add(action[1])
+
+    async def check(self) -> None:
+        while self.decoder.turn():
+            pass
+        for i, (run, asked) in enumerate(self.runs):
+            if i not in self.cancelled:
+                await asyncio.wait_for(run.finish(), 5)
+                assert [sequence.tokens for sequence in run.sequences] == alone(**asked)
+            assert all(sequence.finish_reason for sequence in run.sequences)
+
+
+@given(actions, st.integers(1, 6))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_any_order_of_joining_leaving_and_stepping(actions: list, rows: int) -> None:
+    async def main() -> None:
+        script = Script(rows)
+        for action in actions:
+            script.act(action)
+        await script.check()
+
+    asyncio.run(main())
+
+
+def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    logprobs = MODEL.logprobs
+    monkeypatch.setattr(MODEL, "logprobs", lambda state: (seen.append(len(state)), logprobs(state))[1])
+
+    async def main() -> None:
+        decoder = Decoder(MODEL, rows=3)
+        runs = [Run(texts(n=n, ignore_end=True), streaming=False) for n in (2, 2, 1, 5, 1)]
+        for run in runs:
+            decoder.add(run)
+        while decoder.turn():
+            pass
+        for run in runs:
+            await run.finish()
+
+    asyncio.run(main())
+    # 2 alone, as 2 + 2 do not fit; then 2 + 1; then 5, which never fits and so goes alone; then 1.
+    assert list(dict.fromkeys(seen)) == [2, 3, 5, 1]
+
+
+def test_without_streaming_only_the_end_is_told() -> None:
+    async def main() -> list:
+        decoder = Decoder(MODEL, 8)
+        run = Run(texts(n=2, ignore_end=True), streaming=False)
+        decoder.add(run)
+        while decoder.turn():
+            pass
+        return [event async for event in run.events()]
+
+    events = asyncio.run(main())
+    assert [event.finish_reason for event in events] == ["length", "length"]
+
+
+class Failing(LanguageModel):
+    """The toy model until it has had enough."""
+
+    kind = "failing"
+    vocabulary_size = MODEL.vocabulary_size
+    start, blank, config, tensors = MODEL.start, MODEL.blank, MODEL.config, MODEL.tensors
+
+    def __init__(self, steps: int, reads: int = 10**6) -> None:
+        self.steps, self.reads = steps, reads
+
+    def advance(self, state, tokens, lengths=None):
+        self.reads -= 1
+        if self.reads < 0:
+            raise ArithmeticError("not a number")
+        return MODEL.advance(state, tokens, lengths)
+
+    def logprobs(self, state):
+        self.steps -= 1
+        if self.steps < 0:
+            raise ArithmeticError("not a number")
+        return MODEL.logprobs(state)
+
+    @classmethod
+    def from_tensors(cls, config, tensors, vocabulary_size):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("model", [Failing(steps=3), Failing(steps=9, reads=0), Failing(steps=9, reads=2)])
+def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Failing) -> None:
+    async def main() -> None:
+        decoder = Decoder(model, 8)
+        hit = Run(texts(ignore_end=True), streaming=True)
+        decoder.add(hit)
+        while decoder.turn():
+            pass
+        with pytest.raises(ArithmeticError):
+            await hit.finish()
+        model.steps = model.reads = 1000
+        spared = Run(texts(), streaming=True)
+        decoder.add(spared)
+        while decoder.turn():
+            pass
+        await spared.finish()
+        assert [sequence.tokens for sequence in spared.sequences] == alone()
+
+    asyncio.run(main())

@@ -1,0 +1,74 @@
+"""The server as a process: it starts with nothing, becomes ready, and ends well when it is told to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.app.serving import Server, publish, recurrent, serving, wait_for
+
+
+@contextmanager
+def process(checkpoints: Path, data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`nextword serve` and its address."""
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--no-worker"]
+    folders = ["--checkpoints", str(checkpoints), "--data", str(data)]
+    environment = {**os.environ, "NEXTWORD_THREADS": "1", "NEXTWORD_MAX_TOKENS": "100000"}
+    with subprocess.Popen([*command, *folders], stdout=subprocess.PIPE, text=True, env=environment) as server:
+        try:
+            lines = iter(server.stdout.readline, "")
+            url = next(line for line in lines if "/v1/models" in line).split()[-1].removesuffix("/v1/models")
+            yield server, url
+        finally:
+            server.kill()
+
+
+def test_a_server_without_models_serves_and_says_so(tmp_path: Path) -> None:
+    with serving(tmp_path / "none") as server:
+        assert httpx.get(f"{server.url}/v1/models").json()["data"] == []
+        answer = httpx.post(f"{server.url}/v1/models/words/next", json={})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
+
+
+def test_a_model_that_is_still_being_loaded_is_said_to_be(tmp_path: Path, monkeypatch) -> None:
+    publish(tmp_path / "models", "lstm", recurrent())
+    server = Server.of(tmp_path / "models")
+    go = threading.Event()
+    load = server.app.state.registry._load
+    monkeypatch.setattr(server.app.state.registry, "_load", lambda path: (go.wait(20), load(path))[1])
+    server.begin()
+    try:
+        wait_for(lambda: httpx.get(f"{server.url}/health/ready").json()["loading"] == ["lstm@1"])
+        assert httpx.get(f"{server.url}/health/ready").status_code == 503
+        assert httpx.get(f"{server.url}/health/live").status_code == 200
+        answer = httpx.post(f"{server.url}/v1/models/lstm/next", json={})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_loading")
+        assert answer.headers["retry-after"] == "1"
+        go.set()
+        wait_for(lambda: httpx.get(f"{server.url}/health/ready").status_code == 200)
+        assert httpx.post(f"{server.url}/v1/models/lstm/next", json={}).status_code == 200
+    finally:
+        go.set()
+        server.stop()
+
+
+def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
+    publish(tmp_path / "models", "lstm", recurrent())
+    with process(tmp_path / "models", tmp_path / "data") as (server, url):
+        wait_for(lambda: httpx.get(f"{url}/health/ready").status_code == 200, seconds=60)
+        body = {"max_tokens": 1500, "ignore_end": True, "stream": True}
+        with httpx.stream("POST", f"{url}/v1/models/lstm/generate", json=body, timeout=60) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            server.send_signal(signal.SIGTERM)
+            events = [line.removeprefix("data: ") for line in lines if line]
+        assert events[-1] == "[DONE]"
+        assert json.loads(events[-2])["usage"]["completion_tokens"] == 1500
+        assert server.wait(60) == 0
