@@ -1,0 +1,51 @@
+"""`nextword compile`: the compiled loops made now, so that no first request waits for them.
+
+Numba compiles a loop when it is first called and keeps the result in a cache: beside the source, or in the folder
+that NUMBA_CACHE_DIR names. Calling every loop once, on a text of a few words, fills it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from app.commands.next import candidates
+from models import checkpoint
+from models.evaluation import evaluate
+from models.generation import generate, samples
+from models.ngram import NgramConfig, Smoothing
+from models.recipe import Recipe, build
+from models.sampling import SamplingParams
+from models.scoring import drain
+from models.tokenizer import TokenizerConfig
+
+_TEXT = "The king's horse, and the queen's.\nNo news don't travel.\n" * 20
+_TOKENIZERS = TokenizerConfig(lowercase=True), TokenizerConfig(pretokenized=True), TokenizerConfig(kind="character")
+_SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
+
+
+@click.command()
+def command() -> None:
+    """Compile the loops that n-gram models and tokenizers run in, once, into the cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder, "text.txt")
+        text.write_text(_TEXT, encoding="utf-8")
+        for tokenizer in _TOKENIZERS:
+            _call_everything(Path(folder), Recipe("compile", (text,), NgramConfig(3), tokenizer))
+        for smoothing in _SMOOTHINGS:
+            drain(build(Recipe("compile", (text,), NgramConfig(3, smoothing))))
+
+
+def _call_everything(folder: Path, recipe: Recipe) -> None:
+    built = drain(build(recipe))
+    entry = checkpoint.save(folder, recipe.name, built.model, built.tokenizer, built.provenance("nextword compile"))
+    loaded = checkpoint.load(entry.path)
+    model, tokenizer = loaded.model, loaded.tokenizer
+    drain(evaluate(model, tokenizer, [_TEXT], "document"))
+    candidates(loaded, "the king", "", False)
+    model.topk(model.start(2), 3)
+    model.explain(model.start(1))
+    list(generate(model, samples(tokenizer, "the king", SamplingParams(max_tokens=2), 2)))
