@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.base import LanguageModel
+from models.int8 import Int8Model
 from models.ngram import NgramModel
 from models.recurrent import RecurrentModel
 
@@ -12,3 +13,9 @@ FAMILIES: dict[str, type[LanguageModel]] = {
     "lstm": RecurrentModel,
     "gru": RecurrentModel,
 }
+
+PRECISIONS: dict[str, dict[str, type[LanguageModel]]] = {
+    "float32": FAMILIES,
+    "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model},
+}
+"""The families by what recurrent models compute in, whatever precision they are stored in."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Protocol, Self, cast
 
 import torch
 from torch import Tensor
@@ -23,10 +23,22 @@ _LOGITS_AT_ONCE = 2_000_000
 """Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
 
 
+class Computation(Protocol):
+    """What reads and answers as a `Network` does: the network itself, or what was made from it to be faster."""
+
+    def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
+        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Unnormalised log-probabilities [N, V] after outputs [N, H]."""
+
+
 class RecurrentModel(LanguageModel):
     """An Elman, LSTM or GRU language model; its state is (h,) or (h, c), each [B, L, H] float32."""
 
     slice_tokens: ClassVar[int] = 256
+    precision: ClassVar[str] = "float32"
+    """Of the matrices that the computation uses; those of `tensors` are as they are stored."""
 
     def __init__(self, config: RecurrentConfig, tensors: Mapping[str, Tensor], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
@@ -39,6 +51,7 @@ class RecurrentModel(LanguageModel):
         rounded = {name: tensor.to(_stored_as(config, tensor)).float() for name, tensor in tensors.items()}
         self._network.load_state_dict(rounded, assign=True)
         self._network.requires_grad_(False).eval()
+        self._compute = self._computation(self._network)
         self._start = self.advance(self.blank(1), torch.full((1, 1), EOS))
 
     @property
@@ -62,7 +75,7 @@ class RecurrentModel(LanguageModel):
     @torch.inference_mode()
     def logprobs(self, state: State) -> Tensor:
         """Log-probabilities [B, V] in nats: one softmax over the whole vocabulary."""
-        return self._network.logits(_vectors(state)[0][:, -1]).log_softmax(-1)
+        return self._compute.logits(_vectors(state)[0][:, -1]).log_softmax(-1)
 
     @torch.inference_mode()
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
@@ -111,17 +124,21 @@ class RecurrentModel(LanguageModel):
             _check(name, architecture, expected.get(name), tensors.get(name))
         return cls(architecture, tensors, vocabulary_size)
 
+    def _computation(self, network: Network) -> Computation:
+        """What computes this model, made from its weights; kinds of model that compute otherwise say so here."""
+        return network
+
     def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, Vectors]:
         """Outputs [B, T, H] (anything past `lengths`) and the vectors after."""
         vectors = _vectors(state)
         if not tokens.numel():
             return torch.zeros(*tokens.shape, self.architecture.hidden_size), vectors
         if lengths is None:
-            return cast("tuple[Tensor, Vectors]", self._network(tokens, vectors))
+            return self._compute(tokens, vectors)
         outputs = torch.zeros(*tokens.shape, self.architecture.hidden_size)
         vectors = tuple(v.clone() for v in vectors)
         for rows, begin, end in _spans(lengths):
-            part, after = self._network(tokens[rows, begin:end], tuple(v[rows] for v in vectors))
+            part, after = self._compute(tokens[rows, begin:end], tuple(v[rows] for v in vectors))
             outputs[rows, begin:end] = part
             for whole, rest in zip(vectors, after, strict=True):
                 whole[rows] = rest
@@ -131,7 +148,7 @@ class RecurrentModel(LanguageModel):
         """Log P [N] of tokens [N] after hidden vectors [N, H]."""
         size = max(1, _LOGITS_AT_ONCE // self.vocabulary_size)
         parts = zip(torch.split(hidden, size), torch.split(tokens, size), strict=True)
-        return torch.cat([self._network.logits(h).log_softmax(-1).gather(1, t[:, None])[:, 0] for h, t in parts])
+        return torch.cat([self._compute.logits(h).log_softmax(-1).gather(1, t[:, None])[:, 0] for h, t in parts])
 
 
 def _vectors(state: State) -> Vectors:

@@ -1,0 +1,162 @@
+"""Sums of products of bytes in the widest instructions the processor has: the inner loop of every int8 product.
+
+It knows vector registers and LLVM's names for their instructions. It does not know matrices, scales or threads.
+
+Factors are 0 to 127, so nothing saturates and every processor finds the same sums. Without an instruction for four
+products at a time (VNNI), two products are added in 16 bits (at most 2 * 127 * 127 = 32,258) and two such pairs again
+(at most 64,516, which fits without a sign). Neighbouring 16-bit sums are then accumulated as if they were one number
+of 32 bits, and what the upper one added is taken off at the end: twice as fast as widening each pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils
+
+from models.instructions import instruction
+
+OUTPUTS = 32
+"""How many sums one call makes."""
+GROUP = 8
+"""How many factors of each sum one step of the loop reads; what is left over is padded with zeros."""
+_AHEAD = 2048
+"""How many bytes before they are read the matrix's are asked for: a matrix comes from memory once per product."""
+LANE = 4
+"""How many neighbouring factors of one sum lie together: bytes of one 32-bit lane."""
+
+_BYTE, _WORD, _SUM, _SIZE = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_Step = Callable[[Any, list[Any], list[Any], list[Any]], list[Any]]
+
+
+@dataclass(frozen=True)
+class _Instructions:
+    """How one kind of processor does it: with `lanes` sums in a register, two registers for each of them."""
+
+    feature: str
+    lanes: int
+    step: _Step
+    """Takes the two registers, twice four bytes of the vector in all lanes, twice four of the matrix."""
+    finish: Callable[[Any, Any, Any], Any]
+
+
+@instruction(types.void, types.int64, types.int64, types.int64, types.int64)
+def dot(context: Any, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any) -> Any:
+    """Write the 32 sums (int32) of products of a vector with as many rows of a matrix; all are addresses but `steps`.
+
+    `vector` has 8 * steps bytes; `matrix` has, for each four of them, the four bytes of each of the 32 rows.
+    """
+    _generate(_best(context.codegen().magic_tuple()[2]), builder, vector, matrix, steps, sums)
+    return context.get_dummy_value()
+
+
+def _best(features: str) -> _Instructions:
+    """The first that a processor with these features, as LLVM writes them, can execute."""
+    return next(each for each in _INSTRUCTIONS if not each.feature or f"+{each.feature}" in features.split(","))
+
+
+def _generate(by: _Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any) -> None:
+    register, bytes_ = ir.VectorType(_SUM, by.lanes), ir.VectorType(_BYTE, LANE * by.lanes)
+    parts = range(OUTPUTS // by.lanes)
+    totals = [[_variable(builder, register(None)) for _ in range(2)] for _ in parts]
+
+    def load(base: Any, offset: Any, kind: Any) -> Any:
+        return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
+
+    with cgutils.for_range(builder, steps) as loop:
+        for line in range(_AHEAD, _AHEAD + GROUP * OUTPUTS, 64):
+            _prefetch(builder, builder.add(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, line)))
+        left = [load(vector, _affine(builder, loop.index, GROUP, LANE * half), _SUM) for half in range(2)]
+        spread = [builder.bitcast(_all_lanes(builder, four, register), bytes_) for four in left]
+        for part, pair in zip(parts, totals, strict=True):
+            offsets = [OUTPUTS * LANE * half + LANE * by.lanes * part for half in range(2)]
+            right = [load(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, o), bytes_) for o in offsets]
+            for total, value in zip(
+                pair, by.step(builder, [builder.load(t) for t in pair], spread, right), strict=True
+            ):
+                builder.store(value, total)
+    for part, pair in zip(parts, totals, strict=True):
+        place = builder.inttoptr(builder.add(sums, _SIZE(4 * by.lanes * part)), register.as_pointer())
+        builder.store(by.finish(builder, *[builder.load(t) for t in pair]), place, align=4)
+
+
+def _prefetch(builder: Any, address: Any) -> None:
+    place, read, keep, data = builder.inttoptr(address, _BYTE.as_pointer()), _SUM(0), _SUM(3), _SUM(1)
+    kind = ir.FunctionType(ir.VoidType(), [place.type, _SUM, _SUM, _SUM])
+    builder.call(builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind), [place, read, keep, data])
+
+
+def _affine(builder: Any, index: Any, factor: int, offset: int) -> Any:
+    return builder.add(builder.mul(index, _SIZE(factor)), _SIZE(offset))
+
+
+def _all_lanes(builder: Any, value: Any, register: Any) -> Any:
+    first = builder.insert_element(register(ir.Undefined), value, _SUM(0))
+    return builder.shuffle_vector(first, register(ir.Undefined), ir.VectorType(_SUM, register.count)(None))
+
+
+def _call(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
+    kind = ir.FunctionType(result, [a.type for a in arguments])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+    return builder.call(function, arguments)
+
+
+def _variable(builder: Any, value: Any) -> Any:
+    return cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
+
+
+def _four_at_a_time(name: str) -> _Step:
+    """VNNI: an instruction that adds four products to each sum."""
+
+    def step(builder: Any, totals: list[Any], left: list[Any], right: list[Any]) -> list[Any]:
+        return [
+            _call(builder, name, [total, builder.bitcast(x, total.type), builder.bitcast(y, total.type)], total.type)
+            for total, x, y in zip(totals, left, right, strict=True)
+        ]
+
+    return step
+
+
+def _two_at_a_time(pairs: Callable[[Any, Any, Any], Any]) -> _Step:
+    """The sums of 16 bits that the module's docstring explains; `pairs` multiplies bytes and adds two and two."""
+
+    def step(builder: Any, totals: list[Any], left: list[Any], right: list[Any]) -> list[Any]:
+        words = builder.add(*[pairs(builder, x, y) for x, y in zip(left, right, strict=True)])
+        both = builder.bitcast(words, totals[0].type)
+        upper = builder.lshr(both, _splat(both.type, 16))
+        return [builder.add(totals[0], both), builder.add(totals[1], upper)]
+
+    return step
+
+
+def _apart(builder: Any, both: Any, upper: Any) -> Any:
+    """Lower plus upper, from (lower + 65,536 * upper) modulo 2 ** 32 and upper."""
+    return builder.add(builder.sub(both, builder.shl(upper, _splat(upper.type, 16))), upper)
+
+
+def _pairs_of_avx2(builder: Any, left: Any, right: Any) -> Any:
+    words = ir.VectorType(_WORD, left.type.count // 2)
+    return _call(builder, "llvm.x86.avx2.pmadd.ub.sw", [left, right], words)
+
+
+def _pairs_anywhere(builder: Any, left: Any, right: Any) -> Any:
+    words = ir.VectorType(_WORD, left.type.count)
+    products = builder.mul(builder.zext(left, words), builder.zext(right, words))
+    halves = (ir.VectorType(_SUM, words.count // 2)(list(range(odd, words.count, 2))) for odd in range(2))
+    return builder.add(*[builder.shuffle_vector(products, words(ir.Undefined), half) for half in halves])
+
+
+def _splat(register: Any, value: int) -> Any:
+    return register([value] * register.count)
+
+
+_INSTRUCTIONS = (
+    _Instructions("avx512vnni", 16, _four_at_a_time("llvm.x86.avx512.vpdpbusd.512"), lambda b, x, y: b.add(x, y)),
+    _Instructions("avxvnni", 8, _four_at_a_time("llvm.x86.avx512.vpdpbusd.256"), lambda b, x, y: b.add(x, y)),
+    _Instructions("avx2", 8, _two_at_a_time(_pairs_of_avx2), _apart),
+    _Instructions("", 8, _two_at_a_time(_pairs_anywhere), _apart),
+)

@@ -1,0 +1,55 @@
+"""Single machine instructions that compiled functions lack: addresses as pointers, C functions, counting together.
+
+It knows how LLVM writes an instruction and how numba is told of it. It does not know what they are used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import Signature, signature
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+_LONG = ir.IntType(64)
+
+
+def instruction(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Make a function that compiled functions can call of one that builds its code.
+
+    `result` and `arguments` are numba types. The decorated function is given numba's context and LLVM's builder, then
+    the values, and returns the value of the result.
+    """
+
+    def decorate(generate: Callable[..., Any]) -> Any:
+        def declare(typing: Any, *given: Any) -> Any:
+            del typing, given
+            return result(*arguments), lambda context, builder, _, values: generate(context, builder, *values)
+
+        # Numba counts the parameters after the first one; those of `generate` after `builder` are the same.
+        declare.__signature__ = Signature(list(signature(generate).parameters.values())[1:])  # type: ignore[attr-defined]
+        return intrinsic(declare)
+
+    return decorate
+
+
+@instruction(types.voidptr, types.int64)
+def pointer(context: Any, builder: Any, address: Any) -> Any:
+    """The pointer to an address."""
+    return builder.inttoptr(address, context.get_value_type(types.voidptr))
+
+
+@instruction(types.int32, types.int64)
+def call(context: Any, builder: Any, address: Any) -> Any:
+    """Call the C function without arguments at an address; its int result, which means nothing where it has none."""
+    del context
+    return builder.call(builder.inttoptr(address, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
+
+
+@instruction(types.int64, types.voidptr)
+def count_up(context: Any, builder: Any, counter: Any) -> Any:
+    """Add one to the int64 at a pointer and return what it was; no two threads are given the same number."""
+    del context
+    return builder.atomic_rmw("add", builder.bitcast(counter, _LONG.as_pointer()), _LONG(1), "monotonic")

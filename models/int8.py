@@ -1,0 +1,114 @@
+"""Recurrent models whose matrices are bytes: a quarter of the memory to read for each token, made from float ones.
+
+It knows how a matrix becomes bytes, and what the compiled loops need to do what a `Network` does. It does not know how
+they do it (`quantised`), nor states, batches and scores, which are those of `RecurrentModel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import ClassVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models import team
+from models.dot import GROUP, LANE, OUTPUTS
+from models.errors import InvalidInput
+from models.network import Layer, Network, Vectors
+from models.quantised import CELLS, LAYER, PRODUCT, READING, ZERO, bytes_of_rows, product, reading
+from models.recurrent import RecurrentModel
+
+_NO_TEAM = (0,) * len(team.TEAM)
+
+
+class Int8Model(RecurrentModel):
+    """A recurrent model that computes in bytes, and is stored as the float one that it is made from.
+
+    A row's log-probabilities are the same to the last bit whatever rows are beside it and however many threads compute.
+    """
+
+    precision: ClassVar[str] = "int8"
+
+    def _computation(self, network: Network) -> Int8Network:
+        return Int8Network(network)
+
+
+class Matrix:
+    """The bytes of a matrix [M, K] with a bias [M]: each row is whole numbers from -63 to 63 times a scale."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """Round to the nearest. Raises InvalidInput where a number is not finite."""
+        if not bool(weight.isfinite().all() and bias.isfinite().all()):
+            raise InvalidInput("weights", "finite numbers are accepted")
+        self.outputs, self.inputs = weight.shape
+        scales = weight.abs().amax(1) / (ZERO - 1)
+        whole = (weight / scales.clamp_min(1e-30)[:, None]).round_().to(torch.int32)
+        self._kept = [_panels(whole + ZERO), scales, ZERO * whole.sum(1, dtype=torch.int32), bias.contiguous()]
+        self.record = (self.outputs, self.inputs, *(tensor.data_ptr() for tensor in self._kept))
+        """A MATRIX, valid as long as this object."""
+
+    def times(self, rows: Tensor) -> Tensor:
+        """This matrix times each of the rows [N, K], plus the bias: [N, M]."""
+        rows, count = rows.contiguous(), len(rows)
+        room = torch.empty(bytes_of_rows(count, self.inputs), dtype=torch.uint8)
+        results = torch.empty(count, self.outputs)
+        call = (*_NO_TEAM, self.record, count, rows.data_ptr(), room.data_ptr(), results.data_ptr())
+        team.run(product, np.array([call], PRODUCT), results.numel() * self.inputs)
+        return results
+
+
+class Int8Network:
+    """Reads and answers as the `Network` that it is made from. Embeddings stay as they are: a token reads one row."""
+
+    def __init__(self, network: Network) -> None:
+        """Raises InvalidInput where a weight is not finite."""
+        config = network.config
+        self._embedding = network.embedding
+        self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind)
+        self._layers = [
+            (Matrix(layer.weight_ih, layer.bias_ih), Matrix(layer.weight_hh, layer.bias_hh))
+            for layer in cast("Iterator[Layer]", network.layers)
+        ]
+        self._records = np.array([tuple(matrix.record for matrix in layer) for layer in self._layers], LAYER)
+        self._work = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
+        self._output = Matrix(network.output_matrix, network.output_bias)
+        self._projection: Matrix | None = None
+        if network.projection is not None:
+            self._projection = Matrix(network.projection, torch.zeros(len(network.projection)))
+
+    def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
+        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
+        embedded = functional.embedding(tokens, self._embedding)
+        after = tuple(v.clone(memory_format=torch.contiguous_format) for v in vectors)
+        outputs = torch.empty(*tokens.shape, after[0].shape[2])
+        room, places = self._room(*tokens.shape)
+        addresses = [tensor.data_ptr() for tensor in (embedded, after[0], after[-1], outputs)]
+        layers = (len(self._records), self._records.ctypes.data)
+        call = (*_NO_TEAM, self._cell, *layers, *tokens.shape, *addresses, *places)
+        team.run(reading, np.array([call], READING), len(tokens) * self._work)
+        del room
+        return outputs, after
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Unnormalised log-probabilities [N, V] after outputs [N, H]."""
+        return self._output.times(outputs if self._projection is None else self._projection.times(outputs))
+
+    def _room(self, count: int, times: int) -> tuple[Tensor, list[int]]:
+        """Memory for a reading, and the addresses of its four parts."""
+        of_inputs, of_state = self._layers[0]
+        widest = max(of_inputs.inputs, of_state.inputs)
+        sizes = [bytes_of_rows(count * times, widest), bytes_of_rows(count, of_state.inputs)]
+        sizes += [4 * of_state.outputs * rows for rows in (count * times, count)]
+        room = torch.empty(sum(sizes), dtype=torch.uint8)
+        return room, list(accumulate(sizes[:-1], initial=room.data_ptr()))
+
+
+def _panels(matrix: Tensor) -> Tensor:
+    """The bytes of [M, K] as `dot` wants them, 32 rows a panel, zeros where panels reach beyond the matrix."""
+    outputs, inputs = matrix.shape
+    padded = functional.pad(matrix.to(torch.uint8), (0, -inputs % GROUP, 0, -outputs % OUTPUTS))
+    return padded.view(-1, OUTPUTS, padded.shape[1] // LANE, LANE).transpose(1, 2).contiguous()

@@ -1,0 +1,192 @@
+"""The loops of int8 networks, compiled: rows of numbers made bytes, products with matrices of bytes, steps of cells.
+
+It knows records of addresses and what each thread of a team does with them. It does not know how a matrix became
+bytes, nor which networks there are (`int8`).
+
+What is computed for a row never depends on the rows beside it or on the number of threads, to the last bit: sums of
+products are whole numbers, and everything else is done number by number.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numba.np.numpy_support import carray
+
+from models.cells import gru_step, lstm_step, rnn_step
+from models.dot import GROUP, OUTPUTS, dot
+from models.instructions import count_up, pointer
+from models.team import TEAM, rank_of, size_of, wait
+
+ZERO = 64
+"""The byte that stands for 0; 1 to 127 stand for -63 to 63 times a scale."""
+
+
+def _numbers(*names: str) -> list[tuple[str, Any]]:
+    return [(name, np.int64) for name in names]
+
+
+MATRIX = np.dtype(_numbers("outputs", "inputs", "panels", "scales", "offsets", "biases"))
+"""A matrix [M, K]: addresses of its panels of bytes, and of a scale, an offset and a bias for each output [M]."""
+LAYER = np.dtype([("of_inputs", MATRIX), ("of_state", MATRIX)])
+"""Matrices [G * H, I] and [G * H, H] of a layer whose cell has G gates."""
+PRODUCT = np.dtype([*TEAM, ("matrix", MATRIX), *_numbers("count", "floats", "room", "results")])
+"""Rows of numbers [N, K] times a matrix: results [N, M]. `room` is for `bytes_of_rows(N, K)`."""
+READING = np.dtype(
+    [
+        *TEAM,
+        *_numbers("cell", "depth", "layers", "count", "times", "embedded", "vectors", "memory", "outputs"),
+        *_numbers("input_room", "state_room", "gates", "state_gates"),
+    ]
+)
+"""Layers over B sequences of T inputs: `embedded` [B, T, E], `vectors` and for an LSTM `memory` [B, L, H], which are
+replaced, `outputs` [B, T, H] of the last layer. Room for rows [B * T, E or H], [B, H], their products [.., G * H]."""
+CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
+"""The cells, as `READING` numbers them."""
+_RELU, _GRU, _LSTM = (CELLS.index(cell) for cell in ("rnn_relu", "gru", "lstm"))
+
+_LARGEST = np.float32(ZERO - 1)
+_ROUND = np.float32(ZERO + 0.5)
+_MAGNITUDE = np.int32(0x7FFFFFFF)
+_NEGLIGIBLE = np.float32(1e-30)
+_ROWS_AT_ONCE = 16
+"""So many rows of sums are kept before they become numbers: they fit beside a panel in the first cache."""
+
+_compiled = njit(error_model="numpy")
+
+
+def product(address: Any) -> None:
+    """Compute a PRODUCT."""
+    call = carray(address, 1, PRODUCT)[0]
+    floats = _floats(call.floats, call.count, call.matrix.inputs)
+    rows = _rows(call.room, call.count, call.matrix.inputs)
+    _quantise(call, floats, rows)
+    wait(call)
+    _multiply(address, rows, call.matrix, _floats(call.results, call.count, call.matrix.outputs))
+
+
+def reading(address: Any) -> None:
+    """Compute a READING."""
+    call = carray(address, 1, READING)[0]
+    count, times = call.count, call.times
+    layers = carray(pointer(call.layers), call.depth, LAYER)
+    hidden, units = layers[0].of_state.inputs, layers[0].of_state.outputs
+    vectors = carray(pointer(call.vectors), (count, call.depth, hidden), np.float32)
+    memory = carray(pointer(call.memory), (count, call.depth, hidden), np.float32)
+    outputs = _floats(call.outputs, count * times, hidden)
+    gates, state_gates = _floats(call.gates, count * times, units), _floats(call.state_gates, count, units)
+    state = _rows(call.state_room, count, hidden)
+    inputs = _floats(call.embedded, count * times, layers[0].of_inputs.inputs)
+    for i in range(call.depth):
+        rows = _rows(call.input_room, count * times, inputs.shape[1])
+        _quantise(call, inputs, rows)
+        _quantise(call, vectors[:, i], state)
+        _regroup(call)
+        _multiply(address, rows, layers[i].of_inputs, gates)
+        for t in range(times):
+            _regroup(call)
+            _multiply(address, state, layers[i].of_state, state_gates)
+            wait(call)
+            for b in range(rank_of(call), count, size_of(call)):
+                _step(call.cell, gates[b * times + t], state_gates[b], vectors[b, i], memory[b, i])
+                outputs[b * times + t] = vectors[b, i]
+            _quantise(call, vectors[:, i], state)
+        wait(call)
+        inputs = outputs
+
+
+class _Rows(NamedTuple):
+    """Rows as bytes [N, K padded with anything], each with its scale and the sum of its K bytes."""
+
+    bytes: Any
+    scales: Any
+    sums: Any
+
+
+def bytes_of_rows(count: int, inputs: int) -> int:
+    """How much room so many rows take."""
+    return count * (8 + inputs + -inputs % GROUP)
+
+
+@_compiled
+def _rows(address: Any, count: Any, inputs: Any) -> Any:
+    scales = carray(pointer(address), count, np.float32)
+    sums = carray(pointer(address + 4 * count), count, np.int32)
+    return _Rows(carray(pointer(address + 8 * count), (count, inputs + -inputs % GROUP), np.uint8), scales, sums)
+
+
+@_compiled
+def _floats(address: Any, rows: Any, columns: Any) -> Any:
+    return carray(pointer(address), (rows, columns), np.float32)
+
+
+@_compiled
+def _regroup(team: Any) -> None:
+    """Wait for the others, and begin to take turns anew."""
+    wait(team)
+    if rank_of(team) == 0:
+        team.turn = 0
+    wait(team)
+
+
+@_compiled
+def _quantise(team: Any, floats: Any, rows: Any) -> None:
+    """Make this thread's share of the rows bytes: round(63 * number / largest magnitude) + 64.
+
+    The scale of a row with NaN or infinity is such a number too, and so will be what is made of the row.
+    """
+    for n in range(rank_of(team), len(floats), size_of(team)):
+        row, made = floats[n], rows.bytes[n]
+        largest = np.int32(0)
+        for bits in row.view(np.int32):  # magnitudes are ordered as their bits are, NaN being the largest
+            largest = max(largest, np.int32(bits & _MAGNITUDE))
+        magnitude = np.int32(largest).view(np.float32)
+        factor = np.float32(0) if magnitude < _NEGLIGIBLE else _LARGEST / magnitude
+        total = np.int32(0)
+        for k in range(len(row)):
+            made[k] = np.uint8(np.int32(row[k] * factor + _ROUND))
+            total += np.int32(made[k])
+        rows.scales[n] = magnitude / _LARGEST
+        rows.sums[n] = total
+
+
+@_compiled
+def _multiply(turns: Any, rows: Any, matrix: Any, results: Any) -> None:
+    """Rows times a matrix, one panel of it a turn, so that a thread that is held up does less."""
+    count, padded = rows.bytes.shape
+    sums = np.empty((_ROWS_AT_ONCE, OUTPUTS), np.int32)
+    panel = count_up(turns)
+    while panel * OUTPUTS < matrix.outputs:
+        for begin in range(0, count, _ROWS_AT_ONCE):
+            end = min(begin + _ROWS_AT_ONCE, count)
+            for n in range(begin, end):
+                row, place = rows.bytes.ctypes.data + n * padded, sums.ctypes.data + 4 * OUTPUTS * (n - begin)
+                dot(row, matrix.panels + panel * OUTPUTS * padded, padded // GROUP, place)
+            _restore(sums, rows, begin, end, matrix, panel * OUTPUTS, results)
+        panel = count_up(turns)
+
+
+@_compiled
+def _restore(sums: Any, rows: Any, begin: Any, end: Any, matrix: Any, first: Any, results: Any) -> None:
+    """Numbers from sums of bytes: sum (a - 64)(w - 64) = sum a w - 64 sum a - (64 sum w - 64 * 64 K), the offset."""
+    scales = carray(pointer(matrix.scales), matrix.outputs, np.float32)[first:]
+    offsets = carray(pointer(matrix.offsets), matrix.outputs, np.int32)[first:]
+    biases = carray(pointer(matrix.biases), matrix.outputs, np.float32)[first:]
+    for n in range(begin, end):
+        result, row = results[n, first:], sums[n - begin]
+        for j in range(min(OUTPUTS, len(scales))):
+            whole = np.int32(row[j] - ZERO * rows.sums[n] - offsets[j])
+            result[j] = np.float32(whole) * (rows.scales[n] * scales[j]) + biases[j]
+
+
+@_compiled
+def _step(cell: Any, gates: Any, state_gates: Any, vector: Any, memory: Any) -> None:
+    """Replace the vectors of one sequence, given what its input and its vector contribute to the gates [G * H]."""
+    if cell == _LSTM:
+        lstm_step(gates, state_gates, vector, memory)
+    elif cell == _GRU:
+        gru_step(gates, state_gates, vector)
+    else:
+        rnn_step(gates, state_gates, vector, cell == _RELU)

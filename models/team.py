@@ -1,0 +1,84 @@
+"""Runs one compiled function on several threads at once: those that torch already has, so that no two pools compete.
+
+It knows threads, whose turn it is and how they wait for each other, all without the interpreter's lock. It does not
+know what they compute. Where torch comes without GNU's OpenMP runtime, a team is one thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numba import cfunc, njit, types
+from numpy.typing import NDArray
+
+from models.instructions import call
+
+TEAM = [("turn", np.int64), ("rank", np.int64), ("size", np.int64), ("barrier", np.int64)]
+"""How a record begins that a team is run on: how many turns were taken, then addresses of C functions, 0 for none."""
+
+_WORTH_A_THREAD = 200_000
+"""Multiply-adds, some microseconds of them, for which a thread more is worth waking."""
+
+
+def run(function: Callable[[Any], None], record: NDArray[Any], work: int) -> None:
+    """Call `function`, compiled at its first use, with a pointer to `record` on every thread; return when all have.
+
+    There are as many threads as torch may use, and fewer for little `work` (multiply-adds).
+    """
+    openmp, threads = _openmp(), min(torch.get_num_threads(), 1 + work // _WORTH_A_THREAD)
+    if openmp is None or threads == 1:
+        _compiled(function).ctypes(record.ctypes.data)
+        return
+    record["rank"], record["size"], record["barrier"] = openmp.addresses
+    openmp.parallel(_compiled(function).address, record.ctypes.data, threads, 0)
+
+
+@njit
+def rank_of(team: Any) -> Any:
+    """The number of the calling thread in its team, from 0."""
+    return call(team.rank) if team.rank else 0
+
+
+@njit
+def size_of(team: Any) -> Any:
+    """How many threads the team has."""
+    return call(team.size) if team.size else 1
+
+
+@njit
+def wait(team: Any) -> None:
+    """Return when every thread of the team has come here; what they wrote can then be read."""
+    if team.barrier:
+        call(team.barrier)
+
+
+class _OpenMP:
+    """The entry points of GNU's OpenMP runtime, whose binary interface is what compiled programs rely on."""
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.parallel = library.GOMP_parallel
+        self.parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+        self.parallel.restype = None
+        inside = (library.omp_get_thread_num, library.omp_get_num_threads, library.GOMP_barrier)
+        self.addresses = [ctypes.cast(each, ctypes.c_void_p).value for each in inside]
+
+
+@cache
+def _compiled(function: Callable[[Any], None]) -> Any:
+    return cfunc(types.void(types.voidptr), error_model="numpy", cache=True)(function)
+
+
+@cache
+def _openmp() -> _OpenMP | None:
+    """The runtime that torch has loaded, or None."""
+    torch_folder = Path(torch.__file__).parent
+    for folder in (torch_folder / "lib", torch_folder.with_name("torch.libs")):
+        for path in folder.glob("libgomp*"):
+            return _OpenMP(ctypes.CDLL(str(path)))
+    return None
