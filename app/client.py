@@ -50,10 +50,12 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         return self._json(Request(f"{self._url}{path}?{urlencode(given)}"))
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer to a POST of JSON."""
+    def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
+        """The answer to a POST of JSON; with an idempotency `key` it may be repeated."""
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"content-type": "application/json"}
+        if key is not None:
+            headers["idempotency-key"] = key
         return self._json(Request(f"{self._url}{path}", data, headers, method="POST"))
 
     def upload(self, path: Path) -> str:
