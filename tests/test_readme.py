@@ -1,0 +1,28 @@
+"""README says what is so: its tables are those that its command makes, and its test command is the one that CI runs."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import readme
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("table", [readme.models, readme.settings])
+def test_tables_are_current(table, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert table() in README
+
+
+def test_ci_runs_the_test_command():
+    assert "\nmake test " in README
+    assert "make test\n" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_call_has_an_answer():
+    calls = list(readme.CALL.finditer(README))
+    assert len(calls) > 8
+    for call in calls:
+        assert call[0].count("\n") > 2, call["command"]
