@@ -10,20 +10,29 @@ import re
 from collections.abc import Sequence
 
 from models.base import EOS, UNK
+from models.pipeline import UNK_TOKEN
 
-CLOSING = frozenset([*",.;:!?)]}%°…", "''", "”", "\u2019", "...", "'", "n't", "N'T", "n\u2019t", "N\u2019T"])
+CLOSING = re.compile(r"[,.;:!?)\]}%°…]+|''|[”\u2019]|[nN]['\u2019][tT]")
 """No blank before these."""
-OPENING = frozenset([*"([{$£€#", "`", "``", "“", "\u2018"])
+OPENING = re.compile(r"[(\[{$£€#]+|`|``|[“\u2018]")
 """No blank after these."""
 HYPHENS = {"-": "-", "/": "/", "@-@": "-", "@,@": ",", "@.@": "."}
 """Joined to the words on both sides, and how each is written; the last three are wikitext's."""
 APART = re.compile(r"['\u2019](em|tis|twas)", re.IGNORECASE)
 """Begin with an apostrophe, and yet are words of their own."""
-CONTRACTION = re.compile(r"['\u2019]\w+")
+CONTRACTION = re.compile(r"['\u2019][^\W\d]\w*")
+SHORTENED = re.compile(r"\w*(s|in)|o|th|wi|ol", re.IGNORECASE)
+"""Words after which an apostrophe alone is theirs: the boys', goin', o'. After others it opens a quotation."""
+NUMBER = {".": re.compile(r"\d+"), ",": re.compile(r"\d{3}"), ":": re.compile(r"\d\d")}
+"""What continues a number after a mark: 3.14, 1,000, 5:30."""
 
 
 class Detokenizer:
-    """Reads tokens; says what text each one adds."""
+    """Reads tokens; says what text each one adds.
+
+    `joined`: whether tokens stand side by side as they are, as characters do: then `</s>` adds nothing, and `<unk>` is
+    U+FFFD, a single character too.
+    """
 
     def __init__(self, vocabulary: Sequence[str], *, joined: bool = False) -> None:
         self._vocabulary = vocabulary
@@ -53,23 +62,28 @@ class Detokenizer:
 
     def _sides(self, token: str) -> tuple[str, bool, bool]:
         """How `token` is written, and whether it stands against what is before and what comes after."""
-        in_word = self._before[-1:].isalnum()
+        in_word = self._before[-1:].isalnum() or self._before == UNK_TOKEN
         if token in HYPHENS:
             return HYPHENS[token], in_word, in_word
         if token in self._quotes:
-            return (token, *self._quote(token, in_word))
+            return (token, *self._quote(token))
+        if token == "`":
+            self._quotes["'"] = True
         if CONTRACTION.fullmatch(token):
             return token, in_word and not APART.fullmatch(token), False
-        return token, token in CLOSING or self._continues_number(token), token in OPENING
+        closing, opening = CLOSING.fullmatch(token), OPENING.fullmatch(token)
+        return token, closing is not None or self._continues(token), opening is not None
 
-    def _quote(self, mark: str, in_word: bool) -> tuple[bool, bool]:
-        """A quotation mark that looks the same at both ends closes if one is open; after a word, "'" is possessive."""
-        opens = not self._quotes[mark] and not (mark == "'" and (in_word or "`" in self._before))
-        self._quotes[mark] = opens
+    def _quote(self, mark: str) -> tuple[bool, bool]:
+        """The sides of a quotation mark that looks the same at both ends: it closes if one is open, else it opens."""
+        if mark == "'" and not self._quotes[mark] and SHORTENED.fullmatch(self._before):
+            return True, False
+        self._quotes[mark] = opens = not self._quotes[mark]
         return not opens, opens
 
-    def _continues_number(self, token: str) -> bool:
-        """Whether `token` is the "000" of "1,000" or the "14" of "3.14"."""
-        if not (token.isdecimal() and self._before_that.isdecimal()):
-            return False
-        return self._before == "." or (self._before == "," and len(token) == 3)
+    def _continues(self, token: str) -> bool:
+        """Whether `token` goes on after a mark without a blank: in numbers, and in abbreviations like "p.m."."""
+        if self._before == "." and len(token) == len(self._before_that) == 1 and token.isalpha():
+            return self._before_that.isalpha() and token.isupper() == self._before_that.isupper()
+        pattern = NUMBER.get(self._before)
+        return pattern is not None and self._before_that.isdecimal() and pattern.fullmatch(token) is not None

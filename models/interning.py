@@ -41,12 +41,17 @@ class Table(NamedTuple):
     size: NDArray[np.int64]
 
 
+def bytes_of(text: bytes) -> Bytes:
+    """`text` as the loops want it: writable, as a table's spelling is, so that they are compiled for one type."""
+    return np.frombuffer(bytearray(text), np.uint8)
+
+
 def table_of(tokens: Sequence[str]) -> Table:
     """A table that numbers `tokens`, each there once, in their order."""
     spellings = [token.encode() for token in tokens]
     begins = np.zeros(len(tokens) + 1, np.int64)
     np.cumsum([len(spelling) for spelling in spellings], out=begins[1:])
-    spelling = np.frombuffer(bytearray(b"".join(spellings)), np.uint8)
+    spelling = bytes_of(b"".join(spellings))
     return _with_slots(spelling, begins, np.zeros(len(tokens), np.int64), np.array([len(tokens)]))
 
 
@@ -82,7 +87,10 @@ def number(data: Bytes, alphabet: Alphabet, table: Table, growing: bool, out: ND
 
     A token that the table lacks is MISSING or, where it is `growing` (and has the room), gets the next number.
     """
-    i, n, after_word = 0, 0, False
+    # Typed from the start: zeros as they stand would have every loop compiled for literals as well.
+    i: Int = np.int64(0)
+    n: Int = np.int64(0)
+    after_word = bool(data.size < 0)
     while i < data.size:
         kind, length = class_at(data, i, alphabet)
         if kind == BLANK:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from models.alphabet import BLANK, FOREIGN, IDEOGRAPHIC_SPACE, WORD, Alphabet
 from models.compiled import Int, compiled
-from models.pipeline import EOS_TOKEN, UNK_TOKEN
+from models.pipeline import SPECIALS
 
 Bytes: TypeAlias = "NDArray[np.uint8]"
 
 NEWLINE, _LESS, _APOSTROPHE, _CURLY, _CURLY_LENGTH = 0x0A, 0x3C, 0x27, 0x2019, 3
-_SPECIALS = (np.frombuffer(UNK_TOKEN.encode(), np.uint8), np.frombuffer(EOS_TOKEN.encode(), np.uint8))
+# Short spellings as numbers: loops compare those at once.
+_LONGEST_SPECIAL = max(len(token) for token in SPECIALS)
+_SPECIALS = tuple(int.from_bytes(token.encode()) for token in SPECIALS)
 _ALONE = tuple(
     int.from_bytes(letters) for letters in (b"s", b"t", b"d", b"m", b"ll", b"re", b"ve", b"em", b"tis", b"twas")
 )
@@ -89,10 +91,12 @@ def token_end(data: Bytes, i: Int, after_word: bool, alphabet: Alphabet) -> tupl
 @compiled
 def special_end(data: Bytes, i: Int) -> Int:
     """Where the `<unk>` or `</s>` at `i` ends, `i` if there is none."""
+    key: Int = 0
     if data[i] == _LESS:
-        for special in _SPECIALS:
-            if same(data, i, special, 0, special.size):
-                return i + special.size
+        for k in range(i, min(i + _LONGEST_SPECIAL, data.size)):
+            key = key << 8 | np.int64(data[k])
+            if key in _SPECIALS:
+                return k + 1
     return i
 
 

@@ -109,8 +109,11 @@ class Tokenizer:
         # Settings of training, which no pipeline tells. Here alone does `tokenizers` overlook a key it does not know.
         stored["model"]["nextword"] = asdict(self.config)
         temporary = Path(f"{os.fspath(path)}.partial")
-        temporary.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:

@@ -53,7 +53,7 @@ class Words:
         while begin < len(run):
             # Room for a megabyte of new tokens would scatter the few over more memory than caches hold.
             end = run.find(b"\n", begin + _BLOCK) + 1 or len(run)
-            data = np.frombuffer(run[begin:end], np.uint8)
+            data = interning.bytes_of(run[begin:end])
             table = interning.with_room(table, data.size)
             interning.number(data, self._alphabet, table, True, np.empty(data.size, np.int32))
             begin = end
@@ -61,7 +61,7 @@ class Words:
 
     def _look_up(self, run: bytes) -> NDArray[np.int32]:
         ids = np.empty(len(run), np.int32)
-        size = interning.number(np.frombuffer(run, np.uint8), self._alphabet, self._table, False, ids)
+        size = interning.number(interning.bytes_of(run), self._alphabet, self._table, False, ids)
         return ids[:size].copy()  # the copy lets go of the memory that short tokens would have taken
 
     def _look_up_foreign(self, run: bytes) -> NDArray[np.int32]:
@@ -74,8 +74,9 @@ class Words:
             yield self._native(text), True
             return
         data, at = text.encode(), 0
+        array = interning.bytes_of(data)
         while at < len(data):
-            begin, end = foreign_lines(np.frombuffer(data, np.uint8), at, self._alphabet)
+            begin, end = foreign_lines(array, at, self._alphabet)
             if begin > at:
                 yield self._native(data[at:begin].decode()), True
             if end > begin:

@@ -1,0 +1,80 @@
+"""Readable text of tokens, all at once and piece by piece."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.detokenize import Detokenizer
+from models.pipeline import SPECIALS
+from models.tokenizer import Tokenizer, TokenizerConfig
+
+SENTENCES = [
+    "Mr. Smith's dog didn't bark -- it \"smiled\", he said; isn't that odd?",
+    "She said, \"I can't (won't) go!\" and left.",
+    "He'd been to the '90s party... at 5:30 p.m., with $1,000 and 3.5% interest.",
+    "A well-known father-in-law's and/or e-mail?!",
+    "'Tis the season: tell 'em 'no'.",
+    "'I am,' said he, 'very glad.'",
+    "The boys' toys, goin' home, o'clock, ma'am.",
+    "rock 'n' roll",
+    "``Well,'' said the `old' man.",
+    "\u201cCurly\u201d quotes \u2013 and \u2018single\u2019 ones \u2014 it\u2019s fine\u2026",
+    "[see note 3] {x} #1 = 2 & co.",
+    "The end.\n\n(A new one.)\n- an item\n",
+    "<unk>'s well-<unk>, <unk>!",
+]
+PIECES = [*SPECIALS, *"a'\"-(),.1`", "n't", "'s", "'em", "``", "''", "--", "000", "@-@", "boys", "word"]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_sentence_that_was_cut_reads_as_before(sentence: str) -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(), [sentence])
+    assert tokenizer.decode(tokenizer.encode(sentence).ids.tolist()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        ("the king 's men did n't go .", "the king's men didn't go."),
+        ("mr. <unk> is chairman of <unk> n.v. the dutch group", "mr. <unk> is chairman of <unk> n.v. the dutch group"),
+        ("a role @-@ playing game of 1 @,@ 000 @.@ 5 points", "a role-playing game of 1,000.5 points"),
+        ("the war of '63 , in the '80s", "the war of '63, in the '80s"),
+        ("answer 'd I ; o' er ;) }", "answer'd I; o' er;)}"),
+        ("`` hi '' , he said", "``hi'', he said"),
+        ("the year 5 : 30 , 5 : 3 , 1 , 00", "the year 5:30, 5: 3, 1, 00"),
+        ("J . K . R . a . M", "J.K.R. a. M"),
+    ],
+)
+def test_text_cut_before_reads_as_english(tokens: str, text: str) -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), [tokens])
+    assert tokenizer.decode(tokenizer.encode(tokens).ids.tolist()) == text
+
+
+@settings(deadline=None)
+@given(ids=st.lists(st.integers(0, len(PIECES) - 1)), border=st.integers(0, 20))
+def test_pieces_joined_are_the_text(ids: list[int], border: int) -> None:
+    tokenizer = Tokenizer(TokenizerConfig(), PIECES)
+    whole = tokenizer.decode(ids)
+    reader = tokenizer.detokenizer()
+    pieces = [reader.push(i) for i in ids]
+    assert "".join(pieces) == whole
+    # With a context, the first piece begins as it would have after it.
+    continued = tokenizer.detokenizer(ids[:border])
+    assert [continued.push(i) for i in ids[border:]] == pieces[border:]
+    # Every token is in the text, blanks apart; newlines are the ends of lines.
+    assert "".join(whole.split()) == "".join(PIECES[i].replace("@", "") for i in ids if i != 1)
+    assert whole.count("\n") == ids.count(1)
+    assert "  " not in whole
+
+
+@given(text=st.text("ab\n c"))
+def test_characters_stand_side_by_side(text: str) -> None:
+    tokenizer = Tokenizer(TokenizerConfig(kind="character"), [*SPECIALS, *"ab\n "])
+    ids = tokenizer.encode(text).ids.tolist()
+    assert tokenizer.decode([*ids, 1]) == text.replace("c", "\ufffd")
+
+
+def test_a_line_begins_anew() -> None:
+    reader = Detokenizer(PIECES)
+    push = {token: i for i, token in enumerate(PIECES)}
+    assert [reader.push(push[t]) for t in ["a", '"', "</s>", '"', "a", '"']] == ["a", ' "', "\n", '"', "a", '"']

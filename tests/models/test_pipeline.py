@@ -1,0 +1,86 @@
+"""What a token is, told by examples and by Unicode."""
+
+import pytest
+
+from models.errors import InvalidInput
+from models.pipeline import BLANKS, SPECIALS, TokenizerConfig, build, surfaces
+
+WORDS = build(TokenizerConfig(), SPECIALS)
+PRETOKENIZED = build(TokenizerConfig(pretokenized=True), SPECIALS)
+CHARACTERS = build(TokenizerConfig(kind="character"), SPECIALS)
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("the king's men", "the king 's men"),
+        ("don't, can't, won't", "do n't , ca n't , wo n't"),
+        ("DON'T", "DO N'T"),
+        ("do n't the king 's", "do n't the king 's"),  # cut before: the same again
+        ("they'll've o'er ma'am", "they 'll 've o 'er ma 'am"),
+        ("n't n'ts nn't", "n't n 'ts n n't"),
+        ("'tis 'em 'twas 're", "'tis 'em 'twas 're"),  # contractions that stand alone
+        ("'quoted'", "' quoted '"),
+        ("the boys' toys", "the boys ' toys"),
+        ("it\u2019s don\u2019t", "it \u2019s do n\u2019t"),
+        ("a--b ... ?! ''x``", "a -- b ... ? ! '' x ``"),  # runs of one mark, not of several
+        ("x''s", "x '' s"),
+        ("3.14 $5 50%", "3 . 14 $ 5 50 %"),
+        ("snake_case __", "snake_case __"),
+        (
+            "na\u00efve e\u0301tude \u0930\u0942\u092a",
+            "na\u00efve e\u0301tude \u0930\u0942\u092a",
+        ),  # marks are of words
+        ("a<unk>b </s> <unk", "a <unk> b </s> < unk"),
+        ("<<unk>>", "<< unk >>"),  # the run comes first
+        ("a\nb", "a </s> b"),
+        ("a\r\nb\n", "a </s> b </s>"),
+        ("a\x1cb\x00", "a \x1c b \x00"),  # no blanks to Unicode, though to str.split and to C
+    ],
+)
+def test_words(text: str, tokens: str) -> None:
+    assert surfaces(WORDS, text) == tokens.split(" ")
+
+
+def test_pretokenized_text_is_cut_at_blanks_only() -> None:
+    text = "Mr. O'Hara @-@ a<unk>b  <unk>\t\x1c\n"
+    assert surfaces(PRETOKENIZED, text) == ["Mr.", "O'Hara", "@-@", "a<unk>b", "<unk>", "\x1c", "</s>"]
+
+
+def test_every_character_is_a_token() -> None:
+    assert surfaces(CHARACTERS, "a\r\n <unk>") == list("a\r\n <unk>")
+
+
+def test_lower_case_goes_character_by_character() -> None:
+    lower = build(TokenizerConfig(lowercase=True), SPECIALS)
+    # U+0130 becomes two characters; a capital sigma is no final sigma anywhere; <UNK> becomes literal.
+    assert surfaces(lower, "A \u0130 \u039f\u03a3 <UNK>") == ["a", "i\u0307", "\u03bf\u03c3", "<unk>"]
+
+
+@pytest.mark.parametrize("splitter", [WORDS, PRETOKENIZED], ids=["words", "pretokenized"])
+def test_blanks_are_white_space_and_nothing_else(splitter) -> None:  # type: ignore[no-untyped-def]
+    characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000 and code != ord("\n")]
+    blanks = {c for c in characters if surfaces(splitter, f"a{c}a") == ["a", "a"]}
+    assert blanks == set(BLANKS) - {"\n"}
+    # What Python calls a space, but for the four separators of ASCII, which Unicode does not call White_Space.
+    assert set(BLANKS) == {c for c in map(chr, range(0x10000)) if c.isspace()} - set("\x1c\x1d\x1e\x1f")
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"kind": "bpe"}, "kind"),
+        ({"lowercase": 1}, "lowercase"),
+        ({"pretokenized": "yes"}, "pretokenized"),
+        ({"kind": "character", "pretokenized": True}, "pretokenized"),
+        ({"min_count": 0}, "min_count"),
+        ({"min_count": 1.5}, "min_count"),
+        ({"min_count": True}, "min_count"),
+        ({"max_size": 2}, "max_size"),
+        ({"max_size": "10"}, "max_size"),
+    ],
+)
+def test_a_bad_setting_is_named(settings: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        TokenizerConfig(**settings)  # type: ignore[arg-type]
+    assert caught.value.field == field

@@ -1,0 +1,196 @@
+"""Vocabularies, encoding, search, and the file they are kept in."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
+from models.tokenizer import Tokenizer, TokenizerConfig
+
+TEXT = "the cat , the dog and the <unk> .\nthe cat sat .\n"  # the 4, cat 2, "." 2, five words once
+
+
+def train(text: str = TEXT, **settings: Any) -> Tokenizer:
+    return Tokenizer.train(TokenizerConfig(**settings), [text])
+
+
+def test_ids_are_given_by_count_and_then_by_token() -> None:
+    assert train().vocabulary == ["<unk>", "</s>", "the", ".", "cat", ",", "and", "dog", "sat"]
+
+
+def test_rare_words_stay_out() -> None:
+    tokenizer = train(min_count=2)
+    assert tokenizer.vocabulary == ["<unk>", "</s>", "the", ".", "cat"]
+    encoding = tokenizer.encode("the dog saw the <unk> cat\n")
+    assert encoding.ids.tolist() == [2, 0, 0, 2, 0, 4, 1]
+    assert encoding.oov.tolist() == [False, True, True, False, False, False, False]  # a literal <unk> is known
+
+
+def test_the_vocabulary_has_a_largest_size_specials_included() -> None:
+    assert train(max_size=4).vocabulary == ["<unk>", "</s>", "the", "."]
+    assert train(max_size=100).size == 9
+
+
+def test_chunks_are_counted_together() -> None:
+    chunks = TEXT.splitlines(keepends=True)
+    assert Tokenizer.train(TokenizerConfig(), chunks).vocabulary == train().vocabulary
+
+
+def test_characters_are_tokens_and_newlines_ordinary() -> None:
+    tokenizer = train("aba\n", kind="character")
+    assert tokenizer.vocabulary == ["<unk>", "</s>", "a", "\n", "b"]
+    encoding = tokenizer.encode("ab\nc</s>")
+    assert encoding.ids.tolist() == [2, 4, 3, 0, 0, 0, 0, 0]
+    assert encoding.oov.tolist() == [False, False, False, True, True, True, True, True]
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "<unk> </s>\n"])
+def test_no_vocabulary_comes_of_no_words(text: str) -> None:
+    with pytest.raises(TrainingFailed, match="no token"):
+        train(text)
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    for call in (train().encode, train().tokens, train(kind="character").encode, train):
+        with pytest.raises(InvalidText, match="character 1"):
+            call("a\ud800")
+
+
+@settings(deadline=None)
+@given(text=st.text("abAB' <>/unks\n\u00e9\u4e2d"))
+def test_surface_forms_stand_beside_their_ids(text: str) -> None:
+    for tokenizer in (train("ab a A aB\n"), train("ab a A\n", lowercase=True), train("ab a A\n", kind="character")):
+        encoding, surfaces = tokenizer.encode(text), tokenizer.tokens(text)
+        assert [tokenizer.id(surface) or 0 for surface in surfaces] == encoding.ids.tolist()
+        assert [tokenizer.id(surface) is None for surface in surfaces] == encoding.oov.tolist()
+
+
+@settings(deadline=None)
+@given(words=st.lists(st.text("abc\u00e9\U0010ffff", min_size=1), min_size=1), prefix=st.text("abc\u00e9\U0010ffff"))
+def test_search_finds_the_words_that_begin_with_a_prefix(words: list[str], prefix: str) -> None:
+    tokenizer = train(" ".join(words), pretokenized=True)
+    expected = [i for i, token in enumerate(tokenizer.vocabulary) if i > 1 and token.startswith(prefix)]
+    assert tokenizer.search(prefix).tolist() == expected
+
+
+def test_search_folds_case_as_the_tokenizer_does_and_leaves_specials_out() -> None:
+    assert train("The cat", lowercase=True).search("Th").tolist() == [3]
+    assert train("The cat").search("th").tolist() == []
+    assert train().search("<").tolist() == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"lowercase": True, "min_count": 2},
+        {"pretokenized": True, "max_size": 5},
+        {"pretokenized": True, "lowercase": True},
+        {"kind": "character"},
+        {"kind": "character", "lowercase": True},
+    ],
+    ids=str,
+)
+def test_a_file_gives_the_same_tokenizer_here_and_in_hugging_face(settings: dict[str, Any], tmp_path: Path) -> None:
+    tokenizer = train(TEXT + "It\u2019s d\u00e9j\u00e0 vu\n", **settings)
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["tokenizer.json"]
+    loaded = Tokenizer.load(path)
+    assert (loaded.config, loaded.vocabulary) == (tokenizer.config, tokenizer.vocabulary)
+    plain = HuggingFaceTokenizer.from_file(str(path))
+    for text in (TEXT, "It's \u4e2d a D\u00c9J\u00c0 don't\n\n<unk>x\x1c--</s>", ""):
+        assert plain.encode(text).ids == loaded.encode(text).ids.tolist() == tokenizer.encode(text).ids.tolist()
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+DAMAGE = {
+    "foreign": {"model": {"nextword": None}},
+    "setting": {"model": {"nextword": {"colour": "red"}}},
+    "value": {"model": {"nextword": {"min_count": 0}}},
+    "contradiction": {"model": {"nextword": {"lowercase": True}}},
+    "gap": {"model": {"vocab": {"the": 99}}},
+    "twice": {"model": {"vocab": {"the": 3}}},
+    "text": {"model": {"vocab": {"the": "2"}}},
+    "specials": {"model": {"vocab": {"<unk>": 1, "</s>": 0}}},
+    "surrogate": {"model": {"vocab": {"\ud800": 9}}},
+    "unknown": {"model": {"unk_token": "the"}},
+    "pattern": {"pre_tokenizer": {"pattern": {"Regex": "("}}},
+    "added": {"added_tokens": [{"id": 2, "content": "the"}]},
+}
+
+
+def merged(stored: Any, change: Any) -> Any:
+    """`stored` with the innermost values of `change`."""
+    if not isinstance(change, dict):
+        return change
+    return stored | {key: merged(stored.get(key), value) for key, value in change.items()}
+
+
+@pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_file_is_named(change: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    train().save(path)
+    path.write_text(json.dumps(merged(json.loads(path.read_text("utf-8")), change)), "utf-8")
+    with pytest.raises(CheckpointDamaged, match=r"tokenizer\.json is not"):
+        Tokenizer.load(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b'{"model": 3}', b"\xff\xfe", b'{"model": {"vocab": []}}']
+)
+def test_a_file_of_something_else_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointDamaged, match=r"tokenizer\.json is not"):
+        Tokenizer.load(path)
+
+
+def test_a_missing_or_truncated_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    with pytest.raises(CheckpointDamaged, match=r"tokenizer\.json is not"):
+        Tokenizer.load(path)
+    train().save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointDamaged, match=r"tokenizer\.json is not"):
+        Tokenizer.load(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "vocabulary"),
+    [("word", ["a", "b"]), ("word", ["<unk>", "</s>", "a", "a"]), ("character", ["<unk>", "</s>", "ab"])],
+)
+def test_a_bad_vocabulary_is_refused(kind: Any, vocabulary: list[str]) -> None:
+    with pytest.raises(InvalidInput, match="vocabulary"):
+        Tokenizer(TokenizerConfig(kind=kind), vocabulary)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tokenizer.json"
+    train().save(path)
+    before = path.read_bytes()
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.touch()
+        raise OSError("full")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="full"):
+        train("other words").save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["tokenizer.json"]
+
+
+def test_counts_are_those_of_the_surface_forms() -> None:
+    text = "it's IT's it\u2019s \u4e2d it's \u4e2d\nis is it\n"
+    tokenizer = train(text, lowercase=True)
+    counts = Counter(tokenizer.tokens(text))
+    del counts["</s>"]
+    assert tokenizer.vocabulary[2:] == sorted(counts, key=lambda token: (-counts[token], token))

@@ -1,0 +1,97 @@
+"""The bulk path gives what plain Hugging Face `tokenizers` gives, whatever the text."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from models.interning import MISSING
+from models.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.words import Words
+
+CONFIGS = [TokenizerConfig(lowercase=low, pretokenized=pre) for low in (False, True) for pre in (False, True)]
+ASCII = [
+    *"antTN'\"-_<>.1",
+    "--",
+    "...",
+    "n't",
+    "N'T",
+    "'s",
+    "'tis",
+    "'Em",
+    "''",
+    "<unk>",
+    "</s>",
+    "<UNK>",
+    "<<unk>",
+    "word",
+]
+LONG = ["internationalisation", "nationalisation"]
+BLANK_OR_NOT = ["\t", "\r\n", *"\r\n\n  \x00\x1c\x85\xa0\u1680\u2000\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"]
+LETTERS = [
+    "Stra\u00dfe",
+    "'\u017f",
+    "\u2019re",
+    *"\u2019\u0130\u03a3\u03c2\u00c9\u0301\u023a\u212a\u01c5\u1e9e\u20ac\u2014\u2026",
+]
+BEYOND = [*"\u4e2d\u0930\u0942\u05d0\U0001f600\U00010400\U0001d7d9\ue000\ufffd\uffff"]
+FRAGMENTS = [*ASCII, *LONG, *BLANK_OR_NOT, *LETTERS, *BEYOND]
+texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=5), max_size=30).map("".join)
+
+
+def identity(config: TokenizerConfig) -> str:
+    return f"{'lower' if config.lowercase else 'as-is'}-{'blanks' if config.pretokenized else 'words'}"
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=identity)
+@settings(deadline=None, max_examples=150)
+@given(known=texts, text=texts)
+@example(known="do n't", text="don't DON\u2019T n't xn't n'tx")
+@example(known="\u03bf\u03c3", text="\u039f\u03a3 \u039f\u03a3\n\u039f\u03a3")
+@example(known="a", text="\u4e2d a\na\n\u4e2d\n\u4e2d a")  # lines for either way in turns
+@example(known="a", text="")
+def test_ids_equal_those_of_the_pipeline(config: TokenizerConfig, known: str, text: str) -> None:
+    splitter = build(config, SPECIALS)
+    vocabulary = list(dict.fromkeys([*SPECIALS, *surfaces(splitter, known)]))
+    ids = Words(config, vocabulary).encode(text)
+    assert ids.dtype == np.int32
+    assert np.maximum(ids, 0).tolist() == build(config, vocabulary).encode(text).ids
+    assert (ids == MISSING).tolist() == [surface not in vocabulary for surface in surfaces(splitter, text)]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=identity)
+@settings(deadline=None, max_examples=50)
+@given(chunks=st.lists(texts, max_size=5))
+def test_counts_equal_those_of_the_pipeline(config: TokenizerConfig, chunks: list[str]) -> None:
+    expected = Counter(surface for chunk in chunks for surface in surfaces(build(config, SPECIALS), chunk))
+    counts = Words(config, SPECIALS).count(chunks)
+    for counted in (expected, counts):
+        counted.pop("</s>", None)  # of no use, and only one way counts newlines as such
+        counted.pop("<unk>", None)
+    assert counts == expected
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=identity)
+def test_every_character_that_the_loops_judge_is_judged_as_by_the_pipeline(config: TokenizerConfig) -> None:
+    characters = [chr(code) for code in [*range(0x3100), 0xFEFF, 0xFFFD, 0x1F600] if not 0xD800 <= code < 0xE000]
+    text = "\n".join(f"a{c}a {c} {c}'s don{c}t {c}{c}x '{c}" for c in characters)
+    splitter = build(config, SPECIALS)
+    expected = surfaces(splitter, text)
+    vocabulary = list(dict.fromkeys([*SPECIALS, *expected]))
+    assert [vocabulary[i] for i in Words(config, vocabulary).encode(text)] == expected
+
+
+def test_counting_goes_on_where_a_block_of_memory_is_full() -> None:
+    words = [f"word{i}" for i in range(30_000)]  # more than a block of 64 KiB, in two lines and in one
+    for text in ("\n".join(words), " ".join(words)):
+        counts = Words(CONFIGS[0], SPECIALS).count([text, text])
+        assert {word: counts[word] for word in words} == dict.fromkeys(words, 2)
+        assert counts.total() - counts["</s>"] == 2 * len(words)
+
+
+def test_long_words_are_told_apart_at_their_beginnings() -> None:
+    words = ["xinternational", "yinternational", "international", "zinternational"]
+    ids = Words(CONFIGS[0], [*SPECIALS, *words[:3]]).encode(" ".join([*words, "wwww" + words[2]]))
+    assert ids.tolist() == [2, 3, 4, MISSING, MISSING]
