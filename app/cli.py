@@ -15,6 +15,8 @@ from types import FrameType
 
 import click
 
+from models.errors import InvalidInput, NextwordError
+
 COMMANDS = {
     "train": "Make a model from text files and publish it.",
     "evaluate": "Measure how well MODEL predicts the text of FILE.",
@@ -58,7 +60,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and end the process."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run())
+    sys.exit(run(sys.argv[1:]))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
@@ -66,13 +68,10 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _run() -> int:
-    """Run the command; its exit status."""
-    # torch is only imported inside: `models.errors` alone is light.
-    from models.errors import InvalidInput, NextwordError
-
+def run(arguments: list[str]) -> int:
+    """Run a command line, which the command finds as `click.Context.obj`; its exit status."""
     try:
-        cli(prog_name="nextword", standalone_mode=False)
+        cli(arguments, prog_name="nextword", standalone_mode=False, obj=arguments)
         sys.stdout.flush()
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,10 @@ from models.training_config import TrainingConfig
 @threads
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @as_json
+@click.pass_obj
 def command(
+    arguments: list[str],
+    /,
     files: tuple[Path, ...],
     recipe_file: Path | None,
     checkpoints: Path,
@@ -64,7 +66,7 @@ def command(
     recipe = recipes.recipe(_merged(_read(recipe_file), _written(files, values)))
     torch.set_num_threads(threads)
     built = drive(build(recipe, workdir), Display(quiet))
-    provenance = built.provenance(shlex.join(["nextword", *sys.argv[1:]]))
+    provenance = built.provenance(shlex.join(["nextword", *arguments]))
     entry = checkpoint.save(checkpoints, recipe.name, built.model, built.tokenizer, provenance)
     _tell(entry, built, as_json)
 

@@ -1,0 +1,76 @@
+"""Recipes as plain data: what is understood, and how each mistake is named."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.recipes import recipe
+from models.errors import InvalidInput
+from models.ngram import NgramConfig
+from models.recipe import Recipe
+from models.recurrent import RecurrentConfig
+from models.tokenizer import TokenizerConfig
+from models.training_config import TrainingConfig
+
+
+def test_every_table_becomes_its_configuration() -> None:
+    written = {
+        "name": "x",
+        "files": ["a.txt", "b.txt"],
+        "empty_lines": "drop",
+        "model": {"kind": "gru", "layers": 1},
+        "tokenizer": {"lowercase": True},
+        "training": {"epochs": 3},
+    }
+    assert recipe(written) == Recipe(
+        name="x",
+        files=(Path("a.txt"), Path("b.txt")),
+        model=RecurrentConfig(kind="gru", layers=1),
+        tokenizer=TokenizerConfig(lowercase=True),
+        training=TrainingConfig(epochs=3),
+        empty_lines="drop",
+    )
+
+
+def test_an_ngram_model_is_what_no_kind_means() -> None:
+    made = recipe({"name": "x", "files": ["a"], "model": {"order": 3, "prune": [0, 1]}})
+    assert made.model == NgramConfig(order=3, prune=(0, 1))
+    assert made.training is None
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"nmae": "x"}, "nmae"),
+        ({"model": {"kind": "transformer"}}, "model.kind"),
+        ({"model": {"order": "3"}}, "model.order"),
+        ({"model": {"order": 99}}, "model.order"),
+        ({"model": {"layers": 2}}, "model.layers"),
+        ({"model": {"kind": "lstm", "order": 3}}, "model.order"),
+        ({"model": 3}, "model"),
+        ({"tokenizer": {"kind": "syllable"}}, "tokenizer.kind"),
+        ({"tokenizer": {"max_size": 1}}, "tokenizer.max_size"),
+        ({"training": {"epochs": 1}}, "training"),
+        ({"model": {"kind": "lstm"}, "training": {"epochs": -1}}, "training.epochs"),
+        ({"files": "a.txt"}, "files"),
+        ({"validation_fraction": 2}, "validation_fraction"),
+    ],
+)
+def test_a_mistake_is_named_as_it_was_written(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        recipe({"name": "x", "files": ["a"]} | change)
+    assert caught.value.field == field
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(InvalidInput, match="files: field required"):
+        recipe({"name": "x"})
+
+
+def test_a_date_is_no_setting() -> None:
+    with pytest.raises(InvalidInput, match="text, numbers and lists"):
+        recipe({"name": date(2026, 1, 1), "files": ["a"]})

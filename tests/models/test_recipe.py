@@ -1,0 +1,142 @@
+"""Recipes: which are accepted, what they build, and what is told about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.errors import InvalidInput, InvalidText
+from models.evaluation import evaluate
+from models.ngram import NgramConfig
+from models.recipe import Built, Recipe, build
+from models.recurrent import RecurrentConfig
+from models.scoring import drain
+from models.tokenizer import TokenizerConfig
+from models.training_config import TrainingConfig
+
+LINES = ["the cat sat .", "the dog sat .", "", "a cat ran ."] * 25
+TINY = RecurrentConfig(layers=1, embedding_size=4, hidden_size=4)
+SHORT = TrainingConfig(epochs=4, batch_size=2, bptt=4, dropout=0.0)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(LINES) + "\n", encoding="utf-8")
+    return path
+
+
+def test_an_ngram_model_is_counted_and_measured_on_the_end_of_the_text(text: Path) -> None:
+    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.1)))
+    # 100 lines, 10 of them held out; each line is 4 words and its end, an empty one its end alone.
+    held_out = LINES[90:]
+    assert built.metrics["training"]["lines"] == 90
+    assert built.metrics["validation"]["lines"]["token_count"] == sum(len(line.split()) + 1 for line in held_out)
+    assert built.metrics["training"]["token_count"] == sum(len(line.split()) + 1 for line in LINES[:90])
+    again = drain(evaluate(built.model, built.tokenizer, ["\n".join(held_out) + "\n"], "lines"))
+    assert built.metrics["validation"]["lines"]["perplexity"] == pytest.approx(again.perplexity, rel=1e-9)
+    assert built.metrics["validation"]["document"]["perplexity"] == pytest.approx(again.perplexity, rel=1e-9)
+
+
+def test_a_text_of_its_own_is_measured_with_the_words_it_lacks(text: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("the bird sat .\n", encoding="utf-8")
+    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation=other)))
+    assert built.metrics["training"]["lines"] == 100
+    assert built.metrics["validation"]["lines"]["oov_count"] == 1
+    assert set(built.corpus) == {"text.txt", "other.txt"}
+
+
+def test_nothing_held_out_nothing_measured(text: Path) -> None:
+    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.0)))
+    assert "validation" not in built.metrics
+
+
+def test_empty_lines_are_dropped_in_training_and_in_measuring(text: Path) -> None:
+    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.2, empty_lines="drop")))
+    assert built.metrics["training"]["lines"] == 60  # of 75 that are not empty, the last 15 held out
+    assert built.metrics["validation"]["lines"]["token_count"] == 75
+
+
+def test_characters_have_no_lines(text: Path) -> None:
+    built = drain(build(Recipe("letters", (text,), NgramConfig(3), TokenizerConfig(kind="character"))))
+    assert list(built.metrics["validation"]) == ["document"]
+
+
+def test_the_card_is_told_everything_as_json(text: Path) -> None:
+    recipe = Recipe("cats", (text,), NgramConfig(2, prune=(0, 1)), licence="public domain")
+    provenance = drain(build(recipe)).provenance("nextword train text.txt")
+    assert provenance.command == "nextword train text.txt"
+    assert provenance.licence == "public domain"
+    assert provenance.corpus["text.txt"].sha256 == hashlib.sha256(text.read_bytes()).hexdigest()
+    stored = json.loads(json.dumps(provenance.recipe))
+    assert stored["files"] == [str(text)]
+    assert stored["model"]["prune"] == [0, 1]
+    assert stored["tokenizer"]["kind"] == "word"
+
+
+def test_files_of_one_name_are_told_apart(text: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    more = tmp_path / "more" / "text.txt"
+    more.write_text("the end .\n", encoding="utf-8")
+    built = drain(build(Recipe("cats", (text, more), NgramConfig(1))))
+    assert set(built.corpus) == {str(text), str(more)}
+
+
+@pytest.mark.parametrize("token", ["word", "character"])
+def test_a_recurrent_model_is_trained_and_reports_as_it_goes(text: Path, token: str) -> None:
+    recipe = Recipe("cats", (text,), TINY, TokenizerConfig(kind=token), SHORT)
+    reports = list(build(recipe))
+    phases = list(dict.fromkeys(report.phase for report in reports))
+    assert phases[0] == "reading"
+    assert phases[-1] == "evaluating"
+    assert {"training", "validating"} < set(phases)
+    losses = [report.metrics["loss"] for report in reports if "loss" in report.metrics]
+    assert losses[-1] < losses[0]
+
+
+def test_a_stopped_training_goes_on_to_the_same_model(text: Path, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    recipe = Recipe("cats", (text,), TINY, training=SHORT)
+    whole = drain(build(recipe, tmp_path / "whole"))
+    stopped = build(recipe, tmp_path / "stopped")
+    next(report for report in stopped if report.phase == "training" and report.step >= 20)
+    stopped.close()
+    resumed = drain(build(recipe, tmp_path / "stopped"))
+    assert_same(resumed, whole)
+
+
+def assert_same(one: Built, other: Built) -> None:
+    theirs = other.model.tensors()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.model.tensors().items())
+    assert one.metrics["validation"] == other.metrics["validation"]
+
+
+def test_a_recurrent_recipe_states_its_training() -> None:
+    assert Recipe("x", (Path("a"),), TINY).training == TrainingConfig()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": "No Name"}, "name"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
+        ({"validation_fraction": float("nan")}, "validation_fraction"),
+        ({"training": SHORT}, "training"),
+    ],
+)
+def test_what_is_not_accepted_names_its_field(wrong: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Recipe(**{"name": "x", "files": (Path("a"),), **wrong})  # type: ignore[arg-type]
+    assert caught.value.field == field
+
+
+def test_text_that_is_none_names_file_and_byte(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"good\nb\xffd\n")
+    with pytest.raises(InvalidText, match=r"bad\.txt.*byte 6"):
+        drain(build(Recipe("x", (bad,))))
