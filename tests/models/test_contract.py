@@ -16,9 +16,10 @@ from models.base import EOS, LanguageModel, State, concat, rows_of, select
 from models.card import Provenance
 from models.checkpoint import load, save
 from models.errors import CheckpointDamaged
-from models.families import FAMILIES
+from models.families import FAMILIES, PRECISIONS
 from models.generation import generate, samples
 from models.initialisation import initialise
+from models.int8 import Int8Model
 from models.network import Network
 from models.ngram import NgramConfig, NgramModel
 from models.recurrent import RecurrentConfig, RecurrentModel
@@ -45,12 +46,14 @@ def ngram(smoothing: str, order: int = 3) -> NgramModel:
     return NgramModel(config, estimate(config, text_ids(), V))
 
 
-def recurrent(kind: str, nonlinearity: str = "tanh", **sizes: Any) -> RecurrentModel:
+def recurrent(
+    kind: str, nonlinearity: str = "tanh", family: type[RecurrentModel] = RecurrentModel, **sizes: Any
+) -> RecurrentModel:
     config = RecurrentConfig(kind, nonlinearity, **{"layers": 2, "embedding_size": 6, "hidden_size": 8, **sizes})
     network = Network(config, V)
     counts = np.bincount(text_ids(), minlength=V)
     initialise(network, "uniform", 0.8, counts, torch.Generator().manual_seed(2))
-    return RecurrentModel(config, network.state_dict(), V)
+    return family(config, network.state_dict(), V)
 
 
 MODELS: dict[str, Callable[[], LanguageModel]] = {
@@ -65,12 +68,21 @@ MODELS: dict[str, Callable[[], LanguageModel]] = {
     "lstm": lambda: recurrent("lstm"),
     "lstm in half precision": lambda: recurrent("lstm", storage="float16", hidden_size=6),
     "gru": lambda: recurrent("gru", tied=False),
+    "rnn relu in int8": lambda: recurrent("rnn", "relu", Int8Model, hidden_size=33),
+    "lstm in int8": lambda: recurrent("lstm", family=Int8Model),
+    "gru in int8": lambda: recurrent("gru", family=Int8Model, layers=1, hidden_size=7, tied=False),
 }
 
 
 @pytest.fixture(scope="module", params=MODELS)
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     return MODELS[request.param]()
+
+
+def families(model: LanguageModel) -> dict[str, type[LanguageModel]]:
+    """What reads this model's checkpoint as a model of its kind."""
+    families = PRECISIONS["int8"] if isinstance(model, Int8Model) else FAMILIES
+    return {**families, "toy": Bigram}
 
 
 def tokens(*shape: int, seed: int = 0) -> Tensor:
@@ -214,9 +226,8 @@ def test_reading_nothing_leaves_a_state_as_it_is(model):
 
 
 def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
-    families = {**FAMILIES, "toy": Bigram}
-    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families)
-    found = load(entry.path, families=families).model
+    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families(model))
+    found = load(entry.path, families=families(model)).model
     assert type(found) is type(model)
     assert (found.kind, found.config(), found.parameters) == (model.kind, model.config(), model.parameters)
     stored = found.tensors()
@@ -238,12 +249,11 @@ def test_tensors_that_do_not_hang_together_are_damage(model):
 
 
 def test_a_config_of_another_kind_is_damage(model, tmp_path):
-    families = {**FAMILIES, "toy": Bigram}
-    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families)
+    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families(model))
     card = json.loads((entry.path / "card.json").read_text())
     (entry.path / "card.json").write_text(json.dumps({**card, "config": {"nonsense": 1}}))
     with pytest.raises(CheckpointDamaged, match=r"card\.json"):
-        load(entry.path, families=families)
+        load(entry.path, families=families(model))
 
 
 def test_samples_have_the_frequencies_that_the_model_says(model):
