@@ -49,6 +49,12 @@ class Fleet:
         command = [sys.executable, "-m", "app.cli", *self._commands[name]]
         self.processes[name] = subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL)
 
+    def is_working(self) -> bool:
+        """Whether there is a process that does a job's work."""
+        worker = self.processes.get("worker")
+        workers = [worker.pid] if worker else _children(self.processes["service"].pid)
+        return any(_children(pid) for pid in workers)
+
     def kill(self, victim: str) -> bool:
         """kill -9, then begin it again; False where there was no child to kill."""
         if victim == "child":

@@ -19,8 +19,6 @@ from tests.prove.fleet import Fleet, fleet, text
 
 KILLS = int(os.environ.get("PROVE_KILLS", "20"))
 """Of each victim, on each database."""
-LONGEST_PAUSE = 6.0
-"""Between two kills, in seconds: about as long as a job takes."""
 KINDS: dict[str, dict[str, Any]] = {
     "lstm": {"kind": "lstm", "config": {"layers": 1, "hidden_size": 24, "embedding_size": 24, "epochs": 6, "bptt": 8}},
     "ngram": {"kind": "ngram", "config": {"order": 4}},
@@ -51,16 +49,36 @@ def undisturbed(running: Fleet, kind: str, file: str) -> Undisturbed:
 
 
 def disturb(running: Fleet, victim: str, kills: int, file: str, numbers: random.Random) -> list[str]:
-    """Kill the victim so often while there is always a job at work; the jobs."""
+    """Kill the victim so often while a job is at work; the jobs."""
     jobs: list[str] = []
     killed = 0
     while killed < kills:
-        if not jobs or running.job(jobs[-1])["status"] not in ("queued", "running"):
+        if not jobs or not is_open(running, jobs[-1]):
             kind = ("lstm", "lstm", "ngram")[len(jobs) % 3]
             jobs.append(running.submit(request(kind, file), f"{victim}-{len(jobs)}"))
-        time.sleep(numbers.uniform(0.0, LONGEST_PAUSE))
-        killed += running.job(jobs[-1])["status"] == "running" and running.kill(victim)
+        wait_for_a_moment(running, jobs[-1], numbers)
+        if running.is_working() and is_open(running, jobs[-1]):
+            killed += running.kill(victim)
     return jobs
+
+
+def is_open(running: Fleet, job_id: str) -> bool:
+    return running.job(job_id)["status"] in ("queued", "running")
+
+
+def wait_for_a_moment(running: Fleet, job_id: str, numbers: random.Random) -> None:
+    """Any moment in the life of an attempt: while it starts, anywhere in its work, or about when it is published."""
+    until = numbers.choice(["starting", "working", "working", "ending"])
+    while not running.is_working() and is_open(running, job_id):
+        time.sleep(0.05)
+    before = running.job(job_id)["progress"]
+    goal = 0.97 if until == "ending" else numbers.random()
+    while until != "starting" and is_open(running, job_id) and running.is_working():
+        progress = running.job(job_id)["progress"]
+        if progress != before and (progress["phase"] != "training" or progress["fraction"] >= goal):
+            break
+        time.sleep(0.02)
+    time.sleep(numbers.uniform(0, 3.0 if until == "starting" else 0.7))
 
 
 def check(running: Fleet, job_id: str, expected: dict[str, Undisturbed]) -> int:
