@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -101,14 +103,14 @@ class Corpus:
         return EncodedCorpus(np.concatenate(ids), oov_count, lines, characters)
 
     def split(self, validation_fraction: float) -> tuple[Corpus, Corpus]:
-        """The corpus without its last lines (for characters: characters), and those.
+        """The corpus without its last lines (for characters: characters), and those, their number rounded up.
 
         Raises InvalidInput unless both parts hold something.
         """
         if not 0 < validation_fraction < 1:
             raise InvalidInput("validation_fraction", f"must lie between 0 and 1, not {validation_fraction!r}")
         whole = sum(self._units(chunk) for chunk in self.chunks())
-        kept = int(whole * (1 - validation_fraction))
+        kept = whole - ceil(whole * Fraction(str(validation_fraction)))  # of 100 lines 0.07 is 7: no float's 7.000001
         if not 0 < kept < whole:
             raise InvalidInput(
                 "validation_fraction", f"must leave text on both sides; {validation_fraction!r} of {whole} does not"

@@ -38,16 +38,17 @@ class LineReader:
         self._drop = empty_lines == "drop"
         self._limit = limit
         self._field = field
-        self._held = b""  # read, not yet given out
+        self._held = bytearray()  # read, not yet given out
         self._offset = 0  # of the first held byte
         self._inside = False  # whether part of the line has been given out
 
     def feed(self, data: bytes) -> str:
         """The clean text that `data` completes, perhaps none. Raises InvalidText, with the offset of a bad byte."""
+        newline = data.rfind(b"\n")
+        end = len(self._held) + newline + 1 if newline >= 0 else 0
         self._held += data
-        if self._offset == 0 and _SIGNATURE.startswith(self._held):
+        if self._offset == 0 and len(self._held) <= len(_SIGNATURE) and _SIGNATURE.startswith(bytes(self._held)):
             return ""
-        end = self._held.rfind(b"\n") + 1
         if not end and len(self._held) >= self._limit:
             end = self._cut_long_line()
         return self._take(end) if end else ""
@@ -62,20 +63,21 @@ class LineReader:
 
     def _take(self, end: int) -> str:
         if self._offset == 0 and self._held.startswith(_SIGNATURE):
-            self._held, self._offset, end = self._held[len(_SIGNATURE) :], len(_SIGNATURE), end - len(_SIGNATURE)
+            del self._held[: len(_SIGNATURE)]
+            self._offset, end = len(_SIGNATURE), end - len(_SIGNATURE)
         text, _ = self._decode(self._held[:end], final=True)
-        self._held, self._offset = self._held[end:], self._offset + end
+        del self._held[:end]
+        self._offset += end
         return self._clean(text)
 
-    def _decode(self, data: bytes, final: bool) -> tuple[str, int]:
+    def _decode(self, data: bytearray, final: bool) -> tuple[str, int]:
         """The text of `data` and how many bytes it took: all, unless a character may go on after them."""
         try:
             return codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
             at = self._offset + error.start
-            hint = (
-                "; it looks like UTF-16" if at == 0 and data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else ""
-            )
+            utf_16 = at == 0 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            hint = "; it looks like UTF-16" if utf_16 else ""
             raise InvalidText(self._field, f"must be UTF-8, and byte {at} (from 0) is not{hint}") from None
 
     def _cut_long_line(self) -> int:

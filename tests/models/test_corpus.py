@@ -1,0 +1,138 @@
+"""Files to ids: layout, counts, hashes, held-out parts, in slices of any size."""
+
+import hashlib
+import math
+import tracemalloc
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models import corpus
+from models.corpus import Corpus
+from models.errors import InvalidInput, InvalidText
+from models.tokenizer import Tokenizer, TokenizerConfig
+
+WORDS = Tokenizer(TokenizerConfig(pretokenized=True), ["<unk>", "</s>", "a", "b", "c"])
+CHARACTERS = Tokenizer(TokenizerConfig(kind="character"), ["<unk>", "</s>", *"ab\n"])
+
+
+def written(path: Path, data: bytes, name: str = "text.txt") -> Path:
+    (path / name).write_bytes(data)
+    return path / name
+
+
+def test_every_line_ends_in_the_boundary(tmp_path: Path) -> None:
+    encoded = Corpus.open(written(tmp_path, b" a b\r\n\nx c <unk>")).encode(WORDS)
+    assert encoded.ids.dtype == np.int32
+    assert encoded.ids.tolist() == [2, 3, 1, 1, 0, 4, 0, 1]  # none before the first line
+    assert (encoded.oov_count, encoded.lines, encoded.characters) == (1, 3, len("a b\n\nx c <unk>\n"))
+
+
+def test_empty_lines_may_be_dropped(tmp_path: Path) -> None:
+    encoded = Corpus.open(written(tmp_path, b"\na\n\n \nb\n\n"), empty_lines="drop").encode(WORDS)
+    assert encoded.ids.tolist() == [2, 1, 3, 1]
+    assert (encoded.lines, encoded.characters) == (2, 4)
+
+
+def test_characters_end_once(tmp_path: Path) -> None:
+    encoded = Corpus.open(written(tmp_path, b"a \r\n\nb"), kind="character").encode(CHARACTERS)
+    assert encoded.ids.tolist() == [2, 0, 4, 4, 3, 1]
+    assert (encoded.oov_count, encoded.lines, encoded.characters) == (1, 2, 5)
+
+
+def test_files_are_read_in_order_as_one_text(tmp_path: Path) -> None:
+    files = [written(tmp_path, b"\xef\xbb\xbfa\nb", "1"), written(tmp_path, b"", "2"), written(tmp_path, b"c\n", "3")]
+    assert Corpus.open(files).encode(WORDS).ids.tolist() == [2, 1, 3, 1, 4, 1]
+    assert "".join(Corpus.open(files, kind="character").chunks()) == "a\nbc\n"
+    assert Corpus.open([str(f) for f in files]).sha256() == hashlib.sha256(b"\xef\xbb\xbfa\nbc\n").hexdigest()
+
+
+lines = st.lists(st.text("ab \n", max_size=6).map(lambda line: line + "\n"), min_size=1, max_size=12).map("".join)
+
+
+@pytest.mark.parametrize("kind", ["word", "character"])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=lines, size=st.integers(1, 30), fraction=st.floats(0.01, 0.99))
+def test_parts_and_slices_make_the_whole(
+    kind: Any, text: str, size: int, fraction: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "SLICE", size)
+    whole = Corpus.open(written(tmp_path, text.encode()), kind=kind)
+    cleaned = "".join(whole.chunks())
+    units = len(cleaned) if kind == "character" else cleaned.count("\n")
+    kept = units - math.ceil(units * Fraction(str(fraction)))
+    if not 0 < kept < units:
+        with pytest.raises(InvalidInput, match="validation_fraction"):
+            whole.split(fraction)
+        return
+    train, held_out = ("".join(part.chunks()) for part in whole.split(fraction))
+    assert train + held_out == cleaned
+    assert (len(train) if kind == "character" else train.count("\n")) == kept
+
+
+@pytest.mark.parametrize(("fraction", "held_out"), [(0.07, 7), (0.9, 90), (0.001, 1), (0.285, 29)])
+def test_the_held_out_part_is_rounded_up_in_decimals(fraction: float, held_out: int, tmp_path: Path) -> None:
+    _, part = Corpus.open(written(tmp_path, b"a\n" * 100)).split(fraction)
+    assert "".join(part.chunks()) == "a\n" * held_out
+
+
+def test_a_part_can_be_split_again(tmp_path: Path) -> None:
+    whole = Corpus.open(written(tmp_path, b"a\nb\nc\na\nb\nc\na\nb\n"))
+    rest, test = whole.split(0.25)
+    train, validation = rest.split(1 / 3)
+    inner = validation.split(0.5)[1]
+    parts = ["".join(part.chunks()) for part in (train, validation, test, inner)]
+    assert parts == ["a\nb\nc\na\n", "b\nc\n", "a\nb\n", "c\n"]
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), 0.6])
+def test_both_parts_hold_text(fraction: float, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="validation_fraction"):
+        Corpus.open(written(tmp_path, b"a\nb\n")).split(fraction)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"  ", b"\n \n"])
+def test_there_must_be_text(data: bytes, tmp_path: Path) -> None:
+    with pytest.raises(InvalidText, match=r"there is none in .*text\.txt"):
+        list(Corpus.open(written(tmp_path, data), empty_lines="drop").chunks())
+
+
+def test_a_bad_byte_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "SLICE", 3)
+    files = [written(tmp_path, b"a\n", "good"), written(tmp_path, b"a\nb \xe4\xb8\n", "bad")]
+    with pytest.raises(InvalidText, match=r"/bad: must be UTF-8, and byte 4 "):
+        Corpus.open(files).encode(WORDS)
+
+
+def test_files_must_be_there(tmp_path: Path) -> None:
+    for files in ([], [tmp_path / "missing"], tmp_path):
+        with pytest.raises(InvalidInput, match="files: must name"):
+            Corpus.open(files)
+    gone = Corpus.open(written(tmp_path, b"a\n"))
+    (tmp_path / "text.txt").unlink()
+    with pytest.raises(InvalidInput, match="files: must be readable"):
+        gone.sha256()
+
+
+def test_the_tokenizer_must_be_of_the_same_kind(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="must be a word tokenizer"):
+        Corpus.open(written(tmp_path, b"a\n")).encode(CHARACTERS)
+
+
+@pytest.mark.parametrize("line", [b"a b a b a b a b\n", b"a b a b a b a "], ids=["many lines", "one line"])
+def test_memory_does_not_grow_with_the_file(line: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "SLICE", 1 << 14)
+    path = written(tmp_path, line * (1 << 19))  # 8 MiB
+    tracemalloc.start()
+    try:
+        size = sum(len(chunk) for chunk in Corpus.open(path).chunks())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size >= 7 << 20
+    assert peak < 6 << 20  # a line of a megabyte, held as bytes and as text

@@ -1,0 +1,120 @@
+"""Bytes to clean lines, against cleaning the whole text at once."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import InvalidInput, InvalidText
+from models.lines import EmptyLines, LineReader
+from models.pipeline import BLANKS
+
+pieces = st.sampled_from(
+    ["a", "bc", " ", "  ", "\n", "\r\n", "\r", "\t", "\xa0", "\u2028", "\u4e2d", "\U0001f600", "\x1c"]
+)
+texts = st.lists(pieces, max_size=40).map("".join)
+LIMIT = 8
+
+
+def read(data: bytes, cuts: list[int] = [], limit: int = LIMIT, **options: object) -> list[str]:  # noqa: B006
+    """The chunks of `data`, cut into slices at `cuts`."""
+    reader = LineReader(limit=limit, **options)  # type: ignore[arg-type]
+    borders = [0, *sorted(cuts), len(data)]
+    return [*(reader.feed(data[i:j]) for i, j in pairwise(borders)), reader.finish()]
+
+
+def clean(text: str, strip: bool, empty_lines: EmptyLines) -> str:
+    """What `LineReader` says it does, done to the whole text."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    whole, rest = lines[:-1], lines[-1]
+    if strip:
+        whole = [line.strip(BLANKS) for line in whole] + [line for line in [rest.strip(BLANKS)] if line]
+        rest = ""
+    if empty_lines == "drop":
+        whole = [line for line in whole if line.strip(BLANKS)]
+        rest = rest if rest.strip(BLANKS) else ""
+    return "".join(line + "\n" for line in whole) + rest
+
+
+@pytest.mark.parametrize("empty_lines", ["keep", "drop"])
+@pytest.mark.parametrize("strip", [True, False])
+@settings(deadline=None, max_examples=300)
+@given(text=texts, cuts=st.lists(st.integers(0, 60), max_size=10))
+def test_any_slices_give_the_same_clean_text(strip: bool, empty_lines: EmptyLines, text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    whole = clean(text, strip, empty_lines)
+    assert "".join(read(data, cuts, limit=1000, strip=strip, empty_lines=empty_lines)) == whole
+    try:
+        chunks = read(data, cuts, strip=strip, empty_lines=empty_lines)
+    except InvalidText:
+        # Only for a line that has nowhere to be cut: blanks alone, or for words a long word, fill the limit.
+        assert re.search(rf"[^\n]{{{LIMIT // 4},}}", text)
+        return
+    assert "".join(chunks) == whole
+    if strip:  # whole words: cutting chunks gives the tokens of the text
+        assert [w for chunk in chunks for w in re.findall(rf"[^{BLANKS}]+", chunk)] == re.findall(
+            rf"[^{BLANKS}]+", whole
+        )
+
+
+def test_chunks_are_whole_lines() -> None:
+    assert read(b"one\ntwo\nthree", [2, 6, 9]) == ["", "one\n", "two\n", "", "three\n"]
+
+
+def test_a_line_too_long_is_cut_before_a_blank() -> None:
+    assert read(b"one two three four\nfive", [12]) == ["one two", " three four\n", "five\n"]
+    assert read("中中中中\u3000中中".encode(), [16], limit=12) == ["中中中中", "", "\u3000中中\n"]
+    assert read("中中中中".encode(), [4, 11], limit=4, strip=False) == ["中", "中中", "", "中"]
+    assert read(b"abcdefgh\r\n", [9], strip=False) == ["abcdefgh", "\n", ""]
+
+
+def test_a_line_with_nowhere_to_be_cut_is_refused() -> None:
+    with pytest.raises(InvalidText, match="none ends within 8 bytes after 4"):
+        read(b"one\nseveral-words", [4, 16])
+    with pytest.raises(InvalidText, match="none ends within 8 bytes after 0"):
+        read(b"          x", [10], strip=False)
+
+
+def test_a_long_line_in_many_slices_is_not_read_again_for_each() -> None:
+    reader = LineReader(limit=1 << 24)
+    for _ in range(1 << 18):  # quadratic, this would take minutes
+        assert reader.feed(b"word word ") == ""
+    assert len(reader.finish()) == 10 << 18
+
+
+def test_blank_lines_stay_or_go() -> None:
+    assert read(b"a\n\n \nb \n\n") == ["a\n\n\nb\n\n", ""]
+    assert read(b"a\n\n \nb \n\n", empty_lines="drop") == ["a\nb\n", ""]
+    assert read(b"a\n\n \nb \n", empty_lines="drop", strip=False) == ["a\nb \n", ""]
+
+
+def test_a_byte_order_mark_goes_at_the_very_start_only() -> None:
+    assert "".join(read("\ufeffa\ufeff\n\ufeffb".encode(), [1, 2, 4])) == "a\ufeff\n\ufeffb\n"
+    assert read(b"\xef\xbb\xbf", [1, 2]) == ["", "", "", ""]
+
+
+@pytest.mark.parametrize("cut", range(13))
+@pytest.mark.parametrize("bad", [b"\xff", b"\xe4\xb8", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf5\x80\x80\x80"])
+def test_the_first_bad_byte_is_told_wherever_slices_end(bad: bytes, cut: int) -> None:
+    for data, at in ((b"\xef\xbb\xbfa\n\xc3\xa9 " + bad + b"\nb", 8), (b"a\n\xc3\xa9 b" + bad, 6)):
+        for strip in (True, False):
+            with pytest.raises(InvalidText, match=rf"text: must be UTF-8, and byte {at} \(from 0\) is not$") as caught:
+                read(data, [cut], strip=strip)
+            assert caught.value.field == "text"
+
+
+def test_a_bad_byte_is_told_inside_a_line_too_long() -> None:
+    with pytest.raises(InvalidText, match="byte 10 "):
+        read(b"0123456789\xff 123456", [17], field="body")
+
+
+def test_utf_16_is_recognised() -> None:
+    with pytest.raises(InvalidText, match="looks like UTF-16"):
+        read("héllo\n".encode("utf-16"))
+
+
+def test_a_bad_setting_is_named() -> None:
+    with pytest.raises(InvalidInput, match="empty_lines"):
+        LineReader(empty_lines="some")  # type: ignore[arg-type]
