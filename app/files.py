@@ -6,7 +6,6 @@ HTTP, and of jobs only that one which is not finished still needs its files.
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from dataclasses import dataclass, fields
@@ -19,6 +18,7 @@ from app.job_errors import FileInUse, NotThere
 from app.jobs import OPEN
 from app.tables import FILES, JOBS
 from app.upload import Upload, no_room_is_disk_full
+from models.durable import sync
 
 LOCK = "nextword:files"
 STALE_SECONDS = 24 * 3600
@@ -69,7 +69,7 @@ class FileStore:
                 path = self._path(sha256)
                 path.parent.mkdir(exist_ok=True)
                 upload.path.replace(path)  # onto the same bytes, if they are there
-                _sync(path.parent)
+                sync(path.parent)
                 same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
                 if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
                     values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose}
@@ -131,12 +131,3 @@ class FileStore:
 
 
 _COLUMNS = tuple(FILES.c[field.name] for field in fields(StoredFile))
-
-
-def _sync(directory: Path) -> None:
-    """Bring the directory's entries to the disk itself."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

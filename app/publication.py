@@ -5,7 +5,6 @@ Knows the layout of published models and whose job made one. It loads no model, 
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from models.card import CARD_FILE, Card
 from models.catalogue import next_version
+from models.durable import sync
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
 
 
@@ -31,7 +31,7 @@ def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> N
                 raise CheckpointExists(f"{name}@{version} is already published") from error
             raise
     for directory in (target.parent, root):
-        _sync(directory)
+        sync(directory)
 
 
 def is_published(root: Path, name: str, version: int, job_id: str) -> bool:
@@ -66,11 +66,3 @@ def result(root: Path, name: str, version: int) -> dict[str, Any]:
     """What a job that published a model has to show for it."""
     metrics = Card.read(root / name / str(version) / CARD_FILE).provenance.metrics
     return {"model": f"{name}@{version}", "metrics": metrics}
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

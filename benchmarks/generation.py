@@ -5,13 +5,11 @@ Runs on models of tokens drawn from a Zipf distribution, since speed does not de
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import click
 import numpy as np
 import torch
 
+from benchmarks._timing import seconds
 from models.base import EOS, LanguageModel
 from models.generation import Batch, Sequence
 from models.ngram import NgramConfig, NgramModel
@@ -50,17 +48,6 @@ def models(vocabulary_size: int, hidden: int) -> dict[str, LanguageModel]:
         recurrent = RecurrentConfig(kind, layers=2, embedding_size=hidden, hidden_size=hidden)
         found[kind] = Trainer(recurrent, TrainingConfig(), ids, vocabulary_size).model()
     return found
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median time of one call, after one that warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begun)
-    return float(np.median(times))
 
 
 def step_time(model: LanguageModel, rows: int, repeats: int) -> float:

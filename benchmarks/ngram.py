@@ -1,6 +1,6 @@
 """N-grams: speed of estimation and scoring, latency of a next-word distribution, size; KenLM's query beside ours.
 
-Takes a text to learn from and one to score, one line a sentence, tokens between blanks. Times are the best of
+Takes a text to learn from and one to score, one line a sentence, tokens between blanks. Times are medians of
 several, as other work on the machine can only add to them. KenLM is asked through its Python binding, for the same
 model by way of ARPA; `lmplz` on PATH is timed on the same text as well.
 """
@@ -11,7 +11,6 @@ import resource
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks._timing import seconds
 from models import arpa
 from models.corpus import Corpus
 from models.ngram import NgramConfig, NgramModel
@@ -31,17 +31,6 @@ from models.tokenizer import Tokenizer, TokenizerConfig
 
 CONTEXTS = 200
 """How many contexts of the scored text are asked for what comes next."""
-
-
-def best(work: Callable[[], object], repeats: int) -> float:
-    """The shortest time of one call in seconds, after one that warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begun)
-    return min(times)
 
 
 def say(what: str, value: float, unit: str) -> None:
@@ -57,15 +46,15 @@ def states(model: NgramModel, ids: NDArray[np.int32]) -> list[Tensor]:
 
 
 def per_state(ask: Callable[[Tensor], object], asked: list[Tensor], repeats: int) -> float:
-    """Mean over `asked` of the best time, in microseconds."""
-    return 1e6 * float(np.mean([best(lambda state=state: ask(state), repeats) for state in asked]))  # type: ignore[misc]
+    """Mean over `asked` of the median time, in microseconds."""
+    return 1e6 * float(np.mean([seconds(lambda state=state: ask(state), repeats) for state in asked]))  # type: ignore[misc]
 
 
 def time_estimation(text: Path, config: NgramConfig, ids: NDArray[np.int32], size: int, repeats: int) -> None:
     """Ids to a table, and `lmplz` from text to ARPA where it is to be had."""
-    seconds = best(lambda: estimate(config, ids, size), repeats)
-    say("estimation, ids to table", seconds, "s")
-    say("", len(ids) / seconds / 1e6, "million tokens/s")
+    taken = seconds(lambda: estimate(config, ids, size), repeats)
+    say("estimation, ids to table", taken, "s")
+    say("", len(ids) / taken / 1e6, "million tokens/s")
     say("peak memory of this process so far", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MiB")
     lmplz = shutil.which("lmplz")
     if lmplz is None or any(config.prune):
@@ -74,18 +63,18 @@ def time_estimation(text: Path, config: NgramConfig, ids: NDArray[np.int32], siz
         file.write(text.read_text(encoding="utf-8").replace("<unk>", "<UNK>"))
         file.flush()
         command = [lmplz, "-o", str(config.order), "--text", file.name, "--arpa", "/dev/null"]
-        say("lmplz, text to ARPA", best(lambda: subprocess.run(command, check=True, capture_output=True), 1), "s")
+        say("lmplz, text to ARPA", seconds(lambda: subprocess.run(command, check=True, capture_output=True), 1), "s")
 
 
 def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, repeats: int) -> None:
     """Ids and raw text, on one thread and on two."""
     ids = tokenizer.encode(text).ids
-    alone = best(lambda: model.score_ids(model.start_node, ids), repeats)
+    alone = seconds(lambda: model.score_ids(model.start_node, ids), repeats)
     say("scoring ids, one thread", len(ids) / alone / 1e6, "million tokens/s")
     with ThreadPoolExecutor(2) as pool:
-        both = best(lambda: list(pool.map(lambda _: model.score_ids(model.start_node, ids), range(2))), repeats)
+        both = seconds(lambda: list(pool.map(lambda _: model.score_ids(model.start_node, ids), range(2))), repeats)
     say("scoring ids, two threads", 2 * len(ids) / both / 1e6, "million tokens/s")
-    raw = best(lambda: model.score_ids(model.start_node, tokenizer.encode(text).ids), repeats)
+    raw = seconds(lambda: model.score_ids(model.start_node, tokenizer.encode(text).ids), repeats)
     say("scoring raw text, one thread", len(ids) / raw / 1e6, "million tokens/s")
 
 
@@ -97,11 +86,11 @@ def time_kenlm(model: NgramModel, tokenizer: Tokenizer, text: str, repeats: int)
             arpa.write(model.tables, tokenizer.vocabulary, file)
         peer = kenlm.Model(str(path))
     lines = text.splitlines()
-    seconds = best(lambda: [peer.score(line) for line in lines], repeats)
-    say("KenLM's binding, raw text, one thread", len(tokenizer.encode(text).ids) / seconds / 1e6, "million tokens/s")
+    taken = seconds(lambda: [peer.score(line) for line in lines], repeats)
+    say("KenLM's binding, raw text, one thread", len(tokenizer.encode(text).ids) / taken / 1e6, "million tokens/s")
     begin, after = kenlm.State(), kenlm.State()
     peer.BeginSentenceWrite(begin)
-    row = best(lambda: [peer.BaseScore(begin, word, after) for word in tokenizer.vocabulary], repeats)
+    row = seconds(lambda: [peer.BaseScore(begin, word, after) for word in tokenizer.vocabulary], repeats)
     say("KenLM's binding, next word by enumeration", 1e6 * row, "µs")
 
 
@@ -132,7 +121,7 @@ def main(training: Path, scored: Path, order: int, prune: str, repeats: int) -> 
     model = NgramModel(config, estimate(config, ids, tokenizer.size))
     say("size of the table", sum(array.nbytes for array in model.tables.arrays().values()) / 1e6, "MB")
     arrays = model.tables.arrays()
-    checked = best(lambda: model.tables.from_arrays(arrays, order, tokenizer.size, {}), repeats)
+    checked = seconds(lambda: model.tables.from_arrays(arrays, order, tokenizer.size, {}), repeats)
     say("checking a table when it is loaded", 1e3 * checked, "ms")
     held_out = tokenizer.encode(text).ids
     scores = model.score_ids(model.start_node, held_out)[0].astype(np.float64)

@@ -6,15 +6,12 @@ training loop of PyTorch (nn.LSTM, whole logits, nn.CrossEntropyLoss) runs besid
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
-
 import click
 import numpy as np
 import torch
 from torch import nn
 
+from benchmarks._timing import seconds
 from models.recurrent import RecurrentConfig, RecurrentModel
 from models.streams import Ids
 from models.trainer import Trainer
@@ -25,17 +22,6 @@ def zipf(vocabulary_size: int, count: int) -> Ids:
     """Token ids whose frequencies fall as one over their rank."""
     weights = 1 / np.arange(1, vocabulary_size + 1)
     return np.random.default_rng(0).choice(vocabulary_size, size=count, p=weights / weights.sum())
-
-
-def seconds(work: Callable[[], Any], repeats: int) -> float:
-    """The median time of one call, after one that warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begun)
-    return float(np.median(times))
 
 
 def training_speed(config: RecurrentConfig, recipe: TrainingConfig, tokens: Ids, size: int, repeats: int) -> float:

@@ -6,7 +6,6 @@ know how a family lays out its tensors, nor which checkpoint a user means (`cata
 
 from __future__ import annotations
 
-import os
 import platform
 import secrets
 import shutil
@@ -25,6 +24,7 @@ from torch import Tensor
 from models.base import LanguageModel
 from models.card import CARD_FILE, FORMAT, Card, FileFacts, Provenance
 from models.catalogue import Entry, check_name, next_version
+from models.durable import sync
 from models.errors import CheckpointDamaged, CheckpointExists, InvalidInput
 from models.families import FAMILIES
 from models.ledger import Ledger
@@ -128,8 +128,8 @@ def _write(work: Path, model: LanguageModel, tokenizer: Tokenizer, provenance: P
     readable = work.stat().st_mode & 0o666
     for file in work.iterdir():
         file.chmod(readable)
-        _sync(file)
-    _sync(work)
+        sync(file)
+    sync(work)
 
 
 def _versions() -> dict[str, str]:
@@ -156,18 +156,9 @@ def _publish(work: Path, folder: Path, wanted: int | None) -> Path:
             if wanted is not None:
                 raise CheckpointExists(f"{folder.name}@{wanted} is already published") from error
         else:
-            _sync(folder)
-            _sync(folder.parent)
+            sync(folder)
+            sync(folder.parent)
             return target
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or a directory's entries to the disk itself."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # --- reading

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from models.durable import sync
 from models.errors import CheckpointDamaged, CheckpointNotFound
 
 
@@ -23,11 +24,11 @@ def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(tensors, unfinished, {"facts": json.dumps(facts, allow_nan=False)})
-        _flush(unfinished)
+        sync(unfinished)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    _flush(path.parent)
+    sync(path.parent)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -43,12 +44,3 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, cast("dict[str, Any]", facts)  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
-
-
-def _flush(path: Path) -> None:
-    """Wait until the file, or the directory's list of names, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
