@@ -1,4 +1,4 @@
-# Nextword on CPUs, in one container:
+# Nextword in one container, on plain CPUs.
 #
 #   docker build -t nextword . && docker run -p 127.0.0.1:8000:8000 nextword
 #

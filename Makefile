@@ -58,6 +58,7 @@ clean: ## remove .venv and what was built
 # The stamps are newer than what they were made from: a second `make serve` installs nothing.
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	$(PIP_INSTALL) --editable .
+	$(BIN)/nextword compile
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml requirements.lock $(VENV)/.installed

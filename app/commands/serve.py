@@ -75,7 +75,9 @@ class _Server(uvicorn.Server):
 
 def greeting(settings: Settings, port: int) -> str:
     """Where the API, its documentation and the models are."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    # Who listens everywhere is found here, too.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host else host
     names = sorted({entry.name for entry in entries(settings.checkpoints)})
     return "\n".join(
         (
@@ -93,4 +95,6 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        # The standard library adds the address to the reason, in its own words.
+        reason = str(error.strerror).partition(" (while")[0]
+        raise OSError(f"cannot listen on {host} port {port}: {reason}") from error
