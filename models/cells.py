@@ -55,7 +55,8 @@ def rnn_step(gates: Any, state_gates: Any, vector: Any, relu: Any) -> None:
     """Replace `vector` by tanh of the sum, or by what of it is positive."""
     if relu:
         for j in range(len(vector)):
-            vector[j] = max(gates[j] + state_gates[j], np.float32(0))
+            total = gates[j] + state_gates[j]
+            vector[j] = np.float32(0) if total < 0 else total  # NaN stays, which max() would lose
     else:
         for j in range(len(vector)):
             vector[j] = tanh(gates[j] + state_gates[j])

@@ -34,7 +34,7 @@ _Step = Callable[[Any, list[Any], list[Any], list[Any]], list[Any]]
 
 
 @dataclass(frozen=True)
-class _Instructions:
+class Instructions:
     """How one kind of processor does it: with `lanes` sums in a register, two registers for each of them."""
 
     feature: str
@@ -50,16 +50,17 @@ def dot(context: Any, builder: Any, vector: Any, matrix: Any, steps: Any, sums: 
 
     `vector` has 8 * steps bytes; `matrix` has, for each four of them, the four bytes of each of the 32 rows.
     """
-    _generate(_best(context.codegen().magic_tuple()[2]), builder, vector, matrix, steps, sums)
+    emit(best(context.codegen().magic_tuple()[2]), builder, vector, matrix, steps, sums)
     return context.get_dummy_value()
 
 
-def _best(features: str) -> _Instructions:
+def best(features: str) -> Instructions:
     """The first that a processor with these features, as LLVM writes them, can execute."""
-    return next(each for each in _INSTRUCTIONS if not each.feature or f"+{each.feature}" in features.split(","))
+    return next(each for each in INSTRUCTIONS if not each.feature or f"+{each.feature}" in features.split(","))
 
 
-def _generate(by: _Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any) -> None:
+def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any) -> None:
+    """Append the code of `dot` for one kind of processor; the arguments are int64 values."""
     register, bytes_ = ir.VectorType(_SUM, by.lanes), ir.VectorType(_BYTE, LANE * by.lanes)
     parts = range(OUTPUTS // by.lanes)
     totals = [[_variable(builder, register(None)) for _ in range(2)] for _ in parts]
@@ -75,9 +76,8 @@ def _generate(by: _Instructions, builder: Any, vector: Any, matrix: Any, steps: 
         for part, pair in zip(parts, totals, strict=True):
             offsets = [OUTPUTS * LANE * half + LANE * by.lanes * part for half in range(2)]
             right = [load(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, o), bytes_) for o in offsets]
-            for total, value in zip(
-                pair, by.step(builder, [builder.load(t) for t in pair], spread, right), strict=True
-            ):
+            values = by.step(builder, [builder.load(total) for total in pair], spread, right)
+            for total, value in zip(pair, values, strict=True):
                 builder.store(value, total)
     for part, pair in zip(parts, totals, strict=True):
         place = builder.inttoptr(builder.add(sums, _SIZE(4 * by.lanes * part)), register.as_pointer())
@@ -154,9 +154,9 @@ def _splat(register: Any, value: int) -> Any:
     return register([value] * register.count)
 
 
-_INSTRUCTIONS = (
-    _Instructions("avx512vnni", 16, _four_at_a_time("llvm.x86.avx512.vpdpbusd.512"), lambda b, x, y: b.add(x, y)),
-    _Instructions("avxvnni", 8, _four_at_a_time("llvm.x86.avx512.vpdpbusd.256"), lambda b, x, y: b.add(x, y)),
-    _Instructions("avx2", 8, _two_at_a_time(_pairs_of_avx2), _apart),
-    _Instructions("", 8, _two_at_a_time(_pairs_anywhere), _apart),
+INSTRUCTIONS = (
+    Instructions("avx512vnni", 16, _four_at_a_time("llvm.x86.avx512.vpdpbusd.512"), lambda b, x, y: b.add(x, y)),
+    Instructions("avxvnni", 8, _four_at_a_time("llvm.x86.avx512.vpdpbusd.256"), lambda b, x, y: b.add(x, y)),
+    Instructions("avx2", 8, _two_at_a_time(_pairs_of_avx2), _apart),
+    Instructions("", 8, _two_at_a_time(_pairs_anywhere), _apart),
 )

@@ -135,7 +135,7 @@ def _regroup(team: Any) -> None:
 def _quantise(team: Any, floats: Any, rows: Any) -> None:
     """Make this thread's share of the rows bytes: round(63 * number / largest magnitude) + 64.
 
-    The scale of a row with NaN or infinity is such a number too, and so will be what is made of the row.
+    The scale of a row with NaN or infinity is NaN, and so will be all that is made of the row.
     """
     for n in range(rank_of(team), len(floats), size_of(team)):
         row, made = floats[n], rows.bytes[n]
@@ -148,7 +148,7 @@ def _quantise(team: Any, floats: Any, rows: Any) -> None:
         for k in range(len(row)):
             made[k] = np.uint8(np.int32(row[k] * factor + _ROUND))
             total += np.int32(made[k])
-        rows.scales[n] = magnitude / _LARGEST
+        rows.scales[n] = magnitude / _LARGEST + magnitude * np.float32(0)
         rows.sums[n] = total
 
 

@@ -31,12 +31,13 @@ def run(function: Callable[[Any], None], record: NDArray[Any], work: int) -> Non
 
     There are as many threads as torch may use, and fewer for little `work` (multiply-adds).
     """
-    openmp, threads = _openmp(), min(torch.get_num_threads(), 1 + work // _WORTH_A_THREAD)
-    if openmp is None or threads == 1:
-        _compiled(function).ctypes(record.ctypes.data)
+    compiled, runtime = _compiled(function), openmp()
+    threads = min(torch.get_num_threads(), 1 + work // _WORTH_A_THREAD)
+    if runtime is None or threads == 1:
+        compiled.ctypes(record.ctypes.data)
         return
-    record["rank"], record["size"], record["barrier"] = openmp.addresses
-    openmp.parallel(_compiled(function).address, record.ctypes.data, threads, 0)
+    record["rank"], record["size"], record["barrier"] = runtime.addresses
+    runtime.parallel(compiled.address, record.ctypes.data, threads, 0)
 
 
 @njit
@@ -58,7 +59,7 @@ def wait(team: Any) -> None:
         call(team.barrier)
 
 
-class _OpenMP:
+class OpenMP:
     """The entry points of GNU's OpenMP runtime, whose binary interface is what compiled programs rely on."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -75,10 +76,10 @@ def _compiled(function: Callable[[Any], None]) -> Any:
 
 
 @cache
-def _openmp() -> _OpenMP | None:
+def openmp() -> OpenMP | None:
     """The runtime that torch has loaded, or None."""
     torch_folder = Path(torch.__file__).parent
     for folder in (torch_folder / "lib", torch_folder.with_name("torch.libs")):
         for path in folder.glob("libgomp*"):
-            return _OpenMP(ctypes.CDLL(str(path)))
+            return OpenMP(ctypes.CDLL(str(path)))
     return None

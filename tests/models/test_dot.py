@@ -1,0 +1,65 @@
+"""Sums of products of bytes against numpy, by each way that this processor has; the others' code is at least made."""
+
+import numpy as np
+import pytest
+from llvmlite import binding, ir
+from numba import njit
+from numpy.typing import NDArray
+
+from models import dot as module
+from models.dot import GROUP, INSTRUCTIONS, LANE, OUTPUTS, dot, emit
+
+HERE = binding.get_host_cpu_features()
+
+
+def panel(matrix: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[32, K] with each row's bytes four by four."""
+    return np.ascontiguousarray(matrix.reshape(OUTPUTS, -1, LANE).transpose(1, 0, 2))
+
+
+@pytest.mark.parametrize("way", INSTRUCTIONS, ids=lambda way: way.feature or "any processor")
+@pytest.mark.parametrize("steps", [0, 1, 2, 83])
+def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
+    if way.feature and not HERE.get(way.feature):
+        pytest.skip(f"this processor lacks {way.feature}")
+    monkeypatch.setattr(module, "best", lambda features: way)
+
+    @njit
+    def sums(row, rows, found):
+        dot(row.ctypes.data, rows.ctypes.data, len(row) // GROUP, found.ctypes.data)
+
+    numbers = np.random.default_rng(steps)
+    for low in (0, 127):
+        row = numbers.integers(low, 128, steps * GROUP).astype(np.uint8)
+        rows = numbers.integers(low, 128, (OUTPUTS, steps * GROUP)).astype(np.uint8)
+        found = np.full(OUTPUTS, -1, np.int32)
+        sums(row, panel(rows), found)
+        assert found.tolist() == (rows.astype(np.int64) @ row).tolist()
+
+
+@pytest.mark.parametrize(
+    ("feature", "processor", "instruction"),
+    [
+        ("avx512vnni", "icelake-server", r"vpdpbusd %zmm"),
+        ("avxvnni", "alderlake", r"vpdpbusd %ymm"),
+        ("avx2", "haswell", r"vpmaddubsw %ymm"),
+        ("", "x86-64", r"pmullw %xmm"),
+    ],
+)
+def test_each_processor_is_given_its_own_instructions(feature, processor, instruction):
+    way = next(way for way in INSTRUCTIONS if way.feature == feature)
+    program = ir.Module()
+    function = ir.Function(program, ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 4), "sums")
+    builder = ir.IRBuilder(function.append_basic_block())
+    emit(way, builder, *function.args)
+    builder.ret_void()
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    if not binding.get_default_triple().startswith("x86_64"):
+        pytest.skip("the assembler here is of another kind of processor")
+    machine = binding.Target.from_default_triple().create_target_machine(cpu=processor, opt=3)
+    parsed = binding.parse_assembly(str(program))
+    parsed.verify()
+    mnemonic, register = instruction.split()
+    lines = machine.emit_assembly(parsed).splitlines()
+    assert any(mnemonic in line and register in line for line in lines)

@@ -1,0 +1,179 @@
+"""Models in bytes: whole numbers against numpy to the last bit, alone as in company, and close to the float model."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.base import EOS, concat, select
+from models.errors import InvalidInput
+from models.initialisation import initialise
+from models.int8 import Int8Model, Matrix
+from models.network import Network
+from models.recurrent import RecurrentConfig, RecurrentModel
+from models.training import train
+from models.training_config import TrainingConfig
+
+V = 300
+CONFIGS = [
+    RecurrentConfig("lstm", layers=2, embedding_size=50, hidden_size=37),
+    RecurrentConfig("gru", layers=1, embedding_size=33, hidden_size=33),
+    RecurrentConfig("gru", layers=2, embedding_size=8, hidden_size=100, tied=False),
+    RecurrentConfig("rnn", layers=2, embedding_size=1, hidden_size=65),
+    RecurrentConfig("rnn", "relu", layers=1, embedding_size=16, hidden_size=32),
+]
+
+
+def weights(config: RecurrentConfig, scale: float = 0.2) -> dict[str, torch.Tensor]:
+    network = Network(config, V)
+    initialise(network, "uniform", scale, np.arange(V), torch.Generator().manual_seed(4))
+    return network.state_dict()
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.kind} {c.nonlinearity} {c.layers}x{c.hidden_size}")
+def config(request):
+    return request.param
+
+
+@pytest.fixture
+def model(config):
+    return Int8Model(config, weights(config), V)
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def tokens(*shape: int) -> torch.Tensor:
+    return torch.randint(V, shape, generator=torch.Generator().manual_seed(6))
+
+
+def whole(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as whole numbers from -63 to 63 and their scales, halves upwards, in float32 throughout."""
+    magnitudes = np.abs(rows).max(1)
+    with np.errstate(divide="ignore"):
+        factors = np.where(magnitudes < 1e-30, np.float32(0), np.float32(63) / magnitudes)
+    return np.trunc(rows * factors[:, None] + np.float32(64.5)).astype(np.int64) - 64, magnitudes / np.float32(63)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    count=st.integers(1, 40),
+    inputs=st.sampled_from([1, 7, 8, 9, 33, 300]),
+    outputs=st.sampled_from([1, 31, 32, 33, 100]),
+    spread=st.sampled_from([0.0, 1e-35, 1.0, 1e6]),
+    seed=st.integers(0, 99),
+)
+def test_a_product_is_that_of_whole_numbers(count, inputs, outputs, spread, seed):
+    numbers = np.random.default_rng(seed)
+    weight, bias = numbers.normal(size=(outputs, inputs)).astype(np.float32), numbers.normal(size=outputs)
+    weight[numbers.integers(outputs)] *= np.float32(spread)
+    rows, bias = numbers.normal(size=(count, inputs)).astype(np.float32), bias.astype(np.float32)
+    rows[numbers.integers(count)] *= np.float32(spread)
+
+    scales = np.abs(weight).max(1) / np.float32(63)
+    matrix = np.rint(weight / np.maximum(scales, np.float32(1e-30))[:, None]).astype(np.int64)
+    numerators, row_scales = whole(rows)
+    sums = (numerators @ matrix.T).astype(np.float32)
+    expected = sums * (row_scales[:, None] * scales) + bias
+
+    found = Matrix(torch.from_numpy(weight), torch.from_numpy(bias)).times(torch.from_numpy(rows))
+    assert np.array_equal(found.numpy(), expected)
+
+
+def test_a_row_does_not_depend_on_its_company_in_a_single_bit(model):
+    read, lengths = tokens(7, 9), torch.tensor([9, 0, 3, 9, 5, 1, 9])
+    scores, after = model.score(model.start(7), read, lengths)
+    rows = model.logprobs(after)
+    for row, length in enumerate(lengths.tolist()):
+        alone, state = model.score(model.start(1), read[row : row + 1, :length])
+        assert torch.equal(alone[0], scores[row, :length])
+        assert torch.equal(model.logprobs(state)[0], rows[row])
+    swapped = select(concat([after, model.start(2)]), torch.tensor([8, 3, 3, 0]))
+    assert torch.equal(model.logprobs(swapped)[1], rows[3])
+
+
+def test_one_token_at_a_time_is_all_at_once_in_every_bit(model):
+    read, state = tokens(3, 12), model.start(3)
+    scores, after = model.score(state, read)
+    for t in range(12):
+        assert torch.equal(model.logprobs(state).gather(1, read[:, t : t + 1])[:, 0], scores[:, t])
+        state = model.advance(state, read[:, t : t + 1])
+    assert all(torch.equal(left, right) for left, right in zip(state, after, strict=True))
+
+
+def test_threads_change_nothing(threads):
+    config = RecurrentConfig("lstm", layers=2, embedding_size=128, hidden_size=200)
+    model, read, found = Int8Model(config, weights(config), V), tokens(5, 20), []
+    for count in (1, 2, 3):
+        threads(count)
+        found.append(model.score(model.start(5), read))
+    assert all(torch.equal(scores, found[0][0]) for scores, _ in found)
+    assert all(torch.equal(after[1], found[0][1][1]) for _, after in found)
+
+
+def test_it_is_close_to_the_float_model(config, model):
+    float_model, read = RecurrentModel(config, weights(config), V), tokens(4, 30)
+    exact, exact_after = float_model.score(float_model.start(4), read)
+    scores, after = model.score(model.start(4), read)
+    assert (scores - exact).abs().max() < 0.05
+    assert (scores - exact).abs().mean() < 0.01
+    for left, right in zip(after, exact_after, strict=True):
+        torch.testing.assert_close(left, right, atol=0.05, rtol=0.05)
+
+
+def test_a_trained_model_loses_next_to_nothing():
+    """Of a chain in which each word is followed by one of a few: KL(float32 || int8) and perplexity."""
+    numbers, ids, last = np.random.default_rng(0), [], 2
+    for _ in range(7_000):
+        last = EOS if numbers.random() < 0.1 else 2 + (3 * last + int(numbers.geometric(0.3))) % 60
+        ids.append(last)
+    corpus, held_out = np.array(ids[:5_000], np.int32), torch.tensor(ids[5_000:])[None]
+    config = RecurrentConfig("gru", layers=1, embedding_size=24, hidden_size=32)
+    work = train(config, TrainingConfig(epochs=3, batch_size=16, bptt=16, learning_rate=0.02), corpus, corpus[:0], 62)
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            model = stop.value.model
+            break
+    int8 = Int8Model(config, model.tensors(), 62)
+    perplexity = math.exp(-model.score(model.start(1), held_out)[0].mean())
+    assert perplexity < 40  # of 62 words: it has learnt something to lose
+    assert math.exp(-int8.score(int8.start(1), held_out)[0].mean()) == pytest.approx(perplexity, rel=5e-3)
+    prefixes = held_out[0, :1500].view(100, 15)
+    exact = model.logprobs(model.advance(model.start(100), prefixes)).double()
+    found = int8.logprobs(int8.advance(int8.start(100), prefixes)).double()
+    assert (exact.exp() * (exact - found)).sum(1).mean() < 1e-3
+
+
+def test_it_is_stored_as_the_float_model_that_it_was_made_from(config, model):
+    float_model = RecurrentModel(config, weights(config), V)
+    assert model.config() == float_model.config()
+    assert all(torch.equal(model.tensors()[name], tensor) for name, tensor in float_model.tensors().items())
+    assert (model.precision, float_model.precision) == ("int8", "float32")
+
+
+@pytest.mark.parametrize("name", ["layers.0.weight_hh", "output_bias", "embedding"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(name, value):
+    config = CONFIGS[0]
+    damaged = {**weights(config), name: weights(config)[name].clone().fill_(value)}
+    with pytest.raises(InvalidInput, match="weights"):
+        Int8Model(config, damaged, V)
+
+
+def test_a_state_that_overflows_gives_no_number_rather_than_a_wrong_one():
+    config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=4, hidden_size=8, tied=False)
+    large = {name: tensor.abs() + 1e3 for name, tensor in weights(config).items()}
+    model = Int8Model(config, large, V)
+    state = model.advance(model.start(2), tokens(2, 40), torch.tensor([40, 1]))
+    assert not state[0][0].isfinite().any()
+    assert model.logprobs(state)[0].isnan().all()
+    assert model.logprobs(state)[1].isfinite().all()
