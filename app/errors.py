@@ -35,6 +35,7 @@ from app.job_errors import (
     NotThere,
     TooExpensive,
 )
+from app.media import JSON, unsupported
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
 
 
@@ -162,20 +163,22 @@ def answer_errors(app: FastAPI) -> None:
     """Let `app` answer every expected error in the one shape."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return failure(_named(request, error)).response()
+        return failure(_in_our_words(request, error)).response()
 
     for kind in (HTTPException, RequestValidationError, NextwordError):
         app.add_exception_handler(kind, answer)
 
 
-def _named(request: Request, error: Exception) -> Exception:
-    """An error that the framework found, in words that help."""
+def _in_our_words(request: Request, error: Exception) -> Exception:
+    """An error that the framework found, told so that it helps."""
+    if isinstance(error, RequestValidationError) and isinstance(error.body, bytes):
+        return unsupported(request.headers, JSON)  # the framework parses nothing else, and finds no fields then
+    asked = f"{request.method} {request.url.path}; /docs lists what there is"
     words = {
         400: "the body is not JSON in UTF-8",  # all that the framework itself finds bad
-        404: f"no such route: {request.method} {request.url.path}; /docs lists what there is",
-        405: f"this route does not take the method: {request.method} {request.url.path}; /docs lists what there is",
+        404: f"no such route: {asked}",
+        405: f"this route does not take the method: {asked}",
     }
-    if not isinstance(error, HTTPException) or error.status_code not in words:
-        return error
-    detail = words[error.status_code]
-    return HTTPException(error.status_code, detail, error.headers)
+    if isinstance(error, HTTPException) and error.status_code in words:
+        return HTTPException(error.status_code, words[error.status_code], error.headers)
+    return error

@@ -5,7 +5,6 @@ It knows media types; how a body of a kind is read, the routes know.
 
 from __future__ import annotations
 
-from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
@@ -25,9 +24,3 @@ def unsupported(headers: Headers, *accepted: str) -> HTTPException:
     """The error for a body of another kind."""
     found = media_type(headers) or "none"
     return HTTPException(415, f"the body's Content-Type must be {' or '.join(accepted)}; it is {found}")
-
-
-async def json_only(request: Request) -> None:
-    """A dependency of routes that take JSON: raises the error with status 415 for any other body."""
-    if media_type(request.headers) != JSON:
-        raise unsupported(request.headers, JSON)

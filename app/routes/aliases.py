@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.aliases import Alias, Aliases
 from app.job_errors import ModelInUse, NameTaken, NotThere
-from app.media import json_only
 from app.publication import withdraw
 from app.registry import Registry
 from app.schemas.aliases import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
@@ -36,9 +35,7 @@ async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
     return _answer(found)
 
 
-@router.put(
-    "/v1/aliases/{alias}", response_model=AliasAnswer, dependencies=[Depends(json_only)], summary="Set an alias"
-)
+@router.put("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Set an alias")
 def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any]:
     """Let `alias` mean that version: every request from now on, none half. To roll back, set it to the one before."""
     registry: Registry = request.app.state.registry

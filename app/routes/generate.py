@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Response
 
+from app.answers import Json, event
 from app.call import Call, ModelCall
 from app.decoder import Run
 from app.engine import unless
 from app.errors import failure
-from app.media import json_only
 from app.schemas.base import logprob_fields
 from app.schemas.generate import EVENTS, GenerateAnswer, GenerateRequest
 from app.streaming import Stream
@@ -26,7 +24,7 @@ from models.generation import Event, Sequence, samples
 from models.sampling import SamplingParams
 
 logger = logging.getLogger(__name__)
-router = APIRouter(prefix="/v1/models", tags=["generate"], dependencies=[Depends(json_only)])
+router = APIRouter(prefix="/v1/models", tags=["generate"])
 
 
 @router.post("/{model}/generate", response_model=GenerateAnswer, responses=EVENTS, summary="Generate text")
@@ -45,7 +43,7 @@ async def generate(call: ModelCall, body: GenerateRequest) -> Response:
             return Stream(_events(call, run, head), "text/event-stream", stack.pop_all())
         await unless(call.hung_up, asyncio.ensure_future(run.finish()))
     choices = [_choice(call, sequence) for sequence in sequences]
-    return JSONResponse(head | {"choices": choices, "usage": _usage(sequences)})
+    return Json(head | {"choices": choices, "usage": _usage(sequences)})
 
 
 def _check(call: Call, body: GenerateRequest) -> None:
@@ -68,24 +66,20 @@ def _params(body: GenerateRequest, seed: int) -> SamplingParams:
 async def _events(call: Call, run: Run, head: dict[str, Any]) -> AsyncGenerator[bytes, None]:
     left = len(run.sequences)
     try:
-        async for event in run.events():
-            left -= event.finish_reason is not None
-            part = head | {"choices": [_part(call, event)]}
-            yield _sse(part if left else part | {"usage": _usage(run.sequences)})
+        async for step in run.events():
+            left -= step.finish_reason is not None
+            part = head | {"choices": [_part(call, step)]}
+            yield event(part if left else part | {"usage": _usage(run.sequences)})
         yield b"data: [DONE]\n\n"
     except Exception as error:  # the status is long sent
         logger.exception("request %s failed while its answer was sent", call.request.state.request_id)
-        yield _sse(failure(error).content())
+        yield event(failure(error).content())
 
 
-def _sse(content: dict[str, Any]) -> bytes:
-    return f"data: {json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(',', ':'))}\n\n".encode()
-
-
-def _part(call: Call, event: Event) -> dict[str, Any]:
-    tokens = [] if event.token is None or event.logprob is None else [_token(call, event.token, event.logprob)]
-    index, reason = event.sequence.index, event.finish_reason
-    return {"index": index, "text": event.text, "tokens": tokens, "finish_reason": reason}
+def _part(call: Call, step: Event) -> dict[str, Any]:
+    tokens = [] if step.token is None or step.logprob is None else [_token(call, step.token, step.logprob)]
+    index, reason = step.sequence.index, step.finish_reason
+    return {"index": index, "text": step.text, "tokens": tokens, "finish_reason": reason}
 
 
 def _choice(call: Call, sequence: Sequence) -> dict[str, Any]:

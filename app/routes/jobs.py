@@ -14,7 +14,6 @@ from app.job_log import Event
 from app.job_requests import EvaluateJob, NgramJob, RecurrentJob
 from app.job_stream import follow
 from app.jobs import Job, JobStore
-from app.media import json_only
 from app.publication import newest
 from app.schemas.jobs import (
     EventsQuery,
@@ -65,7 +64,7 @@ def _jobs(request: Request) -> JobStore:
 Jobs = Annotated[JobStore, Depends(_jobs)]
 
 
-@router.post("", response_model=JobAnswer, status_code=202, dependencies=[Depends(json_only)], summary="Ask for a job")
+@router.post("", response_model=JobAnswer, status_code=202, summary="Ask for a job")
 def create_job(request: Request, jobs: Jobs, body: Asked, key: Key = None) -> dict[str, Any]:
     """Queue a model to be trained, or one to be measured. Its size is guessed first, and an absurd one refused.
 

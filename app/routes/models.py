@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 
+from app.answers import Json
 from app.call import ModelCall
 from app.registry import Served, Snapshot
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
@@ -21,10 +21,10 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", response_model=ModelList, summary="List the models")
-async def list_models(request: Request) -> JSONResponse:
+async def list_models(request: Request) -> Json:
     """Every model that can be asked, and what is being loaded or cannot be used."""
     snapshot = request.app.state.registry.snapshot
-    return JSONResponse(
+    return Json(
         {
             "object": "list",
             "data": [_summary(served, _is_newest(served, snapshot)) for served in snapshot.models],
@@ -36,20 +36,20 @@ async def list_models(request: Request) -> JSONResponse:
 
 
 @router.get("/{model}", response_model=ModelDetail, summary="Describe a model")
-async def describe_model(call: ModelCall) -> JSONResponse:
+async def describe_model(call: ModelCall) -> Json:
     """Its card: what it is, what it was made from and how good it is."""
     newest = _is_newest(call.served, call.request.app.state.registry.snapshot)
     card = asdict(call.checkpoint.card)
-    return JSONResponse(_summary(call.served, newest) | {"metrics": card["provenance"]["metrics"], "card": card})
+    return Json(_summary(call.served, newest) | {"metrics": card["provenance"]["metrics"], "card": card})
 
 
 @router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
-async def list_vocabulary(call: ModelCall, query: Annotated[VocabularyQuery, Query()]) -> JSONResponse:
+async def list_vocabulary(call: ModelCall, query: Annotated[VocabularyQuery, Query()]) -> Json:
     """A page of its vocabulary, by id: frequent tokens first."""
     tokenizer = call.checkpoint.tokenizer
     found = tokenizer.search(query.prefix) if query.prefix else np.arange(tokenizer.size)
     page = found[np.searchsorted(found, query.after, side="right") :]
-    return JSONResponse(
+    return Json(
         {
             "object": "list",
             "model": call.served.id,

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 import torch
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from app.answers import Json
 from app.call import Call, ModelCall
-from app.media import json_only
 from app.schemas.base import logprob_fields
 from app.schemas.next import NextAnswer, NextBatch, NextRequest
-from models.base import EOS, State, rows_of, select
+from models.base import EOS, LanguageModel, State, rows_of, select
 from models.checkpoint import Checkpoint
 from models.errors import InvalidInput
 
-router = APIRouter(prefix="/v1/models", tags=["predict"], dependencies=[Depends(json_only)])
+router = APIRouter(prefix="/v1/models", tags=["predict"])
 CONTEXTS_AT_ONCE = 32
 
 
 @router.post("/{model}/next", response_model=NextAnswer | NextBatch, summary="Predict the next token")
-async def predict_next(call: ModelCall, body: NextRequest) -> JSONResponse:
+async def predict_next(call: ModelCall, body: NextRequest) -> Json:
     """The most probable next tokens after a context, or after each of several.
 
     Probabilities are the model's own: they are not scaled up to make those shown sum to one.
@@ -33,8 +33,8 @@ async def predict_next(call: ModelCall, body: NextRequest) -> JSONResponse:
     contexts = [body.context] if isinstance(body.context, str) else body.context
     results = await call.run(_predict(call.checkpoint, contexts, body), _cost(call, contexts, body))
     if isinstance(body.context, str):
-        return JSONResponse({"model": call.served.id} | results[0])
-    return JSONResponse({"model": call.served.id, "results": results})
+        return Json({"model": call.served.id} | results[0])
+    return Json({"model": call.served.id, "results": results})
 
 
 def _cost(call: Call, contexts: list[str], body: NextRequest) -> int:
@@ -63,14 +63,19 @@ def _group(checkpoint: Checkpoint, contexts: list[str], body: NextRequest) -> li
     encodings = [checkpoint.tokenizer.encode(context) for context in contexts]
     rows = [torch.from_numpy(encoding.ids.astype(np.int64)) for encoding in encodings]
     model = checkpoint.model
-    state = (model.start if body.bos else model.blank)(len(rows))
-    state = model.advance(state, pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows]))
+    state = _read(model, (model.start if body.bos else model.blank)(len(rows)), rows)
     told = _tokens(checkpoint, state, body)
     extras = _extras(checkpoint, state, body)
     return [
         {"context": _echo(checkpoint, context, encoding.ids.tolist(), encoding.oov.tolist())} | tokens | extra
         for context, encoding, tokens, extra in zip(contexts, encodings, told, extras, strict=True)
     ]
+
+
+def _read(model: LanguageModel, state: State, rows: list[Tensor]) -> State:
+    if len(rows) == 1:
+        return model.advance(state, rows[0][None])
+    return model.advance(state, pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows]))
 
 
 def _echo(checkpoint: Checkpoint, context: str, ids: list[int], oov: list[bool]) -> list[dict[str, Any]]:
@@ -81,13 +86,11 @@ def _echo(checkpoint: Checkpoint, context: str, ids: list[int], oov: list[bool])
 def _tokens(checkpoint: Checkpoint, state: State, body: NextRequest) -> list[dict[str, Any]]:
     """What is told of each row: the tokens asked for, best first, and their mass."""
     values, ids = _best(checkpoint, state, body)
-    told = []
-    for row, columns in zip(values, ids, strict=True):
-        if body.top_k and not body.special and not body.prefix:
-            ordinary = columns > EOS
-            row, columns = row[ordinary][: body.top_k], columns[ordinary][: body.top_k]
-        told.append(_row(checkpoint.tokenizer.vocabulary, row, columns))
-    return told
+    columns = zip(ids.tolist(), values.tolist(), strict=True)
+    told = [list(zip(*column, strict=True)) for column in columns]
+    if body.top_k and not body.special and not body.prefix:
+        told = [[pair for pair in pairs if pair[0] > EOS][: body.top_k] for pairs in told]
+    return [_row(checkpoint.tokenizer.vocabulary, pairs) for pairs in told]
 
 
 def _best(checkpoint: Checkpoint, state: State, body: NextRequest) -> tuple[Tensor, Tensor]:
@@ -102,13 +105,13 @@ def _best(checkpoint: Checkpoint, state: State, body: NextRequest) -> tuple[Tens
     return model.topk(state, min(body.top_k + spare, model.vocabulary_size) if body.top_k else model.vocabulary_size)
 
 
-def _row(vocabulary: list[str], values: Tensor, ids: Tensor) -> dict[str, Any]:
-    probabilities = values.double().exp()
+def _row(vocabulary: list[str], pairs: list[tuple[int, float]]) -> dict[str, Any]:
+    probabilities = [math.exp(logprob) for _, logprob in pairs]
     told = [
-        {"token": vocabulary[i], "id": i, "probability": p} | logprob_fields(logprob)
-        for i, logprob, p in zip(ids.tolist(), values.tolist(), probabilities.tolist(), strict=True)
+        {"token": vocabulary[i], "id": i, "probability": probability} | logprob_fields(logprob)
+        for (i, logprob), probability in zip(pairs, probabilities, strict=True)
     ]
-    return {"next": told, "mass": float(probabilities.sum())}
+    return {"next": told, "mass": math.fsum(probabilities)}
 
 
 def _extras(checkpoint: Checkpoint, state: State, body: NextRequest) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from app.answers import Json
 from app.bodies import Lines, Spool, pieces
 from app.call import Call, ModelCall
 from app.errors import failure
@@ -60,7 +60,7 @@ async def _of_json(call: Call, query: PerplexityQuery) -> Response:
     answer = {"model": call.served.id} | figures(pooled(evaluations))
     if not isinstance(wanted.text, str):
         answer["results"] = [figures(evaluation) for evaluation in evaluations]
-    return JSONResponse(answer)
+    return Json(answer)
 
 
 def _parsed(body: bytes) -> PerplexityRequest:
@@ -78,7 +78,7 @@ async def _of_text(call: Call, query: PerplexityQuery) -> Response:
         async for piece in pieces(call.request.stream()):
             await call.engine.compute(call.checkpoint.model, scorer.feed(piece))
         evaluation = await call.engine.compute(call.checkpoint.model, scorer.finish())
-    return JSONResponse({"model": call.served.id} | figures(evaluation))
+    return Json({"model": call.served.id} | figures(evaluation))
 
 
 async def _of_records(call: Call, query: PerplexityQuery) -> Response:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter
 
+from app.answers import Json
 from app.call import ModelCall
-from app.media import json_only
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest
 from models.scoring import TextScore, score_texts
 from models.tokenizer import Tokenizer
 
-router = APIRouter(prefix="/v1/models", tags=["score"], dependencies=[Depends(json_only)])
+router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/probability", response_model=ProbabilityAnswer, summary="Score texts")
-async def score_probability(call: ModelCall, body: ProbabilityRequest) -> JSONResponse:
+async def score_probability(call: ModelCall, body: ProbabilityRequest) -> Json:
     """The probability of each text after a context: the product of its tokens' probabilities."""
     texts = [body.text] if isinstance(body.text, str) else body.text
     call.check_count("text", texts)
@@ -28,7 +27,7 @@ async def score_probability(call: ModelCall, body: ProbabilityRequest) -> JSONRe
     work = score_texts(model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos)
     scores = await call.run(work, sum(len(text) for text in texts) + len(body.context))
     results = [_result(score, tokenizer if body.tokens else None) for score in scores]
-    return JSONResponse({"model": call.served.id, "results": results, "total": _total(scores)})
+    return Json({"model": call.served.id, "results": results, "total": _total(scores)})
 
 
 def _result(score: TextScore, tokenizer: Tokenizer | None) -> dict[str, Any]:

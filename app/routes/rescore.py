@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter
 
+from app.answers import Json
 from app.call import ModelCall
-from app.media import json_only
 from app.schemas.base import logprob_fields
 from app.schemas.rescore import RescoreAnswer, RescoreRequest
 from models.scoring import TextScore, score_texts
 
-router = APIRouter(prefix="/v1/models", tags=["score"], dependencies=[Depends(json_only)])
+router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/rescore", response_model=RescoreAnswer, summary="Rank hypotheses")
-async def rescore(call: ModelCall, body: RescoreRequest) -> JSONResponse:
+async def rescore(call: ModelCall, body: RescoreRequest) -> Json:
     """Hypotheses, best first, by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
 
     `logprob` is the model's, in nats, of the whole hypothesis after the context; `words` are its tokens, the end
@@ -32,7 +31,7 @@ async def rescore(call: ModelCall, body: RescoreRequest) -> JSONResponse:
     )
     scores = await call.run(work, sum(len(text) for text in texts) + len(body.context))
     ranked = sorted((_weigh(i, score, body) for i, score in enumerate(scores)), key=_rank)
-    return JSONResponse({"model": call.served.id, "results": ranked})
+    return Json({"model": call.served.id, "results": ranked})
 
 
 def _weigh(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]:

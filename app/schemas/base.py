@@ -70,8 +70,12 @@ BOS = Field(
 
 
 def logprob_fields(logprob: float) -> dict[str, Any]:
-    """The fields that tell a log-probability (nats): -inf is not JSON."""
-    return {"logprob": None, "zero_probability": True} if logprob == -math.inf else {"logprob": logprob}
+    """The fields that tell a log-probability (nats): -inf is not JSON. Raises ArithmeticError for what is none."""
+    if logprob == -math.inf:
+        return {"logprob": None, "zero_probability": True}
+    if not logprob < math.inf:
+        raise ArithmeticError(f"the model gave the log-probability {logprob}")
+    return {"logprob": logprob}
 
 
 class Token(Answer):

@@ -27,7 +27,7 @@ def server(checkpoints: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30) as open_client:
+    with httpx.Client(base_url=server.url, timeout=60) as open_client:
         yield open_client
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,8 @@ def some_text(lines: int = 400) -> str:
     )
 
 
+# A busy machine may be slow, and a test that hangs up early proves nothing.
+get, post, stream = (partial(call, timeout=60) for call in (httpx.get, httpx.post, httpx.stream))
 TEXT = some_text()
 WORDS = Tokenizer.train(TokenizerConfig(), [TEXT])
 CHARACTERS = Tokenizer.train(TokenizerConfig(kind="character"), [TEXT])
@@ -108,13 +111,13 @@ def serving(checkpoints: Path, **settings: object) -> Iterator[Server]:
     server = Server.of(checkpoints, **settings)
     server.begin()
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/health/ready").status_code == 200)
+        wait_for(lambda: get(f"{server.url}/health/ready").status_code == 200)
         yield server
     finally:
         server.stop()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20, pause: float = 0.01) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float = 0.01) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"

@@ -86,7 +86,7 @@ def examples(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[tu
 
 def test_every_example_works(document: dict[str, Any], shipped: Server) -> None:
     asked = 0
-    with httpx.Client(base_url=shipped.url) as client:
+    with httpx.Client(base_url=shipped.url, timeout=60) as client:
         for method, path, operation in operations(document):
             url = path.replace("{model}", "gutenberg-kn")
             for kind, example in list(examples(document, operation)) or [("", None)]:

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
-from tests.app.serving import Server, publish, recurrent, serving, wait_for
+from tests.app.serving import Server, get, post, publish, recurrent, serving, stream, wait_for
 
 
 @contextmanager
@@ -32,8 +30,8 @@ def process(checkpoints: Path, data: Path) -> Iterator[tuple[subprocess.Popen[st
 
 def test_a_server_without_models_serves_and_says_so(tmp_path: Path) -> None:
     with serving(tmp_path / "none") as server:
-        assert httpx.get(f"{server.url}/v1/models").json()["data"] == []
-        answer = httpx.post(f"{server.url}/v1/models/words/next", json={})
+        assert get(f"{server.url}/v1/models").json()["data"] == []
+        answer = post(f"{server.url}/v1/models/words/next", json={})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
 
 
@@ -45,15 +43,15 @@ def test_a_model_that_is_still_being_loaded_is_said_to_be(tmp_path: Path, monkey
     monkeypatch.setattr(server.app.state.registry, "_load", lambda path: (go.wait(20), load(path))[1])
     server.begin()
     try:
-        wait_for(lambda: httpx.get(f"{server.url}/health/ready").json()["loading"] == ["lstm@1"])
-        assert httpx.get(f"{server.url}/health/ready").status_code == 503
-        assert httpx.get(f"{server.url}/health/live").status_code == 200
-        answer = httpx.post(f"{server.url}/v1/models/lstm/next", json={})
+        wait_for(lambda: get(f"{server.url}/health/ready").json()["loading"] == ["lstm@1"])
+        assert get(f"{server.url}/health/ready").status_code == 503
+        assert get(f"{server.url}/health/live").status_code == 200
+        answer = post(f"{server.url}/v1/models/lstm/next", json={})
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_loading")
         assert answer.headers["retry-after"] == "1"
         go.set()
-        wait_for(lambda: httpx.get(f"{server.url}/health/ready").status_code == 200)
-        assert httpx.post(f"{server.url}/v1/models/lstm/next", json={}).status_code == 200
+        wait_for(lambda: get(f"{server.url}/health/ready").status_code == 200)
+        assert post(f"{server.url}/v1/models/lstm/next", json={}).status_code == 200
     finally:
         go.set()
         server.stop()
@@ -62,13 +60,13 @@ def test_a_model_that_is_still_being_loaded_is_said_to_be(tmp_path: Path, monkey
 def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
     with process(tmp_path / "models", tmp_path / "data") as (server, url):
-        wait_for(lambda: httpx.get(f"{url}/health/ready").status_code == 200, seconds=60)
-        body = {"max_tokens": 1500, "ignore_end": True, "stream": True}
-        with httpx.stream("POST", f"{url}/v1/models/lstm/generate", json=body, timeout=60) as answer:
+        wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
+        body = {"max_tokens": 300, "ignore_end": True, "stream": True}
+        with stream("POST", f"{url}/v1/models/lstm/generate", json=body) as answer:
             lines = answer.iter_lines()
             next(lines)
             server.send_signal(signal.SIGTERM)
             events = [line.removeprefix("data: ") for line in lines if line]
         assert events[-1] == "[DONE]"
-        assert json.loads(events[-2])["usage"]["completion_tokens"] == 1500
+        assert json.loads(events[-2])["usage"]["completion_tokens"] == 300
         assert server.wait(60) == 0

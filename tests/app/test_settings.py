@@ -31,3 +31,7 @@ def test_unknown_settings_are_refused() -> None:
 
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_published_model_is_seen_within_a_second() -> None:
+    assert Settings().reload_seconds <= 1

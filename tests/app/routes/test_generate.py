@@ -10,7 +10,8 @@ from app.schemas.generate import GenerateAnswer, GenerateEvent
 from models.checkpoint import Checkpoint
 from models.generation import generate, samples
 from models.sampling import SamplingParams
-from tests.app.serving import Server, serving, wait_for
+from tests.app.serving import Server, post, serving, wait_for
+from tests.app.serving import stream as serving_stream
 
 MODELS = ["words", "counts", "letters", "lstm", "gru"]
 
@@ -119,16 +120,16 @@ def test_a_client_that_hangs_up_frees_its_place(checkpoints, model: str, streami
         body = {"max_tokens": 10**6, "ignore_end": True, "stream": streaming}
         url = f"{server.url}/v1/models/{model}/generate"
         if streaming:
-            with httpx.stream("POST", url, json=body) as answer:
+            with serving_stream("POST", url, json=body) as answer:
                 lines = answer.iter_lines()  # kept: httpx hangs up when it is gone
                 next(lines)
-                refused = httpx.post(url, json={"max_tokens": 1})
+                refused = post(url, json={"max_tokens": 1})
                 assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
                 assert 1 <= int(refused.headers["retry-after"]) <= 120
         else:
             with pytest.raises(httpx.ReadTimeout):
                 httpx.post(url, json=body, timeout=0.5)
-        wait_for(lambda: httpx.post(url, json={"max_tokens": 1}).status_code == 200)
+        wait_for(lambda: post(url, json={"max_tokens": 1}).status_code == 200)
 
 
 @pytest.mark.parametrize(

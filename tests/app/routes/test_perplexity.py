@@ -188,7 +188,7 @@ def test_more_records_than_any_buffer_holds_while_nobody_reads_the_answer(client
 
 def test_results_flow_while_records_still_come(server, client: httpx.Client) -> None:
     host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(
             b"POST /v1/models/words/perplexity HTTP/1.1\r\nhost: test\r\ncontent-type: application/x-ndjson\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
@@ -207,7 +207,7 @@ def test_results_flow_while_records_still_come(server, client: httpx.Client) -> 
 def test_a_body_that_is_too_large(checkpoints, client: httpx.Client) -> None:
     with (
         serving(checkpoints, max_upload_bytes=100_000, max_json_bytes=2000) as server,
-        httpx.Client(base_url=server.url) as small,
+        httpx.Client(base_url=server.url, timeout=60) as small,
     ):
         assert upload(small, "words", b"a " * 40_000).status_code == 200
         for content in (b"a " * 60_000, in_pieces(b"a " * 60_000, 10_000)):
