@@ -27,7 +27,11 @@ def add_docs(app: FastAPI) -> None:
             swagger_js_url=f"{root}{ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{ASSETS}/swagger-ui.css",
             swagger_favicon_url=f"{root}{ASSETS}/favicon-32x32.png",
-            swagger_ui_parameters={"tryItOutEnabled": True, "displayRequestDuration": True},
+            swagger_ui_parameters={
+                "tryItOutEnabled": True,
+                "displayRequestDuration": True,
+                "defaultModelsExpandDepth": 0,
+            },
         )
 
     @app.get("/", include_in_schema=False)
