@@ -1,8 +1,8 @@
 """The classes of characters: which make words, which separate, which stand for themselves.
 
 It knows code points. The classes are told by `models.pipeline` itself, so that there is no second opinion, for the
-characters that its answer can be trusted to hold for whatever the versions of Unicode: Latin, Greek, Cyrillic and
-common punctuation. The rest is FOREIGN, unless blanks alone separate tokens. It does not know texts.
+characters whose lower case is the same in all versions of Unicode that Python and it may know: Latin, Greek, Cyrillic,
+punctuation and symbols. The rest is FOREIGN, unless blanks alone separate tokens. It does not know texts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORD, BLANK, MARK, FOREIGN = range(4)
 IDEOGRAPHIC_SPACE = 0x3000
 """The one blank beyond the table of any alphabet."""
 
-_KNOWN = (range(0x0530), range(0x2000, 0x2070), range(0x20A0, 0x20C0))
+_KNOWN = frozenset([*range(0x0530), *range(0x1E00, 0x2300)])
 _OGHAM_SPACE = 0x1680
 
 
@@ -44,10 +44,10 @@ def alphabet_of(lowercase: bool, pretokenized: bool) -> Alphabet:
     config = TokenizerConfig(lowercase=lowercase, pretokenized=pretokenized)
     splitter = pipeline.build(config, SPECIALS)
     beyond = WORD if pretokenized and not lowercase else FOREIGN
-    table = np.full(_KNOWN[-1].stop, beyond, np.uint8)
-    for code in (code for codes in _KNOWN for code in codes):
-        # Lower-casing may lead out of the known characters, as it does for two letters of Latin Extended-B.
-        if all(any(ord(c) in codes for codes in _KNOWN) for c in chr(code).lower()):
+    table = np.full(max(_KNOWN) + 1, beyond, np.uint8)
+    for code in _KNOWN:
+        # Lower-casing leads out of the known characters for two letters of Latin Extended-B.
+        if _KNOWN.issuperset(map(ord, chr(code).lower())):
             table[code] = _class_of(pipeline.surfaces(splitter, f"a{chr(code)}a"))
     table[[ord("\n"), _OGHAM_SPACE]] = BLANK
     return Alphabet(table, beyond, not pretokenized)

@@ -1,0 +1,35 @@
+"""Which lines the compiled loops leave to the pipeline: else all would be slow, and no other test would tell."""
+
+import pytest
+
+from models.alphabet import alphabet_of
+from models.interning import bytes_of
+from models.splitting import foreign_lines
+
+KNOWN = "plain\n\nd\u00e9j\u00e0 vu \u2014 \u201ciPhone\u2019s\u201d \u20ac5\n\u0395\u03bb\u03bb\u03ac\u03b4\u03b1 \u041c\u0438\u0440\n\u3000\u1680\n"
+CHINESE, HINDI = "a \u4e2d\u6587\n", "\u0939\u093f\n"
+
+
+def foreign(text: str, lowercase: bool = False, pretokenized: bool = False) -> list[str]:
+    """The runs of foreign lines in `text`."""
+    data, at, found = bytes_of(text.encode()), 0, []
+    while at < data.size:
+        begin, at = foreign_lines(data, at, alphabet_of(lowercase, pretokenized))
+        found += [data[begin:at].tobytes().decode()] if at > begin else []
+    return found
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+@pytest.mark.parametrize("pretokenized", [False, True])
+def test_european_lines_are_not_foreign(lowercase: bool, pretokenized: bool) -> None:
+    assert foreign(KNOWN, lowercase, pretokenized) == []
+
+
+def test_runs_of_other_lines_are() -> None:
+    assert foreign(KNOWN + CHINESE + HINDI + KNOWN + HINDI) == [CHINESE + HINDI, HINDI]
+    assert foreign(CHINESE + KNOWN + HINDI[:-1]) == [CHINESE, HINDI[:-1]]
+    assert foreign(CHINESE, lowercase=True, pretokenized=True) == [CHINESE]
+
+
+def test_nothing_is_foreign_where_blanks_alone_separate() -> None:
+    assert foreign(KNOWN + CHINESE + HINDI, pretokenized=True) == []
