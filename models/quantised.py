@@ -62,7 +62,8 @@ def product(address: Any) -> None:
     call = carray(address, 1, PRODUCT)[0]
     floats = _floats(call.floats, call.count, call.matrix.inputs)
     rows = _rows(call.room, call.count, call.matrix.inputs)
-    _quantise(call, floats, rows)
+    for n in range(rank_of(call), call.count, size_of(call)):
+        _quantise(floats[n], rows, n)
     wait(call)
     _multiply(address, rows, call.matrix, _floats(call.results, call.count, call.matrix.outputs))
 
@@ -79,20 +80,23 @@ def reading(address: Any) -> None:
     gates, state_gates = _floats(call.gates, count * times, units), _floats(call.state_gates, count, units)
     state = _rows(call.state_room, count, hidden)
     inputs = _floats(call.embedded, count * times, layers[0].of_inputs.inputs)
+    rank, size = rank_of(call), size_of(call)
     for i in range(call.depth):
         rows = _rows(call.input_room, count * times, inputs.shape[1])
-        _quantise(call, inputs, rows)
-        _quantise(call, vectors[:, i], state)
+        for n in range(rank, count * times, size):
+            _quantise(inputs[n], rows, n)
+        for b in range(rank, count, size):
+            _quantise(vectors[b, i], state, b)
         _regroup(call)
         _multiply(address, rows, layers[i].of_inputs, gates)
         for t in range(times):
             _regroup(call)
             _multiply(address, state, layers[i].of_state, state_gates)
             wait(call)
-            for b in range(rank_of(call), count, size_of(call)):
-                _step(call.cell, gates[b * times + t], state_gates[b], vectors[b, i], memory[b, i])
-                outputs[b * times + t] = vectors[b, i]
-            _quantise(call, vectors[:, i], state)
+            for b in range(rank, count, size):
+                n = b * times + t
+                _step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i], outputs[n])
+                _quantise(vectors[b, i], state, b)
         wait(call)
         inputs = outputs
 
@@ -132,24 +136,22 @@ def _regroup(team: Any) -> None:
 
 
 @_compiled
-def _quantise(team: Any, floats: Any, rows: Any) -> None:
-    """Make this thread's share of the rows bytes: round(63 * number / largest magnitude) + 64.
+def _quantise(row: Any, rows: Any, n: Any) -> None:
+    """Make a row of numbers row n of bytes: round(63 * number / largest magnitude) + 64.
 
     The scale of a row with NaN or infinity is NaN, and so will be all that is made of the row.
     """
-    for n in range(rank_of(team), len(floats), size_of(team)):
-        row, made = floats[n], rows.bytes[n]
-        largest = np.int32(0)
-        for bits in row.view(np.int32):  # magnitudes are ordered as their bits are, NaN being the largest
-            largest = max(largest, np.int32(bits & _MAGNITUDE))
-        magnitude = np.int32(largest).view(np.float32)
-        factor = np.float32(0) if magnitude < _NEGLIGIBLE else _LARGEST / magnitude
-        total = np.int32(0)
-        for k in range(len(row)):
-            made[k] = np.uint8(np.int32(row[k] * factor + _ROUND))
-            total += np.int32(made[k])
-        rows.scales[n] = magnitude / _LARGEST + magnitude * np.float32(0)
-        rows.sums[n] = total
+    largest = np.int32(0)
+    for number in row:  # magnitudes are ordered as their bits are, NaN being the largest
+        largest = max(largest, np.int32(np.float32(number).view(np.int32) & _MAGNITUDE))
+    magnitude = np.int32(largest).view(np.float32)
+    factor = np.float32(0) if magnitude < _NEGLIGIBLE else _LARGEST / magnitude
+    made, total = rows.bytes[n], np.int32(0)
+    for k in range(len(row)):
+        made[k] = np.uint8(np.int32(row[k] * factor + _ROUND))
+        total += np.int32(made[k])
+    rows.scales[n] = magnitude / _LARGEST + magnitude * np.float32(0)
+    rows.sums[n] = total
 
 
 @_compiled
@@ -182,7 +184,7 @@ def _restore(sums: Any, rows: Any, begin: Any, end: Any, matrix: Any, first: Any
 
 
 @_compiled
-def _step(cell: Any, gates: Any, state_gates: Any, vector: Any, memory: Any) -> None:
+def _step(cell: Any, gates: Any, state_gates: Any, vector: Any, memory: Any, output: Any) -> None:
     """Replace the vectors of one sequence, given what its input and its vector contribute to the gates [G * H]."""
     if cell == _LSTM:
         lstm_step(gates, state_gates, vector, memory)
@@ -190,3 +192,5 @@ def _step(cell: Any, gates: Any, state_gates: Any, vector: Any, memory: Any) -> 
         gru_step(gates, state_gates, vector)
     else:
         rnn_step(gates, state_gates, vector, cell == _RELU)
+    for j in range(len(output)):
+        output[j] = vector[j]
