@@ -55,6 +55,8 @@ def _take_over_output() -> BinaryIO:
 def _yield_to_others(niceness: int) -> None:
     """Take the processor only when nobody else wants it, and be the first to go when memory runs out."""
     os.nice(niceness)
+    with suppress(OSError):  # where Linux groups processes by session, niceness counts within the group only
+        Path("/proc/self/autogroup").write_text(str(niceness))
     with suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     with suppress(OSError):

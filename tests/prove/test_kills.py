@@ -70,14 +70,14 @@ def wait_for_a_moment(running: Fleet, job_id: str, numbers: random.Random) -> No
     """Any moment in the life of an attempt: while it starts, anywhere in its work, or about when it is published."""
     until = numbers.choice(["starting", "working", "working", "ending"])
     while not running.is_working() and is_open(running, job_id):
-        time.sleep(0.05)
+        time.sleep(0.2)
     before = running.job(job_id)["progress"]
     goal = 0.97 if until == "ending" else numbers.random()
     while until != "starting" and is_open(running, job_id) and running.is_working():
         progress = running.job(job_id)["progress"]
         if progress != before and (progress["phase"] != "training" or progress["fraction"] >= goal):
             break
-        time.sleep(0.02)
+        time.sleep(0.2)
     time.sleep(numbers.uniform(0, 3.0 if until == "starting" else 0.7))
 
 
