@@ -6,7 +6,10 @@ from models.alphabet import alphabet_of
 from models.interning import bytes_of
 from models.splitting import foreign_lines
 
-KNOWN = "plain\n\nd\u00e9j\u00e0 vu \u2014 \u201ciPhone\u2019s\u201d \u20ac5\n\u0395\u03bb\u03bb\u03ac\u03b4\u03b1 \u041c\u0438\u0440\n\u3000\u1680\n"
+KNOWN = (
+    "plain\n\nd\u00e9j\u00e0 vu \u2014 \u201ciPhone\u2019s\u201d \u20ac5 \u2192\n"
+    "\u0395\u03bb\u03bb\u03ac\u03b4\u03b1 \u041c\u0438\u0440 Vi\u1ec7t\n\u3000\u1680\n"
+)
 CHINESE, HINDI = "a \u4e2d\u6587\n", "\u0939\u093f\n"
 
 
