@@ -11,7 +11,7 @@ from tempfile import SpooledTemporaryFile
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes that a spool keeps in memory; more go to a temporary file."""
@@ -35,24 +35,38 @@ class Spool:
     """Takes a body in as fast as it comes, and gives it out as fast as it is wanted.
 
     A client that sends all of its body before it reads any of the answer would otherwise wait for a server that
-    waits for it.
+    waits for it. One that hangs up is noticed at the next read, also after its body has come.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._file = SpooledTemporaryFile[bytes](IN_MEMORY)
         self._written = self._read = 0
+        self._whole = False
         self._changed = asyncio.Event()
         self._filling = asyncio.create_task(self._fill())
 
     async def read(self) -> bytes:
-        """The next bytes, empty at the end. Raises what went wrong: the body too large, the client gone."""
-        while self._read == self._written:
-            if self._filling.done():
-                self._filling.result()
+        """The next bytes, empty at the end. Raises ClientDisconnect, and what else went wrong after what had come."""
+        while True:
+            failure = self._filling.exception() if self._filling.done() else None
+            if failure and (self._read == self._written or isinstance(failure, ClientDisconnect)):
+                raise failure
+            if self._read < self._written:
+                return self._next()
+            if self._whole:
                 return b""
             self._changed.clear()
             await self._changed.wait()
+
+    def close(self) -> None:
+        """Forget it all."""
+        if self._filling.done():
+            self._filling.exception()  # whoever reads no more has no use for it
+        self._filling.cancel()
+        self._file.close()
+
+    def _next(self) -> bytes:
         self._file.seek(self._read)
         data = self._file.read(READ_SIZE)
         self._read += len(data)
@@ -61,27 +75,20 @@ class Spool:
             self._read = self._written = 0
         return data
 
-    def close(self) -> None:
-        """Forget it all."""
-        self._filling.cancel()
-        self._file.close()
-
     async def _fill(self) -> None:
+        """Take in the body, and wait for the client to hang up: it always ends in an error, or cancelled."""
         try:
-            more = True
-            while more:
-                message = await self._receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                self._write(message.get("body", b""))
-                more = message.get("more_body", False)
+            while (message := await self._receive())["type"] == "http.request":
+                self._take(message)
+            raise ClientDisconnect
         finally:
             self._changed.set()
 
-    def _write(self, data: bytes) -> None:
+    def _take(self, message: Message) -> None:
         self._file.seek(self._written)
-        self._file.write(data)
-        self._written += len(data)
+        self._file.write(message.get("body", b""))
+        self._written = self._file.tell()
+        self._whole = not message.get("more_body", False)
         self._changed.set()
 
 

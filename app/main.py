@@ -9,7 +9,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -20,12 +19,13 @@ from app.engine import Engine
 from app.errors import answer_errors
 from app.middleware import BodyLimit, RequestId
 from app.registry import Registry
+from app.rehearsal import rehearse
 from app.routes import aliases, files, generate, health, jobs, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.schemas.base import ErrorAnswer
 from app.settings import Settings
 from app.stores import Stores
-from models import checkpoint
+from models.checkpoint import load
 from models.ledger import Ledger
 
 DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
@@ -54,9 +54,9 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
     )
-    load = partial(checkpoint.load, ledger=Ledger(settings.data / "verified.json"))
+    ledger = Ledger(settings.data / "verified.json")
     app.state.settings = settings
-    app.state.registry = Registry(settings.checkpoints, load)
+    app.state.registry = Registry(settings.checkpoints, lambda path: rehearse(load(path, ledger=ledger)))
     app.state.engine = Engine(settings)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()

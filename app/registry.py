@@ -80,8 +80,15 @@ class Registry:
 
     async def watch(self, seconds: float) -> None:
         """Refresh forever, off the event loop, pausing for `seconds` in between."""
+        readable = True
         while True:
-            await asyncio.to_thread(self.refresh)
+            try:
+                await asyncio.to_thread(self.refresh)
+                readable = True
+            except OSError as error:
+                if readable:
+                    logger.error("%s cannot be read, and what is served stays: %s", self._root, error)
+                readable = False
             await asyncio.sleep(seconds)
 
     def refresh(self) -> None:

@@ -75,7 +75,7 @@ def score_texts(
     Without `bos` the model has not read the boundary token first: it starts from `LanguageModel.blank`. With `eos` the
     end of each text is scored too. Raises InvalidText for text that is not Unicode.
     """
-    state = read(model, tokenizer.encode(context).ids, bos=bos)
+    state = yield from read_rows(model, [tokenizer.encode(context).ids], bos=bos)
     encoded = [_ended(tokenizer.encode(text)) if eos else tokenizer.encode(text) for text in texts]
     scores = yield from score_rows(model, state, [row.ids for row in encoded])
     return [TextScore(text, row.ids, row.oov, found) for text, row, found in zip(texts, encoded, scores, strict=True)]
@@ -83,8 +83,18 @@ def score_texts(
 
 def read(model: LanguageModel, ids: Ids, *, bos: bool = True) -> State:
     """The one-row state after the boundary token (without `bos`: after nothing) and `ids` [T]."""
-    state = model.start(1) if bos else model.blank(1)
-    return model.advance(state, torch.from_numpy(ids.astype(np.int64))[None])
+    return drain(read_rows(model, [ids], bos=bos))
+
+
+def read_rows(model: LanguageModel, rows: Sequence[Ids], *, bos: bool = True) -> Generator[int, None, State]:
+    """The state after each of `rows`, one or more, as `read`; yields after each slice how many tokens it held."""
+    state = model.start(len(rows)) if bos else model.blank(len(rows))
+    width = max(1, model.slice_tokens // len(rows))
+    for begin in range(0, max(map(len, rows)), width):
+        tokens, lengths = padded([row[begin : begin + width] for row in rows])
+        state = model.advance(state, tokens, lengths)
+        yield int(lengths.sum())
+    return state
 
 
 def score_row(model: LanguageModel, state: State, ids: Ids) -> Generator[int, None, tuple[Scores, State]]:

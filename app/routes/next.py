@@ -6,19 +6,18 @@ import math
 from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import torch
 from fastapi import APIRouter
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from app.answers import Json
 from app.call import Call, ModelCall
 from app.schemas.base import logprob_fields
 from app.schemas.next import NextAnswer, NextBatch, NextRequest
-from models.base import EOS, LanguageModel, State, rows_of, select
+from models.base import EOS, State, rows_of, select
 from models.checkpoint import Checkpoint
 from models.errors import InvalidInput
+from models.scoring import read_rows
 
 router = APIRouter(prefix="/v1/models", tags=["predict"])
 CONTEXTS_AT_ONCE = 32
@@ -50,32 +49,25 @@ def _cost(call: Call, contexts: list[str], body: NextRequest) -> int:
     return sum(len(context) for context in contexts) // 4 + len(contexts) * told
 
 
-def _predict(checkpoint: Checkpoint, contexts: list[str], body: NextRequest) -> Generator[None, None, list[Any]]:
-    """The result for each context; yields after each group of them."""
+def _predict(checkpoint: Checkpoint, contexts: list[str], body: NextRequest) -> Generator[object, None, list[Any]]:
+    """The result for each context; yields after each slice of reading them."""
     results: list[Any] = []
     for begin in range(0, len(contexts), CONTEXTS_AT_ONCE):
-        results += _group(checkpoint, contexts[begin : begin + CONTEXTS_AT_ONCE], body)
-        yield
+        results += yield from _group(checkpoint, contexts[begin : begin + CONTEXTS_AT_ONCE], body)
     return results
 
 
-def _group(checkpoint: Checkpoint, contexts: list[str], body: NextRequest) -> list[dict[str, Any]]:
+def _group(
+    checkpoint: Checkpoint, contexts: list[str], body: NextRequest
+) -> Generator[object, None, list[dict[str, Any]]]:
     encodings = [checkpoint.tokenizer.encode(context) for context in contexts]
-    rows = [torch.from_numpy(encoding.ids.astype(np.int64)) for encoding in encodings]
-    model = checkpoint.model
-    state = _read(model, (model.start if body.bos else model.blank)(len(rows)), rows)
+    state = yield from read_rows(checkpoint.model, [encoding.ids for encoding in encodings], bos=body.bos)
     told = _tokens(checkpoint, state, body)
     extras = _extras(checkpoint, state, body)
     return [
         {"context": _echo(checkpoint, context, encoding.ids.tolist(), encoding.oov.tolist())} | tokens | extra
         for context, encoding, tokens, extra in zip(contexts, encodings, told, extras, strict=True)
     ]
-
-
-def _read(model: LanguageModel, state: State, rows: list[Tensor]) -> State:
-    if len(rows) == 1:
-        return model.advance(state, rows[0][None])
-    return model.advance(state, pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows]))
 
 
 def _echo(checkpoint: Checkpoint, context: str, ids: list[int], oov: list[bool]) -> list[dict[str, Any]]:

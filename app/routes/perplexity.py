@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from app.answers import Json
 from app.bodies import Lines, Spool, pieces
@@ -101,6 +102,8 @@ async def _results(call: Call, query: PerplexityQuery, spool: Spool, first: byte
             yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.feed(data)))
             data = await spool.read()
         yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.finish()))
+    except ClientDisconnect:
+        logger.debug("request %s: the client hung up", call.request.state.request_id)
     except Exception as error:
         logger.exception("request %s failed while its answer was sent", call.request.state.request_id)
         yield json_line(failure(error).content())

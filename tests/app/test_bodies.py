@@ -44,7 +44,9 @@ def spooled(messages: list[Message]) -> list[bytes]:
 
         async def receive() -> Message:
             await asyncio.sleep(0)
-            return next(waiting)
+            for message in waiting:
+                return message
+            return await asyncio.Future()  # nothing more comes, and nobody hangs up
 
         spool = Spool(receive)
         try:
@@ -64,6 +66,47 @@ def test_a_spool_gives_out_what_it_takes_in(found: list[bytes]) -> None:
     assert b"".join(spooled([*messages, {"type": "http.request"}])) == b"".join(found)
 
 
-def test_a_spool_tells_of_a_client_that_hangs_up() -> None:
+HELD = {"type": "http.request", "body": b"abc", "more_body": True}
+WHOLE = {"type": "http.request", "body": b"abc"}
+GONE = {"type": "http.disconnect"}
+
+
+@pytest.mark.parametrize("messages", [[GONE], [HELD, GONE]])
+def test_a_spool_tells_of_a_client_that_hangs_up(messages: list[Message]) -> None:
     with pytest.raises(ClientDisconnect):
-        spooled([{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}])
+        spooled(messages)
+
+
+def test_a_hang_up_after_the_body_is_noticed_too() -> None:
+    async def main() -> None:
+        messages = iter([WHOLE, GONE])
+
+        async def receive() -> Message:
+            return next(messages)
+
+        spool = Spool(receive)
+        await asyncio.sleep(0.01)
+        with pytest.raises(ClientDisconnect):
+            await spool.read()
+        spool.close()
+
+    asyncio.run(main())
+
+
+def test_what_came_before_an_error_is_given_out_first() -> None:
+    async def main() -> None:
+        messages = iter([HELD, HELD])
+
+        async def receive() -> Message:
+            for message in messages:
+                return message
+            raise ValueError("too large")
+
+        spool = Spool(receive)
+        await asyncio.sleep(0.01)
+        assert await spool.read() == b"abcabc"
+        with pytest.raises(ValueError, match="too large"):
+            await spool.read()
+        spool.close()
+
+    asyncio.run(main())

@@ -1,0 +1,27 @@
+"""A model's first answers, given to nobody: what it takes to begin is done, and what fails, before a client asks.
+
+Loops are compiled or fetched from their cache, mapped weights are touched, and a model that cannot answer is found
+out while the one before it still serves. It knows what models can do; it does not know who asks them.
+"""
+
+from __future__ import annotations
+
+from models.checkpoint import Checkpoint, probe
+from models.evaluation import evaluate
+from models.generation import generate, samples
+from models.sampling import SamplingParams
+from models.scoring import drain, score_texts
+
+
+def rehearse(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, having done once what it will be asked to do. Raises what it fails with."""
+    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    text = tokenizer.decode(list(range(2, min(tokenizer.size, 6))))
+    probe(model)
+    model.topk(model.start(1), 1)
+    model.explain(model.start(1))
+    drain(score_texts(model, tokenizer, [text, text]))
+    drain(evaluate(model, tokenizer, [text], "document"))
+    for _ in generate(model, samples(tokenizer, text, SamplingParams(max_tokens=2))):
+        pass
+    return checkpoint
