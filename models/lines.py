@@ -95,8 +95,8 @@ class LineReader:
 
     def _clean(self, text: str) -> str:
         continued = self._inside
-        lines = text.replace("\r\n", "\n").split("\n")
-        if self._strip:
+        lines = (text if self._strip else text.replace("\r\n", "\n")).split("\n")
+        if self._strip:  # "\r" is a blank
             first = lines[0].rstrip(BLANKS)
             lines = [line.strip(BLANKS) for line in lines]
             lines[0] = first if continued else lines[0]
