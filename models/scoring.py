@@ -91,9 +91,11 @@ def read_rows(model: LanguageModel, rows: Sequence[Ids], *, bos: bool = True) ->
     state = model.start(len(rows)) if bos else model.blank(len(rows))
     width = max(1, model.slice_tokens // len(rows))
     for begin in range(0, max(map(len, rows)), width):
-        tokens, lengths = padded([row[begin : begin + width] for row in rows])
+        parts = [row[begin : begin + width] for row in rows]
+        # One row needs no padding, and for a short one padding would take as long as reading it.
+        tokens, lengths = padded(parts) if len(rows) > 1 else (torch.from_numpy(parts[0].astype(np.int64))[None], None)
         state = model.advance(state, tokens, lengths)
-        yield int(lengths.sum())
+        yield sum(map(len, parts))
     return state
 
 
