@@ -19,7 +19,7 @@ SPEECHLESS = {
     "ARCHITECTURE.md": "This page.",
     "CHANGELOG.md": "What changed.",
     "CONTRIBUTING.md": "How to change it.",
-    "LICENSE": "Apache-2.0.",
+    "LICENSE": "The licence, Apache-2.0, in full.",
     "README.md": "What it is for, first calls, settings, figures.",
     "pyproject.toml": "What is installed, and the settings of every tool.",
     "requirements.lock": "The exact version of every dependency.",
