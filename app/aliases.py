@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -47,6 +48,8 @@ class Aliases:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.snapshot: Mapping[str, Alias] = MappingProxyType({})
+        # Held from reading the table to showing it: a look begun before a change must not be shown after it.
+        self._showing = threading.Lock()
 
     def resolve(self, model: str) -> str:
         """The `name@version` that an alias means; anything else as it is."""
@@ -55,22 +58,29 @@ class Aliases:
 
     def put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> Alias:
         """Let the alias mean that model from now on; `check` raises where that cannot be."""
+        with self._showing:
+            found = self._put(alias, name, version, check)
+            self._show(found)
+        return found[alias]
+
+    def _put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> dict[str, Alias]:
         with self.database.write(LOCK) as connection:
             check()
             values = {"name": name, "version": version, "updated_at": Epoch()}
             if not connection.execute(update(ALIASES).where(ALIASES.c.alias == alias).values(**values)).rowcount:
                 connection.execute(insert(ALIASES).values(alias=alias, **values))
-            found = _all(connection)
-        self._show(found)
-        return found[alias]
+            return _all(connection)
 
     def delete(self, alias: str) -> None:
         """Forget an alias; raises NotThere."""
+        with self._showing:
+            self._show(self._delete(alias))
+
+    def _delete(self, alias: str) -> dict[str, Alias]:
         with self.database.write(LOCK) as connection:
             if not connection.execute(delete(ALIASES).where(ALIASES.c.alias == alias)).rowcount:
                 raise NotThere(f"there is no alias {alias!r}")
-            found = _all(connection)
-        self._show(found)
+            return _all(connection)
 
     def unless_referred_to(self, name: str, version: int, remove: Callable[[], None]) -> None:
         """Call `remove` while no alias means that model, nor can come to; raises ModelInUse where one does."""
@@ -85,9 +95,8 @@ class Aliases:
 
     def refresh(self) -> None:
         """Bring the snapshot up to the database."""
-        with self.database.read() as connection:
-            found = _all(connection)
-        self._show(found)
+        with self._showing, self.database.read() as connection:
+            self._show(_all(connection))
 
     async def watch(self, seconds: float) -> None:
         """Refresh forever, off the event loop, pausing in between; what cannot be read is left as it was."""

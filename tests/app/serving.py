@@ -107,11 +107,12 @@ class Server:
 
 @contextmanager
 def serving(checkpoints: Path, **settings: object) -> Iterator[Server]:
-    """A server whose models are loaded."""
+    """A server whose models are loaded and whose tables are made."""
     server = Server.of(checkpoints, **settings)
     server.begin()
     try:
         wait_for(lambda: get(f"{server.url}/health/ready").status_code == 200)
+        wait_for(lambda: get(f"{server.url}/v1/aliases").status_code == 200)
         yield server
     finally:
         server.stop()
