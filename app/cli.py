@@ -71,8 +71,15 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 def run(arguments: list[str]) -> int:
     """Run a command line, which the command finds as `click.Context.obj`; its exit status."""
     try:
-        cli(arguments, prog_name="nextword", standalone_mode=False, obj=arguments)
+        # Not `cli(...)`: that would end the process itself when a pipe is closed, with a status that means failure.
+        with cli.make_context("nextword", arguments, obj=arguments) as context:
+            cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
