@@ -26,6 +26,7 @@ from app.schemas.base import ErrorAnswer
 from app.settings import Settings
 from app.stores import Stores
 from models.checkpoint import load
+from models.families import PRECISIONS
 from models.ledger import Ledger
 
 DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
@@ -54,9 +55,12 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
     )
+    families = PRECISIONS[settings.precision]
     ledger = Ledger(settings.data / "verified.json")
     app.state.settings = settings
-    app.state.registry = Registry(settings.checkpoints, lambda path: rehearse(load(path, ledger=ledger)))
+    app.state.registry = Registry(
+        settings.checkpoints, lambda path: rehearse(load(path, ledger=ledger, families=families))
+    )
     app.state.engine = Engine(settings)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()

@@ -7,6 +7,7 @@ command line build one `Settings` and hand it down, and nothing else reads the e
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,9 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     threads: int | None = Field(
         None, ge=1, description="Threads that compute; unset: as many as the container's CPU quota allows."
+    )
+    precision: Literal["int8", "float32"] = Field(
+        "int8", description="What recurrent models compute in: int8 is faster, float32 exactly what was trained."
     )
     reload_seconds: float = Field(
         0.5, gt=0, le=3600, description="Seconds between two looks at the folder of published models."

@@ -47,9 +47,10 @@ def models() -> str:
     """What the cards say of the shipped models."""
     rows = [row(entry, Card.read(entry.path / CARD_FILE)) for entry in entries(CHECKPOINTS)]
     head = (
-        "| model | kind | vocabulary | parameters | size | perplexity | bits a character | held-out tokens, unknown |\n"
+        "| model | kind | vocabulary | parameters | size | perplexity | in int8 | bits a character "
+        "| held-out tokens, unknown |\n"
     )
-    return head + "|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+    return head + "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
 
 
 def row(entry: Entry, card: Card) -> str:
@@ -58,6 +59,7 @@ def row(entry: Entry, card: Card) -> str:
     held_out = card.provenance.metrics["validation"]
     perplexity = ", ".join(f"{figures['perplexity']:.2f} ({unit})" for unit, figures in held_out.items())
     last = held_out["document"]
+    int8 = card.provenance.metrics.get("int8", {}).get("document", {}).get("perplexity_increase")
     cells = (
         f"`{entry.name}`",
         card.kind,
@@ -65,6 +67,7 @@ def row(entry: Entry, card: Card) -> str:
         f"{card.parameters:,}",
         f"{size / 1e6:.1f} MB",
         perplexity,
+        "" if int8 is None else f"{int8:+.2%}",
         f"{last['bits_per_character']:.3f}",
         f"{last['token_count']:,}, {last['oov_count']:,}",
     )

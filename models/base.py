@@ -27,6 +27,8 @@ class LanguageModel(ABC):
     """An automaton with an output. All log-probabilities are in nats; ids are int64."""
 
     vocabulary_size: int
+    precision: ClassVar[str] = "float32"
+    """Of the numbers that the computation uses; those of `tensors` are as they are stored."""
     forgets: ClassVar[bool] = False
     """Whether reading `</s>` leads to the start state whatever came before, so that lines can be scored as one row."""
     slice_tokens: ClassVar[int] = 1024

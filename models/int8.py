@@ -34,7 +34,7 @@ class Int8Model(RecurrentModel):
     precision: ClassVar[str] = "int8"
 
     def _computation(self, network: Network) -> Int8Network:
-        return Int8Network(network)
+        return Int8Network(network, self._stored["embedding"])
 
 
 class Matrix:
@@ -62,12 +62,12 @@ class Matrix:
 
 
 class Int8Network:
-    """Reads and answers as the `Network` that it is made from. Embeddings stay as they are: a token reads one row."""
+    """Reads and answers as the `Network` that it is made from, of which it keeps nothing."""
 
-    def __init__(self, network: Network) -> None:
-        """Raises InvalidInput where a weight is not finite."""
+    def __init__(self, network: Network, embedding: Tensor) -> None:
+        """`embedding` [V, E] stays as it is stored, for a token reads one row. Raises InvalidInput for NaN and such."""
         config = network.config
-        self._embedding = network.embedding
+        self._embedding = embedding
         self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind)
         self._layers = [
             (Matrix(layer.weight_ih, layer.bias_ih), Matrix(layer.weight_hh, layer.bias_hh))
@@ -82,7 +82,7 @@ class Int8Network:
 
     def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
         """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
-        embedded = functional.embedding(tokens, self._embedding)
+        embedded = functional.embedding(tokens, self._embedding).float()
         after = tuple(v.clone(memory_format=torch.contiguous_format) for v in vectors)
         outputs = torch.empty(*tokens.shape, after[0].shape[2])
         room, places = self._room(*tokens.shape)

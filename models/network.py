@@ -49,6 +49,11 @@ class RecurrentConfig:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InvalidInput(name, "a whole number of at least 1 is accepted")
 
+    def zero(self, rows: int) -> Vectors:
+        """The vectors of `rows` sequences that have read nothing."""
+        count = 2 if self.kind == "lstm" else 1
+        return tuple(torch.zeros(rows, self.layers, self.hidden_size) for _ in range(count))
+
 
 @dataclass(frozen=True)
 class _Cell:
@@ -122,11 +127,6 @@ class Network(nn.Module):
         elif config.embedding_size != config.hidden_size:
             self.projection = nn.Parameter(torch.empty(config.embedding_size, config.hidden_size))
         self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
-
-    def zero(self, rows: int) -> Vectors:
-        """The vectors of `rows` sequences that have read nothing."""
-        count = 2 if self.config.kind == "lstm" else 1
-        return tuple(torch.zeros(rows, self.config.layers, self.config.hidden_size) for _ in range(count))
 
     def forward(
         self, tokens: Tensor, vectors: Vectors, dropout: Callable[[Tensor], Tensor] = unchanged

@@ -22,10 +22,11 @@ from models.catalogue import check_name
 from models.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
 from models.evaluation import Evaluation, Unit, evaluate
+from models.int8 import Int8Model
 from models.lines import EmptyLines
 from models.ngram import NgramConfig, NgramModel
 from models.progress import Progress
-from models.recurrent import RecurrentConfig
+from models.recurrent import RecurrentConfig, RecurrentModel
 from models.resumption import STATE_FILE
 from models.smoothing import estimate
 from models.tokenizer import Tokenizer, TokenizerConfig
@@ -78,7 +79,8 @@ class Built:
     corpus: dict[str, FileFacts]
     """The files it was made from, by name."""
     metrics: dict[str, Any]
-    """`training`: tokens, lines, seconds; `validation`, where text was held out: what `lines` and `document` say."""
+    """`training`: tokens, lines, seconds; where text was held out `validation`, what `lines` and `document` say, and
+    `int8`, the same of a recurrent model that computes in bytes."""
 
     def provenance(self, command: str) -> Provenance:
         """What the model's card tells of its making; `command` makes it again."""
@@ -103,7 +105,9 @@ def build(
     model, facts = yield from _fit(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
     metrics: dict[str, Any] = {"training": _counts(encoded) | facts | {"seconds": round(time.monotonic() - began, 1)}}
     if held_out is not None:
-        metrics["validation"] = yield from _measure(model, tokenizer, held_out)
+        metrics["validation"] = yield from measure(model, tokenizer, held_out)
+    if held_out is not None and isinstance(model, RecurrentModel):
+        metrics["int8"] = yield from measure_int8(model, tokenizer, held_out, metrics["validation"])
     return Built(recipe, model, tokenizer, _facts(recipe), metrics)
 
 
@@ -162,7 +166,7 @@ def _line_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.int
     return np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
 
 
-def _measure(
+def measure(
     model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
     """The figures of the held-out text, by unit; a character model has no lines."""
@@ -171,6 +175,18 @@ def _measure(
     for unit in units:
         steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
         figures[unit] = summary((yield from reported(steps)))
+    return figures
+
+
+def measure_int8(
+    model: RecurrentModel, tokenizer: Tokenizer, held_out: Corpus, exact: dict[str, dict[str, Any]]
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """The same figures in int8, and by what share the perplexity is higher than the `exact` one."""
+    inexact = Int8Model.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
+    figures = yield from measure(inexact, tokenizer, held_out)
+    for unit, found in figures.items():
+        if found["perplexity"] and exact[unit]["perplexity"]:  # both are finite
+            found["perplexity_increase"] = found["perplexity"] / exact[unit]["perplexity"] - 1
     return figures
 
 

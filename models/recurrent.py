@@ -37,8 +37,6 @@ class RecurrentModel(LanguageModel):
     """An Elman, LSTM or GRU language model; its state is (h,) or (h, c), each [B, L, H] float32."""
 
     slice_tokens: ClassVar[int] = 256
-    precision: ClassVar[str] = "float32"
-    """Of the matrices that the computation uses; those of `tensors` are as they are stored."""
 
     def __init__(self, config: RecurrentConfig, tensors: Mapping[str, Tensor], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
@@ -47,11 +45,8 @@ class RecurrentModel(LanguageModel):
         """
         self.architecture = config
         self.vocabulary_size = vocabulary_size
-        self._network = _empty(config, vocabulary_size)
-        rounded = {name: tensor.to(_stored_as(config, tensor)).float() for name, tensor in tensors.items()}
-        self._network.load_state_dict(rounded, assign=True)
-        self._network.requires_grad_(False).eval()
-        self._compute = self._computation(self._network)
+        self._stored = {name: tensor.to(_stored_as(config, tensor)) for name, tensor in tensors.items()}
+        self._compute = self._computation(_network(config, self._stored, vocabulary_size))
         self._start = self.advance(self.blank(1), torch.full((1, 1), EOS))
 
     @property
@@ -61,7 +56,7 @@ class RecurrentModel(LanguageModel):
 
     def blank(self, rows: int) -> State:
         """Zero vectors: nothing has been read."""
-        return self._network.zero(rows)
+        return self.architecture.zero(rows)
 
     def start(self, rows: int) -> State:
         """Zero vectors that have read the boundary token."""
@@ -109,8 +104,7 @@ class RecurrentModel(LanguageModel):
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights, in the precision of `storage`."""
-        weights = self._network.state_dict()
-        return {name: tensor.to(_stored_as(self.architecture, tensor)) for name, tensor in weights.items()}
+        return dict(self._stored)
 
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
@@ -170,6 +164,14 @@ def _spans(lengths: Tensor) -> Iterator[tuple[Tensor, int, int]]:
 def _stored_as(config: RecurrentConfig, tensor: Tensor) -> torch.dtype:
     """Matrices as `storage` says; biases are few and as large as a log-probability, so they keep their precision."""
     return torch.float16 if config.storage == "float16" and tensor.dim() > 1 else torch.float32
+
+
+def _network(config: RecurrentConfig, stored: Mapping[str, Tensor], vocabulary_size: int) -> Network:
+    """The network of these weights, in float32."""
+    network = _empty(config, vocabulary_size)
+    network.load_state_dict({name: tensor.float() for name, tensor in stored.items()}, assign=True)
+    network.requires_grad_(False)
+    return network.eval()
 
 
 def _empty(config: RecurrentConfig, vocabulary_size: int) -> Network:

@@ -94,7 +94,7 @@ class Trainer:
         self._dropout = Dropout(training.dropout, training.locked_dropout, self._random)
         self._optimiser = optimiser(training.optimiser, self._network, training.weight_decay, training.momentum)
         self._streams = Streams(tokens, training.batch_size, starts)
-        self._vectors = self._network.zero(training.batch_size)
+        self._vectors = config.zero(training.batch_size)
 
     @property
     def learning_rate(self) -> float:

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import torch
 
 from app.commands.next import candidates
 from models import checkpoint
 from models.evaluation import evaluate
 from models.generation import generate, samples
+from models.int8 import Int8Model
+from models.network import Network
 from models.ngram import NgramConfig, Smoothing
 from models.recipe import Recipe, build
+from models.recurrent import RecurrentConfig
 from models.sampling import SamplingParams
 from models.scoring import drain
 from models.tokenizer import TokenizerConfig
@@ -29,14 +33,21 @@ _SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
 
 @click.command()
 def command() -> None:
-    """Compile the loops that n-gram models and tokenizers run in, once, into the cache."""
+    """Compile the loops that models and tokenizers run in, once, into the cache."""
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "text.txt")
         text.write_text(_TEXT, encoding="utf-8")
         for tokenizer in _TOKENIZERS:
             _call_everything(Path(folder), Recipe("compile", (text,), NgramConfig(3), tokenizer))
+        _read_in_bytes()
         for smoothing in _SMOOTHINGS:
             drain(build(Recipe("compile", (text,), NgramConfig(3, smoothing))))
+
+
+def _read_in_bytes() -> None:
+    config = RecurrentConfig(layers=1, embedding_size=1, hidden_size=1)
+    zeros = {name: torch.zeros_like(tensor) for name, tensor in Network(config, 4).state_dict().items()}
+    checkpoint.probe(Int8Model(config, zeros, 4))
 
 
 def _call_everything(folder: Path, recipe: Recipe) -> None:

@@ -8,7 +8,7 @@ from typing import BinaryIO, get_args
 import click
 
 from app.commands.display import Display, drive
-from app.commands.options import as_json, checkpoints, model, opened, threads, to_json
+from app.commands.options import as_json, checkpoints, model, opened, precision, threads, to_json
 from models.evaluation import Unit, evaluate
 from models.lines import EmptyLines
 from models.recipe import reported, summary
@@ -32,6 +32,7 @@ _PIECE = 1 << 16
     help="Whether empty lines count. [default: keep]",
 )
 @checkpoints
+@precision
 @threads
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @as_json
@@ -41,12 +42,13 @@ def command(
     unit: Unit | None,
     empty_lines: EmptyLines,
     checkpoints: Path,
+    precision: str,
     threads: int,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Measure how well MODEL predicts the text of FILE (- for standard input)."""
-    entry, checkpoint = opened(checkpoints, model, threads)
+    entry, checkpoint = opened(checkpoints, model, threads, precision)
     tokenizer = checkpoint.tokenizer
     unit = unit or ("document" if tokenizer.config.kind == "character" else "lines")
     steps = evaluate(checkpoint.model, tokenizer, iter(lambda: file.read(_PIECE), b""), unit, empty_lines)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from app.commands.flags import flags, given
-from app.commands.options import as_json, checkpoints, model, opened, threads, to_json
+from app.commands.options import as_json, checkpoints, model, opened, precision, threads, to_json
 from app.schemas.base import logprob_fields
 from models.generation import Sequence, generate, samples
 from models.sampling import SamplingParams
@@ -22,13 +22,16 @@ from models.tokenizer import Tokenizer
 @flags(SamplingParams)
 @click.option("-n", "n", type=click.IntRange(1), default=1, help="How many texts. [default: 1]")
 @checkpoints
+@precision
 @threads
 @as_json
-def command(model: str, prompt: str, n: int, checkpoints: Path, threads: int, as_json: bool, **values: Any) -> None:
+def command(
+    model: str, prompt: str, n: int, checkpoints: Path, precision: str, threads: int, as_json: bool, **values: Any
+) -> None:
     """Continue a prompt with MODEL, or begin a text; several texts are separated by a line of dashes."""
     values["seed"] = secrets.randbits(53) if values["seed"] is None else values["seed"]
     params = SamplingParams(**given(SamplingParams, values))
-    entry, checkpoint = opened(checkpoints, model, threads)
+    entry, checkpoint = opened(checkpoints, model, threads, precision)
     sequences = samples(checkpoint.tokenizer, prompt, params, n)
     events = generate(checkpoint.model, sequences)
     if n == 1 and not as_json:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from app.commands.options import as_json, checkpoints, model, opened, threads, to_json
+from app.commands.options import as_json, checkpoints, model, opened, precision, threads, to_json
 from app.schemas.base import logprob_fields
 from models.base import EOS
 from models.checkpoint import Checkpoint
@@ -23,13 +23,22 @@ from models.scoring import read
 @click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
 @checkpoints
+@precision
 @threads
 @as_json
 def command(
-    model: str, context: str, prefix: str, top_k: int, special: bool, checkpoints: Path, threads: int, as_json: bool
+    model: str,
+    context: str,
+    prefix: str,
+    top_k: int,
+    special: bool,
+    checkpoints: Path,
+    precision: str,
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Show the most probable next tokens of MODEL, best first."""
-    entry, checkpoint = opened(checkpoints, model, threads)
+    entry, checkpoint = opened(checkpoints, model, threads, precision)
     found = candidates(checkpoint, context, prefix, special)[: top_k or None]
     if as_json:
         click.echo(to_json({"model": entry.id, "context": _echo(checkpoint, context), "next": found}))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app.commands.options import as_json, checkpoints, model, opened, threads, to_json
+from app.commands.options import as_json, checkpoints, model, opened, precision, threads, to_json
 from app.schemas.base import logprob_fields
 from models.errors import InvalidText
 from models.scoring import TextScore, drain, score_texts
@@ -21,15 +21,16 @@ _MOST_AT_ONCE = 1 << 16
 @click.command()
 @model
 @checkpoints
+@precision
 @threads
 @as_json
-def command(model: str, checkpoints: Path, threads: int, as_json: bool) -> None:
+def command(model: str, checkpoints: Path, precision: str, threads: int, as_json: bool) -> None:
     """Score lines from standard input, one result a line, in order and without waiting for the end.
 
     Prints the log-probability in nats (the line's end included), the number of tokens, how many of them the
     vocabulary lacks, and the line, separated by tabs.
     """
-    entry, checkpoint = opened(checkpoints, model, threads)
+    entry, checkpoint = opened(checkpoints, model, threads, precision)
     for lines in batches(sys.stdin.buffer):
         scores = drain(score_texts(checkpoint.model, checkpoint.tokenizer, lines))
         click.echo("\n".join(_line(entry.id, found, as_json) for found in scores))

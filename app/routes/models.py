@@ -82,5 +82,6 @@ def _summary(served: Served, newest: bool) -> dict[str, Any]:
         "unit": served.checkpoint.tokenizer.config.kind,
         "vocabulary_size": card.vocabulary_size,
         "parameters": card.parameters,
+        "precision": served.checkpoint.model.precision,
         "bytes": sum(facts.size for facts in card.files.values()),
     }

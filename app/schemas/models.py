@@ -23,6 +23,7 @@ class ModelSummary(Answer):
     unit: Literal["word", "character"] = Field(description="What its tokens are.", examples=["word"])
     vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")
     parameters: int = Field(description="Numbers the model holds.")
+    precision: Literal["int8", "float32"] = Field(description="What it computes in; its files say what was trained.")
     bytes: int = Field(description="Size of its files, in bytes.")
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from models.checkpoint import Checkpoint, load
+from models.families import PRECISIONS
 from tests.app.serving import Server, publish_all, serving
 
 
@@ -33,5 +34,5 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def local(checkpoints: Path) -> dict[str, Checkpoint]:
-    """The same models, opened without the service."""
-    return {folder.name: load(folder / "1") for folder in checkpoints.iterdir()}
+    """The same models as the service has them, opened without it."""
+    return {folder.name: load(folder / "1", families=PRECISIONS["int8"]) for folder in checkpoints.iterdir()}

@@ -160,6 +160,12 @@ def test_it_is_stored_as_the_float_model_that_it_was_made_from(config, model):
     assert (model.precision, float_model.precision) == ("int8", "float32")
 
 
+def test_it_keeps_what_it_was_given_and_no_float_copy_of_it(config):
+    mapped = weights(config)
+    stored = Int8Model(config, mapped, V).tensors()
+    assert {name: tensor.data_ptr() for name, tensor in stored.items()} == {n: t.data_ptr() for n, t in mapped.items()}
+
+
 @pytest.mark.parametrize("name", ["layers.0.weight_hh", "output_bias", "embedding"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_weights_that_are_not_finite_are_refused(name, value):

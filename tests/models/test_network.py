@@ -50,7 +50,7 @@ def test_layers_follow_the_textbook(kind: Kind, nonlinearity: Nonlinearity, leng
     net = network(config)
     weights = {name: p.double().numpy() for name, p in net.named_parameters()}
     tokens = torch.tensor([[3, 1, 6, 0, 2][:length]])
-    outputs, vectors = net(tokens, net.zero(1))
+    outputs, vectors = net(tokens, net.config.zero(1))
     h, c = np.zeros((2, 4)), np.zeros((2, 4))
     for t in range(length):
         x = weights["embedding"][tokens[0, t]]
@@ -65,7 +65,7 @@ def test_layers_follow_the_textbook(kind: Kind, nonlinearity: Nonlinearity, leng
 
 def test_only_an_lstm_carries_cells() -> None:
     def carried(kind: Kind) -> Vectors:
-        return Network(replace(SMALL, kind=kind), 7).zero(3)
+        return replace(SMALL, kind=kind).zero(3)
 
     assert [len(carried("rnn")), len(carried("gru")), len(carried("lstm"))] == [1, 1, 2]
     assert carried("lstm")[1].shape == (3, 2, 4)
@@ -95,7 +95,7 @@ def test_dropout_is_asked_for_below_between_and_above_the_layers() -> None:
         return x
 
     net = network(SMALL)
-    net(torch.zeros(2, 5, dtype=torch.int64), net.zero(2), spy)
+    net(torch.zeros(2, 5, dtype=torch.int64), net.config.zero(2), spy)
     assert seen == [(2, 5, 3), (2, 5, 4), (2, 5, 4)]
 
 

@@ -90,13 +90,25 @@ def test_files_of_one_name_are_told_apart(text: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("token", ["word", "character"])
 def test_a_recurrent_model_is_trained_and_reports_as_it_goes(text: Path, token: str) -> None:
     recipe = Recipe("cats", (text,), TINY, TokenizerConfig(kind=token), SHORT)
-    reports = list(build(recipe))
+    reports, built = [], build(recipe)
+    while True:
+        try:
+            reports.append(next(built))
+        except StopIteration as stop:
+            metrics = stop.value.metrics
+            break
     phases = list(dict.fromkeys(report.phase for report in reports))
     assert phases[0] == "reading"
     assert phases[-1] == "evaluating"
     assert {"training", "validating"} < set(phases)
     losses = [report.metrics["loss"] for report in reports if "loss" in report.metrics]
     assert losses[-1] < losses[0]
+    assert metrics["int8"].keys() == metrics["validation"].keys()
+    for unit, exact in metrics["validation"].items():
+        found = metrics["int8"][unit]
+        assert found["perplexity"] == pytest.approx(exact["perplexity"], rel=0.01)
+        assert found["perplexity_increase"] == pytest.approx(found["perplexity"] / exact["perplexity"] - 1)
+        assert found["token_count"] == exact["token_count"]
 
 
 def test_a_stopped_training_goes_on_to_the_same_model(text: Path, tmp_path: Path) -> None:

@@ -101,6 +101,15 @@ def test_next_ranks_what_may_come(nextword: Run) -> None:
     assert nextword("next", "words", "--context", "the old", "--top-k", "1").out.split("\t")[1] == "dog\n"
 
 
+def test_int8_is_a_little_off_and_only_where_asked_for(nextword: Run) -> None:
+    def score(*flags: str) -> str:
+        return nextword("score", "lstm", *flags, stdin=b"the old dog saw a cat .").out.split("\t")[0]
+
+    assert score() == score("--precision", "float32") != score("--precision", "int8")
+    assert float(score("--precision", "int8")) == pytest.approx(float(score()), abs=0.5)
+    assert nextword("next", "lstm", "--precision", "int4").status == 2
+
+
 def test_next_keeps_to_a_prefix(nextword: Run) -> None:
     found = json.loads(nextword("next", "words", "--prefix", "b", "--json").out)["next"]
     assert [token["token"] for token in found] == ["bird"]

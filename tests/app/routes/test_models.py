@@ -25,6 +25,8 @@ def test_a_model_is_described_by_its_card(client: httpx.Client, local: dict[str,
     assert found["card"]["files"]["weights.safetensors"]["sha256"] == card.files["weights.safetensors"].sha256
     assert found["bytes"] == sum(f.stat().st_size for f in local["lstm"].path.iterdir() if f.name != "card.json")
     assert (found["kind"], found["parameters"]) == ("lstm", local["lstm"].model.parameters)
+    assert found["precision"] == "int8"
+    assert client.get("/v1/models/words").json()["precision"] == "float32"
 
 
 @pytest.mark.parametrize("asked", ["nothing", "lstm@2", "lstm@", "lstm@one", "@1", "LSTM", "..%2Fetc"])
