@@ -1,8 +1,8 @@
 """Where models compute: who does which work, how much is taken on, and results and streams for the event loop.
 
-Recurrent models belong to one thread, which gives every running text its next token and then does one slice of long
-work. N-gram models are quick: short work is done on the spot, long work on a small pool of threads. It knows models
-and generators of slices; it does not know HTTP, nor where models come from.
+Recurrent models, and what holds one, belong to one thread, which gives every running text its next token and then does
+one slice of long work. N-gram models are quick: short work is done on the spot, long work on a small pool of threads.
+It knows models and generators of slices; it does not know HTTP, nor where models come from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from app.scheduler import Job, Scheduler
 from app.settings import Settings
 from models.base import LanguageModel
 from models.generation import Sequence
-from models.ngram import NgramModel
 from models.scoring import drain
 
 Result = TypeVar("Result")
@@ -30,7 +29,7 @@ Gone = Callable[[], Awaitable[None]]
 """Returns when nobody waits for the result any more."""
 
 QUICK_TOKENS = 1000
-"""N-gram work on no more tokens than this takes less time than handing it to another thread and back."""
+"""Quick work on no more tokens than this takes less time than handing it to another thread and back."""
 
 
 class Engine:
@@ -42,20 +41,20 @@ class Engine:
         self._most = settings.max_running + settings.max_waiting
         self._taken = 0
         self._stopping = False
-        self._pool = ThreadPoolExecutor(self.threads, "ngram-pool")
-        self._recurrent = Scheduler("recurrent", lambda: torch.set_num_threads(self.threads))
-        self._ngram = Scheduler("ngram", lambda: None)
+        self._pool = ThreadPoolExecutor(self.threads, "quick-pool")
+        self._slow = Scheduler("slow", lambda: torch.set_num_threads(self.threads))
+        self._quick = Scheduler("quick", lambda: None)
 
     def start(self) -> None:
         """Start the threads."""
-        self._recurrent.start()
-        self._ngram.start()
+        self._slow.start()
+        self._quick.start()
 
     def stop(self) -> None:
         """Take nothing more and end the threads after the turn in hand; what is unfinished is never answered."""
         self._stopping = True
-        self._recurrent.stop()
-        self._ngram.stop()
+        self._slow.stop()
+        self._quick.stop()
         self._pool.shutdown(cancel_futures=True)
 
     async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
@@ -63,7 +62,7 @@ class Engine:
 
         Raises Overloaded, Stopping, Abandoned, and whatever `work` raises.
         """
-        if isinstance(model, NgramModel) and tokens <= QUICK_TOKENS:
+        if model.quick and tokens <= QUICK_TOKENS:
             return drain(work)
         with self.place():
             return await unless(gone, asyncio.ensure_future(self.compute(model, work)))
@@ -71,10 +70,10 @@ class Engine:
     async def compute(self, model: LanguageModel, work: Generator[object, None, Result]) -> Result:
         """What `work` returns, for a caller who holds a place."""
         job = Job(work)
-        if isinstance(model, NgramModel):
+        if model.quick:
             self._pool.submit(job.finish)
         else:
-            self._recurrent.add(job)
+            self._slow.add(job)
         return await job.future
 
     @contextmanager
@@ -97,7 +96,7 @@ class Engine:
         Raises Overloaded or Stopping.
         """
         with self.place(len(sequences)):
-            scheduler = self._ngram if isinstance(model, NgramModel) else self._recurrent
+            scheduler = self._quick if model.quick else self._slow
             run = Run(sequences, streaming)
             scheduler.call(lambda: self._decoder(scheduler, model).add(run))
             try:

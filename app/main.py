@@ -58,9 +58,11 @@ def create_app(settings: Settings) -> FastAPI:
     families = PRECISIONS[settings.precision]
     ledger = Ledger(settings.data / "verified.json")
     app.state.settings = settings
-    app.state.registry = Registry(
-        settings.checkpoints, lambda path: rehearse(load(path, ledger=ledger, families=families))
+    registry = Registry(
+        settings.checkpoints,
+        lambda path: rehearse(load(path, ledger=ledger, families=families, opened=registry.opened)),
     )
+    app.state.registry = registry
     app.state.engine = Engine(settings)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()

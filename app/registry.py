@@ -18,6 +18,7 @@ from app.errors import ModelLoading
 from models.catalogue import Entry, entries
 from models.checkpoint import Checkpoint
 from models.errors import CheckpointDamaged, CheckpointNotFound, NextwordError
+from models.members import members_of
 
 logger = logging.getLogger(__name__)
 Fingerprint = tuple[tuple[str, int, int, int], ...]
@@ -59,7 +60,8 @@ class Registry:
         self.scanned = False
         self._root = root
         self._load = load
-        self._seen: dict[str, Fingerprint] = {}
+        self._seen: dict[str, tuple[Fingerprint, ...]] = {}
+        self._members: dict[str, tuple[Fingerprint, tuple[str, ...]]] = {}
         self._served: dict[str, Served] = {}
         self._problems: dict[str, str] = {}
 
@@ -78,6 +80,11 @@ class Registry:
         known = ", ".join(served.id for served in snapshot.models) or "none"
         raise CheckpointNotFound(f"there is no model {model!r}; there are: {known}")
 
+    def opened(self, model: str) -> Checkpoint | None:
+        """The checkpoint of `name@version`, where it is in memory: what is made of it need not open it again."""
+        served = self._served.get(model)
+        return served.checkpoint if served else None
+
     async def watch(self, seconds: float) -> None:
         """Refresh forever, off the event loop, pausing for `seconds` in between."""
         readable = True
@@ -94,21 +101,31 @@ class Registry:
     def refresh(self) -> None:
         """Bring the snapshot up to the folder: one thread at a time.
 
-        A checkpoint that cannot be loaded is logged once, reported among the problems and tried again when it
-        changes; what was served under its name before stays.
+        A checkpoint that cannot be loaded is logged once, reported among the problems and tried again when it, or a
+        model that it is made of, changes; what was served under its name before stays.
         """
         found = {entry.id: entry for entry in entries(self._root)}
         for gone in self._seen.keys() - found.keys():
             self._forget(gone)
-        prints = {name: _fingerprint(entry.path) for name, entry in found.items()}
+        parts = {name: self._parts(entry) for name, entry in found.items()}
+        prints = {name: _with_members(name, parts) for name in found}
         pending = _newest_first(entry for name, entry in found.items() if self._seen.get(name) != prints[name])
+        # Members before what is made of them, which then shares their weights.
+        pending.sort(key=lambda entry: len(prints[entry.id]))
         for i, entry in enumerate(pending):
             self._publish(pending[i:])
             self._open(entry, prints[entry.id])
         self._publish([])
         self.scanned = True
 
-    def _open(self, entry: Entry, fingerprint: Fingerprint) -> None:
+    def _parts(self, entry: Entry) -> tuple[Fingerprint, tuple[str, ...]]:
+        """The fingerprint of a checkpoint's own files and its members; a card is read only when files have changed."""
+        own = _fingerprint(entry.path)
+        if self._members.get(entry.id, ((), ()))[0] != own:
+            self._members[entry.id] = own, members_of(entry.path)
+        return self._members[entry.id]
+
+    def _open(self, entry: Entry, fingerprint: tuple[Fingerprint, ...]) -> None:
         self._seen[entry.id] = fingerprint
         try:
             checkpoint = self._load(entry.path)
@@ -123,6 +140,7 @@ class Registry:
     def _forget(self, name: str) -> None:
         logger.info("%s is gone", name)
         del self._seen[name]
+        self._members.pop(name, None)
         self._served.pop(name, None)
         self._problems.pop(name, None)
 
@@ -138,6 +156,14 @@ def _means(model: str, names: Iterable[str]) -> str | None:
     """The newest of `names` (`name@version`) that `model` could mean."""
     meant = [name for name in names if model in (name, name.partition("@")[0])]
     return max(meant, key=lambda name: int(name.partition("@")[2]), default=None)
+
+
+def _with_members(name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]) -> tuple[Fingerprint, ...]:
+    """The fingerprints of a checkpoint and of all that it is made of, one that is not there being ()."""
+    met = [name]
+    for known in met:  # which grows meanwhile; no name is met twice, whatever a card says
+        met += [member for member in parts.get(known, ((), ()))[1] if member not in met]
+    return tuple(parts.get(known, ((), ()))[0] for known in met)
 
 
 def _fingerprint(path: Path) -> Fingerprint:

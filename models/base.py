@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import torch
 from torch import Tensor
@@ -27,11 +27,15 @@ class LanguageModel(ABC):
     """An automaton with an output. All log-probabilities are in nats; ids are int64."""
 
     vocabulary_size: int
-    precision: ClassVar[str] = "float32"
+    precision: str = "float32"
     """Of the numbers that the computation uses; those of `tensors` are as they are stored."""
-    forgets: ClassVar[bool] = False
+    forgets: bool = False
     """Whether reading `</s>` leads to the start state whatever came before, so that lines can be scored as one row."""
-    slice_tokens: ClassVar[int] = 1024
+    adaptive: bool = False
+    """Whether it learns from the text it scores, so that its figures are another contest."""
+    quick: bool = False
+    """Whether a token takes microseconds and no threads of its own, so that short work is best done on the spot."""
+    slice_tokens: int = 1024
     """How many tokens long work scores at a time: some tens of milliseconds, so that short work can go in between."""
 
     @property
@@ -61,8 +65,14 @@ class LanguageModel(ABC):
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
         """The `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to the lower id."""
         rows = self.logprobs(state)
-        ordered = torch.sort(rows, dim=-1, descending=True, stable=True)
-        return ordered.values[:, :k], ordered.indices[:, :k]
+        values, ids = rows.topk(min(k, rows.shape[1]))
+        if k and bool(((rows >= values[:, -1:]).sum(1) > values.shape[1]).any()):
+            # The last place is shared with tokens that were left out, and torch.topk leaves out any of them.
+            ordered = torch.sort(rows, dim=-1, descending=True, stable=True)
+            return ordered.values[:, :k], ordered.indices[:, :k]
+        ids, by_id = ids.sort(1)
+        values, by_value = values.gather(1, by_id).sort(dim=1, descending=True, stable=True)
+        return values, ids.gather(1, by_value)
 
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Log P(token | what came before) [B, T] in nats, and the state after; positions past `lengths` hold 0."""

@@ -43,6 +43,16 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A published model that this one is made of."""
+
+    model: str
+    """`name@version`, under the same root."""
+    sha256: str
+    """Of its card.json, which holds the hashes of its other files."""
+
+
+@dataclass(frozen=True)
 class Provenance:
     """What the maker of a model knows about it and the model itself does not. All of it must fit JSON."""
 
@@ -84,6 +94,8 @@ class Card:
     """When, UTC, ISO 8601."""
     files: dict[str, FileFacts]
     """The other files of the checkpoint, by name."""
+    members: tuple[Member, ...] = ()
+    """The models it is made of; it then has no other files: its tokenizer is theirs, and its numbers are."""
 
     def write(self, path: Path) -> None:
         """Write the card as JSON; raises InvalidInput when a field is not JSON (a NaN, an object)."""
@@ -137,7 +149,15 @@ def _card(found: dict[str, Any]) -> Card:
         versions=_typed(found, "versions", dict),
         created=_typed(found, "created", str),
         files=_facts(found, "files"),
+        members=_members(found) if "members" in found else (),
     )
+
+
+def _members(found: dict[str, Any]) -> tuple[Member, ...]:
+    listed = _typed(found, "members", list)
+    if not all(isinstance(entry, dict) for entry in listed):
+        raise ValueError("field members is not a list of objects")
+    return tuple(Member(_typed(entry, "model", str), _typed(entry, "sha256", str)) for entry in listed)
 
 
 def _typed(found: dict[str, Any], name: str, kind: type) -> Any:

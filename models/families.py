@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.base import LanguageModel
 from models.int8 import Int8Model
+from models.mixture import MixtureModel
 from models.ngram import NgramModel
 from models.recurrent import RecurrentModel
 
@@ -12,6 +13,7 @@ FAMILIES: dict[str, type[LanguageModel]] = {
     "rnn": RecurrentModel,
     "lstm": RecurrentModel,
     "gru": RecurrentModel,
+    "mixture": MixtureModel,
 }
 
 PRECISIONS: dict[str, dict[str, type[LanguageModel]]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class Int8Model(RecurrentModel):
     A row's log-probabilities are the same to the last bit whatever rows are beside it and however many threads compute.
     """
 
-    precision: ClassVar[str] = "int8"
+    precision = "int8"
 
     def _computation(self, network: Network) -> Int8Network:
         return Int8Network(network, self._stored["embedding"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -72,8 +72,9 @@ class NgramModel(LanguageModel):
     """A back-off table read as an automaton. States are int64 [B], one node each."""
 
     kind = "ngram"
-    forgets: ClassVar[bool] = True
-    slice_tokens: ClassVar[int] = 65536
+    forgets = True
+    quick = True
+    slice_tokens = 65536
 
     def __init__(self, ngram_config: NgramConfig, tables: BackoffTables) -> None:
         self.ngram_config = ngram_config

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, ClassVar, Protocol, Self, cast
+from typing import Any, Protocol, Self, cast
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class Computation(Protocol):
 class RecurrentModel(LanguageModel):
     """An Elman, LSTM or GRU language model; its state is (h,) or (h, c), each [B, L, H] float32."""
 
-    slice_tokens: ClassVar[int] = 256
+    slice_tokens = 256
 
     def __init__(self, config: RecurrentConfig, tensors: Mapping[str, Tensor], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
@@ -71,18 +71,6 @@ class RecurrentModel(LanguageModel):
     def logprobs(self, state: State) -> Tensor:
         """Log-probabilities [B, V] in nats: one softmax over the whole vocabulary."""
         return self._compute.logits(_vectors(state)[0][:, -1]).log_softmax(-1)
-
-    @torch.inference_mode()
-    def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
-        """The `k` most probable next tokens [B, k], best first, ties to the lower id."""
-        rows = self.logprobs(state)
-        values, ids = rows.topk(min(k, rows.shape[1]))
-        if k and bool(((rows >= values[:, -1:]).sum(1) > values.shape[1]).any()):
-            # The last place is shared with tokens that were left out, and torch.topk leaves out any of them.
-            return super().topk(state, k)
-        ids, by_id = ids.sort(1)
-        values, by_value = values.gather(1, by_id).sort(dim=1, descending=True, stable=True)
-        return values, ids.gather(1, by_value)
 
     @torch.inference_mode()
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:

@@ -12,7 +12,7 @@ import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,11 @@ class Tokenizer:
         for i in context:
             reader.push(i)
         return reader
+
+    def same(self, other: Tokenizer) -> bool:
+        """Whether both give the same ids for every text; how rare a token they left out is no matter."""
+        theirs = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)
+        return self.config == theirs and self.vocabulary == other.vocabulary
 
     def id(self, token: str) -> int | None:
         """The id of `token`, taken as it stands, or None."""

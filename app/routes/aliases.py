@@ -15,6 +15,7 @@ from app.registry import Registry
 from app.schemas.aliases import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from models.catalogue import check_name
 from models.errors import CheckpointNotFound, InvalidInput
+from models.members import users
 
 router = APIRouter(tags=["models"])
 
@@ -68,10 +69,11 @@ async def delete_model(request: Request, model: str) -> dict[str, Any]:
     check_name(name)
     if not version.isdecimal():
         raise InvalidInput("model", "name one version, as name@version: only that is deleted")
-    _check_mixtures(registry, model)
     root = request.app.state.settings.checkpoints
 
     def remove() -> None:
+        if made := users(root, model):
+            raise ModelInUse(f"{model} is a part of {', '.join(made)}; delete that first")
         withdraw(root, name, int(version))
 
     await run_in_threadpool(_aliases(request).unless_referred_to, name, int(version), remove)
@@ -83,13 +85,6 @@ async def delete_model(request: Request, model: str) -> dict[str, Any]:
 def _aliases(request: Request) -> Aliases:
     aliases: Aliases = request.app.state.stores.aliases
     return aliases
-
-
-def _check_mixtures(registry: Registry, model: str) -> None:
-    """Raise ModelInUse where a served model names this one as a part of it."""
-    for served in registry.snapshot.models:
-        if model in served.checkpoint.card.config.get("models", ()):
-            raise ModelInUse(f"{model} is a part of {served.id}; delete that first")
 
 
 def _is_served(registry: Registry, model: str) -> bool:

@@ -49,8 +49,8 @@ def blocked(until: threading.Event) -> Generator[None, None, str]:
     ("model", "tokens", "thread"),
     [
         (NGRAM, QUICK_TOKENS, threading.main_thread().name),
-        (NGRAM, QUICK_TOKENS + 1, "ngram-pool_0"),
-        (LSTM, 1, "recurrent"),
+        (NGRAM, QUICK_TOKENS + 1, "quick-pool_0"),
+        (LSTM, 1, "slow"),
     ],
 )
 def test_work_is_done_where_it_belongs(model: LanguageModel, tokens: int, thread: str) -> None:

@@ -1,5 +1,6 @@
 """Which models are served: what is published, what is broken, what is gone, under traffic and without a failure."""
 
+import json
 import logging
 import shutil
 import threading
@@ -12,9 +13,12 @@ import pytest
 
 from app.errors import ModelLoading
 from app.registry import Registry
-from models.checkpoint import load
+from models.card import Provenance
+from models.catalogue import Entry
+from models.checkpoint import load, save
 from models.errors import CheckpointDamaged, CheckpointNotFound
-from tests.app.serving import Server, get, ngram, post, publish, serving, stream, wait_for
+from models.mixture import MixtureConfig, MixtureModel
+from tests.app.serving import WORDS, Server, get, ngram, post, publish, serving, stream, wait_for
 
 
 @pytest.fixture
@@ -109,6 +113,53 @@ def test_what_is_gone_is_not_served(root: Path) -> None:
     shutil.rmtree(root)
     registry.refresh()
     assert registry.snapshot.models == ()
+
+
+def mixture(root: Path, *members: Entry) -> Entry:
+    parts = [load(entry.path).model for entry in members]
+    model = MixtureModel(MixtureConfig((1 / len(parts),) * len(parts)), parts)
+    return save(root, "all", model, WORDS, Provenance("none", "none"), members=members)
+
+
+def test_a_mixture_is_opened_after_its_members_and_shares_them(root: Path) -> None:
+    mixture(root, publish(root, "words", ngram(order=3)), publish(root, "more", ngram(order=1)))
+    registry = Registry(root, lambda path: load(path, opened=registry.opened))
+    registry.refresh()
+    members = [registry.get(name).checkpoint.model for name in ("words@2", "more@1")]
+    mixed = registry.get("all").checkpoint.model
+    assert isinstance(mixed, MixtureModel)
+    assert list(mixed.members) == members
+
+
+def test_a_mixture_is_tried_again_when_a_member_comes_and_told_of_when_one_changes(root: Path) -> None:
+    first = mixture(root, publish(root, "words", ngram(order=3)), publish(root, "more", ngram(order=1)))
+    mixture(root, first, publish(root, "third", ngram(order=1)))
+    aside = root.parent / "aside"
+    shutil.move(root / "more", aside)
+    registry = Registry(root, load)
+    registry.refresh()
+    assert list(registry.snapshot.problems) == ["all@1", "all@2"]
+    assert "member more@1 is missing" in registry.snapshot.problems["all@1"]
+    shutil.move(aside, root / "more")
+    registry.refresh()
+    served = registry.get("all")
+    assert (served.id, registry.snapshot.problems) == ("all@2", {})
+    card = root / "more" / "1" / "card.json"
+    card.write_text(card.read_text() + "\n")
+    registry.refresh()
+    assert registry.get("all") is served
+    assert "member more@1 is not the one" in registry.snapshot.problems["all@1"]
+
+
+def test_cards_that_name_each_other_are_no_endless_road(root: Path) -> None:
+    shutil.copytree(root / "words" / "1", root / "words" / "2")
+    for version, other in ((1, 2), (2, 1)):
+        file = root / "words" / str(version) / "card.json"
+        members = [{"model": f"words@{other}", "sha256": "0" * 64}]
+        file.write_text(json.dumps({**json.loads(file.read_text()), "kind": "mixture", "members": members}))
+    registry = Registry(root, load)
+    registry.refresh()
+    assert sorted(registry.snapshot.problems) == ["words@1", "words@2"]
 
 
 # --- under traffic

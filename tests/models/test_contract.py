@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,15 @@ from torch import Tensor
 
 from models.base import EOS, LanguageModel, State, concat, rows_of, select
 from models.card import Provenance
+from models.catalogue import Entry
 from models.checkpoint import load, save
+from models.composite import Composite
 from models.errors import CheckpointDamaged
 from models.families import FAMILIES, PRECISIONS
 from models.generation import generate, samples
 from models.initialisation import initialise
 from models.int8 import Int8Model
+from models.mixture import MixtureConfig, MixtureModel
 from models.network import Network
 from models.ngram import NgramConfig, NgramModel
 from models.recurrent import RecurrentConfig, RecurrentModel
@@ -56,6 +60,10 @@ def recurrent(
     return family(config, network.state_dict(), V)
 
 
+def mixture(weights: tuple[float, ...], *members: LanguageModel) -> MixtureModel:
+    return MixtureModel(MixtureConfig(weights), members)
+
+
 MODELS: dict[str, Callable[[], LanguageModel]] = {
     "toy": lambda: Bigram.random(V),
     "unigram": lambda: ngram("kneser_ney", order=1),
@@ -68,6 +76,9 @@ MODELS: dict[str, Callable[[], LanguageModel]] = {
     "lstm": lambda: recurrent("lstm"),
     "lstm in half precision": lambda: recurrent("lstm", storage="float16", hidden_size=6),
     "gru": lambda: recurrent("gru", tied=False),
+    "mixture": lambda: mixture((0.2, 0.5, 0.3), ngram("mle"), recurrent("lstm"), Bigram.random(V)),
+    "mixture of n-grams": lambda: mixture((0.7, 0.3), ngram("mle"), ngram("kneser_ney")),
+    "mixture in a mixture": lambda: mixture((0.6, 0.0, 0.4), MODELS["mixture"](), ngram("mle", 2), recurrent("gru")),
     "rnn relu in int8": lambda: recurrent("rnn", "relu", Int8Model, hidden_size=33),
     "lstm in int8": lambda: recurrent("lstm", family=Int8Model),
     "gru in int8": lambda: recurrent("gru", family=Int8Model, layers=1, hidden_size=7, tied=False),
@@ -83,6 +94,14 @@ def families(model: LanguageModel) -> dict[str, type[LanguageModel]]:
     """What reads this model's checkpoint as a model of its kind."""
     families = PRECISIONS["int8"] if isinstance(model, Int8Model) else FAMILIES
     return {**families, "toy": Bigram}
+
+
+def published(root: Path, model: LanguageModel, name: str = "model") -> Entry:
+    """The model's checkpoint, after those of its members."""
+    parts = model.members if isinstance(model, Composite) else ()
+    members = [published(root, part, f"{name}-{i}") for i, part in enumerate(parts)]
+    none = Provenance("none", "none")
+    return save(root, name, model, TOKENIZER, none, members=members, families=families(model))
 
 
 def tokens(*shape: int, seed: int = 0) -> Tensor:
@@ -226,7 +245,7 @@ def test_reading_nothing_leaves_a_state_as_it_is(model):
 
 
 def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
-    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families(model))
+    entry = published(tmp_path, model)
     found = load(entry.path, families=families(model)).model
     assert type(found) is type(model)
     assert (found.kind, found.config(), found.parameters) == (model.kind, model.config(), model.parameters)
@@ -249,7 +268,7 @@ def test_tensors_that_do_not_hang_together_are_damage(model):
 
 
 def test_a_config_of_another_kind_is_damage(model, tmp_path):
-    entry = save(tmp_path, "model", model, TOKENIZER, Provenance("none", "none"), families=families(model))
+    entry = published(tmp_path, model)
     card = json.loads((entry.path / "card.json").read_text())
     (entry.path / "card.json").write_text(json.dumps({**card, "config": {"nonsense": 1}}))
     with pytest.raises(CheckpointDamaged, match=r"card\.json"):

@@ -9,7 +9,11 @@ import httpx
 import pytest
 
 from app.schemas.aliases import AliasAnswer, AliasList
-from tests.app.serving import Server, ngram, publish, serving, wait_for
+from models.card import Provenance
+from models.catalogue import resolve
+from models.checkpoint import load, save
+from models.mixture import MixtureConfig, MixtureModel
+from tests.app.serving import WORDS, Server, ngram, publish, serving, wait_for
 
 
 @pytest.fixture
@@ -112,6 +116,19 @@ def test_a_model_is_deleted_unless_an_alias_means_it(client: httpx.Client) -> No
     assert refused(client.get("/v1/models/demo@3")) == (404, "model_not_found")
     assert meant(client, "demo") == "demo@2"
     assert refused(client.delete("/v1/models/demo")) == (400, "invalid_input")
+
+
+def test_a_model_is_not_deleted_while_a_mixture_is_made_of_it(client: httpx.Client, own: Server) -> None:
+    root = own.app.state.settings.checkpoints
+    members = [resolve(root, f"demo@{version}") for version in (1, 2)]
+    model = MixtureModel(MixtureConfig((0.5, 0.5)), [load(entry.path).model for entry in members])
+    save(root, "mix", model, WORDS, Provenance("none", "none"), members=members)
+    answer = client.delete("/v1/models/demo@1")
+    assert refused(answer) == (409, "model_in_use")
+    assert "mix@1" in answer.json()["error"]["message"]
+    wait_for(lambda: client.get("/v1/models/mix").status_code == 200)
+    assert client.delete("/v1/models/mix@1").status_code == 200
+    assert client.delete("/v1/models/demo@1").status_code == 200
 
 
 def test_the_number_of_a_deleted_model_is_never_used_again(client: httpx.Client, own: Server) -> None:
