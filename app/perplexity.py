@@ -47,7 +47,7 @@ def _named(wanted: PerplexityRequest) -> list[tuple[str, str]]:
 def pooled(evaluations: list[Evaluation]) -> Evaluation:
     """The figures of all texts together: counts and sums add up."""
     first = evaluations[0]
-    added = [f.name for f in fields(first) if f.name not in ("unit", "empty_lines")]
+    added = [f.name for f in fields(first) if f.name not in ("unit", "empty_lines", "adaptive")]
     return replace(first, **{name: sum(getattr(e, name) for e in evaluations) for name in added})
 
 
@@ -63,6 +63,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
         "bits_per_character": evaluation.bits_per_character,
         "unit": evaluation.unit,
         "empty_lines": evaluation.empty_lines,
+        "adaptive": evaluation.adaptive,
     }
 
 

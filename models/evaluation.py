@@ -42,6 +42,8 @@ class Evaluation:
     unit: Unit
     """`lines`: each line on its own; `document`: what was read before is remembered across lines."""
     empty_lines: EmptyLines
+    adaptive: bool = False
+    """Whether the model learned from the text as it scored it: such figures are another contest."""
     token_count: int = 0
     """Tokens scored, each `</s>` included."""
     oov_count: int = 0
@@ -119,7 +121,7 @@ class Evaluator:
         self._state = model.start(1)
         self._inside = False  # whether `_state` is in the middle of a line
         self._held: list[tuple[Ids, Flags]] = []  # lines not yet scored, and which of their tokens are unknown
-        self._result = Evaluation(unit, empty_lines)
+        self._result = Evaluation(unit, empty_lines, model.adaptive)
 
     def feed(self, text: str | bytes) -> Generator[int, None, None]:
         """Read on; a piece may end anywhere, in a character even. Yields after each slice how many tokens it held.

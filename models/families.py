@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from models.base import LanguageModel
+from models.cache import CacheModel
 from models.int8 import Int8Model
 from models.mixture import MixtureModel
+from models.neural_cache import NeuralCacheModel
 from models.ngram import NgramModel
 from models.recurrent import RecurrentModel
 
@@ -14,6 +16,8 @@ FAMILIES: dict[str, type[LanguageModel]] = {
     "lstm": RecurrentModel,
     "gru": RecurrentModel,
     "mixture": MixtureModel,
+    "cache": CacheModel,
+    "neural_cache": NeuralCacheModel,
 }
 
 PRECISIONS: dict[str, dict[str, type[LanguageModel]]] = {

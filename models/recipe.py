@@ -211,6 +211,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "token_count": evaluation.token_count,
         "oov_count": evaluation.oov_count,
         "empty_lines": evaluation.empty_lines,
+        "adaptive": evaluation.adaptive,
     }
 
 

@@ -75,16 +75,29 @@ class RecurrentModel(LanguageModel):
     @torch.inference_mode()
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Log P [B, T] of each token in one pass, the softmax in slices of a few megabytes; and the vectors after."""
-        if not tokens.numel():
-            return torch.zeros(tokens.shape), state
+        before, after = self.trace(state, tokens, lengths)
+        return self.score_after(before, tokens, lengths), after
+
+    def hidden(self, state: State) -> Tensor:
+        """The top layer's hidden vectors [B, H], which all that the model says of the next token is computed from."""
+        return _vectors(state)[0][:, -1]
+
+    @torch.inference_mode()
+    def trace(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """The hidden vectors [B, T, H] before each token (anything past `lengths`), and the state after them all."""
         outputs, after = self._read(state, tokens, lengths)
-        before = torch.cat([_vectors(state)[0][:, -1:], outputs[:, :-1]], 1)
+        return torch.cat([self.hidden(state)[:, None], outputs], 1)[:, :-1], after
+
+    @torch.inference_mode()
+    def score_after(self, hidden: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Log P [B, T] of each token after the hidden vectors [B, T, H]; positions past `lengths` hold 0."""
         scores = torch.zeros(tokens.shape)
         read = torch.ones(tokens.shape, dtype=torch.bool)
         if lengths is not None:
             read = torch.arange(tokens.shape[1]) < lengths[:, None]
-        scores[read] = self._log_likelihood(before[read], tokens[read])
-        return scores, after
+        if tokens.numel():
+            scores[read] = self._log_likelihood(hidden[read], tokens[read])
+        return scores
 
     def config(self) -> dict[str, Any]:
         """The architecture."""

@@ -56,6 +56,7 @@ class PerplexityResult(Answer):
     bits_per_character: float | None = Field(description="Cross-entropy in bits, for each character of the text.")
     unit: Unit = Field(description="What was scored on its own: `lines` or the whole `document`.")
     empty_lines: EmptyLines = Field(description="Whether empty lines counted.")
+    adaptive: bool = Field(description="Whether the model learned from the text as it scored it, as a cache does.")
 
 
 class PerplexityAnswer(PerplexityResult):

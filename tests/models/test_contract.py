@@ -14,6 +14,7 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from models.base import EOS, LanguageModel, State, concat, rows_of, select
+from models.cache import CacheConfig, CacheModel
 from models.card import Provenance
 from models.catalogue import Entry
 from models.checkpoint import load, save
@@ -25,6 +26,7 @@ from models.initialisation import initialise
 from models.int8 import Int8Model
 from models.mixture import MixtureConfig, MixtureModel
 from models.network import Network
+from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
 from models.ngram import NgramConfig, NgramModel
 from models.recurrent import RecurrentConfig, RecurrentModel
 from models.sampling import SamplingParams
@@ -79,6 +81,10 @@ MODELS: dict[str, Callable[[], LanguageModel]] = {
     "mixture": lambda: mixture((0.2, 0.5, 0.3), ngram("mle"), recurrent("lstm"), Bigram.random(V)),
     "mixture of n-grams": lambda: mixture((0.7, 0.3), ngram("mle"), ngram("kneser_ney")),
     "mixture in a mixture": lambda: mixture((0.6, 0.0, 0.4), MODELS["mixture"](), ngram("mle", 2), recurrent("gru")),
+    "cache": lambda: CacheModel(CacheConfig(4, 0.2, 0.3), ngram("mle")),
+    "cache over a network": lambda: CacheModel(CacheConfig(500, 0.3), recurrent("gru")),
+    "neural cache": lambda: NeuralCacheModel(NeuralCacheConfig(4, 0.4, 2.0), recurrent("lstm")),
+    "mixture of a cache": lambda: mixture((0.5, 0.5), MODELS["neural cache"](), ngram("mle")),
     "rnn relu in int8": lambda: recurrent("rnn", "relu", Int8Model, hidden_size=33),
     "lstm in int8": lambda: recurrent("lstm", family=Int8Model),
     "gru in int8": lambda: recurrent("gru", family=Int8Model, layers=1, hidden_size=7, tied=False),
