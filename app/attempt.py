@@ -20,7 +20,7 @@ from app.jobs import Job, Status
 from app.leases import Lease, LeaseStore
 from app.pace import Pace
 from app.runs import Done, End, Failed, Input, Launcher, Lost, Order, Run
-from app.watch import POLL_SECONDS, Watch, insist
+from app.watch import Watch, insist
 from app.workspaces import Workspaces
 from models.errors import CheckpointExists
 
@@ -61,6 +61,7 @@ class Attempt:
 
     def _settle(self) -> Status:
         job = self._job
+        self._around.workspaces.fence(job.id, self._lease.number)
         if job.version is not None and publication.is_published(*self._target(job.version), job.id):
             return self._succeed(job.version)
         if job.status is Status.CANCELLING:
@@ -72,11 +73,7 @@ class Attempt:
         except (OSError, NotThere) as error:
             return self._fail("not_started", f"the work could not be started: {error}")
         watch = Watch(self._around.leases, self._lease, run, self._around.pace, self._around.stop)
-        try:
-            end = watch.until_end()
-        except BaseException:
-            _abandon(run)
-            raise
+        end = watch.until_end()
         return self._cancelled() if watch.cancelled else self._conclude(end)
 
     def _start(self) -> Run:
@@ -156,10 +153,3 @@ class Attempt:
 
     def _insist(self, call: Callable[[], Result]) -> Result:
         return insist(call, self._around.stop)
-
-
-def _abandon(run: Run) -> None:
-    """Kill the work and wait until it is gone."""
-    run.stop(0)
-    while not any(isinstance(message, End) for message in run.poll(POLL_SECONDS)):
-        pass

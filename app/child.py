@@ -39,8 +39,11 @@ def main() -> None:
     threading.Thread(target=_listen, args=(sys.stdin.buffer, stop), daemon=True).start()
 
     def send(message: Message) -> None:
-        reports.write(json.dumps(to_data(message)).encode() + b"\n")
-        reports.flush()
+        try:
+            reports.write(json.dumps(to_data(message)).encode() + b"\n")
+            reports.flush()
+        except BrokenPipeError:
+            os._exit(1)  # the worker is gone, which the listener is about to learn too
 
     send(_outcome(order, send, stop))
 

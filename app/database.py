@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Double, create_engine, event, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import InterfaceError, InvalidRequestError, OperationalError
+from sqlalchemy.exc import InterfaceError, InvalidRequestError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -26,6 +26,8 @@ BUSY_SECONDS = 5.0
 """How long a statement waits for another process's lock before the database counts as unavailable."""
 STATEMENT_SECONDS = 30
 """How long PostgreSQL may work on one statement; ours take milliseconds, so a longer one hangs."""
+_UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's code (Appendix A of its manual)."""
 
 
 class Epoch(FunctionElement[float]):
@@ -135,6 +137,10 @@ def _postgresql(url: str) -> Engine:
 def _unavailable() -> Iterator[None]:
     try:
         yield
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:  # SQLite's is an OperationalError
+            raise
+        raise DatabaseUnavailable("the database is not available: its tables are not made yet") from error
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         reason = str(error.orig if isinstance(error, OperationalError | InterfaceError) else error)
         raise DatabaseUnavailable(f"the database is not available: {reason.splitlines()[0]}") from error

@@ -5,8 +5,9 @@ Knows the layout of published models and whose job made one. It loads no model, 
 
 from __future__ import annotations
 
-import secrets
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from models.card import CARD_FILE, Card
 from models.catalogue import next_version
 from models.durable import sync
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
+
+WITHDRAWN_FILE = "deleted.json"
+"""The card of a model that was deleted."""
+STALE_SECONDS = 24 * 3600
+"""A folder that was not written to for so long has lost its writer."""
 
 
 def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> None:
@@ -51,15 +57,26 @@ def newest(root: Path, name: str) -> int:
 def withdraw(root: Path, name: str, version: int) -> None:
     """Remove a published model, at once as far as anyone can see; whoever has it open keeps it until then.
 
-    Its number stays taken, by a file of that name: `name@version` never comes to mean another model.
+    The card stays under another name, which keeps the number taken: `name@version` never comes to mean another model.
     Raises CheckpointNotFound.
     """
-    target, removed = root / name / str(version), root / f".{name}-{secrets.token_hex(6)}"
-    if not (target / CARD_FILE).exists():
-        raise CheckpointNotFound(f"there is no model {name}@{version}")
-    target.rename(removed)
-    target.write_text("deleted\n")
-    shutil.rmtree(removed, ignore_errors=True)
+    target = root / name / str(version)
+    try:
+        (target / CARD_FILE).rename(target / WITHDRAWN_FILE)
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointNotFound(f"there is no model {name}@{version}") from None
+    for file in target.iterdir():
+        if file.name != WITHDRAWN_FILE:
+            file.unlink()
+    sync(target)
+
+
+def sweep(root: Path) -> None:
+    """Remove the temporary folders of publications that were killed: those not written to for a day."""
+    for left in root.glob(f".*-{'[0-9a-f]' * 12}"):
+        with suppress(FileNotFoundError):  # renamed or removed meanwhile
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def result(root: Path, name: str, version: int) -> dict[str, Any]:

@@ -53,18 +53,27 @@ class Watch:
         """Whether the work was stopped because the job is being cancelled."""
 
     def until_end(self) -> End:
-        """How the work ended, everything it reported being stored. Raises LeaseLost, and DatabaseUnavailable when told
-        to stop while the database does not answer."""
-        while True:
-            end = self._read(self._run.poll(POLL_SECONDS))
-            if end is not None:
-                insist(self._store, self._stop)
-                stopped = self._told_to_stop and isinstance(end, Lost)  # it took too long to save its state
-                return Stopped() if stopped else end
+        """How the work ended, everything it reported being stored.
+
+        Raises LeaseLost, and DatabaseUnavailable when told to stop while the database does not answer; the work is
+        then killed.
+        """
+        try:
+            end = self._watched()
+        except BaseException:
+            _abandon(self._run)
+            raise
+        insist(self._store, self._stop)
+        stopped = self._told_to_stop and isinstance(end, Lost)  # it took too long to save its state
+        return Stopped() if stopped else end
+
+    def _watched(self) -> End:
+        while (end := self._read(self._run.poll(POLL_SECONDS))) is None:
             self._beat()
             if self._stop.is_set() and not self._told_to_stop:
                 self._told_to_stop = True
                 self._run.stop(self._pace.stop_seconds)
+        return end
 
     def _read(self, messages: list[Message]) -> End | None:
         for message in messages:
@@ -96,3 +105,10 @@ class Watch:
         if status is Status.CANCELLING and not self.cancelled:
             self.cancelled = True
             self._run.stop(0)
+
+
+def _abandon(run: Run) -> None:
+    """Kill the work and wait until it is gone."""
+    run.stop(0)
+    while not any(isinstance(message, End) for message in run.poll(POLL_SECONDS)):
+        pass

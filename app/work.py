@@ -19,6 +19,7 @@ import torch
 
 from app.job_requests import EvaluateJob, TrainingJob, parse
 from app.runs import Done, Input, Measured, Message, Order, Reported, Resumed, Stopped
+from app.workspaces import METRICS_FILE
 from models import checkpoint
 from models.catalogue import resolve
 from models.evaluation import evaluate
@@ -29,8 +30,6 @@ Result = TypeVar("Result")
 Send = Callable[[Message], None]
 Stop = Callable[[], bool]
 
-METRICS_FILE = "metrics.jsonl"
-"""In the working directory: every metric so far, so that none is missing after a state is gone on from."""
 REPORT_SECONDS = 0.2
 """Progress is reported no more often."""
 _READ_BYTES = 1 << 16
@@ -61,7 +60,9 @@ def _train(order: Order, request: TrainingJob, send: Send, stop: Stop) -> Messag
     workdir = Path(order.workdir)
     recipe = request.recipe(*_inputs(order, workdir / "inputs"))
     work = build(recipe, workdir, save_seconds=order.save_seconds)
-    built = _drive(work, _Reporter(send, workdir / METRICS_FILE).report, stop)
+    reporter = _Reporter(send, workdir / METRICS_FILE)
+    built = _drive(work, reporter.report, stop)
+    reporter.complete()
     provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
     staged = checkpoint.save(Path(order.staging), recipe.name, built.model, built.tokenizer, provenance)
     return Done(str(staged.path))
@@ -133,6 +134,12 @@ class _Reporter:
         if progress.phase != self._phase or time.monotonic() - self._last >= REPORT_SECONDS:
             self._phase, self._last = progress.phase, time.monotonic()
             self._send(Reported(_data(progress)))
+
+    def complete(self) -> None:
+        """All is measured. If this attempt measured nothing, an earlier one had trained to the end: tell what it had."""
+        if self._file is not None and not self._resumed:
+            for step, values in _read(self._file):
+                self._send(Measured(step, values))
 
     def _measure(self, file: Path, step: int, values: dict[str, float | None]) -> None:
         if not self._resumed:

@@ -10,13 +10,17 @@ import logging
 import os
 import secrets
 import socket
+import time
 
+from app import publication
 from app.attempt import Attempt, Surroundings
 from app.job_errors import DatabaseUnavailable, LeaseLost, NotThere
 from app.jobs import OPEN, JobStore
 from app.watch import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
+TIDY_SECONDS = 60.0
+"""Between two looks at what others have left behind, at the least."""
 
 
 class Worker:
@@ -26,6 +30,7 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
         self._jobs = jobs
         self._around = around
+        self._next_tidy = 0.0
 
     def stop(self) -> None:
         """Let the job in hand save its state and go back to the queue; then `run` returns."""
@@ -34,10 +39,10 @@ class Worker:
     def run(self) -> None:
         """Work until told to stop; a database that does not answer is waited for."""
         logger.info("worker %s begins", self.name)
-        stop, tidied = self._around.stop, False
+        stop = self._around.stop
         while not stop.is_set():
             try:
-                tidied = tidied or self.tidy()
+                self.tidy_now_and_then()
                 if not self.work():
                     stop.wait(self._around.pace.idle_seconds)
             except DatabaseUnavailable as error:
@@ -58,8 +63,15 @@ class Worker:
             logger.warning("%s: left to its new holder", error)
         return True
 
-    def tidy(self) -> bool:
-        """Remove what jobs that are over have left behind, whose workers were lost. Raises DatabaseUnavailable."""
+    def tidy_now_and_then(self) -> None:
+        """Tidy first of all, and then between two jobs when it was long ago. Raises DatabaseUnavailable."""
+        if time.monotonic() >= self._next_tidy:
+            self.tidy()
+            self._next_tidy = time.monotonic() + TIDY_SECONDS
+
+    def tidy(self) -> None:
+        """Remove what lost workers, and jobs cancelled in the queue, have left behind. Raises DatabaseUnavailable."""
+        publication.sweep(self._around.checkpoints)
         for job_id in self._around.workspaces.jobs():
             try:
                 over = self._jobs.get(job_id).status not in OPEN
@@ -67,4 +79,3 @@ class Worker:
                 over = False
             if over:
                 self._around.workspaces.clear(job_id)
-        return True

@@ -6,7 +6,9 @@ know what a saved state means.
 
 from __future__ import annotations
 
+import math
 import os
+import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -38,12 +40,24 @@ class Workspaces:
         mine.mkdir(parents=True, exist_ok=True)
         if (mine / STATE_FILE).exists():
             return
-        for number in sorted(self._earlier(job_id, lease), reverse=True):
-            if _take_over(self.workdir(job_id, number), mine):
+        for number in reversed(_numbers(self._work / job_id)):
+            if number < lease and _take_over(self.workdir(job_id, number), mine):
                 return
+
+    def fence(self, job_id: str, lease: float) -> None:
+        """Take away what earlier attempts staged: from here on none of them can publish it, however late it wakes."""
+        staged = self._staging / job_id
+        for number in _numbers(staged):
+            if number < lease:
+                # By a rename first: a directory on its way out must not be published by half.
+                with suppress(FileNotFoundError):
+                    (staged / str(number)).rename(staged / f".{number}-{secrets.token_hex(6)}")
+        for removed in staged.glob(".*"):
+            shutil.rmtree(removed, ignore_errors=True)
 
     def clear(self, job_id: str) -> None:
         """Remove all that the attempts at a job left behind."""
+        self.fence(job_id, math.inf)
         for directory in (self._work / job_id, self._staging / job_id):
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -51,9 +65,11 @@ class Workspaces:
         """The jobs of which something is left."""
         return {path.name for parent in (self._work, self._staging) if parent.exists() for path in parent.iterdir()}
 
-    def _earlier(self, job_id: str, lease: int) -> list[int]:
-        names = [path.name for path in (self._work / job_id).iterdir()]
-        return [int(name) for name in names if name.isdecimal() and int(name) < lease]
+
+def _numbers(directory: Path) -> list[int]:
+    """The leases that have a directory in this one, oldest first."""
+    names = [path.name for path in directory.iterdir()] if directory.exists() else []
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def _take_over(theirs: Path, mine: Path) -> bool:

@@ -51,6 +51,15 @@ def test_processes_that_migrate_at_once_do_it_once(empty_url: str) -> None:
     opened.close()
 
 
+def test_a_database_whose_tables_are_not_made_yet_is_unavailable(empty_url: str) -> None:
+    opened = Database(empty_url)
+    with pytest.raises(DatabaseUnavailable):
+        _aliases(opened)
+    migrate(opened)
+    assert _aliases(opened) == 0
+    opened.close()
+
+
 def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
     def fail() -> None:
         with database.write() as connection:

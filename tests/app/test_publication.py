@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from app.publication import is_published, newest, publish, result, withdraw
+from app.publication import STALE_SECONDS, is_published, newest, publish, result, sweep, withdraw
 from models.card import CARD_FILE
 from models.catalogue import entries, next_version
 from models.errors import CheckpointExists, CheckpointNotFound
@@ -60,6 +62,7 @@ def test_a_withdrawn_model_is_gone_and_its_number_stays_taken(tmp_path: Path) ->
         publish(stage(tmp_path, f"job-{version}"), tmp_path, "demo", version, f"job-{version}")
     withdraw(tmp_path, "demo", 2)
     assert [entry.id for entry in entries(tmp_path)] == ["demo@1"]
+    assert len(list((tmp_path / "demo/2").iterdir())) == 1  # its card, under another name
     assert newest(tmp_path, "demo") == 2
     assert next_version(tmp_path / "demo") == 3
     with pytest.raises(CheckpointExists):
@@ -67,6 +70,21 @@ def test_a_withdrawn_model_is_gone_and_its_number_stays_taken(tmp_path: Path) ->
     for version in (2, 9):
         with pytest.raises(CheckpointNotFound, match=f"demo@{version}"):
             withdraw(tmp_path, "demo", version)
+
+
+def test_what_killed_publications_left_is_swept_a_day_later(tmp_path: Path) -> None:
+    publish(stage(tmp_path, "job-1"), tmp_path, "demo", 1, "job-1")
+    left, alive, others = (tmp_path / name for name in (".demo-0123456789ab", ".demo-ba9876543210", ".not-ours"))
+    for folder in (left, alive, others):
+        folder.mkdir()
+        (folder / "weights").write_text("half")
+    long_ago = time.time() - STALE_SECONDS - 60
+    for folder in (left, others, tmp_path / "demo", tmp_path / ".jobs"):
+        os.utime(folder, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert not left.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {alive.name, others.name, "demo", ".jobs"}
+    sweep(tmp_path / "not-there")
 
 
 def test_a_card_that_cannot_be_read_is_someone_elses(tmp_path: Path) -> None:

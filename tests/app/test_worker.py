@@ -17,7 +17,8 @@ from app.job_errors import DatabaseUnavailable, LeaseLost
 from app.jobs import Job, JobStore, NewJob, Status
 from app.leases import Lease, LeaseStore
 from app.pace import Pace
-from app.runs import Done, Failed, Lost, Measured, Message, Order, Reported, Resumed, Stopped
+from app.publication import publish
+from app.runs import Done, End, Failed, Lost, Measured, Message, Order, Reported, Resumed, Stopped
 from app.worker import Worker
 from app.workspaces import Workspaces
 from models.card import CARD_FILE
@@ -27,13 +28,20 @@ Act = Callable[["Run"], list[Message]]
 
 
 class Run:
-    """Work that follows a script; told to stop, it ends as `stopped` says."""
+    """Work that follows a script; told to stop, it ends as `stopped` says. Its end comes once, as the seam has it."""
 
     def __init__(self, order: Order, acts: list[Act], stopped: Message) -> None:
         self.order, self.acts, self.stopped = order, list(acts), stopped
         self.told: float | None = None
+        self.ended = False
 
     def poll(self, seconds: float) -> list[Message]:
+        assert not self.ended, "its end was told, and there is nothing to wait for"
+        messages = self._next()
+        self.ended = any(isinstance(message, End) for message in messages)
+        return messages
+
+    def _next(self) -> list[Message]:
         if self.told is not None:
             return [self.stopped if self.told else Lost("killed")]
         return self.acts.pop(0)(self) if self.acts else []
@@ -105,6 +113,12 @@ def write_card(directory: Path, job_id: str | None) -> None:
 @pytest.fixture
 def scene(database: Database, tmp_path: Path) -> Scene:
     return Scene(database, tmp_path)
+
+
+def expire(scene: Scene) -> None:
+    """Let every lease be over."""
+    with scene.database.write() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET lease_expires_at = 0")
 
 
 def nothing_is_left(scene: Scene) -> bool:
@@ -280,8 +294,7 @@ def test_work_whose_lease_was_lost_is_killed_and_writes_nothing(scene: Scene) ->
     job = scene.queue()
 
     def lose(run: Run) -> list[Message]:
-        with scene.database.write() as connection:
-            connection.exec_driver_sql("UPDATE jobs SET lease_expires_at = 0")
+        expire(scene)
         scene.leases.claim("another", 60)
         return [Measured(1, {"loss": 1.0})]
 
@@ -289,6 +302,33 @@ def test_work_whose_lease_was_lost_is_killed_and_writes_nothing(scene: Scene) ->
     assert (after.status, after.worker, scene.runs[0].told) == (Status.RUNNING, "another", 0)
     assert scene.versions() == {}
     assert scene.jobs.metrics(job.id) == []
+
+
+def test_work_that_ends_after_its_lease_was_lost_is_left_to_the_new_holder(scene: Scene) -> None:
+    scene.queue()
+
+    def lose_and_finish(run: Run) -> list[Message]:
+        expire(scene)
+        scene.leases.claim("another", 60)
+        return stages(run)
+
+    after = scene.work(lose_and_finish)
+    assert (after.status, after.worker) == (Status.RUNNING, "another")
+    assert scene.versions() == {}
+
+
+def test_a_worker_that_wakes_when_its_successor_has_failed_publishes_nothing(scene: Scene) -> None:
+    job = scene.queue()
+    _, lease = scene.leases.claim("asleep", 60) or pytest.fail("nothing to claim")
+    staged = scene.workspaces.staging(job.id, lease.number) / "demo" / "1"
+    write_card(staged, job.id)
+    assert scene.leases.publish(lease)  # and there it was suspended
+    expire(scene)
+    after = scene.work(lambda run: [] if staged.exists() else [Failed("disk_full", "no room")])
+    assert after.status is Status.FAILED
+    with pytest.raises(FileNotFoundError):
+        publish(staged, scene.checkpoints, "demo", 1, job.id)
+    assert scene.versions() == {}
 
 
 def test_a_database_that_does_not_answer_for_a_while_loses_nothing(

@@ -53,6 +53,14 @@ def test_preparing_again_is_harmless(spaces: Workspaces) -> None:
     assert found(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
 
 
+def test_what_earlier_attempts_staged_is_out_of_their_reach_and_ours_is_not(spaces: Workspaces) -> None:
+    for lease in (1, 2, 10):
+        spaces.staging("job", lease).mkdir(parents=True)
+    spaces.fence("job", 10)
+    assert [path.name for path in spaces.staging("job", 10).parent.iterdir()] == ["10"]
+    spaces.fence("job-without-any", 1)
+
+
 def test_nothing_is_left_when_a_job_is_done(spaces: Workspaces) -> None:
     save(spaces, 1, "state", "metrics")
     spaces.staging("job", 1).mkdir(parents=True)
