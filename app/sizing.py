@@ -98,7 +98,8 @@ def _recurrent(config: RecurrentConfig, how: TrainingConfig, tokens: int, vocabu
     parameters = layers + projection + output + vocabulary + (0 if config.tied else vocabulary * embedding)
     window = how.batch_size * how.bptt
     activations = window * (12 * config.layers * hidden + embedding) + min(window * vocabulary, 8_000_000)
-    # Weights, their gradient, two moments, and the best so far; of the text two copies of its ids.
-    memory = PROCESS_BYTES + 4 * (5 * parameters + activations) + 16 * tokens
-    work = 6 * (layers + projection + output) * tokens * how.epochs
+    # Weights, their gradient, two moments, the best so far and their mean; of the text two copies of its ids.
+    memory = PROCESS_BYTES + 4 * (6 * parameters + activations) + 16 * tokens
+    softmax = output * min(1.0, (how.sampled_words or vocabulary) / vocabulary)
+    work = 6 * (layers + projection + softmax) * tokens * how.epochs
     return Estimate(parameters, memory, START_SECONDS + work / (FLOPS * threads))

@@ -6,6 +6,7 @@ nor whether training goes on: whoever computes without dropout does not call it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,40 @@ class Dropout:
         """Apply a new mask to [B, T, H]."""
         if not self.rate:
             return x
-        shape = (x.shape[0], 1, x.shape[2]) if self.locked else x.shape
-        kept = 1 - self.rate
-        return x * torch.empty(shape).bernoulli_(kept, generator=self.generator).div_(kept)
+        return x * _mask((x.shape[0], 1, x.shape[2]) if self.locked else x.shape, self.rate, self.generator)
+
+
+@dataclass(frozen=True)
+class WordDropout:
+    """Zeroes the vectors of whole words, wherever in a window they stand (Gal and Ghahramani 2016, section 4.2)."""
+
+    rate: float
+    vocabulary_size: int
+    generator: torch.Generator
+
+    def __call__(self, vectors: Tensor, tokens: Tensor) -> Tensor:
+        """Apply a new mask of words to the vectors [B, T, E] of tokens [B, T]."""
+        if not self.rate:
+            return vectors
+        return vectors * _mask((self.vocabulary_size,), self.rate, self.generator)[tokens][..., None]
+
+
+@dataclass(frozen=True)
+class WeightDrop:
+    """Zeroes single weights for a whole window: DropConnect on recurrent matrices (Merity et al. 2018, section 3).
+
+    What a layer tells itself is made unreliable without touching its vectors, so the fused kernels still apply.
+    """
+
+    rate: float
+    generator: torch.Generator
+
+    def __call__(self, matrix: Tensor) -> Tensor:
+        """Apply a new mask to a matrix."""
+        return matrix * _mask(matrix.shape, self.rate, self.generator) if self.rate else matrix
+
+
+def _mask(shape: Sequence[int], rate: float, generator: torch.Generator) -> Tensor:
+    """Zeros with probability `rate`, and what keeps the mean at one."""
+    kept = 1 - rate
+    return torch.empty(*shape).bernoulli_(kept, generator=generator).div_(kept)

@@ -5,7 +5,7 @@ It knows the gradient of a softmax and how much of it may exist at once. It does
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -15,6 +15,14 @@ LOGITS_AT_ONCE = 2_000_000
 """Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
 
 
+class Slopes(NamedTuple):
+    """The gradient of a loss by hidden vectors [N, E], output matrix [V, E] and output bias [V]."""
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor
+
+
 def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
     """Mean of -log softmax(hidden weight' + bias)[target] in nats, a scalar.
 
@@ -22,40 +30,53 @@ def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor)
     each slice of logits is at hand, so that neither logits nor probabilities [N, V] are ever stored. All three float
     arguments must require gradients for the work to pay; with none of them, use `log_softmax`.
     """
-    return cast("Tensor", _CrossEntropy.apply(hidden, weight, bias, targets))  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        slopes = Slopes(torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias))
+        loss = torch.zeros((), dtype=torch.float64)
+        for part in slices(len(hidden), len(weight)):
+            loss += _slice(hidden[part], weight, bias, targets[part], slopes._replace(hidden=slopes.hidden[part]))
+    return mean(loss, Slopes(hidden, weight, bias), slopes)
 
 
-class _CrossEntropy(Function):
-    """d loss / d logits = (softmax - one_hot(target)) / N; the rest is the chain rule of a linear layer."""
+def slices(rows: int, columns: int) -> list[slice]:
+    """The parts in which `rows` of `columns` logits are made."""
+    size = max(1, LOGITS_AT_ONCE // max(1, columns))
+    return [slice(begin, begin + size) for begin in range(0, rows, size)]
+
+
+def mean(loss: Tensor, inputs: Slopes, slopes: Slopes) -> Tensor:
+    """A summed loss over the N rows as their mean, differentiable by `inputs`; `slopes` of the sum are used up."""
+    rows = len(inputs.hidden)
+    for slope in slopes:
+        slope /= rows
+    value = (loss / rows).to(inputs.hidden.dtype)
+    return cast("Tensor", _Known.apply(value, *slopes, *inputs))  # type: ignore[no-untyped-call]
+
+
+class _Known(Function):
+    """A number whose gradient by its last three arguments is known already: the three before."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-        size = max(1, LOGITS_AT_ONCE // len(weight))
-        slopes = torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
-        loss = torch.zeros((), dtype=torch.float64)
-        for begin in range(0, len(hidden), size):
-            part = slice(begin, begin + size)
-            loss += _slice(hidden[part], weight, bias, targets[part], slopes[0][part], slopes[1], slopes[2])
-        for slope in slopes:
-            slope /= len(hidden)
-        ctx.save_for_backward(*slopes)
-        return (loss / len(hidden)).to(hidden.dtype)
+    def forward(ctx: Any, value: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.save_for_backward(*tensors[:3])
+        return value.clone()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
-        return (*(gradient * slope for slope in ctx.saved_tensors), None)
+        return (None,) * 4 + tuple(gradient * slope for slope in ctx.saved_tensors)
 
 
-def _slice(
-    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, d_hidden: Tensor, d_weight: Tensor, d_bias: Tensor
-) -> Tensor:
-    """The summed loss of one slice; fills `d_hidden` and adds to `d_weight` and `d_bias`."""
+def _slice(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, slopes: Slopes) -> Tensor:
+    """The summed loss of one slice; fills its part of `slopes.hidden` and adds to the others.
+
+    d loss / d logits = softmax - one_hot(target); the rest is the chain rule of a linear layer.
+    """
     log_p = torch.addmm(bias, hidden, weight.T).log_softmax(1)
     target = targets[:, None]
     loss = -log_p.gather(1, target).sum(dtype=torch.float64)
     slope = log_p.exp_().scatter_add_(1, target, torch.full_like(target, -1, dtype=log_p.dtype))
-    torch.mm(slope, weight, out=d_hidden)
-    d_weight.addmm_(slope.T, hidden)
-    d_bias += slope.sum(0)
+    torch.mm(slope, weight, out=slopes.hidden)
+    slopes.weight.addmm_(slope.T, hidden)
+    slopes.bias.add_(slope.sum(0))
     return loss

@@ -74,6 +74,28 @@ _CELLS: dict[str, _Cell] = {
 }
 
 
+def unchanged(x: Tensor, *_: Tensor) -> Tensor:
+    """What stands in for noise where there is none."""
+    return x
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What training does to numbers on their way through a network; each keeps the shape of what it is given."""
+
+    embedded: Callable[[Tensor, Tensor], Tensor] = unchanged
+    """The vectors [B, T, E] of tokens [B, T], before the first layer."""
+    between: Callable[[Tensor], Tensor] = unchanged
+    """A layer's outputs [B, T, H], before the next layer."""
+    output: Callable[[Tensor], Tensor] = unchanged
+    """The top layer's outputs [B, T, H]."""
+    recurrent: Callable[[Tensor], Tensor] = unchanged
+    """A layer's matrix from its own last output [G H, H]."""
+
+
+SILENCE = Noise()
+
+
 class Layer(nn.Module):
     """One recurrent layer; gate order and biases as in torch.nn.LSTM and torch.nn.GRU.
 
@@ -91,9 +113,9 @@ class Layer(nn.Module):
         self.bias_ih = nn.Parameter(torch.empty(rows))
         self.bias_hh = nn.Parameter(torch.empty(rows))
 
-    def forward(self, inputs: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
+    def forward(self, inputs: Tensor, vectors: Vectors, noise: Noise = SILENCE) -> tuple[Tensor, Vectors]:
         """Read [B, T, I] from vectors [B, H]: outputs [B, T, H] and the vectors after."""
-        weights = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
+        weights = [self.weight_ih, noise.recurrent(self.weight_hh), self.bias_ih, self.bias_hh]
         if inputs.shape[1] == 1:
             after = self._cell.step(inputs[:, 0], vectors if len(vectors) > 1 else vectors[0], *weights)
             after = after if isinstance(after, tuple) else (after,)
@@ -104,11 +126,6 @@ class Layer(nn.Module):
             inputs, before if len(before) > 1 else before[0], weights, True, 1, 0.0, keep_for_backward, False, True
         )
         return outputs, tuple(v[0] for v in last)
-
-
-def unchanged(x: Tensor) -> Tensor:
-    """What stands in for dropout when there is none."""
-    return x
 
 
 class Network(nn.Module):
@@ -128,21 +145,14 @@ class Network(nn.Module):
             self.projection = nn.Parameter(torch.empty(config.embedding_size, config.hidden_size))
         self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
 
-    def forward(
-        self, tokens: Tensor, vectors: Vectors, dropout: Callable[[Tensor], Tensor] = unchanged
-    ) -> tuple[Tensor, Vectors]:
-        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors after.
-
-        `dropout` is applied between the layers, below the first and above the last (Zaremba et al. 2014); the carried
-        vectors are free of it.
-        """
-        x = dropout(functional.embedding(tokens, self.embedding))
+    def forward(self, tokens: Tensor, vectors: Vectors, noise: Noise = SILENCE) -> tuple[Tensor, Vectors]:
+        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors after, which are free of noise."""
+        x = noise.embedded(functional.embedding(tokens, self.embedding), tokens)
         after: list[Vectors] = []
         for i, layer in enumerate(self.layers):
-            x, last = layer(x, tuple(v[:, i] for v in vectors))
-            x = dropout(x)
+            x, last = layer(x if i == 0 else noise.between(x), tuple(v[:, i] for v in vectors), noise)
             after.append(last)
-        return x, tuple(torch.stack(parts, 1) for parts in zip(*after, strict=True))
+        return noise.output(x), tuple(torch.stack(parts, 1) for parts in zip(*after, strict=True))
 
     def features(self, outputs: Tensor) -> Tensor:
         """What the output matrix is multiplied with: outputs [..., H], projected where the sizes ask for it."""

@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.dropout import Dropout
+from models.averaging import Average
+from models.dropout import Dropout, WeightDrop, WordDropout
 from models.errors import InvalidInput, TrainingFailed
 from models.initialisation import initialise
 from models.loss import cross_entropy
-from models.network import Network, RecurrentConfig, Vectors
+from models.network import Network, Noise, RecurrentConfig, Vectors
 from models.optimisation import clip, learning_rate, optimiser, set_learning_rate
 from models.recurrent import RecurrentModel
+from models.sampled import Sampler, sampled_cross_entropy
 from models.streams import Ids, Streams, Window
 from models.training_config import TrainingConfig
 
@@ -91,10 +93,12 @@ class Trainer:
         self._network = Network(config, vocabulary_size)
         counts = np.bincount(tokens, minlength=vocabulary_size)
         initialise(self._network, training.initialisation, training.initial_scale, counts, self._random)
-        self._dropout = Dropout(training.dropout, training.locked_dropout, self._random)
+        self._noise = _noise(training, vocabulary_size, self._random)
+        self._sampler = Sampler(counts, training.sampled_words, self._random) if training.sampled_words else None
         self._optimiser = optimiser(training.optimiser, self._network, training.weight_decay, training.momentum)
         self._streams = Streams(tokens, training.batch_size, starts)
         self._vectors = config.zero(training.batch_size)
+        self._average = Average(self._network.state_dict(), training.averaging) if training.averaging else None
 
     @property
     def learning_rate(self) -> float:
@@ -117,20 +121,24 @@ class Trainer:
         set_learning_rate(self._optimiser, self.learning_rate)
         self._optimiser.step()
         self.tally.record(loss.item(), norm, self.training.clip)
+        if self._average:
+            self._average.add(self.tally.step)
 
     def judge(self, validation_loss: float) -> None:
         """Take note of a validation of the present weights; keep a copy of them if there were none better."""
         if self.tally.judge(validation_loss):
-            self.best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
+            self.best = {name: tensor.clone() for name, tensor in self._weights().items()}
 
     def model(self, *, best: bool = False) -> RecurrentModel:
         """A model of the present weights, or of the best; it may share their memory: use it before the next step."""
-        return RecurrentModel(self.config, self.best if best else self._network.state_dict(), self.vocabulary_size)
+        return RecurrentModel(self.config, self.best if best else self._weights(), self.vocabulary_size)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor that the next step depends on, and the best weights."""
         kept = {f"weights.{name}": tensor for name, tensor in self._network.state_dict().items()}
         kept |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        if self._average:
+            kept |= {f"average.{name}": tensor for name, tensor in self._average.weights.items()}
         kept |= {f"vectors.{i}": tensor for i, tensor in enumerate(self._vectors)}
         for i, memory in self._optimiser.state_dict()["state"].items():
             kept |= {f"optimiser.{i}.{name}": t for name, t in memory.items() if isinstance(t, Tensor)}
@@ -146,6 +154,8 @@ class Trainer:
         self.tally = Tally(**facts)
         self._network.load_state_dict(_under("weights.", tensors))
         self.best = _under("best.", tensors)
+        if self._average:
+            self._average.weights = _under("average.", tensors)
         self._vectors = tuple(tensors[f"vectors.{i}"] for i in range(len(self._vectors)))
         memory: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under("optimiser.", tensors).items():
@@ -156,13 +166,34 @@ class Trainer:
         if self.tally.step:
             self._streams.resume(tensors["positions"].numpy())
 
+    def _weights(self) -> dict[str, Tensor]:
+        """What a model of this moment has."""
+        return self._average.weights if self._average else self._network.state_dict()
+
     def _loss(self, window: Window) -> Tensor:
         """Mean cross-entropy of a window in nats; the vectors after it are carried on, cut off from the gradient."""
         before: Vectors = tuple(v.masked_fill(window.fresh[:, None, None], 0.0) for v in self._vectors)
-        outputs, after = self._network(window.inputs, before, self._dropout)
+        outputs, after = self._network(window.inputs, before, self._noise)
         self._vectors = tuple(v.detach() for v in after)
-        features = self._network.features(outputs).flatten(0, 1)
-        return cross_entropy(features, self._network.output_matrix, self._network.output_bias, window.targets.flatten())
+        layer = self._network.features(outputs).flatten(0, 1), self._network.output_matrix, self._network.output_bias
+        if self._sampler:
+            return sampled_cross_entropy(*layer, window.targets.flatten(), self._sampler.draw())
+        return cross_entropy(*layer, window.targets.flatten())
+
+
+def _noise(training: TrainingConfig, vocabulary_size: int, generator: torch.Generator) -> Noise:
+    """What the recipe says is dropped where."""
+
+    def dropout(rate: float | None) -> Dropout:
+        return Dropout(training.dropout if rate is None else rate, training.locked_dropout, generator)
+
+    words, vectors = WordDropout(training.word_dropout, vocabulary_size, generator), dropout(training.input_dropout)
+    return Noise(
+        embedded=lambda x, tokens: vectors(words(x, tokens)),
+        between=dropout(None),
+        output=dropout(training.output_dropout),
+        recurrent=WeightDrop(training.weight_drop, generator),
+    )
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -36,11 +36,26 @@ class TrainingConfig:
     clip: float = 0.5
     """Largest global norm of a gradient; 0 = no limit."""
     dropout: float = 0.2
+    """Of what goes from layer to layer, and where the next two say nothing, of what goes in and what comes out."""
+    input_dropout: float | None = None
+    """Of the vectors of tokens; unset: as `dropout`."""
+    output_dropout: float | None = None
+    """Of the top layer's outputs; unset: as `dropout`."""
     locked_dropout: bool = True
     """One dropout mask for all tokens of a window, rather than one for each."""
+    word_dropout: float = 0.0
+    """Of the vectors of whole words, wherever in the window they stand."""
+    weight_drop: float = 0.0
+    """Of single weights by which a layer reads its own last output, for a window at a time."""
+    averaging: float = 0.0
+    """The model's weights are a running mean of those trained that keeps this much of its past at each step, 0.999
+    say, so that it looks back over a thousand steps; 0 = the weights as they are."""
+    sampled_words: int = 0
+    """About so many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
+    0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
     initialisation: Initialisation = "uniform"
     initial_scale: float = 0.1
-    """The bound of `uniform`."""
+    """The bound of `uniform`; 0 starts from zeros."""
     reset_rate: float = 0.05
     """Probability, per stream and window, of beginning the current line anew from the start state."""
     validate_every: int = 0
@@ -57,13 +72,15 @@ class TrainingConfig:
                 raise InvalidInput(name, f"one of {', '.join(get_args(kinds))} is accepted")
         for name in ("batch_size", "bptt"):
             self._whole(name, 1)
-        for name in ("validate_every", "patience", "seed"):
+        for name in ("validate_every", "patience", "seed", "sampled_words"):
             self._whole(name, 0)
-        for name in ("epochs", "learning_rate", "initial_scale"):
+        for name in ("epochs", "learning_rate"):
             self._number(name, 0, math.inf, "a number above 0 is accepted", above=True)
-        for name in ("weight_decay", "clip"):
+        for name in ("weight_decay", "clip", "initial_scale"):
             self._number(name, 0, math.inf, "a number of at least 0 is accepted")
-        for name in ("momentum", "warm_up", "dropout"):
+        shares = ("momentum", "warm_up", "dropout", "word_dropout", "weight_drop", "averaging")
+        unset = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is None]
+        for name in (*shares, *({"input_dropout", "output_dropout"} - set(unset))):
             self._number(name, 0, 1, "a number from 0 up to but not including 1 is accepted")
         self._number("reset_rate", 0, math.nextafter(1, 2), "a number from 0 to 1 is accepted")
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.dropout import Dropout
+from models.dropout import Dropout, WeightDrop, WordDropout
 
 
 def dropped(rate: float, *, locked: bool, shape: tuple[int, int, int]) -> torch.Tensor:
@@ -35,3 +35,23 @@ def test_rate_zero_leaves_everything_and_draws_nothing() -> None:
     before, x = generator.get_state(), torch.ones(2, 3, 4)
     assert Dropout(0.0, True, generator)(x) is x
     assert torch.equal(generator.get_state(), before)
+
+
+def test_a_dropped_word_is_dropped_wherever_it_stands() -> None:
+    tokens = torch.arange(6).repeat(3, 4)
+    x = WordDropout(0.5, 6, torch.Generator().manual_seed(1))(torch.ones(3, 24, 2), tokens)
+    kept = x[0, :6, 0]
+    assert set(kept.tolist()) == {0.0, 2.0}
+    assert torch.equal(x, kept[tokens][..., None].expand_as(x))
+
+
+def test_single_weights_are_dropped() -> None:
+    matrix = WeightDrop(0.25, torch.Generator().manual_seed(1))(torch.ones(100, 100))
+    assert (matrix == 0).float().mean().item() == pytest.approx(0.25, abs=0.017)  # as above
+    assert matrix.max().item() == pytest.approx(1 / 0.75)
+
+
+def test_words_and_weights_dropped_at_rate_zero_are_left_alone() -> None:
+    generator, x = torch.Generator(), torch.ones(2, 3, 4)
+    assert WordDropout(0.0, 5, generator)(x, torch.zeros(2, 3, dtype=torch.int64)) is x
+    assert WeightDrop(0.0, generator)(x) is x

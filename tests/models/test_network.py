@@ -1,5 +1,6 @@
 """The networks against the textbook equations, written once more in numpy."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.network import Kind, Network, Nonlinearity, RecurrentConfig, Vectors
+from models.network import Kind, Network, Noise, Nonlinearity, RecurrentConfig, Vectors
 
 Array = NDArray[np.float64]
 SMALL = RecurrentConfig(layers=2, embedding_size=3, hidden_size=4)
@@ -87,16 +88,32 @@ def test_equal_sizes_need_no_projection_and_untied_ones_have_their_own_matrix() 
     assert untied.output_matrix.shape == (7, 4)
 
 
-def test_dropout_is_asked_for_below_between_and_above_the_layers() -> None:
-    seen: list[tuple[int, ...]] = []
+def test_noise_is_asked_for_below_between_above_and_within_the_layers() -> None:
+    seen: list[tuple[str, tuple[int, ...]]] = []
 
-    def spy(x: torch.Tensor) -> torch.Tensor:
-        seen.append(tuple(x.shape))
-        return x
+    def spy(place: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda x: (seen.append((place, tuple(x.shape))), x)[1]
 
-    net = network(SMALL)
-    net(torch.zeros(2, 5, dtype=torch.int64), net.config.zero(2), spy)
-    assert seen == [(2, 5, 3), (2, 5, 4), (2, 5, 4)]
+    net, tokens = network(SMALL), torch.zeros(2, 5, dtype=torch.int64)
+    below = spy("embedded")
+    noise = Noise(lambda x, read: below(x) if read is tokens else x, spy("between"), spy("output"), spy("recurrent"))
+    outputs, vectors = net(tokens, net.config.zero(2), noise)
+    vectors_seen = [("between", (2, 5, 4)), ("embedded", (2, 5, 3)), ("output", (2, 5, 4))]
+    assert sorted(seen) == [*vectors_seen, ("recurrent", (16, 4)), ("recurrent", (16, 4))]
+    quiet = net(tokens, net.config.zero(2))
+    assert torch.equal(outputs, quiet[0])
+    assert all(torch.equal(a, b) for a, b in zip(vectors, quiet[1], strict=True))
+
+
+def test_what_is_dropped_of_a_recurrent_matrix_has_no_gradient() -> None:
+    net = network(SMALL).requires_grad_(True)
+    mask = torch.ones_like(net.layers[0].weight_hh)
+    mask[0] = 0
+    outputs, _ = net(torch.zeros(2, 5, dtype=torch.int64), net.config.zero(2), Noise(recurrent=lambda matrix: matrix * mask))
+    outputs.sum().backward()
+    gradient = net.layers[0].weight_hh.grad
+    assert not gradient[0].any()
+    assert gradient[1:].any()
 
 
 @pytest.mark.parametrize(

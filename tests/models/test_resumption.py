@@ -65,6 +65,13 @@ def test_stopping_anywhere_changes_nothing(
     assert_same(finish(running(config, recipe, tmp_path, go_on=True)), expected)
 
 
+def test_averages_samples_and_every_dropout_go_on_as_well(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, averaging=0.9, sampled_words=6, word_dropout=0.2, weight_drop=0.2)
+    expected = finish(running(recipe=recipe, go_on=False))
+    stop_at(5, running(recipe=recipe, directory=tmp_path, go_on=False))
+    assert_same(finish(running(recipe=recipe, directory=tmp_path, go_on=True)), expected)
+
+
 @pytest.mark.parametrize("report", range(1, 24, 3))
 def test_the_whole_saved_state_is_that_of_the_unstopped(report: int, tmp_path: Path) -> None:
     finish(running(directory=tmp_path / "whole", go_on=False))

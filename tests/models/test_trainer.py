@@ -1,5 +1,7 @@
 """One step of training, and what is carried from step to step."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -106,6 +108,33 @@ def test_dropout_is_active_in_training_only() -> None:
         trainer.advance()
         losses.append(trainer.tally.loss)
     assert losses[0] != losses[1]
+
+
+def test_each_place_has_a_dropout_of_its_own() -> None:
+    quiet = {**STILL.__dict__, "input_dropout": 0.0, "output_dropout": 0.0, "initial_scale": 1.0}
+    losses = set()
+    for place in ("dropout", "input_dropout", "output_dropout", "word_dropout", "weight_drop"):
+        trainer = advance(Trainer(CONFIG, TrainingConfig(**{**quiet, place: 0.5}), TOKENS, 12), 1)
+        losses.add(trainer.tally.loss)
+    losses.add(advance(Trainer(CONFIG, TrainingConfig(**quiet), TOKENS, 12), 1).tally.loss)
+    assert len(losses) == 6
+
+
+def test_averaged_weights_are_the_mean_of_those_trained() -> None:
+    how = TrainingConfig(batch_size=3, bptt=4, averaging=0.5)
+    plain, averaging = (Trainer(CONFIG, replace(how, averaging=a), TOKENS, 12) for a in (0.0, 0.5))
+    trained = []
+    for _ in range(3):
+        advance(averaging, 1)
+        trained.append(advance(plain, 1).model().tensors()["layers.0.weight_hh"].clone())
+    expected = (0.25 * trained[0] + 0.5 * trained[1] + trained[2]) / 1.75
+    torch.testing.assert_close(averaging.model().tensors()["layers.0.weight_hh"], expected)
+
+
+def test_a_sample_of_all_words_trains_as_the_whole_vocabulary_does() -> None:
+    plain = advance(Trainer(CONFIG, TrainingConfig(batch_size=3, bptt=4, dropout=0), TOKENS, 12), 1)
+    sampled = TrainingConfig(batch_size=3, bptt=4, dropout=0, sampled_words=12)
+    assert advance(Trainer(CONFIG, sampled, TOKENS, 12), 1).tally.loss == pytest.approx(plain.tally.loss, abs=1e-6)
 
 
 def test_without_tokens_there_is_nothing_to_train_on() -> None:

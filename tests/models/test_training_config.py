@@ -22,6 +22,13 @@ from models.training_config import TrainingConfig
         ("weight_decay", -0.1),
         ("clip", "0.5"),
         ("dropout", 1.0),
+        ("output_dropout", 1.0),
+        ("input_dropout", -0.1),
+        ("word_dropout", "0.1"),
+        ("weight_drop", 1),
+        ("averaging", 1.0),
+        ("sampled_words", -1),
+        ("initial_scale", -0.1),
         ("momentum", 1),
         ("reset_rate", 1.1),
     ],
@@ -34,3 +41,4 @@ def test_values_out_of_range_are_refused_by_field(field: str, value: object) -> 
 
 def test_limits_that_are_accepted() -> None:
     TrainingConfig(epochs=0.01, clip=0, dropout=0, reset_rate=1, weight_decay=0, momentum=0.0, seed=0)
+    TrainingConfig(input_dropout=0, output_dropout=None, averaging=0, sampled_words=0, initial_scale=0)

@@ -1,0 +1,90 @@
+"""The sampled loss: exact where all is drawn, right on average where not, and its gradient torch's own."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from models.sampled import Sample, Sampler, inclusion, sampled_cross_entropy
+
+SIZE = 12
+
+
+def arguments() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    g = torch.Generator().manual_seed(1)
+    hidden, weight, bias = (torch.randn(*shape, generator=g) for shape in ((9, 4), (SIZE, 4), (SIZE,)))
+    targets = torch.randint(SIZE, (9,), generator=g)
+    return hidden.requires_grad_(), weight.requires_grad_(), bias.requires_grad_(), targets
+
+
+def naive(
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor, sample: Sample
+) -> torch.Tensor:
+    """The formula, a row at a time."""
+    losses = []
+    for h, t in zip(hidden, targets.tolist(), strict=True):
+        logits = weight @ h + bias
+        total = logits[t].exp()
+        for w, log_inclusion in zip(sample.ids.tolist(), sample.log_inclusion.tolist(), strict=True):
+            if w != t:
+                total = total + (logits[w] - log_inclusion).exp()
+        losses.append(total.log() - logits[t])
+    return torch.stack(losses).mean()
+
+
+@pytest.mark.parametrize("at_once", [1, 20, 1000])
+def test_loss_and_gradients_are_those_of_the_formula(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.loss.LOGITS_AT_ONCE", at_once)
+    hidden, weight, bias, targets = arguments()
+    sample = Sample(torch.tensor([0, 2, 3, 7, 11]), torch.tensor([1.0, 0.9, 0.5, 0.5, 0.2]).log())
+    loss = sampled_cross_entropy(hidden, weight, bias, targets, sample)
+    expected = naive(hidden, weight, bias, targets, sample)
+    torch.testing.assert_close(loss, expected)
+    parameters = hidden, weight, bias
+    for found, wanted in zip(
+        torch.autograd.grad(3 * loss, parameters), torch.autograd.grad(3 * expected, parameters), strict=True
+    ):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_with_every_word_drawn_for_certain_it_is_the_whole_softmax() -> None:
+    hidden, weight, bias, targets = arguments()
+    sample = Sampler(np.ones(SIZE, np.int64), SIZE, torch.Generator()).draw()
+    expected = functional.cross_entropy(functional.linear(hidden, weight, bias), targets)
+    torch.testing.assert_close(sampled_cross_entropy(hidden, weight, bias, targets, sample), expected)
+
+
+def test_the_estimated_sum_is_right_on_average() -> None:
+    hidden, weight, bias, _ = (x.detach() for x in arguments())
+    targets, count = torch.full((1,), 3), 4000
+    sampler = Sampler(np.arange(SIZE), 5, torch.Generator().manual_seed(2))
+    own = (weight[3] @ hidden[0] + bias[3]).item()
+    # exp(loss) is the sum over own.
+    found = [
+        sampled_cross_entropy(hidden[:1], weight, bias, targets, sampler.draw()).exp().item() for _ in range(count)
+    ]
+    sums = np.array(found) * np.exp(own)
+    exact = (weight @ hidden[0] + bias).exp().sum().item()
+    assert sums.mean() == pytest.approx(exact, abs=5 * sums.std() / count**0.5)
+
+
+def test_inclusion_by_hand() -> None:
+    # Three of (6, 2, 1, 1) in proportion: 1.8, 0.6, 0.3, 0.3. The first is certain; of (2, 1, 1) two are 1, 0.5, 0.5.
+    assert inclusion(np.array([1.0, 6.0, 2.0, 1.0]), 3) == pytest.approx([0.5, 1.0, 1.0, 0.5])
+    assert inclusion(np.array([1.0, 1.0, 2.0]), 2) == pytest.approx([0.5, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_a_sample_of_all_words_holds_all_words(size: int) -> None:
+    assert inclusion(np.array([1.0, 6.0, 2.0, 1.0]), size) == pytest.approx([1.0] * 4)
+
+
+def test_words_are_drawn_as_often_as_is_said() -> None:
+    counts = np.array([100, 10, 10, 1, 1, 0])
+    sampler = Sampler(counts, 3, torch.Generator().manual_seed(3))
+    drawn = torch.zeros(6)
+    for _ in range(4000):
+        drawn[sampler.draw().ids] += 1
+    expected = inclusion((counts + 1.0) ** 0.75, 3)
+    assert expected.sum() == pytest.approx(3)
+    assert (drawn / 4000).numpy() == pytest.approx(expected, abs=0.04)  # five deviations of 0.5 / sqrt(4000)
