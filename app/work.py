@@ -136,7 +136,7 @@ class _Reporter:
             self._send(Reported(_data(progress)))
 
     def complete(self) -> None:
-        """All is measured. If this attempt measured nothing, an earlier one had trained to the end: tell what it had."""
+        """All is measured. If this attempt measured nothing, an earlier one trained to the end: tell what it had."""
         if self._file is not None and not self._resumed:
             for step, values in _read(self._file):
                 self._send(Measured(step, values))
