@@ -101,7 +101,7 @@ def by_turns(advances: list[Callable[[], None]], seconds: float) -> list[int]:
 def main(train: Path, valid: Path, seconds: float, layers: int, size: int, sampled_words: int, threads: int) -> None:
     """Print tokens a second and validation perplexity of both, and the ratios."""
     torch.set_num_threads(threads)
-    tokenizer = Tokenizer.train(TokenizerConfig(), Corpus.open(train).chunks())
+    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(train).chunks())
     tokens, held_out = (Corpus.open(path).encode(tokenizer).ids for path in (train, valid))
     config = RecurrentConfig(layers=layers, embedding_size=size, hidden_size=size)
     how = TrainingConfig(schedule="constant", learning_rate=2e-3, sampled_words=sampled_words)

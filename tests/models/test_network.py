@@ -109,7 +109,8 @@ def test_what_is_dropped_of_a_recurrent_matrix_has_no_gradient() -> None:
     net = network(SMALL).requires_grad_(True)
     mask = torch.ones_like(net.layers[0].weight_hh)
     mask[0] = 0
-    outputs, _ = net(torch.zeros(2, 5, dtype=torch.int64), net.config.zero(2), Noise(recurrent=lambda matrix: matrix * mask))
+    noise = Noise(recurrent=lambda matrix: matrix * mask)
+    outputs, _ = net(torch.zeros(2, 5, dtype=torch.int64), net.config.zero(2), noise)
     outputs.sum().backward()
     gradient = net.layers[0].weight_hh.grad
     assert not gradient[0].any()
