@@ -8,45 +8,101 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncIterator, Generator
+from dataclasses import dataclass
 
+from app.errors import ModelFailed
 from models.base import LanguageModel, State
-from models.generation import Batch, Event, Sequence, prefill
+from models.generation import Batch, FinishReason, Sequence, prefill
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a text has gained since its reader last looked: one token where the reader keeps up, more where not."""
+
+    sequence: Sequence
+    tokens: list[int]
+    logprobs: list[float]
+    """The model's log P of each in nats."""
+    text: str
+    """Newly certain, often empty: what may belong to a stop string is held back."""
+    finish_reason: FinishReason | None
+    """Set in the last part of a text."""
 
 
 class Run:
-    """The texts of one request, seen from the event loop that made it."""
+    """The texts of one request, seen from the event loop that made it.
+
+    A reader has no queue that could fill: the texts themselves hold what it has not read yet, and it takes all that
+    is new at once. So the batch never waits for it, and a slow one costs no more memory than one who reads at the end.
+    """
 
     def __init__(self, sequences: list[Sequence], streaming: bool) -> None:
-        """Without `streaming` only the last event of each sequence is told."""
+        """Without `streaming` its reader is woken at the end only."""
         self.sequences = sequences
-        self.streaming = streaming
-        self.loop = asyncio.get_running_loop()
-        self._told: asyncio.Queue[Event | Exception] = asyncio.Queue()
+        self._streaming = streaming
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._woken = False
+        self._error: Exception | None = None
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Events as they come, up to the last of every sequence. Raises what the model failed with."""
-        left = len(self.sequences)
-        while left:
-            event = await self._told.get()
-            if isinstance(event, Exception):
-                raise event
-            left -= event.finish_reason is not None
-            yield event
+    @property
+    def ended(self) -> bool:
+        """Whether every text has."""
+        return all(sequence.finish_reason is not None for sequence in self.sequences)
+
+    async def parts(self) -> AsyncIterator[Part]:
+        """What is new in the texts as it comes, up to the last of each. Raises ModelFailed."""
+        readers = [_Reader(sequence) for sequence in self.sequences]
+        while readers:
+            await self._news.wait()
+            self._news.clear()
+            self._woken = False  # from here on there may be news that are not read below
+            if self._error is not None:
+                raise ModelFailed from self._error
+            for part in [part for reader in readers if (part := reader.read())]:
+                yield part
+            readers = [reader for reader in readers if not reader.ended]
 
     async def finish(self) -> None:
-        """Wait until every sequence has ended. Raises what the model failed with."""
-        async for _ in self.events():
+        """Wait until every text has ended. Raises ModelFailed."""
+        async for _ in self.parts():
             pass
 
-    def tell(self, events: Iterable[Event | Exception]) -> None:
-        """Hand events over; in the event loop."""
-        for event in events:
-            self._told.put_nowait(event)
+    def stir(self) -> None:
+        """There are news; from the computing thread."""
+        if (self._streaming or self.ended) and not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._news.set)
 
-    def wants(self, event: Event) -> bool:
-        """Whether it is told."""
-        return self.streaming or event.finish_reason is not None
+    def fail(self, error: Exception) -> None:
+        """The model failed; from the computing thread."""
+        self._error = error
+        self._loop.call_soon_threadsafe(self._news.set)
+
+
+class _Reader:
+    """How much of a text has been read; the computing thread may be writing it meanwhile."""
+
+    def __init__(self, sequence: Sequence) -> None:
+        self.ended = False
+        self._sequence = sequence
+        self._tokens = 0
+        self._characters = 0
+
+    def read(self) -> Part | None:
+        """What is new, if anything is."""
+        sequence, begin = self._sequence, self._tokens
+        # In the opposite order of the writer's: what ends a text is written last, a token's log-probability after it.
+        reason = sequence.finish_reason
+        end = len(sequence.logprobs)
+        if end == begin and reason is None:
+            return None
+        text = sequence.text[self._characters :]
+        self.ended = reason is not None
+        self._tokens = end
+        self._characters += len(text)
+        return Part(sequence, sequence.tokens[begin:end], sequence.logprobs[begin:end], text, reason)
 
 
 class Decoder:
@@ -108,21 +164,18 @@ class Decoder:
 
     def _step(self) -> None:
         try:
-            events = self._batch.step()
+            self._batch.step()
         except Exception as error:  # as above
             self._batch = Batch(self._model)
             failed, self._running = self._running, []
             _fail(failed, error)
         else:
-            self._tell(events)
+            self._stir()
 
-    def _tell(self, events: list[Event]) -> None:
-        told = {event.sequence: event for event in events}
+    def _stir(self) -> None:
         for run in self._running:
-            mine = [told[s] for s in run.sequences if s in told and run.wants(told[s])]
-            if mine:
-                run.loop.call_soon_threadsafe(run.tell, mine)
-        self._running = [run for run in self._running if any(s.finish_reason is None for s in run.sequences)]
+            run.stir()
+        self._running = [run for run in self._running if not run.ended]
 
 
 def _sequences(runs: list[Run]) -> list[Sequence]:
@@ -131,4 +184,4 @@ def _sequences(runs: list[Run]) -> list[Sequence]:
 
 def _fail(runs: list[Run], error: Exception) -> None:
     for run in runs:
-        run.loop.call_soon_threadsafe(run.tell, [error])
+        run.fail(error)

@@ -16,11 +16,12 @@ from typing import Any, TypeVar
 import torch
 
 from app.decoder import Decoder, Run
-from app.errors import Abandoned, Overloaded, Stopping
+from app.errors import Abandoned, ModelFailed, Overloaded, Stopping
 from app.quota import cpu_quota
 from app.scheduler import Job, Scheduler
 from app.settings import Settings
 from models.base import LanguageModel
+from models.errors import NextwordError
 from models.generation import Sequence
 from models.scoring import drain
 
@@ -60,10 +61,11 @@ class Engine:
     async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
         """What `work`, on about `tokens` tokens of `model`, returns; it is dropped once nobody waits for it.
 
-        Raises Overloaded, Stopping, Abandoned, and whatever `work` raises.
+        Raises Overloaded, Stopping, Abandoned, what `work` finds wrong with the request, and ModelFailed.
         """
         if model.quick and tokens <= QUICK_TOKENS:
-            return drain(work)
+            with model_failures():
+                return drain(work)
         with self.place():
             return await unless(gone, asyncio.ensure_future(self.compute(model, work)))
 
@@ -74,7 +76,8 @@ class Engine:
             self._pool.submit(job.finish)
         else:
             self._slow.add(job)
-        return await job.future
+        with model_failures():
+            return await job.future
 
     @contextmanager
     def place(self, rows: int = 1) -> Iterator[None]:
@@ -111,6 +114,17 @@ class Engine:
         if not isinstance(decoder, Decoder):
             decoder = scheduler.decoders[id(model)] = Decoder(model, self._rows)
         return decoder
+
+
+@contextmanager
+def model_failures() -> Iterator[None]:
+    """Whatever is not raised on purpose in here is the model's failure: raises ModelFailed from it."""
+    try:
+        yield
+    except NextwordError:
+        raise
+    except Exception as error:
+        raise ModelFailed from error
 
 
 async def unless(gone: Gone, work: asyncio.Future[Result]) -> Result:

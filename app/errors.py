@@ -5,6 +5,7 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
 
     NextwordError
     ├── Abandoned               the client hung up; nobody reads the answer
+    ├── ModelFailed             an exception in a step, or a number that is none
     └── Unavailable             not now; `retry_after` says when to try again
         ├── Overloaded          the queue is full
         ├── Stopping            the server is going down
@@ -13,6 +14,7 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -22,6 +24,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app.job_errors import (
     Conflict,
@@ -38,9 +41,18 @@ from app.job_errors import (
 from app.media import JSON, unsupported
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
 
+logger = logging.getLogger(__name__)
+
 
 class Abandoned(NextwordError):
     """The client hung up before its answer was there."""
+
+
+class ModelFailed(NextwordError):
+    """The model failed on this request; its cause is for the log only."""
+
+    def __init__(self) -> None:
+        super().__init__("the model failed on this request; the server's log has the details")
 
 
 class Unavailable(NextwordError):
@@ -70,6 +82,7 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     CheckpointNotFound: (404, "not_found_error", "model_not_found"),
     CheckpointError: (503, "unavailable_error", "model_unusable"),
     Abandoned: (499, "abandoned_error", "client_gone"),
+    ModelFailed: (500, "server_error", "model_failed"),
     ModelLoading: (503, "unavailable_error", "model_loading"),
     NotThere: (404, "not_found_error", "not_found"),
     Conflict: (409, "conflict_error", "conflict"),
@@ -124,7 +137,7 @@ def failure(error: Exception) -> Failure:
     status, kind, code = next(TABLE[base] for base in type(error).__mro__ if base in TABLE)
     if isinstance(error, RequestValidationError):
         return Failure(status, kind, *_of_validation(code, error.errors()))
-    if status == 500:
+    if status == 500 and not isinstance(error, ModelFailed):
         return Failure(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable | DatabaseUnavailable) else {}
@@ -159,10 +172,19 @@ def _told(error: Any) -> str:
     return str(error["msg"])
 
 
+def report(scope: Scope, error: Exception) -> None:
+    """Log what a client is not told: the cause of a failure that is the server's own."""
+    if failure(error).status == 500:
+        cause = error.__cause__ if isinstance(error, ModelFailed) and error.__cause__ else error
+        request_id = scope.get("state", {}).get("request_id")
+        logger.error("request %s failed: %s %s", request_id, scope["method"], scope["path"], exc_info=cause)
+
+
 def answer_errors(app: FastAPI) -> None:
     """Let `app` answer every expected error in the one shape."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
+        report(request.scope, error)
         return failure(_in_our_words(request, error)).response()
 
     for kind in (HTTPException, RequestValidationError, NextwordError):

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import failure
+from app.errors import failure, report
 from app.media import UPLOADS, media_type
 from app.settings import Settings
 
@@ -56,7 +56,7 @@ class RequestId:
         except ClientDisconnect:
             logger.debug("request %s: the client hung up", request_id)
         except Exception as error:
-            logger.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
+            report(scope, error)
             if started:
                 raise
             await failure(error).response()(scope, receive, send_tagged)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -13,17 +12,15 @@ from fastapi import APIRouter, Response
 
 from app.answers import Json, event
 from app.call import Call, ModelCall
-from app.decoder import Run
+from app.decoder import Part, Run
 from app.engine import unless
-from app.errors import failure
 from app.schemas.base import logprob_fields
 from app.schemas.generate import EVENTS, GenerateAnswer, GenerateRequest
 from app.streaming import Stream
 from models.errors import InvalidInput
-from models.generation import Event, Sequence, samples
+from models.generation import Sequence, samples
 from models.sampling import SamplingParams
 
-logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/models", tags=["generate"])
 
 
@@ -31,7 +28,8 @@ router = APIRouter(prefix="/v1/models", tags=["generate"])
 async def generate(call: ModelCall, body: GenerateRequest) -> Response:
     """Texts that continue a prompt, sampled or (temperature 0) always the most probable token.
 
-    With `stream`, server-sent events: a token each, the last with `usage`, then `[DONE]`.
+    With `stream`, server-sent events: a token each (several where you read more slowly than they come), the last
+    with `usage`, then `[DONE]`. What goes wrong on the way is told in an event `{"error": ...}` in its place.
     """
     _check(call, body)
     head: dict[str, Any] = {"model": call.served.id, "seed": secrets.randbits(53) if body.seed is None else body.seed}
@@ -40,7 +38,7 @@ async def generate(call: ModelCall, body: GenerateRequest) -> Response:
         work = call.engine.generate(call.checkpoint.model, sequences, streaming=body.stream)
         run = stack.enter_context(work)
         if body.stream:
-            return Stream(_events(call, run, head), "text/event-stream", stack.pop_all())
+            return Stream(_events(call, run, head), "text/event-stream", stack.pop_all(), last_words=event)
         await unless(call.hung_up, asyncio.ensure_future(run.finish()))
     choices = [_choice(call, sequence) for sequence in sequences]
     return Json(head | {"choices": choices, "usage": _usage(sequences)})
@@ -65,21 +63,16 @@ def _params(body: GenerateRequest, seed: int) -> SamplingParams:
 
 async def _events(call: Call, run: Run, head: dict[str, Any]) -> AsyncGenerator[bytes, None]:
     left = len(run.sequences)
-    try:
-        async for step in run.events():
-            left -= step.finish_reason is not None
-            part = head | {"choices": [_part(call, step)]}
-            yield event(part if left else part | {"usage": _usage(run.sequences)})
-        yield b"data: [DONE]\n\n"
-    except Exception as error:  # the status is long sent
-        logger.exception("request %s failed while its answer was sent", call.request.state.request_id)
-        yield event(failure(error).content())
+    async for part in run.parts():
+        left -= part.finish_reason is not None
+        data = head | {"choices": [_part(call, part)]}
+        yield event(data if left else data | {"usage": _usage(run.sequences)})
+    yield b"data: [DONE]\n\n"
 
 
-def _part(call: Call, step: Event) -> dict[str, Any]:
-    tokens = [] if step.token is None or step.logprob is None else [_token(call, step.token, step.logprob)]
-    index, reason = step.sequence.index, step.finish_reason
-    return {"index": index, "text": step.text, "tokens": tokens, "finish_reason": reason}
+def _part(call: Call, part: Part) -> dict[str, Any]:
+    tokens = [_token(call, *pair) for pair in zip(part.tokens, part.logprobs, strict=True)]
+    return {"index": part.sequence.index, "text": part.text, "tokens": tokens, "finish_reason": part.finish_reason}
 
 
 def _choice(call: Call, sequence: Sequence) -> dict[str, Any]:

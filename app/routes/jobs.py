@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from app.answers import event
 from app.intake import as_asked, new_job
 from app.job_log import Event
 from app.job_requests import EvaluateJob, NgramJob, RecurrentJob
@@ -122,7 +123,7 @@ async def list_events(
     after = query.after if last_event_id is None else _number(last_event_id)
     await run_in_threadpool(jobs.get, job_id)  # what can fail fails before the first byte
     stopping = request.app.state.stopping.is_set
-    return Stream(follow(jobs, job_id, after, stopping), EVENT_STREAM, AsyncExitStack())
+    return Stream(follow(jobs, job_id, after, stopping), EVENT_STREAM, AsyncExitStack(), last_words=event)
 
 
 @router.get("/{job_id}/metrics", response_model=JobMetricList, summary="List what a job measured")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -10,19 +9,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
 
 from app.answers import Json
 from app.bodies import Lines, Spool, pieces
 from app.call import Call, ModelCall
-from app.errors import failure
 from app.media import JSON, RECORDS, TEXT, media_type, unsupported
 from app.perplexity import evaluate_records, evaluate_texts, evaluator, figures, json_line, pooled
 from app.schemas.perplexity import BODIES, RECORD_RESULTS, PerplexityAnswer, PerplexityQuery, PerplexityRequest
 from app.streaming import Duplex
 from models.errors import InvalidInput
 
-logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
@@ -89,21 +85,15 @@ async def _of_records(call: Call, query: PerplexityQuery) -> Response:
         spool = Spool(call.request.receive)
         stack.callback(spool.close)
         first = await spool.read()  # a body that is too large and says so fails here
-        return Duplex(_results(call, query, spool, first), RECORDS, stack.pop_all())
+        return Duplex(_results(call, query, spool, first), RECORDS, stack.pop_all(), last_words=json_line)
 
 
 async def _results(call: Call, query: PerplexityQuery, spool: Spool, first: bytes) -> AsyncGenerator[bytes, None]:
-    """A line for each record; what ends them all too soon is told in the last line, as the status is long sent."""
+    """A line for each record."""
     lines = Lines(call.settings.max_record_bytes)
     model, checkpoint = call.checkpoint.model, call.checkpoint
-    try:
-        data = first
-        while data:
-            yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.feed(data)))
-            data = await spool.read()
-        yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.finish()))
-    except ClientDisconnect:
-        logger.debug("request %s: the client hung up", call.request.state.request_id)
-    except Exception as error:
-        logger.exception("request %s failed while its answer was sent", call.request.state.request_id)
-        yield json_line(failure(error).content())
+    data = first
+    while data:
+        yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.feed(data)))
+        data = await spool.read()
+    yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.finish()))

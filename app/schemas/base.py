@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app.errors import ModelFailed
+
 
 class Request(BaseModel):
     """A request body: unknown fields are refused, `"1"` is no number and NaN is none either."""
@@ -70,11 +72,11 @@ BOS = Field(
 
 
 def logprob_fields(logprob: float) -> dict[str, Any]:
-    """The fields that tell a log-probability (nats): -inf is not JSON. Raises ArithmeticError for what is none."""
+    """The fields that tell a log-probability (nats): -inf is not JSON. Raises ModelFailed for what is none."""
     if logprob == -math.inf:
         return {"logprob": None, "zero_probability": True}
     if not logprob < math.inf:
-        raise ArithmeticError(f"the model gave the log-probability {logprob}")
+        raise ModelFailed from ArithmeticError(f"the model gave the log-probability {logprob}")
     return {"logprob": logprob}
 
 

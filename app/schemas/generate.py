@@ -86,11 +86,11 @@ class GenerateAnswer(Answer):
 
 
 class ChoicePart(Answer):
-    """What a step adds to a text."""
+    """What is new in a text."""
 
     index: int = Field(description="Which of the `n` texts, from 0.")
     text: str = Field(description="What it adds; empty while a stop string may be coming.")
-    tokens: list[Token] = Field(description="The token chosen, if one was.")
+    tokens: list[Token] = Field(description="The tokens chosen since the text's last event, if any were.")
     finish_reason: FinishReason | None = Field(description="Set in the last event of each text.")
 
 
@@ -109,8 +109,9 @@ EVENTS: dict[int | str, dict[str, Any]] = {
             "text/event-stream": {
                 "schema": {
                     "type": "string",
-                    "description": "With `stream`: `data: {...}` a token, its `choices` holding one text's new part; "
-                    "the last has `usage`; then `data: [DONE]`.",
+                    "description": "With `stream`: `data: {...}` a token (several, where the reader is slower than "
+                    "they come), its `choices` holding one text's new part; the last has `usage`; then `data: [DONE]`. "
+                    'What goes wrong on the way is told as `data: {"error": ...}` in place of the rest.',
                 }
             }
         }

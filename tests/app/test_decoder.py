@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.decoder import Decoder, Run
+from app.decoder import Decoder, Part, Run
+from app.errors import ModelFailed
 from models.base import LanguageModel
 from models.generation import Sequence, generate, samples
 from models.sampling import SamplingParams
@@ -110,10 +111,33 @@ def test_without_streaming_only_the_end_is_told() -> None:
         decoder.add(run)
         while decoder.turn():
             pass
-        return [event async for event in run.events()]
+        return [part async for part in run.parts()]
 
-    events = asyncio.run(main())
-    assert [event.finish_reason for event in events] == ["length", "length"]
+    parts = asyncio.run(main())
+    assert [part.finish_reason for part in parts] == ["length", "length"]
+
+
+@given(st.lists(st.integers(0, 3), max_size=12))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_a_slow_reader_misses_nothing_and_is_not_waited_for(pauses: list[int]) -> None:
+    async def main() -> list[Part]:
+        decoder = Decoder(MODEL, 8)
+        run = Run(texts(n=2, ignore_end=True), streaming=True)
+        decoder.add(run)
+        parts, found = run.parts(), []
+        decoder.turn()  # reads the prompt
+        for steps in [*pauses, 12]:
+            for _ in range(1 + steps):  # goes on whether or not anything is read
+                decoder.turn()
+            found.append(await anext(parts, None))
+        return [part for part in found if part] + [part async for part in parts]
+
+    parts = asyncio.run(main())
+    for index, tokens in enumerate(alone(n=2, ignore_end=True)):
+        mine = [part for part in parts if part.sequence.index == index]
+        assert [token for part in mine for token in part.tokens] == tokens
+        assert "".join(part.text for part in mine) == mine[0].sequence.text
+        assert [part.finish_reason for part in mine] == [None] * (len(mine) - 1) + ["length"]
 
 
 class Failing(LanguageModel):
@@ -151,7 +175,7 @@ def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Faili
         decoder.add(hit)
         while decoder.turn():
             pass
-        with pytest.raises(ArithmeticError):
+        with pytest.raises(ModelFailed):
             await hit.finish()
         model.steps = model.reads = 1000
         spared = Run(texts(), streaming=True)

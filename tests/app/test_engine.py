@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from app.engine import QUICK_TOKENS, Engine
-from app.errors import Abandoned, Overloaded, Stopping
+from app.errors import Abandoned, ModelFailed, Overloaded, Stopping
 from app.settings import Settings
 from models.base import LanguageModel
 from models.generation import samples
@@ -112,8 +112,9 @@ def test_failures_reach_their_own_request() -> None:
     async def main(engine: Engine) -> None:
         for model, tokens in ((NGRAM, 1), (NGRAM, 10**6), (LSTM, 1)):
             for _ in range(5):  # more often than there are places
-                with pytest.raises(ArithmeticError):
+                with pytest.raises(ModelFailed) as failed:
                     await engine.run(model, failing(), tokens, forever)
+                assert isinstance(failed.value.__cause__, ArithmeticError)
 
     running(main)
 
@@ -125,7 +126,7 @@ def test_texts_count_as_many_and_leave_when_their_context_is_left(model: Languag
     async def main(engine: Engine) -> None:
         for _ in range(3):
             with engine.generate(model, samples(WORDS, "", params, 3), streaming=True) as run:
-                async for _ in run.events():
+                async for _ in run.parts():
                     break
                 with pytest.raises(Overloaded), engine.generate(model, samples(WORDS, "", params), streaming=True):
                     pass

@@ -107,7 +107,7 @@ def test_a_model_that_fails_fails_its_own_request_only(
     client: httpx.Client, broken: str, caplog: pytest.LogCaptureFixture, route: str, body: dict
 ) -> None:
     answer = client.post(f"/v1/models/{broken}/{route}", json=body, headers={"x-request-id": "find-me"})
-    error = refused(answer, 500, "internal_error")
+    error = refused(answer, 500, "model_failed")
     assert "secret" not in json.dumps(error)
     assert "Traceback" not in answer.text
     assert answer.headers["x-request-id"] == "find-me"
@@ -121,11 +121,11 @@ def test_a_model_that_fails_fails_its_own_request_only(
 def test_a_stream_that_has_begun_ends_with_the_error(client: httpx.Client, broken: str) -> None:
     answer = client.post(f"/v1/models/{broken}/generate", json={"stream": True})
     events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
-    assert json.loads(events[-1])["error"]["code"] == "internal_error"
+    assert json.loads(events[-1])["error"]["code"] == "model_failed"
     assert "[DONE]" not in answer.text
     headers = {"content-type": "application/x-ndjson"}
     answer = client.post(f"/v1/models/{broken}/perplexity", content=b'{"text": "a"}', headers=headers)
-    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "internal_error"
+    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "model_failed"
 
 
 def test_after_a_failure_the_model_serves_on(client: httpx.Client) -> None:
