@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.counts import Counts, Ints
+from models.counts import Counts
 from models.estimate import Estimate, Floats, Kept, sums
+from models.suffix_order import Ints
 
 FALLBACK = 0.5
 """The discount of an order in which no n-gram is seen once, or none twice."""
@@ -26,17 +27,16 @@ def backoff(counts: Counts, kept: Kept) -> Estimate:
     weights: list[Floats] = []
     discounts = [discount(level.count) for level in counts.levels]
     lower = np.full(1, 1.0 / counts.vocabulary_size)
-    for n, (level, d) in enumerate(zip(counts.levels, discounts, strict=True), start=1):
-        listed = kept[n - 1] & (level.count > 0)
-        contexts = counts.contexts(n - 1)
-        totals = sums(level.parent, level.count, contexts)
-        shares = np.maximum(level.count - d, 0.0) / totals[level.parent]
-        held = sums(level.parent, shares * listed, contexts)
-        complete = sums(level.parent, listed, contexts) == counts.vocabulary_size
-        left = np.where(complete, 1.0, 1.0 - sums(level.parent, lower[level.suffix] * listed, contexts))
+    for level, chosen, d in zip(counts.levels, kept, discounts, strict=True):
+        listed = chosen & (level.count > 0)
+        parent, totals = level.parent, sums(level, level.count)
+        shares = np.maximum(level.count - d, 0.0) / totals[parent]
+        held = sums(level, shares * listed)
+        complete = sums(level, listed) == counts.vocabulary_size
+        left = np.where(complete, 1.0, 1.0 - sums(level, lower[level.suffix] * listed))
         weights.append(np.where(complete, 0.0, (1.0 - held) / left))
-        shares /= np.where(complete, held, 1.0)[level.parent]
-        lower = np.where(level.count > 0, shares, weights[-1][level.parent] * lower[level.suffix])
+        shares /= np.where(complete, held, 1.0)[parent]
+        lower = np.where(level.count > 0, shares, weights[-1][parent] * lower[level.suffix])
         probabilities.append(lower)
     return Estimate(probabilities, weights, {"discounts": discounts})
 

@@ -1,22 +1,31 @@
 """Estimate: the probabilities and back-off weights that a smoothing makes of counts, before they become a table.
 
-It knows the arrays every smoothing returns and the sum they all take; it does not know any smoothing.
+It knows the arrays every smoothing returns, the sum they all take, and interpolation, which most of them end with;
+it does not know what they put in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.counts import Ints
+from models.compiled import compiled
+from models.counts import Counts
+from models.levels import Level
+from models.suffix_order import Ints
 
-Floats: TypeAlias = NDArray[np.float64]
-Kept: TypeAlias = Sequence[NDArray[np.bool_]]
+Floats: TypeAlias = "NDArray[np.float64]"
+Bools: TypeAlias = "NDArray[np.bool_]"
+Kept: TypeAlias = Sequence[Bools]
 """Per order, unigrams first, which n-grams stay in the table."""
+
+
+Parts: TypeAlias = "Iterator[tuple[Ints | Floats, Floats]]"
+"""Per order from 1, the numerators [rows] of shares and their denominators [contexts]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +40,54 @@ class Estimate:
     """What the estimation found, JSON-ready: discounts, orders without any."""
 
 
-def sums(parent: Ints, values: Ints | Floats | NDArray[np.bool_], contexts: int) -> Floats:
-    """The sum of `values` [rows] for each of `contexts`, zero for those without rows."""
-    return np.bincount(parent, values, contexts).astype(np.float64, copy=False)
+def sums(level: Level, values: Ints | Floats | Bools) -> Floats:
+    """The sum of `values` [rows] for each context, zero for those without rows."""
+    totals = np.empty(len(level.begins) - 1)
+    _add_up(level.begins, values, totals)
+    return totals
+
+
+def interpolated(counts: Counts, kept: Kept, parts: Parts, facts: dict[str, Any]) -> Estimate:
+    """P(w | h) = share(h w) + weight(h) P(w | h'), with h' the context h without its first word.
+
+    `parts` are, order by order from 1, the numerators [rows] and denominators [contexts] of the shares. The weight is
+    what the kept shares leave of one; below the unigrams all words are equally likely.
+    """
+    probabilities: list[Floats] = []
+    weights: list[Floats] = []
+    lower = np.full(1, 1.0 / counts.vocabulary_size)
+    for level, chosen, (numerators, denominators) in zip(counts.levels, kept, parts, strict=True):
+        weights.append(np.ones(len(denominators)))
+        probabilities.append(np.empty(len(level)))
+        _share(level.begins, numerators, denominators, chosen, probabilities[-1], weights[-1])
+        _add_lower(level.begins, level.suffix, weights[-1], lower, probabilities[-1])
+        lower = probabilities[-1]
+    return Estimate(probabilities, weights, facts)
+
+
+@compiled
+def _add_up(begins: Ints, values: Ints | Floats | Bools, out: Floats) -> None:
+    for context in range(len(out)):
+        total = 0.0
+        for row in range(begins[context], begins[context + 1]):
+            total += values[row]
+        out[context] = total
+
+
+@compiled
+def _share(
+    begins: Ints, numerators: Ints | Floats, denominators: Floats, kept: Bools, shares: Floats, left: Floats
+) -> None:
+    """Write the share of each row, and what the kept ones leave of one to each context."""
+    for context in range(len(left)):
+        for row in range(begins[context], begins[context + 1]):
+            shares[row] = numerators[row] / denominators[context]
+            if kept[row]:
+                left[context] -= shares[row]
+
+
+@compiled
+def _add_lower(begins: Ints, suffix: Ints, weights: Floats, lower: Floats, out: Floats) -> None:
+    for context in range(len(weights)):
+        for row in range(begins[context], begins[context + 1]):
+            out[row] += weights[context] * lower[suffix[row]]

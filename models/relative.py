@@ -15,8 +15,8 @@ def mle(counts: Counts) -> Estimate:
     """P(w | h) = c(h w) / c(h). A context that was seen gives zero to every word unseen after it."""
     probabilities: list[Floats] = []
     weights: list[Floats] = []
-    for n, level in enumerate(counts.levels, start=1):
-        totals = sums(level.parent, level.count, counts.contexts(n - 1))
+    for level in counts.levels:
+        totals = sums(level, level.count)
         probabilities.append(level.count / totals[level.parent])
         weights.append(np.where(totals > 0, 0.0, 1.0))
     return Estimate(probabilities, weights)
@@ -35,7 +35,7 @@ def add_delta(counts: Counts, delta: float) -> Estimate:
     for n, level in enumerate(counts.levels, start=1):
         whole = np.full(counts.contexts(n - 1), n == len(counts.levels))
         whole[slice(*boundary[n - 1])] = True
-        totals = sums(level.parent, level.count, counts.contexts(n - 1)) + delta * counts.vocabulary_size
+        totals = sums(level, level.count) + delta * counts.vocabulary_size
         shares = (level.count + delta) / totals[level.parent]
         probabilities.append(np.where(whole[level.parent], shares, uniform))
         weights.append(np.where(whole, delta * counts.vocabulary_size / totals, 1.0))

@@ -7,13 +7,15 @@ It knows which n-grams a table keeps and how estimates become one; the estimates
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.absolute import backoff
-from models.counts import Counts, Ints, count
+from models.counts import Counts, count
 from models.estimate import Estimate, Floats, Kept
 from models.kneser_ney import kneser_ney
 from models.ngram import NgramConfig
 from models.relative import add_delta, mle
+from models.suffix_order import Ints
 from models.tables import BackoffTables, Entries
 
 
@@ -55,10 +57,11 @@ def compiled(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTables:
     backoff: list[Floats] = []
     nodes, begin = np.zeros(1, np.int64), 1
     for level, chosen, p, weights in zip(counts.levels, kept, estimate.probabilities, estimate.weights, strict=True):
-        parent, suffix = nodes[level.parent[chosen]], nodes[level.suffix[chosen]]
-        orders.append(Entries(parent, level.token[chosen], suffix, log(np.minimum(p[chosen], 1.0))))
+        rows: NDArray[np.bool_] | slice = slice(None) if chosen.all() else chosen
+        parent = np.repeat(nodes, np.diff(level.begins))[rows]
+        orders.append(Entries(parent, level.token[rows], nodes[level.suffix[rows]], log(np.minimum(p[rows], 1.0))))
         backoff.append(log(np.maximum(weights[nodes >= 0], 0.0)))
-        nodes = np.where(chosen, begin - 1 + np.cumsum(chosen), -1)
+        nodes = np.where(chosen, begin - 1 + np.cumsum(chosen, dtype=nodes.dtype), -1)
         begin += len(orders[-1].token)
     return BackoffTables.assemble(orders, backoff, estimate.facts)
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from models import counts as counting
 from models.counts import Counts, count
 from models.errors import InvalidInput, TrainingFailed
 
@@ -44,7 +43,8 @@ def test_suffix_is_the_ngram_without_its_first_word() -> None:
 
 
 def test_adjusted_counts_are_the_words_before_except_at_the_boundary() -> None:
-    unigrams, bigrams, trigrams = count(TEXT, 3, 6).adjusted()
+    counts = count(TEXT, 3, 6)
+    unigrams, bigrams, trigrams = (counts.adjusted(n) for n in (1, 2, 3))
     # before </s>: a, c and the boundary; before a: the boundary and b; before b: a; before c: b
     assert unigrams.tolist() == [0, 3, 2, 1, 1, 0]
     # <s> </s> once and <s> a twice, as often as they occur; a </s>: b; a b: <s>; b a: a; b c: a; c </s>: b
@@ -54,14 +54,6 @@ def test_adjusted_counts_are_the_words_before_except_at_the_boundary() -> None:
 
 def test_levels_above_the_longest_line_are_empty() -> None:
     assert [len(level) for level in count(np.array([1, 1, 1]), 4, 2).levels] == [2, 1, 0, 0]
-
-
-def test_keys_too_large_to_share_a_number_with_their_place_sort_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = 2**31  # parent * size + token needs more than 62 bits already
-    parents, tokens = np.array([2**30, 5, 2**30, 5]), np.array([7, 9, 7, 1])
-    keys, where = counting._sort(parents, tokens, wide)
-    assert where.tolist() == [3, 1, 0, 2]
-    assert keys[2] == keys[3]
 
 
 def test_a_text_without_tokens_is_refused() -> None:
