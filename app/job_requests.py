@@ -85,7 +85,7 @@ class NgramJob(_Training):
 class RecurrentJob(_Training):
     """Train a recurrent model."""
 
-    kind: Literal["rnn", "lstm", "gru"] = Field(description="The model's family.")
+    kind: Literal["rnn", "lstm", "gru", "feedforward"] = Field(description="The model's family.")
     config: Annotated[dict[str, Any], _schema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
         {}, description="The network's architecture and how it is trained."
     )

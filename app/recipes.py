@@ -25,7 +25,7 @@ Written = Mapping[str, Any]
 
 NESTED = ("model", "tokenizer", "training")
 """The tables of a recipe; `model` has a field `kind` beside those of the configuration that it names."""
-KINDS = ("ngram", "rnn", "lstm", "gru")
+KINDS = ("ngram", "rnn", "lstm", "gru", "feedforward")
 
 
 def recipe(written: Written) -> Recipe:

@@ -27,7 +27,7 @@ NGRAM_SECONDS = 1e-6
 """The same for time."""
 FLOPS = 2e10
 """Of one thread, in training."""
-_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4, "feedforward": 1}
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ def _ngram(config: NgramConfig, tokens: int, vocabulary: int) -> Estimate:
 def _recurrent(config: RecurrentConfig, how: TrainingConfig, tokens: int, vocabulary: int, threads: int) -> Estimate:
     hidden, embedding = config.hidden_size, config.embedding_size
     inputs = [embedding] + [hidden] * (config.layers - 1)
-    layers = sum(_GATES[config.kind] * hidden * (size + hidden + 2) for size in inputs)
+    # A feed-forward network reads the vectors of its window where a recurrent one reads its own last output.
+    own = (config.window - 1) * embedding if config.kind == "feedforward" else hidden
+    layers = sum(_GATES[config.kind] * hidden * (size + own + 2) for size in inputs)
     projection = hidden * embedding if config.tied and hidden != embedding else 0
     output = vocabulary * (embedding if config.tied else hidden)
     parameters = layers + projection + output + vocabulary + (0 if config.tied else vocabulary * embedding)

@@ -15,6 +15,7 @@ FAMILIES: dict[str, type[LanguageModel]] = {
     "rnn": RecurrentModel,
     "lstm": RecurrentModel,
     "gru": RecurrentModel,
+    "feedforward": RecurrentModel,
     "mixture": MixtureModel,
     "cache": CacheModel,
     "neural_cache": NeuralCacheModel,

@@ -1,4 +1,4 @@
-"""The recurrent networks themselves: embedding, Elman / LSTM / GRU layers, output layer; the same for training and use.
+"""The networks themselves: embedding, recurrent layers or a window, output layer; the same for training and use.
 
 It knows shapes, gates and which kernel of torch computes them. It does not know how weights are initialised, trained,
 stored or served: `initialisation`, `training` and `recurrent` do.
@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.errors import InvalidInput
+from models.noise import SILENCE, Noise
+from models.window import Window
 
-Kind: TypeAlias = Literal["rnn", "lstm", "gru"]
+Kind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 Storage: TypeAlias = Literal["float32", "float16"]
 Vectors: TypeAlias = tuple[Tensor, ...]
-"""(h,) or, for an LSTM, (h, c); each [B, L, H] for a network, [B, H] for one layer."""
+"""(h,), for an LSTM (h, c), for a feed-forward network h and what it still sees; each [B, L, H] for a network, [B, H]
+for one layer."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class RecurrentConfig:
 
     kind: Kind = "lstm"
     nonlinearity: Nonlinearity = "tanh"
-    """Of the Elman network; LSTM and GRU use tanh whatever this says."""
+    """Of the Elman and the feed-forward network; LSTM and GRU use tanh whatever this says."""
     layers: int = 2
     embedding_size: int = 256
     hidden_size: int = 256
@@ -38,21 +41,29 @@ class RecurrentConfig:
     vector is projected to the embedding size first, which also makes a large vocabulary cheaper."""
     storage: Storage = "float32"
     """Precision of the matrices on disk; computation is in float32. Biases are always stored in float32."""
+    window: int = 5
+    """How many tokens a feed-forward network sees; it has one layer. Recurrent ones know no such bound."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
         for name, accepted in (("kind", Kind), ("nonlinearity", Nonlinearity), ("storage", Storage)):
             if getattr(self, name) not in get_args(accepted):
                 raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
-        for name in ("layers", "embedding_size", "hidden_size"):
+        for name in ("layers", "embedding_size", "hidden_size", "window"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InvalidInput(name, "a whole number of at least 1 is accepted")
+        if self.kind == "feedforward" and self.layers > 1:
+            raise InvalidInput("layers", "for a feed-forward network, only 1 is accepted")
 
     def zero(self, rows: int) -> Vectors:
         """The vectors of `rows` sequences that have read nothing."""
-        count = 2 if self.kind == "lstm" else 1
-        return tuple(torch.zeros(rows, self.layers, self.hidden_size) for _ in range(count))
+        sizes = [self.hidden_size]
+        if self.kind == "lstm":
+            sizes.append(self.hidden_size)
+        elif self.kind == "feedforward":
+            sizes.append((self.window - 1) * self.embedding_size)
+        return tuple(torch.zeros(rows, self.layers, size) for size in sizes)
 
 
 @dataclass(frozen=True)
@@ -72,28 +83,6 @@ _CELLS: dict[str, _Cell] = {
     "gru": _Cell(3, torch.gru, torch.gru_cell),
     "lstm": _Cell(4, torch.lstm, torch.lstm_cell),
 }
-
-
-def unchanged(x: Tensor, *_: Tensor) -> Tensor:
-    """What stands in for noise where there is none."""
-    return x
-
-
-@dataclass(frozen=True)
-class Noise:
-    """What training does to numbers on their way through a network; each keeps the shape of what it is given."""
-
-    embedded: Callable[[Tensor, Tensor], Tensor] = unchanged
-    """The vectors [B, T, E] of tokens [B, T], before the first layer."""
-    between: Callable[[Tensor], Tensor] = unchanged
-    """A layer's outputs [B, T, H], before the next layer."""
-    output: Callable[[Tensor], Tensor] = unchanged
-    """The top layer's outputs [B, T, H]."""
-    recurrent: Callable[[Tensor], Tensor] = unchanged
-    """A layer's matrix from its own last output [G H, H]."""
-
-
-SILENCE = Noise()
 
 
 class Layer(nn.Module):
@@ -128,6 +117,14 @@ class Layer(nn.Module):
         return outputs, tuple(v[0] for v in last)
 
 
+def _layer(config: RecurrentConfig, inputs: int) -> nn.Module:
+    """A layer of the kind that is asked for; it reads vectors of size `inputs`."""
+    if config.kind != "feedforward":
+        return Layer(config, inputs)
+    nonlinearity = torch.tanh if config.nonlinearity == "tanh" else torch.relu
+    return Window(config.window, inputs, config.hidden_size, nonlinearity)
+
+
 class Network(nn.Module):
     """Token ids to hidden vectors, and hidden vectors to logits. A new one holds uninitialised numbers."""
 
@@ -136,7 +133,7 @@ class Network(nn.Module):
         self.config = config
         inputs = [config.embedding_size] + [config.hidden_size] * (config.layers - 1)
         self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.embedding_size))
-        self.layers = nn.ModuleList(Layer(config, size) for size in inputs)
+        self.layers = nn.ModuleList(_layer(config, size) for size in inputs)
         self.projection: nn.Parameter | None = None
         self.output_weight: nn.Parameter | None = None
         if not config.tied:

@@ -34,7 +34,7 @@ class Computation(Protocol):
 
 
 class RecurrentModel(LanguageModel):
-    """An Elman, LSTM or GRU language model; its state is (h,) or (h, c), each [B, L, H] float32."""
+    """A network that reads token by token; its state is that of `Vectors`, each [B, L, H] float32."""
 
     slice_tokens = 256
 
@@ -51,7 +51,7 @@ class RecurrentModel(LanguageModel):
 
     @property
     def kind(self) -> str:
-        """rnn, lstm or gru."""
+        """rnn, lstm, gru or feedforward."""
         return self.architecture.kind
 
     def blank(self, rows: int) -> State:

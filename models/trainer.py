@@ -18,7 +18,8 @@ from models.dropout import Dropout, WeightDrop, WordDropout
 from models.errors import InvalidInput, TrainingFailed
 from models.initialisation import initialise
 from models.loss import cross_entropy
-from models.network import Network, Noise, RecurrentConfig, Vectors
+from models.network import Network, RecurrentConfig, Vectors
+from models.noise import Noise
 from models.optimisation import clip, learning_rate, optimiser, set_learning_rate
 from models.recurrent import RecurrentModel
 from models.sampled import Sampler, sampled_cross_entropy

@@ -35,6 +35,13 @@ def test_an_untied_gru_of_another_width_is_counted_by_hand() -> None:
     assert training(recipe, 1_000_000, 1).parameters == 3 * 20 * (10 + 20 + 2) + 100 * 20 + 100 + 100 * 10
 
 
+def test_a_feedforward_network_is_counted_by_hand() -> None:
+    # One matrix over 4 vectors of 10, two biases where it has one, a projection; the tied matrix and its bias.
+    config = RecurrentConfig("feedforward", layers=1, embedding_size=10, hidden_size=20, window=4)
+    recipe = Recipe("demo", (Path("t"),), model=config, training=HOUR, tokenizer=TokenizerConfig(max_size=100))
+    assert training(recipe, 1_000_000, 1).parameters == 20 * (4 * 10 + 2) + 20 * 10 + 100 * 10 + 100
+
+
 @pytest.mark.parametrize("order", [1, 3, 5])
 def test_an_ngram_model_is_no_larger_than_guessed(order: int, tmp_path: Path) -> None:
     numbers = random.Random(1)

@@ -78,6 +78,7 @@ MODELS: dict[str, Callable[[], LanguageModel]] = {
     "lstm": lambda: recurrent("lstm"),
     "lstm in half precision": lambda: recurrent("lstm", storage="float16", hidden_size=6),
     "gru": lambda: recurrent("gru", tied=False),
+    "feedforward": lambda: recurrent("feedforward", layers=1, window=3),
     "mixture": lambda: mixture((0.2, 0.5, 0.3), ngram("mle"), recurrent("lstm"), Bigram.random(V)),
     "mixture of n-grams": lambda: mixture((0.7, 0.3), ngram("mle"), ngram("kneser_ney")),
     "mixture in a mixture": lambda: mixture((0.6, 0.0, 0.4), MODELS["mixture"](), ngram("mle", 2), recurrent("gru")),

@@ -34,6 +34,7 @@ def drive(running: Generator[Progress, None, Trained]) -> tuple[Trained, list[Pr
         LSTM,
         replace(LSTM, kind="gru"),
         replace(LSTM, kind="rnn", hidden_size=12),
+        replace(LSTM, kind="feedforward", window=4),
         replace(LSTM, kind="rnn", nonlinearity="relu", layers=2, tied=False),
     ],
 )
