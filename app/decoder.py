@@ -44,7 +44,6 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._woken = False
-        self._error: Exception | None = None
 
     @property
     def ended(self) -> bool:
@@ -52,14 +51,12 @@ class Run:
         return all(sequence.finish_reason is not None for sequence in self.sequences)
 
     async def parts(self) -> AsyncIterator[Part]:
-        """What is new in the texts as it comes, up to the last of each. Raises ModelFailed."""
+        """What is new in the texts as it comes, up to the last of each. Raises ModelFailed with the first that did."""
         readers = [_Reader(sequence) for sequence in self.sequences]
         while readers:
             await self._news.wait()
             self._news.clear()
             self._woken = False  # from here on there may be news that are not read below
-            if self._error is not None:
-                raise ModelFailed from self._error
             for part in [part for reader in readers if (part := reader.read())]:
                 yield part
             readers = [reader for reader in readers if not reader.ended]
@@ -69,16 +66,18 @@ class Run:
         async for _ in self.parts():
             pass
 
+    def fail(self, error: Exception) -> None:
+        """The model failed on what has not ended yet; from the computing thread."""
+        for sequence in self.sequences:
+            if sequence.finish_reason is None:
+                sequence.fail(error)
+        self.stir()
+
     def stir(self) -> None:
         """There are news; from the computing thread."""
         if (self._streaming or self.ended) and not self._woken:
             self._woken = True
             self._loop.call_soon_threadsafe(self._news.set)
-
-    def fail(self, error: Exception) -> None:
-        """The model failed; from the computing thread."""
-        self._error = error
-        self._loop.call_soon_threadsafe(self._news.set)
 
 
 class _Reader:
@@ -91,10 +90,12 @@ class _Reader:
         self._characters = 0
 
     def read(self) -> Part | None:
-        """What is new, if anything is."""
+        """What is new, if anything is. Raises ModelFailed."""
         sequence, begin = self._sequence, self._tokens
         # In the opposite order of the writer's: what ends a text is written last, a token's log-probability after it.
         reason = sequence.finish_reason
+        if sequence.error is not None:
+            raise ModelFailed from sequence.error
         end = len(sequence.logprobs)
         if end == begin and reason is None:
             return None
@@ -151,7 +152,8 @@ class Decoder:
             self._prefill = None
         except Exception as error:  # the model failed: that is the end of these runs, not of the thread
             self._prefill = None
-            _fail(self._entering, error)
+            for run in self._entering:
+                run.fail(error)
 
     def _admitted(self) -> list[Run]:
         """The runs that wait and fit, first come first served."""
@@ -163,25 +165,13 @@ class Decoder:
         return admitted
 
     def _step(self) -> None:
-        try:
-            self._batch.step()
-        except Exception as error:  # as above
-            self._batch = Batch(self._model)
-            failed, self._running = self._running, []
-            _fail(failed, error)
-        else:
-            self._stir()
-
-    def _stir(self) -> None:
+        self._batch.step()
         for run in self._running:
+            if any(sequence.error for sequence in run.sequences):
+                self.cancel(run)
             run.stir()
         self._running = [run for run in self._running if not run.ended]
 
 
 def _sequences(runs: list[Run]) -> list[Sequence]:
     return [sequence for run in runs for sequence in run.sequences]
-
-
-def _fail(runs: list[Run], error: Exception) -> None:
-    for run in runs:
-        run.fail(error)

@@ -6,7 +6,7 @@ nor how a token is chosen (`sampling`).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -16,13 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 from models.base import EOS, LanguageModel, State, concat, select
-from models.sampling import SamplingParams, random_numbers, sample
+from models.choosing import BROKEN, IMPOSSIBLE
+from models.sampling import SamplingParams, not_numbers, random_numbers, sample_rows
 from models.scoring import drain, padded
 from models.stopping import StopStrings
 from models.tokenizer import Detokenizer, Tokenizer
 
-FinishReason: TypeAlias = Literal["stop", "end", "length", "no_continuation", "cancelled"]
-"""A stop string came, `</s>` was chosen, max_tokens were, every token left is excluded or impossible, or evicted."""
+FinishReason: TypeAlias = Literal["stop", "end", "length", "no_continuation", "cancelled", "failed"]
+"""A stop string came, `</s>` was chosen, max_tokens were, every token left is excluded or impossible, evicted, or the
+model failed."""
 
 
 class Sequence:
@@ -40,24 +42,27 @@ class Sequence:
         self.text = ""
         """What is certain so far; at the end the whole text."""
         self.finish_reason: FinishReason | None = None
+        self.error: Exception | None = None
+        """What the model failed with, where it did."""
         self._detokenizer = detokenizer
         self._stops = StopStrings(params.stop)
-        self._numbers = random_numbers(params.seed, index)
+        self.numbers = random_numbers(params.seed, index)
 
     @property
     def logprob(self) -> float:
         """Log P of the tokens so far, given the prompt, in nats: what scoring says of them."""
         return float(np.sum(self.logprobs))
 
-    def extend(self, logprobs: NDArray[np.float32]) -> Event:
-        """Choose the next token from the model's log-probabilities [V]."""
-        token = sample(logprobs, self.params, self._numbers)
-        if token is None:
+    def extend(self, token: int, logprob: float) -> Event:
+        """Go on with a token that `sample_rows` chose, and the model's log P of it in nats."""
+        if token == BROKEN:
+            return self.fail(not_numbers())
+        if token == IMPOSSIBLE:
             return self.finish("no_continuation")
         if token == EOS:
             return self.finish("end")
         self.tokens.append(token)
-        self.logprobs.append(float(logprobs[token]))
+        self.logprobs.append(logprob)
         piece = self._stops.push(self._detokenizer.push(token))
         if self._stops.found:
             return self.finish("stop", piece, token)
@@ -72,6 +77,11 @@ class Sequence:
         self.text += piece
         self.finish_reason = reason
         return Event(self, token, None if token is None else self.logprobs[-1], piece, reason)
+
+    def fail(self, error: Exception) -> Event:
+        """End here because the model failed."""
+        self.error = error
+        return self.finish("failed")
 
 
 @dataclass(frozen=True)
@@ -117,15 +127,44 @@ class Batch:
         self._drop_finished()
 
     def step(self) -> list[Event]:
-        """One token for each sequence; those that end leave. One event a sequence, in their order."""
+        """One token for each sequence; those that end leave. One event a sequence, or a second where it fails after.
+
+        A sequence that the model fails on keeps the error and ends; the others go on.
+        """
         if not self.sequences:
             return []
-        rows = self._model.logprobs(self._state).numpy()
-        events = [sequence.extend(row) for sequence, row in zip(self.sequences, rows, strict=True)]
-        self._drop_finished()
+        events, rows = self._each(lambda state, _: self._model.logprobs(state))
         if self.sequences:
-            self._state = self._model.advance(self._state, torch.tensor([s.tokens[-1:] for s in self.sequences]))
+            events += self._extend(np.ascontiguousarray(rows))
+        if self.sequences:
+            failed, self._state = self._each(lambda state, last: self._model.advance(state, _last_tokens(last)))
+            events += failed
         return events
+
+    def _extend(self, logprobs: NDArray[np.float32]) -> list[Event]:
+        """A token chosen from each of the rows [B, V], which are used up."""
+        chosen = sample_rows(logprobs, [s.params for s in self.sequences], [s.numbers for s in self.sequences])
+        logprob = logprobs[np.arange(len(chosen)), chosen].tolist()
+        events = [s.extend(*found) for s, *found in zip(self.sequences, chosen, logprob, strict=True)]
+        self._drop_finished()
+        return events
+
+    def _each(self, work: Callable[[State, list[Sequence]], State]) -> tuple[list[Event], State]:
+        """What `work` makes of all rows at once or, where it fails, of each alone; those that it fails on leave."""
+        try:
+            return [], work(self._state, self.sequences)
+        except Exception:  # whatever a model may raise: one by one it shows whose it is
+            return self._one_by_one(work)
+
+    def _one_by_one(self, work: Callable[[State, list[Sequence]], State]) -> tuple[list[Event], State]:
+        events, made = [], []
+        for row, sequence in enumerate(self.sequences):
+            try:
+                made.append(work(select(self._state, torch.tensor([row])), [sequence]))
+            except Exception as error:
+                events.append(sequence.fail(error))
+        self._drop_finished()
+        return events, concat(made) if made else self._state
 
     def evict(self, sequence: Sequence) -> Event | None:
         """Cancel a sequence; None when it is not here, having ended on its own."""
@@ -140,6 +179,11 @@ class Batch:
         if len(staying) < len(self.sequences):
             self._state = select(self._state, torch.tensor(staying, dtype=torch.int64))
             self.sequences = [self.sequences[row] for row in staying]
+
+
+def _last_tokens(sequences: list[Sequence]) -> torch.Tensor:
+    """The token [B, 1] that each was given last."""
+    return torch.tensor([sequence.tokens[-1:] for sequence in sequences])
 
 
 def prefill(model: LanguageModel, sequences: Several[Sequence]) -> Generator[int, None, State]:
@@ -172,8 +216,11 @@ def samples(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n: int = 
 
 
 def generate(model: LanguageModel, sequences: Several[Sequence]) -> Iterator[Event]:
-    """Drive sequences to their ends, as one batch."""
+    """Drive sequences to their ends, as one batch. Raises what the model fails with."""
     batch = Batch(model)
     batch.admit(sequences)
     while batch:
-        yield from batch.step()
+        for event in batch.step():
+            if event.sequence.error:
+                raise event.sequence.error
+            yield event

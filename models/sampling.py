@@ -1,11 +1,12 @@
 """Log-probabilities to tokens: what may be chosen, how it is weighted, and each sequence's own random numbers.
 
 It knows one row of log-probabilities at a time, so that company cannot change a choice; it does not know models,
-texts or when a sequence ends.
+texts or when a sequence ends, nor how a choice is computed (`choosing`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import EOS, UNK
+from models.choosing import BROKEN, IMPOSSIBLE, choose
 from models.errors import InvalidInput
 
 MAX_STOP = 16
@@ -21,7 +23,6 @@ MAX_STOP_LENGTH = 256
 """In characters; longer stop strings are refused."""
 TEMPERATURES = (1e-6, 1e6)
 """Between these float32 differences of log-probabilities can be divided by the temperature without overflow."""
-_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,49 @@ def random_numbers(seed: int | None, index: int = 0) -> np.random.Generator:
 def sample(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.random.Generator) -> int | None:
     """A token drawn from log-probabilities [V] in nats, or None when every token left is excluded or impossible.
 
-    Takes one number of `numbers`, none at temperature 0.
+    Takes one number of `numbers`, none at temperature 0. Raises ArithmeticError where a log-probability is no number.
     """
-    if params.temperature == 0:
-        allowed = _allowed(logprobs, params)
-        best = int(allowed.argmax())
-        return best if allowed[best] > -np.inf else None
-    chances = weights(logprobs, params)
-    return _draw(chances, numbers.random()) if chances.any() else None
+    (token,) = sample_rows(logprobs[None].copy(), [params], [numbers])
+    if token == BROKEN:
+        raise not_numbers()
+    return None if token == IMPOSSIBLE else token
+
+
+def sample_rows(
+    logprobs: NDArray[np.float32], params: Sequence[SamplingParams], numbers: Sequence[np.random.Generator]
+) -> list[int]:
+    """What `sample` chooses of each row of log-probabilities [B, V], or IMPOSSIBLE or BROKEN.
+
+    Sets what must not be chosen to -inf, and leaves the rest of the rows as it is.
+    """
+    logprobs[[not one.allow_unk for one in params], UNK] = -np.inf
+    logprobs[[one.ignore_end for one in params], EOS] = -np.inf
+    for row, one in zip(logprobs, params, strict=True):
+        if one.temperature and (one.top_k or one.top_p < 1 or one.min_p):
+            row[_filtered(row, one) == 0] = -np.inf
+    temperatures = np.array([one.temperature for one in params], np.float32)
+    points = np.array([own.random() if one.temperature else 0 for one, own in zip(params, numbers, strict=True)])
+    chosen: list[int] = choose(logprobs, temperatures, points).tolist()
+    return chosen
+
+
+def not_numbers() -> ArithmeticError:
+    """What a row ends with from which nothing can be chosen because the model failed."""
+    return ArithmeticError("the model gave log-probabilities that are no numbers")
 
 
 def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
     """What `sample` draws from at a temperature above 0: weights [V] of any sum, 0 where a token cannot be drawn."""
-    allowed = _allowed(logprobs, params)
+    row = logprobs.copy()
+    row[[token for token, out in ((UNK, not params.allow_unk), (EOS, params.ignore_end)) if out]] = -np.inf
+    return _filtered(row, params)
+
+
+def _filtered(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
+    """The weights after temperature and filters of a row in which -inf stands for what is excluded."""
     best = allowed.max()
-    if best == -np.inf:
-        return np.zeros_like(allowed)
+    if not np.isfinite(best):
+        return np.zeros_like(allowed) if best == -np.inf else np.full_like(allowed, np.nan)
     kept: NDArray[np.float32] = allowed - best
     kept /= np.float32(params.temperature)
     np.exp(kept, out=kept)
@@ -100,16 +128,6 @@ def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np
     if params.min_p > 0:
         kept[kept < params.min_p * kept.max()] = 0
     return kept
-
-
-def _allowed(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
-    """The row with what must not be chosen at -inf."""
-    excluded = [token for token, allowed in ((UNK, params.allow_unk), (EOS, not params.ignore_end)) if not allowed]
-    if not excluded:
-        return logprobs
-    row = logprobs.copy()
-    row[excluded] = -np.inf
-    return row
 
 
 def _top_k(kept: NDArray[np.float32], k: int) -> NDArray[np.float32]:
@@ -128,24 +146,6 @@ def _largest(kept: NDArray[np.float32], count: int, smallest: np.float32) -> NDA
     chosen = kept > smallest
     chosen[np.flatnonzero(kept == smallest)[: count - chosen.sum()]] = True
     return np.where(chosen, kept, np.float32(0))
-
-
-def _draw(chances: NDArray[np.float32], number: float) -> int:
-    """The token at `number`, 0 to 1, of the whole mass; by blocks first, as running sums of whole rows are slow.
-
-    Sums run in double precision: in single, ten thousand small terms would shift the tail.
-    """
-    blocks = np.add.reduceat(chances, np.arange(0, len(chances), _BLOCK), dtype=np.float64).cumsum()
-    point = number * blocks[-1]
-    block = _place(blocks, point)
-    begin = block * _BLOCK
-    before = blocks[block - 1] if block else 0.0
-    return begin + _place(chances[begin : begin + _BLOCK].cumsum(dtype=np.float64), point - before)
-
-
-def _place(mass: NDArray[np.float64], point: float) -> int:
-    """Where `point` falls in running sums: never on a term of zero, nor, by rounding, beyond the last other one."""
-    return int(min(mass.searchsorted(point, side="right"), mass.searchsorted(mass[-1])))
 
 
 def _require(holds: bool, field: str, accepted: str) -> None:

@@ -1,6 +1,7 @@
 """Texts that share a batch: whoever joins, leaves or fails, each is what it would be alone."""
 
 import asyncio
+import math
 
 import pytest
 from hypothesis import given
@@ -184,5 +185,50 @@ def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Faili
             pass
         await spared.finish()
         assert [sequence.tokens for sequence in spared.sequences] == alone()
+
+    asyncio.run(main())
+
+
+class Poisoned(Bigram):
+    """Fails on whoever has read or is to read one of two tokens."""
+
+    NO_NUMBERS, RAISES, RAISES_WHILE_READING = (int(i) for i in LETTERS.encode("f g h").ids)
+
+    def logprobs(self, state):
+        if (state == self.RAISES).any():
+            raise RuntimeError("broken")
+        return super().logprobs(state).masked_fill((state == self.NO_NUMBERS)[:, None], math.nan)
+
+    def advance(self, state, tokens, lengths=None):
+        if (tokens == self.RAISES_WHILE_READING).any():
+            raise RuntimeError("broken")
+        return super().advance(state, tokens, lengths)
+
+
+@given(st.lists(st.integers(0, 999), min_size=1, max_size=12))
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_a_failure_of_one_text_is_not_its_neighbours(seeds: list[int]) -> None:
+    """What one text fails on it fails on alone, too; the others end as they would alone."""
+    poisoned = Poisoned(MODEL.matrix.exp())
+
+    async def outcome(decoder: Decoder, run: Run) -> object:
+        while decoder.turn():
+            pass
+        try:
+            await asyncio.wait_for(run.finish(), 5)
+        except (RuntimeError, ArithmeticError) as error:
+            return str(error)
+        return [sequence.tokens for sequence in run.sequences]
+
+    async def main() -> None:
+        together = Decoder(poisoned, 100)
+        runs = [Run(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=seed % 3 > 0) for seed in seeds]
+        for run in runs:
+            together.add(run)
+        for seed, run in zip(seeds, runs, strict=True):
+            by_itself = Run(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=False)
+            alone = Decoder(poisoned, 100)
+            alone.add(by_itself)
+            assert await outcome(together, run) == await outcome(alone, by_itself)
 
     asyncio.run(main())

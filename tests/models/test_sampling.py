@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from models.base import EOS, UNK
+from models.choosing import BROKEN, IMPOSSIBLE
 from models.errors import InvalidInput
-from models.sampling import SamplingParams, random_numbers, sample, weights
+from models.sampling import SamplingParams, random_numbers, sample, sample_rows, weights
 
 ALL = {"allow_unk": True}
 
@@ -165,6 +166,25 @@ def test_a_seed_gives_the_same_numbers_and_an_index_gives_others():
     assert numbers(3) == numbers(3) == numbers(3, 0)
     streams = [numbers(3, 0), numbers(3, 1), numbers(4, 0), numbers(4, 1), numbers(None), numbers(None)]
     assert len({tuple(stream) for stream in streams}) == len(streams)
+
+
+@pytest.mark.parametrize("temperature", [0, 1])
+@pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf])
+def test_numbers_that_are_none_are_an_error_of_their_row_alone(temperature, bad):
+    rows = np.stack([row(0.1, 0.1, 0.8, 0), row(0.1, 0.1, 0.8, 0), row(1, 0, 0, 0)])
+    rows[0, 3] = bad
+    params = [SamplingParams(temperature=temperature, top_k=top_k, ignore_end=True) for top_k in (0, 1, 2)]
+    assert sample_rows(rows, params, [Fixed(0.5)] * 3) == [BROKEN, 2, IMPOSSIBLE]
+    with pytest.raises(ArithmeticError, match="no numbers"):
+        draws(row(bad, 0.5, 0.5), 1, temperature=temperature, **ALL)
+
+
+@given(st.lists(st.fixed_dictionaries({"temperature": st.sampled_from([0, 0.5, 1]), "top_k": st.integers(0, 3)})))
+def test_a_row_is_chosen_from_as_if_it_were_alone(asked):
+    rows = np.random.default_rng(1).normal(size=(len(asked), 600)).astype(np.float32)
+    params = [SamplingParams(**one) for one in asked]
+    alone = [sample(one, *each, random_numbers(i)) for i, (one, *each) in enumerate(zip(rows, params, strict=True))]
+    assert sample_rows(rows, params, [random_numbers(i) for i in range(len(asked))]) == alone
 
 
 def test_the_row_given_is_not_touched():
