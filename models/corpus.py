@@ -7,7 +7,7 @@ in slices, so that their size does not matter; only the ids of `encode` are ever
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
@@ -17,10 +17,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ahead import ahead
 from models.base import EOS
 from models.errors import InvalidInput, InvalidText
 from models.lines import EmptyLines, LineReader
-from models.tokenizer import Tokenizer
+from models.tokenizer import Encoding, Tokenizer, TokenizerConfig
 
 SLICE = 1 << 20
 """Bytes read at a time."""
@@ -90,17 +91,30 @@ class Corpus:
         """All ids. Raises InvalidText as `chunks` does, InvalidInput where the tokenizer is of another kind."""
         if tokenizer.config.kind != self.kind:
             raise InvalidInput("tokenizer", f"must be a {self.kind} tokenizer to encode this corpus")
+        size = _Size()
+        return self._encoded(map(tokenizer.encode, size.measured(ahead(self.chunks()))), size)
+
+    def learn(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
+        """The tokenizer of this text, and all ids; words are read once, characters twice.
+
+        Raises what `encode` and `Tokenizer.train` do.
+        """
+        if config.kind != self.kind or self.kind == "character":
+            tokenizer = Tokenizer.train(config, self.chunks())
+            return tokenizer, self.encode(tokenizer)
+        size = _Size()
+        tokenizer, pieces = Tokenizer.learn(config, size.measured(ahead(self.chunks())))
+        return tokenizer, self._encoded(pieces, size)
+
+    def _encoded(self, pieces: Iterable[Encoding], size: _Size) -> EncodedCorpus:
         ids: list[NDArray[np.int32]] = []
-        oov_count = lines = characters = 0
-        for chunk in self.chunks():
-            encoding = tokenizer.encode(chunk)
+        oov_count = 0
+        for encoding in pieces:
             ids.append(encoding.ids)
-            oov_count += int(encoding.oov.sum())
-            lines += chunk.count("\n")
-            characters += len(chunk)
+            oov_count += int(np.count_nonzero(encoding.oov))
         if self.kind == "character":
             ids.append(np.array([EOS], np.int32))
-        return EncodedCorpus(np.concatenate(ids), oov_count, lines, characters)
+        return EncodedCorpus(np.concatenate(ids), oov_count, size.lines, size.characters)
 
     def split(self, validation_fraction: float) -> tuple[Corpus, Corpus]:
         """The corpus without its last lines (for characters: characters), and those, their number rounded up.
@@ -154,6 +168,20 @@ class Corpus:
             return min(max(units, 0), len(chunk))
         rest = chunk.split("\n", units)[units:]
         return len(chunk) - len(rest[0]) if rest else len(chunk)
+
+
+class _Size:
+    """The lines and characters of the chunks that have passed."""
+
+    def __init__(self) -> None:
+        self.lines = self.characters = 0
+
+    def measured(self, chunks: Iterable[str]) -> Iterator[str]:
+        """The same chunks."""
+        for chunk in chunks:
+            self.lines += chunk.count("\n")
+            self.characters += len(chunk)
+            yield chunk
 
 
 def _slices(path: Path) -> Iterator[bytes]:

@@ -98,10 +98,9 @@ def build(
     began = time.monotonic()
     yield Progress("reading", 0, 0)
     text, held_out = _texts(recipe)
-    tokenizer = Tokenizer.train(recipe.tokenizer, text.chunks())
+    tokenizer, encoded = text.learn(recipe.tokenizer)
     if held_out is not None:
         _check_known(held_out, tokenizer)
-    encoded = text.encode(tokenizer)
     model, facts = yield from _fit(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
     metrics: dict[str, Any] = {"training": _counts(encoded) | facts | {"seconds": round(time.monotonic() - began, 1)}}
     if held_out is not None:

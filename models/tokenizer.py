@@ -11,7 +11,7 @@ import json
 import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,19 @@ class Tokenizer:
         """
         return cls(config, _vocabulary(config, _cutter(config, SPECIALS).count(map(_checked, text))))
 
+    @classmethod
+    def learn(cls, config: TokenizerConfig, text: Iterable[str]) -> tuple[Tokenizer, Iterator[Encoding]]:
+        """The tokenizer that `train` makes, and the ids of `text` in pieces: words only, and `text` is read once.
+
+        Raises what `train` does. A piece can be had once, and takes no memory afterwards.
+        """
+        census = Words(config, SPECIALS).census(map(_checked, text))
+        tokenizer = cls(config, _vocabulary(config, census.counts()))
+        return tokenizer, map(_encoding, census.ids(tokenizer.vocabulary))
+
     def encode(self, text: str) -> Encoding:
         """The ids of `text`: a newline is `</s>` to word tokenizers; none is added at the end. Raises InvalidText."""
-        ids = self._cutter.encode(_checked(text))
-        oov = ids == MISSING
-        return Encoding(np.where(oov, np.int32(UNK), ids), oov)
+        return _encoding(self._cutter.encode(_checked(text)))
 
     def tokens(self, text: str) -> list[str]:
         """The surface forms of `text`, aligned with `encode(text).ids`, known or not. Raises InvalidText."""
@@ -164,6 +172,11 @@ def _check_vocabulary(config: TokenizerConfig, vocabulary: list[str]) -> None:
         raise InvalidInput("vocabulary", "must not hold a token twice")
     if config.kind == "character" and any(len(token) != 1 for token in vocabulary[EOS + 1 :]):
         raise InvalidInput("vocabulary", "must hold single characters for a character tokenizer")
+
+
+def _encoding(ids: NDArray[np.int32]) -> Encoding:
+    oov = ids == MISSING
+    return Encoding(np.where(oov, np.int32(UNK), ids), oov)
 
 
 def _checked(text: str) -> str:

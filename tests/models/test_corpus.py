@@ -52,6 +52,31 @@ def test_files_are_read_in_order_as_one_text(tmp_path: Path) -> None:
     assert Corpus.open([str(f) for f in files]).sha256() == hashlib.sha256(b"\xef\xbb\xbfa\nbc\n").hexdigest()
 
 
+CONFIGS = [
+    TokenizerConfig(),
+    TokenizerConfig(lowercase=True, min_count=2),
+    TokenizerConfig(pretokenized=True, max_size=5),
+    TokenizerConfig(kind="character", max_size=6),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text("abB '<unk>\u4e2d\r\n", min_size=1))
+def test_learning_is_training_and_encoding(tmp_path: Path, config: TokenizerConfig, text: str) -> None:
+    file = Corpus.open(written(tmp_path, f"a {text}\na\u4e2d a".encode()), kind=config.kind)
+    tokenizer, encoded = file.learn(config)
+    expected = file.encode(Tokenizer.train(config, file.chunks()))
+    assert tokenizer.vocabulary == Tokenizer.train(config, file.chunks()).vocabulary
+    assert encoded.ids.dtype == np.int32
+    assert encoded.ids.tolist() == expected.ids.tolist()
+    assert (encoded.oov_count, encoded.lines, encoded.characters) == (
+        expected.oov_count,
+        expected.lines,
+        expected.characters,
+    )
+
+
 lines = st.lists(st.text("ab \n", max_size=6).map(lambda line: line + "\n"), min_size=1, max_size=12).map("".join)
 
 
