@@ -19,6 +19,7 @@ from models.errors import InvalidInput, NextwordError
 
 COMMANDS = {
     "train": "Make a model from text files and publish it.",
+    "mix": "Make a model of published ones: a mixture, or a cache over one.",
     "evaluate": "Measure how well MODEL predicts the text of FILE.",
     "score": "Score lines from standard input, one result a line.",
     "generate": "Continue a prompt, or begin a text.",

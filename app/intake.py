@@ -11,31 +11,34 @@ from typing import Any
 
 from app import sizing
 from app.job_errors import NameTaken, NotThere
-from app.job_requests import EvaluateJob, NgramJob, RecurrentJob
+from app.job_requests import CompositionJob, EvaluateJob, JobRequest
 from app.jobs import NewJob
 from app.quota import cpu_quota, memory_quota
-from app.registry import Registry
+from app.registry import Registry, Served
 from app.settings import Settings
 from app.stores import Stores
+from models.composition import assembled
 from models.errors import CheckpointNotFound, InvalidInput
+from models.members import shared
+from models.mixture import MixtureConfig
 
 
-def as_asked(asked: NgramJob | RecurrentJob | EvaluateJob) -> dict[str, Any]:
+def as_asked(asked: JobRequest) -> dict[str, Any]:
     """A request word for word: defaults that were not written are not in it."""
     return asked.model_dump(mode="json", exclude_unset=True)
 
 
-def new_job(
-    asked: NgramJob | RecurrentJob | EvaluateJob, stores: Stores, registry: Registry, settings: Settings
-) -> NewJob:
+def new_job(asked: JobRequest, stores: Stores, registry: Registry, settings: Settings) -> NewJob:
     """The job to queue. Raises InvalidInput (TooExpensive for what is absurd), NameTaken, and DatabaseUnavailable."""
     request = as_asked(asked)
     if isinstance(asked, EvaluateJob):
         return _evaluation(asked, request, stores, registry, settings)
-    validation = None if asked.validation_file is None else Path("validation")
-    recipe = asked.recipe(Path("training"), validation)
     if asked.name in stores.aliases.snapshot:
         raise NameTaken(f"{asked.name!r} is an alias, so no model can have that name")
+    if isinstance(asked, CompositionJob):
+        return _composition(asked, request, stores, registry, settings)
+    validation = None if asked.validation_file is None else Path("validation")
+    recipe = asked.recipe(Path("training"), validation)
     size = _bytes(stores, "training_file", asked.training_file)
     if asked.validation_file is not None:
         _bytes(stores, "validation_file", asked.validation_file)
@@ -45,19 +48,41 @@ def new_job(
     return NewJob(asked.kind, request, asdict(estimate), asked.name, training, held_out)
 
 
+def _composition(
+    asked: CompositionJob, request: dict[str, Any], stores: Stores, registry: Registry, settings: Settings
+) -> NewJob:
+    validation = None if asked.validation_file is None else Path("validation")
+    config = asked.composition(validation).model
+    members = [_served(f"members.{i}", name, stores, registry) for i, name in enumerate(asked.members)]
+    shared((member.id, member.checkpoint.tokenizer) for member in members)
+    if config == MixtureConfig():  # whatever weights will suit the text, a mixture of these must be possible
+        config = MixtureConfig((1 / len(members),) * len(members))
+    parameters = assembled(config, [member.checkpoint.model for member in members]).parameters
+    size = 0 if asked.validation_file is None else _bytes(stores, "validation_file", asked.validation_file)
+    estimate = sizing.composition(parameters, size)
+    _limits(settings).check(estimate)
+    # What a name means may change while the job waits: it is made of what the names mean now.
+    now = {**request, "members": [member.id for member in members]}
+    return NewJob(asked.kind, now, asdict(estimate), asked.name, validation_file=asked.validation_file, asked=request)
+
+
 def _evaluation(
     asked: EvaluateJob, request: dict[str, Any], stores: Stores, registry: Registry, settings: Settings
 ) -> NewJob:
-    try:
-        served = registry.get(stores.aliases.resolve(asked.model))
-    except CheckpointNotFound as error:
-        raise InvalidInput("model", str(error)) from None
-    size = sum(facts.size for facts in served.checkpoint.card.files.values())
-    estimate = sizing.evaluation(size, _bytes(stores, "validation_file", asked.validation_file))
+    served = _served("model", asked.model, stores, registry)
+    size = _bytes(stores, "validation_file", asked.validation_file)
+    estimate = sizing.evaluation(served.checkpoint.card.parameters, size)
     _limits(settings).check(estimate)
     # What a name means may change while the job waits: it measures what the name means now.
     now = {**request, "model": served.id}
     return NewJob(asked.kind, now, asdict(estimate), validation_file=asked.validation_file, asked=request)
+
+
+def _served(field: str, model: str, stores: Stores, registry: Registry) -> Served:
+    try:
+        return registry.get(stores.aliases.resolve(model))
+    except CheckpointNotFound as error:
+        raise InvalidInput(field, str(error)) from None
 
 
 def _bytes(stores: Stores, field: str, file_id: str) -> int:

@@ -1,4 +1,4 @@
-"""What a job can be asked to do, as JSON: a model to train, or one to measure.
+"""What a job can be asked to do, as JSON: a model to train, one to make of others, or one to measure.
 
 Knows the fields of a request and the recipe that they amount to; the configurations inside are those of the command
 line, and check themselves. It knows no queue, no file store and no HTTP.
@@ -15,9 +15,11 @@ from pydantic import Field, TypeAdapter, WithJsonSchema
 from app.documentation import documentation
 from app.recipes import config
 from app.schemas.base import Request
+from models.composition import CONFIGS, Composition
 from models.errors import InvalidInput
 from models.evaluation import Unit
 from models.lines import EmptyLines
+from models.mixture import MixtureConfig
 from models.ngram import NgramConfig
 from models.recipe import Recipe
 from models.recurrent import RecurrentConfig
@@ -110,6 +112,37 @@ class RecurrentJob(_Training):
                 raise InvalidInput(f"config.{name}", f"unknown; known are {', '.join(sorted(known))}")
 
 
+class CompositionJob(Request):
+    """Make a model of published ones."""
+
+    kind: Literal["mixture", "cache", "neural_cache"] = Field(description="What to make of them.")
+    name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-mixture"])
+    members: list[str] = Field(
+        min_length=1,
+        max_length=100,
+        description="The models it is made of, as `name`, `name@version` or an alias; a cache has one.",
+        examples=[["my-model@1", "my-lstm@1"]],
+    )
+    config: Annotated[dict[str, Any], _schema(*CONFIGS.values())] = Field(
+        {}, description="A mixture's `weights`, or what a cache remembers and how much it says."
+    )
+    validation_file: str | None = Field(
+        None,
+        description="Id of an uploaded text to measure on; a mixture without weights is fitted to it.",
+    )
+    unit: Unit = Field("document", description="How the text is read when weights are fitted.")
+    empty_lines: Lines = "keep"
+
+    def composition(self, validation: Path | None) -> Composition:
+        """The composition this asks for. Raises InvalidInput, naming the field, for what is not accepted."""
+        model = config(CONFIGS[self.kind], self.config, "config.")
+        if model == MixtureConfig() and validation is None:
+            raise InvalidInput("config.weights", "give them, or a validation_file to fit them to")
+        found = Composition(self.name, tuple(self.members), model, validation, self.unit, self.empty_lines)
+        found.check()
+        return found
+
+
 class EvaluateJob(Request):
     """Measure a published model on a text."""
 
@@ -122,11 +155,11 @@ class EvaluateJob(Request):
     empty_lines: Lines = "keep"
 
 
-TrainingJob = NgramJob | RecurrentJob
-JobRequest: TypeAlias = Annotated[NgramJob | RecurrentJob | EvaluateJob, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[NgramJob | RecurrentJob | EvaluateJob] = TypeAdapter(JobRequest)
+TrainingJob: TypeAlias = NgramJob | RecurrentJob
+JobRequest: TypeAlias = TrainingJob | CompositionJob | EvaluateJob
+_ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 
-def parse(data: dict[str, Any]) -> NgramJob | RecurrentJob | EvaluateJob:
+def parse(data: dict[str, Any]) -> JobRequest:
     """The request that was stored as `data`."""
     return _ADAPTER.validate_python(data)

@@ -7,13 +7,17 @@ value means: the configurations check that themselves.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from models.composition import CONFIGS, Composition
 from models.errors import InvalidInput
+from models.mixture import MixtureModel
 from models.ngram import NgramConfig
 from models.recipe import Recipe
 from models.recurrent import RecurrentConfig
@@ -45,6 +49,19 @@ def recipe(written: Written) -> Recipe:
     return replace(config(Recipe, {name: written[name] for name in written if name not in NESTED}), **parts)
 
 
+def composition(written: Written) -> Composition:
+    """The composition of plain data, as `recipe`."""
+    table = dict(_table(written, "model"))
+    kind = table.pop("kind", MixtureModel.kind)
+    if kind not in CONFIGS:
+        raise InvalidInput("model.kind", f"must be one of {', '.join(CONFIGS)}")
+    rest = {name: value for name, value in written.items() if name != "model"}
+    model = config(CONFIGS[kind], table, "model.")
+    found = replace(config(Composition, rest), model=model)
+    found.check()
+    return found
+
+
 def config(kind: type[Config], written: Written, prefix: str = "") -> Config:
     """An instance of a frozen dataclass from plain data: no unknown fields, and no `"3"` where a number is wanted."""
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
@@ -60,6 +77,27 @@ def config(kind: type[Config], written: Written, prefix: str = "") -> Config:
         raise InvalidInput(
             prefix.rstrip(".") or "recipe", f"must hold text, numbers and lists only ({error})"
         ) from None
+
+
+def read(path: Path | None) -> dict[str, Any]:
+    """The fields of a TOML file; no file has none. Raises InvalidInput."""
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput("recipe", f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InvalidInput("recipe", f"{path} is not TOML ({error})") from None
+
+
+def merged(written: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` on top of `written`, table by table."""
+    found = written | over
+    for name in NESTED:
+        if name in over and isinstance(written.get(name, {}), dict):
+            found[name] = written.get(name, {}) | over[name]
+    return found
 
 
 def _table(written: Written, name: str) -> Written:

@@ -70,9 +70,15 @@ def training(recipe: Recipe, text_bytes: int, threads: int) -> Estimate:
     return _recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
 
 
-def evaluation(model_bytes: int, text_bytes: int) -> Estimate:
-    """The size of measuring a model whose files have so many bytes."""
-    return Estimate(0, PROCESS_BYTES + 2 * model_bytes, START_SECONDS + text_bytes * 1e-5)
+def evaluation(parameters: int, text_bytes: int) -> Estimate:
+    """The size of measuring a model of so many numbers."""
+    return Estimate(0, PROCESS_BYTES + 8 * parameters, START_SECONDS + text_bytes * 1e-5)
+
+
+def composition(parameters: int, text_bytes: int) -> Estimate:
+    """The size of making a model of others that hold so many numbers: a pass to fit, one a unit to measure."""
+    memory = PROCESS_BYTES + 8 * parameters + 16 * text_bytes // WORD_BYTES
+    return Estimate(parameters, memory, START_SECONDS + 3 * text_bytes * 1e-5)
 
 
 def _text(recipe: Recipe, text_bytes: int) -> tuple[int, int]:

@@ -17,14 +17,16 @@ from typing import Any, TypeVar
 
 import torch
 
-from app.job_requests import EvaluateJob, TrainingJob, parse
+from app.job_requests import CompositionJob, EvaluateJob, TrainingJob, parse
 from app.runs import Done, Input, Measured, Message, Order, Reported, Resumed, Stopped
 from app.workspaces import METRICS_FILE
 from models import checkpoint
 from models.catalogue import resolve
+from models.composition import compose
 from models.evaluation import evaluate
+from models.measuring import reported, summary
 from models.progress import Progress
-from models.recipe import build, reported, summary
+from models.recipe import build
 
 Result = TypeVar("Result")
 Send = Callable[[Message], None]
@@ -47,11 +49,11 @@ def do(order: Order, send: Send, stop: Stop) -> Message:
     torch.set_num_threads(order.threads)
     request = parse(order.request)
     try:
-        return (
-            _train(order, request, send, stop)
-            if isinstance(request, TrainingJob)
-            else _evaluate(order, request, send, stop)
-        )
+        if isinstance(request, EvaluateJob):
+            return _evaluate(order, request, send, stop)
+        if isinstance(request, CompositionJob):
+            return _compose(order, request, send, stop)
+        return _train(order, request, send, stop)
     except _Stop:
         return Stopped()
 
@@ -65,6 +67,20 @@ def _train(order: Order, request: TrainingJob, send: Send, stop: Stop) -> Messag
     reporter.complete()
     provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
     staged = checkpoint.save(Path(order.staging), recipe.name, built.model, built.tokenizer, provenance)
+    return Done(str(staged.path))
+
+
+def _compose(order: Order, request: CompositionJob, send: Send, stop: Stop) -> Message:
+    library = Path(order.checkpoints).resolve()
+    _enter(Path(order.workdir) / "inputs")
+    validation = _link(order.validation, order.validation.name) if order.validation else None
+    composition = request.composition(validation)
+    made = _drive(compose(composition, library), _Reporter(send).report, stop)
+    provenance = replace(made.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
+    staging = Path(order.staging)
+    staged = checkpoint.save(
+        staging, composition.name, made.model, made.tokenizer, provenance, members=made.members, library=library
+    )
     return Done(str(staged.path))
 
 
@@ -84,14 +100,18 @@ def _inputs(order: Order, directory: Path) -> tuple[Path, Path | None]:
 
     A card so tells of names, not of where this machine keeps what.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    os.chdir(directory)
+    _enter(directory)
     assert order.training is not None
     training = _link(order.training, order.training.name)
     if order.validation is None:
         return training, None
     clash = order.validation.name == order.training.name
     return training, _link(order.validation, f"validation-{order.validation.name}" if clash else order.validation.name)
+
+
+def _enter(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    os.chdir(directory)
 
 
 def _link(source: Input, name: str) -> Path:

@@ -116,6 +116,15 @@ class Card:
             raise CheckpointDamaged(f"{path}: {error}") from error
 
 
+def plain(value: Any) -> Any:
+    """The same with paths and tuples as JSON has them."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
 def _json_object(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _LARGEST_CARD:
         raise ValueError(f"larger than {_LARGEST_CARD} bytes, so not a card")

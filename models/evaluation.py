@@ -100,6 +100,14 @@ class Evaluation:
         return -self.logprob / math.log(2) / self.characters
 
 
+def check_unit(unit: Unit, tokenizer: Tokenizer) -> None:
+    """Raise InvalidInput for a unit that is none, or that a character tokenizer does not have."""
+    if unit not in ("lines", "document"):
+        raise InvalidInput("unit", 'must be "lines" or "document"')
+    if unit == "lines" and tokenizer.config.kind == "character":
+        raise InvalidInput("unit", 'must be "document": to a character model a newline is a character like any other')
+
+
 class Evaluator:
     """Scores one text that arrives in pieces; memory does not grow with it."""
 
@@ -107,12 +115,7 @@ class Evaluator:
         self, model: LanguageModel, tokenizer: Tokenizer, unit: Unit, empty_lines: EmptyLines = "keep"
     ) -> None:
         """Raises InvalidInput for a unit that is none, or that a character tokenizer does not have."""
-        if unit not in ("lines", "document"):
-            raise InvalidInput("unit", 'must be "lines" or "document"')
-        if unit == "lines" and tokenizer.config.kind == "character":
-            raise InvalidInput(
-                "unit", 'must be "document": to a character model a newline is a character like any other'
-            )
+        check_unit(unit, tokenizer)
         self._model, self._tokenizer = model, tokenizer
         self._words = tokenizer.config.kind == "word"
         self._reader = LineReader(strip=self._words, empty_lines=empty_lines)

@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import EOS, LanguageModel
-from models.card import FileFacts, Provenance
+from models.card import FileFacts, Provenance, plain
 from models.catalogue import check_name
 from models.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
-from models.evaluation import Evaluation, Unit, evaluate
-from models.int8 import Int8Model
 from models.lines import EmptyLines
+from models.measuring import measure, measure_int8
 from models.ngram import NgramConfig, NgramModel
 from models.progress import Progress
 from models.recurrent import RecurrentConfig, RecurrentModel
@@ -84,7 +83,7 @@ class Built:
 
     def provenance(self, command: str) -> Provenance:
         """What the model's card tells of its making; `command` makes it again."""
-        return Provenance(command, self.recipe.licence, self.corpus, _plain(asdict(self.recipe)), self.metrics)
+        return Provenance(command, self.recipe.licence, self.corpus, plain(asdict(self.recipe)), self.metrics)
 
 
 def build(
@@ -165,55 +164,6 @@ def _line_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.int
     return np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
 
 
-def measure(
-    model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
-) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
-    """The figures of the held-out text, by unit; a character model has no lines."""
-    units: tuple[Unit, ...] = ("document",) if held_out.kind == "character" else ("lines", "document")
-    figures: dict[str, dict[str, Any]] = {}
-    for unit in units:
-        steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
-        figures[unit] = summary((yield from reported(steps)))
-    return figures
-
-
-def measure_int8(
-    model: RecurrentModel, tokenizer: Tokenizer, held_out: Corpus, exact: dict[str, dict[str, Any]]
-) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
-    """The same figures in int8, and by what share the perplexity is higher than the `exact` one."""
-    inexact = Int8Model.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
-    figures = yield from measure(inexact, tokenizer, held_out)
-    for unit, found in figures.items():
-        if found["perplexity"] and exact[unit]["perplexity"]:  # both are finite
-            found["perplexity_increase"] = found["perplexity"] / exact[unit]["perplexity"] - 1
-    return figures
-
-
-def reported(steps: Generator[int, None, Evaluation]) -> Generator[Progress, None, Evaluation]:
-    """An evaluation that reports its tokens as progress."""
-    done = 0
-    while True:
-        try:
-            done += next(steps)
-        except StopIteration as stop:
-            evaluation: Evaluation = stop.value
-            return evaluation
-        yield Progress("evaluating", done, 0)
-
-
-def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of an evaluation as a card and the command line write them: finite numbers, or None."""
-    return {
-        "perplexity": evaluation.perplexity,
-        "perplexity_without_oov": evaluation.perplexity_without_oov,
-        "bits_per_character": evaluation.bits_per_character,
-        "token_count": evaluation.token_count,
-        "oov_count": evaluation.oov_count,
-        "empty_lines": evaluation.empty_lines,
-        "adaptive": evaluation.adaptive,
-    }
-
-
 def _counts(text: EncodedCorpus) -> dict[str, Any]:
     return {
         "token_count": len(text.ids),
@@ -228,12 +178,3 @@ def _facts(recipe: Recipe) -> dict[str, FileFacts]:
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
     names = Counter(path.name for path in files)
     return {path.name if names[path.name] == 1 else str(path): FileFacts.of(path) for path in files}
-
-
-def _plain(value: Any) -> Any:
-    """The same with paths and tuples as JSON has them."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value

@@ -11,7 +11,7 @@ from app.commands.display import Display, drive
 from app.commands.options import as_json, checkpoints, model, opened, precision, threads, to_json
 from models.evaluation import Unit, evaluate
 from models.lines import EmptyLines
-from models.recipe import reported, summary
+from models.measuring import reported, summary
 
 _PIECE = 1 << 16
 """Bytes read at a time."""

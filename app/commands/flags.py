@@ -17,19 +17,23 @@ from app.documentation import documentation
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Numbers(click.ParamType[list[int]]):
-    """Whole numbers separated by commas."""
+class Numbers(click.ParamType[list[Any]]):
+    """Numbers of one type separated by commas."""
 
     name = "numbers"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+    def __init__(self, number: type[int] | type[float]) -> None:
+        self._number = number
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Any]:
         """`"0,0,1"` as [0, 0, 1]."""
         if isinstance(value, list):
             return value
         try:
-            return [int(part) for part in value.split(",")]
+            return [self._number(part) for part in value.split(",")]
         except ValueError:
-            self.fail(f"{value!r} is not whole numbers separated by commas", param, ctx)
+            kind = "whole numbers" if self._number is int else "numbers"
+            self.fail(f"{value!r} is not {kind} separated by commas", param, ctx)
 
 
 def flags(kind: type[Any], skip: Iterable[str] = (), note: str = "") -> Callable[[Command], Command]:
@@ -74,4 +78,4 @@ def _type(annotation: Any) -> Any:
         annotation = next(part for part in get_args(annotation) if part is not NoneType)
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
-    return Numbers() if get_origin(annotation) is tuple else annotation
+    return Numbers(get_args(annotation)[0]) if get_origin(annotation) is tuple else annotation

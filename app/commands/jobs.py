@@ -46,7 +46,12 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 @command.command()
 @click.argument("text", type=_TEXT)
 @click.option("--name", help="The model's name; with --kind evaluate, the model to measure.", required=True)
-@click.option("--kind", default="ngram", help="ngram, rnn, lstm, gru; or evaluate. [default: ngram]")
+@click.option(
+    "--kind",
+    default="ngram",
+    help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; or evaluate. [default: ngram]",
+)
+@click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
 @click.option("-c", "--config", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A field of the model's.")
 @click.option("-t", "--tokenizer", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A field of the tokens'.")
@@ -59,6 +64,8 @@ def submit(client: Client, /, text: Path, validation: Path | None, follow: bool,
     body = {name: value for name, value in asked.items() if value}
     if asked["kind"] == "evaluate":
         body = {"kind": "evaluate", "model": asked["name"], "validation_file": client.upload(text)}
+    elif asked["members"]:
+        body["validation_file"] = client.upload(text)
     else:
         body["training_file"] = client.upload(text)
         if validation is not None:

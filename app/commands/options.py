@@ -35,6 +35,9 @@ threads = click.option(
     "--threads", type=click.IntRange(1), default=cpu_quota, help="Threads that compute. [default: all there are]"
 )
 model = click.argument("model")
+recipe_file = click.option(
+    "--recipe", "recipe_path", type=click.Path(path_type=Path), help="TOML file of the same; flags win."
+)
 precision = click.option(
     "--precision",
     type=click.Choice(tuple(PRECISIONS)),
@@ -48,6 +51,22 @@ def opened(checkpoints: Path, model: str, threads: int, precision: str) -> tuple
     torch.set_num_threads(threads)
     entry = resolve(checkpoints, model)
     return entry, load(entry.path, families=PRECISIONS[precision])
+
+
+def published(entry: Entry, kind: str, metrics: dict[str, Any], as_json: bool) -> None:
+    """Print what was made and how good it is."""
+    if as_json:
+        click.echo(to_json({"model": entry.id, "path": str(entry.path), "kind": kind, "metrics": metrics}))
+        return
+    click.echo(f"published {entry.id} in {entry.path}")
+    if fitted := metrics.get("fit"):
+        click.echo(f"weights {', '.join(f'{weight:.4f}' for weight in fitted['weights'])}")
+    for unit, found in metrics.get("validation", {}).items():
+        perplexity = "infinite" if found["perplexity"] is None else f"{found['perplexity']:.2f}"
+        click.echo(
+            f"perplexity {perplexity} on held-out {unit}: "
+            f"{found['token_count']} tokens, {found['oov_count']} of them unknown"
+        )
 
 
 def to_json(result: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ import torch
 from app import recipes
 from app.commands.display import Display, drive
 from app.commands.flags import flags, given
-from app.commands.options import as_json, checkpoints, threads, to_json
+from app.commands.options import as_json, checkpoints, published, recipe_file, threads
 from models import checkpoint
-from models.catalogue import Entry
-from models.errors import InvalidInput
 from models.ngram import NgramConfig
-from models.recipe import Built, Recipe, build
+from models.recipe import Recipe, build
 from models.recurrent import RecurrentConfig
 from models.tokenizer import TokenizerConfig
 from models.training_config import TrainingConfig
@@ -26,7 +23,7 @@ from models.training_config import TrainingConfig
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--recipe", "recipe_file", type=click.Path(path_type=Path), help="TOML file of the same; flags win.")
+@recipe_file
 @flags(Recipe, skip=("files", "model", "tokenizer", "training"))
 @click.option("--kind", type=click.Choice(recipes.KINDS), help="Family of the model. [default: ngram]")
 @flags(NgramConfig, note="n-gram: ")
@@ -49,7 +46,7 @@ def command(
     arguments: list[str],
     /,
     files: tuple[Path, ...],
-    recipe_file: Path | None,
+    recipe_path: Path | None,
     checkpoints: Path,
     workdir: Path | None,
     threads: int,
@@ -63,24 +60,12 @@ def command(
     and what else is not said of a family stand at the top, the others in the tables [model] (with `kind`),
     [tokenizer] (with `kind`) and [training]. Ctrl-C stops without publishing anything.
     """
-    recipe = recipes.recipe(_merged(_read(recipe_file), _written(files, values)))
+    recipe = recipes.recipe(recipes.merged(recipes.read(recipe_path), _written(files, values)))
     torch.set_num_threads(threads)
     built = drive(build(recipe, workdir), Display(quiet))
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
     entry = checkpoint.save(checkpoints, recipe.name, built.model, built.tokenizer, provenance)
-    _tell(entry, built, as_json)
-
-
-def _read(path: Path | None) -> dict[str, Any]:
-    """The fields of a TOML file."""
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput("recipe", f"{path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise InvalidInput("recipe", f"{path} is not TOML ({error})") from None
+    published(entry, built.model.kind, built.metrics, as_json)
 
 
 def _written(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
@@ -97,27 +82,3 @@ def _written(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
 
 def _known(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _merged(written: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` on top of `written`, table by table."""
-    merged = written | over
-    for name in recipes.NESTED:
-        if isinstance(written.get(name, {}), dict):
-            merged[name] = written.get(name, {}) | over[name]
-    return merged
-
-
-def _tell(entry: Entry, built: Built, as_json: bool) -> None:
-    if as_json:
-        click.echo(
-            to_json({"model": entry.id, "path": str(entry.path), "kind": built.model.kind, "metrics": built.metrics})
-        )
-        return
-    click.echo(f"published {entry.id} in {entry.path}")
-    for unit, found in built.metrics.get("validation", {}).items():
-        perplexity = "infinite" if found["perplexity"] is None else f"{found['perplexity']:.2f}"
-        click.echo(
-            f"perplexity {perplexity} on held-out {unit}: "
-            f"{found['token_count']} tokens, {found['oov_count']} of them unknown"
-        )

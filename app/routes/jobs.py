@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from app.answers import event
 from app.intake import as_asked, new_job
 from app.job_log import Event
-from app.job_requests import EvaluateJob, NgramJob, RecurrentJob
+from app.job_requests import JobRequest
 from app.job_stream import follow
 from app.jobs import Job, JobStore
 from app.publication import newest
@@ -45,12 +45,21 @@ EXAMPLES: dict[str, Any] = {
             "config": {"hidden_size": 128, "embedding_size": 128, "epochs": 4},
         },
     },
+    "mixture": {
+        "summary": "Mix two models, weighed by a text",
+        "value": {
+            "name": "my-mixture",
+            "kind": "mixture",
+            "members": ["my-model@1", "my-lstm@1"],
+            "validation_file": "file-...",
+        },
+    },
     "evaluate": {
         "summary": "Measure a model",
         "value": {"kind": "evaluate", "model": "my-model@1", "validation_file": "file-...", "unit": "lines"},
     },
 }
-Asked = Annotated[NgramJob | RecurrentJob | EvaluateJob, Body(discriminator="kind", openapi_examples=EXAMPLES)]
+Asked = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=EXAMPLES)]
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=255, description="The same key and body: the same job."),
@@ -67,7 +76,7 @@ Jobs = Annotated[JobStore, Depends(_jobs)]
 
 @router.post("", response_model=JobAnswer, status_code=202, summary="Ask for a job")
 def create_job(request: Request, jobs: Jobs, body: Asked, key: Key = None) -> dict[str, Any]:
-    """Queue a model to be trained, or one to be measured. Its size is guessed first, and an absurd one refused.
+    """Queue a model to be trained, made of others, or measured. Its size is guessed first, and an absurd one refused.
 
     The version of the model is fixed now; it is published, and served, when the job succeeds.
     """

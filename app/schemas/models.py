@@ -19,12 +19,15 @@ class ModelSummary(Answer):
     name: str = Field(description="Its name, which means its newest version.", examples=["gutenberg-kn"])
     version: int = Field(description="Its version: 1, 2, 3, ...", examples=[1])
     newest: bool = Field(description="Whether `name` alone means this version.")
-    kind: str = Field(description="Its family: `ngram`, `rnn`, `lstm` or `gru`.", examples=["ngram"])
+    kind: str = Field(
+        description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache` or `neural_cache`.",
+        examples=["ngram"],
+    )
     unit: Literal["word", "character"] = Field(description="What its tokens are.", examples=["word"])
     vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")
     parameters: int = Field(description="Numbers the model holds.")
     precision: Literal["int8", "float32"] = Field(description="What it computes in; its files say what was trained.")
-    bytes: int = Field(description="Size of its files, in bytes.")
+    bytes: int = Field(description="Size of its files but its card, in bytes; 0 for what is made of others.")
 
 
 class ModelProblem(Answer):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.job_errors import TooExpensive
-from app.sizing import Estimate, Limits, evaluation, training
+from app.sizing import Estimate, Limits, composition, evaluation, training
 from models.ngram import NgramConfig
 from models.recipe import Recipe, build
 from models.recurrent import RecurrentConfig
@@ -74,6 +74,13 @@ def test_measuring_needs_the_model_and_the_text() -> None:
     small, large = evaluation(10**6, 10**6), evaluation(10**9, 10**9)
     assert small.memory_bytes < large.memory_bytes
     assert small.seconds < large.seconds
+
+
+def test_what_is_made_of_others_is_as_large_as_they_are() -> None:
+    found = composition(10**6, 10**6)
+    assert found.parameters == 10**6
+    assert found.memory_bytes > evaluation(10**6, 10**6).memory_bytes
+    assert found.seconds > evaluation(10**6, 10**6).seconds
 
 
 @pytest.mark.parametrize(

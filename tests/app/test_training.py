@@ -13,7 +13,7 @@ import pytest
 
 from app.commands.worker import worker
 from app.stores import Stores
-from tests.app.serving import Server, serving, some_text, wait_for
+from tests.app.serving import Server, ngram, publish, recurrent, serving, some_text, wait_for
 
 LSTM = {"layers": 1, "hidden_size": 16, "embedding_size": 16, "batch_size": 4, "bptt": 8}
 
@@ -94,6 +94,39 @@ def test_models_are_trained_measured_and_served(client: httpx.Client, own: Serve
     steps = [point["step"] for point in client.get(f"/v1/jobs/{trained['id']}/metrics").json()["data"]]
     assert steps == sorted(set(steps))
     assert steps
+    assert left_over(own) == []
+
+
+def test_models_are_mixed_by_jobs_and_the_mixtures_are_served(client: httpx.Client, own: Server) -> None:
+    checkpoints = own.app.state.settings.checkpoints
+    for name, model in (("counts", ngram(smoothing="mle")), ("network", recurrent())):
+        publish(checkpoints, name, model)
+        wait_for(lambda name=name: client.get(f"/v1/models/{name}").status_code == 200)
+    text = upload(client, some_text(60), "held-out.txt")
+    mixed = ask(client, name="mixed", kind="mixture", members=["counts", "network@1"], validation_file=text)
+    cached = ask(client, name="cached", kind="cache", members=["counts"], config={"window": 50, "weight": 0.2})
+    with working(own):
+        for job in (mixed, cached):
+            assert over(client, job)["status"] == "succeeded", job
+    fitted = mixed["result"]["metrics"]["fit"]
+    assert sum(fitted["weights"]) == pytest.approx(1)
+    assert fitted["weights"][0] > 0.9  # the network has learned nothing
+    for name in ("mixed", "cached"):
+        wait_for(lambda name=name: client.get(f"/v1/models/{name}").status_code == 200)
+        assert client.post(f"/v1/models/{name}/generate", json={"prompt": "the", "max_tokens": 3}).status_code == 200
+    card = client.get("/v1/models/mixed").json()["card"]
+    assert [member["model"] for member in card["members"]] == ["counts@1", "network@1"]
+    assert (card["provenance"]["job"], list(card["provenance"]["corpus"])) == (mixed["id"], ["held-out.txt"])
+    measured = [
+        client.post(f"/v1/models/{name}/perplexity", json={"text": some_text(60), "unit": "document"}).json()
+        for name in ("counts", "mixed", "cached")
+    ]
+    assert [found["adaptive"] for found in measured] == [False, False, True]
+    assert measured[1]["perplexity"] == pytest.approx(
+        mixed["result"]["metrics"]["validation"]["document"]["perplexity"],
+        rel=0.01,  # served in int8
+    )
+    assert client.delete("/v1/models/network@1").json()["error"]["code"] == "model_in_use"
     assert left_over(own) == []
 
 

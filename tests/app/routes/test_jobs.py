@@ -14,7 +14,7 @@ from app.client import events
 from app.job_errors import DatabaseUnavailable
 from app.leases import Lease, LeaseStore
 from app.schemas.jobs import JobAnswer, JobEventList, JobList, JobMetricList
-from tests.app.serving import Server, ngram, publish, serving, wait_for
+from tests.app.serving import CHARACTERS, Server, ngram, publish, serving, wait_for
 
 STREAM = {"accept": "text/event-stream"}
 
@@ -124,6 +124,39 @@ def test_what_is_not_accepted_is_named(client: httpx.Client, file: str, body: di
     status, code, named = refused(client.post("/v1/jobs", json=asked))
     assert (status, code) == (400, "invalid_input")
     assert named == param or param is None
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "config.weights"),
+        ({"config": {"weights": [0.5, 0.6]}}, "config.weights"),
+        ({"config": {"weights": [1.0]}}, "members"),
+        ({"config": {"window": 5}}, "config.window"),
+        ({"validation_file": "file-none"}, "validation_file"),
+        ({"members": ["words", "none"], "config": {"weights": [0.5, 0.5]}}, "members.1"),
+        ({"members": ["words", "letters"], "config": {"weights": [0.5, 0.5]}}, "members"),
+        ({"members": []}, "mixture.members"),
+        ({"kind": "cache"}, "members"),
+        ({"kind": "cache", "members": ["words"], "config": {"weight": 2}}, "config.weight"),
+        ({"kind": "neural_cache", "members": ["words"]}, "members"),
+    ],
+)
+def test_what_cannot_be_made_of_models_is_named(
+    client: httpx.Client, own: Server, body: dict, param: str | None
+) -> None:
+    if client.get("/v1/models/letters").status_code == 404:
+        publish(own.app.state.settings.checkpoints, "letters", ngram(CHARACTERS), CHARACTERS)
+        wait_for(lambda: client.get("/v1/models/letters").status_code == 200)
+    asked = {"name": "demo", "kind": "mixture", "members": ["words", "words@1"], **body}
+    assert refused(client.post("/v1/jobs", json=asked)) == (400, "invalid_input", param)
+
+
+def test_a_mixture_is_queued_with_the_members_that_the_names_mean_now(client: httpx.Client, leases: LeaseStore) -> None:
+    asked = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
+    job = client.post("/v1/jobs", json=asked).json()
+    assert job["request"] == {**asked, "members": ["words@1"]}
+    assert job["estimate"]["parameters"] == ngram().parameters
 
 
 def test_the_absurd_is_refused_before_it_is_queued(client: httpx.Client, file: str) -> None:
