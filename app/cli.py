@@ -61,6 +61,9 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and end the process."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Threads that compute together wait for the next work this long (some 0.1 ms) before they give up the processor,
+    # not for milliseconds, which others need: the event loop, for one. Read when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "4000")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -52,4 +52,11 @@ def call(context: Any, builder: Any, address: Any) -> Any:
 def count_up(context: Any, builder: Any, counter: Any) -> Any:
     """Add one to the int64 at a pointer and return what it was; no two threads are given the same number."""
     del context
-    return builder.atomic_rmw("add", builder.bitcast(counter, _LONG.as_pointer()), _LONG(1), "monotonic")
+    return builder.atomic_rmw("add", builder.bitcast(counter, _LONG.as_pointer()), _LONG(1), "acq_rel")
+
+
+@instruction(types.int64, types.voidptr)
+def look_up(context: Any, builder: Any, counter: Any) -> Any:
+    """The int64 at a pointer, and with it what other threads wrote before they counted it up."""
+    del context
+    return builder.load_atomic(builder.bitcast(counter, _LONG.as_pointer()), "acquire", 8)

@@ -66,6 +66,7 @@ def product(address: Any) -> None:
         _quantise(floats[n], rows, n)
     wait(call)
     _multiply(address, rows, call.matrix, _floats(call.results, call.count, call.matrix.outputs))
+    wait(call)
 
 
 def reading(address: Any) -> None:

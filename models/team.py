@@ -17,11 +17,14 @@ import torch
 from numba import cfunc, njit, types
 from numpy.typing import NDArray
 
-from models.instructions import call
+from models.instructions import call, count_up, look_up, pointer
 
-TEAM = [("turn", np.int64), ("rank", np.int64), ("size", np.int64), ("barrier", np.int64)]
-"""How a record begins that a team is run on: how many turns were taken, then addresses of C functions, 0 for none."""
+TEAM = [(name, np.int64) for name in ("turn", "waits", "counter", "rank", "size", "pause")]
+"""How a record begins that a team is run on: how many turns were taken and how many waits begun, the address of the
+latter, and addresses of C functions; 0 for none."""
 
+_LOOKS = 2_000
+"""So many looks, some microseconds, at whether the others have come are cheaper than letting others run."""
 _WORTH_A_THREAD = 200_000
 """Multiply-adds, some microseconds of them, for which a thread more is worth waking."""
 
@@ -36,7 +39,8 @@ def run(function: Callable[[Any], None], record: NDArray[Any], work: int) -> Non
     if runtime is None or threads == 1:
         compiled.ctypes(record.ctypes.data)
         return
-    record["rank"], record["size"], record["barrier"] = runtime.addresses
+    record["counter"] = record["waits"].ctypes.data
+    record["rank"], record["size"], record["pause"] = runtime.addresses
     runtime.parallel(compiled.address, record.ctypes.data, threads, 0)
 
 
@@ -54,9 +58,20 @@ def size_of(team: Any) -> Any:
 
 @njit
 def wait(team: Any) -> None:
-    """Return when every thread of the team has come here; what they wrote can then be read."""
-    if team.barrier:
-        call(team.barrier)
+    """Return when every thread of the team has come here; what they wrote can then be read.
+
+    A thread that waits for long lets others run, perhaps the one that it waits for: where there are more threads than
+    processors, OpenMP's own barrier keeps one busy for milliseconds.
+    """
+    if team.counter:
+        size = size_of(team)
+        begun = count_up(pointer(team.counter))
+        all_begun = begun - begun % size + size
+        looks = 0
+        while look_up(pointer(team.counter)) < all_begun:
+            looks += 1
+            if looks > _LOOKS:
+                call(team.pause)
 
 
 class OpenMP:
@@ -66,7 +81,7 @@ class OpenMP:
         self.parallel = library.GOMP_parallel
         self.parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
         self.parallel.restype = None
-        inside = (library.omp_get_thread_num, library.omp_get_num_threads, library.GOMP_barrier)
+        inside = (library.omp_get_thread_num, library.omp_get_num_threads, ctypes.CDLL(None).sched_yield)
         self.addresses = [ctypes.cast(each, ctypes.c_void_p).value for each in inside]
 
 

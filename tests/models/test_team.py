@@ -37,7 +37,7 @@ def two_threads():
 def counted(work: int) -> list[int]:
     """How many members each of at most eight threads saw."""
     taken, sums, members = (np.zeros(n, np.int64) for n in (TURNS, 8, 8))
-    record = np.array([(0, 0, 0, 0, *(a.ctypes.data for a in (taken, sums, members)))], COUNTING)
+    record = np.array([(*(0,) * len(TEAM), *(a.ctypes.data for a in (taken, sums, members)))], COUNTING)
     team.run(count, record, work)
     assert (taken == 1).all()
     assert (sums[members > 0] == TURNS).all()
