@@ -5,7 +5,8 @@ from, nor how rows are batched (`scoring`).
 
 Cross-entropy H = -1/N sum_i log P(w_i | w_1 ... w_(i-1)) over the N scored tokens, every `</s>` among them;
 perplexity = exp(H); bits per character = N H / (log 2 * characters). (Jurafsky and Martin, Speech and Language
-Processing, 3rd ed., chapter 3.)
+Processing, 3rd ed., chapter 3.) What a tokenizer makes of a text decides N, so that only figures for each byte or word
+of the text itself compare tokenizers: bits per byte = N H / (log 2 * bytes); perplexity per word = exp(N H / words).
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class Evaluation:
     """Those whose surface form the vocabulary lacks."""
     characters: int = 0
     """Of the text as it was scored, newlines included."""
+    byte_count: int = 0
+    """The same in bytes of UTF-8."""
+    word_count: int = 0
+    """What stands between blanks, and each end of a line: as many as a tokenizer of words separated by blanks makes."""
     known_logprob: float = 0.0
     """Sum over tokens in the vocabulary."""
     oov_logprob: float = 0.0
@@ -93,11 +98,22 @@ class Evaluation:
         return _perplexity(-math.inf if self.known_zeros else self.known_logprob, self.token_count - self.oov_count)
 
     @property
+    def perplexity_per_word(self) -> float | None:
+        """For each of `word_count`, whatever the tokenizer makes of them; None where it is infinite."""
+        return _perplexity(self.logprob, self.word_count)
+
+    @property
     def bits_per_character(self) -> float | None:
         """Of the text, not of what the tokenizer makes of it; None where it is infinite."""
-        if self.zero_probability or not self.characters:
-            return None
-        return -self.logprob / math.log(2) / self.characters
+        return self._bits(self.characters)
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        """Of the text in UTF-8, not of what the tokenizer makes of it; None where it is infinite."""
+        return self._bits(self.byte_count)
+
+    def _bits(self, units: int) -> float | None:
+        return None if self.zero_probability or not units else -self.logprob / math.log(2) / units
 
 
 def check_unit(unit: Unit, tokenizer: Tokenizer) -> None:
@@ -122,6 +138,7 @@ class Evaluator:
         # A model that forgets at every `</s>` scores lines as one row: the numbers are the same, and no line waits.
         self._carries = unit == "document" or model.forgets
         self._state = model.start(1)
+        self._in_word = False  # whether the text so far ends in one
         self._inside = False  # whether `_state` is in the middle of a line
         self._held: list[tuple[Ids, Flags]] = []  # lines not yet scored, and which of their tokens are unknown
         self._result = Evaluation(unit, empty_lines, model.adaptive)
@@ -147,11 +164,24 @@ class Evaluator:
 
     def _score(self, text: str) -> Generator[int, None, None]:
         encoding = self._tokenizer.encode(text)
-        self._result = replace(self._result, characters=self._result.characters + len(text))
+        self._result = replace(
+            self._result,
+            characters=self._result.characters + len(text),
+            byte_count=self._result.byte_count + (len(text) if text.isascii() else len(text.encode())),
+            word_count=self._result.word_count + self._words_of(text),
+        )
         if self._carries:
             yield from self._score_row(encoding.ids, encoding.oov)
         else:
             yield from self._score_lines(encoding.ids, encoding.oov)
+
+    def _words_of(self, text: str) -> int:
+        """How many words begin, and lines end, in `text`; what a piece before it ended in may go on here."""
+        if not text:
+            return 0
+        goes_on = self._in_word and not text[0].isspace()
+        self._in_word = not text[-1].isspace()
+        return len(text.split()) + text.count("\n") - goes_on
 
     def _score_row(self, ids: Ids, oov: Flags) -> Generator[int, None, None]:
         """Score what comes next, and remember it."""

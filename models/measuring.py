@@ -60,9 +60,12 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "perplexity": evaluation.perplexity,
         "perplexity_without_oov": evaluation.perplexity_without_oov,
+        "perplexity_per_word": evaluation.perplexity_per_word,
         "bits_per_character": evaluation.bits_per_character,
+        "bits_per_byte": evaluation.bits_per_byte,
         "token_count": evaluation.token_count,
         "oov_count": evaluation.oov_count,
+        "word_count": evaluation.word_count,
         "empty_lines": evaluation.empty_lines,
         "adaptive": evaluation.adaptive,
     }

@@ -20,7 +20,7 @@ class ModelSummary(Answer):
     version: int = Field(description="Its version: 1, 2, 3, ...", examples=[1])
     newest: bool = Field(description="Whether `name` alone means this version.")
     kind: str = Field(
-        description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache` or `neural_cache`.",
+        description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache`, `neural_cache`.",
         examples=["ngram"],
     )
     unit: Literal["word", "character"] = Field(description="What its tokens are.", examples=["word"])

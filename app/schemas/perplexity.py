@@ -54,6 +54,13 @@ class PerplexityResult(Answer):
     oov_count: int = Field(description="How many of them are out of the vocabulary.")
     characters: int = Field(description="Characters of the text, newlines included.")
     bits_per_character: float | None = Field(description="Cross-entropy in bits, for each character of the text.")
+    bits_per_byte: float | None = Field(
+        description="The same for each byte of it in UTF-8: what compares models of other tokenizers."
+    )
+    word_count: int = Field(description="Words of the text, separated by blanks, and ends of lines.")
+    perplexity_per_word: float | None = Field(
+        description="exp of the cross-entropy for each of them, whatever the tokens; null where it is infinite."
+    )
     unit: Unit = Field(description="What was scored on its own: `lines` or the whole `document`.")
     empty_lines: EmptyLines = Field(description="Whether empty lines counted.")
     adaptive: bool = Field(description="Whether the model learned from the text as it scored it, as a cache does.")

@@ -173,6 +173,7 @@ def test_pieces_and_slices_change_nothing(text, unit, cuts, slice_tokens, empty_
     expected = run(whole, text + "a", unit, empty_lines=empty_lines)
     assert found.perplexity == pytest.approx(expected.perplexity)
     assert found.bits_per_character == pytest.approx(expected.bits_per_character)
+    assert (found.byte_count, found.word_count) == (expected.byte_count, expected.word_count)
     assert (found.token_count, found.oov_count) == (expected.token_count, expected.oov_count)
 
 
@@ -198,3 +199,17 @@ def test_it_yields_between_slices_so_that_others_get_their_turn():
     sizes = list(evaluator.feed("a b c\n" * 25))
     assert sum(sizes) == 100
     assert max(sizes) <= 10
+
+
+def test_figures_for_bytes_and_words_are_of_the_text_and_not_of_its_tokens():
+    # "é b\n  c": 3 words and 2 ends of lines; as it is scored, "é b\nc\n", 6 characters in 7 bytes.
+    text = ["\u00e9 b\n  c"]
+    words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["\u00e9 b\nc\n"])
+    letters = Tokenizer.train(TokenizerConfig(kind="character"), ["\u00e9 b\nc\n"])
+    found = drain(evaluate(Bigram.random(words.size), words, text, "lines"))
+    assert (found.token_count, found.word_count, found.byte_count, found.characters) == (5, 5, 7, 6)
+    assert found.perplexity_per_word == found.perplexity
+    assert found.bits_per_byte == pytest.approx(-found.logprob / math.log(2) / 7)
+    found = drain(evaluate(Bigram.random(letters.size), letters, text, "document"))
+    assert (found.token_count, found.word_count, found.byte_count) == (8, 4, 8)
+    assert found.perplexity_per_word == pytest.approx(math.exp(-found.logprob / 4))
