@@ -86,13 +86,17 @@ def _outcome(order: Order, send: Callable[[Message], None], stop: threading.Even
         traceback.print_exc()
         if stop.is_set():
             return Stopped()  # the state could not be saved now; the one saved before stands
-        if _is_full(Path(order.workdir)) or _is_full(Path(order.staging)):
+        if _is_no_room(error) or _is_full(Path(order.workdir)) or _is_full(Path(order.staging)):
             return Failed("disk_full", "there is no room on the disk to do this job")
         return Failed("internal_error", f"the job failed unexpectedly ({type(error).__name__}); the worker's log tells")
 
 
+def _is_no_room(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def _is_full(directory: Path) -> bool:
-    """Whether there is no room, found out by writing: libraries report it in words of their own."""
+    """Whether there is no room, found out by writing: some libraries report it in words of their own."""
     probe = directory / ".room"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -101,7 +105,7 @@ def _is_full(directory: Path) -> bool:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return _is_no_room(error)
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)

@@ -124,6 +124,7 @@ def _postgresql(url: str) -> Engine:
         pool_timeout=BUSY_SECONDS,
         connect_args={
             "connect_timeout": int(BUSY_SECONDS),
+            "client_encoding": "utf8",  # without it, a database of no encoding (SQL_ASCII) would answer in bytes
             "options": limits,
             "application_name": f"nextword-{os.getpid()}",
             "keepalives_idle": 10,

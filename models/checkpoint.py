@@ -17,7 +17,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from models.base import LanguageModel
 from models.card import CARD_FILE, FORMAT, Card, FileFacts, Provenance
@@ -28,6 +27,7 @@ from models.errors import CheckpointExists, InvalidInput
 from models.families import FAMILIES
 from models.members import pin
 from models.opening import TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint, Families, load
+from models.tensorfile import write_tensors
 from models.tokenizer import Tokenizer
 
 __all__ = ["TOKENIZER_FILE", "WEIGHTS_FILE", "Checkpoint", "load", "probe", "save"]
@@ -95,7 +95,7 @@ def _write(
 ) -> None:
     if not members:
         tokenizer.save(work / TOKENIZER_FILE)
-        save_file({name: tensor.contiguous() for name, tensor in model.tensors().items()}, work / WEIGHTS_FILE)
+        write_tensors({name: tensor.contiguous() for name, tensor in model.tensors().items()}, work / WEIGHTS_FILE)
     card = Card(
         format=FORMAT,
         kind=model.kind,

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from models.durable import sync
 from models.errors import CheckpointDamaged, CheckpointNotFound
+from models.tensorfile import write_tensors
 
 
 def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -23,7 +23,7 @@ def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(tensors, unfinished, {"facts": json.dumps(facts, allow_nan=False)})
+        write_tensors(tensors, unfinished, {"facts": json.dumps(facts, allow_nan=False)})
         sync(unfinished)
         unfinished.replace(path)
     finally:

@@ -68,11 +68,11 @@ class Server:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://nextword@127.0.0.1:{self.port}/{database}"
 
-    def create(self, template: str = "template1") -> str:
+    def create(self, template: str = "template1", encoding: str = "UTF8") -> str:
         """The URL of a new database: an empty one, or a copy of another."""
         name = f"test_{os.urandom(6).hex()}"
         with psycopg.connect(self.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING {encoding}".encode())
         return self.url(name)
 
 

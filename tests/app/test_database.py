@@ -120,6 +120,16 @@ def test_a_postgresql_that_is_gone_is_unavailable_and_then_available_again() -> 
         opened.close()
 
 
+def test_a_postgresql_database_of_no_encoding_will_do(postgresql: Server) -> None:
+    opened = Database(postgresql.create("template0 LC_COLLATE 'C' LC_CTYPE 'C'", "SQL_ASCII"))
+    migrate(opened)
+    with opened.write() as connection:
+        connection.execute(insert(ALIASES), MODEL | {"name": "Wörter"})
+    with opened.read() as connection:
+        assert connection.execute(select(ALIASES.c.name)).scalar_one() == "Wörter"
+    opened.close()
+
+
 def test_a_connection_that_breaks_inside_a_transaction_is_unavailable(postgresql: Server) -> None:
     opened = Database(postgresql.create())
     migrate(opened)
