@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": "Serve the published models over HTTP.",
     "worker": "Do the jobs that are asked for over HTTP.",
     "jobs": "Ask a service for jobs, follow and cancel them.",
+    "compare": "Try what courses say of language models on a text.",
     "compile": "Compile the hot loops now rather than when first used.",
 }
 

@@ -8,8 +8,6 @@ has learned is measured by the same code, on the whole softmax.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from app.comparisons.course import by_turns
 from app.quota import cpu_quota
 from models.corpus import Corpus
 from models.network import Network
@@ -27,9 +26,6 @@ from models.tokenizer import Tokenizer, TokenizerConfig
 from models.trainer import Trainer
 from models.training_config import TrainingConfig
 from models.validation import held_out_loss
-
-TURN = 5.0
-"""Seconds."""
 
 
 class Plain(nn.Module):
@@ -77,19 +73,6 @@ class Plain(nn.Module):
         return RecurrentModel(self.config, tensors, self.size)
 
 
-def by_turns(advances: list[Callable[[], None]], seconds: float) -> list[int]:
-    """Call each for so many seconds, a turn each; how often each was called."""
-    spent, called = [0.0] * len(advances), [0] * len(advances)
-    while min(spent) < seconds:
-        for i, advance in enumerate(advances):
-            began = time.perf_counter()
-            while (elapsed := time.perf_counter() - began) < TURN and spent[i] + elapsed < seconds:
-                advance()
-                called[i] += 1
-            spent[i] += elapsed
-    return called
-
-
 @click.command()
 @click.argument("train", type=Path)
 @click.argument("valid", type=Path)
@@ -106,7 +89,7 @@ def main(train: Path, valid: Path, seconds: float, layers: int, size: int, sampl
     config = RecurrentConfig(layers=layers, embedding_size=size, hidden_size=size)
     how = TrainingConfig(schedule="constant", learning_rate=2e-3, sampled_words=sampled_words)
     plain, ours = Plain(config, how, tokens, tokenizer.size), Trainer(config, how, tokens, tokenizer.size)
-    calls = by_turns([plain.advance, ours.advance], seconds)
+    calls = drain(by_turns([plain.advance, ours.advance], seconds))
     speeds = [count * how.batch_size * how.bptt / seconds for count in calls]
     reached = [math.exp(drain(held_out_loss(model, held_out))) for model in (plain.model(), ours.model())]
     click.echo(f"{layers} layers of {size}, {tokenizer.size:,} words, {seconds:.0f} s each, {threads} threads")

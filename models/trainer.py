@@ -102,28 +102,37 @@ class Trainer:
         self._average = Average(self._network.state_dict(), training.averaging) if training.averaging else None
 
     @property
+    def network(self) -> Network:
+        """What is being trained."""
+        return self._network
+
+    @property
     def learning_rate(self) -> float:
         """The rate of the next step."""
         how = self.training
         return learning_rate(how.schedule, how.learning_rate, self.tally.step, self.steps, how.warm_up)
 
-    def advance(self) -> None:
-        """Learn from one window; TrainingFailed when the loss or its gradient is no longer a number."""
+    def advance(self) -> tuple[float, float]:
+        """Learn from one window; its loss in nats a token, and the norm of the gradient before clipping.
+
+        Raises TrainingFailed when one of them is no longer a number.
+        """
         window = self._streams.window(self.training.bptt, self.training.reset_rate, self._random)
         self._optimiser.zero_grad()
         loss = self._loss(window)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip(self._network.parameters(), self.training.clip)
-        if not np.isfinite([loss.item(), norm]).all():
+        told = loss.item(), clip(self._network.parameters(), self.training.clip)
+        if not np.isfinite(told).all():
             raise TrainingFailed(
-                f"training diverged at step {self.tally.step + 1}: the loss is {loss.item():g} and the norm of its "
-                f"gradient {norm:g}; try a lower learning_rate than {self.training.learning_rate:g}, or a lower clip"
+                f"training diverged at step {self.tally.step + 1}: the loss is {told[0]:g} and the norm of its "
+                f"gradient {told[1]:g}; try a lower learning_rate than {self.training.learning_rate:g}, or a lower clip"
             )
         set_learning_rate(self._optimiser, self.learning_rate)
         self._optimiser.step()
-        self.tally.record(loss.item(), norm, self.training.clip)
+        self.tally.record(*told, self.training.clip)
         if self._average:
             self._average.add(self.tally.step)
+        return told
 
     def judge(self, validation_loss: float) -> None:
         """Take note of a validation of the present weights; keep a copy of them if there were none better."""

@@ -1,0 +1,58 @@
+"""What an experiment is given and what it leaves: ids of a text, and then rows for a table and curves for a plot.
+
+It knows neither what is compared nor how a plot is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from models.streams import Ids
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The text, and how much may be spent on each training."""
+
+    train: Ids
+    """Token ids to learn from."""
+    valid: Ids
+    """Token ids held out."""
+    vocabulary: Sequence[str]
+    size: int
+    """Numbers in embeddings and hidden vectors, where nothing else is compared."""
+    seconds: float
+    """Of training for each family, where time is what is equal."""
+    steps: int
+    """Of each training, where steps are."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of one line in a plot."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    """None where a number has gone out of all bounds."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of an experiment."""
+
+    name: str
+    claim: str
+    """What a course says, in a sentence; whether it holds, the numbers say."""
+    rows: list[dict[str, Any]]
+    """A row of figures for each thing compared, JSON-ready."""
+    curves: list[Curve]
+    axes: tuple[str, str]
+    logarithmic: bool = False
+    """Whether the plot's vertical axis is."""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """All of it, JSON-ready."""
+        return asdict(self)

@@ -1,0 +1,48 @@
+"""What the gates of a trained LSTM do at each token of a sentence, as data.
+
+It knows which sentence: the first of the held-out text that is neither short nor long. The gates are `models.gates`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+import torch
+
+from app.comparisons.course import Course
+from app.comparisons.families import HOW
+from app.comparisons.finding import Curve, Finding, Setting
+from models.base import EOS
+from models.gates import gates
+from models.progress import Progress
+from models.recurrent import RecurrentConfig
+
+LENGTHS = range(8, 31)
+"""Of sentences in tokens, their end included."""
+
+
+def run(setting: Setting) -> Generator[Progress, None, Finding]:
+    """Train an LSTM and let it read a sentence."""
+    config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
+    course = Course(setting, config, HOW)
+    yield from course.run("training", setting.steps)
+    ids = _sentence(setting)
+    openings = [layers[0] for layers in gates(course.trainer.network, torch.from_numpy(ids))]
+    tokens = [setting.vocabulary[i] for i in ids.tolist()]
+    names = ("input", "forget", "output", "cell_norm")
+    return Finding(
+        "gates",
+        "an LSTM decides at each token how much to take in, to keep and to give out",
+        [{"token": token, **opening} for token, opening in zip(tokens, openings, strict=True)],
+        [Curve(name, list(range(len(tokens))), [opening[name] for opening in openings]) for name in names],
+        ("token of: " + " ".join(tokens), "mean opening, and norm of the cells"),
+    )
+
+
+def _sentence(setting: Setting) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    ends = np.flatnonzero(setting.valid == EOS) + 1
+    for line in np.split(setting.valid, ends):
+        if len(line) in LENGTHS:
+            return line.astype(np.int64)
+    return setting.valid[: LENGTHS.stop].astype(np.int64)

@@ -1,0 +1,50 @@
+"""What a training starts from: zeros, numbers too large, and the scales of Glorot and He.
+
+It knows the four; what they fill is `models.initialisation`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from app.comparisons.course import Course
+from app.comparisons.finding import Curve, Finding, Setting
+from models.progress import Progress
+from models.recurrent import RecurrentConfig
+from models.training_config import TrainingConfig
+
+STARTS: dict[str, dict[str, Any]] = {
+    "zero": {"initialisation": "uniform", "initial_scale": 0.0},
+    "too large": {"initialisation": "uniform", "initial_scale": 2.0},
+    "xavier": {"initialisation": "xavier"},
+    "he": {"initialisation": "he"},
+}
+VALIDATIONS = 8
+
+
+def run(setting: Setting) -> Generator[Progress, None, Finding]:
+    """Train an LSTM from each start."""
+    config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
+    curves, rows = [], []
+    for name, start in STARTS.items():
+        course = Course(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **start))
+        yield from course.run(name, setting.steps, VALIDATIONS)
+        steps, perplexities = ([point[i] for point in course.validated] for i in (0, 1))
+        curves.append(Curve(name, steps, perplexities))
+        rows.append(
+            {
+                "start": name,
+                "first_loss": course.losses[0],
+                "first_norm": course.norms[0],
+                "perplexity": perplexities[-1] if perplexities else None,
+            }
+        )
+    return Finding(
+        "initialisations",
+        "zeros leave all units alike, large numbers saturate the gates, and scaled random ones learn",
+        rows,
+        curves,
+        ("step", "perplexity of the held-out text"),
+        logarithmic=True,
+    )

@@ -1,0 +1,57 @@
+"""`nextword compare`: every finding as a table, a JSON file and a picture."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from app.cli import run
+from app.commands.compare import EXPERIMENTS
+
+SMALL = ("--size", "6", "--seconds", "0.1", "--steps", "8", "--max-size", "20", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    numbers = random.Random(3)
+    words = [f"w{n}" for n in range(15)]
+    path = tmp_path_factory.mktemp("compare") / "text.txt"
+    path.write_text("".join(" ".join(numbers.choices(words, k=10)) + "\n" for _ in range(300)))
+    return path
+
+
+def test_every_experiment_leaves_rows_curves_and_a_picture(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run(["compare", str(text), *SMALL, "--output", str(tmp_path / "out"), "--json", "--quiet"])
+    assert status == 0
+    findings = {finding["name"]: finding for finding in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert list(findings) == list(EXPERIMENTS)
+    for name, finding in findings.items():
+        assert json.loads((tmp_path / "out" / f"{name}.json").read_text()) == finding
+        assert (tmp_path / "out" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert all(len(curve["x"]) == len(curve["y"]) > 0 for curve in finding["curves"])
+    assert [row["kind"] for row in findings["families"]["rows"]] == ["feedforward", "rnn", "gru", "lstm"]
+    assert [row["kernel"] for row in findings["families"]["rows"]][1:] == ["step by step"] * 2 + ["oneDNN, fused"]
+    reach = {row["kind"]: row for row in findings["vanishing"]["rows"]}
+    assert reach["feedforward"]["share_10"] == 0 < reach["lstm"]["share_10"]
+    assert findings["clipping"]["rows"][1]["clip"] > 0
+    assert {row["start"] for row in findings["initialisations"]["rows"]} == {"zero", "too large", "xavier", "he"}
+    assert findings["gates"]["rows"][-1].keys() > {"token", "input", "forget", "output", "cell_norm"}
+
+
+def test_one_experiment_as_a_table_without_a_picture(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run(["compare", str(text), *SMALL, "--only", "gates", "--no-plots", "--output", str(tmp_path / "out")])
+    assert status == 0
+    assert capsys.readouterr().out.startswith("gates: an LSTM decides at each token")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["gates.json"]
+
+
+def test_an_unknown_experiment_is_refused(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", str(text), "--only", "attention"]) == 2
+    assert "'attention' is not one of" in capsys.readouterr().err
