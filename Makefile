@@ -57,7 +57,7 @@ clean: ## remove .venv and what was built
 
 # The stamps are newer than what they were made from: a second `make serve` installs nothing.
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
-	$(PIP_INSTALL) --editable .
+	$(PIP_INSTALL) --editable ".[plots]"
 	$(BIN)/nextword compile
 	@touch $@
 
