@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from app.errors import ModelFailed
-from models.base import LanguageModel, State
-from models.generation import Batch, FinishReason, Sequence, prefill
+from app.slices import BUSY_SECONDS, IDLE_SECONDS, Slices
+from models.base import LanguageModel, concat
+from models.generation import Batch, FinishReason, Sequence, prompts
+from models.reading import Row, read_on, unread
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ class Decoder:
         self._model = model
         self._rows = rows
         self._waiting: deque[Run] = deque()
-        self._entering: list[Run] = []
-        self._prefill: Generator[int, None, State] | None = None
+        self._reading: dict[Run, list[Row]] = {}
+        self._slices = Slices(model)
         self._running: list[Run] = []
         self._batch = Batch(model)
 
@@ -127,42 +129,51 @@ class Decoder:
         """Forget a run, wherever it is; one that has ended is none."""
         if run in self._waiting:
             self._waiting.remove(run)
+        self._reading.pop(run, None)
         for sequence in run.sequences:
-            # One whose prompt is still being read is not in the batch, which will not take it once it has ended.
             if not self._batch.evict(sequence) and sequence.finish_reason is None:
                 sequence.finish("cancelled")
 
     def turn(self) -> bool:
         """A slice of reading prompts, and a token for each running text; returns whether there is more to do."""
-        self._enter()
+        self._admit()
+        self._read()
         self._step()
-        return bool(self._batch or self._prefill or self._waiting)
+        return bool(self._batch or self._reading or self._waiting)
 
-    def _enter(self) -> None:
-        if self._prefill is None:
-            self._entering = self._admitted()
-            if not self._entering:
-                return
-            self._prefill = prefill(self._model, _sequences(self._entering))
-        try:
-            next(self._prefill)
-        except StopIteration as end:
-            self._batch.join(_sequences(self._entering), end.value)
-            self._running += self._entering
-            self._prefill = None
-        except Exception as error:  # the model failed: that is the end of these runs, not of the thread
-            self._prefill = None
-            for run in self._entering:
+    def _admit(self) -> None:
+        """Begin with the runs that wait and fit, first come first served."""
+        taken = len(self._batch) + sum(len(run.sequences) for run in self._reading)
+        while self._waiting and (not taken or taken + len(self._waiting[0].sequences) <= self._rows):
+            run = self._waiting.popleft()
+            taken += len(run.sequences)
+            try:
+                self._reading[run] = prompts(self._model, run.sequences)
+            except Exception as error:  # the model failed: that is the end of this run, not of the thread
                 run.fail(error)
 
-    def _admitted(self) -> list[Run]:
-        """The runs that wait and fit, first come first served."""
-        admitted: list[Run] = []
-        taken = len(self._batch)
-        while self._waiting and (not taken or taken + len(self._waiting[0].sequences) <= self._rows):
-            admitted.append(self._waiting.popleft())
-            taken += len(admitted[-1].sequences)
-        return admitted
+    def _read(self) -> None:
+        """Read on in all prompts together; those that are read to their ends join the batch."""
+        rows = unread(row for run in self._reading.values() for row in run)
+        self._slices.begin(BUSY_SECONDS if self._batch else IDLE_SECONDS)
+        try:
+            self._slices.end(read_on(self._model, rows[: self._model.slice_tokens]) if rows else 0)
+        except Exception:  # whatever a model may raise: one by one it shows whose it is
+            self._read_one_by_one()
+        for run, rows in list(self._reading.items()):
+            if not unread(rows):
+                del self._reading[run]
+                self._batch.join(run.sequences, concat([row.state for row in rows]))
+                self._running.append(run)
+
+    def _read_one_by_one(self) -> None:
+        for run, rows in list(self._reading.items()):
+            try:
+                if pending := unread(rows):
+                    read_on(self._model, pending)
+            except Exception as error:
+                del self._reading[run]
+                run.fail(error)
 
     def _step(self) -> None:
         self._batch.step()
@@ -171,7 +182,3 @@ class Decoder:
                 self.cancel(run)
             run.stir()
         self._running = [run for run in self._running if not run.ended]
-
-
-def _sequences(runs: list[Run]) -> list[Sequence]:
-    return [sequence for run in runs for sequence in run.sequences]

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -20,6 +21,7 @@ from app.errors import Abandoned, ModelFailed, Overloaded, Stopping
 from app.quota import cpu_quota
 from app.scheduler import Job, Scheduler
 from app.settings import Settings
+from app.slices import Slices
 from models.base import LanguageModel
 from models.errors import NextwordError
 from models.generation import Sequence
@@ -41,6 +43,7 @@ class Engine:
         self._rows = settings.max_running
         self._most = settings.max_running + settings.max_waiting
         self._taken = 0
+        self._slices: WeakKeyDictionary[LanguageModel, Slices] = WeakKeyDictionary()
         self._stopping = False
         self._pool = ThreadPoolExecutor(self.threads, "quick-pool")
         self._slow = Scheduler("slow", lambda: torch.set_num_threads(self.threads))
@@ -71,10 +74,11 @@ class Engine:
 
     async def compute(self, model: LanguageModel, work: Generator[object, None, Result]) -> Result:
         """What `work` returns, for a caller who holds a place."""
-        job = Job(work)
         if model.quick:
+            job = Job(work)
             self._pool.submit(job.finish)
         else:
+            job = Job(work, self._slices.setdefault(model, Slices(model)))
             self._slow.add(job)
         with model_failures():
             return await job.future

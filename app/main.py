@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -25,9 +26,10 @@ from app.routes import next as next_token
 from app.schemas.base import ErrorAnswer
 from app.settings import Settings
 from app.stores import Stores
-from models.checkpoint import load
+from models.checkpoint import Checkpoint, load
 from models.families import PRECISIONS
 from models.ledger import Ledger
+from models.prefixes import PrefixCache
 
 DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
 
@@ -58,11 +60,14 @@ def create_app(settings: Settings) -> FastAPI:
     families = PRECISIONS[settings.precision]
     ledger = Ledger(settings.data / "verified.json")
     app.state.settings = settings
-    registry = Registry(
-        settings.checkpoints,
-        lambda path: rehearse(load(path, ledger=ledger, families=families, opened=registry.opened)),
-    )
-    app.state.registry = registry
+
+    def opened(path: Path) -> Checkpoint:
+        checkpoint = rehearse(load(path, ledger=ledger, families=families, opened=registry.opened))
+        if not checkpoint.model.quick:
+            checkpoint.model.prefixes = PrefixCache(settings.prefix_cache_bytes)
+        return checkpoint
+
+    app.state.registry = registry = Registry(settings.checkpoints, opened)
     app.state.engine = Engine(settings)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()

@@ -13,24 +13,32 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, Protocol, TypeVar
 
+from app.slices import BUSY_SECONDS, IDLE_SECONDS, Slices
+
 Result = TypeVar("Result")
 
 
 class Job(Generic[Result]):
     """Long work, driven a slice at a time in any one thread; its future belongs to the event loop that made it."""
 
-    def __init__(self, work: Generator[object, None, Result]) -> None:
+    def __init__(self, work: Generator[object, None, Result], slices: Slices | None = None) -> None:
+        """`slices` makes those of `work` as long as they should be."""
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Result] = self.loop.create_future()
         self._work = work
+        self._slices = slices
 
-    def turn(self) -> bool:
-        """Do one slice; returns whether there is more. Once the future is cancelled there is not."""
+    def turn(self, seconds: float = IDLE_SECONDS) -> bool:
+        """Do one slice of about so long; returns whether there is more. Once the future is cancelled there is not."""
         if self.future.cancelled():
             self._work.close()
             return False
         try:
-            next(self._work)
+            if self._slices is None:
+                next(self._work)
+            else:
+                self._slices.begin(seconds)
+                self._slices.end(next(self._work))
         except StopIteration as end:
             self.loop.call_soon_threadsafe(self._settle, self.future.set_result, end.value)
         except Exception as error:  # a failure of the model is its own request's and nobody else's
@@ -110,5 +118,5 @@ class Scheduler:
     def _slice(self) -> None:
         if self._jobs:
             job = self._jobs.popleft()
-            if job.turn():
+            if job.turn(BUSY_SECONDS if self.decoders else IDLE_SECONDS):
                 self._jobs.append(job)

@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         256, ge=0, description="Requests that may wait for their turn; more are refused with status 429."
     )
 
+    prefix_cache_bytes: int = Field(
+        64 * MIB,
+        ge=0,
+        description="Most memory, for each recurrent model, of states after prompts read before; 0: none.",
+    )
+
     database_url: str | None = Field(
         None, description="Where jobs are kept: postgresql+psycopg://...; unset: a SQLite file in the data folder."
     )

@@ -14,6 +14,8 @@ from typing import Any, Self, TypeAlias
 import torch
 from torch import Tensor
 
+from models.prefixes import PrefixCache
+
 UNK = 0
 """Id of `<unk>`, an ordinary token."""
 EOS = 1
@@ -36,7 +38,10 @@ class LanguageModel(ABC):
     quick: bool = False
     """Whether a token takes microseconds and no threads of its own, so that short work is best done on the spot."""
     slice_tokens: int = 1024
-    """How many tokens long work scores at a time: some tens of milliseconds, so that short work can go in between."""
+    """How many tokens long work scores at a time: some tens of milliseconds, so that short work can go in between.
+    Whoever drives the work may change it between two slices."""
+    prefixes: PrefixCache[State] | None = None
+    """One-row states after prefixes that were read before, for whoever serves the model to give it."""
 
     @property
     @abstractmethod

@@ -6,7 +6,7 @@ nor how a token is chosen (`sampling`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from models.base import EOS, LanguageModel, State, concat, select
 from models.choosing import BROKEN, IMPOSSIBLE
+from models.reading import Row, read_all
 from models.sampling import SamplingParams, not_numbers, random_numbers, sample_rows
-from models.scoring import drain, padded
+from models.scoring import drain
 from models.stopping import StopStrings
 from models.tokenizer import Detokenizer, Tokenizer
 
@@ -41,6 +42,8 @@ class Sequence:
         """The model's own log P of each in nats, whatever temperature and filters made of it."""
         self.text = ""
         """What is certain so far; at the end the whole text."""
+        self.cached = 0
+        """How many tokens of the prompt did not have to be read, since a cache knew what comes of them."""
         self.finish_reason: FinishReason | None = None
         self.error: Exception | None = None
         """What the model failed with, where it did."""
@@ -115,7 +118,7 @@ class Batch:
     def admit(self, sequences: Several[Sequence]) -> None:
         """Read the prompts at once and take the sequences in; they get their first token at the next step."""
         if sequences:
-            self.join(sequences, drain(prefill(self._model, sequences)))
+            self.join(sequences, drain(read_all(self._model, prompts(self._model, sequences))))
 
     def join(self, sequences: Several[Sequence], state: State) -> None:
         """Take in sequences whose prompts were read before; row i of `state` belongs to sequence i.
@@ -186,21 +189,15 @@ def _last_tokens(sequences: list[Sequence]) -> torch.Tensor:
     return torch.tensor([sequence.tokens[-1:] for sequence in sequences])
 
 
-def prefill(model: LanguageModel, sequences: Several[Sequence]) -> Generator[int, None, State]:
-    """The state after each sequence's prompt, row i for sequence i; yields after each slice how many tokens it held.
-
-    Each different prompt is read once, however many samples it has.
-    """
-    keys = [(sequence.params.start, sequence.prompt) for sequence in sequences]
-    rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
-    state = concat([model.start(1) if start == "boundary" else model.blank(1) for start, _ in rows])
-    prompts = [np.array(prompt, np.int32) for _, prompt in rows]
-    width = max(1, model.slice_tokens // len(rows))
-    for begin in range(0, max(map(len, prompts)), width):
-        tokens, lengths = padded([prompt[begin : begin + width] for prompt in prompts])
-        state = model.advance(state, tokens, lengths)
-        yield int(lengths.sum())
-    return select(state, torch.tensor([rows[key] for key in keys]))
+def prompts(model: LanguageModel, sequences: Several[Sequence]) -> list[Row]:
+    """What has to be read for each sequence before its first step; equal prompts are one row."""
+    rows: dict[tuple[str, tuple[int, ...]], Row] = {}
+    for sequence in sequences:
+        key = (sequence.params.start, sequence.prompt)
+        if key not in rows:
+            rows[key] = Row(model, np.array(sequence.prompt, np.int32), bos=sequence.params.start == "boundary")
+        sequence.cached = rows[key].cached
+    return [rows[sequence.params.start, sequence.prompt] for sequence in sequences]
 
 
 def samples(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n: int = 1) -> list[Sequence]:

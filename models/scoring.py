@@ -13,9 +13,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.base import EOS, LanguageModel, State, select
+from models.reading import Row, padded, read_all
 from models.tokenizer import Encoding, Tokenizer
 
 Ids = NDArray[np.int32]
@@ -88,6 +88,8 @@ def read(model: LanguageModel, ids: Ids, *, bos: bool = True) -> State:
 
 def read_rows(model: LanguageModel, rows: Sequence[Ids], *, bos: bool = True) -> Generator[int, None, State]:
     """The state after each of `rows`, one or more, as `read`; yields after each slice how many tokens it held."""
+    if model.prefixes is not None:
+        return (yield from read_all(model, [Row(model, row, bos=bos) for row in rows]))
     state = model.start(len(rows)) if bos else model.blank(len(rows))
     width = max(1, model.slice_tokens // len(rows))
     for begin in range(0, max(map(len, rows)), width):
@@ -102,8 +104,10 @@ def read_rows(model: LanguageModel, rows: Sequence[Ids], *, bos: bool = True) ->
 def score_row(model: LanguageModel, state: State, ids: Ids) -> Generator[int, None, tuple[Scores, State]]:
     """Scores [T] of one long row from a one-row state, and the state after; yields the size of each slice in tokens."""
     parts = [np.zeros(0, np.float32)]
-    for begin in range(0, len(ids), model.slice_tokens):
+    begin = 0
+    while begin < len(ids):
         tokens = torch.from_numpy(ids[begin : begin + model.slice_tokens].astype(np.int64))[None]
+        begin += tokens.shape[1]
         scores, state = model.score(state, tokens)
         parts.append(scores[0].numpy())
         yield tokens.shape[1]
@@ -148,15 +152,6 @@ def _groups(rows: Sequence[Ids], slice_tokens: int) -> Iterator[list[int]]:
         group.append(i)
     if group:
         yield group
-
-
-def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
-    """Rows of ids as one int64 tensor [B, T] filled up at the right, and their lengths [B]."""
-    lengths = [len(row) for row in rows]
-    tokens = np.zeros((len(rows), max(lengths)), np.int64)
-    for i, row in enumerate(rows):
-        tokens[i, : lengths[i]] = row
-    return torch.from_numpy(tokens), torch.tensor(lengths)
 
 
 def _ended(encoding: Encoding) -> Encoding:

@@ -89,6 +89,7 @@ def _token(call: Call, token: int, logprob: float) -> dict[str, Any]:
     return {"token": call.checkpoint.tokenizer.vocabulary[token], "id": token} | logprob_fields(logprob)
 
 
-def _usage(sequences: list[Sequence]) -> dict[str, int]:
+def _usage(sequences: list[Sequence]) -> dict[str, Any]:
     prompt, completion = len(sequences[0].prompt), sum(len(sequence.tokens) for sequence in sequences)
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return counts | {"prompt_tokens_details": {"cached_tokens": sequences[0].cached}}

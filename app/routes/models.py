@@ -14,7 +14,7 @@ from app.answers import Json
 from app.call import ModelCall
 from app.registry import Served, Snapshot
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
-from models.base import EOS
+from models.base import EOS, LanguageModel
 from models.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -40,7 +40,8 @@ async def describe_model(call: ModelCall) -> Json:
     """Its card: what it is, what it was made from and how good it is."""
     newest = _is_newest(call.served, call.request.app.state.registry.snapshot)
     card = asdict(call.checkpoint.card)
-    return Json(_summary(call.served, newest) | {"metrics": card["provenance"]["metrics"], "card": card})
+    told = {"metrics": card["provenance"]["metrics"], "card": card, "prefix_cache": _prefixes(call.checkpoint.model)}
+    return Json(_summary(call.served, newest) | told)
 
 
 @router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
@@ -62,6 +63,14 @@ async def list_vocabulary(call: ModelCall, query: Annotated[VocabularyQuery, Que
 
 def _entries(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[dict[str, Any]]:
     return [{"token": tokenizer.vocabulary[i], "id": i, "special": i <= EOS} for i in ids.tolist()]
+
+
+def _prefixes(model: LanguageModel) -> dict[str, int] | None:
+    cache = model.prefixes
+    if cache is None:
+        return None
+    counted = {"hits": cache.hits, "misses": cache.misses, "cached_tokens": cache.cached_tokens}
+    return {"prefixes": len(cache), "bytes": cache.bytes, "capacity_bytes": cache.capacity} | counted
 
 
 def _is_newest(served: Served, snapshot: Snapshot) -> bool:

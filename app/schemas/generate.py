@@ -68,12 +68,19 @@ class Choice(Answer):
     )
 
 
+class PromptDetails(Answer):
+    """More about the tokens of the prompt."""
+
+    cached_tokens: int = Field(description="Those that did not have to be read, since the same were read before.")
+
+
 class Usage(Answer):
     """How many tokens it took."""
 
     prompt_tokens: int = Field(description="Tokens of the prompt, read once.")
     completion_tokens: int = Field(description="Tokens of all texts.")
     total_tokens: int = Field(description="Their sum.")
+    prompt_tokens_details: PromptDetails = Field(description="More about the tokens of the prompt.")
 
 
 class GenerateAnswer(Answer):

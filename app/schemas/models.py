@@ -47,10 +47,22 @@ class ModelList(Answer):
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
 
 
+class PrefixCacheFigures(Answer):
+    """What is kept of prompts that were read before, and how often that helped."""
+
+    prefixes: int = Field(description="How many prefixes are kept.")
+    bytes: int = Field(description="Memory that they take.")
+    capacity_bytes: int = Field(description="Most that they may take.")
+    hits: int = Field(description="Prompts and contexts, since the model loaded, that began with one that was kept.")
+    misses: int = Field(description="Those that did not.")
+    cached_tokens: int = Field(description="Tokens that did not have to be read.")
+
+
 class ModelDetail(ModelSummary):
     """A model with everything known about it."""
 
     metrics: dict[str, Any] = Field(description="What was measured when it was made, perplexities among it.")
+    prefix_cache: PrefixCacheFigures | None = Field(description="Of a recurrent model; others need none.")
     card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from models.base import EOS, UNK, LanguageModel
-from models.generation import Batch, Event, Sequence, generate, prefill, samples
+from models.generation import Batch, Event, Sequence, generate, prompts, samples
+from models.reading import read_all
 from models.sampling import SamplingParams
 from models.scoring import drain, score_texts
 from models.tokenizer import Tokenizer, TokenizerConfig
@@ -174,7 +175,7 @@ def test_a_long_prompt_is_read_in_slices():
     model = Counting.random(TOKENIZER.size)
     model.slice_tokens = 10
     sequences = samples(TOKENIZER, "a b c " * 20, SamplingParams()) + samples(TOKENIZER, "b", SamplingParams())
-    work = prefill(model, sequences)
+    work = read_all(model, prompts(model, sequences))
     sizes = list(work)
     assert sum(sizes) == 61
     assert max(sizes) <= 10
@@ -206,7 +207,7 @@ def test_who_is_evicted_leaves_with_what_it_has():
 def test_who_is_cancelled_while_its_prompt_is_read_stays_out():
     batch = Batch(chain("a", "b", "c"))
     gone, staying = samples(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
-    state = drain(prefill(MODEL, [gone, staying]))
+    state = drain(read_all(MODEL, prompts(MODEL, [gone, staying])))
     gone.finish("cancelled")
     batch.join([gone, staying], state)
     assert [event.sequence for event in batch.step()] == [staying]

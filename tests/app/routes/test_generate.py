@@ -54,7 +54,29 @@ def test_texts_are_the_librarys(client: httpx.Client, local: dict[str, Checkpoin
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
+        "prompt_tokens_details": found["usage"]["prompt_tokens_details"],
     }
+
+
+def test_a_prompt_read_before_is_not_read_again(client: httpx.Client) -> None:
+    def cached(model: str, prompt: str) -> int:
+        usage = ask(client, model, prompt=prompt, max_tokens=1)["usage"]
+        return usage["prompt_tokens_details"]["cached_tokens"]
+
+    def figures(model: str) -> dict:
+        return client.get(f"/v1/models/{model}").json()["prefix_cache"]
+
+    before = figures("gru")
+    assert cached("gru", "a bird followed a bird") == 0
+    assert cached("gru", "a bird followed a bird") == 5
+    assert cached("gru", "a bird followed a bird at night") == 5
+    client.post("/v1/models/gru/next", json={"context": "a bird followed a bird at night ."})
+    after = figures("gru")
+    assert after["hits"] - before["hits"] == 3
+    assert after["misses"] - before["misses"] == 1
+    assert after["cached_tokens"] - before["cached_tokens"] == 5 + 5 + 7
+    assert before["bytes"] < after["bytes"] <= after["capacity_bytes"]
+    assert (cached("words", "a bird"), figures("words")) == (0, None)
 
 
 def test_generated_tokens_have_the_probability_that_scoring_gives_them(client: httpx.Client) -> None:
@@ -76,7 +98,8 @@ def test_a_stream_is_the_same_text_in_parts(client: httpx.Client, model: str, st
         tokens = [token for part in parts for token in part["tokens"]]
         assert [token["id"] for token in tokens] == [token["id"] for token in choice["tokens"]]
         assert [part["finish_reason"] for part in parts] == [None] * (len(parts) - 1) + [choice["finish_reason"]]
-    assert events[-1]["usage"] == whole["usage"]
+    counted = {key: value for key, value in events[-1]["usage"].items() if key != "prompt_tokens_details"}
+    assert whole["usage"] == counted | {"prompt_tokens_details": whole["usage"]["prompt_tokens_details"]}
     assert all("usage" not in event for event in events[:-1])
 
 

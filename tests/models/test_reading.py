@@ -1,0 +1,100 @@
+"""Rows read together, in slices and from prefixes known before: the states are those of reading each at once."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.base import LanguageModel
+from models.initialisation import initialise
+from models.int8 import Int8Model
+from models.network import Network
+from models.prefixes import PrefixCache
+from models.reading import BLOCK, Row, read_all, read_on, unread
+from models.recurrent import RecurrentConfig, RecurrentModel
+from models.scoring import drain, read, read_rows, score_texts
+from models.tokenizer import Tokenizer, TokenizerConfig
+
+LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
+V = LETTERS.size
+
+
+def model(family: type[RecurrentModel], kind: str = "lstm") -> RecurrentModel:
+    config = RecurrentConfig(kind, layers=2, embedding_size=6, hidden_size=8)
+    network = Network(config, V)
+    initialise(network, "uniform", 0.8, np.ones(V, np.int64), torch.Generator().manual_seed(2))
+    return family(config, network.state_dict(), V)
+
+
+MODELS = [model(RecurrentModel), model(Int8Model), model(Int8Model, "gru")]
+
+
+def expected(of: LanguageModel, ids: np.ndarray, *, bos: bool) -> list[torch.Tensor]:
+    state = of.start(1) if bos else of.blank(1)
+    return list(of.advance(state, torch.from_numpy(ids.astype(np.int64))[None])) if len(ids) else list(state)
+
+
+def assert_same(of: LanguageModel, found: object, wanted: list[torch.Tensor]) -> None:
+    for left, right in zip(found, wanted, strict=True):
+        # In int8 every bit is the same however a row is read.
+        assert torch.equal(left, right) if isinstance(of, Int8Model) else torch.allclose(left, right, atol=1e-5)
+
+
+rows = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 5, BLOCK - 1, BLOCK, BLOCK + 3, 3 * BLOCK]), st.booleans()),
+    min_size=1,
+    max_size=5,
+)
+
+
+@pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
+@given(st.lists(rows, min_size=1, max_size=4), st.sampled_from([1, 7, 64, 1000]), st.sampled_from([0, 9_000, 10**7]))
+def test_a_state_is_the_same_however_its_row_is_read(of, groups, slice_tokens, capacity):
+    of.prefixes, of.slice_tokens = PrefixCache(capacity), slice_tokens
+    texts = np.random.default_rng(1).integers(2, V, (4, 3 * BLOCK)).astype(np.int32)
+    texts[1, : BLOCK + 2] = texts[0, : BLOCK + 2]  # two that have a beginning in common
+    for group in groups:
+        asked = [Row(of, texts[text, :length], bos=bos) for text, length, bos in group]
+        drain(read_all(of, asked))
+        for row, (text, length, bos) in zip(asked, group, strict=True):
+            assert_same(of, row.state, expected(of, texts[text, :length], bos=bos))
+
+
+def test_what_was_read_before_is_not_read_again():
+    of = model(Int8Model)
+    of.prefixes, of.slice_tokens = PrefixCache(10**7), 50
+    text = np.arange(300, dtype=np.int32) % (V - 2) + 2
+    sizes = list(read_all(of, [Row(of, text[:200])]))
+    assert sum(sizes) == 200
+    assert max(sizes) <= 50
+    longer = Row(of, text)
+    assert (longer.cached, sum(read_all(of, [longer]))) == (200, 100)
+    other = Row(of, np.append(text[:150], text[:9]))
+    assert (other.cached, sum(read_all(of, [other]))) == (BLOCK * (150 // BLOCK), 159 - BLOCK * (150 // BLOCK))
+    assert Row(of, text, bos=False).cached == 0
+    assert (of.prefixes.hits, of.prefixes.misses) == (2, 2)
+
+
+def test_a_row_held_twice_is_read_once_and_one_that_is_done_not_at_all():
+    of = model(Int8Model)
+    row, nothing = Row(of, np.array([2, 3, 4], np.int32)), Row(of, np.zeros(0, np.int32))
+    assert unread([row, nothing, row]) == [row]
+    assert read_on(of, [row]) == 3
+    assert unread([row, nothing]) == []
+
+
+@pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
+def test_contexts_of_scores_and_predictions_go_through_the_cache(of):
+    of.prefixes = None
+    plain = drain(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
+    contexts = [LETTERS.encode(text).ids for text in ("a b", "a b c d", "")]
+    apart = [read(of, ids) for ids in contexts]
+    of.prefixes = PrefixCache(10**6)
+    for _ in range(2):
+        cached = drain(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
+        assert [score.logprob for score in cached] == pytest.approx([score.logprob for score in plain], abs=1e-5)
+        together = drain(read_rows(of, contexts))
+        for i, state in enumerate(apart):
+            assert_same(of, [part[i : i + 1] for part in together], list(state))
+    assert of.prefixes.hits == 5  # all but the first reading of "a b"; "a b c d" begins with it
