@@ -1,8 +1,12 @@
-"""Back-off with absolute discounting: seen words keep their count less a constant, unseen ones share what it frees.
+"""Absolute discounting: seen words keep their count less a constant, what it frees goes down to shorter contexts.
 
-Not interpolated: P(w | h) = (c(h w) - D) / c(h) if h w was seen, else alpha(h) P(w | h'), with alpha(h) such that the
-sum is one (Ney, Essen and Kneser 1994; Katz 1987 for backing off). It knows counts and which n-grams are kept; it
-does not know tables or files.
+With the discount D of an order and h' the context h without its first word, either interpolated,
+
+    P(w | h) = max(c(h w) - D, 0) / c(h) + weight(h) P(w | h')
+
+(Ney, Essen and Kneser 1994; Chen and Goodman 1999, section 2.8), or backed off: P(w | h) = (c(h w) - D) / c(h) if h w
+was seen, else alpha(h) P(w | h'), with alpha(h) such that the sum is one (Katz 1987 for backing off). It knows counts
+and which n-grams are kept; it does not know tables or files.
 """
 
 from __future__ import annotations
@@ -10,35 +14,33 @@ from __future__ import annotations
 import numpy as np
 
 from models.counts import Counts
-from models.estimate import Estimate, Floats, Kept, sums
+from models.estimate import Estimate, Floats, Kept, backed_off, interpolated, sums
 from models.suffix_order import Ints
 
 FALLBACK = 0.5
 """The discount of an order in which no n-gram is seen once, or none twice."""
 
 
-def backoff(counts: Counts, kept: Kept) -> Estimate:
-    """Probabilities of all n-grams, back-off weights of all contexts; `facts` hold the discount of each order.
+def absolute(counts: Counts, kept: Kept, given: float | None = None) -> Estimate:
+    """Interpolated, with the discount `given` or that of each order; `facts` hold the discounts."""
+    discounts = [discount(level.count) if given is None else given for level in counts.levels]
+    parts = (
+        (less(level.count, d), sums(level, level.count)) for level, d in zip(counts.levels, discounts, strict=True)
+    )
+    return interpolated(counts, kept, parts, {"discounts": discounts})
 
-    Unigrams that were never seen share what the seen ones give up evenly. A context that lists the whole vocabulary
-    has nothing to back off to, so it gives nothing up.
-    """
-    probabilities: list[Floats] = []
-    weights: list[Floats] = []
+
+def backoff(counts: Counts, kept: Kept) -> Estimate:
+    """Backed off: probabilities of all n-grams, back-off weights of all contexts; `facts` hold the discounts."""
     discounts = [discount(level.count) for level in counts.levels]
-    lower = np.full(1, 1.0 / counts.vocabulary_size)
-    for level, chosen, d in zip(counts.levels, kept, discounts, strict=True):
-        listed = chosen & (level.count > 0)
-        parent, totals = level.parent, sums(level, level.count)
-        shares = np.maximum(level.count - d, 0.0) / totals[parent]
-        held = sums(level, shares * listed)
-        complete = sums(level, listed) == counts.vocabulary_size
-        left = np.where(complete, 1.0, 1.0 - sums(level, lower[level.suffix] * listed))
-        weights.append(np.where(complete, 0.0, (1.0 - held) / left))
-        shares /= np.where(complete, held, 1.0)[parent]
-        lower = np.where(level.count > 0, shares, weights[-1][parent] * lower[level.suffix])
-        probabilities.append(lower)
-    return Estimate(probabilities, weights, {"discounts": discounts})
+    numerators = (less(level.count, d) for level, d in zip(counts.levels, discounts, strict=True))
+    return backed_off(counts, kept, numerators, {"discounts": discounts})
+
+
+def less(occurrences: Ints, amount: float) -> Floats:
+    """Counts less a discount, never below zero."""
+    left: Floats = np.maximum(occurrences - amount, 0.0)
+    return left
 
 
 def discount(occurrences: Ints) -> float:

@@ -6,7 +6,7 @@ it does not know what they put in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -63,6 +63,39 @@ def interpolated(counts: Counts, kept: Kept, parts: Parts, facts: dict[str, Any]
         _add_lower(level.begins, level.suffix, weights[-1], lower, probabilities[-1])
         lower = probabilities[-1]
     return Estimate(probabilities, weights, facts)
+
+
+def backed_off(counts: Counts, kept: Kept, numerators: Iterable[Floats], facts: dict[str, Any]) -> Estimate:
+    """P(w | h) = numerator(h w) / c(h) if h w was seen, else alpha(h) P(w | h'), alpha(h) such that the sum is one.
+
+    Unigrams that were never seen share what the seen ones give up evenly. A context that lists the whole vocabulary
+    has nothing to back off to, so it gives nothing up; one that would give nothing up though there are words that it
+    does not list has one occurrence added to c(h), as in SRILM.
+    """
+    probabilities: list[Floats] = []
+    weights: list[Floats] = []
+    lower = np.full(1, 1.0 / counts.vocabulary_size)
+    for level, chosen, numerator in zip(counts.levels, kept, numerators, strict=True):
+        listed = chosen & (level.count > 0)
+        sizes, totals = np.diff(level.begins), sums(level, level.count)
+        complete = sums(level, listed) == counts.vocabulary_size
+        held = sums(level, numerator * listed)
+        totals = np.where(complete, held, totals + (held >= totals * (1 - 1e-9)))
+        shares = numerator / np.repeat(totals, sizes)
+        weights.append(rest(level, shares, lower, listed, complete))
+        lower = np.where(level.count > 0, shares, np.repeat(weights[-1], sizes) * lower[level.suffix])
+        probabilities.append(lower)
+    return Estimate(probabilities, weights, facts)
+
+
+def rest(level: Level, probabilities: Floats, lower: Floats, listed: Bools, complete: Bools) -> Floats:
+    """The back-off weight of each context: what its `listed` words leave of one, over what they leave below.
+
+    `lower` are the probabilities one order below; `complete` contexts list every word and pass nothing on.
+    """
+    left = 1.0 - sums(level, probabilities * listed)
+    below = 1.0 - sums(level, lower[level.suffix] * listed)
+    return np.where(complete, 0.0, left / np.where(complete, 1.0, below))
 
 
 @compiled

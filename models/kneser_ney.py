@@ -1,16 +1,18 @@
-"""Interpolated modified Kneser-Ney: three discounts an order, continuation counts below the highest.
+"""Interpolated Kneser-Ney, modified or not: three discounts an order or one, continuation counts below the highest.
 
 Chen and Goodman, "An empirical study of smoothing techniques for language modeling", 1999, section 4.1.6, equations
-(24) to (26), with the unigrams interpolated with the uniform distribution, as `lmplz` does. It knows counts and
-which n-grams are kept; it does not know tables or files.
+(24) to (26) for three, section 4.1.5 for one (interpolated, where Kneser and Ney 1995 back off). Unigrams are
+interpolated with the uniform distribution, as in `lmplz`. It knows counts and which n-grams are kept; it does not know
+tables or files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from models import absolute
 from models.compiled import compiled
 from models.counts import Counts
 from models.estimate import Estimate, Floats, Kept, interpolated, sums
@@ -21,23 +23,39 @@ FALLBACK = (0.5, 1.0, 1.5)
 
 
 def kneser_ney(counts: Counts, kept: Kept) -> Estimate:
-    """Probabilities of all n-grams, back-off weights of all contexts.
+    """Modified: probabilities of all n-grams, back-off weights of all contexts.
 
     `facts` hold the discounts of each order and the orders that took the fallback: where a count of counts is zero
     or a discount falls outside (0, k], as happens on small or artificial corpora, that order discounts 0.5, 1, 1.5.
     """
+    return _estimate(counts, kept, closed_form, FALLBACK)
+
+
+def one_discount(counts: Counts, kept: Kept, given: float | None = None) -> Estimate:
+    """The same with one discount an order, `given` or D = n_1 / (n_1 + 2 n_2), for which 0.5 stands in."""
+    return _estimate(counts, kept, _one if given is None else lambda _: [given], (absolute.FALLBACK,))
+
+
+def _one(adjusted: Ints) -> Sequence[float] | None:
+    n = counts_of_counts(adjusted)
+    return [n[1] / (n[1] + 2 * n[2])] if n[1] and n[2] else None
+
+
+def _estimate(
+    counts: Counts, kept: Kept, amounts: Callable[[Ints], Sequence[float] | None], otherwise: Sequence[float]
+) -> Estimate:
     discounts: list[list[float]] = []
     fallback: list[int] = []
 
     def parts() -> Iterator[tuple[Floats, Floats]]:
         for n, level in enumerate(counts.levels, start=1):
             adjusted = counts.adjusted(n)
-            amounts = closed_form(adjusted)
-            if amounts is None:
-                amounts = FALLBACK
+            found = amounts(adjusted)
+            if found is None:
+                found = otherwise
                 fallback.append(n)
-            discounts.append(list(amounts))
-            yield discounted(adjusted, amounts), sums(level, adjusted)
+            discounts.append(list(found))
+            yield discounted(adjusted, found), sums(level, adjusted)
 
     return interpolated(counts, kept, parts(), {"discounts": discounts, "fallback_orders": fallback})
 

@@ -27,7 +27,17 @@ MAX_ORDER = 32
 MAX_LISTED = 1000
 """Above this many, the best words are found by sorting the whole row."""
 
-Smoothing = Literal["mle", "add_delta", "backoff", "kneser_ney"]
+Smoothing = Literal[
+    "mle",
+    "add_delta",
+    "backoff",
+    "katz",
+    "absolute",
+    "witten_bell",
+    "jelinek_mercer",
+    "interpolated_kneser_ney",
+    "kneser_ney",
+]
 
 
 @dataclass(frozen=True)
@@ -37,12 +47,20 @@ class NgramConfig:
     order: int = 5
     """Length of the longest n-grams, 1 to 32: a word is predicted from the `order - 1` before it."""
     smoothing: Smoothing = "kneser_ney"
-    """`mle` (count ratios), `add_delta`, `backoff` (absolute discounting) or `kneser_ney` (interpolated, modified)."""
+    """`mle` (count ratios), `add_delta`, `backoff` (absolute discounting) or `katz` (Good-Turing), which back off, or
+    interpolated `absolute`, `witten_bell`, `jelinek_mercer`, `interpolated_kneser_ney` (one discount an order) or
+    `kneser_ney` (modified: three)."""
     delta: float = 1.0
     """What `add_delta` adds to every count; above zero."""
+    discount: float | None = None
+    """What `absolute` and `interpolated_kneser_ney` take from every count, between 0 and 1; without it, each order's is
+    estimated."""
     prune: tuple[int, ...] = ()
     """Per order from 1, n-grams that occur this often or less are left out after estimation; the last number holds
-    for all higher orders. The first must be 0, and they must not fall. Only for `backoff` and `kneser_ney`."""
+    for all higher orders. The first must be 0, and they must not fall. Not for `mle` and `add_delta`."""
+    prune_entropy: float = 0.0
+    """After that, n-grams whose loss raises the perplexity of the model by less than this share are left out too
+    (Stolcke 1998), 1e-8 to 1e-6 as a rule; 0 for none. Not for `mle` and `add_delta`."""
 
     def __post_init__(self) -> None:
         if type(self.order) is not int or not 1 <= self.order <= MAX_ORDER:
@@ -51,6 +69,10 @@ class NgramConfig:
             raise InvalidInput("smoothing", f"must be one of {', '.join(get_args(Smoothing))}")
         if not (math.isfinite(self.delta) and self.delta > 0):
             raise InvalidInput("delta", "must be a finite number above zero")
+        if self.discount is not None and not 0 < self.discount < 1:
+            raise InvalidInput("discount", "must be a number between 0 and 1")
+        if self.discount is not None and self.smoothing not in ("absolute", "interpolated_kneser_ney"):
+            raise InvalidInput("discount", f"{self.smoothing} has none to be given; leave it out")
         self._check_prune()
 
     def _check_prune(self) -> None:
@@ -58,8 +80,11 @@ class NgramConfig:
             raise InvalidInput("prune", "must be whole numbers that do not fall, 0 or more")
         if len(self.prune) > self.order or tuple(self.prune[:1]) not in ((), (0,)):
             raise InvalidInput("prune", f"must begin with 0, as no word is left out, and hold at most {self.order}")
-        if any(self.prune) and self.smoothing in ("mle", "add_delta"):
-            raise InvalidInput("prune", f"{self.smoothing} gives what is left out nowhere to go; use kneser_ney")
+        if not (math.isfinite(self.prune_entropy) and self.prune_entropy >= 0):
+            raise InvalidInput("prune_entropy", "must be a finite number, 0 or more")
+        field = "prune" if any(self.prune) else "prune_entropy" if self.prune_entropy else ""
+        if field and self.smoothing in ("mle", "add_delta"):
+            raise InvalidInput(field, f"{self.smoothing} gives what is left out nowhere to go; use kneser_ney")
 
     @property
     def thresholds(self) -> tuple[int, ...]:

@@ -1,22 +1,28 @@
 """Token ids to a back-off table, by the smoothing a config names.
 
-It knows which n-grams a table keeps and how estimates become one; the estimates themselves are `relative`,
-`absolute` and `kneser_ney`. It does not know text or files.
+It knows which n-grams a table keeps and how estimates become one; the estimates themselves have files of their own.
+It does not know text or files.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from models.absolute import backoff
+from models.absolute import absolute, backoff
 from models.counts import Counts, count
+from models.entropy import pruned
 from models.estimate import Estimate, Floats, Kept
-from models.kneser_ney import kneser_ney
-from models.ngram import NgramConfig
+from models.jelinek_mercer import jelinek_mercer
+from models.katz import katz
+from models.kneser_ney import kneser_ney, one_discount
+from models.ngram import NgramConfig, Smoothing
 from models.relative import add_delta, mle
 from models.suffix_order import Ints
 from models.tables import BackoffTables, Entries
+from models.witten_bell import witten_bell
 
 
 def estimate(config: NgramConfig, ids: Ints, vocabulary_size: int) -> BackoffTables:
@@ -25,21 +31,34 @@ def estimate(config: NgramConfig, ids: Ints, vocabulary_size: int) -> BackoffTab
     Raises TrainingFailed where there are no tokens, InvalidInput for ids outside the vocabulary.
     """
     counts = count(ids, config.order, vocabulary_size)
+    return tabulate(config, counts)
+
+
+def tabulate(config: NgramConfig, counts: Counts) -> BackoffTables:
+    """The table of `config` for counts of its order."""
     kept = keep(counts, config.thresholds)
-    return compiled(counts, smooth(config, counts, kept), kept)
+    estimate = smooth(config, counts, kept)
+    if config.prune_entropy:
+        estimate, kept = pruned(counts, estimate, kept, config.prune_entropy)
+    return compiled(counts, estimate, kept)
+
+
+_SMOOTHINGS: dict[Smoothing, Callable[[NgramConfig, Counts, Kept], Estimate]] = {
+    "mle": lambda _, counts, __: mle(counts),
+    "add_delta": lambda config, counts, _: add_delta(counts, config.delta),
+    "backoff": lambda _, counts, kept: backoff(counts, kept),
+    "katz": lambda _, counts, kept: katz(counts, kept),
+    "absolute": lambda config, counts, kept: absolute(counts, kept, config.discount),
+    "witten_bell": lambda _, counts, kept: witten_bell(counts, kept),
+    "jelinek_mercer": lambda _, counts, kept: jelinek_mercer(counts, kept),
+    "interpolated_kneser_ney": lambda config, counts, kept: one_discount(counts, kept, config.discount),
+    "kneser_ney": lambda _, counts, kept: kneser_ney(counts, kept),
+}
 
 
 def smooth(config: NgramConfig, counts: Counts, kept: Kept) -> Estimate:
     """Apply the smoothing that `config` names."""
-    match config.smoothing:
-        case "mle":
-            return mle(counts)
-        case "add_delta":
-            return add_delta(counts, config.delta)
-        case "backoff":
-            return backoff(counts, kept)
-        case "kneser_ney":
-            return kneser_ney(counts, kept)
+    return _SMOOTHINGS[config.smoothing](config, counts, kept)
 
 
 def keep(counts: Counts, thresholds: tuple[int, ...]) -> Kept:
@@ -55,13 +74,15 @@ def compiled(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTables:
     """Drop what is not kept, take logarithms, lay out the table."""
     orders: list[Entries] = []
     backoff: list[Floats] = []
-    nodes, begin = np.zeros(1, np.int64), 1
+    listed = np.ones(1, np.bool_)
+    nodes, begin = np.zeros(1, np.int64), 1  # of each n-gram one order below, or of the longest listed one that ends it
     for level, chosen, p, weights in zip(counts.levels, kept, estimate.probabilities, estimate.weights, strict=True):
         rows: NDArray[np.bool_] | slice = slice(None) if chosen.all() else chosen
         parent = np.repeat(nodes, np.diff(level.begins))[rows]
-        orders.append(Entries(parent, level.token[rows], nodes[level.suffix[rows]], log(np.minimum(p[rows], 1.0))))
-        backoff.append(log(np.maximum(weights[nodes >= 0], 0.0)))
-        nodes = np.where(chosen, begin - 1 + np.cumsum(chosen, dtype=nodes.dtype), -1)
+        suffix = nodes[level.suffix]
+        orders.append(Entries(parent, level.token[rows], suffix[rows], log(np.minimum(p[rows], 1.0))))
+        backoff.append(log(np.maximum(weights[listed], 0.0)))
+        nodes, listed = np.where(chosen, begin - 1 + np.cumsum(chosen, dtype=np.int64), suffix), chosen
         begin += len(orders[-1].token)
     return BackoffTables.assemble(orders, backoff, estimate.facts)
 

@@ -30,7 +30,8 @@ class Reference:
             self.follows[gram[:-1]].add(gram[-1])
         self.sizes = cache(self._sizes)
         self.backoff_parts = cache(self._backoff_parts)
-        self.kneser_ney_parts = cache(self._kneser_ney_parts)
+        self.shares = cache(self._shares)
+        self.mixing = cache(self._mixing)
 
     def context(self, history: Gram) -> Gram:
         return (BOS, *history)[-(self.order - 1) :] if self.order > 1 else ()
@@ -47,9 +48,9 @@ class Reference:
                 return self.mle(word, history)
             case "add_delta":
                 return self.add_delta(word, history, delta)
-            case "backoff":
-                return self._backoff(word, self.context(history))
-        return self._kneser_ney(word, self.context(history))
+            case "backoff" | "katz":
+                return self._back_off(smoothing, word, self.context(history))
+        return self._interpolate(smoothing, word, self.context(history))
 
     def mle(self, word: int, history: Gram) -> float:
         h = self.context(history)
@@ -62,22 +63,40 @@ class Reference:
         total = self.total(h, self.count)
         return (self.count[(*h, word)] + delta) / (total + delta * self.size) if total else 1 / self.size
 
-    def _backoff(self, word: int, h: Gram) -> float:
-        shares, alpha = self.backoff_parts(h)
-        return shares[word] if word in shares else alpha * self._lower(self._backoff, word, h)
+    def _back_off(self, smoothing: str, word: int, h: Gram) -> float:
+        shares, alpha = self.backoff_parts(smoothing, h)
+        return shares[word] if word in shares else alpha * self._lower(self._back_off, smoothing, word, h)
 
-    def _backoff_parts(self, h: Gram) -> tuple[dict[int, float], float]:
-        sizes = self.sizes(False)[len(h)]
-        d = sizes[1] / (sizes[1] + 2 * sizes[2]) if sizes[1] and sizes[2] else 0.5
+    def _backoff_parts(self, smoothing: str, h: Gram) -> tuple[dict[int, float], float]:
+        counts = {w: self.count[(*h, w)] for w in self.follows[h] if self.kept((*h, w))}
         total = self.total(h, self.count)
-        shares = {w: (self.count[(*h, w)] - d) / total for w in self.follows[h] if self.kept((*h, w))}
-        if len(shares) == self.size:
-            return {w: p / sum(shares.values()) for w, p in shares.items()}, 0.0
-        lower = sum(self._lower(self._backoff, w, h) for w in shares)
+        left = {w: self.discounted(smoothing, c, len(h)) for w, c in counts.items()}
+        if len(left) == self.size:
+            return {w: c / sum(left.values()) for w, c in left.items()}, 0.0
+        if total and sum(left.values()) > total * (1 - 1e-9):
+            total += 1
+        shares = {w: c / total for w, c in left.items()}
+        lower = sum(self._lower(self._back_off, smoothing, w, h) for w in shares)
         return shares, (1 - sum(shares.values())) / (1 - lower)
 
-    def _lower(self, formula: Callable[[int, Gram], float], word: int, h: Gram) -> float:
-        return formula(word, h[1:]) if h else 1 / self.size
+    def discounted(self, smoothing: str, c: int, n: int) -> float:
+        """What is left of a count after n words."""
+        sizes = self.sizes(False)[n]
+        if smoothing == "katz":
+            for k in (5, 4, 3, 2, 1):
+                if all(sizes[r] for r in range(1, k + 1)) and (k + 1) * sizes[k + 1] < sizes[1]:
+                    d = [self.good_turing(sizes, r, k) for r in range(1, k + 1)]
+                    if all(0 < f <= 1 for f in d):
+                        return c * (d[c - 1] if c <= k else 1)
+        return c - (sizes[1] / (sizes[1] + 2 * sizes[2]) if sizes[1] and sizes[2] else 0.5)
+
+    @staticmethod
+    def good_turing(sizes: Counter[int], r: int, k: int) -> float:
+        star, taken = (r + 1) * sizes[r + 1] / sizes[r], (k + 1) * sizes[k + 1] / sizes[1]
+        return (star / r - taken) / (1 - taken)
+
+    def _lower(self, formula: Callable[[str, int, Gram], float], smoothing: str, word: int, h: Gram) -> float:
+        return formula(smoothing, word, h[1:]) if h else 1 / self.size
 
     @cached_property
     def adjusted(self) -> Counter[Gram]:
@@ -99,12 +118,50 @@ class Reference:
                 return d
         return [0, 0.5, 1, 1.5]
 
-    def _kneser_ney(self, word: int, h: Gram) -> float:
-        shares, gamma = self.kneser_ney_parts(h)
-        return shares.get(word, 0) + gamma * self._lower(self._kneser_ney, word, h)
+    def one_discount(self, adjusted: bool, n: int) -> float:
+        t = self.sizes(adjusted)[n - 1]
+        return t[1] / (t[1] + 2 * t[2]) if t[1] and t[2] else 0.5
 
-    def _kneser_ney_parts(self, h: Gram) -> tuple[dict[int, float], float]:
-        d, total = self.discounts(len(h) + 1), self.total(h, self.adjusted)
-        counts = {w: self.adjusted[(*h, w)] for w in self.follows[h] if self.kept((*h, w))}
-        shares = {w: (c - d[min(c, 3)]) / total for w, c in counts.items()}
-        return shares, 1 - sum(shares.values())
+    def _interpolate(self, smoothing: str, word: int, h: Gram) -> float:
+        shares = self.shares(smoothing, h)
+        lower = self._lower(self._interpolate, smoothing, word, h)
+        return shares.get(word, 0) + (1 - sum(shares.values())) * lower
+
+    def _shares(self, smoothing: str, h: Gram) -> dict[int, float]:
+        counts = self.adjusted if smoothing.endswith("kneser_ney") else self.count
+        total, listed = self.total(h, counts), [w for w in self.follows[h] if self.kept((*h, w))]
+        match smoothing:
+            case "kneser_ney":
+                d = self.discounts(len(h) + 1)
+                return {w: (counts[(*h, w)] - d[min(counts[(*h, w)], 3)]) / total for w in listed}
+            case "interpolated_kneser_ney" | "absolute":
+                one = self.one_discount(counts is self.adjusted, len(h) + 1)
+                return {w: max(counts[(*h, w)] - one, 0) / total for w in listed}
+            case "witten_bell":
+                return {w: counts[(*h, w)] / (total + len(self.follows[h])) for w in listed}
+        weight = self.mixing(len(h) + 1).get(total.bit_length(), 0)
+        return {w: weight * counts[(*h, w)] / total for w in listed}
+
+    def _mixing(self, n: int) -> dict[int, float]:
+        """Jelinek and Mercer's weight of each class of contexts, by maximising what is left out in turn."""
+        grams: dict[int, list[tuple[int, float, float]]] = defaultdict(list)
+        for g, c in self.count.items():
+            if len(g) == n:
+                total = self.total(g[:-1], self.count)
+                grams[total.bit_length()].append((c, (c - 1) / max(total - 1, 1), self.left_out(g[1:])))
+        found = {}
+        for size, rows in grams.items():
+            weight = 0.5
+            for _ in range(100):  # as many as the fast code, as the maximum is not always reached
+                gained = sum(c * weight * seen / (weight * seen + (1 - weight) * rest) for c, seen, rest in rows)
+                weight = gained / (sum(c for c, _, _ in rows) + 1)
+            found[size] = weight
+        return found
+
+    def left_out(self, g: Gram) -> float:
+        """The probability of an n-gram's last word, were this occurrence not there."""
+        if not g:
+            return 1 / self.size
+        total = self.total(g[:-1], self.count)
+        weight = self.mixing(len(g))[total.bit_length()]
+        return weight * (self.count[g] - 1) / max(total - 1, 1) + (1 - weight) * self.left_out(g[1:])

@@ -47,8 +47,8 @@ def text_ids() -> np.ndarray:
     return np.array([*ids, EOS], np.int32)
 
 
-def ngram(smoothing: str, order: int = 3) -> NgramModel:
-    config = NgramConfig(order=order, smoothing=smoothing, delta=0.5)
+def ngram(smoothing: str, order: int = 3, **limits: Any) -> NgramModel:
+    config = NgramConfig(order=order, smoothing=smoothing, delta=0.5, **limits)
     return NgramModel(config, estimate(config, text_ids(), V))
 
 
@@ -73,6 +73,9 @@ MODELS: dict[str, Callable[[], LanguageModel]] = {
     "add_delta": lambda: ngram("add_delta"),
     "backoff": lambda: ngram("backoff"),
     "kneser_ney": lambda: ngram("kneser_ney", order=5),
+    **{name: lambda name=name: ngram(name) for name in ("katz", "absolute", "witten_bell", "jelinek_mercer")},
+    "interpolated_kneser_ney": lambda: ngram("interpolated_kneser_ney"),
+    "kneser_ney pruned": lambda: ngram("kneser_ney", prune=(0, 0, 1), prune_entropy=1e-4),
     "rnn tanh": lambda: recurrent("rnn"),
     "rnn relu": lambda: recurrent("rnn", "relu"),
     "lstm": lambda: recurrent("lstm"),

@@ -50,8 +50,11 @@ def test_ratios_equal_their_formula(lines: list[list[int]], order: int, smoothin
         assert predict(model, history) == pytest.approx(expected, rel=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
-@given(LINES, st.integers(1, 6), PRUNE, st.sampled_from(["backoff", "kneser_ney"]))
+DISCOUNTING = [smoothing for smoothing in SMOOTHINGS if smoothing not in ("mle", "add_delta", "jelinek_mercer")]
+
+
+@settings(max_examples=200, deadline=None)
+@given(LINES, st.integers(1, 6), PRUNE, st.sampled_from(DISCOUNTING))
 def test_discounting_equals_its_formula_cut_off_or_not(
     lines: list[list[int]], order: int, prune: tuple[int, ...], smoothing: Smoothing
 ) -> None:
@@ -61,6 +64,26 @@ def test_discounting_equals_its_formula_cut_off_or_not(
     for history in histories(lines):
         expected = [reference.probability(smoothing, w, history) for w in range(SIZE)]
         assert predict(model, history) == pytest.approx(expected, rel=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(LINES, st.integers(1, 4), PRUNE)
+def test_mixed_frequencies_equal_their_formula(lines: list[list[int]], order: int, prune: tuple[int, ...]) -> None:
+    model = trained(lines, NgramConfig(order, "jelinek_mercer", prune=prune[:order]))
+    reference = Reference(lines, order, SIZE, prune[:order])
+    for history in histories(lines):
+        expected = [reference.probability("jelinek_mercer", w, history) for w in range(SIZE)]
+        assert predict(model, history) == pytest.approx(expected, rel=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(LINES, st.integers(2, 5), PRUNE, st.floats(1e-4, 0.3), st.sampled_from([*DISCOUNTING, "jelinek_mercer"]))
+def test_distributions_of_pruned_models_sum_to_one(
+    lines: list[list[int]], order: int, prune: tuple[int, ...], threshold: float, smoothing: Smoothing
+) -> None:
+    model = trained(lines, NgramConfig(order, smoothing, prune=prune[:order], prune_entropy=threshold))
+    for history in histories(lines):
+        assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
 
 
 DEGENERATE = {
@@ -89,7 +112,7 @@ def test_distributions_of_degenerate_corpora_sum_to_one(
 def test_distributions_sum_to_one_at_every_order(smoothing: Smoothing, order: int) -> None:
     lines = np.random.default_rng(order).integers(2, 30, (40, 15)).tolist()
     lines += lines[:10]
-    prune = (0, 0, 1)[:order] if smoothing in ("backoff", "kneser_ney") else ()
+    prune = () if smoothing in ("mle", "add_delta") else (0, 0, 1)[:order]
     model = trained(lines, NgramConfig(order, smoothing, prune=prune), size=40)
     for history in [(), *[line[:i] for line in lines[:3] for i in (1, 7, 15)], (39, 38), (5, 31, 5)]:
         assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)

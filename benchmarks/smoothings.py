@@ -1,0 +1,98 @@
+"""Smoothings: perplexity of each by order on held-out text, and how sparse n-grams are.
+
+Takes the folder of corpora. Learns on the training text of ptb (or wikitext-2) and measures on its validation text,
+each line on its own, empty lines dropped; a token of probability zero makes the perplexity infinite. Sparsity: of the
+validation text's n-grams the share that the training text does not have, of different ones and of all; and of its
+tokens the share to which relative frequencies give nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import get_args
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from models.corpus import Corpus
+from models.counts import count
+from models.ngram import NgramConfig, NgramModel, Smoothing
+from models.smoothing import tabulate
+from models.tokenizer import TokenizerConfig
+
+FILES = {"ptb": ("ptb.train.txt", "ptb.valid.txt"), "wikitext-2": ("train.txt", "valid.txt")}
+Ids = NDArray[np.int32]
+
+
+def texts(folder: Path, name: str) -> tuple[Ids, Ids, int]:
+    """Ids of both texts, and how many words there are."""
+    training, validation = (Corpus.open(folder / name / file, empty_lines="drop") for file in FILES[name])
+    tokenizer, encoded = training.learn(TokenizerConfig(pretokenized=True))
+    return encoded.ids, validation.encode(tokenizer).ids, tokenizer.size
+
+
+def model_of(config: NgramConfig, ids: Ids, size: int) -> NgramModel:
+    """The model of a config."""
+    return NgramModel(config, tabulate(config, count(ids, config.order, size)))
+
+
+def perplexity(model: NgramModel, held_out: Ids) -> float:
+    """Of a text, lines each on their own."""
+    scores = model.score_ids(model.start_node, held_out)[0].astype(np.float64)
+    return math.exp(-scores.mean()) if np.isfinite(scores).all() else math.inf
+
+
+def compare(ids: Ids, held_out: Ids, size: int, orders: range, delta: float) -> None:
+    """Print a row of perplexities for each smoothing."""
+    click.echo(f"{'perplexity, by order':<26}" + "".join(f"{order:>10}" for order in orders))
+    for smoothing in get_args(Smoothing):
+        configs = [NgramConfig(order, smoothing, delta=delta) for order in orders]
+        found = [perplexity(model_of(config, ids, size), held_out) for config in configs]
+        name = f"add_delta, {delta}" if smoothing == "add_delta" else smoothing
+        click.echo(f"{name:<26}" + "".join(f"{p:>10.1f}" for p in found))
+
+
+def windows(ids: Ids, order: int) -> set[tuple[int, ...]]:
+    """The different n-grams of a text, by the same rules as those counted."""
+    return set(occurring(ids, order))
+
+
+def occurring(ids: Ids, order: int) -> list[tuple[int, ...]]:
+    """All n-grams of a text that stand within a line."""
+    text = [1, *ids.tolist()]
+    grams = zip(*(text[n:] for n in range(order)), strict=False) if order > 1 else ((w,) for w in text[1:])
+    return [gram for gram in grams if 1 not in gram[1:-1]]
+
+
+def sparsity(ids: Ids, held_out: Ids, size: int, orders: range) -> None:
+    """Print how much of the held-out text was never seen."""
+    click.echo(f"{'sparsity, by order':<26}" + "".join(f"{order:>10}" for order in orders))
+    rows: dict[str, list[float]] = {"unseen, of different ones": [], "unseen, of all": [], "tokens mle gives zero": []}
+    for order in orders:
+        known, grams = windows(ids, order), occurring(held_out, order)
+        different = set(grams)
+        model = model_of(NgramConfig(order, "mle"), ids, size)
+        scores = model.score_ids(model.start_node, held_out)[0]
+        rows["unseen, of different ones"].append(len(different - known) / len(different))
+        rows["unseen, of all"].append(sum(gram not in known for gram in grams) / len(grams))
+        rows["tokens mle gives zero"].append(float(np.mean(np.isneginf(scores))))
+    for name, shares in rows.items():
+        click.echo(f"{name:<26}" + "".join(f"{100 * share:>8.1f} %" for share in shares))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--corpus", "name", type=click.Choice(sorted(FILES)), default="ptb", show_default=True)
+@click.option("--delta", default=0.01, show_default=True, help="What add_delta adds.")
+def main(folder: Path, name: str, delta: float) -> None:
+    """Compare on the corpora under FOLDER."""
+    ids, held_out, size = texts(folder, name)
+    click.echo(f"{name}: {len(ids):,} tokens, {size:,} words; {len(held_out):,} held out")
+    compare(ids, held_out, size, range(1, 6), delta)
+    sparsity(ids, held_out, size, range(1, 8))
+
+
+if __name__ == "__main__":
+    main()
