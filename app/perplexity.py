@@ -21,7 +21,7 @@ from models.evaluation import Evaluation, Evaluator
 
 def evaluator(checkpoint: Checkpoint, wanted: PerplexityQuery | PerplexityRequest) -> Evaluator:
     """What scores one text. Raises InvalidInput for a unit that the model does not have."""
-    unit = wanted.unit or ("lines" if checkpoint.tokenizer.config.kind == "word" else "document")
+    unit = wanted.unit or ("lines" if checkpoint.tokenizer.config.has_lines else "document")
     return Evaluator(checkpoint.model, checkpoint.tokenizer, unit, wanted.empty_lines or "keep")
 
 

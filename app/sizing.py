@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.job_errors import TooExpensive
+from models.bytepairs import DEFAULT_SIZE
 from models.ngram import NgramConfig
 from models.recipe import Recipe
 from models.recurrent import RecurrentConfig
@@ -19,6 +20,8 @@ PROCESS_BYTES = 400 << 20
 START_SECONDS = 5.0
 WORD_BYTES = 4
 """A token of English takes 4.5 to 5.5 bytes, its blank included."""
+PART_BYTES = 3
+"""A token of bpe takes 3 to 5 bytes of English."""
 CHARACTERS = 256
 """Size of a character vocabulary, at the most that is likely."""
 NGRAM_BYTES = 64
@@ -85,6 +88,8 @@ def _text(recipe: Recipe, text_bytes: int) -> tuple[int, int]:
     """Tokens and vocabulary; that of words grows with the root of the text (Heaps' law)."""
     if recipe.tokenizer.kind == "character":
         return text_bytes, CHARACTERS
+    if recipe.tokenizer.kind == "bpe":
+        return max(1, text_bytes // PART_BYTES), recipe.tokenizer.max_size or DEFAULT_SIZE
     tokens = max(1, text_bytes // WORD_BYTES)
     return tokens, min(tokens + 2, recipe.tokenizer.max_size or tokens, int(30 * tokens**0.5) + 2)
 

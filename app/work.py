@@ -86,7 +86,7 @@ def _compose(order: Order, request: CompositionJob, send: Send, stop: Stop) -> M
 
 def _evaluate(order: Order, request: EvaluateJob, send: Send, stop: Stop) -> Message:
     opened = checkpoint.load(resolve(Path(order.checkpoints), request.model).path)
-    unit = request.unit or ("document" if opened.tokenizer.config.kind == "character" else "lines")
+    unit = request.unit or ("lines" if opened.tokenizer.config.has_lines else "document")
     assert order.validation is not None
     with Path(order.validation.path).open("rb") as file:
         pieces = iter(lambda: file.read(_READ_BYTES), b"")

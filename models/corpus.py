@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from models.ahead import ahead
 from models.base import EOS
 from models.errors import InvalidInput, InvalidText
 from models.lines import EmptyLines, LineReader
+from models.pipeline import TokenKind
 from models.tokenizer import Encoding, Tokenizer, TokenizerConfig
 
 SLICE = 1 << 20
@@ -31,7 +31,7 @@ SLICE = 1 << 20
 class EncodedCorpus:
     """A corpus as one flat row of ids.
 
-    ids: [T] for words every line's ids and then `</s>`; for characters all of the text's and then one `</s>`. None
+    ids: [T] for characters all of the text's and then one `</s>`, for others every line's and then `</s>`. None
         stands at the start: reading begins in the state after `</s>`.
     oov_count: how many tokens the vocabulary lacks.
     lines, characters: of the clean text; newlines are characters.
@@ -47,12 +47,12 @@ class EncodedCorpus:
 class Corpus:
     """UTF-8 text files, read in order as one text; `LineReader` says how each is cleaned.
 
-    kind: the tokenizer's; "word" strips lines and completes the last one of each file, "character" leaves them.
+    kind: the tokenizer's; "character" leaves lines as they are, others strip them and complete the last one of a file.
     first, last: the part of the text that counts, in lines (words) or characters, `last` excluded.
     """
 
     files: tuple[Path, ...]
-    kind: Literal["word", "character"] = "word"
+    kind: TokenKind = "word"
     empty_lines: EmptyLines = "keep"
     first: int = 0
     last: int | None = None
@@ -62,7 +62,7 @@ class Corpus:
         cls,
         files: Sequence[str | Path] | str | Path,
         *,
-        kind: Literal["word", "character"] = "word",
+        kind: TokenKind = "word",
         empty_lines: EmptyLines = "keep",
     ) -> Corpus:
         """The corpus of `files`. Raises InvalidInput where there are none, or one is not there."""
@@ -99,7 +99,7 @@ class Corpus:
 
         Raises what `encode` and `Tokenizer.train` do.
         """
-        if config.kind != self.kind or self.kind == "character":
+        if config.kind != self.kind or self.kind != "word":
             tokenizer = Tokenizer.train(config, self.chunks())
             return tokenizer, self.encode(tokenizer)
         size = _Size()
@@ -142,7 +142,7 @@ class Corpus:
 
     def _read(self) -> Iterator[str]:
         for path in self.files:
-            reader = LineReader(strip=self.kind == "word", empty_lines=self.empty_lines, field=str(path))
+            reader = LineReader(strip=self.kind != "character", empty_lines=self.empty_lines, field=str(path))
             for data in _slices(path):
                 yield reader.feed(data)
             yield reader.finish()

@@ -120,7 +120,7 @@ def check_unit(unit: Unit, tokenizer: Tokenizer) -> None:
     """Raise InvalidInput for a unit that is none, or that a character tokenizer does not have."""
     if unit not in ("lines", "document"):
         raise InvalidInput("unit", 'must be "lines" or "document"')
-    if unit == "lines" and tokenizer.config.kind == "character":
+    if unit == "lines" and not tokenizer.config.has_lines:
         raise InvalidInput("unit", 'must be "document": to a character model a newline is a character like any other')
 
 
@@ -133,8 +133,8 @@ class Evaluator:
         """Raises InvalidInput for a unit that is none, or that a character tokenizer does not have."""
         check_unit(unit, tokenizer)
         self._model, self._tokenizer = model, tokenizer
-        self._words = tokenizer.config.kind == "word"
-        self._reader = LineReader(strip=self._words, empty_lines=empty_lines)
+        self._has_lines = tokenizer.config.has_lines
+        self._reader = LineReader(strip=self._has_lines, empty_lines=empty_lines)
         # A model that forgets at every `</s>` scores lines as one row: the numbers are the same, and no line waits.
         self._carries = unit == "document" or model.forgets
         self._state = model.start(1)
@@ -157,7 +157,7 @@ class Evaluator:
         yield from self._score(self._reader.finish())
         if not self._result.characters:
             raise InvalidText("text", "must hold something to score")
-        if not self._words:
+        if not self._has_lines:
             yield from self._score_row(np.array([EOS], np.int32), np.array([False]))
         yield from self._score_held()
         return self._result

@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from models import pipeline
+from models import bytepairs, pipeline
 from models.base import EOS, UNK
+from models.bytepairs import ByteDetokenizer, BytePairs
 from models.characters import Characters
 from models.detokenize import Detokenizer
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
 from models.interning import MISSING
-from models.pipeline import EOS_TOKEN, SPECIALS, UNK_TOKEN, TokenizerConfig
+from models.pipeline import EOS_TOKEN, SPECIALS, UNK_TOKEN, Merges, TokenizerConfig
 from models.words import Words
 
 __all__ = ["Detokenizer", "Encoding", "Tokenizer", "TokenizerConfig"]
@@ -47,12 +48,14 @@ class Encoding:
 class Tokenizer:
     """A vocabulary and its way to cut text. Immutable; safe to share between threads."""
 
-    def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
+    def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges = ()) -> None:
+        """`merges`: of a bpe tokenizer, in their order."""
         self.config = config
         self.vocabulary = list(vocabulary)
+        self.merges = list(merges)
         _check_vocabulary(config, self.vocabulary)
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
-        self._cutter = _cutter(config, self.vocabulary)
+        self._cutter = _cutter(config, self.vocabulary, self.merges)
         self._splitter = pipeline.build(config, SPECIALS)
         self._sorted = sorted(self.vocabulary[EOS + 1 :])
 
@@ -67,7 +70,10 @@ class Tokenizer:
 
         Raises TrainingFailed when no token is left, InvalidText for text that is not Unicode.
         """
-        return cls(config, _vocabulary(config, _cutter(config, SPECIALS).count(map(_checked, text))))
+        if config.kind == "bpe":
+            return cls(config, *bytepairs.learn(config, map(_checked, text)))
+        counter = Characters(config, SPECIALS) if config.kind == "character" else Words(config, SPECIALS)
+        return cls(config, _vocabulary(config, counter.count(map(_checked, text))))
 
     @classmethod
     def learn(cls, config: TokenizerConfig, text: Iterable[str]) -> tuple[Tokenizer, Iterator[Encoding]]:
@@ -80,11 +86,13 @@ class Tokenizer:
         return tokenizer, map(_encoding, census.ids(tokenizer.vocabulary))
 
     def encode(self, text: str) -> Encoding:
-        """The ids of `text`: a newline is `</s>` to word tokenizers; none is added at the end. Raises InvalidText."""
+        """The ids of `text`: a newline is `</s>`, save to characters; none is added at the end. Raises InvalidText."""
         return _encoding(self._cutter.encode(_checked(text)))
 
     def tokens(self, text: str) -> list[str]:
         """The surface forms of `text`, aligned with `encode(text).ids`, known or not. Raises InvalidText."""
+        if self.config.kind == "bpe":
+            return [self.vocabulary[i] for i in self.encode(text).ids]
         return pipeline.surfaces(self._splitter, _checked(text))
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -94,7 +102,9 @@ class Tokenizer:
 
     def detokenizer(self, context: Sequence[int] = ()) -> Detokenizer:
         """A reader of tokens as they come, which knows that `context` stands before them."""
-        reader = Detokenizer(self.vocabulary, joined=self.config.kind == "character")
+        kind = self.config.kind
+        joined = kind == "character"
+        reader = ByteDetokenizer(self.vocabulary) if kind == "bpe" else Detokenizer(self.vocabulary, joined=joined)
         for i in context:
             reader.push(i)
         return reader
@@ -102,7 +112,7 @@ class Tokenizer:
     def same(self, other: Tokenizer) -> bool:
         """Whether both give the same ids for every text; how rare a token they left out is no matter."""
         theirs = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)
-        return self.config == theirs and self.vocabulary == other.vocabulary
+        return (self.config, self.vocabulary, self.merges) == (theirs, other.vocabulary, other.merges)
 
     def id(self, token: str) -> int | None:
         """The id of `token`, taken as it stands, or None."""
@@ -112,13 +122,15 @@ class Tokenizer:
         """Ids, rising, of the ordinary tokens that begin with `prefix` (lower-cased where the tokenizer does so)."""
         if self.config.lowercase:
             prefix = self._splitter.normalizer.normalize_str(prefix)
+        if self.config.kind == "bpe":
+            prefix = bytepairs.written(prefix)
         first = bisect_left(self._sorted, prefix)
         last = bisect_right(self._sorted, prefix, key=lambda token: token[: len(prefix)])
         return np.sort(np.array([self._ids[token] for token in self._sorted[first:last]], np.int64))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a Hugging Face `tokenizer.json`; a file of that name is replaced whole or not at all."""
-        stored = json.loads(pipeline.build(self.config, self.vocabulary).to_str())
+        stored = json.loads(pipeline.build(self.config, self.vocabulary, self.merges).to_str())
         # Settings of training, which no pipeline tells. Here alone does `tokenizers` overlook a key it does not know.
         stored["model"]["nextword"] = asdict(self.config)
         temporary = Path(f"{os.fspath(path)}.partial")
@@ -146,14 +158,18 @@ class Tokenizer:
         vocabulary = sorted(ids, key=ids.__getitem__)
         if [ids[token] for token in vocabulary] != list(range(len(ids))):
             raise InvalidInput("vocab", "must number its tokens from 0 on, each once")
+        merges = [(left, right) for left, right in stored["model"].get("merges", [])]
+        stored["model"] |= {"merges": []} if config.kind == "bpe" else {}
         stored["model"]["vocab"] = {token: i for i, token in enumerate(SPECIALS)}
         foreign = HuggingFaceTokenizer.from_str(json.dumps(stored))  # reading it also adds what later versions store
         if foreign.to_str() != pipeline.build(config, SPECIALS).to_str():
             raise InvalidInput("pre_tokenizer", "must cut text as the settings beside it say")
-        return cls(config, vocabulary)
+        return cls(config, vocabulary, merges)
 
 
-def _cutter(config: TokenizerConfig, vocabulary: Sequence[str]) -> Words | Characters:
+def _cutter(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges) -> Words | Characters | BytePairs:
+    if config.kind == "bpe":
+        return BytePairs(config, vocabulary, merges)
     return Characters(config, vocabulary) if config.kind == "character" else Words(config, vocabulary)
 
 

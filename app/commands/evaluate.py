@@ -50,7 +50,7 @@ def command(
     """Measure how well MODEL predicts the text of FILE (- for standard input)."""
     entry, checkpoint = opened(checkpoints, model, threads, precision)
     tokenizer = checkpoint.tokenizer
-    unit = unit or ("document" if tokenizer.config.kind == "character" else "lines")
+    unit = unit or ("lines" if tokenizer.config.has_lines else "document")
     steps = evaluate(checkpoint.model, tokenizer, iter(lambda: file.read(_PIECE), b""), unit, empty_lines)
     result = {"model": entry.id, "unit": unit} | summary(drive(reported(steps), Display(quiet)))
     if as_json:

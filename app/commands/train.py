@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import torch
@@ -15,6 +15,7 @@ from app.commands.flags import flags, given
 from app.commands.options import as_json, checkpoints, published, recipe_file, threads
 from models import checkpoint
 from models.ngram import NgramConfig
+from models.pipeline import TokenKind
 from models.recipe import Recipe, build
 from models.recurrent import RecurrentConfig
 from models.tokenizer import TokenizerConfig
@@ -29,7 +30,7 @@ from models.training_config import TrainingConfig
 @flags(NgramConfig, note="n-gram: ")
 @flags(RecurrentConfig, skip=["kind"], note="recurrent: ")
 @flags(TrainingConfig, note="training: ")
-@click.option("--tokenizer", "token", type=click.Choice(["word", "character"]), help="What a token is. [default: word]")
+@click.option("--tokenizer", "token", type=click.Choice(get_args(TokenKind)), help="What a token is. [default: word]")
 @flags(TokenizerConfig, skip=["kind"], note="tokenizer: ")
 @click.option(
     "--workdir",

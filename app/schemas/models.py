@@ -23,7 +23,7 @@ class ModelSummary(Answer):
         description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache`, `neural_cache`.",
         examples=["ngram"],
     )
-    unit: Literal["word", "character"] = Field(description="What its tokens are.", examples=["word"])
+    unit: Literal["word", "character", "bpe"] = Field(description="What its tokens are.", examples=["word"])
     vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")
     parameters: int = Field(description="Numbers the model holds.")
     precision: Literal["int8", "float32"] = Field(description="What it computes in; its files say what was trained.")

@@ -69,7 +69,7 @@ def test_blanks_are_white_space_and_nothing_else(splitter) -> None:  # type: ign
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        ({"kind": "bpe"}, "kind"),
+        ({"kind": "syllable"}, "kind"),
         ({"lowercase": 1}, "lowercase"),
         ({"pretokenized": "yes"}, "pretokenized"),
         ({"kind": "character", "pretokenized": True}, "pretokenized"),
@@ -77,6 +77,7 @@ def test_blanks_are_white_space_and_nothing_else(splitter) -> None:  # type: ign
         ({"min_count": 1.5}, "min_count"),
         ({"min_count": True}, "min_count"),
         ({"max_size": 2}, "max_size"),
+        ({"kind": "bpe", "max_size": 258}, "max_size"),
         ({"max_size": "10"}, "max_size"),
     ],
 )

@@ -1,10 +1,14 @@
 """Which models there are, what is known of them, and their vocabularies."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
 from app.schemas.models import Live, ModelDetail, ModelList, Ready, Vocabulary
 from models.checkpoint import Checkpoint
+from models.tokenizer import Tokenizer, TokenizerConfig
+from tests.app.serving import TEXT, ngram, publish, serving
 
 
 def test_the_list_names_every_version(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
@@ -74,3 +78,17 @@ def test_health(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     Ready.model_validate(ready.json())
     assert ready.json()["models"] == [f"{name}@1" for name in sorted(local)]
     assert ready.json()["status"] == "ready"
+
+
+def test_a_model_of_parts_of_words_is_served_like_any_other(tmp_path: Path) -> None:
+    parts = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=300), [TEXT])
+    publish(tmp_path / "models", "parts", ngram(parts), parts)
+    with serving(tmp_path / "models") as own, httpx.Client(base_url=f"{own.url}/v1/models", timeout=60) as client:
+        assert client.get("/parts").json()["unit"] == "bpe"
+        listed = client.get("/parts/vocabulary", params={"prefix": " th"}).json()["data"]
+        assert "\u0120the" in [entry["token"] for entry in listed]
+        found = client.post("/parts/perplexity", json={"text": "Zo\u00eb saw the cat .\n"}).json()
+        assert (found["unit"], found["oov_count"], found["word_count"]) == ("lines", 0, 6)
+        written = client.post("/parts/generate", json={"prompt": "the cat", "max_tokens": 20, "seed": 1}).json()
+        assert written["choices"][0]["text"].startswith(" ")
+        assert "\u0120" not in written["choices"][0]["text"]

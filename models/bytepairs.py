@@ -1,0 +1,96 @@
+"""Sub-word tokens: byte pair encoding (Sennrich, Haddow and Birch 2016) over bytes, so that no text is unknown.
+
+A text is cut at blanks and between letters, digits and marks, as GPT-2 does (Radford et al. 2019); each piece is its
+bytes, written as printable characters, and pairs of neighbours are merged in the order in which they were learned. It
+knows merges; it does not know files. A newline is `</s>`, and the special tokens of a text stand for themselves.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import trainers
+
+from models import pipeline
+from models.base import EOS, UNK
+from models.detokenize import Detokenizer
+from models.errors import InvalidInput, TrainingFailed
+from models.pipeline import BYTES, EOS_TOKEN, SPECIALS, UNK_TOKEN, Merges, TokenizerConfig
+
+DEFAULT_SIZE = 8000
+"""Tokens in a vocabulary whose size is not said."""
+_BYTE = {character: byte for byte, character in enumerate(BYTES)}
+_LINES_AT_ONCE = 64
+
+
+class BytePairs:
+    """Cuts text into the sub-word tokens of one vocabulary. Immutable."""
+
+    def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges) -> None:
+        """Raises InvalidInput where a byte has no token, so that some text could not be written."""
+        if not set(BYTES) <= set(vocabulary):
+            raise InvalidInput("vocabulary", "must hold each of the 256 bytes for a bpe tokenizer")
+        self._pipeline = pipeline.build(config, list(vocabulary), merges)
+
+    def encode(self, text: str) -> NDArray[np.int32]:
+        """The ids [T] of `text`."""
+        found = self._pipeline.encode_batch_fast(list(_pieces(text)), add_special_tokens=False)
+        return np.array([i for encoding in found for i in encoding.ids], np.int32)
+
+
+class ByteDetokenizer(Detokenizer):
+    """Reads sub-word tokens; a character is told once all of its bytes are there."""
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        super().__init__(vocabulary)
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def push(self, token: int) -> str:
+        """The text that `token` completes."""
+        if token in (UNK, EOS):
+            return self._decode(b"", True) + (UNK_TOKEN if token == UNK else "\n")
+        return self._decode(bytes(_BYTE[character] for character in self._vocabulary[token]))
+
+
+def learn(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The vocabulary of `text`, in chunks, and its merges in the order in which they were learned.
+
+    Raises TrainingFailed for a text of nothing but blanks.
+    """
+    learner = pipeline.build(config, SPECIALS)
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.max_size or DEFAULT_SIZE,
+        min_frequency=config.min_count,
+        special_tokens=SPECIALS,
+        initial_alphabet=BYTES,
+        show_progress=False,
+    )
+    learner.train_from_iterator(_lines(text), trainer)
+    learned = json.loads(learner.to_str())["model"]
+    if not learned["merges"]:
+        raise TrainingFailed("no two bytes of the training text stand together often enough: no vocabulary to build")
+    return sorted(learned["vocab"], key=learned["vocab"].__getitem__), [(a, b) for a, b in learned["merges"]]
+
+
+def written(text: str) -> str:
+    """`text` as tokens write it."""
+    return "".join(BYTES[byte] for byte in text.encode())
+
+
+def _lines(text: Iterable[str]) -> Iterator[str]:
+    """Lines without what stands for itself."""
+    for chunk in text:
+        yield from chunk.replace(EOS_TOKEN, "\n").replace(UNK_TOKEN, "\n").split("\n")
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Runs of whole lines; no token reaches across the end of one, so that each can be cut alone."""
+    lines = text.split("\n")
+    rest = lines.pop()
+    for begin in range(0, len(lines), _LINES_AT_ONCE):
+        yield "\n".join([*lines[begin : begin + _LINES_AT_ONCE], ""])
+    yield rest
