@@ -1,0 +1,125 @@
+"""The lowest perplexity that an hour of two cores buys: an LSTM, Kneser-Ney, caches and their mixtures, on one text.
+
+python -m benchmarks.ptb TRAIN VALID [--test FILE]. The text comes tokenized, a line a sentence. Mixtures are weighed by
+expectation maximisation on VALID, and measured there and on FILE with the state carried across lines. Figures of
+caches adapt to the text that they are measured on. What it cost is told in CPU-seconds of the whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.commands.display import Display, drive
+from app.quota import cpu_quota
+from models.base import LanguageModel
+from models.cache import CacheConfig, CacheModel
+from models.corpus import Corpus
+from models.interpolation import fit, token_scores
+from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.ngram import NgramConfig, NgramModel
+from models.progress import Progress
+from models.recurrent import RecurrentConfig, RecurrentModel
+from models.resumption import STATE_FILE
+from models.scoring import drain
+from models.smoothing import estimate
+from models.streams import Ids
+from models.tokenizer import Tokenizer, TokenizerConfig
+from models.training import Trained, train
+from models.training_config import TrainingConfig
+
+ARCHITECTURE = RecurrentConfig("lstm", layers=2, embedding_size=400, hidden_size=400)
+TRAINING = TrainingConfig(
+    epochs=22, batch_size=32, bptt=32, learning_rate=3e-3, weight_decay=0.02, clip=0.5, dropout=0.25, input_dropout=0.4,
+    output_dropout=0.4, word_dropout=0.05, weight_drop=0.2, sampled_words=768,
+)  # fmt: skip
+WINDOW, NEURAL_WINDOW, THETA = 500, 2000, 0.3
+MIXTURES = (
+    ("LSTM",),
+    ("Kneser-Ney",),
+    ("LSTM", "Kneser-Ney"),
+    ("LSTM", "Kneser-Ney", "unigram cache"),
+    ("LSTM", "Kneser-Ney", "unigram cache", "bigram cache"),
+    ("LSTM", "neural cache"),
+    ("LSTM", "Kneser-Ney", "unigram cache", "bigram cache", "neural cache"),
+)
+Scores = dict[str, NDArray[np.float32]]
+
+
+def members(lstm: RecurrentModel, ngram: NgramModel) -> dict[str, LanguageModel]:
+    """All that is mixed; a cache of weight one says nothing but what it remembers."""
+    return {
+        "LSTM": lstm,
+        "Kneser-Ney": ngram,
+        "unigram cache": CacheModel(CacheConfig(WINDOW, 1.0), ngram),
+        "bigram cache": CacheModel(CacheConfig(WINDOW, 0.0, 1.0), ngram),
+        "neural cache": NeuralCacheModel(NeuralCacheConfig(NEURAL_WINDOW, 1.0, THETA), lstm),
+    }
+
+
+def scores(models: dict[str, LanguageModel], ids: Ids) -> Scores:
+    """Log P [N] of each token under each, the whole text one row."""
+    return dict(zip(models, drain(token_scores(list(models.values()), ids, "document")), strict=True))
+
+
+def perplexity(found: Scores, weights: dict[str, float]) -> float:
+    """Of the mixture with these weights."""
+    with np.errstate(divide="ignore"):
+        mixed = np.logaddexp.reduce([found[name].astype(float) + np.log(weight) for name, weight in weights.items()])
+    return math.exp(-mixed.mean())
+
+
+def trained(
+    tokens: Ids, held_out: Ids, size: int, how: TrainingConfig, workdir: Path | None
+) -> Generator[Progress, None, Trained]:
+    """The LSTM; with a directory, its state is saved there, and a training found there goes on."""
+    found = workdir if workdir and (workdir / STATE_FILE).exists() else None
+    return train(ARCHITECTURE, how, tokens, held_out, size, resume=found, save=workdir)
+
+
+@click.command()
+@click.argument("text", type=Path)
+@click.argument("valid", type=Path)
+@click.option("--test", type=Path, help="Measured with the weights found on VALID.")
+@click.option("--epochs", type=float, default=TRAINING.epochs, show_default=True)
+@click.option("--workdir", type=Path, help="Where the training's state is saved.")
+@click.option("--threads", type=int, default=cpu_quota, show_default="CPU quota")
+@click.option("--json", "as_json", is_flag=True)
+def main(
+    text: Path, valid: Path, test: Path | None, epochs: float, workdir: Path | None, threads: int, as_json: bool
+) -> None:
+    """Train, mix and measure."""
+    torch.set_num_threads(threads)
+    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(text).chunks())
+    files = {"train": text, "valid": valid} | ({"test": test} if test else {})
+    ids = {name: Corpus.open(path).encode(tokenizer).ids for name, path in files.items()}
+    begun = time.process_time()
+    how = replace(TRAINING, epochs=epochs)
+    lstm = drive(trained(ids["train"], ids["valid"], tokenizer.size, how, workdir), Display()).model
+    spent = time.process_time() - begun
+    kneser_ney = NgramConfig(order=5)
+    ngram = NgramModel(kneser_ney, estimate(kneser_ney, ids["train"], tokenizer.size))
+    found = {name: scores(members(lstm, ngram), ids[name]) for name in files if name != "train"}
+    if not as_json:
+        click.echo(f"{lstm.parameters:,} parameters, {epochs:g} epochs, {spent:,.0f} CPU-seconds of training")
+    for names in MIXTURES:
+        weights = dict(zip(names, fit(np.stack([found["valid"][name] for name in names])).weights, strict=True))
+        reached = {part: perplexity(of, weights) for part, of in found.items()}
+        if as_json:
+            click.echo(json.dumps({"weights": weights, "perplexity": reached, "cpu_seconds": spent}))
+        else:
+            mixture = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+            click.echo("  ".join([*(f"{part} {value:8.2f}" for part, value in reached.items()), mixture]))
+
+
+if __name__ == "__main__":
+    main()
