@@ -46,6 +46,7 @@ def main() -> None:
             os._exit(1)  # the worker is gone, which the listener is about to learn too
 
     send(_outcome(order, send, stop))
+    os._exit(0)  # there is nothing to tear down, and the listener cannot be told to stop listening
 
 
 def _take_over_output() -> BinaryIO:

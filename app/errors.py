@@ -136,7 +136,7 @@ def failure(error: Exception) -> Failure:
         return _of_http(error)
     status, kind, code = next(TABLE[base] for base in type(error).__mro__ if base in TABLE)
     if isinstance(error, RequestValidationError):
-        return Failure(status, kind, *_of_validation(code, error.errors()))
+        return Failure(status, kind, *_of_validation(code, error.errors(), error.body))
     if status == 500 and not isinstance(error, ModelFailed):
         return Failure(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
@@ -150,18 +150,25 @@ def _of_http(error: HTTPException) -> Failure:
     return Failure(error.status_code, kind, code, str(error.detail), headers=error.headers or {})
 
 
-def _of_validation(code: str, errors: Sequence[Any]) -> tuple[str, str, str | None]:
+def _of_validation(code: str, errors: Sequence[Any], body: Any) -> tuple[str, str, str | None]:
     """Code, message and param; the message tells of every field, the param names the first."""
     first = errors[0]
     if first["type"] == "json_invalid":
         return "invalid_json", f"the body is not JSON: {first['ctx']['error']}", None
-    told = [(_param(error["loc"]), _told(error)) for error in errors]
+    kind = body.get("kind") if isinstance(body, dict) else None
+    told = [(_param(error, kind), _told(error)) for error in errors]
     message = "; ".join(f"{param}: {text}" if param else text for param, text in told)
     return code, message, told[0][0]
 
 
-def _param(location: Sequence[str | int]) -> str | None:
-    return ".".join(str(part) for part in location[1:]) or None
+def _param(error: Any, kind: Any) -> str | None:
+    """The field; of a body that is one of several kinds, pydantic names the kind before it."""
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return str(error["ctx"]["discriminator"]).strip("'")
+    field = error["loc"][1:]
+    if len(field) > 1 and field[0] == kind:
+        field = field[1:]
+    return ".".join(map(str, field)) or None
 
 
 def _told(error: Any) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, or_, select
 from app.database import Database, Epoch
 from app.job_errors import FileInUse, NotThere
 from app.jobs import OPEN
+from app.paging import page
 from app.tables import FILES, JOBS
 from app.upload import Upload, no_room_is_disk_full
 from models.durable import sync
@@ -90,15 +91,16 @@ class FileStore:
         return self._path(self.get(file_id).sha256)
 
     def page(self, purpose: str | None, after: str | None, limit: int) -> tuple[list[StoredFile], bool]:
-        """At most `limit` files, newest first, from behind file `after`; and whether there are more."""
+        """At most `limit` files, newest first, from behind file `after`; and whether there are more.
+
+        Raises InvalidInput where there is no such file.
+        """
         wanted = select(*_COLUMNS)
         if purpose is not None:
             wanted = wanted.where(FILES.c.purpose == purpose)
-        if after is not None:
-            wanted = wanted.where(FILES.c.number < select(FILES.c.number).where(FILES.c.id == after).scalar_subquery())
         with self.database.read() as connection:
-            rows = connection.execute(wanted.order_by(FILES.c.number.desc()).limit(limit + 1)).all()
-        return [StoredFile(*row) for row in rows[:limit]], len(rows) > limit
+            rows, more = page(connection, FILES, wanted, after, limit)
+        return [StoredFile(*row) for row in rows], more
 
     def delete(self, file_id: str) -> None:
         """Forget the file, and its bytes when no other has them; raises NotThere, or FileInUse by an open job."""

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, Select, case, func, insert, select, upda
 from app import job_log
 from app.database import Database, Epoch
 from app.job_errors import KeyReused, NotThere
+from app.paging import page
 from app.tables import FILES, JOBS
 from models.errors import InvalidInput
 
@@ -146,15 +147,16 @@ class JobStore:
             return _get(connection, job_id)
 
     def page(self, status: Status | None = None, after: str | None = None, limit: int = 20) -> tuple[list[Job], bool]:
-        """At most `limit` jobs, newest first, from behind job `after`; and whether there are more."""
+        """At most `limit` jobs, newest first, from behind job `after`; and whether there are more.
+
+        Raises InvalidInput where there is no such job.
+        """
         wanted = select_jobs()
         if status is not None:
             wanted = wanted.where(JOBS.c.status == status)
-        if after is not None:
-            wanted = wanted.where(JOBS.c.number < select(JOBS.c.number).where(JOBS.c.id == after).scalar_subquery())
         with self.database.read() as connection:
-            rows = connection.execute(wanted.order_by(JOBS.c.number.desc()).limit(limit + 1)).all()
-        return [job_of(row) for row in rows[:limit]], len(rows) > limit
+            rows, more = page(connection, JOBS, wanted, after, limit)
+        return [job_of(row) for row in rows], more
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job: at once if it waits, by its worker if it runs; not if it is done or being published."""

@@ -2,8 +2,8 @@
 
 `throughput` asks for 200 small jobs and lets four workers do them: once with work that takes no time, which is what
 the store and the workers cost, and once with real jobs in processes of their own. `latency` times `next` while the
-service is idle and while a job trains beside it. PostgreSQL is a server of its own (Debian's package), or NEXTWORD's
-SQLite where it is not installed.
+service is idle and while a job trains beside it. Without a command, all of it. PostgreSQL is a server of its own
+(Debian's package), or NEXTWORD's SQLite where it is not installed.
 """
 
 from __future__ import annotations
@@ -64,9 +64,14 @@ made.run()
 """A worker whose work is done at once."""
 
 
-@click.group()
-def main() -> None:
-    """Throughput of workers; latency of requests beside a job."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Throughput of workers; latency of requests beside a job. Without a command, all of it."""
+    if context.invoked_subcommand is None:
+        for instant in (True, False):
+            context.invoke(throughput, instant=instant)
+        context.invoke(latency)
 
 
 @contextmanager

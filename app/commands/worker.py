@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -83,6 +84,6 @@ def _settings(given: dict[str, Path | int]) -> Settings:
 
 
 def _wait_for_eof(stop: Callable[[], None]) -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(sys.stdin.fileno(), 1):  # not through a buffer, whose lock would be held when the process ends
         pass
     stop()

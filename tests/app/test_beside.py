@@ -72,3 +72,15 @@ with WorkerBeside(Settings(data=Path({str(tmp_path)!r})), {command(log)!r}): tim
     process.kill()
     process.wait()
     wait_for(lambda: said(log)[-1][0] == "ended")
+
+
+def test_a_worker_that_listens_for_the_end_of_its_input_ends_in_order_at_sigterm(tmp_path: Path) -> None:
+    folders = ["--data", str(tmp_path / "data"), "--checkpoints", str(tmp_path / "checkpoints")]
+    worker = [sys.executable, "-m", "app.cli", "worker", "--until-eof", *folders]
+    with subprocess.Popen(worker, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while " begins" not in process.stderr.readline():
+            assert process.poll() is None
+        process.terminate()
+        assert "Fatal" not in process.stderr.read()
+        assert process.wait() == 0

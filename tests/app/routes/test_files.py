@@ -75,6 +75,7 @@ def test_files_are_listed_page_by_page_and_deleted(client: httpx.Client) -> None
     assert [file["id"] for file in first["data"]] == ids[:2]
     assert first["has_more"]
     assert client.get("/v1/files", params={"after": ids[1], "limit": 1}).json()["data"][0]["id"] == ids[2]
+    assert error(client.get("/v1/files", params={"after": "file-none"})) == (400, "invalid_input", "after")
     for file_id in ids:
         deleted = client.delete(f"/v1/files/{file_id}").json()
         assert deleted == {"id": file_id, "object": "file", "deleted": True}
