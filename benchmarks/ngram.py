@@ -69,12 +69,12 @@ def time_estimation(text: Path, config: NgramConfig, ids: NDArray[np.int32], siz
 def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, repeats: int) -> None:
     """Ids and raw text, on one thread and on two."""
     ids = tokenizer.encode(text).ids
-    alone = seconds(lambda: model.score_ids(model.start_node, ids), repeats)
+    alone = seconds(lambda: model.score_ids(model.start(1), ids), repeats)
     say("scoring ids, one thread", len(ids) / alone / 1e6, "million tokens/s")
     with ThreadPoolExecutor(2) as pool:
-        both = seconds(lambda: list(pool.map(lambda _: model.score_ids(model.start_node, ids), range(2))), repeats)
+        both = seconds(lambda: list(pool.map(lambda _: model.score_ids(model.start(1), ids), range(2))), repeats)
     say("scoring ids, two threads", 2 * len(ids) / both / 1e6, "million tokens/s")
-    raw = seconds(lambda: model.score_ids(model.start_node, tokenizer.encode(text).ids), repeats)
+    raw = seconds(lambda: model.score_ids(model.start(1), tokenizer.encode(text).ids), repeats)
     say("scoring raw text, one thread", len(ids) / raw / 1e6, "million tokens/s")
 
 
@@ -124,7 +124,7 @@ def main(training: Path, scored: Path, order: int, prune: str, repeats: int) -> 
     checked = seconds(lambda: model.tables.from_arrays(arrays, order, tokenizer.size, {}), repeats)
     say("checking a table when it is loaded", 1e3 * checked, "ms")
     held_out = tokenizer.encode(text).ids
-    scores = model.score_ids(model.start_node, held_out)[0].astype(np.float64)
+    scores = model.score_ids(model.start(1), held_out)[0].astype(np.float64)
     say("perplexity", float(np.exp(-scores.mean())), "")
     time_scoring(model, tokenizer, text, repeats)
     time_next_word(model, held_out, repeats)

@@ -69,7 +69,7 @@ def compare_estimation(folder: Path, name: str) -> Iterator[tuple[str, float, fl
     for order in (3, 5):
         config = NgramConfig(order)
         model = NgramModel(config, estimate(config, ids, tokenizer.size))
-        scores = model.score_ids(model.start_node, held_out)[0].astype(np.float64)
+        scores = model.score_ids(model.start(1), held_out)[0].astype(np.float64)
         perplexity, expected = math.exp(-scores.mean()), REFERENCE[name, order]
         label = f"{name} order {order}: perplexity {perplexity:.4f}, lmplz {expected:.4f}"
         yield label, abs(perplexity / expected - 1), PERPLEXITY_LIMIT

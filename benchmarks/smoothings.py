@@ -40,7 +40,7 @@ def model_of(config: NgramConfig, ids: Ids, size: int) -> NgramModel:
 
 def perplexity(model: NgramModel, held_out: Ids) -> float:
     """Of a text, lines each on their own."""
-    scores = model.score_ids(model.start_node, held_out)[0].astype(np.float64)
+    scores = model.score_ids(model.start(1), held_out)[0].astype(np.float64)
     return math.exp(-scores.mean()) if np.isfinite(scores).all() else math.inf
 
 
@@ -74,7 +74,7 @@ def sparsity(ids: Ids, held_out: Ids, size: int, orders: range) -> None:
         known, grams = windows(ids, order), occurring(held_out, order)
         different = set(grams)
         model = model_of(NgramConfig(order, "mle"), ids, size)
-        scores = model.score_ids(model.start_node, held_out)[0]
+        scores = model.score_ids(model.start(1), held_out)[0]
         rows["unseen, of different ones"].append(len(different - known) / len(different))
         rows["unseen, of all"].append(sum(gram not in known for gram in grams) / len(grams))
         rows["tokens mle gives zero"].append(float(np.mean(np.isneginf(scores))))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.arpa_text import BEGIN, ZERO, Section, malformed, parse
 from models.base import EOS
 from models.errors import InvalidInput
+from models.packing import Order
 from models.tables import BackoffTables, Entries
 
 Ints = NDArray[np.integer[Any]]
@@ -33,31 +34,27 @@ def write(tables: BackoffTables, vocabulary: Sequence[str], file: TextIO) -> Non
     sizes = [n for n in tables.ngrams if n]
     file.write("\\data\\\n")
     file.writelines(f"ngram {n}={size + (n == 1)}\n" for n, size in enumerate(sizes, start=1))
-    contexts = [""]
-    for n in range(1, len(sizes) + 1):
+    contexts, below = [""], None
+    for n, order in enumerate(tables.orders()[: len(sizes)], start=1):
         file.write(f"\n\\{n}-grams:\n")
-        ngrams = _ngrams(tables, vocabulary, n, contexts)
-        file.writelines(_lines(tables, n, ngrams, longest=n == len(sizes)))
-        contexts = [*ngrams[:EOS], BEGIN, *ngrams[EOS + 1 :]] if n == 1 else ngrams
+        words = [vocabulary[token] for token in order.token.tolist()]
+        ngrams = words if below is None else _after(contexts, below, words)
+        file.writelines(_lines(n, order, ngrams))
+        contexts, below = [*ngrams[:EOS], BEGIN, *ngrams[EOS + 1 :]] if n == 1 else ngrams, order
     file.write("\n\\end\\\n")
 
 
-def _ngrams(tables: BackoffTables, vocabulary: Sequence[str], n: int, contexts: Sequence[str]) -> list[str]:
-    """The text of the n-grams of order `n`, given that of the contexts one order below."""
-    below, begin, end = tables.levels[n - 1 : n + 2].tolist()
-    words = [vocabulary[token] for token in tables.trie.token[begin:end].tolist()]
-    if n == 1:
-        return words
-    listed = np.diff(tables.trie.children[below : begin + 1]).tolist()
+def _after(contexts: Sequence[str], below: Order, words: Sequence[str]) -> list[str]:
+    """The text of n-grams, given that of their contexts and their last words."""
+    listed = np.diff(below.runs).tolist()
     prefixes = chain.from_iterable([context] * size for context, size in zip(contexts, listed, strict=True))
     return [f"{prefix} {word}" for prefix, word in zip(prefixes, words, strict=True)]
 
 
-def _lines(tables: BackoffTables, n: int, ngrams: Sequence[str], longest: bool) -> Iterator[str]:
+def _lines(n: int, order: Order, ngrams: Sequence[str]) -> Iterator[str]:
     """The lines of order `n`; the longest n-grams have no back-off weight."""
-    begin, end = tables.levels[n : n + 2].tolist()
-    logprobs = _log10(tables.trie.logprob[begin:end])
-    backoffs = _log10(np.zeros(end - begin, np.float32) if longest else tables.trie.backoff[begin:end])
+    logprobs = _log10(order.logprob)
+    backoffs = _log10(order.backoff) or [0.0] * len(logprobs)
     if n == 1:
         yield f"{ZERO:g}\t{BEGIN}\t{backoffs[EOS]:.7g}\n" if backoffs[EOS] else f"{ZERO:g}\t{BEGIN}\n"
         backoffs[EOS] = 0.0

@@ -24,3 +24,9 @@ def compiled(loop: _Function) -> _Function:
     """
     options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}  # the last is not in Numba's type stubs
     return cast("_Function", njit(**options)(loop))
+
+
+def inlined(part: _Function) -> _Function:
+    """A small part of `compiled` loops, copied into each: calls that hand on arrays, field by field, are slow."""
+    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False, "forceinline": True}
+    return cast("_Function", njit(**options)(part))

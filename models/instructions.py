@@ -60,3 +60,20 @@ def look_up(context: Any, builder: Any, counter: Any) -> Any:
     """The int64 at a pointer, and with it what other threads wrote before they counted it up."""
     del context
     return builder.load_atomic(builder.bitcast(counter, _LONG.as_pointer()), "acquire", 8)
+
+
+@instruction(types.int64, types.int64)
+def load(context: Any, builder: Any, address: Any) -> Any:
+    """The eight bytes at an address, which need not be a multiple of anything."""
+    del context
+    return builder.load(builder.inttoptr(address, _LONG.as_pointer()), align=1)
+
+
+@instruction(types.void, types.int64)
+def prefetch(context: Any, builder: Any, address: Any) -> Any:
+    """Ask for the cache line of an address; it will soon be read. An address that is none does no harm."""
+    place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
+    function = builder.module.declare_intrinsic("llvm.prefetch", [place], kind)
+    builder.call(function, [builder.inttoptr(address, place), integer(0), integer(3), integer(1)])
+    return context.get_dummy_value()

@@ -1,4 +1,4 @@
-"""NgramModel: querying a back-off table. A state is one integer, the longest listed suffix of what was read.
+"""NgramModel: querying a back-off table. A state is the contexts that what was read ends in, as far as they are listed.
 
 It knows states, batches and distributions. It does not know how tables are estimated, nor text or files.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -18,9 +18,8 @@ from torch import Tensor
 from models import trie
 from models.base import EOS, LanguageModel, State
 from models.errors import CheckpointDamaged, InvalidInput
+from models.layout import backoff, run
 from models.tables import BackoffTables
-
-Nodes: TypeAlias = NDArray[np.int64]
 
 MAX_ORDER = 32
 """Longer n-grams than this are refused."""
@@ -94,7 +93,7 @@ class NgramConfig:
 
 
 class NgramModel(LanguageModel):
-    """A back-off table read as an automaton. States are int64 [B], one node each."""
+    """A back-off table read as an automaton. States are int64 [B, N - 1], see `trie`: the contexts backed off along."""
 
     kind = "ngram"
     forgets = True
@@ -108,56 +107,36 @@ class NgramModel(LanguageModel):
         self._trie = tables.trie
 
     def start(self, rows: int) -> Tensor:
-        """The state of `rows` sequences that have read only `</s>`: int64 [rows]."""
-        return torch.full((rows,), self.start_node, dtype=torch.int64)
+        """The state of `rows` sequences that have read only `</s>`: nothing but the unigram `</s>` is a context."""
+        state = self.blank(rows)
+        state[:, :1] = EOS
+        return state
 
     def blank(self, rows: int) -> Tensor:
-        """The state of `rows` sequences that have read nothing: int64 [rows], the empty context."""
-        return torch.zeros(rows, dtype=torch.int64)
-
-    @cached_property
-    def start_node(self) -> int:
-        """The state after `</s>`."""
-        return self.read_ids(0, np.array([EOS]))
+        """The state of `rows` sequences that have read nothing."""
+        return torch.full((rows, self.tables.order - 1), -1)
 
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """See `LanguageModel`; only the last `order - 1` tokens are looked at."""
-        return torch.from_numpy(self._read(_nodes(state), tokens.numpy(), lengths))
+        paths, (words, ends) = _paths(state).copy(), self._words(tokens, lengths)
+        trie.read(self._trie, paths, words, ends, trie.room(self._trie))
+        return torch.from_numpy(paths)
 
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """See `LanguageModel`."""
-        scores, after = self._score(_nodes(state), tokens.numpy(), lengths)
-        return torch.from_numpy(scores), torch.from_numpy(after)
+        """See `LanguageModel`; holds no lock of the interpreter."""
+        paths, (words, ends) = _paths(state).copy(), self._words(tokens, lengths)
+        scores = np.zeros(words.shape, np.float32)
+        trie.score(self._trie, paths, words, ends, scores, trie.room(self._trie))
+        return torch.from_numpy(scores), torch.from_numpy(paths)
 
-    def read_ids(self, node: int, ids: NDArray[Any]) -> int:
-        """The state after `ids` [T], from the state `node`. Raises InvalidInput for ids outside the vocabulary."""
-        return int(self._read(np.array([node]), ids[None])[0])
+    def score_ids(self, state: State, ids: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], Tensor]:
+        """Log P of each of `ids` [T] after a one-row state, float32 [T], and the state after."""
+        scores, after = self.score(state, torch.from_numpy(ids)[None])
+        return scores[0].numpy(), after
 
-    def score_ids(self, node: int, ids: NDArray[Any]) -> tuple[NDArray[np.float32], int]:
-        """Log P of each of `ids` [T] (int32 or int64) in nats, float32 [T], and the state after; from the state `node`.
-
-        Holds no lock of the interpreter. Raises InvalidInput for ids outside the vocabulary.
-        """
-        scores, after = self._score(np.array([node]), ids[None])
-        return scores[0], int(after[0])
-
-    def _read(self, nodes: Nodes, tokens: NDArray[Any], lengths: Tensor | None = None) -> Nodes:
-        words, ends = self._words(tokens, lengths)
-        after = nodes.copy()
-        trie.read(self._trie, after, words, ends, self.tables.order - 1)
-        return after
-
-    def _score(
-        self, nodes: Nodes, tokens: NDArray[Any], lengths: Tensor | None = None
-    ) -> tuple[NDArray[np.float32], Nodes]:
-        words, ends = self._words(tokens, lengths)
-        after, scores = nodes.copy(), np.zeros(words.shape, np.float32)
-        trie.score(self._trie, after, words, ends, scores)
-        return scores, after
-
-    def _words(self, tokens: NDArray[Any], lengths: Tensor | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def _words(self, tokens: Tensor, lengths: Tensor | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """`tokens` [B, T] as the loops are compiled for, and how many of each row are read [B]."""
-        words = np.ascontiguousarray(tokens, np.int64)
+        words = np.ascontiguousarray(tokens.numpy(), np.int64)
         ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths.numpy())
         if not trie.inside(words, ends, self.vocabulary_size):
             raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
@@ -165,27 +144,27 @@ class NgramModel(LanguageModel):
 
     def logprobs(self, state: State) -> Tensor:
         """See `LanguageModel`."""
-        nodes = _nodes(state).tolist()
-        rows = np.empty((len(nodes), self.vocabulary_size), np.float32)
-        for i, node in enumerate(nodes):
-            trie.row(self._trie, node, rows[i])
+        paths = _paths(state)
+        rows = np.empty((len(paths), self.vocabulary_size), np.float32)
+        trie.rows(self._trie, paths, rows)
         return torch.from_numpy(rows)
 
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
         """See `LanguageModel`; looks only at words that a context lists and at the best unigrams."""
         if k > MAX_LISTED:
             return super().topk(state, k)
-        nodes = _nodes(state).tolist()
-        shape = len(nodes), min(k, self.vocabulary_size)
+        paths = _paths(state)
+        shape = len(paths), min(k, self.vocabulary_size)
         values, words = np.empty(shape, np.float32), np.empty(shape, np.int64)
-        for i in range(len(nodes) if k else 0):
-            trie.topk(self._trie, nodes[i], self._ranked, values[i], words[i])
+        if k:
+            trie.topk(self._trie, paths, self._ranked, values, words)
         return torch.from_numpy(values), torch.from_numpy(words)
 
     @cached_property
     def _ranked(self) -> NDArray[np.int64]:
         """All words by falling unigram probability, then rising id."""
-        return np.argsort(-self._trie.logprob[1 : 1 + self.vocabulary_size], kind="stable")
+        unigrams = self.logprobs(torch.full((1, self.tables.order - 1), -1))[0].numpy()
+        return np.argsort(-unigrams, kind="stable")
 
     def explain(self, state: State) -> dict[str, Any]:
         """The contexts that a one-row state asks in turn, longest first.
@@ -194,14 +173,24 @@ class NgramModel(LanguageModel):
         for each context on the path its `order`, `context`, how many words it has `listed`, and the `weight` (a
         factor, not a logarithm) with which it passes on the words it does not list.
         """
-        path = [self._listing(int(node)) for node in trie.contexts(self._trie, int(_nodes(state)[0]))]
+        places = _paths(state)[0].tolist()
+        contexts = [self._listing(n, places[n - 1]) for n in range(len(places), 0, -1) if places[n - 1] >= 0]
+        unigrams = {"order": 1, "context": [], "listed": self.vocabulary_size, "weight": 1.0}
+        path = [c for c in contexts if c["listed"] or c["weight"] != 1.0] + [unigrams]
         return {"matched_order": path[0]["order"], "context": path[0]["context"], "backoff": path}
 
-    def _listing(self, node: int) -> dict[str, Any]:
-        context = self.tables.words(node)
-        begin, end = self._trie.children[node : node + 2].tolist()
-        weight = math.exp(self._trie.backoff[node])
-        return {"order": len(context) + 1, "context": context, "listed": end - begin, "weight": weight}
+    def _listing(self, n: int, place: int) -> dict[str, Any]:
+        return {
+            "order": n + 1,
+            "context": self.tables.words(n, place),
+            "listed": int(run(self._trie, n, place)[1]),
+            "weight": math.exp(backoff(self._trie, n, place)),
+        }
+
+    @property
+    def parameters(self) -> int:
+        """How many probabilities and back-off weights the table holds."""
+        return 2 * sum(self.tables.ngrams) - self.tables.ngrams[-1]
 
     def config(self) -> dict[str, Any]:
         """The fields of `NgramConfig`, and under `estimation` what the smoothing found (discounts, fallbacks)."""
@@ -224,8 +213,7 @@ class NgramModel(LanguageModel):
         return cls(ngram_config, BackoffTables.from_arrays(arrays, ngram_config.order, vocabulary_size, facts))
 
 
-def _nodes(state: State) -> Nodes:
+def _paths(state: State) -> NDArray[np.int64]:
     if not isinstance(state, Tensor):
         raise TypeError("an n-gram state is one tensor")
-    nodes: Nodes = state.numpy()
-    return nodes
+    return np.ascontiguousarray(state.numpy())

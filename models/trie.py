@@ -1,7 +1,12 @@
-"""The automaton's inner loops over the flat arrays of a back-off table, compiled, without the interpreter's lock.
+"""The automaton's inner loops over a trie of n-grams, compiled, without the interpreter's lock.
 
-It knows nodes, words and log-probabilities (nats). It does not know how the numbers were estimated, nor torch, nor
-batches of requests. Nothing here checks bounds: whoever calls has validated the arrays and the word ids.
+It knows contexts, words and log-probabilities (nats). It does not know how the numbers were estimated or stored, nor
+torch, nor requests. Nothing here checks bounds: whoever calls has validated the trie and the word ids.
+
+A state is a path, [N - 1]: entry n - 1 is the place of the last n words among the n-grams of order n, -1 where those
+are not listed. The next word is looked for under each of them, and what is found is the next path: no links from
+context to context are stored. Of a text, all words are looked for under the contexts of one order before those of the
+next order are, so that no search waits for that of the word before, and their cache misses overlap.
 
 Every value is `float32(sum of back-off weights, longest first, in float64 + log-probability)`, whichever function
 computes it, so that a row, a score and a top-k list agree to the last bit.
@@ -12,77 +17,40 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from models.base import EOS
+from models.compiled import Int, compiled, inlined
+from models.layout import Trie, ahead, backoff, bits, find, logprob, run, token
 
-class Trie(NamedTuple):
-    """A forward trie, level by level; the nodes of a level are sorted by (parent, word), so siblings are neighbours.
-
-    Node 0 is the empty context and node `1 + w` the unigram `w`. The M nodes are all n-grams; the first K of them,
-    those below the highest order, can be contexts too.
-    """
-
-    token: NDArray[Any]
-    """[M] last word of the n-gram (uint16 or uint32); 0 at node 0."""
-    logprob: NDArray[np.float32]
-    """[M] log P(last word | the words before it), nats; 0 at node 0."""
-    backoff: NDArray[np.float32]
-    """[K] log of the weight that a word unlisted under this context finds on its way to the suffix."""
-    children: NDArray[Any]
-    """[K + 1] where the children of a node begin (int32 or int64); they end where the next node's begin."""
-    suffix: NDArray[Any]
-    """[K] the longest proper suffix that has a say: children, or a weight other than 0; node 0 at the latest
-    (int32 or int64)."""
+CHUNK = 256
+"""So many words are looked for at a time."""
+_GROUP = 16
+"""So many searches go step by step side by side."""
 
 
-@njit(nogil=True, cache=True)
-def find(trie: Trie, context: int, word: int) -> int:
-    """The node of `word` under `context`, or -1: a binary search among siblings without unpredictable branches."""
-    if context == 0:
-        return 1 + word
-    base: int = trie.children[context]
-    length = trie.children[context + 1] - base
-    if length == 0:
-        return -1
-    while length > 1:
-        half = length >> 1
-        if trie.token[base + half] <= word:
-            base += half
-        length -= half
-    return base if trie.token[base] == word else -1
+class Room(NamedTuple):
+    """Where the loops keep what they find; they cannot allocate."""
+
+    nodes: NDArray[np.int64]
+    """[N, CHUNK + 1] the place of the n-gram of each order that ends in each word, -1 where there is none; in front
+    those of the path before."""
+    times: NDArray[np.int64]
+    """[CHUNK + 1] where a search is worth while."""
+    begins: NDArray[np.int64]
+    """[_GROUP] where in its order each search goes on."""
+    lengths: NDArray[np.int64]
+    """[_GROUP] among how many."""
 
 
-@njit(nogil=True, cache=True)
-def settle(trie: Trie, context: int, node: int, word: int) -> int:
-    """The state after `word` was found at `node` under `context`: the longest suffix that has a say."""
-    while node >= len(trie.backoff):  # a highest-order n-gram is no context; its suffix stands one level lower
-        if context == 0:
-            return 0
-        context = int(trie.suffix[context])
-        below = find(trie, context, word)
-        if below >= 0:
-            node = below
-    if trie.children[node] == trie.children[node + 1] and trie.backoff[node] == 0:
-        return int(trie.suffix[node])
-    return node
+def room(trie: Trie) -> Room:
+    """Room for the loops over `trie`."""
+    nodes = np.empty((len(trie.levels) - 1, CHUNK + 1), np.int64)
+    return Room(nodes, np.empty(CHUNK + 1, np.int64), np.empty(_GROUP, np.int64), np.empty(_GROUP, np.int64))
 
 
-@njit(nogil=True, cache=True)
-def step(trie: Trie, state: int, word: int) -> tuple[float, int]:
-    """Log P(`word` | `state`) and the state after it."""
-    weight = 0.0
-    context = state
-    node = find(trie, context, word)
-    while node < 0:
-        weight += trie.backoff[context]
-        context = int(trie.suffix[context])
-        node = find(trie, context, word)
-    return weight + trie.logprob[node], settle(trie, context, node, word)
-
-
-@njit(nogil=True, cache=True)
-def inside(words: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> bool:
+@compiled
+def inside(words: NDArray[np.int64], lengths: NDArray[np.int64], size: Int) -> bool:
     """Whether all words that are read, the first `lengths[i]` of each row of `words` [B, T], are from 0 to size - 1."""
     for i in range(len(lengths)):
         for t in range(lengths[i]):
@@ -91,93 +59,165 @@ def inside(words: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> b
     return True
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def score(
     trie: Trie,
-    states: NDArray[np.int64],
+    paths: NDArray[np.int64],
     words: NDArray[np.int64],
     lengths: NDArray[np.int64],
     out: NDArray[np.float32],
+    room: Room,
 ) -> None:
     """Write log P of each of the first `lengths[i]` of `words[i]` [B, T], given those before, into `out` [B, T].
 
-    Moves `states` [B] on to those after the last.
+    Moves `paths` [B, N - 1] on to those after the last.
     """
-    for i in range(len(states)):
-        state = states[i]
-        for t in range(lengths[i]):
-            out[i, t], state = step(trie, state, words[i, t])
-        states[i] = state
+    for i in range(len(paths)):
+        for begin in range(0, lengths[i], CHUNK):
+            count = min(CHUNK, lengths[i] - begin)
+            follow(trie, paths[i], words[i], begin, count, room)
+            for t in range(count):
+                out[i, begin + t] = value(trie, room.nodes, t)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def read(
-    trie: Trie, states: NDArray[np.int64], words: NDArray[np.int64], lengths: NDArray[np.int64], context: int
+    trie: Trie, paths: NDArray[np.int64], words: NDArray[np.int64], lengths: NDArray[np.int64], room: Room
 ) -> None:
-    """Move `states` [B] on by the first `lengths[i]` of `words[i]` [B, T].
+    """Move `paths` [B, N - 1] on by the first `lengths[i]` of `words[i]` [B, T].
 
-    A state depends on no more than the last `context` words: of longer rows, only those are read.
+    A path depends on no more than the last N - 1 words: of longer rows, only those are read.
     """
-    for i in range(len(states)):
-        begin = max(0, lengths[i] - context)
-        state = 0 if begin else states[i]
-        for t in range(begin, lengths[i]):
-            state = step(trie, state, words[i, t])[1]
-        states[i] = state
+    for i in range(len(paths)):
+        first = max(0, lengths[i] - paths.shape[1])
+        if first:
+            paths[i] = -1
+        follow(trie, paths[i], words[i], first, lengths[i] - first, room)
 
 
-@njit(nogil=True, cache=True)
-def row(trie: Trie, state: int, out: NDArray[np.float32]) -> None:
-    """Write the distribution of the next word into `out` [V]: unigrams first, then each longer context over them."""
-    path = contexts(trie, state)
-    weights = path_weights(trie, path)
-    unigrams = len(path) - 1
-    for word in range(len(out)):
-        out[word] = weights[unigrams] + trie.logprob[1 + word]
-    for i in range(unigrams - 1, -1, -1):
-        for node in range(trie.children[path[i]], trie.children[path[i] + 1]):
-            out[trie.token[node]] = weights[i] + trie.logprob[node]
+@inlined
+def follow(trie: Trie, path: NDArray[np.int64], words: NDArray[np.int64], begin: Int, count: Int, room: Room) -> None:
+    """Find the n-grams that end in each of the `count` words from `begin` on, and move `path` on."""
+    nodes = room.nodes
+    for t in range(count):
+        nodes[0, t + 1] = words[begin + t]
+    for n in range(1, len(nodes)):
+        nodes[n - 1, 0] = path[n - 1]
+        size = candidates(trie, n, nodes, count, room.times)
+        for first in range(0, size, _GROUP):
+            search(trie, n, room, first, min(_GROUP, size - first))
+        path[n - 1] = nodes[n - 1, count] if n == 1 or nodes[0, count] != EOS or count == 0 else -1
 
 
-@njit(nogil=True, cache=True)
-def contexts(trie: Trie, state: int) -> NDArray[np.int64]:
-    """The back-off path: `state`, its suffix, and so on to node 0."""
-    length = 1
-    node = state
-    while node > 0:
-        node = int(trie.suffix[node])
-        length += 1
-    path = np.empty(length, np.int64)
-    node = state
-    for i in range(length):
-        path[i] = node
-        node = int(trie.suffix[node])
-    return path
+@inlined
+def candidates(trie: Trie, n: Int, nodes: NDArray[np.int64], count: Int, times: NDArray[np.int64]) -> Int:
+    """Write when a context of n words may list the word after it into `times`; how often that is.
+
+    It cannot where the same context without its first word did not, if the orders are closed.
+    """
+    closed = n > 1 and trie.levels[n + 1].closed != 0
+    size: Int = np.int64(0)
+    for t in range(count):
+        nodes[n, t + 1] = -1
+        times[size] = t
+        size += nodes[n - 1, t] >= 0 and (nodes[n - 1, t + 1] >= 0 or not closed)
+    return size
 
 
-@njit(nogil=True, cache=True)
-def path_weights(trie: Trie, path: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The summed log back-off weight with which each context of `path` is reached."""
-    weights = np.zeros(len(path))
-    for i in range(1, len(path)):
-        weights[i] = weights[i - 1] + trie.backoff[path[i - 1]]
-    return weights
+@inlined
+def search(trie: Trie, n: Int, room: Room, first: Int, size: Int) -> None:
+    """Look for the words at `size` of the times from `first` on, each under its context of n words: binary search.
+
+    They halve what is left side by side and without a branch that depends on the outcome.
+    """
+    nodes, times, begins, lengths = room.nodes, room.times[first:], room.begins, room.lengths
+    level = trie.levels[n + 1]
+    width = level.token_bits + level.logprob_bits
+    longest: Int = np.int64(0)
+    for k in range(size):
+        begins[k], lengths[k] = run(trie, n, nodes[n - 1, times[k]])
+        longest = max(longest, lengths[k])
+    while longest > 1:
+        longest -= longest >> 1
+        for k in range(size):
+            half = lengths[k] >> 1
+            middle = bits(trie.data, level.records + (begins[k] + half) * width, level.token_bits)
+            begins[k] += half & ((middle - nodes[0, times[k] + 1] - 1) >> 63)
+            lengths[k] -= half
+    for k in range(size):
+        last = bits(trie.data, level.records + begins[k] * width, level.token_bits)
+        if lengths[k] and last == nodes[0, times[k] + 1]:
+            nodes[n, times[k] + 1] = begins[k]
+            if n + 1 < len(nodes):
+                ahead(trie, n + 1, begins[k])
 
 
-@njit(nogil=True, cache=True)
+@inlined
+def value(trie: Trie, nodes: NDArray[np.int64], t: Int) -> Any:
+    """Log P of the word at time t: that of the longest n-gram found, and the weights of all contexts longer."""
+    n, weight = len(nodes), 0.0
+    while nodes[n - 1, t + 1] < 0:
+        n -= 1
+        if nodes[n - 1, t] >= 0:
+            weight += backoff(trie, n, nodes[n - 1, t])
+    return weight + logprob(trie, n, nodes[n - 1, t + 1])
+
+
+@inlined
+def weight_before(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
+    """What is added to the log-probability of an n-gram of order n: the weights of the contexts of n words and more."""
+    weight = 0.0
+    for m in range(len(path), n - 1, -1):
+        if path[m - 1] >= 0:
+            weight += backoff(trie, m, path[m - 1])
+    return weight
+
+
+@compiled
+def rows(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+    """Write the distribution of the next word after each of `paths` [B, N - 1] into `out` [B, V].
+
+    Unigrams come first, then each longer context over them.
+    """
+    for b in range(len(paths)):
+        path = paths[b]
+        weight = weight_before(trie, path, 1)
+        for word in range(out.shape[1]):
+            out[b, word] = weight + logprob(trie, 1, word)
+        for n in range(2, len(trie.levels)):
+            if path[n - 2] >= 0:
+                weight = weight_before(trie, path, n)
+                begin, length = run(trie, n - 1, path[n - 2])
+                for i in range(begin, begin + length):
+                    out[b, token(trie, n, i)] = weight + logprob(trie, n, i)
+
+
+@inlined
+def unlisted(trie: Trie, path: NDArray[np.int64], n: Int, word: Int) -> bool:
+    """Whether no context of `path` of n words or more lists `word`."""
+    m = len(path)
+    while m >= n and (path[m - 1] < 0 or find(trie, m, path[m - 1], word) < 0):
+        m -= 1
+    return bool(m < n)
+
+
+@inlined
 def offer(
-    trie: Trie, path: NDArray[np.int64], values: NDArray[np.float32], words: NDArray[np.int64], value: float, word: int
+    trie: Trie,
+    path: NDArray[np.int64],
+    n: Int,
+    values: NDArray[np.float32],
+    words: NDArray[np.int64],
+    value: Any,
+    word: Int,
 ) -> None:
     """Insert `word` into the best so far, by falling value, then rising id; the last drops out.
 
-    Nothing happens if it is no better than the last, or if one of `path`, the longer contexts, has listed it.
+    Nothing happens if it is no better than the last, or if a context of `path` of n words or more lists it.
     """
-    at = len(values) - 1
-    if value < values[at] or (value == values[at] and word > words[at]):
+    if value < values[-1] or (value == values[-1] and word > words[-1]) or not unlisted(trie, path, n, word):
         return
-    for context in path:
-        if find(trie, context, word) >= 0:
-            return
+    at = len(values) - 1
     while at > 0 and (values[at - 1] < value or (values[at - 1] == value and words[at - 1] > word)):
         values[at] = values[at - 1]
         words[at] = words[at - 1]
@@ -186,29 +226,33 @@ def offer(
     words[at] = word
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def topk(
-    trie: Trie, state: int, ranked: NDArray[np.int64], values: NDArray[np.float32], words: NDArray[np.int64]
+    trie: Trie,
+    paths: NDArray[np.int64],
+    ranked: NDArray[np.int64],
+    values: NDArray[np.float32],
+    words: NDArray[np.int64],
 ) -> None:
-    """Write the best words and their log-probabilities into `words` and `values` [k], k from 1 to V.
+    """Write the best words after each of `paths` and their log-probabilities into `words` and `values` [B, k], k <= V.
 
     `ranked` [V] holds the unigrams by falling probability, then rising id: where they fall below the worst of the
     list, the rest need no look.
     """
-    last = len(values) - 1
-    values[:] = -np.inf
-    words[:] = len(ranked)
-    path = contexts(trie, state)
-    weights = path_weights(trie, path)
-    for i in range(len(path) - 1):
-        longer = path[:i]
-        for node in range(trie.children[path[i]], trie.children[path[i] + 1]):
-            value = np.float32(weights[i] + trie.logprob[node])
-            if value >= values[last]:
-                offer(trie, longer, values, words, float(value), int(trie.token[node]))
-    longer = path[:-1]
-    for word in ranked:
-        value = np.float32(weights[-1] + trie.logprob[1 + word])
-        if value < values[last]:
-            break
-        offer(trie, longer, values, words, float(value), word)
+    for b in range(len(paths)):
+        path, best, chosen = paths[b], values[b], words[b]
+        best[:] = -np.inf
+        chosen[:] = len(ranked)
+        for n in range(len(trie.levels) - 1, 1, -1):
+            if path[n - 2] >= 0:
+                weight = weight_before(trie, path, n)
+                begin, length = run(trie, n - 1, path[n - 2])
+                for i in range(begin, begin + length):
+                    of, word = np.float32(weight + logprob(trie, n, i)), token(trie, n, i)
+                    offer(trie, path, n, best, chosen, of, word)
+        weight = weight_before(trie, path, 1)
+        for word in ranked:
+            of = np.float32(weight + logprob(trie, 1, word))
+            if of < best[-1]:
+                break
+            offer(trie, path, 1, best, chosen, of, word)

@@ -29,7 +29,7 @@ def text_of(tables: BackoffTables) -> str:
 
 
 def scores(model: NgramModel) -> list[float]:
-    values: list[float] = model.score_ids(model.start_node, flat(HELD_OUT))[0].tolist()
+    values: list[float] = model.score_ids(model.start(1), flat(HELD_OUT))[0].tolist()
     return values
 
 
@@ -122,7 +122,7 @@ def test_a_file_in_any_order_with_blanks_and_missing_weights_reads() -> None:
     tables, vocabulary = arpa.read(io.StringIO(PRUNED_BY_OTHERS))
     assert vocabulary == ["<unk>", "</s>", "b", "a"]
     model = NgramModel(NgramConfig(3), tables)
-    log10 = model.score_ids(model.start_node, np.array([3, 2, 3, 2, 1, 3, 1, 0]))[0] / math.log(10)
+    log10 = model.score_ids(model.start(1), np.array([3, 2, 3, 2, 1, 3, 1, 0]))[0] / math.log(10)
     # a | <s>; b | <s> a: -0.1 and a b; a | a b: no weight, b a; b | b a; </s> | a b: no weight, b's -0.2, </s>
     # a | <s>; </s> | <s> a; <unk> | <s>: -0.5 and the unigram
     assert log10 == pytest.approx([-0.2, -0.35, -0.3, -0.15, -0.8, -0.2, -0.05, -2.5], abs=1e-6)
@@ -133,7 +133,7 @@ def test_a_weight_of_a_context_without_ngrams_still_counts() -> None:
     text = PRUNED_BY_OTHERS.replace("ngram 3=2", "ngram 3=1").replace("-0.15\tb a b\n", "")
     tables, _ = arpa.read(io.StringIO(text))
     model = NgramModel(NgramConfig(3), tables)
-    log10 = model.score_ids(0, np.array([2, 3, 2]))[0] / math.log(10)
+    log10 = model.score_ids(model.blank(1), np.array([2, 3, 2]))[0] / math.log(10)
     assert log10 == pytest.approx([-0.7, -0.3, -0.4 - 0.25], abs=1e-6)
 
 
@@ -163,7 +163,7 @@ ngram 3=1
 """
     tables, _ = arpa.read(io.StringIO(text))
     model = NgramModel(NgramConfig(3), tables)
-    log10 = model.score_ids(model.start_node, np.array([4, 2, 3, 4, 2, 1]))[0] / math.log(10)
+    log10 = model.score_ids(model.start(1), np.array([4, 2, 3, 4, 2, 1]))[0] / math.log(10)
     # c | <s>: -0.5 and c; b | c; a | c b; c | a, as "b a" is no context; b | a c: -0.4 and b | c;
     # </s> | c b: -0.6, b's -0.2 and </s>
     assert log10 == pytest.approx([-1.4, -0.2, -0.15, -0.3, -0.6, -1.4], abs=1e-6)

@@ -10,63 +10,93 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged
+from models.layout import FIELDS
 from models.ngram import NgramConfig, NgramModel
 from models.tables import BackoffTables
 from tests.models.test_smoothing import trained
 
 SIZE = 6
 Arrays = dict[str, NDArray[Any]]
-TABLES = trained([[2, 3, 2], [2, 3, 4], []], NgramConfig(3), SIZE).tables
+TABLES = trained([[2, 3, 2], [2, 3, 4], [], [2] * 9], NgramConfig(3), SIZE).tables
+WIDE = trained([[i, i % 7 + 2] for i in range(2, 40)], NgramConfig(3), 40).tables
 
 
-def arrays() -> Arrays:
-    return {name: array.copy() for name, array in TABLES.arrays().items()}
+def arrays(tables: BackoffTables = TABLES) -> Arrays:
+    return {name: array.copy() for name, array in tables.arrays().items()}
 
 
 def test_layout_by_hand() -> None:
-    trie = TABLES.trie
-    # node 0; words 1..6; </s> </s>, </s> a, a </s>, a b, b a, b c, c </s> from 7 to 13; trigrams from 14
-    assert TABLES.levels.tolist() == [0, 1, 7, 14, 19]
-    assert trie.token.tolist() == [0, 0, 1, 2, 3, 4, 5, 1, 2, 1, 3, 2, 4, 1, 3, 2, 4, 1, 1]
-    assert trie.children.tolist() == [1, 7, 7, 9, 11, 13, 14, 14, 14, 15, 15, 17, 18, 19, 19]
-    # the suffix of "</s> a" is "a"; those of n-grams ending in </s> point to "</s>", which has children
-    assert trie.suffix.tolist() == [0] * 7 + [2, 3, 2, 4, 3, 5, 2]
-    assert [TABLES.words(node) for node in (0, 3, 10, 15)] == [[], [2], [2, 3], [2, 3, 2]]
+    unigrams, bigrams, trigrams = TABLES.orders()
+    assert unigrams.token.tolist() == list(range(SIZE))
+    # </s> </s>, </s> a, a </s>, a a, a b, b a, b c, c </s>
+    assert bigrams.token.tolist() == [1, 2, 1, 2, 3, 2, 4, 1]
+    assert unigrams.runs.tolist() == [0, 0, 2, 5, 7, 8, 8]
+    # </s> a a, </s> a b, a a </s>, a a a, a b a, a b c, b a </s>, b c </s>
+    assert trigrams.token.tolist() == [2, 3, 1, 2, 2, 4, 1, 1]
+    assert bigrams.runs.tolist() == [0, 0, 2, 2, 4, 6, 7, 8, 8]
+    assert [TABLES.words(n, i) for n, i in ((1, 2), (2, 4), (3, 5))] == [[2], [2, 3], [2, 3, 4]]
+    assert TABLES.trie.levels["closed"].tolist() == [0, 1, 1, 1]
 
 
-def test_words_need_two_bytes_while_they_fit() -> None:
-    assert TABLES.trie.token.dtype == np.uint16
-    assert trained([[2]], NgramConfig(2), 2**16).tables.trie.token.dtype == np.uint16
-    assert trained([[2]], NgramConfig(2), 2**16 + 1).tables.trie.token.dtype == np.uint32
+def test_a_long_run_stands_apart() -> None:
+    assert WIDE.orders()[0].runs[1:3].tolist() == [0, 38]  # all words follow the boundary
+    assert len(WIDE.trie.wide) == 1 + 17
+    assert BackoffTables.from_arrays(arrays(WIDE), 3, 40, {}).ngrams == WIDE.ngrams
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_it_is_no_larger_than_its_fields(order: int) -> None:
+    tables = trained([[2, 3, 2], [2, 3, 4]], NgramConfig(order), 2**16).tables
+    assert tables.trie.levels["token_bits"][1:].tolist() == [0] + [16] * (order - 1)
+    assert BackoffTables.from_arrays(arrays(tables), order, 2**16, {}).ngrams == tables.ngrams
 
 
 def put(name: str, at: int, value: float) -> Callable[[Arrays], object]:
     return lambda a: a[name].__setitem__(at, value)
 
 
+def level(n: int, field: str, value: int) -> Callable[[Arrays], object]:
+    return lambda a: a["levels"].__setitem__((n, FIELDS.index(field)), value)
+
+
+def raw(n: int, i: int, value: float) -> Callable[[Arrays], object]:
+    """Put a log-probability of order n into its record; there is no book of them in a table so small."""
+
+    def change(a: Arrays) -> None:
+        begin, width = (a["levels"][n][FIELDS.index(name)] for name in ("records", "token_bits"))
+        bits = np.unpackbits(a["data"], bitorder="little")
+        at = begin + i * (width + 32) + width
+        bits[at : at + 32] = np.unpackbits(np.array([value], np.float32).view(np.uint8), bitorder="little")
+        a["data"][:] = np.packbits(bits, bitorder="little")
+
+    return change
+
+
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda a: a.pop("suffix"), id="missing"),
-        pytest.param(lambda a: a.update(extra=a["token"]), id="foreign"),
-        pytest.param(lambda a: a.update(token=a["token"][:-1]), id="short"),
-        pytest.param(lambda a: a.update(token=a["token"].astype(np.int64)), id="dtype"),
-        pytest.param(lambda a: a.update(logprob=a["logprob"][:, None]), id="shape"),
-        pytest.param(put("levels", 2, 6), id="vocabulary"),
-        pytest.param(put("levels", 3, 100), id="levels"),
-        pytest.param(put("children", 3, 200), id="children beyond the end"),
-        pytest.param(put("children", 4, 8), id="children fall"),
-        pytest.param(put("children", 7, 15), id="children of another order"),
-        pytest.param(put("token", 2, 0), id="unigrams"),
-        pytest.param(put("token", 9, 3), id="siblings out of sequence"),
-        pytest.param(put("token", 18, SIZE), id="no such word"),
-        pytest.param(put("suffix", 9, 9), id="suffix of its own order"),
-        pytest.param(put("suffix", 3, -1), id="suffix below zero"),
-        pytest.param(put("suffix", 0, 1), id="suffix of nothing"),
-        pytest.param(put("logprob", 5, np.nan), id="nan"),
-        pytest.param(put("logprob", 5, 0.5), id="above one"),
-        pytest.param(put("backoff", 5, np.nan), id="weight nan"),
-        pytest.param(put("backoff", 5, np.inf), id="weight infinite"),
+        pytest.param(lambda a: a.pop("data"), id="missing"),
+        pytest.param(lambda a: a.update(extra=a["data"]), id="foreign"),
+        pytest.param(lambda a: a.update(data=a["data"][:-1]), id="short"),
+        pytest.param(lambda a: a.update(data=a["data"].astype(np.int64)), id="dtype"),
+        pytest.param(lambda a: a.update(levels=a["levels"].astype(np.int32)), id="levels dtype"),
+        pytest.param(lambda a: a.update(levels=a["levels"][:, :-1]), id="levels shape"),
+        pytest.param(lambda a: a.update(levels=a["levels"][:-1]), id="order"),
+        pytest.param(lambda a: a.update(books=a["books"][:, None]), id="shape"),
+        pytest.param(lambda a: a.update(wide=np.append(a["wide"], np.int32(3))), id="left over"),
+        pytest.param(level(1, "size", 7), id="vocabulary"),
+        pytest.param(level(3, "size", 100), id="size"),
+        pytest.param(level(3, "size", -1), id="negative size"),
+        pytest.param(level(2, "records", 8), id="records"),
+        pytest.param(level(2, "blocks", 8), id="blocks"),
+        pytest.param(level(2, "token_bits", 60), id="too wide"),
+        pytest.param(level(2, "logprob_bits", 0), id="too narrow"),
+        pytest.param(level(2, "logprob_book", 5), id="no such book"),
+        pytest.param(raw(3, 2, np.nan), id="nan"),
+        pytest.param(raw(3, 3, 0.5), id="above one"),
+        pytest.param(put("books", 2, 0.5), id="above one in a book"),
+        pytest.param(put("books", 16, np.nan), id="weight nan"),
+        pytest.param(put("books", 16, np.inf), id="weight infinite"),
     ],
 )
 def test_damage_is_named(damage: Callable[[Arrays], object]) -> None:
@@ -76,19 +106,22 @@ def test_damage_is_named(damage: Callable[[Arrays], object]) -> None:
         BackoffTables.from_arrays(damaged, 3, SIZE, {})
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(["token", "children", "suffix", "levels"]), st.integers(0, 18), st.integers(-3, 25))
-def test_no_single_wrong_number_leads_out_of_the_arrays(name: str, at: int, value: int) -> None:
-    damaged = arrays()
-    at %= len(damaged[name])
-    damaged[name][at] = max(value, 0) if name == "token" else value
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from([TABLES, WIDE]), st.sampled_from(["data", "levels", "wide"]), st.integers(0), st.integers(0, 63))
+def test_no_single_wrong_bit_leads_out_of_the_arrays(tables: BackoffTables, name: str, at: int, bit: int) -> None:
+    damaged = arrays(tables)
+    flat = damaged[name].reshape(-1)
+    if not flat.size:
+        return
+    flat.view(np.uint8)[at % flat.nbytes] ^= 1 << bit % 8
+    size = tables.vocabulary_size
     try:
-        tables = BackoffTables.from_arrays(damaged, 3, SIZE, {})
+        found = BackoffTables.from_arrays(damaged, 3, size, {})
     except CheckpointDamaged:
         return
-    model = NgramModel(NgramConfig(3), tables)
-    ids = np.array([a * SIZE + b for a in range(SIZE) for b in range(SIZE)]) % SIZE
-    assert len(model.score_ids(0, ids)[0]) == len(ids)
+    model = NgramModel(NgramConfig(3), found)
+    ids = np.array([a * size + b for a in range(size) for b in range(size)]) % size
+    assert len(model.score_ids(model.blank(1), ids)[0]) == len(ids)
 
 
 def test_another_vocabulary_is_damage() -> None:

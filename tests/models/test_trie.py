@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import trie
+from models.layout import find, run, token
 from models.ngram import NgramConfig, NgramModel, Smoothing
 from tests.models.test_smoothing import SMOOTHINGS, trained
 
@@ -17,21 +18,36 @@ def model(smoothing: Smoothing = "kneser_ney", order: int = 4) -> NgramModel:
     return trained(lines, NgramConfig(order, smoothing), SIZE)
 
 
+def path_of(subject: NgramModel, words: list[int]) -> list[int]:
+    """Where each of the last words, as many as can be a context, are listed; -1 where they are not."""
+    places = []
+    for n in range(1, subject.tables.order):
+        place = -1 if n > len(words) else words[-n]
+        for m, word in enumerate(words[len(words) - n + 1 :], start=1):
+            place = find(subject.tables.trie, m, place, word) if place >= 0 else -1
+        places.append(place)
+    return places
+
+
 def test_find_finds_the_children_and_nothing_else() -> None:
     tables = model().tables
     arrays = tables.trie
-    for context in range(tables.levels[-2]):
-        begin, end = arrays.children[context : context + 2]
-        children = {int(arrays.token[node]): node for node in range(begin, end)}
-        assert [trie.find(arrays, context, w) for w in range(SIZE)] == [children.get(w, -1) for w in range(SIZE)]
+    for n in range(1, tables.order):
+        for context in range(tables.ngrams[n - 1]):
+            begin, length = run(arrays, n, context)
+            children = {token(arrays, n + 1, i): i for i in range(begin, begin + length)}
+            assert [find(arrays, n, context, w) for w in range(SIZE)] == [children.get(w, -1) for w in range(SIZE)]
 
 
-def test_step_agrees_with_row_to_the_last_bit() -> None:
-    arrays = model().tables.trie
-    for state in [0, 2, 5, 40, 200]:
-        row = np.empty(SIZE, np.float32)
-        trie.row(arrays, state, row)
-        assert [np.float32(trie.step(arrays, state, w)[0]) for w in range(SIZE)] == row.tolist()
+def test_score_agrees_with_rows_to_the_last_bit() -> None:
+    subject = model()
+    for words in ([], [1], [2, 3], list(range(2, 19)), [7, 7, 7]):
+        paths = np.array([path_of(subject, words)] * SIZE)
+        out, scores = np.empty((1, SIZE), np.float32), np.empty((SIZE, 1), np.float32)
+        trie.rows(subject.tables.trie, paths[:1], out)
+        every = np.arange(SIZE)[:, None]
+        trie.score(subject.tables.trie, paths, every, np.ones(SIZE, np.int64), scores, trie.room(subject.tables.trie))
+        assert scores[:, 0].tolist() == out[0].tolist()
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
@@ -39,24 +55,41 @@ def test_step_agrees_with_row_to_the_last_bit() -> None:
 def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing, order: int) -> None:
     subject = model(smoothing, order)
     arrays = subject.tables.trie
-    ranked = np.argsort(-arrays.logprob[1 : 1 + SIZE], kind="stable")
-    for state in range(0, int(subject.tables.levels[-2]), 7):
-        row = np.empty(SIZE, np.float32)
-        trie.row(arrays, state, row)
-        for k in (1, 3, SIZE):  # many words are equally probable, or have probability zero
-            values, words = np.empty(k, np.float32), np.empty(k, np.int64)
-            trie.topk(arrays, state, ranked, values, words)
-            head = np.argsort(-row, kind="stable")[:k]
-            assert words.tolist() == head.tolist()
-            assert values.tolist() == row[head].tolist()
+    paths = np.array([path_of(subject, [a, b, a]) for a in range(1, 20, 3) for b in range(2, 22, 3)], np.int64)
+    rows, blank = np.empty((len(paths), SIZE), np.float32), np.empty((1, SIZE), np.float32)
+    trie.rows(arrays, paths, rows)
+    trie.rows(arrays, np.full((1, order - 1), -1), blank)
+    ranked = np.argsort(-blank[0], kind="stable")
+    for k in (1, 3, SIZE):  # many words are equally probable, or have probability zero
+        values, words = np.empty((len(paths), k), np.float32), np.empty((len(paths), k), np.int64)
+        trie.topk(arrays, paths, ranked, values, words)
+        heads = np.argsort(-rows, axis=1, kind="stable")[:, :k]
+        assert words.tolist() == heads.tolist()
+        assert values.tolist() == np.take_along_axis(rows, heads, 1).tolist()
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, SIZE - 1), max_size=20))
-def test_a_state_is_the_longest_suffix_that_is_a_context(words: list[int]) -> None:
-    tables = model().tables
-    contexts = {tuple(tables.words(n)) for n in range(tables.levels[-2]) if np.diff(tables.trie.children[n : n + 2])}
-    states = np.zeros(1, np.int64)
-    trie.read(tables.trie, states, np.array([words], np.int64), np.array([len(words)]), len(words))
-    expected = next(tuple(words[i:]) for i in range(len(words) + 1) if tuple(words[i:]) in contexts)
-    assert tuple(tables.words(int(states[0]))) == expected
+@given(st.lists(st.integers(0, SIZE - 1).filter(lambda word: word != 1), max_size=20), st.integers(0, 20))
+def test_a_path_is_where_the_last_words_are_listed(words: list[int], cut: int) -> None:
+    subject = model()
+    arrays = subject.tables.trie
+    paths = np.full((1, 3), -1)
+    for part in (words[:cut], words[cut:]):
+        scores = np.empty((1, len(part)), np.float32)
+        trie.score(arrays, paths, np.array([part], np.int64), np.array([len(part)]), scores, trie.room(arrays))
+    assert paths[0].tolist() == path_of(subject, words)
+    read = np.full((1, 3), -1)
+    trie.read(arrays, read, np.array([words], np.int64), np.array([len(words)]), trie.room(arrays))
+    assert read.tolist() == paths.tolist()
+
+
+def test_texts_longer_than_a_chunk_are_scored_as_in_parts() -> None:
+    subject = model()
+    words = np.random.default_rng(6).integers(0, SIZE, 2 * trie.CHUNK + 7)
+    whole, end = subject.score_ids(subject.start(1), words)
+    state, parts = subject.start(1), []
+    for part in np.split(words, [1, 5, 100, 300]):
+        scores, state = subject.score_ids(state, part)
+        parts += scores.tolist()
+    assert parts == whole.tolist()
+    assert state.tolist() == end.tolist()
