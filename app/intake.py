@@ -18,6 +18,7 @@ from app.registry import Registry, Served
 from app.settings import Settings
 from app.stores import Stores
 from models.composition import assembled
+from models.dynamic import check
 from models.errors import CheckpointNotFound, InvalidInput
 from models.members import shared
 from models.mixture import MixtureConfig
@@ -71,7 +72,10 @@ def _evaluation(
 ) -> NewJob:
     served = _served("model", asked.model, stores, registry)
     size = _bytes(stores, "validation_file", asked.validation_file)
-    estimate = sizing.evaluation(served.checkpoint.card.parameters, size)
+    how = asked.learning()
+    if how is not None:
+        check(served.checkpoint.model, asked.unit_of(served.checkpoint.tokenizer.config))
+    estimate = sizing.evaluation(served.checkpoint.card.parameters, size, how)
     _limits(settings).check(estimate)
     # What a name means may change while the job waits: it measures what the name means now.
     now = {**request, "model": served.id}

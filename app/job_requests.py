@@ -16,6 +16,7 @@ from app.documentation import documentation
 from app.recipes import config
 from app.schemas.base import Request
 from models.composition import CONFIGS, Composition
+from models.dynamic import DynamicConfig
 from models.errors import InvalidInput
 from models.evaluation import Unit
 from models.lines import EmptyLines
@@ -153,6 +154,18 @@ class EvaluateJob(Request):
         None, description="`lines`: each on its own; `document`: as one. Without it, lines, or document for characters."
     )
     empty_lines: Lines = "keep"
+    dynamic: Annotated[dict[str, Any], _schema(DynamicConfig)] | None = Field(
+        None,
+        description="Dynamic evaluation: a copy of the model learns from the text as it scores it.",
+    )
+
+    def learning(self) -> DynamicConfig | None:
+        """How a copy of the model learns, if it does. Raises InvalidInput, naming the field."""
+        return None if self.dynamic is None else config(DynamicConfig, self.dynamic, "dynamic.")
+
+    def unit_of(self, tokenizer: TokenizerConfig) -> Unit:
+        """The unit asked for, or the one that the tokenizer and dynamic evaluation have."""
+        return self.unit or ("lines" if tokenizer.has_lines and self.dynamic is None else "document")
 
 
 TrainingJob: TypeAlias = NgramJob | RecurrentJob

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from app.job_errors import TooExpensive
 from models.bytepairs import DEFAULT_SIZE
+from models.dynamic import DynamicConfig
 from models.ngram import NgramConfig
 from models.recipe import Recipe
 from models.recurrent import RecurrentConfig
@@ -30,6 +31,8 @@ NGRAM_SECONDS = 1e-6
 """The same for time."""
 FLOPS = 2e10
 """Of one thread, in training."""
+BYTES_A_SECOND = 5e9
+"""That one thread reads or writes."""
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4, "feedforward": 1}
 
 
@@ -73,9 +76,13 @@ def training(recipe: Recipe, text_bytes: int, threads: int) -> Estimate:
     return _recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
 
 
-def evaluation(parameters: int, text_bytes: int) -> Estimate:
-    """The size of measuring a model of so many numbers."""
-    return Estimate(0, PROCESS_BYTES + 8 * parameters, START_SECONDS + text_bytes * 1e-5)
+def evaluation(parameters: int, text_bytes: int, how: DynamicConfig | None = None) -> Estimate:
+    """The size of measuring a model of so many numbers, which learns meanwhile where it is said how."""
+    copies, seconds = 2, text_bytes * 1e-5
+    if how is not None:
+        copies = 6  # as they were trained, as they are, their gradients and the squares of those
+        seconds += text_bytes / WORD_BYTES * parameters * (6 / FLOPS + 20 / (BYTES_A_SECOND * how.segment))
+    return Estimate(0, PROCESS_BYTES + 4 * copies * parameters, START_SECONDS + seconds)
 
 
 def composition(parameters: int, text_bytes: int) -> Estimate:

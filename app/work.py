@@ -23,6 +23,7 @@ from app.workspaces import METRICS_FILE
 from models import checkpoint
 from models.catalogue import resolve
 from models.composition import compose
+from models.dynamic import learning
 from models.evaluation import evaluate
 from models.measuring import reported, summary
 from models.progress import Progress
@@ -86,11 +87,13 @@ def _compose(order: Order, request: CompositionJob, send: Send, stop: Stop) -> M
 
 def _evaluate(order: Order, request: EvaluateJob, send: Send, stop: Stop) -> Message:
     opened = checkpoint.load(resolve(Path(order.checkpoints), request.model).path)
-    unit = request.unit or ("lines" if opened.tokenizer.config.has_lines else "document")
+    unit = request.unit_of(opened.tokenizer.config)
+    how = request.learning()
+    model = opened.model if how is None else learning(opened.model, how, unit)
     assert order.validation is not None
     with Path(order.validation.path).open("rb") as file:
         pieces = iter(lambda: file.read(_READ_BYTES), b"")
-        work = evaluate(opened.model, opened.tokenizer, pieces, unit, request.empty_lines)
+        work = evaluate(model, opened.tokenizer, pieces, unit, request.empty_lines)
         found = _drive(reported(work), _Reporter(send).report, stop)
     return Done(None, {"model": request.model, "unit": unit} | summary(found))
 

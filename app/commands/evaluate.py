@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO, get_args
+from typing import Any, BinaryIO, get_args
 
 import click
 
+from app import recipes
 from app.commands.display import Display, drive
+from app.commands.flags import flags, given
 from app.commands.options import as_json, checkpoints, model, opened, precision, threads, to_json
+from models.dynamic import DynamicConfig, Rule, learning
+from models.errors import InvalidInput
 from models.evaluation import Unit, evaluate
 from models.lines import EmptyLines
 from models.measuring import reported, summary
@@ -31,6 +35,12 @@ _PIECE = 1 << 16
     default="keep",
     help="Whether empty lines count. [default: keep]",
 )
+@click.option(
+    "--dynamic",
+    type=click.Choice(get_args(Rule)),
+    help="Let a copy of a recurrent model learn from the text as it scores it, by this rule; document only.",
+)
+@flags(DynamicConfig, skip=["rule"], note="dynamic: ")
 @checkpoints
 @precision
 @threads
@@ -46,12 +56,19 @@ def command(
     threads: int,
     quiet: bool,
     as_json: bool,
+    dynamic: Rule | None,
+    **values: Any,
 ) -> None:
     """Measure how well MODEL predicts the text of FILE (- for standard input)."""
     entry, checkpoint = opened(checkpoints, model, threads, precision)
     tokenizer = checkpoint.tokenizer
-    unit = unit or ("lines" if tokenizer.config.has_lines else "document")
-    steps = evaluate(checkpoint.model, tokenizer, iter(lambda: file.read(_PIECE), b""), unit, empty_lines)
+    unit = unit or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
+    scoring, how = checkpoint.model, given(DynamicConfig, values)
+    if dynamic is not None:
+        scoring = learning(checkpoint.model, recipes.config(DynamicConfig, {"rule": dynamic, **how}), unit)
+    elif how:
+        raise InvalidInput(next(iter(how)), "is for --dynamic only")
+    steps = evaluate(scoring, tokenizer, iter(lambda: file.read(_PIECE), b""), unit, empty_lines)
     result = {"model": entry.id, "unit": unit} | summary(drive(reported(steps), Display(quiet)))
     if as_json:
         click.echo(to_json(result))

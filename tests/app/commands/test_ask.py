@@ -137,3 +137,21 @@ def test_an_unknown_model_is_one_line_that_lists_what_there_is(nextword: Run, tm
     assert done.status == 1
     assert done.err.count("\n") == 1
     assert "words@1" in done.err
+
+
+def test_a_copy_learns_from_the_text_and_says_so(nextword: Run, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat saw a bird .\n" * 60, encoding="utf-8")
+    flags = ["evaluate", "lstm", text, "--json", "--quiet"]
+    plain = json.loads(nextword(*flags, "--unit", "document").out)
+    found = json.loads(nextword(*flags, "--dynamic", "sgd", "--learning-rate", "0.5").out)
+    assert (found["unit"], found["adaptive"], plain["adaptive"]) == ("document", True, False)
+    assert found["perplexity"] < plain["perplexity"]
+    for wrong, said in (
+        (["--dynamic", "sgd", "--unit", "lines"], "unit: must be"),
+        (["--decay", "0.1"], "decay: is for --dynamic only"),
+        (["--dynamic", "rms", "--segment", "0"], "segment: must be"),
+    ):
+        refused = nextword(*flags, *wrong)
+        assert (refused.status, said in refused.err) == (2, True), refused.err
+    assert "nothing in this ngram model" in nextword("evaluate", "words", text, "--dynamic", "sgd").err

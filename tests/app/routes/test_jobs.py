@@ -152,6 +152,19 @@ def test_what_cannot_be_made_of_models_is_named(
     assert refused(client.post("/v1/jobs", json=asked)) == (400, "invalid_input", param)
 
 
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"dynamic": {}}, "dynamic"),
+        ({"dynamic": {"rule": "adam"}}, "dynamic.rule"),
+        ({"dynamic": {"speed": 1}}, "dynamic.speed"),
+    ],
+)
+def test_how_a_model_cannot_learn_while_it_is_measured(client: httpx.Client, file: str, body: dict, param: str) -> None:
+    asked = {"kind": "evaluate", "model": "words", "validation_file": file, **body}
+    assert refused(client.post("/v1/jobs", json=asked)) == (400, "invalid_input", param)
+
+
 def test_a_mixture_is_queued_with_the_members_that_the_names_mean_now(client: httpx.Client, leases: LeaseStore) -> None:
     asked = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
     job = client.post("/v1/jobs", json=asked).json()
