@@ -1,4 +1,4 @@
-"""Answers as JSON, written by pydantic's compiled encoder: six times as fast as the standard library's.
+"""Answers as JSON, written by orjson: a whole distribution, or a batch, costs little more than making its dictionaries.
 
 It knows plain dictionaries and their bytes. NaN and infinities would become null, so nobody may put them in:
 `logprob_fields` in the schemas is the door that log-probabilities go through.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi.responses import Response
-from pydantic_core import to_json
+from orjson import dumps
 
 
 class Json(Response):
@@ -19,9 +19,9 @@ class Json(Response):
 
     def render(self, content: Any) -> bytes:
         """Its bytes, UTF-8 without blanks."""
-        return to_json(content)
+        return dumps(content)
 
 
 def event(content: dict[str, Any]) -> bytes:
     """A server-sent event of a dictionary."""
-    return b"data: " + to_json(content) + b"\n\n"
+    return b"data: " + dumps(content) + b"\n\n"

@@ -67,9 +67,14 @@ class Call:
             raise InvalidInput(field, f"at most {limit} tokens, not {found}")
 
 
-async def _call(request: Request, model: ModelName) -> Call:
+def call_of(request: Request, model: str) -> Call:
+    """The call of a request to `model`. Raises what the registry does where it cannot be asked."""
     state = request.app.state
     return Call(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
+
+
+async def _call(request: Request, model: ModelName) -> Call:
+    return call_of(request, model)
 
 
 ModelCall = Annotated[Call, Depends(_call)]

@@ -187,15 +187,20 @@ def report(scope: Scope, error: Exception) -> None:
         logger.error("request %s failed: %s %s", request_id, scope["method"], scope["path"], exc_info=cause)
 
 
+EXPECTED = HTTPException, RequestValidationError, NextwordError
+"""Errors that are answered in one place; any other is the server's own failure."""
+
+
 def answer_errors(app: FastAPI) -> None:
     """Let `app` answer every expected error in the one shape."""
-
-    async def answer(request: Request, error: Exception) -> JSONResponse:
-        report(request.scope, error)
-        return failure(_in_our_words(request, error)).response()
-
-    for kind in (HTTPException, RequestValidationError, NextwordError):
+    for kind in EXPECTED:
         app.add_exception_handler(kind, answer)
+
+
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request that led to `error`, which is logged where the client is told nothing of it."""
+    report(request.scope, error)
+    return failure(_in_our_words(request, error)).response()
 
 
 def _in_our_words(request: Request, error: Exception) -> Exception:

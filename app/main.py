@@ -25,6 +25,7 @@ from app.routes import aliases, files, generate, health, jobs, models, perplexit
 from app.routes import next as next_token
 from app.schemas.base import ErrorAnswer
 from app.settings import Settings
+from app.shortcut import Route, Shortcut
 from app.stores import Stores
 from models.checkpoint import Checkpoint, load
 from models.families import PRECISIONS
@@ -44,6 +45,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     429: {"model": ErrorAnswer, "description": "Too many requests wait; `retry-after` says when to try again."},
     503: {"model": ErrorAnswer, "description": "The model is being loaded or cannot be used, or the server stops."},
     "default": {"model": ErrorAnswer, "description": "Any other error."},
+}
+
+SHORT_WAYS: dict[str, Route] = {
+    "next": next_token.predict_next,
+    "probability": probability.score_probability,
+    "rescore": rescore.rescore,
 }
 
 
@@ -71,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = Engine(settings)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
+    app.add_middleware(Shortcut, routes=SHORT_WAYS)
     app.add_middleware(BodyLimit, settings=settings)
     app.add_middleware(RequestId)
     answer_errors(app)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -17,7 +18,18 @@ UPLOADS = frozenset([TEXT, RECORDS])
 
 def media_type(headers: Headers) -> str:
     """The media type of a body in lower case, without parameters; empty where none is given."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+    return bare(headers.get("content-type", ""))
+
+
+def bare(content_type: str) -> str:
+    """A `Content-Type` in lower case, without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """A header of a request, the first of that name (in lower case); empty where there is none."""
+    # Starlette's `Headers` takes several times as long, which counts where every request is asked for some.
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def unsupported(headers: Headers, *accepted: str) -> HTTPException:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-import uuid
+import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import failure, report
-from app.media import UPLOADS, media_type
+from app.media import UPLOADS, bare, header
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -41,6 +40,7 @@ class RequestId:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        tag = request_id.encode()
         scope.setdefault("state", {})["request_id"] = request_id
         started = False
 
@@ -48,7 +48,7 @@ class RequestId:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", tag)]
             await send(message)
 
         try:
@@ -63,8 +63,8 @@ class RequestId:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    given = header(scope, b"x-request-id")
+    return given if given and SANE_ID.fullmatch(given) else secrets.token_hex(16)
 
 
 class BodyLimit:
@@ -79,9 +79,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        limit = self._limit(scope["path"], headers)
-        announced = headers.get("content-length", "0")
+        limit = self._limit(scope)
+        announced = header(scope, b"content-length")
         seen = int(announced) if announced.isdecimal() and int(announced) > limit else 0
 
         async def receive_limited() -> Message:
@@ -94,7 +93,8 @@ class BodyLimit:
 
         await self.app(scope, receive_limited, send)
 
-    def _limit(self, path: str, headers: Headers) -> int:
-        if path == FILES:
+    def _limit(self, scope: Scope) -> int:
+        if scope["path"] == FILES:
             return self.settings.max_file_bytes + FORM_BYTES
-        return self.settings.max_upload_bytes if media_type(headers) in UPLOADS else self.settings.max_json_bytes
+        upload = bare(header(scope, b"content-type")) in UPLOADS
+        return self.settings.max_upload_bytes if upload else self.settings.max_json_bytes

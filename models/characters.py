@@ -33,6 +33,10 @@ class Characters:
         """The ids [T] of `text`, MISSING where the vocabulary lacks the character."""
         return self._ids.take(self._codes(text), mode="clip")
 
+    def cut(self, text: str) -> list[str]:
+        """The characters [T] of `text`, aligned with `encode(text)`."""
+        return list(self._normal(text))
+
     def count(self, text: Iterable[str]) -> Counter[str]:
         """How often each character of `text`, in chunks, occurs."""
         counts = np.zeros(sys.maxunicode + 1, np.int64)
@@ -42,6 +46,9 @@ class Characters:
         return Counter({chr(code): int(counts[code]) for code in counts.nonzero()[0]})
 
     def _codes(self, text: str) -> NDArray[np.uint32]:
-        if self._lowercase:
-            text = text.lower() if text.isascii() else self._splitter.normalizer.normalize_str(text)
-        return np.frombuffer(text.encode("utf-32-le"), "<u4")
+        return np.frombuffer(self._normal(text).encode("utf-32-le"), "<u4")
+
+    def _normal(self, text: str) -> str:
+        if not self._lowercase:
+            return text
+        return text.lower() if text.isascii() else str(self._splitter.normalizer.normalize_str(text))

@@ -88,10 +88,36 @@ def number(data: Bytes, alphabet: Alphabet, table: Table, growing: bool, out: ND
     A token that the table lacks is MISSING or, where it is `growing` (and has the room), gets the next number.
     """
     # Typed from the start: zeros as they stand would have every loop compiled for literals as well.
-    i: Int = np.int64(0)
+    return number_part(data, np.int64(0), data.size, alphabet, table, growing, out, np.int64(0))
+
+
+@compiled
+def number_each(
+    data: Bytes,
+    spans: NDArray[np.int64],
+    alphabet: Alphabet,
+    table: Table,
+    out: NDArray[np.int32],
+    ends: NDArray[np.int64],
+) -> Int:
+    """Write the numbers of the tokens of N texts to `out` [>= T], as `number` does; how many there are.
+
+    Text k is `data[spans[k, 0] : spans[k, 1]]` and followed by a newline or nothing; its tokens end before `ends[k]`.
+    """
     n: Int = np.int64(0)
+    for k in range(ends.size):
+        n = number_part(data, spans[k, 0], spans[k, 1], alphabet, table, False, out, n)
+        ends[k] = n
+    return n
+
+
+@compiled
+def number_part(
+    data: Bytes, i: Int, end: Int, alphabet: Alphabet, table: Table, growing: bool, out: NDArray[np.int32], n: Int
+) -> Int:
+    """`number` of `data[i:end]`, which a newline or nothing follows, written from `out[n]` on; where it ends there."""
     after_word = bool(data.size < 0)
-    while i < data.size:
+    while i < end:
         kind, length = class_at(data, i, alphabet)
         if kind == BLANK:
             if data[i] == NEWLINE:
@@ -99,13 +125,13 @@ def number(data: Bytes, alphabet: Alphabet, table: Table, growing: bool, out: ND
                 n += 1
             i, after_word = i + length, False
             continue
-        end, after_word = token_end(data, i, after_word, alphabet)
-        key, packed = hash_of(data, i, end)
-        slot = slot_of(table, key, packed, data, i, end)
+        stop, after_word = token_end(data, i, after_word, alphabet)
+        key, packed = hash_of(data, i, stop)
+        slot = slot_of(table, key, packed, data, i, stop)
         if growing:
-            count(table, slot, packed, data, i, end)
+            count(table, slot, packed, data, i, stop)
         out[n] = (table.slots[slot, 1] & _LOWER_HALF) - 1
-        i, n = end, n + 1
+        i, n = stop, n + 1
     return n
 
 

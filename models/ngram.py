@@ -157,11 +157,11 @@ class NgramModel(LanguageModel):
         shape = len(paths), min(k, self.vocabulary_size)
         values, words = np.empty(shape, np.float32), np.empty(shape, np.int64)
         if k:
-            trie.topk(self._trie, paths, self._ranked, values, words)
+            trie.topk(self._trie, paths, self.ranked, values, words)
         return torch.from_numpy(values), torch.from_numpy(words)
 
     @cached_property
-    def _ranked(self) -> NDArray[np.int64]:
+    def ranked(self) -> NDArray[np.int64]:
         """All words by falling unigram probability, then rising id."""
         unigrams = self.logprobs(torch.full((1, self.tables.order - 1), -1))[0].numpy()
         return np.argsort(-unigrams, kind="stable")

@@ -44,6 +44,22 @@ def foreign_lines(data: Bytes, start: Int, alphabet: Alphabet) -> tuple[Int, Int
 
 
 @compiled
+def cut(data: Bytes, alphabet: Alphabet, out: NDArray[np.int64]) -> Int:
+    """Write where each token of `data` begins and ends to `out` [>= T, 2], the same twice for a newline; how many."""
+    i: Int = np.int64(0)
+    n: Int = np.int64(0)
+    after_word = bool(data.size < 0)
+    while i < data.size:
+        kind, length = class_at(data, i, alphabet)
+        end, after = (i + length, False) if kind == BLANK else token_end(data, i, after_word, alphabet)
+        if kind != BLANK or data[i] == NEWLINE:
+            out[n, 0], out[n, 1] = i, i if kind == BLANK else end
+            n += 1
+        i, after_word = end, after
+    return n
+
+
+@compiled
 def class_at(data: Bytes, i: Int, alphabet: Alphabet) -> tuple[Int, Int]:
     """The class and the length in bytes of the character at `i`."""
     lead = np.int64(data[i])

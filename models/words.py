@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models import interning, pipeline
+from models import interning, pipeline, splitting
 from models.alphabet import FOREIGN, alphabet_of
-from models.pipeline import SPECIALS, TokenizerConfig
+from models.pipeline import EOS_TOKEN, SPECIALS, TokenizerConfig
+from models.ragged import joined
 from models.splitting import foreign_lines
 
 _BLOCK = 1 << 16  # bytes
@@ -34,6 +35,31 @@ class Words:
         """The ids [T] of `text`, MISSING where the vocabulary lacks the surface form."""
         runs = [self._look_up(run) if native else self._look_up_foreign(run) for run, native in self.runs(text)]
         return runs[0] if len(runs) == 1 else np.concatenate([np.empty(0, np.int32), *runs])
+
+    def encode_all(self, texts: Sequence[str], ended: bool) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids [T] of all `texts`, one after the other, and where those of each end [N]; `ended`: with `</s>`."""
+        # One alone is quicker as it is.
+        if len(texts) == 1 or not self._native_throughout("".join(texts)):
+            return joined([self.encode(text + "\n" if ended else text) for text in texts])
+        lines = [self._native(text) for text in texts]
+        data = interning.bytes_of(b"\n".join([*lines, b""]))
+        spans = np.zeros((len(lines) + 1, 2), np.int64)
+        np.cumsum([len(line) + 1 for line in lines], out=spans[1:, 0])
+        spans[:-1, 1] = spans[1:, 0] if ended else spans[1:, 0] - 1
+        ids, ends = np.empty(data.size, np.int32), np.empty(len(lines), np.int64)
+        size = interning.number_each(data, spans, self.alphabet, self._table, ids, ends)
+        return ids[:size].copy(), ends
+
+    def cut(self, text: str) -> list[str]:
+        """The surface forms [T] of `text`, aligned with `encode(text)`."""
+        return [surface for run, native in self.runs(text) for surface in self._cut(run, native)]
+
+    def _cut(self, run: bytes, native: bool) -> list[str]:
+        if not native:
+            return self.surfaces(run)
+        spans = np.empty((len(run), 2), np.int64)
+        size = splitting.cut(interning.bytes_of(run), self.alphabet, spans)
+        return [run[begin:end].decode() or EOS_TOKEN for begin, end in spans[:size].tolist()]
 
     def count(self, text: Iterable[str]) -> Counter[str]:
         """How often each surface form of `text`, in chunks, occurs; newlines are not counted."""
@@ -57,7 +83,7 @@ class Words:
 
     def runs(self, text: str) -> Iterator[tuple[bytes, bool]]:
         """Lines in a row that one of the two ways can go, ready for it, and whether the compiled loops are that way."""
-        if text.isascii() or self.alphabet.beyond != FOREIGN:
+        if self._native_throughout(text):
             yield self._native(text), True
             return
         data, at = text.encode(), 0
@@ -69,6 +95,13 @@ class Words:
             if end > begin:
                 yield data[begin:end], False
             at = end
+
+    def _native_throughout(self, text: str) -> bool:
+        """Whether the compiled loops can judge all of it."""
+        if text.isascii() or self.alphabet.beyond != FOREIGN:
+            return True
+        data = interning.bytes_of(text.encode())
+        return bool(foreign_lines(data, 0, self.alphabet)[0] >= data.size)
 
     def _native(self, text: str) -> bytes:
         if self._lowercase:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,7 +13,7 @@ from app.answers import Json
 from app.call import ModelCall
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest
-from models.scoring import TextScore, score_texts
+from models.scoring import TextScores, score_texts
 from models.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
@@ -26,25 +28,28 @@ async def score_probability(call: ModelCall, body: ProbabilityRequest) -> Json:
     model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
     work = score_texts(model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos)
     scores = await call.run(work, sum(len(text) for text in texts) + len(body.context))
-    results = [_result(score, tokenizer if body.tokens else None) for score in scores]
-    return Json({"model": call.served.id, "results": results, "total": _total(scores)})
+    results, total = _results(scores)
+    if body.tokens:
+        for result, tokens in zip(results, _tokens(tokenizer, scores), strict=True):
+            result["tokens"] = tokens
+    return Json({"model": call.served.id, "results": results, "total": total})
 
 
-def _result(score: TextScore, tokenizer: Tokenizer | None) -> dict[str, Any]:
-    """What is told of one text; of its tokens too, given a tokenizer."""
-    result = _total([score]) | {"probability": math.exp(score.logprob)}
-    if tokenizer is not None:
-        columns = zip(
-            score.tokens(tokenizer), score.ids.tolist(), score.logprobs.tolist(), score.oov.tolist(), strict=True
-        )
-        result["tokens"] = [
-            {"token": token, "id": i, "oov": oov} | logprob_fields(logprob) for token, i, logprob, oov in columns
-        ]
-    return result
+def _results(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What is told of each text, and of all together."""
+    sums = list(scores.sums())
+    results = [_figures(*figures) | {"probability": math.exp(figures[0])} for figures in sums]
+    return results, _figures(*map(sum, zip(*sums, strict=True)))
 
 
-def _total(scores: list[TextScore]) -> dict[str, Any]:
-    return logprob_fields(sum(score.logprob for score in scores)) | {
-        "token_count": sum(score.token_count for score in scores),
-        "oov_count": sum(score.oov_count for score in scores),
-    }
+def _figures(logprob: float, token_count: int, oov_count: int) -> dict[str, Any]:
+    return logprob_fields(logprob) | {"token_count": token_count, "oov_count": oov_count}
+
+
+def _tokens(tokenizer: Tokenizer, scores: TextScores) -> Iterator[list[dict[str, Any]]]:
+    """What is told of the tokens of each text."""
+    found = scores.encodings
+    surfaces = tokenizer.surfaces(scores.texts, found)
+    columns = zip(surfaces, found.ids.tolist(), found.oov.tolist(), scores.logprobs.tolist(), strict=True)
+    told = [{"token": token, "id": i, "oov": oov} | logprob_fields(logprob) for token, i, oov, logprob in columns]
+    return (told[begin:end] for begin, end in pairwise([0, *found.ends.tolist()]))

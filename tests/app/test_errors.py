@@ -7,6 +7,7 @@ import pytest
 
 from app.errors import TABLE, Overloaded, failure
 from app.schemas.base import ErrorAnswer
+from models import short
 from models.errors import CheckpointDamaged, InvalidText, NextwordError, TrainingFailed
 from tests.app.serving import Server
 
@@ -83,12 +84,18 @@ class Broken(Exception):
     pass
 
 
+def _break(*_: object, **__: object) -> None:
+    raise Broken("secret detail")
+
+
 @pytest.fixture(params=["words", "lstm"])
 def broken(server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model that fails whenever it is asked."""
     model = server.app.state.registry.get(request.param).checkpoint.model
     for method in ("logprobs", "topk", "score"):
-        monkeypatch.setattr(model, method, lambda *_: (_ for _ in ()).throw(Broken("secret detail")))
+        monkeypatch.setattr(model, method, _break)
+    for function in ("best", "score"):
+        monkeypatch.setattr(short, function, _break)
     return request.param
 
 

@@ -26,6 +26,7 @@ def test_ids_and_counts_equal_those_of_the_pipeline(lowercase: bool, known: str,
     assert ids.dtype == np.int32
     assert np.maximum(ids, 0).tolist() == build(config, vocabulary).encode(text).ids
     assert (ids == MISSING).tolist() == [surface not in vocabulary for surface in surfaces(splitter, text)]
+    assert characters.cut(text) == surfaces(splitter, text)
     assert characters.count([known, text]) == Counter(surfaces(splitter, known) + surfaces(splitter, text))
 
 

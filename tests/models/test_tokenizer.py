@@ -57,7 +57,10 @@ def test_no_vocabulary_comes_of_no_words(text: str) -> None:
 
 
 def test_half_a_surrogate_pair_is_no_text() -> None:
-    for call in (train().encode, train().tokens, train(kind="character").encode, train):
+    def together(text: str) -> None:
+        train().encode_all(["a", text])
+
+    for call in (train().encode, train().tokens, train(kind="character").encode, together, train):
         with pytest.raises(InvalidText, match="character 1"):
             call("a\ud800")
 
@@ -69,6 +72,11 @@ def test_surface_forms_stand_beside_their_ids(text: str) -> None:
         encoding, surfaces = tokenizer.encode(text), tokenizer.tokens(text)
         assert [tokenizer.id(surface) or 0 for surface in surfaces] == encoding.ids.tolist()
         assert [tokenizer.id(surface) is None for surface in surfaces] == encoding.oov.tolist()
+        pair = tokenizer.encode_all(["b", text], ended=True)
+        assert pair[1].ids.tolist() == [*encoding.ids.tolist(), 1]
+        assert pair[1].oov.tolist() == [*encoding.oov.tolist(), False]
+        assert pair.lengths.tolist() == [2, len(surfaces) + 1]
+        assert len(pair) == 2
 
 
 @settings(deadline=None)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from models.base import EOS
 from models.interning import MISSING
 from models.pipeline import SPECIALS, TokenizerConfig, build, surfaces
 from models.words import Words
@@ -59,6 +60,20 @@ def test_ids_equal_those_of_the_pipeline(config: TokenizerConfig, known: str, te
     assert ids.dtype == np.int32
     assert np.maximum(ids, 0).tolist() == build(config, vocabulary).encode(text).ids
     assert (ids == MISSING).tolist() == [surface not in vocabulary for surface in surfaces(splitter, text)]
+    assert Words(config, vocabulary).cut(text) == surfaces(splitter, text)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=identity)
+@settings(deadline=None, max_examples=50)
+@given(known=texts, rows=st.lists(texts, max_size=5), ended=st.booleans())
+@example(known="a n't", rows=["", "a n", "'t", "a\n", "<", "unk> don", "a\u2019", "--", "-"], ended=False)
+@example(known="a", rows=["a \u4e2d", "a", ""], ended=True)
+def test_texts_together_are_each_alone(config: TokenizerConfig, known: str, rows: list[str], ended: bool) -> None:
+    words = Words(config, list(dict.fromkeys([*SPECIALS, *surfaces(build(config, SPECIALS), known)])))
+    ids, ends = words.encode_all(rows, ended)
+    assert ids.dtype == np.int32
+    found = [part.tolist() for part in np.split(ids, ends)]
+    assert found == [[*words.encode(row).tolist(), *[EOS] * ended] for row in rows] + [[]]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=identity)

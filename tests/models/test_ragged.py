@@ -1,0 +1,17 @@
+"""Rows of different lengths, flat and in rectangles."""
+
+import numpy as np
+
+from models.ragged import joined, rectangle
+
+
+def test_rows_are_joined_and_told_apart_by_their_ends() -> None:
+    ids, ends = joined([np.array([5, 6], np.int32), np.array([], np.int32), np.array([7], np.int32)])
+    assert (ids.tolist(), ends.tolist()) == ([5, 6, 7], [2, 2, 3])
+    assert [array.tolist() for array in joined([])] == [[], []]
+
+
+def test_a_rectangle_holds_each_row_from_the_left() -> None:
+    at, inside = rectangle(np.array([0, 5]), np.array([3, 1]))
+    assert at.tolist() == [[0, 1, 2], [5, 5, 5]]
+    assert inside.tolist() == [[True, True, True], [True, False, False]]
