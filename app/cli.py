@@ -19,6 +19,7 @@ from models.errors import InvalidInput, NextwordError
 
 COMMANDS = {
     "train": "Make a model from text files and publish it.",
+    "counts": "Merge the counts of published n-gram models into a new one.",
     "mix": "Make a model of published ones: a mixture, or a cache over one.",
     "evaluate": "Measure how well MODEL predicts the text of FILE.",
     "score": "Score lines from standard input, one result a line.",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
+
+from models.errors import InvalidInput
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -21,6 +24,17 @@ def memory_quota(cgroup: Path = CGROUP) -> int:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = (_read(cgroup / name) for name in ("memory.max", "memory/memory.limit_in_bytes"))
     return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
+
+
+def memory_bytes(written: str, quota: int | None = None) -> int:
+    """ "500M", "2G" or "50%" as bytes: powers of 1024, or a share of what this process may use. Raises InvalidInput."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt%]?)", written.strip().lower())
+    if found is None or (found[2] == "%" and float(found[1]) > 100):
+        raise InvalidInput("memory", 'must be bytes as "2G" or "500M", or a share of the memory as "50%"')
+    unit = (
+        (memory_quota() if quota is None else quota) / 100 if found[2] == "%" else 1024 ** "bkmgt".find(found[2] or "b")
+    )
+    return int(float(found[1]) * unit)
 
 
 def _version_2(cgroup: Path) -> float | None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.quota import memory_bytes
 from models.composition import CONFIGS, Composition
 from models.errors import InvalidInput
 from models.mixture import MixtureModel
@@ -46,7 +47,10 @@ def recipe(written: Written) -> Recipe:
     }
     if tables["training"]:
         parts["training"] = config(TrainingConfig, tables["training"], "training.")
-    return replace(config(Recipe, {name: written[name] for name in written if name not in NESTED}), **parts)
+    rest = {name: written[name] for name in written if name not in NESTED}
+    if isinstance(rest.get("memory"), str):
+        rest["memory"] = memory_bytes(rest["memory"])
+    return replace(config(Recipe, rest), **parts)
 
 
 def composition(written: Written) -> Composition:

@@ -67,7 +67,9 @@ def _train(order: Order, request: TrainingJob, send: Send, stop: Stop) -> Messag
     built = _drive(work, reporter.report, stop)
     reporter.complete()
     provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
-    staged = checkpoint.save(Path(order.staging), recipe.name, built.model, built.tokenizer, provenance)
+    staged = checkpoint.save(
+        Path(order.staging), recipe.name, built.model, built.tokenizer, provenance, beside=built.beside
+    )
     return Done(str(staged.path))
 
 

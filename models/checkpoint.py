@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from models.base import LanguageModel
 from models.card import CARD_FILE, FORMAT, Card, FileFacts, Provenance
@@ -42,6 +43,7 @@ def save(
     *,
     version: int | None = None,
     members: Sequence[Entry] = (),
+    beside: Mapping[str, dict[str, Tensor]] | None = None,
     library: Path | None = None,
     families: Families = FAMILIES,
 ) -> Entry:
@@ -49,12 +51,15 @@ def save(
 
     The files are written under a temporary name in `root`, synced, read back and probed before one rename makes them
     visible. Without a `version` the next free number is taken. `members` says where a composite's own lie, under
-    `library` (without one, under `root`). Raises CheckpointExists when the version is already there, InvalidInput when
-    the name, the card or the model's distributions are not acceptable.
+    `library` (without one, under `root`); `beside` are files of tensors that go with the model, by name. Raises
+    CheckpointExists when the version is already there, InvalidInput when the name, the card or the model's
+    distributions are not acceptable.
     """
     check_name(name)
     _check_members(model, members)
     with _workplace(root, name) as work:
+        for file, tensors in (beside or {}).items():
+            write_tensors(tensors, work / file)
         _write(work, model, tokenizer, provenance, members)
         # The hashes were taken by reading the files back: to do that twice would tell nothing more.
         probe(load(work, verify=False, library=library or root, families=families).model)

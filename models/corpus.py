@@ -21,6 +21,7 @@ from models.base import EOS
 from models.errors import InvalidInput, InvalidText
 from models.lines import EmptyLines, LineReader
 from models.pipeline import TokenKind
+from models.scratch import stored
 from models.tokenizer import Encoding, Tokenizer, TokenizerConfig
 
 SLICE = 1 << 20
@@ -87,12 +88,15 @@ class Corpus:
         if empty:
             raise InvalidText("files", f"must hold text; there is none in {', '.join(map(str, self.files))}")
 
-    def encode(self, tokenizer: Tokenizer) -> EncodedCorpus:
-        """All ids. Raises InvalidText as `chunks` does, InvalidInput where the tokenizer is of another kind."""
+    def encode(self, tokenizer: Tokenizer, folder: Path | None = None) -> EncodedCorpus:
+        """All ids, in memory or in a file of `folder`.
+
+        Raises InvalidText as `chunks` does, InvalidInput where the tokenizer is of another kind.
+        """
         if tokenizer.config.kind != self.kind:
             raise InvalidInput("tokenizer", f"must be a {self.kind} tokenizer to encode this corpus")
         size = _Size()
-        return self._encoded(map(tokenizer.encode, size.measured(ahead(self.chunks()))), size)
+        return self._encoded(map(tokenizer.encode, size.measured(ahead(self.chunks()))), size, folder)
 
     def learn(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
         """The tokenizer of this text, and all ids; words are read once, characters twice.
@@ -106,15 +110,17 @@ class Corpus:
         tokenizer, pieces = Tokenizer.learn(config, size.measured(ahead(self.chunks())))
         return tokenizer, self._encoded(pieces, size)
 
-    def _encoded(self, pieces: Iterable[Encoding], size: _Size) -> EncodedCorpus:
-        ids: list[NDArray[np.int32]] = []
-        oov_count = 0
+    def _encoded(self, pieces: Iterable[Encoding], size: _Size, folder: Path | None = None) -> EncodedCorpus:
+        ids = self._ids(pieces, size)
+        whole = np.concatenate(list(ids)) if folder is None else stored(ids, folder)
+        return EncodedCorpus(whole, size.oov, size.lines, size.characters)
+
+    def _ids(self, pieces: Iterable[Encoding], size: _Size) -> Iterator[NDArray[np.int32]]:
         for encoding in pieces:
-            ids.append(encoding.ids)
-            oov_count += int(np.count_nonzero(encoding.oov))
+            size.oov += int(np.count_nonzero(encoding.oov))
+            yield encoding.ids
         if self.kind == "character":
-            ids.append(np.array([EOS], np.int32))
-        return EncodedCorpus(np.concatenate(ids), oov_count, size.lines, size.characters)
+            yield np.array([EOS], np.int32)
 
     def split(self, validation_fraction: float) -> tuple[Corpus, Corpus]:
         """The corpus without its last lines (for characters: characters), and those, their number rounded up.
@@ -171,10 +177,10 @@ class Corpus:
 
 
 class _Size:
-    """The lines and characters of the chunks that have passed."""
+    """The lines and characters of the chunks that have passed, and how many of their tokens the vocabulary lacks."""
 
     def __init__(self) -> None:
-        self.lines = self.characters = 0
+        self.lines = self.characters = self.oov = 0
 
     def measured(self, chunks: Iterable[str]) -> Iterator[str]:
         """The same chunks."""

@@ -55,10 +55,11 @@ class Counts:
         return rows
 
 
-def count(ids: Ints, order: int, vocabulary_size: int) -> Counts:
+def count(ids: Ints, order: int, vocabulary_size: int, *, at_boundary: bool = True) -> Counts:
     """Count the n-grams of orders 1 to `order` in `ids` [T], lines each ending in `</s>`. Memory grows with T.
 
-    Uses as many threads as torch may. Raises TrainingFailed for no tokens at all, InvalidInput for ids outside the
+    `at_boundary` says that a line begins with them; else what comes before is not known. Uses as many threads as torch
+    may. Raises TrainingFailed for no tokens at all, InvalidInput for ids outside the
     vocabulary.
     """
     if len(ids) == 0:
@@ -66,12 +67,13 @@ def count(ids: Ints, order: int, vocabulary_size: int) -> Counts:
     if ids.min() < 0 or ids.max() >= vocabulary_size:
         raise InvalidInput("ids", f"must be from 0 to {vocabulary_size - 1}")
     index = np.int32 if max(len(ids) * order, vocabulary_size) < 2**31 - 1 else np.int64
-    text: Ints = np.concatenate([[EOS], ids], dtype=index)
+    text: Ints = np.concatenate([[EOS] * at_boundary, ids], dtype=index, casting="unsafe")
     words: Ints = np.zeros(vocabulary_size, index)
     occurrences(text, words)
     cuts = _shares(words, torch.get_num_threads())
     with ThreadPoolExecutor(len(cuts)) as pool:
         longer = unfold(text, vocabulary_size, order, arrange(text, words, order, cuts, pool), cuts, pool)
+    words[EOS] -= at_boundary  # the boundary before the first line is a context and nobody's end
     return Counts([_unigrams(words), *longer], vocabulary_size)
 
 
@@ -84,7 +86,5 @@ def _shares(words: Ints, threads: int) -> list[tuple[int, int]]:
 
 
 def _unigrams(words: Ints) -> Level:
-    occurrences = words.copy()
-    occurrences[EOS] -= 1  # the boundary before the first line is a context and nobody's end
     ids = np.arange(len(words), dtype=words.dtype)
-    return Level(np.array([0, len(words)], words.dtype), ids, np.zeros_like(ids), occurrences)
+    return Level(np.array([0, len(words)], words.dtype), ids, np.zeros_like(ids), words)

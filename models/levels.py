@@ -90,7 +90,7 @@ def _level(arrays: Arrays, n: int) -> Level:
     part = slice(arrays.base[n], arrays.base[n + 1])
     begins = arrays.begins[arrays.contexts[n] : arrays.contexts[n + 1]]
     if n == 2:  # unseen words have no n-grams, and theirs begin where the next word's do
-        begins = np.minimum.accumulate(begins[::-1])[::-1]
+        begins = np.ascontiguousarray(np.minimum.accumulate(begins[::-1])[::-1])
     return Level(begins, arrays.token[part], arrays.suffix[part], arrays.occurrences[part])
 
 

@@ -6,20 +6,25 @@ checkpoints are published or who is watching: whoever drives `build` shows its p
 
 from __future__ import annotations
 
+import collections
 import time
-from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.base import EOS, LanguageModel
+from models.budget import SMALLEST
 from models.card import FileFacts, Provenance, plain
 from models.catalogue import check_name
 from models.corpus import Corpus, EncodedCorpus
+from models.counting import Base, Counter, base_of
+from models.counts import Counts
+from models.counts_file import COUNTS_FILE, tensors
 from models.errors import InvalidInput
 from models.lines import EmptyLines
 from models.measuring import measure, measure_int8
@@ -27,7 +32,7 @@ from models.ngram import NgramConfig, NgramModel
 from models.progress import Progress
 from models.recurrent import RecurrentConfig, RecurrentModel
 from models.resumption import STATE_FILE
-from models.smoothing import estimate
+from models.smoothing import tabulate
 from models.tokenizer import Tokenizer, TokenizerConfig
 from models.training import train
 from models.training_config import TrainingConfig
@@ -57,15 +62,32 @@ class Recipe:
     """Whether an empty line is a line: to `keep` or to `drop`, in training and in measuring."""
     licence: str = "unknown"
     """Of the training text."""
+    extends: Path | None = None
+    """An n-gram model published with its counts: the text is added to what that one was made of, and read with its
+    vocabulary."""
+    keep_counts: bool = False
+    """Whether an n-gram model's counts are published beside it, so that it can be extended and merged."""
+    memory: int | None = None
+    """How much memory n-grams are counted in; what does not fit is counted on disk. The model is the same, and takes
+    its own memory. Without it, as much as they need."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
         if not 0 <= self.validation_fraction < 1:
             raise InvalidInput("validation_fraction", "a number from 0 up to but not including 1 is accepted")
+        if self.memory is not None and self.memory < SMALLEST:
+            raise InvalidInput("memory", f"must be {SMALLEST >> 20} MiB or more")
         if isinstance(self.model, RecurrentConfig):
+            self._check_no_counts()
             object.__setattr__(self, "training", self.training or TrainingConfig())
         elif self.training is not None:
             raise InvalidInput("training", "an n-gram model is counted, not trained: leave it out")
+
+    def _check_no_counts(self) -> None:
+        given = {"extends": self.extends, "keep_counts": self.keep_counts, "memory": self.memory}
+        for name, value in given.items():
+            if value:
+                raise InvalidInput(name, "a recurrent model is trained, not counted: leave it out")
 
 
 @dataclass(frozen=True)
@@ -80,6 +102,13 @@ class Built:
     metrics: dict[str, Any]
     """`training`: tokens, lines, seconds; where text was held out `validation`, what `lines` and `document` say, and
     `int8`, the same of a recurrent model that computes in bytes."""
+    counts: Counts | None = None
+    """What an n-gram model was made of, where the recipe keeps it."""
+
+    @property
+    def beside(self) -> dict[str, dict[str, Tensor]]:
+        """The files of tensors that are published with the model, by name."""
+        return {} if self.counts is None else {COUNTS_FILE: tensors(self.counts)}
 
     def provenance(self, command: str) -> Provenance:
         """What the model's card tells of its making; `command` makes it again."""
@@ -96,22 +125,43 @@ def build(
     """
     began = time.monotonic()
     yield Progress("reading", 0, 0)
-    text, held_out = _texts(recipe)
-    tokenizer, encoded = text.learn(recipe.tokenizer)
+    counter = Counter.of(recipe.memory, workdir)
+    base = _base(recipe)
+    kind = base.tokenizer.config.kind if base else recipe.tokenizer.kind
+    text, held_out = _texts(recipe, kind)
+    tokenizer, encoded = counter.read(text, recipe.tokenizer, base.tokenizer if base else None)
     if held_out is not None:
         _check_known(held_out, tokenizer)
-    model, facts = yield from _fit(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
+    facts: dict[str, Any] = {}
+    counts = None
+    if isinstance(recipe.model, NgramConfig):
+        yield Progress("counting", 0, 0)
+        counts = counter.count(encoded.ids, recipe.model.order, tokenizer.size)
+        counts = counter.add(base.counts, counts) if base else counts
+        model: LanguageModel = NgramModel(recipe.model, tabulate(recipe.model, counts))
+    else:
+        model, facts = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
     metrics: dict[str, Any] = {"training": _counts(encoded) | facts | {"seconds": round(time.monotonic() - began, 1)}}
     if held_out is not None:
         metrics["validation"] = yield from measure(model, tokenizer, held_out)
     if held_out is not None and isinstance(model, RecurrentModel):
         metrics["int8"] = yield from measure_int8(model, tokenizer, held_out, metrics["validation"])
-    return Built(recipe, model, tokenizer, _facts(recipe), metrics)
+    corpus = (base.corpus if base else {}) | _facts(recipe)
+    return Built(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
 
 
-def _texts(recipe: Recipe) -> tuple[Corpus, Corpus | None]:
+def _base(recipe: Recipe) -> Base | None:
+    """What the model that the recipe extends was made of. Raises InvalidInput where a vocabulary is asked for."""
+    if recipe.extends is None or not isinstance(recipe.model, NgramConfig):
+        return None
+    if recipe.tokenizer != TokenizerConfig():
+        raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
+    return base_of(recipe.extends, recipe.model.order)
+
+
+def _texts(recipe: Recipe, kind: Literal["word", "character"]) -> tuple[Corpus, Corpus | None]:
     """The text to learn from and the one to measure on."""
-    kind, empty_lines = recipe.tokenizer.kind, recipe.empty_lines
+    empty_lines = recipe.empty_lines
     text = Corpus.open(recipe.files, kind=kind, empty_lines=empty_lines)
     if recipe.validation is not None:
         return text, Corpus.open(recipe.validation, kind=kind, empty_lines=empty_lines)
@@ -129,7 +179,7 @@ def _check_known(held_out: Corpus, tokenizer: Tokenizer) -> None:
     raise InvalidInput("validation", "the text held out has no token in common with the training text")
 
 
-def _fit(
+def _train(
     recipe: Recipe,
     text: EncodedCorpus,
     held_out: Corpus | None,
@@ -137,10 +187,8 @@ def _fit(
     workdir: Path | None,
     save_seconds: float,
 ) -> Generator[Progress, None, tuple[LanguageModel, dict[str, Any]]]:
-    """Count or train; the model and what the training itself has to tell."""
-    if isinstance(recipe.model, NgramConfig):
-        yield Progress("counting", 0, 0)
-        return NgramModel(recipe.model, estimate(recipe.model, text.ids, tokenizer.size)), {}
+    """A recurrent model, and what its training has to tell."""
+    assert isinstance(recipe.model, RecurrentConfig)
     yield Progress("reading", 0, 0)
     trained = yield from train(
         recipe.model,
@@ -176,5 +224,5 @@ def _counts(text: EncodedCorpus) -> dict[str, Any]:
 def _facts(recipe: Recipe) -> dict[str, FileFacts]:
     """By file name; by the whole path as given where two have the same name."""
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
-    names = Counter(path.name for path in files)
+    names = collections.Counter(path.name for path in files)
     return {path.name if names[path.name] == 1 else str(path): FileFacts.of(path) for path in files}

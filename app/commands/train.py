@@ -13,7 +13,9 @@ from app import recipes
 from app.commands.display import Display, drive
 from app.commands.flags import flags, given
 from app.commands.options import as_json, checkpoints, published, recipe_file, threads
+from app.documentation import documentation
 from models import checkpoint
+from models.catalogue import resolve
 from models.ngram import NgramConfig
 from models.pipeline import TokenKind
 from models.recipe import Recipe, build
@@ -25,18 +27,21 @@ from models.training_config import TrainingConfig
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @recipe_file
-@flags(Recipe, skip=("files", "model", "tokenizer", "training"))
+@flags(Recipe, skip=("files", "model", "tokenizer", "training", "extends", "memory"))
 @click.option("--kind", type=click.Choice(recipes.KINDS), help="Family of the model. [default: ngram]")
 @flags(NgramConfig, note="n-gram: ")
 @flags(RecurrentConfig, skip=["kind"], note="recurrent: ")
 @flags(TrainingConfig, note="training: ")
 @click.option("--tokenizer", "token", type=click.Choice(get_args(TokenKind)), help="What a token is. [default: word]")
 @flags(TokenizerConfig, skip=["kind"], note="tokenizer: ")
+@click.option("--extends", metavar="MODEL", help=documentation(Recipe)["extends"])
+@click.option("--memory", metavar="SIZE", help=f"{documentation(Recipe)['memory']} As 500M, 2G or 50%.")
 @click.option(
     "--workdir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Save the state of a recurrent training here once a minute, and go on from the one that is here.",
+    help="Save the state of a recurrent training here once a minute, and go on from the one that is here; "
+    "the place for counts that do not fit --memory.",
 )
 @checkpoints
 @threads
@@ -61,11 +66,14 @@ def command(
     and what else is not said of a family stand at the top, the others in the tables [model] (with `kind`),
     [tokenizer] (with `kind`) and [training]. Ctrl-C stops without publishing anything.
     """
-    recipe = recipes.recipe(recipes.merged(recipes.read(recipe_path), _written(files, values)))
+    written = recipes.merged(recipes.read(recipe_path), _written(files, values))
+    if isinstance(written.get("extends"), str):
+        written["extends"] = str(resolve(checkpoints, written["extends"]).path)
+    recipe = recipes.recipe(written)
     torch.set_num_threads(threads)
     built = drive(build(recipe, workdir), Display(quiet))
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
-    entry = checkpoint.save(checkpoints, recipe.name, built.model, built.tokenizer, provenance)
+    entry = checkpoint.save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, beside=built.beside)
     published(entry, built.model.kind, built.metrics, as_json)
 
 

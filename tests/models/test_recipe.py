@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from models.errors import InvalidInput, InvalidText
+from models import budget
+from models.checkpoint import save
+from models.corpus import Corpus
+from models.errors import CheckpointNotFound, InvalidInput, InvalidText
 from models.evaluation import evaluate
-from models.ngram import NgramConfig
+from models.ngram import NgramConfig, NgramModel
 from models.recipe import Built, Recipe, build
 from models.recurrent import RecurrentConfig
 from models.scoring import drain
+from models.smoothing import estimate
 from models.tokenizer import TokenizerConfig
 from models.training_config import TrainingConfig
 
@@ -152,3 +159,52 @@ def test_text_that_is_none_names_file_and_byte(tmp_path: Path) -> None:
     bad.write_bytes(b"good\nb\xffd\n")
     with pytest.raises(InvalidText, match=r"bad\.txt.*byte 6"):
         drain(build(Recipe("x", (bad,))))
+
+
+def table(built: Built) -> dict[str, list[float]]:
+    return {name: tensor.tolist() for name, tensor in built.model.tensors().items()}
+
+
+@pytest.mark.parametrize("kind", ["word", "character"])
+def test_a_budget_of_memory_changes_nothing(text: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe("cats", (text,), NgramConfig(3), TokenizerConfig(kind=kind))
+    monkeypatch.setattr(budget, "SORTING", 16 << 20)  # so that a block holds a few tokens only
+    assert table(drain(build(replace(recipe, memory=64 << 20)))) == table(drain(build(recipe)))
+
+
+def test_a_model_that_is_extended_is_one_of_both_texts(text: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("a dog ran .\nthe bird sat .\n" * 9)
+    first = Recipe("cats", (text,), NgramConfig(3), validation_fraction=0, keep_counts=True)
+    built = drain(build(first))
+    entry = save(tmp_path / "models", "cats", built.model, built.tokenizer, built.provenance(""), beside=built.beside)
+    longer = drain(build(replace(first, files=(more,), extends=entry.path, model=NgramConfig(2))))
+    assert longer.tokenizer.vocabulary == built.tokenizer.vocabulary  # "bird" is <unk>
+    ids = np.concatenate([Corpus.open(file).encode(built.tokenizer).ids for file in (text, more)])
+    expected = NgramModel(NgramConfig(2), estimate(NgramConfig(2), ids, built.tokenizer.size))
+    assert table(longer) == {name: tensor.tolist() for name, tensor in expected.tensors().items()}
+    assert sorted(longer.corpus) == ["more.txt", "text.txt"]
+    assert longer.counts is not None
+    with pytest.raises(InvalidInput, match="order: must be at most 3"):
+        drain(build(replace(first, extends=entry.path, model=NgramConfig(4))))
+    with pytest.raises(InvalidInput, match="tokenizer"):
+        drain(build(replace(first, extends=entry.path, tokenizer=TokenizerConfig(lowercase=True))))
+
+
+def test_only_a_model_with_counts_can_be_extended(text: Path, tmp_path: Path) -> None:
+    recipe = Recipe("cats", (text,), NgramConfig(2), validation_fraction=0)
+    built = drain(build(recipe))
+    entry = save(tmp_path / "models", "cats", built.model, built.tokenizer, built.provenance(""), beside=built.beside)
+    with pytest.raises(CheckpointNotFound, match="without keeping counts"):
+        drain(build(replace(recipe, extends=entry.path)))
+
+
+@pytest.mark.parametrize("field", [{"extends": Path("x")}, {"keep_counts": True}, {"memory": 1 << 30}])
+def test_counts_are_for_ngram_models(field: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(field))):
+        Recipe("cats", (Path("text.txt"),), TINY, **field)
+
+
+def test_a_budget_too_small_for_anything_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="memory: must be 64 MiB or more"):
+        Recipe("cats", (Path("text.txt"),), memory=1000)

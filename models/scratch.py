@@ -1,0 +1,38 @@
+"""Arrays on disk that have no name: the system takes their files away with the process, however that ends.
+
+Their pages are read when they are looked at, and the system may take them back from memory when it needs it. It knows
+folders and types; it does not know what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def on_disk(folder: Path) -> Callable[[int, Any], NDArray[Any]]:
+    """What makes arrays of so many numbers of a type in files of `folder`, of zeros."""
+
+    def allocate(size: int, kind: Any) -> NDArray[Any]:
+        if size == 0:
+            return np.empty(0, kind)
+        with TemporaryFile(dir=folder) as file:
+            return np.asarray(np.memmap(file, kind, "w+", shape=(size,)))
+
+    return allocate
+
+
+def stored(pieces: Iterable[NDArray[np.int32]], folder: Path) -> NDArray[np.int32]:
+    """The pieces one after the other, in a file of `folder`."""
+    with TemporaryFile(dir=folder) as file:
+        size = 0
+        for piece in pieces:
+            file.write(piece.tobytes())
+            size += len(piece)
+        file.flush()
+        return np.asarray(np.memmap(file, np.int32, "r+", shape=(size,))) if size else np.empty(0, np.int32)
