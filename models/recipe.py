@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from models.errors import InvalidInput
 from models.lines import EmptyLines
 from models.measuring import measure, measure_int8
 from models.ngram import NgramConfig, NgramModel
+from models.pipeline import TokenKind
 from models.progress import Progress
 from models.recurrent import RecurrentConfig, RecurrentModel
 from models.resumption import STATE_FILE
@@ -159,7 +160,7 @@ def _base(recipe: Recipe) -> Base | None:
     return base_of(recipe.extends, recipe.model.order)
 
 
-def _texts(recipe: Recipe, kind: Literal["word", "character"]) -> tuple[Corpus, Corpus | None]:
+def _texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]:
     """The text to learn from and the one to measure on."""
     empty_lines = recipe.empty_lines
     text = Corpus.open(recipe.files, kind=kind, empty_lines=empty_lines)

@@ -99,7 +99,7 @@ def test_a_strangers_number_is_not_reused(tmp_path):
     assert publish(tmp_path).id == "toy@6"
 
 
-@pytest.mark.parametrize("failing", ["FileFacts", "probe", "save_file", "_publish"])
+@pytest.mark.parametrize("failing", ["FileFacts", "probe", "write_tensors", "_publish"])
 def test_a_failure_at_any_stage_leaves_nothing_behind(tmp_path, monkeypatch, failing):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
