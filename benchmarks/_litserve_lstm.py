@@ -78,5 +78,5 @@ _PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 if __name__ == "__main__":
     checkpoint, threads, port = sys.argv[1:]
-    server = litserve.LitServer(Generator(checkpoint, int(threads)), accelerator="cpu")
+    server = litserve.LitServer(Generator(checkpoint, int(threads)), accelerator="cpu", timeout=600)
     server.run(host="127.0.0.1", port=int(port), generate_client_file=False, log_level="warning")

@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass
 class Load:
     """What a number of clients measured."""
 
@@ -25,6 +25,8 @@ class Load:
     """Seconds of each request, in the order of their ends."""
     seconds: float
     """From the first request to the last answer."""
+    cpu_seconds: float = 0.0
+    """That the server spent meanwhile, where somebody looked."""
 
     def rate(self, tokens: int) -> float:
         """Tokens a second, each answer having so many."""

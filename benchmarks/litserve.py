@@ -23,7 +23,7 @@ import torch
 
 from app.quota import cpu_quota
 from benchmarks._load import Load, load
-from benchmarks._servers import nextword, running
+from benchmarks._servers import cpu_seconds, nextword, running
 from models.card import Provenance
 from models.checkpoint import save
 from models.initialisation import initialise
@@ -63,8 +63,10 @@ def measured(
     found = {}
     with server as process:
         for count in clients:
-            load(process.port, path, asked, count, 2)
+            load(process.port, path, asked, count, 1)
+            before = cpu_seconds(process)
             found[count] = load(process.port, path, asked, count, seconds)
+            found[count].cpu_seconds = cpu_seconds(process) - before
     return found
 
 
@@ -77,7 +79,8 @@ def completed(answer: bytes) -> int:
 def show(name: str, found: Load, tokens: int, than: Load | None = None) -> str:
     assert all(completed(answer) == tokens for answer in found.answers), "a text is shorter than was asked for"
     line = f"{found.clients:4} clients  {name:9}{found.rate(tokens):8,.0f} tokens/s"
-    line += f"   p50 {1e3 * found.p50:7.1f} ms   p99 {1e3 * found.p99:7.1f} ms"
+    cpu = 1e3 * found.cpu_seconds / (tokens * len(found.answers))
+    line += f"   p50 {1e3 * found.p50:7.1f} ms   p99 {1e3 * found.p99:7.1f} ms   {cpu:6.2f} ms of one core a token"
     if than is None:
         return line
     ratio, target = found.rate(tokens) / than.rate(tokens), TARGETS.get(found.clients)
