@@ -6,6 +6,7 @@ It knows processes and how they say that they are ready; it does not know what t
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -48,6 +49,8 @@ def running(
     finally:
         process.terminate()
         process.wait()
+        with suppress(ProcessLookupError):  # what it started may outlive it
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
