@@ -11,7 +11,7 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ import torch
 
 from app.quota import cpu_quota
 from benchmarks._load import Load, load
+from benchmarks._plot import Panel, Points, picture
 from benchmarks._servers import cpu_seconds, nextword, running
 from models.card import Provenance
 from models.checkpoint import save
@@ -87,16 +88,32 @@ def show(name: str, found: Load, tokens: int, than: Load | None = None) -> str:
     return f"{line}   {ratio:.1f} times" + (f" (target {target:g})" if target else "")
 
 
+def panels(servers: dict[str, dict[int, Load]], tokens: int) -> list[Panel]:
+    """Tokens a second and latencies over the number of clients."""
+
+    def curves(value: Callable[[Load], float]) -> dict[str, Points]:
+        return {
+            name: [(n, value(found)) for n, found in loads.items()] for name, loads in servers.items() if len(loads)
+        }
+
+    return [
+        Panel("tokens a second", curves(lambda found: found.rate(tokens))),
+        Panel(f"seconds for {tokens} tokens, median", curves(lambda found: found.p50)),
+    ]
+
+
 @click.command()
 @click.option("--clients", default="1,16,64", show_default=True, help="How many at the same time; several counts.")
 @click.option("--seconds", default=15.0, show_default=True, help="For each number of clients.")
 @click.option("--tokens", default=32, show_default=True, help="For each request.")
 @click.option("--threads", default=cpu_quota, help="Of each server. [default: the CPU quota]")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw tokens/s and latencies there, as SVG.")
 @click.option("--only", type=click.Choice(["litserve", "nextword"]), help="Measure one of them.")
-def main(clients: str, seconds: float, tokens: int, threads: int, only: str | None) -> None:
+def main(clients: str, seconds: float, tokens: int, threads: int, plot: Path | None, only: str | None) -> None:
     """Print a line for each server and number of clients."""
     counts = [int(count) for count in clients.split(",")]
     theirs: dict[int, Load] = {}
+    ours: dict[int, Load] = {}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = publish(Path(folder, "checkpoints"))
         if find_spec("litserve") is None:
@@ -110,6 +127,8 @@ def main(clients: str, seconds: float, tokens: int, threads: int, only: str | No
             path = f"/v1/models/{NAME}/generate"
             ours = measured(server, path, bodies(tokens, ignore_end=True), counts, seconds)
             click.echo("\n".join(show("Nextword", found, tokens, theirs.get(n)) for n, found in ours.items()))
+    if plot:
+        plot.write_text(picture(panels({"Nextword, int8": ours, "LitServe, float32": theirs}, tokens)))
 
 
 if __name__ == "__main__":
