@@ -2,17 +2,28 @@
 
 import asyncio
 import math
+from collections import deque
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.decoder import Decoder, Part, Run
 from app.errors import ModelFailed
+from app.scheduler import Job
+from app.slices import Slices
 from models.base import LanguageModel
 from models.generation import Sequence, generate, samples
+from models.initialisation import initialise
+from models.int8 import Int8Model
+from models.network import Network
+from models.prefixes import PrefixCache
+from models.recurrent import RecurrentConfig
 from models.sampling import SamplingParams
+from models.scoring import drain, score_texts
 from models.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.toy import Bigram
 
@@ -24,9 +35,22 @@ def texts(prompt: str = "a", n: int = 1, **params: object) -> list[Sequence]:
     return samples(LETTERS, prompt, SamplingParams(**{"max_tokens": 12, "seed": 1, **params}), n)
 
 
-def alone(**asked: object) -> list[list[int]]:
+def lstm() -> Int8Model:
+    """In int8, where company changes nothing in any bit."""
+    config = RecurrentConfig(layers=2, embedding_size=6, hidden_size=8)
+    network = Network(config, LETTERS.size)
+    initialise(network, "uniform", 1.0, np.ones(LETTERS.size, np.int64), torch.Generator().manual_seed(3))
+    return Int8Model(config, network.state_dict(), LETTERS.size)
+
+
+ALONE = {"bigram": MODEL, "lstm": lstm()}
+TOGETHER = {"bigram": MODEL, "lstm": lstm()}
+TOGETHER["lstm"].prefixes = PrefixCache(20_000)
+
+
+def alone(model: LanguageModel = MODEL, **asked: object) -> list[list[int]]:
     sequences = texts(**asked)
-    list(generate(MODEL, sequences))
+    list(generate(model, sequences))
     return [sequence.tokens for sequence in sequences]
 
 
@@ -39,45 +63,71 @@ requests = st.fixed_dictionaries(
         "ignore_end": st.booleans(),
     }
 )
-actions = st.lists(
-    st.one_of(requests, st.tuples(st.just("cancel"), st.integers(0, 10)), st.integers(1, 4)), max_size=12
-)
+scores = st.tuples(st.just("score"), st.sampled_from(["", "a b", "a b c d e f"]), st.sampled_from(["a", "h g " * 12]))
+cancels = st.tuples(st.sampled_from(["cancel", "drop"]), st.integers(0, 10))
+actions = st.lists(st.one_of(requests, scores, cancels, st.integers(1, 4)), max_size=12)
 
 
 class Script:
-    """Carries out joins, cancellations and steps, and remembers what was asked."""
+    """Carries out joins, scores, cancellations and turns, and remembers what was asked."""
 
-    def __init__(self, rows: int) -> None:
-        self.decoder = Decoder(MODEL, rows)
+    def __init__(self, model: str, rows: int) -> None:
+        self.model, self.plain = TOGETHER[model], ALONE[model]
+        self.decoder = Decoder(self.model, rows)
+        self.slices = Slices(self.model)
         self.runs: list[tuple[Run, dict]] = []
+        self.jobs: list[tuple[Job, str, str]] = []
+        self.waiting: deque[Job] = deque()
         self.cancelled: set[int] = set()
 
     def act(self, action: object) -> None:
-        if isinstance(action, dict):
-            self.runs.append((Run(texts(**action), streaming=True), action))
-            self.decoder.add(self.runs[-1][0])
-        elif isinstance(action, int):
-            for _ in range(action):
-                self.decoder.turn()
-        elif action[1] < len(self.runs):
-            self.decoder.cancel(self.runs[action[1]][0])
-            self.cancelled.add(action[1])
+        match action:
+            case int():
+                for _ in range(action):
+                    self.turn()
+            case dict():
+                self.runs.append((Run(texts(**action), streaming=True), action))
+                self.decoder.add(self.runs[-1][0])
+            case "score", context, text:
+                job = Job(score_texts(self.model, LETTERS, [text, "b"], context=context), self.slices)
+                self.jobs.append((job, context, text))
+                self.waiting.append(job)
+            case "cancel", i if i < len(self.runs):
+                self.decoder.cancel(self.runs[i][0])
+                self.cancelled.add(i)
+            case "drop", i if i < len(self.jobs):
+                self.jobs[i][0].future.cancel()
+
+    def turn(self) -> bool:
+        """As the scheduler takes turns: a step, then a slice of one job; returns whether there is more."""
+        more = self.decoder.turn()
+        if self.waiting:
+            job = self.waiting.popleft()
+            if job.turn(1e-9):  # the smallest slices there are
+                self.waiting.append(job)
+        return more or bool(self.waiting)
 
     async def check(self) -> None:
-        while self.decoder.turn():
+        while self.turn():
             pass
         for i, (run, asked) in enumerate(self.runs):
             if i not in self.cancelled:
                 await asyncio.wait_for(run.finish(), 5)
-                assert [sequence.tokens for sequence in run.sequences] == alone(**asked)
+                assert [sequence.tokens for sequence in run.sequences] == alone(self.plain, **asked)
             assert all(sequence.finish_reason for sequence in run.sequences)
+        for job, context, text in self.jobs:
+            if not job.future.cancelled():
+                found = await asyncio.wait_for(job.future, 5)
+                expected = drain(score_texts(self.plain, LETTERS, [text, "b"], context=context))
+                assert all(np.array_equal(f.logprobs, e.logprobs) for f, e in zip(found, expected, strict=True))
 
 
+@pytest.mark.parametrize("model", ALONE)
 @given(actions, st.integers(1, 6))
-@hypothesis_settings(max_examples=60, deadline=None)
-def test_any_order_of_joining_leaving_and_stepping(actions: list, rows: int) -> None:
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_any_order_of_joining_leaving_scoring_and_stepping(model: str, actions: list, rows: int) -> None:
     async def main() -> None:
-        script = Script(rows)
+        script = Script(model, rows)
         for action in actions:
             script.act(action)
         await script.check()
