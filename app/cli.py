@@ -21,6 +21,9 @@ COMMANDS = {
     "train": "Make a model from text files and publish it.",
     "counts": "Merge the counts of published n-gram models into a new one.",
     "mix": "Make a model of published ones: a mixture, or a cache over one.",
+    "convert": "Publish an n-gram model in fewer bits.",
+    "import": "Publish an n-gram model in ARPA text, as KenLM and SRILM write it.",
+    "export": "Write an n-gram model as ARPA text.",
     "evaluate": "Measure how well MODEL predicts the text of FILE.",
     "score": "Score lines from standard input, one result a line.",
     "generate": "Continue a prompt, or begin a text.",
@@ -33,6 +36,9 @@ COMMANDS = {
     "compile": "Compile the hot loops now rather than when first used.",
 }
 
+_MODULES = {"import": "arpa"}
+"""Where commands are whose names are words of Python itself."""
+
 
 class _Lazy(click.Group):
     """Commands are imported when they run: most of them need torch, whose import takes seconds, and `--help` none."""
@@ -43,7 +49,7 @@ class _Lazy(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"app.commands.{cmd_name}").command
+        command: click.Command = import_module(f"app.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

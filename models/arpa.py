@@ -6,10 +6,12 @@ predicted. How the text is taken apart is `arpa_text`'s; it does not know tokeni
 
 from __future__ import annotations
 
+import gzip
 import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, Literal, TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,16 @@ def write(tables: BackoffTables, vocabulary: Sequence[str], file: TextIO) -> Non
         file.writelines(_lines(n, order, ngrams))
         contexts, below = [*ngrams[:EOS], BEGIN, *ngrams[EOS + 1 :]] if n == 1 else ngrams, order
     file.write("\n\\end\\\n")
+
+
+def opened(path: Path, mode: Literal["rt", "wt"]) -> TextIO:
+    """The file of ARPA text at `path`, compressed where its name ends in .gz. Raises InvalidInput."""
+    try:
+        if path.suffix == ".gz":
+            return cast("TextIO", gzip.open(path, mode, compresslevel=6, encoding="utf-8", newline="\n"))
+        return cast("TextIO", path.open(mode, encoding="utf-8", newline="\n"))
+    except OSError as error:
+        raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None
 
 
 def _after(contexts: Sequence[str], below: Order, words: Sequence[str]) -> list[str]:

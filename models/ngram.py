@@ -60,6 +60,8 @@ class NgramConfig:
     prune_entropy: float = 0.0
     """After that, n-grams whose loss raises the perplexity of the model by less than this share are left out too
     (Stolcke 1998), 1e-8 to 1e-6 as a rule; 0 for none. Not for `mle` and `add_delta`."""
+    bits: int = 32
+    """Bits of a stored log-probability: 4 to 16, or 32 to keep each as it was estimated. Not for `mle`."""
 
     def __post_init__(self) -> None:
         if type(self.order) is not int or not 1 <= self.order <= MAX_ORDER:
@@ -72,6 +74,10 @@ class NgramConfig:
             raise InvalidInput("discount", "must be a number between 0 and 1")
         if self.discount is not None and self.smoothing not in ("absolute", "interpolated_kneser_ney"):
             raise InvalidInput("discount", f"{self.smoothing} has none to be given; leave it out")
+        if type(self.bits) is not int or not (4 <= self.bits <= 16 or self.bits == 32):
+            raise InvalidInput("bits", "must be a whole number from 4 to 16, or 32")
+        if self.bits < 32 and self.smoothing == "mle":
+            raise InvalidInput("bits", "must be 32: mle leaves unseen words nothing to make good what rounding changes")
         self._check_prune()
 
     def _check_prune(self) -> None:

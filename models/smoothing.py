@@ -19,6 +19,7 @@ from models.jelinek_mercer import jelinek_mercer
 from models.katz import katz
 from models.kneser_ney import kneser_ney, one_discount
 from models.ngram import NgramConfig, Smoothing
+from models.quantisation import quantise
 from models.relative import add_delta, mle
 from models.suffix_order import Ints
 from models.tables import BackoffTables, Entries
@@ -40,7 +41,8 @@ def tabulate(config: NgramConfig, counts: Counts) -> BackoffTables:
     estimate = smooth(config, counts, kept)
     if config.prune_entropy:
         estimate, kept = pruned(counts, estimate, kept, config.prune_entropy)
-    return compiled(counts, estimate, kept)
+    tables = compiled(counts, estimate, kept)
+    return tables if config.bits == 32 else quantise(tables, config.bits)
 
 
 _SMOOTHINGS: dict[Smoothing, Callable[[NgramConfig, Counts, Kept], Estimate]] = {

@@ -19,7 +19,9 @@ from app.recipes import refusal
 from app.settings import Settings
 from models.catalogue import Entry, resolve
 from models.checkpoint import Checkpoint, load
+from models.errors import InvalidInput
 from models.families import PRECISIONS
+from models.ngram import NgramModel
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,6 +53,14 @@ def opened(checkpoints: Path, model: str, threads: int, precision: str) -> tuple
     torch.set_num_threads(threads)
     entry = resolve(checkpoints, model)
     return entry, load(entry.path, families=PRECISIONS[precision])
+
+
+def ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:
+    """The checkpoint that `model` means, and the n-gram model in it. Raises InvalidInput for one of another family."""
+    found = load(resolve(checkpoints, model).path)
+    if not isinstance(found.model, NgramModel):
+        raise InvalidInput("model", f"must be an n-gram model, and {model} is not")
+    return found, found.model
 
 
 def published(entry: Entry, kind: str, metrics: dict[str, Any], as_json: bool) -> None:

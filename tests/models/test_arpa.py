@@ -7,6 +7,9 @@ from pathlib import Path
 import kenlm
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models import arpa
 from models.errors import InvalidInput
@@ -167,6 +170,42 @@ ngram 3=1
     # c | <s>: -0.5 and c; b | c; a | c b; c | a, as "b a" is no context; b | a c: -0.4 and b | c;
     # </s> | c b: -0.6, b's -0.2 and </s>
     assert log10 == pytest.approx([-1.4, -0.2, -0.15, -0.3, -0.6, -1.4], abs=1e-6)
+
+
+def test_what_others_write_otherwise_reads_alike() -> None:
+    text = PRUNED_BY_OTHERS.replace("\n", "\r\n").replace("<unk>", "<UNK>").replace("\t", "  ")
+    tables, vocabulary = arpa.read(io.StringIO(text))
+    expected, words = arpa.read(io.StringIO(PRUNED_BY_OTHERS))
+    assert vocabulary == words
+    assert all(np.array_equal(a, b) for a, b in zip(tables.trie, expected.trie, strict=True))
+    tables, vocabulary = arpa.read(io.StringIO(PRUNED_BY_OTHERS.replace("-2 <unk>\n", "").replace("1=5", "1=4")))
+    assert vocabulary == words
+    assert NgramModel(NgramConfig(3), tables).logprobs(torch.tensor([[-1, -1]]))[0, 0] == -math.inf
+    tables, _ = arpa.read(
+        io.StringIO(PRUNED_BY_OTHERS.replace("\\end\\", "\\4-grams:\n\\end\\").replace("3=2", "3=2\nngram 4=0"))
+    )
+    assert tables.ngrams == [4, 3, 2, 0]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.integers(0, len(PRUNED_BY_OTHERS) - 1),
+    st.integers(0, 8),
+    st.text("\\\n\t .-0123456789abe<s>/=x\x00é", max_size=5),
+)
+def test_any_change_is_read_or_refused_with_a_line(at: int, length: int, new: str) -> None:
+    text = PRUNED_BY_OTHERS[:at] + new + PRUNED_BY_OTHERS[at + length :]
+    refused = ""
+    try:
+        tables, vocabulary = arpa.read(io.StringIO(text))
+    except InvalidInput as error:
+        refused = str(error)
+    if refused:
+        assert "line " in refused
+    else:
+        model = NgramModel(NgramConfig(tables.order), tables)
+        assert not np.isnan(model.logprobs(model.start(1)).numpy()).any()
+        assert len(vocabulary) == model.vocabulary_size
 
 
 @pytest.mark.parametrize(

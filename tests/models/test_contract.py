@@ -73,6 +73,7 @@ MODELS: dict[str, Callable[[], LanguageModel]] = {
     "add_delta": lambda: ngram("add_delta"),
     "backoff": lambda: ngram("backoff"),
     "kneser_ney": lambda: ngram("kneser_ney", order=5),
+    "kneser_ney in 8 bits": lambda: ngram("kneser_ney", order=5, bits=8),
     **{name: lambda name=name: ngram(name) for name in ("katz", "absolute", "witten_bell", "jelinek_mercer")},
     "interpolated_kneser_ney": lambda: ngram("interpolated_kneser_ney"),
     "kneser_ney pruned": lambda: ngram("kneser_ney", prune=(0, 0, 1), prune_entropy=1e-4),
@@ -147,7 +148,8 @@ def test_rows_are_distributions(model):
     assert rows.dtype == torch.float32
     assert rows.shape == (rows_of(state), V)
     assert not rows.isnan().any()
-    close(rows.double().exp().sum(-1), torch.ones(len(rows), dtype=torch.double))
+    within = 1e-3 if model.config().get("bits", 32) < 32 else 1e-5  # rounded numbers sum to one less exactly
+    assert float((rows.double().exp().sum(-1) - 1).abs().max()) <= within
 
 
 def test_topk_is_the_sorted_row(model):

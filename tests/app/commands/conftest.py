@@ -40,7 +40,7 @@ def nextword(published: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     def call(*arguments: str | Path, stdin: bytes = b"", root: Path = published) -> Finished:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         capsys.readouterr()
-        threads = [] if arguments[0] == "models" else ["--threads", "1"]
+        threads = [] if arguments[0] in ("models", "export", "import", "convert") else ["--threads", "1"]
         status = run([*map(str, arguments), "--checkpoints", str(root), *threads])
         return Finished(status, *capsys.readouterr())
 
