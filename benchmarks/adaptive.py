@@ -1,0 +1,127 @@
+"""Adapting: caches over Kneser-Ney on ptb and wikitext-2; over a network, caches, mixtures and dynamic evaluation.
+
+Takes the folder of corpora. Perplexities are those of the validation text in `document` unit, with the seconds of one
+thread. All but the first row of each table learn from the text that they score, which is another contest. With
+--checkpoint, --training and --text (both as the checkpoint's recipe had them) the second table follows; weights of
+mixtures are fitted by EM to the text itself, as its figures should say.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from models.base import LanguageModel
+from models.cache import CacheConfig, CacheModel
+from models.checkpoint import load
+from models.corpus import Corpus
+from models.dynamic import DynamicConfig, DynamicModel
+from models.interpolation import fit, token_scores
+from models.lines import EmptyLines
+from models.mixture import MixtureConfig, MixtureModel
+from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.ngram import NgramConfig, NgramModel
+from models.recurrent import RecurrentModel
+from models.scoring import Ids, drain, score_row
+from models.smoothing import estimate
+from models.tokenizer import Tokenizer, TokenizerConfig
+
+CORPORA = {
+    "ptb": ("ptb/ptb.train.txt", "ptb/ptb.valid.txt", (500, 0.1), (500, 0.08, 0.1)),
+    "wikitext-2": ("wikitext-2/train.txt", "wikitext-2/valid.txt", (1000, 0.2), (2000, 0.1, 0.2)),
+}
+"""Training text, validation text, and window and weights of the caches."""
+NAMES = {"ngram": "Kneser-Ney", "cache": "unigram cache", "neural_cache": "neural cache"}
+file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def row(name: str, model: LanguageModel, ids: Ids) -> None:
+    """Print the perplexity of a text and the seconds it took."""
+    begun = time.perf_counter()
+    scores, _ = drain(score_row(model, model.start(1), ids))
+    taken = time.perf_counter() - begun
+    click.echo(f"{name:<52}{np.exp(-scores.mean(dtype=np.float64)):>9.2f}{taken:>9.1f} s")
+
+
+def mixed(weights: tuple[float, ...], members: list[LanguageModel]) -> MixtureModel:
+    return MixtureModel(MixtureConfig(weights), members)
+
+
+def kneser_ney(ids: Ids, tokenizer: Tokenizer) -> NgramModel:
+    config = NgramConfig(order=5)
+    return NgramModel(config, estimate(config, ids, tokenizer.size))
+
+
+def caches(corpora: Path) -> None:
+    """The first tables."""
+    warm_up = NgramModel(NgramConfig(1), estimate(NgramConfig(1), np.arange(1, 5, dtype=np.int32), 5))
+    CacheModel(CacheConfig(5), warm_up).score(warm_up_state(warm_up), torch.tensor([[2]]))
+    for name, (training, held_out, unigram, bigram) in CORPORA.items():
+        tokenizer, encoded = Corpus.open(corpora / training).learn(TokenizerConfig(pretokenized=True))
+        ids = Corpus.open(corpora / held_out).encode(tokenizer).ids
+        base = kneser_ney(encoded.ids, tokenizer)
+        click.echo(f"{name}: {len(ids):,} tokens")
+        row("Kneser-Ney, order 5", base, ids)
+        row(f"+ unigram cache {unigram}", CacheModel(CacheConfig(*unigram), base), ids)
+        row(f"+ unigram and bigram cache {bigram}", CacheModel(CacheConfig(*bigram), base), ids)
+
+
+def warm_up_state(model: NgramModel) -> tuple[torch.Tensor, torch.Tensor]:
+    return model.start(1), torch.full((1, 5), -1)
+
+
+def recurrent(path: Path, training: tuple[Path, ...], text: Path, most: int | None, empty_lines: EmptyLines) -> None:
+    """The second table."""
+    checkpoint = load(path)
+    network, tokenizer = checkpoint.model, checkpoint.tokenizer
+    assert isinstance(network, RecurrentModel)
+    kind = tokenizer.config.kind
+    counted = Corpus.open(training, kind=kind, empty_lines=empty_lines).encode(tokenizer)
+    ids = Corpus.open(text, kind=kind, empty_lines=empty_lines).encode(tokenizer).ids[:most]
+    base = kneser_ney(counted.ids, tokenizer)
+    click.echo(f"{path} on {text.name}: {len(ids):,} tokens")
+    row("alone", network, ids)
+    neural = NeuralCacheModel(NeuralCacheConfig(500, 0.1, 0.3), network)
+    cached = CacheModel(CacheConfig(500, 1.0), network)  # what the cache alone says, wherever it says anything
+    row("+ unigram cache (500, 0.05)", CacheModel(CacheConfig(500, 0.05), network), ids)
+    row("+ neural cache (500, 0.1, theta 0.3)", neural, ids)
+    mixtures: list[list[LanguageModel]] = [[network, base], [network, base, cached], [neural, base]]
+    for members in mixtures:
+        found = fit(drain(token_scores(members, ids, "document")))
+        weights = ", ".join(f"{weight:.3f}" for weight in found.weights)
+        row(f"{' + '.join(NAMES.get(m.kind, m.kind) for m in members)} ({weights})", mixed(found.weights, members), ids)
+    for config in (DynamicConfig("sgd", 0.1), DynamicConfig("rms", 1e-3)):
+        row(f"dynamic, {config.rule} {config.learning_rate:g}", DynamicModel(config, network), ids)
+
+
+@click.command()
+@click.argument("corpora", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A recurrent one.")
+@click.option("--training", type=file, multiple=True, help="A text that it was trained on.")
+@click.option("--text", type=file, help="The text to score with it.")
+@click.option("--tokens", type=int, help="Only so many of it.")
+@click.option("--empty-lines", type=click.Choice(["keep", "drop"]), default="keep", show_default=True)
+def main(
+    corpora: Path,
+    checkpoint: Path | None,
+    training: tuple[Path, ...],
+    text: Path | None,
+    tokens: int | None,
+    empty_lines: EmptyLines,
+) -> None:
+    """Measure on what lies in CORPORA."""
+    torch.set_num_threads(1)
+    if checkpoint is None:
+        caches(corpora)
+    elif not training or text is None:
+        raise click.UsageError("--checkpoint needs --training and --text")
+    else:
+        recurrent(checkpoint, training, text, tokens, empty_lines)
+
+
+if __name__ == "__main__":
+    main()
