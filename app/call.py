@@ -7,10 +7,11 @@ how a client that hangs up is noticed; what is computed, the routes say.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Request
 
 from app.engine import Engine
 from app.registry import Served
@@ -24,6 +25,15 @@ ModelName = Annotated[
     Path(
         description="The model: `name` (its newest version), `name@version`, or an alias.",
         openapi_examples={"name": {"summary": "a word n-gram model", "value": "gutenberg-kn"}},
+    ),
+]
+
+Milliseconds = Annotated[
+    int | None,
+    Header(
+        ge=1,
+        description="How long the request may take; then it is stopped and answered with status 504, a stream with an "
+        "error in place of the rest. Unset: as long as the service's settings allow.",
     ),
 ]
 
@@ -49,6 +59,14 @@ class Call:
         """
         return await self.engine.run(self.checkpoint.model, work, tokens, self.hung_up)
 
+    def place(self) -> AbstractContextManager[None]:
+        """Room to `compute` in while the body comes. Raises Overloaded or Stopping."""
+        return self.engine.place(self.checkpoint.model)
+
+    async def compute(self, work: Generator[object, None, Result], tokens: int) -> Result:
+        """What `work` on about `tokens` tokens returns, for a request that has a place."""
+        return await self.engine.compute(self.checkpoint.model, work, tokens)
+
     async def hung_up(self) -> None:
         """Returns when the client hangs up; for a request whose body has been read to its end."""
         while (await self.request.receive())["type"] != "http.disconnect":
@@ -73,7 +91,8 @@ def call_of(request: Request, model: str) -> Call:
     return Call(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
 
 
-async def _call(request: Request, model: ModelName) -> Call:
+async def _call(request: Request, model: ModelName, x_request_timeout_ms: Milliseconds = None) -> Call:
+    del x_request_timeout_ms  # the gate has seen to it
     return call_of(request, model)
 
 

@@ -121,6 +121,15 @@ class Decoder:
         self._running: list[Run] = []
         self._batch = Batch(model)
 
+    def __len__(self) -> int:
+        """How many texts have a row in the batch."""
+        return len(self._batch)
+
+    @property
+    def waiting(self) -> int:
+        """How many texts have none yet."""
+        return sum(len(run.sequences) for run in [*self._waiting, *self._reading])
+
     def add(self, run: Run) -> None:
         """Take in a run when there is room."""
         self._waiting.append(run)

@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from app.admission import Line
 from app.decoder import Decoder, Run
-from app.errors import Abandoned, ModelFailed, Overloaded, Stopping
+from app.errors import Abandoned, ModelFailed, Stopping
 from app.quota import cpu_quota
 from app.scheduler import Job, Scheduler
 from app.settings import Settings
@@ -38,11 +39,13 @@ QUICK_TOKENS = 1000
 class Engine:
     """Computes from `start` to `stop`; every other method belongs to the event loop's thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, count: Callable[[str, int], None]) -> None:
+        """`count` is told of tokens that were read (`prompt`), written (`completion`) and scored (`scored`)."""
         self.threads = settings.threads or cpu_quota()
         self._rows = settings.max_running
-        self._most = settings.max_running + settings.max_waiting
-        self._taken = 0
+        most = settings.max_running + settings.max_waiting
+        self.lines = {name: Line(most, settings.max_pending_tokens) for name in ("slow", "quick")}
+        self._count = count
         self._slices: WeakKeyDictionary[LanguageModel, Slices] = WeakKeyDictionary()
         self._stopping = False
         self._pool = ThreadPoolExecutor(self.threads, "quick-pool")
@@ -61,40 +64,54 @@ class Engine:
         self._quick.stop()
         self._pool.shutdown(cancel_futures=True)
 
+    def line(self, model: LanguageModel) -> Line:
+        """Where work of this model waits."""
+        return self.lines["quick" if model.quick else "slow"]
+
+    @property
+    def running(self) -> int:
+        """How many texts have a row in a batch."""
+        return sum(len(decoder) for decoder in self._decoders())
+
+    @property
+    def waiting(self) -> int:
+        """How many texts wait for a row."""
+        return sum(decoder.waiting for decoder in self._decoders())
+
     async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
         """What `work`, on about `tokens` tokens of `model`, returns; it is dropped once nobody waits for it.
+
 
         Raises Overloaded, Stopping, Abandoned, what `work` finds wrong with the request, and ModelFailed.
         """
         if model.quick and tokens <= QUICK_TOKENS:
             with model_failures():
-                return drain(work)
-        with self.place():
-            return await unless(gone, asyncio.ensure_future(self.compute(model, work)))
+                result = drain(work)
+            self._count("scored", tokens)
+            return result
+        with self.place(model):
+            return await unless(gone, asyncio.ensure_future(self.compute(model, work, tokens)))
 
-    async def compute(self, model: LanguageModel, work: Generator[object, None, Result]) -> Result:
-        """What `work` returns, for a caller who holds a place."""
+    async def compute(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
+        """What `work`, on about `tokens` tokens, returns, for a caller who holds a place."""
         if model.quick:
             job = Job(work)
             self._pool.submit(job.finish)
         else:
             job = Job(work, self._slices.setdefault(model, Slices(model)))
             self._slow.add(job)
-        with model_failures():
-            return await job.future
+        with model_failures(), self.line(model).work(tokens):
+            result = await job.future
+        self._count("scored", tokens)
+        return result
 
     @contextmanager
-    def place(self, rows: int = 1) -> Iterator[None]:
-        """Room for one request of `rows` texts. Raises Overloaded or Stopping at once where there is none."""
+    def place(self, model: LanguageModel, texts: int = 1, tokens: int = 0) -> Iterator[None]:
+        """Room for a request of so much. Raises Overloaded or Stopping at once."""
         if self._stopping:
             raise Stopping("the server is going down")
-        if self._taken + rows > self._most:
-            raise Overloaded(f"{self._taken} requests are under way or waiting, and no more are taken on")
-        self._taken += rows
-        try:
+        with self.line(model).place(texts, tokens):
             yield
-        finally:
-            self._taken -= rows
 
     @contextmanager
     def generate(self, model: LanguageModel, sequences: list[Sequence], *, streaming: bool) -> Iterator[Run]:
@@ -102,15 +119,23 @@ class Engine:
 
         Raises Overloaded or Stopping.
         """
-        with self.place(len(sequences)):
+        prompt = len(sequences[0].prompt)
+        tokens = prompt + sum(sequence.params.max_tokens for sequence in sequences)
+        with self.place(model, len(sequences), tokens):
             scheduler = self._quick if model.quick else self._slow
             run = Run(sequences, streaming)
             scheduler.call(lambda: self._decoder(scheduler, model).add(run))
             try:
                 yield run
             finally:
-                if any(sequence.finish_reason is None for sequence in sequences):
+                if not run.ended:
                     scheduler.call(lambda: self._decoder(scheduler, model).cancel(run))
+                self._count("prompt", prompt)
+                self._count("completion", sum(len(sequence.tokens) for sequence in sequences))
+
+    def _decoders(self) -> list[Decoder]:
+        found = [decoder for one in (self._slow, self._quick) for decoder in list(one.decoders.values())]
+        return [decoder for decoder in found if isinstance(decoder, Decoder)]
 
     def _decoder(self, scheduler: Scheduler, model: LanguageModel) -> Decoder:
         """The model's decoder; in the scheduler's thread."""

@@ -6,6 +6,8 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
     NextwordError
     ├── Abandoned               the client hung up; nobody reads the answer
     ├── ModelFailed             an exception in a step, or a number that is none
+    ├── TimedOut                it took longer than it may
+    ├── SlowReader              the client does not read its answer
     └── Unavailable             not now; `retry_after` says when to try again
         ├── Overloaded          the queue is full
         ├── Stopping            the server is going down
@@ -15,6 +17,7 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,6 +27,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app.job_errors import (
@@ -42,6 +46,9 @@ from app.media import JSON, unsupported
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
 
 logger = logging.getLogger(__name__)
+LEAST_WAIT_SECONDS = 0.1
+MOST_WAIT_SECONDS = 120.0
+"""Bounds of what a client is told to wait before it asks again."""
 
 
 class Abandoned(NextwordError):
@@ -55,12 +62,28 @@ class ModelFailed(NextwordError):
         super().__init__("the model failed on this request; the server's log has the details")
 
 
-class Unavailable(NextwordError):
-    """The service cannot answer now; `retry_after` is in whole seconds."""
+class TimedOut(NextwordError):
+    """The request took longer than it, or the service, allows."""
 
-    def __init__(self, message: str, retry_after: int = 1) -> None:
+
+class SlowReader(NextwordError):
+    """The client does not read its answer, or far too slowly."""
+
+
+class Unavailable(NextwordError):
+    """The service cannot answer now; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = min(max(retry_after, LEAST_WAIT_SECONDS), MOST_WAIT_SECONDS)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Whole seconds as HTTP has it, and the milliseconds that OpenAI's clients look for first."""
+        return {
+            "retry-after": str(math.ceil(self.retry_after)),
+            "retry-after-ms": str(math.ceil(1e3 * self.retry_after)),
+        }
 
 
 class Overloaded(Unavailable):
@@ -82,7 +105,10 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     CheckpointNotFound: (404, "not_found_error", "model_not_found"),
     CheckpointError: (503, "unavailable_error", "model_unusable"),
     Abandoned: (499, "abandoned_error", "client_gone"),
+    ClientDisconnect: (499, "abandoned_error", "client_gone"),
     ModelFailed: (500, "server_error", "model_failed"),
+    TimedOut: (504, "timeout_error", "timed_out"),
+    SlowReader: (408, "timeout_error", "slow_reader"),
     ModelLoading: (503, "unavailable_error", "model_loading"),
     NotThere: (404, "not_found_error", "not_found"),
     Conflict: (409, "conflict_error", "conflict"),
@@ -140,8 +166,12 @@ def failure(error: Exception) -> Failure:
     if status == 500 and not isinstance(error, ModelFailed):
         return Failure(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable | DatabaseUnavailable) else {}
+    headers = error.headers if isinstance(error, Unavailable) else _headers(error)
     return Failure(status, kind, code, str(error), param, headers)
+
+
+def _headers(error: Exception) -> Mapping[str, str]:
+    return {"retry-after": str(error.retry_after)} if isinstance(error, DatabaseUnavailable) else {}
 
 
 def _of_http(error: HTTPException) -> Failure:
@@ -180,8 +210,10 @@ def _told(error: Any) -> str:
 
 
 def report(scope: Scope, error: Exception) -> None:
-    """Log what a client is not told: the cause of a failure that is the server's own."""
-    if failure(error).status == 500:
+    """Note what became of a request; log what its client is not told, the cause of a failure of the server's own."""
+    told = failure(error)
+    scope.setdefault("state", {})["outcome"] = told.code
+    if told.status == 500:
         cause = error.__cause__ if isinstance(error, ModelFailed) and error.__cause__ else error
         request_id = scope.get("state", {}).get("request_id")
         logger.error("request %s failed: %s %s", request_id, scope["method"], scope["path"], exc_info=cause)

@@ -9,19 +9,24 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
+from app.admission import Line
 from app.docs import add_docs
 from app.engine import Engine
 from app.errors import answer_errors
+from app.gate import Gate
+from app.metrics import Metrics
 from app.middleware import BodyLimit, RequestId
+from app.reception import Reception
 from app.registry import Registry
 from app.rehearsal import rehearse
-from app.routes import aliases, files, generate, health, jobs, models, perplexity, probability, rescore
+from app.routes import aliases, files, generate, health, jobs, metrics, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.schemas.base import ErrorAnswer
 from app.settings import Settings
@@ -42,7 +47,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "No such model; the message lists what there is."},
     409: {"model": ErrorAnswer, "description": "It cannot be done as things stand; the message says why."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
-    429: {"model": ErrorAnswer, "description": "Too many requests wait; `retry-after` says when to try again."},
+    429: {"model": ErrorAnswer, "description": "Too much waits already; `retry-after` says when to try again."},
+    504: {"model": ErrorAnswer, "description": "It took longer than `x-request-timeout-ms` or the settings allow."},
     503: {"model": ErrorAnswer, "description": "The model is being loaded or cannot be used, or the server stops."},
     "default": {"model": ErrorAnswer, "description": "Any other error."},
 }
@@ -75,18 +81,46 @@ def create_app(settings: Settings) -> FastAPI:
         return checkpoint
 
     app.state.registry = registry = Registry(settings.checkpoints, opened)
-    app.state.engine = Engine(settings)
+    app.state.metrics = Metrics()
+    app.state.reception = Reception(settings)
+    app.state.engine = Engine(settings, app.state.metrics.count_tokens)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
+    _show_what_is_under_way(app)
     app.add_middleware(Shortcut, routes=SHORT_WAYS)
     app.add_middleware(BodyLimit, settings=settings)
+    app.add_middleware(
+        Gate,
+        settings=settings,
+        reception=app.state.reception,
+        metrics=app.state.metrics,
+        line=lambda name: _line(app, name),
+    )
     app.add_middleware(RequestId)
     answer_errors(app)
     add_docs(app)
     for resource in (models, next_token, probability, perplexity, rescore, generate, files, jobs, aliases):
         app.include_router(resource.router, responses=ERRORS)
-    app.include_router(health.router)
+    for router in (health.router, metrics.router):
+        app.include_router(router)
     return app
+
+
+def _line(app: FastAPI, name: str) -> Line | None:
+    """The line that work of a model has to wait in; quick work may not have to."""
+    served = app.state.registry.snapshot.by_name.get(app.state.stores.aliases.resolve(name))
+    return app.state.engine.line(served.checkpoint.model) if served and not served.checkpoint.model.quick else None
+
+
+def _show_what_is_under_way(app: FastAPI) -> None:
+    engine, reception, show = app.state.engine, app.state.reception, app.state.metrics.show
+    show("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(reception))
+    show("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: reception.bytes)
+    show("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
+    show("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
+    for name, line in engine.lines.items():
+        show(f"nextword_{name}_places", f"Places taken in the line of {name} models.", partial(getattr, line, "texts"))
+        show(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", partial(getattr, line, "tokens"))
 
 
 @asynccontextmanager

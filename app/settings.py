@@ -52,7 +52,21 @@ class Settings(BaseSettings):
     max_choices: int = Field(16, ge=1, description="Most texts generated for one prompt (`n`).")
     max_running: int = Field(64, ge=1, description="Texts generated at the same time, a model; later ones wait.")
     max_waiting: int = Field(
-        256, ge=0, description="Requests that may wait for their turn; more are refused with status 429."
+        32, ge=0, description="Texts that may wait for their turn, a kind of model; more are refused with status 429."
+    )
+    max_pending_tokens: int = Field(
+        1_000_000, ge=1, description="Most tokens to be read or written by all that is under way or waits, a kind."
+    )
+    max_requests: int = Field(1024, ge=1, description="Requests of any kind under way at the same time.")
+    max_pending_bytes: int = Field(
+        256 * MIB, ge=1024, description="Most bytes that the JSON bodies of all requests under way may have."
+    )
+    request_seconds: float = Field(
+        600, gt=0, description="Seconds that a request to a model may take where it does not say how long itself."
+    )
+    max_request_seconds: float = Field(24 * 3600, gt=0, description="Most seconds that a request may ask for.")
+    reader_seconds: float = Field(
+        30, gt=0, description="Seconds that a client may leave its answer unread before the answer is ended."
     )
 
     prefix_cache_bytes: int = Field(

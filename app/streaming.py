@@ -16,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.errors import failure, report
+from app.errors import Abandoned, failure, report
 
 Words = Callable[[dict[str, Any]], bytes]
 """Writes an error's content in the form of the stream."""
@@ -37,12 +37,15 @@ class Stream(StreamingResponse):
         self._held = held
         self._held.push_async_callback(content.aclose)
         self._last_words = last_words
+        self._told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it all."""
         self._scope = scope
         async with self._held:
             await self._send(scope, receive, send)
+        if not self._told:
+            report(scope, Abandoned("the client hung up"))
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().__call__(scope, receive, send)
@@ -51,14 +54,16 @@ class Stream(StreamingResponse):
         """Send the head, each piece as it comes, and the end."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
-            async for piece in self.body_iterator:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            async with self._scope["state"]["ticket"].limit():
+                async for piece in self.body_iterator:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ClientDisconnect:
             raise
         except Exception as error:
-            await self._held.aclose()  # whoever waits need not wait for this reader
+            await self._held.aclose()  # its place is free, whether or not it reads this
             await self._take_leave(send, error)
+        self._told = True
 
     async def _take_leave(self, send: Send, error: Exception) -> None:
         report(self._scope, error)

@@ -22,16 +22,17 @@ async def live() -> dict[str, Any]:
     "/ready",
     response_model=Ready,
     summary="Are the models loaded?",
-    responses={503: {"model": Ready, "description": "Some models are still being loaded."}},
+    responses={503: {"model": Ready, "description": "Models are still being loaded, or the server stops."}},
 )
 async def ready(request: Request) -> JSONResponse:
-    """Ready once every model published before the start is loaded or found unusable."""
+    """Ready once every model published before the start is loaded or found unusable, until the server stops."""
     registry = request.app.state.registry
+    status = "stopping" if request.app.state.reception.stopping else "ready" if registry.scanned else "loading"
     snapshot = registry.snapshot
     content = {
-        "status": "ready" if registry.scanned else "loading",
+        "status": status,
         "models": [served.id for served in snapshot.models],
         "loading": list(snapshot.loading),
         "problems": [{"id": name, "message": message} for name, message in sorted(snapshot.problems.items())],
     }
-    return JSONResponse(content, 200 if registry.scanned else 503)
+    return JSONResponse(content, 200 if status == "ready" else 503)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from app.answers import Json
 from app.bodies import Lines, Spool, pieces
 from app.call import Call, ModelCall
+from app.engine import unless
 from app.media import JSON, RECORDS, TEXT, media_type, unsupported
 from app.perplexity import evaluate_records, evaluate_texts, evaluator, figures, json_line, pooled
 from app.schemas.perplexity import BODIES, RECORD_RESULTS, PerplexityAnswer, PerplexityQuery, PerplexityRequest
@@ -71,17 +73,17 @@ async def _of_text(call: Call, query: PerplexityQuery) -> Response:
     if query.keep_text:
         raise InvalidInput("keep_text", "is for records")
     scorer = evaluator(call.checkpoint, query)
-    with call.engine.place():
+    with call.place():
         async for piece in pieces(call.request.stream()):
-            await call.engine.compute(call.checkpoint.model, scorer.feed(piece))
-        evaluation = await call.engine.compute(call.checkpoint.model, scorer.finish())
+            await call.compute(scorer.feed(piece), len(piece))
+        evaluation = await unless(call.hung_up, asyncio.ensure_future(call.compute(scorer.finish(), 0)))
     return Json({"model": call.served.id} | figures(evaluation))
 
 
 async def _of_records(call: Call, query: PerplexityQuery) -> Response:
     evaluator(call.checkpoint, query)  # a wrong unit fails here, before the first byte
     async with AsyncExitStack() as stack:
-        stack.enter_context(call.engine.place())
+        stack.enter_context(call.place())
         spool = Spool(call.request.receive)
         stack.callback(spool.close)
         first = await spool.read()  # a body that is too large and says so fails here
@@ -91,9 +93,8 @@ async def _of_records(call: Call, query: PerplexityQuery) -> Response:
 async def _results(call: Call, query: PerplexityQuery, spool: Spool, first: bytes) -> AsyncGenerator[bytes, None]:
     """A line for each record."""
     lines = Lines(call.settings.max_record_bytes)
-    model, checkpoint = call.checkpoint.model, call.checkpoint
     data = first
     while data:
-        yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.feed(data)))
+        yield await call.compute(evaluate_records(call.checkpoint, query, lines.feed(data)), len(data))
         data = await spool.read()
-    yield await call.engine.compute(model, evaluate_records(checkpoint, query, lines.finish()))
+    yield await call.compute(evaluate_records(call.checkpoint, query, lines.finish()), 0)

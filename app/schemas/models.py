@@ -103,7 +103,9 @@ class Live(Answer):
 class Ready(Answer):
     """Whether the models that were published at the start are loaded."""
 
-    status: Literal["ready", "loading"] = Field(description="`loading`, with status 503, until the first are loaded.")
+    status: Literal["ready", "loading", "stopping"] = Field(
+        description="`loading` until the first are loaded and `stopping` once the server goes down, with status 503."
+    )
     models: list[str] = Field(description="Models that can be asked, as `name@version`.")
     loading: list[str] = Field(description="Models still being loaded.")
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")

@@ -24,7 +24,7 @@ async def forever() -> None:
 
 def running(main: Callable[[Engine], Awaitable[None]], **settings: object) -> None:
     async def run() -> None:
-        engine = Engine(Settings(**{"threads": 1, "max_running": 2, "max_waiting": 1, **settings}))
+        engine = Engine(Settings(**{"threads": 1, "max_running": 2, "max_waiting": 1, **settings}), lambda *_: None)
         engine.start()
         try:
             await main(engine)
@@ -79,7 +79,7 @@ def test_what_is_too_much_is_refused_at_once_and_room_comes_back(model: Language
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
             await engine.run(model, where(), 10**6, forever)
-        assert 1 <= refused.value.retry_after <= 120
+        assert 0 < refused.value.retry_after <= 120
         go.set()
         assert await asyncio.gather(*asked) == ["done"] * 3
         await engine.run(model, where(), 10**6, forever)

@@ -1,0 +1,128 @@
+"""The door of the service: lets a request in or refuses it before its body is read, and sees it out in time.
+
+Plain ASGI, around everything but the routes that tell how the service is. It knows headers, time limits and what is
+counted; it knows no models, only which line of work one stands in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.admission import Line
+from app.errors import SlowReader, failure, report
+from app.media import UPLOADS, media_type
+from app.metrics import Metrics
+from app.reception import Reception
+from app.settings import Settings
+from models.errors import InvalidInput, NextwordError
+
+TIMEOUT = "x-request-timeout-ms"
+"""The header by which a client says how long its request may take."""
+OPEN = ("/health/", "/metrics")
+"""Always answered."""
+MODELS = "/v1/models/"
+FindLine = Callable[[str], Line | None]
+"""The line that work of a model, by name, has to wait in; None where it need not, or there is no such model."""
+
+
+class Gate:
+    """Refuses what is too much with 429, or 503 while the server stops; ends with 504 what takes too long."""
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, reception: Reception, metrics: Metrics, line: FindLine
+    ) -> None:
+        self.app = app
+        self._settings = settings
+        self._reception = reception
+        self._metrics = metrics
+        self._line = line
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["path"].startswith(OPEN):
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send, self._settings.reader_seconds)
+        began = time.perf_counter()
+        try:
+            await self._serve(scope, receive, answer)
+        except NextwordError as error:
+            report(scope, error)
+            if answer.begun:
+                raise ClientDisconnect from error  # nobody could tell it any more
+            await failure(error).response()(scope, receive, send)
+        except Exception as error:
+            scope["state"]["outcome"] = failure(error).code
+            raise
+        finally:
+            outcome = scope["state"].get("outcome", "ok")
+            self._metrics.done(_route(scope), outcome, time.perf_counter() - began)
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        headers = Headers(scope=scope)
+        with self._reception.enter(self._seconds(scope, headers), self._bytes(headers)) as ticket:
+            self._check_line(scope)
+            scope["state"]["ticket"] = ticket
+            async with ticket.limit():
+                await self.app(scope, receive, answer)
+
+    def _check_line(self, scope: Scope) -> None:
+        """Raises Overloaded where there is no room for even the smallest request."""
+        if _is_work(scope) and (line := self._line(scope["path"][len(MODELS) :].partition("/")[0])):
+            line.check()
+
+    def _seconds(self, scope: Scope, headers: Headers) -> float:
+        """How long it may take. Raises InvalidInput."""
+        given = headers.get(TIMEOUT)
+        if given is None:
+            return self._settings.request_seconds if _is_work(scope) else math.inf
+        most = int(1e3 * self._settings.max_request_seconds)
+        if not (given.isascii() and given.isdecimal() and len(given) < 20 and 1 <= int(given) <= most):
+            raise InvalidInput(TIMEOUT, f"must be a whole number of milliseconds from 1 to {most}")
+        return int(given) / 1e3
+
+    def _bytes(self, headers: Headers) -> int:
+        """How much of the body will be kept: all of it if it is JSON."""
+        if "transfer-encoding" in headers:
+            return 0 if media_type(headers) in UPLOADS else self._settings.max_json_bytes
+        length = headers.get("content-length", "0")
+        small = length.isdecimal() and media_type(headers) not in UPLOADS
+        return min(int(length), self._settings.max_json_bytes) if small else 0
+
+
+class _Answer:
+    """Sends an answer, and tells a reader that is slow from one that does not read at all."""
+
+    def __init__(self, send: Send, seconds: float) -> None:
+        self.begun = False
+        self._send = send
+        self._seconds = seconds
+
+    async def __call__(self, message: Message) -> None:
+        """Send a part. Raises SlowReader where there is no room for it, and none is made in time."""
+        self.begun = True
+        timeout = asyncio.timeout(self._seconds)
+        try:
+            async with timeout:
+                await self._send(message)
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise
+            raise SlowReader(f"nothing of the answer was read for {self._seconds:g} seconds") from error
+
+
+def _is_work(scope: Scope) -> bool:
+    return bool(scope["method"] == "POST" and scope["path"].startswith(MODELS))
+
+
+def _route(scope: Scope) -> str:
+    """What is asked for, in one of few words: it becomes a label."""
+    name = str(scope["path"]).rpartition("/")[2]
+    return name if _is_work(scope) and name in Metrics.ROUTES else "other"

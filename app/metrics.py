@@ -1,0 +1,60 @@
+"""What the service counts, for Prometheus: requests by outcome, their time, tokens, and what is under way now.
+
+Every server process has numbers of its own. It knows names and kinds of metrics; what happened, others tell it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+class Metrics:
+    """The numbers of this process since it began."""
+
+    ROUTES = frozenset(["generate", "next", "perplexity", "probability", "rescore"])
+    """The labels of requests to models; all others are `other`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "nextword_requests",
+            "Requests by what became of them: `ok`, or the code of the error; `client_gone` where it hung up.",
+            ["route", "outcome"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "nextword_request_seconds",
+            "Time from the head of a request to the end of its answer, of those that ended well.",
+            ["route"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "nextword_tokens",
+            "Tokens: `prompt` and `completion`, read and written to generate texts; `scored`, about as many.",
+            ["kind"],
+            registry=self.registry,
+        )
+
+    def done(self, route: str, outcome: str, seconds: float) -> None:
+        """A request has ended."""
+        self._requests.labels(route, outcome).inc()
+        if outcome == "ok":
+            self._seconds.labels(route).observe(seconds)
+
+    def count_tokens(self, kind: str, tokens: int) -> None:
+        """So many tokens were read or written."""
+        self._tokens.labels(kind).inc(tokens)
+
+    def show(self, name: str, description: str, read: Callable[[], float]) -> None:
+        """Tell of a number that is read whenever somebody asks."""
+        Gauge(name, description, registry=self.registry).set_function(read)
+
+    def text(self) -> bytes:
+        """All of it, in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,95 @@
+"""Room in a line: taken, refused, given back, and how long it takes to empty."""
+
+import math
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import admission
+from app.admission import Line
+from app.errors import Overloaded
+
+
+class Clock:
+    """The time, as the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(admission, "monotonic", lambda: self.now)
+
+
+def test_texts_and_tokens_have_their_limits_and_an_empty_line_has_room_for_anything() -> None:
+    line = Line(max_texts=2, max_tokens=10)
+    with line.place(texts=5, tokens=100):
+        pass
+    with line.place(texts=1, tokens=6):
+        with pytest.raises(Overloaded, match="6 tokens"):
+            line.check(tokens=5)
+        with line.place(texts=1, tokens=4), pytest.raises(Overloaded, match="2 texts"):
+            line.check()
+        line.check(tokens=4)
+    assert (line.texts, line.tokens) == (0, 0)
+
+
+def test_the_wait_is_what_is_left_at_the_speed_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    line = Line(max_texts=3, max_tokens=1000)
+    with line.place(texts=2):
+        clock.now += 4.0
+    clock.now += 1000.0  # idle time says nothing of the speed: 2 texts took 4 seconds
+    with line.place(texts=3):
+        assert line.seconds == pytest.approx(6.0)
+        with pytest.raises(Overloaded) as refused:
+            line.check()
+        assert refused.value.headers == {"retry-after": "6", "retry-after-ms": "6000"}
+
+
+def test_the_past_fades(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    line = Line(max_texts=2, max_tokens=10)
+    for seconds in (1.0, 10.0):
+        with line.place():
+            clock.now += seconds
+    # A text in 1 s, ten seconds ago, counts 1/e: 1 + 1/e texts in 10 + 1/e seconds.
+    with line.place():
+        assert line.seconds == pytest.approx((10 + 1 / math.e) / (1 + 1 / math.e))
+
+
+def test_what_fails_counts_as_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    line = Line(max_texts=2, max_tokens=1000)
+    with suppress(ArithmeticError), line.place(tokens=100):
+        clock.now += 1.0
+        raise ArithmeticError
+    assert (line.texts, line.tokens) == (0, 0)
+    with line.place():
+        clock.now += 1.0
+    with line.place():
+        assert line.seconds == pytest.approx(1 + 1 / math.exp(0.1))
+
+
+def test_nobody_is_told_to_come_back_at_once_or_never() -> None:
+    assert Overloaded("", 0.0).headers == {"retry-after": "1", "retry-after-ms": "100"}
+    assert Overloaded("", 1e9).headers == {"retry-after": "120", "retry-after-ms": "120000"}
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 9)), max_size=20), st.randoms())
+def test_no_limit_is_ever_passed_and_all_room_comes_back(asked: list, numbers) -> None:
+    line, held = Line(max_texts=6, max_tokens=20), []
+    for texts, tokens in asked:
+        place = line.place(texts, tokens)
+        try:
+            place.__enter__()
+        except Overloaded:
+            assert line.texts + texts > 6 or line.tokens + tokens > 20
+            if held:
+                held.pop(numbers.randrange(len(held))).__exit__(None, None, None)
+        else:
+            held.append(place)
+        assert line.texts <= 6
+        assert line.tokens <= 20
+    for place in held:
+        place.__exit__(None, None, None)
+    assert (line.texts, line.tokens) == (0, 0)
