@@ -59,6 +59,13 @@ class Spool:
             self._changed.clear()
             await self._changed.wait()
 
+    async def gone(self) -> None:
+        """Returns when the client hangs up. Raises what else is wrong with the body."""
+        await asyncio.wait([self._filling])
+        failure = self._filling.exception()
+        if failure and not isinstance(failure, ClientDisconnect):
+            raise failure
+
     def close(self) -> None:
         """Forget it all."""
         if self._filling.done():

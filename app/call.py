@@ -6,6 +6,7 @@ how a client that hangs up is noticed; what is computed, the routes say.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Path, Request
 
-from app.engine import Engine
+from app.engine import Engine, Gone, unless
 from app.registry import Served
 from app.settings import Settings
 from models.checkpoint import Checkpoint
@@ -63,9 +64,9 @@ class Call:
         """Room to `compute` in while the body comes. Raises Overloaded or Stopping."""
         return self.engine.place(self.checkpoint.model)
 
-    async def compute(self, work: Generator[object, None, Result], tokens: int) -> Result:
-        """What `work` on about `tokens` tokens returns, for a request that has a place."""
-        return await self.engine.compute(self.checkpoint.model, work, tokens)
+    async def compute(self, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
+        """What `work` on about `tokens` tokens returns, for a request that has a place and may still have a body."""
+        return await unless(gone, asyncio.ensure_future(self.engine.compute(self.checkpoint.model, work, tokens)))
 
     async def hung_up(self) -> None:
         """Returns when the client hangs up; for a request whose body has been read to its end."""

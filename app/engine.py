@@ -157,14 +157,16 @@ def model_failures() -> Iterator[None]:
 
 
 async def unless(gone: Gone, work: asyncio.Future[Result]) -> Result:
-    """The result of `work`; it is cancelled, and Abandoned raised, when `gone` returns first."""
+    """The result of `work`; it is cancelled, and Abandoned raised, when `gone` ends first."""
     watcher = asyncio.ensure_future(gone())
     either: list[asyncio.Future[Any]] = [watcher, work]
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
+            watcher.result()
             raise Abandoned("the client hung up")
         return work.result()
     finally:
         watcher.cancel()
+        watcher.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else asks
         work.cancel()

@@ -7,7 +7,6 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
     ├── Abandoned               the client hung up; nobody reads the answer
     ├── ModelFailed             an exception in a step, or a number that is none
     ├── TimedOut                it took longer than it may
-    ├── SlowReader              the client does not read its answer
     └── Unavailable             not now; `retry_after` says when to try again
         ├── Overloaded          the queue is full
         ├── Stopping            the server is going down
@@ -66,8 +65,8 @@ class TimedOut(NextwordError):
     """The request took longer than it, or the service, allows."""
 
 
-class SlowReader(NextwordError):
-    """The client does not read its answer, or far too slowly."""
+class SlowReader(ClientDisconnect):
+    """The client does not read its answer: as good as gone, since it cannot be told anything either."""
 
 
 class Unavailable(NextwordError):

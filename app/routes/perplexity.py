@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -12,9 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from app.answers import Json
-from app.bodies import Lines, Spool, pieces
+from app.bodies import Lines, Spool
 from app.call import Call, ModelCall
-from app.engine import unless
 from app.media import JSON, RECORDS, TEXT, media_type, unsupported
 from app.perplexity import evaluate_records, evaluate_texts, evaluator, figures, json_line, pooled
 from app.schemas.perplexity import BODIES, RECORD_RESULTS, PerplexityAnswer, PerplexityQuery, PerplexityRequest
@@ -73,10 +71,10 @@ async def _of_text(call: Call, query: PerplexityQuery) -> Response:
     if query.keep_text:
         raise InvalidInput("keep_text", "is for records")
     scorer = evaluator(call.checkpoint, query)
-    with call.place():
-        async for piece in pieces(call.request.stream()):
-            await call.compute(scorer.feed(piece), len(piece))
-        evaluation = await unless(call.hung_up, asyncio.ensure_future(call.compute(scorer.finish(), 0)))
+    with call.place(), closing(Spool(call.request.receive)) as spool:
+        while data := await spool.read():
+            await call.compute(scorer.feed(data), len(data), spool.gone)
+        evaluation = await call.compute(scorer.finish(), 0, spool.gone)
     return Json({"model": call.served.id} | figures(evaluation))
 
 
@@ -95,6 +93,6 @@ async def _results(call: Call, query: PerplexityQuery, spool: Spool, first: byte
     lines = Lines(call.settings.max_record_bytes)
     data = first
     while data:
-        yield await call.compute(evaluate_records(call.checkpoint, query, lines.feed(data)), len(data))
+        yield await call.compute(evaluate_records(call.checkpoint, query, lines.feed(data)), len(data), spool.gone)
         data = await spool.read()
-    yield await call.compute(evaluate_records(call.checkpoint, query, lines.finish()), 0)
+    yield await call.compute(evaluate_records(call.checkpoint, query, lines.finish()), 0, spool.gone)

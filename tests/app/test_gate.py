@@ -51,7 +51,10 @@ def connection(server: Server, path: str, media_type: str, *headers: str) -> Ite
     host, port = server.url.removeprefix("http://").split(":")
     length = [] if any(header.startswith("content-length") for header in headers) else ["transfer-encoding: chunked"]
     head = [f"POST {path} HTTP/1.1", "host: test", f"content-type: {media_type}", *headers, *length, "", ""]
-    with socket.create_connection((host, int(port)), timeout=60) as opened:
+    with socket.socket() as opened:
+        opened.settimeout(60)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # no room for what is not read
+        opened.connect((host, int(port)))
         opened.sendall("\r\n".join(head).encode())
         yield opened
 
@@ -71,14 +74,14 @@ def test_what_takes_too_long_is_stopped(generous: Server, model: str, kind: str)
 @pytest.mark.parametrize("model", ["words", "lstm"])
 def test_streams_are_told_that_their_time_is_up(generous: Server, model: str) -> None:
     url = f"{generous.url}/v1/models/{model}"
-    headers = {"x-request-timeout-ms": "1000"}
+    headers = {"x-request-timeout-ms": "2000"}
     answer = post(f"{url}/generate", json={**ENDLESS, "stream": True}, headers=headers)
     events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
     assert answer.status_code == 200
     assert len(events) > 1
     assert json.loads(events[-1])["error"]["code"] == "timed_out"
     with connection(
-        generous, f"/v1/models/{model}/perplexity", "application/x-ndjson", "x-request-timeout-ms: 1000"
+        generous, f"/v1/models/{model}/perplexity", "application/x-ndjson", "x-request-timeout-ms: 2000"
     ) as c:
         record = b'{"text": "the cat"}\n'
         c.sendall(b"%x\r\n%s\r\n" % (len(record), record))  # and no more, nor an end
@@ -148,8 +151,8 @@ def test_limits_on_requests_bytes_and_tokens(checkpoints: Path) -> None:
 
 
 def test_a_reader_that_does_not_read_is_sent_away_and_others_are_not_kept_waiting(checkpoints: Path) -> None:
-    with serving(checkpoints, max_running=2, max_tokens=10**5, reader_seconds=0.3) as server:
-        body = json.dumps({"max_tokens": 10**5, "ignore_end": True, "stream": True}).encode()
+    with serving(checkpoints, max_running=20, max_pending_tokens=10**7, max_tokens=10**5, reader_seconds=0.3) as server:
+        body = json.dumps({"n": 16, "max_tokens": 10**5, "ignore_end": True, "stream": True}).encode()
         path = "/v1/models/words/generate"
         with connection(server, path, "application/json", f"content-length: {len(body)}") as opened:
             opened.sendall(body)
