@@ -11,19 +11,18 @@ import math
 import time
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.admission import Line
 from app.errors import SlowReader, failure, report
-from app.media import UPLOADS, media_type
+from app.media import UPLOADS, bare, header
 from app.metrics import Metrics
 from app.reception import Reception
 from app.settings import Settings
 from models.errors import InvalidInput, NextwordError
 
-TIMEOUT = "x-request-timeout-ms"
+TIMEOUT = b"x-request-timeout-ms"
 """The header by which a client says how long its request may take."""
 OPEN = ("/health/", "/metrics")
 """Always answered."""
@@ -66,8 +65,7 @@ class Gate:
             self._metrics.done(_route(scope), outcome, time.perf_counter() - began)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        headers = Headers(scope=scope)
-        with self._reception.enter(self._seconds(scope, headers), self._bytes(headers)) as ticket:
+        with self._reception.enter(self._seconds(scope), self._bytes(scope)) as ticket:
             self._check_line(scope)
             scope["state"]["ticket"] = ticket
             async with ticket.limit():
@@ -78,23 +76,24 @@ class Gate:
         if _is_work(scope) and (line := self._line(scope["path"][len(MODELS) :].partition("/")[0])):
             line.check()
 
-    def _seconds(self, scope: Scope, headers: Headers) -> float:
+    def _seconds(self, scope: Scope) -> float:
         """How long it may take. Raises InvalidInput."""
-        given = headers.get(TIMEOUT)
+        given = next((value for key, value in scope["headers"] if key == TIMEOUT), None)
         if given is None:
             return self._settings.request_seconds if _is_work(scope) else math.inf
         most = int(1e3 * self._settings.max_request_seconds)
-        if not (given.isascii() and given.isdecimal() and len(given) < 20 and 1 <= int(given) <= most):
-            raise InvalidInput(TIMEOUT, f"must be a whole number of milliseconds from 1 to {most}")
+        if not (given.isdigit() and len(given) < 20 and 1 <= int(given) <= most):
+            raise InvalidInput(TIMEOUT.decode(), f"must be a whole number of milliseconds from 1 to {most}")
         return int(given) / 1e3
 
-    def _bytes(self, headers: Headers) -> int:
-        """How much of the body will be kept: all of it if it is JSON."""
-        if "transfer-encoding" in headers:
-            return 0 if media_type(headers) in UPLOADS else self._settings.max_json_bytes
-        length = headers.get("content-length", "0")
-        small = length.isdecimal() and media_type(headers) not in UPLOADS
-        return min(int(length), self._settings.max_json_bytes) if small else 0
+    def _bytes(self, scope: Scope) -> int:
+        """How much of the body may be kept: all of it, unless it is of a kind that is read in slices."""
+        if bare(header(scope, b"content-type")) in UPLOADS:
+            return 0
+        most, length = self._settings.max_json_bytes, header(scope, b"content-length")
+        if length.isdecimal():
+            return min(int(length), most)
+        return most if header(scope, b"transfer-encoding") else 0
 
 
 class _Answer:
