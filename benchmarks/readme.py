@@ -24,6 +24,7 @@ from models.catalogue import Entry, entries
 
 README = Path("README.md")
 CHECKPOINTS = Path("checkpoints")
+UNITS = {"word": "words", "character": "characters", "bpe": "parts of words"}
 CALL = re.compile(r"```console\n\$ (?P<command>[^\n]*)\n.*?```", re.DOTALL)
 
 
@@ -63,7 +64,7 @@ def row(entry: Entry, card: Card) -> str:
     cells = (
         f"`{entry.name}`",
         card.kind,
-        f"{card.vocabulary_size:,} {'characters' if card.tokenizer['kind'] == 'character' else 'words'}",
+        f"{card.vocabulary_size:,} {UNITS[card.tokenizer['kind']]}",
         f"{card.parameters:,}",
         f"{size / 1e6:.1f} MB",
         perplexity,
