@@ -17,6 +17,7 @@ from torch import Tensor
 
 from models import trie
 from models.base import EOS, LanguageModel, State
+from models.bigrams import NONE, Index, index_of
 from models.errors import CheckpointDamaged, InvalidInput
 from models.layout import backoff, run
 from models.tables import BackoffTables
@@ -25,6 +26,8 @@ MAX_ORDER = 32
 """Longer n-grams than this are refused."""
 MAX_LISTED = 1000
 """Above this many, the best words are found by sorting the whole row."""
+MANY = 1 << 13
+"""From so many words on it pays to index the pairs and triples before they are scored."""
 
 Smoothing = Literal[
     "mle",
@@ -132,7 +135,8 @@ class NgramModel(LanguageModel):
         """See `LanguageModel`; holds no lock of the interpreter."""
         paths, (words, ends) = _paths(state).copy(), self._words(tokens, lengths)
         scores = np.zeros(words.shape, np.float32)
-        trie.score(self._trie, paths, words, ends, scores, trie.room(self._trie))
+        index = self._index if words.size >= MANY else NONE
+        trie.score(self._trie, paths, words, ends, scores, trie.room(self._trie, index))
         return torch.from_numpy(scores), torch.from_numpy(paths)
 
     def score_ids(self, state: State, ids: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], Tensor]:
@@ -165,6 +169,10 @@ class NgramModel(LanguageModel):
         if k:
             trie.topk(self._trie, paths, self.ranked, values, words)
         return torch.from_numpy(values), torch.from_numpy(words)
+
+    @cached_property
+    def _index(self) -> Index:
+        return index_of(self._trie)
 
     @cached_property
     def ranked(self) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import EOS
+from models.bigrams import NONE, Index, expect, is_there, place, width_of
 from models.compiled import Int, compiled, inlined
 from models.layout import Trie, ahead, backoff, bits, find, logprob, run, token
 
@@ -41,12 +42,14 @@ class Room(NamedTuple):
     """[_GROUP] where in its order each search goes on."""
     lengths: NDArray[np.int64]
     """[_GROUP] among how many."""
+    hashed: Index
+    """Where pairs and triples are, or NONE."""
 
 
-def room(trie: Trie) -> Room:
+def room(trie: Trie, index: Index = NONE) -> Room:
     """Room for the loops over `trie`."""
     nodes = np.empty((len(trie.levels) - 1, CHUNK + 1), np.int64)
-    return Room(nodes, np.empty(CHUNK + 1, np.int64), np.empty(_GROUP, np.int64), np.empty(_GROUP, np.int64))
+    return Room(nodes, np.empty(CHUNK + 1, np.int64), np.empty(_GROUP, np.int64), np.empty(_GROUP, np.int64), index)
 
 
 @compiled
@@ -104,8 +107,11 @@ def follow(trie: Trie, path: NDArray[np.int64], words: NDArray[np.int64], begin:
     for n in range(1, len(nodes)):
         nodes[n - 1, 0] = path[n - 1]
         size = candidates(trie, n, nodes, count, room.times)
-        for first in range(0, size, _GROUP):
-            search(trie, n, room, first, min(_GROUP, size - first))
+        if n + 1 < len(room.hashed.begins) and room.hashed.begins[n] < room.hashed.begins[n + 1]:
+            look_up(trie, n, room, size)
+        else:
+            for first in range(0, size, _GROUP):
+                search(trie, n, room, first, min(_GROUP, size - first))
         path[n - 1] = nodes[n - 1, count] if n == 1 or nodes[0, count] != EOS or count == 0 else -1
 
 
@@ -150,6 +156,28 @@ def search(trie: Trie, n: Int, room: Room, first: Int, size: Int) -> None:
             nodes[n, times[k] + 1] = begins[k]
             if n + 1 < len(nodes):
                 ahead(trie, n + 1, begins[k])
+
+
+@inlined
+def look_up(trie: Trie, n: Int, room: Room, size: Int) -> None:
+    """Look for the words at `size` of the times, each under its context of n words, in a table of hashes.
+
+    What a group of them will read is asked for while the group before is read.
+    """
+    nodes, times, found, index, width = room.nodes, room.times, room.begins, room.hashed, width_of(trie, n)
+    for k in range(min(_GROUP, size)):
+        expect(index, n, nodes[n - 1, times[k]], nodes[0, times[k] + 1])
+    for first in range(0, size, _GROUP):
+        end = min(first + _GROUP, size)
+        for k in range(end, min(end + _GROUP, size)):
+            expect(index, n, nodes[n - 1, times[k]], nodes[0, times[k] + 1])
+            ahead(trie, n, nodes[n - 1, times[k]])
+        for k in range(first, end):
+            found[k - first] = place(trie, index, n, width, nodes[n - 1, times[k]], nodes[0, times[k] + 1])
+        for k in range(first, end):
+            i = found[k - first]
+            if i >= 0 and is_there(trie, n, i, nodes[n - 1, times[k]], nodes[0, times[k] + 1]):
+                nodes[n, times[k] + 1] = i
 
 
 @inlined

@@ -1,0 +1,32 @@
+"""With the table of hashes, every score is what it is without."""
+
+import numpy as np
+import pytest
+
+from models import trie
+from models.bigrams import NONE, index_of
+from models.ngram import NgramConfig
+from tests.models.test_smoothing import trained
+
+SIZE = 200
+LINES = np.random.default_rng(8).zipf(1.3, (400, 15)).clip(2, SIZE - 1).tolist()
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+@pytest.mark.parametrize("prune", [(), (0, 1)])
+def test_scores_are_the_same(order: int, prune: tuple[int, ...]) -> None:
+    tables = trained(LINES, NgramConfig(order, prune=prune[:order]), SIZE).tables.trie
+    words = np.random.default_rng(9).zipf(1.3, (3, 1500)).clip(0, SIZE - 1)
+    lengths = np.array([1500, 0, 700])
+    results = []
+    for index in (NONE, index_of(tables)):
+        paths, out = np.full((3, order - 1), -1), np.zeros(words.shape, np.float32)
+        trie.score(tables, paths, words, lengths, out, trie.room(tables, index))
+        results.append((paths.tolist(), out.tolist()))
+    assert results[0] == results[1]
+
+
+def test_every_pair_and_triple_has_a_slot() -> None:
+    tables = trained(LINES, NgramConfig(4), SIZE).tables
+    index = index_of(tables.trie)
+    assert np.count_nonzero(index.slots) == sum(tables.ngrams[1:3])
