@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme
+from models.catalogue import entries
+from models.checkpoint import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -14,6 +16,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_tables_are_current(table, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert table() in README
+
+
+@pytest.mark.parametrize("entry", entries(ROOT / "checkpoints"), ids=lambda entry: entry.id)
+def test_shipped_models_are_whole_and_a_mixture_is_made_of_those_that_are_shipped(entry):
+    load(entry.path)
 
 
 def test_ci_runs_the_test_command():

@@ -11,7 +11,9 @@ from app.engine import QUICK_TOKENS, Engine
 from app.errors import Abandoned, ModelFailed, Overloaded, Stopping
 from app.settings import Settings
 from models.base import LanguageModel
+from models.cache import CacheConfig, CacheModel
 from models.generation import samples
+from models.mixture import MixtureConfig, MixtureModel
 from models.sampling import SamplingParams
 from tests.app.serving import WORDS, ngram, recurrent
 
@@ -51,6 +53,10 @@ def blocked(until: threading.Event) -> Generator[None, None, str]:
         (NGRAM, QUICK_TOKENS, threading.main_thread().name),
         (NGRAM, QUICK_TOKENS + 1, "quick-pool_0"),
         (LSTM, 1, "slow"),
+        (MixtureModel(MixtureConfig((0.5, 0.5)), [NGRAM, NGRAM]), QUICK_TOKENS, threading.main_thread().name),
+        (MixtureModel(MixtureConfig((0.5, 0.5)), [NGRAM, LSTM]), 1, "slow"),
+        (CacheModel(CacheConfig(), NGRAM), QUICK_TOKENS + 1, "quick-pool_0"),
+        (CacheModel(CacheConfig(), LSTM), 1, "slow"),
     ],
 )
 def test_work_is_done_where_it_belongs(model: LanguageModel, tokens: int, thread: str) -> None:
