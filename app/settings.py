@@ -6,11 +6,14 @@ command line build one `Settings` and hand it down, and nothing else reads the e
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import InvalidInput
 
 MIB = 1024 * 1024
 
@@ -25,8 +28,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Server processes on the one port; each keeps limits, queues and caches of its own.",
+    )
     threads: int | None = Field(
-        None, ge=1, description="Threads that compute; unset: as many as the container's CPU quota allows."
+        None,
+        ge=1,
+        description="Threads that compute, a server process; unset: as many as its share of the container's CPU quota.",
     )
     precision: Literal["int8", "float32"] = Field(
         "int8", description="What recurrent models compute in: int8 is faster, float32 exactly what was trained."
@@ -96,3 +107,22 @@ class Settings(BaseSettings):
         30, gt=0, description="Seconds without a heartbeat after which another worker takes a job over."
     )
     heartbeat_seconds: float = Field(1, gt=0, description="Seconds between two heartbeats of a worker.")
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process these settings."""
+        given = {name: value for name, value in self.model_dump().items() if value is not None}
+        return {f"NEXTWORD_{name.upper()}": str(value) for name, value in given.items()}
+
+
+def settled(**given: Any) -> Settings:
+    """Settings of what is given, None left out, and otherwise of the environment. Raises InvalidInput."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidInput(".".join(map(str, first["loc"])), first["msg"]) from None
+
+
+def log_to_stderr(settings: Settings) -> None:
+    """Log as the settings say, a line each."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import signal
 import socket
 from contextlib import nullcontext
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import click
-import uvicorn
-from fastapi import FastAPI
 
 from app.beside import WorkerBeside
-from app.commands.options import settings
-from app.main import create_app
-from app.settings import Settings
+from app.fleet import fleet, until_told_to_stop
+from app.settings import Settings, log_to_stderr, settled
 from models.catalogue import entries
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -27,50 +23,33 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one. [default: 8000]")
 @click.option("--checkpoints", type=_FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
 @click.option("--data", type=_FOLDER, metavar="DIR", help="What the service itself writes. [default: data]")
+@click.option("--workers", type=int, metavar="N", help="Server processes, on the one port. [default: 1]")
 @click.option("--worker/--no-worker", default=True, help="Whether to run a worker beside it. [default: worker]")
-def command(host: str | None, port: int | None, checkpoints: Path | None, data: Path | None, worker: bool) -> None:
+def command(worker: bool, **given: Path | str | int | None) -> None:
     """Serve the published models over HTTP, until Ctrl-C or SIGTERM; running requests are finished.
 
     A worker beside it does the jobs that are asked for; leave it out where workers run elsewhere.
 
     What no flag says is read from environment variables NEXTWORD_<SETTING>; the README lists them.
     """
-    serve(settings(host=host, port=port, checkpoints=checkpoints, data=data), worker=worker)
+    serve(settled(**given), worker=worker)
 
 
 def serve(settings: Settings, *, worker: bool = False) -> None:
     """Serve until a signal, with or without a worker beside it. Raises OSError where the port is taken."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        timeout_graceful_shutdown=settings.stop_seconds,
-    )
+    log_to_stderr(settings)
+    beside = WorkerBeside(settings) if worker else nullcontext()
     with _listening(settings.host, settings.port) as listener:
-        # The server catches both signals itself and raises them again once it has stopped: that was no failure.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        with WorkerBeside(settings) if worker else nullcontext():
-            _Server(config, app).run([listener])
-
-
-class _Server(uvicorn.Server):
-    """Says where to find it, once it can be found."""
-
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
-        super().__init__(config)
-        self._state = app.state
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            click.echo(greeting(self._state.settings, sockets[0].getsockname()[1]))
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Those who follow a job would be waited for until it ends.
-        self._state.stopping.set()
-        await super().shutdown(sockets)
+        told = greeting(settings, listener.getsockname()[1])
+        if settings.workers == 1:
+            # Importing it takes seconds and much memory, which one who only watches over servers has no use for.
+            server = import_module("app.server").Server(settings, told)
+            with beside:
+                server.serve_on(listener)
+        else:
+            with beside, fleet(settings, listener):
+                click.echo(told)
+                until_told_to_stop()
 
 
 def greeting(settings: Settings, port: int) -> str:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import click
-from pydantic import ValidationError
 
 from app.attempt import Surroundings
+from app.beside import wait_for_eof
 from app.job_errors import DatabaseUnavailable
 from app.local import LocalLauncher
 from app.pace import Pace
 from app.quota import cpu_quota
-from app.settings import Settings
+from app.settings import Settings, settled
 from app.stores import Stores
 from app.watch import insist
 from app.worker import Worker
 from app.workspaces import Workspaces
-from models.errors import InvalidInput
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -40,13 +36,13 @@ def command(until_eof: bool, **given: Path | int | None) -> None:
     Run as many as there are processors to spare. What no flag says is read from environment variables
     NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
     """
-    settings = _settings({name: value for name, value in given.items() if value is not None})
+    settings = settled(**given)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if until_eof:
-        threading.Thread(target=_wait_for_eof, args=(stop.set,), daemon=True).start()
+        threading.Thread(target=wait_for_eof, args=(stop.set,), daemon=True).start()
     stores = Stores.open(settings)
     with suppress(DatabaseUnavailable):  # told to stop before the database ever answered
         insist(stores.prepare, stop)
@@ -73,17 +69,3 @@ def worker(settings: Settings, stores: Stores, stop: threading.Event) -> Worker:
         stop=stop,
     )
     return Worker(stores.jobs, around)
-
-
-def _settings(given: dict[str, Path | int]) -> Settings:
-    try:
-        return Settings(**given)  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InvalidInput(".".join(map(str, first["loc"])), first["msg"]) from None
-
-
-def _wait_for_eof(stop: Callable[[], None]) -> None:
-    while os.read(sys.stdin.fileno(), 1):  # not through a buffer, whose lock would be held when the process ends
-        pass
-    stop()

@@ -1,0 +1,66 @@
+"""One server process: the application behind uvicorn, on a socket that listens already.
+
+`python -m app.server DESCRIPTOR` is one of several that share a socket; it ends in order when its standard input ends,
+as at SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from functools import partial
+
+import click
+import uvicorn
+
+from app.beside import wait_for_eof
+from app.main import create_app
+from app.settings import Settings, log_to_stderr
+
+
+class Server(uvicorn.Server):
+    """Says where to find it, once it can be found."""
+
+    def __init__(self, settings: Settings, told: str = "") -> None:
+        """`told` is printed when it has started."""
+        app = create_app(settings)
+        super().__init__(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=settings.stop_seconds))
+        self._state = app.state
+        self._told = told
+
+    def serve_on(self, listener: socket.socket) -> None:
+        """Serve until a signal."""
+        # The server catches both signals itself and raises them again once it has stopped: that was no failure.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        self.run([listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        if self.started and self._told:
+            click.echo(self._told)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        # Those who follow a job would be waited for until it ends.
+        self._state.stopping.set()
+        await super().shutdown(sockets)
+
+
+def main() -> None:
+    """Serve on the socket whose descriptor is the argument, by the settings of the environment."""
+    settings = Settings()
+    log_to_stderr(settings)
+    server = Server(settings)
+    stop = partial(os.kill, os.getpid(), signal.SIGTERM)
+    with socket.socket(fileno=int(sys.argv[1])) as listener:
+        threading.Thread(target=wait_for_eof, args=(stop,), daemon=True).start()
+        server.serve_on(listener)
+
+
+if __name__ == "__main__":
+    main()

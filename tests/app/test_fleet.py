@@ -1,0 +1,75 @@
+"""Several servers on one port: any may die, all stop in order, and each follows what is published and named."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from app.fleet import share
+from app.settings import Settings
+from tests.app.serving import get, ngram, post, publish, wait_for
+
+
+def children(process: int) -> set[int]:
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()} | set(map(int, found))
+
+
+def answers(url: str, model: str) -> bool:
+    """Whether twenty connections in a row, whoever takes them, have the model."""
+    body = {"context": "the", "top_k": 1}
+    return all(post(f"{url}/v1/models/{model}/next", json=body).status_code == 200 for _ in range(20))
+
+
+def steady(url: str, model: str) -> bool:
+    """The same, while servers may be dying."""
+    try:
+        return answers(url, model)
+    except httpx.TransportError:
+        return False
+
+
+def test_several_servers_are_one_service(tmp_path: Path) -> None:
+    publish(tmp_path / "models", "words", ngram())
+    folders = ["--checkpoints", str(tmp_path / "models"), "--data", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "app.cli", "serve", "--workers", "2", "--port", "0", "--no-worker", *folders]
+    environment = {**os.environ, "NEXTWORD_RELOAD_SECONDS": "0.1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
+        try:
+            assert service.stdout is not None
+            greeting = [service.stdout.readline().split() for _ in range(4)]
+            url = greeting[1][1].removesuffix("/v1/models")
+            wait_for(lambda: steady(url, "words"))
+            begun = children(service.pid)
+            assert len(begun) == 2
+
+            os.kill(min(begun), signal.SIGKILL)
+            wait_for(lambda: len(children(service.pid) - begun) == 1 and steady(url, "words"))
+
+            publish(tmp_path / "models", "words", ngram(order=2))  # version 2
+            wait_for(lambda: answers(url, "words@2"))
+            alias = {"model": "words@1"}
+            wait_for(lambda: httpx.put(f"{url}/v1/aliases/best", json=alias, timeout=60).status_code == 200)
+            wait_for(lambda: answers(url, "best"))
+            assert get(f"{url}/health/ready").json()["models"] == ["words@1", "words@2"]
+
+            last = children(service.pid)
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(60) == 0
+            assert not any(Path(f"/proc/{pid}").exists() for pid in last)
+        finally:
+            service.kill()
+
+
+def test_threads_are_shared_out(tmp_path: Path) -> None:
+    several = Settings(workers=512 // 2, data=tmp_path)
+    assert share(several).threads == 1
+    assert share(Settings(workers=2, threads=3)).threads == 3
+    passed = share(several).environment()
+    assert passed["NEXTWORD_WORKERS"] == "1"
+    assert passed["NEXTWORD_DATA"] == str(tmp_path)
+    assert "NEXTWORD_DATABASE_URL" not in passed
