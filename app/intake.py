@@ -11,13 +11,14 @@ from typing import Any
 
 from app import sizing
 from app.job_errors import NameTaken, NotThere
-from app.job_requests import CompositionJob, EvaluateJob, JobRequest
+from app.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob
 from app.jobs import NewJob
 from app.quota import cpu_quota, memory_quota
 from app.registry import Registry, Served
 from app.settings import Settings
 from app.stores import Stores
 from models.composition import assembled
+from models.counts_file import COUNTS_FILE
 from models.dynamic import check
 from models.errors import CheckpointNotFound, InvalidInput
 from models.members import shared
@@ -46,7 +47,13 @@ def new_job(asked: JobRequest, stores: Stores, registry: Registry, settings: Set
     estimate = sizing.training(recipe, size, settings.job_threads or cpu_quota())
     _limits(settings).check(estimate)
     training, held_out = asked.training_file, asked.validation_file
-    return NewJob(asked.kind, request, asdict(estimate), asked.name, training, held_out)
+    if not isinstance(asked, NgramJob) or asked.extends is None:
+        return NewJob(asked.kind, request, asdict(estimate), asked.name, training, held_out)
+    base = _served("extends", asked.extends, stores, registry)
+    if COUNTS_FILE not in base.checkpoint.card.files:
+        raise InvalidInput("extends", f"must be a model published with its counts; {base.id} was not")
+    now = {**request, "extends": base.id}
+    return NewJob(asked.kind, now, asdict(estimate), asked.name, training, held_out, asked=request)
 
 
 def _composition(

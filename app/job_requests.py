@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter, WithJsonSchema
 
 from app.documentation import documentation
+from app.quota import memory_bytes
 from app.recipes import config
 from app.schemas.base import Request
 from models.composition import CONFIGS, Composition
@@ -79,10 +80,25 @@ class NgramJob(_Training):
 
     kind: Literal["ngram"] = Field(description="The model's family.")
     config: Annotated[dict[str, Any], _schema(NgramConfig)] = Field({}, description="What to estimate.")
+    extends: str | None = Field(
+        None,
+        description="An n-gram model published with its counts, as `name`, `name@version` or an alias: the text is "
+        "added to what that one was made of, and read with its vocabulary.",
+    )
+    keep_counts: bool = Field(False, description="Whether the counts are published beside the model.")
+    memory: str | None = Field(
+        None,
+        description="How much memory the worker counts in, as 500M, 2G or 50%; what does not fit is counted on disk.",
+    )
 
     def configs(self) -> dict[str, Any]:
         """The model."""
-        return {"model": config(NgramConfig, self.config, "config.")}
+        return {
+            "model": config(NgramConfig, self.config, "config."),
+            "extends": None if self.extends is None else Path(self.extends),
+            "keep_counts": self.keep_counts,
+            "memory": None if self.memory is None else memory_bytes(self.memory),
+        }
 
 
 class RecurrentJob(_Training):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.job_errors import TooExpensive
+from models.budget import LEVEL, SORTING
 from models.bytepairs import DEFAULT_SIZE
 from models.dynamic import DynamicConfig
 from models.ngram import NgramConfig
@@ -25,8 +26,8 @@ PART_BYTES = 3
 """A token of bpe takes 3 to 5 bytes of English."""
 CHARACTERS = 256
 """Size of a character vocabulary, at the most that is likely."""
-NGRAM_BYTES = 64
-"""Peak memory of estimation per token and order."""
+NGRAM_BYTES = 44
+"""Peak memory of estimation per token and order, beside that of counting."""
 NGRAM_SECONDS = 1e-6
 """The same for time."""
 FLOPS = 2e10
@@ -72,7 +73,7 @@ def training(recipe: Recipe, text_bytes: int, threads: int) -> Estimate:
     """The size of building a recipe from so many bytes of text."""
     tokens, vocabulary = _text(recipe, text_bytes)
     if isinstance(recipe.model, NgramConfig):
-        return _ngram(recipe.model, tokens, vocabulary)
+        return _ngram(recipe.model, tokens, vocabulary, recipe.memory)
     return _recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
 
 
@@ -101,9 +102,10 @@ def _text(recipe: Recipe, text_bytes: int) -> tuple[int, int]:
     return tokens, min(tokens + 2, recipe.tokenizer.max_size or tokens, int(30 * tokens**0.5) + 2)
 
 
-def _ngram(config: NgramConfig, tokens: int, vocabulary: int) -> Estimate:
+def _ngram(config: NgramConfig, tokens: int, vocabulary: int, budget: int | None) -> Estimate:
     entries = sum(min(tokens, vocabulary**n) for n in range(1, config.order + 1))
-    memory = PROCESS_BYTES + NGRAM_BYTES * tokens * config.order
+    counting = tokens * (SORTING + LEVEL * config.order)
+    memory = PROCESS_BYTES + min(counting, budget or counting) + NGRAM_BYTES * tokens * config.order
     return Estimate(4 * entries, memory, START_SECONDS + NGRAM_SECONDS * tokens * config.order)
 
 

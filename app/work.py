@@ -60,8 +60,10 @@ def do(order: Order, send: Send, stop: Stop) -> Message:
 
 
 def _train(order: Order, request: TrainingJob, send: Send, stop: Stop) -> Message:
-    workdir = Path(order.workdir)
+    workdir, library = Path(order.workdir), Path(order.checkpoints).resolve()
     recipe = request.recipe(*_inputs(order, workdir / "inputs"))
+    if recipe.extends is not None:
+        recipe = replace(recipe, extends=resolve(library, str(recipe.extends)).path)
     work = build(recipe, workdir, save_seconds=order.save_seconds)
     reporter = _Reporter(send, workdir / METRICS_FILE)
     built = _drive(work, reporter.report, stop)

@@ -20,7 +20,7 @@ from torch import Tensor
 from models.base import EOS, LanguageModel
 from models.budget import SMALLEST
 from models.card import FileFacts, Provenance, plain
-from models.catalogue import check_name
+from models.catalogue import Entry, check_name
 from models.corpus import Corpus, EncodedCorpus
 from models.counting import Base, Counter, base_of
 from models.counts import Counts
@@ -78,6 +78,8 @@ class Recipe:
             raise InvalidInput("validation_fraction", "a number from 0 up to but not including 1 is accepted")
         if self.memory is not None and self.memory < SMALLEST:
             raise InvalidInput("memory", f"must be {SMALLEST >> 20} MiB or more")
+        if self.extends is not None and self.tokenizer != TokenizerConfig():
+            raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
         if isinstance(self.model, RecurrentConfig):
             self._check_no_counts()
             object.__setattr__(self, "training", self.training or TrainingConfig())
@@ -113,7 +115,10 @@ class Built:
 
     def provenance(self, command: str) -> Provenance:
         """What the model's card tells of its making; `command` makes it again."""
-        return Provenance(command, self.recipe.licence, self.corpus, plain(asdict(self.recipe)), self.metrics)
+        recipe, base = plain(asdict(self.recipe)), self.recipe.extends
+        if base is not None:
+            recipe["extends"] = Entry.at(base).id  # where it lies here is nobody's business
+        return Provenance(command, self.recipe.licence, self.corpus, recipe, self.metrics)
 
 
 def build(
@@ -152,11 +157,9 @@ def build(
 
 
 def _base(recipe: Recipe) -> Base | None:
-    """What the model that the recipe extends was made of. Raises InvalidInput where a vocabulary is asked for."""
+    """What the model that the recipe extends was made of."""
     if recipe.extends is None or not isinstance(recipe.model, NgramConfig):
         return None
-    if recipe.tokenizer != TokenizerConfig():
-        raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
     return base_of(recipe.extends, recipe.model.order)
 
 

@@ -7,14 +7,16 @@ It does not know text or files.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
 from models.absolute import absolute, backoff
 from models.counts import Counts, count
 from models.entropy import pruned
-from models.estimate import Estimate, Floats, Kept
+from models.estimate import Bools, Estimate, Floats, Kept
 from models.jelinek_mercer import jelinek_mercer
 from models.katz import katz
 from models.kneser_ney import kneser_ney, one_discount
@@ -24,6 +26,9 @@ from models.relative import add_delta, mle
 from models.suffix_order import Ints
 from models.tables import BackoffTables, Entries
 from models.witten_bell import witten_bell
+
+Rows: TypeAlias = "Bools | slice"
+"""Some rows of a level, or all: those need no copy."""
 
 
 def estimate(config: NgramConfig, ids: Ints, vocabulary_size: int) -> BackoffTables:
@@ -74,19 +79,29 @@ def keep(counts: Counts, thresholds: tuple[int, ...]) -> Kept:
 
 def compiled(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTables:
     """Drop what is not kept, take logarithms, lay out the table."""
+    kind = np.int32 if sum(map(len, counts.levels)) < 2**31 - 1 else np.int64
     orders: list[Entries] = []
     backoff: list[Floats] = []
-    listed = np.ones(1, np.bool_)
-    nodes, begin = np.zeros(1, np.int64), 1  # of each n-gram one order below, or of the longest listed one that ends it
-    for level, chosen, p, weights in zip(counts.levels, kept, estimate.probabilities, estimate.weights, strict=True):
-        rows: NDArray[np.bool_] | slice = slice(None) if chosen.all() else chosen
-        parent = np.repeat(nodes, np.diff(level.begins))[rows]
-        suffix = nodes[level.suffix]
-        orders.append(Entries(parent, level.token[rows], suffix[rows], log(np.minimum(p[rows], 1.0))))
+    listed: Rows = slice(None)
+    nodes: Ints = np.zeros(1, kind)  # of each n-gram one order below, or of the longest listed one that ends it
+    begin = 1
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        logprobs = list(pool.map(log, estimate.probabilities))
+    for level, chosen, logs, weights in zip(counts.levels, kept, logprobs, estimate.weights, strict=True):
+        rows: Rows = slice(None) if chosen.all() else chosen
+        parent, suffix = np.repeat(nodes, np.diff(level.begins))[rows], nodes[level.suffix]
+        orders.append(Entries(parent, level.token[rows], suffix[rows], np.minimum(logs[rows], 0.0)))
         backoff.append(log(np.maximum(weights[listed], 0.0)))
-        nodes, listed = np.where(chosen, begin - 1 + np.cumsum(chosen, dtype=np.int64), suffix), chosen
+        nodes, listed = _numbered(chosen, rows, suffix, begin), rows
         begin += len(orders[-1].token)
     return BackoffTables.assemble(orders, backoff, estimate.facts)
+
+
+def _numbered(chosen: Bools, rows: Rows, suffix: Ints, begin: int) -> Ints:
+    """The node of each n-gram of an order whose nodes begin there, or of the longest listed one that ends it."""
+    if isinstance(rows, slice):
+        return np.arange(begin, begin + len(chosen), dtype=suffix.dtype)
+    return np.where(chosen, begin - 1 + np.cumsum(chosen, dtype=suffix.dtype), suffix)
 
 
 def log(values: Floats) -> Floats:

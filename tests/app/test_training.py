@@ -97,6 +97,26 @@ def test_models_are_trained_measured_and_served(client: httpx.Client, own: Serve
     assert left_over(own) == []
 
 
+def test_a_model_is_extended_by_a_job_where_its_counts_were_kept(client: httpx.Client, own: Server) -> None:
+    shared = {"kind": "ngram", "validation_fraction": 0, "config": {"order": 3}}
+    first = ask(client, name="base", training_file=upload(client, some_text(50)), keep_counts=True, **shared)
+    with working(own):
+        assert over(client, first)["status"] == "succeeded", first
+        wait_for(lambda: client.get("/v1/models/base").status_code == 200)
+        more = upload(client, some_text(20), "more.txt")
+        longer = ask(client, name="longer", training_file=more, extends="base", memory="100M", **shared)
+        assert over(client, longer)["status"] == "succeeded", longer
+        wait_for(lambda: client.get("/v1/models/longer").status_code == 200)
+    card = client.get("/v1/models/longer").json()["card"]
+    assert set(card["provenance"]["corpus"]) == {"corpus.txt", "more.txt"}
+    assert card["provenance"]["recipe"]["extends"] == "base@1"
+    refused = client.post("/v1/jobs", json={"name": "x", "training_file": more, "extends": "longer", **shared})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "extends"
+    refused = client.post("/v1/jobs", json={"name": "x", "training_file": more, "memory": "lots", **shared})
+    assert refused.json()["error"]["param"] == "memory"
+
+
 def test_models_are_mixed_by_jobs_and_the_mixtures_are_served(client: httpx.Client, own: Server) -> None:
     checkpoints = own.app.state.settings.checkpoints
     for name, model in (("counts", ngram(smoothing="mle")), ("network", recurrent())):
