@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,22 +26,47 @@ from models.pipeline import BYTES, EOS_TOKEN, SPECIALS, UNK_TOKEN, Merges, Token
 DEFAULT_SIZE = 8000
 """Tokens in a vocabulary whose size is not said."""
 _BYTE = {character: byte for byte, character in enumerate(BYTES)}
-_LINES_AT_ONCE = 64
+_MOST_KNOWN, _LONGEST_KNOWN = 100_000, 50
+"""Pieces that are remembered, and characters in one of them: some ten megabytes."""
+_PIECES = re.compile(
+    r"\n|'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[0-9]+| ?[^\t-\r A-Za-z0-9]+|[\t\v-\r ]+(?![^\t-\r ])|[\t\v-\r ]+"
+)
+"""Where GPT-2 cuts ASCII, and ends of lines; spelt out, since Python takes more for blanks than it does."""
 
 
 class BytePairs:
-    """Cuts text into the sub-word tokens of one vocabulary. Immutable."""
+    """Cuts text into the sub-word tokens of one vocabulary. Threads may share it: what it remembers changes nothing."""
 
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges) -> None:
         """Raises InvalidInput where a byte has no token, so that some text could not be written."""
         if not set(BYTES) <= set(vocabulary):
             raise InvalidInput("vocabulary", "must hold each of the 256 bytes for a bpe tokenizer")
+        self._lowercase = config.lowercase
         self._pipeline = pipeline.build(config, list(vocabulary), merges)
+        self._known: dict[str, list[int]] = {"\n": [EOS]}  # what pieces were found to be
 
     def encode(self, text: str) -> NDArray[np.int32]:
-        """The ids [T] of `text`."""
-        found = self._pipeline.encode_batch_fast(list(_pieces(text)), add_special_tokens=False)
-        return np.array([i for encoding in found for i in encoding.ids], np.int32)
+        """The ids [T] of `text`: the pipeline's, which is asked for each piece of a plain line only once."""
+        lines = [f"{line}\n" for line in text.split("\n")]
+        lines[-1] = lines[-1][:-1]
+        ids: list[int] = []
+        for plain, run in groupby(lines, _is_plain):
+            if plain:
+                self._look_up("".join(run), ids)
+            else:
+                for encoding in self._pipeline.encode_batch_fast(list(run), add_special_tokens=False):
+                    ids += encoding.ids
+        return np.array(ids, np.int32)
+
+    def _look_up(self, text: str, ids: list[int]) -> None:
+        """Add the ids of plain lines."""
+        for piece in _PIECES.findall(text.lower() if self._lowercase else text):
+            found = self._known.get(piece)
+            if found is None:
+                found = self._pipeline.encode(piece, add_special_tokens=False).ids
+                if len(self._known) < _MOST_KNOWN and len(piece) <= _LONGEST_KNOWN:
+                    self._known[piece] = found
+            ids += found
 
 
 class ByteDetokenizer(Detokenizer):
@@ -87,10 +114,6 @@ def _lines(text: Iterable[str]) -> Iterator[str]:
         yield from chunk.replace(EOS_TOKEN, "\n").replace(UNK_TOKEN, "\n").split("\n")
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """Runs of whole lines; no token reaches across the end of one, so that each can be cut alone."""
-    lines = text.split("\n")
-    rest = lines.pop()
-    for begin in range(0, len(lines), _LINES_AT_ONCE):
-        yield "\n".join([*lines[begin : begin + _LINES_AT_ONCE], ""])
-    yield rest
+def _is_plain(line: str) -> bool:
+    """Whether the line is ASCII without special tokens, which are cut out before anything else."""
+    return line.isascii() and EOS_TOKEN not in line and UNK_TOKEN not in line

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
@@ -44,8 +44,9 @@ def test_any_text_is_known_and_comes_back_exactly(text):
     assert text.count("\n") == (encoding.ids == EOS).sum()
 
 
-@settings(max_examples=100)
-@given(st.text(st.sampled_from("the cat </s><unk>\n\r\t1é\U0001f600 '"), max_size=60))
+@settings(max_examples=300)
+@given(st.text(st.sampled_from("the cat </s><unk>\n\n\r\t\v\x1c\x85\xa01½é\U0001f600   ''-"), max_size=60))
+@example("a  \n b\t c \n\n  d'll '' 's\x1f\x1f e\f\fg  ")
 def test_ids_are_those_of_the_stored_file_in_plain_tokenizers(text):
     assert TOKENIZER.encode(text).ids.tolist() == PLAIN.encode(text).ids
 
