@@ -17,25 +17,24 @@ import click
 import uvicorn
 
 from app.beside import wait_for_eof
+from app.graceful import GracefulServer
 from app.main import create_app
 from app.settings import Settings, log_to_stderr
 
 
-class Server(uvicorn.Server):
+class Server(GracefulServer):
     """Says where to find it, once it can be found."""
 
     def __init__(self, settings: Settings, told: str = "") -> None:
         """`told` is printed when it has started."""
         app = create_app(settings)
-        super().__init__(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=settings.stop_seconds))
-        self._state = app.state
+        state = app.state
+        super().__init__(uvicorn.Config(app, log_config=None), state.reception, settings.stop_seconds, state.stopping)
         self._told = told
 
     def serve_on(self, listener: socket.socket) -> None:
         """Serve until a signal."""
-        # The server catches both signals itself and raises them again once it has stopped: that was no failure.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the server sees to it, it ends this at once
         self.run([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -43,12 +42,6 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self._told:
             click.echo(self._told)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
-        # Those who follow a job would be waited for until it ends.
-        self._state.stopping.set()
-        await super().shutdown(sockets)
 
 
 def main() -> None:

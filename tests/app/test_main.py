@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,11 +15,17 @@ from tests.app.serving import Server, get, post, publish, recurrent, serving, st
 
 
 @contextmanager
-def process(checkpoints: Path, data: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(checkpoints: Path, data: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`nextword serve` and its address."""
     command = [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--no-worker"]
     folders = ["--checkpoints", str(checkpoints), "--data", str(data)]
-    environment = {**os.environ, "NEXTWORD_THREADS": "1", "NEXTWORD_MAX_TOKENS": "100000"}
+    environment = {
+        **os.environ,
+        "NEXTWORD_THREADS": "1",
+        "NEXTWORD_MAX_TOKENS": "1000000",
+        "NEXTWORD_MAX_PENDING_TOKENS": "10000000",
+        **settings,
+    }
     with subprocess.Popen([*command, *folders], stdout=subprocess.PIPE, text=True, env=environment) as server:
         try:
             lines = iter(server.stdout.readline, "")
@@ -59,14 +66,51 @@ def test_a_model_that_is_still_being_loaded_is_said_to_be(tmp_path: Path, monkey
 
 def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
-    with process(tmp_path / "models", tmp_path / "data") as (server, url):
+    with process(tmp_path / "models", tmp_path / "data", NEXTWORD_STOP_SECONDS="60") as (server, url):
         wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
-        body = {"max_tokens": 300, "ignore_end": True, "stream": True}
+        body = {"max_tokens": 3000, "ignore_end": True, "stream": True}
         with stream("POST", f"{url}/v1/models/lstm/generate", json=body) as answer:
             lines = answer.iter_lines()
             next(lines)
             server.send_signal(signal.SIGTERM)
+            wait_for(lambda: get(f"{url}/health/ready").json()["status"] == "stopping")
+            assert get(f"{url}/health/ready").status_code == 503
+            refused = post(f"{url}/v1/models/lstm/next", json={})
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "stopping")
+            assert refused.headers["retry-after"] == "60"
             events = [line.removeprefix("data: ") for line in lines if line]
         assert events[-1] == "[DONE]"
-        assert json.loads(events[-2])["usage"]["completion_tokens"] == 300
+        assert json.loads(events[-2])["usage"]["completion_tokens"] == 3000
         assert server.wait(60) == 0
+
+
+ENDLESS = {"max_tokens": 10**6, "ignore_end": True, "stream": True}
+
+
+def test_what_does_not_finish_in_time_is_told_so(tmp_path: Path) -> None:
+    publish(tmp_path / "models", "lstm", recurrent())
+    with process(tmp_path / "models", tmp_path / "data", NEXTWORD_STOP_SECONDS="1") as (server, url):
+        wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
+        with ThreadPoolExecutor() as pool:
+            whole = pool.submit(post, f"{url}/v1/models/lstm/generate", json={**ENDLESS, "stream": False})
+            with stream("POST", f"{url}/v1/models/lstm/generate", json=ENDLESS) as answer:
+                lines = answer.iter_lines()
+                next(lines)
+                server.send_signal(signal.SIGINT)
+                events = [line.removeprefix("data: ") for line in lines if line]
+            assert json.loads(events[-1])["error"]["code"] == "stopping"
+            assert (whole.result().status_code, whole.result().json()["error"]["code"]) == (503, "stopping")
+        assert server.wait(60) == 0
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    publish(tmp_path / "models", "lstm", recurrent())
+    with process(tmp_path / "models", tmp_path / "data", NEXTWORD_STOP_SECONDS="3600") as (server, url):
+        wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
+        with stream("POST", f"{url}/v1/models/lstm/generate", json=ENDLESS) as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            server.send_signal(signal.SIGTERM)
+            wait_for(lambda: get(f"{url}/health/ready").json()["status"] == "stopping")
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(60) == -signal.SIGTERM
