@@ -25,6 +25,8 @@ class StopStrings:
         """The text that is certain now that `piece` has come."""
         if self.found:
             return ""
+        if not self._stops:
+            return piece
         text = self._held + piece
         ends = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         self.found = bool(ends)
