@@ -35,6 +35,9 @@ class Server(GracefulServer):
     def serve_on(self, listener: socket.socket) -> None:
         """Serve until a signal."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the server sees to it, it ends this at once
+        # Between two compiled loops the computing thread needs the interpreter for a moment: it should not wait until
+        # the event loop has taken a whole request apart.
+        sys.setswitchinterval(0.0005)
         self.run([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
