@@ -34,6 +34,7 @@ class Offered:
     admitted: list[float] = field(default_factory=list)
     """Seconds from the moment a request was due to its answer."""
     refused: list[float] = field(default_factory=list)
+    """Seconds from when it was sent, which may be after it was due: a busy client is late."""
     unsent: int = 0
     """Due while every connection waited for an answer."""
     others: list[str] = field(default_factory=list)
@@ -46,12 +47,13 @@ async def offer(port: int, path: str, bodies: Iterator[bytes], rate: float, seco
     loop, tasks, begin = asyncio.get_running_loop(), set(), time.perf_counter()
 
     async def ask(connection: _Connection, due: float) -> None:
+        sent = time.perf_counter()
         try:
             await connection.ask(path, next(bodies))
             found.admitted.append(time.perf_counter() - due)
         except RuntimeError as error:
             kind = found.refused if str(error).startswith("HTTP/1.1 429") else None
-            found.others.append(str(error)[:200]) if kind is None else kind.append(time.perf_counter() - due)
+            found.others.append(str(error)[:200]) if kind is None else kind.append(time.perf_counter() - sent)
         free.append(connection)
 
     for number in range(int(rate * seconds)):
