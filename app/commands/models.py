@@ -12,7 +12,7 @@ from models.card import CARD_FILE, Card
 from models.catalogue import Entry, entries
 from models.errors import CheckpointDamaged
 
-_COLUMNS = "{:<32} {:<6} {:<9} {:>10} {:>12} {:>9}  {}"
+_COLUMNS = "{:<32} {:<12} {:<9} {:>10} {:>12} {:>9}  {}"
 
 
 @click.command()

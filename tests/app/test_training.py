@@ -125,9 +125,14 @@ def test_models_are_mixed_by_jobs_and_the_mixtures_are_served(client: httpx.Clie
     text = upload(client, some_text(60), "held-out.txt")
     mixed = ask(client, name="mixed", kind="mixture", members=["counts", "network@1"], validation_file=text)
     cached = ask(client, name="cached", kind="cache", members=["counts"], config={"window": 50, "weight": 0.2})
+    learned = ask(client, kind="evaluate", model="network", validation_file=text, dynamic={"learning_rate": 0.3})
     with working(own):
-        for job in (mixed, cached):
+        for job in (mixed, cached, learned):
             assert over(client, job)["status"] == "succeeded", job
+    asked = {"text": some_text(60), "unit": "document"}
+    alone = client.post("/v1/models/network/perplexity", json=asked).json()
+    assert (learned["result"]["unit"], learned["result"]["adaptive"], alone["adaptive"]) == ("document", True, False)
+    assert learned["result"]["perplexity"] < alone["perplexity"]
     fitted = mixed["result"]["metrics"]["fit"]
     assert sum(fitted["weights"]) == pytest.approx(1)
     assert fitted["weights"][0] > 0.9  # the network has learned nothing
@@ -138,8 +143,7 @@ def test_models_are_mixed_by_jobs_and_the_mixtures_are_served(client: httpx.Clie
     assert [member["model"] for member in card["members"]] == ["counts@1", "network@1"]
     assert (card["provenance"]["job"], list(card["provenance"]["corpus"])) == (mixed["id"], ["held-out.txt"])
     measured = [
-        client.post(f"/v1/models/{name}/perplexity", json={"text": some_text(60), "unit": "document"}).json()
-        for name in ("counts", "mixed", "cached")
+        client.post(f"/v1/models/{name}/perplexity", json=asked).json() for name in ("counts", "mixed", "cached")
     ]
     assert [found["adaptive"] for found in measured] == [False, False, True]
     assert measured[1]["perplexity"] == pytest.approx(
