@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Generator
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -107,14 +109,34 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         """Send a part. Raises SlowReader where there is no room for it, and none is made in time."""
         self.begun = True
+        sending = self._send(message).__await__()
+        try:
+            waiting = next(sending)
+        except StopIteration:  # there was room, as there is for most answers: a timeout would cost more than sending
+            return
         timeout = asyncio.timeout(self._seconds)
         try:
             async with timeout:
-                await self._send(message)
+                await _rest(sending, waiting)
         except TimeoutError as error:
             if not timeout.expired():
                 raise
             raise SlowReader(f"nothing of the answer was read for {self._seconds:g} seconds") from error
+
+
+@types.coroutine
+def _rest(begun: Generator[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
+    """The rest of what was begun and waits for something."""
+    while True:
+        go_on: Callable[[Any], Any] = begun.send
+        try:
+            given = yield waiting
+        except BaseException as error:  # such as being cancelled: what was begun has to know
+            go_on, given = begun.throw, error
+        try:
+            waiting = go_on(given)
+        except StopIteration:
+            return
 
 
 def _is_work(scope: Scope) -> bool:

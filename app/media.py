@@ -29,7 +29,10 @@ def bare(content_type: str) -> str:
 def header(scope: Scope, name: bytes) -> str:
     """A header of a request, the first of that name (in lower case); empty where there is none."""
     # Starlette's `Headers` takes several times as long, which counts where every request is asked for some.
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
 
 
 def unsupported(headers: Headers, *accepted: str) -> HTTPException:
