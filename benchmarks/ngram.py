@@ -2,7 +2,8 @@
 
 Takes a text to learn from and one to score, one line a sentence, tokens between blanks. Times are medians of
 several, as other work on the machine can only add to them. KenLM is asked through its Python binding, for the same
-model by way of ARPA; `lmplz` on PATH is timed on the same text as well.
+model by way of ARPA; `lmplz`, `build_binary` and `query` on PATH are timed on the same text as well. Where scoring is
+compared, the two take turns, and a ratio says more than either figure.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,13 +25,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks._timing import seconds
-from models import arpa
+from benchmarks._timing import in_turn, seconds
+from models import arpa, checkpoint
+from models.card import Provenance
 from models.corpus import Corpus
 from models.ngram import NgramConfig, NgramModel
 from models.smoothing import estimate
 from models.tokenizer import Tokenizer, TokenizerConfig
 
+LINES = 2500
+"""How many lines of raw text are tokenised and scored at a time, some 256 KiB."""
 CONTEXTS = 200
 """How many contexts of the scored text are asked for what comes next."""
 
@@ -66,32 +72,102 @@ def time_estimation(text: Path, config: NgramConfig, ids: NDArray[np.int32], siz
         say("lmplz, text to ARPA", seconds(lambda: subprocess.run(command, check=True, capture_output=True), 1), "s")
 
 
-def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, repeats: int) -> None:
-    """Ids and raw text, on one thread and on two."""
-    ids = tokenizer.encode(text).ids
-    alone = seconds(lambda: model.score_ids(model.start(1), ids), repeats)
-    say("scoring ids, one thread", len(ids) / alone / 1e6, "million tokens/s")
+def raw(model: NgramModel, tokenizer: Tokenizer, pieces: Sequence[str]) -> None:
+    """Text to log-probabilities, a piece at a time, so that ids stay in the cache."""
+    for piece in pieces:
+        model.score_ids(model.start(1), tokenizer.encode(piece).ids)
+
+
+def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, peer: kenlm.Model, repeats: int) -> None:
+    """Ids and raw text, on one thread and on two, KenLM's binding in turn with them."""
+    ids, lines = tokenizer.encode(text).ids, text.splitlines(keepends=True)
+    pieces = ["".join(lines[i : i + LINES]) for i in range(0, len(lines), LINES)]
+    stripped = text.splitlines()
     with ThreadPoolExecutor(2) as pool:
-        both = seconds(lambda: list(pool.map(lambda _: model.score_ids(model.start(1), ids), range(2))), repeats)
-    say("scoring ids, two threads", 2 * len(ids) / both / 1e6, "million tokens/s")
-    raw = seconds(lambda: model.score_ids(model.start(1), tokenizer.encode(text).ids), repeats)
-    say("scoring raw text, one thread", len(ids) / raw / 1e6, "million tokens/s")
+        work: dict[str, tuple[int, Callable[[], object]]] = {
+            "scoring ids, one thread": (1, lambda: model.score_ids(model.start(1), ids)),
+            "scoring raw text, one thread": (1, lambda: raw(model, tokenizer, pieces)),
+            "scoring raw text, two threads": (
+                2,
+                lambda: list(pool.map(lambda _: raw(model, tokenizer, pieces), range(2))),
+            ),
+            "KenLM's binding, raw text, one thread": (1, lambda: [peer.score(line) for line in stripped]),
+        }
+        times = in_turn({name: call for name, (_, call) in work.items()}, repeats)
+    speeds = {name: times_ * len(ids) / times[name] / 1e6 for name, (times_, _) in work.items()}
+    for name, speed in speeds.items():
+        say(name, speed, "million tokens/s")
+    one, two, theirs = (speeds[name] for name in list(work)[1:])
+    say("raw text, one thread beside the binding", one / theirs, "times")
+    say("raw text, two threads beside one", two / one, "times")
 
 
-def time_kenlm(model: NgramModel, tokenizer: Tokenizer, text: str, repeats: int) -> None:
-    """The same model and text in KenLM's binding (probing)."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.arpa"
-        with path.open("w", encoding="utf-8") as file:
-            arpa.write(model.tables, tokenizer.vocabulary, file)
-        peer = kenlm.Model(str(path))
-    lines = text.splitlines()
-    taken = seconds(lambda: [peer.score(line) for line in lines], repeats)
-    say("KenLM's binding, raw text, one thread", len(tokenizer.encode(text).ids) / taken / 1e6, "million tokens/s")
+def as_arpa(model: NgramModel, tokenizer: Tokenizer, path: Path) -> None:
+    """Write the model for KenLM."""
+    with path.open("w", encoding="utf-8") as file:
+        arpa.write(model.tables, tokenizer.vocabulary, file)
+
+
+def time_kenlm(peer: kenlm.Model, tokenizer: Tokenizer, repeats: int) -> None:
+    """What comes next, as KenLM's binding can tell it."""
     begin, after = kenlm.State(), kenlm.State()
     peer.BeginSentenceWrite(begin)
     row = seconds(lambda: [peer.BaseScore(begin, word, after) for word in tokenizer.vocabulary], repeats)
     say("KenLM's binding, next word by enumeration", 1e6 * row, "µs")
+
+
+def time_tools(path: Path, text: Path) -> None:
+    """KenLM's own programs, where they are to be had: sizes of its files, and `query` with its start and loading."""
+    build, query = shutil.which("build_binary"), shutil.which("query")
+    if build is None or query is None:
+        click.echo("build_binary and query are not on PATH")
+        return
+    for kind in ("probing", "trie"):
+        binary = path.with_suffix(f".{kind}")
+        subprocess.run([build, kind, str(path), str(binary)], check=True, capture_output=True)
+        say(f"KenLM's {kind}, file", binary.stat().st_size / 1e6, "MB")
+        with text.open("rb") as lines:
+            begun = time.perf_counter()
+            subprocess.run([query, "-v", "summary", str(binary)], check=True, capture_output=True, stdin=lines)
+        say(f"KenLM's query, {kind}", time.perf_counter() - begun, "s")
+
+
+def time_sharing(model: NgramModel, tokenizer: Tokenizer, folder: Path) -> None:
+    """The checkpoint on disk, loading it, and what two processes that hold it take of memory."""
+    entry = checkpoint.save(folder, "model", model, tokenizer, Provenance("none", "none"))
+    file = entry.path / checkpoint.WEIGHTS_FILE
+    say("checkpoint, weights", file.stat().st_size / 1e6, "MB")
+    say("loading it without hashing", 1e3 * seconds(lambda: checkpoint.load(entry.path, verify=False), 5), "ms")
+    command = [sys.executable, "-c", _HOLD, str(entry.path)]
+    held = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        for process in held:
+            process.stdout.readline()  # type: ignore[union-attr]
+        for process in held:
+            say("of it, in the memory of each of two processes", _share(process.pid, file.name), "MB")
+    finally:
+        for process in held:
+            process.communicate("")
+
+
+_HOLD = """
+import sys
+from pathlib import Path
+from models.checkpoint import load
+model = load(Path(sys.argv[1])).model
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def _share(pid: int, name: str) -> float:
+    """The proportional set size (Pss) of the mappings of a file in a process."""
+    total, inside = 0.0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
+        key = line.split()[0]
+        inside = line.endswith(name) if not key.endswith(":") else inside
+        total += float(line.split()[1]) / 1e3 if inside and key == "Pss:" else 0.0
+    return total
 
 
 def time_next_word(model: NgramModel, ids: NDArray[np.int32], repeats: int) -> None:
@@ -126,9 +202,15 @@ def main(training: Path, scored: Path, order: int, prune: str, repeats: int) -> 
     held_out = tokenizer.encode(text).ids
     scores = model.score_ids(model.start(1), held_out)[0].astype(np.float64)
     say("perplexity", float(np.exp(-scores.mean())), "")
-    time_scoring(model, tokenizer, text, repeats)
     time_next_word(model, held_out, repeats)
-    time_kenlm(model, tokenizer, text, repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.arpa"
+        as_arpa(model, tokenizer, path)
+        peer = kenlm.Model(str(path))
+        time_scoring(model, tokenizer, text, peer, repeats)
+        time_kenlm(peer, tokenizer, repeats)
+        time_tools(path, scored)
+        time_sharing(model, tokenizer, Path(folder))
 
 
 if __name__ == "__main__":

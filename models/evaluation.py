@@ -28,7 +28,7 @@ from models.tokenizer import Tokenizer
 Flags: TypeAlias = NDArray[np.bool_]
 Unit: TypeAlias = Literal["lines", "document"]
 
-SLICE_BYTES = 1 << 16
+SLICE_BYTES = 1 << 18
 """Text is tokenised in pieces of this size, so that a yield is never far."""
 SLICES_HELD = 16
 """Lines are held until they fill this many slices, so that those of like length meet."""
