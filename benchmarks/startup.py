@@ -1,0 +1,51 @@
+"""Start-up: seconds from starting `nextword serve` to ready with all models, and memory.
+
+Files and compiled loops are in caches after the first start, which is not counted; the hashes of the checkpoints are
+checked anew each time. Beside the clock, the processor time, which a busy machine does not blur, and memory (with
+`--workers`, of all processes: Pss counts a page that several map once, Rss once for each).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from subprocess import Popen
+
+import click
+
+from benchmarks._servers import cpu_seconds, nextword
+
+
+def memory(server: Popen[bytes], kind: str) -> float:
+    """Megabytes of all processes of a server: `Pss` or `Rss`."""
+    total = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # ended since
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == server.pid:  # its session
+                found = re.search(rf"^{kind}: +(\d+) kB", stat.with_name("smaps_rollup").read_text(), re.MULTILINE)
+                total += int(found.group(1)) if found else 0
+    return total / 1e3
+
+
+@click.command()
+@click.argument("checkpoints", default="checkpoints", type=click.Path(exists=True, path_type=Path))
+@click.option("--workers", default=1, help="Server processes.")
+@click.option("--rounds", default=5, help="How many starts.")
+def main(checkpoints: Path, workers: int, rounds: int) -> None:
+    """Start the service on CHECKPOINTS again and again."""
+    clock, processor = [], []
+    for _ in range(rounds + 1):
+        begun = time.perf_counter()
+        with nextword(checkpoints, workers=workers, log_level="warning") as server:
+            clock.append(time.perf_counter() - begun)
+            processor.append(cpu_seconds(server))
+            rss, pss = memory(server, "Rss"), memory(server, "Pss")
+    print(f"ready after {median(clock[1:]):.2f} s (best {min(clock[1:]):.2f}); processor {median(processor[1:]):.2f} s")
+    print(f"memory of {workers} server(s): Rss {rss:.0f} MB, Pss {pss:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
