@@ -175,9 +175,10 @@ def look_up(trie: Trie, n: Int, room: Room, size: Int) -> None:
         for k in range(first, end):
             found[k - first] = place(trie, index, n, width, nodes[n - 1, times[k]], nodes[0, times[k] + 1])
         for k in range(first, end):
-            i = found[k - first]
-            if i >= 0 and is_there(trie, n, i, nodes[n - 1, times[k]], nodes[0, times[k] + 1]):
-                nodes[n, times[k] + 1] = i
+            i, context, word = found[k - first], nodes[n - 1, times[k]], nodes[0, times[k] + 1]
+            if i >= 0 and not is_there(trie, n, i, context, word):
+                i = find(trie, n, context, word)  # another n-gram's hash looked like this one's
+            nodes[n, times[k] + 1] = i
 
 
 @inlined

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from models import trie
+from models.base import EOS
 from models.bigrams import NONE, index_of
-from models.ngram import NgramConfig
+from models.ngram import NgramConfig, NgramModel
+from models.smoothing import estimate
 from tests.models.test_smoothing import trained
 
 SIZE = 200
@@ -24,6 +26,21 @@ def test_scores_are_the_same(order: int, prune: tuple[int, ...]) -> None:
         trie.score(tables, paths, words, lengths, out, trie.room(tables, index))
         results.append((paths.tolist(), out.tolist()))
     assert results[0] == results[1]
+
+
+def test_a_hash_that_agrees_by_chance_hides_nothing() -> None:
+    # With 200,000 triples a slot has room for 14 bits of their hash: a few of these look-ups meet another's first.
+    size = 3000
+    ids = np.random.default_rng(1).zipf(1.1, 300_000).clip(2, size - 1)
+    ids[19::20] = EOS
+    model = NgramModel(NgramConfig(3), estimate(NgramConfig(3), ids, size))
+    words, lengths = ids[None], np.array([len(ids)])
+    results = []
+    for index in (NONE, index_of(model.tables.trie)):
+        paths, out = np.full((1, 2), -1), np.zeros(words.shape, np.float32)
+        trie.score(model.tables.trie, paths, words, lengths, out, trie.room(model.tables.trie, index))
+        results.append(out)
+    assert np.array_equal(results[0], results[1])
 
 
 def test_every_pair_and_triple_has_a_slot() -> None:
