@@ -13,7 +13,7 @@ from app import sizing
 from app.job_errors import NameTaken, NotThere
 from app.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob
 from app.jobs import NewJob
-from app.quota import cpu_quota, memory_quota
+from app.quota import memory_quota, spare_cores
 from app.registry import Registry, Served
 from app.settings import Settings
 from app.stores import Stores
@@ -44,7 +44,7 @@ def new_job(asked: JobRequest, stores: Stores, registry: Registry, settings: Set
     size = _bytes(stores, "training_file", asked.training_file)
     if asked.validation_file is not None:
         _bytes(stores, "validation_file", asked.validation_file)
-    estimate = sizing.training(recipe, size, settings.job_threads or cpu_quota())
+    estimate = sizing.training(recipe, size, settings.job_threads or spare_cores())
     _limits(settings).check(estimate)
     training, held_out = asked.training_file, asked.validation_file
     if not isinstance(asked, NgramJob) or asked.extends is None:

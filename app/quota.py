@@ -19,6 +19,11 @@ def cpu_quota(cgroup: Path = CGROUP) -> int:
     return max(1, min(affinity, math.ceil(quota) if quota else affinity))
 
 
+def spare_cores(cgroup: Path = CGROUP) -> int:
+    """Cores for a job: all but one, which the service keeps for itself where there are several."""
+    return max(1, cpu_quota(cgroup) - 1)
+
+
 def memory_quota(cgroup: Path = CGROUP) -> int:
     """Bytes: the smaller of the control group's limit (version 2 or 1) and the machine's memory."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     max_job_seconds: float = Field(7 * 24 * 3600, gt=0, description="Longest that a job may be expected to take.")
     job_threads: int | None = Field(
-        None, ge=1, description="Threads of a job, at the lowest priority; unset: as many as the CPU quota allows."
+        None, ge=1, description="Threads of a job, at the lowest priority; unset: the CPU quota less one, at least one."
     )
     job_niceness: int = Field(
         19, ge=0, le=19, description="How readily a job leaves the processor to the service: 0 (not at all) to 19."

@@ -15,7 +15,7 @@ from app.beside import wait_for_eof
 from app.job_errors import DatabaseUnavailable
 from app.local import LocalLauncher
 from app.pace import Pace
-from app.quota import cpu_quota
+from app.quota import spare_cores
 from app.settings import Settings, settled
 from app.stores import Stores
 from app.watch import insist
@@ -28,7 +28,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.command()
 @click.option("--checkpoints", type=_FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
 @click.option("--data", type=_FOLDER, metavar="DIR", help="Where uploads and saved states are. [default: data]")
-@click.option("--threads", "job_threads", type=click.IntRange(1), help="Threads of a job. [default: all there are]")
+@click.option("--threads", "job_threads", type=click.IntRange(1), help="Threads of a job. [default: all but one]")
 @click.option("--until-eof", is_flag=True, help="Stop when standard input closes, too: whoever started this is gone.")
 def command(until_eof: bool, **given: Path | int | None) -> None:
     """Do jobs until Ctrl-C or SIGTERM; the one in hand then saves its state and goes back to the queue.
@@ -57,7 +57,7 @@ def worker(settings: Settings, stores: Stores, stop: threading.Event) -> Worker:
         heartbeat_seconds=settings.heartbeat_seconds,
         save_seconds=settings.job_save_seconds,
         attempts=settings.job_attempts,
-        threads=settings.job_threads or cpu_quota(),
+        threads=settings.job_threads or spare_cores(),
     )
     around = Surroundings(
         leases=stores.leases,

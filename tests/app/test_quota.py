@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.quota import cpu_quota, memory_bytes
+from app.quota import cpu_quota, memory_bytes, spare_cores
 from models.errors import InvalidInput
 
 
@@ -28,6 +28,12 @@ def test_version_1(tmp_path: Path, quota: str, cores: int) -> None:
     (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
     assert cpu_quota(tmp_path) == cores
+
+
+def test_a_job_leaves_one_core_to_the_service(tmp_path: Path) -> None:
+    assert spare_cores(tmp_path / "none") == 7
+    (tmp_path / "cpu.max").write_text("100000 100000")
+    assert spare_cores(tmp_path) == 1
 
 
 def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
