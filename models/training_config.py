@@ -79,8 +79,8 @@ class TrainingConfig:
         for name in ("weight_decay", "clip", "initial_scale"):
             self._number(name, 0, math.inf, "a number of at least 0 is accepted")
         shares = ("momentum", "warm_up", "dropout", "word_dropout", "weight_drop", "averaging")
-        unset = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is None]
-        for name in (*shares, *({"input_dropout", "output_dropout"} - set(unset))):
+        given = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is not None]
+        for name in (*shares, *given):
             self._number(name, 0, 1, "a number from 0 up to but not including 1 is accepted")
         self._number("reset_rate", 0, math.nextafter(1, 2), "a number from 0 to 1 is accepted")
 

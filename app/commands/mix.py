@@ -48,8 +48,8 @@ def command(
 
     A mixture weighs their probabilities by --weights, or by those that suit the text of --validation best. A cache or
     neural_cache, over one model, raises the probability of what was read lately. The new model holds no numbers of its
-    own: it refers to its members. In the TOML file --recipe, `members`, `name` and
-    what is not said of a kind stand at the top, the rest, with `kind`, in the table [model].
+    own: it refers to its members. In the TOML file --recipe, `members`, `name` and what is not said of a kind stand at
+    the top, the rest, with `kind`, in the table [model].
     """
     composition = recipes.composition(recipes.merged(recipes.read(recipe_path), _written(members, values)))
     torch.set_num_threads(threads)

@@ -39,7 +39,7 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
                 "loss": None if course.diverged else tally.loss / tally.weight,
                 "largest_norm": max((norm for norm in course.norms if norm is not None), default=None),
                 "clipped_fraction": tally.clipped / tally.step if tally.step else 0.0,
-                "perplexity": course.validated[-1][1] if course.validated else None,
+                "perplexity": course.perplexity,
             }
         )
     return Finding(

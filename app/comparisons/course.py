@@ -40,7 +40,12 @@ class Course:
     @property
     def diverged(self) -> bool:
         """Whether it has broken off, its numbers being none."""
-        return None in self.losses
+        return bool(self.losses) and self.losses[-1] is None
+
+    @property
+    def perplexity(self) -> float | None:
+        """That of the last validation; None where there was none within bounds."""
+        return self.validated[-1][1] if self.validated else None
 
     def advance(self) -> None:
         """A step, unless it has diverged; how it went is noted down."""
@@ -53,15 +58,13 @@ class Course:
         self.losses.append(told[0])
         self.norms.append(told[1])
 
-    def validate(self) -> Generator[Progress, None, float | None]:
-        """The perplexity of the held-out text now; None where it is out of all bounds."""
+    def validate(self) -> Reports:
+        """Note down the perplexity of the held-out text now, unless it is out of all bounds."""
         if self.diverged:
-            return None
+            return
         loss = yield from held_out_loss(self.trainer.model(), self._setting.valid)
-        perplexity = math.exp(loss) if loss < 100 else None
-        if perplexity:
-            self.validated.append((self.trainer.tally.step, perplexity))
-        return perplexity
+        if loss < 100:
+            self.validated.append((self.trainer.tally.step, math.exp(loss)))
 
     def run(self, name: str, steps: int, validations: int = 1) -> Reports:
         """Make so many steps, with validations at equal distances, the last at the end."""

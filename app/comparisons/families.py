@@ -91,7 +91,7 @@ def _row(setting: Setting, course: Course) -> dict[str, Any]:
         "multiply_adds": multiplications(config, size),
         "kernel": kernel(course.trainer.network),
         "tokens_per_second": len(course.steps) * how.batch_size * how.bptt / setting.seconds,
-        "perplexity": course.validated[-1][1] if course.validated else None,
+        "perplexity": course.perplexity,
     }
 
 

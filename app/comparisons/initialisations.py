@@ -37,7 +37,7 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
                 "start": name,
                 "first_loss": course.losses[0],
                 "first_norm": course.norms[0],
-                "perplexity": perplexities[-1] if perplexities else None,
+                "perplexity": course.perplexity,
             }
         )
     return Finding(

@@ -55,8 +55,7 @@ def _row(setting: Setting, how: TrainingConfig) -> Generator[Progress, None, dic
     yield from course.run(f"dropout {how.dropout:g}, weight decay {how.weight_decay:g}", setting.steps)
     learned = setting.train[: len(setting.valid)]
     train = None if course.diverged else math.exp((yield from held_out_loss(course.trainer.model(), learned)))
-    valid = course.validated[-1][1] if course.validated else None
-    return {"dropout": how.dropout, "weight_decay": how.weight_decay, "train": train, "valid": valid}
+    return {"dropout": how.dropout, "weight_decay": how.weight_decay, "train": train, "valid": course.perplexity}
 
 
 def _curve(label: str, over: str, part: str, rows: list[dict[str, Any]]) -> Curve:
