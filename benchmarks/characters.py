@@ -1,7 +1,8 @@
-"""Characters: Kneser-Ney of several orders on tinyshakespeare, nats a character on its last tenth and seconds.
+"""Characters: Kneser-Ney of several orders, the shipped LSTM and their mixtures, nats a character of tinyshakespeare.
 
-Takes the folder of corpora. The first 90 % of the characters are learnt from, the rest are one text to be scored; its
-one end is not counted. Seconds are those from the file to a model that can be asked.
+Takes the folder of corpora. The first 90 % of the characters are learnt from, by the shipped model too, and the rest
+are one text to be scored, without its one end. Seconds are those from the file to a model that can be asked. The one
+number that a mixture has is fitted to the text that is scored.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
+from models import checkpoint
+from models.catalogue import resolve
 from models.corpus import Corpus
 from models.counts import count
+from models.interpolation import fit, token_scores
 from models.ngram import NgramConfig, NgramModel
+from models.scoring import drain
 from models.smoothing import tabulate
 from models.tokenizer import TokenizerConfig
 
@@ -23,22 +27,28 @@ from models.tokenizer import TokenizerConfig
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--orders", default="5,7,10", show_default=True)
-def main(folder: Path, orders: str) -> None:
-    """Count the characters of tinyshakespeare under FOLDER."""
+@click.option("--checkpoints", type=click.Path(path_type=Path), default=Path("checkpoints"), show_default=True)
+def main(folder: Path, orders: str, checkpoints: Path) -> None:
+    """Count the characters of tinyshakespeare under FOLDER, and mix with the LSTM among CHECKPOINTS."""
+    source = Corpus.open(folder / "tinyshakespeare" / "input.txt", kind="character")
+    text, held_out = source.split(0.1)
+    shipped = checkpoint.load(resolve(checkpoints, "shakespeare-char").path)
     for order in map(int, orders.split(",")):
         began = time.perf_counter()
-        text, held_out = Corpus.open(folder / "tinyshakespeare" / "input.txt", kind="character").split(0.1)
         tokenizer, encoded = text.learn(TokenizerConfig(kind="character"))
         config = NgramConfig(order)
         model = NgramModel(config, tabulate(config, count(encoded.ids, order, tokenizer.size)))
         seconds = time.perf_counter() - began
-        scored = held_out.encode(tokenizer)
-        # the model reads on where its text ends, so the state is that of its last characters and not of a beginning
-        last, rest = (torch.from_numpy(ids[:-1].astype(np.int64))[None] for ids in (encoded.ids, scored.ids))
-        scores = model.score(model.advance(model.start(1), last[:, -order:]), rest)[0][0].double()
+        if tokenizer.vocabulary != shipped.tokenizer.vocabulary:
+            raise click.ClickException("the shipped model has learnt other characters: nothing to mix")
+        scores = drain(token_scores([model, shipped.model], held_out.encode(tokenizer).ids, "document"))[:, :-1]
+        found = fit(scores)
+        mixed = np.log(np.array(found.weights) @ np.exp(scores.astype(float)))
+        nats = [-part.mean() for part in (*scores.astype(float), mixed)]
         click.echo(
-            f"order {order}: {-scores.mean():.4f} nats a character, {len(encoded.ids):,} learnt in {seconds:.2f} s, "
-            f"{len(scores):,} scored; {sum(model.tables.ngrams):,} n-grams"
+            f"order {order}: {nats[0]:.4f} nats a character, LSTM {nats[1]:.4f}, both {nats[2]:.4f} with weights "
+            f"{found.weights[0]:.2f} and {found.weights[1]:.2f}; {len(encoded.ids):,} learnt in {seconds:.2f} s, "
+            f"{scores.shape[1]:,} scored; {sum(model.tables.ngrams):,} n-grams"
         )
 
 
