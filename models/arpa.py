@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, TextIO, cast
+from typing import Any, Literal, NamedTuple, TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,23 @@ from numpy.typing import NDArray
 from models.arpa_text import BEGIN, ZERO, Section, malformed, parse
 from models.base import EOS
 from models.errors import InvalidInput
-from models.packing import Order
-from models.tables import BackoffTables, Entries
+from models.packing import Order, pack
+from models.tables import BackoffTables
 
 Ints = NDArray[np.integer[Any]]
+
+
+class Entries(NamedTuple):
+    """The n-grams of one order, sorted by (parent, token). Nodes are numbered through all orders, node 0 empty."""
+
+    parent: Ints
+    """Node of the n-gram without its last word."""
+    token: Ints
+    """Last word."""
+    suffix: Ints
+    """Node of the longest listed n-gram that ends this one and is shorter."""
+    logprob: NDArray[np.floating[Any]]
+    """Log P(last word | the words before it), nats."""
 
 
 def write(tables: BackoffTables, vocabulary: Sequence[str], file: TextIO) -> None:
@@ -96,7 +109,23 @@ def read(file: TextIO) -> tuple[BackoffTables, list[str]]:
         backoffs.append(np.where(entries.token == EOS, 0.0, section.backoff[row]))
         keys = np.concatenate([keys, entries.parent * size + entries.token])
         suffixes = np.concatenate([suffixes, entries.suffix])
-    return BackoffTables.assemble(orders, backoffs[:-1], {}), vocabulary
+    return BackoffTables(pack(list(_orders(orders, backoffs)))), vocabulary
+
+
+def _orders(listed: Sequence[Entries], backoffs: Sequence[NDArray[np.float64]]) -> Iterator[Order]:
+    """The orders of a table, given the back-off weights of the nodes of each order from 0."""
+    begin = 1  # the first node of this order
+    for n, entries in enumerate(listed, start=1):
+        size, longer = len(entries.token), listed[n : n + 1]
+        runs = [np.bincount(above.parent - begin, minlength=size) for above in longer]
+        yield Order(
+            entries.token,
+            entries.logprob.astype(np.float32),
+            np.cumsum(np.concatenate([[0], *runs])) if longer else np.zeros(0, np.int64),
+            backoffs[n].astype(np.float32) if longer else np.zeros(0, np.float32),
+            closed=n == 1 or bool(np.all(entries.suffix >= begin - len(listed[n - 2].token))),
+        )
+        begin += size
 
 
 def _unigrams(section: Section) -> Entries:

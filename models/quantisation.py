@@ -7,6 +7,8 @@ book of its own; bins begin with equal counts and are moved by Lloyd's algorithm
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -123,7 +125,7 @@ def backed_off(
 
 @compiled
 def reweigh(
-    runs: NDArray[np.int64],
+    runs: NDArray[np.integer[Any]],
     exact: Floats,
     lower: Floats,
     book: NDArray[np.float32],

@@ -7,11 +7,10 @@ It does not know text or files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeAlias
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from models.absolute import absolute, backoff
 from models.counts import Counts, count
@@ -21,10 +20,12 @@ from models.jelinek_mercer import jelinek_mercer
 from models.katz import katz
 from models.kneser_ney import kneser_ney, one_discount
 from models.ngram import NgramConfig, Smoothing
+from models.packing import Order, pack
 from models.quantisation import quantise
 from models.relative import add_delta, mle
+from models.side_by_side import each, slices
 from models.suffix_order import Ints
-from models.tables import BackoffTables, Entries
+from models.tables import BackoffTables
 from models.witten_bell import witten_bell
 
 Rows: TypeAlias = "Bools | slice"
@@ -79,31 +80,44 @@ def keep(counts: Counts, thresholds: tuple[int, ...]) -> Kept:
 
 def compiled(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTables:
     """Drop what is not kept, take logarithms, lay out the table."""
-    kind = np.int32 if sum(map(len, counts.levels)) < 2**31 - 1 else np.int64
-    orders: list[Entries] = []
-    backoff: list[Floats] = []
-    listed: Rows = slice(None)
-    nodes: Ints = np.zeros(1, kind)  # of each n-gram one order below, or of the longest listed one that ends it
-    begin = 1
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        logprobs = list(pool.map(log, estimate.probabilities))
-    for level, chosen, logs, weights in zip(counts.levels, kept, logprobs, estimate.weights, strict=True):
-        rows: Rows = slice(None) if chosen.all() else chosen
-        parent, suffix = np.repeat(nodes, np.diff(level.begins))[rows], nodes[level.suffix]
-        orders.append(Entries(parent, level.token[rows], suffix[rows], np.minimum(logs[rows], 0.0)))
-        backoff.append(log(np.maximum(weights[listed], 0.0)))
-        nodes, listed = _numbered(chosen, rows, suffix, begin), rows
-        begin += len(orders[-1].token)
-    return BackoffTables.assemble(orders, backoff, estimate.facts)
+    chosen: list[Rows] = [slice(None) if rows.all() else rows for rows in kept]
+    orders: list[Order] = []
+    for n, (level, rows) in enumerate(zip(counts.levels, chosen, strict=True)):
+        shorter = kept[n - 1] if n and not isinstance(chosen[n - 1], slice) else None
+        runs: Ints = np.zeros(0, np.int64)
+        weights: Floats = np.zeros(0)
+        if n + 1 < len(chosen):
+            runs, weights = _runs(counts.levels[n + 1].begins, rows, chosen[n + 1]), estimate.weights[n + 1][rows]
+        orders.append(
+            Order(
+                level.token[rows],
+                logarithms(estimate.probabilities[n][rows], most=0.0),
+                runs,
+                logarithms(weights),
+                closed=shorter is None or bool(shorter[level.suffix[rows]].all()),
+            )
+        )
+    return BackoffTables(pack(orders), estimate.facts)
 
 
-def _numbered(chosen: Bools, rows: Rows, suffix: Ints, begin: int) -> Ints:
-    """The node of each n-gram of an order whose nodes begin there, or of the longest listed one that ends it."""
-    if isinstance(rows, slice):
-        return np.arange(begin, begin + len(chosen), dtype=suffix.dtype)
-    return np.where(chosen, begin - 1 + np.cumsum(chosen, dtype=suffix.dtype), suffix)
+def _runs(begins: Ints, rows: Rows, longer: Rows) -> Ints:
+    """Where among the kept n-grams one order up, `longer`, begin those of each of `rows`, and where the last ones end.
+
+    What is not kept lists nothing that is.
+    """
+    if not isinstance(longer, slice):
+        begins = np.concatenate([[0], np.cumsum(longer)])[begins]
+    return begins if isinstance(rows, slice) else np.append(begins[:-1][rows], begins[-1])
 
 
-def log(values: Floats) -> Floats:
-    """Natural logarithms; that of zero is -inf, without a warning."""
-    return np.log(values, out=np.full_like(values, -np.inf), where=values > 0)
+def logarithms(values: Floats, most: float = np.inf) -> NDArray[np.float32]:
+    """Natural logarithms, at the `most` that; those of zero, and of what rounding took below, are -inf."""
+    logs = np.empty(len(values), np.float32)
+
+    def take(part: slice) -> None:
+        found = np.full_like(values[part], -np.inf)
+        np.log(values[part], out=found, where=values[part] > 0)
+        logs[part] = np.minimum(found, most)
+
+    each(take, slices(len(values)))
+    return logs

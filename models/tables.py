@@ -1,37 +1,22 @@
 """BackoffTables: what every n-gram smoothing compiles to, one log-probability an n-gram and one weight a context.
 
-It knows how to lay out n-grams listed order by order, and which arrays are stored. It does not know how probabilities
-are estimated or queried, nor where in memory each bit lies.
+It knows which arrays are stored, and how to list the n-grams. It does not know how probabilities are estimated or
+queried, nor where in memory each bit lies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged
 from models.layout import FIELDS, LEVEL, Trie, parent, token
-from models.packing import Order, pack, unpack
+from models.packing import Order, unpack
 from models.soundness import check
-
-Indices = NDArray[np.integer[Any]]
-
-
-class Entries(NamedTuple):
-    """The n-grams of one order, sorted by (parent, token). Nodes are numbered through all orders, node 0 empty."""
-
-    parent: Indices
-    """Node of the n-gram without its last word."""
-    token: Indices
-    """Last word."""
-    suffix: Indices
-    """Node of the longest listed n-gram that ends this one and is shorter."""
-    logprob: NDArray[np.floating[Any]]
-    """Log P(last word | the words before it), nats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,28 +54,6 @@ class BackoffTables:
             ids.append(int(token(self.trie, m, place)))
             place = int(parent(self.trie, m, place))
         return [place, *ids[::-1]]
-
-    @classmethod
-    def assemble(
-        cls, orders: Sequence[Entries], backoff: Sequence[NDArray[np.floating[Any]]], facts: dict[str, Any]
-    ) -> BackoffTables:
-        """Lay out `orders` (unigrams first, all of them) and the log back-off weights [nodes of order n] of n < N."""
-        packed = []
-        begin = 1  # the first node of this order
-        for n, entries in enumerate(orders, start=1):
-            size, longer = len(entries.token), orders[n : n + 1]
-            listed = [np.bincount(above.parent - begin, minlength=size) for above in longer]
-            packed.append(
-                Order(
-                    entries.token,
-                    entries.logprob.astype(np.float32),
-                    np.cumsum(np.concatenate([[0], *listed])) if longer else np.zeros(0, np.int64),
-                    backoff[n].astype(np.float32) if longer else np.zeros(0, np.float32),
-                    closed=n == 1 or bool(np.all(entries.suffix >= begin - len(orders[n - 2].token))),
-                )
-            )
-            begin += size
-        return cls(pack(packed), facts)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name, as it is stored."""

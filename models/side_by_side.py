@@ -1,0 +1,44 @@
+"""Work on several threads at once, where it holds no lock of the interpreter: compiled loops, numpy, hashes, files.
+
+It knows threads, and how rows are shared out by the contexts they belong to. It does not know what is computed; its
+callers see to it that no result depends on how the work was shared out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Cuts: TypeAlias = Iterator[tuple[int, int]]
+
+SLICE = 1 << 16
+"""Rows that are worth a thread's while, and whose intermediate results stay in its cache."""
+
+
+def each(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What `work` makes of each item, in their order, on as many threads as torch may use."""
+    items = list(items)
+    threads = min(torch.get_num_threads(), len(items))
+    if threads <= 1:
+        return list(map(work, items))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, items))
+
+
+def slices(size: int) -> list[slice]:
+    """So many rows in slices."""
+    return [slice(begin, min(begin + SLICE, size)) for begin in range(0, size, SLICE)]
+
+
+def contexts(begins: NDArray[np.integer[Any]]) -> Cuts:
+    """Ranges of contexts with about a slice of rows each; those of a context begin at its `begins` [contexts + 1]."""
+    wanted = np.arange(SLICE, int(begins[-1]), SLICE)
+    return pairwise(sorted({0, len(begins) - 1, *np.searchsorted(begins, wanted).tolist()}))

@@ -1,0 +1,47 @@
+"""Work is done once for each item and comes back in order, whatever the number of threads; cuts leave nothing out."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from models.side_by_side import SLICE, contexts, each, slices
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_results_come_in_order(threads: int) -> None:
+    assert each(lambda i: i * i, range(100)) == [i * i for i in range(100)]
+    assert each(lambda i: i, iter(range(0))) == []
+
+
+def test_as_many_work_at_once_as_there_are_threads(threads: int) -> None:
+    barrier = threading.Barrier(threads, timeout=60)
+    assert sorted(each(lambda _: barrier.wait(), range(threads))) == list(range(threads))
+
+
+def test_what_one_raises_is_raised(threads: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        each(lambda i: 1 // i, [1, 0, 2])
+
+
+@pytest.mark.parametrize("size", [0, 1, SLICE, SLICE + 1, 3 * SLICE - 1])
+def test_slices_are_the_whole(size: int) -> None:
+    assert [i for part in slices(size) for i in range(part.start, part.stop)] == list(range(size))
+
+
+@pytest.mark.parametrize("longest", [1, 10, SLICE, 5 * SLICE])
+def test_every_context_is_in_one_range(longest: int) -> None:
+    sizes = np.random.default_rng(longest).integers(0, longest + 1, 9 + 5 * SLICE // longest)
+    begins = np.concatenate([[0], np.cumsum(sizes)])
+    cuts = list(contexts(begins))
+    assert [i for begin, end in cuts for i in range(begin, end)] == list(range(len(sizes)))
+    assert all(begins[end] - begins[begin] <= SLICE + longest for begin, end in cuts)
