@@ -7,6 +7,7 @@ HTTP nor how much the service takes on.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ class Decoder:
         self._waiting: deque[Run] = deque()
         self._reading: dict[Run, list[Row]] = {}
         self._slices = Slices(model)
+        self._step_seconds = 0.0
         self._running: list[Run] = []
         self._batch = Batch(model)
 
@@ -164,7 +166,8 @@ class Decoder:
     def _read(self) -> None:
         """Read on in all prompts together; those that are read to their ends join the batch."""
         rows = unread(row for run in self._reading.values() for row in run)
-        self._slices.begin(BUSY_SECONDS if self._batch else IDLE_SECONDS)
+        # As long as a step, where that is longer: else texts wait for their prompts while steps are made for few rows.
+        self._slices.begin(max(BUSY_SECONDS, self._step_seconds) if self._batch else IDLE_SECONDS)
         try:
             self._slices.end(read_on(self._model, rows[: self._model.slice_tokens]) if rows else 0)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
@@ -185,7 +188,9 @@ class Decoder:
                 run.fail(error)
 
     def _step(self) -> None:
+        begun = time.perf_counter()
         self._batch.step()
+        self._step_seconds = time.perf_counter() - begun
         for run in self._running:
             if any(sequence.error for sequence in run.sequences):
                 self.cancel(run)

@@ -128,7 +128,7 @@ class RecurrentModel(LanguageModel):
         vectors = _vectors(state)
         if not tokens.numel():
             return torch.zeros(*tokens.shape, self.architecture.hidden_size), vectors
-        if lengths is None:
+        if lengths is None or bool((lengths == tokens.shape[1]).all()):
             return self._compute(tokens, vectors)
         outputs = torch.zeros(*tokens.shape, self.architecture.hidden_size)
         vectors = tuple(v.clone() for v in vectors)
