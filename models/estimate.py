@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.compiled import compiled
+from models.ahead import ahead
+from models.compiled import Int, compiled
 from models.counts import Counts
 from models.levels import Level
+from models.side_by_side import contexts, each
 from models.suffix_order import Ints
 
 Floats: TypeAlias = "NDArray[np.float64]"
@@ -56,12 +59,13 @@ def interpolated(counts: Counts, kept: Kept, parts: Parts, facts: dict[str, Any]
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
-    for level, chosen, (numerators, denominators) in zip(counts.levels, kept, parts, strict=True):
-        weights.append(np.ones(len(denominators)))
-        probabilities.append(np.empty(len(level)))
-        _share(level.begins, numerators, denominators, chosen, probabilities[-1], weights[-1])
-        _add_lower(level.begins, level.suffix, weights[-1], lower, probabilities[-1])
-        lower = probabilities[-1]
+    for level, chosen, (numerators, denominators) in zip(counts.levels, kept, ahead(parts), strict=True):
+        left, p = np.ones(len(denominators)), np.empty(len(level))
+        loop = partial(_interpolate, level.begins, level.suffix, numerators, denominators, chosen, lower, p, left)
+        each(lambda cut: loop(*cut), contexts(level.begins))  # noqa: B023 (done before the next one)
+        probabilities.append(p)
+        weights.append(left)
+        lower = p
     return Estimate(probabilities, weights, facts)
 
 
@@ -108,19 +112,23 @@ def _add_up(begins: Ints, values: Ints | Floats | Bools, out: Floats) -> None:
 
 
 @compiled
-def _share(
-    begins: Ints, numerators: Ints | Floats, denominators: Floats, kept: Bools, shares: Floats, left: Floats
+def _interpolate(
+    begins: Ints,
+    suffix: Ints,
+    numerators: Ints | Floats,
+    denominators: Floats,
+    kept: Bools,
+    lower: Floats,
+    out: Floats,
+    left: Floats,
+    first: Int,
+    end: Int,
 ) -> None:
-    """Write the share of each row, and what the kept ones leave of one to each context."""
-    for context in range(len(left)):
+    """Write probabilities, and what the kept shares leave of one to each of the contexts from `first` to `end`."""
+    for context in range(first, end):
         for row in range(begins[context], begins[context + 1]):
-            shares[row] = numerators[row] / denominators[context]
+            out[row] = numerators[row] / denominators[context]
             if kept[row]:
-                left[context] -= shares[row]
-
-
-@compiled
-def _add_lower(begins: Ints, suffix: Ints, weights: Floats, lower: Floats, out: Floats) -> None:
-    for context in range(len(weights)):
+                left[context] -= out[row]
         for row in range(begins[context], begins[context + 1]):
-            out[row] += weights[context] * lower[suffix[row]]
+            out[row] += left[context] * lower[suffix[row]]

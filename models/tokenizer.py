@@ -23,6 +23,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from models import bytepairs, pipeline
 from models.base import EOS, UNK
 from models.bytepairs import ByteDetokenizer, BytePairs
+from models.census import Census
 from models.characters import Characters
 from models.detokenize import Detokenizer
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
@@ -103,8 +104,10 @@ class Tokenizer:
         """
         if config.kind == "bpe":
             return cls(config, *bytepairs.learn(config, map(_checked, text)))
-        counter = Characters(config, SPECIALS) if config.kind == "character" else Words(config, SPECIALS)
-        return cls(config, _vocabulary(config, counter.count(map(_checked, text))))
+        text = map(_checked, text)
+        if config.kind == "character":
+            return cls(config, _vocabulary(config, Characters(config, SPECIALS).count(text)))
+        return cls(config, _vocabulary(config, Census(Words(config, SPECIALS), keep=False).take(text).counts()))
 
     @classmethod
     def learn(cls, config: TokenizerConfig, text: Iterable[str]) -> tuple[Tokenizer, Iterator[Encoding]]:
@@ -112,7 +115,7 @@ class Tokenizer:
 
         Raises what `train` does. A piece can be had once, and takes no memory afterwards.
         """
-        census = Words(config, SPECIALS).census(map(_checked, text))
+        census = Census(Words(config, SPECIALS), keep=True).take(map(_checked, text))
         tokenizer = cls(config, _vocabulary(config, census.counts()))
         return tokenizer, map(_encoding, census.ids(tokenizer.vocabulary))
 

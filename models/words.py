@@ -6,8 +6,7 @@ a vocabulary leaves out.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,6 @@ from models.alphabet import FOREIGN, alphabet_of
 from models.pipeline import EOS_TOKEN, SPECIALS, TokenizerConfig
 from models.ragged import joined
 from models.splitting import foreign_lines
-
-_BLOCK = 1 << 16  # bytes
 
 
 class Words:
@@ -61,14 +58,6 @@ class Words:
         size = splitting.cut(interning.bytes_of(run), self.alphabet, spans)
         return [run[begin:end].decode() or EOS_TOKEN for begin, end in spans[:size].tolist()]
 
-    def count(self, text: Iterable[str]) -> Counter[str]:
-        """How often each surface form of `text`, in chunks, occurs; newlines are not counted."""
-        return Census(self, keep=False).take(text).counts()
-
-    def census(self, text: Iterable[str]) -> Census:
-        """The same, and which form stands where."""
-        return Census(self, keep=True).take(text)
-
     def _look_up(self, run: bytes) -> NDArray[np.int32]:
         ids = np.empty(len(run), np.int32)
         size = interning.number(interning.bytes_of(run), self.alphabet, self._table, False, ids)
@@ -108,58 +97,3 @@ class Words:
             # Python writes a capital sigma at the end of a word as the final sigma, the pipeline does not.
             text = text.replace("\u03a3", "\u03c3").lower()
         return text.encode()
-
-
-class Census:
-    """The surface forms of a text by number, as they come, and how often each occurs.
-
-    Forms that the compiled loops meet have the numbers from 0 on, the others those from -1 down, so that both index one
-    list from its two ends; a form that comes in both ways has two numbers.
-    """
-
-    def __init__(self, words: Words, keep: bool) -> None:
-        self._words, self._keep = words, keep
-        self._table = interning.table_of(SPECIALS)
-        self._foreign: dict[str, int] = {}
-        self._foreign_counts: Counter[str] = Counter()
-        self._numbers: list[NDArray[np.int32]] = []
-
-    def take(self, text: Iterable[str]) -> Census:
-        """Read `text`, in chunks."""
-        for chunk in text:
-            for run, native in self._words.runs(chunk):
-                (self._take_native if native else self._take_foreign)(run)
-        return self
-
-    def counts(self) -> Counter[str]:
-        """How often each form occurs."""
-        counts = self._foreign_counts.copy()
-        counts.update(dict(zip(interning.tokens_of(self._table), self._table.counts.tolist(), strict=False)))
-        return counts
-
-    def ids(self, vocabulary: Sequence[str]) -> Iterator[NDArray[np.int32]]:
-        """The text's ids in `vocabulary`, MISSING where it lacks the form, piece by piece; each piece is let go of."""
-        known = {token: i for i, token in enumerate(vocabulary)}
-        forms = [*interning.tokens_of(self._table), *reversed(self._foreign)]
-        table = np.array([known.get(form, interning.MISSING) for form in forms], np.int32)
-        while self._numbers:
-            yield table[self._numbers.pop(0)]
-
-    def _take_native(self, run: bytes) -> None:
-        begin = 0
-        while begin < len(run):
-            # Room for a megabyte of new tokens would scatter the few over more memory than caches hold.
-            end = run.find(b"\n", begin + _BLOCK) + 1 or len(run)
-            data, numbers = interning.bytes_of(run[begin:end]), np.empty(end - begin, np.int32)
-            self._table = interning.with_room(self._table, data.size)
-            size = interning.number(data, self._words.alphabet, self._table, True, numbers)
-            if self._keep:
-                self._numbers.append(numbers[:size].copy())
-            begin = end
-
-    def _take_foreign(self, run: bytes) -> None:
-        surfaces = self._words.surfaces(run)
-        self._foreign_counts.update(surfaces)
-        if self._keep:
-            numbers = [self._foreign.setdefault(surface, -1 - len(self._foreign)) for surface in surfaces]
-            self._numbers.append(np.array(numbers, np.int32))
