@@ -2,10 +2,9 @@
 
 It knows vector registers and LLVM's names for their instructions. It does not know matrices, scales or threads.
 
-Factors are 0 to 127, so nothing saturates and every processor finds the same sums. Without an instruction for four
-products at a time (VNNI), two products are added in 16 bits (at most 2 * 127 * 127 = 32,258) and two such pairs again
-(at most 64,516, which fits without a sign). Neighbouring 16-bit sums are then accumulated as if they were one number
-of 32 bits, and what the upper one added is taken off at the end: twice as fast as widening each pair.
+A vector's bytes are 0 to 127 and a matrix's -63 to 63, so nothing saturates and every processor finds the same sums.
+Without an instruction for four products at a time (VNNI), two products are added in 16 bits, two such pairs again (at
+most 4 * 127 * 63 = 32,004, which fits), and only then neighbours in 32 bits.
 """
 
 from __future__ import annotations
@@ -35,22 +34,27 @@ _Step = Callable[[Any, list[Any], list[Any], list[Any]], list[Any]]
 
 @dataclass(frozen=True)
 class Instructions:
-    """How one kind of processor does it: with `lanes` sums in a register, two registers for each of them."""
+    """How one kind of processor does it: with `lanes` sums in a register, each in two parts that are added at last."""
 
     feature: str
     lanes: int
     step: _Step
     """Takes the two registers, twice four bytes of the vector in all lanes, twice four of the matrix."""
-    finish: Callable[[Any, Any, Any], Any]
 
 
-@instruction(types.void, types.int64, types.int64, types.int64, types.int64)
-def dot(context: Any, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any) -> Any:
-    """Write the 32 sums (int32) of products of a vector with as many rows of a matrix; all are addresses but `steps`.
+@instruction(types.void, types.int64, types.int64, types.int64, types.int64, types.boolean)
+def dot(context: Any, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any, first: Any) -> Any:
+    """Write the 32 sums (int32) of products of a vector with as many rows of a matrix, given their addresses.
 
-    `vector` has 8 * steps bytes; `matrix` has, for each four of them, the four bytes of each of the 32 rows.
+    `vector` has 8 * steps bytes; `matrix` has, for each four of them, the four bytes of each of the 32 rows. For the
+    `first` vector the matrix is asked for ahead of its use; for those after it lies in the cache.
     """
-    emit(best(context.codegen().magic_tuple()[2]), builder, vector, matrix, steps, sums)
+    by = best(context.codegen().magic_tuple()[2])
+    with builder.if_else(first) as (far, near):
+        with far:
+            emit(by, builder, vector, matrix, steps, sums, ahead=_AHEAD)
+        with near:
+            emit(by, builder, vector, matrix, steps, sums)
     return context.get_dummy_value()
 
 
@@ -59,7 +63,7 @@ def best(features: str) -> Instructions:
     return next(each for each in INSTRUCTIONS if not each.feature or f"+{each.feature}" in features.split(","))
 
 
-def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any) -> None:
+def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any, ahead: int = 0) -> None:
     """Append the code of `dot` for one kind of processor; the arguments are int64 values."""
     register, bytes_ = ir.VectorType(_SUM, by.lanes), ir.VectorType(_BYTE, LANE * by.lanes)
     parts = range(OUTPUTS // by.lanes)
@@ -69,7 +73,7 @@ def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, s
         return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
 
     with cgutils.for_range(builder, steps) as loop:
-        for line in range(_AHEAD, _AHEAD + GROUP * OUTPUTS, 64):
+        for line in range(ahead, ahead + GROUP * OUTPUTS, 64) if ahead else ():
             _prefetch(builder, builder.add(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, line)))
         left = [load(vector, _affine(builder, loop.index, GROUP, LANE * half), _SUM) for half in range(2)]
         spread = [builder.bitcast(_all_lanes(builder, four, register), bytes_) for four in left]
@@ -81,7 +85,7 @@ def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, s
                 builder.store(value, total)
     for part, pair in zip(parts, totals, strict=True):
         place = builder.inttoptr(builder.add(sums, _SIZE(4 * by.lanes * part)), register.as_pointer())
-        builder.store(by.finish(builder, *[builder.load(t) for t in pair]), place, align=4)
+        builder.store(builder.add(*[builder.load(total) for total in pair]), place, align=4)
 
 
 def _prefetch(builder: Any, address: Any) -> None:
@@ -121,21 +125,14 @@ def _four_at_a_time(name: str) -> _Step:
     return step
 
 
-def _two_at_a_time(pairs: Callable[[Any, Any, Any], Any]) -> _Step:
-    """The sums of 16 bits that the module's docstring explains; `pairs` multiplies bytes and adds two and two."""
+def _two_at_a_time(pairs: Callable[[Any, Any, Any], Any], neighbours: Callable[[Any, Any], Any]) -> _Step:
+    """The sums of 16 bits that the module's docstring explains: `pairs` multiplies bytes and adds two and two."""
 
     def step(builder: Any, totals: list[Any], left: list[Any], right: list[Any]) -> list[Any]:
         words = builder.add(*[pairs(builder, x, y) for x, y in zip(left, right, strict=True)])
-        both = builder.bitcast(words, totals[0].type)
-        upper = builder.lshr(both, _splat(both.type, 16))
-        return [builder.add(totals[0], both), builder.add(totals[1], upper)]
+        return [builder.add(totals[0], neighbours(builder, words)), totals[1]]
 
     return step
-
-
-def _apart(builder: Any, both: Any, upper: Any) -> Any:
-    """Lower plus upper, from (lower + 65,536 * upper) modulo 2 ** 32 and upper."""
-    return builder.add(builder.sub(both, builder.shl(upper, _splat(upper.type, 16))), upper)
 
 
 def _pairs_of_avx2(builder: Any, left: Any, right: Any) -> Any:
@@ -143,20 +140,31 @@ def _pairs_of_avx2(builder: Any, left: Any, right: Any) -> Any:
     return _call(builder, "llvm.x86.avx2.pmadd.ub.sw", [left, right], words)
 
 
+def _neighbours_of_avx2(builder: Any, words: Any) -> Any:
+    ones = words.type([1] * words.type.count)
+    return _call(builder, "llvm.x86.avx2.pmadd.wd", [words, ones], ir.VectorType(_SUM, words.type.count // 2))
+
+
 def _pairs_anywhere(builder: Any, left: Any, right: Any) -> Any:
     words = ir.VectorType(_WORD, left.type.count)
-    products = builder.mul(builder.zext(left, words), builder.zext(right, words))
-    halves = (ir.VectorType(_SUM, words.count // 2)(list(range(odd, words.count, 2))) for odd in range(2))
-    return builder.add(*[builder.shuffle_vector(products, words(ir.Undefined), half) for half in halves])
+    return builder.add(*_apart(builder, builder.mul(builder.zext(left, words), builder.sext(right, words))))
 
 
-def _splat(register: Any, value: int) -> Any:
-    return register([value] * register.count)
+def _neighbours_anywhere(builder: Any, words: Any) -> Any:
+    wide = ir.VectorType(_SUM, words.type.count // 2)
+    return builder.add(*[builder.sext(half, wide) for half in _apart(builder, words)])
+
+
+def _apart(builder: Any, numbers: Any) -> list[Any]:
+    """Those at even places and those at odd ones."""
+    places = [list(range(odd, numbers.type.count, 2)) for odd in range(2)]
+    masks = [ir.VectorType(_SUM, len(half))(half) for half in places]
+    return [builder.shuffle_vector(numbers, numbers.type(ir.Undefined), mask) for mask in masks]
 
 
 INSTRUCTIONS = (
-    Instructions("avx512vnni", 16, _four_at_a_time("llvm.x86.avx512.vpdpbusd.512"), lambda b, x, y: b.add(x, y)),
-    Instructions("avxvnni", 8, _four_at_a_time("llvm.x86.avx512.vpdpbusd.256"), lambda b, x, y: b.add(x, y)),
-    Instructions("avx2", 8, _two_at_a_time(_pairs_of_avx2), _apart),
-    Instructions("", 8, _two_at_a_time(_pairs_anywhere), _apart),
+    Instructions("avx512vnni", 16, _four_at_a_time("llvm.x86.avx512.vpdpbusd.512")),
+    Instructions("avxvnni", 8, _four_at_a_time("llvm.x86.avx512.vpdpbusd.256")),
+    Instructions("avx2", 8, _two_at_a_time(_pairs_of_avx2, _neighbours_of_avx2)),
+    Instructions("", 8, _two_at_a_time(_pairs_anywhere, _neighbours_anywhere)),
 )

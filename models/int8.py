@@ -47,7 +47,7 @@ class Matrix:
         self.outputs, self.inputs = weight.shape
         scales = weight.abs().amax(1) / (ZERO - 1)
         whole = (weight / scales.clamp_min(1e-30)[:, None]).round_().to(torch.int32)
-        self._kept = [_panels(whole + ZERO), scales, ZERO * whole.sum(1, dtype=torch.int32), bias.contiguous()]
+        self._kept = [_panels(whole), scales, ZERO * whole.sum(1, dtype=torch.int32), bias.contiguous()]
         self.record = (self.outputs, self.inputs, *(tensor.data_ptr() for tensor in self._kept))
         """A MATRIX, valid as long as this object."""
 
@@ -110,5 +110,5 @@ class Int8Network:
 def _panels(matrix: Tensor) -> Tensor:
     """The bytes of [M, K] as `dot` wants them, 32 rows a panel, zeros where panels reach beyond the matrix."""
     outputs, inputs = matrix.shape
-    padded = functional.pad(matrix.to(torch.uint8), (0, -inputs % GROUP, 0, -outputs % OUTPUTS))
+    padded = functional.pad(matrix.to(torch.int8), (0, -inputs % GROUP, 0, -outputs % OUTPUTS))
     return padded.view(-1, OUTPUTS, padded.shape[1] // LANE, LANE).transpose(1, 2).contiguous()

@@ -21,7 +21,7 @@ from models.instructions import count_up, pointer
 from models.team import TEAM, rank_of, size_of, wait
 
 ZERO = 64
-"""The byte that stands for 0; 1 to 127 stand for -63 to 63 times a scale."""
+"""The byte of a row that stands for 0; 1 to 127 stand for -63 to 63 times a scale. A matrix's have a sign instead."""
 
 
 def _numbers(*names: str) -> list[tuple[str, Any]]:
@@ -103,23 +103,21 @@ def reading(address: Any) -> None:
 
 
 class _Rows(NamedTuple):
-    """Rows as bytes [N, K padded with anything], each with its scale and the sum of its K bytes."""
+    """Rows as bytes [N, K padded with anything below 128], each with its scale."""
 
     bytes: Any
     scales: Any
-    sums: Any
 
 
 def bytes_of_rows(count: int, inputs: int) -> int:
     """How much room so many rows take."""
-    return count * (8 + inputs + -inputs % GROUP)
+    return count * (4 + inputs + -inputs % GROUP)
 
 
 @_compiled
 def _rows(address: Any, count: Any, inputs: Any) -> Any:
     scales = carray(pointer(address), count, np.float32)
-    sums = carray(pointer(address + 4 * count), count, np.int32)
-    return _Rows(carray(pointer(address + 8 * count), (count, inputs + -inputs % GROUP), np.uint8), scales, sums)
+    return _Rows(carray(pointer(address + 4 * count), (count, inputs + -inputs % GROUP), np.uint8), scales)
 
 
 @_compiled
@@ -147,12 +145,10 @@ def _quantise(row: Any, rows: Any, n: Any) -> None:
         largest = max(largest, np.int32(np.float32(number).view(np.int32) & _MAGNITUDE))
     magnitude = np.int32(largest).view(np.float32)
     factor = np.float32(0) if magnitude < _NEGLIGIBLE else _LARGEST / magnitude
-    made, total = rows.bytes[n], np.int32(0)
+    made = rows.bytes[n]
     for k in range(len(row)):
         made[k] = np.uint8(np.int32(row[k] * factor + _ROUND))
-        total += np.int32(made[k])
     rows.scales[n] = magnitude / _LARGEST + magnitude * np.float32(0)
-    rows.sums[n] = total
 
 
 @_compiled
@@ -166,21 +162,21 @@ def _multiply(turns: Any, rows: Any, matrix: Any, results: Any) -> None:
             end = min(begin + _ROWS_AT_ONCE, count)
             for n in range(begin, end):
                 row, place = rows.bytes.ctypes.data + n * padded, sums.ctypes.data + 4 * OUTPUTS * (n - begin)
-                dot(row, matrix.panels + panel * OUTPUTS * padded, padded // GROUP, place)
+                dot(row, matrix.panels + panel * OUTPUTS * padded, padded // GROUP, place, n == 0)
             _restore(sums, rows, begin, end, matrix, panel * OUTPUTS, results)
         panel = count_up(turns)
 
 
 @_compiled
 def _restore(sums: Any, rows: Any, begin: Any, end: Any, matrix: Any, first: Any, results: Any) -> None:
-    """Numbers from sums of bytes: sum (a - 64)(w - 64) = sum a w - 64 sum a - (64 sum w - 64 * 64 K), the offset."""
+    """Numbers from sums of bytes: sum (a - 64) w = sum a w - 64 sum w, the offset."""
     scales = carray(pointer(matrix.scales), matrix.outputs, np.float32)[first:]
     offsets = carray(pointer(matrix.offsets), matrix.outputs, np.int32)[first:]
     biases = carray(pointer(matrix.biases), matrix.outputs, np.float32)[first:]
     for n in range(begin, end):
         result, row = results[n, first:], sums[n - begin]
         for j in range(min(OUTPUTS, len(scales))):
-            whole = np.int32(row[j] - ZERO * rows.sums[n] - offsets[j])
+            whole = np.int32(row[j] - offsets[j])
             result[j] = np.float32(whole) * (rows.scales[n] * scales[j]) + biases[j]
 
 

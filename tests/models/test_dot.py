@@ -12,26 +12,27 @@ from models.dot import GROUP, INSTRUCTIONS, LANE, OUTPUTS, dot, emit
 HERE = binding.get_host_cpu_features()
 
 
-def panel(matrix: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def panel(matrix: NDArray[np.int8]) -> NDArray[np.int8]:
     """[32, K] with each row's bytes four by four."""
     return np.ascontiguousarray(matrix.reshape(OUTPUTS, -1, LANE).transpose(1, 0, 2))
 
 
 @pytest.mark.parametrize("way", INSTRUCTIONS, ids=lambda way: way.feature or "any processor")
 @pytest.mark.parametrize("steps", [0, 1, 2, 83])
-def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
+@pytest.mark.parametrize("first", [True, False])
+def test_sums_are_exact_also_of_the_largest_bytes(way, steps, first, monkeypatch):
     if way.feature and not HERE.get(way.feature):
         pytest.skip(f"this processor lacks {way.feature}")
     monkeypatch.setattr(module, "best", lambda features: way)
 
     @njit
     def sums(row, rows, found):
-        dot(row.ctypes.data, rows.ctypes.data, len(row) // GROUP, found.ctypes.data)
+        dot(row.ctypes.data, rows.ctypes.data, len(row) // GROUP, found.ctypes.data, first)
 
     numbers = np.random.default_rng(steps)
-    for low in (0, 127):
-        row = numbers.integers(low, 128, steps * GROUP).astype(np.uint8)
-        rows = numbers.integers(low, 128, (OUTPUTS, steps * GROUP)).astype(np.uint8)
+    for least, low, high in ((0, -63, 63), (127, 63, 63), (127, -63, -63)):
+        row = numbers.integers(least, 127, steps * GROUP, endpoint=True).astype(np.uint8)
+        rows = numbers.integers(low, high, (OUTPUTS, steps * GROUP), endpoint=True).astype(np.int8)
         found = np.full(OUTPUTS, -1, np.int32)
         sums(row, panel(rows), found)
         assert found.tolist() == (rows.astype(np.int64) @ row).tolist()
