@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import compiled
-from models.suffix_order import Arranged, Cuts, Ints
+from models.suffix_order import Arranged, Cuts, Ints, ask_ahead
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +107,8 @@ def fill(text: Ints, part: Arranged, at: NDArray[np.int64], arrays: Arrays) -> N
     """Write words, counts and where children begin; `at` [N + 2] is where the next n-gram of each order goes."""
     base, contexts, order = arrays.base, arrays.contexts, len(at) - 2
     for i in range(len(part.positions)):
+        ask_ahead(text, part.positions, i)
+        ask_ahead(arrays.rows, part.positions, i)
         p, length = part.positions[i], part.lengths[i]
         for n in range(part.same[i] + 1, length + 1):
             if n > 1:
@@ -125,6 +127,8 @@ def fill(text: Ints, part: Arranged, at: NDArray[np.int64], arrays: Arrays) -> N
 def link(text: Ints, part: Arranged, at: NDArray[np.int64], arrays: Arrays) -> None:
     """Write suffixes, when all rows are known; `at` as in `fill`."""
     for i in range(len(part.positions)):
+        ask_ahead(text, part.positions, i)
+        ask_ahead(arrays.rows, part.positions, i)
         p = part.positions[i]
         for n in range(max(2, part.same[i] + 1), part.lengths[i] + 1):
             arrays.suffix[at[n]] = arrays.rows[p + 1, n - 3] if n > 2 else text[p + 1]

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import EOS
-from models.compiled import Int, compiled
+from models.compiled import Int, compiled, inlined
+from models.instructions import prefetch
 
 Ints: TypeAlias = "NDArray[np.integer[Any]]"
 Bytes: TypeAlias = "NDArray[np.uint8]"
@@ -42,6 +43,8 @@ class Arranged(NamedTuple):
 _SIGN = -(2**63)
 _SMALL = 24
 """Runs up to this long are sorted by insertion."""
+_SOON = 16
+"""So many positions ahead is soon enough to ask for what is there."""
 
 
 def arrange(text: Ints, occurrences: Ints, order: int, cuts: Cuts, pool: Executor) -> Arranged:
@@ -56,11 +59,11 @@ def arrange(text: Ints, occurrences: Ints, order: int, cuts: Cuts, pool: Executo
     by_second(text, 1 + np.cumsum(following) - following, spare)
     by_first(text, spare, np.cumsum(occurrences) - occurrences, positions)
     same, lengths = np.zeros(len(text), np.uint8), np.ones(len(text), np.uint8)
-    bits, keys = len(occurrences).bit_length(), np.empty((2, len(text)), np.int64)
+    bits, longest = len(occurrences).bit_length(), int(occurrences.max())
 
     def sort(cut: tuple[int, int]) -> None:
-        part = slice(*cut)
-        refine(text, positions[part], order, bits, same[part], lengths[part], keys[:, part], spare[part])
+        part, keys = slice(*cut), np.empty((2, longest), np.int64)
+        refine(text, positions[part], order, bits, same[part], lengths[part], keys, spare[part])
 
     list(pool.map(sort, cuts))
     return Arranged(positions, same, lengths)
@@ -89,7 +92,9 @@ def by_second(text: Ints, ends: Ints, out: Ints) -> None:
 @compiled
 def by_first(text: Ints, positions: Ints, ends: Ints, out: Ints) -> None:
     """Write `positions`, sorted by the word at them, in the order they have within it."""
-    for p in positions:
+    for i in range(len(positions)):
+        ask_ahead(text, positions, i)
+        p = positions[i]
         word = text[p]
         out[ends[word]] = p
         ends[word] += 1
@@ -101,9 +106,10 @@ def refine(
 ) -> None:
     """Sort `positions` [S], sorted by two words, by `order` words, as far as their line goes; see `Arranged`.
 
-    A word takes `bits` bits of a key. `keys` [2, S] and `spare` [S] are room to work in.
+    A word takes `bits` bits of a key. `keys` [2, how often any word occurs] and `spare` [S] are room to work in.
     """
     for i in range(1, len(positions)):
+        ask_ahead(text, positions, i)
         same[i] = text[positions[i]] == text[positions[i - 1]]
     done: Int = np.int64(1)
     while done < order:
@@ -114,13 +120,21 @@ def refine(
             while end < len(positions) and same[end] == done:
                 end += 1
             for i in range(begin, end):
-                keys[0, i] = key(text, positions[i], done, words, bits) if lengths[i] == done else _SIGN
-            sort_run(keys, positions, spare, begin, end, bits * (words - 1) if done == 1 else 0)
+                ask_ahead(text, positions, i)
+                keys[0, i - begin] = key(text, positions[i], done, words, bits) if lengths[i] == done else _SIGN
+            sort_run(keys, positions[begin:end], spare[begin:end], bits * (words - 1) if done == 1 else 0)
             for i in range(begin, end):
-                lengths[i] += shared(keys[0, i], keys[0, i], words, bits)
-                same[i] += shared(keys[0, i], keys[0, i - 1], words, bits) if i > begin else 0
+                lengths[i] += shared(keys[0, i - begin], keys[0, i - begin], words, bits)
+                same[i] += shared(keys[0, i - begin], keys[0, i - begin - 1], words, bits) if i > begin else 0
             begin = end
         done += words
+
+
+@inlined
+def ask_ahead(array: Ints, positions: Ints, i: Int) -> None:
+    """Ask for what stands in `array` at one of the next positions: they are all over it."""
+    soon = min(i + _SOON, len(positions) - 1)
+    prefetch(array.ctypes.data + positions[soon] * array.strides[0])
 
 
 @compiled
@@ -153,11 +167,11 @@ def shared(a: Int, b: Int, words: Int, bits: Int) -> Int:
 
 
 @compiled
-def sort_run(keys: Keys, positions: Ints, spare: Ints, begin: Int, end: Int, sorted_above: Int) -> None:
-    """Sort from `begin` to `end` by key; from the bit `sorted_above` up they are sorted, 0 for not at all."""
-    first = begin
-    for i in range(begin + 1, end + 1):
-        if i == end or (sorted_above and (keys[0, i] ^ keys[0, i - 1]) >> sorted_above != 0):
+def sort_run(keys: Keys, positions: Ints, spare: Ints, sorted_above: Int) -> None:
+    """Sort `positions` by key; from the bit `sorted_above` up they are sorted, 0 for not at all."""
+    first: Int = np.int64(0)
+    for i in range(1, len(positions) + 1):
+        if i == len(positions) or (sorted_above and (keys[0, i] ^ keys[0, i - 1]) >> sorted_above != 0):
             sort(keys, positions, spare, first, i)
             first = i
 
