@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 Gone = Callable[[], Awaitable[None]]
 """Returns when nobody waits for the result any more."""
 
-QUICK_TOKENS = 1000
+QUICK_TOKENS = 2500
 """Quick work on no more tokens than this takes less time than handing it to another thread and back."""
 
 

@@ -11,6 +11,7 @@ import math
 import time
 import types
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -70,8 +71,13 @@ class Gate:
         with self._reception.enter(self._seconds(scope), self._bytes(scope)) as ticket:
             self._check_line(scope)
             scope["state"]["ticket"] = ticket
-            async with ticket.limit():
-                await self.app(scope, receive, answer)
+            serving = self.app(scope, receive, answer).__await__()
+            try:
+                waiting = next(serving)
+            except StopIteration:  # short work, done on the spot: a timeout would take a good part as long
+                return
+            async with nullcontext() if ticket.limited else ticket.limit():
+                await _rest(serving, waiting)
 
     def _check_line(self, scope: Scope) -> None:
         """Raises Overloaded where there is no room for even the smallest request."""

@@ -46,7 +46,10 @@ def _short(model: NgramModel, tokenizer: Tokenizer, context: str, body: NextRequ
     columns = zip(read.surfaces, read.ids, read.oov, strict=True)
     echo = [{"token": surface, "id": i, "oov": oov} for surface, i, oov in columns]
     values, ids = short.best(model, read.ids, body.top_k if body.special else body.top_k + SPECIAL, bos=body.bos)
-    return {"context": echo} | _row(tokenizer.vocabulary, _shown(ids, values, body))
+    pairs = [(i, value) for i, value in zip(ids, values, strict=True) if body.special or i > EOS][: body.top_k]
+    ids, values = [i for i, _ in pairs], [value for _, value in pairs]
+    told, probabilities = _tokens(tokenizer.vocabulary, ids, values)
+    return {"context": echo, "next": told, "mass": math.fsum(probabilities)}
 
 
 def _group(
@@ -71,8 +74,10 @@ def _read(tokenizer: Tokenizer, contexts: list[str], encodings: Encodings) -> It
 def _told(checkpoint: Checkpoint, state: State, body: NextRequest) -> list[dict[str, Any]]:
     """What is told of each row: the tokens asked for, best first, and their mass."""
     values, ids = _best(checkpoint, state, body)
-    rows = zip(ids.numpy().tolist(), values.numpy().tolist(), strict=True)
-    return [_row(checkpoint.tokenizer.vocabulary, _shown(*row, body)) for row in rows]
+    shown = _shown(ids, body)
+    told, probabilities = _tokens(checkpoint.tokenizer.vocabulary, ids[shown].tolist(), values[shown].tolist())
+    bounds = pairwise([0, *shown.sum(1).cumsum(0).tolist()])
+    return [{"next": told[begin:end], "mass": math.fsum(probabilities[begin:end])} for begin, end in bounds]
 
 
 def _best(checkpoint: Checkpoint, state: State, body: NextRequest) -> tuple[Tensor, Tensor]:
@@ -87,23 +92,24 @@ def _best(checkpoint: Checkpoint, state: State, body: NextRequest) -> tuple[Tens
     return model.topk(state, min(body.top_k + spare, model.vocabulary_size) if body.top_k else model.vocabulary_size)
 
 
-def _shown(ids: list[int], logprobs: list[float], body: NextRequest) -> list[tuple[int, float]]:
-    """The ids and log-probabilities that are told of those of a row."""
-    pairs = list(zip(ids, logprobs, strict=True))
+def _shown(ids: Tensor, body: NextRequest) -> Tensor:
+    """Which of `ids` [B, K] are told of."""
     if body.special or body.prefix or not body.top_k:
-        return pairs
-    return [pair for pair in pairs if pair[0] > EOS][: body.top_k]
+        return torch.ones_like(ids, dtype=torch.bool)
+    ordinary = ids > EOS
+    return ordinary & (ordinary.cumsum(1) <= body.top_k)
 
 
-def _row(vocabulary: list[str], pairs: list[tuple[int, float]]) -> dict[str, Any]:
-    probabilities = [math.exp(logprob) for _, logprob in pairs]
+def _tokens(vocabulary: list[str], ids: list[int], logprobs: list[float]) -> tuple[list[dict[str, Any]], list[float]]:
+    """What is told of each of `ids`, and their probabilities."""
+    probabilities = list(map(math.exp, logprobs))
     told: list[dict[str, Any]] = [
         {"token": vocabulary[i], "id": i, "probability": probability, "logprob": logprob}
-        for (i, logprob), probability in zip(pairs, probabilities, strict=True)
+        for i, probability, logprob in zip(ids, probabilities, logprobs, strict=True)
     ]
-    if not math.isfinite(sum(logprob for _, logprob in pairs)):
+    if not math.isfinite(sum(logprobs)):
         told = [token | logprob_fields(token["logprob"]) for token in told]
-    return {"next": told, "mass": math.fsum(probabilities)}
+    return told, probabilities
 
 
 def _extras(checkpoint: Checkpoint, state: State, body: NextRequest) -> list[dict[str, Any]]:

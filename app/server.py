@@ -6,6 +6,7 @@ as at SIGTERM.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -20,6 +21,9 @@ from app.beside import wait_for_eof
 from app.graceful import GracefulServer
 from app.main import create_app
 from app.settings import Settings, log_to_stderr
+
+OBJECTS = 20_000
+"""New ones between two looks for garbage in cycles: an answer of hundreds of rows has some thousands, in no cycle."""
 
 
 class Server(GracefulServer):
@@ -38,6 +42,7 @@ class Server(GracefulServer):
         # Between two compiled loops the computing thread needs the interpreter for a moment: it should not wait until
         # the event loop has taken a whole request apart.
         sys.setswitchinterval(0.0005)
+        gc.set_threshold(OBJECTS)
         self.run([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

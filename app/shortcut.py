@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NamedTuple, TypeAlias, get_type_hints
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,20 +50,34 @@ class Shortcut:
         ):
             request = Request(scope, receive, send)
             try:
-                response = await _answer(request, model, way)
+                content = await _body(receive)
+                response = await _answer(request, content, model, way)
             except EXPECTED as error:
                 response = await answer(request, error)
             if response is not None:
                 await response(scope, receive, send)
                 return
-            receive = _again(await request.body(), receive)
+            receive = _again(content, receive)
         await self.app(scope, receive, send)
 
 
-async def _answer(request: Request, model: str, way: _Way) -> Response | None:
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises ClientDisconnect."""
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _answer(request: Request, content: bytes, model: str, way: _Way) -> Response | None:
     """The answer, or None to a body that is not valid."""
     try:
-        body = way.kind.model_validate_json(await request.body())
+        body = way.kind.model_validate_json(content)
     except ValidationError:
         return None
     return await way.route(call_of(request, model), body)

@@ -44,6 +44,11 @@ class Ticket:
         finally:
             self._timeout = None
 
+    @property
+    def limited(self) -> bool:
+        """Whether a block of `limit` is under way."""
+        return self._timeout is not None
+
     def cut(self, seconds: float, reason: NextwordError) -> None:
         """Let it go on for so many seconds at the most; `reason` is why."""
         deadline = asyncio.get_running_loop().time() + seconds

@@ -24,35 +24,39 @@ def best(model: NgramModel, context: Ids, k: int, *, bos: bool = True) -> tuple[
 
     Without `bos` the model has read nothing before. Raises InvalidInput for ids outside the vocabulary.
     """
-    path = _read(model, context, bos)
-    count = min(k, model.vocabulary_size)
-    values, words = np.empty((1, count), np.float32), np.empty((1, count), np.int64)
-    trie.topk(model.tables.trie, path, model.ranked, values, words)
-    return values[0].tolist(), words[0].tolist()
+    path, count = _path(model, bos), min(k, model.vocabulary_size)
+    words, lengths = _row(context)
+    values, ids = np.empty((1, count), np.float32), np.empty((1, count), np.int64)
+    table = model.tables.trie
+    if not trie.best(table, path, words, lengths, model.ranked, values, ids, trie.room(table)):
+        raise _outside(model)
+    return values[0].tolist(), ids[0].tolist()
 
 
 def score(model: NgramModel, context: Ids, ids: Ids, *, bos: bool = True) -> NDArray[np.float32]:
     """Log P of each of `ids` [T] in nats, after `context` and those before it. Raises as `best`."""
-    path = _read(model, context, bos)
-    words, lengths = _row(model, ids)
-    scores = np.empty(words.shape[1:], np.float32)
-    trie.score(model.tables.trie, path, words, lengths, scores[None], trie.room(model.tables.trie))
-    return scores
+    path, table = _path(model, bos), model.tables.trie
+    before, length = _row(context)
+    words, lengths = _row(ids)
+    scores, size = np.empty(words.shape, np.float32), model.vocabulary_size
+    if not trie.score_after(table, path, before, length, words, lengths, size, scores, trie.room(table)):
+        raise _outside(model)
+    return scores.ravel()
 
 
-def _read(model: NgramModel, context: Ids, bos: bool) -> NDArray[np.int64]:
-    """The state after a context [1, N - 1]."""
-    path = np.full((1, model.tables.order - 1), -1)
+def _path(model: NgramModel, bos: bool) -> NDArray[np.int64]:
+    """The state that has read nothing [1, N - 1], or only `</s>`."""
+    path = np.empty((1, model.tables.order - 1), np.int64)
+    path.fill(-1)
     if bos:
         path[:, :1] = EOS
-    if len(context):
-        trie.read(model.tables.trie, path, *_row(model, context), trie.room(model.tables.trie))
     return path
 
 
-def _row(model: NgramModel, ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _row(ids: Ids) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """`ids` as one row [1, T], and its length [1]."""
-    words, lengths = np.array([ids], np.int64), np.array([len(ids)])
-    if not trie.inside(words, lengths, model.vocabulary_size):
-        raise InvalidInput("tokens", f"must be ids from 0 to {model.vocabulary_size - 1}")
-    return words, lengths
+    return np.array([ids], np.int64), np.array([len(ids)])
+
+
+def _outside(model: NgramModel) -> InvalidInput:
+    return InvalidInput("tokens", f"must be ids from 0 to {model.vocabulary_size - 1}")

@@ -285,3 +285,42 @@ def topk(
             if of < best[-1]:
                 break
             offer(trie, path, 1, best, chosen, of, word)
+
+
+@compiled
+def best(
+    trie: Trie,
+    path: NDArray[np.int64],
+    context: NDArray[np.int64],
+    length: NDArray[np.int64],
+    ranked: NDArray[np.int64],
+    values: NDArray[np.float32],
+    words: NDArray[np.int64],
+    room: Room,
+) -> bool:
+    """`inside`, `read` and `topk` in one call, which costs more than they do; false where an id is not inside."""
+    if not inside(context, length, len(ranked)):
+        return False
+    read(trie, path, context, length, room)
+    topk(trie, path, ranked, values, words)
+    return True
+
+
+@compiled
+def score_after(
+    trie: Trie,
+    path: NDArray[np.int64],
+    context: NDArray[np.int64],
+    length: NDArray[np.int64],
+    words: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    size: Int,
+    out: NDArray[np.float32],
+    room: Room,
+) -> bool:
+    """`inside`, `read` and `score` in one call; false where an id is not from 0 to size - 1."""
+    if not (inside(context, length, size) and inside(words, lengths, size)):
+        return False
+    read(trie, path, context, length, room)
+    score(trie, path, words, lengths, out, room)
+    return True
