@@ -58,6 +58,7 @@ SHORT_WAYS: dict[str, Route] = {
     "next": next_token.predict_next,
     "probability": probability.score_probability,
     "rescore": rescore.rescore,
+    "generate": generate.generate,
 }
 
 

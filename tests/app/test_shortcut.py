@@ -21,6 +21,7 @@ def test_both_ways_give_the_same(client: httpx.Client, model: str) -> None:
             "next": {"context": text, "top_k": 3},
             "probability": {"text": text, "context": text, "tokens": True},
             "rescore": {"hypotheses": [{"text": text}, {"text": "the"}]},
+            "generate": {"prompt": text, "max_tokens": 3, "seed": 1, "n": 2},
         }
         for route, body in bodies.items():
             short, long = both(client, f"{model}/{route}", body)
@@ -38,6 +39,8 @@ def test_both_ways_give_the_same(client: httpx.Client, model: str) -> None:
         ("nothing/next", {}),
         ("nothing/probability", {}),
         ("words/next", {"context": ["a"] * 1025}),
+        ("words/generate", {"prompt": "the", "n": 0}),
+        ("lstm/generate", {"prompt": "the", "max_tokens": 10**6}),
         ("words/nothing", {}),
     ],
 )
