@@ -28,6 +28,7 @@ from models.errors import CheckpointExists, InvalidInput
 from models.families import FAMILIES
 from models.members import pin
 from models.opening import TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint, Families, load
+from models.side_by_side import each
 from models.tensorfile import write_tensors
 from models.tokenizer import Tokenizer
 
@@ -111,16 +112,30 @@ def _write(
         provenance=provenance,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files={file.name: FileFacts.of(file) for file in sorted(work.iterdir())},
+        files=_kept(work),
         members=tuple(pin(entry) for entry in members),
     )
     card.write(work / CARD_FILE)
-    # Libraries write some files for their owner only; a service may run as another user.
-    readable = work.stat().st_mode & 0o666
-    for file in work.iterdir():
-        file.chmod(readable)
-        sync(file)
+    _kept(work, CARD_FILE)
     sync(work)
+
+
+def _kept(work: Path, pattern: str = "*") -> dict[str, FileFacts]:
+    """Make sure that files can be read and are on the disk; meanwhile, what tells each of them from all others."""
+    files = sorted(work.glob(pattern))
+    facts: dict[str, FileFacts] = {}
+
+    def settle() -> None:
+        for file in files:
+            # Libraries write some files for their owner only; a service may run as another user.
+            file.chmod(work.stat().st_mode & 0o666)
+            sync(file)
+
+    def describe() -> None:
+        facts.update((file.name, FileFacts.of(file)) for file in files)
+
+    each(lambda task: task(), (settle, describe))
+    return facts
 
 
 def _versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,10 @@ class Tokenizer:
         self._cutter = _cutter(config, self.vocabulary, self.merges)
         self._splitter = pipeline.build(config, SPECIALS)
         self._pieces = Pieces(self._piece)
-        self._sorted = sorted(self.vocabulary[EOS + 1 :])
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.vocabulary[EOS + 1 :])
 
     @property
     def size(self) -> int:
@@ -206,12 +210,15 @@ class Tokenizer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a Hugging Face `tokenizer.json`; a file of that name is replaced whole or not at all."""
-        stored = json.loads(pipeline.build(self.config, self.vocabulary, self.merges).to_str())
+        stored = json.loads(pipeline.build(self.config, SPECIALS).to_str())
+        stored["model"]["vocab"] = self._ids
+        if self.merges:
+            stored["model"]["merges"] = self.merges
         # Settings of training, which no pipeline tells. Here alone does `tokenizers` overlook a key it does not know.
         stored["model"]["nextword"] = asdict(self.config)
         temporary = Path(f"{os.fspath(path)}.partial")
         try:
-            temporary.write_text(json.dumps(stored, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(stored, ensure_ascii=False) + "\n", encoding="utf-8")
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
