@@ -24,11 +24,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
+from app.answers import Json
 from app.job_errors import (
     Conflict,
     DatabaseUnavailable,
@@ -150,9 +150,9 @@ class Failure:
         """The body of the answer."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
-    def response(self) -> JSONResponse:
+    def response(self) -> Json:
         """The answer."""
-        return JSONResponse(self.content(), self.status, self.headers)
+        return Json(self.content(), self.status, self.headers)
 
 
 def failure(error: Exception) -> Failure:
@@ -228,7 +228,7 @@ def answer_errors(app: FastAPI) -> None:
         app.add_exception_handler(kind, answer)
 
 
-async def answer(request: Request, error: Exception) -> JSONResponse:
+async def answer(request: Request, error: Exception) -> Json:
     """The answer to a request that led to `error`, which is logged where the client is told nothing of it."""
     report(request.scope, error)
     return failure(_in_our_words(request, error)).response()

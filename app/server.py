@@ -25,6 +25,11 @@ from app.settings import Settings, log_to_stderr
 OBJECTS = 20_000
 """New ones between two looks for garbage in cycles: an answer of hundreds of rows has some thousands, in no cycle."""
 
+ACCEPTED, SHARED = 32, 4
+"""New connections taken at a turn of the event loop, which takes one for each socket that it knows: under a load of
+requests turns are long, and clients would wait for seconds to be even refused. Where several servers share a socket,
+each leaves most of those that come together to the others."""
+
 
 class Server(GracefulServer):
     """Says where to find it, once it can be found."""
@@ -36,14 +41,14 @@ class Server(GracefulServer):
         super().__init__(uvicorn.Config(app, log_config=None), state.reception, settings.stop_seconds, state.stopping)
         self._told = told
 
-    def serve_on(self, listener: socket.socket) -> None:
-        """Serve until a signal."""
+    def serve_on(self, listener: socket.socket, accepted: int = ACCEPTED) -> None:
+        """Serve until a signal, taking so many new connections at a turn."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the server sees to it, it ends this at once
         # Between two compiled loops the computing thread needs the interpreter for a moment: it should not wait until
         # the event loop has taken a whole request apart.
         sys.setswitchinterval(0.0005)
         gc.set_threshold(OBJECTS)
-        self.run([listener])
+        self.run([listener.dup() for _ in range(accepted)])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
@@ -60,7 +65,7 @@ def main() -> None:
     stop = partial(os.kill, os.getpid(), signal.SIGTERM)
     with socket.socket(fileno=int(sys.argv[1])) as listener:
         threading.Thread(target=wait_for_eof, args=(stop,), daemon=True).start()
-        server.serve_on(listener)
+        server.serve_on(listener, SHARED)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     max_choices: int = Field(16, ge=1, description="Most texts generated for one prompt (`n`).")
     max_running: int = Field(64, ge=1, description="Texts generated at the same time, a model; later ones wait.")
     max_waiting: int = Field(
-        32, ge=0, description="Texts that may wait for their turn, a kind of model; more are refused with status 429."
+        16, ge=0, description="Texts that may wait for their turn, a kind of model; more are refused with status 429."
     )
     max_pending_tokens: int = Field(
         1_000_000, ge=1, description="Most tokens to be read or written by all that is under way or waits, a kind."
