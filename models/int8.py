@@ -22,8 +22,6 @@ from models.network import Layer, Network, Vectors
 from models.quantised import CELLS, LAYER, PRODUCT, READING, ZERO, bytes_of_rows, product, reading
 from models.recurrent import RecurrentModel
 
-_NO_TEAM = (0,) * len(team.TEAM)
-
 
 class Int8Model(RecurrentModel):
     """A recurrent model that computes in bytes, and is stored as the float one that it is made from.
@@ -56,7 +54,7 @@ class Matrix:
         rows, count = rows.contiguous(), len(rows)
         room = torch.empty(bytes_of_rows(count, self.inputs), dtype=torch.uint8)
         results = torch.empty(count, self.outputs)
-        call = (*_NO_TEAM, self.record, count, rows.data_ptr(), room.data_ptr(), results.data_ptr())
+        call = (*team.ALONE, self.record, count, rows.data_ptr(), room.data_ptr(), results.data_ptr())
         team.run(product, np.array([call], PRODUCT), results.numel() * self.inputs)
         return results
 
@@ -88,7 +86,7 @@ class Int8Network:
         room, places = self._room(*tokens.shape)
         addresses = [tensor.data_ptr() for tensor in (embedded, after[0], after[-1], outputs)]
         layers = (len(self._records), self._records.ctypes.data)
-        call = (*_NO_TEAM, self._cell, *layers, *tokens.shape, *addresses, *places)
+        call = (*team.ALONE, self._cell, *layers, *tokens.shape, *addresses, *places)
         team.run(reading, np.array([call], READING), len(tokens) * self._work)
         del room
         return outputs, after

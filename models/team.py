@@ -22,6 +22,8 @@ from models.instructions import call, count_up, look_up, pointer
 TEAM = [(name, np.int64) for name in ("turn", "waits", "counter", "rank", "size", "pause")]
 """How a record begins that a team is run on: how many turns were taken and how many waits begun, the address of the
 latter, and addresses of C functions; 0 for none."""
+ALONE = (0,) * len(TEAM)
+"""The beginning of a record before it is run."""
 
 _LOOKS = 2_000
 """So many looks, some microseconds, at whether the others have come are cheaper than letting others run."""
