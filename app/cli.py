@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
 
 import click
 
+from app.imports import imported
 from models.errors import InvalidInput, NextwordError
 
 COMMANDS = {
@@ -49,7 +49,7 @@ class _Lazy(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"app.commands.{_MODULES.get(cmd_name, cmd_name)}").command
+        command: click.Command = imported(f"app.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -25,7 +25,7 @@ GRACE_SECONDS = 10.0
 @contextmanager
 def fleet(settings: Settings, listener: socket.socket) -> Iterator[list[Beside]]:
     """As many servers as the settings say, on `listener`, while the block lasts."""
-    command = (sys.executable, "-m", "app.server", str(listener.fileno()))
+    command = (sys.executable, "-m", "app.member", str(listener.fileno()))
     environment = share(settings).environment()
     seconds = settings.stop_seconds + GRACE_SECONDS
     servers = [Beside("server", command, environment, seconds, [listener.fileno()]) for _ in range(settings.workers)]

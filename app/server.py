@@ -1,26 +1,18 @@
-"""One server process: the application behind uvicorn, on a socket that listens already.
-
-`python -m app.server DESCRIPTOR` is one of several that share a socket; it ends in order when its standard input ends,
-as at SIGTERM.
-"""
+"""One server process: the application behind uvicorn, on a socket that listens already."""
 
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import socket
 import sys
-import threading
-from functools import partial
 
 import click
 import uvicorn
 
-from app.beside import wait_for_eof
 from app.graceful import GracefulServer
 from app.main import create_app
-from app.settings import Settings, log_to_stderr
+from app.settings import Settings
 
 OBJECTS = 20_000
 """New ones between two looks for garbage in cycles: an answer of hundreds of rows has some thousands, in no cycle."""
@@ -55,18 +47,3 @@ class Server(GracefulServer):
         await super().startup(sockets)
         if self.started and self._told:
             click.echo(self._told)
-
-
-def main() -> None:
-    """Serve on the socket whose descriptor is the argument, by the settings of the environment."""
-    settings = Settings()
-    log_to_stderr(settings)
-    server = Server(settings)
-    stop = partial(os.kill, os.getpid(), signal.SIGTERM)
-    with socket.socket(fileno=int(sys.argv[1])) as listener:
-        threading.Thread(target=wait_for_eof, args=(stop,), daemon=True).start()
-        server.serve_on(listener, SHARED)
-
-
-if __name__ == "__main__":
-    main()

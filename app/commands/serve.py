@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from contextlib import nullcontext
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import click
 
 from app.beside import WorkerBeside
 from app.fleet import fleet, until_told_to_stop
+from app.imports import imported
 from app.settings import Settings, log_to_stderr, settled
 from models.catalogue import entries
 
@@ -43,7 +43,7 @@ def serve(settings: Settings, *, worker: bool = False) -> None:
         told = greeting(settings, listener.getsockname()[1])
         if settings.workers == 1:
             # Importing it takes seconds and much memory, which one who only watches over servers has no use for.
-            server = import_module("app.server").Server(settings, told)
+            server = imported("app.server").Server(settings, told)
             with beside:
                 server.serve_on(listener)
         else:
