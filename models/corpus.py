@@ -22,6 +22,7 @@ from models.errors import InvalidInput, InvalidText
 from models.lines import EmptyLines, LineReader
 from models.pipeline import TokenKind
 from models.scratch import stored
+from models.side_by_side import stream
 from models.tokenizer import Encoding, Tokenizer, TokenizerConfig
 
 SLICE = 1 << 20
@@ -96,7 +97,7 @@ class Corpus:
         if tokenizer.config.kind != self.kind:
             raise InvalidInput("tokenizer", f"must be a {self.kind} tokenizer to encode this corpus")
         size = _Size()
-        return self._encoded(map(tokenizer.encode, size.measured(ahead(self.chunks()))), size, folder)
+        return self._encoded(stream(tokenizer.encode, size.measured(ahead(self.chunks()))), size, folder)
 
     def learn(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
         """The tokenizer of this text, and all ids; words are read once, characters twice.

@@ -6,8 +6,9 @@ callers see to it that no result depends on how the work was shared out.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeVar
 
@@ -31,6 +32,22 @@ def each(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         return list(map(work, items))
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, items))
+
+
+def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The same one by one, for items without end: few are taken, and few results held, before their turn."""
+    threads = torch.get_num_threads()
+    if threads <= 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def slices(size: int) -> list[slice]:

@@ -192,6 +192,25 @@ def test_a_line_longer_than_memory_should_hold_is_scored_as_the_line_it_is(unit)
     assert found.logprob == pytest.approx(float(middle + first + last), rel=1e-6)
 
 
+@pytest.mark.parametrize("unit", ["lines", "document"])
+def test_threads_change_nothing_to_the_last_bit(unit):
+    lines = [" ".join("abcx"[(i * j) % 4] for j in range(i % 40)) for i in range(1, 30_000)]
+    lines[10_000] = "a b x " * 300_000  # longer than what is held of a line: what comes of it waits for its beginning
+    data = "\n".join(lines).encode()
+    pieces = [data[i : i + 60_000] for i in range(0, len(data), 60_000)]
+    model, before = Forgetting.random(5), torch.get_num_threads()
+    evaluator = Evaluator(model, WORDS, unit)
+    for piece in pieces:
+        drain(evaluator.feed(piece))
+    expected = drain(evaluator.finish())
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            assert drain(evaluate(model, WORDS, pieces, unit)) == expected
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_it_yields_between_slices_so_that_others_get_their_turn():
     model = Bigram.random(5)
     model.slice_tokens = 10  # type: ignore[misc]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.side_by_side import SLICE, contexts, each, slices
+from models.side_by_side import SLICE, contexts, each, slices, stream
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -31,6 +31,26 @@ def test_as_many_work_at_once_as_there_are_threads(threads: int) -> None:
 def test_what_one_raises_is_raised(threads: int) -> None:
     with pytest.raises(ZeroDivisionError):
         each(lambda i: 1 // i, [1, 0, 2])
+
+
+def test_a_stream_has_no_end(threads: int) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        while True:
+            taken.append(len(taken))
+            yield taken[-1]
+
+    results = stream(lambda i: i * i, items())
+    assert [next(results) for _ in range(50)] == [i * i for i in range(50)]
+    assert len(taken) <= 50 + threads
+
+
+def test_what_one_of_a_stream_raises_is_raised_in_its_turn(threads: int) -> None:
+    results = stream(lambda i: 1 // i, iter([1, 1, 0, 1]))
+    assert [next(results), next(results)] == [1, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
 
 
 @pytest.mark.parametrize("size", [0, 1, SLICE, SLICE + 1, 3 * SLICE - 1])
