@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,12 +29,14 @@ from benchmarks._timing import in_turn, seconds
 from models import arpa, checkpoint
 from models.card import Provenance
 from models.corpus import Corpus
+from models.evaluation import SLICE_BYTES, evaluate
 from models.ngram import NgramConfig, NgramModel
+from models.scoring import drain
 from models.smoothing import estimate
 from models.tokenizer import Tokenizer, TokenizerConfig
 
-LINES = 2500
-"""How many lines of raw text are tokenised and scored at a time, some 256 KiB."""
+TIMES = 5
+"""How often the scored text is evaluated, one after the other, so that threads have something to share."""
 CONTEXTS = 200
 """How many contexts of the scored text are asked for what comes next."""
 
@@ -78,11 +80,26 @@ def raw(model: NgramModel, tokenizer: Tokenizer, pieces: Sequence[str]) -> None:
         model.score_ids(model.start(1), tokenizer.encode(piece).ids)
 
 
+def cut(text: str) -> Iterator[str]:
+    """Whole lines, as many at a time as evaluation takes."""
+    begin = 0
+    while begin < len(text):
+        end = text.find("\n", begin + SLICE_BYTES) + 1 or len(text)
+        yield text[begin:end]
+        begin = end
+
+
+def evaluated(model: NgramModel, tokenizer: Tokenizer, text: str, threads: int) -> None:
+    """The perplexity of a text of several megabytes."""
+    torch.set_num_threads(threads)
+    drain(evaluate(model, tokenizer, [text] * TIMES, "lines"))
+    torch.set_num_threads(1)
+
+
 def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, peer: kenlm.Model, repeats: int) -> None:
     """Ids and raw text, on one thread and on two, KenLM's binding in turn with them."""
-    ids, lines = tokenizer.encode(text).ids, text.splitlines(keepends=True)
-    pieces = ["".join(lines[i : i + LINES]) for i in range(0, len(lines), LINES)]
-    stripped = text.splitlines()
+    ids, stripped = tokenizer.encode(text).ids, text.splitlines()
+    pieces = list(cut(text))
     with ThreadPoolExecutor(2) as pool:
         work: dict[str, tuple[int, Callable[[], object]]] = {
             "scoring ids, one thread": (1, lambda: model.score_ids(model.start(1), ids)),
@@ -92,14 +109,17 @@ def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, peer: kenlm
                 lambda: list(pool.map(lambda _: raw(model, tokenizer, pieces), range(2))),
             ),
             "KenLM's binding, raw text, one thread": (1, lambda: [peer.score(line) for line in stripped]),
+            "evaluating, one thread": (TIMES, lambda: evaluated(model, tokenizer, text, 1)),
+            "evaluating, two threads": (TIMES, lambda: evaluated(model, tokenizer, text, 2)),
         }
         times = in_turn({name: call for name, (_, call) in work.items()}, repeats)
     speeds = {name: times_ * len(ids) / times[name] / 1e6 for name, (times_, _) in work.items()}
     for name, speed in speeds.items():
         say(name, speed, "million tokens/s")
-    one, two, theirs = (speeds[name] for name in list(work)[1:])
+    one, two, theirs, alone, together = (speeds[name] for name in list(work)[1:])
     say("raw text, one thread beside the binding", one / theirs, "times")
     say("raw text, two threads beside one", two / one, "times")
+    say("evaluating, two threads beside one", together / alone, "times")
 
 
 def as_arpa(model: NgramModel, tokenizer: Tokenizer, path: Path) -> None:

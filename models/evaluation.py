@@ -12,15 +12,19 @@ from itertools import groupby
 
 import numpy as np
 
+from models.alphabet import alphabet_of
 from models.base import EOS, LanguageModel
 from models.errors import InvalidInput, InvalidText
 from models.figures import Evaluation, Flags, Unit
+from models.interning import bytes_of
 from models.lines import EmptyLines, LineReader
+from models.pipeline import BLANKS
 from models.scoring import Ids, drain, score_row, score_rows
 from models.side_by_side import stream
+from models.splitting import words_in
 from models.tokenizer import Tokenizer
 
-__all__ = ["Evaluation", "Evaluator", "Unit", "check_unit", "evaluate"]
+__all__ = ["SLICE_BYTES", "Evaluation", "Evaluator", "Unit", "check_unit", "evaluate"]
 
 SLICE_BYTES = 1 << 18
 """Text is tokenised in pieces of this size, so that a yield is never far."""
@@ -106,25 +110,22 @@ class Evaluator:
         """What the model makes of whole lines, to which nothing matters that stands in front of them."""
         encoding = self._tokenizer.encode(text)
         scores, _ = drain(score_row(self._model, self._model.start(1), encoding.ids))
-        return self._sized(text, goes_on=False).plus(scores, encoding.oov)
+        return self._sized(text, inside=False).plus(scores, encoding.oov)
 
     def _score(self, text: str) -> Generator[int, None, None]:
         encoding = self._tokenizer.encode(text)
-        self._result += self._sized(text, goes_on=bool(text) and self._in_word and not text[0].isspace())
-        self._in_word = not text[-1].isspace() if text else self._in_word
+        self._result += self._sized(text, self._in_word)
+        self._in_word = text[-1] not in BLANKS if text else self._in_word
         if self._carries:
             yield from self._score_row(encoding.ids, encoding.oov)
         else:
             yield from self._score_lines(encoding.ids, encoding.oov)
 
-    def _sized(self, text: str, goes_on: bool) -> Evaluation:
-        """Only the size of `text`; where a word before it `goes_on`, its first is none."""
-        return replace(
-            self._nothing,
-            characters=len(text),
-            byte_count=len(text) if text.isascii() else len(text.encode()),
-            word_count=len(text.split()) + text.count("\n") - goes_on,
-        )
+    def _sized(self, text: str, inside: bool) -> Evaluation:
+        """Only the size of `text`; `inside`: a word before it may go on in it."""
+        data = text.encode()
+        words = words_in(bytes_of(data), alphabet_of(lowercase=False, pretokenized=True), inside)
+        return replace(self._nothing, characters=len(text), byte_count=len(data), word_count=words)
 
     def _score_row(self, ids: Ids, oov: Flags) -> Generator[int, None, None]:
         """Score what comes next, and remember it."""

@@ -60,6 +60,18 @@ def cut(data: Bytes, alphabet: Alphabet, out: NDArray[np.int64]) -> Int:
 
 
 @compiled
+def words_in(data: Bytes, alphabet: Alphabet, inside: bool) -> Int:
+    """How many words between blanks begin, and lines end, in `data`; `inside`: one that began before may go on."""
+    n: Int = np.int64(0)
+    i: Int = np.int64(0)
+    while i < data.size:
+        kind, length = class_at(data, i, alphabet)
+        n += (kind != BLANK and not inside) or data[i] == NEWLINE
+        i, inside = i + length, bool(kind != BLANK)
+    return n
+
+
+@compiled
 def class_at(data: Bytes, i: Int, alphabet: Alphabet) -> tuple[Int, Int]:
     """The class and the length in bytes of the character at `i`."""
     lead = np.int64(data[i])

@@ -1,10 +1,14 @@
 """Which lines the compiled loops leave to the pipeline: else all would be slow, and no other test would tell."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.alphabet import alphabet_of
 from models.interning import bytes_of
-from models.splitting import foreign_lines
+from models.pipeline import BLANKS, TokenizerConfig
+from models.splitting import foreign_lines, words_in
+from models.tokenizer import Tokenizer
 
 KNOWN = (
     "plain\n\nd\u00e9j\u00e0 vu \u2014 \u201ciPhone\u2019s\u201d \u20ac5 \u2192\n"
@@ -36,3 +40,11 @@ def test_runs_of_other_lines_are() -> None:
 
 def test_nothing_is_foreign_where_blanks_alone_separate() -> None:
     assert foreign(KNOWN + CHINESE + HINDI, pretokenized=True) == []
+
+
+@given(st.text(st.sampled_from("ab\u00e9\u4e2d\U0001f600\x1c\u200b" + BLANKS)), st.booleans())
+def test_words_between_blanks_are_counted_as_a_tokenizer_makes_them(text: str, inside: bool) -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), ["a"])
+    goes_on = inside and text[:1] not in (*BLANKS, "")
+    expected = len(tokenizer.encode(text).ids) - goes_on
+    assert words_in(bytes_of(text.encode()), alphabet_of(False, True), inside) == expected
