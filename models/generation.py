@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
+from math import fsum
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -54,7 +55,7 @@ class Sequence:
     @property
     def logprob(self) -> float:
         """Log P of the tokens so far, given the prompt, in nats: what scoring says of them."""
-        return float(np.sum(self.logprobs))
+        return fsum(self.logprobs)
 
     def extend(self, token: int, logprob: float) -> Event:
         """Go on with a token that `sample_rows` chose, and the model's log P of it in nats."""
