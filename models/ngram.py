@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models import trie
+from models import successors, trie
 from models.base import EOS, LanguageModel, State
 from models.bigrams import NONE, Index, index_of
 from models.errors import CheckpointDamaged, InvalidInput
@@ -156,7 +156,7 @@ class NgramModel(LanguageModel):
         """See `LanguageModel`."""
         paths = _paths(state)
         rows = np.empty((len(paths), self.vocabulary_size), np.float32)
-        trie.rows(self._trie, paths, rows)
+        successors.rows(self._trie, paths, rows)
         return torch.from_numpy(rows)
 
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
@@ -167,7 +167,7 @@ class NgramModel(LanguageModel):
         shape = len(paths), min(k, self.vocabulary_size)
         values, words = np.empty(shape, np.float32), np.empty(shape, np.int64)
         if k:
-            trie.topk(self._trie, paths, self.ranked, values, words)
+            successors.topk(self._trie, paths, self.ranked, values, words)
         return torch.from_numpy(values), torch.from_numpy(words)
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models import trie
+from models import successors, trie
 from models.base import EOS
 from models.errors import InvalidInput
 from models.ngram import NgramModel
@@ -28,7 +28,7 @@ def best(model: NgramModel, context: Ids, k: int, *, bos: bool = True) -> tuple[
     words, lengths = _row(context)
     values, ids = np.empty((1, count), np.float32), np.empty((1, count), np.int64)
     table = model.tables.trie
-    if not trie.best(table, path, words, lengths, model.ranked, values, ids, trie.room(table)):
+    if not successors.best(table, path, words, lengths, model.ranked, values, ids, trie.room(table)):
         raise _outside(model)
     return values[0].tolist(), ids[0].tolist()
 

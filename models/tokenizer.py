@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,59 +21,23 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models import bytepairs, pipeline
-from models.base import EOS, UNK
+from models.base import EOS
 from models.bytepairs import ByteDetokenizer, BytePairs
 from models.census import Census
 from models.characters import Characters
 from models.detokenize import Detokenizer
-from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
-from models.interning import MISSING
+from models.encodings import Encoding, Encodings
+from models.errors import CheckpointDamaged, InvalidInput, InvalidText
 from models.pieces import Piece, Pieces
-from models.pipeline import EOS_TOKEN, SPECIALS, UNK_TOKEN, Merges, TokenizerConfig
+from models.pipeline import SPECIALS, Merges, TokenizerConfig
 from models.ragged import joined
+from models.vocabulary import check, vocabulary_of
 from models.words import Words
 
-__all__ = ["Detokenizer", "Encoding", "Tokenizer", "TokenizerConfig"]
+__all__ = ["Detokenizer", "Encoding", "Encodings", "Tokenizer", "TokenizerConfig"]
 
 SHORT = 1000
 """Characters of a text that is quicker to read piece by piece."""
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """The tokens of a text.
-
-    ids: [T] token ids, `<unk>` where the vocabulary lacks the surface form.
-    oov: [T] whether it does; a literal `<unk>` in the text is not out of vocabulary.
-    """
-
-    ids: NDArray[np.int32]
-    oov: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Encodings(Sequence[Encoding]):
-    """The tokens of N texts, one text after the other: those of text k end before `ends[k]` [N].
-
-    ids, oov: [T] as in `Encoding`.
-    """
-
-    ids: NDArray[np.int32]
-    oov: NDArray[np.bool_]
-    ends: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, k: Any) -> Any:
-        """The encoding of text k."""
-        begin, end = self.ends[k - 1] if k else 0, self.ends[k]
-        return Encoding(self.ids[begin:end], self.oov[begin:end])
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """How many tokens each text has [N]."""
-        return np.diff(self.ends, prepend=0)
 
 
 class Tokenizer:
@@ -85,7 +48,7 @@ class Tokenizer:
         self.config = config
         self.vocabulary = list(vocabulary)
         self.merges = list(merges)
-        _check_vocabulary(config, self.vocabulary)
+        check(config, self.vocabulary)
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
         self._cutter = _cutter(config, self.vocabulary, self.merges)
         self._splitter = pipeline.build(config, SPECIALS)
@@ -110,8 +73,8 @@ class Tokenizer:
             return cls(config, *bytepairs.learn(config, map(_checked, text)))
         text = map(_checked, text)
         if config.kind == "character":
-            return cls(config, _vocabulary(config, Characters(config, SPECIALS).count(text)))
-        return cls(config, _vocabulary(config, Census(Words(config, SPECIALS), keep=False).take(text).counts()))
+            return cls(config, vocabulary_of(config, Characters(config, SPECIALS).count(text)))
+        return cls(config, vocabulary_of(config, Census(Words(config, SPECIALS), keep=False).take(text).counts()))
 
     @classmethod
     def learn(cls, config: TokenizerConfig, text: Iterable[str]) -> tuple[Tokenizer, Iterator[Encoding]]:
@@ -120,12 +83,12 @@ class Tokenizer:
         Raises what `train` does. A piece can be had once, and takes no memory afterwards.
         """
         census = Census(Words(config, SPECIALS), keep=True).take(map(_checked, text))
-        tokenizer = cls(config, _vocabulary(config, census.counts()))
-        return tokenizer, map(_encoding, census.ids(tokenizer.vocabulary))
+        tokenizer = cls(config, vocabulary_of(config, census.counts()))
+        return tokenizer, map(Encoding.of, census.ids(tokenizer.vocabulary))
 
     def encode(self, text: str) -> Encoding:
         """The ids of `text`: a newline is `</s>`, save to characters; none is added at the end. Raises InvalidText."""
-        return _encoding(self._cutter.encode(_checked(text)))
+        return Encoding.of(self._cutter.encode(_checked(text)))
 
     def encode_all(self, texts: Sequence[str], *, ended: bool = False) -> Encodings:
         """The ids of each of `texts`, at a fraction of the time of one by one; `ended`: with `</s>` at the end of each.
@@ -140,7 +103,7 @@ class Tokenizer:
         else:
             rows = [self._cutter.encode(text) for text in texts]
             ids, ends = joined([np.append(row, np.int32(EOS)) for row in rows] if ended else rows)
-        return Encodings(np.maximum(ids, np.int32(UNK)), ids == MISSING, ends)
+        return Encodings.of(ids, ends)
 
     def read(self, text: str) -> Piece:
         """`encode` and `tokens` in one, and quickly where the text is short. Raises InvalidText."""
@@ -254,27 +217,6 @@ def _cutter(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges) 
     if config.kind == "bpe":
         return BytePairs(config, vocabulary, merges)
     return Characters(config, vocabulary) if config.kind == "character" else Words(config, vocabulary)
-
-
-def _vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
-    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in SPECIALS]
-    if not ordinary:
-        raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
-    ordinary.sort(key=lambda token: (-counts[token], token))
-    return [*SPECIALS, *ordinary][: config.max_size]
-
-
-def _check_vocabulary(config: TokenizerConfig, vocabulary: list[str]) -> None:
-    if vocabulary[: EOS + 1] != SPECIALS:
-        raise InvalidInput("vocabulary", f"must begin with {UNK_TOKEN} and {EOS_TOKEN}")
-    if len(set(vocabulary)) != len(vocabulary):
-        raise InvalidInput("vocabulary", "must not hold a token twice")
-    if config.kind == "character" and any(len(token) != 1 for token in vocabulary[EOS + 1 :]):
-        raise InvalidInput("vocabulary", "must hold single characters for a character tokenizer")
-
-
-def _encoding(ids: NDArray[np.int32]) -> Encoding:
-    return Encoding(np.maximum(ids, np.int32(UNK)), ids == MISSING)
 
 
 def _checked(text: str) -> str:

@@ -1,7 +1,6 @@
-"""Vocabularies, encoding, search, and the file they are kept in."""
+"""Encoding, search, and the file that tokenizers are kept in."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
+from models.errors import CheckpointDamaged, InvalidText
 from models.tokenizer import Tokenizer, TokenizerConfig
 
 TEXT = "the cat , the dog and the <unk> .\nthe cat sat .\n"  # the 4, cat 2, "." 2, five words once
@@ -20,21 +19,12 @@ def train(text: str = TEXT, **settings: Any) -> Tokenizer:
     return Tokenizer.train(TokenizerConfig(**settings), [text])
 
 
-def test_ids_are_given_by_count_and_then_by_token() -> None:
-    assert train().vocabulary == ["<unk>", "</s>", "the", ".", "cat", ",", "and", "dog", "sat"]
-
-
 def test_rare_words_stay_out() -> None:
     tokenizer = train(min_count=2)
     assert tokenizer.vocabulary == ["<unk>", "</s>", "the", ".", "cat"]
     encoding = tokenizer.encode("the dog saw the <unk> cat\n")
     assert encoding.ids.tolist() == [2, 0, 0, 2, 0, 4, 1]
     assert encoding.oov.tolist() == [False, True, True, False, False, False, False]  # a literal <unk> is known
-
-
-def test_the_vocabulary_has_a_largest_size_specials_included() -> None:
-    assert train(max_size=4).vocabulary == ["<unk>", "</s>", "the", "."]
-    assert train(max_size=100).size == 9
 
 
 def test_chunks_are_counted_together() -> None:
@@ -48,12 +38,6 @@ def test_characters_are_tokens_and_newlines_ordinary() -> None:
     encoding = tokenizer.encode("ab\nc</s>")
     assert encoding.ids.tolist() == [2, 4, 3, 0, 0, 0, 0, 0]
     assert encoding.oov.tolist() == [False, False, False, True, True, True, True, True]
-
-
-@pytest.mark.parametrize("text", ["", "\n \n", "<unk> </s>\n"])
-def test_no_vocabulary_comes_of_no_words(text: str) -> None:
-    with pytest.raises(TrainingFailed, match="no token"):
-        train(text)
 
 
 def test_half_a_surrogate_pair_is_no_text() -> None:
@@ -171,15 +155,6 @@ def test_a_missing_or_truncated_file_is_named(tmp_path: Path) -> None:
         Tokenizer.load(path)
 
 
-@pytest.mark.parametrize(
-    ("kind", "vocabulary"),
-    [("word", ["a", "b"]), ("word", ["<unk>", "</s>", "a", "a"]), ("character", ["<unk>", "</s>", "ab"])],
-)
-def test_a_bad_vocabulary_is_refused(kind: Any, vocabulary: list[str]) -> None:
-    with pytest.raises(InvalidInput, match="vocabulary"):
-        Tokenizer(TokenizerConfig(kind=kind), vocabulary)
-
-
 def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "tokenizer.json"
     train().save(path)
@@ -194,11 +169,3 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         train("other words").save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["tokenizer.json"]
-
-
-def test_counts_are_those_of_the_surface_forms() -> None:
-    text = "it's IT's it\u2019s \u4e2d it's \u4e2d\nis is it\n"
-    tokenizer = train(text, lowercase=True)
-    counts = Counter(tokenizer.tokens(text))
-    del counts["</s>"]
-    assert tokenizer.vocabulary[2:] == sorted(counts, key=lambda token: (-counts[token], token))

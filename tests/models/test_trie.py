@@ -1,14 +1,13 @@
 """The compiled loops against plain Python."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import trie
+from models import successors, trie
 from models.layout import find, run, token
 from models.ngram import NgramConfig, NgramModel, Smoothing
-from tests.models.test_smoothing import SMOOTHINGS, trained
+from tests.models.test_smoothing import trained
 
 SIZE = 30
 
@@ -44,28 +43,10 @@ def test_score_agrees_with_rows_to_the_last_bit() -> None:
     for words in ([], [1], [2, 3], list(range(2, 19)), [7, 7, 7]):
         paths = np.array([path_of(subject, words)] * SIZE)
         out, scores = np.empty((1, SIZE), np.float32), np.empty((SIZE, 1), np.float32)
-        trie.rows(subject.tables.trie, paths[:1], out)
+        successors.rows(subject.tables.trie, paths[:1], out)
         every = np.arange(SIZE)[:, None]
         trie.score(subject.tables.trie, paths, every, np.ones(SIZE, np.int64), scores, trie.room(subject.tables.trie))
         assert scores[:, 0].tolist() == out[0].tolist()
-
-
-@pytest.mark.parametrize("smoothing", SMOOTHINGS)
-@pytest.mark.parametrize("order", [1, 4])
-def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing, order: int) -> None:
-    subject = model(smoothing, order)
-    arrays = subject.tables.trie
-    paths = np.array([path_of(subject, [a, b, a]) for a in range(1, 20, 3) for b in range(2, 22, 3)], np.int64)
-    rows, blank = np.empty((len(paths), SIZE), np.float32), np.empty((1, SIZE), np.float32)
-    trie.rows(arrays, paths, rows)
-    trie.rows(arrays, np.full((1, order - 1), -1), blank)
-    ranked = np.argsort(-blank[0], kind="stable")
-    for k in (1, 3, SIZE):  # many words are equally probable, or have probability zero
-        values, words = np.empty((len(paths), k), np.float32), np.empty((len(paths), k), np.int64)
-        trie.topk(arrays, paths, ranked, values, words)
-        heads = np.argsort(-rows, axis=1, kind="stable")[:, :k]
-        assert words.tolist() == heads.tolist()
-        assert values.tolist() == np.take_along_axis(rows, heads, 1).tolist()
 
 
 @settings(max_examples=30, deadline=None)

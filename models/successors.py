@@ -1,0 +1,130 @@
+"""What may come next after a path of contexts: the whole distribution, or the best words; compiled.
+
+It knows how a distribution lies in a trie, and computes each value as `trie` does, to the last bit. It does not know
+how a path comes about. Nothing here checks bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.compiled import Int, compiled, inlined
+from models.layout import Trie, backoff, find, logprob, run, token
+from models.trie import Room, inside, read
+
+
+@inlined
+def weight_before(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
+    """What is added to the log-probability of an n-gram of order n: the weights of the contexts of n words and more."""
+    weight = 0.0
+    for m in range(len(path), n - 1, -1):
+        if path[m - 1] >= 0:
+            weight += backoff(trie, m, path[m - 1])
+    return weight
+
+
+@compiled
+def rows(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+    """Write the distribution of the next word after each of `paths` [B, N - 1] into `out` [B, V].
+
+    Unigrams come first, then each longer context over them.
+    """
+    for b in range(len(paths)):
+        path = paths[b]
+        weight = weight_before(trie, path, 1)
+        for word in range(out.shape[1]):
+            out[b, word] = weight + logprob(trie, 1, word)
+        for n in range(2, len(trie.levels)):
+            if path[n - 2] >= 0:
+                weight = weight_before(trie, path, n)
+                begin, length = run(trie, n - 1, path[n - 2])
+                for i in range(begin, begin + length):
+                    out[b, token(trie, n, i)] = weight + logprob(trie, n, i)
+
+
+@inlined
+def unlisted(trie: Trie, path: NDArray[np.int64], n: Int, word: Int) -> bool:
+    """Whether no context of `path` of n words or more lists `word`."""
+    m = len(path)
+    while m >= n and (path[m - 1] < 0 or find(trie, m, path[m - 1], word) < 0):
+        m -= 1
+    return bool(m < n)
+
+
+@inlined
+def offer(
+    trie: Trie,
+    path: NDArray[np.int64],
+    n: Int,
+    values: NDArray[np.float32],
+    words: NDArray[np.int64],
+    value: Any,
+    word: Int,
+) -> None:
+    """Insert `word` into the best so far, by falling value, then rising id; the last drops out.
+
+    Nothing happens if it is no better than the last, or if a context of `path` of n words or more lists it.
+    """
+    if value < values[-1] or (value == values[-1] and word > words[-1]) or not unlisted(trie, path, n, word):
+        return
+    at = len(values) - 1
+    while at > 0 and (values[at - 1] < value or (values[at - 1] == value and words[at - 1] > word)):
+        values[at] = values[at - 1]
+        words[at] = words[at - 1]
+        at -= 1
+    values[at] = value
+    words[at] = word
+
+
+@compiled
+def topk(
+    trie: Trie,
+    paths: NDArray[np.int64],
+    ranked: NDArray[np.int64],
+    values: NDArray[np.float32],
+    words: NDArray[np.int64],
+) -> None:
+    """Write the best words after each of `paths` and their log-probabilities into `words` and `values` [B, k], k <= V.
+
+    `ranked` [V] holds the unigrams by falling probability, then rising id: where they fall below the worst of the
+    list, the rest need no look.
+    """
+    for b in range(len(paths)):
+        path, best, chosen = paths[b], values[b], words[b]
+        best[:] = -np.inf
+        chosen[:] = len(ranked)
+        for n in range(len(trie.levels) - 1, 1, -1):
+            if path[n - 2] >= 0:
+                weight = weight_before(trie, path, n)
+                begin, length = run(trie, n - 1, path[n - 2])
+                for i in range(begin, begin + length):
+                    of, word = np.float32(weight + logprob(trie, n, i)), token(trie, n, i)
+                    offer(trie, path, n, best, chosen, of, word)
+        weight = weight_before(trie, path, 1)
+        for word in ranked:
+            of = np.float32(weight + logprob(trie, 1, word))
+            if of < best[-1]:
+                break
+            offer(trie, path, 1, best, chosen, of, word)
+
+
+@compiled
+def best(
+    trie: Trie,
+    path: NDArray[np.int64],
+    context: NDArray[np.int64],
+    length: NDArray[np.int64],
+    ranked: NDArray[np.int64],
+    values: NDArray[np.float32],
+    words: NDArray[np.int64],
+    room: Room,
+) -> bool:
+    """`inside`, `read` and `topk` in one call, which costs more than they do; false where an id is not inside."""
+    if not inside(context, length, len(ranked)):
+        return False
+    read(trie, path, context, length, room)
+    topk(trie, path, ranked, values, words)
+    return True
