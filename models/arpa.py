@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO, cast
 
@@ -19,10 +18,14 @@ from numpy.typing import NDArray
 from models.arpa_text import BEGIN, ZERO, Section, malformed, parse
 from models.base import EOS
 from models.errors import InvalidInput
-from models.packing import Order, pack
+from models.layout import Trie, take_apart
+from models.packing import Order, pack, unpack
 from models.tables import BackoffTables
 
 Ints = NDArray[np.integer[Any]]
+
+_ROWS_AT_ONCE = 1 << 14
+"""So many n-grams are text at a time: as Python's objects they take ten times the room."""
 
 
 class Entries(NamedTuple):
@@ -49,13 +52,13 @@ def write(tables: BackoffTables, vocabulary: Sequence[str], file: TextIO) -> Non
     sizes = [n for n in tables.ngrams if n]
     file.write("\\data\\\n")
     file.writelines(f"ngram {n}={size + (n == 1)}\n" for n, size in enumerate(sizes, start=1))
-    contexts, below = [""], None
-    for n, order in enumerate(tables.orders()[: len(sizes)], start=1):
+    for n, size in enumerate(sizes, start=1):
         file.write(f"\n\\{n}-grams:\n")
-        words = [vocabulary[token] for token in order.token.tolist()]
-        ngrams = words if below is None else _after(contexts, below, words)
-        file.writelines(_lines(n, order, ngrams))
-        contexts, below = [*ngrams[:EOS], BEGIN, *ngrams[EOS + 1 :]] if n == 1 else ngrams, order
+        for begin in range(0, size, _ROWS_AT_ONCE):
+            places = np.arange(begin, min(begin + _ROWS_AT_ONCE, size))
+            order = unpack(tables.trie, n, begin, begin + len(places))
+            ngrams = _spelled(tables.trie, n, places, vocabulary)
+            file.writelines(_lines(order, ngrams, with_boundary=n == 1 and not begin))
     file.write("\n\\end\\\n")
 
 
@@ -69,18 +72,24 @@ def opened(path: Path, mode: Literal["rt", "wt"]) -> TextIO:
         raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None
 
 
-def _after(contexts: Sequence[str], below: Order, words: Sequence[str]) -> list[str]:
-    """The text of n-grams, given that of their contexts and their last words."""
-    listed = np.diff(below.runs).tolist()
-    prefixes = chain.from_iterable([context] * size for context, size in zip(contexts, listed, strict=True))
-    return [f"{prefix} {word}" for prefix, word in zip(prefixes, words, strict=True)]
+def _spelled(trie: Trie, n: int, places: NDArray[np.int64], vocabulary: Sequence[str]) -> list[str]:
+    """The text of n-grams of order n, whose `places` rise."""
+    if n == 1:
+        return [vocabulary[word] for word in places.tolist()]
+    above, words = np.empty_like(places), np.empty_like(places)
+    take_apart(trie, n, places, above, words)
+    contexts, which = np.unique(above, return_inverse=True)
+    prefixes = _spelled(trie, n - 1, contexts, vocabulary)
+    if n == 2:  # a word that others follow is its own place
+        prefixes = [BEGIN if word == EOS else prefix for word, prefix in zip(contexts.tolist(), prefixes, strict=True)]
+    return [f"{prefixes[k]} {vocabulary[word]}" for k, word in zip(which.tolist(), words.tolist(), strict=True)]
 
 
-def _lines(n: int, order: Order, ngrams: Sequence[str]) -> Iterator[str]:
-    """The lines of order `n`; the longest n-grams have no back-off weight."""
+def _lines(order: Order, ngrams: Sequence[str], *, with_boundary: bool) -> Iterator[str]:
+    """A line each; the longest n-grams have no back-off weight. The boundary as a context has a line of its own."""
     logprobs = _log10(order.logprob)
     backoffs = _log10(order.backoff) or [0.0] * len(logprobs)
-    if n == 1:
+    if with_boundary:
         yield f"{ZERO:g}\t{BEGIN}\t{backoffs[EOS]:.7g}\n" if backoffs[EOS] else f"{ZERO:g}\t{BEGIN}\n"
         backoffs[EOS] = 0.0
     for logprob, ngram, backoff in zip(logprobs, ngrams, backoffs, strict=True):

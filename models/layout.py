@@ -153,3 +153,19 @@ def parent(trie: Trie, n: Int, i: Int) -> Int:
         else:
             high = middle
     return low
+
+
+@compiled
+def take_apart(
+    trie: Trie, n: Int, places: NDArray[np.int64], contexts: NDArray[np.int64], words: NDArray[np.int64]
+) -> None:
+    """Write the contexts and the last words of n-grams of order n, 2 or more, whose `places` do not fall."""
+    if len(places):
+        at = parent(trie, n, places[0])
+        begin, length = run(trie, n - 1, at)
+        for k in range(len(places)):
+            while begin + length <= places[k]:
+                at += 1
+                begin, length = run(trie, n - 1, at)
+            contexts[k] = at
+            words[k] = token(trie, n, places[k])

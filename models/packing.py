@@ -204,10 +204,10 @@ def put(data: NDArray[np.uint8], bit: Int, width: Int, field: Int) -> None:
         done += 8
 
 
-def unpack(trie: Trie, n: int) -> Order:
-    """The n-grams of order n."""
-    size, longest = int(trie.levels[n]["size"]), n == len(trie.levels) - 1
-    contexts = 0 if longest else size
+def unpack(trie: Trie, n: int, begin: int = 0, end: int | None = None) -> Order:
+    """The n-grams of order n from `begin` to `end`, all without them."""
+    end, longest = int(trie.levels[n]["size"]) if end is None else end, n == len(trie.levels) - 1
+    size, contexts = end - begin, 0 if longest else end - begin
     order = Order(
         np.empty(size, np.int64),
         np.empty(size, np.float32),
@@ -215,24 +215,24 @@ def unpack(trie: Trie, n: int) -> Order:
         np.empty(contexts, np.float32),
         bool(trie.levels[n]["closed"]),
     )
-    copy_records(trie, n, order.token, order.logprob)
-    copy_blocks(trie, n, order.runs, order.backoff)
+    copy_records(trie, n, begin, order.token, order.logprob)
+    copy_blocks(trie, n, begin, order.runs, order.backoff)
     return order
 
 
 @compiled
-def copy_records(trie: Trie, n: Int, tokens: NDArray[np.integer[Any]], logprobs: NDArray[np.float32]) -> None:
-    """Copy the columns of the records of order n."""
+def copy_records(trie: Trie, n: Int, begin: Int, tokens: Any, logprobs: NDArray[np.float32]) -> None:
+    """Copy the columns of the records of order n from `begin` on."""
     for i in range(len(tokens)):
-        tokens[i] = token(trie, n, i)
-        logprobs[i] = logprob(trie, n, i)
+        tokens[i] = token(trie, n, begin + i)
+        logprobs[i] = logprob(trie, n, begin + i)
 
 
 @compiled
-def copy_blocks(trie: Trie, n: Int, runs: NDArray[np.integer[Any]], backoffs: NDArray[np.float32]) -> None:
-    """Copy the columns of the blocks of order n."""
+def copy_blocks(trie: Trie, n: Int, begin: Int, runs: Any, backoffs: NDArray[np.float32]) -> None:
+    """Copy the columns of the blocks of order n from `begin` on."""
     for i in range(len(backoffs)):
-        begin, length = run(trie, n, i)
-        runs[i] = begin
-        runs[i + 1] = begin + length
-        backoffs[i] = backoff(trie, n, i)
+        first, length = run(trie, n, begin + i)
+        runs[i] = first
+        runs[i + 1] = first + length
+        backoffs[i] = backoff(trie, n, begin + i)

@@ -81,6 +81,24 @@ def test_what_is_written_reads_back(smoothing: Smoothing, order: int) -> None:
     assert scores(NgramModel(config, tables)) == pytest.approx(scores(model), abs=1e-5)
 
 
+def test_more_than_is_written_at_a_time_reads_back() -> None:
+    words = np.random.default_rng(8).zipf(1.2, 60_000) % 300
+    lines = [line[line != 1].tolist() for line in np.split(words, 3000)]
+    tables = trained(lines, NgramConfig(4, prune=(0, 0, 1)), 300).tables
+    assert max(tables.ngrams) > 1 << 14
+    vocabulary = ["<unk>", "</s>", *(f"w{i}" for i in range(2, 300))]
+    file = io.StringIO()
+    arpa.write(tables, vocabulary, file)
+    file.seek(0)
+    again, tokens = arpa.read(file)
+    assert tokens == vocabulary
+    for written, found in zip(tables.orders(), again.orders(), strict=True):
+        assert np.array_equal(written.token, found.token)
+        assert np.array_equal(written.runs, found.runs)
+        assert np.allclose(written.logprob, found.logprob, rtol=1e-6)
+        assert np.allclose(written.backoff, found.backoff, rtol=1e-5, atol=1e-6)
+
+
 def test_orders_without_ngrams_are_not_written() -> None:
     text = text_of(trained([[2]], NgramConfig(5), SIZE).tables)  # the longest n-gram is <s> w2 </s>
     assert "ngram 3=1" in text
