@@ -9,6 +9,7 @@ from __future__ import annotations
 from models.checkpoint import Checkpoint, probe
 from models.evaluation import evaluate
 from models.generation import generate, samples
+from models.ngram import NgramModel
 from models.sampling import SamplingParams
 from models.scoring import drain, score_texts
 
@@ -22,6 +23,8 @@ def rehearse(checkpoint: Checkpoint) -> Checkpoint:
     model.explain(model.start(1))
     drain(score_texts(model, tokenizer, [text, text]))
     drain(evaluate(model, tokenizer, [text], "document"))
+    if isinstance(model, NgramModel):
+        _ = model.index  # made now, or the first long text would wait for it
     for _ in generate(model, samples(tokenizer, text, SamplingParams(max_tokens=2))):
         pass
     return checkpoint

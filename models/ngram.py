@@ -135,7 +135,7 @@ class NgramModel(LanguageModel):
         """See `LanguageModel`; holds no lock of the interpreter."""
         paths, (words, ends) = _paths(state).copy(), self._words(tokens, lengths)
         scores = np.zeros(words.shape, np.float32)
-        index = self._index if words.size >= MANY else NONE
+        index = self.index if words.size >= MANY else NONE
         trie.score(self._trie, paths, words, ends, scores, trie.room(self._trie, index))
         return torch.from_numpy(scores), torch.from_numpy(paths)
 
@@ -171,7 +171,8 @@ class NgramModel(LanguageModel):
         return torch.from_numpy(values), torch.from_numpy(words)
 
     @cached_property
-    def _index(self) -> Index:
+    def index(self) -> Index:
+        """Where pairs and triples are, for long texts: a fraction of a second's work when it is first asked for."""
         return index_of(self._trie)
 
     @cached_property

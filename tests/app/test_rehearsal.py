@@ -17,6 +17,12 @@ def test_a_model_that_answers_is_given_back_as_it_was(tmp_path: Path, model) -> 
     assert rehearse(checkpoint) is checkpoint
 
 
+def test_what_long_texts_need_of_an_ngram_model_is_there_afterwards(tmp_path: Path) -> None:
+    model = load(publish(tmp_path, "model", ngram()).path)
+    assert "index" not in vars(model.model)
+    assert "index" in vars(rehearse(model).model)
+
+
 def test_one_that_cannot_answer_leaves_the_one_before_it(tmp_path: Path) -> None:
     publish(tmp_path, "words", ngram())
 
