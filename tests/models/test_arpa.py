@@ -190,6 +190,90 @@ ngram 3=1
     assert log10 == pytest.approx([-1.4, -0.2, -0.15, -0.3, -0.6, -1.4], abs=1e-6)
 
 
+LMPLZ = """\
+\\data\\
+ngram 1=13
+ngram 2=16
+ngram 3=17
+
+\\1-grams:
+-1.3802112	<unk>	0
+0	<s>	-0.03778858
+-0.86832786	</s>	0
+-0.86832786	the	-0.17609128
+-1.1371732	sea	-0.17609128
+-0.9822712	was	-0.17609128
+-1.1371732	calm	-0.17609128
+-1.1371732	dark	-0.17609128
+-1.1371732	and	-0.17609128
+-1.1371732	wind	-0.17609128
+-1.1371732	cold	-0.17609128
+-1.1371732	looking	-0.17609128
+-1.1371732	on	-0.17609128
+
+\\2-grams:
+-0.5901607	sea </s>	0
+-0.3730326	calm </s>	0
+-0.3730326	cold </s>	0
+-0.9061165	<s> the	-0.30103
+-0.3730326	and the	-0.30103
+-0.3730326	on the	-0.30103
+-0.6670008	the sea	-0.30103
+-0.6268835	sea was	-0.30103
+-0.39493445	wind was	-0.30103
+-0.6670008	was calm	-0.30103
+-0.87960887	was dark	-0.30103
+-0.41799977	dark and	-0.30103
+-0.6670008	the wind	-0.30103
+-0.87960887	was cold	-0.30103
+-0.82340634	<s> looking	-0.30103
+-0.41799977	looking on	-0.30103
+
+\\3-grams:
+-0.52997357	the sea </s>
+-0.14763862	was calm </s>
+-0.14763862	was cold </s>
+-0.14763862	dark and the
+-0.14763862	looking on the
+-0.35558876	<s> the sea
+-0.21635443	on the sea
+-0.34544912	the sea was
+-0.15404113	the wind was
+-0.44655526	sea was calm
+-0.44655526	wind was calm
+-0.50035113	sea was dark
+-0.16053942	was dark and
+-0.5617654	<s> the wind
+-0.21635443	and the wind
+-0.50035113	wind was cold
+-0.16053942	<s> looking on
+
+\\end\\
+"""
+"""What `lmplz -o 3 --discount_fallback` makes of four lines."""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "the sea was calm",
+        "looking on the sea",
+        "on the dark wind",
+        "calm calm the sea was",
+        "the boat was on the sea",
+        "",
+    ],
+)
+def test_what_lmplz_writes_is_read_as_kenlm_reads_it(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "lmplz.arpa"
+    path.write_text(LMPLZ)
+    tables, vocabulary = arpa.read(io.StringIO(LMPLZ))
+    model, ids = NgramModel(NgramConfig(3), tables), {token: i for i, token in enumerate(vocabulary)}
+    found = model.score_ids(model.start(1), flat([[ids.get(word, 0) for word in line.split()]]))[0] / math.log(10)
+    expected = [log10 for log10, _, _ in kenlm.Model(str(path)).full_scores(line)]
+    assert found.tolist() == pytest.approx(expected, abs=1e-5)
+
+
 def test_what_others_write_otherwise_reads_alike() -> None:
     text = PRUNED_BY_OTHERS.replace("\n", "\r\n").replace("<unk>", "<UNK>").replace("\t", "  ")
     tables, vocabulary = arpa.read(io.StringIO(text))
