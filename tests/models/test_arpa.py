@@ -1,4 +1,4 @@
-"""ARPA out against KenLM, ARPA in against what went out, and malformed files against their line numbers."""
+"""ARPA out against KenLM, ARPA in against what went out and what others write."""
 
 import io
 import math
@@ -8,8 +8,6 @@ import kenlm
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from models import arpa
 from models.errors import InvalidInput
@@ -192,78 +190,44 @@ ngram 3=1
 
 LMPLZ = """\
 \\data\\
-ngram 1=13
-ngram 2=16
-ngram 3=17
+ngram 1=7
+ngram 2=8
+ngram 3=7
 
 \\1-grams:
--1.3802112	<unk>	0
-0	<s>	-0.03778858
--0.86832786	</s>	0
--0.86832786	the	-0.17609128
--1.1371732	sea	-0.17609128
--0.9822712	was	-0.17609128
--1.1371732	calm	-0.17609128
--1.1371732	dark	-0.17609128
--1.1371732	and	-0.17609128
--1.1371732	wind	-0.17609128
--1.1371732	cold	-0.17609128
--1.1371732	looking	-0.17609128
--1.1371732	on	-0.17609128
+-1.0791812	<unk>	0
+0	<s>	-0.30103
+-0.6812412	</s>	0
+-0.6812412	on	-0.30103
+-0.6812412	the	-0.30103
+-0.8361432	sea	-0.30103
+-0.8361432	is	-0.30103
 
 \\2-grams:
--0.5901607	sea </s>	0
--0.3730326	calm </s>	0
--0.3730326	cold </s>	0
--0.9061165	<s> the	-0.30103
--0.3730326	and the	-0.30103
--0.3730326	on the	-0.30103
--0.6670008	the sea	-0.30103
--0.6268835	sea was	-0.30103
--0.39493445	wind was	-0.30103
--0.6670008	was calm	-0.30103
--0.87960887	was dark	-0.30103
--0.41799977	dark and	-0.30103
--0.6670008	the wind	-0.30103
--0.87960887	was cold	-0.30103
--0.82340634	<s> looking	-0.30103
--0.41799977	looking on	-0.30103
+-0.4507923	on </s>	0
+-0.4507923	sea </s>	0
+-0.4507923	<s> on	-0.30103
+-0.21884324	is on	-0.30103
+-0.4507923	<s> the	-0.30103
+-0.4507923	on the	-0.30103
+-0.24190852	the sea	-0.30103
+-0.49090952	sea is	-0.30103
 
 \\3-grams:
--0.52997357	the sea </s>
--0.14763862	was calm </s>
--0.14763862	was cold </s>
--0.14763862	dark and the
--0.14763862	looking on the
--0.35558876	<s> the sea
--0.21635443	on the sea
--0.34544912	the sea was
--0.15404113	the wind was
--0.44655526	sea was calm
--0.44655526	wind was calm
--0.50035113	sea was dark
--0.16053942	was dark and
--0.5617654	<s> the wind
--0.21635443	and the wind
--0.50035113	wind was cold
--0.16053942	<s> looking on
+-0.16935785	is on </s>
+-0.36948738	the sea </s>
+-0.095780484	sea is on
+-0.16935785	<s> on the
+-0.10432426	<s> the sea
+-0.10432426	on the sea
+-0.38567412	the sea is
 
 \\end\\
 """
-"""What `lmplz -o 3 --discount_fallback` makes of four lines."""
+"""What `lmplz -o 3 --discount_fallback` makes of two lines."""
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "the sea was calm",
-        "looking on the sea",
-        "on the dark wind",
-        "calm calm the sea was",
-        "the boat was on the sea",
-        "",
-    ],
-)
+@pytest.mark.parametrize("line", ["on the sea", "the sea is on the sea", "sea on is", "is is the boat on", ""])
 def test_what_lmplz_writes_is_read_as_kenlm_reads_it(line: str, tmp_path: Path) -> None:
     path = tmp_path / "lmplz.arpa"
     path.write_text(LMPLZ)
@@ -287,53 +251,3 @@ def test_what_others_write_otherwise_reads_alike() -> None:
         io.StringIO(PRUNED_BY_OTHERS.replace("\\end\\", "\\4-grams:\n\\end\\").replace("3=2", "3=2\nngram 4=0"))
     )
     assert tables.ngrams == [4, 3, 2, 0]
-
-
-@settings(max_examples=400, deadline=None)
-@given(
-    st.integers(0, len(PRUNED_BY_OTHERS) - 1),
-    st.integers(0, 8),
-    st.text("\\\n\t .-0123456789abe<s>/=x\x00é", max_size=5),
-)
-def test_any_change_is_read_or_refused_with_a_line(at: int, length: int, new: str) -> None:
-    text = PRUNED_BY_OTHERS[:at] + new + PRUNED_BY_OTHERS[at + length :]
-    refused = ""
-    try:
-        tables, vocabulary = arpa.read(io.StringIO(text))
-    except InvalidInput as error:
-        refused = str(error)
-    if refused:
-        assert "line " in refused
-    else:
-        model = NgramModel(NgramConfig(tables.order), tables)
-        assert not np.isnan(model.logprobs(model.start(1)).numpy()).any()
-        assert len(vocabulary) == model.vocabulary_size
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line", "message"),
-    [
-        ("\\data\\\n", "", 23, "stops here"),
-        ("ngram 2=3", "ngram 3=3", 5, "ngram 2="),
-        ("ngram 2=3", "ngram 2=many", 5, "ngram 2="),
-        ("ngram 2=3", "ngram 2=4", 20, "a number and 2 words"),
-        ("ngram 2=3", "ngram 2=2", 18, "3-grams: should stand here"),
-        ("-0.7\tb", "-0.7x\tb", 11, "not a number"),
-        ("-0.7\tb", "nan\tb", 11, "finite"),
-        ("-0.7\tb", "0.7\tb", 11, "above zero"),
-        ("-0.7\tb", "-0.7\ta", 12, "listed before"),
-        ("-0.6\t</s>", "-0.6\tc", 13, "no unigram is </s>"),
-        ("-0.25\ta b", "-0.25\ta d", 18, "'d' is not among the unigrams"),
-        ("-0.25\ta b", "-0.25\tb a", 18, "listed before"),
-        ("-0.25\ta b", "-0.25\ta <s>", 18, "may only begin"),
-        ("-0.25\ta b", "-0.25\ta b c d", 18, "a number and 2 words"),
-        ("-0.15\tb a b", "-0.15\ta a b", 21, "not listed as an n-gram"),
-        ("-0.15\tb a b", "-0.15\tb a b\t-0.1", 21, "a number and 3 words"),
-        ("-0.05\t<s> a </s>\n", "", 23, "a number and 3 words"),
-        ("\\end\\\n", "", 23, "stops here"),
-    ],
-)
-def test_a_malformed_file_is_refused_with_its_line(old: str, new: str, line: int, message: str) -> None:
-    assert old in PRUNED_BY_OTHERS
-    with pytest.raises(InvalidInput, match=f"line {line}: .*{message}"):
-        arpa.read(io.StringIO(PRUNED_BY_OTHERS.replace(old, new, 1)))
