@@ -56,6 +56,12 @@ class Beside:
         """Have it end, without waiting for it."""
         self._stopping.set()
 
+    def kill(self) -> None:
+        """End it at once, for good."""
+        self.stop()
+        if self.process is not None:
+            self.process.kill()
+
     def _keep(self) -> None:
         wait = 1.0
         while not self._stopping.is_set():

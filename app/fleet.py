@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 
 from app.beside import Beside
 from app.quota import cpu_quota
@@ -45,9 +46,20 @@ def share(settings: Settings) -> Settings:
     return settings.model_copy(update={"threads": threads, "workers": 1})
 
 
-def until_told_to_stop() -> None:
-    """Wait for SIGINT or SIGTERM."""
+def until_told_to_stop(servers: list[Beside]) -> None:
+    """Wait for SIGINT or SIGTERM. One that comes again, while `servers` stop, ends them and this process at once."""
+    told: set[int] = set()
     stop = threading.Event()
+
+    def tell(number: int, _: FrameType | None) -> None:
+        if number in told:
+            for server in servers:
+                server.kill()
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        told.add(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, tell)
     stop.wait()

@@ -40,6 +40,8 @@ class Server(GracefulServer):
         # the event loop has taken a whole request apart.
         sys.setswitchinterval(0.0005)
         gc.set_threshold(OBJECTS)
+        # A duplicate is made as its original is, and what one of them waits for stops all servers that share it.
+        listener.setblocking(False)
         self.run([listener.dup() for _ in range(accepted)])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

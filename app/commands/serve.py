@@ -47,9 +47,9 @@ def serve(settings: Settings, *, worker: bool = False) -> None:
             with beside:
                 server.serve_on(listener)
         else:
-            with beside, fleet(settings, listener):
+            with beside, fleet(settings, listener) as servers:
                 click.echo(told)
-                until_told_to_stop()
+                until_told_to_stop(servers)
 
 
 def greeting(settings: Settings, port: int) -> str:

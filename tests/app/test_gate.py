@@ -18,6 +18,7 @@ KINDS = {
     "next": ("next", json.dumps({"context": ["a bird"] * 30_000, "top_k": 1}).encode(), "application/json"),
     "probability": ("probability", json.dumps({"text": "the cat " * 400_000}).encode(), "application/json"),
     "perplexity": ("perplexity", json.dumps({"text": "the cat " * 400_000}).encode(), "application/json"),
+    "rescore": ("rescore", json.dumps({"hypotheses": [{"text": "the cat " * 400_000}]}).encode(), "application/json"),
     "text": ("perplexity", b"the cat saw a bird .\n" * 400_000, "text/plain"),
 }
 
