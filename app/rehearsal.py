@@ -6,6 +6,7 @@ out while the one before it still serves. It knows what models can do; it does n
 
 from __future__ import annotations
 
+from models import short
 from models.checkpoint import Checkpoint, probe
 from models.evaluation import evaluate
 from models.generation import generate, samples
@@ -21,7 +22,10 @@ def rehearse(checkpoint: Checkpoint) -> Checkpoint:
     probe(model)
     model.topk(model.start(1), 1)
     model.explain(model.start(1))
-    drain(score_texts(model, tokenizer, [text, text]))
+    for texts in ([text], [text, text]):  # one text goes another way than several do
+        drain(score_texts(model, tokenizer, texts))
+    if isinstance(model, NgramModel):
+        short.best(model, [], 1)
     drain(evaluate(model, tokenizer, [text], "document"))
     if isinstance(model, NgramModel):
         _ = model.index  # made now, or the first long text would wait for it

@@ -14,6 +14,7 @@ import click
 import torch
 
 from app.commands.next import candidates
+from app.rehearsal import rehearse
 from models import checkpoint
 from models.evaluation import evaluate
 from models.generation import generate, samples
@@ -53,7 +54,7 @@ def _read_in_bytes() -> None:
 def _call_everything(folder: Path, recipe: Recipe) -> None:
     built = drain(build(recipe))
     entry = checkpoint.save(folder, recipe.name, built.model, built.tokenizer, built.provenance("nextword compile"))
-    loaded = checkpoint.load(entry.path)
+    loaded = rehearse(checkpoint.load(entry.path))
     model, tokenizer = loaded.model, loaded.tokenizer
     drain(evaluate(model, tokenizer, [_TEXT], "document"))
     candidates(loaded, "the king", "", False)

@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app.prediction import predict
 from app.registry import Registry
 from app.rehearsal import rehearse
+from app.schemas.next import NextRequest
+from models import trie
 from models.checkpoint import Checkpoint, load
+from models.scoring import drain, score_texts
 from tests.app.serving import ngram, publish, recurrent
 
 
@@ -21,6 +26,18 @@ def test_what_long_texts_need_of_an_ngram_model_is_there_afterwards(tmp_path: Pa
     model = load(publish(tmp_path, "model", ngram()).path)
     assert "index" not in vars(model.model)
     assert "index" in vars(rehearse(model).model)
+
+
+def test_no_loop_of_a_short_question_is_left_to_compile(tmp_path: Path) -> None:
+    loaded = load(publish(tmp_path, "model", ngram()).path)
+    rehearse(loaded)
+    loops: list[Any] = [trie.best, trie.score_after]  # as Numba has them
+    known = [list(loop.signatures) for loop in loops]
+    body = NextRequest(context="the cat", top_k=3)
+    drain(predict(loaded, ["the cat"], body))
+    drain(score_texts(loaded.model, loaded.tokenizer, ["the cat"], context="a"))
+    assert [list(loop.signatures) for loop in loops] == known
+    assert all(known)
 
 
 def test_one_that_cannot_answer_leaves_the_one_before_it(tmp_path: Path) -> None:
