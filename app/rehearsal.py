@@ -24,10 +24,9 @@ def rehearse(checkpoint: Checkpoint) -> Checkpoint:
     model.explain(model.start(1))
     for texts in ([text], [text, text]):  # one text goes another way than several do
         drain(score_texts(model, tokenizer, texts))
-    if isinstance(model, NgramModel):
-        short.best(model, [], 1)
     drain(evaluate(model, tokenizer, [text], "document"))
     if isinstance(model, NgramModel):
+        short.best(model, [], 1)
         _ = model.index  # made now, or the first long text would wait for it
     for _ in generate(model, samples(tokenizer, text, SamplingParams(max_tokens=2))):
         pass
