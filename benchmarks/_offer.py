@@ -103,7 +103,7 @@ class _Client:
                 self._close(descriptor, self._free.pop(descriptor))  # the server has, for it had nothing to do
                 continue
             asking = self._asking[descriptor]
-            asking.received += (data := asking.connection.recv(1 << 16))
+            asking.received += (data := _received(asking.connection))
             if not data or asking.is_whole():
                 self._note(asking, time.perf_counter() - asking.sent)
                 del self._asking[descriptor]
@@ -125,6 +125,14 @@ class _Client:
             self._found.refused.append(seconds)
         else:
             self._found.others.append(asking.received.decode()[:200] or "closed")
+
+
+def _received(connection: socket.socket) -> bytes:
+    """What has come; nothing when the server has closed the connection, even as it was asked."""
+    try:
+        return connection.recv(1 << 16)
+    except ConnectionResetError:
+        return b""
 
 
 @dataclass
