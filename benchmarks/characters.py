@@ -33,6 +33,8 @@ def main(folder: Path, orders: str, checkpoints: Path) -> None:
     source = Corpus.open(folder / "tinyshakespeare" / "input.txt", kind="character")
     text, held_out = source.split(0.1)
     shipped = checkpoint.load(resolve(checkpoints, "shakespeare-char").path)
+    ids = held_out.encode(shipped.tokenizer).ids
+    others = drain(token_scores([shipped.model], ids, "document"))
     for order in map(int, orders.split(",")):
         began = time.perf_counter()
         tokenizer, encoded = text.learn(TokenizerConfig(kind="character"))
@@ -41,7 +43,7 @@ def main(folder: Path, orders: str, checkpoints: Path) -> None:
         seconds = time.perf_counter() - began
         if tokenizer.vocabulary != shipped.tokenizer.vocabulary:
             raise click.ClickException("the shipped model has learnt other characters: nothing to mix")
-        scores = drain(token_scores([model, shipped.model], held_out.encode(tokenizer).ids, "document"))[:, :-1]
+        scores = np.concatenate([drain(token_scores([model], ids, "document")), others])[:, :-1]
         found = fit(scores)
         mixed = np.log(np.array(found.weights) @ np.exp(scores.astype(float)))
         nats = [-part.mean() for part in (*scores.astype(float), mixed)]

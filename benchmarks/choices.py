@@ -6,7 +6,6 @@ what guards against learning by heart is worth more in the long run than these f
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from benchmarks.ptb import ARCHITECTURE, TRAINING
 from models.corpus import Corpus
 from models.tokenizer import Tokenizer, TokenizerConfig
 from models.training import train
-from models.validation import held_out_loss
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {},
@@ -67,10 +65,9 @@ def main(text: Path, valid: Path, only: tuple[str, ...], size: int, epochs: floa
         how = {key: value for key, value in fields.items() if key not in of}
         begun = time.process_time()
         course = train(replace(architecture, **of), replace(training, **how), tokens, held_out, tokenizer.size)
-        model = drive(course, Display()).model
-        spent = time.process_time() - begun
-        reached = math.exp(drive(held_out_loss(model, held_out), Display(quiet=True)))
-        click.echo(f"{name:30}{reached:9.2f}{model.parameters:12,} parameters{spent:9,.0f} CPU-seconds")
+        trained = drive(course, Display())
+        spent, reached = time.process_time() - begun, trained.metrics["best_perplexity"]
+        click.echo(f"{name:30}{reached:9.2f}{trained.model.parameters:12,} parameters{spent:9,.0f} CPU-seconds")
 
 
 if __name__ == "__main__":

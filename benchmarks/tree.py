@@ -20,6 +20,7 @@ SPEECHLESS = {
     "CHANGELOG.md": "What changed.",
     "CONTRIBUTING.md": "How to change it.",
     "LICENSE": "The licence, Apache-2.0, in full.",
+    "benchmarks/concurrency.svg": "The picture that `litserve --plot` draws, as README shows it.",
     "README.md": "What it is for, first calls, settings, figures.",
     "pyproject.toml": "What is installed, and the settings of every tool.",
     "requirements.lock": "The exact version of every dependency.",

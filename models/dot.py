@@ -17,7 +17,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 
-from models.instructions import instruction
+from models.instructions import ask_for, instruction
 
 OUTPUTS = 32
 """How many sums one call makes."""
@@ -74,7 +74,7 @@ def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, s
 
     with cgutils.for_range(builder, steps) as loop:
         for line in range(ahead, ahead + GROUP * OUTPUTS, 64) if ahead else ():
-            _prefetch(builder, builder.add(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, line)))
+            ask_for(builder, builder.add(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, line)))
         left = [load(vector, _affine(builder, loop.index, GROUP, LANE * half), _SUM) for half in range(2)]
         spread = [builder.bitcast(_all_lanes(builder, four, register), bytes_) for four in left]
         for part, pair in zip(parts, totals, strict=True):
@@ -86,12 +86,6 @@ def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, s
     for part, pair in zip(parts, totals, strict=True):
         place = builder.inttoptr(builder.add(sums, _SIZE(4 * by.lanes * part)), register.as_pointer())
         builder.store(builder.add(*[builder.load(total) for total in pair]), place, align=4)
-
-
-def _prefetch(builder: Any, address: Any) -> None:
-    place, read, keep, data = builder.inttoptr(address, _BYTE.as_pointer()), _SUM(0), _SUM(3), _SUM(1)
-    kind = ir.FunctionType(ir.VoidType(), [place.type, _SUM, _SUM, _SUM])
-    builder.call(builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind), [place, read, keep, data])
 
 
 def _affine(builder: Any, index: Any, factor: int, offset: int) -> Any:

@@ -47,7 +47,8 @@ class Encodings(Sequence[Encoding]):
     @classmethod
     def of(cls, found: NDArray[np.int32], ends: NDArray[np.int64]) -> Encodings:
         """Those of ids [T] which are MISSING where the vocabulary lacks the form."""
-        return cls(np.maximum(found, np.int32(UNK)), found == MISSING, ends)
+        all_of_them = Encoding.of(found)
+        return cls(all_of_them.ids, all_of_them.oov, ends)
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -72,8 +72,13 @@ def load(context: Any, builder: Any, address: Any) -> Any:
 @instruction(types.void, types.int64)
 def prefetch(context: Any, builder: Any, address: Any) -> Any:
     """Ask for the cache line of an address; it will soon be read. An address that is none does no harm."""
+    ask_for(builder, address)
+    return context.get_dummy_value()
+
+
+def ask_for(builder: Any, address: Any) -> None:
+    """Append the code of `prefetch` to that of another instruction."""
     place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
     function = builder.module.declare_intrinsic("llvm.prefetch", [place], kind)
     builder.call(function, [builder.inttoptr(address, place), integer(0), integer(3), integer(1)])
-    return context.get_dummy_value()

@@ -26,6 +26,15 @@ def weight_before(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
     return weight
 
 
+@inlined
+def listed(trie: Trie, path: NDArray[np.int64], n: Int) -> tuple[float, Int, Int]:
+    """Where the n-grams of order n, 2 or more, that go on `path` begin and end, and what is added to each."""
+    if path[n - 2] < 0:
+        return 0.0, 0, 0
+    begin, length = run(trie, n - 1, path[n - 2])
+    return weight_before(trie, path, n), begin, begin + length
+
+
 @compiled
 def rows(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None:
     """Write the distribution of the next word after each of `paths` [B, N - 1] into `out` [B, V].
@@ -38,11 +47,9 @@ def rows(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None
         for word in range(out.shape[1]):
             out[b, word] = weight + logprob(trie, 1, word)
         for n in range(2, len(trie.levels)):
-            if path[n - 2] >= 0:
-                weight = weight_before(trie, path, n)
-                begin, length = run(trie, n - 1, path[n - 2])
-                for i in range(begin, begin + length):
-                    out[b, token(trie, n, i)] = weight + logprob(trie, n, i)
+            weight, begin, end = listed(trie, path, n)
+            for i in range(begin, end):
+                out[b, token(trie, n, i)] = weight + logprob(trie, n, i)
 
 
 @inlined
@@ -97,12 +104,10 @@ def topk(
         best[:] = -np.inf
         chosen[:] = len(ranked)
         for n in range(len(trie.levels) - 1, 1, -1):
-            if path[n - 2] >= 0:
-                weight = weight_before(trie, path, n)
-                begin, length = run(trie, n - 1, path[n - 2])
-                for i in range(begin, begin + length):
-                    of, word = np.float32(weight + logprob(trie, n, i)), token(trie, n, i)
-                    offer(trie, path, n, best, chosen, of, word)
+            weight, begin, end = listed(trie, path, n)
+            for i in range(begin, end):
+                of, word = np.float32(weight + logprob(trie, n, i)), token(trie, n, i)
+                offer(trie, path, n, best, chosen, of, word)
         weight = weight_before(trie, path, 1)
         for word in ranked:
             of = np.float32(weight + logprob(trie, 1, word))
