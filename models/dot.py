@@ -1,6 +1,7 @@
 """Sums of products of bytes in the widest instructions the processor has: the inner loop of every int8 product.
 
-It knows vector registers and LLVM's names for their instructions. It does not know matrices, scales or threads.
+It knows vector registers, LLVM's names for their instructions, and how a panel of a matrix lies in memory. It does not
+know whole matrices, rows or threads.
 
 A vector's bytes are 0 to 127 and a matrix's -63 to 63, so nothing saturates and every processor finds the same sums.
 Without an instruction for four products at a time (VNNI), two products are added in 16 bits, two such pairs again (at
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 
 from models.instructions import ask_for, instruction
@@ -23,10 +24,10 @@ OUTPUTS = 32
 """How many sums one call makes."""
 GROUP = 8
 """How many factors of each sum one step of the loop reads; what is left over is padded with zeros."""
-_AHEAD = 2048
-"""How many bytes before they are read the matrix's are asked for: a matrix comes from memory once per product."""
 LANE = 4
 """How many neighbouring factors of one sum lie together: bytes of one 32-bit lane."""
+LINE = 64
+"""Bytes that come from memory together."""
 
 _BYTE, _WORD, _SUM, _SIZE = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _Step = Callable[[Any, list[Any], list[Any], list[Any]], list[Any]]
@@ -42,20 +43,21 @@ class Instructions:
     """Takes the two registers, twice four bytes of the vector in all lanes, twice four of the matrix."""
 
 
-@instruction(types.void, types.int64, types.int64, types.int64, types.int64, types.boolean)
-def dot(context: Any, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any, first: Any) -> Any:
-    """Write the 32 sums (int32) of products of a vector with as many rows of a matrix, given their addresses.
+@instruction(types.void, types.int64, types.int64, types.int64, types.float32, types.int64, types.int64)
+def dot(context: Any, builder: Any, vector: Any, panel: Any, steps: Any, scale: Any, results: Any, ahead: Any) -> Any:
+    """Write 32 results (float32), (sum - offset) * (scale * its scale) + bias, given addresses of everything.
 
-    `vector` has 8 * steps bytes; `matrix` has, for each four of them, the four bytes of each of the 32 rows. For the
-    `first` vector the matrix is asked for ahead of its use; for those after it lies in the cache.
+    `vector` has 8 * steps bytes; `panel` has, for each four of them, the four bytes of each of 32 rows, and then 32
+    scales, offsets (int32) and biases. Meanwhile a cache line is asked for at each step, from `ahead` on.
     """
-    by = best(context.codegen().magic_tuple()[2])
-    with builder.if_else(first) as (far, near):
-        with far:
-            emit(by, builder, vector, matrix, steps, sums, ahead=_AHEAD)
-        with near:
-            emit(by, builder, vector, matrix, steps, sums)
+    emit(best(context.codegen().magic_tuple()[2]), builder, vector, panel, steps, scale, results, ahead)
     return context.get_dummy_value()
+
+
+@njit
+def bytes_of_panel(factors: Any) -> Any:
+    """How many bytes a panel has for so many factors of each sum, a multiple of 8: four for each of three numbers."""
+    return OUTPUTS * (factors + 3 * 4)
 
 
 def best(features: str) -> Instructions:
@@ -63,38 +65,54 @@ def best(features: str) -> Instructions:
     return next(each for each in INSTRUCTIONS if not each.feature or f"+{each.feature}" in features.split(","))
 
 
-def emit(by: Instructions, builder: Any, vector: Any, matrix: Any, steps: Any, sums: Any, ahead: int = 0) -> None:
-    """Append the code of `dot` for one kind of processor; the arguments are int64 values."""
+def emit(
+    by: Instructions, builder: Any, vector: Any, panel: Any, steps: Any, scale: Any, results: Any, ahead: Any
+) -> None:
+    """Append the code of `dot` for one kind of processor; the arguments are int64 values and the scale a float."""
     register, bytes_ = ir.VectorType(_SUM, by.lanes), ir.VectorType(_BYTE, LANE * by.lanes)
     parts = range(OUTPUTS // by.lanes)
     totals = [[_variable(builder, register(None)) for _ in range(2)] for _ in parts]
-
-    def load(base: Any, offset: Any, kind: Any) -> Any:
-        return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
-
     with cgutils.for_range(builder, steps) as loop:
-        for line in range(ahead, ahead + GROUP * OUTPUTS, 64) if ahead else ():
-            ask_for(builder, builder.add(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, line)))
-        left = [load(vector, _affine(builder, loop.index, GROUP, LANE * half), _SUM) for half in range(2)]
-        spread = [builder.bitcast(_all_lanes(builder, four, register), bytes_) for four in left]
+        ask_for(builder, builder.add(ahead, _affine(builder, loop.index, LINE, 0)), cache=2)
+        left = [_load(builder, vector, _affine(builder, loop.index, GROUP, LANE * half), _SUM) for half in range(2)]
+        spread = [builder.bitcast(_all_lanes(builder, four, by.lanes), bytes_) for four in left]
         for part, pair in zip(parts, totals, strict=True):
             offsets = [OUTPUTS * LANE * half + LANE * by.lanes * part for half in range(2)]
-            right = [load(matrix, _affine(builder, loop.index, GROUP * OUTPUTS, o), bytes_) for o in offsets]
+            places = [_affine(builder, loop.index, GROUP * OUTPUTS, offset) for offset in offsets]
+            right = [_load(builder, panel, place, bytes_) for place in places]
             values = by.step(builder, [builder.load(total) for total in pair], spread, right)
             for total, value in zip(pair, values, strict=True):
                 builder.store(value, total)
+    numbers = builder.add(panel, _affine(builder, steps, GROUP * OUTPUTS, 0))
     for part, pair in zip(parts, totals, strict=True):
-        place = builder.inttoptr(builder.add(sums, _SIZE(4 * by.lanes * part)), register.as_pointer())
-        builder.store(builder.add(*[builder.load(total) for total in pair]), place, align=4)
+        total = builder.add(*[builder.load(total) for total in pair])
+        place = _SIZE(LANE * by.lanes * part)
+        made = _restore(builder, total, _all_lanes(builder, scale, by.lanes), builder.add(numbers, place))
+        pointer = builder.inttoptr(builder.add(results, place), made.type.as_pointer())
+        builder.store(made, pointer, align=LANE)
+
+
+def _restore(builder: Any, total: Any, scale: Any, numbers: Any) -> Any:
+    """Numbers from sums of bytes, given the address of what stands behind a panel's bytes."""
+    whole, real = total.type, ir.VectorType(ir.FloatType(), total.type.count)
+    kinds = enumerate((real, whole, real))
+    scales, offsets, biases = (_load(builder, numbers, _SIZE(LANE * OUTPUTS * i), kind) for i, kind in kinds)
+    product = builder.fmul(builder.sitofp(builder.sub(total, offsets), real), builder.fmul(scale, scales))
+    return builder.fadd(product, biases)
+
+
+def _load(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
+    return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
 
 
 def _affine(builder: Any, index: Any, factor: int, offset: int) -> Any:
     return builder.add(builder.mul(index, _SIZE(factor)), _SIZE(offset))
 
 
-def _all_lanes(builder: Any, value: Any, register: Any) -> Any:
-    first = builder.insert_element(register(ir.Undefined), value, _SUM(0))
-    return builder.shuffle_vector(first, register(ir.Undefined), ir.VectorType(_SUM, register.count)(None))
+def _all_lanes(builder: Any, value: Any, lanes: int) -> Any:
+    kind = ir.VectorType(value.type, lanes)
+    first = builder.insert_element(kind(ir.Undefined), value, _SUM(0))
+    return builder.shuffle_vector(first, kind(ir.Undefined), ir.VectorType(_SUM, lanes)(None))
 
 
 def _call(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:

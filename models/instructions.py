@@ -76,9 +76,9 @@ def prefetch(context: Any, builder: Any, address: Any) -> Any:
     return context.get_dummy_value()
 
 
-def ask_for(builder: Any, address: Any) -> None:
-    """Append the code of `prefetch` to that of another instruction."""
+def ask_for(builder: Any, address: Any, cache: int = 1) -> None:
+    """Append the code of `prefetch` to that of another instruction; the line should come as near as this cache."""
     place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
     function = builder.module.declare_intrinsic("llvm.prefetch", [place], kind)
-    builder.call(function, [builder.inttoptr(address, place), integer(0), integer(3), integer(1)])
+    builder.call(function, [builder.inttoptr(address, place), integer(0), integer(4 - cache), integer(1)])

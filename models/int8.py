@@ -45,18 +45,19 @@ class Matrix:
         self.outputs, self.inputs = weight.shape
         scales = weight.abs().amax(1) / (ZERO - 1)
         whole = (weight / scales.clamp_min(1e-30)[:, None]).round_().to(torch.int32)
-        self._kept = [_panels(whole), scales, ZERO * whole.sum(1, dtype=torch.int32), bias.contiguous()]
-        self.record = (self.outputs, self.inputs, *(tensor.data_ptr() for tensor in self._kept))
+        offsets = ZERO * whole.sum(1, dtype=torch.int32)  # sum (a - ZERO) w = sum a w - ZERO sum w
+        self._panels = _panels(whole, scales, offsets, bias)
+        self.record = (len(self._panels) * OUTPUTS, self.inputs, self._panels.data_ptr())
         """A MATRIX, valid as long as this object."""
 
     def times(self, rows: Tensor) -> Tensor:
-        """This matrix times each of the rows [N, K], plus the bias: [N, M]."""
+        """This matrix times each of the rows [N, K], plus the bias: [N, M], not contiguous."""
         rows, count = rows.contiguous(), len(rows)
         room = torch.empty(bytes_of_rows(count, self.inputs), dtype=torch.uint8)
-        results = torch.empty(count, self.outputs)
+        results = torch.empty(count, self.record[0])
         call = (*team.ALONE, self.record, count, rows.data_ptr(), room.data_ptr(), results.data_ptr())
         team.run(product, np.array([call], PRODUCT), results.numel() * self.inputs)
-        return results
+        return results[:, : self.outputs]
 
 
 class Int8Network:
@@ -100,13 +101,16 @@ class Int8Network:
         of_inputs, of_state = self._layers[0]
         widest = max(of_inputs.inputs, of_state.inputs)
         sizes = [bytes_of_rows(count * times, widest), bytes_of_rows(count, of_state.inputs)]
-        sizes += [4 * of_state.outputs * rows for rows in (count * times, count)]
+        sizes += [4 * of_state.record[0] * rows for rows in (count * times, count)]
         room = torch.empty(sum(sizes), dtype=torch.uint8)
         return room, list(accumulate(sizes[:-1], initial=room.data_ptr()))
 
 
-def _panels(matrix: Tensor) -> Tensor:
-    """The bytes of [M, K] as `dot` wants them, 32 rows a panel, zeros where panels reach beyond the matrix."""
+def _panels(matrix: Tensor, scales: Tensor, offsets: Tensor, biases: Tensor) -> Tensor:
+    """The bytes of [M, K], and numbers [M], as `dot` wants them: a row a panel, zeros beyond the matrix."""
     outputs, inputs = matrix.shape
     padded = functional.pad(matrix.to(torch.int8), (0, -inputs % GROUP, 0, -outputs % OUTPUTS))
-    return padded.view(-1, OUTPUTS, padded.shape[1] // LANE, LANE).transpose(1, 2).contiguous()
+    bytes_ = padded.view(-1, OUTPUTS, padded.shape[1] // LANE, LANE).transpose(1, 2).flatten(1).view(torch.uint8)
+    numbers = torch.stack([scales.view(torch.int32), offsets, biases.contiguous().view(torch.int32)])
+    numbers = functional.pad(numbers, (0, -outputs % OUTPUTS)).view(3, -1, OUTPUTS).transpose(0, 1)
+    return torch.cat([bytes_, numbers.flatten(1).view(torch.uint8)], 1)

@@ -16,7 +16,7 @@ from numba import njit
 from numba.np.numpy_support import carray
 
 from models.cells import gru_step, lstm_step, rnn_step
-from models.dot import GROUP, OUTPUTS, dot
+from models.dot import GROUP, LINE, OUTPUTS, bytes_of_panel, dot
 from models.instructions import count_up, pointer
 from models.team import TEAM, rank_of, size_of, wait
 
@@ -28,8 +28,8 @@ def _numbers(*names: str) -> list[tuple[str, Any]]:
     return [(name, np.int64) for name in names]
 
 
-MATRIX = np.dtype(_numbers("outputs", "inputs", "panels", "scales", "offsets", "biases"))
-"""A matrix [M, K]: addresses of its panels of bytes, and of a scale, an offset and a bias for each output [M]."""
+MATRIX = np.dtype(_numbers("outputs", "inputs", "panels"))
+"""A matrix [M, K] and the address of its panels, as `dot` wants them; M is a multiple of 32."""
 LAYER = np.dtype([("of_inputs", MATRIX), ("of_state", MATRIX)])
 """Matrices [G * H, I] and [G * H, H] of a layer whose cell has G gates."""
 PRODUCT = np.dtype([*TEAM, ("matrix", MATRIX), *_numbers("count", "floats", "room", "results")])
@@ -51,8 +51,8 @@ _LARGEST = np.float32(ZERO - 1)
 _ROUND = np.float32(ZERO + 0.5)
 _MAGNITUDE = np.int32(0x7FFFFFFF)
 _NEGLIGIBLE = np.float32(1e-30)
-_ROWS_AT_ONCE = 16
-"""So many rows of sums are kept before they become numbers: they fit beside a panel in the first cache."""
+_SHARES = GROUP * OUTPUTS // LINE
+"""So many rows are multiplied while the next panel comes from memory, each asking for a share of it."""
 
 _compiled = njit(error_model="numpy")
 
@@ -65,7 +65,7 @@ def product(address: Any) -> None:
     for n in range(rank_of(call), call.count, size_of(call)):
         _quantise(floats[n], rows, n)
     wait(call)
-    _multiply(address, rows, call.matrix, _floats(call.results, call.count, call.matrix.outputs))
+    _multiply(address, call, rows, call.matrix, _floats(call.results, call.count, call.matrix.outputs))
     wait(call)
 
 
@@ -89,10 +89,10 @@ def reading(address: Any) -> None:
         for b in range(rank, count, size):
             _quantise(vectors[b, i], state, b)
         _regroup(call)
-        _multiply(address, rows, layers[i].of_inputs, gates)
+        _multiply(address, call, rows, layers[i].of_inputs, gates)
         for t in range(times):
             _regroup(call)
-            _multiply(address, state, layers[i].of_state, state_gates)
+            _multiply(address, call, state, layers[i].of_state, state_gates)
             wait(call)
             for b in range(rank, count, size):
                 n = b * times + t
@@ -152,32 +152,18 @@ def _quantise(row: Any, rows: Any, n: Any) -> None:
 
 
 @_compiled
-def _multiply(turns: Any, rows: Any, matrix: Any, results: Any) -> None:
+def _multiply(turns: Any, team: Any, rows: Any, matrix: Any, results: Any) -> None:
     """Rows times a matrix, one panel of it a turn, so that a thread that is held up does less."""
     count, padded = rows.bytes.shape
-    sums = np.empty((_ROWS_AT_ONCE, OUTPUTS), np.int32)
+    steps, size, members = padded // GROUP, bytes_of_panel(padded), size_of(team)
     panel = count_up(turns)
     while panel * OUTPUTS < matrix.outputs:
-        for begin in range(0, count, _ROWS_AT_ONCE):
-            end = min(begin + _ROWS_AT_ONCE, count)
-            for n in range(begin, end):
-                row, place = rows.bytes.ctypes.data + n * padded, sums.ctypes.data + 4 * OUTPUTS * (n - begin)
-                dot(row, matrix.panels + panel * OUTPUTS * padded, padded // GROUP, place, n == 0)
-            _restore(sums, rows, begin, end, matrix, panel * OUTPUTS, results)
+        place, ahead = matrix.panels + panel * size, matrix.panels + (panel + members) * size
+        for n in range(count):
+            row, result = rows.bytes.ctypes.data + n * padded, results.ctypes.data + 4 * n * matrix.outputs
+            share = ahead + n % _SHARES * steps * LINE
+            dot(row, place, steps, rows.scales[n], result + 4 * panel * OUTPUTS, share)
         panel = count_up(turns)
-
-
-@_compiled
-def _restore(sums: Any, rows: Any, begin: Any, end: Any, matrix: Any, first: Any, results: Any) -> None:
-    """Numbers from sums of bytes: sum (a - 64) w = sum a w - 64 sum w, the offset."""
-    scales = carray(pointer(matrix.scales), matrix.outputs, np.float32)[first:]
-    offsets = carray(pointer(matrix.offsets), matrix.outputs, np.int32)[first:]
-    biases = carray(pointer(matrix.biases), matrix.outputs, np.float32)[first:]
-    for n in range(begin, end):
-        result, row = results[n, first:], sums[n - begin]
-        for j in range(min(OUTPUTS, len(scales))):
-            whole = np.int32(row[j] - offsets[j])
-            result[j] = np.float32(whole) * (rows.scales[n] * scales[j]) + biases[j]
 
 
 @_compiled

@@ -7,35 +7,40 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models import dot as module
-from models.dot import GROUP, INSTRUCTIONS, LANE, OUTPUTS, dot, emit
+from models.dot import GROUP, INSTRUCTIONS, LANE, OUTPUTS, bytes_of_panel, dot, emit
 
 HERE = binding.get_host_cpu_features()
 
 
-def panel(matrix: NDArray[np.int8]) -> NDArray[np.int8]:
-    """[32, K] with each row's bytes four by four."""
-    return np.ascontiguousarray(matrix.reshape(OUTPUTS, -1, LANE).transpose(1, 0, 2))
+def panel(matrix: NDArray[np.int8], *numbers: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """[32, K] with each row's bytes four by four, then a scale, an offset and a bias for each."""
+    bytes_ = np.ascontiguousarray(matrix.reshape(OUTPUTS, -1, LANE).transpose(1, 0, 2))
+    found = np.frombuffer(bytes_.tobytes() + b"".join(each.tobytes() for each in numbers), np.uint8)
+    assert len(found) == bytes_of_panel(matrix.shape[1])
+    return found
 
 
 @pytest.mark.parametrize("way", INSTRUCTIONS, ids=lambda way: way.feature or "any processor")
 @pytest.mark.parametrize("steps", [0, 1, 2, 83])
-@pytest.mark.parametrize("first", [True, False])
-def test_sums_are_exact_also_of_the_largest_bytes(way, steps, first, monkeypatch):
+def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
     if way.feature and not HERE.get(way.feature):
         pytest.skip(f"this processor lacks {way.feature}")
     monkeypatch.setattr(module, "best", lambda features: way)
 
     @njit
-    def sums(row, rows, found):
-        dot(row.ctypes.data, rows.ctypes.data, len(row) // GROUP, found.ctypes.data, first)
+    def multiply(row, rows, scale, found):
+        dot(row.ctypes.data, rows.ctypes.data, len(row) // GROUP, scale, found.ctypes.data, rows.ctypes.data)
 
     numbers = np.random.default_rng(steps)
+    scale, scales, biases = np.float32(0.3), *numbers.normal(size=(2, OUTPUTS)).astype(np.float32)
+    offsets = numbers.integers(-(10**6), 10**6, OUTPUTS).astype(np.int32)
     for least, low, high in ((0, -63, 63), (127, 63, 63), (127, -63, -63)):
         row = numbers.integers(least, 127, steps * GROUP, endpoint=True).astype(np.uint8)
         rows = numbers.integers(low, high, (OUTPUTS, steps * GROUP), endpoint=True).astype(np.int8)
-        found = np.full(OUTPUTS, -1, np.int32)
-        sums(row, panel(rows), found)
-        assert found.tolist() == (rows.astype(np.int64) @ row).tolist()
+        found = np.full(OUTPUTS, -1, np.float32)
+        multiply(row, panel(rows, scales, offsets, biases), scale, found)
+        sums = rows.astype(np.int64) @ row - offsets
+        assert np.array_equal(found, sums.astype(np.float32) * (scale * scales) + biases)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +55,9 @@ def test_sums_are_exact_also_of_the_largest_bytes(way, steps, first, monkeypatch
 def test_each_processor_is_given_its_own_instructions(feature, processor, instruction):
     way = next(way for way in INSTRUCTIONS if way.feature == feature)
     program = ir.Module()
-    function = ir.Function(program, ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 4), "sums")
+    address = ir.IntType(64)
+    kinds = [address, address, address, ir.FloatType(), address, address]
+    function = ir.Function(program, ir.FunctionType(ir.VoidType(), kinds), "multiply")
     builder = ir.IRBuilder(function.append_basic_block())
     emit(way, builder, *function.args)
     builder.ret_void()
