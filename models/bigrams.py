@@ -1,6 +1,6 @@
 """Where in a trie the pairs and triples of words are: a table of hashes, derived when many words are to be scored.
 
-It knows hashes and places. It belongs to one process and to no file: it takes a fraction of a second to make and 6
+It knows hashes and places. It belongs to one process and to no file: it takes a fraction of a second to make and 8
 bytes for each n-gram of the orders 2 and 3, where contexts list so many words that a search takes long.
 """
 
@@ -37,7 +37,7 @@ NONE = Index(np.zeros(0, np.uint32), np.zeros(_CONTEXTS + 2, np.int64))
 
 def index_of(trie: Trie) -> Index:
     """The table for `trie`."""
-    sizes = [int(size) * 3 // 2 for size in trie.levels["size"][2 : _CONTEXTS + 2]]
+    sizes = [int(size) * 2 for size in trie.levels["size"][2 : _CONTEXTS + 2]]
     begins = np.cumsum([0, 0, *sizes, *[0] * (_CONTEXTS - len(sizes))])
     index = Index(np.zeros(begins[-1], np.uint32), begins)
     for n in range(1, len(sizes) + 1):

@@ -69,6 +69,13 @@ def load(context: Any, builder: Any, address: Any) -> Any:
     return builder.load(builder.inttoptr(address, _LONG.as_pointer()), align=1)
 
 
+@instruction(types.int64, types.int64)
+def trailing_zeros(context: Any, builder: Any, number: Any) -> Any:
+    """How many of the lowest bits of a number other than 0 are 0."""
+    del context
+    return builder.cttz(number, ir.IntType(1)(1))
+
+
 @instruction(types.void, types.int64)
 def prefetch(context: Any, builder: Any, address: Any) -> Any:
     """Ask for the cache line of an address; it will soon be read. An address that is none does no harm."""

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from models.alphabet import BLANK, Alphabet
 from models.base import EOS
-from models.compiled import Int, compiled
-from models.splitting import NEWLINE, Bytes, class_at, same, token_end
+from models.compiled import Int, compiled, inlined
+from models.instructions import load
+from models.splitting import NEWLINE, STRIDE, Bytes, class_at, same, token_end
 
 MISSING = -1
-_PACKED = 8  # how many bytes a slot holds
-_BASIS, _PRIME = -0x340D631B7BDDDCDB, 0x100000001B3  # FNV-1a (Fowler, Noll, Vo) in 64 bits, as signed numbers
+_MULTIPLIER = -0x61C8864680B583EB  # 2 ** 64 over the golden ratio, as a signed number
 _LOWER_HALF = 0xFFFFFFFF
 
 
@@ -42,8 +42,13 @@ class Table(NamedTuple):
 
 
 def bytes_of(text: bytes) -> Bytes:
-    """`text` as the loops want it: writable, as a table's spelling is, so that they are compiled for one type."""
-    return np.frombuffer(bytearray(text), np.uint8)
+    """`text` as the loops want it, with STRIDE zeros after it.
+
+    It is writable, as a table's spelling is, so that they are compiled for one type.
+    """
+    padded = bytearray(len(text) + STRIDE)
+    padded[: len(text)] = text
+    return np.frombuffer(padded, np.uint8)[: len(text)]
 
 
 def table_of(tokens: Sequence[str]) -> Table:
@@ -59,10 +64,10 @@ def with_room(table: Table, more: int) -> Table:
     """A table of the same tokens with room for `more` tokens of `more` bytes in all."""
     size = int(table.size[0])
     letters = int(table.begins[size])
-    if size + more <= table.counts.size and letters + more <= table.spelling.size:
+    if size + more <= table.counts.size and letters + more + STRIDE <= table.spelling.size:
         return table
     spelling, begins, counts = (
-        np.concatenate([old[:used], np.zeros(2 * more + used, old.dtype)])
+        np.concatenate([old[:used], np.zeros(2 * more + used + STRIDE, old.dtype)])
         for old, used in ((table.spelling, letters), (table.begins, size + 1), (table.counts, size))
     )
     return _with_slots(spelling, begins, counts, table.size)
@@ -135,15 +140,25 @@ def number_part(
     return n
 
 
-@compiled
+@inlined
 def hash_of(data: Bytes, begin: Int, end: Int) -> tuple[Int, Int]:
-    """The hash (FNV-1a) of the token `data[begin:end]`, and its last eight bytes."""
-    key, packed = np.int64(_BASIS), np.int64(0)
-    for i in range(begin, end):
-        byte = np.int64(data[i])
-        key = (key ^ byte) * np.int64(_PRIME)
-        packed = packed << 8 | byte
-    return key, packed
+    """A hash of the token `data[begin:end]`, and its last eight bytes, fewer where it has no more."""
+    address, key = data.ctypes.data, end - begin
+    if end - begin < STRIDE:
+        packed = load(address + begin) & ((np.int64(1) << (8 * (end - begin))) - 1)
+    else:
+        packed = load(address + end - STRIDE)
+        while end - begin > STRIDE:
+            key = mixed(key ^ load(address + begin))
+            begin += STRIDE
+    return mixed(key ^ packed), packed
+
+
+@inlined
+def mixed(key: Int) -> Int:
+    """Bits of `key` all over the result."""
+    key *= np.int64(_MULTIPLIER)
+    return key ^ ((key >> 32) & _LOWER_HALF)
 
 
 @compiled
@@ -154,7 +169,7 @@ def slot_of(table: Table, key: Int, packed: Int, data: Bytes, begin: Int, end: I
     while slots[slot, 1] != 0:
         if slots[slot, 0] == packed and slots[slot, 1] >> 32 == length:
             first = table.begins[(slots[slot, 1] & _LOWER_HALF) - 1]
-            if length <= _PACKED or same(table.spelling, first, data, begin, length - _PACKED):
+            if length <= STRIDE or same(table.spelling, first, data, begin, length - STRIDE):
                 break
         slot = (slot + 1) & (slots.shape[0] - 1)
     return slot

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from models.alphabet import BLANK, FOREIGN, IDEOGRAPHIC_SPACE, WORD, Alphabet
 from models.compiled import Int, compiled
+from models.instructions import load, trailing_zeros
 from models.pipeline import SPECIALS
 
 Bytes: TypeAlias = "NDArray[np.uint8]"
 
+STRIDE = 8
+"""Bytes that are read at once, from any byte of a text on; those beyond its end are 0."""
 NEWLINE, _LESS, _APOSTROPHE, _CURLY, _CURLY_LENGTH = 0x0A, 0x3C, 0x27, 0x2019, 3
 # Short spellings as numbers: loops compare those at once.
+_EIGHT_MARKS, _EIGHT_HIGH_BITS = 0x2121212121212121, -0x7F7F7F7F7F7F7F80
 _LONGEST_SPECIAL = max(len(token) for token in SPECIALS)
 _SPECIALS = tuple(int.from_bytes(token.encode()) for token in SPECIALS)
 _ALONE = tuple(
@@ -100,7 +104,7 @@ def token_end(data: Bytes, i: Int, after_word: bool, alphabet: Alphabet) -> tupl
     `after_word`: whether it follows a character of a word. The cases are those of `pipeline.WORD_PATTERN`.
     """
     if not alphabet.words:
-        return run_end(data, i, alphabet, False), True
+        return next_blank(data, i, alphabet), True
     kind, length = class_at(data, i, alphabet)
     if kind == WORD:
         return word_end(data, i, alphabet), True
@@ -114,6 +118,24 @@ def token_end(data: Bytes, i: Int, after_word: bool, alphabet: Alphabet) -> tupl
     while same(data, end, data, i, length):
         end += length
     return end, False
+
+
+@compiled
+def next_blank(data: Bytes, i: Int, alphabet: Alphabet) -> Int:
+    """Where the run of anything but blanks that goes on at `i` ends; ASCII is read eight bytes at a time."""
+    while i < data.size:
+        eight = load(data.ctypes.data + i)
+        # The lowest bit set is that of the first byte that is below `!` or above 0x7F; none below it borrows from it.
+        doubtful = (((eight - _EIGHT_MARKS) & ~eight) | eight) & _EIGHT_HIGH_BITS
+        if doubtful == 0:
+            i += STRIDE
+            continue
+        i += trailing_zeros(doubtful) >> 3
+        kind, length = class_at(data, i, alphabet)
+        if i >= data.size or kind == BLANK:
+            break
+        i += length
+    return min(i, data.size)
 
 
 @compiled
@@ -134,14 +156,14 @@ def contraction_end(data: Bytes, i: Int, after_word: bool, alphabet: Alphabet) -
     letters = i + apostrophe_at(data, i)
     if letters == i:
         return i
-    end = run_end(data, letters, alphabet, True)
+    end = run_end(data, letters, alphabet)
     return end if end > letters and (after_word or stands_alone(data, letters, end)) else i
 
 
 @compiled
 def word_end(data: Bytes, i: Int, alphabet: Alphabet) -> Int:
     """Where the token that begins at `i` with a letter ends: as the run of letters does, but for its "n't"."""
-    end = run_end(data, i, alphabet, True)
+    end = run_end(data, i, alphabet)
     t = end + apostrophe_at(data, end)
     if t == end or t >= data.size or data[t] | 0x20 != 0x74 or data[end - 1] | 0x20 != 0x6E:
         return end
@@ -151,11 +173,11 @@ def word_end(data: Bytes, i: Int, alphabet: Alphabet) -> Int:
 
 
 @compiled
-def run_end(data: Bytes, i: Int, alphabet: Alphabet, letters: bool) -> Int:
-    """Where the run of letters, or else of anything but blanks, that begins at `i` ends."""
+def run_end(data: Bytes, i: Int, alphabet: Alphabet) -> Int:
+    """Where the run of letters that begins at `i` ends."""
     while i < data.size:
         kind, length = class_at(data, i, alphabet)
-        if kind == BLANK or (letters and kind != WORD):
+        if kind != WORD:
             break
         i += length
     return i

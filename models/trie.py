@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from models.base import EOS
 from models.bigrams import NONE, Index, expect, is_there, place, width_of
 from models.compiled import Int, compiled, inlined
+from models.instructions import prefetch
 from models.layout import Trie, ahead, backoff, bits, find, logprob, run
 
 CHUNK = 256
@@ -144,6 +145,7 @@ def search(trie: Trie, n: Int, room: Room, first: Int, size: Int) -> None:
     for k in range(size):
         begins[k], lengths[k] = run(trie, n, nodes[n - 1, times[k]])
         longest = max(longest, lengths[k])
+        prefetch(trie.data.ctypes.data + ((level.records + (begins[k] + (lengths[k] >> 1)) * width) >> 3))
     while longest > 1:
         longest -= longest >> 1
         for k in range(size):
@@ -180,6 +182,8 @@ def look_up(trie: Trie, n: Int, room: Room, size: Int) -> None:
             if i >= 0 and not is_there(trie, n, i, context, word):
                 i = find(trie, n, context, word)  # another n-gram's hash looked like this one's
             nodes[n, times[k] + 1] = i
+            if i >= 0 and n + 1 < len(nodes):
+                ahead(trie, n + 1, i)
 
 
 @inlined

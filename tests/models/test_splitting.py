@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from models.alphabet import alphabet_of
 from models.interning import bytes_of
 from models.pipeline import BLANKS, TokenizerConfig
-from models.splitting import foreign_lines, words_in
+from models.splitting import foreign_lines, next_blank, words_in
 from models.tokenizer import Tokenizer
 
 KNOWN = (
@@ -48,3 +48,11 @@ def test_words_between_blanks_are_counted_as_a_tokenizer_makes_them(text: str, i
     goes_on = inside and text[:1] not in (*BLANKS, "")
     expected = len(tokenizer.encode(text).ids) - goes_on
     assert words_in(bytes_of(text.encode()), alphabet_of(False, True), inside) == expected
+
+
+@pytest.mark.parametrize("length", range(1, 20))
+@pytest.mark.parametrize("blank", [" ", "\n", "\x0b", "\x85", "\u3000", ""])
+def test_a_word_ends_at_whichever_of_the_bytes_read_at_once(length: int, blank: str) -> None:
+    for word in ("~\x7f\x1c" * length, "a" * (length - 1) + "\u00e9", "\u00e9" + "\x00" * length):
+        data = bytes_of(f"{word}{blank}b".encode() if blank else word.encode())
+        assert next_blank(data, 0, alphabet_of(False, True)) == len(word.encode())
