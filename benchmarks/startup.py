@@ -2,7 +2,8 @@
 
 Files and compiled loops are in caches after the first start, which is not counted; the hashes of the checkpoints are
 checked anew each time. Beside the clock, the processor time, which a busy machine does not blur, and memory (with
-`--workers`, of all processes: Pss counts a page that several map once, Rss once for each).
+`--workers`, of all processes: Pss counts a page that several map once, Rss once for each), that of the files with
+weights told apart: several servers map one copy of them.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from subprocess import Popen
 import click
 
 from benchmarks._servers import cpu_seconds, nextword
+from models.checkpoint import WEIGHTS_FILE
 
 
-def memory(server: Popen[bytes], kind: str) -> float:
-    """Megabytes of all processes of a server: `Pss` or `Rss`."""
+def memory(server: Popen[bytes], kind: str, of: str = "") -> float:
+    """Megabytes of all processes of a server: `Pss` or `Rss`, of all mappings of files whose path ends so."""
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # ended since
             if int(stat.read_text().rpartition(")")[2].split()[3]) == server.pid:  # its session
-                found = re.search(rf"^{kind}: +(\d+) kB", stat.with_name("smaps_rollup").read_text(), re.MULTILINE)
-                total += int(found.group(1)) if found else 0
+                maps = re.split(r"^(?=[0-9a-f]+-)", stat.with_name("smaps").read_text(), flags=re.MULTILINE)
+                chosen = "".join(each for each in maps if each.partition("\n")[0].endswith(of))
+                total += sum(map(int, re.findall(rf"^{kind}: +(\d+) kB", chosen, re.MULTILINE)))
     return total / 1e3
 
 
@@ -42,9 +45,10 @@ def main(checkpoints: Path, workers: int, rounds: int) -> None:
         with nextword(checkpoints, workers=workers, log_level="warning") as server:
             clock.append(time.perf_counter() - begun)
             processor.append(cpu_seconds(server))
-            rss, pss = memory(server, "Rss"), memory(server, "Pss")
+            told = [memory(server, kind, of) for of in ("", WEIGHTS_FILE) for kind in ("Rss", "Pss")]
     print(f"ready after {median(clock[1:]):.2f} s (best {min(clock[1:]):.2f}); processor {median(processor[1:]):.2f} s")
-    print(f"memory of {workers} server(s): Rss {rss:.0f} MB, Pss {pss:.0f} MB")
+    what = "memory of {} server(s): Rss {:.0f} MB, Pss {:.0f} MB; of weights Rss {:.1f} MB, Pss {:.1f} MB"
+    print(what.format(workers, *told))
 
 
 if __name__ == "__main__":
