@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import torch
 from torch import Tensor
 
 from models.prefixes import PrefixCache
+
+if TYPE_CHECKING:  # whoever chooses has imported it; others should not wait for it
+    from models.choosing import Choice
 
 UNK = 0
 """Id of `<unk>`, an ordinary token."""
@@ -66,6 +69,11 @@ class LanguageModel(ABC):
     @abstractmethod
     def logprobs(self, state: State) -> Tensor:
         """Log-probabilities of the next token [B, V], float32 nats; each row sums to one. The only definition of P."""
+
+    def choose(self, state: State, choice: Choice) -> tuple[Tensor, Tensor]:
+        """A token [B] of each next distribution, or what `choosing` has in place of one, and the token's log P [B]."""
+        tokens, logprobs = choice.of(self.logprobs(state).numpy())
+        return torch.from_numpy(tokens), torch.from_numpy(logprobs)
 
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
         """The `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to the lower id."""

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import dataclass
 from math import fsum
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from models.base import EOS, LanguageModel, State, concat, select
 from models.choosing import BROKEN, IMPOSSIBLE
 from models.reading import Row, read_all
-from models.sampling import SamplingParams, not_numbers, random_numbers, sample_rows
+from models.sampling import SamplingParams, choice, not_numbers, random_numbers
 from models.scoring import drain
 from models.stopping import StopStrings
 from models.tokenizer import Detokenizer, Tokenizer
@@ -58,7 +58,7 @@ class Sequence:
         return fsum(self.logprobs)
 
     def extend(self, token: int, logprob: float) -> Event:
-        """Go on with a token that `sample_rows` chose, and the model's log P of it in nats."""
+        """Go on with a token that a model chose, and the model's log P of it in nats."""
         if token == BROKEN:
             return self.fail(not_numbers())
         if token == IMPOSSIBLE:
@@ -137,34 +137,37 @@ class Batch:
         """
         if not self.sequences:
             return []
-        events, rows = self._each(lambda state, _: self._model.logprobs(state))
+        how = choice([s.params for s in self.sequences], [s.numbers for s in self.sequences])
+        events, found = self._each(lambda state, row: self._model.choose(state, how if row is None else how.row(row)))
         if self.sequences:
-            events += self._extend(np.ascontiguousarray(rows))
+            events += self._extend(*cast("tuple[Tensor, Tensor]", found))
         if self.sequences:
-            failed, self._state = self._each(lambda state, last: self._model.advance(state, _last_tokens(last)))
+            last = torch.tensor([sequence.tokens[-1:] for sequence in self.sequences])
+            failed, self._state = self._each(
+                lambda state, row: self._model.advance(state, last if row is None else last[row : row + 1])
+            )
             events += failed
         return events
 
-    def _extend(self, logprobs: NDArray[np.float32]) -> list[Event]:
-        """A token chosen from each of the rows [B, V], which are used up."""
-        chosen = sample_rows(logprobs, [s.params for s in self.sequences], [s.numbers for s in self.sequences])
-        logprob = logprobs[np.arange(len(chosen)), chosen].tolist()
-        events = [s.extend(*found) for s, *found in zip(self.sequences, chosen, logprob, strict=True)]
+    def _extend(self, tokens: Tensor, logprobs: Tensor) -> list[Event]:
+        """A token each [B], chosen with log P [B]."""
+        found = zip(self.sequences, tokens.tolist(), logprobs.tolist(), strict=True)
+        events = [sequence.extend(token, logprob) for sequence, token, logprob in found]
         self._drop_finished()
         return events
 
-    def _each(self, work: Callable[[State, list[Sequence]], State]) -> tuple[list[Event], State]:
+    def _each(self, work: Callable[[State, int | None], State]) -> tuple[list[Event], State]:
         """What `work` makes of all rows at once or, where it fails, of each alone; those that it fails on leave."""
         try:
-            return [], work(self._state, self.sequences)
+            return [], work(self._state, None)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
             return self._one_by_one(work)
 
-    def _one_by_one(self, work: Callable[[State, list[Sequence]], State]) -> tuple[list[Event], State]:
+    def _one_by_one(self, work: Callable[[State, int | None], State]) -> tuple[list[Event], State]:
         events, made = [], []
         for row, sequence in enumerate(self.sequences):
             try:
-                made.append(work(select(self._state, torch.tensor([row])), [sequence]))
+                made.append(work(select(self._state, torch.tensor([row])), row))
             except Exception as error:
                 events.append(sequence.fail(error))
         self._drop_finished()
@@ -183,11 +186,6 @@ class Batch:
         if len(staying) < len(self.sequences):
             self._state = select(self._state, torch.tensor(staying, dtype=torch.int64))
             self.sequences = [self.sequences[row] for row in staying]
-
-
-def _last_tokens(sequences: list[Sequence]) -> torch.Tensor:
-    """The token [B, 1] that each was given last."""
-    return torch.tensor([sequence.tokens[-1:] for sequence in sequences])
 
 
 def prompts(model: LanguageModel, sequences: Several[Sequence]) -> list[Row]:

@@ -16,6 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from models import team
+from models.answering import ANSWER, answering
+from models.base import State
+from models.choosing import NO_CHOICE, Choice
 from models.dot import GROUP, LANE, OUTPUTS
 from models.errors import InvalidInput
 from models.network import Layer, Network, Vectors
@@ -31,8 +34,15 @@ class Int8Model(RecurrentModel):
 
     precision = "int8"
 
+    def choose(self, state: State, choice: Choice) -> tuple[Tensor, Tensor]:
+        """See `LanguageModel`; without a distribution on its way to Python, unless something is to be filtered."""
+        if choice.filters:
+            return super().choose(state, choice)
+        return self._bytes.choose(self.hidden(state), choice)
+
     def _computation(self, network: Network) -> Int8Network:
-        return Int8Network(network, self._stored["embedding"])
+        self._bytes = Int8Network(network, self._stored["embedding"])
+        return self._bytes
 
 
 class Matrix:
@@ -92,9 +102,26 @@ class Int8Network:
         del room
         return outputs, after
 
-    def logits(self, outputs: Tensor) -> Tensor:
-        """Unnormalised log-probabilities [N, V] after outputs [N, H]."""
-        return self._output.times(outputs if self._projection is None else self._projection.times(outputs))
+    def logprobs(self, outputs: Tensor) -> Tensor:
+        """Log-probabilities [N, V] after outputs [N, H], not contiguous."""
+        return self._answer(outputs)
+
+    def choose(self, outputs: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
+        """A token [N] and its log-probability [N] after outputs [N, H]."""
+        record, tokens, logprobs = choice.record()
+        self._answer(outputs, (1, record))
+        return torch.from_numpy(tokens), torch.from_numpy(logprobs)
+
+    def _answer(self, outputs: Tensor, choice: tuple[int, tuple[int, ...]] = (0, NO_CHOICE)) -> Tensor:
+        """Log-probabilities [N, V], and the CHOICE made; or none."""
+        outputs = (outputs if self._projection is None else self._projection.times(outputs)).contiguous()
+        matrix, count = self._output, len(outputs)
+        room = torch.empty(bytes_of_rows(count, matrix.inputs), dtype=torch.uint8)
+        results = torch.empty(count, matrix.record[0])
+        addresses = [tensor.data_ptr() for tensor in (outputs, room, results)]
+        call = (*team.ALONE, matrix.record, count, *addresses, matrix.outputs, *choice)
+        team.run(answering, np.array([call], ANSWER), results.numel() * matrix.inputs)
+        return results[:, : matrix.outputs]
 
     def _room(self, count: int, times: int) -> tuple[Tensor, list[int]]:
         """Memory for a reading, and the addresses of its four parts."""

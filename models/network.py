@@ -164,6 +164,10 @@ class Network(nn.Module):
         """Unnormalised log-probabilities [N, V] after outputs [N, H]."""
         return functional.linear(self.features(outputs), self.output_matrix, self.output_bias)
 
+    def logprobs(self, outputs: Tensor) -> Tensor:
+        """Log-probabilities [N, V] after outputs [N, H]."""
+        return self.logits(outputs).log_softmax(-1)
+
     def matrices(self) -> Iterator[tuple[str, nn.Parameter]]:
         """The parameters that are matrices, by name; the others are biases."""
         return ((name, p) for name, p in self.named_parameters() if p.dim() > 1)

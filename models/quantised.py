@@ -59,14 +59,7 @@ _compiled = njit(error_model="numpy")
 
 def product(address: Any) -> None:
     """Compute a PRODUCT."""
-    call = carray(address, 1, PRODUCT)[0]
-    floats = _floats(call.floats, call.count, call.matrix.inputs)
-    rows = _rows(call.room, call.count, call.matrix.inputs)
-    for n in range(rank_of(call), call.count, size_of(call)):
-        _quantise(floats[n], rows, n)
-    wait(call)
-    _multiply(address, call, rows, call.matrix, _floats(call.results, call.count, call.matrix.outputs))
-    wait(call)
+    multiply_all(address, carray(address, 1, PRODUCT)[0])
 
 
 def reading(address: Any) -> None:
@@ -77,10 +70,10 @@ def reading(address: Any) -> None:
     hidden, units = layers[0].of_state.inputs, layers[0].of_state.outputs
     vectors = carray(pointer(call.vectors), (count, call.depth, hidden), np.float32)
     memory = carray(pointer(call.memory), (count, call.depth, hidden), np.float32)
-    outputs = _floats(call.outputs, count * times, hidden)
-    gates, state_gates = _floats(call.gates, count * times, units), _floats(call.state_gates, count, units)
+    outputs = floats(call.outputs, count * times, hidden)
+    gates, state_gates = floats(call.gates, count * times, units), floats(call.state_gates, count, units)
     state = _rows(call.state_room, count, hidden)
-    inputs = _floats(call.embedded, count * times, layers[0].of_inputs.inputs)
+    inputs = floats(call.embedded, count * times, layers[0].of_inputs.inputs)
     rank, size = rank_of(call), size_of(call)
     for i in range(call.depth):
         rows = _rows(call.input_room, count * times, inputs.shape[1])
@@ -88,10 +81,10 @@ def reading(address: Any) -> None:
             _quantise(inputs[n], rows, n)
         for b in range(rank, count, size):
             _quantise(vectors[b, i], state, b)
-        _regroup(call)
+        regroup(call)
         _multiply(address, call, rows, layers[i].of_inputs, gates)
         for t in range(times):
-            _regroup(call)
+            regroup(call)
             _multiply(address, call, state, layers[i].of_state, state_gates)
             wait(call)
             for b in range(rank, count, size):
@@ -100,6 +93,31 @@ def reading(address: Any) -> None:
                 _quantise(vectors[b, i], state, b)
         wait(call)
         inputs = outputs
+
+
+@_compiled
+def multiply_all(turns: Any, call: Any) -> None:
+    """The product that is part of a record, as in PRODUCT, each thread its share; `turns` is the record's pointer."""
+    given, rows = floats(call.floats, call.count, call.matrix.inputs), _rows(call.room, call.count, call.matrix.inputs)
+    for n in range(rank_of(call), call.count, size_of(call)):
+        _quantise(given[n], rows, n)
+    wait(call)
+    _multiply(turns, call, rows, call.matrix, floats(call.results, call.count, call.matrix.outputs))
+
+
+@_compiled
+def floats(address: Any, rows: Any, columns: Any) -> Any:
+    """The numbers [rows, columns] at an address."""
+    return carray(pointer(address), (rows, columns), np.float32)
+
+
+@_compiled
+def regroup(team: Any) -> None:
+    """Wait for the others, and begin to take turns anew."""
+    wait(team)
+    if rank_of(team) == 0:
+        team.turn = 0
+    wait(team)
 
 
 class _Rows(NamedTuple):
@@ -121,28 +139,14 @@ def _rows(address: Any, count: Any, inputs: Any) -> Any:
 
 
 @_compiled
-def _floats(address: Any, rows: Any, columns: Any) -> Any:
-    return carray(pointer(address), (rows, columns), np.float32)
-
-
-@_compiled
-def _regroup(team: Any) -> None:
-    """Wait for the others, and begin to take turns anew."""
-    wait(team)
-    if rank_of(team) == 0:
-        team.turn = 0
-    wait(team)
-
-
-@_compiled
 def _quantise(row: Any, rows: Any, n: Any) -> None:
     """Make a row of numbers row n of bytes: round(63 * number / largest magnitude) + 64.
 
     The scale of a row with NaN or infinity is NaN, and so will be all that is made of the row.
     """
     largest = np.int32(0)
-    for number in row:  # magnitudes are ordered as their bits are, NaN being the largest
-        largest = max(largest, np.int32(np.float32(number).view(np.int32) & _MAGNITUDE))
+    for k in range(len(row)):  # magnitudes are ordered as their bits are, NaN being the largest
+        largest = max(largest, np.int32(np.float32(row[k]).view(np.int32) & _MAGNITUDE))
     magnitude = np.int32(largest).view(np.float32)
     factor = np.float32(0) if magnitude < _NEGLIGIBLE else _LARGEST / magnitude
     made = rows.bytes[n]

@@ -29,8 +29,8 @@ class Computation(Protocol):
     def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
         """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
 
-    def logits(self, outputs: Tensor) -> Tensor:
-        """Unnormalised log-probabilities [N, V] after outputs [N, H]."""
+    def logprobs(self, outputs: Tensor) -> Tensor:
+        """Log-probabilities [N, V] after outputs [N, H]."""
 
 
 class RecurrentModel(LanguageModel):
@@ -70,7 +70,7 @@ class RecurrentModel(LanguageModel):
     @torch.inference_mode()
     def logprobs(self, state: State) -> Tensor:
         """Log-probabilities [B, V] in nats: one softmax over the whole vocabulary."""
-        return self._compute.logits(_vectors(state)[0][:, -1]).log_softmax(-1)
+        return self._compute.logprobs(self.hidden(state))
 
     @torch.inference_mode()
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
@@ -143,7 +143,7 @@ class RecurrentModel(LanguageModel):
         """Log P [N] of tokens [N] after hidden vectors [N, H]."""
         size = max(1, _LOGITS_AT_ONCE // self.vocabulary_size)
         parts = zip(torch.split(hidden, size), torch.split(tokens, size), strict=True)
-        return torch.cat([self._compute.logits(h).log_softmax(-1).gather(1, t[:, None])[:, 0] for h, t in parts])
+        return torch.cat([self._compute.logprobs(h).gather(1, t[:, None])[:, 0] for h, t in parts])
 
 
 def _vectors(state: State) -> Vectors:

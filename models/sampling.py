@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.base import EOS, UNK
-from models.choosing import BROKEN, IMPOSSIBLE, choose
+from models.choosing import BROKEN, IMPOSSIBLE, LOW, Choice
 from models.errors import InvalidInput
 
 MAX_STOP = 16
@@ -77,28 +78,20 @@ def sample(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.ra
 
     Takes one number of `numbers`, none at temperature 0. Raises ArithmeticError where a log-probability is no number.
     """
-    (token,) = sample_rows(logprobs[None].copy(), [params], [numbers])
+    ((token,), _) = choice([params], [numbers]).of(logprobs[None].copy())
     if token == BROKEN:
         raise not_numbers()
-    return None if token == IMPOSSIBLE else token
+    return None if token == IMPOSSIBLE else int(token)
 
 
-def sample_rows(
-    logprobs: NDArray[np.float32], params: Sequence[SamplingParams], numbers: Sequence[np.random.Generator]
-) -> list[int]:
-    """What `sample` chooses of each row of log-probabilities [B, V], or IMPOSSIBLE or BROKEN.
-
-    Sets what must not be chosen to -inf, and leaves the rest of the rows as it is.
-    """
-    logprobs[[not one.allow_unk for one in params], UNK] = -np.inf
-    logprobs[[one.ignore_end for one in params], EOS] = -np.inf
-    for row, one in zip(logprobs, params, strict=True):
-        if one.temperature and (one.top_k or one.top_p < 1 or one.min_p):
-            row[_filtered(row, one) == 0] = -np.inf
-    temperatures = np.array([one.temperature for one in params], np.float32)
-    points = np.array([own.random() if one.temperature else 0 for one, own in zip(params, numbers, strict=True)])
-    chosen: list[int] = choose(logprobs, temperatures, points).tolist()
-    return chosen
+def choice(params: Sequence[SamplingParams], numbers: Sequence[np.random.Generator]) -> Choice:
+    """How a token of each of B rows is chosen, by parameters and random numbers [B] of their own, as `sample` does."""
+    return Choice(
+        np.array([one.temperature for one in params], np.float32),
+        np.array([own.random() if one.temperature else 0 for one, own in zip(params, numbers, strict=True)]),
+        np.array([_excluded(one) for one in params], np.bool_).reshape(-1, LOW),
+        {place: partial(_filtered_out, params=one) for place, one in enumerate(params) if _filters(one)},
+    )
 
 
 def not_numbers() -> ArithmeticError:
@@ -111,6 +104,20 @@ def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np
     row = logprobs.copy()
     row[[token for token, out in ((UNK, not params.allow_unk), (EOS, params.ignore_end)) if out]] = -np.inf
     return _filtered(row, params)
+
+
+def _excluded(params: SamplingParams) -> tuple[bool, bool]:
+    """Whether `<unk>` and `</s>` are, ids 0 and 1."""
+    return not params.allow_unk, params.ignore_end
+
+
+def _filters(params: SamplingParams) -> bool:
+    return bool(params.temperature and (params.top_k or params.top_p < 1 or params.min_p))
+
+
+def _filtered_out(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.bool_]:
+    out: NDArray[np.bool_] = _filtered(allowed, params) == 0
+    return out
 
 
 def _filtered(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:

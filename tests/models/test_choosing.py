@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from models.choosing import BROKEN, IMPOSSIBLE, choose
+from models.choosing import BROKEN, IMPOSSIBLE, LOW, Choice
+
+
+def choose(rows: NDArray[np.float32], temperature: float, points: NDArray[np.float64]) -> list[int]:
+    out = np.zeros((len(rows), LOW), np.bool_)
+    return Choice(np.full(len(rows), temperature, np.float32), points, out, {}).of(rows)[0].tolist()
 
 
 @given(st.integers(1, 700), st.integers(1, 5), st.integers(0, 99), st.sampled_from([0.3, 1.0, 4.0]))
@@ -15,8 +21,8 @@ def test_it_is_where_numpy_says(size, rows, seed, temperature):
     logprobs[numbers.random((rows, size)) < 0.3] = -np.inf
     logprobs[:, numbers.integers(size)] = 2
     points = numbers.random(rows)
-    chosen = choose(logprobs, np.full(rows, temperature, np.float32), points)
-    best = choose(logprobs, np.zeros(rows, np.float32), points)
+    chosen = choose(logprobs, temperature, points)
+    best = choose(logprobs, 0, points)
     masses = np.exp(logprobs.astype(np.float64) / temperature).cumsum(1)
     for row in range(rows):
         before, after = np.append(0, masses[row])[chosen[row] : chosen[row] + 2]
@@ -29,5 +35,16 @@ def test_it_is_where_numpy_says(size, rows, seed, temperature):
 def test_rows_that_are_no_distributions(temperature):
     rows = np.zeros((5, 300), np.float32)
     rows[0, 299], rows[1, 0], rows[2, 9], rows[3] = np.nan, -np.float32(np.nan), np.inf, -np.inf
-    chosen = choose(rows, np.full(5, temperature, np.float32), np.full(5, 0.0))
-    assert chosen.tolist() == [BROKEN, BROKEN, BROKEN, IMPOSSIBLE, 0]
+    assert choose(rows, temperature, np.zeros(5)) == [BROKEN, BROKEN, BROKEN, IMPOSSIBLE, 0]
+
+
+@pytest.mark.parametrize("temperature", [0, 1])
+@pytest.mark.parametrize("size", [1, 2, 300])
+def test_what_is_excluded_is_not_chosen_and_made_impossible(temperature, size):
+    rows = np.zeros((4, size), np.float32)
+    out = np.array([[False, False], [True, False], [False, True], [True, True]])
+    tokens, logprobs = Choice(np.full(4, temperature, np.float32), np.zeros(4), out, {}).of(rows)
+    allowed = [[j for j in range(size) if j >= LOW or not out[row, j]] for row in range(4)]
+    assert tokens.tolist() == [ids[0] if ids else IMPOSSIBLE for ids in allowed]
+    assert [np.flatnonzero(row > -np.inf).tolist() for row in rows] == allowed
+    assert (logprobs[tokens >= 0] == 0).all()

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 from models.base import EOS, UNK
 from models.choosing import BROKEN, IMPOSSIBLE
 from models.errors import InvalidInput
-from models.sampling import SamplingParams, random_numbers, sample, sample_rows, weights
+from models.sampling import SamplingParams, choice, random_numbers, sample, weights
 
 ALL = {"allow_unk": True}
 
@@ -174,7 +174,7 @@ def test_numbers_that_are_none_are_an_error_of_their_row_alone(temperature, bad)
     rows = np.stack([row(0.1, 0.1, 0.8, 0), row(0.1, 0.1, 0.8, 0), row(1, 0, 0, 0)])
     rows[0, 3] = bad
     params = [SamplingParams(temperature=temperature, top_k=top_k, ignore_end=True) for top_k in (0, 1, 2)]
-    assert sample_rows(rows, params, [Fixed(0.5)] * 3) == [BROKEN, 2, IMPOSSIBLE]
+    assert choice(params, [Fixed(0.5)] * 3).of(rows)[0].tolist() == [BROKEN, 2, IMPOSSIBLE]
     with pytest.raises(ArithmeticError, match="no numbers"):
         draws(row(bad, 0.5, 0.5), 1, temperature=temperature, **ALL)
 
@@ -184,7 +184,11 @@ def test_a_row_is_chosen_from_as_if_it_were_alone(asked):
     rows = np.random.default_rng(1).normal(size=(len(asked), 600)).astype(np.float32)
     params = [SamplingParams(**one) for one in asked]
     alone = [sample(one, *each, random_numbers(i)) for i, (one, *each) in enumerate(zip(rows, params, strict=True))]
-    assert sample_rows(rows, params, [random_numbers(i) for i in range(len(asked))]) == alone
+    how = choice(params, [random_numbers(i) for i in range(len(asked))])
+    assert [how.row(i).of(rows[i : i + 1].copy())[0] for i in range(len(asked))] == alone
+    tokens, logprobs = how.of(rows.copy())
+    assert tokens.tolist() == alone
+    assert logprobs.tolist() == rows[np.arange(len(asked)), tokens].tolist()
 
 
 def test_the_row_given_is_not_touched():

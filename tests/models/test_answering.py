@@ -1,0 +1,43 @@
+"""Tokens chosen in the call that finds their log-probabilities are those chosen of the log-probabilities afterwards."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.choosing import Choice
+from models.int8 import Int8Model
+from models.network import Network
+from models.recurrent import RecurrentConfig
+
+CONFIGS = [
+    RecurrentConfig("gru", layers=1, embedding_size=8, hidden_size=40),
+    RecurrentConfig("lstm", layers=2, embedding_size=700, hidden_size=500),
+]
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("vocabulary", [2, 33, 1000])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_in_one_call_as_in_two(config, vocabulary, threads):
+    torch.manual_seed(3)
+    network, numbers = Network(config, vocabulary), np.random.default_rng(2)
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.normal_(std=0.3)
+    model = Int8Model(config, network.state_dict(), vocabulary)
+    state = model.advance(model.start(9), torch.from_numpy(numbers.integers(vocabulary, size=(9, 4))))
+    temperatures, points = numbers.choice([0, 0.5, 1], 9).astype(np.float32), numbers.random(9)
+    choice = Choice(temperatures, points, numbers.random((9, 2)) < 0.3, {})
+    tokens, logprobs = model.choose(state, choice)
+    rows = model.logprobs(state).numpy()
+    expected = choice.of(rows.copy())
+    assert np.array_equal(tokens, expected[0])
+    assert np.array_equal(logprobs[tokens >= 0], rows[np.arange(9), tokens][tokens >= 0])
+    assert len(set(tokens.tolist())) > 1 or vocabulary == 2
