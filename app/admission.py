@@ -31,13 +31,23 @@ class Line:
         self._max_tokens = max_tokens
         self._speed = _Speed()
 
+    def has_room(self, texts: int = 1, tokens: int = 0) -> bool:
+        """Whether there is room for so much; an empty line has room for anything."""
+        within = self.texts + texts <= self._max_texts and self.tokens + tokens <= self._max_tokens
+        return within or not self.texts
+
     def check(self, texts: int = 1, tokens: int = 0) -> None:
-        """Raise Overloaded unless there is room for so much; an empty line has room for anything."""
-        if self.texts and self.texts + texts > self._max_texts:
-            raise Overloaded(f"{self.texts} texts are under way or waiting, and no more are taken on", self.seconds)
-        if self.texts and self.tokens + tokens > self._max_tokens:
+        """Raise Overloaded unless there is room for so much."""
+        if not self.has_room(texts, tokens):
+            raise self.overloaded(texts, tokens)
+
+    def overloaded(self, texts: int = 1, tokens: int = 0) -> Overloaded:
+        """What is said where there is no room for so much."""
+        if self.texts + texts > self._max_texts:
+            message = f"{self.texts} texts are under way or waiting, and no more are taken on"
+        else:
             message = f"{self.tokens} tokens are under way or waiting; {tokens} more are too many now"
-            raise Overloaded(message, self.seconds)
+        return Overloaded(message, self.seconds)
 
     @contextmanager
     def place(self, texts: int = 1, tokens: int = 0) -> Iterator[None]:

@@ -65,7 +65,7 @@ class Gate:
             raise
         finally:
             outcome = scope["state"].get("outcome", "ok")
-            self._metrics.done(_route(scope), outcome, time.perf_counter() - began)
+            self._metrics.done(route_of(scope), outcome, time.perf_counter() - began)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         with self._reception.enter(self._seconds(scope), self._bytes(scope)) as ticket:
@@ -81,14 +81,14 @@ class Gate:
 
     def _check_line(self, scope: Scope) -> None:
         """Raises Overloaded where there is no room for even the smallest request."""
-        if _is_work(scope) and (line := self._line(scope["path"][len(MODELS) :].partition("/")[0])):
+        if (model := model_of(scope)) and (line := self._line(model)):
             line.check()
 
     def _seconds(self, scope: Scope) -> float:
         """How long it may take. Raises InvalidInput."""
         given = next((value for key, value in scope["headers"] if key == TIMEOUT), None)
         if given is None:
-            return self._settings.request_seconds if _is_work(scope) else math.inf
+            return self._settings.request_seconds if model_of(scope) else math.inf
         most = int(1e3 * self._settings.max_request_seconds)
         if not (given.isdigit() and len(given) < 20 and 1 <= int(given) <= most):
             raise InvalidInput(TIMEOUT.decode(), f"must be a whole number of milliseconds from 1 to {most}")
@@ -145,11 +145,13 @@ def _rest(begun: Generator[Any, Any, None], waiting: Any) -> Generator[Any, Any,
             return
 
 
-def _is_work(scope: Scope) -> bool:
-    return bool(scope["method"] == "POST" and scope["path"].startswith(MODELS))
+def model_of(scope: Scope) -> str:
+    """The model that is asked to work; empty where none is."""
+    path = str(scope["path"])
+    return path[len(MODELS) :].partition("/")[0] if scope["method"] == "POST" and path.startswith(MODELS) else ""
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """What is asked for, in one of few words: it becomes a label."""
     name = str(scope["path"]).rpartition("/")[2]
-    return name if _is_work(scope) and name in Metrics.ROUTES else "other"
+    return name if name in Metrics.ROUTES and model_of(scope) else "other"

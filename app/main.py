@@ -92,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = Engine(settings, app.state.metrics.count_tokens)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
+    app.state.line = partial(_line, app)
     _show_what_is_under_way(app)
     app.add_middleware(Shortcut, routes=SHORT_WAYS)
     app.add_middleware(BodyLimit, settings=settings)
@@ -100,7 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings=settings,
         reception=app.state.reception,
         metrics=app.state.metrics,
-        line=lambda name: _line(app, name),
+        line=app.state.line,
     )
     app.add_middleware(RequestId)
     answer_errors(app)

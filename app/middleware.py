@@ -6,8 +6,8 @@ Plain ASGI, so that streams pass through untouched. It knows no routes and no mo
 from __future__ import annotations
 
 import logging
+import random
 import re
-import secrets
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -39,9 +39,9 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        tag = request_id.encode()
-        scope.setdefault("state", {})["request_id"] = request_id
+        chosen = request_id(scope)
+        tag = chosen.encode()
+        scope.setdefault("state", {})["request_id"] = chosen
         started = False
 
         async def send_tagged(message: Message) -> None:
@@ -54,7 +54,7 @@ class RequestId:
         try:
             await self.app(scope, receive, send_tagged)
         except ClientDisconnect:
-            logger.debug("request %s: the client hung up", request_id)
+            logger.debug("request %s: the client hung up", chosen)
         except Exception as error:
             report(scope, error)
             if started:
@@ -62,9 +62,10 @@ class RequestId:
             await failure(error).response()(scope, receive, send_tagged)
 
 
-def _request_id(scope: Scope) -> str:
+def request_id(scope: Scope) -> str:
+    """The client's own id where it is sane, else a new one."""
     given = header(scope, b"x-request-id")
-    return given if given and SANE_ID.fullmatch(given) else secrets.token_hex(16)
+    return given if given and SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
 
 class BodyLimit:

@@ -6,10 +6,14 @@ import gc
 import signal
 import socket
 import sys
+from functools import partial
+from typing import Any
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
+from app.doorkeeper import Door, Doorkeeper
 from app.graceful import GracefulServer
 from app.main import create_app
 from app.settings import Settings
@@ -23,6 +27,13 @@ requests turns are long, and clients would wait for seconds to be even refused. 
 each leaves most of those that come together to the others."""
 
 
+def configured(app: FastAPI, **given: Any) -> uvicorn.Config:
+    """How uvicorn serves `app`, which `create_app` made."""
+    door = Door(app.state.reception, app.state.metrics, app.state.line)
+    keeper: Any = partial(Doorkeeper, door)
+    return uvicorn.Config(app, http=keeper, log_config=None, **given)
+
+
 class Server(GracefulServer):
     """Says where to find it, once it can be found."""
 
@@ -30,7 +41,7 @@ class Server(GracefulServer):
         """`told` is printed when it has started."""
         app = create_app(settings)
         state = app.state
-        super().__init__(uvicorn.Config(app, log_config=None), state.reception, settings.stop_seconds, state.stopping)
+        super().__init__(configured(app), state.reception, settings.stop_seconds, state.stopping)
         self._told = told
 
     def serve_on(self, listener: socket.socket, accepted: int = ACCEPTED) -> None:

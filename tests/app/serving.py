@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.main import create_app
+from app.server import configured
 from app.settings import Settings
 from models.base import LanguageModel
 from models.card import Provenance
@@ -43,6 +44,7 @@ def some_text(lines: int = 400) -> str:
 
 # A busy machine may be slow, and a test that hangs up early proves nothing.
 get, post, stream = (partial(call, timeout=60) for call in (httpx.get, httpx.post, httpx.stream))
+ENDLESS = {"max_tokens": 10**6, "ignore_end": True}
 TEXT = some_text()
 WORDS = Tokenizer.train(TokenizerConfig(), [TEXT])
 CHARACTERS = Tokenizer.train(TokenizerConfig(kind="character"), [TEXT])
@@ -81,8 +83,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.app: FastAPI = create_app(settings)
-        config = uvicorn.Config(self.app, port=0, log_config=None, timeout_graceful_shutdown=5)
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(configured(self.app, port=0, timeout_graceful_shutdown=5))
         self._thread = threading.Thread(target=self._server.run)
 
     @property
@@ -123,3 +124,31 @@ def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float 
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(pause)
+
+
+def metrics(server: Server) -> dict[str, float]:
+    """Each number by its name and labels."""
+    lines = [line for line in get(f"{server.url}/metrics").text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def idle(server: Server) -> bool:
+    """Whether nothing is under way and no place is taken."""
+    found = metrics(server)
+    names = ("requests_under_way", "pending_bytes", "running_texts", "waiting_texts")
+    lines = [f"{line}_{what}" for line in ("slow", "quick") for what in ("places", "pending_tokens")]
+    return all(found[f"nextword_{name}"] == 0 for name in (*names, *lines))
+
+
+def counted(server: Server, route: str, outcome: str) -> float:
+    """How many requests ended so."""
+    return metrics(server).get(f'nextword_requests_total{{outcome="{outcome}",route="{route}"}}', 0)
+
+
+@contextmanager
+def busy(server: Server, model: str) -> Iterator[None]:
+    """Another client's endless text is under way."""
+    with stream("POST", f"{server.url}/v1/models/{model}/generate", json={**ENDLESS, "stream": True}) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        yield

@@ -10,9 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app.serving import Server, get, post, serving, stream, wait_for
+from tests.app.serving import ENDLESS, Server, busy, counted, get, idle, metrics, post, serving, wait_for
 
-ENDLESS = {"max_tokens": 10**6, "ignore_end": True}
 KINDS = {
     "generate": ("generate", json.dumps(ENDLESS).encode(), "application/json"),
     "next": ("next", json.dumps({"context": ["a bird"] * 30_000, "top_k": 1}).encode(), "application/json"),
@@ -27,23 +26,6 @@ KINDS = {
 def generous(checkpoints: Path) -> Iterator[Server]:
     with serving(checkpoints, max_tokens=10**6, max_texts=10**6, max_prompt_tokens=10**6) as server:
         yield server
-
-
-def metrics(server: Server) -> dict[str, float]:
-    lines = [line for line in get(f"{server.url}/metrics").text.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-
-
-def idle(server: Server) -> bool:
-    """Whether nothing is under way and no place is taken."""
-    found = metrics(server)
-    names = ("requests_under_way", "pending_bytes", "running_texts", "waiting_texts")
-    lines = [f"{line}_{what}" for line in ("slow", "quick") for what in ("places", "pending_tokens")]
-    return all(found[f"nextword_{name}"] == 0 for name in (*names, *lines))
-
-
-def counted(server: Server, route: str, outcome: str) -> float:
-    return metrics(server).get(f'nextword_requests_total{{outcome="{outcome}",route="{route}"}}', 0)
 
 
 @contextmanager
@@ -111,15 +93,6 @@ def test_a_body_that_never_comes_is_not_waited_for(generous: Server) -> None:
         opened.sendall(b'{"context"')
         assert opened.recv(65536).startswith(b"HTTP/1.1 504 ")
     wait_for(lambda: idle(generous))
-
-
-@contextmanager
-def busy(server: Server, model: str) -> Iterator[None]:
-    """Another client's endless text is under way."""
-    with stream("POST", f"{server.url}/v1/models/{model}/generate", json={**ENDLESS, "stream": True}) as answer:
-        lines = answer.iter_lines()
-        next(lines)
-        yield
 
 
 def test_what_is_too_much_is_refused_before_its_body_has_come(checkpoints: Path) -> None:
