@@ -51,7 +51,10 @@ class Run:
     @property
     def ended(self) -> bool:
         """Whether every text has."""
-        return all(sequence.finish_reason is not None for sequence in self.sequences)
+        for sequence in self.sequences:  # noqa: SIM110 - asked of every run after every step
+            if sequence.finish_reason is None:
+                return False
+        return True
 
     async def parts(self) -> AsyncIterator[Part]:
         """What is new in the texts as it comes, up to the last of each. Raises ModelFailed with the first that did."""
@@ -78,7 +81,7 @@ class Run:
 
     def stir(self) -> None:
         """There are news; from the computing thread."""
-        if (self._streaming or self.ended) and not self._woken:
+        if not self._woken and (self._streaming or self.ended):
             self._woken = True
             self._loop.call_soon_threadsafe(self._news.set)
 
@@ -189,10 +192,12 @@ class Decoder:
 
     def _step(self) -> None:
         begun = time.perf_counter()
-        self._batch.step()
+        over = [event.sequence for event in self._batch.step() if event.finish_reason is not None]
         self._step_seconds = time.perf_counter() - begun
+        failed = any(sequence.error for sequence in over)
         for run in self._running:
-            if any(sequence.error for sequence in run.sequences):
+            if failed and any(sequence.error for sequence in run.sequences):
                 self.cancel(run)
             run.stir()
-        self._running = [run for run in self._running if not run.ended]
+        if over:
+            self._running = [run for run in self._running if not run.ended]

@@ -28,6 +28,7 @@ def rehearse(checkpoint: Checkpoint) -> Checkpoint:
     if isinstance(model, NgramModel):
         short.best(model, [], 1)
         _ = model.index  # made now, or the first long text would wait for it
-    for _ in generate(model, samples(tokenizer, text, SamplingParams(max_tokens=2))):
-        pass
+    for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # a filter is another way
+        for _ in generate(model, samples(tokenizer, text, params)):
+            pass
     return checkpoint

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -129,10 +130,13 @@ class LanguageModel(ABC):
 
 
 def select(state: State, rows: Tensor) -> State:
-    """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned."""
+    """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned.
+
+    By numpy, as `concat`: torch would wake a thread to share what takes less time than waking it.
+    """
     if isinstance(state, tuple):
         return tuple(select(part, rows) for part in state)
-    return state.index_select(0, rows)
+    return torch.from_numpy(state.numpy().take(rows.numpy(), 0))
 
 
 def concat(states: Sequence[State]) -> State:
@@ -140,7 +144,7 @@ def concat(states: Sequence[State]) -> State:
     first = states[0]
     if isinstance(first, tuple):
         return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
-    return torch.cat([s for s in states if isinstance(s, Tensor)])
+    return torch.from_numpy(np.concatenate([s.numpy() for s in states if isinstance(s, Tensor)]))
 
 
 def rows_of(state: State) -> int:

@@ -62,6 +62,8 @@ class Detokenizer:
 
     def _sides(self, token: str) -> tuple[str, bool, bool]:
         """How `token` is written, and whether it stands against what is before and what comes after."""
+        if token.isalnum():  # most are, and none of those below
+            return token, self._continues(token), False
         in_word = self._before[-1:].isalnum() or self._before == UNK_TOKEN
         if token in HYPHENS:
             return HYPHENS[token], in_word, in_word

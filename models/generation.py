@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
-from dataclasses import dataclass
 from math import fsum
-from typing import Literal, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -88,8 +87,7 @@ class Sequence:
         return self.finish("failed")
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """What one step did to one sequence."""
 
     sequence: Sequence
@@ -142,7 +140,7 @@ class Batch:
         if self.sequences:
             events += self._extend(*cast("tuple[Tensor, Tensor]", found))
         if self.sequences:
-            last = torch.tensor([sequence.tokens[-1:] for sequence in self.sequences])
+            last = torch.from_numpy(np.array([sequence.tokens[-1:] for sequence in self.sequences]))
             failed, self._state = self._each(
                 lambda state, row: self._model.advance(state, last if row is None else last[row : row + 1])
             )

@@ -7,7 +7,6 @@ they do it (`quantised`), nor states, batches and scores, which are those of `Re
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import accumulate
 from typing import cast
 
 import numpy as np
@@ -24,6 +23,7 @@ from models.errors import InvalidInput
 from models.network import Layer, Network, Vectors
 from models.quantised import CELLS, LAYER, PRODUCT, READING, ZERO, bytes_of_rows, product, reading
 from models.recurrent import RecurrentModel
+from models.room import Room
 
 
 class Int8Model(RecurrentModel):
@@ -77,6 +77,7 @@ class Int8Network:
         """`embedding` [V, E] stays as it is stored, for a token reads one row. Raises InvalidInput for NaN and such."""
         config = network.config
         self._embedding = embedding
+        self._room = Room()
         self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind)
         self._layers = [
             (Matrix(layer.weight_ih, layer.bias_ih), Matrix(layer.weight_hh, layer.bias_hh))
@@ -92,45 +93,43 @@ class Int8Network:
     def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
         """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
         embedded = functional.embedding(tokens, self._embedding).float()
-        after = tuple(v.clone(memory_format=torch.contiguous_format) for v in vectors)
+        before = [v.contiguous() for v in vectors]
+        after = tuple(torch.empty(v.shape) for v in before)
         outputs = torch.empty(*tokens.shape, after[0].shape[2])
-        room, places = self._room(*tokens.shape)
-        addresses = [tensor.data_ptr() for tensor in (embedded, after[0], after[-1], outputs)]
-        layers = (len(self._records), self._records.ctypes.data)
-        call = (*team.ALONE, self._cell, *layers, *tokens.shape, *addresses, *places)
-        team.run(reading, np.array([call], READING), len(tokens) * self._work)
-        del room
+        with self._room.of(self._sizes(*tokens.shape)) as places:
+            addresses = [t.data_ptr() for t in (embedded, outputs, before[0], before[-1], after[0], after[-1])]
+            layers = (len(self._records), self._records.ctypes.data)
+            call = (*team.ALONE, self._cell, *layers, *tokens.shape, *addresses, *places)
+            team.run(reading, np.array([call], READING), len(tokens) * self._work)
         return outputs, after
 
     def logprobs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities [N, V] after outputs [N, H], not contiguous."""
-        return self._answer(outputs)
+        results = torch.empty(len(outputs), self._output.record[0])
+        self._answer(outputs, results.data_ptr())
+        return results[:, : self._output.outputs]
 
     def choose(self, outputs: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
         """A token [N] and its log-probability [N] after outputs [N, H]."""
         record, tokens, logprobs = choice.record()
-        self._answer(outputs, (1, record))
+        with self._room.of([4 * len(outputs) * self._output.record[0]]) as (results,):
+            self._answer(outputs, results, (1, record))
         return torch.from_numpy(tokens), torch.from_numpy(logprobs)
 
-    def _answer(self, outputs: Tensor, choice: tuple[int, tuple[int, ...]] = (0, NO_CHOICE)) -> Tensor:
-        """Log-probabilities [N, V], and the CHOICE made; or none."""
+    def _answer(self, outputs: Tensor, results: int, choice: tuple[int, tuple[int, ...]] = (0, NO_CHOICE)) -> None:
+        """Write log-probabilities [N, V] to an address, padded as products are, and make the CHOICE, if any."""
         outputs = (outputs if self._projection is None else self._projection.times(outputs)).contiguous()
         matrix, count = self._output, len(outputs)
-        room = torch.empty(bytes_of_rows(count, matrix.inputs), dtype=torch.uint8)
-        results = torch.empty(count, matrix.record[0])
-        addresses = [tensor.data_ptr() for tensor in (outputs, room, results)]
-        call = (*team.ALONE, matrix.record, count, *addresses, matrix.outputs, *choice)
-        team.run(answering, np.array([call], ANSWER), results.numel() * matrix.inputs)
-        return results[:, : matrix.outputs]
+        with self._room.of([bytes_of_rows(count, matrix.inputs)]) as (room,):
+            call = (*team.ALONE, matrix.record, count, outputs.data_ptr(), room, results, matrix.outputs, *choice)
+            team.run(answering, np.array([call], ANSWER), count * matrix.outputs * matrix.inputs)
 
-    def _room(self, count: int, times: int) -> tuple[Tensor, list[int]]:
-        """Memory for a reading, and the addresses of its four parts."""
+    def _sizes(self, count: int, times: int) -> list[int]:
+        """Bytes of the four kinds of room that a reading needs."""
         of_inputs, of_state = self._layers[0]
         widest = max(of_inputs.inputs, of_state.inputs)
         sizes = [bytes_of_rows(count * times, widest), bytes_of_rows(count, of_state.inputs)]
-        sizes += [4 * of_state.record[0] * rows for rows in (count * times, count)]
-        room = torch.empty(sum(sizes), dtype=torch.uint8)
-        return room, list(accumulate(sizes[:-1], initial=room.data_ptr()))
+        return sizes + [4 * of_state.record[0] * rows for rows in (count * times, count)]
 
 
 def _panels(matrix: Tensor, scales: Tensor, offsets: Tensor, biases: Tensor) -> Tensor:

@@ -37,12 +37,13 @@ PRODUCT = np.dtype([*TEAM, ("matrix", MATRIX), *_numbers("count", "floats", "roo
 READING = np.dtype(
     [
         *TEAM,
-        *_numbers("cell", "depth", "layers", "count", "times", "embedded", "vectors", "memory", "outputs"),
+        *_numbers("cell", "depth", "layers", "count", "times", "embedded", "outputs"),
+        *_numbers("vectors_before", "memory_before", "vectors", "memory"),
         *_numbers("input_room", "state_room", "gates", "state_gates"),
     ]
 )
-"""Layers over B sequences of T inputs: `embedded` [B, T, E], `vectors` and for an LSTM `memory` [B, L, H], which are
-replaced, `outputs` [B, T, H] of the last layer. Room for rows [B * T, E or H], [B, H], their products [.., G * H]."""
+"""Layers over B sequences of T inputs: `embedded` [B, T, E], `outputs` [B, T, H] of the last layer, vectors and for an
+LSTM memory [B, L, H] before and after. Room for rows [B * T, E or H], [B, H], their products [.., G * H]."""
 CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
 """The cells, as `READING` numbers them."""
 _RELU, _GRU, _LSTM = (CELLS.index(cell) for cell in ("rnn_relu", "gru", "lstm"))
@@ -68,8 +69,8 @@ def reading(address: Any) -> None:
     count, times = call.count, call.times
     layers = carray(pointer(call.layers), call.depth, LAYER)
     hidden, units = layers[0].of_state.inputs, layers[0].of_state.outputs
-    vectors = carray(pointer(call.vectors), (count, call.depth, hidden), np.float32)
-    memory = carray(pointer(call.memory), (count, call.depth, hidden), np.float32)
+    vectors, memory = _state(call.vectors, call, hidden), _state(call.memory, call, hidden)
+    vectors_before, memory_before = _state(call.vectors_before, call, hidden), _state(call.memory_before, call, hidden)
     outputs = floats(call.outputs, count * times, hidden)
     gates, state_gates = floats(call.gates, count * times, units), floats(call.state_gates, count, units)
     state = _rows(call.state_room, count, hidden)
@@ -80,6 +81,8 @@ def reading(address: Any) -> None:
         for n in range(rank, count * times, size):
             _quantise(inputs[n], rows, n)
         for b in range(rank, count, size):
+            _copy(memory_before[b, i], memory[b, i])
+            _copy(vectors_before[b, i], vectors[b, i])
             _quantise(vectors[b, i], state, b)
         regroup(call)
         _multiply(address, call, rows, layers[i].of_inputs, gates)
@@ -139,6 +142,17 @@ def _rows(address: Any, count: Any, inputs: Any) -> Any:
 
 
 @_compiled
+def _state(address: Any, call: Any, hidden: Any) -> Any:
+    return carray(pointer(address), (call.count, call.depth, hidden), np.float32)
+
+
+@_compiled
+def _copy(numbers: Any, place: Any) -> None:
+    for j in range(len(numbers)):
+        place[j] = numbers[j]
+
+
+@_compiled
 def _quantise(row: Any, rows: Any, n: Any) -> None:
     """Make a row of numbers row n of bytes: round(63 * number / largest magnitude) + 64.
 
@@ -179,5 +193,4 @@ def _step(cell: Any, gates: Any, state_gates: Any, vector: Any, memory: Any, out
         gru_step(gates, state_gates, vector)
     else:
         rnn_step(gates, state_gates, vector, cell == _RELU)
-    for j in range(len(output)):
-        output[j] = vector[j]
+    _copy(vector, output)
