@@ -7,7 +7,7 @@ the work is nor HTTP.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -19,31 +19,60 @@ HORIZON_SECONDS = 10.0
 FIRST_SECONDS = 0.1
 """What a text is taken to need until one has been done."""
 
+CROWDED_SECONDS, CALM_SECONDS = 0.1, 1.0
+"""How long some have to be refused until there is a crowd, and nobody until there is none."""
+
+LOOK_SECONDS = 0.01
+"""Between two looks, in a crowd, at how many are about to be done."""
+
 
 class Line:
-    """The work of one kind that is under way or waits; used in the event loop's thread only."""
+    """The work of one kind that is under way or waits; used in the event loop's thread only.
 
-    def __init__(self, max_texts: int, max_tokens: int) -> None:
+    Places to wait are for those who come together by chance. While more keep coming than can be done, there is always
+    another to take a row, and who waits is only answered later: in such a crowd no more wait than are about to be done.
+    """
+
+    def __init__(self, max_running: int, max_waiting: int, max_tokens: int, leaving: Callable[[], int]) -> None:
+        """`leaving` says how many are about to be done."""
         self.texts = 0
         self.tokens = 0
         """Read or written by all of it together, at the most."""
-        self._max_texts = max_texts
+        self._max_running = max_running
+        self._max_waiting = max_waiting
         self._max_tokens = max_tokens
+        self._leaving = leaving
+        self._left = 0
+        self._looked = self._refusing_since = self._refused_last = -math.inf
         self._speed = _Speed()
 
-    def has_room(self, texts: int = 1, tokens: int = 0) -> bool:
-        """Whether there is room for so much; an empty line has room for anything."""
-        within = self.texts + texts <= self._max_texts and self.tokens + tokens <= self._max_tokens
-        return within or not self.texts
+    def admits(self, texts: int = 1, tokens: int = 0) -> bool:
+        """Whether there is room for so much, which is about to come; an empty line has room for anything."""
+        now = monotonic()
+        most = self._max_running + self._may_wait(now)
+        if not self.texts or (self.texts + texts <= most and self.tokens + tokens <= self._max_tokens):
+            return True
+        if now - self._refused_last > CALM_SECONDS:
+            self._refusing_since = now
+        self._refused_last = now
+        return False
+
+    def _may_wait(self, now: float) -> int:
+        lately = now - self._refused_last <= CALM_SECONDS
+        if not lately or self._refused_last - self._refusing_since < CROWDED_SECONDS:
+            return self._max_waiting
+        if now - self._looked > LOOK_SECONDS:
+            self._looked, self._left = now, min(self._max_waiting, self._leaving())
+        return self._left
 
     def check(self, texts: int = 1, tokens: int = 0) -> None:
         """Raise Overloaded unless there is room for so much."""
-        if not self.has_room(texts, tokens):
-            raise self.overloaded(texts, tokens)
+        if not self.admits(texts, tokens):
+            raise self.overloaded(tokens)
 
-    def overloaded(self, texts: int = 1, tokens: int = 0) -> Overloaded:
-        """What is said where there is no room for so much."""
-        if self.texts + texts > self._max_texts:
+    def overloaded(self, tokens: int = 0) -> Overloaded:
+        """What is said where there is no room for a text, or for so many tokens."""
+        if self.tokens + tokens <= self._max_tokens:
             message = f"{self.texts} texts are under way or waiting, and no more are taken on"
         else:
             message = f"{self.tokens} tokens are under way or waiting; {tokens} more are too many now"

@@ -57,7 +57,7 @@ class Door:
         line = self._line(model) if model and not self._reception.stopping else None
         if line is None:
             return None
-        if line.has_room(1 + self._let_in[line]):
+        if line.admits(1 + self._let_in[line]):
             self._expect(line)
             return None
         told = self._told.get(line)

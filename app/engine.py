@@ -43,14 +43,17 @@ class Engine:
         """`count` is told of tokens that were read (`prompt`), written (`completion`) and scored (`scored`)."""
         self.threads = settings.threads or cpu_quota()
         self._rows = settings.max_running
-        most = settings.max_running + settings.max_waiting
-        self.lines = {name: Line(most, settings.max_pending_tokens) for name in ("slow", "quick")}
         self._count = count
         self._slices: WeakKeyDictionary[LanguageModel, Slices] = WeakKeyDictionary()
         self._stopping = False
         self._pool = ThreadPoolExecutor(self.threads, "quick-pool")
         self._slow = Scheduler("slow", lambda: torch.set_num_threads(self.threads))
         self._quick = Scheduler("quick", lambda: None)
+        room = settings.max_running, settings.max_waiting, settings.max_pending_tokens
+        self.lines = {
+            "slow": Line(*room, lambda: _leaving(self._slow)),
+            "quick": Line(*room, lambda: _leaving(self._quick)),
+        }
 
     def start(self) -> None:
         """Start the threads."""
@@ -71,12 +74,12 @@ class Engine:
     @property
     def running(self) -> int:
         """How many texts have a row in a batch."""
-        return sum(len(decoder) for decoder in self._decoders())
+        return sum(len(decoder) for decoder in _decoders(self._slow, self._quick))
 
     @property
     def waiting(self) -> int:
         """How many texts wait for a row."""
-        return sum(decoder.waiting for decoder in self._decoders())
+        return sum(decoder.waiting for decoder in _decoders(self._slow, self._quick))
 
     async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
         """What `work`, on about `tokens` tokens of `model`, returns; it is dropped once nobody waits for it.
@@ -133,16 +136,21 @@ class Engine:
                 self._count("prompt", prompt)
                 self._count("completion", sum(len(sequence.tokens) for sequence in sequences))
 
-    def _decoders(self) -> list[Decoder]:
-        found = [decoder for one in (self._slow, self._quick) for decoder in list(one.decoders.values())]
-        return [decoder for decoder in found if isinstance(decoder, Decoder)]
-
     def _decoder(self, scheduler: Scheduler, model: LanguageModel) -> Decoder:
         """The model's decoder; in the scheduler's thread."""
         decoder = scheduler.decoders.get(id(model))
         if not isinstance(decoder, Decoder):
             decoder = scheduler.decoders[id(model)] = Decoder(model, self._rows)
         return decoder
+
+
+def _decoders(*schedulers: Scheduler) -> list[Decoder]:
+    found = [decoder for one in schedulers for decoder in list(one.decoders.values())]
+    return [decoder for decoder in found if isinstance(decoder, Decoder)]
+
+
+def _leaving(scheduler: Scheduler) -> int:
+    return sum(decoder.leaving for decoder in _decoders(scheduler))
 
 
 @contextmanager
