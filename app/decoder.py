@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from app.errors import ModelFailed
 from app.slices import BUSY_SECONDS, IDLE_SECONDS, Slices
 from models.base import LanguageModel, concat
-from models.generation import Batch, FinishReason, Sequence, prompts
+from models.generation import Batch, Event, FinishReason, Sequence, prompts
 from models.reading import Row, read_on, unread
 
 
@@ -148,6 +148,8 @@ class Decoder:
         """Forget a run, wherever it is; one that has ended is none."""
         if run in self._waiting:
             self._waiting.remove(run)
+        if run in self._running:
+            self._running.remove(run)
         self._reading.pop(run, None)
         for sequence in run.sequences:
             if not self._batch.evict(sequence) and sequence.finish_reason is None:
@@ -197,10 +199,16 @@ class Decoder:
 
     def _step(self) -> None:
         begun = time.perf_counter()
-        over = [event.sequence for event in self._batch.step() if event.finish_reason is not None]
+        # In this order the event loop has news to work on while this thread needs no interpreter.
+        self._tell(self._batch.choose())
+        self._tell(self._batch.advance())
         self._step_seconds = time.perf_counter() - begun
+
+    def _tell(self, events: list[Event]) -> None:
+        """Let readers know what happened to their texts."""
+        over = [event.sequence for event in events if event.finish_reason is not None]
         failed = any(sequence.error for sequence in over)
-        for run in self._running:
+        for run in list(self._running) if events else ():
             if failed and any(sequence.error for sequence in run.sequences):
                 self.cancel(run)
             run.stir()

@@ -133,19 +133,27 @@ class Batch:
 
         A sequence that the model fails on keeps the error and ends; the others go on.
         """
+        return self.choose() + self.advance()
+
+    def choose(self) -> list[Event]:
+        """The first half of a step, of which there is something to tell."""
         if not self.sequences:
             return []
         how = choice([s.params for s in self.sequences], [s.numbers for s in self.sequences])
         events, found = self._each(lambda state, row: self._model.choose(state, how if row is None else how.row(row)))
         if self.sequences:
             events += self._extend(*cast("tuple[Tensor, Tensor]", found))
-        if self.sequences:
-            last = torch.from_numpy(np.array([sequence.tokens[-1:] for sequence in self.sequences]))
-            failed, self._state = self._each(
-                lambda state, row: self._model.advance(state, last if row is None else last[row : row + 1])
-            )
-            events += failed
         return events
+
+    def advance(self) -> list[Event]:
+        """The second half, which reads the tokens that were chosen; one event for each sequence that fails on its."""
+        if not self.sequences:
+            return []
+        last = torch.from_numpy(np.array([sequence.tokens[-1:] for sequence in self.sequences]))
+        failed, self._state = self._each(
+            lambda state, row: self._model.advance(state, last if row is None else last[row : row + 1])
+        )
+        return failed
 
     def _extend(self, tokens: Tensor, logprobs: Tensor) -> list[Event]:
         """A token each [B], chosen with log P [B]."""

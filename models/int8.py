@@ -76,7 +76,7 @@ class Int8Network:
     def __init__(self, network: Network, embedding: Tensor) -> None:
         """`embedding` [V, E] stays as it is stored, for a token reads one row. Raises InvalidInput for NaN and such."""
         config = network.config
-        self._embedding = embedding
+        self._embedding = embedding.numpy()
         self._room = Room()
         self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind)
         self._layers = [
@@ -92,12 +92,13 @@ class Int8Network:
 
     def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
         """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
-        embedded = functional.embedding(tokens, self._embedding).float()
+        embedded = self._embedding.take(tokens.numpy().ravel(), 0).astype(np.float32, copy=False)
         before = [v.contiguous() for v in vectors]
         after = tuple(torch.empty(v.shape) for v in before)
         outputs = torch.empty(*tokens.shape, after[0].shape[2])
         with self._room.of(self._sizes(*tokens.shape)) as places:
-            addresses = [t.data_ptr() for t in (embedded, outputs, before[0], before[-1], after[0], after[-1])]
+            tensors = (outputs, before[0], before[-1], after[0], after[-1])
+            addresses = [embedded.ctypes.data, *(tensor.data_ptr() for tensor in tensors)]
             layers = (len(self._records), self._records.ctypes.data)
             call = (*team.ALONE, self._cell, *layers, *tokens.shape, *addresses, *places)
             team.run(reading, np.array([call], READING), len(tokens) * self._work)
