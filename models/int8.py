@@ -122,7 +122,9 @@ class Int8Network:
         outputs = (outputs if self._projection is None else self._projection.times(outputs)).contiguous()
         matrix, count = self._output, len(outputs)
         with self._room.of([bytes_of_rows(count, matrix.inputs)]) as (room,):
-            call = (*team.ALONE, matrix.record, count, outputs.data_ptr(), room, results, matrix.outputs, *choice)
+            chooses, record = choice
+            factors = (matrix.record, count, outputs.data_ptr(), room, results)
+            call = (*team.ALONE, matrix.outputs, chooses, *factors, record)
             team.run(answering, np.array([call], ANSWER), count * matrix.outputs * matrix.inputs)
 
     def _sizes(self, count: int, times: int) -> list[int]:

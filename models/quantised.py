@@ -75,52 +75,59 @@ def reading(address: Any) -> None:
     gates, state_gates = floats(call.gates, count * times, units), floats(call.state_gates, count, units)
     state = _rows(call.state_room, count, hidden)
     inputs = floats(call.embedded, count * times, layers[0].of_inputs.inputs)
+    # The number of the first turn of what comes next: one for each panel, and each thread asks once for one too many.
+    begin = 0
     rank, size = rank_of(call), size_of(call)
     for i in range(call.depth):
         rows = _rows(call.input_room, count * times, inputs.shape[1])
-        for n in range(rank, count * times, size):
-            _quantise(inputs[n], rows, n)
-        for b in range(rank, count, size):
+        for b in range(rank, count, size):  # all that is done for a sequence is done by one thread, save products
+            for n in range(b * times, (b + 1) * times):
+                _quantise(inputs[n], rows, n)
             _copy(memory_before[b, i], memory[b, i])
             _copy(vectors_before[b, i], vectors[b, i])
             _quantise(vectors[b, i], state, b)
-        regroup(call)
-        _multiply(address, call, rows, layers[i].of_inputs, gates)
         for t in range(times):
-            regroup(call)
-            _multiply(address, call, state, layers[i].of_state, state_gates)
+            wait(call)
+            of_inputs = layers[i].of_inputs.outputs // OUTPUTS if t == 0 else 0  # of all times at once
+            of_both = of_inputs + layers[i].of_state.outputs // OUTPUTS
+            panel = count_up(address) - begin
+            while panel < of_both:
+                if panel < of_inputs:
+                    _multiply(panel, size, rows, layers[i].of_inputs, gates)
+                else:
+                    _multiply(panel - of_inputs, size, state, layers[i].of_state, state_gates)
+                panel = count_up(address) - begin
+            begin += of_both + size
             wait(call)
             for b in range(rank, count, size):
                 n = b * times + t
                 _step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i], outputs[n])
                 _quantise(vectors[b, i], state, b)
-        wait(call)
         inputs = outputs
 
 
 @_compiled
-def multiply_all(turns: Any, call: Any) -> None:
-    """The product that is part of a record, as in PRODUCT, each thread its share; `turns` is the record's pointer."""
+def multiply_all(turns: Any, call: Any) -> Any:
+    """The product that is part of a record, as in PRODUCT, a panel of the matrix a turn; `turns` is its pointer.
+
+    So a thread that is held up does less. Returns the number of the next turn, once all have come here.
+    """
     given, rows = floats(call.floats, call.count, call.matrix.inputs), _rows(call.room, call.count, call.matrix.inputs)
     for n in range(rank_of(call), call.count, size_of(call)):
         _quantise(given[n], rows, n)
     wait(call)
-    _multiply(turns, call, rows, call.matrix, floats(call.results, call.count, call.matrix.outputs))
+    results = floats(call.results, call.count, call.matrix.outputs)
+    panel, panels = count_up(turns), call.matrix.outputs // OUTPUTS
+    while panel < panels:
+        _multiply(panel, size_of(call), rows, call.matrix, results)
+        panel = count_up(turns)
+    return panels + size_of(call)
 
 
 @_compiled
 def floats(address: Any, rows: Any, columns: Any) -> Any:
     """The numbers [rows, columns] at an address."""
     return carray(pointer(address), (rows, columns), np.float32)
-
-
-@_compiled
-def regroup(team: Any) -> None:
-    """Wait for the others, and begin to take turns anew."""
-    wait(team)
-    if rank_of(team) == 0:
-        team.turn = 0
-    wait(team)
 
 
 class _Rows(NamedTuple):
@@ -170,18 +177,14 @@ def _quantise(row: Any, rows: Any, n: Any) -> None:
 
 
 @_compiled
-def _multiply(turns: Any, team: Any, rows: Any, matrix: Any, results: Any) -> None:
-    """Rows times a matrix, one panel of it a turn, so that a thread that is held up does less."""
+def _multiply(panel: Any, members: Any, rows: Any, matrix: Any, results: Any) -> None:
+    """Rows times one panel of a matrix. As many members as a team has are probably at the next ones."""
     count, padded = rows.bytes.shape
-    steps, size, members = padded // GROUP, bytes_of_panel(padded), size_of(team)
-    panel = count_up(turns)
-    while panel * OUTPUTS < matrix.outputs:
-        place, ahead = matrix.panels + panel * size, matrix.panels + (panel + members) * size
-        for n in range(count):
-            row, result = rows.bytes.ctypes.data + n * padded, results.ctypes.data + 4 * n * matrix.outputs
-            share = ahead + n % _SHARES * steps * LINE
-            dot(row, place, steps, rows.scales[n], result + 4 * panel * OUTPUTS, share)
-        panel = count_up(turns)
+    steps, size = padded // GROUP, bytes_of_panel(padded)
+    place, ahead = matrix.panels + panel * size, matrix.panels + (panel + members) * size
+    for n in range(count):
+        row, result = rows.bytes.ctypes.data + n * padded, results.ctypes.data + 4 * n * matrix.outputs
+        dot(row, place, steps, rows.scales[n], result + 4 * panel * OUTPUTS, ahead + n % _SHARES * steps * LINE)
 
 
 @_compiled
