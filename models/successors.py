@@ -106,8 +106,9 @@ def topk(
         for n in range(len(trie.levels) - 1, 1, -1):
             weight, begin, end = listed(trie, path, n)
             for i in range(begin, end):
-                of, word = np.float32(weight + logprob(trie, n, i)), token(trie, n, i)
-                offer(trie, path, n, best, chosen, of, word)
+                of = np.float32(weight + logprob(trie, n, i))
+                if of >= best[-1]:  # of thousands few are; which word it is need not be looked at before
+                    offer(trie, path, n, best, chosen, of, token(trie, n, i))
         weight = weight_before(trie, path, 1)
         for word in ranked:
             of = np.float32(weight + logprob(trie, 1, word))
