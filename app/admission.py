@@ -7,7 +7,7 @@ the work is nor HTTP.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -22,28 +22,22 @@ FIRST_SECONDS = 0.1
 CROWDED_SECONDS, CALM_SECONDS = 0.1, 1.0
 """How long some have to be refused until there is a crowd, and nobody until there is none."""
 
-LOOK_SECONDS = 0.01
-"""Between two looks, in a crowd, at how many are about to be done."""
-
 
 class Line:
     """The work of one kind that is under way or waits; used in the event loop's thread only.
 
     Places to wait are for those who come together by chance. While more keep coming than can be done, there is always
-    another to take a row, and who waits is only answered later: in such a crowd no more wait than are about to be done.
+    another to take a row, and who waits is only answered later: in such a crowd nobody waits.
     """
 
-    def __init__(self, max_running: int, max_waiting: int, max_tokens: int, leaving: Callable[[], int]) -> None:
-        """`leaving` says how many are about to be done."""
+    def __init__(self, max_running: int, max_waiting: int, max_tokens: int) -> None:
         self.texts = 0
         self.tokens = 0
         """Read or written by all of it together, at the most."""
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._max_tokens = max_tokens
-        self._leaving = leaving
-        self._left = 0
-        self._looked = self._refusing_since = self._refused_last = -math.inf
+        self._refusing_since = self._refused_last = -math.inf
         self._speed = _Speed()
 
     def admits(self, texts: int = 1, tokens: int = 0) -> bool:
@@ -59,11 +53,8 @@ class Line:
 
     def _may_wait(self, now: float) -> int:
         lately = now - self._refused_last <= CALM_SECONDS
-        if not lately or self._refused_last - self._refusing_since < CROWDED_SECONDS:
-            return self._max_waiting
-        if now - self._looked > LOOK_SECONDS:
-            self._looked, self._left = now, min(self._max_waiting, self._leaving())
-        return self._left
+        crowded = lately and self._refused_last - self._refusing_since >= CROWDED_SECONDS
+        return 0 if crowded else self._max_waiting
 
     def check(self, texts: int = 1, tokens: int = 0) -> None:
         """Raise Overloaded unless there is room for so much."""

@@ -135,11 +135,6 @@ class Decoder:
         """How many texts have none yet."""
         return sum(len(run.sequences) for run in [*self._waiting, *self._reading])
 
-    @property
-    def leaving(self) -> int:
-        """How many texts have three quarters of their tokens, and so will give up their rows before long."""
-        return sum(4 * len(sequence.tokens) >= 3 * sequence.params.max_tokens for sequence in self._batch.sequences)
-
     def add(self, run: Run) -> None:
         """Take in a run when there is room."""
         self._waiting.append(run)

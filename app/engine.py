@@ -50,10 +50,7 @@ class Engine:
         self._slow = Scheduler("slow", lambda: torch.set_num_threads(self.threads))
         self._quick = Scheduler("quick", lambda: None)
         room = settings.max_running, settings.max_waiting, settings.max_pending_tokens
-        self.lines = {
-            "slow": Line(*room, lambda: _leaving(self._slow)),
-            "quick": Line(*room, lambda: _leaving(self._quick)),
-        }
+        self.lines = {"slow": Line(*room), "quick": Line(*room)}
 
     def start(self) -> None:
         """Start the threads."""
@@ -147,10 +144,6 @@ class Engine:
 def _decoders(*schedulers: Scheduler) -> list[Decoder]:
     found = [decoder for one in schedulers for decoder in list(one.decoders.values())]
     return [decoder for decoder in found if isinstance(decoder, Decoder)]
-
-
-def _leaving(scheduler: Scheduler) -> int:
-    return sum(decoder.leaving for decoder in _decoders(scheduler))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import admission
-from app.admission import CALM_SECONDS, CROWDED_SECONDS, LOOK_SECONDS, Line
+from app.admission import CALM_SECONDS, CROWDED_SECONDS, Line
 from app.errors import Overloaded
 
 
@@ -21,7 +21,7 @@ class Clock:
 
 
 def test_texts_and_tokens_have_their_limits_and_an_empty_line_has_room_for_anything() -> None:
-    line = Line(max_running=2, max_waiting=0, max_tokens=10, leaving=int)
+    line = Line(max_running=2, max_waiting=0, max_tokens=10)
     with line.place(texts=5, tokens=100):
         pass
     with line.place(texts=1, tokens=6):
@@ -35,7 +35,7 @@ def test_texts_and_tokens_have_their_limits_and_an_empty_line_has_room_for_anyth
 
 def test_the_wait_is_what_is_left_at_the_speed_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    line = Line(max_running=3, max_waiting=0, max_tokens=1000, leaving=int)
+    line = Line(max_running=3, max_waiting=0, max_tokens=1000)
     with line.place(texts=2):
         clock.now += 4.0
     clock.now += 1000.0  # idle time says nothing of the speed: 2 texts took 4 seconds
@@ -48,7 +48,7 @@ def test_the_wait_is_what_is_left_at_the_speed_so_far(monkeypatch: pytest.Monkey
 
 def test_the_past_fades(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    line = Line(max_running=2, max_waiting=0, max_tokens=10, leaving=int)
+    line = Line(max_running=2, max_waiting=0, max_tokens=10)
     for seconds in (1.0, 10.0):
         with line.place():
             clock.now += seconds
@@ -59,7 +59,7 @@ def test_the_past_fades(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_fails_counts_as_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    line = Line(max_running=2, max_waiting=0, max_tokens=1000, leaving=int)
+    line = Line(max_running=2, max_waiting=0, max_tokens=1000)
     with suppress(ArithmeticError), line.place(tokens=100):
         clock.now += 1.0
         raise ArithmeticError
@@ -75,9 +75,9 @@ def test_nobody_is_told_to_come_back_at_once_or_never() -> None:
     assert Overloaded("", 1e9).headers == {"retry-after": "120", "retry-after-ms": "120000"}
 
 
-def test_in_a_crowd_no_more_wait_than_are_about_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, leaving = Clock(monkeypatch), [0]
-    line = Line(max_running=2, max_waiting=2, max_tokens=10, leaving=lambda: leaving[0])
+def test_in_a_crowd_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    line = Line(max_running=2, max_waiting=2, max_tokens=10)
     with line.place(texts=3):
         assert [line.admits(), line.admits(2)] == [True, False]  # the first refusal
         clock.now += CROWDED_SECONDS / 2
@@ -86,10 +86,6 @@ def test_in_a_crowd_no_more_wait_than_are_about_to_be_done(monkeypatch: pytest.M
         assert [line.admits(2), line.admits()] == [False, False]
         clock.now += CALM_SECONDS
         assert not line.admits()  # which is another refusal, and so there is no end to it yet
-        for leaving[0], room in [(1, False), (2, True), (9, True), (0, False)]:
-            clock.now += LOOK_SECONDS * 1.01
-            assert line.admits() is room
-            assert not line.admits(2)
         clock.now += CALM_SECONDS * 1.01
         assert [line.admits(), line.admits(2)] == [True, False]  # the first again
     clock.now += CROWDED_SECONDS
@@ -105,7 +101,7 @@ def test_no_limit_is_ever_passed_and_all_room_comes_back(asked: list, numbers) -
 
 
 def _take_and_give_back(asked: list, numbers) -> None:
-    line, held = Line(max_running=4, max_waiting=2, max_tokens=20, leaving=int), []
+    line, held = Line(max_running=4, max_waiting=2, max_tokens=20), []
     for texts, tokens in asked:
         place = line.place(texts, tokens)
         try:

@@ -155,17 +155,6 @@ def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) ->
     assert list(dict.fromkeys(seen)) == [2, 3, 5, 1]
 
 
-def test_who_has_three_quarters_of_its_tokens_is_about_to_leave() -> None:
-    async def scenario() -> list[int]:
-        decoder = Decoder(MODEL, 8)
-        for most in (4, 8):
-            decoder.add(Run(texts(max_tokens=most, ignore_end=True), streaming=False))
-        return [decoder.leaving] + [decoder.leaving for _ in range(8) if decoder.turn() or True]
-
-    # After 3 of 4 tokens, and after 6 and 7 of 8.
-    assert asyncio.run(scenario()) == [0, 0, 0, 1, 0, 0, 1, 1, 0]
-
-
 def test_without_streaming_only_the_end_is_told() -> None:
     async def main() -> list:
         decoder = Decoder(MODEL, 8)
