@@ -12,7 +12,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.allocator import memory_kept
 from models.progress import Progress
 from models.recurrent import RecurrentConfig, RecurrentModel
 from models.resumption import Saver, fingerprint
@@ -65,15 +64,6 @@ def train(
     if resume:
         saver.restore(resume)
     clock = _Clock(trainer)
-    with memory_kept():
-        yield from _advance(trainer, clock, saver, validation, save_seconds, report_every)
-    return _trained(trainer, clock.report())
-
-
-def _advance(
-    trainer: Trainer, clock: _Clock, saver: Saver, validation: Ids, save_seconds: float, report_every: int
-) -> Generator[Progress, None, None]:
-    """Step after step to the end, with validations, reports and saves in between."""
     try:
         while True:
             if _validation_is_due(trainer, validation):
@@ -90,6 +80,7 @@ def _advance(
         saver.save()
         raise
     saver.save()
+    return _trained(trainer, clock.report())
 
 
 class _Clock:

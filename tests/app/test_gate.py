@@ -47,7 +47,7 @@ def connection(server: Server, path: str, media_type: str, *headers: str) -> Ite
 def test_what_takes_too_long_is_stopped(generous: Server, model: str, kind: str) -> None:
     route, content, media_type = KINDS[kind]
     before = counted(generous, route, "timed_out")
-    headers = {"content-type": media_type, "x-request-timeout-ms": "100"}
+    headers = {"content-type": media_type, "x-request-timeout-ms": "30"}
     answer = post(f"{generous.url}/v1/models/{model}/{route}", content=content, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out"), answer.text[:300]
     wait_for(lambda: idle(generous))
@@ -145,7 +145,7 @@ def test_work_whose_client_has_gone_is_stopped(generous: Server, model: str, kin
             f"{generous.url}/v1/models/{model}/{route}",
             content=content,
             headers={"content-type": media_type},
-            timeout=httpx.Timeout(60, read=0.1),
+            timeout=httpx.Timeout(60, read=0.03),
         )
     wait_for(lambda: idle(generous), seconds=20)
 
