@@ -71,12 +71,12 @@ class Engine:
     @property
     def running(self) -> int:
         """How many texts have a row in a batch."""
-        return sum(len(decoder) for decoder in _decoders(self._slow, self._quick))
+        return sum(len(decoder) for decoder in self._decoders())
 
     @property
     def waiting(self) -> int:
         """How many texts wait for a row."""
-        return sum(decoder.waiting for decoder in _decoders(self._slow, self._quick))
+        return sum(decoder.waiting for decoder in self._decoders())
 
     async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
         """What `work`, on about `tokens` tokens of `model`, returns; it is dropped once nobody waits for it.
@@ -133,17 +133,16 @@ class Engine:
                 self._count("prompt", prompt)
                 self._count("completion", sum(len(sequence.tokens) for sequence in sequences))
 
+    def _decoders(self) -> list[Decoder]:
+        found = [decoder for one in (self._slow, self._quick) for decoder in list(one.decoders.values())]
+        return [decoder for decoder in found if isinstance(decoder, Decoder)]
+
     def _decoder(self, scheduler: Scheduler, model: LanguageModel) -> Decoder:
         """The model's decoder; in the scheduler's thread."""
         decoder = scheduler.decoders.get(id(model))
         if not isinstance(decoder, Decoder):
             decoder = scheduler.decoders[id(model)] = Decoder(model, self._rows)
         return decoder
-
-
-def _decoders(*schedulers: Scheduler) -> list[Decoder]:
-    found = [decoder for one in schedulers for decoder in list(one.decoders.values())]
-    return [decoder for decoder in found if isinstance(decoder, Decoder)]
 
 
 @contextmanager

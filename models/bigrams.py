@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import Int, compiled, inlined
+from models.hashing import LOWER_HALF, MULTIPLIER, mixed
 from models.instructions import prefetch
-from models.layout import Trie, bits, run, token
+from models.layout import Trie, bits, record_ahead, run, token
 
 _CONTEXTS = 2
 """Contexts of up to so many words are in the table."""
-_MULTIPLIER = -0x61C8864680B583EB  # 2 ** 64 over the golden ratio, as a signed number
-_LOWER_HALF = 0xFFFFFFFF
 
 
 class Index(NamedTuple):
@@ -46,17 +45,16 @@ def index_of(trie: Trie) -> Index:
 
 
 @inlined
-def mixed(context: Int, word: Int) -> Int:
+def hash_of(context: Int, word: Int) -> Int:
     """A hash of a context and the word after it, good in its upper half."""
-    key = ((context * _MULTIPLIER) ^ word) * _MULTIPLIER
-    return (key ^ ((key >> 32) & _LOWER_HALF)) * _MULTIPLIER
+    return mixed((context * MULTIPLIER) ^ word) * MULTIPLIER
 
 
 @inlined
 def slot_of(index: Index, n: Int, key: Int) -> Int:
     """Where the probing for a hash begins."""
     begin = index.begins[n]
-    return begin + ((((key >> 32) & _LOWER_HALF) * (index.begins[n + 1] - begin)) >> 32)
+    return begin + ((((key >> 32) & LOWER_HALF) * (index.begins[n + 1] - begin)) >> 32)
 
 
 @inlined
@@ -75,31 +73,30 @@ def fill(trie: Trie, n: Int, index: Index) -> None:
     for context in range(trie.levels[n].size):
         begin, length = run(trie, n, context)
         for i in range(begin, begin + length):
-            key = mixed(context, token(trie, n + 1, i))
+            key = hash_of(context, token(trie, n + 1, i))
             slot = slot_of(index, n, key)
             while index.slots[slot]:
                 slot = slot + 1 if slot + 1 < index.begins[n + 1] else index.begins[n]
-            index.slots[slot] = np.uint32(((key << width) & _LOWER_HALF) | (i + 1))
+            index.slots[slot] = np.uint32(((key << width) & LOWER_HALF) | (i + 1))
 
 
 @inlined
 def expect(index: Index, n: Int, context: Int, word: Int) -> None:
     """Ask for the slot that `place` will look into."""
-    prefetch(index.slots.ctypes.data + 4 * slot_of(index, n, mixed(context, word)))
+    prefetch(index.slots.ctypes.data + 4 * slot_of(index, n, hash_of(context, word)))
 
 
 @inlined
 def place(trie: Trie, index: Index, n: Int, width: Int, context: Int, word: Int) -> Int:
     """Where `word` after a context of n words may be listed, -1 if nowhere: bits of a hash agree."""
-    key = mixed(context, word)
-    slot, above = slot_of(index, n, key), (key << width) & _LOWER_HALF
+    key = hash_of(context, word)
+    slot, above = slot_of(index, n, key), (key << width) & LOWER_HALF
     found = np.int64(index.slots[slot])
     while found and (found >> width) << width != above:
         slot = slot + 1 if slot + 1 < index.begins[n + 1] else index.begins[n]
         found = np.int64(index.slots[slot])
-    level = trie.levels[n + 1]
     i = (found & ((1 << width) - 1)) - 1
-    prefetch(trie.data.ctypes.data + ((level.records + i * (level.token_bits + level.logprob_bits)) >> 3))
+    record_ahead(trie, n + 1, i)
     return i
 
 

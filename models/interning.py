@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from models.alphabet import BLANK, Alphabet
 from models.base import EOS
 from models.compiled import Int, compiled, inlined
+from models.hashing import LOWER_HALF, mixed
 from models.instructions import load
 from models.splitting import NEWLINE, STRIDE, Bytes, class_at, same, token_end
 
 MISSING = -1
-_MULTIPLIER = -0x61C8864680B583EB  # 2 ** 64 over the golden ratio, as a signed number
-_LOWER_HALF = 0xFFFFFFFF
 
 
 class Table(NamedTuple):
@@ -135,7 +134,7 @@ def number_part(
         slot = slot_of(table, key, packed, data, i, stop)
         if growing:
             count(table, slot, packed, data, i, stop)
-        out[n] = (table.slots[slot, 1] & _LOWER_HALF) - 1
+        out[n] = (table.slots[slot, 1] & LOWER_HALF) - 1
         i, n = stop, n + 1
     return n
 
@@ -154,13 +153,6 @@ def hash_of(data: Bytes, begin: Int, end: Int) -> tuple[Int, Int]:
     return mixed(key ^ packed), packed
 
 
-@inlined
-def mixed(key: Int) -> Int:
-    """Bits of `key` all over the result."""
-    key *= np.int64(_MULTIPLIER)
-    return key ^ ((key >> 32) & _LOWER_HALF)
-
-
 @compiled
 def slot_of(table: Table, key: Int, packed: Int, data: Bytes, begin: Int, end: Int) -> Int:
     """The slot of the token `data[begin:end]`, of that hash and last bytes, or the empty one where it belongs."""
@@ -168,7 +160,7 @@ def slot_of(table: Table, key: Int, packed: Int, data: Bytes, begin: Int, end: I
     slot = key & (slots.shape[0] - 1)
     while slots[slot, 1] != 0:
         if slots[slot, 0] == packed and slots[slot, 1] >> 32 == length:
-            first = table.begins[(slots[slot, 1] & _LOWER_HALF) - 1]
+            first = table.begins[(slots[slot, 1] & LOWER_HALF) - 1]
             if length <= STRIDE or same(table.spelling, first, data, begin, length - STRIDE):
                 break
         slot = (slot + 1) & (slots.shape[0] - 1)
@@ -178,7 +170,7 @@ def slot_of(table: Table, key: Int, packed: Int, data: Bytes, begin: Int, end: I
 @compiled
 def count(table: Table, slot: Int, packed: Int, data: Bytes, begin: Int, end: Int) -> None:
     """Count the token `data[begin:end]`, which goes to `slot`; number it if that is empty."""
-    token = (table.slots[slot, 1] & _LOWER_HALF) - 1
+    token = (table.slots[slot, 1] & LOWER_HALF) - 1
     if token == MISSING:
         token = table.size[0]
         first = table.begins[token]

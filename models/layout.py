@@ -127,6 +127,13 @@ def ahead(trie: Trie, n: Int, i: Int) -> None:
 
 
 @inlined
+def record_ahead(trie: Trie, n: Int, i: Int) -> None:
+    """Ask for the record of an n-gram of order n before it is read."""
+    level = trie.levels[n]
+    prefetch(trie.data.ctypes.data + ((level.records + i * (level.token_bits + level.logprob_bits)) >> 3))
+
+
+@inlined
 def find(trie: Trie, n: Int, i: Int, word: Int) -> Int:
     """The n-gram one order up that is `word` after the context `i` of n words, or -1: a search without a guess."""
     begin, length = run(trie, n, i)

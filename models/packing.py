@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import Int, compiled, inlined
+from models.hashing import MULTIPLIER
 from models.layout import BLOCK, HEAD, LEVEL, LONGEST, PADDING, RAW, Trie, backoff, logprob, run, token
 from models.side_by_side import each
 
 _LARGEST_BOOK = 1 << 16
 _EMPTY = np.int32(-1)
-_MULTIPLIER = -0x61C8864680B583EB  # 2 ** 64 over the golden ratio, as a signed number
 
 
 class Order(NamedTuple):
@@ -116,7 +116,7 @@ def distinct(values: NDArray[np.int32], slots: NDArray[np.int32], limit: Int, ou
     size: Int = np.int64(0)
     for i in range(len(values)):
         value = np.int64(values[i])
-        slot = ((value * _MULTIPLIER) >> 32) & (slots.shape[0] - 1)
+        slot = ((value * MULTIPLIER) >> 32) & (slots.shape[0] - 1)
         while slots[slot, 1] >= 0 and slots[slot, 0] != value:
             slot = (slot + 1) & (slots.shape[0] - 1)
         if slots[slot, 1] < 0:

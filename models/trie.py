@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from models.base import EOS
 from models.bigrams import NONE, Index, expect, is_there, place, width_of
 from models.compiled import Int, compiled, inlined
-from models.instructions import prefetch
-from models.layout import Trie, ahead, backoff, bits, find, logprob, run
+from models.layout import Trie, ahead, backoff, bits, find, logprob, record_ahead, run
 
 CHUNK = 256
 """So many words are looked for at a time."""
@@ -145,7 +144,7 @@ def search(trie: Trie, n: Int, room: Room, first: Int, size: Int) -> None:
     for k in range(size):
         begins[k], lengths[k] = run(trie, n, nodes[n - 1, times[k]])
         longest = max(longest, lengths[k])
-        prefetch(trie.data.ctypes.data + ((level.records + (begins[k] + (lengths[k] >> 1)) * width) >> 3))
+        record_ahead(trie, n + 1, begins[k] + (lengths[k] >> 1))
     while longest > 1:
         longest -= longest >> 1
         for k in range(size):

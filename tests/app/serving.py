@@ -126,15 +126,15 @@ def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float 
         time.sleep(pause)
 
 
-def metrics(server: Server) -> dict[str, float]:
+def metrics(url: str) -> dict[str, float]:
     """Each number by its name and labels."""
-    lines = [line for line in get(f"{server.url}/metrics").text.splitlines() if not line.startswith("#")]
+    lines = [line for line in get(f"{url}/metrics").text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
-def idle(server: Server) -> bool:
+def idle(url: str) -> bool:
     """Whether nothing is under way and no place is taken."""
-    found = metrics(server)
+    found = metrics(url)
     names = ("requests_under_way", "pending_bytes", "running_texts", "waiting_texts")
     lines = [f"{line}_{what}" for line in ("slow", "quick") for what in ("places", "pending_tokens")]
     return all(found[f"nextword_{name}"] == 0 for name in (*names, *lines))
@@ -142,7 +142,7 @@ def idle(server: Server) -> bool:
 
 def counted(server: Server, route: str, outcome: str) -> float:
     """How many requests ended so."""
-    return metrics(server).get(f'nextword_requests_total{{outcome="{outcome}",route="{route}"}}', 0)
+    return metrics(server.url).get(f'nextword_requests_total{{outcome="{outcome}",route="{route}"}}', 0)
 
 
 @contextmanager

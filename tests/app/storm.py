@@ -1,4 +1,4 @@
-"""Random requests of every kind, some of which hang up or run out of time; and whether any left a trace."""
+"""Random requests of every kind, some of which hang up or run out of time."""
 
 from __future__ import annotations
 
@@ -10,24 +10,9 @@ from typing import Any
 
 import httpx
 
-from tests.app.serving import get
-
 ANSWERS = frozenset([200, 400, 429, 503, 504])
 LINES = b"the cat saw a bird .\n"
 RECORD = b'{"text": "the old dog slept ."}\n'
-
-
-def metrics(url: str) -> dict[str, float]:
-    lines = [line for line in get(f"{url}/metrics").text.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-
-
-def idle(url: str) -> bool:
-    """Whether nothing is under way and no place is taken."""
-    found = metrics(url)
-    names = ("requests_under_way", "pending_bytes", "running_texts", "waiting_texts")
-    lines = [f"{line}_{what}" for line in ("slow", "quick") for what in ("places", "pending_tokens")]
-    return all(found[f"nextword_{name}"] == 0 for name in (*names, *lines))
 
 
 def some_request(numbers: random.Random) -> dict[str, Any]:

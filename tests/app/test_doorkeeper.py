@@ -27,7 +27,7 @@ def small(checkpoints: Path) -> Iterator[Server]:
 @pytest.fixture
 def full(small: Server) -> Iterator[Server]:
     """Has no room."""
-    wait_for(lambda: idle(small))
+    wait_for(lambda: idle(small.url))
     with busy(small, "lstm"):
         yield small
 
@@ -115,14 +115,14 @@ LARGE = json.dumps({"prompt": "the cat " * 100_000}).encode()
 )
 def test_a_kept_connection_is_refused_and_then_answered(small: Server, pieces: list[bytes]) -> None:
     with connected(small) as connection:
-        wait_for(lambda: idle(small))
+        wait_for(lambda: idle(small.url))
         with busy(small, "lstm"):
             before = counted(small, "generate", "overloaded")
             for _ in range(2):
                 connection.send(*pieces)
                 assert "connection" not in refused(connection.answer())
             assert counted(small, "generate", "overloaded") == before + 2
-        wait_for(lambda: idle(small))
+        wait_for(lambda: idle(small.url))
         connection.send(asking())
         status, _, content = connection.answer()
         assert (status, content["usage"]["completion_tokens"]) == (200, 2)

@@ -50,7 +50,7 @@ def test_what_takes_too_long_is_stopped(generous: Server, model: str, kind: str)
     headers = {"content-type": media_type, "x-request-timeout-ms": "30"}
     answer = post(f"{generous.url}/v1/models/{model}/{route}", content=content, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out"), answer.text[:300]
-    wait_for(lambda: idle(generous))
+    wait_for(lambda: idle(generous.url))
     assert counted(generous, route, "timed_out") == before + 1
 
 
@@ -73,7 +73,7 @@ def test_streams_are_told_that_their_time_is_up(generous: Server, model: str) ->
             received += c.recv(65536)
     assert b'"token_count":3' in received
     assert b'"code":"timed_out"' in received
-    wait_for(lambda: idle(generous))
+    wait_for(lambda: idle(generous.url))
     for route in ("generate", "perplexity"):
         assert counted(generous, route, "timed_out") >= 1
 
@@ -92,7 +92,7 @@ def test_a_body_that_never_comes_is_not_waited_for(generous: Server) -> None:
     with connection(generous, "/v1/models/lstm/next", "application/json", *head) as opened:
         opened.sendall(b'{"context"')
         assert opened.recv(65536).startswith(b"HTTP/1.1 504 ")
-    wait_for(lambda: idle(generous))
+    wait_for(lambda: idle(generous.url))
 
 
 def test_what_is_too_much_is_refused_before_its_body_has_come(checkpoints: Path) -> None:
@@ -121,7 +121,7 @@ def test_limits_on_requests_bytes_and_tokens(checkpoints: Path) -> None:
         with busy(server, "words"):
             assert post(f"{url}/generate", json={"max_tokens": 5}).status_code == 429
             assert get(f"{server.url}/v1/models").status_code == 429
-            assert metrics(server)["nextword_requests_under_way"] == 2
+            assert metrics(server.url)["nextword_requests_under_way"] == 2
 
 
 def test_a_reader_that_does_not_read_is_sent_away_and_others_are_not_kept_waiting(checkpoints: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_reader_that_does_not_read_is_sent_away_and_others_are_not_kept_waitin
             for _ in range(3):
                 assert post(f"{server.url}/v1/models/words/generate", json={"max_tokens": 50}).status_code == 200
             wait_for(lambda: counted(server, "generate", "slow_reader") == 1)
-            wait_for(lambda: idle(server))
+            wait_for(lambda: idle(server.url))
 
 
 @pytest.mark.parametrize("model", ["words", "lstm"])
@@ -147,7 +147,7 @@ def test_work_whose_client_has_gone_is_stopped(generous: Server, model: str, kin
             headers={"content-type": media_type},
             timeout=httpx.Timeout(60, read=0.03),
         )
-    wait_for(lambda: idle(generous), seconds=20)
+    wait_for(lambda: idle(generous.url), seconds=20)
 
 
 def test_a_storm_of_requests_leaves_nothing_behind(checkpoints: Path) -> None:
@@ -163,6 +163,6 @@ def test_a_storm_of_requests_leaves_nothing_behind(checkpoints: Path) -> None:
         assert statuses <= {200, 429}
         assert 200 in statuses
         assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
-        wait_for(lambda: idle(server))
+        wait_for(lambda: idle(server.url))
         done = sum(counted(server, "generate", outcome) for outcome in ("ok", "overloaded"))
         assert done == 120

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.app.serving import post, serving, wait_for
-from tests.app.storm import ANSWERS, idle, metrics, storm
+from tests.app.serving import idle, metrics, post, serving, wait_for
+from tests.app.storm import ANSWERS, storm
 
 
 def test_a_storm_leaves_nothing_behind(checkpoints: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.app.serving import get, publish_all, wait_for
-from tests.app.storm import ANSWERS, idle, metrics, storm
+from tests.app.serving import get, idle, metrics, publish_all, wait_for
+from tests.app.storm import ANSWERS, storm
 from tests.app.test_main import process
 
 MINUTES = float(os.environ.get("PROVE_SOAK_MINUTES", "10"))
