@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
@@ -28,29 +28,54 @@ LANE = 4
 """How many neighbouring factors of one sum lie together: bytes of one 32-bit lane."""
 LINE = 64
 """Bytes that come from memory together."""
+_SHARES = GROUP * OUTPUTS // LINE
+"""So many rows are multiplied while the next panel comes from memory, each asking for a share of it."""
 
 _BYTE, _WORD, _SUM, _SIZE = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-_Step = Callable[[Any, list[Any], list[Any], list[Any]], list[Any]]
+_Step = Callable[[Any, Any, list[Any], list[Any]], Any]
 
 
 @dataclass(frozen=True)
 class Instructions:
-    """How one kind of processor does it: with `lanes` sums in a register, each in two parts that are added at last."""
+    """How one kind of processor does it: with `lanes` sums in a register."""
 
     feature: str
     lanes: int
+    rows: int
+    """So many rows have room for their sums in registers, and share what is read of a matrix."""
     step: _Step
-    """Takes the two registers, twice four bytes of the vector in all lanes, twice four of the matrix."""
+    """Takes a register of sums, twice four bytes of the vector in all lanes, twice four of the matrix."""
 
 
-@instruction(types.void, types.int64, types.int64, types.int64, types.float32, types.int64, types.int64)
-def dot(context: Any, builder: Any, vector: Any, panel: Any, steps: Any, scale: Any, results: Any, ahead: Any) -> Any:
-    """Write 32 results (float32), (sum - offset) * (scale * its scale) + bias, given addresses of everything.
+class Operands(NamedTuple):
+    """Addresses, numbers of things and of bytes, all int64: what one call works on."""
 
-    `vector` has 8 * steps bytes; `panel` has, for each four of them, the four bytes of each of 32 rows, and then 32
-    scales, offsets (int32) and biases. Meanwhile a cache line is asked for at each step, from `ahead` on.
-    """
-    emit(best(context.codegen().magic_tuple()[2]), builder, vector, panel, steps, scale, results, ahead)
+    rows: Any
+    """N rows of bytes,"""
+    scales: Any
+    """a float32 for each,"""
+    count: Any
+    """how many they are."""
+    panel: Any
+    """For each four bytes of a row, the four of each of 32 others; then 32 scales, offsets (int32) and biases."""
+    steps: Any
+    """An eighth of the length of a row."""
+    results: Any
+    """Room for 32 float32 for each row,"""
+    apart: Any
+    """and how many bytes lie between the first of two rows."""
+    ahead: Any
+    """As many bytes from here on as a panel has come into the cache meanwhile."""
+
+
+@instruction(types.void, *[types.int64] * len(Operands._fields))
+def dot(
+    context: Any, builder: Any, rows: Any, scales: Any, count: Any, panel: Any, steps: Any, results: Any, apart: Any,
+    ahead: Any,
+) -> Any:  # fmt: skip
+    """Write (sum - offset) * (scale of the row * scale of the other) + bias of each row of `Operands` and 32 others."""
+    by = best(context.codegen().magic_tuple()[2])
+    emit(by, builder, Operands(rows, scales, count, panel, steps, results, apart, ahead))
     return context.get_dummy_value()
 
 
@@ -65,31 +90,54 @@ def best(features: str) -> Instructions:
     return next(each for each in INSTRUCTIONS if not each.feature or f"+{each.feature}" in features.split(","))
 
 
-def emit(
-    by: Instructions, builder: Any, vector: Any, panel: Any, steps: Any, scale: Any, results: Any, ahead: Any
-) -> None:
-    """Append the code of `dot` for one kind of processor; the arguments are int64 values and the scale a float."""
+def emit(by: Instructions, builder: Any, given: Operands) -> None:
+    """Append the code of `dot` for one kind of processor."""
+    whole = builder.mul(builder.udiv(given.count, _SIZE(by.rows)), _SIZE(by.rows))
+    with cgutils.for_range_slice(builder, _SIZE(0), whole, _SIZE(by.rows)) as (first, _):
+        _multiply(by, builder, given, [builder.add(first, _SIZE(i)) for i in range(by.rows)])
+    with cgutils.for_range_slice(builder, whole, given.count, _SIZE(1)) as (left, _):
+        _multiply(by, builder, given, [left])
+
+
+def _multiply(by: Instructions, builder: Any, given: Operands, places: list[Any]) -> None:
+    """What `dot` does with the rows of these numbers."""
+    numbers = _place(builder, given.panel, given.steps, _SIZE(GROUP * OUTPUTS))
+    for place, sums in zip(places, _sums(by, builder, given, places), strict=True):
+        scale = _load(builder, given.scales, builder.mul(place, _SIZE(LANE)), ir.FloatType())
+        _finish(builder, sums, scale, numbers, _place(builder, given.results, place, given.apart))
+
+
+def _sums(by: Instructions, builder: Any, given: Operands, places: list[Any]) -> list[list[Any]]:
+    """Registers with the sums of each row."""
     register, bytes_ = ir.VectorType(_SUM, by.lanes), ir.VectorType(_BYTE, LANE * by.lanes)
     parts = range(OUTPUTS // by.lanes)
-    totals = [[_variable(builder, register(None)) for _ in range(2)] for _ in parts]
-    with cgutils.for_range(builder, steps) as loop:
-        ask_for(builder, builder.add(ahead, _affine(builder, loop.index, LINE, 0)), cache=2)
-        left = [_load(builder, vector, _affine(builder, loop.index, GROUP, LANE * half), _SUM) for half in range(2)]
-        spread = [builder.bitcast(_all_lanes(builder, four, by.lanes), bytes_) for four in left]
-        for part, pair in zip(parts, totals, strict=True):
+    rows = [_place(builder, given.rows, place, builder.mul(given.steps, _SIZE(GROUP))) for place in places]
+    shares = [builder.and_(place, _SIZE(_SHARES - 1)) for place in places]
+    lines = [_place(builder, given.ahead, share, builder.mul(given.steps, _SIZE(LINE))) for share in shares]
+    totals = [[_variable(builder, register(None)) for _ in parts] for _ in places]
+    with cgutils.for_range(builder, given.steps) as loop:
+        for line in lines:
+            ask_for(builder, builder.add(line, _affine(builder, loop.index, LINE, 0)), cache=2)
+        left = []
+        for row in rows:
+            fours = [_load(builder, row, _affine(builder, loop.index, GROUP, LANE * half), _SUM) for half in range(2)]
+            left.append([builder.bitcast(_all_lanes(builder, four, by.lanes), bytes_) for four in fours])
+        for part in parts:
             offsets = [OUTPUTS * LANE * half + LANE * by.lanes * part for half in range(2)]
-            places = [_affine(builder, loop.index, GROUP * OUTPUTS, offset) for offset in offsets]
-            right = [_load(builder, panel, place, bytes_) for place in places]
-            values = by.step(builder, [builder.load(total) for total in pair], spread, right)
-            for total, value in zip(pair, values, strict=True):
-                builder.store(value, total)
-    numbers = builder.add(panel, _affine(builder, steps, GROUP * OUTPUTS, 0))
-    for part, pair in zip(parts, totals, strict=True):
-        total = builder.add(*[builder.load(total) for total in pair])
-        place = _SIZE(LANE * by.lanes * part)
-        made = _restore(builder, total, _all_lanes(builder, scale, by.lanes), builder.add(numbers, place))
-        pointer = builder.inttoptr(builder.add(results, place), made.type.as_pointer())
-        builder.store(made, pointer, align=LANE)
+            within = [_affine(builder, loop.index, GROUP * OUTPUTS, offset) for offset in offsets]
+            right = [_load(builder, given.panel, place, bytes_) for place in within]
+            for spread, of_row in zip(left, totals, strict=True):
+                builder.store(by.step(builder, builder.load(of_row[part]), spread, right), of_row[part])
+    return [[builder.load(total) for total in of_row] for of_row in totals]
+
+
+def _finish(builder: Any, totals: list[Any], scale: Any, numbers: Any, results: Any) -> None:
+    """Write the results of a row, given its sums and the address of what stands behind a panel's bytes."""
+    for part, total in enumerate(totals):
+        place = _SIZE(LANE * total.type.count * part)
+        spread = _all_lanes(builder, scale, total.type.count)
+        made = _restore(builder, total, spread, builder.add(numbers, place))
+        builder.store(made, builder.inttoptr(builder.add(results, place), made.type.as_pointer()), align=LANE)
 
 
 def _restore(builder: Any, total: Any, scale: Any, numbers: Any) -> Any:
@@ -103,6 +151,11 @@ def _restore(builder: Any, total: Any, scale: Any, numbers: Any) -> Any:
 
 def _load(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
     return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
+
+
+def _place(builder: Any, base: Any, index: Any, size: Any) -> Any:
+    """The address of what lies at an index, everything before having that size."""
+    return builder.add(base, builder.mul(index, size))
 
 
 def _affine(builder: Any, index: Any, factor: int, offset: int) -> Any:
@@ -128,11 +181,10 @@ def _variable(builder: Any, value: Any) -> Any:
 def _four_at_a_time(name: str) -> _Step:
     """VNNI: an instruction that adds four products to each sum."""
 
-    def step(builder: Any, totals: list[Any], left: list[Any], right: list[Any]) -> list[Any]:
-        return [
-            _call(builder, name, [total, builder.bitcast(x, total.type), builder.bitcast(y, total.type)], total.type)
-            for total, x, y in zip(totals, left, right, strict=True)
-        ]
+    def step(builder: Any, total: Any, left: list[Any], right: list[Any]) -> Any:
+        for x, y in zip(left, right, strict=True):
+            total = _call(builder, name, [total, *(builder.bitcast(each, total.type) for each in (x, y))], total.type)
+        return total
 
     return step
 
@@ -140,9 +192,9 @@ def _four_at_a_time(name: str) -> _Step:
 def _two_at_a_time(pairs: Callable[[Any, Any, Any], Any], neighbours: Callable[[Any, Any], Any]) -> _Step:
     """The sums of 16 bits that the module's docstring explains: `pairs` multiplies bytes and adds two and two."""
 
-    def step(builder: Any, totals: list[Any], left: list[Any], right: list[Any]) -> list[Any]:
+    def step(builder: Any, total: Any, left: list[Any], right: list[Any]) -> Any:
         words = builder.add(*[pairs(builder, x, y) for x, y in zip(left, right, strict=True)])
-        return [builder.add(totals[0], neighbours(builder, words)), totals[1]]
+        return builder.add(total, neighbours(builder, words))
 
     return step
 
@@ -175,8 +227,8 @@ def _apart(builder: Any, numbers: Any) -> list[Any]:
 
 
 INSTRUCTIONS = (
-    Instructions("avx512vnni", 16, _four_at_a_time("llvm.x86.avx512.vpdpbusd.512")),
-    Instructions("avxvnni", 8, _four_at_a_time("llvm.x86.avx512.vpdpbusd.256")),
-    Instructions("avx2", 8, _two_at_a_time(_pairs_of_avx2, _neighbours_of_avx2)),
-    Instructions("", 8, _two_at_a_time(_pairs_anywhere, _neighbours_anywhere)),
+    Instructions("avx512vnni", 16, 4, _four_at_a_time("llvm.x86.avx512.vpdpbusd.512")),
+    Instructions("avxvnni", 8, 2, _four_at_a_time("llvm.x86.avx512.vpdpbusd.256")),
+    Instructions("avx2", 8, 2, _two_at_a_time(_pairs_of_avx2, _neighbours_of_avx2)),
+    Instructions("", 8, 1, _two_at_a_time(_pairs_anywhere, _neighbours_anywhere)),
 )

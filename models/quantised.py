@@ -16,7 +16,7 @@ from numba import njit
 from numba.np.numpy_support import carray
 
 from models.cells import gru_step, lstm_step, rnn_step
-from models.dot import GROUP, LINE, OUTPUTS, bytes_of_panel, dot
+from models.dot import GROUP, OUTPUTS, bytes_of_panel, dot
 from models.instructions import count_up, pointer
 from models.team import TEAM, rank_of, size_of, wait
 
@@ -52,8 +52,6 @@ _LARGEST = np.float32(ZERO - 1)
 _ROUND = np.float32(ZERO + 0.5)
 _MAGNITUDE = np.int32(0x7FFFFFFF)
 _NEGLIGIBLE = np.float32(1e-30)
-_SHARES = GROUP * OUTPUTS // LINE
-"""So many rows are multiplied while the next panel comes from memory, each asking for a share of it."""
 
 _compiled = njit(error_model="numpy")
 
@@ -180,11 +178,12 @@ def _quantise(row: Any, rows: Any, n: Any) -> None:
 def _multiply(panel: Any, members: Any, rows: Any, matrix: Any, results: Any) -> None:
     """Rows times one panel of a matrix. As many members as a team has are probably at the next ones."""
     count, padded = rows.bytes.shape
-    steps, size = padded // GROUP, bytes_of_panel(padded)
-    place, ahead = matrix.panels + panel * size, matrix.panels + (panel + members) * size
-    for n in range(count):
-        row, result = rows.bytes.ctypes.data + n * padded, results.ctypes.data + 4 * n * matrix.outputs
-        dot(row, place, steps, rows.scales[n], result + 4 * panel * OUTPUTS, ahead + n % _SHARES * steps * LINE)
+    size, results_at = bytes_of_panel(padded), results.ctypes.data + 4 * panel * OUTPUTS
+    place = matrix.panels + panel * size
+    dot(
+        rows.bytes.ctypes.data, rows.scales.ctypes.data, count, place, padded // GROUP, results_at, 4 * matrix.outputs,
+        place + members * size,
+    )  # fmt: skip
 
 
 @_compiled

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models import dot as module
-from models.dot import GROUP, INSTRUCTIONS, LANE, OUTPUTS, bytes_of_panel, dot, emit
+from models.dot import GROUP, INSTRUCTIONS, LANE, OUTPUTS, Operands, bytes_of_panel, dot, emit
 
 HERE = binding.get_host_cpu_features()
 
@@ -28,19 +28,25 @@ def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
     monkeypatch.setattr(module, "best", lambda features: way)
 
     @njit
-    def multiply(row, rows, scale, found):
-        dot(row.ctypes.data, rows.ctypes.data, len(row) // GROUP, scale, found.ctypes.data, rows.ctypes.data)
+    def multiply(rows, scales, others, found):
+        dot(
+            rows.ctypes.data, scales.ctypes.data, len(rows), others.ctypes.data, rows.shape[1] // GROUP,
+            found.ctypes.data, 4 * found.shape[1], others.ctypes.data,
+        )  # fmt: skip
 
     numbers = np.random.default_rng(steps)
-    scale, scales, biases = np.float32(0.3), *numbers.normal(size=(2, OUTPUTS)).astype(np.float32)
+    others_scales, biases = numbers.normal(size=(2, OUTPUTS)).astype(np.float32)
     offsets = numbers.integers(-(10**6), 10**6, OUTPUTS).astype(np.int32)
-    for least, low, high in ((0, -63, 63), (127, 63, 63), (127, -63, -63)):
-        row = numbers.integers(least, 127, steps * GROUP, endpoint=True).astype(np.uint8)
-        rows = numbers.integers(low, high, (OUTPUTS, steps * GROUP), endpoint=True).astype(np.int8)
-        found = np.full(OUTPUTS, -1, np.float32)
-        multiply(row, panel(rows, scales, offsets, biases), scale, found)
-        sums = rows.astype(np.int64) @ row - offsets
-        assert np.array_equal(found, sums.astype(np.float32) * (scale * scales) + biases)
+    for count in range(10):  # with and without rows that are left over
+        scales = numbers.normal(size=count).astype(np.float32)
+        for least, low, high in ((0, -63, 63), (127, 63, 63), (127, -63, -63)):
+            rows = numbers.integers(least, 127, (count, steps * GROUP), endpoint=True).astype(np.uint8)
+            others = numbers.integers(low, high, (OUTPUTS, steps * GROUP), endpoint=True).astype(np.int8)
+            found = np.full((count, OUTPUTS + 3), -1, np.float32)
+            multiply(rows, scales, panel(others, others_scales, offsets, biases), found)
+            sums = (rows.astype(np.int64) @ others.T.astype(np.int64) - offsets).astype(np.float32)
+            assert np.array_equal(found[:, :OUTPUTS], sums * (scales[:, None] * others_scales) + biases)
+            assert np.all(found[:, OUTPUTS:] == -1)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +62,10 @@ def test_each_processor_is_given_its_own_instructions(feature, processor, instru
     way = next(way for way in INSTRUCTIONS if way.feature == feature)
     program = ir.Module()
     address = ir.IntType(64)
-    kinds = [address, address, address, ir.FloatType(), address, address]
+    kinds = [address] * len(Operands._fields)
     function = ir.Function(program, ir.FunctionType(ir.VoidType(), kinds), "multiply")
     builder = ir.IRBuilder(function.append_basic_block())
-    emit(way, builder, *function.args)
+    emit(way, builder, Operands(*function.args))
     builder.ret_void()
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
