@@ -2,12 +2,13 @@
 
 Starts the service on the folder of checkpoints, and beside it an application whose routes parse the same bodies and
 return the same bytes (`_empty`), both on uvicorn without an access log. Asks them in turn and prints medians of rates,
-the servers' processor time a request, and ratios; then lists of contexts and texts, as items a second.
+the servers' processor time a request, and ratios; then lists of contexts and texts as long as those, as items a second.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import sys
 import tempfile
 from itertools import repeat
@@ -21,13 +22,18 @@ import click
 
 from benchmarks._load import Load, load
 from benchmarks._servers import cpu_seconds, nextword, running
-from benchmarks.latency import SENTENCE, sentences
+from benchmarks.latency import SENTENCE, WORDS
 
 QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "next, top 10": ("next", {"context": "it was the best of"}),
     "probability, a sentence": ("probability", {"text": SENTENCE}),
 }
-LISTS = {"next": "context", "probability": "text"}
+
+
+def alike(text: str, count: int) -> list[str]:
+    """Always the same ones, of as many words as `text` has."""
+    numbers = random.Random(1)
+    return [" ".join(numbers.choices(WORDS, k=len(text.split()))) for _ in range(count)]
 
 
 def measured(server: Popen[bytes], path: str, body: dict[str, Any], clients: int, seconds: float) -> Load:
@@ -63,9 +69,10 @@ def compare(servers: list[Popen[bytes]], model: str, rounds: int, seconds: float
 def lists(server: Popen[bytes], model: str, rates: dict[str, float], seconds: float) -> None:
     """Print items a second in lists, beside the rate of single requests with 16 clients."""
     print(f"{'items a second':<26}{'in a list':>10}{'rate':>9}{'times a single':>16}")
-    for route, field in LISTS.items():
+    for route, single in QUESTIONS.values():
+        ((field, text),) = single.items()
         for count in (100, 1000):
-            body = {field: sentences(count)}
+            body = {field: alike(text, count)}
             rate = measured(server, f"/v1/models/{model}/{route}", body, 1, seconds).rate(count)
             print(f"{route:<26}{count:>10}{rate:>9.0f}{rate / rates[route]:>16.1f}", flush=True)
 

@@ -176,10 +176,9 @@ class NgramModel(LanguageModel):
         return index_of(self._trie)
 
     @cached_property
-    def ranked(self) -> NDArray[np.int64]:
-        """All words by falling unigram probability, then rising id."""
-        unigrams = self.logprobs(torch.full((1, self.tables.order - 1), -1))[0].numpy()
-        return np.argsort(-unigrams, kind="stable")
+    def ranked(self) -> successors.Ranked:
+        """What a list of the best words is found with."""
+        return successors.rank(self._trie)
 
     def explain(self, state: State) -> dict[str, Any]:
         """The contexts that a one-row state asks in turn, longest first.

@@ -36,4 +36,4 @@ def _cost(call: Call, contexts: list[str], body: NextRequest) -> int:
         raise InvalidInput(
             "top_k", f"{told} tokens for each of {len(contexts)} contexts are more than {call.settings.max_rows} in all"
         )
-    return sum(len(context) for context in contexts) // 4 + len(contexts) * told
+    return call.about(contexts) + len(contexts) * told

@@ -53,7 +53,7 @@ async def _of_json(call: Call, query: PerplexityQuery) -> Response:
     wanted = _parsed(await call.request.body())
     texts = [wanted.text] if isinstance(wanted.text, str) else wanted.text
     call.check_count("text", texts)
-    evaluations = await call.run(evaluate_texts(call.checkpoint, wanted), sum(len(text) for text in texts))
+    evaluations = await call.run(evaluate_texts(call.checkpoint, wanted), call.about(texts))
     answer = {"model": call.served.id} | figures(pooled(evaluations))
     if not isinstance(wanted.text, str):
         answer["results"] = [figures(evaluation) for evaluation in evaluations]
@@ -73,7 +73,7 @@ async def _of_text(call: Call, query: PerplexityQuery) -> Response:
     scorer = evaluator(call.checkpoint, query)
     with call.place(), closing(Spool(call.request.receive)) as spool:
         while data := await spool.read():
-            await call.compute(scorer.feed(data), len(data), spool.gone)
+            await call.compute(scorer.feed(data), call.about([data]), spool.gone)
         evaluation = await call.compute(scorer.finish(), 0, spool.gone)
     return Json({"model": call.served.id} | figures(evaluation))
 
@@ -93,6 +93,8 @@ async def _results(call: Call, query: PerplexityQuery, spool: Spool, first: byte
     lines = Lines(call.settings.max_record_bytes)
     data = first
     while data:
-        yield await call.compute(evaluate_records(call.checkpoint, query, lines.feed(data)), len(data), spool.gone)
+        yield await call.compute(
+            evaluate_records(call.checkpoint, query, lines.feed(data)), call.about([data]), spool.gone
+        )
         data = await spool.read()
     yield await call.compute(evaluate_records(call.checkpoint, query, lines.finish()), 0, spool.gone)

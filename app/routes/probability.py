@@ -27,7 +27,7 @@ async def score_probability(call: ModelCall, body: ProbabilityRequest) -> Json:
     call.check_context("context", body.context)
     model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
     work = score_texts(model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos)
-    scores = await call.run(work, sum(len(text) for text in texts) + len(body.context))
+    scores = await call.run(work, call.about([*texts, body.context]))
     results, total = _results(scores)
     if body.tokens:
         for result, tokens in zip(results, _tokens(tokenizer, scores), strict=True):

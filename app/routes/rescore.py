@@ -29,7 +29,7 @@ async def rescore(call: ModelCall, body: RescoreRequest) -> Json:
     work = score_texts(
         call.checkpoint.model, call.checkpoint.tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos
     )
-    scores = await call.run(work, sum(len(text) for text in texts) + len(body.context))
+    scores = await call.run(work, call.about([*texts, body.context]))
     ranked = sorted((_weigh(i, score, body) for i, score in enumerate(scores)), key=_rank)
     return Json({"model": call.served.id, "results": ranked})
 
