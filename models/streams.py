@@ -43,7 +43,9 @@ class Streams:
         self.positions = np.arange(count, dtype=np.int64) * len(tokens) // count
         """[B]: the next token each row has to predict; all there is to save, once a window has been read."""
         back = self._line_starts()
-        self.positions = np.where(back >= 0, back, self.positions)
+        # Of a line longer than the distance between rows, several rows would read the same.
+        near = (back >= 0) & (self.positions - back < len(tokens) / count)
+        self.positions = np.where(near, back, self.positions)
 
     def window(self, length: int, reset_rate: float, generator: torch.Generator) -> Window:
         """The next `length` tokens of every row, each row beginning anew with probability `reset_rate`.

@@ -45,6 +45,7 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
     return Finding(
         "clipping",
         "a training whose gradients explode is saved by scaling them down to a bound",
+        rows[0]["diverged_at"] is not None and rows[1]["diverged_at"] is None,
         rows,
         curves,
         ("step", "norm of the gradient before clipping"),

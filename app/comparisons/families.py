@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from app.comparisons.course import Course, by_turns
-from app.comparisons.finding import Curve, Finding, Setting
+from app.comparisons.finding import Curve, Finding, Setting, before
 from models.network import Network, RecurrentConfig
 from models.progress import Progress
 from models.training_config import TrainingConfig
@@ -30,9 +30,12 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
         yield from by_turns([course.advance for course in courses], setting.seconds / VALIDATIONS)
         for course in courses:
             yield from course.validate()
+    reached = {course.trainer.config.kind: course.perplexity for course in courses}
     return Finding(
         "families",
-        "gated networks predict better than plain recurrent ones of as many parameters, and these than a fixed window",
+        "of networks of as many parameters that learned for as long, gated ones predict better than plain recurrent "
+        "ones and than those with a fixed window",
+        all(before(reached[gated], reached[other]) for gated in ("gru", "lstm") for other in ("rnn", "feedforward")),
         [_row(setting, course) for course in courses],
         [_curve(setting, course) for course in courses],
         ("seconds of training", "perplexity of the held-out text"),

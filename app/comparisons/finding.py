@@ -45,14 +45,28 @@ class Finding:
 
     name: str
     claim: str
-    """What a course says, in a sentence; whether it holds, the numbers say."""
+    """What a course says, in a sentence."""
+    held: bool | None
+    """Whether the figures of this run bear it out; None where it says nothing of figures."""
     rows: list[dict[str, Any]]
     """A row of figures for each thing compared, JSON-ready."""
     curves: list[Curve]
     axes: tuple[str, str]
     logarithmic: bool = False
     """Whether the plot's vertical axis is."""
+    ticks: Sequence[str] = ()
+    """What stands at 0, 1, 2, ... of the horizontal axis, where that is not a number."""
+
+    @property
+    def heading(self) -> str:
+        """The claim, and whether it held."""
+        return self.claim + {True: ": so it was here", False: ": not so here", None: ""}[self.held]
 
     def as_json(self) -> Mapping[str, Any]:
         """All of it, JSON-ready."""
         return asdict(self)
+
+
+def before(better: float | None, worse: float | None) -> bool:
+    """Whether one perplexity is lower than another, none being out of all bounds."""
+    return better is not None and (worse is None or better < worse)

@@ -5,6 +5,7 @@ It knows which sentence: the first of the held-out text that is neither short no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 
 import numpy as np
@@ -29,15 +30,25 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
     yield from course.run("training", setting.steps)
     ids = _sentence(setting)
     openings = [layers[0] for layers in gates(course.trainer.network, torch.from_numpy(ids))]
-    tokens = [setting.vocabulary[i] for i in ids.tolist()]
-    names = ("input", "forget", "output", "cell_norm")
+    tokens = [_shown(setting.vocabulary[i]) for i in ids.tolist()]
+    rows = [{"token": token, **opening} for token, opening in zip(tokens, openings, strict=True)]
+    places = list(range(len(tokens)))
+    curves = [Curve(name, places, [opening[name] for opening in openings]) for name in ("input", "forget", "output")]
+    cells = [opening["cell_norm"] / math.sqrt(setting.size) for opening in openings]
     return Finding(
         "gates",
         "an LSTM decides at each token how much to take in, to keep and to give out",
-        [{"token": token, **opening} for token, opening in zip(tokens, openings, strict=True)],
-        [Curve(name, list(range(len(tokens))), [opening[name] for opening in openings]) for name in names],
-        ("token of: " + " ".join(tokens), "mean opening, and norm of the cells"),
+        None,
+        rows,
+        [*curves, Curve("cells", places, cells)],
+        ("token", "mean opening, and root mean square of the cells"),
+        ticks=tokens,
     )
+
+
+def _shown(token: str) -> str:
+    """A token as it can be seen."""
+    return token if token.isprintable() and not token.isspace() else repr(token)[1:-1].replace(" ", "\u2423")
 
 
 def _sentence(setting: Setting) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

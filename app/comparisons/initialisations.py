@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import Any
 
 from app.comparisons.course import Course
-from app.comparisons.finding import Curve, Finding, Setting
+from app.comparisons.finding import Curve, Finding, Setting, before
 from models.progress import Progress
 from models.recurrent import RecurrentConfig
 from models.training_config import TrainingConfig
@@ -26,7 +26,8 @@ VALIDATIONS = 8
 def run(setting: Setting) -> Generator[Progress, None, Finding]:
     """Train an LSTM from each start."""
     config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
-    curves, rows = [], []
+    curves: list[Curve] = []
+    rows: list[dict[str, Any]] = []
     for name, start in STARTS.items():
         course = Course(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **start))
         yield from course.run(name, setting.steps, VALIDATIONS)
@@ -40,9 +41,11 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
                 "perplexity": course.perplexity,
             }
         )
+    reached = [row["perplexity"] for row in rows]
     return Finding(
         "initialisations",
         "zeros leave all units alike, large numbers saturate the gates, and scaled random ones learn",
+        all(before(scaled, other) for scaled in reached[2:] for other in reached[:2]),
         rows,
         curves,
         ("step", "perplexity of the held-out text"),

@@ -33,9 +33,11 @@ def draw(finding: Finding, path: Path) -> None:
         axes.plot(curve.x, [math.nan if y is None else y for y in curve.y], label=curve.label, marker=".", markersize=4)
     if finding.logarithmic:
         axes.set_yscale("log")
-    axes.set_xlabel(finding.axes[0], wrap=True)
+    if finding.ticks:
+        axes.set_xticks(range(len(finding.ticks)), finding.ticks, rotation=90, fontsize="small")
+    axes.set_xlabel(finding.axes[0])
     axes.set_ylabel(finding.axes[1])
-    axes.set_title(finding.claim, fontsize="small", wrap=True)
+    axes.set_title(finding.heading, fontsize="small", wrap=True)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     FigureCanvasAgg(figure)

@@ -18,7 +18,7 @@ from models.training_config import TrainingConfig
 from models.validation import held_out_loss
 
 DROPOUTS = (0.0, 0.2, 0.5, 0.8)
-DECAYS = (0.0, 0.1, 1.0)
+DECAYS = (0.0, 0.3, 3.0)
 """Of AdamW, which multiplies them by the learning rate."""
 PASSES = 10
 """How often the part is read."""
@@ -39,6 +39,7 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
     return Finding(
         "regularisation",
         "without any, a network learns its text by heart; with too much, it learns little; in between lies the best",
+        _between(of_dropout) and _between(of_decay),
         rows,
         [
             *(_curve(f"dropout, {part}", "dropout", part, of_dropout) for part in ("train", "valid")),
@@ -47,6 +48,12 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
         ("dropout, or weight decay", "perplexity"),
         logarithmic=True,
     )
+
+
+def _between(rows: list[dict[str, Any]]) -> bool:
+    """Whether of rising strengths the first fits best what was learned, and one in the midst what was not."""
+    learned, held_out = ([row[part] or math.inf for row in rows] for part in ("train", "valid"))
+    return min(learned) == learned[0] and min(held_out) < min(held_out[0], held_out[-1])
 
 
 def _row(setting: Setting, how: TrainingConfig) -> Generator[Progress, None, dict[str, Any]]:

@@ -30,9 +30,14 @@ def test_windows_of_a_row_follow_one_another_round_the_text() -> None:
 
 
 def test_rows_begin_at_the_line_starts_before_equal_distances() -> None:
-    window = Streams(text([5, 3, 4]), 3).window(2, 0.0, random())  # distances 0, 4, 8; lines start at 0, 5, 8
-    assert window.targets.tolist() == [[10, 11], [10, 11], [18, 19]]
+    window = Streams(text([3, 4, 4, 1]), 3).window(2, 0.0, random())  # distances 0, 4, 8; lines start at 0, 3, 7, 11
+    assert window.targets.tolist() == [[10, 11], [13, 14], [17, 18]]
     assert window.fresh.all()
+
+
+def test_rows_within_one_long_line_do_not_read_the_same() -> None:
+    window = Streams(text([40]), 4).window(2, 0.0, random())
+    assert window.targets.tolist() == [[10, 11], [20, 21], [30, 31], [40, 41]]
 
 
 def test_only_the_first_window_is_fresh_without_resets() -> None:

@@ -1,0 +1,20 @@
+"""A claim stands with whether it held; what is out of all bounds is worse than anything."""
+
+import pytest
+
+from app.comparisons.finding import Finding, before
+
+
+@pytest.mark.parametrize(
+    ("held", "heading"), [(True, "cats purr: so it was here"), (False, "cats purr: not so here"), (None, "cats purr")]
+)
+def test_a_heading_says_whether_the_claim_held(held: bool | None, heading: str) -> None:
+    assert Finding("cats", "cats purr", held, [], [], ("x", "y")).heading == heading
+
+
+def test_a_perplexity_out_of_bounds_is_the_worst() -> None:
+    assert before(2.0, 3.0)
+    assert before(2.0, None)
+    assert not before(2.0, 2.0)
+    assert not before(None, 3.0)
+    assert not before(None, None)
