@@ -22,6 +22,7 @@ from models.training import train
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {},
+    "another seed": {"seed": 2},
     "whole softmax": {"sampled_words": 0},
     "sampled_words 256": {"sampled_words": 256},
     "embeddings not tied": {"tied": False},
