@@ -29,7 +29,7 @@ class Ranked(NamedTuple):
 
 
 def rank(trie: Trie) -> Ranked:
-    """What `topk` wants; some tenths of a second for a million pairs."""
+    """What `topk` wants; a tenth of a second for a million pairs."""
     words = _by_value(trie, 1, np.zeros(trie.levels["size"][1], np.int64))
     if len(trie.levels) == 2:
         return Ranked(words, np.empty(0, np.int32))
