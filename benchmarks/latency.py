@@ -31,10 +31,10 @@ SENTENCE = "it was the best of times , and the old man went down to the sea agai
 WORDS = SENTENCE.split()
 
 
-def sentences(count: int) -> list[str]:
-    """Always the same ones, of 8 to 16 words."""
+def sentences(count: int, least: int = 8, most: int = 16) -> list[str]:
+    """Always the same ones, of so many words."""
     numbers = random.Random(1)
-    return [" ".join(numbers.choices(WORDS, k=numbers.randint(8, 16))) for _ in range(count)]
+    return [" ".join(numbers.choices(WORDS, k=numbers.randint(least, most))) for _ in range(count)]
 
 
 ROUTES: dict[str, tuple[str, dict[str, Any]]] = {

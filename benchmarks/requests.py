@@ -8,7 +8,6 @@ the servers' processor time a request, and ratios; then lists of contexts and te
 from __future__ import annotations
 
 import json
-import random
 import sys
 import tempfile
 from itertools import repeat
@@ -22,18 +21,12 @@ import click
 
 from benchmarks._load import Load, load
 from benchmarks._servers import cpu_seconds, nextword, running
-from benchmarks.latency import SENTENCE, WORDS
+from benchmarks.latency import SENTENCE, sentences
 
 QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "next, top 10": ("next", {"context": "it was the best of"}),
     "probability, a sentence": ("probability", {"text": SENTENCE}),
 }
-
-
-def alike(text: str, count: int) -> list[str]:
-    """Always the same ones, of as many words as `text` has."""
-    numbers = random.Random(1)
-    return [" ".join(numbers.choices(WORDS, k=len(text.split()))) for _ in range(count)]
 
 
 def measured(server: Popen[bytes], path: str, body: dict[str, Any], clients: int, seconds: float) -> Load:
@@ -71,8 +64,9 @@ def lists(server: Popen[bytes], model: str, rates: dict[str, float], seconds: fl
     print(f"{'items a second':<26}{'in a list':>10}{'rate':>9}{'times a single':>16}")
     for route, single in QUESTIONS.values():
         ((field, text),) = single.items()
+        words = len(text.split())
         for count in (100, 1000):
-            body = {field: alike(text, count)}
+            body = {field: sentences(count, words, words)}
             rate = measured(server, f"/v1/models/{model}/{route}", body, 1, seconds).rate(count)
             print(f"{route:<26}{count:>10}{rate:>9.0f}{rate / rates[route]:>16.1f}", flush=True)
 

@@ -42,10 +42,9 @@ class Streams:
         self._all_fresh = True
         self.positions = np.arange(count, dtype=np.int64) * len(tokens) // count
         """[B]: the next token each row has to predict; all there is to save, once a window has been read."""
-        back = self._line_starts()
         # Of a line longer than the distance between rows, several rows would read the same.
-        near = (back >= 0) & (self.positions - back < len(tokens) / count)
-        self.positions = np.where(near, back, self.positions)
+        back = self._line_starts(len(tokens) / count)
+        self.positions = np.where(back >= 0, back, self.positions)
 
     def window(self, length: int, reset_rate: float, generator: torch.Generator) -> Window:
         """The next `length` tokens of every row, each row beginning anew with probability `reset_rate`.
@@ -53,9 +52,8 @@ class Streams:
         A row in the midst of a line longer than `length` tokens does not.
         """
         drawn = torch.rand(len(self.positions), generator=generator).numpy() < reset_rate
-        back = self._line_starts()
-        near = (back >= 0) & (self.positions - back < length)
-        fresh = near & drawn
+        back = self._line_starts(length)
+        fresh = (back >= 0) & drawn
         self.positions = np.where(fresh, back, self.positions)
         if self._all_fresh:
             fresh, self._all_fresh = np.ones_like(fresh), False
@@ -74,9 +72,10 @@ class Streams:
         inputs, targets = torch.from_numpy(tokens[:, :-1].copy()), torch.from_numpy(tokens[:, 1:].copy())
         return Window(inputs, targets, torch.from_numpy(fresh))
 
-    def _line_starts(self) -> NDArray[np.int64]:
-        """[B]: where the line of each position starts; -1 where none starts before it."""
+    def _line_starts(self, within: float) -> NDArray[np.int64]:
+        """[B]: where the line of each position starts; -1 where none starts less than so many tokens before it."""
         index = np.searchsorted(self._starts, self.positions, side="right") - 1
         if not len(self._starts):
             return np.full_like(self.positions, -1)
-        return np.where(index >= 0, self._starts[index], -1).astype(np.int64)
+        back = self._starts[index]
+        return np.where((index >= 0) & (self.positions - back < within), back, -1).astype(np.int64)

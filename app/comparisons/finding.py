@@ -5,6 +5,7 @@ It knows neither what is compared nor how a plot is drawn.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -67,6 +68,11 @@ class Finding:
         return asdict(self)
 
 
+def bounded(perplexity: float | None) -> float:
+    """A perplexity to be compared with others; None, out of all bounds, is the worst."""
+    return math.inf if perplexity is None else perplexity
+
+
 def before(better: float | None, worse: float | None) -> bool:
-    """Whether one perplexity is lower than another, none being out of all bounds."""
-    return better is not None and (worse is None or better < worse)
+    """Whether one perplexity is lower than another."""
+    return bounded(better) < bounded(worse)

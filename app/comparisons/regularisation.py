@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.comparisons.course import Course
-from app.comparisons.finding import Curve, Finding, Setting
+from app.comparisons.finding import Curve, Finding, Setting, bounded
 from models.progress import Progress
 from models.recurrent import RecurrentConfig
 from models.training_config import TrainingConfig
@@ -52,7 +52,7 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
 
 def _between(rows: list[dict[str, Any]]) -> bool:
     """Whether of rising strengths the first fits best what was learned, and one in the midst what was not."""
-    learned, held_out = ([row[part] or math.inf for row in rows] for part in ("train", "valid"))
+    learned, held_out = ([bounded(row[part]) for row in rows] for part in ("train", "valid"))
     return min(learned) == learned[0] and min(held_out) < min(held_out[0], held_out[-1])
 
 

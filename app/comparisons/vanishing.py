@@ -22,12 +22,13 @@ DISTANCE, ROWS = 100, 32
 
 def run(setting: Setting) -> Generator[Progress, None, Finding]:
     """Follow the gradient of a prediction back through the held-out text, before and after training each family."""
+    texts = _texts(setting)
     curves, rows, far = [], [], {}
     for config in same_size(setting.size, len(setting.vocabulary)):
         course = Course(setting, config, HOW)
-        rows.append(_row(config.kind, 0, reach(course.trainer.network, _texts(setting))))
+        rows.append(_row(config.kind, 0, reach(course.trainer.network, texts)))
         yield from course.run(f"training {config.kind}", setting.steps)
-        norms = reach(course.trainer.network, _texts(setting))
+        norms = reach(course.trainer.network, texts)
         rows.append(_row(config.kind, setting.steps, norms))
         curves.append(Curve(config.kind, list(range(len(norms))), norms))
         far[config.kind] = norms[len(norms) // 2] / norms[0]
