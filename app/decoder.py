@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from app.errors import ModelFailed
@@ -43,10 +43,15 @@ class Run:
     def __init__(self, sequences: list[Sequence], streaming: bool) -> None:
         """Without `streaming` its reader is woken at the end only."""
         self.sequences = sequences
-        self._streaming = streaming
-        self._loop = asyncio.get_running_loop()
+        self.streaming = streaming
+        for sequence in sequences:
+            sequence.watched = streaming
+        self.loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[None] = self.loop.create_future()
+        """Done when every text has ended, whichever way; see `check`."""
+        self.woken = False
+        """Whether the reader has been told of news and has not looked since."""
         self._news = asyncio.Event()
-        self._woken = False
 
     @property
     def ended(self) -> bool:
@@ -62,28 +67,42 @@ class Run:
         while readers:
             await self._news.wait()
             self._news.clear()
-            self._woken = False  # from here on there may be news that are not read below
+            self.woken = False  # from here on there may be news that are not read below
             for part in [part for reader in readers if (part := reader.read())]:
                 yield part
             readers = [reader for reader in readers if not reader.ended]
 
-    async def finish(self) -> None:
-        """Wait until every text has ended. Raises ModelFailed."""
-        async for _ in self.parts():
-            pass
+    def check(self) -> None:
+        """Raise ModelFailed with the first text that did."""
+        for sequence in self.sequences:
+            if sequence.error is not None:
+                raise ModelFailed from sequence.error
+
+    def wake(self) -> None:
+        """Let the reader look; in the event loop's thread."""
+        self._news.set()
+        if self.ended and not self.over.done():
+            self.over.set_result(None)
 
     def fail(self, error: Exception) -> None:
         """The model failed on what has not ended yet; from the computing thread."""
         for sequence in self.sequences:
             if sequence.finish_reason is None:
                 sequence.fail(error)
-        self.stir()
+        stir([self])
 
-    def stir(self) -> None:
-        """There are news; from the computing thread."""
-        if not self._woken and (self._streaming or self.ended):
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._news.set)
+
+def stir(runs: Iterable[Run]) -> None:
+    """There are news for the readers of these; from the computing thread, which wakes the event loop once for all."""
+    if asleep := [run for run in runs if not run.woken and (run.streaming or run.ended)]:
+        for run in asleep:
+            run.woken = True
+        asleep[0].loop.call_soon_threadsafe(_wake, asleep)
+
+
+def _wake(runs: list[Run]) -> None:
+    for run in runs:
+        run.wake()
 
 
 class _Reader:
@@ -123,7 +142,7 @@ class Decoder:
         self._reading: dict[Run, list[Row]] = {}
         self._slices = Slices(model)
         self._step_seconds = 0.0
-        self._running: list[Run] = []
+        self._running: dict[Sequence, Run] = {}
         self._batch = Batch(model)
 
     def __len__(self) -> int:
@@ -143,10 +162,9 @@ class Decoder:
         """Forget a run, wherever it is; one that has ended is none."""
         if run in self._waiting:
             self._waiting.remove(run)
-        if run in self._running:
-            self._running.remove(run)
         self._reading.pop(run, None)
         for sequence in run.sequences:
+            self._running.pop(sequence, None)
             if not self._batch.evict(sequence) and sequence.finish_reason is None:
                 sequence.finish("cancelled")
 
@@ -177,11 +195,11 @@ class Decoder:
             self._slices.end(read_on(self._model, rows[: self._model.slice_tokens]) if rows else 0)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
             self._read_one_by_one()
-        for run, rows in list(self._reading.items()):
-            if not unread(rows):
-                del self._reading[run]
-                self._batch.join(run.sequences, concat([row.state for row in rows]))
-                self._running.append(run)
+        if whole := [run for run, rows in self._reading.items() if not unread(rows)]:
+            states = [row.state for run in whole for row in self._reading.pop(run)]
+            self._batch.join([sequence for run in whole for sequence in run.sequences], concat(states))
+            for run in whole:
+                self._running |= dict.fromkeys(run.sequences, run)
 
     def _read_one_by_one(self) -> None:
         for run, rows in list(self._reading.items()):
@@ -194,18 +212,21 @@ class Decoder:
 
     def _step(self) -> None:
         begun = time.perf_counter()
-        # In this order the event loop has news to work on while this thread needs no interpreter.
-        self._tell(self._batch.choose())
-        self._tell(self._batch.advance())
+        self._tell(self._batch.step())
         self._step_seconds = time.perf_counter() - begun
 
     def _tell(self, events: list[Event]) -> None:
         """Let readers know what happened to their texts."""
-        over = [event.sequence for event in events if event.finish_reason is not None]
-        failed = any(sequence.error for sequence in over)
-        for run in list(self._running) if events else ():
-            if failed and any(sequence.error for sequence in run.sequences):
-                self.cancel(run)
-            run.stir()
-        if over:
-            self._running = [run for run in self._running if not run.ended]
+        news: dict[Run, None] = {}
+        for event in events:
+            run = self._running.get(event.sequence)
+            if run is None:  # another text of its run has failed
+                continue
+            if event.finish_reason is not None:
+                del self._running[event.sequence]
+                if event.sequence.error is not None:
+                    self.cancel(run)
+                news[run] = None
+            elif run.streaming:
+                news[run] = None
+        stir(news)

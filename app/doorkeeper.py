@@ -23,6 +23,7 @@ from app.gate import FindLine, model_of, route_of
 from app.metrics import Metrics
 from app.middleware import request_id
 from app.reception import Reception
+from models import right_of_way
 
 logger = logging.getLogger(__name__)
 LOG_SECONDS = 1.0
@@ -99,6 +100,11 @@ class Doorkeeper(HttpToolsProtocol):
     def __init__(self, door: Door, **given: Any) -> None:
         super().__init__(**given)
         self._door = door
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        right_of_way.give_way()
+        super().data_received(data)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """See uvicorn: a request whose head has come begins to be answered."""

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -159,13 +159,15 @@ def model_failures() -> Iterator[None]:
 async def unless(gone: Gone, work: asyncio.Future[Result]) -> Result:
     """The result of `work`; it is cancelled, and Abandoned raised, when `gone` ends first."""
     watcher = asyncio.ensure_future(gone())
-    either: list[asyncio.Future[Any]] = [watcher, work]
+    watcher.add_done_callback(lambda _: work.cancel())
+    task = asyncio.current_task()
     try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            watcher.result()
-            raise Abandoned("the client hung up")
-        return work.result()
+        return await work  # itself: to wait for either takes two more turns of a loop that may be busy
+    except asyncio.CancelledError:
+        if not watcher.done() or (task and task.cancelling()):
+            raise
+        watcher.result()
+        raise Abandoned("the client hung up") from None
     finally:
         watcher.cancel()
         watcher.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else asks

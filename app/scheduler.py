@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any, Generic, Protocol, TypeVar
 
 from app.slices import BUSY_SECONDS, IDLE_SECONDS, Slices
+from models import right_of_way
 
 Result = TypeVar("Result")
 
@@ -105,7 +106,8 @@ class Scheduler:
 
     def _take_in(self) -> None:
         """Do what was asked from outside; wait for it when there is nothing else to do."""
-        idle = not (self.decoders or self._jobs)
+        if idle := not (self.decoders or self._jobs):
+            right_of_way.renounce()
         while idle or not self._inbox.empty():
             self._inbox.get()()
             idle = False

@@ -9,37 +9,62 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numba.np.numpy_support import carray
 
 from models.choosing import CHOICE, choose
-from models.instructions import count_up, pointer
-from models.quantised import MATRIX, floats, multiply_all
+from models.instructions import pointer
+from models.quantised import PRODUCT, READING, floats, multiply_all, read_all
+from models.right_of_way import want
 from models.softmax import log_softmax, room_for
-from models.team import TEAM, wait
+from models.team import in_turns, task
 
 ANSWER = np.dtype(
     [
-        *TEAM,
-        *((name, np.int64) for name in ("width", "chooses")),  # here, or Numba takes the record for a PRODUCT
-        ("matrix", MATRIX),
-        *((name, np.int64) for name in ("count", "floats", "room", "results")),
+        *((name, np.int64) for name in ("projects", "width", "chooses")),
+        ("projection", PRODUCT),
+        ("product", PRODUCT),
         ("choice", CHOICE),
     ]
 )
-"""A PRODUCT [N, M], of which the first `width` columns become log-probabilities; if it `chooses`, those that a CHOICE
-excludes are made impossible, and it is made."""
+"""A PRODUCT [N, M], if it `projects` of the results of another one. The first `width` columns become log-probabilities;
+if it `chooses`, those that a CHOICE excludes are made impossible, and it is made."""
+STEP = np.dtype([("answer", ANSWER), ("reading", READING)])
+"""An ANSWER that chooses, and a READING of what was chosen."""
+_ANSWER, _STEP = task(ANSWER), task(STEP)
+
+_compiled = njit(error_model="numpy")
 
 
 def answering(address: Any) -> None:
-    """Compute an ANSWER."""
-    call = carray(address, 1, ANSWER)[0]
-    begin = multiply_all(address, call)
-    wait(call)
-    results, room = floats(call.results, call.count, call.matrix.outputs), room_for(call.width)
-    n = count_up(address) - begin
-    while n < call.count:
-        row = carray(pointer(results[n].ctypes.data), call.width, np.float32)
-        log_softmax(row, room)
-        if call.chooses:
-            choose(row, call.choice, n, room)
-        n = count_up(address) - begin
+    """Compute an ANSWER, on a team."""
+    task = carray(address, 1, _ANSWER)[0]
+    _answer(task.team, task.work)
+    want(task.team.wanted)
+
+
+def stepping(address: Any) -> None:
+    """Compute a STEP, on a team."""
+    task = carray(address, 1, _STEP)[0]
+    read_all(task.team, task.work.reading, _answer(task.team, task.work.answer))
+    want(task.team.wanted)
+
+
+@_compiled
+def _answer(team: Any, call: Any) -> Any:
+    """Compute an ANSWER with all threads of a team. Returns the next turn after it."""
+    begin = multiply_all(team, call.projection, 0) if call.projects else 0
+    begin = multiply_all(team, call.product, begin)
+    return _finish(team, begin, call.product.count, (call, room_for(call.width)))
+
+
+@in_turns
+@_compiled
+def _finish(n: Any, given: Any) -> None:
+    """Make log-probabilities of a row and, if it is wanted, the choice of its token."""
+    call, room = given
+    results = floats(call.product.results, call.product.count, call.product.matrix.outputs)
+    row = carray(pointer(results[n].ctypes.data), call.width, np.float32)
+    log_softmax(row, room)
+    if call.chooses:
+        choose(row, call.choice, n, room)

@@ -8,11 +8,13 @@ it does not know text, tokenizers, files or any particular family.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.prefixes import PrefixCache
@@ -76,6 +78,11 @@ class LanguageModel(ABC):
         tokens, logprobs = choice.of(self.logprobs(state).numpy())
         return torch.from_numpy(tokens), torch.from_numpy(logprobs)
 
+    def step(self, state: State, choice: Choice) -> tuple[Tensor, Tensor, State]:
+        """What `choose` finds, and the state after reading it; after any token, where none was found."""
+        tokens, logprobs = self.choose(state, choice)
+        return tokens, logprobs, self.advance(state, tokens.clamp_min(0)[:, None])
+
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
         """The `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to the lower id."""
         rows = self.logprobs(state)
@@ -132,11 +139,15 @@ class LanguageModel(ABC):
 def select(state: State, rows: Tensor) -> State:
     """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned.
 
-    By numpy, as `concat`: torch would wake a thread to share what takes less time than waking it.
+    Rows are joined as bytes, as in `concat`: torch and numpy would give the interpreter's lock away for the time of a
+    copy, which is short, and might wait for it long.
     """
     if isinstance(state, tuple):
         return tuple(select(part, rows) for part in state)
-    return torch.from_numpy(state.numpy().take(rows.numpy(), 0))
+    numbers = state.numpy()
+    content, size = _bytes(numbers), numbers.itemsize * prod(numbers.shape[1:])
+    parts = [content[size * row : size * (row + 1)] for row in rows.tolist()]
+    return _joined(parts, (len(parts), *numbers.shape[1:]), numbers.dtype)
 
 
 def concat(states: Sequence[State]) -> State:
@@ -144,7 +155,16 @@ def concat(states: Sequence[State]) -> State:
     first = states[0]
     if isinstance(first, tuple):
         return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
-    return torch.from_numpy(np.concatenate([s.numpy() for s in states if isinstance(s, Tensor)]))
+    parts = [s.numpy() for s in states if isinstance(s, Tensor)]
+    return _joined(map(_bytes, parts), (sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+
+
+def _bytes(numbers: NDArray[Any]) -> memoryview:
+    return numbers.reshape(-1).view(np.uint8).data
+
+
+def _joined(parts: Iterable[memoryview], shape: tuple[int, ...], kind: np.dtype[Any]) -> Tensor:
+    return torch.from_numpy(np.ndarray(shape, kind, bytearray().join(parts)))
 
 
 def rows_of(state: State) -> int:

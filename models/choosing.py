@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from models import team
 from models.compiled import Int, compiled
-from models.instructions import count_up, pointer
+from models.instructions import pointer
 from models.softmax import BLOCK, MINUS_INFINITY, bounds, mass, number_of, room_for, weigh
-from models.team import TEAM
+from models.team import in_turns
 
 IMPOSSIBLE = -1
 """Chosen where every token is excluded or has no probability."""
@@ -33,8 +33,9 @@ CHOICE = np.dtype([(name, np.int64) for name in _ADDRESSES])
 """Addresses of a temperature, a number and `excluded` [LOW] for each row, and of room for what is found of each."""
 NO_CHOICE = (0,) * len(_ADDRESSES)
 """A CHOICE that nobody makes."""
-CHOOSING = np.dtype([*TEAM, *((name, np.int64) for name in ("count", "width", "rows")), ("choice", CHOICE)])
+CHOOSING = np.dtype([*((name, np.int64) for name in ("count", "width", "rows")), ("choice", CHOICE)])
 """Rows [B, V], which are changed where something is excluded, and a CHOICE."""
+_CHOOSING = team.task(CHOOSING)
 
 _COST = 10
 """Of a number, in multiply-adds."""
@@ -71,9 +72,7 @@ class Choice:
             row[:LOW][self.excluded[place, : len(row)]] = -np.inf
             row[found(row)] = -np.inf
         record, tokens, logprobs = self.record()
-        team.run(
-            choosing, np.array([(*team.ALONE, *rows.shape, rows.ctypes.data, record)], CHOOSING), _COST * rows.size
-        )
+        team.run(choosing, (*rows.shape, rows.ctypes.data, record), CHOOSING, _COST * rows.size)
         return tokens, logprobs
 
     def record(self) -> tuple[tuple[int, ...], NDArray[np.int64], NDArray[np.float32]]:
@@ -84,13 +83,16 @@ class Choice:
 
 
 def choosing(address: Any) -> None:
-    """Compute a CHOOSING."""
-    call = carray(address, 1, CHOOSING)[0]
-    room = room_for(call.width)
-    b = count_up(address)
-    while b < call.count:
-        choose(carray(pointer(call.rows + 4 * b * call.width), call.width, np.float32), call.choice, b, room)
-        b = count_up(address)
+    """Compute a CHOOSING, on a team."""
+    task = carray(address, 1, _CHOOSING)[0]
+    _choose_one(task.team, 0, task.work.count, (task.work, room_for(task.work.width)))
+
+
+@in_turns
+@njit(error_model="numpy")
+def _choose_one(b: Any, given: Any) -> None:
+    call, room = given
+    choose(carray(pointer(call.rows + 4 * b * call.width), call.width, np.float32), call.choice, b, room)
 
 
 @njit(error_model="numpy")

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from models.base import EOS, LanguageModel, State, concat, select
-from models.choosing import BROKEN, IMPOSSIBLE
+from models.choosing import BROKEN, IMPOSSIBLE, Choice
 from models.reading import Row, read_all
-from models.sampling import SamplingParams, choice, not_numbers, random_numbers
+from models.sampling import SamplingParams, choice, drawn, not_numbers, random_numbers
 from models.scoring import drain
 from models.stopping import StopStrings
 from models.tokenizer import Detokenizer, Tokenizer
@@ -44,10 +44,13 @@ class Sequence:
         """What is certain so far; at the end the whole text."""
         self.cached = 0
         """How many tokens of the prompt did not have to be read, since a cache knew what comes of them."""
+        self.watched = True
+        """Whether somebody reads it as it grows. Else its text is made at its end, unless a stop string may end it."""
         self.finish_reason: FinishReason | None = None
         self.error: Exception | None = None
         """What the model failed with, where it did."""
         self._detokenizer = detokenizer
+        self._written = 0
         self._stops = StopStrings(params.stop)
         self.numbers = random_numbers(params.seed, index)
 
@@ -56,8 +59,8 @@ class Sequence:
         """Log P of the tokens so far, given the prompt, in nats: what scoring says of them."""
         return fsum(self.logprobs)
 
-    def extend(self, token: int, logprob: float) -> Event:
-        """Go on with a token that a model chose, and the model's log P of it in nats."""
+    def extend(self, token: int, logprob: float) -> Event | None:
+        """Go on with a token that a model chose, and the model's log P of it in nats; None if nobody has to know."""
         if token == BROKEN:
             return self.fail(not_numbers())
         if token == IMPOSSIBLE:
@@ -66,20 +69,29 @@ class Sequence:
             return self.finish("end")
         self.tokens.append(token)
         self.logprobs.append(logprob)
-        piece = self._stops.push(self._detokenizer.push(token))
+        last = len(self.tokens) == self.params.max_tokens
+        if not (last or self.watched or self.params.stop):
+            return None
+        piece = self._grown()
         if self._stops.found:
             return self.finish("stop", piece, token)
-        if len(self.tokens) == self.params.max_tokens:
+        if last:
             return self.finish("length", piece, token)
         self.text += piece
-        return Event(self, token, self.logprobs[-1], piece)
+        return Event(self, token, logprob, piece)
 
     def finish(self, reason: FinishReason, piece: str = "", token: int | None = None) -> Event:
         """End here, with `piece` and what was held back for fear of a stop string."""
-        piece += self._stops.flush()
+        piece += self._grown() + self._stops.flush()
         self.text += piece
         self.finish_reason = reason
         return Event(self, token, None if token is None else self.logprobs[-1], piece, reason)
+
+    def _grown(self) -> str:
+        """What is certain now of the text of tokens that it was not made of yet."""
+        fresh = self.tokens[self._written :]
+        self._written = len(self.tokens)
+        return self._stops.push("".join(map(self._detokenizer.push, fresh)))
 
     def fail(self, error: Exception) -> Event:
         """End here because the model failed."""
@@ -109,6 +121,7 @@ class Batch:
         """Row i of the state belongs to sequence i."""
         self._model = model
         self._state: State = model.start(0)
+        self._choice: Choice | None = None
 
     def __len__(self) -> int:
         """How many sequences are under way."""
@@ -125,41 +138,39 @@ class Batch:
         Those that have been finished meanwhile stay out.
         """
         self._state = concat([self._state, state])
+        self._choice = None
         self.sequences += sequences
         self._drop_finished()
 
     def step(self) -> list[Event]:
-        """One token for each sequence; those that end leave. One event a sequence, or a second where it fails after.
+        """One token for each sequence, which is read at once; those that end leave. An event for each that is watched.
 
         A sequence that the model fails on keeps the error and ends; the others go on.
         """
-        return self.choose() + self.advance()
-
-    def choose(self) -> list[Event]:
-        """The first half of a step, of which there is something to tell."""
         if not self.sequences:
             return []
-        how = choice([s.params for s in self.sequences], [s.numbers for s in self.sequences])
-        events, found = self._each(lambda state, row: self._model.choose(state, how if row is None else how.row(row)))
+        how = self._chosen()
+        events, found = self._each(lambda state, row: self._model.step(state, how if row is None else how.row(row)))
         if self.sequences:
-            events += self._extend(*cast("tuple[Tensor, Tensor]", found))
+            tokens, logprobs, self._state = cast("tuple[Tensor, Tensor, State]", found)
+            events += self._extend(tokens, logprobs)
         return events
 
-    def advance(self) -> list[Event]:
-        """The second half, which reads the tokens that were chosen; one event for each sequence that fails on its."""
-        if not self.sequences:
-            return []
-        last = torch.from_numpy(np.array([sequence.tokens[-1:] for sequence in self.sequences]))
-        failed, self._state = self._each(
-            lambda state, row: self._model.advance(state, last if row is None else last[row : row + 1])
-        )
-        return failed
+    def _chosen(self) -> Choice:
+        """How the next tokens are: as the last ones, as long as nobody comes or leaves, save for random numbers."""
+        numbers = [sequence.numbers for sequence in self.sequences]
+        if self._choice is None:
+            self._choice = choice([sequence.params for sequence in self.sequences], numbers)
+        else:
+            self._choice = drawn(self._choice, numbers)
+        return self._choice
 
     def _extend(self, tokens: Tensor, logprobs: Tensor) -> list[Event]:
         """A token each [B], chosen with log P [B]."""
         found = zip(self.sequences, tokens.tolist(), logprobs.tolist(), strict=True)
-        events = [sequence.extend(token, logprob) for sequence, token, logprob in found]
-        self._drop_finished()
+        events = [event for sequence, token, logprob in found if (event := sequence.extend(token, logprob))]
+        if any(event.finish_reason for event in events):
+            self._drop_finished()
         return events
 
     def _each(self, work: Callable[[State, int | None], State]) -> tuple[list[Event], State]:
@@ -191,6 +202,7 @@ class Batch:
         staying = [row for row, sequence in enumerate(self.sequences) if sequence.finish_reason is None]
         if len(staying) < len(self.sequences):
             self._state = select(self._state, torch.tensor(staying, dtype=torch.int64))
+            self._choice = None
             self.sequences = [self.sequences[row] for row in staying]
 
 

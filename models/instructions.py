@@ -48,18 +48,26 @@ def call(context: Any, builder: Any, address: Any) -> Any:
     return builder.call(builder.inttoptr(address, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
 
 
-@instruction(types.int64, types.voidptr)
-def count_up(context: Any, builder: Any, counter: Any) -> Any:
-    """Add one to the int64 at a pointer and return what it was; no two threads are given the same number."""
+@instruction(types.int64, types.voidptr, types.int64)
+def add(context: Any, builder: Any, counter: Any, number: Any) -> Any:
+    """Add to the int64 at a pointer and return what it was, as if no other thread did the same meanwhile."""
     del context
-    return builder.atomic_rmw("add", builder.bitcast(counter, _LONG.as_pointer()), _LONG(1), "acq_rel")
+    return builder.atomic_rmw("add", builder.bitcast(counter, _LONG.as_pointer()), number, "acq_rel")
 
 
 @instruction(types.int64, types.voidptr)
 def look_up(context: Any, builder: Any, counter: Any) -> Any:
-    """The int64 at a pointer, and with it what other threads wrote before they counted it up."""
+    """The int64 at a pointer, and with it what other threads wrote before they changed it."""
     del context
     return builder.load_atomic(builder.bitcast(counter, _LONG.as_pointer()), "acquire", 8)
+
+
+@instruction(types.boolean, types.voidptr, types.int64, types.int64)
+def replace(context: Any, builder: Any, counter: Any, expected: Any, number: Any) -> Any:
+    """Make the int64 at a pointer `number` if it is what is expected; whether it was."""
+    del context
+    place = builder.bitcast(counter, _LONG.as_pointer())
+    return builder.extract_value(builder.cmpxchg(place, expected, number, "acq_rel", "acquire"), 1)
 
 
 @instruction(types.int64, types.int64)

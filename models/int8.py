@@ -7,7 +7,7 @@ they do it (`quantised`), nor states, batches and scores, which are those of `Re
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models import team
-from models.answering import ANSWER, answering
+from models.answering import ANSWER, STEP, answering, stepping
 from models.base import State
 from models.choosing import NO_CHOICE, Choice
 from models.dot import GROUP, LANE, OUTPUTS
@@ -24,6 +24,11 @@ from models.network import Layer, Network, Vectors
 from models.quantised import CELLS, LAYER, PRODUCT, READING, ZERO, bytes_of_rows, product, reading
 from models.recurrent import RecurrentModel
 from models.room import Room
+
+Record: TypeAlias = "tuple[Any, ...]"
+"""The values of a record's fields."""
+NO_PRODUCT = ((0, 0, 0), 0, 0, 0, 0, 0)
+"""A PRODUCT that nobody computes."""
 
 
 class Int8Model(RecurrentModel):
@@ -34,11 +39,9 @@ class Int8Model(RecurrentModel):
 
     precision = "int8"
 
-    def choose(self, state: State, choice: Choice) -> tuple[Tensor, Tensor]:
-        """See `LanguageModel`; without a distribution on its way to Python, unless something is to be filtered."""
-        if choice.filters:
-            return super().choose(state, choice)
-        return self._bytes.choose(self.hidden(state), choice)
+    def step(self, state: State, choice: Choice) -> tuple[Tensor, Tensor, State]:
+        """See `LanguageModel`; in one compiled call, unless something is to be filtered."""
+        return super().step(state, choice) if choice.filters else self._bytes.step(cast("Vectors", state), choice)
 
     def _computation(self, network: Network) -> Int8Network:
         self._bytes = Int8Network(network, self._stored["embedding"])
@@ -65,9 +68,13 @@ class Matrix:
         rows, count = rows.contiguous(), len(rows)
         room = torch.empty(bytes_of_rows(count, self.inputs), dtype=torch.uint8)
         results = torch.empty(count, self.record[0])
-        call = (*team.ALONE, self.record, count, rows.data_ptr(), room.data_ptr(), results.data_ptr())
-        team.run(product, np.array([call], PRODUCT), results.numel() * self.inputs)
+        work = self.product(count, rows.data_ptr(), self.inputs, room.data_ptr(), results.data_ptr())
+        team.run(product, work, PRODUCT, results.numel() * self.inputs)
         return results[:, : self.outputs]
+
+    def product(self, count: int, floats: int, apart: int, room: int, results: int) -> tuple[Any, ...]:
+        """A PRODUCT with so many rows, at these addresses."""
+        return self.record, count, floats, apart, room, results
 
 
 class Int8Network:
@@ -76,7 +83,7 @@ class Int8Network:
     def __init__(self, network: Network, embedding: Tensor) -> None:
         """`embedding` [V, E] stays as it is stored, for a token reads one row. Raises InvalidInput for NaN and such."""
         config = network.config
-        self._embedding = embedding.numpy()
+        self._embedding = embedding.contiguous()
         self._room = Room()
         self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind)
         self._layers = [
@@ -84,55 +91,96 @@ class Int8Network:
             for layer in cast("Iterator[Layer]", network.layers)
         ]
         self._records = np.array([tuple(matrix.record for matrix in layer) for layer in self._layers], LAYER)
-        self._work = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
         self._output = Matrix(network.output_matrix, network.output_bias)
         self._projection: Matrix | None = None
         if network.projection is not None:
             self._projection = Matrix(network.projection, torch.zeros(len(network.projection)))
+        self._read_cost = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
+        self._answer_cost = self._output.outputs * self._output.inputs
 
     def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
         """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
-        embedded = self._embedding.take(tokens.numpy().ravel(), 0).astype(np.float32, copy=False)
-        before = [v.contiguous() for v in vectors]
-        after = tuple(torch.empty(v.shape) for v in before)
-        outputs = torch.empty(*tokens.shape, after[0].shape[2])
-        with self._room.of(self._sizes(*tokens.shape)) as places:
-            tensors = (outputs, before[0], before[-1], after[0], after[-1])
-            addresses = [embedded.ctypes.data, *(tensor.data_ptr() for tensor in tensors)]
-            layers = (len(self._records), self._records.ctypes.data)
-            call = (*team.ALONE, self._cell, *layers, *tokens.shape, *addresses, *places)
-            team.run(reading, np.array([call], READING), len(tokens) * self._work)
-        return outputs, after
+        tokens, before = tokens.contiguous(), _contiguous(vectors)
+        after = _like(before)
+        outputs = np.empty((*tokens.shape, before[0].shape[2]), np.float32)
+        with self._room.of(self._reading_sizes(*tokens.shape)) as places:
+            size = len(tokens), tokens.shape[1]
+            work = self._reading(*size, tokens.data_ptr(), outputs.ctypes.data, before, after, places)
+            team.run(reading, work, READING, len(tokens) * self._read_cost)
+        return torch.from_numpy(outputs), after
 
     def logprobs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities [N, V] after outputs [N, H], not contiguous."""
-        results = torch.empty(len(outputs), self._output.record[0])
-        self._answer(outputs, results.data_ptr())
-        return results[:, : self._output.outputs]
+        outputs, count = outputs.contiguous(), len(outputs)
+        results = np.empty((count, self._output.record[0]), np.float32)
+        with self._room.of(self._answer_sizes(count)) as places:
+            work = self._answer(count, outputs.data_ptr(), outputs.shape[1], results.ctypes.data, places)
+            team.run(answering, work, ANSWER, count * self._answer_cost)
+        return torch.from_numpy(results[:, : self._output.outputs])
 
-    def choose(self, outputs: Tensor, choice: Choice) -> tuple[Tensor, Tensor]:
-        """A token [N] and its log-probability [N] after outputs [N, H]."""
-        record, tokens, logprobs = choice.record()
-        with self._room.of([4 * len(outputs) * self._output.record[0]]) as (results,):
-            self._answer(outputs, results, (1, record))
-        return torch.from_numpy(tokens), torch.from_numpy(logprobs)
+    def step(self, vectors: Vectors, choice: Choice) -> tuple[Tensor, Tensor, Vectors]:
+        """See `LanguageModel`. What is done beside the call does not give the interpreter's lock away."""
+        before = _contiguous(vectors)
+        count, depth, hidden = before[0].shape
+        after, (record, tokens, logprobs) = _like(before), choice.record()
+        sizes = [4 * count * each for each in (self._output.record[0], hidden)]
+        answer_sizes, reading_sizes = self._answer_sizes(count), self._reading_sizes(count, 1)
+        with self._room.of([*sizes, *answer_sizes, *reading_sizes]) as places:
+            results, outputs, *places = places
+            top = before[0].data_ptr() + 4 * hidden * (depth - 1)
+            answer = self._answer(count, top, depth * hidden, results, places[: len(answer_sizes)], record)
+            places = places[len(answer_sizes) :]
+            work = answer, self._reading(count, 1, tokens.ctypes.data, outputs, before, after, places)
+            team.run(stepping, work, STEP, count * (self._answer_cost + self._read_cost))
+        return torch.from_numpy(tokens), torch.from_numpy(logprobs), after
 
-    def _answer(self, outputs: Tensor, results: int, choice: tuple[int, tuple[int, ...]] = (0, NO_CHOICE)) -> None:
-        """Write log-probabilities [N, V] to an address, padded as products are, and make the CHOICE, if any."""
-        outputs = (outputs if self._projection is None else self._projection.times(outputs)).contiguous()
-        matrix, count = self._output, len(outputs)
-        with self._room.of([bytes_of_rows(count, matrix.inputs)]) as (room,):
-            chooses, record = choice
-            factors = (matrix.record, count, outputs.data_ptr(), room, results)
-            call = (*team.ALONE, matrix.outputs, chooses, *factors, record)
-            team.run(answering, np.array([call], ANSWER), count * matrix.outputs * matrix.inputs)
+    def _answer(
+        self, count: int, floats: int, apart: int, results: int, places: list[int], choice: Record = NO_CHOICE
+    ) -> Record:
+        """An ANSWER: log-probabilities of so many hidden vectors, with `_answer_sizes` of room at `places`."""
+        room, projected = places
+        projection, matrix = NO_PRODUCT, self._output
+        if self._projection is not None:
+            projection = self._projection.product(count, floats, apart, room, projected)
+            floats, apart = projected, self._projection.record[0]
+        product = matrix.product(count, floats, apart, room, results)
+        return self._projection is not None, matrix.outputs, choice is not NO_CHOICE, projection, product, choice
 
-    def _sizes(self, count: int, times: int) -> list[int]:
-        """Bytes of the four kinds of room that a reading needs."""
+    def _answer_sizes(self, count: int) -> list[int]:
+        """Bytes of room that an ANSWER needs."""
+        if self._projection is None:
+            return [bytes_of_rows(count, self._output.inputs), 0]
+        widest = max(self._projection.inputs, self._output.inputs)
+        return [bytes_of_rows(count, widest), 4 * count * self._projection.record[0]]
+
+    def _reading(
+        self, count: int, times: int, tokens: int, outputs: int, before: Vectors, after: Vectors, places: list[int]
+    ) -> Record:
+        """A READING, with `_reading_sizes` of room at `places`."""
+        layers = len(self._records), self._records.ctypes.data
+        embedding = self._embedding.data_ptr(), self._embedding.dtype == torch.float16
+        vectors = (tensor.data_ptr() for tensor in (before[0], before[-1], after[0], after[-1]))
+        return self._cell, *layers, *embedding, count, times, tokens, outputs, *vectors, *places
+
+    def _reading_sizes(self, count: int, times: int) -> list[int]:
+        """Bytes of room that a READING needs."""
         of_inputs, of_state = self._layers[0]
         widest = max(of_inputs.inputs, of_state.inputs)
-        sizes = [bytes_of_rows(count * times, widest), bytes_of_rows(count, of_state.inputs)]
-        return sizes + [4 * of_state.record[0] * rows for rows in (count * times, count)]
+        rows = [bytes_of_rows(count * times, widest), bytes_of_rows(count, of_state.inputs)]
+        return [
+            4 * count * times * of_inputs.inputs,
+            *rows,
+            *(4 * of_state.record[0] * n for n in (count * times, count)),
+        ]
+
+
+def _contiguous(vectors: Vectors) -> Vectors:
+    return tuple(each.contiguous() for each in vectors)
+
+
+def _like(vectors: Vectors) -> Vectors:
+    """Room for as many, made by numpy: torch gives the interpreter's lock away whenever it makes a tensor."""
+    return tuple(torch.from_numpy(np.empty(each.shape, np.float32)) for each in vectors)
 
 
 def _panels(matrix: Tensor, scales: Tensor, offsets: Tensor, biases: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ texts or when a sequence ends, nor how a choice is computed (`choosing`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -86,12 +86,19 @@ def sample(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.ra
 
 def choice(params: Sequence[SamplingParams], numbers: Sequence[np.random.Generator]) -> Choice:
     """How a token of each of B rows is chosen, by parameters and random numbers [B] of their own, as `sample` does."""
-    return Choice(
+    undrawn = Choice(
         np.array([one.temperature for one in params], np.float32),
-        np.array([own.random() if one.temperature else 0 for one, own in zip(params, numbers, strict=True)]),
+        np.zeros(len(params)),
         np.array([_excluded(one) for one in params], np.bool_).reshape(-1, LOW),
         {place: partial(_filtered_out, params=one) for place, one in enumerate(params) if _filters(one)},
     )
+    return drawn(undrawn, numbers)
+
+
+def drawn(before: Choice, numbers: Sequence[np.random.Generator]) -> Choice:
+    """The same choice with the next random numbers; no number is taken for a row whose best token is chosen."""
+    pairs = zip(before.temperatures.tolist(), numbers, strict=True)
+    return replace(before, numbers=np.array([own.random() if temperature else 0.0 for temperature, own in pairs]))
 
 
 def not_numbers() -> ArithmeticError:

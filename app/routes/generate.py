@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -39,7 +38,8 @@ async def generate(call: ModelCall, body: GenerateRequest) -> Response:
         run = stack.enter_context(work)
         if body.stream:
             return Stream(_events(call, run, head), "text/event-stream", stack.pop_all(), last_words=event)
-        await unless(call.hung_up, asyncio.ensure_future(run.finish()))
+        await unless(call.hung_up, run.over)
+        run.check()
     choices = [_choice(call, sequence) for sequence in sequences]
     return Json(head | {"choices": choices, "usage": _usage(sequences)})
 
@@ -71,7 +71,7 @@ async def _events(call: Call, run: Run, head: dict[str, Any]) -> AsyncGenerator[
 
 
 def _part(call: Call, part: Part) -> dict[str, Any]:
-    tokens = [_token(call, *pair) for pair in zip(part.tokens, part.logprobs, strict=True)]
+    tokens = _tokens(call, part.tokens, part.logprobs)
     return {"index": part.sequence.index, "text": part.text, "tokens": tokens, "finish_reason": part.finish_reason}
 
 
@@ -79,14 +79,16 @@ def _choice(call: Call, sequence: Sequence) -> dict[str, Any]:
     return {
         "index": sequence.index,
         "text": sequence.text,
-        "tokens": [_token(call, *pair) for pair in zip(sequence.tokens, sequence.logprobs, strict=True)],
+        "tokens": _tokens(call, sequence.tokens, sequence.logprobs),
         "logprob": sequence.logprob,
         "finish_reason": sequence.finish_reason,
     }
 
 
-def _token(call: Call, token: int, logprob: float) -> dict[str, Any]:
-    return {"token": call.checkpoint.tokenizer.vocabulary[token], "id": token} | logprob_fields(logprob)
+def _tokens(call: Call, tokens: list[int], logprobs: list[float]) -> list[dict[str, Any]]:
+    vocabulary = call.checkpoint.tokenizer.vocabulary
+    pairs = zip(tokens, map(logprob_fields, logprobs), strict=True)
+    return [{"token": vocabulary[token], "id": token, **fields} for token, fields in pairs]
 
 
 def _usage(sequences: list[Sequence]) -> dict[str, Any]:

@@ -112,7 +112,8 @@ class Script:
             pass
         for i, (run, asked) in enumerate(self.runs):
             if i not in self.cancelled:
-                await asyncio.wait_for(run.finish(), 5)
+                await asyncio.wait_for(run.over, 5)
+                run.check()
                 assert [sequence.tokens for sequence in run.sequences] == alone(self.plain, **asked)
             assert all(sequence.finish_reason for sequence in run.sequences)
         for job, context, text in self.jobs:
@@ -148,7 +149,8 @@ def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) ->
         while decoder.turn():
             pass
         for run in runs:
-            await run.finish()
+            await run.over
+            run.check()
 
     asyncio.run(main())
     # 2 alone, as 2 + 2 do not fit; then 2 + 1; then 5, which never fits and so goes alone; then 1.
@@ -226,14 +228,16 @@ def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Faili
         decoder.add(hit)
         while decoder.turn():
             pass
+        await hit.over
         with pytest.raises(ModelFailed):
-            await hit.finish()
+            hit.check()
         model.steps = model.reads = 1000
         spared = Run(texts(), streaming=True)
         decoder.add(spared)
         while decoder.turn():
             pass
-        await spared.finish()
+        await spared.over
+        spared.check()
         assert [sequence.tokens for sequence in spared.sequences] == alone()
 
     asyncio.run(main())
@@ -265,7 +269,8 @@ def test_a_failure_of_one_text_is_not_its_neighbours(seeds: list[int]) -> None:
         while decoder.turn():
             pass
         try:
-            await asyncio.wait_for(run.finish(), 5)
+            await asyncio.wait_for(run.over, 5)
+            run.check()
         except ModelFailed as error:
             return str(error.__cause__)
         return [sequence.tokens for sequence in run.sequences]

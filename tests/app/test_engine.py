@@ -138,7 +138,8 @@ def test_texts_count_as_many_and_leave_when_their_context_is_left(model: Languag
                     pass
         short = samples(WORDS, "the", SamplingParams(max_tokens=2, seed=1), 3)
         with engine.generate(model, short, streaming=False) as run:
-            await asyncio.wait_for(run.finish(), 20)
+            await asyncio.wait_for(run.over, 20)
+            run.check()
         assert all(sequence.finish_reason for sequence in short)
 
     running(main)

@@ -92,7 +92,7 @@ def _break(*_: object, **__: object) -> None:
 def broken(server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model that fails whenever it is asked."""
     model = server.app.state.registry.get(request.param).checkpoint.model
-    for method in ("logprobs", "choose", "topk", "score"):
+    for method in ("logprobs", "choose", "step", "topk", "score"):
         monkeypatch.setattr(model, method, _break)
     for function in ("best", "score"):
         monkeypatch.setattr(short, function, _break)

@@ -35,9 +35,11 @@ def test_in_one_call_as_in_two(config, vocabulary, threads):
     state = model.advance(model.start(9), torch.from_numpy(numbers.integers(vocabulary, size=(9, 4))))
     temperatures, points = numbers.choice([0, 0.5, 1], 9).astype(np.float32), numbers.random(9)
     choice = Choice(temperatures, points, numbers.random((9, 2)) < 0.3, {})
-    tokens, logprobs = model.choose(state, choice)
+    tokens, logprobs, after = model.step(state, choice)
     rows = model.logprobs(state).numpy()
     expected = choice.of(rows.copy())
     assert np.array_equal(tokens, expected[0])
     assert np.array_equal(logprobs[tokens >= 0], rows[np.arange(9), tokens][tokens >= 0])
     assert len(set(tokens.tolist())) > 1 or vocabulary == 2
+    read = model.advance(state, tokens.clamp_min(0)[:, None])
+    assert all(torch.equal(one, other) for one, other in zip(after, read, strict=True))

@@ -18,6 +18,7 @@ from models.cache import CacheConfig, CacheModel
 from models.card import Provenance
 from models.catalogue import Entry
 from models.checkpoint import load, save
+from models.choosing import Choice
 from models.composite import Composite
 from models.errors import CheckpointDamaged
 from models.families import FAMILIES, PRECISIONS
@@ -298,6 +299,19 @@ def test_samples_have_the_frequencies_that_the_model_says(model):
     assert counts[~possible].sum() == 0
     if possible.sum() > 1:
         assert chisquare(counts[possible], expected[possible] / expected.sum() * 2000).pvalue > 1e-4
+
+
+def test_a_step_is_a_choice_and_the_reading_of_it(model):
+    state = model.advance(model.start(6), tokens(6, 3))
+    numbers = np.random.default_rng(4)
+    choice = Choice(np.array([0, 0.5, 1] * 2, np.float32), numbers.random(6), numbers.random((6, 2)) < 0.5, {})
+    found, logprobs, after = model.step(state, choice)
+    chosen, own = model.choose(state, choice)
+    assert torch.equal(found, chosen)
+    assert torch.allclose(logprobs, own, atol=1e-6)
+    same(model, after, model.advance(state, chosen[:, None]))
+    nothing, _, _ = model.step(model.start(0), Choice(*(np.zeros(n) for n in (0, 0)), np.zeros((0, 2), np.bool_), {}))
+    assert len(nothing) == 0
 
 
 def test_a_text_is_the_same_alone_and_in_company(model):

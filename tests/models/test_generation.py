@@ -115,6 +115,21 @@ def test_events_joined_are_the_text():
         assert [event.finish_reason for event in own] == [None] * (len(own) - 1) + [sequence.finish_reason]
 
 
+@pytest.mark.parametrize("stop", [(), ("d e", "b")])
+def test_a_text_that_nobody_watches_is_the_same_and_told_of_at_its_end(stop):
+    for seed in range(20):
+        params = SamplingParams(seed=seed, stop=stop, max_tokens=12)
+        watched, unwatched = samples(TOKENIZER, "a", params)[0], samples(TOKENIZER, "a", params)[0]
+        unwatched.watched = False
+        run(MODEL, [watched])
+        events = run(MODEL, [unwatched])
+        assert unwatched.text == watched.text
+        assert unwatched.tokens == watched.tokens
+        assert unwatched.finish_reason == watched.finish_reason
+        assert (len(events) == 1) == (not stop or len(watched.tokens) <= 1)
+        assert "".join(event.text for event in events) == watched.text
+
+
 # --- random numbers and log-probabilities
 
 
@@ -186,6 +201,15 @@ def test_a_batch_of_nothing_does_nothing():
     batch.admit([])
     assert batch.step() == []
     assert not batch
+
+
+def test_who_is_evicted_unwatched_leaves_with_what_it_has():
+    batch = Batch(chain("a", "b", "c", "d"))
+    (gone,) = samples(TOKENIZER, "", SamplingParams(max_tokens=9))
+    gone.watched = False
+    batch.admit([gone])
+    assert [batch.step(), batch.step()] == [[], []]
+    assert batch.evict(gone).text == gone.text == "a b"
 
 
 def test_who_is_evicted_leaves_with_what_it_has():

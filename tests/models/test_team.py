@@ -1,29 +1,44 @@
-"""Every turn is taken once and waiting is waited, with threads and without."""
+"""Every turn is taken once and what is before it is done, with threads and without."""
 
 import numpy as np
 import pytest
 import torch
+from numba import njit
 from numba.np.numpy_support import carray
 
 from models import team
-from models.instructions import count_up, pointer
-from models.team import TEAM, rank_of, size_of, wait
+from models.instructions import pointer
 
 TURNS = 1000
-COUNTING = np.dtype([*TEAM, ("taken", np.int64), ("sums", np.int64), ("members", np.int64)])
+PARTS = 20
+COUNTING = np.dtype([(name, np.int64) for name in ("taken", "sums", "sizes")])
+
+
+@team.in_turns
+@njit
+def mark(turn, call):
+    carray(pointer(call.taken), TURNS, np.int64)[turn] += 1
+
+
+@team.in_turns
+@njit
+def add_up(turn, given):
+    """What has been marked by whoever in the parts before."""
+    part, size, call = given
+    carray(pointer(call.sums), (PARTS, 3), np.int64)[part, turn] = carray(pointer(call.taken), TURNS, np.int64).sum()
+    carray(pointer(call.sizes), PARTS, np.int64)[part] = size
 
 
 def count(address):
-    """Take turns, marking each; after all are taken every thread sums them up, whoever marked them."""
-    call = carray(address, 1, COUNTING)[0]
-    taken = carray(pointer(call.taken), TURNS, np.int64)
-    turn = count_up(address)
-    while turn < TURNS:
-        taken[turn] += 1
-        turn = count_up(address)
-    wait(call)
-    carray(pointer(call.sums), 8, np.int64)[rank_of(call)] = taken.sum()
-    carray(pointer(call.members), 8, np.int64)[rank_of(call)] = size_of(call)
+    task = carray(address, 1, TASK)[0]
+    begin = 0
+    for part in range(PARTS):
+        begin = mark(task.team, begin, TURNS, task.work)
+        begin = mark(task.team, begin, 0, task.work)
+        begin = add_up(task.team, begin, 3, (part, task.team.size, task.work))
+
+
+TASK = team.task(COUNTING)
 
 
 @pytest.fixture
@@ -34,28 +49,35 @@ def two_threads():
     torch.set_num_threads(before)
 
 
-def counted(work: int) -> list[int]:
-    """How many members each of at most eight threads saw."""
-    taken, sums, members = (np.zeros(n, np.int64) for n in (TURNS, 8, 8))
-    record = np.array([(*(0,) * len(TEAM), *(a.ctypes.data for a in (taken, sums, members)))], COUNTING)
-    team.run(count, record, work)
-    assert (taken == 1).all()
-    assert (sums[members > 0] == TURNS).all()
-    return members[members > 0].tolist()
+def counted(cost: int) -> int:
+    """How many members the team has."""
+    taken, sums, sizes = np.zeros(TURNS, np.int64), np.zeros((PARTS, 3), np.int64), np.zeros(PARTS, np.int64)
+    team.run(count, (taken.ctypes.data, sums.ctypes.data, sizes.ctypes.data), COUNTING, cost)
+    assert (taken == PARTS).all()
+    assert (sums == TURNS * np.arange(1, PARTS + 1)[:, None]).all()
+    (size,) = set(sizes.tolist())
+    return size
 
 
 def test_little_work_is_done_by_the_caller_alone(two_threads):
-    assert counted(work=10) == [1]
+    assert counted(cost=10) == 1
 
 
 @pytest.mark.skipif(team.openmp() is None, reason="torch brought no GNU OpenMP here")
 def test_much_work_is_shared_by_as_many_threads_as_torch_may_use(two_threads):
     for _ in range(50):
-        assert counted(work=10**9) == [2, 2]
+        assert counted(cost=10**9) == 2
     torch.set_num_threads(1)
-    assert counted(work=10**9) == [1]
+    assert counted(cost=10**9) == 1
+
+
+@pytest.mark.skipif(team.openmp() is None, reason="torch brought no GNU OpenMP here")
+def test_more_threads_than_processors_finish_all_the_same(two_threads):
+    torch.set_num_threads(16)
+    for _ in range(20):
+        assert counted(cost=10**9) == 16
 
 
 def test_without_a_runtime_the_caller_works_alone(two_threads, monkeypatch):
     monkeypatch.setattr(team, "openmp", lambda: None)
-    assert counted(work=10**9) == [1]
+    assert counted(cost=10**9) == 1
