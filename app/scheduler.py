@@ -98,6 +98,7 @@ class Scheduler:
         self._running = False
 
     def _run(self) -> None:
+        right_of_way.claim()
         self._prepare()
         while self._running:
             self._take_in()

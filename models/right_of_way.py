@@ -3,11 +3,12 @@
 CPython's lock goes to whoever is awake when it is free. An event loop gives it away around every call to the system,
 for microseconds, and has taken it again before a thread that waits for it has woken up; and the time after which that
 one may insist begins anew whenever it is woken. So a thread that computes would wait for milliseconds between two
-compiled calls, each of which takes no longer. It knows a flag; it does not know who computes, nor who else runs.
+compiled calls, each of which takes no longer. It knows a flag; it does not know who else runs.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -17,11 +18,22 @@ from numba.np.numpy_support import carray
 
 from models.instructions import pointer
 
-_wanted = np.zeros(1, np.int64)
-ADDRESS = _wanted.ctypes.data
-"""Of the flag."""
+_wanted, _ignored = np.zeros(1, np.int64), np.zeros(1, np.int64)
+"""The flag, and what others than those who claimed it set in its place."""
+_claims = threading.local()
 _NAP_SECONDS = 50e-6
 """Long enough for a thread to wake up."""
+
+
+def claim() -> None:
+    """The calling thread computes, and others are to make way for it."""
+    _claims.flag = _wanted.ctypes.data
+
+
+def address() -> int:
+    """That of the flag, for the calling thread to set."""
+    found: int = getattr(_claims, "flag", _ignored.ctypes.data)
+    return found
 
 
 @njit
@@ -31,8 +43,9 @@ def want(address: Any) -> None:
 
 
 def renounce() -> None:
-    """Whoever computes is about to give the lock away: it computes without it, or has nothing to do."""
-    _wanted[0] = 0
+    """The calling thread is about to give the lock away: it computes without it, or has nothing to do."""
+    if hasattr(_claims, "flag"):
+        _wanted[0] = 0
 
 
 def give_way() -> None:

@@ -53,7 +53,7 @@ def run(function: Callable[[Any], None], work: tuple[Any, ...], kind: np.dtype[A
     threads = min(torch.get_num_threads(), 1 + cost // _WORTH_A_THREAD) if runtime else 1
     record = np.empty(1, task(kind))
     address = record.ctypes.data
-    record[0] = (0, 0, address, threads, runtime.pause if runtime else 0, right_of_way.ADDRESS), work
+    record[0] = (0, 0, address, threads, runtime.pause if runtime else 0, right_of_way.address()), work
     right_of_way.renounce()
     if runtime is None or threads == 1:
         compiled.ctypes(address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from contextlib import suppress
@@ -16,7 +15,7 @@ from app.job_errors import DatabaseUnavailable
 from app.local import LocalLauncher
 from app.pace import Pace
 from app.quota import spare_cores
-from app.settings import Settings, settled
+from app.settings import Settings, log_to_stderr, settled
 from app.stores import Stores
 from app.watch import insist
 from app.worker import Worker
@@ -37,7 +36,7 @@ def command(until_eof: bool, **given: Path | int | None) -> None:
     NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
     """
     settings = settled(**given)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    log_to_stderr(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,6 +1,8 @@
-"""Whoever else runs Python makes way exactly as long as a thread that computes wants to go on."""
+"""Whoever else runs Python makes way exactly as long as a thread that computes, and claimed it, wants to go on."""
 
+import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,20 +16,36 @@ from models.int8 import Matrix
 def naps(monkeypatch):
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    right_of_way.renounce()
-    yield slept
-    right_of_way.renounce()
+    return slept
+
+
+def compute() -> None:
+    matrix = Matrix(torch.eye(4), torch.zeros(4))
+    assert np.allclose(matrix.times(torch.ones(1, 4)), 1, atol=0.02)
+
+
+def elsewhere(*acts: Callable[[], None]) -> None:
+    """Act one after the other in a thread that ends then."""
+    thread = threading.Thread(target=lambda: [act() for act in acts])
+    thread.start()
+    thread.join()
 
 
 def test_way_is_given_after_a_compiled_call_and_until_there_is_nothing_more_to_do(naps):
-    right_of_way.give_way()
-    assert naps == []
-    matrix = Matrix(torch.eye(4), torch.zeros(4))
-    assert np.allclose(matrix.times(torch.ones(1, 4)), 1, atol=0.02)
-    right_of_way.give_way()
-    right_of_way.give_way()
-    assert len(naps) == 2
+    def twice() -> None:
+        elsewhere(right_of_way.give_way, right_of_way.give_way)
+
+    elsewhere(right_of_way.claim, twice, compute, twice, compute, twice, right_of_way.renounce, twice)
+    assert len(naps) == 4
     assert all(0 < seconds < 1e-3 for seconds in naps)
-    right_of_way.renounce()
-    right_of_way.give_way()
-    assert len(naps) == 2
+
+
+def test_nobody_makes_way_for_one_who_has_not_claimed_it(naps):
+    elsewhere(compute, right_of_way.give_way)
+    assert naps == []
+
+
+def test_who_has_not_claimed_it_renounces_nothing(naps):
+    elsewhere(right_of_way.claim, compute, lambda: elsewhere(right_of_way.renounce), right_of_way.give_way)
+    assert len(naps) == 1
+    elsewhere(right_of_way.claim, right_of_way.renounce)
