@@ -72,7 +72,7 @@ class Matrix:
         team.run(product, work, PRODUCT, results.numel() * self.inputs)
         return results[:, : self.outputs]
 
-    def product(self, count: int, floats: int, apart: int, room: int, results: int) -> tuple[Any, ...]:
+    def product(self, count: int, floats: int, apart: int, room: int, results: int) -> Record:
         """A PRODUCT with so many rows, at these addresses."""
         return self.record, count, floats, apart, room, results
 
@@ -99,14 +99,18 @@ class Int8Network:
         self._answer_cost = self._output.outputs * self._output.inputs
 
     def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
-        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
-        tokens, before = tokens.contiguous(), _contiguous(vectors)
-        after = _like(before)
-        outputs = np.empty((*tokens.shape, before[0].shape[2]), np.float32)
-        with self._room.of(self._reading_sizes(*tokens.shape)) as places:
-            size = len(tokens), tokens.shape[1]
-            work = self._reading(*size, tokens.data_ptr(), outputs.ctypes.data, before, after, places)
-            team.run(reading, work, READING, len(tokens) * self._read_cost)
+        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after.
+
+        Raises IndexError for a token that is none.
+        """
+        ids, before = np.ascontiguousarray(tokens.numpy(), np.int64), _contiguous(vectors)
+        if ids.size and not 0 <= ids.min() <= ids.max() < len(self._embedding):
+            raise IndexError(f"ids from 0 to {len(self._embedding) - 1} are accepted")
+        (count, times), after = ids.shape, _like(before)
+        outputs = np.empty((count, times, before[0].shape[2]), np.float32)
+        with self._room.of(self._reading_sizes(count, times)) as places:
+            work = self._reading(count, times, ids.ctypes.data, outputs.ctypes.data, before, after, places)
+            team.run(reading, work, READING, count * self._read_cost)
         return torch.from_numpy(outputs), after
 
     def logprobs(self, outputs: Tensor) -> Tensor:
@@ -123,14 +127,12 @@ class Int8Network:
         before = _contiguous(vectors)
         count, depth, hidden = before[0].shape
         after, (record, tokens, logprobs) = _like(before), choice.record()
-        sizes = [4 * count * each for each in (self._output.record[0], hidden)]
-        answer_sizes, reading_sizes = self._answer_sizes(count), self._reading_sizes(count, 1)
-        with self._room.of([*sizes, *answer_sizes, *reading_sizes]) as places:
-            results, outputs, *places = places
+        own = [4 * count * each for each in (self._output.record[0], hidden)]
+        with self._room.of([*own, *self._answer_sizes(count), *self._reading_sizes(count, 1)]) as places:
+            results, outputs, room, projected, *others = places
             top = before[0].data_ptr() + 4 * hidden * (depth - 1)
-            answer = self._answer(count, top, depth * hidden, results, places[: len(answer_sizes)], record)
-            places = places[len(answer_sizes) :]
-            work = answer, self._reading(count, 1, tokens.ctypes.data, outputs, before, after, places)
+            answer = self._answer(count, top, depth * hidden, results, [room, projected], record)
+            work = answer, self._reading(count, 1, tokens.ctypes.data, outputs, before, after, others)
             team.run(stepping, work, STEP, count * (self._answer_cost + self._read_cost))
         return torch.from_numpy(tokens), torch.from_numpy(logprobs), after
 

@@ -1,6 +1,7 @@
 """Models in bytes: whole numbers against numpy to the last bit, alone as in company, and close to the float model."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,3 +184,25 @@ def test_a_state_that_overflows_gives_no_number_rather_than_a_wrong_one():
     assert not state[0][0].isfinite().any()
     assert model.logprobs(state)[0].isnan().all()
     assert model.logprobs(state)[1].isfinite().all()
+
+
+@pytest.mark.parametrize("token", [-1, V])
+def test_a_token_that_is_none_is_refused(model, token):
+    read = tokens(3, 2)
+    read[1, 1] = token
+    with pytest.raises(IndexError, match="ids from 0 to 299 are accepted"):
+        model.advance(model.start(3), read)
+
+
+def test_an_embedding_in_half_precision_is_read_exactly():
+    stored = weights(CONFIGS[0])
+    stored["embedding"][:3] = torch.tensor([6e-8, -2e-6, 65504.0])[:, None]  # the smallest, a subnormal, the largest
+    halves = Int8Model(replace(CONFIGS[0], storage="float16"), stored, V)
+    rounded = {name: tensor.half().float() if tensor.dim() > 1 else tensor for name, tensor in stored.items()}
+    floats = Int8Model(CONFIGS[0], rounded, V)
+    read = torch.arange(V).view(-1, 3)
+    assert halves.tensors()["embedding"].dtype == torch.float16
+    for found, expected in zip(
+        halves.advance(halves.start(100), read), floats.advance(floats.start(100), read), strict=True
+    ):
+        assert torch.equal(found, expected)
