@@ -222,11 +222,9 @@ class Decoder:
             run = self._running.get(event.sequence)
             if run is None:  # another text of its run has failed
                 continue
+            news[run] = None
             if event.finish_reason is not None:
                 del self._running[event.sequence]
                 if event.sequence.error is not None:
                     self.cancel(run)
-                news[run] = None
-            elif run.streaming:
-                news[run] = None
         stir(news)

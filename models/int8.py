@@ -21,7 +21,7 @@ from models.choosing import NO_CHOICE, Choice
 from models.dot import GROUP, LANE, OUTPUTS
 from models.errors import InvalidInput
 from models.network import Layer, Network, Vectors
-from models.quantised import CELLS, LAYER, PRODUCT, READING, ZERO, bytes_of_rows, product, reading
+from models.quantised import CELLS, LAYER, READING, ZERO, bytes_of_rows, reading
 from models.recurrent import RecurrentModel
 from models.room import Room
 
@@ -62,15 +62,6 @@ class Matrix:
         self._panels = _panels(whole, scales, offsets, bias)
         self.record = (len(self._panels) * OUTPUTS, self.inputs, self._panels.data_ptr())
         """A MATRIX, valid as long as this object."""
-
-    def times(self, rows: Tensor) -> Tensor:
-        """This matrix times each of the rows [N, K], plus the bias: [N, M], not contiguous."""
-        rows, count = rows.contiguous(), len(rows)
-        room = torch.empty(bytes_of_rows(count, self.inputs), dtype=torch.uint8)
-        results = torch.empty(count, self.record[0])
-        work = self.product(count, rows.data_ptr(), self.inputs, room.data_ptr(), results.data_ptr())
-        team.run(product, work, PRODUCT, results.numel() * self.inputs)
-        return results[:, : self.outputs]
 
     def product(self, count: int, floats: int, apart: int, room: int, results: int) -> Record:
         """A PRODUCT with so many rows, at these addresses."""
@@ -168,12 +159,9 @@ class Int8Network:
         """Bytes of room that a READING needs."""
         of_inputs, of_state = self._layers[0]
         widest = max(of_inputs.inputs, of_state.inputs)
+        embedded = 4 * count * times * of_inputs.inputs
         rows = [bytes_of_rows(count * times, widest), bytes_of_rows(count, of_state.inputs)]
-        return [
-            4 * count * times * of_inputs.inputs,
-            *rows,
-            *(4 * of_state.record[0] * n for n in (count * times, count)),
-        ]
+        return [embedded, *rows, *(4 * of_state.record[0] * n for n in (count * times, count))]
 
 
 def _contiguous(vectors: Vectors) -> Vectors:

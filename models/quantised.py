@@ -56,16 +56,9 @@ _MAGNITUDE = np.int32(0x7FFFFFFF)
 _NEGLIGIBLE = np.float32(1e-30)
 _HALF = np.float32(2.0**112)
 
-_PRODUCT, _READING = task(PRODUCT), task(READING)
+_READING = task(READING)
 
 _compiled = njit(error_model="numpy")
-
-
-def product(address: Any) -> None:
-    """Compute a PRODUCT, on a team."""
-    task = carray(address, 1, _PRODUCT)[0]
-    multiply_all(task.team, task.work, 0)
-    want(task.team.wanted)
 
 
 def reading(address: Any) -> None:

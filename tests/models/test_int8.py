@@ -8,12 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.np.numpy_support import carray
 
+from models import team
 from models.base import EOS, concat, select
 from models.errors import InvalidInput
 from models.initialisation import initialise
 from models.int8 import Int8Model, Matrix
 from models.network import Network
+from models.quantised import PRODUCT, bytes_of_rows, multiply_all
 from models.recurrent import RecurrentConfig, RecurrentModel
 from models.training import train
 from models.training_config import TrainingConfig
@@ -63,6 +66,24 @@ def whole(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.trunc(rows * factors[:, None] + np.float32(64.5)).astype(np.int64) - 64, magnitudes / np.float32(63)
 
 
+def product(address) -> None:
+    """Compute a PRODUCT and nothing more, on a team."""
+    task = carray(address, 1, TASK)[0]
+    multiply_all(task.team, task.work, 0)
+
+
+TASK = team.task(PRODUCT)
+
+
+def times(matrix: Matrix, rows: np.ndarray) -> np.ndarray:
+    """The matrix times each of the rows, plus its bias."""
+    (count, inputs), outputs = rows.shape, matrix.record[0]
+    room, results = np.empty(bytes_of_rows(count, inputs), np.uint8), np.empty((count, outputs), np.float32)
+    work = matrix.product(count, rows.ctypes.data, inputs, room.ctypes.data, results.ctypes.data)
+    team.run(product, work, PRODUCT, results.size * inputs)
+    return results[:, : matrix.outputs]
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     count=st.integers(1, 40),
@@ -84,8 +105,8 @@ def test_a_product_is_that_of_whole_numbers(count, inputs, outputs, spread, seed
     sums = (numerators @ matrix.T).astype(np.float32)
     expected = sums * (row_scales[:, None] * scales) + bias
 
-    found = Matrix(torch.from_numpy(weight), torch.from_numpy(bias)).times(torch.from_numpy(rows))
-    assert np.array_equal(found.numpy(), expected)
+    found = times(Matrix(torch.from_numpy(weight), torch.from_numpy(bias)), rows)
+    assert np.array_equal(found, expected)
 
 
 def test_a_row_does_not_depend_on_its_company_in_a_single_bit(model):
