@@ -1,4 +1,4 @@
-"""Answers as JSON, written by orjson: a whole distribution, or a batch, costs little more than making its dictionaries.
+"""Answers as JSON, written by orjson: a large one costs little more than making its dictionaries.
 
 It knows plain dictionaries and their bytes. NaN and infinities would become null, so nobody may put them in:
 `logprob_fields` in the schemas is the door that log-probabilities go through.

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from orjson import Fragment
 from torch import Tensor
 
-from app.schemas.base import logprob_fields
+from app.columns import Column, Objects
+from app.schemas.base import logprob_fields, zero_probability
 from app.schemas.next import NextRequest
 from models import short
 from models.base import EOS, State, rows_of, select
@@ -60,24 +64,23 @@ def _group(
     read = _read(checkpoint.tokenizer, contexts, encodings)
     told = _told(checkpoint, state, body)
     extras = _extras(checkpoint, state, body)
-    return [{"context": context} | tokens | extra for context, tokens, extra in zip(read, told, extras, strict=True)]
+    return [{"context": context, **tokens, **extra} for context, tokens, extra in zip(read, told, extras, strict=True)]
 
 
-def _read(tokenizer: Tokenizer, contexts: list[str], encodings: Encodings) -> Iterator[list[dict[str, Any]]]:
+def _read(tokenizer: Tokenizer, contexts: list[str], encodings: Encodings) -> Iterator[Fragment]:
     """Each context as it was cut into tokens."""
     surfaces = tokenizer.surfaces(contexts, encodings)
-    columns = zip(surfaces, encodings.ids.tolist(), encodings.oov.tolist(), strict=True)
-    told = [{"token": surface, "id": i, "oov": oov} for surface, i, oov in columns]
-    return (told[begin:end] for begin, end in pairwise([0, *encodings.ends.tolist()]))
+    tokens = Objects({"token": surfaces, "id": encodings.ids, "oov": encodings.oov})
+    return starmap(tokens.array, pairwise([0, *encodings.ends.tolist()]))
 
 
 def _told(checkpoint: Checkpoint, state: State, body: NextRequest) -> list[dict[str, Any]]:
     """What is told of each row: the tokens asked for, best first, and their mass."""
-    values, ids = _best(checkpoint, state, body)
+    values, ids = (found.numpy() for found in _best(checkpoint, state, body))
     shown = _shown(ids, body)
-    told, probabilities = _tokens(checkpoint.tokenizer.vocabulary, ids[shown].tolist(), values[shown].tolist())
-    bounds = pairwise([0, *shown.sum(1).cumsum(0).tolist()])
-    return [{"next": told[begin:end], "mass": math.fsum(probabilities[begin:end])} for begin, end in bounds]
+    tokens, probabilities = _objects(checkpoint.tokenizer.vocabulary, ids[shown], values[shown].astype(np.float64))
+    bounds = pairwise([0, *shown.sum(1).cumsum().tolist()])
+    return [{"next": tokens.array(begin, end), "mass": math.fsum(probabilities[begin:end])} for begin, end in bounds]
 
 
 def _best(checkpoint: Checkpoint, state: State, body: NextRequest) -> tuple[Tensor, Tensor]:
@@ -92,17 +95,31 @@ def _best(checkpoint: Checkpoint, state: State, body: NextRequest) -> tuple[Tens
     return model.topk(state, min(body.top_k + spare, model.vocabulary_size) if body.top_k else model.vocabulary_size)
 
 
-def _shown(ids: Tensor, body: NextRequest) -> Tensor:
+def _shown(ids: NDArray[np.int64], body: NextRequest) -> NDArray[np.bool_]:
     """Which of `ids` [B, K] are told of."""
     if body.special or body.prefix or not body.top_k:
-        return torch.ones_like(ids, dtype=torch.bool)
+        return np.ones(ids.shape, np.bool_)
     ordinary = ids > EOS
     return ordinary & (ordinary.cumsum(1) <= body.top_k)
 
 
+def _objects(
+    vocabulary: list[str], ids: NDArray[np.int64], logprobs: NDArray[np.float64]
+) -> tuple[Objects, list[float]]:
+    """What `_tokens` tells of each of `ids` [N] and their probabilities, for many."""
+    zeros, probabilities = zero_probability(logprobs), np.exp(logprobs)
+    columns: dict[str, Column] = {
+        "token": [vocabulary[i] for i in ids.tolist()],
+        "id": ids,
+        "probability": probabilities,
+        "logprob": logprobs,
+    }
+    return Objects(columns, {"zero_probability": zeros}), probabilities.tolist()
+
+
 def _tokens(vocabulary: list[str], ids: list[int], logprobs: list[float]) -> tuple[list[dict[str, Any]], list[float]]:
     """What is told of each of `ids`, and their probabilities."""
-    probabilities = list(map(math.exp, logprobs))
+    probabilities: list[float] = np.exp(logprobs).tolist()
     told: list[dict[str, Any]] = [
         {"token": vocabulary[i], "id": i, "probability": probability, "logprob": logprob}
         for i, probability, logprob in zip(ids, probabilities, logprobs, strict=True)

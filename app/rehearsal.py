@@ -6,7 +6,8 @@ out while the one before it still serves. It knows what models can do; it does n
 
 from __future__ import annotations
 
-from models import short
+from app.prediction import predict
+from app.schemas.next import NextRequest
 from models.checkpoint import Checkpoint, probe
 from models.evaluation import evaluate
 from models.generation import generate, samples
@@ -20,13 +21,12 @@ def rehearse(checkpoint: Checkpoint) -> Checkpoint:
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     text = tokenizer.decode(list(range(2, min(tokenizer.size, 6))))
     probe(model)
-    model.topk(model.start(1), 1)
-    model.explain(model.start(1))
     for texts in ([text], [text, text]):  # one text goes another way than several do
+        drain(predict(checkpoint, texts, NextRequest(top_k=1)))
         drain(score_texts(model, tokenizer, texts))
+    model.explain(model.start(1))
     drain(evaluate(model, tokenizer, [text], "document"))
     if isinstance(model, NgramModel):
-        short.best(model, [], 1)
         _ = model.index  # made now, or the first long text would wait for it
     for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # a filter is another way
         for _ in generate(model, samples(tokenizer, text, params)):

@@ -2,7 +2,8 @@
 
 Starts the service on the folder of checkpoints, and beside it an application whose routes parse the same bodies and
 return the same bytes (`_empty`), both on uvicorn without an access log. Asks them in turn and prints medians of rates,
-the servers' processor time a request, and ratios; then lists of contexts and texts as long as those, as items a second.
+the servers' processor time a request, and ratios; then lists of contexts and texts as long as those, and in turn with
+them single ones, as items a second.
 """
 
 from __future__ import annotations
@@ -37,9 +38,8 @@ def measured(server: Popen[bytes], path: str, body: dict[str, Any], clients: int
     return found
 
 
-def compare(servers: list[Popen[bytes]], model: str, rounds: int, seconds: float) -> dict[str, float]:
-    """Print rates of the empty routes and ours; our rate on each route with 16 clients."""
-    rates = {}
+def compare(servers: list[Popen[bytes]], model: str, rounds: int, seconds: float) -> None:
+    """Print rates of the empty routes and ours."""
     print(f"{'requests a second':<26}{'clients':>8}{'empty':>9}{'ours':>9}{'ratio':>7}{'CPU us':>9}{'':>9}{'ratio':>7}")
     for what, (route, body) in QUESTIONS.items():
         for clients in (1, 16):
@@ -55,20 +55,23 @@ def compare(servers: list[Popen[bytes]], model: str, rounds: int, seconds: float
                 f"{cost:>9.0f}{our_cost:>9.0f}{cost / our_cost:>7.2f}",
                 flush=True,
             )
-            rates[route] = ours
-    return rates
 
 
-def lists(server: Popen[bytes], model: str, rates: dict[str, float], seconds: float) -> None:
-    """Print items a second in lists, beside the rate of single requests with 16 clients."""
-    print(f"{'items a second':<26}{'in a list':>10}{'rate':>9}{'times a single':>16}")
+def lists(server: Popen[bytes], model: str, rounds: int, seconds: float) -> None:
+    """Print items a second of 16 clients with lists, and beside them of as many with one item a request."""
+    print(f"{'items a second':<26}{'in a list':>10}{'rate':>9}{'single':>9}{'ratio':>7}")
     for route, single in QUESTIONS.values():
         ((field, text),) = single.items()
-        words = len(text.split())
+        path, words = f"/v1/models/{model}/{route}", len(text.split())
         for count in (100, 1000):
-            body = {field: sentences(count, words, words)}
-            rate = measured(server, f"/v1/models/{model}/{route}", body, 1, seconds).rate(count)
-            print(f"{route:<26}{count:>10}{rate:>9.0f}{rate / rates[route]:>16.1f}", flush=True)
+            many = {field: sentences(count, words, words)}
+            found = [
+                (measured(server, path, many, 16, seconds), measured(server, path, single, 16, seconds))
+                for _ in range(rounds)
+            ]
+            rate, alone = median(many.rate(count) for many, _ in found), median(one.rate(1) for _, one in found)
+            ratio = median(many.rate(count) / one.rate(1) for many, one in found)
+            print(f"{route:<26}{count:>10}{rate:>9.0f}{alone:>9.0f}{ratio:>7.1f}", flush=True)
 
 
 def answers(port: int, model: str) -> dict[str, Any]:
@@ -93,8 +96,8 @@ def main(checkpoints: Path, model: str, seconds: float, rounds: int) -> None:
         same = Path(folder, "answers.json")
         same.write_text(json.dumps(answers(ours.port, model)))  # type: ignore[attr-defined]
         with running([sys.executable, "-m", "benchmarks._empty", str(same)], "/openapi.json") as empty:
-            rates = compare([empty, ours], model, rounds, seconds)
-        lists(ours, model, rates, seconds)
+            compare([empty, ours], model, rounds, seconds)
+        lists(ours, model, rounds, seconds)
 
 
 if __name__ == "__main__":

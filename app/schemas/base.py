@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -75,9 +77,20 @@ def logprob_fields(logprob: float) -> dict[str, Any]:
     """The fields that tell a log-probability (nats): -inf is not JSON. Raises ModelFailed for what is none."""
     if logprob == -math.inf:
         return {"logprob": None, "zero_probability": True}
+    _check(logprob)
+    return {"logprob": logprob}
+
+
+def zero_probability(logprobs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of log-probabilities [N] are told as null and with that mark. Raises as `logprob_fields`."""
+    _check(float(logprobs.sum()))  # no number below infinity if one of them is none
+    zeros: NDArray[np.bool_] = logprobs == -math.inf
+    return zeros
+
+
+def _check(logprob: float) -> None:
     if not logprob < math.inf:
         raise ModelFailed from ArithmeticError(f"the model gave the log-probability {logprob}")
-    return {"logprob": logprob}
 
 
 class Token(Answer):

@@ -74,6 +74,10 @@ def test_a_prefix_keeps_the_words_that_begin_with_it(client: httpx.Client, model
 @pytest.mark.parametrize("model", MODELS)
 def test_a_batch_is_each_alone(client: httpx.Client, model: str) -> None:
     contexts = ["", "the", "the old dog saw", "zebra", "a"] * 15
+    short = ask(client, model, context=contexts[:5], top_k=3)["results"]
+    assert short == [
+        {k: v for k, v in ask(client, model, context=c, top_k=3).items() if k != "model"} for c in contexts[:5]
+    ]
     batch = ask(client, model, context=contexts, top_k=3, explain=True, entropy=True)
     assert len(batch["results"]) == len(contexts)
     for context, result in zip(contexts[:5], batch["results"], strict=False):
