@@ -75,8 +75,7 @@ class Run:
     def check(self) -> None:
         """Raise ModelFailed with the first text that did."""
         for sequence in self.sequences:
-            if sequence.error is not None:
-                raise ModelFailed from sequence.error
+            _check(sequence)
 
     def wake(self) -> None:
         """Let the reader look; in the event loop's thread."""
@@ -100,6 +99,11 @@ def stir(runs: Iterable[Run]) -> None:
         asleep[0].loop.call_soon_threadsafe(_wake, asleep)
 
 
+def _check(sequence: Sequence) -> None:
+    if sequence.error is not None:
+        raise ModelFailed from sequence.error
+
+
 def _wake(runs: list[Run]) -> None:
     for run in runs:
         run.wake()
@@ -119,8 +123,7 @@ class _Reader:
         sequence, begin = self._sequence, self._tokens
         # In the opposite order of the writer's: what ends a text is written last, a token's log-probability after it.
         reason = sequence.finish_reason
-        if sequence.error is not None:
-            raise ModelFailed from sequence.error
+        _check(sequence)
         end = len(sequence.logprobs)
         if end == begin and reason is None:
             return None

@@ -38,16 +38,16 @@ _compiled = njit(error_model="numpy")
 
 def answering(address: Any) -> None:
     """Compute an ANSWER, on a team."""
-    task = carray(address, 1, _ANSWER)[0]
-    _answer(task.team, task.work)
-    want(task.team.wanted)
+    given = carray(address, 1, _ANSWER)[0]
+    _answer(given.team, given.work)
+    want(given.team.wanted)
 
 
 def stepping(address: Any) -> None:
     """Compute a STEP, on a team."""
-    task = carray(address, 1, _STEP)[0]
-    read_all(task.team, task.work.reading, _answer(task.team, task.work.answer))
-    want(task.team.wanted)
+    given = carray(address, 1, _STEP)[0]
+    read_all(given.team, given.work.reading, _answer(given.team, given.work.answer))
+    want(given.team.wanted)
 
 
 @_compiled

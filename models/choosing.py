@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models import team
 from models.compiled import Int, compiled
 from models.instructions import pointer
+from models.right_of_way import want
 from models.softmax import BLOCK, MINUS_INFINITY, bounds, mass, number_of, room_for, weigh
 from models.team import in_turns
 
@@ -84,8 +85,9 @@ class Choice:
 
 def choosing(address: Any) -> None:
     """Compute a CHOOSING, on a team."""
-    task = carray(address, 1, _CHOOSING)[0]
-    _choose_one(task.team, 0, task.work.count, (task.work, room_for(task.work.width)))
+    given = carray(address, 1, _CHOOSING)[0]
+    _choose_one(given.team, 0, given.work.count, (given.work, room_for(given.work.width)))
+    want(given.team.wanted)
 
 
 @in_turns

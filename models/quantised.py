@@ -63,9 +63,9 @@ _compiled = njit(error_model="numpy")
 
 def reading(address: Any) -> None:
     """Compute a READING, on a team."""
-    task = carray(address, 1, _READING)[0]
-    read_all(task.team, task.work, 0)
-    want(task.team.wanted)
+    given = carray(address, 1, _READING)[0]
+    read_all(given.team, given.work, 0)
+    want(given.team.wanted)
 
 
 @_compiled

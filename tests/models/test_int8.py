@@ -68,8 +68,8 @@ def whole(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def product(address) -> None:
     """Compute a PRODUCT and nothing more, on a team."""
-    task = carray(address, 1, TASK)[0]
-    multiply_all(task.team, task.work, 0)
+    given = carray(address, 1, TASK)[0]
+    multiply_all(given.team, given.work, 0)
 
 
 TASK = team.task(PRODUCT)
