@@ -139,7 +139,7 @@ def _extras(checkpoint: Checkpoint, state: State, body: NextRequest) -> list[dic
             extra["entropy"] = entropy
     if body.explain:
         for i, extra in enumerate(extras):
-            why = checkpoint.model.explain(select(state, torch.tensor([i])))
+            why = checkpoint.model.explain(select(state, [i]))
             extra["explain"] = _in_words(why, checkpoint.tokenizer.vocabulary)
     return extras
 

@@ -59,7 +59,8 @@ def kneser_ney(ids: Ids, tokenizer: Tokenizer) -> NgramModel:
 def caches(corpora: Path) -> None:
     """The first tables."""
     warm_up = NgramModel(NgramConfig(1), estimate(NgramConfig(1), np.arange(1, 5, dtype=np.int32), 5))
-    CacheModel(CacheConfig(5), warm_up).score(warm_up_state(warm_up), torch.tensor([[2]]))
+    cached = CacheModel(CacheConfig(5), warm_up)
+    cached.score(cached.start(1), torch.tensor([[2]]))
     for name, (training, held_out, unigram, bigram) in CORPORA.items():
         tokenizer, encoded = Corpus.open(corpora / training).learn(TokenizerConfig(pretokenized=True))
         ids = Corpus.open(corpora / held_out).encode(tokenizer).ids
@@ -68,10 +69,6 @@ def caches(corpora: Path) -> None:
         row("Kneser-Ney, order 5", base, ids)
         row(f"+ unigram cache {unigram}", CacheModel(CacheConfig(*unigram), base), ids)
         row(f"+ unigram and bigram cache {bigram}", CacheModel(CacheConfig(*bigram), base), ids)
-
-
-def warm_up_state(model: NgramModel) -> tuple[torch.Tensor, torch.Tensor]:
-    return model.start(1), torch.full((1, 5), -1)
 
 
 def recurrent(path: Path, training: tuple[Path, ...], text: Path, most: int | None, empty_lines: EmptyLines) -> None:

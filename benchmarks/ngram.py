@@ -23,10 +23,10 @@ import kenlm
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from benchmarks._timing import in_turn, seconds
 from models import arpa, checkpoint
+from models.base import State
 from models.card import Provenance
 from models.corpus import Corpus
 from models.evaluation import SLICE_BYTES, evaluate
@@ -46,14 +46,14 @@ def say(what: str, value: float, unit: str) -> None:
     click.echo(f"{what:<48}{value:>14,.3f} {unit}")
 
 
-def states(model: NgramModel, ids: NDArray[np.int32]) -> list[Tensor]:
+def states(model: NgramModel, ids: NDArray[np.int32]) -> list[State]:
     """States met in the text, evenly spread."""
     ends = np.linspace(1, len(ids), CONTEXTS, dtype=int)
     rows = [torch.from_numpy(ids[max(0, end - 20) : end].astype(np.int64))[None] for end in ends]
     return [model.advance(model.start(1), row) for row in rows]
 
 
-def per_state(ask: Callable[[Tensor], object], asked: list[Tensor], repeats: int) -> float:
+def per_state(ask: Callable[[State], object], asked: list[State], repeats: int) -> float:
     """Mean over `asked` of the median time, in microseconds."""
     return 1e6 * float(np.mean([seconds(lambda state=state: ask(state), repeats) for state in asked]))  # type: ignore[misc]
 

@@ -27,8 +27,11 @@ UNK = 0
 EOS = 1
 """Id of `</s>`, the one boundary: context at the start of a text, predicted at its end."""
 
-State: TypeAlias = "Tensor | tuple[State, ...]"
-"""Tensors whose row i belongs to sequence i, nested in tuples at will. Never mutated: an advance makes a new one."""
+State: TypeAlias = "NDArray[Any] | tuple[State, ...]"
+"""Arrays whose row i belongs to sequence i, nested in tuples at will. Never mutated: an advance makes a new one.
+
+Not tensors: whatever is asked of one, torch gives the interpreter's lock away, and under load a batch has to wait for
+it each time, longer than for what was asked."""
 
 
 class LanguageModel(ABC):
@@ -73,15 +76,14 @@ class LanguageModel(ABC):
     def logprobs(self, state: State) -> Tensor:
         """Log-probabilities of the next token [B, V], float32 nats; each row sums to one. The only definition of P."""
 
-    def choose(self, state: State, choice: Choice) -> tuple[Tensor, Tensor]:
+    def choose(self, state: State, choice: Choice) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """A token [B] of each next distribution, or what `choosing` has in place of one, and the token's log P [B]."""
-        tokens, logprobs = choice.of(self.logprobs(state).numpy())
-        return torch.from_numpy(tokens), torch.from_numpy(logprobs)
+        return choice.of(self.logprobs(state).numpy())
 
-    def step(self, state: State, choice: Choice) -> tuple[Tensor, Tensor, State]:
+    def step(self, state: State, choice: Choice) -> tuple[NDArray[np.int64], NDArray[np.float32], State]:
         """What `choose` finds, and the state after reading it; after any token, where none was found."""
         tokens, logprobs = self.choose(state, choice)
-        return tokens, logprobs, self.advance(state, tokens.clamp_min(0)[:, None])
+        return tokens, logprobs, self.advance(state, torch.from_numpy(np.maximum(tokens, 0))[:, None])
 
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
         """The `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to the lower id."""
@@ -136,18 +138,18 @@ class LanguageModel(ABC):
         return sum(t.numel() for t in self.tensors().values())
 
 
-def select(state: State, rows: Tensor) -> State:
+def select(state: State, rows: Iterable[int]) -> State:
     """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned.
 
-    Rows are joined as bytes, as in `concat`: torch and numpy would give the interpreter's lock away for the time of a
-    copy, which is short, and might wait for it long.
+    Rows are joined as bytes, as in `concat`: numpy would give the interpreter's lock away for the time of a copy, which
+    is short, and might wait for it long.
     """
     if isinstance(state, tuple):
+        rows = list(rows)
         return tuple(select(part, rows) for part in state)
-    numbers = state.numpy()
-    content, size = _bytes(numbers), numbers.itemsize * prod(numbers.shape[1:])
-    parts = [content[size * row : size * (row + 1)] for row in rows.tolist()]
-    return _joined(parts, (len(parts), *numbers.shape[1:]), numbers.dtype)
+    content, size = _bytes(state), state.itemsize * prod(state.shape[1:])
+    parts = [content[size * row : size * (row + 1)] for row in rows]
+    return _joined(parts, (len(parts), *state.shape[1:]), state.dtype)
 
 
 def concat(states: Sequence[State]) -> State:
@@ -155,16 +157,16 @@ def concat(states: Sequence[State]) -> State:
     first = states[0]
     if isinstance(first, tuple):
         return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
-    parts = [s.numpy() for s in states if isinstance(s, Tensor)]
-    return _joined(map(_bytes, parts), (sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
+    parts = [s for s in states if isinstance(s, np.ndarray)]
+    return _joined(map(_bytes, parts), (sum(map(len, parts)), *first.shape[1:]), first.dtype)
 
 
 def _bytes(numbers: NDArray[Any]) -> memoryview:
     return numbers.reshape(-1).view(np.uint8).data
 
 
-def _joined(parts: Iterable[memoryview], shape: tuple[int, ...], kind: np.dtype[Any]) -> Tensor:
-    return torch.from_numpy(np.ndarray(shape, kind, bytearray().join(parts)))
+def _joined(parts: Iterable[memoryview], shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
+    return np.ndarray(shape, kind, bytearray().join(parts))
 
 
 def rows_of(state: State) -> int:

@@ -55,18 +55,18 @@ class CacheModel(Composite):
 
     def start(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.start(rows), history.empty(rows, self.cache_config.window)
+        return self.base.start(rows), history.empty(rows, self.cache_config.window).numpy()
 
     def blank(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.blank(rows), history.empty(rows, self.cache_config.window)
+        return self.base.blank(rows), history.empty(rows, self.cache_config.window).numpy()
 
     @torch.inference_mode()
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
         """See `LanguageModel`."""
         base, remembered = _parts(state)
         read = history.worth_remembering(remembered, tokens)
-        return self.base.advance(base, tokens, lengths), history.latest(remembered, read, lengths)
+        return self.base.advance(base, tokens, lengths), history.latest(remembered, read, lengths).numpy()
 
     @torch.inference_mode()
     def logprobs(self, state: State) -> Tensor:
@@ -99,7 +99,7 @@ class CacheModel(Composite):
         scores = history.mixed(scores, torch.from_numpy(kept), torch.from_numpy(cached))
         if lengths is not None:
             scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
-        return scores, (after, history.latest(remembered, read, lengths))
+        return scores, (after, history.latest(remembered, read, lengths).numpy())
 
     def explain(self, state: State) -> dict[str, Any]:
         """How many tokens are remembered, and what the base says itself."""
@@ -120,8 +120,8 @@ class CacheModel(Composite):
 
 def _parts(state: State) -> tuple[State, Tensor]:
     base, remembered = state
-    assert isinstance(remembered, Tensor)
-    return base, remembered
+    assert isinstance(remembered, np.ndarray)
+    return base, torch.from_numpy(remembered)
 
 
 def _after_the_last(remembered: Tensor) -> Tensor:

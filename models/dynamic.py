@@ -18,8 +18,7 @@ from models.cache import CacheModel
 from models.errors import InvalidInput
 from models.evaluation import Unit
 from models.mixture import MixtureModel
-from models.network import Network, Vectors
-from models.recurrent import RecurrentModel
+from models.recurrent import Arrays, FloatNetwork, RecurrentModel
 
 Rule = Literal["sgd", "rms"]
 
@@ -92,7 +91,8 @@ class DynamicModel(RecurrentModel):
         super().__init__(architecture, copies, model.vocabulary_size)
         self.dynamic_config = config
         self.slice_tokens = config.segment
-        self._weights = dict(cast("Network", self._compute).named_parameters())
+        self._network = cast("FloatNetwork", self._compute).network
+        self._weights = dict(self._network.named_parameters())
         self._squares = {name: torch.zeros_like(weight) for name, weight in self._weights.items()}
         self._segments = 0
 
@@ -106,8 +106,8 @@ class DynamicModel(RecurrentModel):
             raise InvalidInput("unit", 'must be "document" in dynamic evaluation: one text in order')
         if not tokens.numel():
             return torch.zeros(tokens.shape), state
-        network = cast("Network", self._compute).requires_grad_(True)
-        before = tuple(v.clone() for v in cast("Vectors", state))
+        network = self._network.requires_grad_(True)
+        before = tuple(torch.from_numpy(each.copy()) for each in cast("Arrays", state))
         tokens = tokens.clone()
         with torch.enable_grad():
             outputs, after = network(tokens, before)
@@ -116,7 +116,7 @@ class DynamicModel(RecurrentModel):
             gradients = torch.autograd.grad(-scores.mean(), list(self._weights.values()))
         network.requires_grad_(False)
         self._move(dict(zip(self._weights, gradients, strict=True)))
-        return scores.detach()[None], tuple(v.detach() for v in after)
+        return scores.detach()[None], tuple(each.detach().numpy() for each in after)
 
     @torch.no_grad()
     def _move(self, gradients: dict[str, Tensor]) -> None:

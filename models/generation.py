@@ -12,8 +12,7 @@ from math import fsum
 from typing import Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from models.base import EOS, LanguageModel, State, concat, select
 from models.choosing import BROKEN, IMPOSSIBLE, Choice
@@ -152,7 +151,7 @@ class Batch:
         how = self._chosen()
         events, found = self._each(lambda state, row: self._model.step(state, how if row is None else how.row(row)))
         if self.sequences:
-            tokens, logprobs, self._state = cast("tuple[Tensor, Tensor, State]", found)
+            tokens, logprobs, self._state = cast("tuple[NDArray[np.int64], NDArray[np.float32], State]", found)
             events += self._extend(tokens, logprobs)
         return events
 
@@ -165,7 +164,7 @@ class Batch:
             self._choice = drawn(self._choice, numbers)
         return self._choice
 
-    def _extend(self, tokens: Tensor, logprobs: Tensor) -> list[Event]:
+    def _extend(self, tokens: NDArray[np.int64], logprobs: NDArray[np.float32]) -> list[Event]:
         """A token each [B], chosen with log P [B]."""
         found = zip(self.sequences, tokens.tolist(), logprobs.tolist(), strict=True)
         events = [event for sequence, token, logprob in found if (event := sequence.extend(token, logprob))]
@@ -184,7 +183,7 @@ class Batch:
         events, made = [], []
         for row, sequence in enumerate(self.sequences):
             try:
-                made.append(work(select(self._state, torch.tensor([row])), row))
+                made.append(work(select(self._state, [row]), row))
             except Exception as error:
                 events.append(sequence.fail(error))
         self._drop_finished()
@@ -201,7 +200,7 @@ class Batch:
     def _drop_finished(self) -> None:
         staying = [row for row, sequence in enumerate(self.sequences) if sequence.finish_reason is None]
         if len(staying) < len(self.sequences):
-            self._state = select(self._state, torch.tensor(staying, dtype=torch.int64))
+            self._state = select(self._state, staying)
             self._choice = None
             self.sequences = [self.sequences[row] for row in staying]
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,9 +21,9 @@ from models.base import State
 from models.choosing import NO_CHOICE, Choice
 from models.dot import GROUP, LANE, OUTPUTS
 from models.errors import InvalidInput
-from models.network import Layer, Network, Vectors
+from models.network import Layer, Network
 from models.quantised import CELLS, LAYER, READING, ZERO, bytes_of_rows, reading
-from models.recurrent import RecurrentModel
+from models.recurrent import Arrays, Floats, RecurrentModel
 from models.room import Room
 
 Record: TypeAlias = "tuple[Any, ...]"
@@ -39,9 +40,9 @@ class Int8Model(RecurrentModel):
 
     precision = "int8"
 
-    def step(self, state: State, choice: Choice) -> tuple[Tensor, Tensor, State]:
+    def step(self, state: State, choice: Choice) -> tuple[NDArray[np.int64], Floats, State]:
         """See `LanguageModel`; in one compiled call, unless something is to be filtered."""
-        return super().step(state, choice) if choice.filters else self._bytes.step(cast("Vectors", state), choice)
+        return super().step(state, choice) if choice.filters else self._bytes.step(cast("Arrays", state), choice)
 
     def _computation(self, network: Network) -> Int8Network:
         self._bytes = Int8Network(network, self._stored["embedding"])
@@ -89,12 +90,9 @@ class Int8Network:
         self._read_cost = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
         self._answer_cost = self._output.outputs * self._output.inputs
 
-    def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
-        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after.
-
-        Raises IndexError for a token that is none.
-        """
-        ids, before = np.ascontiguousarray(tokens.numpy(), np.int64), _contiguous(vectors)
+    def read(self, ids: NDArray[np.int64], vectors: Arrays) -> tuple[Floats, Arrays]:
+        """See `Computation`. Raises IndexError for a token that is none."""
+        ids, before = np.ascontiguousarray(ids, np.int64), _contiguous(vectors)
         if ids.size and not 0 <= ids.min() <= ids.max() < len(self._embedding):
             raise IndexError(f"ids from 0 to {len(self._embedding) - 1} are accepted")
         (count, times), after = ids.shape, _like(before)
@@ -102,7 +100,7 @@ class Int8Network:
         with self._room.of(self._reading_sizes(count, times)) as places:
             work = self._reading(count, times, ids.ctypes.data, outputs.ctypes.data, before, after, places)
             team.run(reading, work, READING, count * self._read_cost)
-        return torch.from_numpy(outputs), after
+        return outputs, after
 
     def logprobs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities [N, V] after outputs [N, H], not contiguous."""
@@ -113,7 +111,7 @@ class Int8Network:
             team.run(answering, work, ANSWER, count * self._answer_cost)
         return torch.from_numpy(results[:, : self._output.outputs])
 
-    def step(self, vectors: Vectors, choice: Choice) -> tuple[Tensor, Tensor, Vectors]:
+    def step(self, vectors: Arrays, choice: Choice) -> tuple[NDArray[np.int64], Floats, Arrays]:
         """See `LanguageModel`. What is done beside the call does not give the interpreter's lock away."""
         before = _contiguous(vectors)
         count, depth, hidden = before[0].shape
@@ -121,11 +119,11 @@ class Int8Network:
         own = [4 * count * each for each in (self._output.record[0], hidden)]
         with self._room.of([*own, *self._answer_sizes(count), *self._reading_sizes(count, 1)]) as places:
             results, outputs, room, projected, *others = places
-            top = before[0].data_ptr() + 4 * hidden * (depth - 1)
+            top = before[0].ctypes.data + 4 * hidden * (depth - 1)
             answer = self._answer(count, top, depth * hidden, results, [room, projected], record)
             work = answer, self._reading(count, 1, tokens.ctypes.data, outputs, before, after, others)
             team.run(stepping, work, STEP, count * (self._answer_cost + self._read_cost))
-        return torch.from_numpy(tokens), torch.from_numpy(logprobs), after
+        return tokens, logprobs, after
 
     def _answer(
         self, count: int, floats: int, apart: int, results: int, places: list[int], choice: Record = NO_CHOICE
@@ -147,12 +145,12 @@ class Int8Network:
         return [bytes_of_rows(count, widest), 4 * count * self._projection.record[0]]
 
     def _reading(
-        self, count: int, times: int, tokens: int, outputs: int, before: Vectors, after: Vectors, places: list[int]
+        self, count: int, times: int, tokens: int, outputs: int, before: Arrays, after: Arrays, places: list[int]
     ) -> Record:
         """A READING, with `_reading_sizes` of room at `places`."""
         layers = len(self._records), self._records.ctypes.data
         embedding = self._embedding.data_ptr(), self._embedding.dtype == torch.float16
-        vectors = (tensor.data_ptr() for tensor in (before[0], before[-1], after[0], after[-1]))
+        vectors = (each.ctypes.data for each in (before[0], before[-1], after[0], after[-1]))
         return self._cell, *layers, *embedding, count, times, tokens, outputs, *vectors, *places
 
     def _reading_sizes(self, count: int, times: int) -> list[int]:
@@ -164,13 +162,13 @@ class Int8Network:
         return [embedded, *rows, *(4 * of_state.record[0] * n for n in (count * times, count))]
 
 
-def _contiguous(vectors: Vectors) -> Vectors:
-    return tuple(each.contiguous() for each in vectors)
+def _contiguous(vectors: Arrays) -> Arrays:
+    return tuple(map(np.ascontiguousarray, vectors))
 
 
-def _like(vectors: Vectors) -> Vectors:
-    """Room for as many, made by numpy: torch gives the interpreter's lock away whenever it makes a tensor."""
-    return tuple(torch.from_numpy(np.empty(each.shape, np.float32)) for each in vectors)
+def _like(vectors: Arrays) -> Arrays:
+    """Room for as many."""
+    return tuple(np.empty(each.shape, np.float32) for each in vectors)
 
 
 def _panels(matrix: Tensor, scales: Tensor, offsets: Tensor, biases: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -114,13 +115,14 @@ class NeuralCacheModel(Composite):
 
     def _fresh(self, base: State, rows: int) -> State:
         window = self.cache_config.window
-        return base, history.empty(rows, window), torch.zeros(rows, window, self.base.architecture.hidden_size)
+        keys = np.zeros((rows, window, self.base.architecture.hidden_size), np.float32)
+        return base, history.empty(rows, window).numpy(), keys
 
     def _after(
         self, base: State, remembered: Tensor, keys: Tensor, hidden: Tensor, tokens: Tensor, lengths: Tensor | None
     ) -> State:
         read = history.worth_remembering(remembered, tokens)
-        return base, history.latest(remembered, read, lengths), history.latest(keys, hidden, lengths)
+        return base, history.latest(remembered, read, lengths).numpy(), history.latest(keys, hidden, lengths).numpy()
 
     def _kept(self, last: Tensor) -> Tensor:
         """The base's share where `last` was read last: all where nothing is remembered."""
@@ -148,6 +150,6 @@ class NeuralCacheModel(Composite):
 
 def _parts(state: State) -> tuple[State, Tensor, Tensor]:
     base, remembered, keys = state
-    assert isinstance(remembered, Tensor)
-    assert isinstance(keys, Tensor)
-    return base, remembered, keys
+    assert isinstance(remembered, np.ndarray)
+    assert isinstance(keys, np.ndarray)
+    return base, torch.from_numpy(remembered), torch.from_numpy(keys)

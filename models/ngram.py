@@ -115,31 +115,31 @@ class NgramModel(LanguageModel):
         self.vocabulary_size = tables.vocabulary_size
         self._trie = tables.trie
 
-    def start(self, rows: int) -> Tensor:
+    def start(self, rows: int) -> NDArray[np.int64]:
         """The state of `rows` sequences that have read only `</s>`: nothing but the unigram `</s>` is a context."""
         state = self.blank(rows)
         state[:, :1] = EOS
         return state
 
-    def blank(self, rows: int) -> Tensor:
+    def blank(self, rows: int) -> NDArray[np.int64]:
         """The state of `rows` sequences that have read nothing."""
-        return torch.full((rows, self.tables.order - 1), -1)
+        return np.full((rows, self.tables.order - 1), -1)
 
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> NDArray[np.int64]:
         """See `LanguageModel`; only the last `order - 1` tokens are looked at."""
         paths, (words, ends) = _paths(state).copy(), self._words(tokens, lengths)
         trie.read(self._trie, paths, words, ends, trie.room(self._trie))
-        return torch.from_numpy(paths)
+        return paths
 
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, NDArray[np.int64]]:
         """See `LanguageModel`; holds no lock of the interpreter."""
         paths, (words, ends) = _paths(state).copy(), self._words(tokens, lengths)
         scores = np.zeros(words.shape, np.float32)
         index = self.index if words.size >= MANY else NONE
         trie.score(self._trie, paths, words, ends, scores, trie.room(self._trie, index))
-        return torch.from_numpy(scores), torch.from_numpy(paths)
+        return torch.from_numpy(scores), paths
 
-    def score_ids(self, state: State, ids: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], Tensor]:
+    def score_ids(self, state: State, ids: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Log P of each of `ids` [T] after a one-row state, float32 [T], and the state after."""
         scores, after = self.score(state, torch.from_numpy(ids)[None])
         return scores[0].numpy(), after
@@ -228,6 +228,6 @@ class NgramModel(LanguageModel):
 
 
 def _paths(state: State) -> NDArray[np.int64]:
-    if not isinstance(state, Tensor):
-        raise TypeError("an n-gram state is one tensor")
-    return np.ascontiguousarray(state.numpy())
+    if isinstance(state, tuple):
+        raise TypeError("an n-gram state is one array")
+    return np.ascontiguousarray(state)

@@ -61,8 +61,8 @@ def read_on(model: LanguageModel, rows: Sequence[Row]) -> int:
         rows[0].went_on(model, len(parts[0]), model.advance(rows[0].state, _tokens(parts[0])))
         return len(parts[0])
     state = model.advance(concat([row.state for row in rows]), *padded(parts))
-    for row, part, place in zip(rows, parts, torch.arange(len(rows))[:, None], strict=True):
-        row.went_on(model, len(part), select(state, place))
+    for row, part, place in zip(rows, parts, range(len(rows)), strict=True):
+        row.went_on(model, len(part), select(state, [place]))
     return sum(map(len, parts))
 
 
@@ -78,13 +78,14 @@ def unread(rows: Iterable[Row]) -> list[Row]:
     return [row for row in dict.fromkeys(rows) if not row.done]
 
 
-def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor]:
-    """Rows of ids as one int64 tensor [B, T] filled up at the right, and their lengths [B]."""
+def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor | None]:
+    """Rows of ids as one int64 tensor [B, T] filled up at the right, and their lengths [B], where these differ."""
     lengths = [len(row) for row in rows]
     tokens = np.zeros((len(rows), max(lengths)), np.int64)
     for i, row in enumerate(rows):
         tokens[i, : lengths[i]] = row
-    return torch.from_numpy(tokens), torch.tensor(lengths)
+    differ = min(lengths) < max(lengths)
+    return torch.from_numpy(tokens), torch.from_numpy(np.array(lengths)) if differ else None
 
 
 def _tokens(ids: Ids) -> Tensor:

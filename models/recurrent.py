@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, TypeAlias, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.base import EOS, LanguageModel, State, select
 from models.errors import CheckpointDamaged, InvalidInput
-from models.network import Network, RecurrentConfig, Vectors
+from models.network import Network, RecurrentConfig
 
 __all__ = ["RecurrentConfig", "RecurrentModel"]
 
@@ -23,18 +25,36 @@ _LOGITS_AT_ONCE = 2_000_000
 """Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
 
 
+Floats: TypeAlias = NDArray[np.float32]
+Arrays: TypeAlias = tuple[Floats, ...]
+"""A state: for each of `Vectors` its numbers [B, L, H]."""
+
+
 class Computation(Protocol):
     """What reads and answers as a `Network` does: the network itself, or what was made from it to be faster."""
 
-    def __call__(self, tokens: Tensor, vectors: Vectors) -> tuple[Tensor, Vectors]:
-        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors [B, L, H] after."""
+    def read(self, ids: NDArray[np.int64], vectors: Arrays) -> tuple[Floats, Arrays]:
+        """Read ids [B, T]: the top layer's outputs [B, T, H], and the vectors after."""
 
     def logprobs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities [N, V] after outputs [N, H]."""
 
 
+class FloatNetwork:
+    """Reads and answers by a `Network`."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.logprobs = network.logprobs
+
+    def read(self, ids: NDArray[np.int64], vectors: Arrays) -> tuple[Floats, Arrays]:
+        """See `Computation`."""
+        outputs, after = self.network(torch.from_numpy(ids), tuple(map(torch.from_numpy, vectors)))
+        return outputs.numpy(), tuple(each.numpy() for each in after)
+
+
 class RecurrentModel(LanguageModel):
-    """A network that reads token by token; its state is that of `Vectors`, each [B, L, H] float32."""
+    """A network that reads token by token; its state is `Arrays`."""
 
     slice_tokens = 256
 
@@ -56,11 +76,11 @@ class RecurrentModel(LanguageModel):
 
     def blank(self, rows: int) -> State:
         """Zero vectors: nothing has been read."""
-        return self.architecture.zero(rows)
+        return tuple(each.numpy() for each in self.architecture.zero(rows))
 
     def start(self, rows: int) -> State:
         """Zero vectors that have read the boundary token."""
-        return select(self._start, torch.zeros(rows, dtype=torch.int64))
+        return select(self._start, [0] * rows)
 
     @torch.inference_mode()
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
@@ -80,13 +100,13 @@ class RecurrentModel(LanguageModel):
 
     def hidden(self, state: State) -> Tensor:
         """The top layer's hidden vectors [B, H], which all that the model says of the next token is computed from."""
-        return _vectors(state)[0][:, -1]
+        return torch.from_numpy(_arrays(state)[0][:, -1])
 
     @torch.inference_mode()
     def trace(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """The hidden vectors [B, T, H] before each token (anything past `lengths`), and the state after them all."""
         outputs, after = self._read(state, tokens, lengths)
-        return torch.cat([self.hidden(state)[:, None], outputs], 1)[:, :-1], after
+        return torch.cat([self.hidden(state)[:, None], torch.from_numpy(outputs)], 1)[:, :-1], after
 
     @torch.inference_mode()
     def score_after(self, hidden: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -121,19 +141,19 @@ class RecurrentModel(LanguageModel):
 
     def _computation(self, network: Network) -> Computation:
         """What computes this model, made from its weights; kinds of model that compute otherwise say so here."""
-        return network
+        return FloatNetwork(network)
 
-    def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, Vectors]:
+    def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Floats, Arrays]:
         """Outputs [B, T, H] (anything past `lengths`) and the vectors after."""
-        vectors = _vectors(state)
-        if not tokens.numel():
-            return torch.zeros(*tokens.shape, self.architecture.hidden_size), vectors
-        if lengths is None or bool((lengths == tokens.shape[1]).all()):
-            return self._compute(tokens, vectors)
-        outputs = torch.zeros(*tokens.shape, self.architecture.hidden_size)
-        vectors = tuple(v.clone() for v in vectors)
-        for rows, begin, end in _spans(lengths):
-            part, after = self._compute(tokens[rows, begin:end], tuple(v[rows] for v in vectors))
+        ids, vectors = tokens.numpy(), _arrays(state)
+        if ids.size and (lengths is None or (lengths.numpy() == ids.shape[1]).all()):
+            return self._compute.read(ids, vectors)
+        outputs = np.zeros((*ids.shape, self.architecture.hidden_size), np.float32)
+        if lengths is None:
+            return outputs, vectors
+        vectors = tuple(v.copy() for v in vectors)
+        for rows, begin, end in _spans(lengths.numpy()):
+            part, after = self._compute.read(ids[rows, begin:end], tuple(v[rows] for v in vectors))
             outputs[rows, begin:end] = part
             for whole, rest in zip(vectors, after, strict=True):
                 whole[rows] = rest
@@ -146,19 +166,19 @@ class RecurrentModel(LanguageModel):
         return torch.cat([self._compute.logprobs(h).gather(1, t[:, None])[:, 0] for h, t in parts])
 
 
-def _vectors(state: State) -> Vectors:
-    """The state as the flat tuple of tensors that it is."""
-    return cast("Vectors", state)
+def _arrays(state: State) -> Arrays:
+    """The state as the flat tuple that it is."""
+    return cast("Arrays", state)
 
 
-def _spans(lengths: Tensor) -> Iterator[tuple[Tensor, int, int]]:
+def _spans(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int, int]]:
     """Rows that read on together, and from where to where: up to the shortest remaining length, again and again.
 
     Padding never enters a state this way, and the fused kernel, which returns no vectors in between, can be used.
     """
     begin = 0
-    for end in sorted({int(n) for n in lengths if n > 0}):
-        yield (lengths >= end).nonzero()[:, 0], begin, end
+    for end in sorted({n for n in lengths.tolist() if n > 0}):
+        yield (lengths >= end).nonzero()[0], begin, end
         begin = end
 
 

@@ -182,7 +182,7 @@ def score_flat(model: LanguageModel, state: State, ids: Ids, ends: Places) -> Ge
     lengths = np.diff(ends, prepend=0)
     scores = np.zeros(len(ids), np.float32)
     for group in _groups(lengths, model.slice_tokens):
-        part, begin = select(state, torch.zeros(len(group), dtype=torch.int64)), 0
+        part, begin = select(state, [0] * len(group)), 0
         while len(group):
             width = max(1, model.slice_tokens // len(group))
             now = np.minimum(lengths[group] - begin, width)
@@ -192,7 +192,7 @@ def score_flat(model: LanguageModel, state: State, ids: Ids, ends: Places) -> Ge
             yield int(now.sum())
             begin += width
             longer = np.flatnonzero(lengths[group] > begin)
-            group, part = group[longer], select(part, torch.from_numpy(longer))
+            group, part = group[longer], select(part, longer.tolist())
     return scores
 
 

@@ -120,7 +120,7 @@ def tokens(*shape: int, seed: int = 0) -> Tensor:
     return torch.randint(V, shape, generator=torch.Generator().manual_seed(seed))
 
 
-def leaves(state: State) -> list[Tensor]:
+def leaves(state: State) -> list[np.ndarray]:
     return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
 
 
@@ -188,7 +188,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
         alone = model.score(model.start(1), read[row : row + 1, :length])
         close(batch[0][row, :length], alone[0][0])
         assert (batch[0][row, length:] == 0).all()
-        same(model, select(batch[1], torch.tensor([row])), alone[1])
+        same(model, select(batch[1], [row]), alone[1])
     same(model, model.advance(model.start(len(lengths)), read, torch.tensor(lengths)), batch[1])
 
 
@@ -206,33 +206,33 @@ def test_what_is_read_in_parts_is_as_if_read_at_once(model, cut, seed):
 
 def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
     states = [model.advance(model.start(1), tokens(1, length, seed=length)) for length in (1, 4, 6)]
-    order = torch.tensor([2, 0, 0, 1])
+    order = [2, 0, 0, 1]
     together = select(concat(states), order)
     step = tokens(4, 3, seed=5)
     after = model.advance(together, step)
-    for row, origin in enumerate(order.tolist()):
-        same(model, select(after, torch.tensor([row])), model.advance(states[origin], step[row : row + 1]))
+    for row, origin in enumerate(order):
+        same(model, select(after, [row]), model.advance(states[origin], step[row : row + 1]))
 
 
 @torch.inference_mode()  # outside of it, torch itself forbids what is tried here
 def test_states_are_not_mutated(model):
     state = variety(model)
-    before = [leaf.clone() for leaf in leaves(state)]
+    before = [leaf.copy() for leaf in leaves(state)]
     read = tokens(rows_of(state), 4)
     model.score(state, read)
     model.advance(state, read)
     model.advance(state, read, torch.arange(rows_of(state)) % 5)
     model.topk(state, 3)
     model.logprobs(state).exp_()
-    model.explain(select(state, torch.tensor([4])))
-    assert all(torch.equal(leaf, copy) for leaf, copy in zip(leaves(state), before, strict=True))
+    model.explain(select(state, [4]))
+    assert all(np.array_equal(leaf, copy) for leaf, copy in zip(leaves(state), before, strict=True))
 
 
 @torch.inference_mode()
 def test_a_start_is_given_out_fresh_however_it_is_used(model):
     expected = model.logprobs(model.start(1)).clone()
     for leaf in [*leaves(model.start(1)), *leaves(model.blank(1))]:
-        leaf.zero_()
+        leaf.fill(0)
     model.logprobs(model.start(1)).fill_(0)
     assert torch.equal(model.logprobs(model.start(1)), expected)
 
@@ -307,9 +307,9 @@ def test_a_step_is_a_choice_and_the_reading_of_it(model):
     choice = Choice(np.array([0, 0.5, 1] * 2, np.float32), numbers.random(6), numbers.random((6, 2)) < 0.5, {})
     found, logprobs, after = model.step(state, choice)
     chosen, own = model.choose(state, choice)
-    assert torch.equal(found, chosen)
-    assert torch.allclose(logprobs, own, atol=1e-6)
-    same(model, after, model.advance(state, chosen[:, None]))
+    assert np.array_equal(found, chosen)
+    assert np.allclose(logprobs, own, atol=1e-6)
+    same(model, after, model.advance(state, torch.from_numpy(chosen)[:, None]))
     nothing, _, _ = model.step(model.start(0), Choice(*(np.zeros(n) for n in (0, 0)), np.zeros((0, 2), np.bool_), {}))
     assert len(nothing) == 0
 

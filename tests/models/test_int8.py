@@ -118,7 +118,7 @@ def test_a_row_does_not_depend_on_its_company_in_a_single_bit(model):
         alone, state = model.score(model.start(1), read[row : row + 1, :length])
         assert torch.equal(alone[0], scores[row, :length])
         assert torch.equal(model.logprobs(state)[0], rows[row])
-    swapped = select(concat([after, model.start(2)]), torch.tensor([8, 3, 3, 0]))
+    swapped = select(concat([after, model.start(2)]), [8, 3, 3, 0])
     assert torch.equal(model.logprobs(swapped)[1], rows[3])
 
 
@@ -128,7 +128,7 @@ def test_one_token_at_a_time_is_all_at_once_in_every_bit(model):
     for t in range(12):
         assert torch.equal(model.logprobs(state).gather(1, read[:, t : t + 1])[:, 0], scores[:, t])
         state = model.advance(state, read[:, t : t + 1])
-    assert all(torch.equal(left, right) for left, right in zip(state, after, strict=True))
+    assert all(np.array_equal(left, right) for left, right in zip(state, after, strict=True))
 
 
 def test_threads_change_nothing(threads):
@@ -138,7 +138,7 @@ def test_threads_change_nothing(threads):
         threads(count)
         found.append(model.score(model.start(5), read))
     assert all(torch.equal(scores, found[0][0]) for scores, _ in found)
-    assert all(torch.equal(after[1], found[0][1][1]) for _, after in found)
+    assert all(np.array_equal(after[1], found[0][1][1]) for _, after in found)
 
 
 def test_it_is_close_to_the_float_model(config, model):
@@ -148,7 +148,7 @@ def test_it_is_close_to_the_float_model(config, model):
     assert (scores - exact).abs().max() < 0.05
     assert (scores - exact).abs().mean() < 0.01
     for left, right in zip(after, exact_after, strict=True):
-        torch.testing.assert_close(left, right, atol=0.05, rtol=0.05)
+        np.testing.assert_allclose(left, right, atol=0.05, rtol=0.05)
 
 
 def test_a_trained_model_loses_next_to_nothing():
@@ -203,7 +203,7 @@ def test_a_state_that_overflows_gives_no_number_rather_than_a_wrong_one():
     large = {name: tensor.abs() + 1e3 for name, tensor in weights(config).items()}
     model = Int8Model(config, large, V)
     state = model.advance(model.start(2), tokens(2, 40), torch.tensor([40, 1]))
-    assert not state[0][0].isfinite().any()
+    assert not np.isfinite(state[0][0]).any()
     assert model.logprobs(state)[0].isnan().all()
     assert model.logprobs(state)[1].isfinite().all()
 
@@ -227,4 +227,4 @@ def test_an_embedding_in_half_precision_is_read_exactly():
     for found, expected in zip(
         halves.advance(halves.start(100), read), floats.advance(floats.start(100), read), strict=True
     ):
-        assert torch.equal(found, expected)
+        assert np.array_equal(found, expected)

@@ -46,7 +46,7 @@ def ids(*shape: int) -> Tensor:
 
 
 def flat(state: State) -> Tensor:
-    parts = [flat(part) for part in state] if isinstance(state, tuple) else [state.flatten(1)]
+    parts = [flat(part) for part in state] if isinstance(state, tuple) else [torch.from_numpy(state).flatten(1)]
     return torch.cat(parts, 1)
 
 
@@ -91,7 +91,7 @@ def test_padding_never_enters_a_state(model: RecurrentModel) -> None:
     scores, after = model.score(state, tokens, lengths)
     advanced = model.advance(state, tokens, lengths)
     for row, length in enumerate(lengths.tolist()):
-        alone, alone_after = model.score(select(state, torch.tensor([row])), tokens[row : row + 1, :length])
+        alone, alone_after = model.score(select(state, [row]), tokens[row : row + 1, :length])
         torch.testing.assert_close(scores[row, :length], alone[0], atol=1e-5, rtol=0)
         assert not scores[row, length:].any()
         for found in (after, advanced):
@@ -109,7 +109,7 @@ def test_states_are_not_mutated(model: RecurrentModel) -> None:
 
 def test_joining_and_leaving_change_nothing(model: RecurrentModel) -> None:
     first, second = model.advance(model.start(1), ids(1, 4)), model.advance(model.start(2), ids(2, 2))
-    together = select(concat([first, second]), torch.tensor([2, 0]))
+    together = select(concat([first, second]), [2, 0])
     expected = torch.cat([model.logprobs(second)[1:], model.logprobs(first)])
     torch.testing.assert_close(model.logprobs(together), expected, atol=1e-5, rtol=0)
 

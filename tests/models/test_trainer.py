@@ -32,7 +32,7 @@ def test_carried_vectors_are_those_of_one_long_pass() -> None:
     model = trainer.model()
     expected = model.advance(model.blank(3), torch.tensor(read))
     for i, vectors in enumerate(expected):
-        torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], vectors, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], torch.from_numpy(vectors), atol=1e-6, rtol=1e-5)
 
 
 def test_a_reset_row_is_where_a_model_is_that_starts_and_reads_its_line() -> None:
@@ -42,7 +42,7 @@ def test_a_reset_row_is_where_a_model_is_that_starts_and_reads_its_line() -> Non
     first = torch.tensor([TOKENS[begin : begin + 3].tolist() for begin in (8, 48, 88)])
     expected = model.advance(model.start(3), first)
     for i, vectors in enumerate(expected):
-        torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], vectors, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], torch.from_numpy(vectors), atol=1e-6, rtol=1e-5)
 
 
 def test_the_loss_of_a_step_is_the_mean_score_of_its_window() -> None:

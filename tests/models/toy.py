@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,21 +28,21 @@ class Bigram(LanguageModel):
         return cls(weights / weights.sum(-1, keepdim=True))
 
     def start(self, rows: int) -> State:
-        return torch.full((rows,), EOS)
+        return np.full(rows, EOS)
 
     def blank(self, rows: int) -> State:
-        return torch.full((rows,), self.vocabulary_size)
+        return np.full(rows, self.vocabulary_size)
 
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
-        read = torch.cat([state[:, None], tokens], 1)
+        read = torch.cat([torch.from_numpy(state)[:, None], tokens], 1)
         ends = torch.full((len(tokens),), tokens.shape[1]) if lengths is None else lengths
-        return read.gather(1, ends[:, None])[:, 0]
+        return read.gather(1, ends[:, None])[:, 0].numpy()
 
     def logprobs(self, state: State) -> Tensor:
         return self.matrix[state]
 
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        scores = self.matrix[torch.cat([state[:, None], tokens[:, :-1]], 1), tokens]
+        scores = self.matrix[torch.cat([torch.from_numpy(state)[:, None], tokens[:, :-1]], 1), tokens]
         if lengths is not None:
             scores = scores.masked_fill(torch.arange(tokens.shape[1]) >= lengths[:, None], 0.0)
         return scores, self.advance(state, tokens, lengths)
