@@ -104,6 +104,7 @@ class Scheduler:
             self._take_in()
             self._step()
             self._slice()
+            right_of_way.share()
 
     def _take_in(self) -> None:
         """Do what was asked from outside; wait for it when there is nothing else to do."""

@@ -59,6 +59,7 @@ def run(function: Callable[[Any], None], work: tuple[Any, ...], kind: np.dtype[A
         compiled.ctypes(address)
     else:
         runtime.parallel(compiled.address, address, threads, 0)
+    right_of_way.resume()
 
 
 def in_turns(work: Callable[[Any, Any], None]) -> Any:

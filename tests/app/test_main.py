@@ -68,7 +68,8 @@ def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
     with process(tmp_path / "models", tmp_path / "data", NEXTWORD_STOP_SECONDS="60") as (server, url):
         wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
-        body = {"max_tokens": 3000, "ignore_end": True, "stream": True}
+        # Seconds of work: what is asked below has to be asked meanwhile.
+        body = {"max_tokens": 20_000, "ignore_end": True, "stream": True}
         with stream("POST", f"{url}/v1/models/lstm/generate", json=body) as answer:
             lines = answer.iter_lines()
             next(lines)
@@ -80,7 +81,7 @@ def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
             assert refused.headers["retry-after"] == "60"
             events = [line.removeprefix("data: ") for line in lines if line]
         assert events[-1] == "[DONE]"
-        assert json.loads(events[-2])["usage"]["completion_tokens"] == 3000
+        assert json.loads(events[-2])["usage"]["completion_tokens"] == 20_000
         assert server.wait(60) == 0
 
 

@@ -1,4 +1,7 @@
-"""Whoever else runs Python makes way exactly as long as a thread that computes, and claimed it, wants to go on."""
+"""Whoever else runs Python makes way exactly as long as a thread that computes, and claimed it, wants to go on.
+
+And that thread lets others have the lock, however short its calls are.
+"""
 
 import threading
 import time
@@ -18,6 +21,13 @@ def naps(monkeypatch):
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
     return slept
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
 
 
 CONFIG = RecurrentConfig("gru", layers=1, embedding_size=4, hidden_size=4)
@@ -55,3 +65,17 @@ def test_who_has_not_claimed_it_renounces_nothing(naps):
     elsewhere(right_of_way.claim, compute, lambda: elsewhere(right_of_way.renounce), right_of_way.give_way)
     assert len(naps) == 1
     elsewhere(right_of_way.claim, right_of_way.renounce)
+
+
+def test_the_lock_is_shared_unless_a_call_was_long_enough_to_have_it(naps, clock):
+    def after(seconds: float) -> Callable[[], None]:
+        return lambda: clock.__setitem__(0, clock[0] + seconds)
+
+    share, leave, back = right_of_way.share, right_of_way.renounce, right_of_way.resume
+    elsewhere(right_of_way.claim, after(1e-3), share)
+    assert naps == []
+    elsewhere(right_of_way.claim, after(3e-3), leave, after(1e-3), back, after(1e-3), share)
+    assert naps == []
+    elsewhere(right_of_way.claim, after(3e-3), leave, after(1e-5), back, share, share)
+    assert len(naps) == 1
+    assert 0 < naps[0] < 1e-3
