@@ -29,6 +29,17 @@ logger = logging.getLogger(__name__)
 LOG_SECONDS = 1.0
 SAME_SECONDS = 0.05
 """How long all who come are told the same: when to come again is known no better than that."""
+PATHS = 1000
+"""So many are remembered at a time."""
+
+
+class Way(NamedTuple):
+    """What a method and a path lead to."""
+
+    line: Line | None
+    route: str
+    until: float
+    """The event loop's time from which on they may lead elsewhere."""
 
 
 class Refusal(NamedTuple):
@@ -48,25 +59,36 @@ class Door:
         self._reception = reception
         self._metrics = metrics
         self._line = line
+        self._ways: dict[tuple[str, str], Way] = {}
         self._told: dict[Line, Refusal] = {}
         self._let_in: Counter[Line] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
 
     def refusal(self, scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> Refusal | None:
         """What is told, with these headers, to one for whom there is no room, now counted; None to all others."""
-        model = model_of(scope)
-        line = self._line(model) if model and not self._reception.stopping else None
-        if line is None:
+        now = asyncio.get_running_loop().time()
+        line, route, _ = self._way(scope, now)
+        if line is None or self._reception.stopping:
             return None
         if line.admits(1 + self._let_in[line]):
             self._expect(line)
             return None
         told = self._told.get(line)
-        now = asyncio.get_running_loop().time()
         if told is None or now > told.until:
             told = self._told[line] = _refusal(line, headers, now + SAME_SECONDS)
-        self._note(scope, told.code)
+        self._note(scope, route, told.code)
         return told
+
+    def _way(self, scope: Scope, now: float) -> Way:
+        """Those who are to be refused by the thousand ask for a few models, by few names."""
+        asked = scope["method"], scope["path"]
+        way = self._ways.get(asked)
+        if way is None or now > way.until:
+            if len(self._ways) >= PATHS:
+                self._ways.clear()
+            model = model_of(scope)
+            way = self._ways[asked] = Way(self._line(model) if model else None, route_of(scope), now + SAME_SECONDS)
+        return way
 
     def _expect(self, line: Line) -> None:
         """One that is let in takes its place when its task runs, after all that has come meanwhile is read."""
@@ -74,8 +96,8 @@ class Door:
             asyncio.get_running_loop().call_soon(self._let_in.clear)
         self._let_in[line] += 1
 
-    def _note(self, scope: Scope, code: str) -> None:
-        self._metrics.done(route_of(scope), code, 0.0)
+    def _note(self, scope: Scope, route: str, code: str) -> None:
+        self._metrics.done(route, code, 0.0)
         if not self._refused:
             asyncio.get_running_loop().call_later(LOG_SECONDS, self._log)
         self._refused[(scope["client"] or ("",))[0], scope["path"]] += 1
