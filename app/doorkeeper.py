@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 LOG_SECONDS = 1.0
 SAME_SECONDS = 0.05
 """How long all who come are told the same: when to come again is known no better than that."""
-PATHS = 1000
+PATHS = 100
 """So many are remembered at a time."""
 
 
