@@ -1,7 +1,7 @@
 """Answers as JSON, written by orjson: a large one costs little more than making its dictionaries.
 
 It knows plain dictionaries and their bytes. NaN and infinities would become null, so nobody may put them in:
-`logprob_fields` in the schemas is the door that log-probabilities go through.
+`logprob_fields` and `zero_probability` in the schemas are the doors that log-probabilities go through.
 """
 
 from __future__ import annotations

@@ -138,14 +138,13 @@ class LanguageModel(ABC):
         return sum(t.numel() for t in self.tensors().values())
 
 
-def select(state: State, rows: Iterable[int]) -> State:
+def select(state: State, rows: Sequence[int]) -> State:
     """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned.
 
     Rows are joined as bytes, as in `concat`: numpy would give the interpreter's lock away for the time of a copy, which
     is short, and might wait for it long.
     """
     if isinstance(state, tuple):
-        rows = list(rows)
         return tuple(select(part, rows) for part in state)
     content, size = _bytes(state), state.itemsize * prod(state.shape[1:])
     parts = [content[size * row : size * (row + 1)] for row in rows]

@@ -55,18 +55,18 @@ class CacheModel(Composite):
 
     def start(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.start(rows), history.empty(rows, self.cache_config.window).numpy()
+        return self.base.start(rows), history.empty(rows, self.cache_config.window)
 
     def blank(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.blank(rows), history.empty(rows, self.cache_config.window).numpy()
+        return self.base.blank(rows), history.empty(rows, self.cache_config.window)
 
     @torch.inference_mode()
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
         """See `LanguageModel`."""
         base, remembered = _parts(state)
         read = history.worth_remembering(remembered, tokens)
-        return self.base.advance(base, tokens, lengths), history.latest(remembered, read, lengths).numpy()
+        return self.base.advance(base, tokens, lengths), history.latest(remembered, read, lengths)
 
     @torch.inference_mode()
     def logprobs(self, state: State) -> Tensor:
@@ -99,7 +99,7 @@ class CacheModel(Composite):
         scores = history.mixed(scores, torch.from_numpy(kept), torch.from_numpy(cached))
         if lengths is not None:
             scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
-        return scores, (after, history.latest(remembered, read, lengths).numpy())
+        return scores, (after, history.latest(remembered, read, lengths))
 
     def explain(self, state: State) -> dict[str, Any]:
         """How many tokens are remembered, and what the base says itself."""

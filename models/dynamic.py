@@ -18,7 +18,7 @@ from models.cache import CacheModel
 from models.errors import InvalidInput
 from models.evaluation import Unit
 from models.mixture import MixtureModel
-from models.recurrent import Arrays, FloatNetwork, RecurrentModel
+from models.recurrent import FloatNetwork, RecurrentModel, arrays_of
 
 Rule = Literal["sgd", "rms"]
 
@@ -107,7 +107,7 @@ class DynamicModel(RecurrentModel):
         if not tokens.numel():
             return torch.zeros(tokens.shape), state
         network = self._network.requires_grad_(True)
-        before = tuple(torch.from_numpy(each.copy()) for each in cast("Arrays", state))
+        before = tuple(torch.from_numpy(each.copy()) for each in arrays_of(state))
         tokens = tokens.clone()
         with torch.enable_grad():
             outputs, after = network(tokens, before)

@@ -7,7 +7,11 @@ know what is made of them.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.base import EOS
@@ -19,9 +23,9 @@ LONGEST = 100_000
 """Tokens in the longest window."""
 
 
-def empty(rows: int, window: int) -> Tensor:
+def empty(rows: int, window: int) -> NDArray[np.int64]:
     """No token: int64 [rows, window]."""
-    return torch.full((rows, window), NOTHING)
+    return np.full((rows, window), NOTHING)
 
 
 def worth_remembering(history: Tensor, tokens: Tensor) -> Tensor:
@@ -30,14 +34,14 @@ def worth_remembering(history: Tensor, tokens: Tensor) -> Tensor:
     return tokens.masked_fill(leading, NOTHING)
 
 
-def latest(before: Tensor, read: Tensor, lengths: Tensor | None) -> Tensor:
+def latest(before: Tensor, read: Tensor, lengths: Tensor | None) -> NDArray[Any]:
     """The last N of [B, N, ...] and then [B, T, ...], of which row i counts the first `lengths[i]`: [B, N, ...]."""
     window = before.shape[1]
     both = torch.cat([before, read], 1)
     if lengths is None:
-        return both[:, read.shape[1] :].clone()
+        return both[:, read.shape[1] :].clone().numpy()
     at = torch.arange(window) + lengths[:, None]
-    return both[torch.arange(len(both))[:, None], at]
+    return both[torch.arange(len(both))[:, None], at].numpy()
 
 
 def mixed(logprobs: Tensor, kept: Tensor, cached: Tensor) -> Tensor:

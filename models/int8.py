@@ -23,7 +23,7 @@ from models.dot import GROUP, LANE, OUTPUTS
 from models.errors import InvalidInput
 from models.network import Layer, Network
 from models.quantised import CELLS, LAYER, READING, ZERO, bytes_of_rows, reading
-from models.recurrent import Arrays, Floats, RecurrentModel
+from models.recurrent import Arrays, Floats, RecurrentModel, arrays_of
 from models.room import Room
 
 Record: TypeAlias = "tuple[Any, ...]"
@@ -42,7 +42,7 @@ class Int8Model(RecurrentModel):
 
     def step(self, state: State, choice: Choice) -> tuple[NDArray[np.int64], Floats, State]:
         """See `LanguageModel`; in one compiled call, unless something is to be filtered."""
-        return super().step(state, choice) if choice.filters else self._bytes.step(cast("Arrays", state), choice)
+        return super().step(state, choice) if choice.filters else self._bytes.step(arrays_of(state), choice)
 
     def _computation(self, network: Network) -> Int8Network:
         self._bytes = Int8Network(network, self._stored["embedding"])

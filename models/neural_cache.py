@@ -116,13 +116,13 @@ class NeuralCacheModel(Composite):
     def _fresh(self, base: State, rows: int) -> State:
         window = self.cache_config.window
         keys = np.zeros((rows, window, self.base.architecture.hidden_size), np.float32)
-        return base, history.empty(rows, window).numpy(), keys
+        return base, history.empty(rows, window), keys
 
     def _after(
         self, base: State, remembered: Tensor, keys: Tensor, hidden: Tensor, tokens: Tensor, lengths: Tensor | None
     ) -> State:
         read = history.worth_remembering(remembered, tokens)
-        return base, history.latest(remembered, read, lengths).numpy(), history.latest(keys, hidden, lengths).numpy()
+        return base, history.latest(remembered, read, lengths), history.latest(keys, hidden, lengths)
 
     def _kept(self, last: Tensor) -> Tensor:
         """The base's share where `last` was read last: all where nothing is remembered."""

@@ -61,7 +61,7 @@ def read_on(model: LanguageModel, rows: Sequence[Row]) -> int:
         rows[0].went_on(model, len(parts[0]), model.advance(rows[0].state, _tokens(parts[0])))
         return len(parts[0])
     state = model.advance(concat([row.state for row in rows]), *padded(parts))
-    for row, part, place in zip(rows, parts, range(len(rows)), strict=True):
+    for place, (row, part) in enumerate(zip(rows, parts, strict=True)):
         row.went_on(model, len(part), select(state, [place]))
     return sum(map(len, parts))
 

@@ -31,7 +31,7 @@ Arrays: TypeAlias = tuple[Floats, ...]
 
 
 class Computation(Protocol):
-    """What reads and answers as a `Network` does: the network itself, or what was made from it to be faster."""
+    """What reads and answers as a `Network` does: a `FloatNetwork`, or what was made from it to be faster."""
 
     def read(self, ids: NDArray[np.int64], vectors: Arrays) -> tuple[Floats, Arrays]:
         """Read ids [B, T]: the top layer's outputs [B, T, H], and the vectors after."""
@@ -100,7 +100,7 @@ class RecurrentModel(LanguageModel):
 
     def hidden(self, state: State) -> Tensor:
         """The top layer's hidden vectors [B, H], which all that the model says of the next token is computed from."""
-        return torch.from_numpy(_arrays(state)[0][:, -1])
+        return torch.from_numpy(arrays_of(state)[0][:, -1])
 
     @torch.inference_mode()
     def trace(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
@@ -145,7 +145,7 @@ class RecurrentModel(LanguageModel):
 
     def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Floats, Arrays]:
         """Outputs [B, T, H] (anything past `lengths`) and the vectors after."""
-        ids, vectors = tokens.numpy(), _arrays(state)
+        ids, vectors = tokens.numpy(), arrays_of(state)
         if ids.size and (lengths is None or (lengths.numpy() == ids.shape[1]).all()):
             return self._compute.read(ids, vectors)
         outputs = np.zeros((*ids.shape, self.architecture.hidden_size), np.float32)
@@ -166,7 +166,7 @@ class RecurrentModel(LanguageModel):
         return torch.cat([self._compute.logprobs(h).gather(1, t[:, None])[:, 0] for h, t in parts])
 
 
-def _arrays(state: State) -> Arrays:
+def arrays_of(state: State) -> Arrays:
     """The state as the flat tuple that it is."""
     return cast("Arrays", state)
 

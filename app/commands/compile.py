@@ -58,6 +58,4 @@ def _call_everything(folder: Path, recipe: Recipe) -> None:
     model, tokenizer = loaded.model, loaded.tokenizer
     drain(evaluate(model, tokenizer, [_TEXT], "document"))
     candidates(loaded, "the king", "", False)
-    model.topk(model.start(2), 3)
-    model.explain(model.start(1))
     list(generate(model, samples(tokenizer, "the king", SamplingParams(max_tokens=2), 2)))

@@ -22,7 +22,7 @@ def test_vectors_are_remembered_as_tokens_are():
 
 def test_boundaries_before_any_word_are_not_remembered():
     tokens = torch.tensor([[EOS, EOS, 5, EOS, 6]])
-    assert worth_remembering(empty(1, 3), tokens).tolist() == [[NOTHING, NOTHING, 5, EOS, 6]]
+    assert worth_remembering(torch.from_numpy(empty(1, 3)), tokens).tolist() == [[NOTHING, NOTHING, 5, EOS, 6]]
     assert worth_remembering(torch.tensor([[NOTHING, NOTHING, 7]]), tokens).tolist() == tokens.tolist()
 
 
