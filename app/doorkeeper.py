@@ -1,6 +1,7 @@
 """Refuses work that has no room before it costs anything: where HTTP is read, with no task and nothing passed on.
 
 Ten times more may be asked for than can be done, and what refusing takes is missing where the admitted are computed.
+So a head that is, byte for byte, that of a request refused lately is not even parsed.
 It knows uvicorn's protocol, and of all that `gate` refuses only the line that is full; whatever else is the case,
 `gate` finds and says. Refusals are counted as all requests are, and logged by the second.
 """
@@ -20,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.admission import Line
 from app.errors import failure
 from app.gate import FindLine, model_of, route_of
+from app.media import header
 from app.metrics import Metrics
 from app.middleware import request_id
 from app.reception import Reception
@@ -29,8 +31,19 @@ logger = logging.getLogger(__name__)
 LOG_SECONDS = 1.0
 SAME_SECONDS = 0.05
 """How long all who come are told the same: when to come again is known no better than that."""
-PATHS = 100
+PATHS = HEADS = 100
 """So many are remembered at a time."""
+HEAD_BYTES, BODY_BYTES = 4096, 64 * 1024
+"""No longer heads are remembered, nor those of longer bodies: what is left of one comes before the connection counts as
+idle."""
+INVOLVED = {b"transfer-encoding", b"upgrade"}
+"""Headers after which a body is not just so many bytes."""
+END = b"\r\n\r\n"
+"""Of a head."""
+LATE_SECONDS = 0.01
+"""In so much more time the event loop reads what has come already."""
+Client = tuple[str, int] | None
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Way(NamedTuple):
@@ -40,6 +53,14 @@ class Way(NamedTuple):
     route: str
     until: float
     """The event loop's time from which on they may lead elsewhere."""
+
+
+class Head(NamedTuple):
+    """What a request's head says, to whoever reads that very head again."""
+
+    scope: Scope
+    length: int
+    """Bytes of the body."""
 
 
 class Refusal(NamedTuple):
@@ -60,11 +81,23 @@ class Door:
         self._metrics = metrics
         self._line = line
         self._ways: dict[tuple[str, str], Way] = {}
+        self._heads: dict[bytes, Head] = {}
         self._told: dict[Line, Refusal] = {}
         self._let_in: Counter[Line] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
 
-    def refusal(self, scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> Refusal | None:
+    def remember(self, head: bytes, scope: Scope) -> None:
+        """A request with this head, of which that was found out, is refused; others with the same may follow."""
+        if (length := _length(head, scope)) is not None:
+            if len(self._heads) >= HEADS:
+                self._heads.clear()
+            self._heads[head] = Head(scope, length)
+
+    def known(self, head: bytes) -> Head | None:
+        """What was found out when this head was read before."""
+        return self._heads.get(head)
+
+    def refusal(self, scope: Scope, client: Client, headers: Headers) -> Refusal | None:
         """What is told, with these headers, to one for whom there is no room, now counted; None to all others."""
         now = asyncio.get_running_loop().time()
         line, route, _ = self._way(scope, now)
@@ -76,7 +109,7 @@ class Door:
         told = self._told.get(line)
         if told is None or now > told.until:
             told = self._told[line] = _refusal(line, headers, now + SAME_SECONDS)
-        self._note(scope, route, told.code)
+        self._note(scope, client, route, told.code)
         return told
 
     def _way(self, scope: Scope, now: float) -> Way:
@@ -96,11 +129,11 @@ class Door:
             asyncio.get_running_loop().call_soon(self._let_in.clear)
         self._let_in[line] += 1
 
-    def _note(self, scope: Scope, route: str, code: str) -> None:
+    def _note(self, scope: Scope, client: Client, route: str, code: str) -> None:
         self._metrics.done(route, code, 0.0)
         if not self._refused:
             asyncio.get_running_loop().call_later(LOG_SECONDS, self._log)
-        self._refused[(scope["client"] or ("",))[0], scope["path"]] += 1
+        self._refused[client[0] if client else "", scope["path"]] += 1
 
     def _log(self) -> None:
         """A line a second for each client and path: one for each refusal would cost as much as refusing does."""
@@ -109,7 +142,17 @@ class Door:
         self._refused.clear()
 
 
-def _refusal(line: Line, headers: Iterable[tuple[bytes, bytes]], until: float) -> Refusal:
+def _length(head: bytes, scope: Scope) -> int | None:
+    """Bytes of the body after this head; None where that takes a parser to find out, or the head is not all there."""
+    names = {name for name, _ in scope["headers"]}
+    lines = len(scope["headers"]) + 2  # and no other: one that ends early has more, and so has one that is folded
+    if not head.startswith(b"POST ") or head.count(b"\n") != lines or len(head) > HEAD_BYTES or names & INVOLVED:
+        return None
+    length = int(header(scope, b"content-length") or 0)
+    return length if length <= BODY_BYTES else None
+
+
+def _refusal(line: Line, headers: Headers, until: float) -> Refusal:
     told = failure(line.overloaded())
     answer = told.response()
     lines = b"".join(b"%b: %b\r\n" % header for header in [*headers, *answer.raw_headers])
@@ -122,11 +165,60 @@ class Doorkeeper(HttpToolsProtocol):
     def __init__(self, door: Door, **given: Any) -> None:
         super().__init__(**given)
         self._door = door
+        self._between = True
+        """Whether the next byte that is parsed begins a request."""
+        self._fresh = b""
+        """What is parsed, if it begins a request."""
+        self._begun = b""
+        """What begins with the request that is parsed; nothing if something lay before it."""
+        self._owed = 0
+        """Bytes to come of the body of a request that has its answer."""
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
         right_of_way.give_way()
-        super().data_received(data)
+        if read := self._read_known(data):
+            data = data[read:]
+        if data:
+            self._fresh = data if self._between else b""
+            super().data_received(data)
+
+    def _read_known(self, data: bytes) -> int:
+        """Refuse the requests at the beginning of what has come whose heads are known; how many bytes that were."""
+        at = min(self._owed, len(data))
+        self._owed -= at
+        while self._between and at < len(data) and not self._is_busy():
+            end = data.find(END, at) + len(END)
+            head = self._door.known(data[at:end])
+            if head is None:
+                break
+            refusal = self._door.refusal(head.scope, self.client, self.server_state.default_headers)
+            if refusal is None:
+                break
+            self._unset_keepalive_if_required()
+            self._send(refusal, head.scope)
+            at = min(end + head.length, len(data))
+            self._owed = end + head.length - at
+        return at
+
+    def timeout_keep_alive_handler(self) -> None:
+        """See uvicorn: nothing has come for long, or it has and a busy event loop, late itself, has yet to read it."""
+        self.timeout_keep_alive_task = self.loop.call_later(LATE_SECONDS, super().timeout_keep_alive_handler)
+
+    def _is_busy(self) -> bool:
+        """Whether an answer is under way, or cannot be sent."""
+        return self.flow.write_paused or not (self.cycle is None or self.cycle.response_complete)
+
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        self._between = False
+        self._begun, self._fresh = self._fresh, b""
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """See httptools."""
+        self._between = True
+        super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """See uvicorn: a request whose head has come begins to be answered."""
@@ -135,20 +227,26 @@ class Doorkeeper(HttpToolsProtocol):
         scope: Any = cycle.scope
         refusal = None
         if not (self.pipeline or self.flow.write_paused):
-            refusal = self._door.refusal(scope, cycle.default_headers)
+            refusal = self._door.refusal(scope, self.client, cycle.default_headers)
         if refusal is None:
             super()._start_asgi_task(cycle, app)
         else:
-            self._refuse(cycle, refusal, request_id(scope).encode())
+            self._refuse(cycle, refusal, scope)
 
-    def _refuse(self, cycle: RequestResponseCycle, refusal: Refusal, request: bytes) -> None:
+    def _refuse(self, cycle: RequestResponseCycle, refusal: Refusal, scope: Scope) -> None:
         """Send what the cycle would, in one piece; from then on it takes the body in and forgets it."""
-        closing = b"" if cycle.keep_alive else b"connection: close\r\n"
-        self.transport.write(b"%bx-request-id: %b\r\n%b\r\n%b" % (refusal.head, request, closing, refusal.body))
         cycle.response_started = cycle.response_complete = True
         cycle.on_response = _nothing  # it refers to this connection, which refers to the cycle
-        if not cycle.keep_alive:
+        if cycle.keep_alive:
+            self._door.remember(self._begun[: self._begun.find(END) + len(END)], scope)
+            self._send(refusal, scope)
+        else:
+            self._send(refusal, scope, b"connection: close\r\n")
             self.transport.close()
+
+    def _send(self, refusal: Refusal, scope: Scope, closing: bytes = b"") -> None:
+        request = request_id(scope).encode()
+        self.transport.write(b"%bx-request-id: %b\r\n%b\r\n%b" % (refusal.head, request, closing, refusal.body))
         self.on_response_complete()
 
 

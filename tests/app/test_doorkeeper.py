@@ -4,13 +4,24 @@ import json
 import logging
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app import doorkeeper
+from app.doorkeeper import HEAD_BYTES, Door, Doorkeeper
+from app.metrics import Metrics
+from app.reception import Reception
+from app.settings import Settings
 from tests.app.serving import Server, busy, counted, idle, serving, wait_for
 
 BODY = b'{"max_tokens": 2, "seed": 1}'
@@ -43,10 +54,18 @@ def asking(
 class Connection:
     """A kept connection and the answers that come on it."""
 
-    def __init__(self, server: Server) -> None:
-        host, port = server.url.removeprefix("http://").split(":")
+    def __init__(self, url: str) -> None:
+        host, port = url.removeprefix("http://").split(":")
         self.socket = socket.create_connection((host, int(port)), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = self.socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+        self.socket.close()
 
     def send(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -63,11 +82,8 @@ class Connection:
         return self._reader.read() == b""
 
 
-@contextmanager
-def connected(server: Server) -> Iterator[Connection]:
-    connection = Connection(server)
-    with connection.socket, connection._reader:
-        yield connection
+def connected(server: Server) -> Connection:
+    return Connection(server.url)
 
 
 def refused(answer: tuple[int, dict[str, str], dict]) -> dict[str, str]:
@@ -128,6 +144,30 @@ def test_a_kept_connection_is_refused_and_then_answered(small: Server, pieces: l
         assert (status, content["usage"]["completion_tokens"]) == (200, 2)
 
 
+BODIES = [BODY, b"", b"\r\n\r\n", asking("x-request-id: none"), b"a" * 3000]
+REQUESTS = [
+    (429, "head", asking("x-request-id: head", body=body)) for body in BODIES
+] + [
+    (200, "ready", asking("x-request-id: ready", method="GET", path="/health/ready", body=b"")),
+    (429, "chunks", asking("x-request-id: chunks", "transfer-encoding: chunked", body=CHUNKED)),
+    (429, "long", asking("x-request-id: long", "x-note: " + "a" * HEAD_BYTES)),
+    (404, "other", asking("x-request-id: other", path="/v1/models/nothing/generate")),
+]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=12), st.lists(st.floats(0, 1), max_size=12))
+def test_a_connection_stays_in_step_however_requests_are_cut(
+    full: Server, requests: list[tuple[int, str, bytes]], cuts: list[float]
+) -> None:
+    sent = b"".join(request for _, _, request in requests)
+    places = [0, *sorted(int(cut * len(sent)) for cut in cuts), len(sent)]
+    with connected(full) as connection:
+        connection.send(*(sent[begin:end] for begin, end in pairwise(places)))
+        found = [connection.answer() for _ in requests]
+    assert [(status, headers["x-request-id"]) for status, headers, _ in found] == [each[:2] for each in requests]
+
+
 @pytest.mark.parametrize("request_", [asking(version="1.0"), asking("connection: close")], ids=["1.0", "close"])
 def test_a_connection_that_is_not_to_be_kept_is_closed(full: Server, request_: bytes) -> None:
     with connected(full) as connection:
@@ -143,6 +183,18 @@ def test_answers_come_in_the_order_of_the_requests(full: Server) -> None:
         answers = [connection.answer() for _ in range(6)]
     assert [status for status, _, _ in answers] == [200, 429, 200, 429, 429, 200]
     assert [refused(answers[i])["x-request-id"] for i in (1, 3, 4)] == ["a", "b", "b"]
+
+
+def test_who_comes_again_before_an_answer_waits_for_it(full: Server) -> None:
+    long = json.dumps({"max_tokens": 4000, "ignore_end": True}).encode()
+    with connected(full) as connection:
+        connection.send(asking())
+        refused(connection.answer())
+        connection.send(asking(path="/v1/models/words/generate", body=long))
+        wait_for(lambda: counted(full, "generate", "ok") >= 0)  # the event loop has read so far
+        connection.send(asking())
+        assert connection.answer()[0] == 200
+        refused(connection.answer())
 
 
 def test_thousands_that_come_at_once_are_each_refused(full: Server) -> None:
@@ -187,6 +239,46 @@ def test_what_is_no_work_of_that_line_is_answered(full: Server) -> None:
         ]:
             connection.send(asking(path=path, method=method))
             assert connection.answer()[0] == status
+
+
+def test_a_connection_is_not_idle_whose_request_lies_unread() -> None:
+    asked, sent = threading.Event(), threading.Event()
+
+    def stall(model: str) -> None:
+        """Where heads are read, of which there may be many at a turn of the event loop."""
+        if model == "stall":
+            asked.set()
+            sent.wait()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    keeper: Any = partial(Doorkeeper, Door(Reception(Settings()), Metrics(), stall))
+    config = uvicorn.Config(app, port=0, http=keeper, lifespan="off", log_config=None, timeout_keep_alive=1)
+    with running(uvicorn.Server(config)) as url, Connection(url) as first, Connection(url) as second:
+        first.send(asking())
+        first.answer()
+        second.send(asking(path="/v1/models/stall/generate"))
+        asked.wait()
+        first.send(asking())
+        threading.Event().wait(1.5)  # until the event loop, which cannot, would have closed it
+        sent.set()
+        assert first.answer()[0] == second.answer()[0] == 200
+        assert first.ended()  # as it is idle now
+
+
+@contextmanager
+def running(server: uvicorn.Server) -> Iterator[str]:
+    """The address of a server in a thread."""
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def test_refusals_are_logged_together(full: Server, caplog: pytest.LogCaptureFixture) -> None:
