@@ -125,4 +125,7 @@ def settled(**given: Any) -> Settings:
 
 def log_to_stderr(settings: Settings) -> None:
     """Log as the settings say, a line each."""
+    # What no line tells is not found out for each: see "Optimization" in the standard library's logging HOWTO.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")

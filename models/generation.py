@@ -222,10 +222,10 @@ def samples(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n: int = 
     Their text goes on where the prompt ends: it begins with a blank where a word follows a word.
     Raises InvalidText for a prompt that is not Unicode.
     """
-    ids = tokenizer.encode(prompt).ids
+    ids = tokenizer.ids(prompt)
     # A line is spaced without regard to the lines before it.
-    line = ids[np.append(0, np.flatnonzero(ids == EOS) + 1)[-1] :]
-    return [Sequence(ids.tolist(), params, tokenizer.detokenizer(line.tolist()), index) for index in range(n)]
+    line = ids[len(ids) - ids[::-1].index(EOS) :] if EOS in ids else ids
+    return [Sequence(ids, params, tokenizer.detokenizer(line), index) for index in range(n)]
 
 
 def generate(model: LanguageModel, sequences: Several[Sequence]) -> Iterator[Event]:

@@ -24,6 +24,8 @@ MAX_STOP_LENGTH = 256
 """In characters; longer stop strings are refused."""
 TEMPERATURES = (1e-6, 1e6)
 """Between these float32 differences of log-probabilities can be divided by the temperature without overflow."""
+_ACCEPTED_TEMPERATURES = "0, or {:g} to {:g}".format(*TEMPERATURES)
+_ACCEPTED_STOPS = f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} characters"
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,14 @@ class SamplingParams:
 
     def __post_init__(self) -> None:
         low, high = TEMPERATURES
-        _require(self.temperature == 0 or low <= self.temperature <= high, "temperature", f"0, or {low:g} to {high:g}")
+        _require(self.temperature == 0 or low <= self.temperature <= high, "temperature", _ACCEPTED_TEMPERATURES)
         _require(self.top_k >= 0, "top_k", "0 (all) or more")
         _require(0 < self.top_p <= 1, "top_p", "above 0, up to 1 (all)")
         _require(0 <= self.min_p <= 1, "min_p", "0 (all) to 1")
         _require(self.seed is None or 0 <= self.seed < 2**64, "seed", "0 to 2^64 - 1")
         _require(self.max_tokens >= 1, "max_tokens", "1 or more")
         fits = len(self.stop) <= MAX_STOP and all(1 <= len(stop) <= MAX_STOP_LENGTH for stop in self.stop)
-        _require(fits, "stop", f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} characters")
+        _require(fits, "stop", _ACCEPTED_STOPS)
         _require(self.start in ("boundary", "zero"), "start", "'boundary' or 'zero'")
 
 

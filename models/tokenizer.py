@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
+from itertools import pairwise, starmap
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Tokenizer:
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
         self._cutter = _cutter(config, self.vocabulary, self.merges)
         self._splitter = pipeline.build(config, SPECIALS)
-        self._pieces = Pieces(self._piece)
+        self._pieces = Pieces(self._cut_all)
 
     @cached_property
     def _sorted(self) -> list[str]:
@@ -97,6 +98,9 @@ class Tokenizer:
         """
         if len(texts) == 1 and self._is_short(texts[0]):
             return self._encode_short(texts[0], ended)
+        return self._encode_all(texts, ended)
+
+    def _encode_all(self, texts: Sequence[str], ended: bool = False) -> Encodings:
         texts = list(map(_checked, texts))
         if isinstance(self._cutter, Words):
             ids, ends = self._cutter.encode_all(texts, ended)
@@ -108,6 +112,10 @@ class Tokenizer:
     def read(self, text: str) -> Piece:
         """`encode` and `tokens` in one, and quickly where the text is short. Raises InvalidText."""
         return self._pieces.read(text) if self._is_short(text) else self._piece(text)
+
+    def ids(self, text: str) -> list[int]:
+        """Those of `encode`, and quickly where the text is short. Raises InvalidText."""
+        return self._pieces.read(text).ids if self._is_short(text) else self.encode(text).ids.tolist()
 
     def _is_short(self, text: str) -> bool:
         return len(text) <= SHORT and self.config.kind == "word"
@@ -122,6 +130,13 @@ class Tokenizer:
     def _piece(self, text: str) -> Piece:
         encoding = self.encode(text)
         return Piece(encoding.ids.tolist(), encoding.oov.tolist(), self.tokens(text))
+
+    def _cut_all(self, texts: list[str]) -> list[Piece]:
+        encodings = self._encode_all(texts)
+        ids, oov = encodings.ids.tolist(), encodings.oov.tolist()
+        whole = Piece(ids, oov, self.tokens(" ".join(texts)) if True in oov else [self.vocabulary[i] for i in ids])
+        spans = starmap(slice, pairwise([0, *encodings.ends.tolist()]))
+        return [Piece(whole.ids[span], whole.oov[span], whole.surfaces[span]) for span in spans]
 
     def tokens(self, text: str) -> list[str]:
         """The surface forms of `text`, aligned with `encode(text).ids`, known or not. Raises InvalidText."""

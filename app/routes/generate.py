@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from dataclasses import fields
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -19,6 +21,9 @@ from app.streaming import Stream
 from models.errors import InvalidInput
 from models.generation import Sequence, samples
 from models.sampling import SamplingParams
+
+SAME = sorted({field.name for field in fields(SamplingParams)} & GenerateRequest.model_fields.keys() - {"seed", "stop"})
+"""Fields that a request names as `SamplingParams` does, and means as they are."""
 
 router = APIRouter(prefix="/v1/models", tags=["generate"])
 
@@ -57,8 +62,7 @@ def _check(call: Call, body: GenerateRequest) -> None:
 
 def _params(body: GenerateRequest, seed: int) -> SamplingParams:
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-    same = body.model_dump(exclude={"prompt", "seed", "stop", "n", "stream"})
-    return SamplingParams(**same, seed=seed, stop=stop)
+    return SamplingParams(**{name: getattr(body, name) for name in SAME}, seed=seed, stop=stop)
 
 
 async def _events(call: Call, run: Run, head: dict[str, Any]) -> AsyncGenerator[bytes, None]:
@@ -86,9 +90,10 @@ def _choice(call: Call, sequence: Sequence) -> dict[str, Any]:
 
 
 def _tokens(call: Call, tokens: list[int], logprobs: list[float]) -> list[dict[str, Any]]:
-    vocabulary = call.checkpoint.tokenizer.vocabulary
-    pairs = zip(tokens, map(logprob_fields, logprobs), strict=True)
-    return [{"token": vocabulary[token], "id": token, **fields} for token, fields in pairs]
+    vocabulary, found = call.checkpoint.tokenizer.vocabulary, zip(tokens, logprobs, strict=True)
+    if math.isfinite(sum(logprobs)):  # as they nearly always are: it is soon done
+        return [{"token": vocabulary[token], "id": token, "logprob": logprob} for token, logprob in found]
+    return [{"token": vocabulary[token], "id": token, **logprob_fields(logprob)} for token, logprob in found]
 
 
 def _usage(sequences: list[Sequence]) -> dict[str, Any]:
