@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -43,6 +43,10 @@ _COST = 10
 _INFINITY = np.int32(0x7F800000)
 
 
+Filter: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.bool_]]
+"""Takes log-probabilities [V], returns which tokens [V] must not be chosen."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """How a token of each of B rows is chosen."""
@@ -53,7 +57,7 @@ class Choice:
     """[B]; otherwise the one at so much, 0 to 1, of the whole mass."""
     excluded: NDArray[np.bool_]
     """[B, 2]; whether ids 0 and 1 must not be chosen."""
-    filters: Mapping[int, Callable[[NDArray[np.float32]], NDArray[np.bool_]]]
+    filters: Mapping[int, Filter]
     """What else must not be chosen, for the rows that anything is known of, found of log-probabilities [V]."""
 
     def row(self, place: int) -> Choice:

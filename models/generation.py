@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import EOS, LanguageModel, State, concat, select
-from models.choosing import BROKEN, IMPOSSIBLE, Choice
+from models.choosing import BROKEN, IMPOSSIBLE
+from models.draws import Draws
 from models.reading import Row, read_all
-from models.sampling import SamplingParams, choice, drawn, not_numbers, random_numbers
+from models.sampling import SamplingParams, not_numbers, random_numbers
 from models.scoring import drain
 from models.stopping import StopStrings
 from models.tokenizer import Detokenizer, Tokenizer
@@ -51,6 +52,8 @@ class Sequence:
         self._detokenizer = detokenizer
         self._written = 0
         self._stops = StopStrings(params.stop)
+        # Asked of every text after every token: `params` would be one more place in memory to look at.
+        self._most, self._may_stop = params.max_tokens, bool(params.stop)
         self.numbers = random_numbers(params.seed, index)
 
     @property
@@ -60,16 +63,12 @@ class Sequence:
 
     def extend(self, token: int, logprob: float) -> Event | None:
         """Go on with a token that a model chose, and the model's log P of it in nats; None if nobody has to know."""
-        if token == BROKEN:
-            return self.fail(not_numbers())
-        if token == IMPOSSIBLE:
-            return self.finish("no_continuation")
-        if token == EOS:
-            return self.finish("end")
+        if token == EOS or token < 0:
+            return self._end(token)
         self.tokens.append(token)
         self.logprobs.append(logprob)
-        last = len(self.tokens) == self.params.max_tokens
-        if not (last or self.watched or self.params.stop):
+        last = len(self.tokens) == self._most
+        if not (last or self.watched or self._may_stop):
             return None
         piece = self._grown()
         if self._stops.found:
@@ -78,6 +77,12 @@ class Sequence:
             return self.finish("length", piece, token)
         self.text += piece
         return Event(self, token, logprob, piece)
+
+    def _end(self, token: int) -> Event:
+        """End with what no text goes on with."""
+        if token == BROKEN:
+            return self.fail(not_numbers())
+        return self.finish("no_continuation" if token == IMPOSSIBLE else "end")
 
     def finish(self, reason: FinishReason, piece: str = "", token: int | None = None) -> Event:
         """End here, with `piece` and what was held back for fear of a stop string."""
@@ -120,7 +125,7 @@ class Batch:
         """Row i of the state belongs to sequence i."""
         self._model = model
         self._state: State = model.start(0)
-        self._choice: Choice | None = None
+        self._draws = Draws()
 
     def __len__(self) -> int:
         """How many sequences are under way."""
@@ -137,7 +142,7 @@ class Batch:
         Those that have been finished meanwhile stay out.
         """
         self._state = concat([self._state, state])
-        self._choice = None
+        self._draws.join([one.params for one in sequences], [one.numbers for one in sequences])
         self.sequences += sequences
         self._drop_finished()
 
@@ -148,21 +153,12 @@ class Batch:
         """
         if not self.sequences:
             return []
-        how = self._chosen()
+        how = self._draws.next()
         events, found = self._each(lambda state, row: self._model.step(state, how if row is None else how.row(row)))
         if self.sequences:
             tokens, logprobs, self._state = cast("tuple[NDArray[np.int64], NDArray[np.float32], State]", found)
             events += self._extend(tokens, logprobs)
         return events
-
-    def _chosen(self) -> Choice:
-        """How the next tokens are: as the last ones, as long as nobody comes or leaves, save for random numbers."""
-        numbers = [sequence.numbers for sequence in self.sequences]
-        if self._choice is None:
-            self._choice = choice([sequence.params for sequence in self.sequences], numbers)
-        else:
-            self._choice = drawn(self._choice, numbers)
-        return self._choice
 
     def _extend(self, tokens: NDArray[np.int64], logprobs: NDArray[np.float32]) -> list[Event]:
         """A token each [B], chosen with log P [B]."""
@@ -201,7 +197,7 @@ class Batch:
         staying = [row for row, sequence in enumerate(self.sequences) if sequence.finish_reason is None]
         if len(staying) < len(self.sequences):
             self._state = select(self._state, staying)
-            self._choice = None
+            self._draws.keep(staying)
             self.sequences = [self.sequences[row] for row in staying]
 
 

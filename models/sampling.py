@@ -7,7 +7,7 @@ texts or when a sequence ends, nor how a choice is computed (`choosing`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import EOS, UNK
-from models.choosing import BROKEN, IMPOSSIBLE, LOW, Choice
+from models.choosing import BROKEN, IMPOSSIBLE, LOW, Choice, Filter
 from models.errors import InvalidInput
 
 MAX_STOP = 16
@@ -87,20 +87,14 @@ def sample(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.ra
 
 
 def choice(params: Sequence[SamplingParams], numbers: Sequence[np.random.Generator]) -> Choice:
-    """How a token of each of B rows is chosen, by parameters and random numbers [B] of their own, as `sample` does."""
-    undrawn = Choice(
-        np.array([one.temperature for one in params], np.float32),
-        np.zeros(len(params)),
-        np.array([_excluded(one) for one in params], np.bool_).reshape(-1, LOW),
-        {place: partial(_filtered_out, params=one) for place, one in enumerate(params) if _filters(one)},
-    )
-    return drawn(undrawn, numbers)
+    """How a token of each of B rows is chosen, by parameters and random numbers [B] of their own, as `sample` does.
 
-
-def drawn(before: Choice, numbers: Sequence[np.random.Generator]) -> Choice:
-    """The same choice with the next random numbers; no number is taken for a row whose best token is chosen."""
-    pairs = zip(before.temperatures.tolist(), numbers, strict=True)
-    return replace(before, numbers=np.array([own.random() if temperature else 0.0 for temperature, own in pairs]))
+    No number is taken for a row whose best token is chosen.
+    """
+    filters = {place: filtered for place, one in enumerate(params) if (filtered := filtering(one)) is not None}
+    pairs = zip(params, numbers, strict=True)
+    drawn = np.array([own.random() if one.temperature else 0.0 for one, own in pairs])
+    return Choice(np.array([one.temperature for one in params], np.float32), drawn, excluded(params), filters)
 
 
 def not_numbers() -> ArithmeticError:
@@ -115,13 +109,16 @@ def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np
     return _filtered(row, params)
 
 
-def _excluded(params: SamplingParams) -> tuple[bool, bool]:
-    """Whether `<unk>` and `</s>` are, ids 0 and 1."""
-    return not params.allow_unk, params.ignore_end
+def excluded(params: Sequence[SamplingParams]) -> NDArray[np.bool_]:
+    """Whether `<unk>` and `</s>` are, ids 0 and 1, of each of B rows [B, 2]."""
+    return np.array([(not one.allow_unk, one.ignore_end) for one in params], np.bool_).reshape(-1, LOW)
 
 
-def _filters(params: SamplingParams) -> bool:
-    return bool(params.temperature and (params.top_k or params.top_p < 1 or params.min_p))
+def filtering(params: SamplingParams) -> Filter | None:
+    """What finds the tokens [V] that are filtered out of log-probabilities [V]; None where none are."""
+    if params.temperature and (params.top_k or params.top_p < 1 or params.min_p):
+        return partial(_filtered_out, params=params)
+    return None
 
 
 def _filtered_out(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.bool_]:
