@@ -16,6 +16,7 @@ from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from models import team
+from models.addresses import address
 from models.compiled import Int, compiled
 from models.instructions import pointer
 from models.right_of_way import want
@@ -77,14 +78,14 @@ class Choice:
             row[:LOW][self.excluded[place, : len(row)]] = -np.inf
             row[found(row)] = -np.inf
         record, tokens, logprobs = self.record()
-        team.run(choosing, (*rows.shape, rows.ctypes.data, record), CHOOSING, _COST * rows.size)
+        team.run(choosing, (*rows.shape, address(rows), record), CHOOSING, _COST * rows.size)
         return tokens, logprobs
 
     def record(self) -> tuple[tuple[int, ...], NDArray[np.int64], NDArray[np.float32]]:
         """A CHOICE, valid as long as this object, and the tokens and log-probabilities that will be found."""
         found = np.empty(len(self.numbers), np.int64), np.empty(len(self.numbers), np.float32)
-        given = self.temperatures, self.numbers, self.excluded
-        return tuple(each.ctypes.data for each in (*given, *found)), *found
+        given: tuple[NDArray[Any], ...] = (self.temperatures, self.numbers, self.excluded, *found)
+        return tuple(map(address, given)), *found
 
 
 def choosing(address: Any) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models import team
+from models.addresses import address
 from models.answering import ANSWER, STEP, answering, stepping
 from models.base import State
 from models.choosing import NO_CHOICE, Choice
@@ -98,7 +99,7 @@ class Int8Network:
         (count, times), after = ids.shape, _like(before)
         outputs = np.empty((count, times, before[0].shape[2]), np.float32)
         with self._room.of(self._reading_sizes(count, times)) as places:
-            work = self._reading(count, times, ids.ctypes.data, outputs.ctypes.data, before, after, places)
+            work = self._reading(count, times, address(ids), address(outputs), before, after, places)
             team.run(reading, work, READING, count * self._read_cost)
         return outputs, after
 
@@ -107,7 +108,7 @@ class Int8Network:
         outputs, count = outputs.contiguous(), len(outputs)
         results = np.empty((count, self._output.record[0]), np.float32)
         with self._room.of(self._answer_sizes(count)) as places:
-            work = self._answer(count, outputs.data_ptr(), outputs.shape[1], results.ctypes.data, places)
+            work = self._answer(count, outputs.data_ptr(), outputs.shape[1], address(results), places)
             team.run(answering, work, ANSWER, count * self._answer_cost)
         return torch.from_numpy(results[:, : self._output.outputs])
 
@@ -119,9 +120,9 @@ class Int8Network:
         own = [4 * count * each for each in (self._output.record[0], hidden)]
         with self._room.of([*own, *self._answer_sizes(count), *self._reading_sizes(count, 1)]) as places:
             results, outputs, room, projected, *others = places
-            top = before[0].ctypes.data + 4 * hidden * (depth - 1)
+            top = address(before[0]) + 4 * hidden * (depth - 1)
             answer = self._answer(count, top, depth * hidden, results, [room, projected], record)
-            work = answer, self._reading(count, 1, tokens.ctypes.data, outputs, before, after, others)
+            work = answer, self._reading(count, 1, address(tokens), outputs, before, after, others)
             team.run(stepping, work, STEP, count * (self._answer_cost + self._read_cost))
         return tokens, logprobs, after
 
@@ -148,9 +149,9 @@ class Int8Network:
         self, count: int, times: int, tokens: int, outputs: int, before: Arrays, after: Arrays, places: list[int]
     ) -> Record:
         """A READING, with `_reading_sizes` of room at `places`."""
-        layers = len(self._records), self._records.ctypes.data
+        layers = len(self._records), address(self._records)
         embedding = self._embedding.data_ptr(), self._embedding.dtype == torch.float16
-        vectors = (each.ctypes.data for each in (before[0], before[-1], after[0], after[-1]))
+        vectors = map(address, (before[0], before[-1], after[0], after[-1]))
         return self._cell, *layers, *embedding, count, times, tokens, outputs, *vectors, *places
 
     def _reading_sizes(self, count: int, times: int) -> list[int]:

@@ -10,30 +10,40 @@ from contextlib import contextmanager
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
+
+from models.addresses import address
 
 _KEPT = 1 << 24
 """Larger pieces, in bytes, are as rare as they are large, and are given back."""
 _LINE = 64
 
 
+class _Piece:
+    """Memory from the beginning of a line on."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._memory = np.empty(size + _LINE, np.uint8)
+        begin = address(self._memory)
+        self.first = begin + -begin % _LINE
+
+
 class Room:
     """For calls one after the other, or at the same time: each has memory of its own."""
 
     def __init__(self) -> None:
-        self._spare: list[NDArray[np.uint8]] = []
+        self._spare: list[_Piece] = []
 
     @contextmanager
     def of(self, sizes: Sequence[int]) -> Iterator[list[int]]:
         """Addresses of so many bytes each, in lines of their own, while the block lasts."""
         ends = list(accumulate((size + -size % _LINE for size in sizes), initial=0))
         # One step, so that of two threads one is left without and makes a piece anew.
-        piece = self._spare.pop() if self._spare else np.empty(0, np.uint8)
-        if len(piece) < ends[-1] + _LINE:
-            piece = np.empty(ends[-1] + _LINE, np.uint8)
-        first = piece.ctypes.data + -piece.ctypes.data % _LINE
+        piece = self._spare.pop() if self._spare else _Piece(0)
+        if piece.size < ends[-1]:
+            piece = _Piece(ends[-1])
         try:
-            yield [first + end for end in ends[:-1]]
+            yield [piece.first + end for end in ends[:-1]]
         finally:
-            if len(piece) <= _KEPT:
+            if piece.size <= _KEPT:
                 self._spare.append(piece)

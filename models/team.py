@@ -17,6 +17,7 @@ import torch
 from numba import cfunc, njit, types
 
 from models import right_of_way
+from models.addresses import address
 from models.instructions import add, call, look_up, pointer, replace
 
 _LINE = 8
@@ -52,13 +53,13 @@ def run(function: Callable[[Any], None], work: tuple[Any, ...], kind: np.dtype[A
     compiled, runtime = _compiled(function), openmp()
     threads = min(torch.get_num_threads(), 1 + cost // _WORTH_A_THREAD) if runtime else 1
     record = np.empty(1, task(kind))
-    address = record.ctypes.data
-    record[0] = (0, 0, address, threads, runtime.pause if runtime else 0, right_of_way.address()), work
+    here = address(record)
+    record[0] = (0, 0, here, threads, runtime.pause if runtime else 0, right_of_way.address()), work
     right_of_way.renounce()
     if runtime is None or threads == 1:
-        compiled.ctypes(address)
+        compiled.ctypes(here)
     else:
-        runtime.parallel(compiled.address, address, threads, 0)
+        runtime.parallel(compiled.address, here, threads, 0)
     right_of_way.resume()
 
 
