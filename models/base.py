@@ -146,9 +146,16 @@ def select(state: State, rows: Sequence[int]) -> State:
     """
     if isinstance(state, tuple):
         return tuple(select(part, rows) for part in state)
-    content, size = _bytes(state), state.itemsize * prod(state.shape[1:])
-    parts = [content[size * row : size * (row + 1)] for row in rows]
+    every = _rows(state)
+    parts = [every[row] for row in rows]
     return _joined(parts, (len(parts), *state.shape[1:]), state.dtype)
+
+
+def split(state: State) -> list[State]:
+    """Each row as a state of its own. Copies, as `select` does."""
+    if isinstance(state, tuple):
+        return list(zip(*map(split, state), strict=True))
+    return [_joined([row], (1, *state.shape[1:]), state.dtype) for row in _rows(state)]
 
 
 def concat(states: Sequence[State]) -> State:
@@ -158,6 +165,12 @@ def concat(states: Sequence[State]) -> State:
         return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
     parts = [s for s in states if isinstance(s, np.ndarray)]
     return _joined(map(_bytes, parts), (sum(map(len, parts)), *first.shape[1:]), first.dtype)
+
+
+def _rows(numbers: NDArray[Any]) -> list[memoryview]:
+    """The bytes of each."""
+    content, size = _bytes(numbers), numbers.itemsize * prod(numbers.shape[1:])
+    return [content[size * row : size * (row + 1)] for row in range(len(numbers))]
 
 
 def _bytes(numbers: NDArray[Any]) -> memoryview:

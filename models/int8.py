@@ -41,6 +41,10 @@ class Int8Model(RecurrentModel):
 
     precision = "int8"
 
+    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+        """See `LanguageModel`; nothing is done in it that torch would keep a record of."""
+        return self._read(state, tokens, lengths)[1]
+
     def step(self, state: State, choice: Choice) -> tuple[NDArray[np.int64], Floats, State]:
         """See `LanguageModel`; in one compiled call, unless something is to be filtered."""
         return super().step(state, choice) if choice.filters else self._bytes.step(arrays_of(state), choice)
@@ -83,7 +87,9 @@ class Int8Network:
             (Matrix(layer.weight_ih, layer.bias_ih), Matrix(layer.weight_hh, layer.bias_hh))
             for layer in cast("Iterator[Layer]", network.layers)
         ]
+        self._embedded = self._embedding.data_ptr(), self._embedding.dtype == torch.float16
         self._records = np.array([tuple(matrix.record for matrix in layer) for layer in self._layers], LAYER)
+        self._stack = len(self._records), address(self._records)
         self._output = Matrix(network.output_matrix, network.output_bias)
         self._projection: Matrix | None = None
         if network.projection is not None:
@@ -149,10 +155,8 @@ class Int8Network:
         self, count: int, times: int, tokens: int, outputs: int, before: Arrays, after: Arrays, places: list[int]
     ) -> Record:
         """A READING, with `_reading_sizes` of room at `places`."""
-        layers = len(self._records), address(self._records)
-        embedding = self._embedding.data_ptr(), self._embedding.dtype == torch.float16
         vectors = map(address, (before[0], before[-1], after[0], after[-1]))
-        return self._cell, *layers, *embedding, count, times, tokens, outputs, *vectors, *places
+        return self._cell, *self._stack, *self._embedded, count, times, tokens, outputs, *vectors, *places
 
     def _reading_sizes(self, count: int, times: int) -> list[int]:
         """Bytes of room that a READING needs."""

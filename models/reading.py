@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.base import LanguageModel, State, concat, select
+from models.base import LanguageModel, State, concat, split
 
 Ids = NDArray[np.int32]
 
@@ -61,8 +61,8 @@ def read_on(model: LanguageModel, rows: Sequence[Row]) -> int:
         rows[0].went_on(model, len(parts[0]), model.advance(rows[0].state, _tokens(parts[0])))
         return len(parts[0])
     state = model.advance(concat([row.state for row in rows]), *padded(parts))
-    for place, (row, part) in enumerate(zip(rows, parts, strict=True)):
-        row.went_on(model, len(part), select(state, [place]))
+    for row, part, own in zip(rows, parts, split(state), strict=True):
+        row.went_on(model, len(part), own)
     return sum(map(len, parts))
 
 

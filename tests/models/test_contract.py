@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch import Tensor
 
-from models.base import EOS, LanguageModel, State, concat, rows_of, select
+from models.base import EOS, LanguageModel, State, concat, rows_of, select, split
 from models.cache import CacheConfig, CacheModel
 from models.card import Provenance
 from models.catalogue import Entry
@@ -212,6 +212,17 @@ def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
     after = model.advance(together, step)
     for row, origin in enumerate(order):
         same(model, select(after, [row]), model.advance(states[origin], step[row : row + 1]))
+
+
+def test_what_is_split_is_as_selected_one_by_one_and_owns_its_memory(model):
+    state = variety(model)
+    parts = split(state)
+    assert len(parts) == rows_of(state)
+    for row, part in enumerate(parts):
+        for own, selected, whole in zip(*map(leaves, (part, select(state, [row]), state)), strict=True):
+            assert np.array_equal(own, selected)
+            assert own.dtype == whole.dtype
+            assert not np.shares_memory(own, whole)
 
 
 @torch.inference_mode()  # outside of it, torch itself forbids what is tried here
