@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import select
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -40,8 +41,6 @@ INVOLVED = {b"transfer-encoding", b"upgrade"}
 """Headers after which a body is not just so many bytes."""
 END = b"\r\n\r\n"
 """Of a head."""
-LATE_SECONDS = 0.01
-"""In so much more time the event loop reads what has come already."""
 Client = tuple[str, int] | None
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -202,8 +201,9 @@ class Doorkeeper(HttpToolsProtocol):
         return at
 
     def timeout_keep_alive_handler(self) -> None:
-        """See uvicorn: nothing has come for long, or it has and a busy event loop, late itself, has yet to read it."""
-        self.timeout_keep_alive_task = self.loop.call_later(LATE_SECONDS, super().timeout_keep_alive_handler)
+        """See uvicorn: nothing has come for long, unless it has and the event loop, late itself, has yet to read it."""
+        if not _has_unread(self.transport):
+            super().timeout_keep_alive_handler()
 
     def _is_busy(self) -> bool:
         """Whether an answer is under way, or cannot be sent."""
@@ -248,6 +248,13 @@ class Doorkeeper(HttpToolsProtocol):
         request = request_id(scope).encode()
         self.transport.write(b"%bx-request-id: %b\r\n%b\r\n%b" % (refusal.head, request, closing, refusal.body))
         self.on_response_complete()
+
+
+def _has_unread(transport: asyncio.Transport) -> bool:
+    """Whether there is something to be read on a connection, or its end."""
+    unread = select.poll()
+    unread.register(transport.get_extra_info("socket"), select.POLLIN)
+    return bool(unread.poll(0))
 
 
 def _nothing() -> None:
