@@ -202,7 +202,7 @@ class Doorkeeper(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """See uvicorn: nothing has come for long, unless it has and the event loop, late itself, has yet to read it."""
-        if not _has_unread(self.transport):
+        if not (self.transport.is_closing() or _has_unread(self.transport)):
             super().timeout_keep_alive_handler()
 
     def _is_busy(self) -> bool:

@@ -31,6 +31,8 @@ class Ticket:
         itself.
         """
         if self._timeout is not None:
+            if self._timeout.expired():  # and is about to end the block around this one, which may be another task's
+                raise self._reason
             self._timeout.reschedule(None)
         timeout = asyncio.timeout_at(self._when())
         try:

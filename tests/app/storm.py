@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from tests.app.serving import metrics
+
 ANSWERS = frozenset([200, 400, 429, 503, 504])
 LINES = b"the cat saw a bird .\n"
 RECORD = b'{"text": "the old dog slept ."}\n'
@@ -56,3 +58,8 @@ def storm(url: str, seeds: range, clients: int) -> list[tuple[int, float]]:
     """What became of so many requests, of so many clients at a time."""
     with ThreadPoolExecutor(clients) as pool:
         return list(pool.map(lambda seed: one(url, seed), seeds))
+
+
+def failures(url: str) -> set[str]:
+    """Outcomes, as metrics name them, that are nobody's but the service's fault."""
+    return {name for name in metrics(url) if "internal_error" in name or "model_failed" in name}

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from app import doorkeeper
 from app.doorkeeper import HEAD_BYTES, Door, Doorkeeper
+from app.gate import FindLine
 from app.metrics import Metrics
 from app.reception import Reception
 from app.settings import Settings
@@ -250,13 +252,7 @@ def test_a_connection_is_not_idle_whose_request_lies_unread() -> None:
             asked.set()
             sent.wait()
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    keeper: Any = partial(Doorkeeper, Door(Reception(Settings()), Metrics(), stall))
-    config = uvicorn.Config(app, port=0, http=keeper, lifespan="off", log_config=None, timeout_keep_alive=1)
-    with running(uvicorn.Server(config)) as url, Connection(url) as first, Connection(url) as second:
+    with running(stall) as url, Connection(url) as first, Connection(url) as second:
         first.send(asking())
         first.answer()
         second.send(asking(path="/v1/models/stall/generate"))
@@ -268,9 +264,32 @@ def test_a_connection_is_not_idle_whose_request_lies_unread() -> None:
         assert first.ended()  # as it is idle now
 
 
+def test_a_connection_that_breaks_while_it_is_idle_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+    with running(lambda _: None) as url:
+        with Connection(url) as broken, Connection(url) as idle_:
+            for each in (broken, idle_):
+                each.send(asking())
+                each.answer()
+            broken.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            broken.__exit__()  # without a farewell
+            assert idle_.ended()  # so the other's time is up as well
+        with Connection(url) as another:
+            another.send(asking())
+            another.answer()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
 @contextmanager
-def running(server: uvicorn.Server) -> Iterator[str]:
-    """The address of a server in a thread."""
+def running(line: FindLine) -> Iterator[str]:
+    """The address of a server that closes a connection after a second, and answers all whom `line` lets in."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    keeper: Any = partial(Doorkeeper, Door(Reception(Settings()), Metrics(), line))
+    config = uvicorn.Config(app, port=0, http=keeper, lifespan="off", log_config=None, timeout_keep_alive=1)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 
 import pytest
 
@@ -42,6 +43,25 @@ def test_the_innermost_block_counts() -> None:
         return seen
 
     assert asyncio.run(main()) == ["ended by itself"]
+
+
+def test_a_block_that_begins_as_the_one_around_it_ends_has_no_time() -> None:
+    async def late(ticket: Ticket) -> None:
+        time.sleep(0.02)  # the loop is late, and will find the time up
+        for _ in range(2):  # at the second turn it has, and the block around has yet to be told
+            await asyncio.sleep(0)
+        await ended(ticket)
+
+    async def main() -> None:
+        ticket = Ticket(0.01)
+        inner = asyncio.ensure_future(late(ticket))
+        with pytest.raises(TimedOut):
+            async with ticket.limit():
+                await asyncio.shield(inner)
+        with pytest.raises(TimedOut):
+            await inner
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("seconds", [60, math.inf])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.app.serving import get, idle, metrics, publish_all, wait_for
-from tests.app.storm import ANSWERS, storm
+from tests.app.storm import ANSWERS, failures, storm
 from tests.app.test_main import process
 
 MINUTES = float(os.environ.get("PROVE_SOAK_MINUTES", "10"))
@@ -32,6 +32,7 @@ def test_memory_and_latency_over_time(tmp_path: Path) -> None:
             latency.append(float(np.quantile([seconds for status, seconds in found if status == 200], 0.5)))
             print(f"{time.monotonic() - begun:6.0f} s  {memory[-1]:6.0f} MB  median {1e3 * latency[-1]:6.1f} ms")
         assert server.poll() is None
+        assert not failures(url)
         # What the first rounds allocate is kept for the next ones, and grows no more.
         middle = len(memory) // 2
         assert max(memory[middle:]) < 1.1 * max(memory[:middle])
