@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.admission import Line
 from app.errors import failure
 from app.gate import FindLine, model_of, route_of
-from app.media import header
+from app.heads import Heads
 from app.metrics import Metrics
 from app.middleware import request_id
 from app.reception import Reception
@@ -32,15 +32,8 @@ logger = logging.getLogger(__name__)
 LOG_SECONDS = 1.0
 SAME_SECONDS = 0.05
 """How long all who come are told the same: when to come again is known no better than that."""
-PATHS = HEADS = 100
+PATHS = 100
 """So many are remembered at a time."""
-HEAD_BYTES, BODY_BYTES = 4096, 64 * 1024
-"""No longer heads are remembered, nor those of longer bodies: what is left of one comes before the connection counts as
-idle."""
-INVOLVED = {b"transfer-encoding", b"upgrade"}
-"""Headers after which a body is not just so many bytes."""
-END = b"\r\n\r\n"
-"""Of a head."""
 Client = tuple[str, int] | None
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -52,14 +45,6 @@ class Way(NamedTuple):
     route: str
     until: float
     """The event loop's time from which on they may lead elsewhere."""
-
-
-class Head(NamedTuple):
-    """What a request's head says, to whoever reads that very head again."""
-
-    scope: Scope
-    length: int
-    """Bytes of the body."""
 
 
 class Refusal(NamedTuple):
@@ -76,25 +61,15 @@ class Door:
     """Whom to send away, for all connections of a server; used in the event loop's thread only."""
 
     def __init__(self, reception: Reception, metrics: Metrics, line: FindLine) -> None:
+        self.heads = Heads()
+        """Of requests that were refused, for they are those that come again and again."""
         self._reception = reception
         self._metrics = metrics
         self._line = line
         self._ways: dict[tuple[str, str], Way] = {}
-        self._heads: dict[bytes, Head] = {}
         self._told: dict[Line, Refusal] = {}
         self._let_in: Counter[Line] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
-
-    def remember(self, head: bytes, scope: Scope) -> None:
-        """A request with this head, of which that was found out, is refused; others with the same may follow."""
-        if (length := _length(head, scope)) is not None:
-            if len(self._heads) >= HEADS:
-                self._heads.clear()
-            self._heads[head] = Head(scope, length)
-
-    def known(self, head: bytes) -> Head | None:
-        """What was found out when this head was read before."""
-        return self._heads.get(head)
 
     def refusal(self, scope: Scope, client: Client, headers: Headers) -> Refusal | None:
         """What is told, with these headers, to one for whom there is no room, now counted; None to all others."""
@@ -141,20 +116,10 @@ class Door:
         self._refused.clear()
 
 
-def _length(head: bytes, scope: Scope) -> int | None:
-    """Bytes of the body after this head; None where that takes a parser to find out, or the head is not all there."""
-    names = {name for name, _ in scope["headers"]}
-    lines = len(scope["headers"]) + 2  # and no other: one that ends early has more, and so has one that is folded
-    if not head.startswith(b"POST ") or head.count(b"\n") != lines or len(head) > HEAD_BYTES or names & INVOLVED:
-        return None
-    length = int(header(scope, b"content-length") or 0)
-    return length if length <= BODY_BYTES else None
-
-
 def _refusal(line: Line, headers: Headers, until: float) -> Refusal:
     told = failure(line.overloaded())
     answer = told.response()
-    lines = b"".join(b"%b: %b\r\n" % header for header in [*headers, *answer.raw_headers])
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in [*headers, *answer.raw_headers])
     return Refusal(told.code, STATUS_LINE[told.status] + lines, bytes(answer.body), until)
 
 
@@ -187,8 +152,7 @@ class Doorkeeper(HttpToolsProtocol):
         at = min(self._owed, len(data))
         self._owed -= at
         while self._between and at < len(data) and not self._is_busy():
-            end = data.find(END, at) + len(END)
-            head = self._door.known(data[at:end])
+            end, head = self._door.heads.find(data, at)
             if head is None:
                 break
             refusal = self._door.refusal(head.scope, self.client, self.server_state.default_headers)
@@ -238,7 +202,7 @@ class Doorkeeper(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         cycle.on_response = _nothing  # it refers to this connection, which refers to the cycle
         if cycle.keep_alive:
-            self._door.remember(self._begun[: self._begun.find(END) + len(END)], scope)
+            self._door.heads.remember(self._begun, scope)
             self._send(refusal, scope)
         else:
             self._send(refusal, scope, b"connection: close\r\n")

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 420, 300, 60, 40, 30
+ROOM = 1.7
+"""So much is left below the lowest number, for a curve's name."""
 COLOURS = ("#c0392b", "#2471a3", "#7d8a2e")
 Points = list[tuple[float, float]]
 
@@ -34,7 +36,8 @@ def picture(panels: list[Panel]) -> str:
 def _panel(panel: Panel) -> list[str]:
     points = [point for curve in panel.curves.values() for point in curve]
     across = _Axis([x for x, _ in points], 2, LEFT, WIDTH - 20)
-    up = _Axis([y for _, y in points], 10, HEIGHT - BOTTOM, TOP)
+    least = min(y for _, y in points) / ROOM
+    up = _Axis([least, *(y for _, y in points)], 10, HEIGHT - BOTTOM, TOP)
     parts = [f'<text x="{LEFT}" y="18" font-weight="bold">{panel.title}</text>']
     parts += [f'<text x="{across(x):.1f}" y="{HEIGHT - 22}" text-anchor="middle">{x:g}</text>' for x in across.ticks()]
     parts.append(f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 6}" text-anchor="middle">clients</text>')
@@ -45,8 +48,8 @@ def _panel(panel: Panel) -> list[str]:
         line = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in curve)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{COLOURS[i]}" stroke-width="2"/>')
         parts += [f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{COLOURS[i]}"/>' for x, y in curve]
-        x, y = curve[len(curve) // 2]
-        parts.append(f'<text x="{across(x):.1f}" y="{up(y) - 8:.1f}" fill="{COLOURS[i]}">{name}</text>')
+        x, y = curve[0]  # rates and times rise with the number of clients: below where they begin there is room
+        parts.append(f'<text x="{across(x) + 8:.1f}" y="{up(y) + 17:.1f}" fill="{COLOURS[i]}">{name}</text>')
     return parts
 
 

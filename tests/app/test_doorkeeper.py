@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import doorkeeper
-from app.doorkeeper import HEAD_BYTES, Door, Doorkeeper
+from app.doorkeeper import Door, Doorkeeper
 from app.gate import FindLine
+from app.heads import HEAD_BYTES
 from app.metrics import Metrics
 from app.reception import Reception
 from app.settings import Settings
