@@ -25,6 +25,9 @@ def test_reading_is_encoding_and_cutting(text: str) -> None:
         encoding = tokenizer.encode(text)
         expected = Piece(encoding.ids.tolist(), encoding.oov.tolist(), tokenizer.tokens(text))
         assert tokenizer.read(text) == tokenizer.read(text) == expected
+        long = text + " the cat" * 200
+        assert tokenizer.ids(text) == expected.ids
+        assert tokenizer.ids(long) == tokenizer.encode(long).ids.tolist()
         together = tokenizer.encode_all([text, "cat", text], ended=True)
         assert [row.ids.tolist() for row in together] == [
             [*tokenizer.encode(t).ids.tolist(), 1] for t in (text, "cat", text)
