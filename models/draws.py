@@ -31,7 +31,8 @@ class Draws:
         self._used = 0
         self._streams: list[np.random.Generator | None] = []
         """Where the numbers of each row come from; at temperature 0 it needs none."""
-        self._filters: list[Filter | None] = []
+        self._filters: dict[int, Filter] = {}
+        """Of the rows that have any; made anew where it changes, since choices hold it."""
 
     def join(self, params: Sequence[SamplingParams], streams: Sequence[np.random.Generator]) -> None:
         """Take in rows."""
@@ -40,14 +41,15 @@ class Draws:
         _fill(numbers, self._used, new)
         arrays = np.array([one.temperature for one in params], np.float32), excluded(params), numbers
         self._arrays = cast("_Arrays", concat([self._arrays, arrays]))
+        found = enumerate(map(filtering, params), len(self._streams))
+        self._filters = self._filters | {row: filtered for row, filtered in found if filtered is not None}
         self._streams += new
-        self._filters += map(filtering, params)
 
     def keep(self, rows: list[int]) -> None:
         """Go on with these, in this order."""
         self._arrays = cast("_Arrays", select(self._arrays, rows))
         self._streams = [self._streams[row] for row in rows]
-        self._filters = [self._filters[row] for row in rows]
+        self._filters = {new: self._filters[row] for new, row in enumerate(rows) if row in self._filters}
 
     def next(self) -> Choice:
         """How the next token of each row is chosen."""
@@ -57,8 +59,7 @@ class Draws:
             self._used = 0
         drawn = numbers[:, self._used].copy()
         self._used += 1
-        filters = {row: filtered for row, filtered in enumerate(self._filters) if filtered is not None}
-        return Choice(temperatures, drawn, out, filters)
+        return Choice(temperatures, drawn, out, self._filters)
 
 
 def _fill(numbers: NDArray[np.float64], begin: int, streams: Sequence[np.random.Generator | None]) -> None:

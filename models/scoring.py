@@ -115,7 +115,7 @@ def _score_short(
 ) -> TextScores:
     """`score_texts` of one text: making tensors of it would take longer than scoring it does."""
     encodings = tokenizer.encode_all(texts, ended=eos)
-    before = tokenizer.read(context).ids if context else []
+    before = tokenizer.ids(context) if context else []
     return TextScores(texts, encodings, short.score(model, before, encodings.ids, bos=bos))
 
 

@@ -111,7 +111,7 @@ class Tokenizer:
 
     def read(self, text: str) -> Piece:
         """`encode` and `tokens` in one, and quickly where the text is short. Raises InvalidText."""
-        return self._pieces.read(text) if self._is_short(text) else self._piece(text)
+        return self._pieces.read(text) if self._is_short(text) else self._cut_all([text])[0]
 
     def ids(self, text: str) -> list[int]:
         """Those of `encode`, and quickly where the text is short. Raises InvalidText."""
@@ -126,10 +126,6 @@ class Tokenizer:
             ids.append(EOS)
             oov.append(False)
         return Encodings(np.array(ids, np.int32), np.array(oov, np.bool_), np.array([len(ids)]))
-
-    def _piece(self, text: str) -> Piece:
-        encoding = self.encode(text)
-        return Piece(encoding.ids.tolist(), encoding.oov.tolist(), self.tokens(text))
 
     def _cut_all(self, texts: list[str]) -> list[Piece]:
         encodings = self._encode_all(texts)
