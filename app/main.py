@@ -17,26 +17,26 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.admission import Line
-from app.docs import add_docs
-from app.engine import Engine
-from app.errors import answer_errors
-from app.gate import Gate
-from app.metrics import Metrics
-from app.middleware import BodyLimit, RequestId
-from app.reception import Reception
-from app.registry import Registry
-from app.rehearsal import rehearse
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.engine.capacity import Line
+from app.engine.engine import Engine
+from app.engine.model_registry import Registry
+from app.engine.warm_up import rehearse
+from app.http.error_responses import answer_errors
+from app.http.swagger_ui import add_docs
+from app.middleware.admission import Gate
+from app.middleware.reception import Reception
+from app.middleware.request_id import BodyLimit, RequestId
 from app.routes import aliases, files, generate, health, jobs, metrics, models, perplexity, probability, rescore
 from app.routes import next as next_token
+from app.routes.fast_path import Route, Shortcut
 from app.schemas.base import ErrorAnswer
-from app.settings import Settings
-from app.shortcut import Route, Shortcut
 from app.stores import Stores
-from models.checkpoint import Checkpoint, load
-from models.families import PRECISIONS
-from models.ledger import Ledger
-from models.prefixes import PrefixCache
+from models.checkpoint.families import PRECISIONS
+from models.checkpoint.hash_cache import Ledger
+from models.checkpoint.save import Checkpoint, load
+from models.inference.prefix_cache import PrefixCache
 
 DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
 

@@ -6,15 +6,15 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from app.aliases import Aliases
-from app.database import Database, sqlite_url
-from app.files import FileStore
-from app.job_errors import DatabaseUnavailable
-from app.jobs import JobStore
-from app.leases import LeaseStore
-from app.migrations import migrate
-from app.settings import Settings
-from app.watch import RETRY_SECONDS
+from app.core.exceptions import DatabaseUnavailable
+from app.core.settings import Settings
+from app.jobs.leases import LeaseStore
+from app.jobs.store import JobStore
+from app.storage.aliases import Aliases
+from app.storage.database import Database, sqlite_url
+from app.storage.file_store import FileStore
+from app.storage.migrations import migrate
+from app.worker.run_monitor import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 

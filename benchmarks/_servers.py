@@ -24,7 +24,7 @@ def nextword(checkpoints: Path, **settings: object) -> Iterator[subprocess.Popen
     """`nextword serve` with all models loaded; its process has the attribute `port`."""
     with tempfile.TemporaryDirectory() as data:
         chosen = {f"NEXTWORD_{name.upper()}": str(value) for name, value in {**settings, "data": data}.items()}
-        command = [sys.executable, "-m", "app.cli", "serve", "--no-worker", "--checkpoints", str(checkpoints)]
+        command = [sys.executable, "-m", "app.cli.main", "serve", "--no-worker", "--checkpoints", str(checkpoints)]
         with running([*command, "--port"], "/health/ready", chosen) as process:
             yield process
 

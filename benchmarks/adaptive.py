@@ -15,20 +15,20 @@ import click
 import numpy as np
 import torch
 
-from models.base import LanguageModel
-from models.cache import CacheConfig, CacheModel
-from models.checkpoint import load
-from models.corpus import Corpus
-from models.dynamic import DynamicConfig, DynamicModel
-from models.interpolation import fit, token_scores
-from models.lines import EmptyLines
-from models.mixture import MixtureConfig, MixtureModel
-from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
-from models.ngram import NgramConfig, NgramModel
-from models.recurrent import RecurrentModel
-from models.scoring import Ids, drain, score_row
-from models.smoothing import estimate
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.checkpoint.save import load
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.dynamic_evaluation import DynamicConfig, DynamicModel
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.mixture_weights import fit, token_scores
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.data.corpus import Corpus
+from models.data.line_reader import EmptyLines
+from models.inference.scoring import Ids, drain, score_row
+from models.language_model import LanguageModel
+from models.neural.model import RecurrentModel
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 CORPORA = {
     "ptb": ("ptb/ptb.train.txt", "ptb/ptb.valid.txt", (500, 0.1), (500, 0.08, 0.1)),

@@ -13,15 +13,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from models import checkpoint
-from models.catalogue import resolve
-from models.corpus import Corpus
-from models.counts import count
-from models.interpolation import fit, token_scores
-from models.ngram import NgramConfig, NgramModel
-from models.scoring import drain
-from models.smoothing import tabulate
-from models.tokenizer import TokenizerConfig
+from models.checkpoint import save as checkpoint
+from models.checkpoint.repository import resolve
+from models.composite.mixture_weights import fit, token_scores
+from models.data.corpus import Corpus
+from models.inference.scoring import drain
+from models.ngram.counting.counts import count
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import tabulate
+from models.tokenization.tokenizer import TokenizerConfig
 
 
 @click.command()

@@ -14,11 +14,11 @@ from typing import Any
 import click
 import torch
 
-from app.commands.display import Display, drive
+from app.cli.progress_bar import Display, drive
 from benchmarks.ptb import ARCHITECTURE, TRAINING
-from models.corpus import Corpus
-from models.tokenizer import Tokenizer, TokenizerConfig
-from models.training import train
+from models.data.corpus import Corpus
+from models.neural.training.train import train
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {},

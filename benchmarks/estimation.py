@@ -28,11 +28,11 @@ from statistics import median
 import click
 import torch
 
-from models import checkpoint
-from models.ngram import NgramConfig
-from models.recipe import Recipe, build
-from models.scoring import drain
-from models.tokenizer import TokenizerConfig
+from models.checkpoint import save as checkpoint
+from models.inference.scoring import drain
+from models.ngram.model import NgramConfig
+from models.recipes.build import Recipe, build
+from models.tokenization.tokenizer import TokenizerConfig
 
 FILES = {"ptb": "ptb/ptb.train.txt", "wikitext-2": "wikitext-2/train.txt"}
 STATED = {"ptb": 1.85, "wikitext-2": 4.72}

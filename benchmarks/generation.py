@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 from benchmarks._timing import seconds
-from models.base import EOS, LanguageModel
-from models.generation import Batch, Sequence
-from models.ngram import NgramConfig, NgramModel
-from models.recurrent import RecurrentConfig
-from models.sampling import SamplingParams, random_numbers, sample
-from models.smoothing import estimate
-from models.streams import Ids
-from models.tokenizer import Detokenizer
-from models.trainer import Trainer
-from models.training_config import TrainingConfig
+from models.data.bptt_batches import Ids
+from models.inference.generation import Batch, Sequence
+from models.inference.sampling import SamplingParams, random_numbers, sample
+from models.language_model import EOS, LanguageModel
+from models.neural.model import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.neural.training.trainer import Trainer
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Detokenizer
 
 BATCHES = (1, 4, 16, 64)
 CHOICES = {

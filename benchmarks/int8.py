@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.checkpoint import load
-from models.evaluation import Unit, evaluate
-from models.families import PRECISIONS
-from models.initialisation import initialise
-from models.int8 import Int8Model
-from models.network import Kind, Network
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.scoring import drain
+from models.checkpoint.families import PRECISIONS
+from models.checkpoint.save import load
+from models.evaluation.evaluator import Unit, evaluate
+from models.inference.scoring import drain
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Kind, Network
+from models.neural.training.initialization import initialise
 
 Step = Callable[[], Tensor]
 

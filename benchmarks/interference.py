@@ -19,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 
-from app.quota import cpu_quota
+from app.core.container_limits import cpu_quota
 from benchmarks._servers import nextword
 from benchmarks.litserve import NAME, publish
 

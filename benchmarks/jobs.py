@@ -27,19 +27,19 @@ from typing import Any
 
 import click
 
-from app.client import Client, ServiceError
-from app.database import Database, sqlite_url
-from app.jobs import JobStore, NewJob, Status
-from app.migrations import migrate
+from app.cli.http_client import Client, ServiceError
+from app.jobs.store import JobStore, NewJob, Status
+from app.storage.database import Database, sqlite_url
+from app.storage.migrations import migrate
 from tests.databases import binaries, free_port, postgresql_server
 
 INSTANT = """
 import sys, threading
 from pathlib import Path
-from app.attempt import Surroundings
-from app.commands.worker import worker
-from app.runs import Done, Order
-from app.settings import Settings
+from app.worker.job_attempt import Surroundings
+from app.cli.commands.worker import worker
+from app.worker.run_protocol import Done, Order
+from app.core.settings import Settings
 from app.stores import Stores
 from dataclasses import replace
 import signal
@@ -114,7 +114,7 @@ def throughput(count: int, workers: int, instant: bool) -> None:
         ids = _instant_jobs(jobs, count) if instant else _real_jobs(url, data, count)
         folders = ["--data", directory, "--checkpoints", str(data / "checkpoints")]
         command = (
-            ["-c", INSTANT, directory, url] if instant else ["-m", "app.cli", "worker", "--threads", "1", *folders]
+            ["-c", INSTANT, directory, url] if instant else ["-m", "app.cli.main", "worker", "--threads", "1", *folders]
         )
         quiet = {"NEXTWORD_LOG_LEVEL": "warning", "NEXTWORD_DATABASE_URL": url}
         with _processes([command] * workers, **quiet):
@@ -152,7 +152,7 @@ def _service(data: Path, *flags: str, **environment: str) -> Iterator[tuple[Clie
     port = free_port()
     folders = ["--data", str(data), "--checkpoints", str(data / "checkpoints")]
     client = Client(f"http://127.0.0.1:{port}")
-    with _processes([["-m", "app.cli", "serve", "--port", str(port), *flags, *folders]], **environment):
+    with _processes([["-m", "app.cli.main", "serve", "--port", str(port), *flags, *folders]], **environment):
         _until(lambda: client.get("/v1/jobs"))
         yield client, port
 

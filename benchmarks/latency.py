@@ -70,8 +70,8 @@ def empty() -> FastAPI:
 
 def service(checkpoints: Path, data: Path) -> FastAPI:
     """The service, built in the process that serves it."""
+    from app.core.settings import Settings
     from app.main import create_app
-    from app.settings import Settings
 
     return create_app(Settings(checkpoints=checkpoints, data=data))
 

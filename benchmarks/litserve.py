@@ -21,16 +21,16 @@ import click
 import numpy as np
 import torch
 
-from app.quota import cpu_quota
+from app.core.container_limits import cpu_quota
 from benchmarks._load import Load, load
 from benchmarks._plot import Panel, Points, picture
 from benchmarks._servers import cpu_seconds, nextword, running
-from models.card import Provenance
-from models.checkpoint import save
-from models.initialisation import initialise
-from models.network import Kind, Network
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.checkpoint.card import Provenance
+from models.checkpoint.save import save
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Kind, Network
+from models.neural.training.initialization import initialise
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 NAME = "random"
 TARGETS = {1: 10.0, 16: 9.0, 64: 6.5}

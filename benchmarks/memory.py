@@ -18,9 +18,9 @@ from pathlib import Path
 import click
 import torch
 
-from models.corpus import Corpus
-from models.counting import Counter
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.data.corpus import Corpus
+from models.ngram.counting.counter import Counter
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 ORDER = 5
 

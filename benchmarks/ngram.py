@@ -25,15 +25,16 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks._timing import in_turn, seconds
-from models import arpa, checkpoint
-from models.base import State
-from models.card import Provenance
-from models.corpus import Corpus
-from models.evaluation import SLICE_BYTES, evaluate
-from models.ngram import NgramConfig, NgramModel
-from models.scoring import drain
-from models.smoothing import estimate
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.checkpoint import save as checkpoint
+from models.checkpoint.card import Provenance
+from models.data.corpus import Corpus
+from models.evaluation.evaluator import SLICE_BYTES, evaluate
+from models.inference.scoring import drain
+from models.language_model import State
+from models.ngram import arpa
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 TIMES = 5
 """How often the scored text is evaluated, one after the other, so that threads have something to share."""
@@ -173,7 +174,7 @@ def time_sharing(model: NgramModel, tokenizer: Tokenizer, folder: Path) -> None:
 _HOLD = """
 import sys
 from pathlib import Path
-from models.checkpoint import load
+from models.checkpoint.save import load
 model = load(Path(sys.argv[1])).model
 print(flush=True)
 sys.stdin.read()

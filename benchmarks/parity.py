@@ -25,12 +25,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models import arpa
-from models.base import EOS
-from models.corpus import Corpus
-from models.ngram import NgramConfig, NgramModel, Smoothing
-from models.smoothing import estimate
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.data.corpus import Corpus
+from models.language_model import EOS
+from models.ngram import arpa
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.reference import Reference
 
 REFERENCE = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from benchmarks.smoothings import FILES, perplexity, texts
-from models.counts import count
-from models.ngram import NgramConfig, NgramModel
-from models.smoothing import tabulate
+from models.ngram.counting.counts import count
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import tabulate
 
 CUTOFFS = ((0,), (0, 0, 1), (0, 1), (0, 1, 2), (0, 2))
 THRESHOLDS = (1e-9, 3e-9, 1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 3e-6)

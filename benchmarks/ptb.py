@@ -19,23 +19,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.commands.display import Display, drive
-from app.quota import cpu_quota
-from models.base import LanguageModel
-from models.cache import CacheConfig, CacheModel
-from models.corpus import Corpus
-from models.interpolation import fit, token_scores
-from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
-from models.ngram import NgramConfig, NgramModel
-from models.progress import Progress
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.resumption import STATE_FILE
-from models.scoring import drain
-from models.smoothing import estimate
-from models.streams import Ids
-from models.tokenizer import Tokenizer, TokenizerConfig
-from models.training import Trained, train
-from models.training_config import TrainingConfig
+from app.cli.progress_bar import Display, drive
+from app.core.container_limits import cpu_quota
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.mixture_weights import fit, token_scores
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.data.bptt_batches import Ids
+from models.data.corpus import Corpus
+from models.inference.scoring import drain
+from models.language_model import LanguageModel
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.training.config import TrainingConfig
+from models.neural.training.state_file import STATE_FILE
+from models.neural.training.train import Trained, train
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import Progress
 
 ARCHITECTURE = RecurrentConfig("lstm", layers=2, embedding_size=400, hidden_size=400)
 TRAINING = TrainingConfig(

@@ -18,9 +18,9 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from app.settings import Settings
-from models.card import CARD_FILE, Card
-from models.catalogue import Entry, entries
+from app.core.settings import Settings
+from models.checkpoint.card import CARD_FILE, Card
+from models.checkpoint.repository import Entry, entries
 
 README = Path("README.md")
 CHECKPOINTS = Path("checkpoints")
@@ -101,7 +101,7 @@ def service() -> Iterator[str]:
         port = probe.getsockname()[1]
     address = f"127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--no-worker"]
+        command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port), "--no-worker"]
         command += ["--checkpoints", str(CHECKPOINTS), "--data", data]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from benchmarks._timing import seconds
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.streams import Ids
-from models.trainer import Trainer
-from models.training_config import TrainingConfig
+from models.data.bptt_batches import Ids
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.training.config import TrainingConfig
+from models.neural.training.trainer import Trainer
 
 
 def zipf(vocabulary_size: int, count: int) -> Ids:

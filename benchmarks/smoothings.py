@@ -16,11 +16,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from models.corpus import Corpus
-from models.counts import count
-from models.ngram import NgramConfig, NgramModel, Smoothing
-from models.smoothing import tabulate
-from models.tokenizer import TokenizerConfig
+from models.data.corpus import Corpus
+from models.ngram.counting.counts import count
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.smoothing.estimator import tabulate
+from models.tokenization.tokenizer import TokenizerConfig
 
 FILES = {"ptb": ("ptb.train.txt", "ptb.valid.txt"), "wikitext-2": ("train.txt", "valid.txt")}
 Ids = NDArray[np.int32]

@@ -13,9 +13,9 @@ import click
 
 from benchmarks.smoothings import FILES, perplexity, texts
 from models.errors import InvalidInput
-from models.ngram import NgramConfig, NgramModel
-from models.quantisation import quantise
-from models.smoothing import estimate
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.quantization import quantise
+from models.ngram.smoothing.estimator import estimate
 
 
 @click.command()

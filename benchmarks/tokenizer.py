@@ -15,9 +15,9 @@ import numpy as np
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from benchmarks._timing import seconds
-from models.corpus import Corpus
-from models.lines import EmptyLines
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.data.corpus import Corpus
+from models.data.line_reader import EmptyLines
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 
 def say(what: str, value: float, unit: str, decimals: int = 3) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
-from models.corpus import Corpus
-from models.evaluation import evaluate
-from models.ngram import NgramConfig, NgramModel
-from models.scoring import drain
-from models.smoothing import estimate
-from models.tokenizer import TokenizerConfig
+from models.data.corpus import Corpus
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import TokenizerConfig
 
 KINDS = {
     "words": (TokenizerConfig(), 5),

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from app.comparisons.course import by_turns
-from app.quota import cpu_quota
-from models.corpus import Corpus
-from models.network import Network
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.scoring import drain
-from models.streams import Ids
-from models.tokenizer import Tokenizer, TokenizerConfig
-from models.trainer import Trainer
-from models.training_config import TrainingConfig
-from models.validation import held_out_loss
+from app.core.container_limits import cpu_quota
+from app.experiments.training_run import by_turns
+from models.data.bptt_batches import Ids
+from models.data.corpus import Corpus
+from models.inference.scoring import drain
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Network
+from models.neural.training.config import TrainingConfig
+from models.neural.training.trainer import Trainer
+from models.neural.training.validation import held_out_loss
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 
 class Plain(nn.Module):

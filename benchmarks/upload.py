@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from app.commands.evaluate import command
+from app.cli.commands.evaluate import command
 from benchmarks._servers import cpu_seconds, nextword
 from benchmarks.latency import Client
 

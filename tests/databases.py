@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.database import Database, sqlite_url
-from app.migrations import migrate
+from app.storage.database import Database, sqlite_url
+from app.storage.migrations import migrate
 
 ABSENT = "PostgreSQL is not installed (apt-get install postgresql): what follows is proven on SQLite ALONE"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from models.catalogue import entries
+from models.checkpoint.repository import entries
 from tests.composition import ROOT, Composition, composed
 
 pytestmark = pytest.mark.container

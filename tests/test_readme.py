@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme
-from models.catalogue import entries
-from models.checkpoint import load
+from models.checkpoint.repository import entries
+from models.checkpoint.save import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

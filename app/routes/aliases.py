@@ -8,14 +8,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from app.aliases import Alias, Aliases
-from app.job_errors import ModelInUse, NameTaken, NotThere
-from app.publication import withdraw
-from app.registry import Registry
+from app.core.exceptions import ModelInUse, NameTaken, NotThere
+from app.engine.model_registry import Registry
 from app.schemas.aliases import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
-from models.catalogue import check_name
+from app.storage.aliases import Alias, Aliases
+from app.storage.published_models import withdraw
+from models.checkpoint.members import users
+from models.checkpoint.repository import check_name
 from models.errors import CheckpointNotFound, InvalidInput
-from models.members import users
 
 router = APIRouter(tags=["models"])
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from app.bodies import pieces
-from app.files import FileStore, StoredFile
-from app.media import media_type
-from app.multipart import FileForm
+from app.http.media import media_type
+from app.http.multipart_upload import FileForm
+from app.http.request_body import pieces
 from app.schemas.files import PURPOSE, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
-from app.upload import Upload
+from app.storage.file_store import FileStore, StoredFile
+from app.storage.upload import Upload
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/files", tags=["files"])

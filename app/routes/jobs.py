@@ -9,13 +9,13 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from app.answers import event
-from app.intake import as_asked, new_job
-from app.job_log import Event
-from app.job_requests import JobRequest
-from app.job_stream import follow
-from app.jobs import Job, JobStore
-from app.publication import newest
+from app.http.answers import event
+from app.http.streaming import Stream
+from app.jobs.event_stream import follow
+from app.jobs.events import Event
+from app.jobs.store import Job, JobStore
+from app.jobs.submission import as_asked, new_job
+from app.schemas.job_requests import JobRequest
 from app.schemas.jobs import (
     EventsQuery,
     JobAnswer,
@@ -25,7 +25,7 @@ from app.schemas.jobs import (
     JobsQuery,
     MetricsQuery,
 )
-from app.streaming import Stream
+from app.storage.published_models import newest
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

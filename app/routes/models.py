@@ -10,12 +10,12 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 
-from app.answers import Json
-from app.call import ModelCall
-from app.registry import Served, Snapshot
+from app.engine.model_registry import Served, Snapshot
+from app.http.answers import Json
+from app.routes.dependencies import ModelCall
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
-from models.base import EOS, LanguageModel
-from models.tokenizer import Tokenizer
+from models.language_model import EOS, LanguageModel
+from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.answers import Json
-from app.call import Call, ModelCall
-from app.prediction import predict
+from app.http.answers import Json
+from app.routes.dependencies import Call, ModelCall
+from app.routes.prediction import predict
 from app.schemas.next import NextAnswer, NextBatch, NextRequest
 from models.errors import InvalidInput
 

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from app.answers import Json
-from app.bodies import Lines, Spool
-from app.call import Call, ModelCall
-from app.media import JSON, RECORDS, TEXT, media_type, unsupported
-from app.perplexity import evaluate_records, evaluate_texts, evaluator, figures, json_line, pooled
+from app.http.answers import Json
+from app.http.media import JSON, RECORDS, TEXT, media_type, unsupported
+from app.http.request_body import Lines, Spool
+from app.http.streaming import Duplex
+from app.routes.dependencies import Call, ModelCall
+from app.routes.perplexity_answers import evaluate_records, evaluate_texts, evaluator, figures, json_line, pooled
 from app.schemas.perplexity import BODIES, RECORD_RESULTS, PerplexityAnswer, PerplexityQuery, PerplexityRequest
-from app.streaming import Duplex
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/models", tags=["score"])

@@ -9,12 +9,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.answers import Json
-from app.call import ModelCall
+from app.http.answers import Json
+from app.routes.dependencies import ModelCall
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest
-from models.scoring import TextScores, score_texts
-from models.tokenizer import Tokenizer
+from models.inference.scoring import TextScores, score_texts
+from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
 

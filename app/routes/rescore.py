@@ -7,11 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.answers import Json
-from app.call import ModelCall
+from app.http.answers import Json
+from app.routes.dependencies import ModelCall
 from app.schemas.base import logprob_fields
 from app.schemas.rescore import RescoreAnswer, RescoreRequest
-from models.scoring import TextScore, score_texts
+from models.inference.scoring import TextScore, score_texts
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
 

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.errors import ModelFailed
+from app.http.error_responses import ModelFailed
 
 
 class Request(BaseModel):

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.schemas.base import MODEL_ID, Answer, Request, Text, Token, in_words
-from models.generation import FinishReason
-from models.sampling import MAX_STOP, MAX_STOP_LENGTH
+from models.inference.generation import FinishReason
+from models.inference.sampling import MAX_STOP, MAX_STOP_LENGTH
 
 StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
 Stop = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.jobs import Status
+from app.jobs.store import Status
 from app.schemas.base import Answer
 
 

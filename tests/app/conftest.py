@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from models.checkpoint import Checkpoint, load
-from models.families import PRECISIONS
+from models.checkpoint.families import PRECISIONS
+from models.checkpoint.save import Checkpoint, load
 from tests.app.serving import Server, publish_all, serving
 
 

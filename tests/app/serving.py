@@ -16,19 +16,19 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 
+from app.core.settings import Settings
 from app.main import create_app
-from app.server import configured
-from app.settings import Settings
-from models.base import LanguageModel
-from models.card import Provenance
-from models.catalogue import Entry
-from models.checkpoint import save
-from models.initialisation import initialise
-from models.network import Network
-from models.ngram import NgramConfig, NgramModel
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.smoothing import estimate
-from models.tokenizer import Tokenizer, TokenizerConfig
+from app.server.server import configured
+from models.checkpoint.card import Provenance
+from models.checkpoint.repository import Entry
+from models.checkpoint.save import save
+from models.language_model import LanguageModel
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Network
+from models.neural.training.initialization import initialise
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 
 def some_text(lines: int = 400) -> str:

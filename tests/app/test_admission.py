@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import admission
-from app.admission import CALM_SECONDS, CROWDED_SECONDS, Line
-from app.errors import Overloaded
+from app.engine import capacity
+from app.engine.capacity import CALM_SECONDS, CROWDED_SECONDS, Line
+from app.http.error_responses import Overloaded
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(admission, "monotonic", lambda: self.now)
+        monkeypatch.setattr(capacity, "monotonic", lambda: self.now)
 
 
 def test_texts_and_tokens_have_their_limits_and_an_empty_line_has_room_for_anything() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app import beside
-from app.beside import WorkerBeside
-from app.settings import Settings
+from app.core.settings import Settings
+from app.server import supervisor
+from app.server.supervisor import WorkerBeside
 from tests.app.serving import wait_for
 
 WORKER = """
@@ -41,7 +41,7 @@ def test_it_lives_as_long_as_the_service(tmp_path: Path) -> None:
 
 
 def test_it_is_begun_again_when_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "SHORT_LIFE_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "SHORT_LIFE_SECONDS", 0.0)
     log = tmp_path / "log"
     with WorkerBeside(Settings(data=tmp_path), command(log)):
         wait_for(lambda: said(log))
@@ -51,7 +51,7 @@ def test_it_is_begun_again_when_it_is_killed(tmp_path: Path, monkeypatch: pytest
 
 
 def test_it_is_killed_where_it_does_not_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.2)
     with WorkerBeside(Settings(data=tmp_path), (sys.executable, "-c", "import time; time.sleep(60)")) as running:
         wait_for(lambda: running.process)
     assert running.process is not None
@@ -63,8 +63,8 @@ def test_it_learns_that_the_service_was_killed(tmp_path: Path) -> None:
     service = f"""
 import time
 from pathlib import Path
-from app.beside import WorkerBeside
-from app.settings import Settings
+from app.server.supervisor import WorkerBeside
+from app.core.settings import Settings
 with WorkerBeside(Settings(data=Path({str(tmp_path)!r})), {command(log)!r}): time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", service])
@@ -76,7 +76,7 @@ with WorkerBeside(Settings(data=Path({str(tmp_path)!r})), {command(log)!r}): tim
 
 def test_a_worker_that_listens_for_the_end_of_its_input_ends_in_order_at_sigterm(tmp_path: Path) -> None:
     folders = ["--data", str(tmp_path / "data"), "--checkpoints", str(tmp_path / "checkpoints")]
-    worker = [sys.executable, "-m", "app.cli", "worker", "--until-eof", *folders]
+    worker = [sys.executable, "-m", "app.cli.main", "worker", "--until-eof", *folders]
     with subprocess.Popen(worker, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         while " begins" not in process.stderr.readline():

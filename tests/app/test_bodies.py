@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from app.bodies import Line, Lines, Spool, pieces
+from app.http.request_body import Line, Lines, Spool, pieces
 
 PIECES = st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\x00", b"\n")), max_size=12)
 

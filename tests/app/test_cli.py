@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
-from app.cli import COMMANDS, cli, run
+from app.cli.main import COMMANDS, cli, run
 from tests.app.serving import ngram, publish
 
-NEXTWORD = [sys.executable, "-m", "app.cli"]
+NEXTWORD = [sys.executable, "-m", "app.cli.main"]
 
 
 def test_each_command_says_what_the_list_says_it_does() -> None:
@@ -26,7 +26,7 @@ def test_each_command_says_what_the_list_says_it_does() -> None:
 
 
 def test_help_does_not_import_torch() -> None:
-    code = "import sys; from app.cli import run; assert run(['--help']) == 0; sys.exit('torch' in sys.modules)"
+    code = "import sys; from app.cli.main import run; assert run(['--help']) == 0; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from app import job_stream
-from app.client import Client, ServiceError, events
-from app.commands.jobs import command
-from app.leases import Lease, LeaseStore
+from app.cli.commands.jobs import command
+from app.cli.http_client import Client, ServiceError, events
+from app.jobs import event_stream
+from app.jobs.leases import Lease, LeaseStore
 from models.errors import InvalidInput
 from tests.app.serving import Server, serving
 
@@ -30,7 +30,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def leases(own: Server, monkeypatch: pytest.MonkeyPatch) -> LeaseStore:
-    monkeypatch.setattr(job_stream, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.02)
     found: LeaseStore = own.app.state.stores.leases
     while claimed := found.claim("sweeper", 60):  # what an earlier test left
         found.cancelled(claimed[1])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from orjson import dumps
 
-from app.columns import Objects
+from app.http.responses import Objects
 
 texts = st.text(st.sampled_from('a",\\]}[{\n\x00é🌍'), max_size=6)
 numbers = st.floats() | st.sampled_from([0.0, -0.0, 1e300, 5e-324])

@@ -13,11 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select, text
 
-from app import database as database_module
-from app.database import Database, Epoch, sqlite_url
-from app.job_errors import DatabaseUnavailable
-from app.migrations import migrate
-from app.tables import ALIASES, METADATA
+from app.core.exceptions import DatabaseUnavailable
+from app.storage import database as database_module
+from app.storage.database import Database, Epoch, sqlite_url
+from app.storage.migrations import migrate
+from app.storage.tables import ALIASES, METADATA
 from models.errors import InvalidInput
 from tests.databases import Server, postgresql_server
 
@@ -42,7 +42,7 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 
 
 def test_processes_that_migrate_at_once_do_it_once(empty_url: str) -> None:
-    program = "import sys, app.migrations as m, app.database as d; m.migrate(d.Database(sys.argv[1]))"
+    program = "import sys, app.storage.migrations as m, app.storage.database as d; m.migrate(d.Database(sys.argv[1]))"
     started = [subprocess.Popen([sys.executable, "-c", program, empty_url]) for _ in range(3)]
     assert [process.wait(60) for process in started] == [0, 0, 0]
     opened = Database(empty_url)

@@ -11,20 +11,20 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.decoder import Decoder, Part, Run
-from app.errors import ModelFailed
-from app.scheduler import Job
-from app.slices import Slices
-from models.base import LanguageModel
-from models.generation import Sequence, generate, samples
-from models.initialisation import initialise
-from models.int8 import Int8Model
-from models.network import Network
-from models.prefixes import PrefixCache
-from models.recurrent import RecurrentConfig
-from models.sampling import SamplingParams
-from models.scoring import drain, score_texts
-from models.tokenizer import Tokenizer, TokenizerConfig
+from app.engine.decoder import Decoder, Part, Run
+from app.engine.scheduler import Job
+from app.engine.slices import Slices
+from app.http.error_responses import ModelFailed
+from models.inference.generation import Sequence, generate, samples
+from models.inference.prefix_cache import PrefixCache
+from models.inference.sampling import SamplingParams
+from models.inference.scoring import drain, score_texts
+from models.language_model import LanguageModel
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig
+from models.neural.network import Network
+from models.neural.training.initialization import initialise
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.toy import Bigram
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])

@@ -18,13 +18,13 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import doorkeeper
-from app.doorkeeper import Door, Doorkeeper
-from app.gate import FindLine
-from app.heads import HEAD_BYTES
-from app.metrics import Metrics
-from app.reception import Reception
-from app.settings import Settings
+from app.core.metrics import Metrics
+from app.core.settings import Settings
+from app.middleware.admission import FindLine
+from app.middleware.reception import Reception
+from app.server import early_reject
+from app.server.early_reject import Door, Doorkeeper
+from app.server.heads import HEAD_BYTES
 from tests.app.serving import Server, busy, counted, idle, serving, wait_for
 
 BODY = b'{"max_tokens": 2, "seed": 1}'
@@ -306,7 +306,9 @@ def test_refusals_are_logged_together(full: Server, caplog: pytest.LogCaptureFix
     line = re.compile('127.0.0.1 - "POST /v1/models/gru/generate": no room, (.) times within 1 s')
 
     def times() -> int:
-        found = [line.fullmatch(record.getMessage()) for record in caplog.records if record.name == doorkeeper.__name__]
+        found = [
+            line.fullmatch(record.getMessage()) for record in caplog.records if record.name == early_reject.__name__
+        ]
         return sum(int(match[1]) for match in found if match)
 
     with connected(full) as connection:

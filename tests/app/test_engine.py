@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Generator
 import pytest
 import torch
 
-from app.engine import QUICK_TOKENS, Engine
-from app.errors import Abandoned, ModelFailed, Overloaded, Stopping
-from app.settings import Settings
-from models.base import LanguageModel
-from models.cache import CacheConfig, CacheModel
-from models.generation import samples
-from models.mixture import MixtureConfig, MixtureModel
-from models.sampling import SamplingParams
+from app.core.settings import Settings
+from app.engine.engine import QUICK_TOKENS, Engine
+from app.http.error_responses import Abandoned, ModelFailed, Overloaded, Stopping
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.inference.generation import samples
+from models.inference.sampling import SamplingParams
+from models.language_model import LanguageModel
 from tests.app.serving import WORDS, ngram, recurrent
 
 NGRAM, LSTM = ngram(), recurrent()

@@ -5,10 +5,10 @@ import json
 import httpx
 import pytest
 
-from app.errors import TABLE, Overloaded, failure
+from app.http.error_responses import TABLE, Overloaded, failure
 from app.schemas.base import ErrorAnswer
-from models import short
 from models.errors import CheckpointDamaged, InvalidText, NextwordError, TrainingFailed
+from models.ngram import short
 from tests.app.serving import Server
 
 NEXT = "/v1/models/words/next"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.database import Database
-from app.files import FileStore, StoredFile
-from app.job_errors import FileInUse, NotThere
-from app.jobs import JobStore, NewJob
+from app.core.exceptions import FileInUse, NotThere
+from app.jobs.store import JobStore, NewJob
+from app.storage.database import Database
+from app.storage.file_store import FileStore, StoredFile
 
 TEXT = b"a b c\n"
 

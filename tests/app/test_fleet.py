@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 
-from app.fleet import share
-from app.settings import Settings
-from models.base import LanguageModel
+from app.core.settings import Settings
+from app.server.worker_processes import share
+from models.language_model import LanguageModel
 from tests.app.serving import get, ngram, post, publish, wait_for
 
 
@@ -42,7 +42,7 @@ def several(folder: Path, model: LanguageModel) -> Iterator[tuple[subprocess.Pop
     """Two servers of the model `words`, and their address."""
     publish(folder / "models", "words", model)
     folders = ["--checkpoints", str(folder / "models"), "--data", str(folder / "data")]
-    command = [sys.executable, "-m", "app.cli", "serve", "--workers", "2", "--port", "0", "--no-worker", *folders]
+    command = [sys.executable, "-m", "app.cli.main", "serve", "--workers", "2", "--port", "0", "--no-worker", *folders]
     environment = {**os.environ, "NEXTWORD_RELOAD_SECONDS": "0.1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.database import sqlite_url
+from app.storage.database import sqlite_url
 from tests.app.serving import Server, serving, some_text, wait_for
 from tests.app.test_training import LSTM, ask, left_over, over, upload, working
 

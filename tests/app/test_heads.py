@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.heads import BODY_BYTES, HEAD_BYTES, HEADS, Head, Heads
+from app.server.heads import BODY_BYTES, HEAD_BYTES, HEADS, Head, Heads
 
 HEAD = b"POST /a HTTP/1.1\r\nhost: b\r\ncontent-length: 3\r\n\r\n"
 HEADERS = [(b"host", b"b"), (b"content-length", b"3")]

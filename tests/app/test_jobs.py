@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import insert
 
-from app.database import Database
-from app.job_errors import KeyReused, NotThere
-from app.jobs import JobStore, NewJob, Status
-from app.leases import LeaseStore
-from app.tables import FILES
+from app.core.exceptions import KeyReused, NotThere
+from app.jobs.leases import LeaseStore
+from app.jobs.store import JobStore, NewJob, Status
+from app.storage.database import Database
+from app.storage.tables import FILES
 from models.errors import InvalidInput
 
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from app.database import Database, sqlite_url
-from app.job_errors import LeaseLost
-from app.jobs import Job, JobStore, NewJob, Status
-from app.leases import Lease, LeaseStore
-from app.migrations import migrate
+from app.core.exceptions import LeaseLost
+from app.jobs.leases import Lease, LeaseStore
+from app.jobs.store import Job, JobStore, NewJob, Status
+from app.storage.database import Database, sqlite_url
+from app.storage.migrations import migrate
 
 ENDED = -1.0
 """A lease of this many seconds has ended when it begins."""

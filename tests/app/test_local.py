@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from app.local import LocalLauncher
-from app.runs import Done, End, Failed, Lost, Measured, Message, Order, Reported, Stopped
+from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Order, Reported, Stopped
+from app.worker.subprocess_launcher import LocalLauncher
 
 ORDER = Order("job-1", {"kind": "ngram"}, "work", "staging", "checkpoints", 3, 1.0)
 SAY = """
@@ -90,7 +90,7 @@ def test_a_child_outlives_neither_its_pipe_nor_its_worker() -> None:
     child = SAY + "print(os.getpid(), file=sys.stderr, flush=True); sys.stdin.readline()"
     worker = f"""
 import sys, time
-from app.local import LocalLauncher
+from app.worker.subprocess_launcher import LocalLauncher
 from tests.app.test_local import ORDER
 LocalLauncher(0, [sys.executable, "-c", {child!r}]).start(ORDER)
 time.sleep(60)

@@ -17,7 +17,7 @@ from tests.app.serving import Server, get, post, publish, recurrent, serving, st
 @contextmanager
 def process(checkpoints: Path, data: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`nextword serve` and its address."""
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", "0", "--no-worker"]
+    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--no-worker"]
     folders = ["--checkpoints", str(checkpoints), "--data", str(data)]
     environment = {
         **os.environ,

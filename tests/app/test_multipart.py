@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.multipart import FileForm
+from app.http.multipart_upload import FileForm
 from models.errors import InvalidInput
 
 TYPE = 'multipart/form-data; boundary="frontier"'

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import database
+from app.storage import database
 from tests.app.serving import Server, serving, some_text, wait_for
 from tests.app.test_training import LSTM, ask, begun, over, upload, working
 from tests.databases import postgresql_server

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.publication import STALE_SECONDS, is_published, newest, publish, result, sweep, withdraw
-from models.card import CARD_FILE
-from models.catalogue import entries, next_version
+from app.storage.published_models import STALE_SECONDS, is_published, newest, publish, result, sweep, withdraw
+from models.checkpoint.card import CARD_FILE
+from models.checkpoint.repository import entries, next_version
 from models.errors import CheckpointExists, CheckpointNotFound
 from tests.app.test_worker import write_card
 

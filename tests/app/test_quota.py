@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.quota import cpu_quota, memory_bytes, spare_cores
+from app.core.container_limits import cpu_quota, memory_bytes, spare_cores
 from models.errors import InvalidInput
 
 

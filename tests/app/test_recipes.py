@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from app.recipes import recipe
+from app.schemas.recipes import recipe
 from models.errors import InvalidInput
-from models.ngram import NgramConfig
-from models.recipe import Recipe
-from models.recurrent import RecurrentConfig
-from models.tokenizer import TokenizerConfig
-from models.training_config import TrainingConfig
+from models.neural.model import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.ngram.model import NgramConfig
+from models.recipes.build import Recipe
+from models.tokenization.tokenizer import TokenizerConfig
 
 
 def test_every_table_becomes_its_configuration() -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.errors import ModelLoading
-from app.registry import Registry
-from models.card import Provenance
-from models.catalogue import Entry
-from models.checkpoint import load, save
+from app.engine.model_registry import Registry
+from app.http.error_responses import ModelLoading
+from models.checkpoint.card import Provenance
+from models.checkpoint.repository import Entry
+from models.checkpoint.save import load, save
+from models.composite.mixture import MixtureConfig, MixtureModel
 from models.errors import CheckpointDamaged, CheckpointNotFound
-from models.mixture import MixtureConfig, MixtureModel
 from tests.app.serving import WORDS, Server, get, ngram, post, publish, serving, stream, wait_for
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from app.prediction import predict
-from app.registry import Registry
-from app.rehearsal import rehearse
+from app.engine.model_registry import Registry
+from app.engine.warm_up import rehearse
+from app.routes.prediction import predict
 from app.schemas.next import NextRequest
-from models import successors, trie
-from models.checkpoint import Checkpoint, load
-from models.scoring import drain, score_texts
+from models.checkpoint.save import Checkpoint, load
+from models.inference.scoring import drain, score_texts
+from models.ngram import query, top_k
 from tests.app.serving import ngram, publish, recurrent
 
 
@@ -31,7 +31,7 @@ def test_what_long_texts_need_of_an_ngram_model_is_there_afterwards(tmp_path: Pa
 def test_no_loop_of_a_short_question_is_left_to_compile(tmp_path: Path) -> None:
     loaded = load(publish(tmp_path, "model", ngram()).path)
     rehearse(loaded)
-    loops: list[Any] = [successors.best, trie.score_after]  # as Numba has them
+    loops: list[Any] = [top_k.best, query.score_after]  # as Numba has them
     known = [list(loop.signatures) for loop in loops]
     body = NextRequest(context="the cat", top_k=3)
     drain(predict(loaded, ["the cat"], body))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.scheduler import Job, Scheduler
+from app.engine.scheduler import Job, Scheduler
 
 
 @contextmanager

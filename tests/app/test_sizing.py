@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from app.job_errors import TooExpensive
-from app.sizing import Estimate, Limits, composition, evaluation, training
-from models.ngram import NgramConfig
-from models.recipe import Recipe, build
-from models.recurrent import RecurrentConfig
-from models.tokenizer import TokenizerConfig
-from models.training_config import TrainingConfig
+from app.core.exceptions import TooExpensive
+from app.jobs.resource_estimate import Estimate, Limits, composition, evaluation, training
+from models.neural.model import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.ngram.model import NgramConfig
+from models.recipes.build import Recipe, build
+from models.tokenization.tokenizer import TokenizerConfig
 
 HOUR = TrainingConfig(epochs=1)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app import slices
-from app.slices import Slices
+from app.engine import slices
+from app.engine.slices import Slices
 from tests.app.serving import ngram, recurrent
 
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from app.errors import Stopping, TimedOut
-from app.ticket import Ticket
+from app.http.error_responses import Stopping, TimedOut
+from app.middleware.in_flight import Ticket
 
 
 async def forever() -> None:

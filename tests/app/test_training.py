@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.commands.worker import worker
+from app.cli.commands.worker import worker
 from app.stores import Stores
 from tests.app.serving import Server, ngram, publish, recurrent, serving, some_text, wait_for
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.job_errors import DiskFull, FileTooLarge
-from app.upload import Upload
+from app.core.exceptions import DiskFull, FileTooLarge
+from app.storage.upload import Upload
 from models.errors import InvalidText
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from app.runs import Done, Input, Measured, Message, Order, Stopped
-from app.work import do
+from app.worker.run_job import do
+from app.worker.run_protocol import Done, Input, Measured, Message, Order, Stopped
 from tests.app.serving import some_text
 
 LSTM = {"layers": 1, "hidden_size": 8, "embedding_size": 8, "batch_size": 4, "bptt": 8, "epochs": 1}

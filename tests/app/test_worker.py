@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from app.attempt import Surroundings
-from app.database import Database
-from app.files import FileStore
-from app.job_errors import DatabaseUnavailable, LeaseLost
-from app.jobs import Job, JobStore, NewJob, Status
-from app.leases import Lease, LeaseStore
-from app.pace import Pace
-from app.publication import publish
-from app.runs import Done, End, Failed, Lost, Measured, Message, Order, Reported, Resumed, Stopped
-from app.worker import Worker
-from app.workspaces import Workspaces
-from models.card import CARD_FILE
+from app.core.exceptions import DatabaseUnavailable, LeaseLost
+from app.jobs.leases import Lease, LeaseStore
+from app.jobs.store import Job, JobStore, NewJob, Status
+from app.storage.database import Database
+from app.storage.file_store import FileStore
+from app.storage.published_models import publish
+from app.worker.config import Pace
+from app.worker.job_attempt import Surroundings
+from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Order, Reported, Resumed, Stopped
+from app.worker.worker import Worker
+from app.worker.workspaces import Workspaces
+from models.checkpoint.card import CARD_FILE
 
 Act = Callable[["Run"], list[Message]]
 """One call of `poll`."""
@@ -335,7 +335,7 @@ def test_a_database_that_does_not_answer_for_a_while_loses_nothing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = scene.queue()
-    monkeypatch.setattr("app.watch.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("app.worker.run_monitor.RETRY_SECONDS", 0.01)
     failures = iter(range(4))
 
     def flaky(call: Callable[..., object]) -> Callable[..., object]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.workspaces import METRICS_FILE, STATE_FILE, Workspaces
+from app.worker.workspaces import METRICS_FILE, STATE_FILE, Workspaces
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from models.absolute import discount
-from models.ngram import NgramConfig
+from models.ngram.model import NgramConfig
+from models.ngram.smoothing.absolute_discounting import discount
 from tests.models.test_smoothing import predict, trained
 
 A, B, C = 2, 3, 4

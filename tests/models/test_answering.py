@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.choosing import Choice
-from models.int8 import Int8Model
-from models.network import Network
-from models.recurrent import RecurrentConfig
+from models.kernels.sampling import Choice
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig
+from models.neural.network import Network
 
 CONFIGS = [
     RecurrentConfig("gru", layers=1, embedding_size=8, hidden_size=40),

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from models import arpa
 from models.errors import InvalidInput
-from models.ngram import NgramConfig, NgramModel, Smoothing
-from models.tables import BackoffTables
+from models.ngram import arpa
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.tables import BackoffTables
 from tests.models.test_smoothing import flat, trained
 
 SIZE = 30

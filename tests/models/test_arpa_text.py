@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import arpa
-from models.arpa_text import parse
 from models.errors import InvalidInput
-from models.ngram import NgramConfig, NgramModel
+from models.ngram import arpa
+from models.ngram.arpa_parser import parse
+from models.ngram.model import NgramConfig, NgramModel
 from tests.models.test_arpa import PRUNED_BY_OTHERS
 
 TEXT = r"""

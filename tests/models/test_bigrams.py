@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from models import trie
-from models.base import EOS
-from models.bigrams import NONE, index_of
-from models.ngram import NgramConfig, NgramModel
-from models.smoothing import estimate
+from models.language_model import EOS
+from models.ngram import query
+from models.ngram.hash_index import NONE, index_of
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
 from tests.models.test_smoothing import trained
 
 SIZE = 200
@@ -23,7 +23,7 @@ def test_scores_are_the_same(order: int, prune: tuple[int, ...]) -> None:
     results = []
     for index in (NONE, index_of(tables)):
         paths, out = np.full((3, order - 1), -1), np.zeros(words.shape, np.float32)
-        trie.score(tables, paths, words, lengths, out, trie.room(tables, index))
+        query.score(tables, paths, words, lengths, out, query.room(tables, index))
         results.append((paths.tolist(), out.tolist()))
     assert results[0] == results[1]
 
@@ -38,7 +38,7 @@ def test_a_hash_that_agrees_by_chance_hides_nothing() -> None:
     results = []
     for index in (NONE, index_of(model.tables.trie)):
         paths, out = np.full((1, 2), -1), np.zeros(words.shape, np.float32)
-        trie.score(model.tables.trie, paths, words, lengths, out, trie.room(model.tables.trie, index))
+        query.score(model.tables.trie, paths, words, lengths, out, query.room(model.tables.trie, index))
         results.append(out)
     assert np.array_equal(results[0], results[1])
 

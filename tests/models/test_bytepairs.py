@@ -7,16 +7,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from models.base import EOS, UNK
-from models.corpus import Corpus
+from models.data.corpus import Corpus
 from models.errors import CheckpointDamaged, InvalidInput, TrainingFailed
-from models.evaluation import evaluate
-from models.generation import generate, samples
-from models.ngram import NgramConfig, NgramModel
-from models.sampling import SamplingParams
-from models.scoring import drain
-from models.smoothing import estimate
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.evaluation.evaluator import evaluate
+from models.inference.generation import generate, samples
+from models.inference.sampling import SamplingParams
+from models.inference.scoring import drain
+from models.language_model import EOS, UNK
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.app.serving import some_text
 
 BPE = TokenizerConfig(kind="bpe", max_size=300)

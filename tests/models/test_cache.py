@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.base import EOS
-from models.cache import CacheConfig, CacheModel
+from models.composite.cache import CacheConfig, CacheModel
 from models.errors import InvalidInput
-from models.evaluation import evaluate
-from models.scoring import drain
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
+from models.language_model import EOS
 from tests.models.test_contract import TOKENIZER, V, ngram
 from tests.models.toy import Bigram
 

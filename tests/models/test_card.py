@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.card import FORMAT, Card, FileFacts, Provenance
+from models.checkpoint.card import FORMAT, Card, FileFacts, Provenance
 from models.errors import CheckpointDamaged, InvalidInput
 
 CARD = Card(

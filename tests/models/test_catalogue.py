@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from models.catalogue import check_name, entries, next_version, resolve
+from models.checkpoint.repository import check_name, entries, next_version, resolve
 from models.errors import CheckpointNotFound, InvalidInput
 
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.census import Census
-from models.pipeline import SPECIALS, TokenizerConfig, build, surfaces
-from models.words import Words
+from models.tokenization.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.tokenization.trainer import Census
+from models.tokenization.word_tokenizer import Words
 from tests.models.test_words import CONFIGS, identity, texts
 
 CHUNKS = st.lists(texts.map(lambda text: text + "\n"), max_size=5)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.characters import Characters
-from models.interning import MISSING
-from models.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.tokenization.character_tokenizer import Characters
+from models.tokenization.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.tokenization.vocab_lookup import MISSING
 
 texts = st.text(st.sampled_from("ab\n\r \x00<\u00e9\u0130\u03a3\u4e2d\U0001f600") | st.characters(codec="utf-8"))
 

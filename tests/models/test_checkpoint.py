@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import models.checkpoint
-from models.card import FileFacts, Provenance
-from models.catalogue import Entry, entries
-from models.checkpoint import Checkpoint, load, probe, save
+import models.checkpoint.save
+from models.checkpoint.card import FileFacts, Provenance
+from models.checkpoint.hash_cache import Ledger
+from models.checkpoint.repository import Entry, entries
+from models.checkpoint.save import Checkpoint, load, probe, save
 from models.errors import CheckpointDamaged, CheckpointExists, InvalidInput
-from models.ledger import Ledger
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.toy import Bigram
 
 FAMILIES = {"toy": Bigram}
@@ -90,7 +90,7 @@ def test_publishing_onto_a_version_fails_and_changes_nothing(tmp_path):
 def test_a_number_taken_by_a_rival_in_the_last_moment_is_not_overwritten(tmp_path, monkeypatch):
     publish(tmp_path)
     answers = iter([1, 2])  # as if another process had published version 1 after we looked
-    monkeypatch.setattr(models.checkpoint, "next_version", lambda folder: next(answers))
+    monkeypatch.setattr(models.checkpoint.save, "next_version", lambda folder: next(answers))
     assert publish(tmp_path).id == "toy@2"
 
 
@@ -104,7 +104,7 @@ def test_a_failure_at_any_stage_leaves_nothing_behind(tmp_path, monkeypatch, fai
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(models.checkpoint, failing, interrupted)
+    monkeypatch.setattr(models.checkpoint.save, failing, interrupted)
     with pytest.raises((KeyboardInterrupt, AttributeError)):
         publish(tmp_path)
     assert list(tmp_path.iterdir()) == []

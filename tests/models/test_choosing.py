@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.choosing import BROKEN, IMPOSSIBLE, LOW, Choice
+from models.kernels.sampling import BROKEN, IMPOSSIBLE, LOW, Choice
 
 
 def choose(rows: NDArray[np.float32], temperature: float, points: NDArray[np.float64]) -> list[int]:

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.cache import CacheConfig
-from models.catalogue import resolve
-from models.checkpoint import load, save
-from models.composition import Composed, Composition, compose
+from models.checkpoint.repository import resolve
+from models.checkpoint.save import load, save
+from models.composite.cache import CacheConfig
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.mixture_weights import fit, token_scores
+from models.composite.neural_cache import NeuralCacheConfig
 from models.errors import InvalidInput
-from models.evaluation import evaluate
-from models.interpolation import fit, token_scores
-from models.mixture import MixtureConfig, MixtureModel
-from models.neural_cache import NeuralCacheConfig
-from models.scoring import drain
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
+from models.recipes.compose import Composed, Composition, compose
 from tests.app.serving import CHARACTERS, WORDS, ngram, publish, recurrent, some_text
 
 TEXT = some_text(50)

@@ -13,26 +13,26 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch import Tensor
 
-from models.base import EOS, LanguageModel, State, concat, rows_of, select, split
-from models.cache import CacheConfig, CacheModel
-from models.card import Provenance
-from models.catalogue import Entry
-from models.checkpoint import load, save
-from models.choosing import Choice
-from models.composite import Composite
+from models.checkpoint.card import Provenance
+from models.checkpoint.families import FAMILIES, PRECISIONS
+from models.checkpoint.repository import Entry
+from models.checkpoint.save import load, save
+from models.composite.base import Composite
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
 from models.errors import CheckpointDamaged
-from models.families import FAMILIES, PRECISIONS
-from models.generation import generate, samples
-from models.initialisation import initialise
-from models.int8 import Int8Model
-from models.mixture import MixtureConfig, MixtureModel
-from models.network import Network
-from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
-from models.ngram import NgramConfig, NgramModel
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.sampling import SamplingParams
-from models.smoothing import estimate
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.inference.generation import generate, samples
+from models.inference.sampling import SamplingParams
+from models.kernels.sampling import Choice
+from models.language_model import EOS, LanguageModel, State, concat, rows_of, select, split
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Network
+from models.neural.training.initialization import initialise
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h i j\n"])

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import corpus
-from models.corpus import Corpus
+from models.data import corpus
+from models.data.corpus import Corpus
 from models.errors import InvalidInput, InvalidText
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 WORDS = Tokenizer(TokenizerConfig(pretokenized=True), ["<unk>", "</s>", "a", "b", "c"])
 CHARACTERS = Tokenizer(TokenizerConfig(kind="character"), ["<unk>", "</s>", *"ab\n"])

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.detokenize import Detokenizer
-from models.pipeline import SPECIALS
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.detokenizer import Detokenizer
+from models.tokenization.pipeline import SPECIALS
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 SENTENCES = [
     "Mr. Smith's dog didn't bark -- it \"smiled\", he said; isn't that odd?",

@@ -6,8 +6,8 @@ from llvmlite import binding, ir
 from numba import njit
 from numpy.typing import NDArray
 
-from models import dot as module
-from models.dot import GROUP, INSTRUCTIONS, LANE, OUTPUTS, Operands, bytes_of_panel, dot, emit
+from models.neural.int8 import dot_product as module
+from models.neural.int8.dot_product import GROUP, INSTRUCTIONS, LANE, OUTPUTS, Operands, bytes_of_panel, dot, emit
 
 HERE = binding.get_host_cpu_features()
 

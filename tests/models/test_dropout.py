@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.dropout import Dropout, WeightDrop, WordDropout
+from models.neural.dropout import Dropout, WeightDrop, WordDropout
 
 
 def dropped(rate: float, *, locked: bool, shape: tuple[int, int, int]) -> torch.Tensor:

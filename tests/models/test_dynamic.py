@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from models.cache import CacheConfig, CacheModel
-from models.dynamic import DynamicConfig, DynamicModel, learning
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.dynamic_evaluation import DynamicConfig, DynamicModel, learning
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
 from models.errors import InvalidInput
-from models.evaluation import evaluate
-from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
-from models.scoring import drain
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
 from tests.models.test_contract import TOKENIZER, mixture, ngram, recurrent
 
 TEXT = ["a b c d e f g h\n"] * 60

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from models.counts import count
-from models.entropy import pruned
-from models.ngram import NgramConfig
-from models.smoothing import keep, smooth, tabulate
+from models.ngram.counting.counts import count
+from models.ngram.model import NgramConfig
+from models.ngram.smoothing.entropy_pruning import pruned
+from models.ngram.smoothing.estimator import keep, smooth, tabulate
 from tests.models.test_smoothing import flat, predict, trained
 
 LINES = np.random.default_rng(3).integers(2, 7, (60, 6)).tolist()

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.base import EOS
 from models.errors import InvalidInput, InvalidText
-from models.evaluation import Evaluation, Evaluator, evaluate
-from models.scoring import drain
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.evaluation.evaluator import Evaluation, Evaluator, evaluate
+from models.inference.scoring import drain
+from models.language_model import EOS
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.toy import Bigram
 
 WORDS = Tokenizer.train(TokenizerConfig(), ["a a a b b c\n"])

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from models.base import EOS
 from models.errors import InvalidInput
-from models.gates import gates
-from models.network import Kind, Network, RecurrentConfig
+from models.language_model import EOS
+from models.neural.analysis import gates
+from models.neural.network import Kind, Network, RecurrentConfig
 
 
 def network(kind: Kind) -> Network:

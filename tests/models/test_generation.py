@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from models.base import EOS, UNK, LanguageModel
-from models.generation import Batch, Event, Sequence, generate, prompts, samples
-from models.reading import read_all
-from models.sampling import SamplingParams
-from models.scoring import drain, score_texts
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.inference.generation import Batch, Event, Sequence, generate, prompts, samples
+from models.inference.prefill import read_all
+from models.inference.sampling import SamplingParams
+from models.inference.scoring import drain, score_texts
+from models.language_model import EOS, UNK, LanguageModel
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f\n"])

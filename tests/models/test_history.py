@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from models.base import EOS
+from models.composite.token_window import NOTHING, check, empty, latest, mixed, worth_remembering
 from models.errors import InvalidInput
-from models.history import NOTHING, check, empty, latest, mixed, worth_remembering
+from models.language_model import EOS
 
 
 def test_the_last_tokens_are_remembered_however_many_each_row_reads():

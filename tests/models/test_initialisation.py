@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.initialisation import Initialisation, initialise, log_unigrams
-from models.network import Network, RecurrentConfig
+from models.neural.network import Network, RecurrentConfig
+from models.neural.training.initialization import Initialisation, initialise, log_unigrams
 
 CONFIG = RecurrentConfig("lstm", layers=1, embedding_size=60, hidden_size=90)
 COUNTS = np.arange(200)

@@ -10,16 +10,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba.np.numpy_support import carray
 
-from models import team
-from models.base import EOS, concat, select
 from models.errors import InvalidInput
-from models.initialisation import initialise
-from models.int8 import Int8Model, Matrix
-from models.network import Network
-from models.quantised import PRODUCT, bytes_of_rows, multiply_all
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.training import train
-from models.training_config import TrainingConfig
+from models.kernels import openmp
+from models.language_model import EOS, concat, select
+from models.neural.int8.forward import PRODUCT, bytes_of_rows, multiply_all
+from models.neural.int8.model import Int8Model, Matrix
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Network
+from models.neural.training.config import TrainingConfig
+from models.neural.training.initialization import initialise
+from models.neural.training.train import train
 
 V = 300
 CONFIGS = [
@@ -72,7 +72,7 @@ def product(address) -> None:
     multiply_all(given.team, given.work, 0)
 
 
-TASK = team.task(PRODUCT)
+TASK = openmp.task(PRODUCT)
 
 
 def times(matrix: Matrix, rows: np.ndarray) -> np.ndarray:
@@ -80,7 +80,7 @@ def times(matrix: Matrix, rows: np.ndarray) -> np.ndarray:
     (count, inputs), outputs = rows.shape, matrix.record[0]
     room, results = np.empty(bytes_of_rows(count, inputs), np.uint8), np.empty((count, outputs), np.float32)
     work = matrix.product(count, rows.ctypes.data, inputs, room.ctypes.data, results.ctypes.data)
-    team.run(product, work, PRODUCT, results.size * inputs)
+    openmp.run(product, work, PRODUCT, results.size * inputs)
     return results[:, : matrix.outputs]
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from models.base import EOS
+from models.composite.mixture_weights import fit, token_scores
 from models.errors import TrainingFailed
-from models.interpolation import fit, token_scores
-from models.scoring import drain
+from models.inference.scoring import drain
+from models.language_model import EOS
 from tests.models.test_contract import ngram, recurrent
 
 

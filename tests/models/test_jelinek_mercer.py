@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from models.jelinek_mercer import maximised
-from models.ngram import NgramConfig
+from models.ngram.model import NgramConfig
+from models.ngram.smoothing.jelinek_mercer import maximised
 from tests.models.test_smoothing import trained
 
 LINES = np.random.default_rng(5).geometric(0.3, (80, 6)).clip(max=5).tolist()

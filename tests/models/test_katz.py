@@ -2,8 +2,8 @@
 
 import pytest
 
-from models.katz import good_turing
-from models.ngram import NgramConfig
+from models.ngram.model import NgramConfig
+from models.ngram.smoothing.katz import good_turing
 from tests.models.test_smoothing import predict, trained
 
 A, B, C = 2, 3, 4

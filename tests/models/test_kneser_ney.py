@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.kneser_ney import FALLBACK, closed_form
-from models.ngram import NgramConfig
+from models.ngram.model import NgramConfig
+from models.ngram.smoothing.kneser_ney import FALLBACK, closed_form
 from tests.models.test_smoothing import predict, trained
 
 A, B, C = 2, 3, 4

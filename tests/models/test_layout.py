@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.layout import bits, nibbles
+from models.ngram.trie import bits, nibbles
 
 
 @pytest.mark.parametrize(("at", "width", "expected"), [(0, 8, 0x21), (4, 8, 0x32), (8, 16, 0x6543), (3, 57, None)])

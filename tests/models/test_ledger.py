@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from models.card import FileFacts
+from models.checkpoint.card import FileFacts
+from models.checkpoint.hash_cache import Ledger
 from models.errors import CheckpointDamaged
-from models.ledger import Ledger
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from models.card import Card, Provenance
-from models.catalogue import Entry
-from models.checkpoint import load, save
+from models.checkpoint.card import Card, Provenance
+from models.checkpoint.members import pin, users
+from models.checkpoint.repository import Entry
+from models.checkpoint.save import load, save
 from models.errors import CheckpointDamaged, InvalidInput
-from models.members import pin, users
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.test_contract import TOKENIZER, mixture, ngram, published
 
 NONE = Provenance("none", "none")

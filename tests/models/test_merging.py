@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.counts import Counts, count
 from models.errors import InvalidInput
-from models.merging import merge
+from models.ngram.counting.counts import Counts, count
+from models.ngram.counting.merging import merge
 from tests.models.test_smoothing import LINES, flat
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from models.composite.mixture import MixtureConfig, MixtureModel
 from models.errors import InvalidInput
-from models.mixture import MixtureConfig, MixtureModel
 from tests.models.test_contract import TOKENIZER, V, mixture, ngram, recurrent
 from tests.models.toy import Bigram
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.base import EOS
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
 from models.errors import InvalidInput
-from models.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.language_model import EOS
 from tests.models.test_contract import ngram, recurrent
 
 BASE = recurrent("lstm")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.base import LanguageModel, concat, select
 from models.errors import CheckpointDamaged, InvalidInput
-from models.ngram import NgramConfig, NgramModel, Smoothing
+from models.language_model import LanguageModel, concat, select
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
 from tests.models.test_smoothing import SMOOTHINGS, trained
 
 SIZE = 40

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from models.network import Network, RecurrentConfig
-from models.optimisation import Optimiser, clip, learning_rate, optimiser, set_learning_rate
+from models.neural.network import Network, RecurrentConfig
+from models.neural.training.optimizer import Optimiser, clip, learning_rate, optimiser, set_learning_rate
 
 
 def test_a_constant_rate_is_constant() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.packing import Order, column_of, pack, unpack
+from models.ngram.trie_builder import Order, column_of, pack, unpack
 
 NUMBERS = st.floats(-80, 0, width=32) | st.sampled_from([-np.inf, 0.0, -0.0])
 

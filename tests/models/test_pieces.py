@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import pieces
-from models.pieces import Piece, Pieces
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization import pieces
+from models.tokenization.pieces import Piece, Pieces
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 TEXT = "the cat don't <unk> .\n"
 TOKENIZERS = [

@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import InvalidInput
-from models.pipeline import BLANKS, SPECIALS, TokenizerConfig, build, surfaces
+from models.tokenization.pipeline import BLANKS, SPECIALS, TokenizerConfig, build, surfaces
 
 WORDS = build(TokenizerConfig(), SPECIALS)
 PRETOKENIZED = build(TokenizerConfig(pretokenized=True), SPECIALS)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.prefixes import PrefixCache
+from models.inference.prefix_cache import PrefixCache
 
 
 def ids(*tokens: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Progress reports."""
 
-from models.progress import Progress
+from models.utils.progress import Progress
 
 
 def test_fraction_is_the_share_of_the_steps_done() -> None:

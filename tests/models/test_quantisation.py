@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from models.errors import InvalidInput
-from models.ngram import NgramConfig, NgramModel, Smoothing
-from models.quantisation import LARGEST_ERROR, bins, quantise
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.quantization import LARGEST_ERROR, bins, quantise
 from tests.models.test_smoothing import trained
 
 SIZE = 60

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.ragged import joined, rectangle
+from models.utils.arrays import joined, rectangle
 
 
 def test_rows_are_joined_and_told_apart_by_their_ends() -> None:

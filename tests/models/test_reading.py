@@ -6,15 +6,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.base import LanguageModel
-from models.initialisation import initialise
-from models.int8 import Int8Model
-from models.network import Network
-from models.prefixes import PrefixCache
-from models.reading import BLOCK, Row, read_all, read_on, unread
-from models.recurrent import RecurrentConfig, RecurrentModel
-from models.scoring import drain, read, read_rows, score_texts
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.inference.prefill import BLOCK, Row, read_all, read_on, unread
+from models.inference.prefix_cache import PrefixCache
+from models.inference.scoring import drain, read, read_rows, score_texts
+from models.language_model import LanguageModel
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Network
+from models.neural.training.initialization import initialise
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
 V = LETTERS.size

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from models import budget
-from models.checkpoint import save
-from models.corpus import Corpus
+from models.checkpoint.save import save
+from models.data.corpus import Corpus
 from models.errors import CheckpointNotFound, InvalidInput, InvalidText
-from models.evaluation import evaluate
-from models.ngram import NgramConfig, NgramModel
-from models.recipe import Built, Recipe, build
-from models.recurrent import RecurrentConfig
-from models.scoring import drain
-from models.smoothing import estimate
-from models.tokenizer import TokenizerConfig
-from models.training_config import TrainingConfig
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
+from models.neural.model import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.ngram.counting import budget
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.recipes.build import Built, Recipe, build
+from models.tokenization.tokenizer import TokenizerConfig
 
 LINES = ["the cat sat .", "the dog sat .", "", "a cat ran ."] * 25
 TINY = RecurrentConfig(layers=1, embedding_size=4, hidden_size=4)

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.base import EOS, State, concat, select
 from models.errors import CheckpointDamaged
-from models.recurrent import RecurrentConfig, RecurrentModel
+from models.language_model import EOS, State, concat, select
+from models.neural.model import RecurrentConfig, RecurrentModel
 
 V = 11
 CONFIGS = [
@@ -80,7 +80,7 @@ def test_score_is_the_loop(model: RecurrentModel) -> None:
 
 def test_score_in_many_slices_is_score_in_one(model: RecurrentModel, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = model.score(model.start(2), ids(2, 9))
-    monkeypatch.setattr("models.recurrent._LOGITS_AT_ONCE", 4 * V)
+    monkeypatch.setattr("models.neural.model._LOGITS_AT_ONCE", 4 * V)
     sliced, _ = model.score(model.start(2), ids(2, 9))
     torch.testing.assert_close(sliced, whole, atol=1e-6, rtol=0)
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from models.ngram import NgramConfig
+from models.ngram.model import NgramConfig
 from tests.models.test_smoothing import predict, trained
 
 STUDENTS, OPENED, THEIR, BOOKS, MINDS, EXAMS = range(2, 8)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models import snapshot
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
-from models.progress import Progress
-from models.recurrent import RecurrentConfig
-from models.resumption import STATE_FILE, fingerprint
-from models.training import Trained, TrainingConfig, train
+from models.neural.model import RecurrentConfig
+from models.neural.training import snapshot
+from models.neural.training.state_file import STATE_FILE, fingerprint
+from models.neural.training.train import Trained, TrainingConfig, train
+from models.utils.progress import Progress
 
 TOKENS = np.random.default_rng(3).integers(2, 15, size=300).astype(np.int32)
 TOKENS[9::10] = 1

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from models import right_of_way
-from models.int8 import Int8Model
-from models.network import Network
-from models.recurrent import RecurrentConfig
+from models.kernels import gil
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig
+from models.neural.network import Network
 
 
 @pytest.fixture
@@ -49,33 +49,33 @@ def elsewhere(*acts: Callable[[], None]) -> None:
 
 def test_way_is_given_after_a_compiled_call_and_until_there_is_nothing_more_to_do(naps):
     def twice() -> None:
-        elsewhere(right_of_way.give_way, right_of_way.give_way)
+        elsewhere(gil.give_way, gil.give_way)
 
-    elsewhere(right_of_way.claim, twice, compute, twice, compute, twice, right_of_way.renounce, twice)
+    elsewhere(gil.claim, twice, compute, twice, compute, twice, gil.renounce, twice)
     assert len(naps) == 4
     assert all(0 < seconds < 1e-3 for seconds in naps)
 
 
 def test_nobody_makes_way_for_one_who_has_not_claimed_it(naps):
-    elsewhere(compute, right_of_way.give_way)
+    elsewhere(compute, gil.give_way)
     assert naps == []
 
 
 def test_who_has_not_claimed_it_renounces_nothing(naps):
-    elsewhere(right_of_way.claim, compute, lambda: elsewhere(right_of_way.renounce), right_of_way.give_way)
+    elsewhere(gil.claim, compute, lambda: elsewhere(gil.renounce), gil.give_way)
     assert len(naps) == 1
-    elsewhere(right_of_way.claim, right_of_way.renounce)
+    elsewhere(gil.claim, gil.renounce)
 
 
 def test_the_lock_is_shared_unless_a_call_was_long_enough_to_have_it(naps, clock):
     def after(seconds: float) -> Callable[[], None]:
         return lambda: clock.__setitem__(0, clock[0] + seconds)
 
-    share, leave, back = right_of_way.share, right_of_way.renounce, right_of_way.resume
-    elsewhere(right_of_way.claim, after(1e-3), share)
+    share, leave, back = gil.share, gil.renounce, gil.resume
+    elsewhere(gil.claim, after(1e-3), share)
     assert naps == []
-    elsewhere(right_of_way.claim, after(3e-3), leave, after(1e-3), back, after(1e-3), share)
+    elsewhere(gil.claim, after(3e-3), leave, after(1e-3), back, after(1e-3), share)
     assert naps == []
-    elsewhere(right_of_way.claim, after(3e-3), leave, after(1e-5), back, share, share)
+    elsewhere(gil.claim, after(3e-3), leave, after(1e-5), back, share, share)
     assert len(naps) == 1
     assert 0 < naps[0] < 1e-3

@@ -3,7 +3,7 @@
 import ctypes
 from itertools import pairwise
 
-from models.room import Room
+from models.kernels.workspace import Room
 
 
 def test_pieces_of_one_call_and_of_calls_within_it_do_not_overlap():

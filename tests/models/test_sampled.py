@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.sampled import Sample, Sampler, inclusion, sampled_cross_entropy
+from models.neural.training.sampled_softmax import Sample, Sampler, inclusion, sampled_cross_entropy
 
 SIZE = 12
 
@@ -34,7 +34,7 @@ def naive(
 
 @pytest.mark.parametrize("at_once", [1, 20, 1000])
 def test_loss_and_gradients_are_those_of_the_formula(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.loss.LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("models.neural.training.loss.LOGITS_AT_ONCE", at_once)
     hidden, weight, bias, targets = arguments()
     sample = Sample(torch.tensor([0, 2, 3, 7, 11]), torch.tensor([1.0, 0.9, 0.5, 0.5, 0.2]).log())
     loss = sampled_cross_entropy(hidden, weight, bias, targets, sample)

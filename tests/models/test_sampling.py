@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from models.base import EOS, UNK
-from models.choosing import BROKEN, IMPOSSIBLE
 from models.errors import InvalidInput
-from models.sampling import SamplingParams, choice, random_numbers, sample, weights
+from models.inference.sampling import SamplingParams, choice, random_numbers, sample, weights
+from models.kernels.sampling import BROKEN, IMPOSSIBLE
+from models.language_model import EOS, UNK
 
 ALL = {"allow_unk": True}
 

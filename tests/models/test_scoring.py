@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.base import EOS, UNK
 from models.errors import InvalidText
-from models.scoring import drain, read, score_row, score_rows, score_texts
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.inference.scoring import drain, read, score_row, score_rows, score_texts
+from models.language_model import EOS, UNK
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a a a b b c\n"])  # a, b, c = 2, 3, 4

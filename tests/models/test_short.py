@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import short
 from models.errors import InvalidInput
-from models.ngram import NgramConfig, NgramModel
-from models.smoothing import estimate
+from models.ngram import short
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
 
 SIZE = 7
 TEXT = np.random.default_rng(1).integers(0, SIZE, 300).astype(np.int32)

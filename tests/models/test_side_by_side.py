@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.side_by_side import SLICE, contexts, each, slices, stream
+from models.utils.parallel import SLICE, contexts, each, slices, stream
 
 
 @pytest.fixture(params=[1, 2, 3])

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.ngram import NgramConfig, NgramModel, Smoothing
-from models.smoothing import estimate
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.smoothing.estimator import estimate
 from tests.models.reference import Reference
 
 SMOOTHINGS = get_args(Smoothing)

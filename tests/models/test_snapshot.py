@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models import snapshot
 from models.errors import CheckpointDamaged, CheckpointNotFound
+from models.neural.training import snapshot
 
 TENSORS = {"a": torch.tensor([1.5, -2.0]), "b": torch.arange(5, dtype=torch.uint8)}
 FACTS = {"step": 3, "loss": 0.1 + 0.2, "best": None}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from models.softmax import log_softmax, room_for
+from models.kernels.softmax import log_softmax, room_for
 
 
 @njit

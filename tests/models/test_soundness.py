@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.errors import CheckpointDamaged
-from models.ngram import NgramConfig
-from models.soundness import check
+from models.ngram.backoff_table import check
+from models.ngram.model import NgramConfig
 from tests.models.test_smoothing import trained
 
 LINES = np.random.default_rng(7).integers(2, 40, (200, 10)).tolist()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.stopping import StopStrings
+from models.inference.stop_strings import StopStrings
 
 
 def run(pieces: list[str], *stops: str) -> tuple[list[str], str, bool]:

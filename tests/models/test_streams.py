@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.base import EOS
-from models.streams import Streams
+from models.data.bptt_batches import Streams
+from models.language_model import EOS
 
 
 def text(lines: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

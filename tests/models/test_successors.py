@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models import successors
-from models.ngram import Smoothing
+from models.ngram import top_k
+from models.ngram.model import Smoothing
 from tests.models.test_smoothing import SMOOTHINGS
 from tests.models.test_trie import SIZE, model, path_of
 
@@ -16,11 +16,11 @@ def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing, order: int) ->
     arrays = subject.tables.trie
     paths = np.array([path_of(subject, [a, b, a]) for a in range(1, 20, 3) for b in range(2, 22, 3)], np.int64)
     rows = np.empty((len(paths), SIZE), np.float32)
-    successors.rows(arrays, paths, rows)
+    top_k.rows(arrays, paths, rows)
     ranked = subject.ranked
     for k in (1, 3, SIZE):  # many words are equally probable, or have probability zero
         values, words = np.empty((len(paths), k), np.float32), np.empty((len(paths), k), np.int64)
-        successors.topk(arrays, paths, ranked, values, words)
+        top_k.topk(arrays, paths, ranked, values, words)
         heads = np.argsort(-rows, axis=1, kind="stable")[:, :k]
         assert words.tolist() == heads.tolist()
         assert values.tolist() == np.take_along_axis(rows, heads, 1).tolist()

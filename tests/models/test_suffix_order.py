@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import suffix_order
-from models.suffix_order import Arranged, arrange, refine
+from models.ngram.counting import suffix_array
+from models.ngram.counting.suffix_array import Arranged, arrange, refine
 
 TEXTS = st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=60)
 
@@ -56,6 +56,6 @@ def test_words_that_do_not_share_a_number_are_sorted_one_after_the_other(bits: i
 def test_long_runs_are_merged() -> None:
     numbers = np.random.default_rng(1).integers(0, 300, 1000)
     keys, positions = np.array([numbers, numbers]), np.arange(1000, dtype=np.int32)
-    suffix_order.sort(keys, positions, np.empty_like(positions), 10, 990)
+    suffix_array.sort(keys, positions, np.empty_like(positions), 10, 990)
     assert positions[10:990].tolist() == (10 + np.argsort(numbers[10:990], kind="stable")).tolist()
     assert positions[[*range(10), *range(990, 1000)]].tolist() == [*range(10), *range(990, 1000)]

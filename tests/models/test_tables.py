@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged
-from models.layout import FIELDS
-from models.ngram import NgramConfig, NgramModel
-from models.tables import BackoffTables
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.tables import BackoffTables
+from models.ngram.trie import FIELDS
 from tests.models.test_smoothing import trained
 
 SIZE = 6

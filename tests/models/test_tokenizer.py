@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import CheckpointDamaged, InvalidText
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 TEXT = "the cat , the dog and the <unk> .\nthe cat sat .\n"  # the 4, cat 2, "." 2, five words once
 

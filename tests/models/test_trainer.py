@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.base import EOS
 from models.errors import InvalidInput, TrainingFailed
-from models.recurrent import RecurrentConfig
-from models.trainer import Tally, Trainer
-from models.training_config import TrainingConfig
+from models.language_model import EOS
+from models.neural.model import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.neural.training.trainer import Tally, Trainer
 
 CONFIG = RecurrentConfig("lstm", layers=2, embedding_size=5, hidden_size=6)
 # A rate of nearly nothing, so that the weights stay what they are while the streams move on.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.progress import Progress
-from models.recurrent import RecurrentConfig
-from models.training import Trained, TrainingConfig, train
+from models.neural.model import RecurrentConfig
+from models.neural.training.train import Trained, TrainingConfig, train
+from models.utils.progress import Progress
 
 LINE = [5, 6, 7, 8, 9, 10, 4, 2, 1]
 TOKENS = np.array([*LINE, 3, 4, 5, 1, 2, 9, 2, 9, 1] * 12, dtype=np.int32)

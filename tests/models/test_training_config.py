@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import InvalidInput
-from models.training_config import TrainingConfig
+from models.neural.training.config import TrainingConfig
 
 
 @pytest.mark.parametrize(

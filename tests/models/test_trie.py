@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import successors, trie
-from models.layout import find, run, token
-from models.ngram import NgramConfig, NgramModel, Smoothing
+from models.ngram import query, top_k
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.trie import find, run, token
 from tests.models.test_smoothing import trained
 
 SIZE = 30
@@ -43,9 +43,9 @@ def test_score_agrees_with_rows_to_the_last_bit() -> None:
     for words in ([], [1], [2, 3], list(range(2, 19)), [7, 7, 7]):
         paths = np.array([path_of(subject, words)] * SIZE)
         out, scores = np.empty((1, SIZE), np.float32), np.empty((SIZE, 1), np.float32)
-        successors.rows(subject.tables.trie, paths[:1], out)
+        top_k.rows(subject.tables.trie, paths[:1], out)
         every = np.arange(SIZE)[:, None]
-        trie.score(subject.tables.trie, paths, every, np.ones(SIZE, np.int64), scores, trie.room(subject.tables.trie))
+        query.score(subject.tables.trie, paths, every, np.ones(SIZE, np.int64), scores, query.room(subject.tables.trie))
         assert scores[:, 0].tolist() == out[0].tolist()
 
 
@@ -57,16 +57,16 @@ def test_a_path_is_where_the_last_words_are_listed(words: list[int], cut: int) -
     paths = np.full((1, 3), -1)
     for part in (words[:cut], words[cut:]):
         scores = np.empty((1, len(part)), np.float32)
-        trie.score(arrays, paths, np.array([part], np.int64), np.array([len(part)]), scores, trie.room(arrays))
+        query.score(arrays, paths, np.array([part], np.int64), np.array([len(part)]), scores, query.room(arrays))
     assert paths[0].tolist() == path_of(subject, words)
     read = np.full((1, 3), -1)
-    trie.read(arrays, read, np.array([words], np.int64), np.array([len(words)]), trie.room(arrays))
+    query.read(arrays, read, np.array([words], np.int64), np.array([len(words)]), query.room(arrays))
     assert read.tolist() == paths.tolist()
 
 
 def test_texts_longer_than_a_chunk_are_scored_as_in_parts() -> None:
     subject = model()
-    words = np.random.default_rng(6).integers(0, SIZE, 2 * trie.CHUNK + 7)
+    words = np.random.default_rng(6).integers(0, SIZE, 2 * query.CHUNK + 7)
     whole, end = subject.score_ids(subject.start(1), words)
     state, parts = subject.start(1), []
     for part in np.split(words, [1, 5, 100, 300]):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.network import Network, RecurrentConfig
-from models.progress import Progress
-from models.recurrent import RecurrentModel
-from models.validation import held_out_loss
+from models.neural.model import RecurrentModel
+from models.neural.network import Network, RecurrentConfig
+from models.neural.training.validation import held_out_loss
+from models.utils.progress import Progress
 
 CONFIG = RecurrentConfig("gru", layers=1, embedding_size=4, hidden_size=4)
 TOKENS = np.random.default_rng(0).integers(9, size=203).astype(np.int32)
@@ -43,7 +43,7 @@ def test_a_short_text_is_one_pass() -> None:
 
 
 def test_a_long_text_is_read_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.validation._TOKENS_A_ROW", 60)
+    monkeypatch.setattr("models.neural.training.validation._TOKENS_A_ROW", 60)
     loss, _ = drive(TOKENS)  # three rows of 68, 68 and 67 tokens, each from the start state
     parts = TOKENS[:68], TOKENS[68:136], TOKENS[136:]
     assert loss == pytest.approx(sum(map(alone, parts)) / 203, abs=1e-6)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.errors import InvalidInput, TrainingFailed
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.models.test_tokenizer import train
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.ngram import NgramConfig
+from models.ngram.model import NgramConfig
 from tests.models.test_smoothing import predict, trained
 
 A, B, C = 2, 3, 4

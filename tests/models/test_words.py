@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.base import EOS
-from models.interning import MISSING
-from models.pipeline import SPECIALS, TokenizerConfig, build, surfaces
-from models.words import Words
+from models.language_model import EOS
+from models.tokenization.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.tokenization.vocab_lookup import MISSING
+from models.tokenization.word_tokenizer import Words
 
 CONFIGS = [TokenizerConfig(lowercase=low, pretokenized=pre) for low in (False, True) for pre in (False, True)]
 ASCII = [

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.base import EOS, LanguageModel, State
 from models.errors import CheckpointDamaged
+from models.language_model import EOS, LanguageModel, State
 
 
 class Bigram(LanguageModel):

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.client import Client, ServiceError
+from app.cli.http_client import Client, ServiceError
 from tests.databases import free_port
 
 Result = TypeVar("Result")
@@ -46,7 +46,7 @@ class Fleet:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(self, name: str) -> None:
-        command = [sys.executable, "-m", "app.cli", *self._commands[name]]
+        command = [sys.executable, "-m", "app.cli.main", *self._commands[name]]
         self.processes[name] = subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL)
 
     def is_working(self) -> bool:

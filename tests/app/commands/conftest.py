@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import run
+from app.cli.main import run
 from tests.app.serving import CHARACTERS, ngram, publish, recurrent
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint import load
-from models.evaluation import evaluate
-from models.scoring import drain
+from models.checkpoint.save import load
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
 from tests.app.commands.conftest import Run
 from tests.app.serving import TEXT
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import run
-from app.commands.compare import EXPERIMENTS
+from app.cli.commands.compare import EXPERIMENTS
+from app.cli.main import run
 
 SMALL = ("--size", "6", "--seconds", "0.1", "--steps", "8", "--max-size", "20", "--threads", "1")
 

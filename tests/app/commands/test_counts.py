@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint import load
+from models.checkpoint.save import load
 from tests.app.commands.conftest import Run
 
 FIRST, SECOND = "the cat sat .\n" * 20 + "a dog ran .\n" * 7, "sat the cat .\n" * 20 + ". ran a dog\n" * 7

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint import load
+from models.checkpoint.save import load
 from tests.app.commands.conftest import Run
 from tests.app.serving import some_text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint import load
+from models.checkpoint.save import load
 from tests.app.commands.conftest import Run
 
 LINES = "the cat sat .\nthe dog sat .\n" * 50

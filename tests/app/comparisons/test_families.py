@@ -1,7 +1,7 @@
 """Sizes and costs of families, by hand."""
 
-from app.comparisons.families import multiplications, parameters, same_size
-from models.recurrent import RecurrentConfig
+from app.experiments.families import multiplications, parameters, same_size
+from models.neural.model import RecurrentConfig
 
 
 def test_families_are_of_one_size() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.comparisons.finding import Finding, before
+from app.experiments.finding import Finding, before
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.comparisons.regularisation import _between
+from app.experiments.regularization import _between
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from app.schemas.aliases import AliasAnswer, AliasList
-from models.card import Provenance
-from models.catalogue import resolve
-from models.checkpoint import load, save
-from models.mixture import MixtureConfig, MixtureModel
+from models.checkpoint.card import Provenance
+from models.checkpoint.repository import resolve
+from models.checkpoint.save import load, save
+from models.composite.mixture import MixtureConfig, MixtureModel
 from tests.app.serving import WORDS, Server, ngram, publish, serving, wait_for
 
 

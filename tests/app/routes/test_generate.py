@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from app.schemas.generate import GenerateAnswer, GenerateEvent
-from models.checkpoint import Checkpoint
-from models.generation import generate, samples
-from models.sampling import SamplingParams
+from models.checkpoint.save import Checkpoint
+from models.inference.generation import generate, samples
+from models.inference.sampling import SamplingParams
 from tests.app.serving import Server, post, serving, wait_for
 from tests.app.serving import stream as serving_stream
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app import job_stream
-from app.client import events
-from app.job_errors import DatabaseUnavailable
-from app.leases import Lease, LeaseStore
+from app.cli.http_client import events
+from app.core.exceptions import DatabaseUnavailable
+from app.jobs import event_stream
+from app.jobs.leases import Lease, LeaseStore
 from app.schemas.jobs import JobAnswer, JobEventList, JobList, JobMetricList
 from tests.app.serving import CHARACTERS, Server, ngram, publish, serving, wait_for
 
@@ -253,7 +253,7 @@ def test_events_are_listed(client: httpx.Client, leases: LeaseStore, file: str) 
 def test_a_job_is_followed_to_its_end_and_gone_on_with(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_stream, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.02)
     job = ask(client, file)
 
     def work() -> None:
@@ -281,8 +281,8 @@ def test_a_job_is_followed_to_its_end_and_gone_on_with(
 def test_a_stream_is_kept_alive(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_stream, "KEEP_ALIVE_SECONDS", 0.01)
-    monkeypatch.setattr(job_stream, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.01)
+    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.02)
     job = ask(client, file)
     with client.stream("GET", f"/v1/jobs/{job['id']}/events", headers=STREAM) as answer:
         lines = answer.iter_lines()

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from app.schemas.models import Live, ModelDetail, ModelList, Ready, Vocabulary
-from models.checkpoint import Checkpoint
-from models.tokenizer import Tokenizer, TokenizerConfig
+from models.checkpoint.save import Checkpoint
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.app.serving import TEXT, ngram, publish, serving
 
 

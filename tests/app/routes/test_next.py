@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from app.schemas.next import NextAnswer, NextBatch
-from models.base import EOS, UNK
-from models.checkpoint import Checkpoint
-from models.scoring import read
+from models.checkpoint.save import Checkpoint
+from models.inference.scoring import read
+from models.language_model import EOS, UNK
 
 MODELS = ["words", "counts", "letters", "lstm", "gru"]
 

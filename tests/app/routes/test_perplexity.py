@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from app.schemas.perplexity import PerplexityAnswer
-from models.checkpoint import Checkpoint
-from models.evaluation import Evaluation, evaluate
-from models.scoring import drain
+from models.checkpoint.save import Checkpoint
+from models.evaluation.evaluator import Evaluation, evaluate
+from models.inference.scoring import drain
 from tests.app.serving import TEXT, serving
 
 SAMPLE = "the cat saw a bird .\n\nmy friend liked a zebra\nthe old dog slept ."

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from app.schemas.probability import ProbabilityAnswer
-from models.checkpoint import Checkpoint
-from models.scoring import drain, score_texts
+from models.checkpoint.save import Checkpoint
+from models.inference.scoring import drain, score_texts
 
 MODELS = ["words", "counts", "letters", "lstm", "gru"]
 TEXTS = ["the cat saw a bird .", "", "zebra the", "a bird\nthe old dog", "my friend liked the cat , and slept ."]

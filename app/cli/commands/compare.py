@@ -1,0 +1,112 @@
+"""`nextword compare`: what courses say of language models, tried on a text: tables, JSON and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import torch
+
+from app.cli.progress_bar import Display, drive
+from app.cli.shared_options import as_json, threads, to_json
+from app.experiments import (
+    families,
+    gate_activations,
+    gradient_clipping,
+    initialization,
+    plots,
+    regularization,
+    vanishing_gradients,
+)
+from app.experiments.finding import Finding, Setting
+from models.data.corpus import Corpus
+from models.tokenization.pipeline import TokenKind
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import Progress
+
+EXPERIMENTS: dict[str, Callable[[Setting], Generator[Progress, None, Finding]]] = {
+    "families": families.run,
+    "vanishing": vanishing_gradients.run,
+    "clipping": gradient_clipping.run,
+    "initialisations": initialization.run,
+    "regularisation": regularization.run,
+    "gates": gate_activations.run,
+}
+
+
+@click.command()
+@click.argument("text", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--only", multiple=True, type=click.Choice(tuple(EXPERIMENTS)), help="May be repeated. [default: all]")
+@click.option("--validation-fraction", type=click.FloatRange(0, 1, True, True), default=0.1, show_default=True)
+@click.option(
+    "--token", type=click.Choice(get_args(TokenKind)), default="character", show_default=True, help="What is predicted."
+)
+@click.option("--max-size", type=click.IntRange(2), default=10_000, show_default=True, help="Of the vocabulary.")
+@click.option("--size", type=click.IntRange(1), default=128, show_default=True, help="Of vectors.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=40.0, show_default=True, help="A family.")
+@click.option("--steps", type=click.IntRange(1), default=1000, show_default=True, help="Of each other training.")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("comparison"), show_default=True
+)
+@click.option("--plots/--no-plots", "drawn", default=True, help="Draw each finding as PNG. [default: plots]")
+@threads
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@as_json
+def command(
+    text: Path,
+    only: tuple[str, ...],
+    validation_fraction: float,
+    token: TokenKind,
+    max_size: int,
+    size: int,
+    seconds: float,
+    steps: int,
+    output: Path,
+    drawn: bool,
+    threads: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Compare families of models and ways to train them on TEXT; a JSON file and a plot for each finding.
+
+    Characters show in minutes what words show in hours: their softmax costs next to nothing, and most of a network is
+    what is compared.
+    """
+    torch.set_num_threads(threads)
+    if drawn:
+        plots.check()
+    config = TokenizerConfig(token, max_size=max_size)
+    setting = read(text, validation_fraction, config, size=size, seconds=seconds, steps=steps)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in only or EXPERIMENTS:
+        finding = drive(EXPERIMENTS[name](setting), Display(quiet))
+        (output / f"{name}.json").write_text(to_json(finding.as_json()) + "\n", encoding="utf-8")
+        if drawn:
+            plots.draw(finding, output / f"{name}.png")
+        click.echo(to_json(finding.as_json()) if as_json else table(finding))
+
+
+def read(text: Path, validation_fraction: float, config: TokenizerConfig, **limits: Any) -> Setting:
+    """The setting of a text, its end held out. Raises InvalidInput and InvalidText."""
+    train, valid = Corpus.open(text, kind=config.kind).split(validation_fraction)
+    tokenizer = Tokenizer.train(config, train.chunks())
+    return Setting(train.encode(tokenizer).ids, valid.encode(tokenizer).ids, tokenizer.vocabulary, **limits)
+
+
+def table(finding: Finding) -> str:
+    """The finding's rows under its claim and whether it held, in columns as wide as they need to be."""
+    names = list(finding.rows[0])
+    cells = [names, *([_shown(row[name]) for name in names] for row in finding.rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    return "\n".join([f"{finding.name}: {finding.heading}", *lines, ""])
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

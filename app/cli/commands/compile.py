@@ -1,0 +1,61 @@
+"""`nextword compile`: the compiled loops made now, so that no first request waits for them.
+
+Numba compiles a loop when it is first called and keeps the result in a cache: beside the source, or in the folder
+that NUMBA_CACHE_DIR names. Calling every loop once, on a text of a few words, fills it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+import click
+import torch
+
+from app.cli.commands.next import candidates
+from app.engine.warm_up import rehearse
+from models.checkpoint import save as checkpoint
+from models.evaluation.evaluator import evaluate
+from models.inference.generation import generate, samples
+from models.inference.sampling import SamplingParams
+from models.inference.scoring import drain
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig
+from models.neural.network import Network
+from models.ngram.model import NgramConfig, Smoothing
+from models.recipes.build import Recipe, build
+from models.tokenization.tokenizer import TokenizerConfig
+
+_TEXT = "The king's horse, and the queen's.\nNo news don't travel.\n" * 20
+_TOKENIZERS = TokenizerConfig(lowercase=True), TokenizerConfig(pretokenized=True), TokenizerConfig(kind="character")
+_SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
+
+
+@click.command()
+def command() -> None:
+    """Compile the loops that models and tokenizers run in, once, into the cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder, "text.txt")
+        text.write_text(_TEXT, encoding="utf-8")
+        for tokenizer in _TOKENIZERS:
+            _call_everything(Path(folder), Recipe("compile", (text,), NgramConfig(3), tokenizer))
+        _read_in_bytes()
+        for smoothing in _SMOOTHINGS:
+            drain(build(Recipe("compile", (text,), NgramConfig(3, smoothing))))
+
+
+def _read_in_bytes() -> None:
+    config = RecurrentConfig(layers=1, embedding_size=1, hidden_size=1)
+    zeros = {name: torch.zeros_like(tensor) for name, tensor in Network(config, 4).state_dict().items()}
+    checkpoint.probe(Int8Model(config, zeros, 4))
+
+
+def _call_everything(folder: Path, recipe: Recipe) -> None:
+    built = drain(build(recipe))
+    entry = checkpoint.save(folder, recipe.name, built.model, built.tokenizer, built.provenance("nextword compile"))
+    loaded = rehearse(checkpoint.load(entry.path))
+    model, tokenizer = loaded.model, loaded.tokenizer
+    drain(evaluate(model, tokenizer, [_TEXT], "document"))
+    candidates(loaded, "the king", "", False)
+    list(generate(model, samples(tokenizer, "the king", SamplingParams(max_tokens=2), 2)))

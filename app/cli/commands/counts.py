@@ -1,0 +1,69 @@
+"""`nextword counts`: n-gram models made of the counts that lie beside published ones, without their texts."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from app.cli.dataclass_options import flags, given
+from app.cli.shared_options import as_json, checkpoints, published, threads
+from app.schemas.recipes import config
+from models.checkpoint import save as checkpoint
+from models.checkpoint.card import Provenance, plain
+from models.checkpoint.counts_file import COUNTS_FILE, tensors
+from models.checkpoint.repository import resolve
+from models.errors import InvalidInput
+from models.ngram.counting.counter import merged
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import tabulate
+
+
+@click.group()
+def command() -> None:
+    """Work with the counts that `nextword train --keep-counts` leaves beside a model."""
+
+
+@command.command()
+@click.argument("models", nargs=-1, metavar="MODEL...")
+@click.option("--name", required=True, help="What the model will be published as.")
+@flags(NgramConfig)
+@checkpoints
+@threads
+@as_json
+@click.pass_obj
+def merge(
+    arguments: list[str],
+    /,
+    models: tuple[str, ...],
+    name: str,
+    checkpoints: Path,
+    threads: int,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Publish the model of all texts that MODELs were made of, as if they had been counted together.
+
+    All must have the same vocabulary. What no flag says is as in the first MODEL. The counts are published too.
+    """
+    if len(models) < 2:
+        raise InvalidInput("models", "must be two or more")
+    torch.set_num_threads(threads)
+    entries = [resolve(checkpoints, model) for model in models]
+    first = checkpoint.load(entries[0].path)
+    if not isinstance(first.model, NgramModel):
+        raise InvalidInput("models", f"must be n-gram models, and {models[0]} is not one")
+    said = given(NgramConfig, values)
+    settings = replace(first.model.ngram_config, **{name: getattr(config(NgramConfig, said), name) for name in said})
+    base = merged([entry.path for entry in entries], settings.order)
+    model = NgramModel(settings, tabulate(settings, base.counts))
+    told = {"models": [entry.id for entry in entries], "model": plain(vars(settings))}
+    licence = first.card.provenance.licence
+    provenance = Provenance(shlex.join(["nextword", *arguments]), licence, base.corpus, told)
+    beside = {COUNTS_FILE: tensors(base.counts)}
+    entry = checkpoint.save(checkpoints, name, model, base.tokenizer, provenance, beside=beside)
+    published(entry, model.kind, {}, as_json)

@@ -1,0 +1,165 @@
+"""`nextword jobs`: ask a running service for jobs over HTTP, list, follow and cancel them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli.http_client import Client, ServiceError
+from app.cli.progress_bar import Display
+from app.core.settings import Settings
+from models.utils.progress import Progress
+
+_COLUMNS = "{:<30} {:<8} {:<11} {:>8}  {}"
+_TEXT = click.Path(exists=True, dir_okay=False, path_type=Path)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
+
+
+@click.group()
+@click.option("--url", help="The service. [default: http://127.0.0.1:8000, or by NEXTWORD_HOST and NEXTWORD_PORT]")
+@click.pass_context
+def command(context: click.Context, url: str | None) -> None:
+    """Ask a service for jobs, follow and cancel them."""
+    settings = Settings()
+    context.obj = Client(url or f"http://{settings.host}:{settings.port}")
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """`order=3` as {"order": 3}; what is no JSON is text."""
+    del context
+    pairs = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{value!r} is not name=value", param=parameter)
+        try:
+            pairs[name] = json.loads(text)
+        except ValueError:
+            pairs[name] = text
+    return pairs
+
+
+@command.command()
+@click.argument("text", type=_TEXT)
+@click.option("--name", help="The model's name; with --kind evaluate, the model to measure.", required=True)
+@click.option(
+    "--kind",
+    default="ngram",
+    help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; or evaluate. [default: ngram]",
+)
+@click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
+@click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
+@click.option("-c", "--config", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A field of the model's.")
+@click.option("-t", "--tokenizer", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A field of the tokens'.")
+@click.option("--licence", help="Of the text; stands in the model's card.")
+@click.option("--follow/--no-follow", default=True, help="Whether to wait for its end. [default: follow]")
+@as_json
+@click.pass_obj
+def submit(client: Client, /, text: Path, validation: Path | None, follow: bool, as_json: bool, **asked: Any) -> None:
+    """Upload TEXT and ask for a model of it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
+    body = {name: value for name, value in asked.items() if value}
+    if asked["kind"] == "evaluate":
+        body = {"kind": "evaluate", "model": asked["name"], "validation_file": client.upload(text)}
+    elif asked["members"]:
+        body["validation_file"] = client.upload(text)
+    else:
+        body["training_file"] = client.upload(text)
+        if validation is not None:
+            body["validation_file"] = client.upload(validation)
+    job = client.post("/v1/jobs", body)
+    if not follow:
+        _tell(job, as_json)
+        return
+    click.echo(f"{job['id']} makes {job['model']}", err=True)
+    _follow(client, job["id"], as_json)
+
+
+@command.command("list")
+@click.option("--status", help="Only those that stand there: queued, running, succeeded, failed, ...")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, help="At most so many. [default: 20]")
+@as_json
+@click.pass_obj
+def list_jobs(client: Client, status: str | None, limit: int, as_json: bool) -> None:
+    """List the jobs, newest first."""
+    found = client.get("/v1/jobs", status=status, limit=limit)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    if found["data"]:
+        click.echo(_COLUMNS.format("JOB", "KIND", "STATUS", "DONE", "MODEL"))
+    for job in found["data"]:
+        click.echo(_COLUMNS.format(job["id"], job["kind"], job["status"], _done(job), job["model"]))
+
+
+@command.command()
+@click.argument("job")
+@as_json
+@click.pass_obj
+def show(client: Client, job: str, as_json: bool) -> None:
+    """Show where JOB stands."""
+    _tell(client.get(f"/v1/jobs/{job}"), as_json)
+
+
+@command.command()
+@click.argument("job")
+@as_json
+@click.pass_obj
+def follow(client: Client, job: str, as_json: bool) -> None:
+    """Show the progress of JOB until it is over; Ctrl-C leaves it alone."""
+    _follow(client, job, as_json)
+
+
+@command.command()
+@click.argument("job")
+@as_json
+@click.pass_obj
+def cancel(client: Client, job: str, as_json: bool) -> None:
+    """Stop JOB; nothing is left of it."""
+    _tell(client.post(f"/v1/jobs/{job}/cancel"), as_json)
+
+
+def _follow(client: Client, job_id: str, as_json: bool) -> None:
+    """Show how far the job is until it is over. Raises ServiceError unless it succeeded."""
+    display = Display()
+    try:
+        for event in client.follow(job_id):
+            if event.event == "progress":
+                display.show(_progress(event.data))
+            elif event.event in ("lost", "released", "renumbered"):
+                click.echo(f"{event.event}: {event.data.get('reason', event.data.get('model', ''))}", err=True)
+    finally:
+        display.close()
+    job = client.get(f"/v1/jobs/{job_id}")
+    _tell(job, as_json)
+    if job["status"] != "succeeded":
+        raise ServiceError(f"{job_id} {job['status']}")
+
+
+def _progress(data: dict[str, Any]) -> Progress:
+    known = {field.name: data[field.name] for field in fields(Progress)}
+    known["metrics"] = {name: value for name, value in data["metrics"].items() if value is not None}
+    return Progress(**known)
+
+
+def _done(job: dict[str, Any]) -> str:
+    """How much of the present phase is done."""
+    if job["status"] == "queued":
+        return f"#{job['queue_position']}"
+    return f"{job['progress']['fraction']:.0%}" if job["progress"] and job["status"] == "running" else ""
+
+
+def _tell(job: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(job))
+        return
+    click.echo(f"{job['id']}  {job['status']}  {job['model']}")
+    if job["error"]:
+        click.echo(f"{job['error']['code']}: {job['error']['message']}")
+    for unit, found in ((job["result"] or {}).get("metrics", {}).get("validation") or {}).items():
+        click.echo(f"perplexity {found['perplexity'] or float('inf'):.2f} on held-out {unit}")
+    if "perplexity" in (job["result"] or {}):
+        click.echo(f"perplexity {job['result']['perplexity'] or float('inf'):.2f} by {job['result']['unit']}")

@@ -1,0 +1,71 @@
+"""`nextword mix`: a mixture of published models, or a cache over one, measured on a held-out text and published."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from app.cli.dataclass_options import flags, given
+from app.cli.progress_bar import Display, drive
+from app.cli.shared_options import as_json, checkpoints, published, recipe_file, threads
+from app.schemas import recipes
+from models.checkpoint import save as checkpoint
+from models.composite.cache import CacheConfig
+from models.composite.mixture import MixtureConfig
+from models.composite.neural_cache import NeuralCacheConfig
+from models.recipes.compose import CONFIGS, Composition, compose
+
+
+@click.command()
+@click.argument("members", nargs=-1, metavar="MODEL...")
+@recipe_file
+@flags(Composition, skip=("members", "model"))
+@click.option("--kind", type=click.Choice(list(CONFIGS)), help="What to make of them. [default: mixture]")
+@flags(MixtureConfig, note="mixture: ")
+@flags(CacheConfig, note="caches: ")
+@flags(NeuralCacheConfig, skip=("window", "weight"), note="neural cache: ")
+@checkpoints
+@threads
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@as_json
+@click.pass_obj
+def command(
+    arguments: list[str],
+    /,
+    members: tuple[str, ...],
+    recipe_path: Path | None,
+    checkpoints: Path,
+    threads: int,
+    quiet: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Make a model of published MODELs and publish it beside them.
+
+    A mixture weighs their probabilities by --weights, or by those that suit the text of --validation best. A cache or
+    neural_cache, over one model, raises the probability of what was read lately. The new model holds no numbers of its
+    own: it refers to its members. In the TOML file --recipe, `members`, `name` and what is not said of a kind stand at
+    the top, the rest, with `kind`, in the table [model].
+    """
+    composition = recipes.composition(recipes.merged(recipes.read(recipe_path), _written(members, values)))
+    torch.set_num_threads(threads)
+    made = drive(compose(composition, checkpoints), Display(quiet))
+    provenance = made.provenance(shlex.join(["nextword", *arguments]))
+    entry = checkpoint.save(checkpoints, composition.name, made.model, made.tokenizer, provenance, members=made.members)
+    published(entry, made.model.kind, made.metrics, as_json)
+
+
+def _written(members: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
+    """The flags as a file would have them."""
+    kind = values.pop("kind")
+    model = {name: value for config in CONFIGS.values() for name, value in given(config, values).items()}
+    said = given(Composition, values)
+    return {
+        **({"members": list(members)} if members else {}),
+        **{name: str(value) if isinstance(value, Path) else value for name, value in said.items()},
+        "model": {**({"kind": kind} if kind else {}), **model},
+    }

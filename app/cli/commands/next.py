@@ -1,0 +1,73 @@
+"""`nextword next`: what a model expects after a context."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from app.cli.shared_options import as_json, checkpoints, model, opened, precision, threads, to_json
+from app.schemas.base import logprob_fields
+from models.checkpoint.save import Checkpoint
+from models.inference.scoring import read
+from models.language_model import EOS
+
+
+@click.command()
+@model
+@click.option("--context", default="", help="What was read before. [default: the beginning of a line]")
+@click.option("--prefix", default="", help="Only tokens that begin with this.")
+@click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
+@click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
+@checkpoints
+@precision
+@threads
+@as_json
+def command(
+    model: str,
+    context: str,
+    prefix: str,
+    top_k: int,
+    special: bool,
+    checkpoints: Path,
+    precision: str,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Show the most probable next tokens of MODEL, best first."""
+    entry, checkpoint = opened(checkpoints, model, threads, precision)
+    found = candidates(checkpoint, context, prefix, special)[: top_k or None]
+    if as_json:
+        click.echo(to_json({"model": entry.id, "context": _echo(checkpoint, context), "next": found}))
+        return
+    for token in found:
+        click.echo(f"{token['probability']:.6f}\t{token['token']}")
+
+
+def candidates(checkpoint: Checkpoint, context: str, prefix: str, special: bool) -> list[dict[str, Any]]:
+    """Every token that qualifies, the most probable first, ties by id."""
+    tokenizer = checkpoint.tokenizer
+    state = read(checkpoint.model, tokenizer.encode(context).ids)
+    row = checkpoint.model.logprobs(state)[0].numpy()
+    ids = tokenizer.search(prefix) if prefix else np.arange(0 if special else EOS + 1, tokenizer.size)
+    ranked = ids[np.argsort(-row[ids], kind="stable")]
+    return [
+        {
+            "token": tokenizer.vocabulary[i],
+            "id": int(i),
+            "probability": math.exp(row[i]),
+            **logprob_fields(float(row[i])),
+        }
+        for i in ranked
+    ]
+
+
+def _echo(checkpoint: Checkpoint, context: str) -> list[dict[str, Any]]:
+    """The context as it was understood."""
+    tokenizer = checkpoint.tokenizer
+    encoding = tokenizer.encode(context)
+    read = zip(tokenizer.tokens(context), encoding.ids.tolist(), encoding.oov.tolist(), strict=True)
+    return [{"token": token, "id": i, "oov": oov} for token, i, oov in read]

@@ -1,0 +1,79 @@
+"""`nextword serve`: the service on a port of this machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import nullcontext
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from app.core.process_tuning import imported
+from app.core.settings import Settings, log_to_stderr, settled
+from app.server.supervisor import WorkerBeside
+from app.server.worker_processes import fleet, until_told_to_stop
+from models.checkpoint.repository import entries
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one. [default: 8000]")
+@click.option("--checkpoints", type=_FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
+@click.option("--data", type=_FOLDER, metavar="DIR", help="What the service itself writes. [default: data]")
+@click.option("--workers", type=int, metavar="N", help="Server processes, on the one port. [default: 1]")
+@click.option("--worker/--no-worker", default=True, help="Whether to run a worker beside it. [default: worker]")
+def command(worker: bool, **given: Path | str | int | None) -> None:
+    """Serve the published models over HTTP, until Ctrl-C or SIGTERM; running requests are finished.
+
+    A worker beside it does the jobs that are asked for; leave it out where workers run elsewhere.
+
+    What no flag says is read from environment variables NEXTWORD_<SETTING>; the README lists them.
+    """
+    serve(settled(**given), worker=worker)
+
+
+def serve(settings: Settings, *, worker: bool = False) -> None:
+    """Serve until a signal, with or without a worker beside it. Raises OSError where the port is taken."""
+    log_to_stderr(settings)
+    beside = WorkerBeside(settings) if worker else nullcontext()
+    with _listening(settings.host, settings.port) as listener:
+        told = greeting(settings, listener.getsockname()[1])
+        if settings.workers == 1:
+            # Importing it takes seconds and much memory, which one who only watches over servers has no use for.
+            server = imported("app.server.server").Server(settings, told)
+            with beside:
+                server.serve_on(listener)
+        else:
+            with beside, fleet(settings, listener) as servers:
+                click.echo(told)
+                until_told_to_stop(servers)
+
+
+def greeting(settings: Settings, port: int) -> str:
+    """Where the API, its documentation and the models are."""
+    # Who listens everywhere is found here, too.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host else host
+    names = sorted({entry.name for entry in entries(settings.checkpoints)})
+    return "\n".join(
+        (
+            f"Nextword {version('nextword')}",
+            f"  API         http://{host}:{port}/v1/models",
+            f"  Swagger UI  http://{host}:{port}/docs",
+            f"  Models      {settings.checkpoints.resolve()}: {', '.join(names) or 'none yet; see `nextword train`'}",
+        )
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; the error of one that cannot says where."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        # The standard library adds the address to the reason, in its own words.
+        reason = str(error.strerror).partition(" (while")[0]
+        raise OSError(f"cannot listen on {host} port {port}: {reason}") from error

@@ -1,0 +1,114 @@
+"""The `nextword` command: finds the command that was asked for, and turns every error into one line.
+
+It knows the commands' names and how a process ends: 0, 1 for what went wrong, 2 for what was asked wrongly, 130 after
+Ctrl-C. What a command does is in `commands`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib.metadata import version
+from types import FrameType
+
+import click
+
+from app.core.process_tuning import imported
+from models.errors import InvalidInput, NextwordError
+
+COMMANDS = {
+    "train": "Make a model from text files and publish it.",
+    "counts": "Merge the counts of published n-gram models into a new one.",
+    "mix": "Make a model of published ones: a mixture, or a cache over one.",
+    "convert": "Publish an n-gram model in fewer bits.",
+    "import": "Publish an n-gram model in ARPA text, as KenLM and SRILM write it.",
+    "export": "Write an n-gram model as ARPA text.",
+    "evaluate": "Measure how well MODEL predicts the text of FILE.",
+    "score": "Score lines from standard input, one result a line.",
+    "generate": "Continue a prompt, or begin a text.",
+    "next": "Show the most probable next tokens after a context.",
+    "models": "List the published models.",
+    "serve": "Serve the published models over HTTP.",
+    "worker": "Do the jobs that are asked for over HTTP.",
+    "jobs": "Ask a service for jobs, follow and cancel them.",
+    "compare": "Try what courses say of language models on a text.",
+    "compile": "Compile the hot loops now rather than when first used.",
+}
+
+_MODULES = {"import": "arpa"}
+"""Where commands are whose names are words of Python itself."""
+
+
+class _Lazy(click.Group):
+    """Commands are imported when they run: most of them need torch, whose import takes seconds, and `--help` none."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = imported(f"app.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("nextword"), message="%(prog)s %(version)s")
+def cli() -> None:
+    """Train, compare and serve small language models.
+
+    MODEL is a name (its newest version), name@version, or the path of a checkpoint.
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    signal.signal(signal.SIGTERM, _terminate)
+    # Threads that compute together wait for the next work this long (some 0.1 ms) before they give up the processor,
+    # not for milliseconds, which others need: the event loop, for one. Read when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "4000")
+    sys.exit(run(sys.argv[1:]))
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    # As an exception, so that what a command has begun to write is removed on the way out.
+    sys.exit(128 + number)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line, which the command finds as `click.Context.obj`; its exit status."""
+    try:
+        # Not `cli(...)`: that would end the process itself when a pipe is closed, with a status that means failure.
+        with cli.make_context("nextword", arguments, obj=arguments) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        return _say(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _say("stopped", 130)
+    except BrokenPipeError:
+        # The reader has seen enough; what is still buffered would break the pipe again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (NextwordError, OSError, MemoryError) as error:
+        return _say(str(error) or "not enough memory", 2 if isinstance(error, InvalidInput) else 1)
+    return 0
+
+
+def _say(message: str, status: int) -> int:
+    click.echo(f"nextword: {message}", err=True)
+    return status
+
+
+if __name__ == "__main__":
+    main()

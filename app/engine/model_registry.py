@@ -1,0 +1,185 @@
+"""Which models can be asked now: the published checkpoints of one folder, loaded, by name and by name@version.
+
+It scans, loads and swaps: whoever asks reads one immutable snapshot, and a change in the folder replaces that
+snapshot by one assignment, so a request keeps the model it began with. It knows nothing of HTTP or of computing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from app.http.error_responses import ModelLoading
+from models.checkpoint.members import members_of
+from models.checkpoint.repository import Entry, entries
+from models.checkpoint.save import Checkpoint
+from models.errors import CheckpointDamaged, CheckpointNotFound, NextwordError
+
+logger = logging.getLogger(__name__)
+Fingerprint = tuple[tuple[str, int, int, int], ...]
+"""Name, inode, size and time of change of each file of a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A checkpoint that answers requests."""
+
+    entry: Entry
+    checkpoint: Checkpoint
+
+    @property
+    def id(self) -> str:
+        """`name@version`."""
+        return self.entry.id
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is served at one moment."""
+
+    models: tuple[Served, ...] = ()
+    """By name, then version."""
+    loading: tuple[str, ...] = ()
+    """`name@version` of what is there and not loaded yet."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """`name@version` of what cannot be loaded, and why."""
+    by_name: Mapping[str, Served] = field(default_factory=dict)
+    """Under `name@version`, and the newest version under `name` as well."""
+
+
+class Registry:
+    """The checkpoints under `root`, each opened by `load`."""
+
+    def __init__(self, root: Path, load: Callable[[Path], Checkpoint]) -> None:
+        self.snapshot = Snapshot()
+        self.scanned = False
+        self._root = root
+        self._load = load
+        self._seen: dict[str, tuple[Fingerprint, ...]] = {}
+        self._members: dict[str, tuple[Fingerprint, tuple[str, ...]]] = {}
+        self._served: dict[str, Served] = {}
+        self._problems: dict[str, str] = {}
+
+    def get(self, model: str) -> Served:
+        """The model asked for, never another: a `name` means its newest version that can be used.
+
+        Raises CheckpointNotFound (listing what exists), ModelLoading or CheckpointDamaged.
+        """
+        snapshot = self.snapshot
+        if found := snapshot.by_name.get(model):
+            return found
+        if not self.scanned or _means(model, snapshot.loading):
+            raise ModelLoading(f"model {model!r} is still being loaded")
+        if broken := _means(model, snapshot.problems):
+            raise CheckpointDamaged(f"model {model!r} cannot be used: {snapshot.problems[broken]}")
+        known = ", ".join(served.id for served in snapshot.models) or "none"
+        raise CheckpointNotFound(f"there is no model {model!r}; there are: {known}")
+
+    def opened(self, model: str) -> Checkpoint | None:
+        """The checkpoint of `name@version`, where it is in memory: what is made of it need not open it again."""
+        served = self._served.get(model)
+        return served.checkpoint if served else None
+
+    async def watch(self, seconds: float) -> None:
+        """Refresh forever, off the event loop, pausing for `seconds` in between."""
+        readable = True
+        while True:
+            try:
+                await asyncio.to_thread(self.refresh)
+                readable = True
+            except OSError as error:
+                if readable:
+                    logger.error("%s cannot be read, and what is served stays: %s", self._root, error)
+                readable = False
+            await asyncio.sleep(seconds)
+
+    def refresh(self) -> None:
+        """Bring the snapshot up to the folder: one thread at a time.
+
+        A checkpoint that cannot be loaded is logged once, reported among the problems and tried again when it, or a
+        model that it is made of, changes; what was served under its name before stays.
+        """
+        found = {entry.id: entry for entry in entries(self._root)}
+        for gone in self._seen.keys() - found.keys():
+            self._forget(gone)
+        parts = {name: self._parts(entry) for name, entry in found.items()}
+        prints = {name: _with_members(name, parts) for name in found}
+        pending = _newest_first(entry for name, entry in found.items() if self._seen.get(name) != prints[name])
+        # Members before what is made of them, which then shares their weights.
+        pending.sort(key=lambda entry: len(prints[entry.id]))
+        for i, entry in enumerate(pending):
+            self._publish(pending[i:])
+            self._open(entry, prints[entry.id])
+        self._publish([])
+        self.scanned = True
+
+    def _parts(self, entry: Entry) -> tuple[Fingerprint, tuple[str, ...]]:
+        """The fingerprint of a checkpoint's own files and its members; a card is read only when files have changed."""
+        own = _fingerprint(entry.path)
+        if self._members.get(entry.id, ((), ()))[0] != own:
+            self._members[entry.id] = own, members_of(entry.path)
+        return self._members[entry.id]
+
+    def _open(self, entry: Entry, fingerprint: tuple[Fingerprint, ...]) -> None:
+        self._seen[entry.id] = fingerprint
+        try:
+            checkpoint = self._load(entry.path)
+        except Exception as error:  # the folder is not ours: whatever it holds, the service goes on
+            logger.error("%s cannot be used: %s", entry.id, error, exc_info=not isinstance(error, NextwordError))
+            self._problems[entry.id] = str(error) if isinstance(error, NextwordError) else "it cannot be loaded"
+        else:
+            logger.info("serving %s", entry.id)
+            self._served[entry.id] = Served(entry, checkpoint)
+            self._problems.pop(entry.id, None)
+
+    def _forget(self, name: str) -> None:
+        logger.info("%s is gone", name)
+        del self._seen[name]
+        self._members.pop(name, None)
+        self._served.pop(name, None)
+        self._problems.pop(name, None)
+
+    def _publish(self, pending: list[Entry]) -> None:
+        models = sorted(self._served.values(), key=lambda served: (served.entry.name, served.entry.version or 0))
+        by_name = {served.entry.name: served for served in models} | {served.id: served for served in models}
+        loading = tuple(entry.id for entry in pending if entry.id not in self._served)
+        # The one assignment: readers hold the old snapshot or the new one, and neither ever changes.
+        self.snapshot = Snapshot(tuple(models), loading, MappingProxyType(dict(self._problems)), by_name)
+
+
+def _means(model: str, names: Iterable[str]) -> str | None:
+    """The newest of `names` (`name@version`) that `model` could mean."""
+    meant = [name for name in names if model in (name, name.partition("@")[0])]
+    return max(meant, key=lambda name: int(name.partition("@")[2]), default=None)
+
+
+def _with_members(name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]) -> tuple[Fingerprint, ...]:
+    """The fingerprints of a checkpoint and of all that it is made of, one that is not there being ()."""
+    met = [name]
+    for known in met:  # which grows meanwhile; no name is met twice, whatever a card says
+        met += [member for member in parts.get(known, ((), ()))[1] if member not in met]
+    return tuple(parts.get(known, ((), ()))[0] for known in met)
+
+
+def _fingerprint(path: Path) -> Fingerprint:
+    try:
+        found = [(file.name, file.stat()) for file in sorted(path.iterdir())]
+    except OSError:  # going away at this moment
+        return ()
+    return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in found)
+
+
+def _newest_first(found: Iterable[Entry]) -> list[Entry]:
+    """The newest version of every name, then the one before it, and so on: what `name` means is served first."""
+    rank: Counter[str] = Counter()
+
+    def turn(entry: Entry) -> int:
+        rank[entry.name] += 1
+        return rank[entry.name]
+
+    return sorted(sorted(found, key=lambda entry: -(entry.version or 0)), key=turn)

@@ -1,0 +1,126 @@
+"""One thread that computes: a decode step for every model's running texts, then one slice of long work, and round.
+
+So a long text never stalls a running one for more than a slice. It knows turns; what a step or a slice does, decoders
+and generators say. It knows neither HTTP nor limits; results go to the event loop that asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Generic, Protocol, TypeVar
+
+from app.engine.slices import BUSY_SECONDS, IDLE_SECONDS, Slices
+from models.kernels import gil
+
+Result = TypeVar("Result")
+
+
+class Job(Generic[Result]):
+    """Long work, driven a slice at a time in any one thread; its future belongs to the event loop that made it."""
+
+    def __init__(self, work: Generator[object, None, Result], slices: Slices | None = None) -> None:
+        """`slices` makes those of `work` as long as they should be."""
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Result] = self.loop.create_future()
+        self._work = work
+        self._slices = slices
+
+    def turn(self, seconds: float = IDLE_SECONDS) -> bool:
+        """Do one slice of about so long; returns whether there is more. Once the future is cancelled there is not."""
+        if self.future.cancelled():
+            self._work.close()
+            return False
+        try:
+            if self._slices is None:
+                next(self._work)
+            else:
+                self._slices.begin(seconds)
+                self._slices.end(next(self._work))
+        except StopIteration as end:
+            self.loop.call_soon_threadsafe(self._settle, self.future.set_result, end.value)
+        except Exception as error:  # a failure of the model is its own request's and nobody else's
+            self.loop.call_soon_threadsafe(self._settle, self.future.set_exception, error)
+        else:
+            return True
+        return False
+
+    def finish(self) -> None:
+        """Do all slices."""
+        while self.turn():
+            pass
+
+    def _settle(self, settle: Callable[[Any], None], outcome: object) -> None:
+        if not self.future.done():
+            settle(outcome)
+
+
+class Decoder(Protocol):
+    """The running texts of one model."""
+
+    def turn(self) -> bool:
+        """One token more for each of them; returns whether there is more. Raises nothing."""
+
+
+class Scheduler:
+    """Computes in a thread of its own from `start` to `stop`. Decoders and jobs are touched in that thread only."""
+
+    def __init__(self, name: str, prepare: Callable[[], object]) -> None:
+        """`prepare` is called first in the new thread."""
+        self.decoders: dict[int, Decoder] = {}
+        self._jobs: deque[Job[Any]] = deque()
+        self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._prepare = prepare
+        self._running = True
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to compute."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Compute no more after the turn in hand; what is left is never answered. Waits for the thread to end."""
+        self.call(self._end)
+        self._thread.join()
+
+    def add(self, job: Job[Any]) -> None:
+        """Take on a job; from any thread."""
+        self.call(lambda: self._jobs.append(job))
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call `function`, which raises nothing, in the computing thread before its next turn; from any thread."""
+        self._inbox.put(function)
+
+    def _end(self) -> None:
+        self._running = False
+
+    def _run(self) -> None:
+        gil.claim()
+        self._prepare()
+        while self._running:
+            self._take_in()
+            self._step()
+            self._slice()
+            gil.share()
+
+    def _take_in(self) -> None:
+        """Do what was asked from outside; wait for it when there is nothing else to do."""
+        if idle := not (self.decoders or self._jobs):
+            gil.renounce()
+        while idle or not self._inbox.empty():
+            self._inbox.get()()
+            idle = False
+
+    def _step(self) -> None:
+        for key, decoder in list(self.decoders.items()):
+            if not decoder.turn():
+                del self.decoders[key]
+
+    def _slice(self) -> None:
+        if self._jobs:
+            job = self._jobs.popleft()
+            if job.turn(BUSY_SECONDS if self.decoders else IDLE_SECONDS):
+                self._jobs.append(job)

@@ -1,0 +1,34 @@
+"""A model's first answers, given to nobody: what it takes to begin is done, and what fails, before a client asks.
+
+Loops are compiled or fetched from their cache, mapped weights are touched, and a model that cannot answer is found
+out while the one before it still serves. It knows what models can do; it does not know who asks them.
+"""
+
+from __future__ import annotations
+
+from app.routes.prediction import predict
+from app.schemas.next import NextRequest
+from models.checkpoint.save import Checkpoint, probe
+from models.evaluation.evaluator import evaluate
+from models.inference.generation import generate, samples
+from models.inference.sampling import SamplingParams
+from models.inference.scoring import drain, score_texts
+from models.ngram.model import NgramModel
+
+
+def rehearse(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint, having done once what it will be asked to do. Raises what it fails with."""
+    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    text = tokenizer.decode(list(range(2, min(tokenizer.size, 6))))
+    probe(model)
+    for texts in ([text], [text, text]):  # one text goes another way than several do
+        drain(predict(checkpoint, texts, NextRequest(top_k=1)))
+        drain(score_texts(model, tokenizer, texts))
+    model.explain(model.start(1))
+    drain(evaluate(model, tokenizer, [text], "document"))
+    if isinstance(model, NgramModel):
+        _ = model.index  # made now, or the first long text would wait for it
+    for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # a filter is another way
+        for _ in generate(model, samples(tokenizer, text, params)):
+            pass
+    return checkpoint

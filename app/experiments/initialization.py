@@ -1,0 +1,53 @@
+"""What a training starts from: zeros, numbers too large, and the scales of Glorot and He.
+
+It knows the four; what they fill is `models.neural.training.initialization`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from app.experiments.finding import Curve, Finding, Setting, before
+from app.experiments.training_run import Course
+from models.neural.model import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.utils.progress import Progress
+
+STARTS: dict[str, dict[str, Any]] = {
+    "zero": {"initialisation": "uniform", "initial_scale": 0.0},
+    "too large": {"initialisation": "uniform", "initial_scale": 2.0},
+    "xavier": {"initialisation": "xavier"},
+    "he": {"initialisation": "he"},
+}
+VALIDATIONS = 8
+
+
+def run(setting: Setting) -> Generator[Progress, None, Finding]:
+    """Train an LSTM from each start."""
+    config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
+    curves: list[Curve] = []
+    rows: list[dict[str, Any]] = []
+    for name, start in STARTS.items():
+        course = Course(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **start))
+        yield from course.run(name, setting.steps, VALIDATIONS)
+        steps, perplexities = ([point[i] for point in course.validated] for i in (0, 1))
+        curves.append(Curve(name, steps, perplexities))
+        rows.append(
+            {
+                "start": name,
+                "first_loss": course.losses[0],
+                "first_norm": course.norms[0],
+                "perplexity": course.perplexity,
+            }
+        )
+    reached = [row["perplexity"] for row in rows]
+    return Finding(
+        "initialisations",
+        "zeros leave all units alike, large numbers saturate the gates, and scaled random ones learn",
+        all(before(scaled, other) for scaled in reached[2:] for other in reached[:2]),
+        rows,
+        curves,
+        ("step", "perplexity of the held-out text"),
+        logarithmic=True,
+    )

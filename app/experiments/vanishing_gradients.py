@@ -1,0 +1,57 @@
+"""Vanishing gradients: how much of the gradient reaches a token k steps back, in each family.
+
+It knows which networks and how they were trained. The gradient itself is `models.neural.reach`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import torch
+
+from app.experiments.families import HOW, same_size
+from app.experiments.finding import Curve, Finding, Setting
+from app.experiments.training_run import Course
+from models.neural.reach import reach
+from models.utils.progress import Progress
+
+DISTANCE, ROWS = 100, 32
+
+
+def run(setting: Setting) -> Generator[Progress, None, Finding]:
+    """Follow the gradient of a prediction back through the held-out text, before and after training each family."""
+    texts = _texts(setting)
+    curves, rows, far = [], [], {}
+    for config in same_size(setting.size, len(setting.vocabulary)):
+        course = Course(setting, config, HOW)
+        rows.append(_row(config.kind, 0, reach(course.trainer.network, texts)))
+        yield from course.run(f"training {config.kind}", setting.steps)
+        norms = reach(course.trainer.network, texts)
+        rows.append(_row(config.kind, setting.steps, norms))
+        curves.append(Curve(config.kind, list(range(len(norms))), norms))
+        far[config.kind] = norms[len(norms) // 2] / norms[0]
+    return Finding(
+        "vanishing",
+        "the gradient that reaches a token falls off with its distance; gates learn to let it through, which a plain "
+        "recurrent network cannot",
+        far["rnn"] < min(far["gru"], far["lstm"]),
+        rows,
+        curves,
+        ("tokens back", "norm of the gradient"),
+        logarithmic=True,
+    )
+
+
+def _row(kind: str, steps: int, norms: list[float]) -> dict[str, Any]:
+    """What is left of the gradient so many tokens back."""
+    shares = {f"share_{k}": norms[k] / norms[0] for k in (1, 10, 20, 50, 100) if k < len(norms)}
+    return {"kind": kind, "steps": steps, **shares}
+
+
+def _texts(setting: Setting) -> torch.Tensor:
+    """Rows [B, T] of the held-out text, long enough to follow a gradient back, as many as there are."""
+    length = min(DISTANCE + 2, len(setting.valid))
+    starts = np.linspace(0, len(setting.valid) - length, ROWS).astype(int)
+    return torch.from_numpy(np.stack([setting.valid[at : at + length] for at in starts]).astype(np.int64))

@@ -1,0 +1,194 @@
+"""What a job can be asked to do, as JSON: a model to train, one to make of others, or one to measure.
+
+Knows the fields of a request and the recipe that they amount to; the configurations inside are those of the command
+line, and check themselves. It knows no queue, no file store and no HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter, WithJsonSchema
+
+from app.core.attribute_docs import documentation
+from app.core.container_limits import memory_bytes
+from app.schemas.base import Request
+from app.schemas.recipes import config
+from models.composite.dynamic_evaluation import DynamicConfig
+from models.composite.mixture import MixtureConfig
+from models.data.line_reader import EmptyLines
+from models.errors import InvalidInput
+from models.evaluation.evaluator import Unit
+from models.neural.model import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.ngram.model import NgramConfig
+from models.recipes.build import Recipe
+from models.recipes.compose import CONFIGS, Composition
+from models.tokenization.tokenizer import TokenizerConfig
+
+Lines = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]
+
+
+def _schema(*kinds: type[Any], without: str = "") -> WithJsonSchema:
+    """The fields of the dataclasses, as documentation; `without` one that the request has elsewhere."""
+    properties: dict[str, Any] = {}
+    for kind in kinds:
+        documented = documentation(kind)
+        for name, schema in TypeAdapter(kind).json_schema()["properties"].items():
+            properties[name] = schema | ({"description": documented[name]} if name in documented else {})
+    properties.pop(without, None)
+    return WithJsonSchema({"type": "object", "properties": properties, "additionalProperties": False})
+
+
+class _Training(Request):
+    """What all jobs that make a model have in common."""
+
+    name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-model"])
+    training_file: str = Field(description="Id of the uploaded text to learn from.", examples=["file-0123456789ab"])
+    validation_file: str | None = Field(None, description="Id of an uploaded text to measure on.")
+    validation_fraction: float | None = Field(
+        None, ge=0, lt=1, description="Without `validation_file`: the share of the text, its end, to measure on; 0.05."
+    )
+    tokenizer: Annotated[dict[str, Any], _schema(TokenizerConfig)] = Field({}, description="What a token is.")
+    empty_lines: Lines = "keep"
+    licence: str = Field("unknown", description="Of the training text; stands in the model's card.")
+
+    def recipe(self, training: Path, validation: Path | None) -> Recipe:
+        """The recipe this asks for. Raises InvalidInput, naming the field, for what is not accepted."""
+        if self.validation_file is not None and self.validation_fraction is not None:
+            raise InvalidInput("validation_fraction", "give it or validation_file, not both")
+        written: dict[str, Any] = {
+            "tokenizer": config(TokenizerConfig, self.tokenizer, "tokenizer."),
+            "validation": validation,
+            "empty_lines": self.empty_lines,
+            "licence": self.licence,
+            **self.configs(),
+        }
+        if self.validation_fraction is not None:
+            written["validation_fraction"] = self.validation_fraction
+        return Recipe(self.name, (training,), **written)
+
+    def configs(self) -> dict[str, Any]:
+        """The fields of the recipe that only this family has."""
+        raise NotImplementedError
+
+
+class NgramJob(_Training):
+    """Count an n-gram model."""
+
+    kind: Literal["ngram"] = Field(description="The model's family.")
+    config: Annotated[dict[str, Any], _schema(NgramConfig)] = Field({}, description="What to estimate.")
+    extends: str | None = Field(
+        None,
+        description="An n-gram model published with its counts, as `name`, `name@version` or an alias: the text is "
+        "added to what that one was made of, and read with its vocabulary.",
+    )
+    keep_counts: bool = Field(False, description="Whether the counts are published beside the model.")
+    memory: str | None = Field(
+        None,
+        description="How much memory the worker counts in, as 500M, 2G or 50%; what does not fit is counted on disk.",
+    )
+
+    def configs(self) -> dict[str, Any]:
+        """The model."""
+        return {
+            "model": config(NgramConfig, self.config, "config."),
+            "extends": None if self.extends is None else Path(self.extends),
+            "keep_counts": self.keep_counts,
+            "memory": None if self.memory is None else memory_bytes(self.memory),
+        }
+
+
+class RecurrentJob(_Training):
+    """Train a recurrent model."""
+
+    kind: Literal["rnn", "lstm", "gru", "feedforward"] = Field(description="The model's family.")
+    config: Annotated[dict[str, Any], _schema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
+        {}, description="The network's architecture and how it is trained."
+    )
+
+    def configs(self) -> dict[str, Any]:
+        """The network and its training."""
+        names = {field.name for field in fields(TrainingConfig)}
+        training = {name: value for name, value in self.config.items() if name in names}
+        rest = {name: value for name, value in self.config.items() if name not in names}
+        if "kind" in rest:
+            raise InvalidInput("config.kind", "the family is said by `kind`, beside `config`")
+        self._check_known(rest, names)
+        return {
+            "model": config(RecurrentConfig, {**rest, "kind": self.kind}, "config."),
+            "training": config(TrainingConfig, training, "config."),
+        }
+
+    def _check_known(self, rest: dict[str, Any], training: set[str]) -> None:
+        known = {field.name for field in fields(RecurrentConfig)} - {"kind"} | training
+        for name in rest:
+            if name not in known:
+                raise InvalidInput(f"config.{name}", f"unknown; known are {', '.join(sorted(known))}")
+
+
+class CompositionJob(Request):
+    """Make a model of published ones."""
+
+    kind: Literal["mixture", "cache", "neural_cache"] = Field(description="What to make of them.")
+    name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-mixture"])
+    members: list[str] = Field(
+        min_length=1,
+        max_length=100,
+        description="The models it is made of, as `name`, `name@version` or an alias; a cache has one.",
+        examples=[["my-model@1", "my-lstm@1"]],
+    )
+    config: Annotated[dict[str, Any], _schema(*CONFIGS.values())] = Field(
+        {}, description="A mixture's `weights`, or what a cache remembers and how much it says."
+    )
+    validation_file: str | None = Field(
+        None,
+        description="Id of an uploaded text to measure on; a mixture without weights is fitted to it.",
+    )
+    unit: Unit = Field("document", description="How the text is read when weights are fitted.")
+    empty_lines: Lines = "keep"
+
+    def composition(self, validation: Path | None) -> Composition:
+        """The composition this asks for. Raises InvalidInput, naming the field, for what is not accepted."""
+        model = config(CONFIGS[self.kind], self.config, "config.")
+        if model == MixtureConfig() and validation is None:
+            raise InvalidInput("config.weights", "give them, or a validation_file to fit them to")
+        found = Composition(self.name, tuple(self.members), model, validation, self.unit, self.empty_lines)
+        found.check()
+        return found
+
+
+class EvaluateJob(Request):
+    """Measure a published model on a text."""
+
+    kind: Literal["evaluate"] = Field(description="Measure rather than train.")
+    model: str = Field(description="The model, as `name`, `name@version` or an alias.", examples=["my-model@1"])
+    validation_file: str = Field(description="Id of the uploaded text to measure on.")
+    unit: Unit | None = Field(
+        None, description="`lines`: each on its own; `document`: as one. Without it, lines, or document for characters."
+    )
+    empty_lines: Lines = "keep"
+    dynamic: Annotated[dict[str, Any], _schema(DynamicConfig)] | None = Field(
+        None,
+        description="Dynamic evaluation: a copy of the model learns from the text as it scores it.",
+    )
+
+    def learning(self) -> DynamicConfig | None:
+        """How a copy of the model learns, if it does. Raises InvalidInput, naming the field."""
+        return None if self.dynamic is None else config(DynamicConfig, self.dynamic, "dynamic.")
+
+    def unit_of(self, tokenizer: TokenizerConfig) -> Unit:
+        """The unit asked for, or the one that the tokenizer and dynamic evaluation have."""
+        return self.unit or ("lines" if tokenizer.has_lines and self.dynamic is None else "document")
+
+
+TrainingJob: TypeAlias = NgramJob | RecurrentJob
+JobRequest: TypeAlias = TrainingJob | CompositionJob | EvaluateJob
+_ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
+
+
+def parse(data: dict[str, Any]) -> JobRequest:
+    """The request that was stored as `data`."""
+    return _ADAPTER.validate_python(data)

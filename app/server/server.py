@@ -1,0 +1,62 @@
+"""One server process: the application behind uvicorn, on a socket that listens already."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+import sys
+from functools import partial
+from typing import Any
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from app.core.settings import Settings
+from app.main import create_app
+from app.server.early_reject import Door, Doorkeeper
+from app.server.graceful import GracefulServer
+
+OBJECTS = 20_000
+"""New ones between two looks for garbage in cycles: an answer of hundreds of rows has some thousands, in no cycle."""
+
+ACCEPTED, SHARED = 32, 4
+"""New connections taken at a turn of the event loop, which takes one for each socket that it knows: under a load of
+requests turns are long, and clients would wait for seconds to be even refused. Where several servers share a socket,
+each leaves most of those that come together to the others."""
+
+
+def configured(app: FastAPI, **given: Any) -> uvicorn.Config:
+    """How uvicorn serves `app`, which `create_app` made."""
+    door = Door(app.state.reception, app.state.metrics, app.state.line)
+    keeper: Any = partial(Doorkeeper, door)
+    return uvicorn.Config(app, http=keeper, log_config=None, **given)
+
+
+class Server(GracefulServer):
+    """Says where to find it, once it can be found."""
+
+    def __init__(self, settings: Settings, told: str = "") -> None:
+        """`told` is printed when it has started."""
+        app = create_app(settings)
+        state = app.state
+        super().__init__(configured(app), state.reception, settings.stop_seconds, state.stopping)
+        self._told = told
+
+    def serve_on(self, listener: socket.socket, accepted: int = ACCEPTED) -> None:
+        """Serve until a signal, taking so many new connections at a turn."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the server sees to it, it ends this at once
+        # Between two compiled loops the computing thread needs the interpreter for a moment: it should not wait until
+        # the event loop has taken a whole request apart.
+        sys.setswitchinterval(0.0005)
+        gc.set_threshold(OBJECTS)
+        # A duplicate is made as its original is, and what one of them waits for stops all servers that share it.
+        listener.setblocking(False)
+        self.run([listener.dup() for _ in range(accepted)])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        if self.started and self._told:
+            click.echo(self._told)

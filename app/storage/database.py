@@ -1,0 +1,149 @@
+"""The database: one engine, transactions that say beforehand whether they write, and its clock.
+
+Knows SQLite and PostgreSQL, what tells them apart and how each of them fails. It knows no table, job or file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, Double, create_engine, event, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import InterfaceError, InvalidRequestError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.core.exceptions import DatabaseUnavailable
+from models.errors import InvalidInput
+
+BUSY_SECONDS = 5.0
+"""How long a statement waits for another process's lock before the database counts as unavailable."""
+STATEMENT_SECONDS = 30
+"""How long PostgreSQL may work on one statement; ours take milliseconds, so a longer one hangs."""
+_UNDEFINED_TABLE = "42P01"
+"""PostgreSQL's code (Appendix A of its manual)."""
+
+
+class Epoch(FunctionElement[float]):
+    """Seconds since 1970 by the database's clock, so that leases hold between machines whose clocks differ."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(Epoch, "sqlite")
+def _sqlite_epoch(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(Epoch, "postgresql")
+def _postgresql_epoch(*_: Any, **__: Any) -> str:
+    return "extract(epoch from clock_timestamp())::double precision"
+
+
+class Database:
+    """An engine for `sqlite:///path` or `postgresql+psycopg://…`; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet; `url` that names neither database raises InvalidInput."""
+        self.url = url
+        self._engine = _engine(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether one file holds everything, and one process at a time writes to it."""
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads; raises DatabaseUnavailable."""
+        with _unavailable(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self, lock: str | None = None) -> Iterator[Connection]:
+        """A transaction that may write, committed at the end of the block; raises DatabaseUnavailable.
+
+        `lock` names what two writers must not do at once. SQLite has one writer at a time whatever its name.
+        """
+        with _unavailable(), self._engine.connect().execution_options(write=True) as connection, connection.begin():
+            if lock is not None and not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": lock})
+            yield connection
+
+    def close(self) -> None:
+        """Drop every connection."""
+        self._engine.dispose()
+
+
+def sqlite_url(directory: Path) -> str:
+    """The URL of the database that lives in the data directory, which is made if need be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{directory.resolve() / 'nextword.db'}"
+
+
+def _engine(url: str) -> Engine:
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        return _sqlite(url)
+    if scheme == "postgresql+psycopg":
+        return _postgresql(url)
+    raise InvalidInput("database_url", "must begin with sqlite:/// or postgresql+psycopg://")
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own accord
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns into a writer fails at once, without waiting, where another wrote
+        # since it began: whoever means to write says so first.
+        writes = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={int(BUSY_SECONDS)}s"
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={
+            "connect_timeout": int(BUSY_SECONDS),
+            "client_encoding": "utf8",  # without it, a database of no encoding (SQL_ASCII) would answer in bytes
+            "options": limits,
+            "application_name": f"nextword-{os.getpid()}",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
+    )
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:  # SQLite's is an OperationalError
+            raise
+        raise DatabaseUnavailable("the database is not available: its tables are not made yet") from error
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        reason = str(error.orig if isinstance(error, OperationalError | InterfaceError) else error)
+        raise DatabaseUnavailable(f"the database is not available: {reason.splitlines()[0]}") from error
+    except InvalidRequestError as error:  # a connection that broke inside the block
+        raise DatabaseUnavailable("the connection to the database broke") from error

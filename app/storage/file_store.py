@@ -1,0 +1,135 @@
+"""Uploaded files: kept once on disk however often they come, listed, and removed when nothing needs them.
+
+Knows the directory of their bytes, named by their hash, and the table that says who called them what. It knows no
+HTTP, and of jobs only that one which is not finished still needs its files.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from sqlalchemy import delete, insert, or_, select
+
+from app.core.exceptions import FileInUse, NotThere
+from app.jobs.store import OPEN
+from app.storage.database import Database, Epoch
+from app.storage.paging import page
+from app.storage.tables import FILES, JOBS
+from app.storage.upload import Upload, no_room_is_disk_full
+from models.utils.durable import sync
+
+LOCK = "nextword:files"
+STALE_SECONDS = 24 * 3600
+"""An upload that was not written to for so long has lost its writer."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as it was uploaded."""
+
+    id: str
+    """Random."""
+    sha256: str
+    """Of its bytes; names them on disk."""
+    bytes: int
+    """Its size."""
+    filename: str
+    """What its uploader called it."""
+    purpose: str
+    """What its uploader means it for."""
+    created_at: float
+    """When it was first uploaded, in seconds since 1970."""
+
+
+class FileStore:
+    """The files of a database, their bytes under `directory`. Every method may raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database, directory: Path, max_bytes: int) -> None:
+        self.database = database
+        self.directory = directory
+        self.max_bytes = max_bytes
+        self._incoming = directory / "incoming"
+
+    def receive(self) -> Upload:
+        """A file about to come in; raises DiskFull."""
+        with no_room_is_disk_full():
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            return Upload(self._incoming / secrets.token_hex(8), self.max_bytes)
+
+    def keep(self, upload: Upload, filename: str, purpose: str) -> StoredFile:
+        """Store a finished upload. One that came before, with this name and purpose, is that file still.
+
+        Raises InvalidText where it is not UTF-8 or empty, and DiskFull.
+        """
+        with no_room_is_disk_full():
+            sha256, size = upload.finish()
+            with self.database.write(LOCK) as connection:
+                path = self._path(sha256)
+                path.parent.mkdir(exist_ok=True)
+                upload.path.replace(path)  # onto the same bytes, if they are there
+                sync(path.parent)
+                same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
+                if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
+                    values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose}
+                    new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **values)
+                    connection.execute(new)
+                return StoredFile(*connection.execute(select(*_COLUMNS).where(same)).one())
+
+    def get(self, file_id: str) -> StoredFile:
+        """The file; raises NotThere."""
+        with self.database.read() as connection:
+            row = connection.execute(select(*_COLUMNS).where(FILES.c.id == file_id)).one_or_none()
+        if row is None:
+            raise NotThere(f"there is no file {file_id!r}")
+        return StoredFile(*row)
+
+    def path(self, file_id: str) -> Path:
+        """Where its bytes are; raises NotThere."""
+        return self._path(self.get(file_id).sha256)
+
+    def page(self, purpose: str | None, after: str | None, limit: int) -> tuple[list[StoredFile], bool]:
+        """At most `limit` files, newest first, from behind file `after`; and whether there are more.
+
+        Raises InvalidInput where there is no such file.
+        """
+        wanted = select(*_COLUMNS)
+        if purpose is not None:
+            wanted = wanted.where(FILES.c.purpose == purpose)
+        with self.database.read() as connection:
+            rows, more = page(connection, FILES, wanted, after, limit)
+        return [StoredFile(*row) for row in rows], more
+
+    def delete(self, file_id: str) -> None:
+        """Forget the file, and its bytes when no other has them; raises NotThere, or FileInUse by an open job."""
+        with self.database.write(LOCK) as connection:
+            sha256 = connection.execute(
+                select(FILES.c.sha256).where(FILES.c.id == file_id).with_for_update()
+            ).scalar_one_or_none()
+            if sha256 is None:
+                raise NotThere(f"there is no file {file_id!r}")
+            uses = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id) & JOBS.c.status.in_(OPEN)
+            if job_id := connection.execute(select(JOBS.c.id).where(uses).limit(1)).scalar_one_or_none():
+                raise FileInUse(f"file {file_id!r} is needed by job {job_id!r}, which is not finished")
+            connection.execute(delete(FILES).where(FILES.c.id == file_id))
+        self._sweep(sha256)
+
+    def sweep(self) -> None:
+        """Remove what broken uploads left behind."""
+        for path in self._incoming.glob("*"):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink(missing_ok=True)
+
+    def _sweep(self, sha256: str) -> None:
+        """Remove bytes that no file has, once that is certain: a crash before it wastes room and breaks nothing."""
+        with self.database.write(LOCK) as connection:
+            if connection.execute(select(FILES.c.id).where(FILES.c.sha256 == sha256).limit(1)).one_or_none() is None:
+                self._path(sha256).unlink(missing_ok=True)
+
+    def _path(self, sha256: str) -> Path:
+        return self.directory / sha256[:2] / sha256
+
+
+_COLUMNS = tuple(FILES.c[field.name] for field in fields(StoredFile))

@@ -1,0 +1,206 @@
+"""What a job's work is: a recipe built and left ready to be published, or a model measured on a text.
+
+Knows requests, recipes and how their progress becomes reports. It does not know what process it runs in, that others
+may do the same work at the same time, or how a model is published.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingJob, parse
+from app.worker.run_protocol import Done, Input, Measured, Message, Order, Reported, Resumed, Stopped
+from app.worker.workspaces import METRICS_FILE
+from models.checkpoint import save as checkpoint
+from models.checkpoint.repository import resolve
+from models.composite.dynamic_evaluation import learning
+from models.evaluation.evaluator import evaluate
+from models.evaluation.report import reported, summary
+from models.recipes.build import build
+from models.recipes.compose import compose
+from models.utils.progress import Progress
+
+Result = TypeVar("Result")
+Send = Callable[[Message], None]
+Stop = Callable[[], bool]
+
+REPORT_SECONDS = 0.2
+"""Progress is reported no more often."""
+_READ_BYTES = 1 << 16
+
+
+class _Stop(Exception):
+    """The work was asked to stop, and has saved its state."""
+
+
+def do(order: Order, send: Send, stop: Stop) -> Message:
+    """Do the work, reporting as it goes, until it is done or `stop()` says so.
+
+    Raises what the work raises: InvalidInput, TrainingFailed, CheckpointError, OSError, MemoryError.
+    """
+    torch.set_num_threads(order.threads)
+    request = parse(order.request)
+    try:
+        if isinstance(request, EvaluateJob):
+            return _evaluate(order, request, send, stop)
+        if isinstance(request, CompositionJob):
+            return _compose(order, request, send, stop)
+        return _train(order, request, send, stop)
+    except _Stop:
+        return Stopped()
+
+
+def _train(order: Order, request: TrainingJob, send: Send, stop: Stop) -> Message:
+    workdir, library = Path(order.workdir), Path(order.checkpoints).resolve()
+    recipe = request.recipe(*_inputs(order, workdir / "inputs"))
+    if recipe.extends is not None:
+        recipe = replace(recipe, extends=resolve(library, str(recipe.extends)).path)
+    work = build(recipe, workdir, save_seconds=order.save_seconds)
+    reporter = _Reporter(send, workdir / METRICS_FILE)
+    built = _drive(work, reporter.report, stop)
+    reporter.complete()
+    provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
+    staged = checkpoint.save(
+        Path(order.staging), recipe.name, built.model, built.tokenizer, provenance, beside=built.beside
+    )
+    return Done(str(staged.path))
+
+
+def _compose(order: Order, request: CompositionJob, send: Send, stop: Stop) -> Message:
+    library = Path(order.checkpoints).resolve()
+    _enter(Path(order.workdir) / "inputs")
+    validation = _link(order.validation, order.validation.name) if order.validation else None
+    composition = request.composition(validation)
+    made = _drive(compose(composition, library), _Reporter(send).report, stop)
+    provenance = replace(made.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
+    staging = Path(order.staging)
+    staged = checkpoint.save(
+        staging, composition.name, made.model, made.tokenizer, provenance, members=made.members, library=library
+    )
+    return Done(str(staged.path))
+
+
+def _evaluate(order: Order, request: EvaluateJob, send: Send, stop: Stop) -> Message:
+    opened = checkpoint.load(resolve(Path(order.checkpoints), request.model).path)
+    unit = request.unit_of(opened.tokenizer.config)
+    how = request.learning()
+    model = opened.model if how is None else learning(opened.model, how, unit)
+    assert order.validation is not None
+    with Path(order.validation.path).open("rb") as file:
+        pieces = iter(lambda: file.read(_READ_BYTES), b"")
+        work = evaluate(model, opened.tokenizer, pieces, unit, request.empty_lines)
+        found = _drive(reported(work), _Reporter(send).report, stop)
+    return Done(None, {"model": request.model, "unit": unit} | summary(found))
+
+
+def _inputs(order: Order, directory: Path) -> tuple[Path, Path | None]:
+    """The files under the names that their uploader gave them, in a directory that is then the current one.
+
+    A card so tells of names, not of where this machine keeps what.
+    """
+    _enter(directory)
+    assert order.training is not None
+    training = _link(order.training, order.training.name)
+    if order.validation is None:
+        return training, None
+    clash = order.validation.name == order.training.name
+    return training, _link(order.validation, f"validation-{order.validation.name}" if clash else order.validation.name)
+
+
+def _enter(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    os.chdir(directory)
+
+
+def _link(source: Input, name: str) -> Path:
+    link = Path(name)
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path(source.path).resolve())
+    return link
+
+
+def _drive(work: Generator[Progress, None, Result], report: Callable[[Progress], None], stop: Stop) -> Result:
+    """Run the work to its end; what it returns. Asked to stop, it is closed, and saves its state on the way out."""
+    try:
+        while True:
+            report(next(work))
+            if stop():
+                work.close()
+                raise _Stop
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+class _Reporter:
+    """Turns progress into reports: how far the work is, now and then; what a training measures, all of it.
+
+    The metrics are in a file before the work goes on: a state that it saves is never ahead of them.
+    """
+
+    def __init__(self, send: Send, file: Path | None = None) -> None:
+        self._send = send
+        self._file = file
+        self._last = -math.inf
+        self._phase = ""
+        self._resumed = False
+
+    def report(self, progress: Progress) -> None:
+        """Pass on what there is to tell."""
+        if progress.phase == "training" and self._file is not None:
+            self._measure(self._file, progress.step, {name: _finite(v) for name, v in progress.metrics.items()})
+        if progress.phase != self._phase or time.monotonic() - self._last >= REPORT_SECONDS:
+            self._phase, self._last = progress.phase, time.monotonic()
+            self._send(Reported(_data(progress)))
+
+    def complete(self) -> None:
+        """All is measured. If this attempt measured nothing, an earlier one trained to the end: tell what it had."""
+        if self._file is not None and not self._resumed:
+            for step, values in _read(self._file):
+                self._send(Measured(step, values))
+
+    def _measure(self, file: Path, step: int, values: dict[str, float | None]) -> None:
+        if not self._resumed:
+            self._resumed = True
+            self._resume(file, step)
+        with file.open("a") as lines:
+            lines.write(json.dumps([step, values]) + "\n")
+        self._send(Measured(step, values))
+
+    def _resume(self, file: Path, step: int) -> None:
+        """`step` is the first to be measured: those before it, by an earlier attempt, stand; others are forgotten."""
+        self._send(Resumed(step - 1))
+        kept = [(at, values) for at, values in _read(file) if at < step]
+        whole = file.with_suffix(".new")
+        whole.write_text("".join(json.dumps([at, values]) + "\n" for at, values in kept))
+        whole.replace(file)
+        for at, values in kept:
+            self._send(Measured(at, values))
+
+
+def _read(file: Path) -> list[tuple[int, dict[str, float | None]]]:
+    """The metrics in the file; a last line that was cut off is none."""
+    if not file.exists():
+        return []
+    lines = file.read_text().split("\n")[:-1]
+    return [(step, values) for step, values in map(json.loads, lines)]
+
+
+def _data(progress: Progress) -> dict[str, Any]:
+    told: Mapping[str, Any] = {field.name: getattr(progress, field.name) for field in fields(Progress)}
+    metrics = {name: _finite(value) for name, value in progress.metrics.items()}
+    return {**told, "fraction": progress.fraction, "metrics": metrics}
+
+
+def _finite(value: float) -> float | None:
+    """What is not a finite number is not JSON."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,72 @@
+"""Counts on disk: a safetensors file beside a checkpoint's own, from which a model can be extended and merged.
+
+It knows the file's arrays, and how sound ones look. It does not know which model they belong to.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from models.checkpoint.card import FileFacts
+from models.errors import CheckpointDamaged, CheckpointNotFound
+from models.ngram.counting.counts import Counts
+from models.ngram.counting.extraction import Level
+
+COUNTS_FILE = "counts.safetensors"
+_ARRAYS = ("begins", "token", "suffix", "count")
+
+
+def tensors(counts: Counts) -> dict[str, Tensor]:
+    """The arrays of all levels by name, sharing memory."""
+    levels = enumerate(counts.levels, start=1)
+    return {f"{name}.{n}": torch.from_numpy(getattr(level, name)) for n, level in levels for name in _ARRAYS}
+
+
+def read(file: Path, vocabulary_size: int, facts: FileFacts | None) -> Counts:
+    """What was written there; `facts` are those in the checkpoint's card.
+
+    Raises CheckpointNotFound where there is no such file, CheckpointDamaged for one that holds anything else.
+    """
+    if facts is None or not file.is_file():
+        raise CheckpointNotFound(f"{file} is not there: its model was made without keeping counts")
+    if FileFacts.of(file) != facts:
+        raise CheckpointDamaged(f"{file}: its SHA-256 is not the one in the card: altered")
+    try:
+        with safe_open(file, framework="numpy") as stored:
+            found = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+        order = len(found) // len(_ARRAYS)
+        levels = [Level(*(found[f"{name}.{n}"] for name in _ARRAYS)) for n in range(1, order + 1)]
+    except (SafetensorError, KeyError, OSError) as error:
+        raise CheckpointDamaged(f"{file}: not counts ({error})") from error
+    _check(file, levels, vocabulary_size)
+    return Counts(levels, vocabulary_size)
+
+
+def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
+    """Whatever the loops would trip over."""
+    contexts = 1
+    for n, level in enumerate(levels, start=1):
+        arrays = [level.begins, level.token, level.suffix, level.count]
+        sound = (
+            all(array.ndim == 1 and array.dtype in (np.int32, np.int64) for array in arrays)
+            and [len(array) for array in arrays] == [contexts + 1, *[int(level.begins[-1])] * 3]
+            and level.begins[0] == 0
+            and bool(np.all(np.diff(level.begins) >= 0))
+            and _within(level.token, vocabulary_size)
+            and _within(level.suffix, len(levels[n - 2]) if n > 1 else 1)
+            and bool(np.all(level.count >= (n > 1)))
+        )
+        if not sound:
+            raise CheckpointDamaged(f"{file}: the counts of order {n} are not sound")
+        contexts = len(level)
+    if not levels or len(levels[0]) != vocabulary_size:
+        raise CheckpointDamaged(f"{file}: not the counts of {vocabulary_size} words")
+
+
+def _within(values: np.ndarray, size: int) -> bool:
+    return not len(values) or (int(values.min()) >= 0 and int(values.max()) < size)

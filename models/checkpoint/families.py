@@ -1,0 +1,28 @@
+"""Which class reads a checkpoint of which kind: a new family adds one line here, and nothing else above it changes."""
+
+from __future__ import annotations
+
+from models.composite.cache import CacheModel
+from models.composite.mixture import MixtureModel
+from models.composite.neural_cache import NeuralCacheModel
+from models.language_model import LanguageModel
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentModel
+from models.ngram.model import NgramModel
+
+FAMILIES: dict[str, type[LanguageModel]] = {
+    "ngram": NgramModel,
+    "rnn": RecurrentModel,
+    "lstm": RecurrentModel,
+    "gru": RecurrentModel,
+    "feedforward": RecurrentModel,
+    "mixture": MixtureModel,
+    "cache": CacheModel,
+    "neural_cache": NeuralCacheModel,
+}
+
+PRECISIONS: dict[str, dict[str, type[LanguageModel]]] = {
+    "float32": FAMILIES,
+    "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model},
+}
+"""The families by what recurrent models compute in, whatever precision they are stored in."""

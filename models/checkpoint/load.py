@@ -1,0 +1,139 @@
+"""Opening a checkpoint: its card, its tokenizer and its model, or the reason why they cannot be trusted.
+
+It knows the files of a checkpoint, when they count as damaged, and that a composite is made of others. It does not
+know how a family lays out its tensors, nor which checkpoint a user means (`catalogue`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from models.checkpoint.card import CARD_FILE, Card
+from models.checkpoint.families import FAMILIES
+from models.checkpoint.hash_cache import Ledger
+from models.checkpoint.members import find, shared
+from models.composite.base import Composite
+from models.errors import CheckpointDamaged, InvalidInput
+from models.language_model import LanguageModel
+from models.tokenization.tokenizer import Tokenizer
+
+TOKENIZER_FILE = "tokenizer.json"
+WEIGHTS_FILE = "weights.safetensors"
+
+Families = Mapping[str, type[LanguageModel]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model ready to use, with what makes it usable on text and what is known about it."""
+
+    card: Card
+    tokenizer: Tokenizer
+    model: LanguageModel
+    path: Path
+
+
+Opened = Callable[[str], Checkpoint | None]
+"""The checkpoint `name@version` where it is in memory already."""
+
+
+def load(
+    path: Path,
+    *,
+    verify: bool = True,
+    ledger: Ledger | None = None,
+    families: Families = FAMILIES,
+    library: Path | None = None,
+    opened: Opened = lambda _: None,
+) -> Checkpoint:
+    """Open the checkpoint in the directory `path`; its weights are mapped into memory, not read.
+
+    `verify` checks every file's hash, unless `ledger` remembers having done so; without it only sizes are compared.
+    A composite's members are those that are `opened`, or are opened here, from `library` (without one, the root that
+    the checkpoint lies under). Raises CheckpointDamaged, naming the file or the member, when anything is missing,
+    altered, foreign or from a newer program.
+    """
+    card = Card.read(_own_file(path, CARD_FILE))
+    library = library or path.absolute().parent.parent
+    if card.members:
+        again = partial(load, verify=verify, ledger=ledger, families=families, library=library, opened=opened)
+        parts = {m.model: place for m in card.members for place in [find(library, m)]}
+        return _composite(path, card, families, {name: opened(name) or again(place) for name, place in parts.items()})
+    for name in (TOKENIZER_FILE, WEIGHTS_FILE):
+        _check(_own_file(path, name), card, (ledger or Ledger()) if verify else None)
+    tokenizer = _tokenizer(path / TOKENIZER_FILE, card)
+    return Checkpoint(card, tokenizer, _model(path, card, families), path)
+
+
+def _own_file(path: Path, name: str) -> Path:
+    """The file `name` of the checkpoint, which must be there and not elsewhere by way of a link."""
+    file = path / name
+    if not file.is_file():
+        raise CheckpointDamaged(f"{file}: missing or not a file")
+    if file.resolve().parent != path.resolve():
+        raise CheckpointDamaged(f"{file}: a link that leads out of the checkpoint")
+    return file
+
+
+def _check(file: Path, card: Card, ledger: Ledger | None) -> None:
+    facts = card.files.get(file.name)
+    if facts is None:
+        raise CheckpointDamaged(f"{file.with_name(CARD_FILE)}: does not list {file.name}")
+    if ledger is not None:
+        ledger.check(file, facts)
+    elif file.stat().st_size != facts.size:
+        raise CheckpointDamaged(f"{file}: not {facts.size} bytes: truncated or altered")
+
+
+def _tokenizer(file: Path, card: Card) -> Tokenizer:
+    tokenizer = Tokenizer.load(file)
+    if tokenizer.size != card.vocabulary_size:
+        raise CheckpointDamaged(f"{file}: {tokenizer.size} tokens instead of the card's {card.vocabulary_size}")
+    return tokenizer
+
+
+def _composite(path: Path, card: Card, families: Families, parts: Mapping[str, Checkpoint]) -> Checkpoint:
+    """The checkpoint that is made of `parts`, by name@version."""
+    family = _family(path, card, families)
+    if not issubclass(family, Composite):
+        raise CheckpointDamaged(f"{path / CARD_FILE}: a {card.kind} model has no members")
+    try:
+        tokenizer = shared((name, part.tokenizer) for name, part in parts.items())
+        model = family.from_members(card.config, [parts[member.model].model for member in card.members])
+    except (InvalidInput, KeyError, TypeError, ValueError) as error:
+        raise _unfit(path, card, error) from error
+    return Checkpoint(card, tokenizer, model, path)
+
+
+def _model(path: Path, card: Card, families: Families) -> LanguageModel:
+    weights = path / WEIGHTS_FILE
+    family = _family(path, card, families)
+    try:
+        return family.from_tensors(card.config, _tensors(weights), card.vocabulary_size)
+    except (CheckpointDamaged, SafetensorError) as error:
+        raise CheckpointDamaged(f"{weights}: does not fit the config in {CARD_FILE}: {error}") from error
+    except (InvalidInput, KeyError, TypeError, ValueError) as error:
+        raise _unfit(path, card, error) from error
+
+
+def _family(path: Path, card: Card, families: Families) -> type[LanguageModel]:
+    family = families.get(card.kind)
+    if family is None:
+        known = ", ".join(sorted(families))
+        raise CheckpointDamaged(f"{path / CARD_FILE}: unknown kind {card.kind!r}; known: {known}")
+    return family
+
+
+def _unfit(path: Path, card: Card, error: Exception) -> CheckpointDamaged:
+    return CheckpointDamaged(f"{path / CARD_FILE}: field config is not that of a {card.kind} model ({error})")
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
+    with safe_open(file, framework="pt") as stored:
+        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)

@@ -1,0 +1,105 @@
+"""Names and versions: which checkpoints lie under a root directory, and which one a user means.
+
+A checkpoint lies in `<root>/<name>/<version>/`, version 1, 2, 3, ... It knows directories; it never opens a file
+of a checkpoint, so a broken one is listed like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.checkpoint.card import CARD_FILE
+from models.errors import CheckpointNotFound, InvalidInput
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one checkpoint lies and what it is called."""
+
+    name: str
+    version: int | None
+    """None for a directory outside the layout `<name>/<version>/`."""
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """`name@version`, as requests and answers write it."""
+        return self.name if self.version is None else f"{self.name}@{self.version}"
+
+    @classmethod
+    def at(cls, path: Path) -> Entry:
+        """The entry of a checkpoint's own directory, called by the directories it lies in."""
+        path = path.resolve()
+        if _VERSION.fullmatch(path.name) and _NAME.fullmatch(path.parent.name):
+            return cls(path.parent.name, int(path.name), path)
+        return cls(path.name, None, path)
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidInput unless `name` can be a checkpoint's name."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            "name", f"{name!r} is no name: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+        )
+
+
+def entries(root: Path) -> list[Entry]:
+    """Every published checkpoint under `root`, by name and then version; a root that is missing holds none.
+
+    Temporary directories (their names begin with a dot) and whatever else does not fit the layout are not seen.
+    """
+    return [entry for folder in _folders(root) if _NAME.fullmatch(folder.name) for entry in versions(folder)]
+
+
+def versions(folder: Path) -> list[Entry]:
+    """The published versions of the one name that `folder` holds, oldest first."""
+    found = [
+        Entry(folder.name, int(path.name), path)
+        for path in _folders(folder)
+        if _VERSION.fullmatch(path.name) and (path / CARD_FILE).exists()
+    ]
+    return sorted(found, key=lambda entry: entry.version or 0)
+
+
+def next_version(folder: Path) -> int:
+    """The number after the highest that anything in `folder` uses, published or not."""
+    taken = [int(path.name) for path in folder.iterdir() if _VERSION.fullmatch(path.name)] if folder.exists() else []
+    return max(taken, default=0) + 1
+
+
+def resolve(root: Path, model: str) -> Entry:
+    """The checkpoint that `model` means: `name` (its newest version), `name@version`, or a directory.
+
+    What holds a `/` or begins with a dot is a directory: a checkpoint's own or, for its newest version, the one
+    above. Raises CheckpointNotFound, which lists what exists.
+    """
+    if "/" in model or model.startswith("."):
+        return _by_path(Path(model))
+    name, at, version = model.partition("@")
+    if _NAME.fullmatch(name) and (not at or _VERSION.fullmatch(version)):
+        found = [entry for entry in versions(root / name) if not at or entry.version == int(version)]
+        if found:
+            return found[-1]
+    known = ", ".join(entry.id for entry in entries(root)) or "none"
+    raise CheckpointNotFound(f"no checkpoint {model!r} in {root}; there are: {known}")
+
+
+def _by_path(path: Path) -> Entry:
+    if (path / CARD_FILE).exists():
+        return Entry.at(path)
+    if found := versions(path.resolve()):
+        return found[-1]
+    raise CheckpointNotFound(f"{path} is no checkpoint: it holds no {CARD_FILE}")
+
+
+def _folders(path: Path) -> list[Path]:
+    """The directories in a directory, sorted; one that is missing, or vanishes meanwhile, holds none."""
+    try:
+        return sorted(child for child in path.iterdir() if child.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []

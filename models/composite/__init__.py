@@ -1,0 +1,1 @@
+"""The package `models.composite`."""

@@ -1,0 +1,51 @@
+"""What is made of other models: a mixture, a cache over one. It holds members and no tensors of its own.
+
+It knows what a whole takes over from its parts. It does not know how their probabilities are combined, nor where the
+members of a checkpoint lie (`members`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+from torch import Tensor
+
+from models.errors import CheckpointDamaged, InvalidInput
+from models.language_model import LanguageModel
+
+
+class Composite(LanguageModel):
+    """A language model over the same tokens as its members; long work goes in the slices of the slowest one."""
+
+    def __init__(self, members: Sequence[LanguageModel]) -> None:
+        """Raises InvalidInput where the vocabularies differ in size, or there are no members."""
+        if len({member.vocabulary_size for member in members}) != 1:
+            raise InvalidInput("members", "must be models that share a tokenizer, one at least")
+        self.members = tuple(members)
+        self.vocabulary_size = members[0].vocabulary_size
+        self.adaptive = any(member.adaptive for member in members)
+        self.precision = min((member.precision for member in members), key=("int8", "float32").index)
+        self.quick = all(member.quick for member in members)
+        self.slice_tokens = min(member.slice_tokens for member in members)
+
+    @property
+    def parameters(self) -> int:
+        """The numbers of all members together."""
+        return sum(member.parameters for member in self.members)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """None: the numbers are those of the members."""
+        return {}
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
+        """Raises CheckpointDamaged: see `from_members`."""
+        del config, tensors, vocabulary_size
+        raise CheckpointDamaged("made of other models, and none are named")
+
+    @classmethod
+    @abstractmethod
+    def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
+        """The model that `config` makes of `members`. Raises InvalidInput, TypeError or ValueError where it cannot."""

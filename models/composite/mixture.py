@@ -1,0 +1,93 @@
+"""Linear interpolation of models that share a tokenizer: P(token) = sum_k w_k P_k(token) (Jelinek and Mercer 1980).
+
+It knows how distributions are mixed; it does not know where the weights come from (`interpolation` fits them).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from models.composite.base import Composite
+from models.errors import InvalidInput
+from models.language_model import LanguageModel, State
+
+
+@dataclass(frozen=True)
+class MixtureConfig:
+    """How members are weighed. Raises InvalidInput for weights that are no distribution."""
+
+    weights: tuple[float, ...] = ()
+    """One for each member, 0 to 1, together 1. Without any, they are fitted to a held-out text."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", tuple(map(float, self.weights)))
+        if not all(0 <= weight <= 1 for weight in self.weights):  # a NaN is not
+            raise InvalidInput("weights", "must be numbers from 0 to 1")
+        if self.weights and not math.isclose(sum(self.weights), 1, abs_tol=1e-6):
+            raise InvalidInput("weights", f"must sum to 1, not to {sum(self.weights):g}")
+
+
+class MixtureModel(Composite):
+    """A weighted mean of distributions; its state is the tuple of its members' states."""
+
+    kind = "mixture"
+
+    def __init__(self, config: MixtureConfig, members: Sequence[LanguageModel]) -> None:
+        """Raises InvalidInput unless each member has a weight, and all have as many tokens."""
+        super().__init__(members)
+        if len(config.weights) != len(members):
+            raise InvalidInput("weights", f"must be {len(members)}, one for each member, not {len(config.weights)}")
+        self.mixture_config = config
+        self.forgets = all(member.forgets for member in members)
+        self._log_weights = torch.tensor(config.weights, dtype=torch.float64).log().float()
+
+    def start(self, rows: int) -> State:
+        """See `LanguageModel`."""
+        return tuple(member.start(rows) for member in self.members)
+
+    def blank(self, rows: int) -> State:
+        """See `LanguageModel`."""
+        return tuple(member.blank(rows) for member in self.members)
+
+    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+        """See `LanguageModel`."""
+        return tuple(member.advance(part, tokens, lengths) for member, part in zip(self.members, state, strict=True))
+
+    @torch.inference_mode()
+    def logprobs(self, state: State) -> Tensor:
+        """See `LanguageModel`."""
+        return self._mixed([member.logprobs(part) for member, part in zip(self.members, state, strict=True)])
+
+    @torch.inference_mode()
+    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """See `LanguageModel`."""
+        parts = [member.score(part, tokens, lengths) for member, part in zip(self.members, state, strict=True)]
+        scores = self._mixed([scores for scores, _ in parts])
+        if lengths is not None:
+            scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
+        return scores, tuple(after for _, after in parts)
+
+    def explain(self, state: State) -> dict[str, Any]:
+        """The weight of each member, and what it says itself."""
+        pairs = zip(self.members, state, self.mixture_config.weights, strict=True)
+        return {"members": [{"kind": m.kind, "weight": w, **m.explain(part)} for m, part, w in pairs]}
+
+    def config(self) -> dict[str, Any]:
+        """The weights."""
+        return {name: list(value) for name, value in asdict(self.mixture_config).items()}
+
+    @classmethod
+    def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
+        """See `Composite`."""
+        return cls(MixtureConfig(**config), members)
+
+    def _mixed(self, logprobs: list[Tensor]) -> Tensor:
+        """log sum_k w_k exp(l_k) of members' log-probabilities [...], each of the same shape."""
+        weights = self._log_weights.view(-1, *[1] * logprobs[0].dim())
+        return torch.logsumexp(torch.stack(logprobs) + weights, 0)

@@ -1,0 +1,60 @@
+"""The last tokens that were read, as part of a state: what a cache remembers.
+
+A boundary before any word is where a text begins, not a part of it, so it is not remembered: the state that has read
+only the boundary remembers as little as the one that has read nothing. It knows tokens and windows of them; it does not
+know what is made of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.errors import InvalidInput
+from models.language_model import EOS
+
+NOTHING = -1
+"""In place of a token, where none is remembered."""
+LONGEST = 100_000
+"""Tokens in the longest window."""
+
+
+def empty(rows: int, window: int) -> NDArray[np.int64]:
+    """No token: int64 [rows, window]."""
+    return np.full((rows, window), NOTHING)
+
+
+def worth_remembering(history: Tensor, tokens: Tensor) -> Tensor:
+    """`tokens` [B, T] with NOTHING in place of the boundaries before any word."""
+    leading = (tokens == EOS).cumprod(1).bool() & (history[:, -1:] == NOTHING)
+    return tokens.masked_fill(leading, NOTHING)
+
+
+def latest(before: Tensor, read: Tensor, lengths: Tensor | None) -> NDArray[Any]:
+    """The last N of [B, N, ...] and then [B, T, ...], of which row i counts the first `lengths[i]`: [B, N, ...]."""
+    window = before.shape[1]
+    both = torch.cat([before, read], 1)
+    if lengths is None:
+        return both[:, read.shape[1] :].clone().numpy()
+    at = torch.arange(window) + lengths[:, None]
+    return both[torch.arange(len(both))[:, None], at].numpy()
+
+
+def mixed(logprobs: Tensor, kept: Tensor, cached: Tensor) -> Tensor:
+    """log(kept P + cached) of log P [...], of the share that is left to it and of what a cache adds, of that shape."""
+    return torch.logaddexp(logprobs + kept.log(), cached.log())
+
+
+def check(window: int, **weights: float) -> None:
+    """Raise InvalidInput, naming the field, for a window or weights that no cache can have."""
+    if type(window) is not int or not 1 <= window <= LONGEST:
+        raise InvalidInput("window", f"must be a whole number from 1 to {LONGEST}")
+    for name, weight in weights.items():
+        if not 0 <= weight <= 1:  # a NaN is not
+            raise InvalidInput(name, "must be a number from 0 to 1")
+    if sum(weights.values()) > 1:
+        raise InvalidInput(next(iter(weights)), f"must sum to at most 1 together: {' + '.join(weights)}")

@@ -1,0 +1,108 @@
+"""Bytes, in slices of any size, to clean text in chunks of whole lines.
+
+It knows UTF-8, line endings, blanks at the ends of lines and empty lines, and what to do where a line is longer than
+memory should hold. It knows neither files nor tokens: a corpus on disk and the body of a request are read alike.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import Literal, TypeAlias
+
+from models.errors import InvalidInput, InvalidText
+from models.tokenization.pipeline import BLANKS
+
+EmptyLines: TypeAlias = Literal["keep", "drop"]
+
+_SIGNATURE = codecs.BOM_UTF8  # U+FEFF at the start of a text only says that it is UTF-8
+
+
+class LineReader:
+    r"""Turns the bytes of one text into clean text.
+
+    - UTF-8 is required; a byte order mark at the very start goes.
+    - "\r\n" becomes "\n", the only end of a line ("\r" alone, U+0085 and U+2028 are blanks).
+    - `strip` (for words): blanks at both ends of each line go, and the last line gets its newline if it lacks one.
+    - `empty_lines="drop"`: lines of nothing, or of nothing but blanks, go.
+
+    A chunk ends in a newline, save where a line is longer than `limit` bytes: then it ends before a blank, so that no
+    word is cut, or without `strip` between any two characters. Joined, chunks are the same however the bytes came.
+    """
+
+    def __init__(
+        self, *, strip: bool = True, empty_lines: EmptyLines = "keep", limit: int = 1 << 20, field: str = "text"
+    ) -> None:
+        if empty_lines not in ("keep", "drop"):
+            raise InvalidInput("empty_lines", f'must be "keep" or "drop", not {empty_lines!r}')
+        self._strip = strip
+        self._drop = empty_lines == "drop"
+        self._limit = limit
+        self._field = field
+        self._held = bytearray()  # read, not yet given out
+        self._offset = 0  # of the first held byte
+        self._inside = False  # whether part of the line has been given out
+
+    def feed(self, data: bytes) -> str:
+        """The clean text that `data` completes, perhaps none. Raises InvalidText, with the offset of a bad byte."""
+        newline = data.rfind(b"\n")
+        end = len(self._held) + newline + 1 if newline >= 0 else 0
+        self._held += data
+        if self._offset == 0 and len(self._held) <= len(_SIGNATURE) and _SIGNATURE.startswith(bytes(self._held)):
+            return ""
+        if not end and len(self._held) >= self._limit:
+            end = self._cut_long_line()
+        return self._take(end) if end else ""
+
+    def finish(self) -> str:
+        """The clean text that was held back. Raises InvalidText, with the offset of a bad byte."""
+        text = self._take(len(self._held))
+        if not (self._strip and self._inside):
+            return text
+        self._inside = False
+        return text + "\n"
+
+    def _take(self, end: int) -> str:
+        if self._offset == 0 and self._held.startswith(_SIGNATURE):
+            del self._held[: len(_SIGNATURE)]
+            self._offset, end = len(_SIGNATURE), end - len(_SIGNATURE)
+        text, _ = self._decode(self._held[:end], final=True)
+        del self._held[:end]
+        self._offset += end
+        return self._clean(text)
+
+    def _decode(self, data: bytearray, final: bool) -> tuple[str, int]:
+        """The text of `data` and how many bytes it took: all, unless a character may go on after them."""
+        try:
+            return codecs.utf_8_decode(data, "strict", final)
+        except UnicodeDecodeError as error:
+            at = self._offset + error.start
+            utf_16 = at == 0 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            hint = "; it looks like UTF-16" if utf_16 else ""
+            raise InvalidText(self._field, f"must be UTF-8, and byte {at} (from 0) is not{hint}") from None
+
+    def _cut_long_line(self) -> int:
+        """How many of the held bytes, all of one line, may be given out."""
+        text, _ = self._decode(self._held, final=False)
+        if self._strip:
+            text = text[: max(text.rfind(blank) for blank in BLANKS) + 1].rstrip(BLANKS)
+        else:
+            text = text.removesuffix("\r")  # a "\n" may follow
+        if not text.strip(BLANKS):
+            raise InvalidText(
+                self._field, f"must be words between blanks; none ends within {self._limit} bytes after {self._offset}"
+            )
+        return len(text.encode())
+
+    def _clean(self, text: str) -> str:
+        continued = self._inside
+        lines = (text if self._strip else text.replace("\r\n", "\n")).split("\n")
+        if self._strip:  # "\r" is a blank
+            first = lines[0].rstrip(BLANKS)
+            lines = [line.strip(BLANKS) for line in lines]
+            lines[0] = first if continued else lines[0]
+        rest = lines.pop()
+        self._inside = bool(rest) or (continued and not lines)
+        if self._drop:
+            lines = [line for i, line in enumerate(lines) if (continued and i == 0) or line.strip(BLANKS)]
+            rest = rest if continued or rest.strip(BLANKS) else ""
+        return "\n".join([*lines, rest])

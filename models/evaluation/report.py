@@ -1,0 +1,71 @@
+"""What a model measures on a held-out text, as its card and the command line write it.
+
+It knows units, precisions and the names of figures. It does not know how a text is scored, nor where a model is from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+from models.data.corpus import Corpus
+from models.evaluation.evaluator import Evaluation, Unit, evaluate
+from models.language_model import LanguageModel
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentModel
+from models.tokenization.tokenizer import Tokenizer
+from models.utils.progress import Progress
+
+Result = TypeVar("Result")
+
+
+def measure(
+    model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """The figures of the held-out text, by unit; a character model has no lines."""
+    units: tuple[Unit, ...] = ("document",) if held_out.kind == "character" else ("lines", "document")
+    figures: dict[str, dict[str, Any]] = {}
+    for unit in units:
+        steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
+        figures[unit] = summary((yield from reported(steps)))
+    return figures
+
+
+def measure_int8(
+    model: RecurrentModel, tokenizer: Tokenizer, held_out: Corpus, exact: dict[str, dict[str, Any]]
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """The same figures in int8, and by what share the perplexity is higher than the `exact` one."""
+    inexact = Int8Model.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
+    figures = yield from measure(inexact, tokenizer, held_out)
+    for unit, found in figures.items():
+        if found["perplexity"] and exact[unit]["perplexity"]:  # both are finite
+            found["perplexity_increase"] = found["perplexity"] / exact[unit]["perplexity"] - 1
+    return figures
+
+
+def reported(steps: Generator[int, None, Result], phase: str = "evaluating") -> Generator[Progress, None, Result]:
+    """What `steps` returns; the tokens that it yields are progress."""
+    done = 0
+    while True:
+        try:
+            done += next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        yield Progress(phase, done, 0)
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The figures of an evaluation as a card and the command line write them: finite numbers, or None."""
+    return {
+        "perplexity": evaluation.perplexity,
+        "perplexity_without_oov": evaluation.perplexity_without_oov,
+        "perplexity_per_word": evaluation.perplexity_per_word,
+        "bits_per_character": evaluation.bits_per_character,
+        "bits_per_byte": evaluation.bits_per_byte,
+        "token_count": evaluation.token_count,
+        "oov_count": evaluation.oov_count,
+        "word_count": evaluation.word_count,
+        "empty_lines": evaluation.empty_lines,
+        "adaptive": evaluation.adaptive,
+    }

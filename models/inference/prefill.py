@@ -1,0 +1,96 @@
+"""Reading rows of tokens that come before anything is asked: any number of rows together, a slice at a time.
+
+It knows where a row begins, how far it has been read and which prefixes are worth keeping; it does not know what its
+state is wanted for. A row that begins like one read before is read from where they part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.language_model import LanguageModel, State, concat, split
+
+Ids = NDArray[np.int32]
+
+BLOCK = 64
+"""The state after every so many tokens is kept, so that texts that part later on share what they have in common."""
+
+
+class Row:
+    """Tokens to be read, and the state after as many of them as have been."""
+
+    def __init__(self, model: LanguageModel, ids: Ids, *, bos: bool = True) -> None:
+        """Read `ids` [T] from the boundary token or, without `bos`, from nothing."""
+        self.ids = ids
+        self._bos = bos
+        found: tuple[int, State | None] = (0, None)
+        if model.prefixes is not None:
+            found = model.prefixes.longest(ids, bos=bos)
+        self.cached, state = found
+        """How many tokens need not be read."""
+        self.read = self.cached
+        self.state = state if state is not None else model.start(1) if bos else model.blank(1)
+
+    @property
+    def done(self) -> bool:
+        """Whether all has been read."""
+        return self.read == len(self.ids)
+
+    def part(self, most: int) -> Ids:
+        """What to read next, `most` tokens or up to where a state is kept."""
+        return self.ids[self.read : min(self.read + most, self.read + BLOCK - self.read % BLOCK)]
+
+    def went_on(self, model: LanguageModel, count: int, state: State) -> None:
+        """So many tokens were read, and led to `state`, which is this row's own."""
+        self.read += count
+        self.state = state
+        if model.prefixes is not None and (self.done or self.read % BLOCK == 0):
+            model.prefixes.put(self.ids[: self.read], state, _bytes(state), bos=self._bos)
+
+
+def read_on(model: LanguageModel, rows: Sequence[Row]) -> int:
+    """Read one slice of rows that are not done; returns how many tokens it held."""
+    width = max(1, model.slice_tokens // len(rows))
+    parts = [row.part(width) for row in rows]
+    if len(rows) == 1:  # nothing to pad, to stack or to take apart
+        rows[0].went_on(model, len(parts[0]), model.advance(rows[0].state, _tokens(parts[0])))
+        return len(parts[0])
+    state = model.advance(concat([row.state for row in rows]), *padded(parts))
+    for row, part, own in zip(rows, parts, split(state), strict=True):
+        row.went_on(model, len(part), own)
+    return sum(map(len, parts))
+
+
+def read_all(model: LanguageModel, rows: Sequence[Row]) -> Generator[int, None, State]:
+    """The state after each of the rows, which may hold one several times; yields the size of each slice in tokens."""
+    while pending := unread(rows):
+        yield read_on(model, pending)
+    return concat([row.state for row in rows])
+
+
+def unread(rows: Iterable[Row]) -> list[Row]:
+    """Those that are not done, each once."""
+    return [row for row in dict.fromkeys(rows) if not row.done]
+
+
+def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor | None]:
+    """Rows of ids as one int64 tensor [B, T] filled up at the right, and their lengths [B], where these differ."""
+    lengths = [len(row) for row in rows]
+    tokens = np.zeros((len(rows), max(lengths)), np.int64)
+    for i, row in enumerate(rows):
+        tokens[i, : lengths[i]] = row
+    differ = min(lengths) < max(lengths)
+    return torch.from_numpy(tokens), torch.from_numpy(np.array(lengths)) if differ else None
+
+
+def _tokens(ids: Ids) -> Tensor:
+    return torch.from_numpy(ids.astype(np.int64))[None]
+
+
+def _bytes(state: State) -> int:
+    return sum(map(_bytes, state)) if isinstance(state, tuple) else state.nbytes

@@ -1,0 +1,49 @@
+"""Memory that is used again by the next call: the system hands out new pages only when they are touched, one by one.
+
+It knows sizes and addresses. It does not know what is written there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+
+import numpy as np
+
+from models.kernels.addresses import address
+
+_KEPT = 1 << 24
+"""Larger pieces, in bytes, are as rare as they are large, and are given back."""
+_LINE = 64
+
+
+class _Piece:
+    """Memory from the beginning of a line on."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._memory = np.empty(size + _LINE, np.uint8)
+        begin = address(self._memory)
+        self.first = begin + -begin % _LINE
+
+
+class Room:
+    """For calls one after the other, or at the same time: each has memory of its own."""
+
+    def __init__(self) -> None:
+        self._spare: list[_Piece] = []
+
+    @contextmanager
+    def of(self, sizes: Sequence[int]) -> Iterator[list[int]]:
+        """Addresses of so many bytes each, in lines of their own, while the block lasts."""
+        ends = list(accumulate((size + -size % _LINE for size in sizes), initial=0))
+        # One step, so that of two threads one is left without and makes a piece anew.
+        piece = self._spare.pop() if self._spare else _Piece(0)
+        if piece.size < ends[-1]:
+            piece = _Piece(ends[-1])
+        try:
+            yield [piece.first + end for end in ends[:-1]]
+        finally:
+            if piece.size <= _KEPT:
+                self._spare.append(piece)

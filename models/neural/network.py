@@ -1,0 +1,173 @@
+"""The networks themselves: embedding, recurrent layers or a window, output layer; the same for training and use.
+
+It knows shapes, gates and which kernel of torch computes them. It does not know how weights are initialised, trained,
+stored or served: `initialisation`, `training` and `recurrent` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.errors import InvalidInput
+from models.neural.noise import SILENCE, Noise
+from models.neural.window import Window
+
+Kind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
+Nonlinearity: TypeAlias = Literal["tanh", "relu"]
+Storage: TypeAlias = Literal["float32", "float16"]
+Vectors: TypeAlias = tuple[Tensor, ...]
+"""(h,), for an LSTM (h, c), for a feed-forward network h and what it still sees; each [B, L, H] for a network, [B, H]
+for one layer."""
+
+
+@dataclass(frozen=True)
+class RecurrentConfig:
+    """The architecture of a recurrent language model; how it is trained is `TrainingConfig`'s to say."""
+
+    kind: Kind = "lstm"
+    nonlinearity: Nonlinearity = "tanh"
+    """Of the Elman and the feed-forward network; LSTM and GRU use tanh whatever this says."""
+    layers: int = 2
+    embedding_size: int = 256
+    hidden_size: int = 256
+    tied: bool = True
+    """Whether the output layer uses the embedding matrix (Press and Wolf 2017). Where the two sizes differ, the hidden
+    vector is projected to the embedding size first, which also makes a large vocabulary cheaper."""
+    storage: Storage = "float32"
+    """Precision of the matrices on disk; computation is in float32. Biases are always stored in float32."""
+    window: int = 5
+    """How many tokens a feed-forward network sees; it has one layer. Recurrent ones know no such bound."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        for name, accepted in (("kind", Kind), ("nonlinearity", Nonlinearity), ("storage", Storage)):
+            if getattr(self, name) not in get_args(accepted):
+                raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
+        for name in ("layers", "embedding_size", "hidden_size", "window"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InvalidInput(name, "a whole number of at least 1 is accepted")
+        if self.kind == "feedforward" and self.layers > 1:
+            raise InvalidInput("layers", "for a feed-forward network, only 1 is accepted")
+
+    def zero(self, rows: int) -> Vectors:
+        """The vectors of `rows` sequences that have read nothing."""
+        sizes = [self.hidden_size]
+        if self.kind == "lstm":
+            sizes.append(self.hidden_size)
+        elif self.kind == "feedforward":
+            sizes.append((self.window - 1) * self.embedding_size)
+        return tuple(torch.zeros(rows, self.layers, size) for size in sizes)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """What tells the families apart."""
+
+    gates: int
+    sequence: Callable[..., tuple[Tensor, ...]]
+    """Reads [B, T, I]: outputs [B, T, H], then the last vectors [1, B, H]. For an LSTM, oneDNN's fused kernel."""
+    step: Callable[..., Any]
+    """Reads [B, I]: the vectors [B, H]. Several times faster than `sequence` at one token of one row."""
+
+
+_CELLS: dict[str, _Cell] = {
+    "rnn_tanh": _Cell(1, torch.rnn_tanh, torch.rnn_tanh_cell),
+    "rnn_relu": _Cell(1, torch.rnn_relu, torch.rnn_relu_cell),
+    "gru": _Cell(3, torch.gru, torch.gru_cell),
+    "lstm": _Cell(4, torch.lstm, torch.lstm_cell),
+}
+
+
+class Layer(nn.Module):
+    """One recurrent layer; gate order and biases as in torch.nn.LSTM and torch.nn.GRU.
+
+    Elman (1990): h' = f(W x + U h + b). LSTM (Hochreiter and Schmidhuber 1997, with forget gates), gates i, f, g, o:
+    c' = f c + i g, h' = o tanh(c'). GRU (Cho et al. 2014, reset gate after the product), gates r, z, n:
+    n = tanh(W x + b + r (U h + d)), h' = (1 - z) n + z h.
+    """
+
+    def __init__(self, config: RecurrentConfig, inputs: int) -> None:
+        super().__init__()
+        self._cell = _CELLS[f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind]
+        rows = self._cell.gates * config.hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(rows, config.hidden_size))
+        self.bias_ih = nn.Parameter(torch.empty(rows))
+        self.bias_hh = nn.Parameter(torch.empty(rows))
+
+    def forward(self, inputs: Tensor, vectors: Vectors, noise: Noise = SILENCE) -> tuple[Tensor, Vectors]:
+        """Read [B, T, I] from vectors [B, H]: outputs [B, T, H] and the vectors after."""
+        weights = [self.weight_ih, noise.recurrent(self.weight_hh), self.bias_ih, self.bias_hh]
+        if inputs.shape[1] == 1:
+            after = self._cell.step(inputs[:, 0], vectors if len(vectors) > 1 else vectors[0], *weights)
+            after = after if isinstance(after, tuple) else (after,)
+            return after[0][:, None], after
+        before = [v[None].contiguous() for v in vectors]
+        keep_for_backward = torch.is_grad_enabled()
+        outputs, *last = self._cell.sequence(
+            inputs, before if len(before) > 1 else before[0], weights, True, 1, 0.0, keep_for_backward, False, True
+        )
+        return outputs, tuple(v[0] for v in last)
+
+
+def _layer(config: RecurrentConfig, inputs: int) -> nn.Module:
+    """A layer of the kind that is asked for; it reads vectors of size `inputs`."""
+    if config.kind != "feedforward":
+        return Layer(config, inputs)
+    nonlinearity = torch.tanh if config.nonlinearity == "tanh" else torch.relu
+    return Window(config.window, inputs, config.hidden_size, nonlinearity)
+
+
+class Network(nn.Module):
+    """Token ids to hidden vectors, and hidden vectors to logits. A new one holds uninitialised numbers."""
+
+    def __init__(self, config: RecurrentConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.config = config
+        inputs = [config.embedding_size] + [config.hidden_size] * (config.layers - 1)
+        self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.embedding_size))
+        self.layers = nn.ModuleList(_layer(config, size) for size in inputs)
+        self.projection: nn.Parameter | None = None
+        self.output_weight: nn.Parameter | None = None
+        if not config.tied:
+            self.output_weight = nn.Parameter(torch.empty(vocabulary_size, config.hidden_size))
+        elif config.embedding_size != config.hidden_size:
+            self.projection = nn.Parameter(torch.empty(config.embedding_size, config.hidden_size))
+        self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
+
+    def forward(self, tokens: Tensor, vectors: Vectors, noise: Noise = SILENCE) -> tuple[Tensor, Vectors]:
+        """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors after, which are free of noise."""
+        x = noise.embedded(functional.embedding(tokens, self.embedding), tokens)
+        after: list[Vectors] = []
+        for i, layer in enumerate(self.layers):
+            x, last = layer(x if i == 0 else noise.between(x), tuple(v[:, i] for v in vectors), noise)
+            after.append(last)
+        return noise.output(x), tuple(torch.stack(parts, 1) for parts in zip(*after, strict=True))
+
+    def features(self, outputs: Tensor) -> Tensor:
+        """What the output matrix is multiplied with: outputs [..., H], projected where the sizes ask for it."""
+        return outputs if self.projection is None else functional.linear(outputs, self.projection)
+
+    @property
+    def output_matrix(self) -> Tensor:
+        """The output layer's weights [V, E] when tied, [V, H] otherwise."""
+        return self.embedding if self.output_weight is None else self.output_weight
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Unnormalised log-probabilities [N, V] after outputs [N, H]."""
+        return functional.linear(self.features(outputs), self.output_matrix, self.output_bias)
+
+    def logprobs(self, outputs: Tensor) -> Tensor:
+        """Log-probabilities [N, V] after outputs [N, H]."""
+        return self.logits(outputs).log_softmax(-1)
+
+    def matrices(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters that are matrices, by name; the others are biases."""
+        return ((name, p) for name, p in self.named_parameters() if p.dim() > 1)

@@ -1,0 +1,96 @@
+"""How a recurrent model is to be trained, as data: every choice that changes the result, and what each accepts.
+
+It knows values and their limits. What they do is told where they are used.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import get_args
+
+from models.errors import InvalidInput
+from models.neural.training.initialization import Initialisation
+from models.neural.training.optimizer import Optimiser, Schedule
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The recipe of a training, its architecture apart; equal recipes and texts give equal models."""
+
+    epochs: float = 10.0
+    """Passes over the training text; what the schedule counts to."""
+    batch_size: int = 32
+    """Streams that are read side by side."""
+    bptt: int = 32
+    """Tokens through which the gradient flows back; states are carried beyond."""
+    optimiser: Optimiser = "adamw"
+    learning_rate: float = 4e-3
+    """The schedule's peak."""
+    momentum: float = 0.9
+    schedule: Schedule = "one_cycle"
+    warm_up: float = 0.1
+    """Share of the steps in which `one_cycle` rises."""
+    weight_decay: float = 0.02
+    """L2, on matrices: decoupled for `adamw`, part of the gradient for the others."""
+    clip: float = 0.5
+    """Largest global norm of a gradient; 0 = no limit."""
+    dropout: float = 0.2
+    """Of what goes from layer to layer, and where the next two say nothing, of what goes in and what comes out."""
+    input_dropout: float | None = None
+    """Of the vectors of tokens; unset: as `dropout`."""
+    output_dropout: float | None = None
+    """Of the top layer's outputs; unset: as `dropout`."""
+    locked_dropout: bool = True
+    """One dropout mask for all tokens of a window, rather than one for each."""
+    word_dropout: float = 0.0
+    """Of the vectors of whole words, wherever in the window they stand."""
+    weight_drop: float = 0.0
+    """Of single weights by which a layer reads its own last output, for a window at a time."""
+    averaging: float = 0.0
+    """The model's weights are a running mean of those trained that keeps this much of its past at each step, 0.999
+    say, so that it looks back over a thousand steps; 0 = the weights as they are."""
+    sampled_words: int = 0
+    """About so many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
+    0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
+    initialisation: Initialisation = "uniform"
+    initial_scale: float = 0.1
+    """The bound of `uniform`; 0 starts from zeros."""
+    reset_rate: float = 0.05
+    """Probability, per stream and window, of beginning the current line anew from the start state."""
+    validate_every: int = 0
+    """Steps between validations; 0 = once an epoch."""
+    patience: int = 0
+    """Validations without a new best after which training stops; 0 = it never stops early. The best weights are kept
+    in any case."""
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        for name, kinds in (("optimiser", Optimiser), ("schedule", Schedule), ("initialisation", Initialisation)):
+            if getattr(self, name) not in get_args(kinds):
+                raise InvalidInput(name, f"one of {', '.join(get_args(kinds))} is accepted")
+        for name in ("batch_size", "bptt"):
+            self._whole(name, 1)
+        for name in ("validate_every", "patience", "seed", "sampled_words"):
+            self._whole(name, 0)
+        for name in ("epochs", "learning_rate"):
+            self._number(name, 0, math.inf, "a number above 0 is accepted", above=True)
+        for name in ("weight_decay", "clip", "initial_scale"):
+            self._number(name, 0, math.inf, "a number of at least 0 is accepted")
+        shares = ("momentum", "warm_up", "dropout", "word_dropout", "weight_drop", "averaging")
+        given = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is not None]
+        for name in (*shares, *given):
+            self._number(name, 0, 1, "a number from 0 up to but not including 1 is accepted")
+        self._number("reset_rate", 0, math.nextafter(1, 2), "a number from 0 to 1 is accepted")
+
+    def _whole(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise InvalidInput(name, f"a whole number of at least {least} is accepted")
+
+    def _number(self, name: str, low: float, below: float, accepted: str, *, above: bool = False) -> None:
+        value = getattr(self, name)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not low <= value < below or (above and value == low):
+            raise InvalidInput(name, accepted)

@@ -1,0 +1,57 @@
+"""The numbers a network starts from: random matrices, zero biases, and an output bias that knows the word frequencies.
+
+It knows the classic scales and their papers. It does not know what is learned afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.neural.network import Network
+
+Initialisation: TypeAlias = Literal["xavier", "he", "uniform"]
+
+
+@torch.no_grad()
+def initialise(
+    network: Network, method: Initialisation, scale: float, counts: NDArray[np.int64], generator: torch.Generator
+) -> None:
+    """Fill every parameter of the network in place.
+
+    `counts` [V] says how often each token occurs in the training text; `scale` is the bound of `uniform`. The network
+    then starts with zero hidden biases, and from the unigram distribution rather than from a uniform one.
+    """
+    for parameter in network.parameters():
+        parameter.zero_()
+    for name, matrix in network.matrices():
+        if name.startswith("layers."):
+            # The gates are stacked in one parameter, and a gate's fan-out is its own.
+            for gate in torch.split(matrix, network.config.hidden_size):
+                _fill(gate, len(gate), method, scale, generator)
+        else:
+            # A table of token vectors counts as square: however many tokens there are, each touches one row of it.
+            _fill(matrix, len(matrix) if name == "projection" else matrix.shape[1], method, scale, generator)
+    network.output_bias.copy_(log_unigrams(counts))
+
+
+def log_unigrams(counts: NDArray[np.int64]) -> Tensor:
+    """Log-probabilities [V] in nats of the tokens by frequency; add-one smoothing keeps unseen ones finite."""
+    return torch.from_numpy(np.log(counts + 1.0) - math.log(counts.sum() + len(counts))).float()
+
+
+def _fill(matrix: Tensor, fan_out: int, method: Initialisation, scale: float, generator: torch.Generator) -> None:
+    """Xavier: Glorot and Bengio 2010, eq. 16. He: He et al. 2015, eq. 10. Uniform: between -scale and scale."""
+    fan_in = matrix.shape[1]
+    if method == "uniform":
+        matrix.uniform_(-scale, scale, generator=generator)
+    elif method == "he":
+        matrix.normal_(0.0, math.sqrt(2 / fan_in), generator=generator)
+    else:
+        bound = math.sqrt(6 / (fan_in + fan_out))
+        matrix.uniform_(-bound, bound, generator=generator)

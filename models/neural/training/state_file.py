@@ -1,0 +1,73 @@
+"""Stopping and going on: when a training's state is saved, where, and whether a saved one belongs to this training.
+
+It knows recipes, directories and clocks. What the state consists of is `trainer`'s to say, its bytes are `snapshot`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from models.data.bptt_batches import Ids
+from models.errors import CheckpointDamaged, InvalidInput
+from models.neural.training import snapshot
+from models.neural.training.trainer import Trainer
+
+STATE_FILE = "training.safetensors"
+"""The name of a saved training state in its directory."""
+
+
+class Saver:
+    """Saves the state of one training in `directory`; does nothing without one."""
+
+    def __init__(self, trainer: Trainer, text: str, directory: Path | None) -> None:
+        """`text` is the fingerprint of what is trained on."""
+        self._trainer = trainer
+        self._path = directory / STATE_FILE if directory else None
+        self._saved = time.monotonic()
+        self._identity = {
+            "architecture": asdict(trainer.config),
+            "recipe": asdict(trainer.training),
+            "vocabulary size": trainer.vocabulary_size,
+            "text": text,
+        }
+
+    def save(self) -> None:
+        """Write the state as it is between two steps, and what it is the state of."""
+        if self._path:
+            facts = {"identity": self._identity, "state": self._trainer.facts()}
+            snapshot.write(self._path, self._trainer.tensors(), facts)
+            self._saved = time.monotonic()
+
+    def save_if_older(self, seconds: float) -> None:
+        """Save when the last save, or the beginning, is at least so long ago."""
+        if time.monotonic() - self._saved >= seconds:
+            self.save()
+
+    def restore(self, directory: Path) -> None:
+        """Let the trainer go on from the state in the directory.
+
+        Raises InvalidInput when it is another training's, CheckpointNotFound or CheckpointDamaged when it is none.
+        """
+        path = directory / STATE_FILE
+        tensors, facts = snapshot.read(path)
+        theirs = facts.get("identity", {})
+        other = [name for name, value in self._identity.items() if theirs.get(name) != value]
+        if other:
+            raise InvalidInput("resume", f"{path} is the state of a training with another {' and '.join(other)}")
+        try:
+            self._trainer.restore(tensors, facts["state"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
+
+
+def fingerprint(*texts: Ids | None) -> str:
+    """A digest of token ids, the same for any integer type; None is a text of its own."""
+    digest = hashlib.sha256()
+    for ids in texts:
+        digest.update(b"none" if ids is None else f"{len(ids)}:".encode() + ids.astype(np.int64).tobytes())
+    return digest.hexdigest()

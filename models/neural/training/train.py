@@ -1,0 +1,152 @@
+"""Training of a recurrent model from beginning to end: a generator that reports, validates, saves and resumes.
+
+It knows when: when to validate, to report, to save, to stop. What a step does is `trainer`'s. Texts, tokenizers and
+checkpoints are none of its business, and the number of threads is the caller's.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.data.bptt_batches import Ids
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.training.config import TrainingConfig
+from models.neural.training.state_file import Saver, fingerprint
+from models.neural.training.trainer import Trainer
+from models.neural.training.validation import held_out_loss
+from models.utils.progress import Progress
+
+__all__ = ["Trained", "TrainingConfig", "train"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves behind."""
+
+    model: RecurrentModel
+    """The weights of the best validation; the last ones where nothing was held out."""
+    step: int
+    """The step that the weights are of."""
+    steps: int
+    """Steps made; fewer than planned when training stopped early."""
+    metrics: dict[str, float]
+    """The last report's."""
+
+
+def train(
+    config: RecurrentConfig,
+    training: TrainingConfig,
+    tokens: Ids,
+    validation: Ids,
+    vocabulary_size: int,
+    *,
+    starts: Ids | None = None,
+    resume: Path | None = None,
+    save: Path | None = None,
+    save_seconds: float = 60.0,
+    report_every: int = 10,
+) -> Generator[Progress, None, Trained]:
+    """Train on `tokens` [N]; `validation` [M] chooses the best weights, or is empty.
+
+    `starts` are the positions at which a text may begin, by default those after each `</s>`. The state is saved in the
+    directory `save` every `save_seconds`, at the end, and when the generator is closed; `resume` is a directory so
+    saved. A training that is resumed with the same arguments and number of threads gives the same model, bit for bit.
+
+    Raises TrainingFailed when the text is empty or the numbers diverge, InvalidInput when `resume` holds the state of
+    another training, CheckpointNotFound or CheckpointDamaged when it holds none.
+    """
+    trainer = Trainer(config, training, tokens, vocabulary_size, starts)
+    saver = Saver(trainer, fingerprint(tokens, validation, starts), save)
+    if resume:
+        saver.restore(resume)
+    clock = _Clock(trainer)
+    try:
+        while True:
+            if _validation_is_due(trainer, validation):
+                trainer.judge((yield from held_out_loss(trainer.model(), validation)))
+                yield clock.report()
+            if _is_finished(trainer):
+                break
+            clock.step()
+            if trainer.tally.step % report_every == 0:
+                yield clock.report()
+            saver.save_if_older(save_seconds)
+    except GeneratorExit:
+        # Closed at a report, so between two steps. An interrupt within a step leaves half of one: not to be saved.
+        saver.save()
+        raise
+    saver.save()
+    return _trained(trainer, clock.report())
+
+
+class _Clock:
+    """How long the steps of this run have taken."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._begun = time.monotonic()
+        self._first = trainer.tally.step
+        self._stepping = 0.0
+
+    def step(self) -> None:
+        """Make a step and count its seconds."""
+        before = time.monotonic()
+        self._trainer.advance()
+        self._stepping += time.monotonic() - before
+
+    def report(self) -> Progress:
+        """Where the training is; the seconds left count validations and saving too, as far as there were any."""
+        tally, how = self._trainer.tally, self._trainer.training
+        made = tally.step - self._first
+        return Progress(
+            phase="training",
+            step=tally.step,
+            steps=self._trainer.steps,
+            epoch=tally.step / self._trainer.steps_per_epoch,
+            tokens_per_second=made * how.batch_size * how.bptt / self._stepping if made else None,
+            seconds_left=(time.monotonic() - self._begun) / made * (self._trainer.steps - tally.step) if made else None,
+            metrics=_metrics(self._trainer),
+        )
+
+
+def _metrics(trainer: Trainer) -> dict[str, float]:
+    """What a report tells: losses in nats a token, running means over the last fifty steps or so."""
+    tally = trainer.tally
+    metrics = {"learning_rate": trainer.learning_rate}
+    if tally.step:
+        loss = tally.loss / tally.weight
+        metrics |= {"loss": loss, "perplexity": _perplexity(loss)}
+        metrics |= {"gradient_norm": tally.gradient_norm / tally.weight, "clipped_fraction": tally.clipped / tally.step}
+    if tally.validation_loss is not None and tally.best_loss is not None:
+        metrics |= {"validation_loss": tally.validation_loss}
+        metrics |= {"validation_perplexity": _perplexity(tally.validation_loss)}
+        metrics |= {"best_perplexity": _perplexity(tally.best_loss)}
+    return metrics
+
+
+def _perplexity(loss: float) -> float:
+    """exp(loss), kept within the range of a float."""
+    return math.exp(min(loss, 700.0))
+
+
+def _is_finished(trainer: Trainer) -> bool:
+    """All steps made, or no better validation for too long."""
+    tally, patience = trainer.tally, trainer.training.patience
+    return tally.step >= trainer.steps or 0 < patience <= tally.worse
+
+
+def _validation_is_due(trainer: Trainer, validation: Ids) -> bool:
+    """At every so many steps and at the last, once."""
+    step, every = trainer.tally.step, trainer.training.validate_every or trainer.steps_per_epoch
+    return len(validation) > 0 and step > trainer.tally.validated_at and (step % every == 0 or step == trainer.steps)
+
+
+def _trained(trainer: Trainer, report: Progress) -> Trained:
+    """The outcome of a finished training."""
+    tally, best = trainer.tally, bool(trainer.best)
+    step = tally.best_step if best else tally.step
+    return Trained(trainer.model(best=best), step, tally.step, dict(report.metrics))

@@ -1,0 +1,142 @@
+"""What a trie must fulfil for the compiled loops, which check nothing, never to leave its arrays; quickly told.
+
+It knows the layout, from the side of someone who distrusts it. It does not know how a trie is written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.errors import CheckpointDamaged
+from models.kernels.compiled import Int, compiled, inlined
+from models.ngram.trie import BLOCK, HEAD, LEVEL, PADDING, RAW, Trie, backoff, bits, logprob, run, token
+
+_DTYPES = (LEVEL, np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.int32))
+_WIDEST_TOKEN, _WIDEST_BOOK, _RAW_BITS = 25, 16, 32
+
+
+def check(trie: Trie, order: int, vocabulary_size: int) -> None:
+    """Raise CheckpointDamaged unless `trie` is one of that order for so many words, in all of its parts."""
+    _check_arrays(trie, order, vocabulary_size)
+    _check_places(trie)
+    shelf, place = 1, 1
+    for n in range(1, order + 1):
+        if not records_are_sound(trie, n, vocabulary_size):
+            raise _damaged(f"order {n}: a last word is none, or a log-probability")
+        shelf = _next_on_shelf(trie, n, "logprob", shelf)
+        if n < order:
+            place = blocks_are_sound(trie, n, place)
+            if place < 0:
+                raise _damaged(f"order {n}: contexts do not list the n-grams of the next order one after the other")
+            shelf = _next_on_shelf(trie, n, "backoff", shelf)
+    if shelf != len(trie.books) or place != len(trie.wide):
+        raise _damaged("something is left over")
+
+
+def _check_arrays(trie: Trie, order: int, vocabulary_size: int) -> None:
+    for name, array, dtype in zip(Trie._fields, trie, _DTYPES, strict=True):
+        if array.dtype != dtype or array.ndim != 1:
+            raise _damaged(f"{name} has shape {array.shape} and dtype {array.dtype}")
+    if len(trie.levels) != order + 1:
+        raise _damaged(f"{len(trie.levels) - 1} orders instead of {order}")
+    if trie.levels[1]["size"] != vocabulary_size:
+        raise _damaged(f"not for {vocabulary_size} words")
+
+
+def _check_places(trie: Trie) -> None:
+    """Records and blocks must lie one after the other, as wide as may be, and fill `data`."""
+    begin = 0
+    for n, level in enumerate(trie.levels[1:], start=1):
+        size, token_bits, number_bits = (int(level[name]) for name in ("size", "token_bits", "logprob_bits"))
+        last = n == len(trie.levels) - 1
+        widths = token_bits if n > 1 else 1, number_bits, 1 if last else int(level["backoff_bits"])
+        limits = _WIDEST_TOKEN, _RAW_BITS, _RAW_BITS
+        if not all(1 <= width <= limit for width, limit in zip(widths, limits, strict=True)) or (n == 1 and token_bits):
+            raise _damaged(f"order {n}: fields of {token_bits}, {number_bits} and {level['backoff_bits']} bits")
+        if not 0 <= size < 2**31 or level["records"] != 8 * begin:
+            raise _damaged(f"order {n}: records out of place")
+        begin += (size * (token_bits + number_bits) + 7) // 8
+        if not last:
+            if level["blocks"] != begin:
+                raise _damaged(f"order {n}: blocks out of place")
+            begin += -(-size // BLOCK) * (HEAD + 2 * int(level["backoff_bits"]))
+    if len(trie.data) != begin + PADDING:
+        raise _damaged(f"{len(trie.data)} bytes instead of {begin + PADDING}")
+
+
+def _next_on_shelf(trie: Trie, n: int, column: str, begin: int) -> int:
+    """Where the next book begins, given that this column's would begin at `begin`."""
+    level = trie.levels[n]
+    book, width = int(level[f"{column}_book"]), int(level[f"{column}_bits"])
+    if book == RAW and width == _RAW_BITS:
+        return begin
+    end: int = begin + largest_field(trie, n, column == "logprob") + 1
+    numbers = trie.books[begin:end]
+    if book != begin or width > _WIDEST_BOOK or len(numbers) != end - begin:
+        raise _damaged(f"order {n}: the book of {column} is out of place")
+    if not np.all(numbers <= 0 if column == "logprob" else numbers < np.inf):
+        raise _damaged(f"order {n}: a {column} is not a number, or too large")
+    return end
+
+
+@compiled
+def largest_field(trie: Trie, n: Int, of_records: bool) -> Int:
+    """The largest field of the log-probabilities or else the back-off weights of order n, which has a book of them."""
+    level = trie.levels[n]
+    largest: Int = np.int64(-1)
+    for i in range(level.size):
+        if of_records:
+            at = level.records + i * (level.token_bits + level.logprob_bits) + level.token_bits
+            largest = max(largest, bits(trie.data, at, level.logprob_bits))
+        else:
+            at = (level.blocks + (i >> 4) * (HEAD + 2 * level.backoff_bits) + HEAD) << 3
+            largest = max(largest, bits(trie.data, at + (i & 15) * level.backoff_bits, level.backoff_bits))
+    return largest
+
+
+@compiled
+def records_are_sound(trie: Trie, n: Int, size: Int) -> bool:
+    """Whether all words of order n are in the vocabulary and all numbers that stand there themselves are at most 0."""
+    level = trie.levels[n]
+    for i in range(level.size):
+        if token(trie, n, i) >= size or (level.logprob_book == RAW and not logprob(trie, n, i) <= 0):
+            return False
+    return True
+
+
+@inlined
+def rises(trie: Trie, n: Int, begin: Int, length: Int) -> bool:
+    """Whether the last words of a run of n-grams of order n are in sequence."""
+    i = begin + 1
+    while i < begin + length and token(trie, n, i) > token(trie, n, i - 1):
+        i += 1
+    return bool(i >= begin + length)
+
+
+@compiled
+def blocks_are_sound(trie: Trie, n: Int, place: Int) -> Int:
+    """The place in `wide` after those of order n, given that of the first; -1 where something is wrong.
+
+    Runs must follow each other without a gap up to the end of the next order, the words in each must rise, and
+    weights that stand there themselves must not be infinite.
+    """
+    level, above = trie.levels[n], trie.levels[n + 1]
+    expected: Int = np.int64(0)
+    for i in range(level.size):
+        if i & 15 == 0:
+            first = bits(trie.data, (level.blocks + (i >> 4) * (HEAD + 2 * level.backoff_bits)) << 3, 32)
+            if first >> 31:
+                if first & 0x7FFFFFFF != place or place + BLOCK >= len(trie.wide):
+                    return np.int64(-1)
+                place += BLOCK + 1
+        begin, length = run(trie, n, i)
+        if begin != expected or length < 0 or begin + length > above.size or not rises(trie, n + 1, begin, length):
+            return np.int64(-1)
+        if level.backoff_book == RAW and not backoff(trie, n, i) < np.inf:
+            return np.int64(-1)
+        expected += length
+    return place if expected == above.size else np.int64(-1)
+
+
+def _damaged(what: str) -> CheckpointDamaged:
+    return CheckpointDamaged(f"n-gram table: {what}")

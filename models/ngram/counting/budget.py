@@ -1,0 +1,76 @@
+"""Counting within so much memory: a text in blocks, each counted in memory, kept on disk and merged with the others.
+
+What comes out is what counting all at once gives. It knows how much a block may hold and where blocks overlap; it does
+not know how counts are made, nor files by name. Only counting keeps to the budget: whatever is made of the counts has
+the size it has.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from models.language_model import EOS
+from models.ngram.counting.counts import Counts, count
+from models.ngram.counting.extraction import Level
+from models.ngram.counting.merging import Allocate, merge
+from models.ngram.counting.suffix_array import Ints
+from models.utils.files import on_disk
+
+SMALLEST = 64 << 20
+"""Bytes: a budget below this is refused, since what is fixed would not fit."""
+SORTING = 30
+"""Bytes a token takes while positions are sorted."""
+LEVEL = 20
+"""Bytes it then takes for each order, at the most."""
+
+
+def block_tokens(memory: int, order: int) -> int:
+    """How many tokens a block may hold, as many as the order at the least."""
+    return max(order, memory // (SORTING + LEVEL * order))
+
+
+def count_within(ids: Ints, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
+    """The counts of `ids` [T], `block` tokens at a time (as many as the order or more), in files of `folder`.
+
+    Raises what `count` does.
+    """
+    if len(ids) <= block:
+        return count(ids, order, vocabulary_size)
+    allocate = on_disk(folder)
+    runs: list[tuple[int, Counts]] = []  # by falling number of blocks
+    cuts = range(0, len(ids), block)
+    for cut in cuts:
+        # As far as the n-grams go that begin in the block. What lies behind the cut is so counted twice.
+        part = count(ids[cut : cut + block + order - 1], order, vocabulary_size, at_boundary=cut == 0)
+        runs.append((1, _moved(part, allocate)))
+        while len(runs) > 1 and (runs[-2][0] <= runs[-1][0] or cut == cuts[-1]):
+            (n, first), (m, second) = runs.pop(-2), runs.pop()
+            runs.append((n + m, merge(first, second, allocate)))
+    counts = runs[0][1]
+    for cut in cuts[1:]:
+        _take_away(counts.levels, ids[cut : cut + order - 1])
+    return counts
+
+
+def _moved(counts: Counts, allocate: Allocate) -> Counts:
+    def moved(array: Ints) -> Ints:
+        copy: Ints = allocate(len(array), array.dtype)
+        copy[:] = array
+        return copy
+
+    levels = [Level(*map(moved, (x.begins, x.token, x.suffix, x.count))) for x in counts.levels]
+    return Counts(levels, counts.vocabulary_size)
+
+
+def _take_away(levels: list[Level], words: Ints) -> None:
+    """Take one off the counts of all n-grams of some `words`; none of them is the only one."""
+    for begin in range(len(words)):
+        row = 0
+        for level, word in zip(levels, words[begin:].tolist(), strict=False):
+            first, last = level.begins[row : row + 2].tolist()
+            row = first + int(np.searchsorted(level.token[first:last], word))
+            level.count[row] -= 1
+            if word == EOS and level is not levels[0]:
+                break

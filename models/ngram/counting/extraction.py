@@ -1,0 +1,135 @@
+"""The n-grams of each order, read off the positions of a text in their suffix order.
+
+It knows that an n-gram holds `</s>` only as its first word (the boundary as context) or as its last (the end,
+predicted). It does not know how positions are sorted, nor what counts are good for. Nothing here checks bounds.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from itertools import accumulate, repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.kernels.compiled import compiled
+from models.ngram.counting.suffix_array import Arranged, Cuts, Ints, ask_ahead
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The n-grams of one order that occur, sorted by (parent, token); row i of each array is n-gram i."""
+
+    begins: Ints
+    """[contexts + 1] where the n-grams of each context begin; they end where those of the next one do."""
+    token: Ints
+    """Last word."""
+    suffix: Ints
+    """Row of the n-gram without its first word, one order below."""
+    count: Ints
+    """How often it occurs."""
+
+    def __len__(self) -> int:
+        return len(self.token)
+
+    @property
+    def parent(self) -> Ints:
+        """Row of the n-gram without its last word, one order below."""
+        return np.repeat(np.arange(len(self.begins) - 1, dtype=self.begins.dtype), np.diff(self.begins))
+
+
+class Arrays(NamedTuple):
+    """The levels of orders 2 to N one after the other, as the loops fill them."""
+
+    token: Ints
+    suffix: Ints
+    occurrences: Ints
+    begins: Ints
+    rows: Ints
+    """[T, N - 2] the row of the n-gram that begins at each position, for each order from 2 on but the highest."""
+    base: NDArray[np.int64]
+    """[N + 2] where each order begins in the first three."""
+    contexts: NDArray[np.int64]
+    """[N + 2] where it begins in `begins`, which has one more than there are contexts."""
+
+
+def unfold(text: Ints, vocabulary_size: int, order: int, arranged: Arranged, cuts: Cuts, pool: Executor) -> list[Level]:
+    """The levels of orders 2 to `order` of a `text` [T] over V words whose positions are sorted.
+
+    `cuts` are worked on side by side, each step only when all have done the one before.
+    """
+    parts = [arranged.part(*cut) for cut in cuts]
+    new = np.zeros((len(cuts), order + 2), np.int64)
+    list(pool.map(measure, parts, new))
+    arrays = _allocate(len(text), vocabulary_size, new.sum(0), text.dtype)
+    starts = arrays.base + new.cumsum(0) - new
+    for step in (fill, link):
+        list(pool.map(step, repeat(text), parts, starts.copy(), repeat(arrays)))
+    return [_level(arrays, n) for n in range(2, order + 1)]
+
+
+def _allocate(length: int, vocabulary_size: int, new: NDArray[np.int64], kind: Any) -> Arrays:
+    """Room for `new[n]` n-grams of each order n."""
+    order, sizes = len(new) - 2, new[2:-1].tolist()
+    contexts = [size + 1 for size in (vocabulary_size, *sizes[:-1])][: order - 1]
+    total = sum(sizes)
+    return Arrays(
+        token=np.empty(total, kind),
+        suffix=np.empty(total, kind),
+        occurrences=np.zeros(total, kind),
+        begins=np.repeat(np.array(sizes, kind), contexts),  # where those without a successor end
+        rows=np.empty((length, max(0, order - 2)), kind),
+        base=np.array([0, 0, *accumulate(sizes, initial=0)]),
+        contexts=np.array([0, 0, *accumulate(contexts, initial=0)]),
+    )
+
+
+def _level(arrays: Arrays, n: int) -> Level:
+    part = slice(arrays.base[n], arrays.base[n + 1])
+    begins = arrays.begins[arrays.contexts[n] : arrays.contexts[n + 1]]
+    if n == 2:  # unseen words have no n-grams, and theirs begin where the next word's do
+        begins = np.ascontiguousarray(np.minimum.accumulate(begins[::-1])[::-1])
+    return Level(begins, arrays.token[part], arrays.suffix[part], arrays.occurrences[part])
+
+
+@compiled
+def measure(part: Arranged, new: NDArray[np.int64]) -> None:
+    """Add up how many n-grams of each order are new."""
+    for i in range(len(part.positions)):
+        for n in range(part.same[i] + 1, part.lengths[i] + 1):
+            new[n] += 1
+
+
+@compiled
+def fill(text: Ints, part: Arranged, at: NDArray[np.int64], arrays: Arrays) -> None:
+    """Write words, counts and where children begin; `at` [N + 2] is where the next n-gram of each order goes."""
+    base, contexts, order = arrays.base, arrays.contexts, len(at) - 2
+    for i in range(len(part.positions)):
+        ask_ahead(text, part.positions, i)
+        ask_ahead(arrays.rows, part.positions, i)
+        p, length = part.positions[i], part.lengths[i]
+        for n in range(part.same[i] + 1, length + 1):
+            if n > 1:
+                arrays.token[at[n]] = text[p + n - 1]
+                at[n] += 1
+            if n < order:
+                row = at[n] - 1 - base[n] if n > 1 else np.int64(text[p])
+                arrays.begins[contexts[n + 1] + row] = at[n + 1] - base[n + 1]
+        for n in range(2, length + 1):
+            arrays.occurrences[at[n] - 1] += 1
+            if n < order:
+                arrays.rows[p, n - 2] = at[n] - 1 - base[n]
+
+
+@compiled
+def link(text: Ints, part: Arranged, at: NDArray[np.int64], arrays: Arrays) -> None:
+    """Write suffixes, when all rows are known; `at` as in `fill`."""
+    for i in range(len(part.positions)):
+        ask_ahead(text, part.positions, i)
+        ask_ahead(arrays.rows, part.positions, i)
+        p = part.positions[i]
+        for n in range(max(2, part.same[i] + 1), part.lengths[i] + 1):
+            arrays.suffix[at[n]] = arrays.rows[p + 1, n - 3] if n > 2 else text[p + 1]
+            at[n] += 1

@@ -1,0 +1,42 @@
+"""Relative frequencies: maximum likelihood, and the same with a constant added to every count.
+
+It knows counts; it does not know discounts, tables or files.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.ngram.counting.counts import Counts
+from models.ngram.smoothing.estimate import Estimate, Floats, sums
+
+
+def mle(counts: Counts) -> Estimate:
+    """P(w | h) = c(h w) / c(h). A context that was seen gives zero to every word unseen after it."""
+    probabilities: list[Floats] = []
+    weights: list[Floats] = []
+    for level in counts.levels:
+        totals = sums(level, level.count)
+        probabilities.append(level.count / totals[level.parent])
+        weights.append(np.where(totals > 0, 0.0, 1.0))
+    return Estimate(probabilities, weights)
+
+
+def add_delta(counts: Counts, delta: float) -> Estimate:
+    """P(w | h) = (c(h w) + delta) / (c(h) + delta V) for the whole context h, 1 / V where h was never seen.
+
+    A whole context has N - 1 words, or fewer and begins at the boundary. All shorter ones are uniform, so that
+    backing off from a whole one with the weight delta V / (c(h) + delta V) gives an unlisted word its share.
+    """
+    uniform = 1.0 / counts.vocabulary_size
+    probabilities: list[Floats] = []
+    weights: list[Floats] = []
+    boundary = [(0, 0), (1, 2), *counts.boundary()[1:]]
+    for n, level in enumerate(counts.levels, start=1):
+        whole = np.full(counts.contexts(n - 1), n == len(counts.levels))
+        whole[slice(*boundary[n - 1])] = True
+        totals = sums(level, level.count) + delta * counts.vocabulary_size
+        shares = (level.count + delta) / totals[level.parent]
+        probabilities.append(np.where(whole[level.parent], shares, uniform))
+        weights.append(np.where(whole, delta * counts.vocabulary_size / totals, 1.0))
+    return Estimate(probabilities, weights)

@@ -1,0 +1,64 @@
+"""Katz back-off: Good and Turing's estimate of how often the rarely seen would come again, the rest to the unseen.
+
+P(w | h) = d(c) c(h w) / c(h) if h w was seen c times, else alpha(h) P(w | h'). Counts above k are believed, d = 1;
+below, with n_r n-grams seen r times and r* = (r + 1) n_{r+1} / n_r,
+
+    d(r) = (r* / r - (k + 1) n_{k+1} / n_1) / (1 - (k + 1) n_{k+1} / n_1)
+
+(Katz 1987; Chen and Goodman 1999, section 2.5). It knows counts and which n-grams are kept; it does not know tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from models.ngram.counting.counts import Counts
+from models.ngram.smoothing.absolute_discounting import discount
+from models.ngram.smoothing.estimate import Estimate, Floats, Kept, backed_off
+from models.ngram.smoothing.kneser_ney import counts_of_counts
+
+CUTOFF = 5
+"""Katz's k."""
+
+
+def katz(counts: Counts, kept: Kept) -> Estimate:
+    """Probabilities of all n-grams, back-off weights of all contexts.
+
+    Where the counts of counts give no discounts between 0 and 1, as on small corpora or for unigrams, an order has the
+    largest smaller k that does; where none does, absolute discounting as in `backoff`. `facts` hold the discounts of
+    each order and the orders that took this last way out.
+    """
+    discounts: list[list[float]] = []
+    fallback: list[int] = []
+
+    def numerators() -> Iterator[Floats]:
+        for n, level in enumerate(counts.levels, start=1):
+            factors = good_turing(counts_of_counts(level.count, CUTOFF + 1))
+            discounts.append(list(factors))
+            if factors:
+                by_size = np.array([0.0, *factors, 1.0])
+                yield level.count * by_size[np.minimum(level.count, len(factors) + 1)]
+            else:
+                fallback.append(n)
+                yield np.maximum(level.count - discount(level.count), 0.0)
+
+    return backed_off(counts, kept, numerators(), {"discounts": discounts, "fallback_orders": fallback})
+
+
+def good_turing(n: Sequence[float]) -> list[float]:
+    """d(1) to d(k) for the largest k up to 5 for which all are above 0 and at most 1; none if there is no such k.
+
+    `n[r]` n-grams are seen r times.
+    """
+    for k in range(CUTOFF, 0, -1):
+        if not all(n[1 : k + 1]):
+            continue
+        taken = (k + 1) * n[k + 1] / n[1]
+        if taken >= 1:
+            continue
+        factors = [((r + 1) * n[r + 1] / (r * n[r]) - taken) / (1 - taken) for r in range(1, k + 1)]
+        if all(0 < d <= 1 for d in factors):
+            return factors
+    return []

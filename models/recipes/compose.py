@@ -1,0 +1,154 @@
+"""A composition says which published models become which new one: a mixture of them, or a cache over one.
+
+It knows the order of the steps: open the members, fit weights where none are given, measure. It does not know how any
+step works, nor who asked; whoever drives `compose` shows its progress, and stops it by not going on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint.card import FileFacts, Provenance, plain
+from models.checkpoint.members import shared
+from models.checkpoint.repository import Entry, check_name, resolve
+from models.checkpoint.save import Checkpoint, load
+from models.composite.base import Composite
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.mixture_weights import fit, token_scores
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.data.corpus import Corpus
+from models.data.line_reader import EmptyLines
+from models.errors import CheckpointNotFound, InvalidInput
+from models.evaluation.evaluator import Unit, check_unit
+from models.evaluation.report import measure, reported
+from models.language_model import LanguageModel
+from models.tokenization.tokenizer import Tokenizer
+from models.utils.progress import Progress
+
+CompositeConfig = MixtureConfig | CacheConfig | NeuralCacheConfig
+CONFIGS: dict[str, type[CompositeConfig]] = {
+    MixtureModel.kind: MixtureConfig,
+    CacheModel.kind: CacheConfig,
+    NeuralCacheModel.kind: NeuralCacheConfig,
+}
+"""By kind, what is to be said about a model that is made of others."""
+_FAMILIES: dict[type[CompositeConfig], type[Composite]] = {
+    MixtureConfig: MixtureModel,
+    CacheConfig: CacheModel,
+    NeuralCacheConfig: NeuralCacheModel,
+}
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Everything that decides what a composite will be."""
+
+    name: str
+    """What the model will be published as."""
+    members: tuple[str, ...]
+    """The published models that it is made of, as `name@version`, or `name` for the newest."""
+    model: CompositeConfig = field(default_factory=MixtureConfig)
+    validation: Path | None = None
+    """A held-out text: to fit a mixture's weights to, where none are given, and to measure on."""
+    unit: Unit = "document"
+    """How the text is read when weights are fitted: `document`, as one, or `lines`, each on its own."""
+    empty_lines: EmptyLines = "keep"
+    """Whether an empty line is a line: to `keep` or to `drop`."""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+    def check(self) -> None:
+        """Raise InvalidInput where one field wants what another does not give."""
+        wanted = len(self.model.weights) if isinstance(self.model, MixtureConfig) else 1
+        if wanted and len(self.members) != wanted:
+            raise InvalidInput("members", f"must be {wanted}, not {len(self.members)}")
+        if not self.members:
+            raise InvalidInput("members", "must name at least one published model")
+        if not wanted and self.validation is None:
+            raise InvalidInput("validation", "must be a text to fit the weights to, unless they are given")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What a composition made, ready to be published."""
+
+    composition: Composition
+    model: Composite
+    tokenizer: Tokenizer
+    members: tuple[Entry, ...]
+    """Where its members lie."""
+    licences: tuple[str, ...]
+    """Of the texts that the members learned from."""
+    metrics: dict[str, Any]
+    """`fit`: the weights and what they were fitted to; `validation`: what `lines` and `document` say."""
+
+    def provenance(self, command: str) -> Provenance:
+        """What the model's card tells of its making; `command` makes it again."""
+        text = self.composition.validation
+        corpus = {text.name: FileFacts.of(text)} if text else {}
+        return Provenance(command, "; ".join(self.licences), corpus, plain(asdict(self.composition)), self.metrics)
+
+
+def compose(composition: Composition, library: Path) -> Generator[Progress, None, Composed]:
+    """Make the model of `composition` from what is published under `library`.
+
+    Raises InvalidInput (InvalidText for the text itself), CheckpointDamaged and TrainingFailed.
+    """
+    composition.check()
+    began = time.monotonic()
+    yield Progress("reading", 0, 0)
+    entries = [_published(library, name) for name in composition.members]
+    opened = [load(entry.path) for entry in entries]
+    tokenizer = shared((entry.id, part.tokenizer) for entry, part in zip(entries, opened, strict=True))
+    check_unit(composition.unit, tokenizer)
+    held_out = _held_out(composition, tokenizer)
+    model, metrics = yield from _assembled(composition, [part.model for part in opened], tokenizer, held_out)
+    if held_out is not None:
+        metrics["validation"] = yield from measure(model, tokenizer, held_out)
+    metrics["seconds"] = round(time.monotonic() - began, 1)
+    return Composed(composition, model, tokenizer, tuple(entries), _licences(opened), metrics)
+
+
+def assembled(config: CompositeConfig, members: Sequence[LanguageModel]) -> Composite:
+    """The model that `config` makes of `members`. Raises InvalidInput where it cannot."""
+    return _FAMILIES[type(config)].from_members(asdict(config), members)
+
+
+def _assembled(
+    composition: Composition, members: list[LanguageModel], tokenizer: Tokenizer, held_out: Corpus | None
+) -> Generator[Progress, None, tuple[Composite, dict[str, Any]]]:
+    """The model, its weights fitted where none are given, and what the fit has to tell."""
+    config = composition.model
+    if held_out is None or config != MixtureConfig():
+        return assembled(config, members), {}
+    ids = held_out.encode(tokenizer).ids
+    scores = yield from reported(token_scores(members, ids, composition.unit), "fitting")
+    found = fit(scores)
+    return assembled(MixtureConfig(found.weights), members), {"fit": plain(asdict(found)) | {"unit": composition.unit}}
+
+
+def _published(library: Path, name: str) -> Entry:
+    """Raises InvalidInput for what is not published there."""
+    if "/" in name or name.startswith("."):
+        raise InvalidInput("members", f"must be names of published models, and {name!r} is a path")
+    try:
+        entry = resolve(library, name)
+    except CheckpointNotFound as error:
+        raise InvalidInput("members", str(error)) from error
+    return entry
+
+
+def _held_out(composition: Composition, tokenizer: Tokenizer) -> Corpus | None:
+    if composition.validation is None:
+        return None
+    return Corpus.open(composition.validation, kind=tokenizer.config.kind, empty_lines=composition.empty_lines)
+
+
+def _licences(opened: list[Checkpoint]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.card.provenance.licence for part in opened))

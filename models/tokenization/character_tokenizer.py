@@ -1,0 +1,54 @@
+"""Characters to ids in bulk: a table by code point.
+
+It knows code points; it does not know which characters a vocabulary leaves out, nor how it is ordered.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.language_model import EOS
+from models.tokenization import pipeline
+from models.tokenization.pipeline import SPECIALS, TokenizerConfig
+from models.tokenization.vocab_lookup import MISSING
+
+
+class Characters:
+    """Cuts text into characters and looks them up. Immutable."""
+
+    def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
+        self._lowercase = config.lowercase
+        self._splitter = pipeline.build(config, SPECIALS)
+        codes = [ord(character) for character in vocabulary[EOS + 1 :]]
+        # One row more than the highest code point needs: where all beyond it are sent.
+        self._ids = np.full(max(codes, default=0) + 2, MISSING, np.int32)
+        self._ids[codes] = np.arange(EOS + 1, len(vocabulary))
+
+    def encode(self, text: str) -> NDArray[np.int32]:
+        """The ids [T] of `text`, MISSING where the vocabulary lacks the character."""
+        return self._ids.take(self._codes(text), mode="clip")
+
+    def cut(self, text: str) -> list[str]:
+        """The characters [T] of `text`, aligned with `encode(text)`."""
+        return list(self._normal(text))
+
+    def count(self, text: Iterable[str]) -> Counter[str]:
+        """How often each character of `text`, in chunks, occurs."""
+        counts = np.zeros(sys.maxunicode + 1, np.int64)
+        for chunk in text:
+            found = np.bincount(self._codes(chunk))
+            counts[: found.size] += found
+        return Counter({chr(code): int(counts[code]) for code in counts.nonzero()[0]})
+
+    def _codes(self, text: str) -> NDArray[np.uint32]:
+        return np.frombuffer(self._normal(text).encode("utf-32-le"), "<u4")
+
+    def _normal(self, text: str) -> str:
+        if not self._lowercase:
+            return text
+        return text.lower() if text.isascii() else str(self._splitter.normalizer.normalize_str(text))

@@ -1,0 +1,116 @@
+"""The surface forms of a text: how often each occurs and which stands where, before there is a vocabulary.
+
+Several threads read chunks in turn, each with numbers of its own for the forms that it meets, so that none waits for
+another; what comes of it is the same whoever read what. It knows forms and numbers; how text is cut into forms `words`
+knows, and what becomes a vocabulary `tokenizer`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from threading import Lock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.tokenization import vocab_lookup
+from models.tokenization.pipeline import SPECIALS
+from models.tokenization.word_tokenizer import Words
+from models.utils.parallel import each
+
+_BLOCK = 1 << 16  # bytes
+
+
+class Census:
+    """The surface forms of a text, and with `keep` where each stands."""
+
+    def __init__(self, words: Words, *, keep: bool) -> None:
+        self._readers = [_Reader(words) for _ in range(torch.get_num_threads())]
+        self._keep = keep
+        self._read: list[tuple[_Reader, list[NDArray[np.int32]]]] = []  # who read each chunk, and its numbers
+
+    def take(self, text: Iterable[str]) -> Census:
+        """Read `text`, in chunks."""
+        chunks, turn = iter(text), Lock()
+
+        def work(reader: _Reader) -> None:
+            while True:
+                with turn:
+                    chunk = next(chunks, None)
+                    found: list[NDArray[np.int32]] = []
+                    self._read.append((reader, found))
+                if chunk is None:
+                    return
+                pieces = list(reader.numbers(chunk))
+                found += pieces if self._keep else []
+
+        each(work, self._readers)
+        return self
+
+    def counts(self) -> Counter[str]:
+        """How often each form occurs; newlines are not counted."""
+        counts: Counter[str] = Counter()
+        for reader in self._readers:
+            counts.update(reader.counts())
+        return counts
+
+    def ids(self, vocabulary: Sequence[str]) -> Iterator[NDArray[np.int32]]:
+        """The text's ids in `vocabulary`, MISSING where it lacks the form, piece by piece; each piece is let go of."""
+        known = {token: i for i, token in enumerate(vocabulary)}
+        tables = {
+            reader: np.array([known.get(form, vocab_lookup.MISSING) for form in reader.forms()], np.int32)
+            for reader in self._readers
+        }
+        while self._read:
+            reader, found = self._read.pop(0)
+            yield from (tables[reader][numbers] for numbers in found)
+
+
+class _Reader:
+    """Forms by number, as they come.
+
+    Those that the compiled loops meet have the numbers from 0 on, the others those from -1 down, so that both index one
+    list from its two ends; a form that comes in both ways has two numbers.
+    """
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self._table = vocab_lookup.table_of(SPECIALS)
+        self._foreign: dict[str, int] = {}
+        self._foreign_counts: Counter[str] = Counter()
+
+    def numbers(self, text: str) -> Iterator[NDArray[np.int32]]:
+        """Count the forms of `text`; their numbers, in pieces."""
+        for run, native in self._words.runs(text):
+            if native:
+                yield from self._native(run)
+            else:
+                yield self._others(run)
+
+    def counts(self) -> Counter[str]:
+        """How often each form came."""
+        counts = self._foreign_counts.copy()
+        counts.update(dict(zip(vocab_lookup.tokens_of(self._table), self._table.counts.tolist(), strict=False)))
+        return counts
+
+    def forms(self) -> list[str]:
+        """Number i is that of form i, counted from the end where it is below 0."""
+        return [*vocab_lookup.tokens_of(self._table), *reversed(self._foreign)]
+
+    def _native(self, run: bytes) -> Iterator[NDArray[np.int32]]:
+        begin = 0
+        while begin < len(run):
+            # Room for a megabyte of new tokens would scatter the few over more memory than caches hold.
+            end = run.find(b"\n", begin + _BLOCK) + 1 or len(run)
+            data, numbers = vocab_lookup.bytes_of(run[begin:end]), np.empty(end - begin, np.int32)
+            self._table = vocab_lookup.with_room(self._table, data.size)
+            size = vocab_lookup.number(data, self._words.alphabet, self._table, True, numbers)
+            yield numbers[:size].copy()
+            begin = end
+
+    def _others(self, run: bytes) -> NDArray[np.int32]:
+        surfaces = self._words.surfaces(run)
+        self._foreign_counts.update(surfaces)
+        return np.array([self._foreign.setdefault(form, -1 - len(self._foreign)) for form in surfaces], np.int32)

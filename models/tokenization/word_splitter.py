@@ -1,0 +1,218 @@
+"""Where word tokens begin and end, found in the UTF-8 bytes of a text by compiled loops.
+
+It cuts as `models.tokenization.pipeline` defines, given the classes of characters, and finds the lines with
+characters of no known class, which are left to the pipeline itself. It does not know vocabularies. Nothing here
+checks bounds or UTF-8.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.kernels.compiled import Int, compiled
+from models.kernels.jit import load, trailing_zeros
+from models.tokenization.alphabet import BLANK, FOREIGN, IDEOGRAPHIC_SPACE, WORD, Alphabet
+from models.tokenization.pipeline import SPECIALS
+
+Bytes: TypeAlias = "NDArray[np.uint8]"
+
+STRIDE = 8
+"""Bytes that are read at once, from any byte of a text on; those beyond its end are 0."""
+NEWLINE, _LESS, _APOSTROPHE, _CURLY, _CURLY_LENGTH = 0x0A, 0x3C, 0x27, 0x2019, 3
+# Short spellings as numbers: loops compare those at once.
+_EIGHT_MARKS, _EIGHT_HIGH_BITS = 0x2121212121212121, -0x7F7F7F7F7F7F7F80
+_LONGEST_SPECIAL = max(len(token) for token in SPECIALS)
+_SPECIALS = tuple(int.from_bytes(token.encode()) for token in SPECIALS)
+_ALONE = tuple(
+    int.from_bytes(letters) for letters in (b"s", b"t", b"d", b"m", b"ll", b"re", b"ve", b"em", b"tis", b"twas")
+)
+
+
+@compiled
+def foreign_lines(data: Bytes, start: Int, alphabet: Alphabet) -> tuple[Int, Int]:
+    """The first lines in a row, from `start` on, that hold a foreign character: begin and end; both the end if none."""
+    first, line, foreign, i = -1, start, False, start
+    while i < data.size:
+        kind, length = class_at(data, i, alphabet)
+        foreign |= kind == FOREIGN
+        i += length
+        if data[i - 1] == NEWLINE or i >= data.size:
+            if foreign and first < 0:
+                first = line
+            if not foreign and first >= 0:
+                return first, line
+            line, foreign = i, False
+    return (first, data.size) if first >= 0 else (data.size, data.size)
+
+
+@compiled
+def cut(data: Bytes, alphabet: Alphabet, out: NDArray[np.int64]) -> Int:
+    """Write where each token of `data` begins and ends to `out` [>= T, 2], the same twice for a newline; how many."""
+    i: Int = np.int64(0)
+    n: Int = np.int64(0)
+    after_word = bool(data.size < 0)
+    while i < data.size:
+        kind, length = class_at(data, i, alphabet)
+        end, after = (i + length, False) if kind == BLANK else token_end(data, i, after_word, alphabet)
+        if kind != BLANK or data[i] == NEWLINE:
+            out[n, 0], out[n, 1] = i, i if kind == BLANK else end
+            n += 1
+        i, after_word = end, after
+    return n
+
+
+@compiled
+def words_in(data: Bytes, alphabet: Alphabet, inside: bool) -> Int:
+    """How many words between blanks begin, and lines end, in `data`; `inside`: one that began before may go on."""
+    n: Int = np.int64(0)
+    i: Int = np.int64(0)
+    while i < data.size:
+        kind, length = class_at(data, i, alphabet)
+        n += (kind != BLANK and not inside) or data[i] == NEWLINE
+        i, inside = i + length, bool(kind != BLANK)
+    return n
+
+
+@compiled
+def class_at(data: Bytes, i: Int, alphabet: Alphabet) -> tuple[Int, Int]:
+    """The class and the length in bytes of the character at `i`."""
+    lead = np.int64(data[i])
+    if lead < 0x80:
+        return np.int64(alphabet.table[lead]), 1
+    code, length = code_at(data, i, lead)
+    if code < alphabet.table.size:
+        return np.int64(alphabet.table[code]), length
+    return np.int64(BLANK if code == IDEOGRAPHIC_SPACE else alphabet.beyond), length
+
+
+@compiled
+def code_at(data: Bytes, i: Int, lead: Int) -> tuple[Int, Int]:
+    """The code point and the length of the character at `i`, of more bytes than one, whose first is `lead`."""
+    length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+    code = lead & (0x7F >> length)
+    for k in range(1, length):
+        code = code << 6 | np.int64(data[i + k]) & 0x3F
+    return code, length
+
+
+@compiled
+def token_end(data: Bytes, i: Int, after_word: bool, alphabet: Alphabet) -> tuple[int, bool]:
+    """Where the token that begins at `i`, not a blank, ends, and whether in a word.
+
+    `after_word`: whether it follows a character of a word. The cases are those of `pipeline.WORD_PATTERN`.
+    """
+    if not alphabet.words:
+        return next_blank(data, i, alphabet), True
+    kind, length = class_at(data, i, alphabet)
+    if kind == WORD:
+        return word_end(data, i, alphabet), True
+    end = special_end(data, i)
+    if end > i:
+        return end, False
+    end = contraction_end(data, i, after_word, alphabet)
+    if end > i:
+        return end, True
+    end = i + length
+    while same(data, end, data, i, length):
+        end += length
+    return end, False
+
+
+@compiled
+def next_blank(data: Bytes, i: Int, alphabet: Alphabet) -> Int:
+    """Where the run of anything but blanks that goes on at `i` ends; ASCII is read eight bytes at a time."""
+    while i < data.size:
+        eight = load(data.ctypes.data + i)
+        # The lowest bit set is that of the first byte that is below `!` or above 0x7F; none below it borrows from it.
+        doubtful = (((eight - _EIGHT_MARKS) & ~eight) | eight) & _EIGHT_HIGH_BITS
+        if doubtful == 0:
+            i += STRIDE
+            continue
+        i += trailing_zeros(doubtful) >> 3
+        kind, length = class_at(data, i, alphabet)
+        if i >= data.size or kind == BLANK:
+            break
+        i += length
+    return min(i, data.size)
+
+
+@compiled
+def special_end(data: Bytes, i: Int) -> Int:
+    """Where the `<unk>` or `</s>` at `i` ends, `i` if there is none."""
+    key: Int = 0
+    if data[i] == _LESS:
+        for k in range(i, min(i + _LONGEST_SPECIAL, data.size)):
+            key = key << 8 | np.int64(data[k])
+            if key in _SPECIALS:
+                return k + 1
+    return i
+
+
+@compiled
+def contraction_end(data: Bytes, i: Int, after_word: bool, alphabet: Alphabet) -> Int:
+    """Where the contraction that begins with an apostrophe at `i` ends, `i` if there is none."""
+    letters = i + apostrophe_at(data, i)
+    if letters == i:
+        return i
+    end = run_end(data, letters, alphabet)
+    return end if end > letters and (after_word or stands_alone(data, letters, end)) else i
+
+
+@compiled
+def word_end(data: Bytes, i: Int, alphabet: Alphabet) -> Int:
+    """Where the token that begins at `i` with a letter ends: as the run of letters does, but for its "n't"."""
+    end = run_end(data, i, alphabet)
+    t = end + apostrophe_at(data, end)
+    if t == end or t >= data.size or data[t] | 0x20 != 0x74 or data[end - 1] | 0x20 != 0x6E:
+        return end
+    if t + 1 < data.size and class_at(data, t + 1, alphabet)[0] == WORD:
+        return end
+    return end - 1 if end - 1 > i else t + 1
+
+
+@compiled
+def run_end(data: Bytes, i: Int, alphabet: Alphabet) -> Int:
+    """Where the run of letters that begins at `i` ends."""
+    while i < data.size:
+        kind, length = class_at(data, i, alphabet)
+        if kind != WORD:
+            break
+        i += length
+    return i
+
+
+@compiled
+def apostrophe_at(data: Bytes, i: Int) -> Int:
+    """The length in bytes of the apostrophe at `i`, 0 where there is none."""
+    if i < data.size and data[i] == _APOSTROPHE:
+        return 1
+    if i + 2 < data.size and data[i] == 0xE2 and code_at(data, i, np.int64(data[i]))[0] == _CURLY:
+        return _CURLY_LENGTH
+    return 0
+
+
+@compiled
+def stands_alone(data: Bytes, i: Int, end: Int) -> bool:
+    """Whether an apostrophe and the letters from `i` to `end` are a contraction even after a blank."""
+    if end - i > 4:
+        return False
+    key: Int = 0
+    for k in range(i, end):
+        if not (0x41 <= data[k] <= 0x5A or 0x61 <= data[k] <= 0x7A):
+            return False
+        key = key << 8 | np.int64(data[k]) | 0x20
+    return key in _ALONE
+
+
+@compiled
+def same(a: Bytes, i: Int, b: Bytes, j: Int, length: Int) -> bool:
+    """Whether the `length` bytes of `a` at `i` are there, and are those of `b` at `j`."""
+    if i + length > a.size:
+        return False
+    k: Int = 0
+    while k < length and a[i + k] == b[j + k]:
+        k += 1
+    return bool(k == length)
