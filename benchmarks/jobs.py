@@ -31,7 +31,7 @@ from app.cli.http_client import Client, ServiceError
 from app.jobs.store import JobStore, NewJob, Status
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
-from tests.databases import binaries, free_port, postgresql_server
+from tests.helpers.databases import binaries, free_port, postgresql_server
 
 INSTANT = """
 import sys, threading

@@ -31,7 +31,7 @@ from models.ngram import arpa
 from models.ngram.model import NgramConfig, NgramModel, Smoothing
 from models.ngram.smoothing.estimator import estimate
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from tests.models.reference import Reference
+from tests.helpers.reference import Reference
 
 REFERENCE = {
     ("ptb", 3): 157.7653,

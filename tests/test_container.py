@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from models.checkpoint.repository import entries
-from tests.composition import ROOT, Composition, composed
+from tests.helpers.composition import ROOT, Composition, composed
 
 pytestmark = pytest.mark.container
 

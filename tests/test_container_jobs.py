@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.composition import Composition, composed, out, require
+from tests.helpers.composition import Composition, composed, out, require
 
 pytestmark = pytest.mark.container
 

@@ -10,7 +10,7 @@ import pytest
 
 from models.checkpoint.families import PRECISIONS
 from models.checkpoint.save import Checkpoint, load
-from tests.app.serving import Server, publish_all, serving
+from tests.helpers.serving import Server, publish_all, serving
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.app.serving import Server, get, post, publish, recurrent, serving, stream, wait_for
+from tests.helpers.serving import Server, get, post, publish, recurrent, serving, stream, wait_for
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.app.serving import wait_for
-from tests.prove.fleet import Fleet, fleet, text
+from tests.helpers.fleet import Fleet, fleet, text
+from tests.helpers.serving import wait_for
 
 KILLS = int(os.environ.get("PROVE_KILLS", "20"))
 """Of each victim, on each database, in jobs of each kind in turn."""

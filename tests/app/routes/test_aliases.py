@@ -13,7 +13,7 @@ from models.checkpoint.card import Provenance
 from models.checkpoint.repository import resolve
 from models.checkpoint.save import load, save
 from models.composite.mixture import MixtureConfig, MixtureModel
-from tests.app.serving import WORDS, Server, ngram, publish, serving, wait_for
+from tests.helpers.serving import WORDS, Server, ngram, publish, serving, wait_for
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.schemas.files import FileAnswer, FileList
-from tests.app.serving import Server, serving, wait_for
+from tests.helpers.serving import Server, serving, wait_for
 
 TEXT = b"the cat sat\n" * 1000
 

@@ -10,8 +10,8 @@ from app.schemas.generate import GenerateAnswer, GenerateEvent
 from models.checkpoint.save import Checkpoint
 from models.inference.generation import generate, samples
 from models.inference.sampling import SamplingParams
-from tests.app.serving import Server, post, serving, wait_for
-from tests.app.serving import stream as serving_stream
+from tests.helpers.serving import Server, post, serving, wait_for
+from tests.helpers.serving import stream as serving_stream
 
 MODELS = ["words", "counts", "letters", "lstm", "gru"]
 

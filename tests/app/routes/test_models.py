@@ -8,7 +8,7 @@ import pytest
 from app.schemas.models import Live, ModelDetail, ModelList, Ready, Vocabulary
 from models.checkpoint.save import Checkpoint
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from tests.app.serving import TEXT, ngram, publish, serving
+from tests.helpers.serving import TEXT, ngram, publish, serving
 
 
 def test_the_list_names_every_version(client: httpx.Client, local: dict[str, Checkpoint]) -> None:

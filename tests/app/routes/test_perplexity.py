@@ -12,7 +12,7 @@ from app.schemas.perplexity import PerplexityAnswer
 from models.checkpoint.save import Checkpoint
 from models.evaluation.evaluator import Evaluation, evaluate
 from models.inference.scoring import drain
-from tests.app.serving import TEXT, serving
+from tests.helpers.serving import TEXT, serving
 
 SAMPLE = "the cat saw a bird .\n\nmy friend liked a zebra\nthe old dog slept ."
 BIG = TEXT * 40

@@ -1,0 +1,47 @@
+"""A published model for the commands to use, and the command line in this process."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.cli.main import run
+from tests.helpers.serving import CHARACTERS, ngram, publish, recurrent
+
+
+@dataclass(frozen=True)
+class Finished:
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Finished]
+
+
+@pytest.fixture(scope="package")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """words (n-gram), counts (with zero probabilities), letters, lstm."""
+    root = tmp_path_factory.mktemp("commands") / "checkpoints"
+    publish(root, "words", ngram())
+    publish(root, "counts", ngram(smoothing="mle"))
+    publish(root, "letters", ngram(CHARACTERS, order=5), CHARACTERS)
+    publish(root, "lstm", recurrent())
+    return root
+
+
+@pytest.fixture
+def nextword(published: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def call(*arguments: str | Path, stdin: bytes = b"", root: Path = published) -> Finished:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        capsys.readouterr()
+        threads = [] if arguments[0] in ("models", "export", "import", "convert") else ["--threads", "1"]
+        status = run([*map(str, arguments), "--checkpoints", str(root), *threads])
+        return Finished(status, *capsys.readouterr())
+
+    return call

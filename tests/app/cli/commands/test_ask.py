@@ -1,0 +1,157 @@
+"""The commands that ask a published model: evaluate, score, generate, next, models."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from models.checkpoint.save import load
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
+from tests.app.cli.commands.conftest import Run
+from tests.helpers.serving import TEXT
+
+
+def test_evaluate_says_what_the_library_says(nextword: Run, published: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    done = nextword("evaluate", "words", tmp_path / "text.txt", "--json")
+    result = json.loads(done.out)
+    model = load(published / "words" / "1")
+    expected = drain(evaluate(model.model, model.tokenizer, [TEXT], "lines"))
+    assert (result["model"], result["unit"]) == ("words@1", "lines")
+    assert result["perplexity"] == pytest.approx(expected.perplexity, rel=1e-9)
+    assert result["token_count"] == expected.token_count
+    shown = nextword("evaluate", "words@1", tmp_path / "text.txt").out
+    assert f"{expected.perplexity:.4f}" in shown
+
+
+def test_evaluate_takes_characters_as_a_document(nextword: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("the cat\n", encoding="utf-8")
+    assert json.loads(nextword("evaluate", "letters", tmp_path / "text.txt", "--json").out)["unit"] == "document"
+    refused = nextword("evaluate", "letters", tmp_path / "text.txt", "--unit", "lines")
+    assert refused.status == 2
+    assert "unit" in refused.err
+
+
+def test_an_infinite_perplexity_is_said_to_be_one(nextword: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("garden the the the\n", encoding="utf-8")
+    assert json.loads(nextword("evaluate", "counts", tmp_path / "text.txt", "--json").out)["perplexity"] is None
+    assert "infinite" in nextword("evaluate", "counts", tmp_path / "text.txt").out
+
+
+def test_score_prints_one_result_a_line(nextword: Run) -> None:
+    done = nextword("score", "words", stdin=b"the cat saw a bird .\n\nthe zebra\r\nlast")
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    assert [row[3] for row in rows] == ["the cat saw a bird .", "", "the zebra", "last"]
+    assert [row[1] for row in rows] == ["7", "1", "3", "2"]
+    assert [row[2] for row in rows] == ["0", "0", "1", "1"]
+    assert all(float(row[0]) < 0 for row in rows)
+
+
+def test_score_as_json(nextword: Run) -> None:
+    likely, impossible = map(
+        json.loads, nextword("score", "counts", "--json", stdin=b"the cat\ngarden the\n").out.splitlines()
+    )
+    assert likely["token_count"] == 3
+    assert impossible["logprob"] is None
+    assert impossible["zero_probability"] is True
+
+
+def test_score_names_the_line_that_is_not_utf8_after_those_before_it(nextword: Run) -> None:
+    done = nextword("score", "words", stdin=b"the cat\nthe dog\nb\xffd\n")
+    assert len(done.out.splitlines()) == 2
+    assert done.status == 2
+    assert "line 3 is not UTF-8" in done.err
+
+
+def test_generate_continues_the_prompt(nextword: Run) -> None:
+    done = nextword("generate", "words", "--prompt", "the old", "--temperature", "0", "--max-tokens", "3")
+    assert done.status == 0
+    assert done.out.startswith("the old dog")
+
+
+def test_a_seed_makes_a_text_come_again(nextword: Run) -> None:
+    flags = ["generate", "lstm", "--seed", "5", "--max-tokens", "8", "--ignore-end", "-n", "2"]
+    first = json.loads(nextword(*flags, "--json").out)
+    assert json.loads(nextword(*flags, "--json").out) == first
+    one, two = first["choices"]
+    assert one["tokens"] != two["tokens"]
+    assert one["logprob"] == pytest.approx(sum(token["logprob"] for token in one["tokens"]))
+    assert nextword(*flags).out == f"{one['text']}\n----\n{two['text']}\n"
+
+
+def test_generate_stops_at_any_of_several_strings(nextword: Run) -> None:
+    done = nextword(
+        "generate", "words", "--stop", "cat", "--stop", "dog", "--stop", "bird", "--stop", "friend", "--json"
+    )
+    assert json.loads(done.out)["choices"][0]["finish_reason"] == "stop"
+
+
+def test_next_ranks_what_may_come(nextword: Run) -> None:
+    result = json.loads(
+        nextword("next", "words", "--context", "the old zebra", "--top-k", "0", "--special", "--json").out
+    )
+    assert [token["oov"] for token in result["context"]] == [False, False, True]
+    probabilities = [token["probability"] for token in result["next"]]
+    assert math.fsum(probabilities) == pytest.approx(1, abs=1e-4)
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert nextword("next", "words", "--context", "the old", "--top-k", "1").out.split("\t")[1] == "dog\n"
+
+
+def test_int8_is_a_little_off_and_only_where_asked_for(nextword: Run) -> None:
+    def score(*flags: str) -> str:
+        return nextword("score", "lstm", *flags, stdin=b"the old dog saw a cat .").out.split("\t")[0]
+
+    assert score() == score("--precision", "float32") != score("--precision", "int8")
+    assert float(score("--precision", "int8")) == pytest.approx(float(score()), abs=0.5)
+    assert nextword("next", "lstm", "--precision", "int4").status == 2
+
+
+def test_next_keeps_to_a_prefix(nextword: Run) -> None:
+    found = json.loads(nextword("next", "words", "--prefix", "b", "--json").out)["next"]
+    assert [token["token"] for token in found] == ["bird"]
+
+
+def test_models_lists_the_damaged_too(nextword: Run, tmp_path: Path, published: Path) -> None:
+    assert [line.split()[0] for line in nextword("models").out.splitlines()] == [
+        "MODEL",
+        "counts@1",
+        "letters@1",
+        "lstm@1",
+        "words@1",
+    ]
+    (tmp_path / "broken" / "1").mkdir(parents=True)
+    (tmp_path / "broken" / "1" / "card.json").write_text("{}")
+    (listed,) = json.loads(nextword("models", "--json", root=tmp_path).out)["data"]
+    assert listed["id"] == "broken@1"
+    assert "card.json" in listed["problem"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score", "generate", "next"])
+def test_an_unknown_model_is_one_line_that_lists_what_there_is(nextword: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "text.txt").write_text("x\n")
+    done = nextword(command, "nowhere", *([tmp_path / "text.txt"] if command == "evaluate" else []))
+    assert done.status == 1
+    assert done.err.count("\n") == 1
+    assert "words@1" in done.err
+
+
+def test_a_copy_learns_from_the_text_and_says_so(nextword: Run, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat saw a bird .\n" * 60, encoding="utf-8")
+    flags = ["evaluate", "lstm", text, "--json", "--quiet"]
+    plain = json.loads(nextword(*flags, "--unit", "document").out)
+    found = json.loads(nextword(*flags, "--dynamic", "sgd", "--learning-rate", "0.5").out)
+    assert (found["unit"], found["adaptive"], plain["adaptive"]) == ("document", True, False)
+    assert found["perplexity"] < plain["perplexity"]
+    for wrong, said in (
+        (["--dynamic", "sgd", "--unit", "lines"], "unit: must be"),
+        (["--decay", "0.1"], "decay: is for --dynamic only"),
+        (["--dynamic", "rms", "--segment", "0"], "segment: must be"),
+    ):
+        refused = nextword(*flags, *wrong)
+        assert (refused.status, said in refused.err) == (2, True), refused.err
+    assert "nothing in this ngram model" in nextword("evaluate", "words", text, "--dynamic", "sgd").err

@@ -1,0 +1,56 @@
+"""`nextword counts`, and what `nextword train` says of counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.checkpoint.save import load
+from tests.app.cli.commands.conftest import Run
+
+FIRST, SECOND = "the cat sat .\n" * 20 + "a dog ran .\n" * 7, "sat the cat .\n" * 20 + ". ran a dog\n" * 7
+"""Texts of one vocabulary, numbered alike."""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / name for name in ("first.txt", "second.txt", "both.txt")]
+    for path, text in zip(paths, (FIRST, SECOND, FIRST + SECOND), strict=True):
+        path.write_text(text)
+    return paths
+
+
+def test_merged_and_extended_models_are_those_of_both_texts(nextword: Run, files: list[Path], tmp_path: Path) -> None:
+    root = tmp_path / "checkpoints"
+    first, second, both = files
+    shared = ("--order", "3", "--validation-fraction", "0", "--quiet")
+    assert nextword("train", first, "--name", "first", "--keep-counts", *shared, root=root).status == 0
+    extended = nextword("train", second, "--name", "extended", "--extends", "first", *shared, root=root)
+    assert extended.status == 0, extended.err
+    assert nextword("train", both, "--name", "both", *shared, root=root).status == 0
+    assert nextword("train", first, first, "--name", "twice", *shared, "--memory", "100M", root=root).status == 0
+    merged = nextword("counts", "merge", "first", "first@1", "--name", "merged", root=root)
+    assert merged.status == 0, merged.err
+    for found, expected in (("extended", "both"), ("merged", "twice")):
+        tensors = [load(root / name / "1").model.tensors() for name in (found, expected)]
+        assert {k: v.tolist() for k, v in tensors[0].items()} == {k: v.tolist() for k, v in tensors[1].items()}
+    assert (root / "merged" / "1" / "counts.safetensors").exists()
+    refused = nextword("counts", "merge", "first", "both", "--name", "merged", root=root)
+    assert refused.status == 1
+    assert "without keeping counts" in refused.err
+
+
+def test_models_of_other_vocabularies_are_not_merged(nextword: Run, files: list[Path], tmp_path: Path) -> None:
+    root = tmp_path / "checkpoints"
+    for name, flag in (("one", "--no-lowercase"), ("two", "--lowercase")):
+        assert nextword("train", files[0], "--name", name, "--keep-counts", flag, "--quiet", root=root).status == 0
+    refused = nextword("counts", "merge", "one", "two", "--name", "merged", root=root)
+    assert "one vocabulary" in refused.err
+
+
+@pytest.mark.parametrize("size", ["much", "1k"])
+def test_a_budget_that_is_none_is_refused(nextword: Run, files: list[Path], tmp_path: Path, size: str) -> None:
+    refused = nextword("train", files[0], "--name", "x", "--memory", size, root=tmp_path)
+    assert refused.status == 2
+    assert "memory" in refused.err

@@ -1,0 +1,109 @@
+"""The command line's way to a service: jobs submitted, listed, followed and cancelled; the worker is acted."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli.commands.jobs import command
+from app.cli.http_client import Client, ServiceError, events
+from app.jobs import event_stream
+from app.jobs.leases import Lease, LeaseStore
+from models.errors import InvalidInput
+from tests.helpers.serving import Server, serving
+
+PROGRESS = {"phase": "training", "step": 5, "steps": 10, "fraction": 0.5, "epoch": 0.5, "metrics": {"loss": 1.0}}
+PROGRESS |= {"tokens_per_second": 100.0, "seconds_left": None}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("client") / "checkpoints") as running:
+        yield running
+
+
+@pytest.fixture
+def leases(own: Server, monkeypatch: pytest.MonkeyPatch) -> LeaseStore:
+    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.02)
+    found: LeaseStore = own.app.state.stores.leases
+    while claimed := found.claim("sweeper", 60):  # what an earlier test left
+        found.cancelled(claimed[1])
+    return found
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    (tmp_path / "text.txt").write_text("the cat sat\n" * 10)
+    return tmp_path / "text.txt"
+
+
+def run(own: Server, *arguments: object) -> Result:
+    return CliRunner().invoke(command, ["--url", own.url, *map(str, arguments)])
+
+
+def work(leases: LeaseStore, end: Callable[[Lease], None]) -> threading.Thread:
+    """A worker that claims the next job, reports once and ends it."""
+
+    def act() -> None:
+        while (claimed := leases.claim("worker-1", 60)) is None:
+            pass
+        leases.renew(claimed[1], 60, PROGRESS)
+        end(claimed[1])
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    return thread
+
+
+def test_a_job_is_submitted_and_followed_to_its_end(own: Server, leases: LeaseStore, text: Path) -> None:
+    metrics = {"validation": {"lines": {"perplexity": 12.5}}}
+    worker = work(leases, lambda lease: leases.succeed(lease, {"model": "demo@1", "metrics": metrics}))
+    result = run(own, "submit", text, "--name", "demo", "-c", "order=3", "-t", "lowercase=true", "-t", "kind=word")
+    worker.join()
+    assert result.exit_code == 0, result.output
+    assert "succeeded" in result.output
+    assert "perplexity 12.50 on held-out lines" in result.output
+    job = Client(own.url).get("/v1/jobs", limit=1)["data"][0]
+    assert job["request"]["config"] == {"order": 3}
+    assert job["request"]["tokenizer"] == {"lowercase": True, "kind": "word"}
+
+
+def test_a_job_that_fails_says_why(own: Server, leases: LeaseStore, text: Path) -> None:
+    worker = work(leases, lambda lease: leases.fail(lease, "training_failed", "diverged"))
+    result = run(own, "submit", text, "--name", "demo", "--kind", "lstm", "-c", "epochs=1")
+    worker.join()
+    assert "training_failed: diverged" in result.output
+    assert isinstance(result.exception, ServiceError)
+
+
+def test_jobs_are_listed_shown_and_cancelled(own: Server, leases: LeaseStore, text: Path) -> None:
+    submitted = json.loads(run(own, "submit", text, "--name", "demo", "--no-follow", "--json").output)
+    listed = run(own, "list", "--status", "queued").output
+    assert submitted["id"] in listed
+    assert "#1" in listed
+    assert run(own, "cancel", submitted["id"]).output.split()[1] == "cancelled"
+    assert json.loads(run(own, "show", submitted["id"], "--json").output)["status"] == "cancelled"
+
+
+def test_what_the_service_refuses_is_told_in_its_words(own: Server, text: Path) -> None:
+    refused = run(own, "submit", text, "--name", "demo", "-c", "order=0").exception
+    assert isinstance(refused, InvalidInput)
+    assert refused.field == "config.order"
+    with pytest.raises(ServiceError, match="there is no job 'job-none'"):
+        Client(own.url).get("/v1/jobs/job-none")
+
+
+def test_a_service_that_is_not_there_is_told() -> None:
+    with pytest.raises(ServiceError, match="does not answer"):
+        Client("http://127.0.0.1:9").get("/v1/jobs")
+
+
+def test_an_event_that_breaks_off_is_none() -> None:
+    stream = b": keep-alive\n\nid: 1\nevent: queued\ndata: {}\n\nid: 2\nevent: started\ndata: {"
+    assert [(event.id, event.event) for event in events(io.BytesIO(stream))] == [("1", "queued")]

@@ -1,0 +1,99 @@
+"""The command as a process: how it ends, what it leaves behind, what it imports."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+
+from app.cli.main import COMMANDS, cli, run
+from tests.helpers.serving import ngram, publish
+
+NEXTWORD = [sys.executable, "-m", "app.cli.main"]
+
+
+def test_each_command_says_what_the_list_says_it_does() -> None:
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None, name
+        assert command.help, name
+
+
+def test_help_does_not_import_torch() -> None:
+    code = "import sys; from app.cli.main import run; assert run(['--help']) == 0; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_command_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["trian"]) == 2
+    assert capsys.readouterr().err == "nextword: No such command 'trian'.\n"
+
+
+@pytest.fixture
+def long_text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("the cat sat on the mat .\n" * 20_000, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_training_that_is_interrupted_leaves_nothing(
+    long_text: Path, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    root = tmp_path / "checkpoints"
+    flags = ["--name", "x", "--kind", "lstm", "--epochs", "1000", "--threads", "1"]
+    command = [*NEXTWORD, "train", long_text, *flags, "--checkpoints", root]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while "training" not in process.stderr.readline():
+            pass
+        process.send_signal(number)
+        said = process.stderr.read()
+        assert process.wait() == status
+    assert "Traceback" not in said
+    assert not root.exists() or not list(root.iterdir())
+
+
+def test_scores_come_as_lines_do_and_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    publish(tmp_path, "words", ngram())
+    command = [*NEXTWORD, "score", "words", "--checkpoints", tmp_path, "--threads", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"the cat\n")
+        process.stdin.flush()
+        assert process.stdout.readline().endswith(b"\tthe cat\n")  # while standard input is still open
+        process.stdout.close()
+        with suppress(BrokenPipeError):  # it may not even read all of this
+            process.stdin.write(b"the cat\n" * 20_000)
+            process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+def test_serve_says_where_it_is_and_ends_well(tmp_path: Path) -> None:
+    publish(tmp_path / "checkpoints", "words", ngram())
+    flags = ["--port", "0", "--checkpoints", tmp_path / "checkpoints", "--data", tmp_path / "data", "--no-worker"]
+    with subprocess.Popen([*NEXTWORD, "serve", *flags], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        greeting = [process.stdout.readline().split() for _ in range(4)]
+        assert greeting[1][0] == "API"
+        assert greeting[1][1].startswith("http://127.0.0.1:")
+        assert greeting[2][-1].endswith("/docs")
+        assert greeting[3][-1] == "words"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert run(["serve", "--port", port, "--data", str(tmp_path), "--no-worker"]) == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in capsys.readouterr().err

@@ -1,0 +1,289 @@
+"""Texts that share a batch: whoever joins, leaves or fails, each is what it would be alone."""
+
+import asyncio
+import math
+from collections import deque
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from app.engine.decoder import Decoder, Part, Run
+from app.engine.scheduler import Job
+from app.engine.slices import Slices
+from app.http.error_responses import ModelFailed
+from models.inference.generation import Sequence, generate, samples
+from models.inference.prefix_cache import PrefixCache
+from models.inference.sampling import SamplingParams
+from models.inference.scoring import drain, score_texts
+from models.language_model import LanguageModel
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig
+from models.neural.network import Network
+from models.neural.training.initialization import initialise
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from tests.helpers.toy import Bigram
+
+LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
+MODEL = Bigram.random(LETTERS.size)
+
+
+def texts(prompt: str = "a", n: int = 1, **params: object) -> list[Sequence]:
+    return samples(LETTERS, prompt, SamplingParams(**{"max_tokens": 12, "seed": 1, **params}), n)
+
+
+def lstm() -> Int8Model:
+    """In int8, where company changes nothing in any bit."""
+    config = RecurrentConfig(layers=2, embedding_size=6, hidden_size=8)
+    network = Network(config, LETTERS.size)
+    initialise(network, "uniform", 1.0, np.ones(LETTERS.size, np.int64), torch.Generator().manual_seed(3))
+    return Int8Model(config, network.state_dict(), LETTERS.size)
+
+
+ALONE = {"bigram": MODEL, "lstm": lstm()}
+TOGETHER = {"bigram": MODEL, "lstm": lstm()}
+TOGETHER["lstm"].prefixes = PrefixCache(20_000)
+
+
+def alone(model: LanguageModel = MODEL, **asked: object) -> list[list[int]]:
+    sequences = texts(**asked)
+    list(generate(model, sequences))
+    return [sequence.tokens for sequence in sequences]
+
+
+requests = st.fixed_dictionaries(
+    {
+        "prompt": st.sampled_from(["", "a", "b c", "a b c d e f"]),
+        "n": st.integers(1, 3),
+        "seed": st.integers(0, 5),
+        "max_tokens": st.integers(1, 8),
+        "ignore_end": st.booleans(),
+    }
+)
+scores = st.tuples(st.just("score"), st.sampled_from(["", "a b", "a b c d e f"]), st.sampled_from(["a", "h g " * 12]))
+cancels = st.tuples(st.sampled_from(["cancel", "drop"]), st.integers(0, 10))
+actions = st.lists(st.one_of(requests, scores, cancels, st.integers(1, 4)), max_size=12)
+
+
+class Script:
+    """Carries out joins, scores, cancellations and turns, and remembers what was asked."""
+
+    def __init__(self, model: str, rows: int) -> None:
+        self.model, self.plain = TOGETHER[model], ALONE[model]
+        self.decoder = Decoder(self.model, rows)
+        self.slices = Slices(self.model)
+        self.runs: list[tuple[Run, dict]] = []
+        self.jobs: list[tuple[Job, str, str]] = []
+        self.waiting: deque[Job] = deque()
+        self.cancelled: set[int] = set()
+
+    def act(self, action: object) -> None:
+        match action:
+            case int():
+                for _ in range(action):
+                    self.turn()
+            case dict():
+                self.runs.append((Run(texts(**action), streaming=True), action))
+                self.decoder.add(self.runs[-1][0])
+            case "score", context, text:
+                job = Job(score_texts(self.model, LETTERS, [text, "b"], context=context), self.slices)
+                self.jobs.append((job, context, text))
+                self.waiting.append(job)
+            case "cancel", i if i < len(self.runs):
+                self.decoder.cancel(self.runs[i][0])
+                self.cancelled.add(i)
+            case "drop", i if i < len(self.jobs):
+                self.jobs[i][0].future.cancel()
+
+    def turn(self) -> bool:
+        """As the scheduler takes turns: a step, then a slice of one job; returns whether there is more."""
+        more = self.decoder.turn()
+        if self.waiting:
+            job = self.waiting.popleft()
+            if job.turn(1e-9):  # the smallest slices there are
+                self.waiting.append(job)
+        return more or bool(self.waiting)
+
+    async def check(self) -> None:
+        while self.turn():
+            pass
+        for i, (run, asked) in enumerate(self.runs):
+            if i not in self.cancelled:
+                await asyncio.wait_for(run.over, 5)
+                run.check()
+                assert [sequence.tokens for sequence in run.sequences] == alone(self.plain, **asked)
+            assert all(sequence.finish_reason for sequence in run.sequences)
+        for job, context, text in self.jobs:
+            if not job.future.cancelled():
+                found = await asyncio.wait_for(job.future, 5)
+                expected = drain(score_texts(self.plain, LETTERS, [text, "b"], context=context))
+                assert all(np.array_equal(f.logprobs, e.logprobs) for f, e in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("model", ALONE)
+@given(actions, st.integers(1, 6))
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_any_order_of_joining_leaving_scoring_and_stepping(model: str, actions: list, rows: int) -> None:
+    async def main() -> None:
+        script = Script(model, rows)
+        for action in actions:
+            script.act(action)
+        await script.check()
+
+    asyncio.run(main())
+
+
+def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    logprobs = MODEL.logprobs
+    monkeypatch.setattr(MODEL, "logprobs", lambda state: (seen.append(len(state)), logprobs(state))[1])
+
+    async def main() -> None:
+        decoder = Decoder(MODEL, rows=3)
+        runs = [Run(texts(n=n, ignore_end=True), streaming=False) for n in (2, 2, 1, 5, 1)]
+        for run in runs:
+            decoder.add(run)
+        while decoder.turn():
+            pass
+        for run in runs:
+            await run.over
+            run.check()
+
+    asyncio.run(main())
+    # 2 alone, as 2 + 2 do not fit; then 2 + 1; then 5, which never fits and so goes alone; then 1.
+    assert list(dict.fromkeys(seen)) == [2, 3, 5, 1]
+
+
+def test_without_streaming_only_the_end_is_told() -> None:
+    async def main() -> list:
+        decoder = Decoder(MODEL, 8)
+        run = Run(texts(n=2, ignore_end=True), streaming=False)
+        decoder.add(run)
+        while decoder.turn():
+            pass
+        return [part async for part in run.parts()]
+
+    parts = asyncio.run(main())
+    assert [part.finish_reason for part in parts] == ["length", "length"]
+
+
+@given(st.lists(st.integers(0, 3), max_size=12))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_a_slow_reader_misses_nothing_and_is_not_waited_for(pauses: list[int]) -> None:
+    async def main() -> list[Part]:
+        decoder = Decoder(MODEL, 8)
+        run = Run(texts(n=2, ignore_end=True), streaming=True)
+        decoder.add(run)
+        parts, found = run.parts(), []
+        decoder.turn()  # reads the prompt
+        for steps in [*pauses, 12]:
+            for _ in range(1 + steps):  # goes on whether or not anything is read
+                decoder.turn()
+            found.append(await anext(parts, None))
+        return [part for part in found if part] + [part async for part in parts]
+
+    parts = asyncio.run(main())
+    for index, tokens in enumerate(alone(n=2, ignore_end=True)):
+        mine = [part for part in parts if part.sequence.index == index]
+        assert [token for part in mine for token in part.tokens] == tokens
+        assert "".join(part.text for part in mine) == mine[0].sequence.text
+        assert [part.finish_reason for part in mine] == [None] * (len(mine) - 1) + ["length"]
+
+
+class Failing(LanguageModel):
+    """The toy model until it has had enough."""
+
+    kind = "failing"
+    vocabulary_size = MODEL.vocabulary_size
+    start, blank, config, tensors = MODEL.start, MODEL.blank, MODEL.config, MODEL.tensors
+
+    def __init__(self, steps: int, reads: int = 10**6) -> None:
+        self.steps, self.reads = steps, reads
+
+    def advance(self, state, tokens, lengths=None):
+        self.reads -= 1
+        if self.reads < 0:
+            raise ArithmeticError("not a number")
+        return MODEL.advance(state, tokens, lengths)
+
+    def logprobs(self, state):
+        self.steps -= 1
+        if self.steps < 0:
+            raise ArithmeticError("not a number")
+        return MODEL.logprobs(state)
+
+    @classmethod
+    def from_tensors(cls, config, tensors, vocabulary_size):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("model", [Failing(steps=3), Failing(steps=9, reads=0), Failing(steps=9, reads=2)])
+def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Failing) -> None:
+    async def main() -> None:
+        decoder = Decoder(model, 8)
+        hit = Run(texts(ignore_end=True), streaming=True)
+        decoder.add(hit)
+        while decoder.turn():
+            pass
+        await hit.over
+        with pytest.raises(ModelFailed):
+            hit.check()
+        model.steps = model.reads = 1000
+        spared = Run(texts(), streaming=True)
+        decoder.add(spared)
+        while decoder.turn():
+            pass
+        await spared.over
+        spared.check()
+        assert [sequence.tokens for sequence in spared.sequences] == alone()
+
+    asyncio.run(main())
+
+
+class Poisoned(Bigram):
+    """Fails on whoever has read or is to read one of two tokens."""
+
+    NO_NUMBERS, RAISES, RAISES_WHILE_READING = (int(i) for i in LETTERS.encode("f g h").ids)
+
+    def logprobs(self, state):
+        if (state == self.RAISES).any():
+            raise RuntimeError("broken")
+        return super().logprobs(state).masked_fill((state == self.NO_NUMBERS)[:, None], math.nan)
+
+    def advance(self, state, tokens, lengths=None):
+        if (tokens == self.RAISES_WHILE_READING).any():
+            raise RuntimeError("broken")
+        return super().advance(state, tokens, lengths)
+
+
+@given(st.lists(st.integers(0, 999), min_size=1, max_size=12))
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_a_failure_of_one_text_is_not_its_neighbours(seeds: list[int]) -> None:
+    """What one text fails on it fails on alone, too; the others end as they would alone."""
+    poisoned = Poisoned(MODEL.matrix.exp())
+
+    async def outcome(decoder: Decoder, run: Run) -> object:
+        while decoder.turn():
+            pass
+        try:
+            await asyncio.wait_for(run.over, 5)
+            run.check()
+        except ModelFailed as error:
+            return str(error.__cause__)
+        return [sequence.tokens for sequence in run.sequences]
+
+    async def main() -> None:
+        together = Decoder(poisoned, 100)
+        runs = [Run(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=seed % 3 > 0) for seed in seeds]
+        for run in runs:
+            together.add(run)
+        for seed, run in zip(seeds, runs, strict=True):
+            by_itself = Run(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=False)
+            alone = Decoder(poisoned, 100)
+            alone.add(by_itself)
+            assert await outcome(together, run) == await outcome(alone, by_itself)
+
+    asyncio.run(main())

@@ -1,0 +1,154 @@
+"""Which thread computes what, how much is taken on, and that a place is always given back."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Generator
+
+import pytest
+import torch
+
+from app.core.settings import Settings
+from app.engine.engine import QUICK_TOKENS, Engine
+from app.http.error_responses import Abandoned, ModelFailed, Overloaded, Stopping
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.inference.generation import samples
+from models.inference.sampling import SamplingParams
+from models.language_model import LanguageModel
+from tests.helpers.serving import WORDS, ngram, recurrent
+
+NGRAM, LSTM = ngram(), recurrent()
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+def running(main: Callable[[Engine], Awaitable[None]], **settings: object) -> None:
+    async def run() -> None:
+        engine = Engine(Settings(**{"threads": 1, "max_running": 2, "max_waiting": 1, **settings}), lambda *_: None)
+        engine.start()
+        try:
+            await main(engine)
+        finally:
+            engine.stop()
+
+    asyncio.run(run())
+
+
+def where() -> Generator[None, None, str]:
+    yield
+    return threading.current_thread().name
+
+
+def blocked(until: threading.Event) -> Generator[None, None, str]:
+    while not until.wait(0.001):
+        yield
+    return "done"
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "thread"),
+    [
+        (NGRAM, QUICK_TOKENS, threading.main_thread().name),
+        (NGRAM, QUICK_TOKENS + 1, "quick-pool_0"),
+        (LSTM, 1, "slow"),
+        (MixtureModel(MixtureConfig((0.5, 0.5)), [NGRAM, NGRAM]), QUICK_TOKENS, threading.main_thread().name),
+        (MixtureModel(MixtureConfig((0.5, 0.5)), [NGRAM, LSTM]), 1, "slow"),
+        (CacheModel(CacheConfig(), NGRAM), QUICK_TOKENS + 1, "quick-pool_0"),
+        (CacheModel(CacheConfig(), LSTM), 1, "slow"),
+    ],
+)
+def test_work_is_done_where_it_belongs(model: LanguageModel, tokens: int, thread: str) -> None:
+    async def main(engine: Engine) -> None:
+        assert await engine.run(model, where(), tokens, forever) == thread
+
+    running(main)
+
+
+def test_the_recurrent_thread_has_the_threads_it_was_given() -> None:
+    def count() -> Generator[None, None, int]:
+        yield
+        return torch.get_num_threads()
+
+    async def main(engine: Engine) -> None:
+        assert await engine.run(LSTM, count(), 1, forever) == 2
+
+    running(main, threads=2)
+
+
+@pytest.mark.parametrize("model", [NGRAM, LSTM])
+def test_what_is_too_much_is_refused_at_once_and_room_comes_back(model: LanguageModel) -> None:
+    async def main(engine: Engine) -> None:
+        go = threading.Event()
+        asked = [asyncio.ensure_future(engine.run(model, blocked(go), 10**6, forever)) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as refused:
+            await engine.run(model, where(), 10**6, forever)
+        assert 0 < refused.value.retry_after <= 120
+        go.set()
+        assert await asyncio.gather(*asked) == ["done"] * 3
+        await engine.run(model, where(), 10**6, forever)
+
+    running(main)
+
+
+@pytest.mark.parametrize("model", [NGRAM, LSTM])
+def test_work_that_nobody_waits_for_is_dropped(model: LanguageModel) -> None:
+    async def main(engine: Engine) -> None:
+        never = threading.Event()
+        for _ in range(10):
+            with pytest.raises(Abandoned):
+                await engine.run(model, blocked(never), 10**6, lambda: asyncio.sleep(0.002))
+            task = asyncio.ensure_future(engine.run(model, blocked(never), 10**6, forever))
+            await asyncio.sleep(0.002)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert isinstance(await engine.run(model, where(), 10**6, forever), str)
+
+    running(main)
+
+
+def test_failures_reach_their_own_request() -> None:
+    def failing() -> Generator[None, None, None]:
+        yield
+        raise ArithmeticError("broken")
+
+    async def main(engine: Engine) -> None:
+        for model, tokens in ((NGRAM, 1), (NGRAM, 10**6), (LSTM, 1)):
+            for _ in range(5):  # more often than there are places
+                with pytest.raises(ModelFailed) as failed:
+                    await engine.run(model, failing(), tokens, forever)
+                assert isinstance(failed.value.__cause__, ArithmeticError)
+
+    running(main)
+
+
+@pytest.mark.parametrize("model", [NGRAM, LSTM])
+def test_texts_count_as_many_and_leave_when_their_context_is_left(model: LanguageModel) -> None:
+    params = SamplingParams(max_tokens=10**6, ignore_end=True)
+
+    async def main(engine: Engine) -> None:
+        for _ in range(3):
+            with engine.generate(model, samples(WORDS, "", params, 3), streaming=True) as run:
+                async for _ in run.parts():
+                    break
+                with pytest.raises(Overloaded), engine.generate(model, samples(WORDS, "", params), streaming=True):
+                    pass
+        short = samples(WORDS, "the", SamplingParams(max_tokens=2, seed=1), 3)
+        with engine.generate(model, short, streaming=False) as run:
+            await asyncio.wait_for(run.over, 20)
+            run.check()
+        assert all(sequence.finish_reason for sequence in short)
+
+    running(main)
+
+
+def test_nothing_is_taken_on_once_it_stops() -> None:
+    async def main(engine: Engine) -> None:
+        engine.stop()
+        with pytest.raises(Stopping):
+            await engine.run(LSTM, where(), 1, forever)
+
+    running(main)

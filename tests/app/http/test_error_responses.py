@@ -1,0 +1,149 @@
+"""Every error in its one shape, over HTTP."""
+
+import json
+
+import httpx
+import pytest
+
+from app.http.error_responses import TABLE, Overloaded, failure
+from app.schemas.base import ErrorAnswer
+from models.errors import CheckpointDamaged, InvalidText, NextwordError, TrainingFailed
+from models.ngram import short
+from tests.helpers.serving import Server
+
+NEXT = "/v1/models/words/next"
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> dict:
+    assert answer.status_code == status, answer.text
+    error = ErrorAnswer.model_validate(answer.json()).error
+    assert error.code == code
+    assert answer.headers["x-request-id"]
+    return answer.json()["error"]
+
+
+def test_unknown_routes_and_methods(client: httpx.Client) -> None:
+    assert "GET /v2/models" in refused(client.get("/v2/models"), 404, "route_not_found")["message"]
+    assert "GET" in refused(client.get(NEXT), 405, "method_not_allowed")["message"]
+    assert client.get(NEXT).headers["allow"] == "POST"
+    refused(client.post("/v1/models/nothing/next", json={}), 404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"{", "invalid_json"),
+        (b'{"context": "a"', "invalid_json"),
+        (b"", "invalid_input"),
+        (b"null", "invalid_input"),
+        (b"[]", "invalid_input"),
+        (b'"text"', "invalid_input"),
+        (b'{"context": "\xff"}', "invalid_json"),
+        (b'{"context": "\\ud800"}', "invalid_input"),
+        (b'{"top_k": 1e400}', "invalid_input"),
+        (b'{"top_k": NaN}', "invalid_input"),
+        (b"[" * 100_000, "invalid_json"),
+    ],
+)
+@pytest.mark.parametrize("route", ["next", "perplexity"])
+def test_bodies_that_are_no_request(client: httpx.Client, content: bytes, code: str, route: str) -> None:
+    answer = client.post(f"/v1/models/words/{route}", content=content, headers={"content-type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    found = ErrorAnswer.model_validate(answer.json()).error.code
+    # Where the route reads the body itself, its parser finds more of this before any field is looked at.
+    assert found == code or (route == "perplexity" and found == "invalid_json")
+
+
+@pytest.mark.parametrize("route", ["next", "probability", "perplexity", "rescore", "generate"])
+@pytest.mark.parametrize("kind", ["application/xml", "application/x-www-form-urlencoded", None])
+def test_a_body_of_another_kind(client: httpx.Client, route: str, kind: str | None) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    answer = client.post(f"/v1/models/words/{route}", content=b'{"text": "a"}', headers=headers)
+    assert "application/json" in refused(answer, 415, "unsupported_media_type")["message"]
+
+
+def test_every_bad_field_is_told_of(client: httpx.Client) -> None:
+    error = refused(client.post(NEXT, json={"top_k": -1, "colour": 1}), 400, "invalid_input")
+    assert error["param"] == "top_k"
+    assert "top_k: Input should be greater than or equal to 0" in error["message"]
+    assert "colour: no such field" in error["message"]
+
+
+def test_a_request_has_an_id_of_its_own_or_the_clients(client: httpx.Client) -> None:
+    first, second = (client.get("/health/live").headers["x-request-id"] for _ in range(2))
+    assert first != second
+    for sane in ("abc-123", "A.b_c:d", "x" * 128):
+        assert client.get("/health/live", headers={"x-request-id": sane}).headers["x-request-id"] == sane
+        assert client.get("/nowhere", headers={"x-request-id": sane}).headers["x-request-id"] == sane
+    for other in ("", "two words", "x" * 129, "é"):
+        found = client.get("/health/live", headers={"x-request-id": other.encode()}).headers["x-request-id"]
+        assert len(found) == 32
+
+
+class Broken(Exception):
+    pass
+
+
+def _break(*_: object, **__: object) -> None:
+    raise Broken("secret detail")
+
+
+@pytest.fixture(params=["words", "lstm"])
+def broken(server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model that fails whenever it is asked."""
+    model = server.app.state.registry.get(request.param).checkpoint.model
+    for method in ("logprobs", "choose", "step", "topk", "score"):
+        monkeypatch.setattr(model, method, _break)
+    for function in ("best", "score"):
+        monkeypatch.setattr(short, function, _break)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("next", {"context": "a"}),
+        ("next", {"context": "a", "top_k": 0, "entropy": True}),
+        ("probability", {"text": "a " * 3000}),
+        ("perplexity", {"text": "a " * 3000}),
+        ("rescore", {"hypotheses": [{"text": "a"}]}),
+        ("generate", {}),
+    ],
+)
+def test_a_model_that_fails_fails_its_own_request_only(
+    client: httpx.Client, broken: str, caplog: pytest.LogCaptureFixture, route: str, body: dict
+) -> None:
+    answer = client.post(f"/v1/models/{broken}/{route}", json=body, headers={"x-request-id": "find-me"})
+    error = refused(answer, 500, "model_failed")
+    assert "secret" not in json.dumps(error)
+    assert "Traceback" not in answer.text
+    assert answer.headers["x-request-id"] == "find-me"
+    logged = [record for record in caplog.records if "find-me" in record.getMessage()]
+    assert logged
+    assert isinstance(logged[0].exc_info[1], Broken)
+    other = "gru" if broken == "lstm" else "counts"
+    assert client.post(f"/v1/models/{other}/generate", json={}).status_code == 200
+
+
+def test_a_stream_that_has_begun_ends_with_the_error(client: httpx.Client, broken: str) -> None:
+    answer = client.post(f"/v1/models/{broken}/generate", json={"stream": True})
+    events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
+    assert json.loads(events[-1])["error"]["code"] == "model_failed"
+    assert "[DONE]" not in answer.text
+    headers = {"content-type": "application/x-ndjson"}
+    answer = client.post(f"/v1/models/{broken}/perplexity", content=b'{"text": "a"}', headers=headers)
+    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "model_failed"
+
+
+def test_after_a_failure_the_model_serves_on(client: httpx.Client) -> None:
+    for model in ("words", "lstm"):
+        assert client.post(f"/v1/models/{model}/generate", json={}).status_code == 200
+
+
+def test_the_table_covers_what_is_raised_on_purpose() -> None:
+    assert (failure(InvalidText("text.0", "must be text")).status, failure(InvalidText("t", "")).param) == (400, "t")
+    assert failure(CheckpointDamaged("x")).status == 503
+    assert failure(Overloaded("busy", 7)).response().headers["retry-after"] == "7"
+    assert failure(TrainingFailed("x")).status == 500
+    assert failure(ValueError("x")).message == failure(NextwordError("x")).message
+    assert all(100 <= status < 600 for status, _, _ in TABLE.values())

@@ -1,0 +1,106 @@
+"""Several servers on one port: any may die, all stop in order, and each follows what is published and named."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from app.core.settings import Settings
+from app.server.worker_processes import share
+from models.language_model import LanguageModel
+from tests.helpers.serving import get, ngram, post, publish, wait_for
+
+
+def children(process: int) -> set[int]:
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()} | set(map(int, found))
+
+
+def answers(url: str, model: str) -> bool:
+    """Whether twenty connections in a row, whoever takes them, have the model."""
+    body = {"context": "the", "top_k": 1}
+    return all(post(f"{url}/v1/models/{model}/next", json=body).status_code == 200 for _ in range(20))
+
+
+def steady(url: str, model: str) -> bool:
+    """The same, while servers may be dying."""
+    try:
+        return answers(url, model)
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def several(folder: Path, model: LanguageModel) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Two servers of the model `words`, and their address."""
+    publish(folder / "models", "words", model)
+    folders = ["--checkpoints", str(folder / "models"), "--data", str(folder / "data")]
+    command = [sys.executable, "-m", "app.cli.main", "serve", "--workers", "2", "--port", "0", "--no-worker", *folders]
+    environment = {**os.environ, "NEXTWORD_RELOAD_SECONDS": "0.1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
+        try:
+            assert service.stdout is not None
+            greeting = [service.stdout.readline().split() for _ in range(4)]
+            url = greeting[1][1].removesuffix("/v1/models")
+            wait_for(lambda: steady(url, "words"))
+            yield service, url
+        finally:
+            service.kill()
+
+
+def test_several_servers_are_one_service(tmp_path: Path) -> None:
+    with several(tmp_path, ngram()) as (service, url):
+        begun = children(service.pid)
+        assert len(begun) == 2
+
+        os.kill(min(begun), signal.SIGKILL)
+        wait_for(lambda: len(children(service.pid) - begun) == 1 and steady(url, "words"))
+
+        publish(tmp_path / "models", "words", ngram(order=2))  # version 2
+        wait_for(lambda: answers(url, "words@2"))
+        alias = {"model": "words@1"}
+        wait_for(lambda: httpx.put(f"{url}/v1/aliases/best", json=alias, timeout=60).status_code == 200)
+        wait_for(lambda: answers(url, "best"))
+        assert get(f"{url}/health/ready").json()["models"] == ["words@1", "words@2"]
+
+        last = children(service.pid)
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(60) == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in last)
+
+
+def test_a_second_signal_ends_them_at_once(tmp_path: Path) -> None:
+    with several(tmp_path, ngram()) as (service, _):
+        last = children(service.pid)
+        for server in last:
+            os.kill(server, signal.SIGSTOP)  # as one that has much to finish
+        service.send_signal(signal.SIGTERM)
+        time.sleep(0.5)  # a signal that comes while another waits to be seen is lost
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(20) == -signal.SIGTERM
+    wait_for(lambda: not any(running(pid) for pid in last))
+
+
+def running(process: int) -> bool:
+    """Whether it is there, and not only its status."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_threads_are_shared_out(tmp_path: Path) -> None:
+    many = Settings(workers=512 // 2, data=tmp_path)
+    assert share(many).threads == 1
+    assert share(Settings(workers=2, threads=3)).threads == 3
+    passed = share(many).environment()
+    assert passed["NEXTWORD_WORKERS"] == "1"
+    assert passed["NEXTWORD_DATA"] == str(tmp_path)
+    assert "NEXTWORD_DATABASE_URL" not in passed

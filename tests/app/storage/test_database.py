@@ -1,0 +1,147 @@
+"""Transactions, the clock, migrations, and what a database that fails looks like."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, insert, select, text
+
+from app.core.exceptions import DatabaseUnavailable
+from app.storage import database as database_module
+from app.storage.database import Database, Epoch, sqlite_url
+from app.storage.migrations import migrate
+from app.storage.tables import ALIASES, METADATA
+from models.errors import InvalidInput
+from tests.helpers.databases import Server, postgresql_server
+
+MODEL = {"alias": "best", "name": "demo", "version": 1, "updated_at": 0.0}
+
+
+def _aliases(database: Database) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(ALIASES)).scalar_one()
+
+
+def test_migrations_make_exactly_the_tables_described(database: Database) -> None:
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(insert(ALIASES), MODEL)
+    migrate(database)
+    assert _aliases(database) == 1
+
+
+def test_processes_that_migrate_at_once_do_it_once(empty_url: str) -> None:
+    program = "import sys, app.storage.migrations as m, app.storage.database as d; m.migrate(d.Database(sys.argv[1]))"
+    started = [subprocess.Popen([sys.executable, "-c", program, empty_url]) for _ in range(3)]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
+    opened = Database(empty_url)
+    with opened.read() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0001",)]
+    opened.close()
+
+
+def test_a_database_whose_tables_are_not_made_yet_is_unavailable(empty_url: str) -> None:
+    opened = Database(empty_url)
+    with pytest.raises(DatabaseUnavailable):
+        _aliases(opened)
+    migrate(opened)
+    assert _aliases(opened) == 0
+    opened.close()
+
+
+def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as connection:
+            connection.execute(insert(ALIASES), MODEL)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert _aliases(database) == 0
+
+
+def test_the_clock_counts_seconds_since_1970(database: Database) -> None:
+    with database.read() as connection:
+        assert connection.execute(select(Epoch())).scalar_one() == pytest.approx(time.time(), abs=5)
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "nonsense", "postgresql://x"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="database_url"):
+        Database(url)
+
+
+def test_a_locked_sqlite_is_unavailable_and_then_available_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    opened = Database(sqlite_url(tmp_path))
+    migrate(opened)
+    other = sqlite3.connect(tmp_path / "nextword.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnavailable, match="locked"), opened.write():
+        pass
+    assert _aliases(opened) == 0  # readers do not wait for writers
+    other.execute("ROLLBACK")
+    with opened.write() as connection:
+        connection.execute(insert(ALIASES), MODEL)
+    assert _aliases(opened) == 1
+    other.close()
+    opened.close()
+
+
+def test_a_sqlite_directory_that_is_gone_is_unavailable(tmp_path: Path) -> None:
+    opened = Database(f"sqlite:///{tmp_path}/nowhere/nextword.db")
+    with pytest.raises(DatabaseUnavailable), opened.read():
+        pass
+
+
+def test_a_postgresql_that_is_gone_is_unavailable_and_then_available_again() -> None:
+    with postgresql_server() as server:
+        opened = Database(server.create())
+        migrate(opened)
+        assert _aliases(opened) == 0
+        server.stop()
+        with pytest.raises(DatabaseUnavailable), opened.write():
+            pass
+        server.start()
+        assert _aliases(opened) == 0
+        opened.close()
+
+
+def test_a_postgresql_database_of_no_encoding_will_do(postgresql: Server) -> None:
+    opened = Database(postgresql.create("template0 LC_COLLATE 'C' LC_CTYPE 'C'", "SQL_ASCII"))
+    migrate(opened)
+    with opened.write() as connection:
+        connection.execute(insert(ALIASES), MODEL | {"name": "Wörter"})
+    with opened.read() as connection:
+        assert connection.execute(select(ALIASES.c.name)).scalar_one() == "Wörter"
+    opened.close()
+
+
+def test_a_connection_that_breaks_inside_a_transaction_is_unavailable(postgresql: Server) -> None:
+    opened = Database(postgresql.create())
+    migrate(opened)
+
+    def break_off() -> None:
+        with opened.write() as connection:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with opened.read() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            connection.execute(insert(ALIASES), MODEL)
+
+    with pytest.raises(DatabaseUnavailable):
+        break_off()
+    assert _aliases(opened) == 0
+    opened.close()

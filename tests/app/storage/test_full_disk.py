@@ -1,0 +1,76 @@
+"""A disk without room, really full: uploads, trainings and publications end with a clear word and leave nothing.
+
+A small file system of memory stands in for the disk; to mount one takes root, and without it all is skipped.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.storage.database import sqlite_url
+from tests.app.worker.test_training import LSTM, ask, left_over, over, upload, working
+from tests.helpers.serving import Server, serving, some_text, wait_for
+
+ROOM = 3 << 20
+WIDE = {**LSTM, "hidden_size": 384, "embedding_size": 384, "epochs": 0.1}
+"""Five megabytes of weights, and more of a state."""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A directory with three megabytes of room."""
+    mounted = tmp_path / "disk"
+    mounted.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "nextword-test", str(mounted)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"a small file system cannot be mounted here: {error}")
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+    try:
+        yield mounted
+    finally:
+        subprocess.run(["umount", str(mounted)], check=True)
+
+
+@pytest.fixture(params=["data", "checkpoints"])
+def small(request: pytest.FixtureRequest, disk: Path, tmp_path: Path) -> Iterator[Server]:
+    """A service that has little room for its data, or for its models; its database has all it wants."""
+    places = {"data": tmp_path / "data", "checkpoints": tmp_path / "checkpoints"} | {request.param: disk}
+    pace = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1}
+    given = {"data": places["data"], "database_url": sqlite_url(tmp_path), **pace}
+    with serving(places["checkpoints"], **given) as running:
+        yield running
+
+
+def files(directory: Path) -> list[str]:
+    return [path.name for path in directory.rglob("*") if path.is_file()]
+
+
+def test_a_job_without_room_for_its_state_or_its_model_fails_clearly(small: Server) -> None:
+    settings = small.app.state.settings
+    with httpx.Client(base_url=small.url, timeout=60) as client, working(small):
+        file = upload(client, some_text(20))
+        job = over(client, ask(client, name="wide", kind="lstm", training_file=file, config=WIDE))
+        assert (job["status"], job["error"]["code"]) == ("failed", "disk_full"), job["error"]
+        assert client.get("/v1/models").json()["data"] == []
+        wait_for(lambda: left_over(small) == [])
+        assert len(files(settings.data / "files")) == 1
+        assert files(settings.checkpoints) == []
+
+
+def test_an_upload_without_room_is_refused_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:
+    given = {"data": disk / "uploads", "database_url": sqlite_url(tmp_path)}
+    with serving(tmp_path / "checkpoints", **given) as running, httpx.Client(base_url=running.url) as client:
+        refused = client.post("/v1/files", content=b"a" * 2 * ROOM, headers={"content-type": "text/plain"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (507, "disk_full")
+        assert files(disk / "uploads") == []
+        assert client.get("/v1/files").json()["data"] == []
+        kept = client.post("/v1/files", content=b"a" * 1000, headers={"content-type": "text/plain"})
+        assert kept.status_code == 201

@@ -1,0 +1,94 @@
+"""Publishing and withdrawing: one rename, the first comes first, and a number is never used for two models."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from app.storage.published_models import STALE_SECONDS, is_published, newest, publish, result, sweep, withdraw
+from models.checkpoint.card import CARD_FILE
+from models.checkpoint.repository import entries, next_version
+from models.errors import CheckpointExists, CheckpointNotFound
+from tests.app.worker.test_worker import write_card
+
+
+def stage(root: Path, job_id: str, attempt: int = 1) -> Path:
+    staged = root / ".jobs" / job_id / str(attempt) / "demo" / "1"
+    write_card(staged, job_id)
+    return staged
+
+
+def test_a_staged_model_becomes_visible(tmp_path: Path) -> None:
+    publish(stage(tmp_path, "job-1"), tmp_path, "demo", 3, "job-1")
+    assert [entry.id for entry in entries(tmp_path)] == ["demo@3"]
+    assert is_published(tmp_path, "demo", 3, "job-1")
+    assert not is_published(tmp_path, "demo", 3, "job-2")
+    assert result(tmp_path, "demo", 3) == {"model": "demo@3", "metrics": {"training": 1}}
+
+
+def test_of_two_attempts_at_a_job_the_first_is_published(tmp_path: Path) -> None:
+    first, second = stage(tmp_path, "job-1", 1), stage(tmp_path, "job-1", 2)
+    (first / "which").write_text("first")
+    publish(first, tmp_path, "demo", 1, "job-1")
+    publish(second, tmp_path, "demo", 1, "job-1")
+    assert (tmp_path / "demo/1/which").exists()
+
+
+def test_of_many_jobs_for_one_version_one_wins(tmp_path: Path) -> None:
+    staged = {f"job-{n}": stage(tmp_path, f"job-{n}") for n in range(8)}
+
+    def attempt(job_id: str) -> bool:
+        try:
+            publish(staged[job_id], tmp_path, "demo", 1, job_id)
+        except CheckpointExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, staged)) == 1
+
+
+def test_what_is_not_there_cannot_be_published(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        publish(tmp_path / "nothing", tmp_path, "demo", 1, "job-1")
+
+
+def test_a_withdrawn_model_is_gone_and_its_number_stays_taken(tmp_path: Path) -> None:
+    for version in (1, 2):
+        publish(stage(tmp_path, f"job-{version}"), tmp_path, "demo", version, f"job-{version}")
+    withdraw(tmp_path, "demo", 2)
+    assert [entry.id for entry in entries(tmp_path)] == ["demo@1"]
+    assert len(list((tmp_path / "demo/2").iterdir())) == 1  # its card, under another name
+    assert newest(tmp_path, "demo") == 2
+    assert next_version(tmp_path / "demo") == 3
+    with pytest.raises(CheckpointExists):
+        publish(stage(tmp_path, "job-3"), tmp_path, "demo", 2, "job-3")
+    for version in (2, 9):
+        with pytest.raises(CheckpointNotFound, match=f"demo@{version}"):
+            withdraw(tmp_path, "demo", version)
+
+
+def test_what_killed_publications_left_is_swept_a_day_later(tmp_path: Path) -> None:
+    publish(stage(tmp_path, "job-1"), tmp_path, "demo", 1, "job-1")
+    left, alive, others = (tmp_path / name for name in (".demo-0123456789ab", ".demo-ba9876543210", ".not-ours"))
+    for folder in (left, alive, others):
+        folder.mkdir()
+        (folder / "weights").write_text("half")
+    long_ago = time.time() - STALE_SECONDS - 60
+    for folder in (left, others, tmp_path / "demo", tmp_path / ".jobs"):
+        os.utime(folder, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert not left.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {alive.name, others.name, "demo", ".jobs"}
+    sweep(tmp_path / "not-there")
+
+
+def test_a_card_that_cannot_be_read_is_someone_elses(tmp_path: Path) -> None:
+    publish(stage(tmp_path, "job-1"), tmp_path, "demo", 1, "job-1")
+    (tmp_path / "demo/1" / CARD_FILE).write_text("{")
+    with pytest.raises(CheckpointExists):
+        publish(stage(tmp_path, "job-1", 2), tmp_path, "demo", 1, "job-1")

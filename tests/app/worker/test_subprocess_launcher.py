@@ -1,0 +1,111 @@
+"""Child processes behind the seam: what they say, how they are stopped, and what becomes of those that vanish."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Order, Reported, Stopped
+from app.worker.subprocess_launcher import LocalLauncher
+
+ORDER = Order("job-1", {"kind": "ngram"}, "work", "staging", "checkpoints", 3, 1.0)
+SAY = """
+import json, os, signal, sys, time
+def say(kind, **values): print(json.dumps({"kind": kind, **values}), flush=True)
+order = json.loads(sys.stdin.readline())
+"""
+
+
+def outcome(script: str, stop_after: float | None = None) -> list[Message]:
+    run = LocalLauncher(0, [sys.executable, "-c", SAY + script]).start(ORDER)
+    said: list[Message] = []
+    until = time.monotonic() + 30
+    while not (said and isinstance(said[-1], End)):
+        assert time.monotonic() < until
+        said += run.poll(0.05)
+        if stop_after is not None and said:
+            run.stop(stop_after)
+            stop_after = None
+    assert run.poll(0) == []
+    return said
+
+
+def test_messages_arrive_in_order_and_the_end_is_the_last() -> None:
+    said = outcome("""
+say("Reported", progress={"job": order["job_id"], "threads": order["threads"]})
+for step in range(3000): say("Measured", step=step, values={"loss": None})
+say("Done", staged="x", result={"a": 1})
+time.sleep(60)
+""")
+    assert said[0] == Reported({"job": "job-1", "threads": 3})
+    assert said[1:-1] == [Measured(step, {"loss": None}) for step in range(3000)]
+    assert said[-1] == Done("x", {"a": 1})
+
+
+def test_the_thread_budget_is_known_before_any_library_is_loaded() -> None:
+    said = outcome('say("Failed", code=os.environ["OMP_NUM_THREADS"], message=os.environ["NUMBA_NUM_THREADS"])')
+    assert said == [Failed("3", "3")]
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "killed"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("sys.exit(3)", "status 3"),
+        ("raise RuntimeError", "status 1"),
+        ('sys.stdout.write(\'{"kind": "Do\'); sys.exit(0)', "status 0 and no result"),
+    ],
+)
+def test_a_child_that_vanishes_is_lost(script: str, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
+    (end,) = outcome(script)
+    assert isinstance(end, Lost)
+    assert reason in end.reason
+
+
+def test_a_child_told_to_stop_says_so() -> None:
+    said = outcome(
+        'say("Reported", progress={}); assert sys.stdin.readline() == "stop\\n"; say("Stopped")', stop_after=30
+    )
+    assert said[-1] == Stopped()
+
+
+def test_a_child_that_does_not_stop_in_time_is_killed_however_much_it_says() -> None:
+    said = outcome('while True: say("Reported", progress={}); time.sleep(0.001)', stop_after=0.3)
+    assert isinstance(said[-1], Lost)
+
+
+def test_a_child_is_killed_at_once() -> None:
+    said = outcome('say("Reported", progress={}); time.sleep(60)', stop_after=0)
+    assert isinstance(said[-1], Lost)
+
+
+def test_a_child_outlives_neither_its_pipe_nor_its_worker() -> None:
+    """The worker of this test is killed; its child then finds its input closed."""
+    child = SAY + "print(os.getpid(), file=sys.stderr, flush=True); sys.stdin.readline()"
+    worker = f"""
+import sys, time
+from app.worker.subprocess_launcher import LocalLauncher
+from tests.app.worker.test_subprocess_launcher import ORDER
+LocalLauncher(0, [sys.executable, "-c", {child!r}]).start(ORDER)
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", worker], stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    pid = int(process.stderr.readline())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("the child is still there")

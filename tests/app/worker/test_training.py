@@ -1,0 +1,207 @@
+"""The whole path with nothing acted: files come in, workers do jobs in processes of their own, models are served."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.cli.commands.worker import worker
+from app.stores import Stores
+from tests.helpers.serving import Server, ngram, publish, recurrent, serving, some_text, wait_for
+
+LSTM = {"layers": 1, "hidden_size": 16, "embedding_size": 16, "batch_size": 4, "bptt": 8}
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    checkpoints = tmp_path_factory.mktemp("training") / "checkpoints"
+    pace = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
+    with serving(checkpoints, **pace) as running:
+        yield running
+
+
+@pytest.fixture
+def client(own: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=own.url, timeout=60) as opened:
+        yield opened
+
+
+@contextmanager
+def working(own: Server) -> Iterator[None]:
+    """A worker, stopped in order at the end."""
+    stores, stop = Stores.open(own.app.state.settings), threading.Event()
+    thread = threading.Thread(target=worker(own.app.state.settings, stores, stop).run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        stores.database.close()
+
+
+def upload(client: httpx.Client, text: str, name: str = "corpus.txt") -> str:
+    return str(client.post("/v1/files", files={"file": (name, text)}).json()["id"])
+
+
+def ask(client: httpx.Client, **body: object) -> dict:
+    answer = client.post("/v1/jobs", json=body)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def over(client: httpx.Client, job: dict) -> dict:
+    def done() -> bool:
+        job.update(client.get(f"/v1/jobs/{job['id']}").json())
+        return job["status"] not in ("queued", "running", "cancelling")
+
+    wait_for(done, seconds=240, pause=0.1)
+    return job
+
+
+def begun(client: httpx.Client, job: dict) -> None:
+    """Wait until the training has measured something."""
+    wait_for(lambda: client.get(f"/v1/jobs/{job['id']}/metrics").json()["data"], seconds=120, pause=0.05)
+
+
+def left_over(own: Server) -> list[Path]:
+    settings = own.app.state.settings
+    return [*(settings.data / "jobs").glob("*"), *(settings.checkpoints / ".jobs").glob("*")]
+
+
+def test_models_are_trained_measured_and_served(client: httpx.Client, own: Server) -> None:
+    training, validation = upload(client, some_text(200)), upload(client, some_text(40), "held-out.txt")
+    counted = ask(client, name="counted", kind="ngram", training_file=training, validation_file=validation)
+    trained = ask(client, name="trained", kind="lstm", training_file=training, config={**LSTM, "epochs": 1})
+    with working(own):
+        for job in (counted, trained):
+            assert over(client, job)["status"] == "succeeded", job
+        wait_for(lambda: client.get("/v1/models/trained").status_code == 200)
+        measured = ask(client, kind="evaluate", model="counted", validation_file=validation, unit="lines")
+        assert over(client, measured)["status"] == "succeeded", measured
+    held_out = counted["result"]["metrics"]["validation"]["lines"]
+    assert measured["result"]["perplexity"] == pytest.approx(held_out["perplexity"])
+    assert client.post("/v1/models/trained/next", json={"context": "the"}).json()["model"] == "trained@1"
+    card = client.get("/v1/models/counted@1").json()["card"]
+    assert card["provenance"]["job"] == counted["id"]
+    assert set(card["provenance"]["corpus"]) == {"corpus.txt", "held-out.txt"}
+    steps = [point["step"] for point in client.get(f"/v1/jobs/{trained['id']}/metrics").json()["data"]]
+    assert steps == sorted(set(steps))
+    assert steps
+    assert left_over(own) == []
+
+
+def test_a_model_is_extended_by_a_job_where_its_counts_were_kept(client: httpx.Client, own: Server) -> None:
+    shared = {"kind": "ngram", "validation_fraction": 0, "config": {"order": 3}}
+    first = ask(client, name="base", training_file=upload(client, some_text(50)), keep_counts=True, **shared)
+    with working(own):
+        assert over(client, first)["status"] == "succeeded", first
+        wait_for(lambda: client.get("/v1/models/base").status_code == 200)
+        more = upload(client, some_text(20), "more.txt")
+        longer = ask(client, name="longer", training_file=more, extends="base", memory="100M", **shared)
+        assert over(client, longer)["status"] == "succeeded", longer
+        wait_for(lambda: client.get("/v1/models/longer").status_code == 200)
+    card = client.get("/v1/models/longer").json()["card"]
+    assert set(card["provenance"]["corpus"]) == {"corpus.txt", "more.txt"}
+    assert card["provenance"]["recipe"]["extends"] == "base@1"
+    refused = client.post("/v1/jobs", json={"name": "x", "training_file": more, "extends": "longer", **shared})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "extends"
+    refused = client.post("/v1/jobs", json={"name": "x", "training_file": more, "memory": "lots", **shared})
+    assert refused.json()["error"]["param"] == "memory"
+
+
+def test_models_are_mixed_by_jobs_and_the_mixtures_are_served(client: httpx.Client, own: Server) -> None:
+    checkpoints = own.app.state.settings.checkpoints
+    for name, model in (("counts", ngram(smoothing="mle")), ("network", recurrent())):
+        publish(checkpoints, name, model)
+        wait_for(lambda name=name: client.get(f"/v1/models/{name}").status_code == 200)
+    text = upload(client, some_text(60), "held-out.txt")
+    mixed = ask(client, name="mixed", kind="mixture", members=["counts", "network@1"], validation_file=text)
+    cached = ask(client, name="cached", kind="cache", members=["counts"], config={"window": 50, "weight": 0.2})
+    learned = ask(client, kind="evaluate", model="network", validation_file=text, dynamic={"learning_rate": 0.3})
+    with working(own):
+        for job in (mixed, cached, learned):
+            assert over(client, job)["status"] == "succeeded", job
+    asked = {"text": some_text(60), "unit": "document"}
+    alone = client.post("/v1/models/network/perplexity", json=asked).json()
+    assert (learned["result"]["unit"], learned["result"]["adaptive"], alone["adaptive"]) == ("document", True, False)
+    assert learned["result"]["perplexity"] < alone["perplexity"]
+    fitted = mixed["result"]["metrics"]["fit"]
+    assert sum(fitted["weights"]) == pytest.approx(1)
+    assert fitted["weights"][0] > 0.9  # the network has learned nothing
+    for name in ("mixed", "cached"):
+        wait_for(lambda name=name: client.get(f"/v1/models/{name}").status_code == 200)
+        assert client.post(f"/v1/models/{name}/generate", json={"prompt": "the", "max_tokens": 3}).status_code == 200
+    card = client.get("/v1/models/mixed").json()["card"]
+    assert [member["model"] for member in card["members"]] == ["counts@1", "network@1"]
+    assert (card["provenance"]["job"], list(card["provenance"]["corpus"])) == (mixed["id"], ["held-out.txt"])
+    measured = [
+        client.post(f"/v1/models/{name}/perplexity", json=asked).json() for name in ("counts", "mixed", "cached")
+    ]
+    assert [found["adaptive"] for found in measured] == [False, False, True]
+    assert measured[1]["perplexity"] == pytest.approx(
+        mixed["result"]["metrics"]["validation"]["document"]["perplexity"],
+        rel=0.01,  # served in int8
+    )
+    assert client.delete("/v1/models/network@1").json()["error"]["code"] == "model_in_use"
+    assert left_over(own) == []
+
+
+def test_a_training_is_cancelled_within_seconds(client: httpx.Client, own: Server) -> None:
+    file = upload(client, some_text(2000))
+    job = ask(client, name="cancelled", kind="lstm", training_file=file, config={**LSTM, "epochs": 1000})
+    with working(own):
+        begun(client, job)
+        client.post(f"/v1/jobs/{job['id']}/cancel")
+        asked = time.monotonic()
+        assert over(client, job)["status"] == "cancelled"
+        assert time.monotonic() - asked < 30  # a second or two; the limit is for machines that are busy
+    assert not (own.app.state.settings.checkpoints / "cancelled").exists()
+    assert left_over(own) == []
+
+
+def test_a_worker_told_to_stop_saves_what_the_next_goes_on_from(client: httpx.Client, own: Server) -> None:
+    file = upload(client, some_text(600))
+    body = {"kind": "lstm", "training_file": file, "config": {**LSTM, "epochs": 6}}
+    whole, parted = ask(client, name="whole", **body), ask(client, name="parted", **body)
+    with working(own):
+        assert over(client, whole)["status"] == "succeeded"
+        begun(client, parted)
+    back = client.get(f"/v1/jobs/{parted['id']}").json()
+    assert (back["status"], back["attempt"], back["queue_position"]) == ("queued", 1, 1)
+    with working(own):
+        assert over(client, parted)["status"] == "succeeded"
+    weights = [(own.app.state.settings.checkpoints / name / "1/weights.safetensors") for name in ("whole", "parted")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    metrics = [client.get(f"/v1/jobs/{job['id']}/metrics").json() for job in (whole, parted)]
+    assert metrics[0] == metrics[1]
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "body", "code"),
+    [
+        ("the cat sat\n" * 50, "quite other words\n" * 5, {"kind": "ngram"}, "invalid_input"),
+        (" \n\n \n", None, {"kind": "ngram"}, "training_failed"),
+        ("the cat sat\n" * 500, None, {"kind": "lstm", "config": {**LSTM, "learning_rate": 1e30}}, "training_failed"),
+    ],
+    ids=["no known word to measure on", "no text", "numbers that diverge"],
+)
+def test_what_cannot_be_trained_fails_clearly(
+    client: httpx.Client, own: Server, training: str, validation: str | None, body: dict, code: str
+) -> None:
+    asked = {"name": "failed", "training_file": upload(client, training), **body}
+    if validation is not None:
+        asked["validation_file"] = upload(client, validation)
+    job = ask(client, **asked)
+    with working(own):
+        assert over(client, job)["status"] == "failed"
+    assert job["error"]["code"] == code, job["error"]
+    assert not (own.app.state.settings.checkpoints / "failed").exists()
+    assert left_over(own) == []

@@ -1,0 +1,254 @@
+import json
+import os
+import pickle
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import models.checkpoint.save
+from models.checkpoint.card import FileFacts, Provenance
+from models.checkpoint.hash_cache import Ledger
+from models.checkpoint.repository import Entry, entries
+from models.checkpoint.save import Checkpoint, load, probe, save
+from models.errors import CheckpointDamaged, CheckpointExists, InvalidInput
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from tests.helpers.toy import Bigram
+
+FAMILIES = {"toy": Bigram}
+TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e\n"])
+PROVENANCE = Provenance(
+    command="nextword train --name toy text.txt",
+    licence="public domain",
+    corpus={"text.txt": FileFacts("0" * 64, 10)},
+    recipe={"order": 2},
+    metrics={"perplexity": 3.5},
+)
+
+
+def publish(root: Path, name: str = "toy", **options) -> Entry:
+    model = options.pop("model", None) or Bigram.random(TOKENIZER.size)
+    provenance = options.pop("provenance", PROVENANCE)
+    return save(root, name, model, TOKENIZER, provenance, families=FAMILIES, **options)
+
+
+def reopen(entry: Entry, **options) -> Checkpoint:
+    return load(entry.path, families=FAMILIES, **options)
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    return publish(tmp_path)
+
+
+def test_what_is_loaded_is_what_was_saved_bit_for_bit(tmp_path):
+    model = Bigram.random(TOKENIZER.size, seed=7)
+    found = reopen(publish(tmp_path, model=model))
+    assert torch.equal(found.model.matrix, model.matrix)
+    assert found.tokenizer.vocabulary == TOKENIZER.vocabulary
+    assert found.tokenizer.config == TOKENIZER.config
+
+
+def test_the_card_tells_what_its_maker_and_its_files_say(entry):
+    card = reopen(entry).card
+    assert card.provenance == PROVENANCE
+    assert (card.kind, card.config, card.vocabulary_size, card.parameters) == ("toy", {}, 7, 8 * 7)
+    assert card.tokenizer == asdict(TOKENIZER.config)
+    assert card.versions["torch"] == torch.__version__
+    assert card.files == {name: FileFacts.of(entry.path / name) for name in ("tokenizer.json", "weights.safetensors")}
+
+
+def test_weights_are_mapped_not_copied(entry):
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        pytest.skip("needs /proc")
+    found = reopen(entry)
+    assert str(entry.path.resolve() / "weights.safetensors") in maps.read_text()
+    assert found.model.vocabulary_size == TOKENIZER.size
+
+
+def test_versions_count_up_and_an_old_one_stays_as_it_was(tmp_path):
+    first = publish(tmp_path)
+    before = {p.name: p.read_bytes() for p in first.path.iterdir()}
+    second = publish(tmp_path, model=Bigram.random(TOKENIZER.size, seed=1))
+    assert (first.id, second.id) == ("toy@1", "toy@2")
+    assert {p.name: p.read_bytes() for p in first.path.iterdir()} == before
+
+
+def test_publishing_onto_a_version_fails_and_changes_nothing(tmp_path):
+    entry = publish(tmp_path, version=3)
+    before = (entry.path / "weights.safetensors").read_bytes()
+    with pytest.raises(CheckpointExists, match="toy@3"):
+        publish(tmp_path, version=3, model=Bigram.random(TOKENIZER.size, seed=1))
+    assert (entry.path / "weights.safetensors").read_bytes() == before
+    assert publish(tmp_path).id == "toy@4"
+
+
+def test_a_number_taken_by_a_rival_in_the_last_moment_is_not_overwritten(tmp_path, monkeypatch):
+    publish(tmp_path)
+    answers = iter([1, 2])  # as if another process had published version 1 after we looked
+    monkeypatch.setattr(models.checkpoint.save, "next_version", lambda folder: next(answers))
+    assert publish(tmp_path).id == "toy@2"
+
+
+def test_a_strangers_number_is_not_reused(tmp_path):
+    (tmp_path / "toy" / "5").mkdir(parents=True)
+    assert publish(tmp_path).id == "toy@6"
+
+
+@pytest.mark.parametrize("failing", ["FileFacts", "probe", "write_tensors", "_publish"])
+def test_a_failure_at_any_stage_leaves_nothing_behind(tmp_path, monkeypatch, failing):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(models.checkpoint.save, failing, interrupted)
+    with pytest.raises((KeyboardInterrupt, AttributeError)):
+        publish(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "Toy", "../toy", ".toy", "a/b", "x" * 65, "toy@1", "tóy"])
+def test_a_name_that_is_none_is_refused(tmp_path, name):
+    with pytest.raises(InvalidInput, match="name"):
+        publish(tmp_path, name)
+
+
+def test_a_card_that_is_not_json_stops_the_publication(tmp_path):
+    with pytest.raises(InvalidInput, match="card"):
+        publish(tmp_path, provenance=replace(PROVENANCE, metrics={"perplexity": float("nan")}))
+    assert entries(tmp_path) == []
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), 0.5])
+def test_a_model_whose_rows_are_no_distributions_is_not_published(tmp_path, broken):
+    model = Bigram.random(TOKENIZER.size)
+    model.matrix[2, 3] = broken
+    with pytest.raises(InvalidInput, match="sum to one"):
+        publish(tmp_path, model=model)
+    assert entries(tmp_path) == []
+
+
+def test_a_probability_of_zero_is_no_reason_to_refuse():
+    rows = torch.zeros(8, 7)
+    rows[:, 2] = 1
+    probe(Bigram(rows))
+
+
+def test_another_user_may_read_what_is_published(tmp_path):
+    entry = publish(tmp_path)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in entry.path.iterdir()} == {0o666 & ~umask}
+
+
+# --- damage, each named by the file it is in
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-3])
+
+
+def alter_a_byte(file: Path) -> None:
+    stored = bytearray(file.read_bytes())
+    stored[-2] ^= 1
+    file.write_bytes(stored)
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def put_a_pickle(file: Path) -> None:
+    file.write_bytes(pickle.dumps({"matrix": [1.0] * 100}))
+
+
+def link_elsewhere(file: Path) -> None:
+    outside = file.parents[3] / "outside"
+    shutil.move(file, outside)
+    file.symlink_to(outside)
+
+
+def make_a_directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+DAMAGE = [cut_short, alter_a_byte, empty, put_a_pickle, link_elsewhere, make_a_directory, Path.unlink]
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Entry:
+    return publish(tmp_path / "root")
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", ["card.json", "tokenizer.json", "weights.safetensors"])
+def test_damage_is_named_by_its_file(nested, name, damage):
+    if (name, damage) == ("card.json", alter_a_byte):
+        pytest.skip("no hash covers the card itself")
+    damage(nested.path / name)
+    with pytest.raises(CheckpointDamaged, match=name):
+        reopen(nested)
+
+
+def rewrite_card(entry: Entry, **changes) -> None:
+    file = entry.path / "card.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def test_a_kind_that_no_family_has_is_named_with_those_that_have(entry):
+    rewrite_card(entry, kind="transformer")
+    with pytest.raises(CheckpointDamaged, match=r"card\.json: unknown kind 'transformer'; known: toy"):
+        reopen(entry)
+
+
+def test_a_config_that_no_model_of_the_kind_has_is_refused(entry):
+    rewrite_card(entry, config={"layers": 3})
+    with pytest.raises(CheckpointDamaged, match=r"card\.json: field config .*layers"):
+        reopen(entry)
+
+
+def test_a_card_that_does_not_list_its_files_is_refused(entry):
+    rewrite_card(entry, files={})
+    with pytest.raises(CheckpointDamaged, match=r"card\.json: does not list tokenizer\.json"):
+        reopen(entry)
+
+
+def test_weights_of_another_model_are_refused_even_with_the_right_hash(entry):
+    weights = entry.path / "weights.safetensors"
+    save_file({"matrix": torch.zeros(3, 2)}, weights)
+    files = {name: asdict(FileFacts.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
+    rewrite_card(entry, files=files)
+    with pytest.raises(CheckpointDamaged, match=r"weights.safetensors: .*not one matrix"):
+        reopen(entry)
+
+
+def test_a_tokenizer_of_another_size_is_refused_even_with_the_right_hash(entry):
+    Tokenizer.train(TokenizerConfig(), ["a b\n"]).save(entry.path / "tokenizer.json")
+    files = {name: asdict(FileFacts.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
+    rewrite_card(entry, files=files)
+    with pytest.raises(CheckpointDamaged, match=r"tokenizer.json: 4 tokens instead of the card's 7"):
+        reopen(entry)
+
+
+def test_without_verification_a_wrong_size_is_still_seen(entry):
+    alter_a_byte(entry.path / "weights.safetensors")
+    reopen(entry, verify=False)
+    cut_short(entry.path / "weights.safetensors")
+    with pytest.raises(CheckpointDamaged, match=r"weights\.safetensors"):
+        reopen(entry, verify=False)
+
+
+def test_hashes_are_checked_at_first_sight_only_and_a_change_is_another_sight(entry, tmp_path, monkeypatch):
+    ledger, hashed, honest = Ledger(tmp_path / "verified.json"), [], FileFacts.of
+    monkeypatch.setattr(FileFacts, "of", lambda path: hashed.append(path.name) or honest(path))
+    for _ in range(2):
+        reopen(entry, ledger=ledger)
+    assert hashed == ["tokenizer.json", "weights.safetensors"]
+    alter_a_byte(entry.path / "weights.safetensors")
+    os.utime(entry.path / "weights.safetensors", ns=(1, 1))  # no clock is too coarse to tell this from before
+    with pytest.raises(CheckpointDamaged, match=r"weights\.safetensors: .*SHA-256"):
+        reopen(entry, ledger=ledger)

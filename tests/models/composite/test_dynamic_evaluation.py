@@ -1,0 +1,93 @@
+"""Dynamic evaluation: one step by hand, a text that repeats itself, and a model that stays as it was."""
+
+import math
+
+import pytest
+import torch
+
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.dynamic_evaluation import DynamicConfig, DynamicModel, learning
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.errors import InvalidInput
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
+from tests.models.test_language_model import TOKENIZER, mixture, ngram, recurrent
+
+TEXT = ["a b c d e f g h\n"] * 60
+
+
+def perplexity(model, unit="document"):
+    found = drain(evaluate(model, TOKENIZER, TEXT, unit))
+    return found.perplexity, found.adaptive
+
+
+@pytest.mark.parametrize("config", [DynamicConfig("sgd", 0.3, 0.001, 5), DynamicConfig("rms", 0.01, 0.001, 5)])
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_a_text_that_repeats_itself_is_learned_and_the_model_stays_as_it_was(kind, config):
+    model = recurrent(kind)
+    before = {name: tensor.clone() for name, tensor in model.tensors().items()}
+    expected, adaptive = perplexity(model)
+    assert not adaptive
+    found, adaptive = perplexity(learning(model, config, "document"))
+    assert adaptive
+    assert found < 0.8 * expected
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.tensors().items())
+    assert perplexity(model)[0] == expected
+
+
+def test_the_first_segment_is_scored_by_the_trained_weights():
+    model, tokens = recurrent("lstm"), torch.tensor([[2, 3, 4, 5, 6]])
+    found, _ = DynamicModel(DynamicConfig(), model).score(model.start(1), tokens)
+    torch.testing.assert_close(found, model.score(model.start(1), tokens)[0])
+
+
+def test_a_step_is_against_the_gradient_and_then_back_towards_the_trained_weights():
+    # The output bias has the gradient P - 1 at the token, P elsewhere; it moves by -0.5 of it, then a tenth back.
+    model = recurrent("gru")
+    dynamic = DynamicModel(DynamicConfig("sgd", 0.5, 0.1, 1), model)
+    p = model.logprobs(model.start(1))[0].exp()
+    dynamic.score(dynamic.start(1), torch.tensor([[3]]))
+    gradient = p - torch.nn.functional.one_hot(torch.tensor(3), len(p))
+    expected = model.tensors()["output_bias"] - 0.9 * 0.5 * gradient
+    torch.testing.assert_close(dynamic._weights["output_bias"], expected, atol=1e-6, rtol=0)
+
+
+def test_what_is_recurrent_in_a_mixture_or_below_a_cache_learns():
+    config = DynamicConfig("sgd", 0.3, 0.0, 5)
+    network, counts = recurrent("lstm"), ngram("kneser_ney")
+    for model in (mixture((0.5, 0.5), network, counts), CacheModel(CacheConfig(weight=0.05), network)):
+        found, adaptive = perplexity(learning(model, config, "document"))
+        assert adaptive
+        assert found < perplexity(model)[0]
+        assert network in model.members
+
+
+@pytest.mark.parametrize(
+    ("model", "unit", "field"),
+    [
+        (recurrent("lstm"), "lines", "unit"),
+        (ngram("mle"), "document", "dynamic"),
+        (NeuralCacheModel(NeuralCacheConfig(), recurrent("lstm")), "document", "dynamic"),
+    ],
+)
+def test_what_cannot_learn_is_refused(model, unit, field):
+    with pytest.raises(InvalidInput) as error:
+        learning(model, DynamicConfig(), unit)
+    assert error.value.field == field
+
+
+def test_texts_side_by_side_are_refused():
+    model = DynamicModel(DynamicConfig(), recurrent("lstm"))
+    for tokens, lengths in ((torch.tensor([[2], [3]]), None), (torch.tensor([[2]]), torch.tensor([1]))):
+        with pytest.raises(InvalidInput, match="document"):
+            model.score(model.start(len(tokens)), tokens, lengths)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("rule", "adam"), ("learning_rate", 0.0), ("learning_rate", math.inf), ("decay", 1.5), ("segment", 0)],
+)
+def test_a_bad_setting_is_named(field, value):
+    with pytest.raises(InvalidInput) as error:
+        DynamicConfig(**{field: value})
+    assert error.value.field == field

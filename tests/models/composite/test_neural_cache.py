@@ -1,0 +1,66 @@
+"""The neural cache against equation 4 of Grave et al., token by token."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.errors import InvalidInput
+from models.language_model import EOS
+from tests.models.test_language_model import ngram, recurrent
+
+BASE = recurrent("lstm")
+
+
+def naive(config: NeuralCacheConfig, tokens: list[int]) -> list[float]:
+    """Log P of each token, one after the other."""
+    found, read, state = [], [], BASE.start(1)
+    for token in tokens:
+        hidden, p = BASE.hidden(state)[0], BASE.logprobs(state)[0, token].exp().item()
+        seen = [(math.exp(config.theta * float(hidden @ h)), x) for h, x in read[-config.window :]]
+        if seen:
+            share = sum(e for e, x in seen if x == token) / sum(e for e, _ in seen)
+            p = (1 - config.weight) * p + config.weight * share
+        found.append(math.log(p))
+        read += [] if token == EOS and not read else [(hidden, token)]
+        state = BASE.advance(state, torch.tensor([[token]]))
+    return found
+
+
+@settings(max_examples=25)
+@given(
+    tokens=st.lists(st.integers(1, 5), min_size=1, max_size=20),
+    window=st.integers(1, 9),
+    theta=st.sampled_from([0.0, 0.3, 3.0]),
+)
+def test_a_neural_cache_is_equation_4(tokens, window, theta):
+    config = NeuralCacheConfig(window, 0.4, theta)
+    model = NeuralCacheModel(config, BASE)
+    scores, _ = model.score(model.start(1), torch.tensor([tokens]))
+    assert scores[0].tolist() == pytest.approx(naive(config, tokens), abs=1e-5)
+
+
+def test_a_text_longer_than_is_held_at_a_time_is_scored_as_in_parts():
+    model = NeuralCacheModel(NeuralCacheConfig(7, 0.4, 1.0), BASE)
+    tokens = torch.randint(1, 9, (2, 600), generator=torch.Generator().manual_seed(1))
+    whole, _ = model.score(model.start(2), tokens)
+    parts, state = [], model.start(2)
+    for part in tokens.split(50, 1):
+        scores, state = model.score(state, part)
+        parts.append(scores)
+    torch.testing.assert_close(whole, torch.cat(parts, 1), atol=1e-5, rtol=0)
+
+
+def test_a_base_without_hidden_vectors_is_refused():
+    with pytest.raises(InvalidInput, match="no hidden vectors"):
+        NeuralCacheModel(NeuralCacheConfig(), ngram("mle"))
+
+
+@pytest.mark.parametrize(("field", "value"), [("theta", -1.0), ("theta", math.inf), ("weight", 2.0), ("window", 0)])
+def test_what_no_neural_cache_can_have_is_refused_by_name(field, value):
+    with pytest.raises(InvalidInput) as error:
+        NeuralCacheConfig(**{field: value})
+    assert error.value.field == field

@@ -1,0 +1,234 @@
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import InvalidInput, InvalidText
+from models.evaluation.evaluator import Evaluation, Evaluator, evaluate
+from models.inference.scoring import drain
+from models.language_model import EOS
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from tests.helpers.toy import Bigram
+
+WORDS = Tokenizer.train(TokenizerConfig(), ["a a a b b c\n"])
+CHARACTERS = Tokenizer.train(TokenizerConfig(kind="character"), ["ab\n"])
+UNK, A, B, C = 0, 2, 3, 4
+
+
+class Remembering(Bigram):
+    """Tells whether a line is the first: reading `</s>` leads elsewhere than to the start."""
+
+    forgets = False
+
+    def start(self, rows: int) -> torch.Tensor:
+        return self.blank(rows)
+
+
+class Forgetting(Bigram):
+    forgets = True
+
+
+def uniform(size: int, kind: type[Bigram] = Bigram) -> Bigram:
+    return kind(torch.full((size + 1, size), 1 / size))
+
+
+def run(model: Bigram, text: str, unit: str = "lines", tokenizer: Tokenizer = WORDS, **options) -> Evaluation:
+    return drain(evaluate(model, tokenizer, [text], unit, **options))
+
+
+def test_a_uniform_model_is_as_perplexed_as_it_has_words():
+    found = run(uniform(5), "a b\nc\n")
+    assert found.perplexity == pytest.approx(5)
+    assert (found.token_count, found.oov_count, found.characters) == (5, 0, 6)
+    assert found.logprob == pytest.approx(-5 * math.log(5))
+    # 5 tokens of log2 5 bits over 6 characters
+    assert found.bits_per_character == pytest.approx(5 * math.log2(5) / 6)
+
+
+def test_words_out_of_vocabulary_are_set_apart_and_a_literal_unk_is_not_one():
+    probabilities = torch.tensor([[0.1, 0.2, 0.4, 0.2, 0.1]] * 6)
+    found = run(Bigram(probabilities), "a x <unk>\n")
+    assert (found.token_count, found.oov_count) == (4, 1)
+    # a 0.4, x -> <unk> 0.1, <unk> 0.1, </s> 0.2
+    assert found.perplexity == pytest.approx((0.4 * 0.1 * 0.1 * 0.2) ** (-1 / 4))
+    assert found.perplexity_without_oov == pytest.approx((0.4 * 0.1 * 0.2) ** (-1 / 3))
+
+
+def test_lines_start_anew_and_a_document_goes_on():
+    model = Remembering.random(5)
+    first, later = model.matrix[5], model.matrix[EOS]
+    lines, document = (run(model, "a\nb\n", unit).logprob for unit in ("lines", "document"))
+    inside = float(first[A] + model.matrix[A, EOS] + model.matrix[B, EOS])
+    assert lines == pytest.approx(inside + float(first[B]))
+    assert document == pytest.approx(inside + float(later[B]))
+
+
+def test_a_model_that_forgets_scores_lines_as_one_row_with_the_same_result():
+    text = "a b c\nb\n\nx a\n" * 50
+    flat, batched = (run(kind.random(5), text) for kind in (Forgetting, Bigram))
+    assert flat.perplexity == pytest.approx(batched.perplexity)
+    assert flat.token_count == batched.token_count
+
+
+def test_empty_lines_count_as_one_boundary_each_or_not_at_all():
+    kept, dropped = (run(uniform(5), "a\n\n \nb\n", empty_lines=choice) for choice in ("keep", "drop"))
+    assert (kept.token_count, dropped.token_count) == (6, 4)
+    assert (kept.empty_lines, dropped.empty_lines) == ("keep", "drop")
+
+
+def test_a_last_line_without_its_newline_ends_all_the_same():
+    assert run(Bigram.random(5), "a b\nc") == run(Bigram.random(5), "a b\nc\n")
+
+
+def test_characters_have_one_end_and_newlines_of_their_own():
+    found = run(uniform(5), "ab\na", "document", CHARACTERS)
+    assert (found.token_count, found.characters) == (5, 4)
+    assert found.perplexity == pytest.approx(5)
+
+
+def test_a_character_model_knows_no_lines():
+    with pytest.raises(InvalidInput, match="document") as caught:
+        run(uniform(5), "ab", "lines", CHARACTERS)
+    assert caught.value.field == "unit"
+
+
+@pytest.mark.parametrize(("unit", "field"), [("words", "unit"), ("", "unit")])
+def test_a_unit_that_is_none_is_refused(unit, field):
+    with pytest.raises(InvalidInput, match='"lines" or "document"'):
+        run(uniform(5), "a", unit)
+
+
+def test_empty_lines_are_kept_or_dropped():
+    with pytest.raises(InvalidInput, match='"keep" or "drop"'):
+        run(uniform(5), "a", empty_lines="maybe")
+
+
+@pytest.mark.parametrize("unit", ["lines", "document"])
+@pytest.mark.parametrize("text", ["", "  "])
+def test_nothing_to_score_is_said_so(unit, text):
+    with pytest.raises(InvalidText, match="something to score"):
+        run(uniform(5), text, unit)
+
+
+@pytest.mark.parametrize("text", ["\ud800", b"a\xff"])
+def test_what_is_not_unicode_is_refused(text):
+    with pytest.raises(InvalidText):
+        drain(evaluate(uniform(5), WORDS, [text], "lines"))
+
+
+# --- probabilities of zero
+
+
+def impossible(*tokens: int) -> Bigram:
+    rows = torch.ones(6, 5)
+    rows[:, list(tokens)] = 0
+    return Bigram(rows / rows.sum(-1, keepdim=True))
+
+
+def test_a_word_that_cannot_be_makes_perplexity_infinite_and_not_nan():
+    found = run(impossible(C), "a c\n")
+    assert found.zero_probability
+    assert found.logprob == -math.inf
+    assert found.perplexity is found.perplexity_without_oov is found.bits_per_character is None
+    assert found.token_count == 3
+
+
+def test_unknown_words_that_cannot_be_leave_the_rest_finite():
+    found = run(impossible(UNK), "a x\n")
+    assert found.zero_probability
+    assert found.perplexity is None
+    assert found.perplexity_without_oov == pytest.approx(4)
+
+
+def test_nothing_but_unknown_words_leaves_no_perplexity_without_them():
+    found = run(uniform(5, Bigram), "x", "document", Tokenizer.train(TokenizerConfig(kind="character"), ["abc"]))
+    assert found.perplexity == pytest.approx(5)
+    assert found.perplexity_without_oov == pytest.approx(5)  # of the end of the text
+    assert Evaluation("document", "keep", token_count=1, oov_count=1).perplexity_without_oov is None
+
+
+def test_a_mean_beyond_floats_counts_as_infinite():
+    assert Evaluation("lines", "keep", token_count=1, known_logprob=-1e6).perplexity is None
+
+
+# --- pieces and slices
+
+TEXTS = st.lists(st.sampled_from(["a", "b", "c", "é", "x", " ", "\n", "\r\n", "</s>", " a b c "]), max_size=60).map(
+    "".join
+)
+UNITS = st.sampled_from(["lines", "document"])
+
+
+@given(TEXTS, UNITS, st.lists(st.integers(0, 200), max_size=8), st.integers(1, 64), st.sampled_from(["keep", "drop"]))
+def test_pieces_and_slices_change_nothing(text, unit, cuts, slice_tokens, empty_lines):
+    whole, pieced = Remembering.random(5), Remembering.random(5)
+    pieced.slice_tokens = slice_tokens  # type: ignore[misc]
+    data = (text + "a").encode()
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[begin:end] for begin, end in pairwise(edges)]
+    found = drain(evaluate(pieced, WORDS, pieces, unit, empty_lines))
+    expected = run(whole, text + "a", unit, empty_lines=empty_lines)
+    assert found.perplexity == pytest.approx(expected.perplexity)
+    assert found.bits_per_character == pytest.approx(expected.bits_per_character)
+    assert (found.byte_count, found.word_count) == (expected.byte_count, expected.word_count)
+    assert (found.token_count, found.oov_count) == (expected.token_count, expected.oov_count)
+
+
+@pytest.mark.parametrize("unit", ["lines", "document"])
+def test_a_line_longer_than_memory_should_hold_is_scored_as_the_line_it_is(unit):
+    line = "a b c " * 300_000
+    found = run(Remembering.random(5), f"a\n{line}\nb\n", unit)
+    assert found.token_count == 2 + 900_001 + 2
+    model = Remembering.random(5)
+    row = [5, *[A, B, C] * 300_000, EOS]
+    middle = model.matrix[torch.tensor(row[:-1]), torch.tensor(row[1:])].double().sum()
+    if unit == "document":
+        middle += model.matrix[EOS, A] - model.matrix[5, A]
+    first = model.matrix[5, A] + model.matrix[A, EOS]
+    last = model.matrix[5 if unit == "lines" else EOS, B] + model.matrix[B, EOS]
+    assert found.logprob == pytest.approx(float(middle + first + last), rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", ["lines", "document"])
+def test_threads_change_nothing_to_the_last_bit(unit):
+    lines = [" ".join("abcx"[(i * j) % 4] for j in range(i % 40)) for i in range(1, 30_000)]
+    lines[10_000] = "a b x " * 300_000  # longer than what is held of a line: what comes of it waits for its beginning
+    data = "\n".join(lines).encode()
+    pieces = [data[i : i + 60_000] for i in range(0, len(data), 60_000)]
+    model, before = Forgetting.random(5), torch.get_num_threads()
+    evaluator = Evaluator(model, WORDS, unit)
+    for piece in pieces:
+        drain(evaluator.feed(piece))
+    expected = drain(evaluator.finish())
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            assert drain(evaluate(model, WORDS, pieces, unit)) == expected
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_it_yields_between_slices_so_that_others_get_their_turn():
+    model = Bigram.random(5)
+    model.slice_tokens = 10  # type: ignore[misc]
+    evaluator = Evaluator(model, WORDS, "document")
+    sizes = list(evaluator.feed("a b c\n" * 25))
+    assert sum(sizes) == 100
+    assert max(sizes) <= 10
+
+
+def test_figures_for_bytes_and_words_are_of_the_text_and_not_of_its_tokens():
+    # "é b\n  c": 3 words and 2 ends of lines; as it is scored, "é b\nc\n", 6 characters in 7 bytes.
+    text = ["\u00e9 b\n  c"]
+    words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["\u00e9 b\nc\n"])
+    letters = Tokenizer.train(TokenizerConfig(kind="character"), ["\u00e9 b\nc\n"])
+    found = drain(evaluate(Bigram.random(words.size), words, text, "lines"))
+    assert (found.token_count, found.word_count, found.byte_count, found.characters) == (5, 5, 7, 6)
+    assert found.perplexity_per_word == found.perplexity
+    assert found.bits_per_byte == pytest.approx(-found.logprob / math.log(2) / 7)
+    found = drain(evaluate(Bigram.random(letters.size), letters, text, "document"))
+    assert (found.token_count, found.word_count, found.byte_count) == (8, 4, 8)
+    assert found.perplexity_per_word == pytest.approx(math.exp(-found.logprob / 4))

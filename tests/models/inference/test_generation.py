@@ -1,0 +1,288 @@
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from models.inference.generation import Batch, Event, Sequence, generate, prompts, samples
+from models.inference.prefill import read_all
+from models.inference.sampling import SamplingParams
+from models.inference.scoring import drain, score_texts
+from models.language_model import EOS, UNK, LanguageModel
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from tests.helpers.toy import Bigram
+
+TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f\n"])
+MODEL = Bigram.random(TOKENIZER.size)
+A, B, C = (TOKENIZER.encode(word).ids[0] for word in "abc")
+
+
+def run(model: LanguageModel, sequences: list[Sequence]) -> list[Event]:
+    return list(generate(model, sequences))
+
+
+def one(prompt: str = "", model: LanguageModel = MODEL, **params) -> Sequence:
+    (sequence,) = samples(TOKENIZER, prompt, SamplingParams(**params))
+    run(model, [sequence])
+    return sequence
+
+
+def chain(*words: str, end: float = 0.0) -> Bigram:
+    """Says `words` in order from the start, over and over; after each, ends with probability `end`."""
+    ids = [int(i) for i in TOKENIZER.encode(" ".join(words)).ids]
+    rows = torch.full((TOKENIZER.size + 1, TOKENIZER.size), 0.0)
+    rows[:, ids[0]] = 1.0
+    for before, after in pairwise(ids):
+        rows[before] = 0.0
+        rows[before, after] = 1.0 - end
+        rows[before, EOS] = end
+    return Bigram(rows)
+
+
+# --- where a text begins and ends
+
+
+def test_a_text_begins_after_the_boundary_or_after_nothing():
+    rows = torch.full((TOKENIZER.size + 1, TOKENIZER.size), 0.0)
+    rows[:, A] = 1.0
+    rows[EOS] = torch.eye(TOKENIZER.size)[B]
+    model = Bigram(rows)
+    assert one(model=model, max_tokens=2).text == "b a"
+    assert one(model=model, max_tokens=2, start="zero").text == "a a"
+
+
+def test_a_text_goes_on_from_its_prompt():
+    assert one("b c", chain("a", "b", "c", "d", "e"), max_tokens=2).text == " d e"
+
+
+def test_a_text_that_begins_a_line_begins_without_a_blank():
+    assert one("b c\n", chain("a", "b"), max_tokens=2).text == "a b"
+
+
+def test_the_length_ends_a_text():
+    found = one(model=chain("a", "b", "c"), max_tokens=2)
+    assert (found.text, found.finish_reason, found.tokens) == ("a b", "length", [A, B])
+
+
+def test_the_boundary_ends_a_text_and_is_no_part_of_it():
+    found = one(model=chain("a", "b", end=1.0), max_tokens=9)
+    assert (found.text, found.finish_reason, found.tokens, len(found.logprobs)) == ("a", "end", [A], 1)
+
+
+def test_the_boundary_can_be_forbidden():
+    assert one(model=chain("a", "b", end=0.9), max_tokens=5, ignore_end=True).text == "a b a b a"
+
+
+def test_nothing_to_choose_is_said_so():
+    found = one(model=chain("a", "b", end=1.0), max_tokens=9, ignore_end=True)
+    assert (found.text, found.finish_reason, found.tokens) == ("a", "no_continuation", [A])
+
+
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_unknown_words_are_generated_only_where_allowed(temperature):
+    rows = torch.full((TOKENIZER.size + 1, TOKENIZER.size), 0.0)
+    rows[:, UNK] = 1.0
+    params = {"max_tokens": 2, "temperature": temperature}
+    assert one(model=Bigram(rows), **params).finish_reason == "no_continuation"
+    assert one(model=Bigram(rows), **params, allow_unk=True).tokens == [UNK, UNK]
+
+
+def test_a_stop_string_may_span_tokens_and_the_text_ends_before_it():
+    sequence = samples(TOKENIZER, "", SamplingParams(stop=("c d",), max_tokens=9))[0]
+    events = run(chain("a", "b", "c", "d", "e"), [sequence])
+    assert [event.text for event in events] == ["a", " b", " ", ""]
+    assert (sequence.text, sequence.finish_reason) == ("a b ", "stop")
+    assert TOKENIZER.decode(sequence.tokens) == "a b c d"
+
+
+def test_what_was_held_back_comes_with_the_end():
+    sequence = samples(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=2))[0]
+    events = run(chain("a", "b", "c"), [sequence])
+    assert [(event.text, event.finish_reason) for event in events] == [("a", None), (" b", "length")]
+    ended = one(model=chain("a", "b", end=1.0), stop=("a x",))
+    assert (ended.text, ended.finish_reason) == ("a", "end")
+
+
+def test_events_joined_are_the_text():
+    sequences = samples(TOKENIZER, "a", SamplingParams(seed=1, stop=("d e", "b"), max_tokens=30), n=20)
+    events = run(MODEL, sequences)
+    for sequence in sequences:
+        own = [event for event in events if event.sequence is sequence]
+        assert "".join(event.text for event in own) == sequence.text
+        assert [event.token for event in own if event.token is not None] == sequence.tokens
+        assert [event.finish_reason for event in own] == [None] * (len(own) - 1) + [sequence.finish_reason]
+
+
+@pytest.mark.parametrize("stop", [(), ("d e", "b")])
+def test_a_text_that_nobody_watches_is_the_same_and_told_of_at_its_end(stop):
+    for seed in range(20):
+        params = SamplingParams(seed=seed, stop=stop, max_tokens=12)
+        watched, unwatched = samples(TOKENIZER, "a", params)[0], samples(TOKENIZER, "a", params)[0]
+        unwatched.watched = False
+        run(MODEL, [watched])
+        events = run(MODEL, [unwatched])
+        assert unwatched.text == watched.text
+        assert unwatched.tokens == watched.tokens
+        assert unwatched.finish_reason == watched.finish_reason
+        assert (len(events) == 1) == (not stop or len(watched.tokens) <= 1)
+        assert "".join(event.text for event in events) == watched.text
+
+
+# --- random numbers and log-probabilities
+
+
+@pytest.mark.parametrize("params", [{"temperature": 0}, {"temperature": 0.3}, {"top_k": 2}, {"top_p": 0.5}])
+def test_the_logprob_is_the_models_own_and_what_scoring_says(params):
+    found = one("b", ignore_end=True, max_tokens=12, seed=3, **params)
+    text = TOKENIZER.decode(found.tokens)
+    (score,) = drain(score_texts(MODEL, TOKENIZER, [text], context="b", eos=False))
+    assert score.ids.tolist() == found.tokens
+    assert found.logprobs == pytest.approx(score.logprobs.tolist())
+    assert found.logprob == pytest.approx(score.logprob)
+
+
+def test_first_tokens_have_the_frequencies_that_the_model_says():
+    sequences = samples(TOKENIZER, "a", SamplingParams(seed=5, max_tokens=1, allow_unk=True), n=4000)
+    run(MODEL, sequences)
+    counts = torch.bincount(
+        torch.tensor([s.tokens[0] if s.tokens else EOS for s in sequences]), minlength=TOKENIZER.size
+    )
+    assert chisquare(counts, MODEL.matrix[A].exp().double() * 4000, sum_check=False).pvalue > 1e-4
+
+
+def test_a_seed_gives_the_same_texts_and_its_samples_differ():
+    def texts(seed: int) -> list[str]:
+        sequences = samples(TOKENIZER, "", SamplingParams(seed=seed, ignore_end=True, max_tokens=20), n=5)
+        run(MODEL, sequences)
+        return [sequence.text for sequence in sequences]
+
+    assert texts(1) == texts(1)
+    assert len({*texts(1), *texts(2)}) == 10
+
+
+def test_the_first_of_many_samples_is_the_only_one_of_one():
+    alone, first = (samples(TOKENIZER, "", SamplingParams(seed=4), n=n)[0] for n in (1, 3))
+    run(MODEL, [alone])
+    run(MODEL, [first])
+    assert alone.tokens == first.tokens
+
+
+# --- the batch
+
+
+class Counting(Bigram):
+    """Counts the tokens that it reads."""
+
+    def advance(self, state, tokens, lengths=None):
+        self.read = getattr(self, "read", 0) + (tokens.numel() if lengths is None else int(lengths.sum()))
+        return super().advance(state, tokens, lengths)
+
+
+def test_samples_of_one_prompt_read_it_once():
+    model = Counting.random(TOKENIZER.size)
+    Batch(model).admit(samples(TOKENIZER, "a b c", SamplingParams(), n=7) + samples(TOKENIZER, "a", SamplingParams()))
+    assert model.read == 3 + 1
+
+
+def test_a_long_prompt_is_read_in_slices():
+    model = Counting.random(TOKENIZER.size)
+    model.slice_tokens = 10
+    sequences = samples(TOKENIZER, "a b c " * 20, SamplingParams()) + samples(TOKENIZER, "b", SamplingParams())
+    work = read_all(model, prompts(model, sequences))
+    sizes = list(work)
+    assert sum(sizes) == 61
+    assert max(sizes) <= 10
+
+
+def test_a_batch_of_nothing_does_nothing():
+    batch = Batch(MODEL)
+    batch.admit([])
+    assert batch.step() == []
+    assert not batch
+
+
+def test_who_is_evicted_unwatched_leaves_with_what_it_has():
+    batch = Batch(chain("a", "b", "c", "d"))
+    (gone,) = samples(TOKENIZER, "", SamplingParams(max_tokens=9))
+    gone.watched = False
+    batch.admit([gone])
+    assert [batch.step(), batch.step()] == [[], []]
+    assert batch.evict(gone).text == gone.text == "a b"
+
+
+def test_who_is_evicted_leaves_with_what_it_has():
+    batch = Batch(chain("a", "b", "c", "d"))
+    gone, staying = samples(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=3), n=2)
+    batch.admit([gone, staying])
+    for _ in range(2):
+        batch.step()
+    event = batch.evict(gone)
+    assert (gone.finish_reason, gone.text) == ("cancelled", "a b")
+    assert (event.text, event.token, event.finish_reason) == ("b", None, "cancelled")
+    assert batch.evict(gone) is None
+    assert [event.sequence for event in batch.step()] == [staying]
+    assert (staying.text, len(batch)) == ("a b c", 0)
+    assert batch.evict(staying) is None
+    assert staying.finish_reason == "length"
+
+
+def test_who_is_cancelled_while_its_prompt_is_read_stays_out():
+    batch = Batch(chain("a", "b", "c"))
+    gone, staying = samples(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
+    state = drain(read_all(MODEL, prompts(MODEL, [gone, staying])))
+    gone.finish("cancelled")
+    batch.join([gone, staying], state)
+    assert [event.sequence for event in batch.step()] == [staying]
+    assert (gone.tokens, gone.finish_reason) == ([], "cancelled")
+
+
+def request(number: int) -> Sequence:
+    """One of many requests, no two alike."""
+    params = SamplingParams(
+        seed=number // 2,
+        temperature=(0.0, 0.7, 1.5)[number % 3],
+        top_k=(0, 3)[number % 2],
+        max_tokens=1 + number % 13,
+        stop=("d e", "a") if number % 4 == 0 else (),
+        ignore_end=number % 5 > 0,
+        start=("boundary", "zero")[number % 2],
+    )
+    prompt = ("", "a", "b c d", "e\n")[number % 4]
+    return samples(TOKENIZER, prompt, params, n=3)[number % 3]
+
+
+Moves = st.lists(
+    st.one_of(
+        st.just("step"),
+        st.lists(st.integers(0, 40), min_size=1, max_size=4),
+        st.integers(0, 9).map(lambda row: ("evict", row)),
+    ),
+    max_size=30,
+)
+
+
+@given(Moves)
+def test_whoever_comes_and_goes_each_request_has_its_own_result(moves):
+    batch, admitted = Batch(MODEL), []
+    for move in [*moves, *["step"] * 13]:
+        if move == "step":
+            batch.step()
+        elif isinstance(move, list):
+            sequences = [request(number) for number in move]
+            batch.admit(sequences)
+            admitted += zip(move, sequences, strict=True)
+        elif batch:
+            batch.evict(batch.sequences[move[1] % len(batch)])
+    assert not batch
+    for number, sequence in admitted:
+        alone = request(number)
+        run(MODEL, [alone])
+        count = len(sequence.tokens)
+        if sequence.finish_reason == "cancelled":
+            assert sequence.tokens == alone.tokens[:count]
+            assert alone.logprobs[:count] == sequence.logprobs
+        else:
+            assert (sequence.tokens, sequence.logprobs) == (alone.tokens, alone.logprobs)
+            assert (sequence.text, sequence.finish_reason) == (alone.text, alone.finish_reason)

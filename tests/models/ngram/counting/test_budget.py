@@ -1,0 +1,24 @@
+"""Counting in blocks against counting at once."""
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.ngram.counting.budget import block_tokens, count_within
+from models.ngram.counting.counts import count
+from tests.models.ngram.counting.test_merging import same
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=60), st.integers(1, 5), st.integers(0, 9))
+def test_in_blocks_is_at_once(tmp_path: Path, text: list[int], order: int, more: int) -> None:
+    ids = np.array(text, np.int32)
+    same(count_within(ids, order, 5, order + more, tmp_path), count(ids, order, 5))
+    assert list(tmp_path.iterdir()) == []  # nothing has a name that a killed process could leave behind
+
+
+def test_a_block_fits_its_budget() -> None:
+    assert block_tokens(130 << 20, 5) == 1 << 20
+    assert block_tokens(1, 7) == 7

@@ -1,0 +1,32 @@
+"""Merged counts against the counts of both texts at once."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import InvalidInput
+from models.ngram.counting.counts import Counts, count
+from models.ngram.counting.merging import merge
+from tests.models.ngram.smoothing.test_estimator import LINES, flat
+
+
+def same(left: Counts, right: Counts) -> None:
+    assert left.vocabulary_size == right.vocabulary_size
+    for a, b in zip(left.levels, right.levels, strict=True):
+        for name in ("begins", "token", "suffix", "count"):
+            assert getattr(a, name).tolist() == getattr(b, name).tolist()
+
+
+@settings(max_examples=100, deadline=None)
+@given(LINES, LINES, st.integers(1, 6))
+def test_merged_is_counted_together(first: list[list[int]], second: list[list[int]], order: int) -> None:
+    parts = [count(flat(lines), order, 6) for lines in (first, second)]
+    same(merge(*parts), count(flat([*first, *second]), order, 6))
+
+
+def test_counts_of_other_orders_or_vocabularies_are_refused() -> None:
+    text = np.array([2, 3, 1])
+    for other in (count(text, 3, 6), count(text, 2, 7)):
+        with pytest.raises(InvalidInput, match="one order and one vocabulary"):
+            merge(count(text, 2, 6), other)

@@ -1,0 +1,45 @@
+"""Count ratios against the textbook."""
+
+import math
+
+import torch
+
+from models.ngram.model import NgramConfig
+from tests.models.ngram.smoothing.test_estimator import predict, trained
+
+STUDENTS, OPENED, THEIR, BOOKS, MINDS, EXAMS = range(2, 8)
+TEXTBOOK = [[STUDENTS, OPENED, THEIR, w] for w, n in [(BOOKS, 400), (EXAMS, 100), (MINDS, 500)] for _ in range(n)]
+"""Jurafsky and Martin by way of many lectures: 1000 times "students opened their", 400 of them "books"."""
+
+
+def test_mle_of_the_textbook_example() -> None:
+    row = predict(trained(TEXTBOOK, NgramConfig(4, "mle"), size=9), [STUDENTS, OPENED, THEIR])
+    assert math.isclose(row[BOOKS], 0.4, rel_tol=1e-6)
+    assert math.isclose(row[EXAMS], 0.1, rel_tol=1e-6)
+    assert row[STUDENTS] == 0
+
+
+def test_mle_of_an_unseen_context_is_that_of_its_longest_seen_suffix() -> None:
+    model = trained(TEXTBOOK, NgramConfig(4, "mle"), size=9)
+    assert math.isclose(predict(model, [EXAMS, OPENED, THEIR])[BOOKS], 0.4, rel_tol=1e-6)
+    # after an unknown word only the unigrams are left: 400 books in 5000 tokens
+    assert math.isclose(predict(model, [0])[BOOKS], 0.08, rel_tol=1e-6)
+
+
+def test_mle_gives_zero_never_nan() -> None:
+    model = trained(TEXTBOOK, NgramConfig(4, "mle"), size=9)
+    scores, state = model.score(model.start(1), torch.tensor([[BOOKS, 8, STUDENTS]]))
+    assert scores.tolist()[0][:2] == [-math.inf, -math.inf]
+    assert not model.logprobs(state).isnan().any()
+
+
+def test_add_delta_by_hand() -> None:
+    model = trained(TEXTBOOK, NgramConfig(4, "add_delta", delta=2.0), size=9)
+    row = predict(model, [STUDENTS, OPENED, THEIR])
+    assert math.isclose(row[BOOKS], 402 / 1018, rel_tol=1e-6)
+    assert math.isclose(row[STUDENTS], 2 / 1018, rel_tol=1e-6)
+
+
+def test_add_delta_of_an_unseen_context_is_uniform() -> None:
+    model = trained(TEXTBOOK, NgramConfig(4, "add_delta"), size=9)
+    assert all(math.isclose(p, 1 / 9, rel_tol=1e-6) for p in predict(model, [EXAMS, OPENED, THEIR]))

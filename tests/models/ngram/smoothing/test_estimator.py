@@ -1,0 +1,125 @@
+"""Every smoothing against its formula, on random small corpora and on degenerate ones."""
+
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.smoothing.estimator import estimate
+from tests.helpers.reference import Reference
+
+SMOOTHINGS = get_args(Smoothing)
+SIZE = 5
+LINES = st.lists(st.lists(st.sampled_from([0, 2, 3, 4]), max_size=9), min_size=1, max_size=12)
+PRUNE = st.lists(st.integers(0, 2), max_size=3).map(lambda steps: (0, *np.cumsum(steps).tolist()))
+
+
+def flat(lines: Sequence[Sequence[int]]) -> NDArray[np.int32]:
+    return np.array([i for line in lines for i in (*line, 1)], np.int32)
+
+
+def trained(lines: Sequence[Sequence[int]], config: NgramConfig, size: int = SIZE) -> NgramModel:
+    return NgramModel(config, estimate(config, flat(lines), size))
+
+
+def predict(model: NgramModel, history: Sequence[int]) -> list[float]:
+    state = model.advance(model.start(1), torch.tensor([list(history)], dtype=torch.int64))
+    row: list[float] = model.logprobs(state)[0].double().exp().tolist()
+    return row
+
+
+def histories(lines: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """What was read before some of the words of `lines`, and things that never were."""
+    seen = {tuple(line[:i]) for line in lines[:4] for i in range(len(line) + 1)}
+    return [*sorted(seen)[:12], (4, 4, 4), (0, 2), (3, 2, 3, 0)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(LINES, st.integers(1, 6), st.sampled_from(["mle", "add_delta"]))
+def test_ratios_equal_their_formula(lines: list[list[int]], order: int, smoothing: Smoothing) -> None:
+    model = trained(lines, NgramConfig(order, smoothing, delta=0.5))
+    reference = Reference(lines, order, SIZE)
+    for history in histories(lines):
+        expected = [reference.probability(smoothing, w, history, delta=0.5) for w in range(SIZE)]
+        assert predict(model, history) == pytest.approx(expected, rel=1e-5)
+
+
+DISCOUNTING = [smoothing for smoothing in SMOOTHINGS if smoothing not in ("mle", "add_delta", "jelinek_mercer")]
+
+
+@settings(max_examples=200, deadline=None)
+@given(LINES, st.integers(1, 6), PRUNE, st.sampled_from(DISCOUNTING))
+def test_discounting_equals_its_formula_cut_off_or_not(
+    lines: list[list[int]], order: int, prune: tuple[int, ...], smoothing: Smoothing
+) -> None:
+    prune = prune[:order]
+    model = trained(lines, NgramConfig(order, smoothing, prune=prune))
+    reference = Reference(lines, order, SIZE, prune)
+    for history in histories(lines):
+        expected = [reference.probability(smoothing, w, history) for w in range(SIZE)]
+        assert predict(model, history) == pytest.approx(expected, rel=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(LINES, st.integers(1, 4), PRUNE)
+def test_mixed_frequencies_equal_their_formula(lines: list[list[int]], order: int, prune: tuple[int, ...]) -> None:
+    model = trained(lines, NgramConfig(order, "jelinek_mercer", prune=prune[:order]))
+    reference = Reference(lines, order, SIZE, prune[:order])
+    for history in histories(lines):
+        expected = [reference.probability("jelinek_mercer", w, history) for w in range(SIZE)]
+        assert predict(model, history) == pytest.approx(expected, rel=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(LINES, st.integers(2, 5), PRUNE, st.floats(1e-4, 0.3), st.sampled_from([*DISCOUNTING, "jelinek_mercer"]))
+def test_distributions_of_pruned_models_sum_to_one(
+    lines: list[list[int]], order: int, prune: tuple[int, ...], threshold: float, smoothing: Smoothing
+) -> None:
+    model = trained(lines, NgramConfig(order, smoothing, prune=prune[:order], prune_entropy=threshold))
+    for history in histories(lines):
+        assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
+
+
+DEGENERATE = {
+    "one word": [[2]],
+    "one word, often": [[2] * 50],
+    "one line": [[2, 3, 2, 4, 3]],
+    "empty lines only": [[], [], []],
+    "only the unknown word": [[0, 0], [0]],
+    "all words everywhere": [[a, b] for a in (0, 2, 3, 4) for b in (0, 2, 3, 4)] * 2 + [[]],
+}
+
+
+@pytest.mark.parametrize("lines", DEGENERATE.values(), ids=DEGENERATE.keys())
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+@pytest.mark.parametrize("order", [1, 2, 3, 12])
+def test_distributions_of_degenerate_corpora_sum_to_one(
+    lines: list[list[int]], smoothing: Smoothing, order: int
+) -> None:
+    model = trained(lines, NgramConfig(order, smoothing, delta=0.1), size=7)
+    for history in histories(lines):
+        assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("order", range(1, 13))
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_distributions_sum_to_one_at_every_order(smoothing: Smoothing, order: int) -> None:
+    lines = np.random.default_rng(order).integers(2, 30, (40, 15)).tolist()
+    lines += lines[:10]
+    prune = () if smoothing in ("mle", "add_delta") else (0, 0, 1)[:order]
+    model = trained(lines, NgramConfig(order, smoothing, prune=prune), size=40)
+    for history in [(), *[line[:i] for line in lines[:3] for i in (1, 7, 15)], (39, 38), (5, 31, 5)]:
+        assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
+
+
+def test_cut_offs_leave_out_what_is_rare_and_keep_every_word() -> None:
+    lines = [[2, 3, 4], [2, 3, 3], [2, 3, 4]]
+    # bigrams: <s> 2 x3, 2 3 x3, 3 4 x2, 4 </s> x2, 3 3 x1, 3 </s> x1; trigrams: <s> 2 3 x3, 2 3 4 x2, 3 4 </s> x2, ...
+    tables = trained(lines, NgramConfig(3, prune=(0, 1, 2))).tables
+    assert tables.ngrams == [5, 4, 1]

@@ -1,0 +1,32 @@
+"""Jelinek-Mercer: the weights, and that they are where the held-out occurrences are most probable."""
+
+import math
+
+import numpy as np
+import pytest
+
+from models.ngram.model import NgramConfig
+from models.ngram.smoothing.jelinek_mercer import maximised
+from tests.models.ngram.smoothing.test_estimator import trained
+
+LINES = np.random.default_rng(5).geometric(0.3, (80, 6)).clip(max=5).tolist()
+
+
+def test_the_weight_is_where_the_likelihood_is_highest() -> None:
+    seen, others = np.array([0.5, 0.2, 0.0]), np.array([0.1, 0.3, 0.2])
+    occurrences, bucket = np.array([40, 20, 30]), np.zeros(3, np.int64)
+    (weight,) = maximised(seen, others, occurrences, bucket)
+
+    def likelihood(w: float) -> float:  # with one occurrence more, of something never seen
+        rows = zip(seen, others, occurrences, strict=True)
+        return sum(c * math.log(w * a + (1 - w) * b) for a, b, c in rows) + math.log(1 - w)
+
+    assert likelihood(weight) > max(likelihood(weight - 0.01), likelihood(weight + 0.01))
+
+
+def test_the_seldom_seen_is_trusted_less() -> None:
+    facts = trained(LINES, NgramConfig(2, "jelinek_mercer"), size=7).tables.facts
+    bigrams = facts["weights"][1]
+    assert bigrams[0] == pytest.approx(0, abs=0.01)  # a context seen once predicts nothing once that is held out
+    assert bigrams[-1] == max(bigrams)
+    assert all(0 <= w < 1 for order in facts["weights"] for w in order)

@@ -1,0 +1,98 @@
+"""What `parse` makes of a small file; malformed ones, read by `arpa`, against their line numbers."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import InvalidInput
+from models.ngram import arpa
+from models.ngram.arpa_parser import parse
+from models.ngram.model import NgramConfig, NgramModel
+from tests.models.ngram.test_arpa import PRUNED_BY_OTHERS
+
+TEXT = r"""
+\data\
+ngram 1=4
+ngram 2=1
+
+\1-grams:
+-1 <s> -2
+-3 b
+-99 a -99
+-4 </s>
+
+\2-grams:
+-1 <s> a
+
+\end\
+"""
+
+
+def test_words_get_ids_as_listed_after_the_special_ones() -> None:
+    tokens, (unigrams, bigrams) = parse(io.StringIO(TEXT))
+    assert tokens == ["<unk>", "</s>", "b", "a"]
+    assert unigrams.words.tolist() == [[0], [1], [2], [3]]
+    assert bigrams.words.tolist() == [[1, 3]]
+    assert bigrams.line.tolist() == [13]
+
+
+def test_numbers_become_nats_and_99_below_zero_becomes_minus_infinity() -> None:
+    _, (unigrams, _) = parse(io.StringIO(TEXT))
+    ten = math.log(10)
+    assert unigrams.logprob == pytest.approx(np.array([-np.inf, -4 * ten, -3 * ten, -np.inf]))
+    # the weight of </s> as a context is that of <s>
+    assert unigrams.backoff == pytest.approx(np.array([0, -2 * ten, 0, -np.inf]))
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.integers(0, len(PRUNED_BY_OTHERS) - 1),
+    st.integers(0, 8),
+    st.text("\\\n\t .-0123456789abe<s>/=x\x00é", max_size=5),
+)
+def test_any_change_is_read_or_refused_with_a_line(at: int, length: int, new: str) -> None:
+    text = PRUNED_BY_OTHERS[:at] + new + PRUNED_BY_OTHERS[at + length :]
+    refused = ""
+    try:
+        tables, vocabulary = arpa.read(io.StringIO(text))
+    except InvalidInput as error:
+        refused = str(error)
+    if refused:
+        assert "line " in refused
+    else:
+        model = NgramModel(NgramConfig(tables.order), tables)
+        assert not np.isnan(model.logprobs(model.start(1)).numpy()).any()
+        assert len(vocabulary) == model.vocabulary_size
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("\\data\\\n", "", 23, "stops here"),
+        ("ngram 2=3", "ngram 3=3", 5, "ngram 2="),
+        ("ngram 2=3", "ngram 2=many", 5, "ngram 2="),
+        ("ngram 2=3", "ngram 2=4", 20, "a number and 2 words"),
+        ("ngram 2=3", "ngram 2=2", 18, "3-grams: should stand here"),
+        ("-0.7\tb", "-0.7x\tb", 11, "not a number"),
+        ("-0.7\tb", "nan\tb", 11, "finite"),
+        ("-0.7\tb", "0.7\tb", 11, "above zero"),
+        ("-0.7\tb", "-0.7\ta", 12, "listed before"),
+        ("-0.6\t</s>", "-0.6\tc", 13, "no unigram is </s>"),
+        ("-0.25\ta b", "-0.25\ta d", 18, "'d' is not among the unigrams"),
+        ("-0.25\ta b", "-0.25\tb a", 18, "listed before"),
+        ("-0.25\ta b", "-0.25\ta <s>", 18, "may only begin"),
+        ("-0.25\ta b", "-0.25\ta b c d", 18, "a number and 2 words"),
+        ("-0.15\tb a b", "-0.15\ta a b", 21, "not listed as an n-gram"),
+        ("-0.15\tb a b", "-0.15\tb a b\t-0.1", 21, "a number and 3 words"),
+        ("-0.05\t<s> a </s>\n", "", 23, "a number and 3 words"),
+        ("\\end\\\n", "", 23, "stops here"),
+    ],
+)
+def test_a_malformed_file_is_refused_with_its_line(old: str, new: str, line: int, message: str) -> None:
+    assert old in PRUNED_BY_OTHERS
+    with pytest.raises(InvalidInput, match=f"line {line}: .*{message}"):
+        arpa.read(io.StringIO(PRUNED_BY_OTHERS.replace(old, new, 1)))

@@ -1,0 +1,19 @@
+"""Every way to lead the loops astray is in test_tables; here, that a table of several orders and books passes."""
+
+import numpy as np
+import pytest
+
+from models.errors import CheckpointDamaged
+from models.ngram.backoff_table import check
+from models.ngram.model import NgramConfig
+from tests.models.ngram.smoothing.test_estimator import trained
+
+LINES = np.random.default_rng(7).integers(2, 40, (200, 10)).tolist()
+
+
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_what_is_estimated_is_sound(order: int) -> None:
+    trie = trained(LINES, NgramConfig(order), 40).tables.trie
+    check(trie, order, 40)
+    with pytest.raises(CheckpointDamaged, match="orders"):
+        check(trie, order + 1, 40)

@@ -1,0 +1,49 @@
+"""With the table of hashes, every score is what it is without."""
+
+import numpy as np
+import pytest
+
+from models.language_model import EOS
+from models.ngram import query
+from models.ngram.hash_index import NONE, index_of
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from tests.models.ngram.smoothing.test_estimator import trained
+
+SIZE = 200
+LINES = np.random.default_rng(8).zipf(1.3, (400, 15)).clip(2, SIZE - 1).tolist()
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+@pytest.mark.parametrize("prune", [(), (0, 1)])
+def test_scores_are_the_same(order: int, prune: tuple[int, ...]) -> None:
+    tables = trained(LINES, NgramConfig(order, prune=prune[:order]), SIZE).tables.trie
+    words = np.random.default_rng(9).zipf(1.3, (3, 1500)).clip(0, SIZE - 1)
+    lengths = np.array([1500, 0, 700])
+    results = []
+    for index in (NONE, index_of(tables)):
+        paths, out = np.full((3, order - 1), -1), np.zeros(words.shape, np.float32)
+        query.score(tables, paths, words, lengths, out, query.room(tables, index))
+        results.append((paths.tolist(), out.tolist()))
+    assert results[0] == results[1]
+
+
+def test_a_hash_that_agrees_by_chance_hides_nothing() -> None:
+    # With 200,000 triples a slot has room for 14 bits of their hash: a few of these look-ups meet another's first.
+    size = 3000
+    ids = np.random.default_rng(1).zipf(1.1, 300_000).clip(2, size - 1)
+    ids[19::20] = EOS
+    model = NgramModel(NgramConfig(3), estimate(NgramConfig(3), ids, size))
+    words, lengths = ids[None], np.array([len(ids)])
+    results = []
+    for index in (NONE, index_of(model.tables.trie)):
+        paths, out = np.full((1, 2), -1), np.zeros(words.shape, np.float32)
+        query.score(model.tables.trie, paths, words, lengths, out, query.room(model.tables.trie, index))
+        results.append(out)
+    assert np.array_equal(results[0], results[1])
+
+
+def test_every_pair_and_triple_has_a_slot() -> None:
+    tables = trained(LINES, NgramConfig(4), SIZE).tables
+    index = index_of(tables.trie)
+    assert np.count_nonzero(index.slots) == sum(tables.ngrams[1:3])

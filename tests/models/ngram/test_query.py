@@ -1,0 +1,76 @@
+"""The compiled loops against plain Python."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.ngram import query, top_k
+from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.trie import find, run, token
+from tests.models.ngram.smoothing.test_estimator import trained
+
+SIZE = 30
+
+
+def model(smoothing: Smoothing = "kneser_ney", order: int = 4) -> NgramModel:
+    lines = np.random.default_rng(5).integers(2, 20, (60, 12)).tolist()
+    return trained(lines, NgramConfig(order, smoothing), SIZE)
+
+
+def path_of(subject: NgramModel, words: list[int]) -> list[int]:
+    """Where each of the last words, as many as can be a context, are listed; -1 where they are not."""
+    places = []
+    for n in range(1, subject.tables.order):
+        place = -1 if n > len(words) else words[-n]
+        for m, word in enumerate(words[len(words) - n + 1 :], start=1):
+            place = find(subject.tables.trie, m, place, word) if place >= 0 else -1
+        places.append(place)
+    return places
+
+
+def test_find_finds_the_children_and_nothing_else() -> None:
+    tables = model().tables
+    arrays = tables.trie
+    for n in range(1, tables.order):
+        for context in range(tables.ngrams[n - 1]):
+            begin, length = run(arrays, n, context)
+            children = {token(arrays, n + 1, i): i for i in range(begin, begin + length)}
+            assert [find(arrays, n, context, w) for w in range(SIZE)] == [children.get(w, -1) for w in range(SIZE)]
+
+
+def test_score_agrees_with_rows_to_the_last_bit() -> None:
+    subject = model()
+    for words in ([], [1], [2, 3], list(range(2, 19)), [7, 7, 7]):
+        paths = np.array([path_of(subject, words)] * SIZE)
+        out, scores = np.empty((1, SIZE), np.float32), np.empty((SIZE, 1), np.float32)
+        top_k.rows(subject.tables.trie, paths[:1], out)
+        every = np.arange(SIZE)[:, None]
+        query.score(subject.tables.trie, paths, every, np.ones(SIZE, np.int64), scores, query.room(subject.tables.trie))
+        assert scores[:, 0].tolist() == out[0].tolist()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, SIZE - 1).filter(lambda word: word != 1), max_size=20), st.integers(0, 20))
+def test_a_path_is_where_the_last_words_are_listed(words: list[int], cut: int) -> None:
+    subject = model()
+    arrays = subject.tables.trie
+    paths = np.full((1, 3), -1)
+    for part in (words[:cut], words[cut:]):
+        scores = np.empty((1, len(part)), np.float32)
+        query.score(arrays, paths, np.array([part], np.int64), np.array([len(part)]), scores, query.room(arrays))
+    assert paths[0].tolist() == path_of(subject, words)
+    read = np.full((1, 3), -1)
+    query.read(arrays, read, np.array([words], np.int64), np.array([len(words)]), query.room(arrays))
+    assert read.tolist() == paths.tolist()
+
+
+def test_texts_longer_than_a_chunk_are_scored_as_in_parts() -> None:
+    subject = model()
+    words = np.random.default_rng(6).integers(0, SIZE, 2 * query.CHUNK + 7)
+    whole, end = subject.score_ids(subject.start(1), words)
+    state, parts = subject.start(1), []
+    for part in np.split(words, [1, 5, 100, 300]):
+        scores, state = subject.score_ids(state, part)
+        parts += scores.tolist()
+    assert parts == whole.tolist()
+    assert state.tolist() == end.tolist()

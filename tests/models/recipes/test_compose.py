@@ -1,0 +1,103 @@
+"""Published models made into new ones: fitted, measured, and refused where they do not go together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.checkpoint.repository import resolve
+from models.checkpoint.save import load, save
+from models.composite.cache import CacheConfig
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.mixture_weights import fit, token_scores
+from models.composite.neural_cache import NeuralCacheConfig
+from models.errors import InvalidInput
+from models.evaluation.evaluator import evaluate
+from models.inference.scoring import drain
+from models.recipes.compose import Composed, Composition, compose
+from tests.helpers.serving import CHARACTERS, WORDS, ngram, publish, recurrent, some_text
+
+TEXT = some_text(50)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, model in (("counts", ngram(smoothing="mle")), ("smooth", ngram(order=1)), ("network", recurrent())):
+        publish(tmp_path, name, model)
+    publish(tmp_path, "letters", ngram(CHARACTERS), CHARACTERS)
+    return tmp_path
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "held-out.txt"
+    path.write_text(TEXT)
+    return path
+
+
+def made(root: Path, *members: str, **fields: object) -> Composed:
+    return drain(compose(Composition("all", members, **fields), root))  # type: ignore[arg-type]
+
+
+def test_weights_are_fitted_to_the_text_and_the_mixture_is_measured_on_it(root: Path, text: Path) -> None:
+    found = made(root, "counts", "smooth", validation=text)
+    members = [load(root / name / "1").model for name in ("counts", "smooth")]
+    ids = WORDS.encode(TEXT).ids
+    expected = fit(drain(token_scores(members, ids, "document")))
+    assert found.metrics["fit"]["weights"] == list(expected.weights)
+    assert found.metrics["fit"].keys() == {"weights", "iterations", "token_count", "skipped", "unit"}
+    mixed = MixtureModel(MixtureConfig(expected.weights), members)
+    perplexity = drain(evaluate(mixed, WORDS, [TEXT], "lines")).perplexity
+    assert found.metrics["validation"]["lines"]["perplexity"] == pytest.approx(perplexity)
+    for member in members:
+        alone = drain(evaluate(member, WORDS, [TEXT], "document")).perplexity
+        assert alone is None or found.metrics["validation"]["document"]["perplexity"] < 1.000001 * alone
+
+
+def test_weights_may_be_fitted_line_by_line(root: Path, text: Path) -> None:
+    publish(root, "other", recurrent(seed=5))
+    lines = made(root, "network", "other", validation=text, unit="lines").metrics["fit"]
+    document = made(root, "network", "other", validation=text).metrics["fit"]
+    assert (lines["unit"], document["unit"]) == ("lines", "document")
+    assert not np.allclose(lines["weights"], document["weights"], atol=1e-6)
+
+
+def test_what_is_made_can_be_published_and_made_into_more(root: Path, text: Path) -> None:
+    first = made(root, "counts", "network", model=MixtureConfig((0.9, 0.1)))
+    save(root, "first", first.model, first.tokenizer, first.provenance("mix"), members=first.members)
+    second = made(root, "first", model=CacheConfig(20, 0.1), validation=text)
+    entry = save(root, "second", second.model, second.tokenizer, second.provenance("mix"), members=second.members)
+    card = load(entry.path).card
+    assert (card.kind, [member.model for member in card.members]) == ("cache", ["first@1"])
+    assert card.provenance.metrics["validation"]["document"]["adaptive"] is True
+    assert card.provenance.recipe["members"] == ["first"]
+    assert card.parameters == first.model.parameters
+
+
+def test_the_newest_version_is_pinned_by_its_number(root: Path) -> None:
+    publish(root, "counts", ngram(order=2))
+    found = made(root, "counts", model=CacheConfig())
+    assert found.members == (resolve(root, "counts@2"),)
+
+
+@pytest.mark.parametrize(
+    ("members", "fields", "field"),
+    [
+        (("counts", "letters"), {"model": MixtureConfig((0.5, 0.5))}, "members"),
+        (("counts", "none"), {"model": MixtureConfig((0.5, 0.5))}, "members"),
+        (("counts", "./smooth"), {"model": MixtureConfig((0.5, 0.5))}, "members"),
+        (("counts", "smooth"), {"model": MixtureConfig((1.0,))}, "members"),
+        (("counts", "smooth"), {"model": CacheConfig()}, "members"),
+        ((), {"validation": Path("x")}, "members"),
+        (("counts",), {"model": NeuralCacheConfig()}, "members"),
+        (("counts", "smooth"), {}, "validation"),
+        (("counts", "smooth"), {"validation": Path("none.txt")}, "files"),
+        (("letters",), {"model": CacheConfig(), "unit": "lines"}, "unit"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_by_name(root, members, fields, field) -> None:
+    with pytest.raises(InvalidInput) as error:
+        made(root, *members, **fields)
+    assert error.value.field == field

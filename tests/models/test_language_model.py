@@ -1,0 +1,347 @@
+"""What every language model keeps to, whatever its family: a new one is a line in MODELS."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from torch import Tensor
+
+from models.checkpoint.card import Provenance
+from models.checkpoint.families import FAMILIES, PRECISIONS
+from models.checkpoint.repository import Entry
+from models.checkpoint.save import load, save
+from models.composite.base import Composite
+from models.composite.cache import CacheConfig, CacheModel
+from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.errors import CheckpointDamaged
+from models.inference.generation import generate, samples
+from models.inference.sampling import SamplingParams
+from models.kernels.sampling import Choice
+from models.language_model import EOS, LanguageModel, State, concat, rows_of, select, split
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.network import Network
+from models.neural.training.initialization import initialise
+from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.smoothing.estimator import estimate
+from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from tests.helpers.toy import Bigram
+
+TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h i j\n"])
+V = TOKENIZER.size
+
+
+def text_ids() -> np.ndarray:
+    """Lines of a Markov chain that favours the next few letters, and never says the last one."""
+    numbers, ids, last = np.random.default_rng(1), [], 2
+    for _ in range(2000):
+        last = EOS if numbers.random() < 0.15 else 2 + (last + int(numbers.geometric(0.5))) % (V - 3)
+        ids.append(last)
+    return np.array([*ids, EOS], np.int32)
+
+
+def ngram(smoothing: str, order: int = 3, **limits: Any) -> NgramModel:
+    config = NgramConfig(order=order, smoothing=smoothing, delta=0.5, **limits)
+    return NgramModel(config, estimate(config, text_ids(), V))
+
+
+def recurrent(
+    kind: str, nonlinearity: str = "tanh", family: type[RecurrentModel] = RecurrentModel, **sizes: Any
+) -> RecurrentModel:
+    config = RecurrentConfig(kind, nonlinearity, **{"layers": 2, "embedding_size": 6, "hidden_size": 8, **sizes})
+    network = Network(config, V)
+    counts = np.bincount(text_ids(), minlength=V)
+    initialise(network, "uniform", 0.8, counts, torch.Generator().manual_seed(2))
+    return family(config, network.state_dict(), V)
+
+
+def mixture(weights: tuple[float, ...], *members: LanguageModel) -> MixtureModel:
+    return MixtureModel(MixtureConfig(weights), members)
+
+
+MODELS: dict[str, Callable[[], LanguageModel]] = {
+    "toy": lambda: Bigram.random(V),
+    "unigram": lambda: ngram("kneser_ney", order=1),
+    "mle": lambda: ngram("mle"),
+    "add_delta": lambda: ngram("add_delta"),
+    "backoff": lambda: ngram("backoff"),
+    "kneser_ney": lambda: ngram("kneser_ney", order=5),
+    "kneser_ney in 8 bits": lambda: ngram("kneser_ney", order=5, bits=8),
+    **{name: lambda name=name: ngram(name) for name in ("katz", "absolute", "witten_bell", "jelinek_mercer")},
+    "interpolated_kneser_ney": lambda: ngram("interpolated_kneser_ney"),
+    "kneser_ney pruned": lambda: ngram("kneser_ney", prune=(0, 0, 1), prune_entropy=1e-4),
+    "rnn tanh": lambda: recurrent("rnn"),
+    "rnn relu": lambda: recurrent("rnn", "relu"),
+    "lstm": lambda: recurrent("lstm"),
+    "lstm in half precision": lambda: recurrent("lstm", storage="float16", hidden_size=6),
+    "gru": lambda: recurrent("gru", tied=False),
+    "feedforward": lambda: recurrent("feedforward", layers=1, window=3),
+    "mixture": lambda: mixture((0.2, 0.5, 0.3), ngram("mle"), recurrent("lstm"), Bigram.random(V)),
+    "mixture of n-grams": lambda: mixture((0.7, 0.3), ngram("mle"), ngram("kneser_ney")),
+    "mixture in a mixture": lambda: mixture((0.6, 0.0, 0.4), MODELS["mixture"](), ngram("mle", 2), recurrent("gru")),
+    "cache": lambda: CacheModel(CacheConfig(4, 0.2, 0.3), ngram("mle")),
+    "cache over a network": lambda: CacheModel(CacheConfig(500, 0.3), recurrent("gru")),
+    "neural cache": lambda: NeuralCacheModel(NeuralCacheConfig(4, 0.4, 2.0), recurrent("lstm")),
+    "mixture of a cache": lambda: mixture((0.5, 0.5), MODELS["neural cache"](), ngram("mle")),
+    "rnn relu in int8": lambda: recurrent("rnn", "relu", Int8Model, hidden_size=33),
+    "lstm in int8": lambda: recurrent("lstm", family=Int8Model),
+    "gru in int8": lambda: recurrent("gru", family=Int8Model, layers=1, hidden_size=7, tied=False),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    return MODELS[request.param]()
+
+
+def families(model: LanguageModel) -> dict[str, type[LanguageModel]]:
+    """What reads this model's checkpoint as a model of its kind."""
+    families = PRECISIONS["int8"] if isinstance(model, Int8Model) else FAMILIES
+    return {**families, "toy": Bigram}
+
+
+def published(root: Path, model: LanguageModel, name: str = "model") -> Entry:
+    """The model's checkpoint, after those of its members."""
+    parts = model.members if isinstance(model, Composite) else ()
+    members = [published(root, part, f"{name}-{i}") for i, part in enumerate(parts)]
+    none = Provenance("none", "none")
+    return save(root, name, model, TOKENIZER, none, members=members, families=families(model))
+
+
+def tokens(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randint(V, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def leaves(state: State) -> list[np.ndarray]:
+    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, tuple) else [state]
+
+
+def same(model: LanguageModel, left: State, right: State) -> None:
+    """Two states lead to the same distributions, now and a token later."""
+    rows = rows_of(left)
+    assert rows == rows_of(right)
+    close(model.logprobs(left), model.logprobs(right))
+    later = tokens(rows, 1, seed=9)
+    close(model.logprobs(model.advance(left, later)), model.logprobs(model.advance(right, later)))
+
+
+def close(left: Tensor, right: Tensor) -> None:
+    torch.testing.assert_close(left, right, atol=1e-5, rtol=0)
+
+
+def variety(model: LanguageModel) -> State:
+    """States of many kinds: before and after the boundary, and after contexts of several lengths."""
+    contexts = [model.advance(model.start(3), tokens(3, length, seed=length)) for length in (1, 2, 3, 7)]
+    return concat([model.blank(1), model.start(1), *contexts])
+
+
+def test_rows_are_distributions(model):
+    state = variety(model)
+    rows = model.logprobs(state)
+    assert rows.dtype == torch.float32
+    assert rows.shape == (rows_of(state), V)
+    assert not rows.isnan().any()
+    within = 1e-3 if model.config().get("bits", 32) < 32 else 1e-5  # rounded numbers sum to one less exactly
+    assert float((rows.double().exp().sum(-1) - 1).abs().max()) <= within
+
+
+def test_topk_is_the_sorted_row(model):
+    state = variety(model)
+    values, ids = torch.sort(model.logprobs(state), dim=-1, descending=True, stable=True)
+    for k in (1, 3, V, V + 5):
+        best, chosen = model.topk(state, k)
+        close(best, values[:, :k])
+        assert chosen.dtype == torch.int64
+        assert torch.equal(chosen, ids[:, :k])
+
+
+Lengths = st.lists(st.integers(0, 9), min_size=1, max_size=5)
+few = settings(max_examples=12)
+
+
+@few
+@given(lengths=Lengths, seed=st.integers(0, 99))
+def test_score_is_the_loop(model, lengths, seed):
+    state = model.advance(model.start(len(lengths)), tokens(len(lengths), 2, seed=seed))
+    read = tokens(len(lengths), max(lengths), seed=seed + 100)
+    for limits in (None, torch.tensor(lengths)):
+        scores, after = model.score(state, read, limits)
+        expected, expected_after = LanguageModel.score(model, state, read, limits)
+        close(scores, expected)
+        same(model, after, expected_after)
+
+
+@few
+@given(lengths=Lengths, seed=st.integers(0, 99))
+def test_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
+    read = tokens(len(lengths), max(lengths), seed=seed)
+    batch = model.score(model.start(len(lengths)), read, torch.tensor(lengths))
+    for row, length in enumerate(lengths):
+        alone = model.score(model.start(1), read[row : row + 1, :length])
+        close(batch[0][row, :length], alone[0][0])
+        assert (batch[0][row, length:] == 0).all()
+        same(model, select(batch[1], [row]), alone[1])
+    same(model, model.advance(model.start(len(lengths)), read, torch.tensor(lengths)), batch[1])
+
+
+@few
+@given(cut=st.integers(0, 12), seed=st.integers(0, 99))
+def test_what_is_read_in_parts_is_as_if_read_at_once(model, cut, seed):
+    read = tokens(2, 12, seed=seed)
+    whole, after = model.score(model.start(2), read)
+    first, between = model.score(model.start(2), read[:, :cut])
+    rest, end = model.score(between, read[:, cut:])
+    close(torch.cat([first, rest], 1), whole)
+    same(model, end, after)
+    same(model, model.advance(model.advance(model.start(2), read[:, :cut]), read[:, cut:]), after)
+
+
+def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
+    states = [model.advance(model.start(1), tokens(1, length, seed=length)) for length in (1, 4, 6)]
+    order = [2, 0, 0, 1]
+    together = select(concat(states), order)
+    step = tokens(4, 3, seed=5)
+    after = model.advance(together, step)
+    for row, origin in enumerate(order):
+        same(model, select(after, [row]), model.advance(states[origin], step[row : row + 1]))
+
+
+def test_what_is_split_is_as_selected_one_by_one_and_owns_its_memory(model):
+    state = variety(model)
+    parts = split(state)
+    assert len(parts) == rows_of(state)
+    for row, part in enumerate(parts):
+        for own, selected, whole in zip(*map(leaves, (part, select(state, [row]), state)), strict=True):
+            assert np.array_equal(own, selected)
+            assert own.dtype == whole.dtype
+            assert not np.shares_memory(own, whole)
+
+
+@torch.inference_mode()  # outside of it, torch itself forbids what is tried here
+def test_states_are_not_mutated(model):
+    state = variety(model)
+    before = [leaf.copy() for leaf in leaves(state)]
+    read = tokens(rows_of(state), 4)
+    model.score(state, read)
+    model.advance(state, read)
+    model.advance(state, read, torch.arange(rows_of(state)) % 5)
+    model.topk(state, 3)
+    model.logprobs(state).exp_()
+    model.explain(select(state, [4]))
+    assert all(np.array_equal(leaf, copy) for leaf, copy in zip(leaves(state), before, strict=True))
+
+
+@torch.inference_mode()
+def test_a_start_is_given_out_fresh_however_it_is_used(model):
+    expected = model.logprobs(model.start(1)).clone()
+    for leaf in [*leaves(model.start(1)), *leaves(model.blank(1))]:
+        leaf.fill(0)
+    model.logprobs(model.start(1)).fill_(0)
+    assert torch.equal(model.logprobs(model.start(1)), expected)
+
+
+def test_the_start_has_read_the_boundary_and_nothing_else(model):
+    same(model, model.advance(model.blank(2), torch.full((2, 1), EOS)), model.start(2))
+
+
+def test_a_model_that_says_it_forgets_at_the_boundary_does(model):
+    if model.forgets:
+        ended = torch.cat([tokens(5, 6), torch.full((5, 1), EOS)], 1)
+        same(model, model.advance(model.start(5), ended), model.start(5))
+
+
+def test_reading_nothing_leaves_a_state_as_it_is(model):
+    state = variety(model)
+    rows = rows_of(state)
+    same(model, model.advance(state, tokens(rows, 0)), state)
+    same(model, model.advance(state, tokens(rows, 3), torch.zeros(rows, dtype=torch.int64)), state)
+    scores, after = model.score(state, tokens(rows, 0))
+    assert scores.shape == (rows, 0)
+    same(model, after, state)
+
+
+def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
+    entry = published(tmp_path, model)
+    found = load(entry.path, families=families(model)).model
+    assert type(found) is type(model)
+    assert (found.kind, found.config(), found.parameters) == (model.kind, model.config(), model.parameters)
+    stored = found.tensors()
+    assert stored.keys() == model.tensors().keys()
+    assert all(torch.equal(tensor, stored[name]) for name, tensor in model.tensors().items())
+    read = tokens(3, 5)
+    assert torch.equal(found.score(found.start(3), read)[0], model.score(model.start(3), read)[0])
+    assert torch.equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
+
+
+def test_tensors_that_do_not_hang_together_are_damage(model):
+    stored = model.tensors()
+    for name, tensor in stored.items():
+        rest = {other: kept for other, kept in stored.items() if other != name}
+        other_type = tensor.double() if tensor.is_floating_point() else tensor.double().float()
+        for changed in (None, tensor[:-1], tensor[None], torch.cat([tensor, tensor[-1:]]), other_type):
+            with pytest.raises(CheckpointDamaged):
+                type(model).from_tensors(model.config(), rest if changed is None else {**rest, name: changed}, V)
+
+
+def test_a_config_of_another_kind_is_damage(model, tmp_path):
+    entry = published(tmp_path, model)
+    card = json.loads((entry.path / "card.json").read_text())
+    (entry.path / "card.json").write_text(json.dumps({**card, "config": {"nonsense": 1}}))
+    with pytest.raises(CheckpointDamaged, match=r"card\.json"):
+        load(entry.path, families=families(model))
+
+
+def test_samples_have_the_frequencies_that_the_model_says(model):
+    params = SamplingParams(seed=8, max_tokens=1, allow_unk=True)
+    drawn = samples(TOKENIZER, "b d", params, n=2000)
+    list(generate(model, drawn))
+    counts = np.bincount([sequence.tokens[0] if sequence.tokens else EOS for sequence in drawn], minlength=V)
+    prompt = torch.tensor(drawn[0].prompt)[None]
+    expected = model.logprobs(model.advance(model.start(1), prompt))[0].double().exp().numpy() * 2000
+    possible = expected > 0
+    assert counts[~possible].sum() == 0
+    if possible.sum() > 1:
+        assert chisquare(counts[possible], expected[possible] / expected.sum() * 2000).pvalue > 1e-4
+
+
+def test_a_step_is_a_choice_and_the_reading_of_it(model):
+    state = model.advance(model.start(6), tokens(6, 3))
+    numbers = np.random.default_rng(4)
+    choice = Choice(np.array([0, 0.5, 1] * 2, np.float32), numbers.random(6), numbers.random((6, 2)) < 0.5, {})
+    found, logprobs, after = model.step(state, choice)
+    chosen, own = model.choose(state, choice)
+    assert np.array_equal(found, chosen)
+    assert np.allclose(logprobs, own, atol=1e-6)
+    same(model, after, model.advance(state, torch.from_numpy(chosen)[:, None]))
+    nothing, _, _ = model.step(model.start(0), Choice(*(np.zeros(n) for n in (0, 0)), np.zeros((0, 2), np.bool_), {}))
+    assert len(nothing) == 0
+
+
+def test_a_text_is_the_same_alone_and_in_company(model):
+    def texts(count: int) -> list[Any]:
+        kinds = [SamplingParams(seed=seed, max_tokens=5 + seed, ignore_end=seed % 2 > 0) for seed in range(count)]
+        sequences = [samples(TOKENIZER, "a b c d"[: 2 * i], params)[0] for i, params in enumerate(kinds)]
+        list(generate(model, sequences))
+        return sequences
+
+    company = texts(8)
+    for i, sequence in enumerate(texts(3)):
+        assert sequence.tokens == company[i].tokens
+        assert sequence.logprobs == pytest.approx(company[i].logprobs, abs=1e-5)
+        assert sequence.finish_reason == company[i].finish_reason
+
+
+def test_what_it_tells_of_itself_is_json(model):
+    state = model.advance(model.start(1), tokens(1, 3))
+    assert json.loads(json.dumps(model.config(), allow_nan=False)) == model.config()
+    json.dumps(model.explain(state), allow_nan=False)
+    assert model.parameters > 0
+    assert model.vocabulary_size == V
