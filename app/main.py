@@ -26,8 +26,9 @@ from app.engine.warm_up import rehearse
 from app.http.error_responses import answer_errors
 from app.http.swagger_ui import add_docs
 from app.middleware.admission import Gate
-from app.middleware.reception import Reception
-from app.middleware.request_id import BodyLimit, RequestId
+from app.middleware.body_limit import BodyLimit
+from app.middleware.in_flight import Reception
+from app.middleware.request_id import RequestId
 from app.routes import aliases, files, generate, health, jobs, metrics, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.routes.fast_path import Route, Shortcut

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from app.http.answers import Json
+from app.http.responses import Json
 from app.schemas.next import NextRequest
 from app.schemas.probability import ProbabilityRequest
 

@@ -16,19 +16,22 @@ import numpy as np
 import torch
 
 from models.checkpoint.save import load
-from models.composite.cache import CacheConfig, CacheModel
-from models.composite.dynamic_evaluation import DynamicConfig, DynamicModel
-from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.cache import CacheModel
+from models.composite.config import CacheConfig, DynamicConfig, MixtureConfig, NeuralCacheConfig
+from models.composite.dynamic_evaluation import DynamicModel
+from models.composite.mixture import MixtureModel
 from models.composite.mixture_weights import fit, token_scores
-from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.composite.neural_cache import NeuralCacheModel
 from models.data.corpus import Corpus
 from models.data.line_reader import EmptyLines
-from models.inference.scoring import Ids, drain, score_row
+from models.inference.scoring import Ids, score_row
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentModel
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 
 CORPORA = {
     "ptb": ("ptb/ptb.train.txt", "ptb/ptb.valid.txt", (500, 0.1), (500, 0.08, 0.1)),

@@ -17,11 +17,12 @@ from models.checkpoint import save as checkpoint
 from models.checkpoint.repository import resolve
 from models.composite.mixture_weights import fit, token_scores
 from models.data.corpus import Corpus
-from models.inference.scoring import drain
-from models.ngram.counting.counts import count
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.counting.extraction import count
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import tabulate
 from models.tokenization.tokenizer import TokenizerConfig
+from models.utils.progress import drain
 
 
 @click.command()

@@ -29,10 +29,11 @@ import click
 import torch
 
 from models.checkpoint import save as checkpoint
-from models.inference.scoring import drain
-from models.ngram.model import NgramConfig
-from models.recipes.build import Recipe, build
+from models.ngram.config import NgramConfig
+from models.recipes.build import build
+from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
+from models.utils.progress import drain
 
 FILES = {"ptb": "ptb/ptb.train.txt", "wikitext-2": "wikitext-2/train.txt"}
 STATED = {"ptb": 1.85, "wikitext-2": 4.72}

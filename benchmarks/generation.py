@@ -11,14 +11,17 @@ import torch
 
 from benchmarks._timing import seconds
 from models.data.bptt_batches import Ids
+from models.inference.config import SamplingParams
 from models.inference.generation import Batch, Sequence
-from models.inference.sampling import SamplingParams, random_numbers, sample
-from models.language_model import EOS, LanguageModel
+from models.inference.sampling import random_numbers, sample
+from models.language_model import LanguageModel
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
+from models.special_tokens import EOS
 from models.tokenization.tokenizer import Detokenizer
 
 BATCHES = (1, 4, 16, 64)

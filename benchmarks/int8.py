@@ -22,11 +22,12 @@ from torch.nn import functional
 from models.checkpoint.families import PRECISIONS
 from models.checkpoint.save import load
 from models.evaluation.evaluator import Unit, evaluate
-from models.inference.scoring import drain
+from models.neural.config import Kind
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
-from models.neural.network import Kind, Network
+from models.neural.network import Network
 from models.neural.training.initialization import initialise
+from models.utils.progress import drain
 
 Step = Callable[[], Tensor]
 

@@ -28,9 +28,10 @@ from typing import Any
 import click
 
 from app.cli.http_client import Client, ServiceError
-from app.jobs.store import JobStore, NewJob, Status
+from app.jobs.store import JobStore, NewJob
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
+from app.storage.tables import Status
 from tests.helpers.databases import binaries, free_port, postgresql_server
 
 INSTANT = """

@@ -27,8 +27,9 @@ from benchmarks._plot import Panel, Points, picture
 from benchmarks._servers import cpu_seconds, nextword, running
 from models.checkpoint.card import Provenance
 from models.checkpoint.save import save
+from models.neural.config import Kind
 from models.neural.model import RecurrentConfig, RecurrentModel
-from models.neural.network import Kind, Network
+from models.neural.network import Network
 from models.neural.training.initialization import initialise
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 

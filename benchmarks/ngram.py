@@ -29,12 +29,13 @@ from models.checkpoint import save as checkpoint
 from models.checkpoint.card import Provenance
 from models.data.corpus import Corpus
 from models.evaluation.evaluator import SLICE_BYTES, evaluate
-from models.inference.scoring import drain
-from models.language_model import State
 from models.ngram import arpa
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
+from models.state import State
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 
 TIMES = 5
 """How often the scored text is evaluated, one after the other, so that threads have something to share."""

@@ -26,10 +26,11 @@ import torch
 from numpy.typing import NDArray
 
 from models.data.corpus import Corpus
-from models.language_model import EOS
 from models.ngram import arpa
-from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
+from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.helpers.reference import Reference
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 
 from benchmarks.smoothings import FILES, perplexity, texts
-from models.ngram.counting.counts import count
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.counting.extraction import count
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import tabulate
 
 CUTOFFS = ((0,), (0, 0, 1), (0, 1), (0, 1, 2), (0, 2))

@@ -21,21 +21,22 @@ from numpy.typing import NDArray
 
 from app.cli.progress_bar import Display, drive
 from app.core.container_limits import cpu_quota
-from models.composite.cache import CacheConfig, CacheModel
+from models.composite.cache import CacheModel
+from models.composite.config import CacheConfig, NeuralCacheConfig
 from models.composite.mixture_weights import fit, token_scores
-from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.composite.neural_cache import NeuralCacheModel
 from models.data.bptt_batches import Ids
 from models.data.corpus import Corpus
-from models.inference.scoring import drain
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.state_file import STATE_FILE
 from models.neural.training.train import Trained, train
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import Progress
+from models.utils.progress import Progress, drain
 
 ARCHITECTURE = RecurrentConfig("lstm", layers=2, embedding_size=400, hidden_size=400)
 TRAINING = TrainingConfig(

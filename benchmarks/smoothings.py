@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.corpus import Corpus
-from models.ngram.counting.counts import count
-from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.counting.extraction import count
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import tabulate
 from models.tokenization.tokenizer import TokenizerConfig
 

@@ -13,7 +13,8 @@ import click
 
 from benchmarks.smoothings import FILES, perplexity, texts
 from models.errors import InvalidInput
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.quantization import quantise
 from models.ngram.smoothing.estimator import estimate
 

@@ -13,10 +13,11 @@ import click
 
 from models.data.corpus import Corpus
 from models.evaluation.evaluator import evaluate
-from models.inference.scoring import drain
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
 from models.tokenization.tokenizer import TokenizerConfig
+from models.utils.progress import drain
 
 KINDS = {
     "words": (TokenizerConfig(), 5),

@@ -19,13 +19,13 @@ from app.core.container_limits import cpu_quota
 from app.experiments.training_run import by_turns
 from models.data.bptt_batches import Ids
 from models.data.corpus import Corpus
-from models.inference.scoring import drain
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
+from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
-from models.neural.training.validation import held_out_loss
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 
 
 class Plain(nn.Module):

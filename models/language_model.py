@@ -8,9 +8,7 @@ it does not know text, tokenizers, files or any particular family.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from math import prod
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -18,20 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.inference.prefix_cache import PrefixCache
+from models.state import State
 
 if TYPE_CHECKING:  # whoever chooses has imported it; others should not wait for it
     from models.kernels.sampling import Choice
-
-UNK = 0
-"""Id of `<unk>`, an ordinary token."""
-EOS = 1
-"""Id of `</s>`, the one boundary: context at the start of a text, predicted at its end."""
-
-State: TypeAlias = "NDArray[Any] | tuple[State, ...]"
-"""Arrays whose row i belongs to sequence i, nested in tuples at will. Never mutated: an advance makes a new one.
-
-Not tensors: whatever is asked of one, torch gives the interpreter's lock away, and under load a batch has to wait for
-it each time, longer than for what was asked."""
 
 
 class LanguageModel(ABC):
@@ -136,51 +124,3 @@ class LanguageModel(ABC):
     def parameters(self) -> int:
         """How many numbers the model holds."""
         return sum(t.numel() for t in self.tensors().values())
-
-
-def select(state: State, rows: Sequence[int]) -> State:
-    """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned.
-
-    Rows are joined as bytes, as in `concat`: numpy would give the interpreter's lock away for the time of a copy, which
-    is short, and might wait for it long.
-    """
-    if isinstance(state, tuple):
-        return tuple(select(part, rows) for part in state)
-    every = _rows(state)
-    parts = [every[row] for row in rows]
-    return _joined(parts, (len(parts), *state.shape[1:]), state.dtype)
-
-
-def split(state: State) -> list[State]:
-    """Each row as a state of its own. Copies, as `select` does."""
-    if isinstance(state, tuple):
-        return list(zip(*map(split, state), strict=True))
-    return [_joined([row], (1, *state.shape[1:]), state.dtype) for row in _rows(state)]
-
-
-def concat(states: Sequence[State]) -> State:
-    """Stack the rows of several states of one model."""
-    first = states[0]
-    if isinstance(first, tuple):
-        return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
-    parts = [s for s in states if isinstance(s, np.ndarray)]
-    return _joined(map(_bytes, parts), (sum(map(len, parts)), *first.shape[1:]), first.dtype)
-
-
-def _rows(numbers: NDArray[Any]) -> list[memoryview]:
-    """The bytes of each."""
-    content, size = _bytes(numbers), numbers.itemsize * prod(numbers.shape[1:])
-    return [content[size * row : size * (row + 1)] for row in range(len(numbers))]
-
-
-def _bytes(numbers: NDArray[Any]) -> memoryview:
-    return numbers.reshape(-1).view(np.uint8).data
-
-
-def _joined(parts: Iterable[memoryview], shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
-    return np.ndarray(shape, kind, bytearray().join(parts))
-
-
-def rows_of(state: State) -> int:
-    """How many sequences a state holds."""
-    return rows_of(state[0]) if isinstance(state, tuple) else state.shape[0]

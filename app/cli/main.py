@@ -36,8 +36,8 @@ COMMANDS = {
     "compile": "Compile the hot loops now rather than when first used.",
 }
 
-_MODULES = {"import": "arpa"}
-"""Where commands are whose names are words of Python itself."""
+_HOMES = {"import": ("arpa", "import_command"), "export": ("arpa", "export_command")}
+"""Module and function of the commands that share a file; every other one is `command` in a file of its name."""
 
 
 class _Lazy(click.Group):
@@ -49,7 +49,8 @@ class _Lazy(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = imported(f"app.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
+        module, function = _HOMES.get(cmd_name, (cmd_name, "command"))
+        command: click.Command = getattr(imported(f"app.cli.commands.{module}"), function)
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,6 +18,8 @@ The module knows what went wrong; it does not know HTTP status codes, nor who ra
 
 from __future__ import annotations
 
+import math
+
 from models.errors import InvalidInput, NextwordError
 
 
@@ -66,3 +68,53 @@ class DatabaseUnavailable(NextwordError):
 
     retry_after = 1
     """Seconds to wait before the next try."""
+
+
+LEAST_WAIT_SECONDS = 0.1
+
+
+MOST_WAIT_SECONDS = 120.0
+"""Bounds of what a client is told to wait before it asks again."""
+
+
+class Abandoned(NextwordError):
+    """The client hung up before its answer was there."""
+
+
+class ModelFailed(NextwordError):
+    """The model failed on this request; its cause is for the log only."""
+
+    def __init__(self) -> None:
+        super().__init__("the model failed on this request; the server's log has the details")
+
+
+class TimedOut(NextwordError):
+    """The request took longer than it, or the service, allows."""
+
+
+class Unavailable(NextwordError):
+    """The service cannot answer now; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = min(max(retry_after, LEAST_WAIT_SECONDS), MOST_WAIT_SECONDS)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Whole seconds as HTTP has it, and the milliseconds that OpenAI's clients look for first."""
+        return {
+            "retry-after": str(math.ceil(self.retry_after)),
+            "retry-after-ms": str(math.ceil(1e3 * self.retry_after)),
+        }
+
+
+class Overloaded(Unavailable):
+    """More requests wait than the service takes on."""
+
+
+class Stopping(Unavailable):
+    """The server is going down and takes nothing new."""
+
+
+class ModelLoading(Unavailable):
+    """The model is there and still being loaded."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from app.http.error_responses import Overloaded
+from app.core.exceptions import Overloaded
 
 HORIZON_SECONDS = 10.0
 """How long ago work was done that counts 1/e of what is done now, in a line's speed."""

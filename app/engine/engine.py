@@ -17,16 +17,16 @@ from weakref import WeakKeyDictionary
 import torch
 
 from app.core.container_limits import cpu_quota
+from app.core.exceptions import Abandoned, ModelFailed, Stopping
 from app.core.settings import Settings
 from app.engine.capacity import Line
-from app.engine.decoder import Decoder, Run
-from app.engine.scheduler import Job, Scheduler
-from app.engine.slices import Slices
-from app.http.error_responses import Abandoned, ModelFailed, Stopping
+from app.engine.decoder import Decoder
+from app.engine.generation_request import Run
+from app.engine.scheduler import Job, Scheduler, Slices
 from models.errors import NextwordError
 from models.inference.generation import Sequence
-from models.inference.scoring import drain
 from models.language_model import LanguageModel
+from models.utils.progress import drain
 
 Result = TypeVar("Result")
 Gone = Callable[[], Awaitable[None]]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from app.http.error_responses import ModelLoading
+from app.core.exceptions import ModelLoading
 from models.checkpoint.members import members_of
 from models.checkpoint.repository import Entry, entries
 from models.checkpoint.save import Checkpoint

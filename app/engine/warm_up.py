@@ -10,10 +10,11 @@ from app.routes.prediction import predict
 from app.schemas.next import NextRequest
 from models.checkpoint.save import Checkpoint, probe
 from models.evaluation.evaluator import evaluate
+from models.inference.config import SamplingParams
 from models.inference.generation import generate, samples
-from models.inference.sampling import SamplingParams
-from models.inference.scoring import drain, score_texts
+from models.inference.scoring import score_texts
 from models.ngram.model import NgramModel
+from models.utils.progress import drain
 
 
 def rehearse(checkpoint: Checkpoint) -> Checkpoint:

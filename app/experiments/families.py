@@ -14,7 +14,8 @@ import torch
 
 from app.experiments.finding import Curve, Finding, Setting, before
 from app.experiments.training_run import Course, by_turns
-from models.neural.network import Network, RecurrentConfig
+from models.neural.config import RecurrentConfig
+from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.utils.progress import Progress
 

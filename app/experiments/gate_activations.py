@@ -15,9 +15,9 @@ import torch
 from app.experiments.families import HOW
 from app.experiments.finding import Curve, Finding, Setting
 from app.experiments.training_run import Course
-from models.language_model import EOS
 from models.neural.analysis import gates
 from models.neural.model import RecurrentConfig
+from models.special_tokens import EOS
 from models.utils.progress import Progress
 
 LENGTHS = range(8, 31)

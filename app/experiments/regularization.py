@@ -14,7 +14,7 @@ from app.experiments.finding import Curve, Finding, Setting, bounded
 from app.experiments.training_run import Course
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.neural.training.validation import held_out_loss
+from models.neural.training.train import held_out_loss
 from models.utils.progress import Progress
 
 DROPOUTS = (0.0, 0.2, 0.5, 0.8)

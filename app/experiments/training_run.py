@@ -14,8 +14,8 @@ from app.experiments.finding import Setting
 from models.errors import TrainingFailed
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
+from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
-from models.neural.training.validation import held_out_loss
 from models.utils.progress import Progress
 
 TURN = 2.0

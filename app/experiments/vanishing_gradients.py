@@ -14,7 +14,7 @@ import torch
 from app.experiments.families import HOW, same_size
 from app.experiments.finding import Curve, Finding, Setting
 from app.experiments.training_run import Course
-from models.neural.reach import reach
+from models.neural.analysis import reach
 from models.utils.progress import Progress
 
 DISTANCE, ROWS = 100, 32

@@ -16,7 +16,6 @@ It knows exceptions and HTTP. It does not know where they are raised; the except
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -29,72 +28,33 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app.core.exceptions import (
+    Abandoned,
     Conflict,
     DatabaseUnavailable,
     DiskFull,
     FileInUse,
     FileTooLarge,
     KeyReused,
+    ModelFailed,
     ModelInUse,
+    ModelLoading,
     NameTaken,
     NotThere,
+    Overloaded,
+    Stopping,
+    TimedOut,
     TooExpensive,
+    Unavailable,
 )
-from app.http.answers import Json
-from app.http.media import JSON, unsupported
+from app.http.request_body import JSON, unsupported
+from app.http.responses import Json
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
 
 logger = logging.getLogger(__name__)
-LEAST_WAIT_SECONDS = 0.1
-MOST_WAIT_SECONDS = 120.0
-"""Bounds of what a client is told to wait before it asks again."""
-
-
-class Abandoned(NextwordError):
-    """The client hung up before its answer was there."""
-
-
-class ModelFailed(NextwordError):
-    """The model failed on this request; its cause is for the log only."""
-
-    def __init__(self) -> None:
-        super().__init__("the model failed on this request; the server's log has the details")
-
-
-class TimedOut(NextwordError):
-    """The request took longer than it, or the service, allows."""
 
 
 class SlowReader(ClientDisconnect):
     """The client does not read its answer: as good as gone, since it cannot be told anything either."""
-
-
-class Unavailable(NextwordError):
-    """The service cannot answer now; `retry_after` is in seconds."""
-
-    def __init__(self, message: str, retry_after: float = 1.0) -> None:
-        super().__init__(message)
-        self.retry_after = min(max(retry_after, LEAST_WAIT_SECONDS), MOST_WAIT_SECONDS)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Whole seconds as HTTP has it, and the milliseconds that OpenAI's clients look for first."""
-        return {
-            "retry-after": str(math.ceil(self.retry_after)),
-            "retry-after-ms": str(math.ceil(1e3 * self.retry_after)),
-        }
-
-
-class Overloaded(Unavailable):
-    """More requests wait than the service takes on."""
-
-
-class Stopping(Unavailable):
-    """The server is going down and takes nothing new."""
-
-
-class ModelLoading(Unavailable):
-    """The model is there and still being loaded."""
 
 
 TABLE: dict[type[Exception], tuple[int, str, str]] = {

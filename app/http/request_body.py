@@ -1,6 +1,10 @@
 """Large bodies, read in slices: pieces of a text, and the lines of a file of records.
 
 It knows ASGI's receiving end, memory limits and line ends. It does not know what is made of a piece or a line.
+
+Kinds of bodies: which there are, and what a request says its own is.
+
+It knows media types; how a body of a kind is read, the routes know.
 """
 
 from __future__ import annotations
@@ -10,8 +14,10 @@ from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile
 from typing import NamedTuple
 
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes that a spool keeps in memory; more go to a temporary file."""
@@ -134,3 +140,41 @@ class Lines:
         kept = None if self._too_long or len(data) > self._limit else data
         self._too_long = False
         return Line(self._number, kept)
+
+
+JSON = "application/json"
+
+
+TEXT = "text/plain"
+
+
+RECORDS = "application/x-ndjson"
+
+
+UPLOADS = frozenset([TEXT, RECORDS])
+"""Read in slices, so they may be larger than JSON."""
+
+
+def media_type(headers: Headers) -> str:
+    """The media type of a body in lower case, without parameters; empty where none is given."""
+    return bare(headers.get("content-type", ""))
+
+
+def bare(content_type: str) -> str:
+    """A `Content-Type` in lower case, without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """A header of a request, the first of that name (in lower case); empty where there is none."""
+    # Starlette's `Headers` takes several times as long, which counts where every request is asked for some.
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
+
+
+def unsupported(headers: Headers, *accepted: str) -> HTTPException:
+    """The error for a body of another kind."""
+    found = media_type(headers) or "none"
+    return HTTPException(415, f"the body's Content-Type must be {' or '.join(accepted)}; it is {found}")

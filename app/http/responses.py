@@ -2,6 +2,11 @@
 
 It knows columns of strings, numbers and truth values, and how their texts become those of objects. It does not know
 what they mean.
+
+Answers as JSON, written by orjson: a large one costs little more than making its dictionaries.
+
+It knows plain dictionaries and their bytes. NaN and infinities would become null, so nobody may put them in:
+`logprob_fields` and `zero_probability` in the schemas are the doors that log-probabilities go through.
 """
 
 from __future__ import annotations
@@ -10,10 +15,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
+from fastapi.responses import Response
 from numpy.typing import NDArray
 from orjson import OPT_SERIALIZE_NUMPY, Fragment, dumps
 
-from models.kernels.compiled import Int, compiled, inlined
+from models.kernels.jit import Int, compiled, inlined
 
 Column: TypeAlias = list[str] | NDArray[Any]
 """Strings, or numbers or truth values [N]."""
@@ -83,3 +89,18 @@ def _end(text: Any, place: Int) -> Int:
     while text[place] != _COMMA and text[place] != _BRACKET:
         place += 1
     return place
+
+
+class Json(Response):
+    """An answer of a dictionary."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Its bytes, UTF-8 without blanks."""
+        return dumps(content)
+
+
+def event(content: dict[str, Any]) -> bytes:
+    """A server-sent event of a dictionary."""
+    return b"data: " + dumps(content) + b"\n\n"

@@ -16,7 +16,8 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from app.http.error_responses import Abandoned, failure, report
+from app.core.exceptions import Abandoned
+from app.http.error_responses import failure, report
 
 Words = Callable[[dict[str, Any]], bytes]
 """Writes an error's content in the form of the stream."""

@@ -14,7 +14,8 @@ from typing import Any
 
 from app.core.exceptions import DatabaseUnavailable
 from app.jobs.events import Event
-from app.jobs.store import OPEN, Job, JobStore
+from app.jobs.store import Job, JobStore
+from app.storage.tables import OPEN
 
 KEEP_ALIVE_SECONDS = 15.0
 """Without a word for so long, a comment is sent, so that nothing on the way takes the connection for dead."""

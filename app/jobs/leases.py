@@ -15,9 +15,9 @@ from sqlalchemy import Connection, case, select, update
 
 from app.core.exceptions import LeaseLost
 from app.jobs import events
-from app.jobs.store import HELD, Job, Status, job_of, next_version, select_jobs
+from app.jobs.store import Job, job_of, next_version, select_jobs
 from app.storage.database import Database, Epoch
-from app.storage.tables import JOBS
+from app.storage.tables import HELD, JOBS, Status
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.core.exceptions import TooExpensive
-from models.composite.dynamic_evaluation import DynamicConfig
+from models.composite.config import DynamicConfig
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.counting.budget import LEVEL, SORTING
-from models.ngram.model import NgramConfig
-from models.recipes.build import Recipe
-from models.tokenization.bpe_tokenizer import DEFAULT_SIZE
+from models.ngram.config import NgramConfig
+from models.ngram.counting.counter import LEVEL, SORTING
+from models.recipes.recipe import Recipe
+from models.tokenization.config import DEFAULT_SIZE
 
 PROCESS_BYTES = 400 << 20
 """Of a child process before it has read anything: most of it is torch."""

@@ -11,42 +11,17 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
 from app.core.exceptions import KeyReused, NotThere
 from app.jobs import events
-from app.storage.database import Database, Epoch
-from app.storage.paging import page
-from app.storage.tables import FILES, JOBS
+from app.storage.database import Database, Epoch, page
+from app.storage.tables import FILES, JOBS, Status
 from models.errors import InvalidInput
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
-
-
-class Status(StrEnum):
-    """Where a job stands."""
-
-    QUEUED = "queued"
-    """Waits for a worker: new, or given back by one that had to stop."""
-    RUNNING = "running"
-    """A worker holds its lease, or did until it was lost; then the next worker takes it over."""
-    SUCCEEDED = "succeeded"
-    """Done; its model is published, its result stands."""
-    FAILED = "failed"
-    """Ended without a result; `error` says why."""
-    CANCELLING = "cancelling"
-    """To be stopped; its worker has not confirmed it yet."""
-    CANCELLED = "cancelled"
-    """Stopped; nothing of it is published."""
-
-
-HELD = (Status.RUNNING, Status.CANCELLING)
-"""The states in which a worker holds the lease."""
-OPEN = (Status.QUEUED, *HELD)
-"""The states that are not final."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, Ng
 from app.stores import Stores
 from models.checkpoint.counts_file import COUNTS_FILE
 from models.checkpoint.members import shared
+from models.composite.config import MixtureConfig
 from models.composite.dynamic_evaluation import check
-from models.composite.mixture import MixtureConfig
 from models.errors import CheckpointNotFound, InvalidInput
 from models.recipes.compose import assembled
 

@@ -21,8 +21,8 @@ from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.engine.capacity import Line
 from app.http.error_responses import SlowReader, failure, report
-from app.http.media import UPLOADS, bare, header
-from app.middleware.reception import Reception
+from app.http.request_body import UPLOADS, bare, header
+from app.middleware.in_flight import Reception
 from models.errors import InvalidInput, NextwordError
 
 TIMEOUT = b"x-request-timeout-ms"

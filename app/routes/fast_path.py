@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.error_responses import EXPECTED, answer
-from app.http.media import JSON, bare, header
+from app.http.request_body import JSON, bare, header
 from app.routes.dependencies import call_of
 
 Route: TypeAlias = Callable[..., Coroutine[Any, Any, Response]]

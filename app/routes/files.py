@@ -11,12 +11,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from app.http.media import media_type
 from app.http.multipart_upload import FileForm
-from app.http.request_body import pieces
+from app.http.request_body import media_type, pieces
 from app.schemas.files import PURPOSE, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
-from app.storage.file_store import FileStore, StoredFile
-from app.storage.upload import Upload
+from app.storage.file_store import FileStore, StoredFile, Upload
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/files", tags=["files"])

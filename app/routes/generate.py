@@ -11,16 +11,16 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.engine.decoder import Part, Run
 from app.engine.engine import unless
-from app.http.answers import Json, event
+from app.engine.generation_request import Part, Run
+from app.http.responses import Json, event
 from app.http.streaming import Stream
 from app.routes.dependencies import Call, ModelCall
 from app.schemas.base import logprob_fields
 from app.schemas.generate import EVENTS, GenerateAnswer, GenerateRequest
 from models.errors import InvalidInput
+from models.inference.config import SamplingParams
 from models.inference.generation import Sequence, samples
-from models.inference.sampling import SamplingParams
 
 SAME = sorted({field.name for field in fields(SamplingParams)} & GenerateRequest.model_fields.keys() - {"seed", "stop"})
 """Fields that a request names as `SamplingParams` does, and means as they are."""

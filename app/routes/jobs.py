@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from app.http.answers import event
+from app.http.responses import event
 from app.http.streaming import Stream
 from app.jobs.event_stream import follow
 from app.jobs.events import Event

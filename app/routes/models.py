@@ -11,10 +11,11 @@ from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 
 from app.engine.model_registry import Served, Snapshot
-from app.http.answers import Json
+from app.http.responses import Json
 from app.routes.dependencies import ModelCall
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
-from models.language_model import EOS, LanguageModel
+from models.language_model import LanguageModel
+from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["models"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.http.answers import Json
+from app.http.responses import Json
 from app.routes.dependencies import Call, ModelCall
 from app.routes.prediction import predict
 from app.schemas.next import NextAnswer, NextBatch, NextRequest

@@ -1,23 +1,136 @@
-"""POST /v1/models/{model}/perplexity: how well a model predicts a text, given as JSON, as plain text or as records."""
+"""POST /v1/models/{model}/perplexity: how well a model predicts a text, given as JSON, as plain text or as records.
+
+Texts and records to perplexities, as the generators of slices that the engine drives.
+
+It knows evaluation, the lines of a file of records, and how figures and errors are told. It does not know HTTP.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import json
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, closing
-from typing import Annotated
+from dataclasses import fields, replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from app.http.answers import Json
-from app.http.media import JSON, RECORDS, TEXT, media_type, unsupported
-from app.http.request_body import Lines, Spool
+from app.http.error_responses import failure
+from app.http.request_body import JSON, RECORDS, TEXT, Line, Lines, Spool, media_type, unsupported
+from app.http.responses import Json
 from app.http.streaming import Duplex
 from app.routes.dependencies import Call, ModelCall
-from app.routes.perplexity_answers import evaluate_records, evaluate_texts, evaluator, figures, json_line, pooled
+from app.schemas.base import logprob_fields
 from app.schemas.perplexity import BODIES, RECORD_RESULTS, PerplexityAnswer, PerplexityQuery, PerplexityRequest
-from models.errors import InvalidInput
+from models.checkpoint.save import Checkpoint
+from models.errors import InvalidInput, InvalidText, NextwordError
+from models.evaluation.evaluator import Evaluation, Evaluator
+
+
+def evaluator(checkpoint: Checkpoint, wanted: PerplexityQuery | PerplexityRequest) -> Evaluator:
+    """What scores one text. Raises InvalidInput for a unit that the model does not have."""
+    unit = wanted.unit or ("lines" if checkpoint.tokenizer.config.has_lines else "document")
+    return Evaluator(checkpoint.model, checkpoint.tokenizer, unit, wanted.empty_lines or "keep")
+
+
+def evaluate_texts(checkpoint: Checkpoint, wanted: PerplexityRequest) -> Generator[object, None, list[Evaluation]]:
+    """The evaluation of each text. Raises InvalidText naming the one that cannot be scored."""
+    evaluations = []
+    for name, text in _named(wanted):
+        scorer = evaluator(checkpoint, wanted)
+        try:
+            yield from scorer.feed(text)
+            evaluations.append((yield from scorer.finish()))
+        except InvalidText as error:
+            raise InvalidText(name, str(error).removeprefix(f"{error.field}: ")) from error
+    return evaluations
+
+
+def _named(wanted: PerplexityRequest) -> list[tuple[str, str]]:
+    if isinstance(wanted.text, str):
+        return [("text", wanted.text)]
+    return [(f"text.{i}", text) for i, text in enumerate(wanted.text)]
+
+
+def pooled(evaluations: list[Evaluation]) -> Evaluation:
+    """The figures of all texts together: counts and sums add up."""
+    first = evaluations[0]
+    added = [f.name for f in fields(first) if f.name not in ("unit", "empty_lines", "adaptive")]
+    return replace(first, **{name: sum(getattr(e, name) for e in evaluations) for name in added})
+
+
+def figures(evaluation: Evaluation) -> dict[str, Any]:
+    """What an answer says of an evaluation."""
+    return {
+        "perplexity": evaluation.perplexity,
+        "perplexity_without_oov": evaluation.perplexity_without_oov,
+        **logprob_fields(evaluation.logprob),
+        "token_count": evaluation.token_count,
+        "oov_count": evaluation.oov_count,
+        "characters": evaluation.characters,
+        "bits_per_character": evaluation.bits_per_character,
+        "bits_per_byte": evaluation.bits_per_byte,
+        "word_count": evaluation.word_count,
+        "perplexity_per_word": evaluation.perplexity_per_word,
+        "unit": evaluation.unit,
+        "empty_lines": evaluation.empty_lines,
+        "adaptive": evaluation.adaptive,
+    }
+
+
+def evaluate_records(
+    checkpoint: Checkpoint, wanted: PerplexityQuery, lines: list[Line]
+) -> Generator[object, None, bytes]:
+    """A line of JSON for each line that is not blank, in order; an error stands in for a record that is no good."""
+    results: list[bytes] = []
+    for line in lines:
+        results += yield from _evaluate_line(checkpoint, wanted, line)
+    return b"".join(results)
+
+
+def _evaluate_line(checkpoint: Checkpoint, wanted: PerplexityQuery, line: Line) -> Generator[object, None, list[bytes]]:
+    if line.data is not None and not line.data.strip():
+        return []
+    return [json_line((yield from _evaluate_record(checkpoint, wanted, line)))]
+
+
+def _evaluate_record(
+    checkpoint: Checkpoint, wanted: PerplexityQuery, line: Line
+) -> Generator[object, None, dict[str, Any]]:
+    record: dict[str, Any] = {}
+    try:
+        record, text = _read(line, wanted.keep_text)
+        scorer = evaluator(checkpoint, wanted)
+        yield from scorer.feed(text)
+        return record | figures((yield from scorer.finish()))
+    except NextwordError as error:
+        return record | {"line": line.number} | failure(error).content()
+
+
+def _read(line: Line, keep_text: bool) -> tuple[dict[str, Any], str]:
+    """What of a record is repeated in its result, and its text."""
+    if line.data is None:
+        raise InvalidInput("record", f"line {line.number} is longer than a record may be")
+    try:
+        record = json.loads(line.data, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("record", f"line {line.number} is not JSON: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
+        raise InvalidInput("record", f'line {line.number} must be an object with a string as "text"')
+    text = record["text"]
+    return {key: value for key, value in record.items() if keep_text or key != "text"}, text
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def json_line(content: dict[str, Any]) -> bytes:
+    """One line, in ASCII: a repeated field may hold half a surrogate pair, which UTF-8 cannot."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
 

@@ -21,9 +21,10 @@ from app.schemas.base import logprob_fields, zero_probability
 from app.schemas.next import NextRequest
 from models.checkpoint.save import Checkpoint
 from models.inference.scoring import read_flat
-from models.language_model import EOS, State, rows_of, select
 from models.ngram import short
 from models.ngram.model import MAX_LISTED, NgramModel
+from models.special_tokens import EOS
+from models.state import State, rows_of, select
 from models.tokenization.tokenizer import Encodings, Tokenizer
 
 SPECIAL = EOS + 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.http.answers import Json
+from app.http.responses import Json
 from app.routes.dependencies import ModelCall
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest

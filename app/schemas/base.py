@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.http.error_responses import ModelFailed
+from app.core.exceptions import ModelFailed
 
 
 class Request(BaseModel):

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.schemas.base import MODEL_ID, Answer, Request, Text, Token, in_words
-from models.inference.generation import FinishReason
-from models.inference.sampling import MAX_STOP, MAX_STOP_LENGTH
+from models.inference.config import MAX_STOP, MAX_STOP_LENGTH, FinishReason
 
 StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
 Stop = Annotated[

@@ -16,16 +16,14 @@ from app.core.attribute_docs import documentation
 from app.core.container_limits import memory_bytes
 from app.schemas.base import Request
 from app.schemas.recipes import config
-from models.composite.dynamic_evaluation import DynamicConfig
-from models.composite.mixture import MixtureConfig
+from models.composite.config import DynamicConfig, MixtureConfig
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.evaluator import Unit
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.model import NgramConfig
-from models.recipes.build import Recipe
-from models.recipes.compose import CONFIGS, Composition
+from models.ngram.config import NgramConfig
+from models.recipes.recipe import CONFIGS, Composition, Recipe
 from models.tokenization.tokenizer import TokenizerConfig
 
 Lines = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]

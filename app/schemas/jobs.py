@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.jobs.store import Status
 from app.schemas.base import Answer
+from app.storage.tables import Status
 
 
 class JobProgress(Answer):

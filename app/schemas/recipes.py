@@ -20,9 +20,8 @@ from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.model import NgramConfig
-from models.recipes.build import Recipe
-from models.recipes.compose import CONFIGS, Composition
+from models.ngram.config import NgramConfig
+from models.recipes.recipe import CONFIGS, Composition, Recipe
 from models.tokenization.tokenizer import TokenizerConfig
 
 Config = TypeVar("Config")

@@ -23,7 +23,7 @@ from app.core.metrics import Metrics
 from app.engine.capacity import Line
 from app.http.error_responses import failure
 from app.middleware.admission import FindLine, model_of, route_of
-from app.middleware.reception import Reception
+from app.middleware.in_flight import Reception
 from app.middleware.request_id import request_id
 from app.server.heads import Heads
 from models.kernels import gil

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
-from app.http.media import header
+from app.http.request_body import header
 
 END = b"\r\n\r\n"
 HEADS = 100

@@ -1,6 +1,10 @@
 """The database: one engine, transactions that say beforehand whether they write, and its clock.
 
 Knows SQLite and PostgreSQL, what tells them apart and how each of them fails. It knows no table, job or file.
+
+Lists a page at a time: newest first, going on behind the last row of the page before.
+
+Knows tables whose rows have an `id`, which clients see, and a `number` in the order of creation, which they do not.
 """
 
 from __future__ import annotations
@@ -9,10 +13,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Double, create_engine, event, text
+from sqlalchemy import Connection, Double, Row, Select, Table, create_engine, event, select, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, InvalidRequestError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -147,3 +151,22 @@ def _unavailable() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database is not available: {reason.splitlines()[0]}") from error
     except InvalidRequestError as error:  # a connection that broke inside the block
         raise DatabaseUnavailable("the connection to the database broke") from error
+
+
+_Row: TypeAlias = Row[*tuple[Any, ...]]
+
+
+def page(
+    connection: Connection, table: Table, wanted: Select[*tuple[Any, ...]], after: str | None, limit: int
+) -> tuple[list[_Row], bool]:
+    """At most `limit` rows of `wanted` from behind row `after`, and whether there are more.
+
+    Raises InvalidInput where there is no such row to go on from.
+    """
+    if after is not None:
+        number = connection.execute(select(table.c.number).where(table.c.id == after)).scalar_one_or_none()
+        if number is None:
+            raise InvalidInput("after", f"there is no {after!r}; give the id of the last one on the page before")
+        wanted = wanted.where(table.c.number < number)
+    rows = list(connection.execute(wanted.order_by(table.c.number.desc()).limit(limit + 1)))
+    return rows[:limit], len(rows) > limit

@@ -14,7 +14,7 @@ from typing import Any
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.repository import next_version
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
-from models.utils.durable import sync
+from models.utils.files import sync
 
 WITHDRAWN_FILE = "deleted.json"
 """The card of a model that was deleted."""

@@ -6,6 +6,8 @@ Knows columns, keys and what each is for. It knows no query: who reads and write
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -99,3 +101,28 @@ ALIASES = Table(
     Column("updated_at", Double, nullable=False),
     Index("aliases_by_model", "name", "version"),
 )
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    """Waits for a worker: new, or given back by one that had to stop."""
+    RUNNING = "running"
+    """A worker holds its lease, or did until it was lost; then the next worker takes it over."""
+    SUCCEEDED = "succeeded"
+    """Done; its model is published, its result stands."""
+    FAILED = "failed"
+    """Ended without a result; `error` says why."""
+    CANCELLING = "cancelling"
+    """To be stopped; its worker has not confirmed it yet."""
+    CANCELLED = "cancelled"
+    """Stopped; nothing of it is published."""
+
+
+HELD = (Status.RUNNING, Status.CANCELLING)
+"""The states in which a worker holds the lease."""
+
+
+OPEN = (Status.QUEUED, *HELD)
+"""The states that are not final."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from pathlib import Path
+
+from app.jobs.leases import LeaseStore
+from app.storage.file_store import FileStore
+from app.worker.run_protocol import Launcher
+from app.worker.workspaces import Workspaces
 
 
 @dataclass(frozen=True)
@@ -23,3 +30,18 @@ class Pace:
     """How often a job is begun before its workers count as lost to it."""
     threads: int = 1
     """How many threads of a job compute."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every attempt of a worker has to do with."""
+
+    leases: LeaseStore
+    files: FileStore
+    launcher: Launcher
+    workspaces: Workspaces
+    checkpoints: Path
+    """Where models are published."""
+    pace: Pace
+    stop: threading.Event
+    """Set when the worker is to stop."""

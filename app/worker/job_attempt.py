@@ -7,40 +7,22 @@ found, how reports travel, or where the work runs.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from app.core.exceptions import NotThere
-from app.jobs.leases import Lease, LeaseStore
-from app.jobs.store import Job, Status
+from app.jobs.leases import Lease
+from app.jobs.store import Job
 from app.storage import published_models
-from app.storage.file_store import FileStore
-from app.worker.config import Pace
+from app.storage.tables import Status
+from app.worker.config import Surroundings
 from app.worker.run_monitor import Watch, insist
-from app.worker.run_protocol import Done, End, Failed, Input, Launcher, Lost, Order, Run
-from app.worker.workspaces import Workspaces
+from app.worker.run_protocol import Done, End, Failed, Input, Lost, Order, Run
 from models.errors import CheckpointExists
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What every attempt of a worker has to do with."""
-
-    leases: LeaseStore
-    files: FileStore
-    launcher: Launcher
-    workspaces: Workspaces
-    checkpoints: Path
-    """Where models are published."""
-    pace: Pace
-    stop: threading.Event
-    """Set when the worker is to stop."""
 
 
 class Attempt:

@@ -24,10 +24,10 @@ from models.checkpoint import save as checkpoint
 from models.checkpoint.repository import resolve
 from models.composite.dynamic_evaluation import learning
 from models.evaluation.evaluator import evaluate
-from models.evaluation.report import reported, summary
+from models.evaluation.report import summary
 from models.recipes.build import build
 from models.recipes.compose import compose
-from models.utils.progress import Progress
+from models.utils.progress import Progress, reported
 
 Result = TypeVar("Result")
 Send = Callable[[Message], None]

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from app.core.exceptions import DatabaseUnavailable
 from app.jobs.leases import Lease, LeaseStore
-from app.jobs.store import Status
+from app.storage.tables import Status
 from app.worker.config import Pace
 from app.worker.run_protocol import Data, End, Lost, Measured, Message, Reported, Resumed, Run, Stopped
 

@@ -13,9 +13,11 @@ import socket
 import time
 
 from app.core.exceptions import DatabaseUnavailable, LeaseLost, NotThere
-from app.jobs.store import OPEN, JobStore
+from app.jobs.store import JobStore
 from app.storage import published_models
-from app.worker.job_attempt import Attempt, Surroundings
+from app.storage.tables import OPEN
+from app.worker.config import Surroundings
+from app.worker.job_attempt import Attempt
 from app.worker.run_monitor import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)

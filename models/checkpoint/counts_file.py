@@ -14,8 +14,7 @@ from torch import Tensor
 
 from models.checkpoint.card import FileFacts
 from models.errors import CheckpointDamaged, CheckpointNotFound
-from models.ngram.counting.counts import Counts
-from models.ngram.counting.extraction import Level
+from models.ngram.counting.counts import Counts, Level
 
 COUNTS_FILE = "counts.safetensors"
 _ARRAYS = ("begins", "token", "suffix", "count")

@@ -28,7 +28,7 @@ from models.composite.base import Composite
 from models.errors import CheckpointExists, InvalidInput
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.durable import sync
+from models.utils.files import sync
 from models.utils.parallel import each
 from models.utils.tensorfile import write_tensors
 

@@ -8,7 +8,7 @@ remembered or nothing after that token, its share stays with the base. It knows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
@@ -19,27 +19,14 @@ from torch import Tensor
 
 from models.composite import token_window
 from models.composite.base import Composite
+from models.composite.config import CacheConfig
 from models.composite.token_window import NOTHING
 from models.errors import InvalidInput
-from models.language_model import LanguageModel, State
+from models.language_model import LanguageModel
+from models.state import State
 
 _LOOKS_AT_ONCE = 1 << 25
 """Remembered tokens looked at in one slice of long work: some tens of milliseconds."""
-
-
-@dataclass(frozen=True)
-class CacheConfig:
-    """What a cache remembers and how much it says. Raises InvalidInput where a value is not accepted."""
-
-    window: int = 500
-    """How many tokens it remembers, 1 to 100,000."""
-    weight: float = 0.1
-    """Of the frequency of a token among them, 0 to 1."""
-    bigram_weight: float = 0.0
-    """Of its frequency among those that followed the same token; with `weight`, at most 1."""
-
-    def __post_init__(self) -> None:
-        token_window.check(self.window, weight=self.weight, bigram_weight=self.bigram_weight)
 
 
 class CacheModel(Composite):

@@ -6,45 +6,20 @@ it: the model that is served never changes, and nothing here is for generating o
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-from typing import Literal, cast, get_args
+from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from models.composite.cache import CacheModel
+from models.composite.config import DynamicConfig
 from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
 from models.evaluation.evaluator import Unit
-from models.language_model import LanguageModel, State
+from models.language_model import LanguageModel
 from models.neural.model import FloatNetwork, RecurrentModel, arrays_of
-
-Rule = Literal["sgd", "rms"]
-
-
-@dataclass(frozen=True)
-class DynamicConfig:
-    """How weights follow a text. Raises InvalidInput where a value is not accepted."""
-
-    rule: Rule = "sgd"
-    """`sgd`: against the gradient; `rms`: against the gradient over the root mean square of those before it."""
-    learning_rate: float = 0.1
-    """How far, above 0; for `rms` about a thousandth of what suits `sgd`."""
-    decay: float = 0.001
-    """How much of the way back to the trained weights is gone after each segment, 0 to 1."""
-    segment: int = 20
-    """Tokens scored before the weights move again, 1 to 1000."""
-
-    def __post_init__(self) -> None:
-        if self.rule not in get_args(Rule):
-            raise InvalidInput("rule", f"must be one of {', '.join(get_args(Rule))}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InvalidInput("learning_rate", "must be a finite number above 0")
-        if not 0 <= self.decay <= 1:
-            raise InvalidInput("decay", "must be a number from 0 to 1")
-        if type(self.segment) is not int or not 1 <= self.segment <= 1000:
-            raise InvalidInput("segment", "must be a whole number from 1 to 1000")
+from models.state import State
 
 
 def check(model: LanguageModel, unit: Unit) -> None:

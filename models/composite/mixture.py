@@ -5,32 +5,18 @@ It knows how distributions are mixed; it does not know where the weights come fr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from models.composite.base import Composite
+from models.composite.config import MixtureConfig
 from models.errors import InvalidInput
-from models.language_model import LanguageModel, State
-
-
-@dataclass(frozen=True)
-class MixtureConfig:
-    """How members are weighed. Raises InvalidInput for weights that are no distribution."""
-
-    weights: tuple[float, ...] = ()
-    """One for each member, 0 to 1, together 1. Without any, they are fitted to a held-out text."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", tuple(map(float, self.weights)))
-        if not all(0 <= weight <= 1 for weight in self.weights):  # a NaN is not
-            raise InvalidInput("weights", "must be numbers from 0 to 1")
-        if self.weights and not math.isclose(sum(self.weights), 1, abs_tol=1e-6):
-            raise InvalidInput("weights", f"must sum to 1, not to {sum(self.weights):g}")
+from models.language_model import LanguageModel
+from models.state import State
 
 
 class MixtureModel(Composite):

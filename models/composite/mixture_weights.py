@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from models.errors import TrainingFailed
 from models.evaluation.evaluator import Unit
 from models.inference.scoring import Ids, score_row, score_rows
-from models.language_model import EOS, LanguageModel
+from models.language_model import LanguageModel
+from models.special_tokens import EOS
 
 _ITERATIONS = 1000
 _GAIN = 1e-10

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
@@ -18,30 +18,15 @@ from torch import Tensor
 
 from models.composite import token_window
 from models.composite.base import Composite
+from models.composite.config import NeuralCacheConfig
 from models.composite.token_window import NOTHING
 from models.errors import InvalidInput
-from models.language_model import LanguageModel, State
+from models.language_model import LanguageModel
 from models.neural.model import RecurrentModel
+from models.state import State
 
 _COLUMNS_AT_ONCE = 256
 """Tokens whose likeness to all remembered ones is held at a time."""
-
-
-@dataclass(frozen=True)
-class NeuralCacheConfig:
-    """What a neural cache remembers and how much it says. Raises InvalidInput where a value is not accepted."""
-
-    window: int = 500
-    """How many tokens it remembers, 1 to 100,000, each with its hidden vector."""
-    weight: float = 0.1
-    """Of what it says, 0 to 1."""
-    theta: float = 0.3
-    """How much likeness counts: 0 makes it the frequency among the tokens remembered."""
-
-    def __post_init__(self) -> None:
-        token_window.check(self.window, weight=self.weight)
-        if not (math.isfinite(self.theta) and self.theta >= 0):
-            raise InvalidInput("theta", "must be a finite number, 0 or more")
 
 
 class NeuralCacheModel(Composite):

@@ -14,13 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import InvalidInput
-from models.language_model import EOS
+from models.special_tokens import EOS
 
 NOTHING = -1
 """In place of a token, where none is remembered."""
-LONGEST = 100_000
-"""Tokens in the longest window."""
 
 
 def empty(rows: int, window: int) -> NDArray[np.int64]:
@@ -47,14 +44,3 @@ def latest(before: Tensor, read: Tensor, lengths: Tensor | None) -> NDArray[Any]
 def mixed(logprobs: Tensor, kept: Tensor, cached: Tensor) -> Tensor:
     """log(kept P + cached) of log P [...], of the share that is left to it and of what a cache adds, of that shape."""
     return torch.logaddexp(logprobs + kept.log(), cached.log())
-
-
-def check(window: int, **weights: float) -> None:
-    """Raise InvalidInput, naming the field, for a window or weights that no cache can have."""
-    if type(window) is not int or not 1 <= window <= LONGEST:
-        raise InvalidInput("window", f"must be a whole number from 1 to {LONGEST}")
-    for name, weight in weights.items():
-        if not 0 <= weight <= 1:  # a NaN is not
-            raise InvalidInput(name, "must be a number from 0 to 1")
-    if sum(weights.values()) > 1:
-        raise InvalidInput(next(iter(weights)), f"must sum to at most 1 together: {' + '.join(weights)}")

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.language_model import EOS
+from models.special_tokens import EOS
 
 Ids = NDArray[np.integer]
 

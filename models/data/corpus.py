@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from models.data.line_reader import EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
-from models.language_model import EOS
-from models.tokenization.pipeline import TokenKind
+from models.special_tokens import EOS
+from models.tokenization.config import TokenKind
 from models.tokenization.tokenizer import Encoding, Tokenizer, TokenizerConfig
-from models.utils.ahead import ahead
 from models.utils.files import stored
-from models.utils.parallel import stream
+from models.utils.parallel import ahead, stream
 
 SLICE = 1 << 20
 """Bytes read at a time."""

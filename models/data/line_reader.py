@@ -10,7 +10,13 @@ import codecs
 from typing import Literal, TypeAlias
 
 from models.errors import InvalidInput, InvalidText
-from models.tokenization.pipeline import BLANKS
+
+BLANKS = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""The 25 characters of White_Space."""
+
 
 EmptyLines: TypeAlias = Literal["keep", "drop"]
 

@@ -12,17 +12,16 @@ from itertools import groupby
 
 import numpy as np
 
-from models.data.line_reader import EmptyLines, LineReader
+from models.data.line_reader import BLANKS, EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.metrics import Evaluation, Flags, Unit
-from models.inference.scoring import Ids, drain, score_row, score_rows
-from models.language_model import EOS, LanguageModel
-from models.tokenization.alphabet import alphabet_of
-from models.tokenization.pipeline import BLANKS
+from models.inference.scoring import Ids, score_row, score_rows
+from models.language_model import LanguageModel
+from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.vocab_lookup import bytes_of
-from models.tokenization.word_splitter import words_in
+from models.tokenization.word_splitter import alphabet_of, bytes_of, words_in
 from models.utils.parallel import stream
+from models.utils.progress import drain
 
 __all__ = ["SLICE_BYTES", "Evaluation", "Evaluator", "Unit", "check_unit", "evaluate"]
 

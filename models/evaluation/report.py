@@ -6,17 +6,13 @@ It knows units, precisions and the names of figures. It does not know how a text
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any
 
 from models.data.corpus import Corpus
 from models.evaluation.evaluator import Evaluation, Unit, evaluate
 from models.language_model import LanguageModel
-from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentModel
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.progress import Progress
-
-Result = TypeVar("Result")
+from models.utils.progress import Progress, reported
 
 
 def measure(
@@ -29,30 +25,6 @@ def measure(
         steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
         figures[unit] = summary((yield from reported(steps)))
     return figures
-
-
-def measure_int8(
-    model: RecurrentModel, tokenizer: Tokenizer, held_out: Corpus, exact: dict[str, dict[str, Any]]
-) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
-    """The same figures in int8, and by what share the perplexity is higher than the `exact` one."""
-    inexact = Int8Model.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
-    figures = yield from measure(inexact, tokenizer, held_out)
-    for unit, found in figures.items():
-        if found["perplexity"] and exact[unit]["perplexity"]:  # both are finite
-            found["perplexity_increase"] = found["perplexity"] / exact[unit]["perplexity"] - 1
-    return figures
-
-
-def reported(steps: Generator[int, None, Result], phase: str = "evaluating") -> Generator[Progress, None, Result]:
-    """What `steps` returns; the tokens that it yields are progress."""
-    done = 0
-    while True:
-        try:
-            done += next(steps)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
-        yield Progress(phase, done, 0)
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:

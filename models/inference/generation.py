@@ -9,23 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
 from math import fsum
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inference.draws import Draws
+from models.inference.config import FinishReason, SamplingParams
 from models.inference.prefill import Row, read_all
-from models.inference.sampling import SamplingParams, not_numbers, random_numbers
-from models.inference.scoring import drain
+from models.inference.sampling import Draws, not_numbers, random_numbers
 from models.inference.stop_strings import StopStrings
 from models.kernels.sampling import BROKEN, IMPOSSIBLE
-from models.language_model import EOS, LanguageModel, State, concat, select
+from models.language_model import LanguageModel
+from models.special_tokens import EOS
+from models.state import State, concat, select
 from models.tokenization.tokenizer import Detokenizer, Tokenizer
-
-FinishReason: TypeAlias = Literal["stop", "end", "length", "no_continuation", "cancelled", "failed"]
-"""A stop string came, `</s>` was chosen, max_tokens were, every token left is excluded or impossible, evicted, or the
-model failed."""
+from models.utils.progress import drain
 
 
 class Sequence:

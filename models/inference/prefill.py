@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.language_model import LanguageModel, State, concat, split
+from models.language_model import LanguageModel
+from models.state import State, concat, split
 
 Ids = NDArray[np.int32]
 

@@ -2,72 +2,26 @@
 
 It knows one row of log-probabilities at a time, so that company cannot change a choice; it does not know models,
 texts or when a sequence ends, nor how a choice is computed (`choosing`).
+
+How tokens of rows that come and go are chosen: what was asked for each row, and random numbers for many steps.
+
+It knows rows and the streams that their numbers come from. It does not know texts, nor how a token is chosen
+(`sampling`, `choosing`). A stream gives its numbers in its own order, whatever rows are beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InvalidInput
+from models.inference.config import SamplingParams
 from models.kernels.sampling import BROKEN, IMPOSSIBLE, LOW, Choice, Filter
-from models.language_model import EOS, UNK
-
-MAX_STOP = 16
-"""More stop strings than this are refused."""
-MAX_STOP_LENGTH = 256
-"""In characters; longer stop strings are refused."""
-TEMPERATURES = (1e-6, 1e6)
-"""Between these float32 differences of log-probabilities can be divided by the temperature without overflow."""
-_ACCEPTED_TEMPERATURES = "0, or {:g} to {:g}".format(*TEMPERATURES)
-_ACCEPTED_STOPS = f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} characters"
-
-
-@dataclass(frozen=True)
-class SamplingParams:
-    """How one sequence is sampled. Raises InvalidInput where a value is not acceptable.
-
-    `<unk>` and, with `ignore_end`, `</s>` are excluded first. Then, in this order: `temperature`, `top_k`, `top_p`,
-    `min_p`, each on the distribution that the one before it left, renormalised; then the draw.
-    """
-
-    temperature: float = 1.0
-    """Divides log-probabilities. 0 takes the most probable token, on a tie the lower id, whatever the filters say."""
-    top_k: int = 0
-    """Keep the k most probable tokens, on ties the lower ids; 0 keeps all."""
-    top_p: float = 1.0
-    """Keep the fewest of the most probable tokens whose mass reaches p, on ties the lower ids; 1 keeps all."""
-    min_p: float = 0.0
-    """Keep tokens at least p times as probable as the most probable one; 0 keeps all."""
-    seed: int | None = None
-    """The same seed gives the same tokens, alone or in company; None is different every time."""
-    max_tokens: int = 64
-    """At most this many tokens, `</s>` not counted."""
-    stop: tuple[str, ...] = ()
-    """The text ends before whichever of these is complete first."""
-    ignore_end: bool = False
-    """Never choose `</s>`, so that only a stop string or the length ends the text."""
-    allow_unk: bool = False
-    """`<unk>` may be chosen."""
-    start: Literal["boundary", "zero"] = "boundary"
-    """Before the prompt the model has read the boundary token or, `zero`, nothing at all."""
-
-    def __post_init__(self) -> None:
-        low, high = TEMPERATURES
-        _require(self.temperature == 0 or low <= self.temperature <= high, "temperature", _ACCEPTED_TEMPERATURES)
-        _require(self.top_k >= 0, "top_k", "0 (all) or more")
-        _require(0 < self.top_p <= 1, "top_p", "above 0, up to 1 (all)")
-        _require(0 <= self.min_p <= 1, "min_p", "0 (all) to 1")
-        _require(self.seed is None or 0 <= self.seed < 2**64, "seed", "0 to 2^64 - 1")
-        _require(self.max_tokens >= 1, "max_tokens", "1 or more")
-        fits = len(self.stop) <= MAX_STOP and all(1 <= len(stop) <= MAX_STOP_LENGTH for stop in self.stop)
-        _require(fits, "stop", _ACCEPTED_STOPS)
-        _require(self.start in ("boundary", "zero"), "start", "'boundary' or 'zero'")
+from models.special_tokens import EOS, UNK
+from models.state import concat, select
 
 
 def random_numbers(seed: int | None, index: int = 0) -> np.random.Generator:
@@ -161,6 +115,55 @@ def _largest(kept: NDArray[np.float32], count: int, smallest: np.float32) -> NDA
     return np.where(chosen, kept, np.float32(0))
 
 
-def _require(holds: bool, field: str, accepted: str) -> None:
-    if not holds:
-        raise InvalidInput(field, f"must be {accepted}")
+AHEAD = 32
+"""Numbers that are taken from a stream at once: each time, its memory has to come from far away."""
+
+
+_Arrays = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
+"""Temperatures [B], excluded [B, LOW], numbers [B, AHEAD] of which the first were used."""
+
+
+class Draws:
+    """Those of the rows of one batch."""
+
+    def __init__(self) -> None:
+        self._arrays: _Arrays = np.zeros(0, np.float32), np.zeros((0, LOW), np.bool_), np.zeros((0, AHEAD))
+        self._used = 0
+        self._streams: list[np.random.Generator | None] = []
+        """Where the numbers of each row come from; at temperature 0 it needs none."""
+        self._filters: dict[int, Filter] = {}
+        """Of the rows that have any; made anew where it changes, since choices hold it."""
+
+    def join(self, params: Sequence[SamplingParams], streams: Sequence[np.random.Generator]) -> None:
+        """Take in rows."""
+        new = [stream if one.temperature else None for one, stream in zip(params, streams, strict=True)]
+        numbers = np.zeros((len(new), AHEAD))
+        _fill(numbers, self._used, new)
+        arrays = np.array([one.temperature for one in params], np.float32), excluded(params), numbers
+        self._arrays = cast("_Arrays", concat([self._arrays, arrays]))
+        found = enumerate(map(filtering, params), len(self._streams))
+        self._filters = self._filters | {row: filtered for row, filtered in found if filtered is not None}
+        self._streams += new
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on with these, in this order."""
+        self._arrays = cast("_Arrays", select(self._arrays, rows))
+        self._streams = [self._streams[row] for row in rows]
+        self._filters = {new: self._filters[row] for new, row in enumerate(rows) if row in self._filters}
+
+    def next(self) -> Choice:
+        """How the next token of each row is chosen."""
+        temperatures, out, numbers = self._arrays
+        if self._used == AHEAD:
+            _fill(numbers, 0, self._streams)
+            self._used = 0
+        drawn = numbers[:, self._used].copy()
+        self._used += 1
+        return Choice(temperatures, drawn, out, self._filters)
+
+
+def _fill(numbers: NDArray[np.float64], begin: int, streams: Sequence[np.random.Generator | None]) -> None:
+    """Numbers from `begin` on for each row that has a stream."""
+    for row, stream in zip(numbers, streams, strict=True):
+        if stream is not None:
+            row[begin:] = stream.random(AHEAD - begin)

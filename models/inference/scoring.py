@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.inference.prefill import Row, read_all
-from models.language_model import EOS, LanguageModel, State, select
+from models.language_model import LanguageModel
 from models.ngram import short
 from models.ngram.model import NgramModel
+from models.special_tokens import EOS
+from models.state import State, select
 from models.tokenization.tokenizer import Encodings, Tokenizer
 from models.utils.arrays import Places, joined, rectangle
+from models.utils.progress import drain
 
 Ids = NDArray[np.int32]
 Scores = NDArray[np.float32]
@@ -194,15 +197,6 @@ def score_flat(model: LanguageModel, state: State, ids: Ids, ends: Places) -> Ge
             longer = np.flatnonzero(lengths[group] > begin)
             group, part = group[longer], select(part, longer.tolist())
     return scores
-
-
-def drain(work: Generator[object, None, Result]) -> Result:
-    """What a generator returns, driven to its end without a pause."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
 
 
 def _groups(lengths: Places, slice_tokens: int) -> Iterator[Places]:

@@ -1,16 +1,24 @@
 """Single machine instructions that compiled functions lack: addresses as pointers, C functions, counting together.
 
 It knows how LLVM writes an instruction and how numba is told of it. It does not know what they are used for.
+
+How this package compiles loops that only read and write arrays they are given.
+
+It knows Numba's options; it does not know any loop.
+
+Whole numbers spread over 64 bits, for the tables that compiled loops look into.
+
+It knows numbers. It does not know what they stand for, nor tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import Signature, signature
-from typing import Any
+from typing import Any, TypeAlias, TypeVar, cast
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 _LONG = ir.IntType(64)
@@ -97,3 +105,40 @@ def ask_for(builder: Any, address: Any, cache: int = 1) -> None:
     kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
     function = builder.module.declare_intrinsic("llvm.prefetch", [place], kind)
     builder.call(function, [builder.inttoptr(address, place), integer(0), integer(4 - cache), integer(1)])
+
+
+Int: TypeAlias = Any
+"""An int outside of compiled loops, an int64 inside; mypy cannot see that they are one."""
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def compiled(loop: _Function) -> _Function:
+    """`loop` in machine code, kept in Numba's cache folder; it runs without the interpreter's lock.
+
+    It must not allocate, because arrays are not reference-counted in it: counting them at every call from one loop to
+    another, which Numba does not see is needless, took four fifths of the time. Nothing checks bounds.
+    """
+    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}  # the last is not in Numba's type stubs
+    return cast("_Function", njit(**options)(loop))
+
+
+def inlined(part: _Function) -> _Function:
+    """A small part of `compiled` loops, copied into each: calls that hand on arrays, field by field, are slow."""
+    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False, "forceinline": True}
+    return cast("_Function", njit(**options)(part))
+
+
+MULTIPLIER = -0x61C8864680B583EB
+"""2 ** 64 over the golden ratio, as a signed number (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
+
+
+LOWER_HALF = 0xFFFFFFFF
+
+
+@inlined
+def mixed(key: Int) -> Int:
+    """Bits of `key` all over the result."""
+    key *= MULTIPLIER
+    return key ^ ((key >> 32) & LOWER_HALF)

@@ -17,8 +17,8 @@ import torch
 from numba import cfunc, njit, types
 
 from models.kernels import gil
-from models.kernels.addresses import address
 from models.kernels.jit import add, call, look_up, pointer, replace
+from models.kernels.workspace import address
 
 _LINE = 8
 """Numbers of 8 bytes that travel between processors' caches together."""

@@ -16,12 +16,11 @@ from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from models.kernels import openmp
-from models.kernels.addresses import address
-from models.kernels.compiled import Int, compiled
 from models.kernels.gil import want
-from models.kernels.jit import pointer
+from models.kernels.jit import Int, compiled, pointer
 from models.kernels.openmp import in_turns
 from models.kernels.softmax import BLOCK, MINUS_INFINITY, bounds, mass, number_of, room_for, weigh
+from models.kernels.workspace import address
 
 IMPOSSIBLE = -1
 """Chosen where every token is excluded or has no probability."""

@@ -1,17 +1,31 @@
 """Memory that is used again by the next call: the system hands out new pages only when they are touched, one by one.
 
 It knows sizes and addresses. It does not know what is written there.
+
+Where an array lies in memory, told to compiled functions that work on addresses, a dozen of them at each step.
+
+It knows nothing of what is stored there; whoever passes an address on keeps the array alive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ctypes import addressof, c_char
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.kernels.addresses import address
+
+def address(array: NDArray[Any]) -> int:
+    """That of its first number: `array.ctypes.data` in a quarter of the time."""
+    try:
+        return addressof(c_char.from_buffer(array))  # type: ignore[arg-type] # numpy says so from Python 3.12 on
+    except (TypeError, ValueError):  # such as of one that is empty, or must not be written
+        return array.ctypes.data
+
 
 _KEPT = 1 << 24
 """Larger pieces, in bytes, are as rare as they are large, and are given back."""

@@ -1,6 +1,10 @@
 """What the gates of an LSTM or a GRU do while it reads a text, and how large its vectors grow.
 
 It knows the equations of the cells, as `network.Layer` has them. It does not know texts, nor what the numbers mean.
+
+How far back a gradient reaches: what a network learns at one token about those it read before.
+
+It knows networks and gradients. It does not know texts or how the networks were trained.
 """
 
 from __future__ import annotations
@@ -12,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.errors import InvalidInput
-from models.language_model import EOS
+from models.neural.dropout import Noise
 from models.neural.network import Layer, Network
+from models.special_tokens import EOS
 
 Opening = dict[str, float]
 
@@ -62,3 +67,22 @@ def _cells(forget: Tensor, added: Tensor) -> Tensor:
         c = f * c + new
         cells.append(c)
     return torch.stack(cells)
+
+
+def reach(network: Network, tokens: Tensor) -> list[float]:
+    """The norm of the loss's gradient by the vector of the token k steps before the last, k = 0, 1, ..., T - 2.
+
+    `tokens` [B, T] are read from blank vectors, the last one of each row is predicted; the mean over rows. In a plain
+    recurrent network it is a product of as many Jacobians as there are steps (Bengio et al. 1994; Pascanu et al. 2013).
+    """
+    read: list[Tensor] = []
+
+    def capture(vectors: Tensor, _: Tensor) -> Tensor:
+        read.append(vectors.detach().requires_grad_())
+        return read[0]
+
+    outputs, _ = network(tokens[:, :-1], network.config.zero(len(tokens)), Noise(embedded=capture))
+    loss = functional.cross_entropy(network.logits(outputs[:, -1]), tokens[:, -1], reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, read)
+    norms: list[float] = gradient.norm(dim=2).mean(0).flip(0).tolist()
+    return norms

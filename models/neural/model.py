@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import CheckpointDamaged, InvalidInput
-from models.language_model import EOS, LanguageModel, State, select
-from models.neural.network import Network, RecurrentConfig
+from models.language_model import LanguageModel
+from models.neural.config import RecurrentConfig
+from models.neural.network import Network
+from models.special_tokens import EOS
+from models.state import State, select
 
 __all__ = ["RecurrentConfig", "RecurrentModel"]
 

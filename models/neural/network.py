@@ -2,68 +2,51 @@
 
 It knows shapes, gates and which kernel of torch computes them. It does not know how weights are initialised, trained,
 stored or served: `initialisation`, `training` and `recurrent` do.
+
+The layer of a feed-forward language model: it sees the last few tokens, and nothing before them.
+
+Bengio et al. 2003, equation (1) without direct connections: f(sum_j W_j e_{t-j} + b). It is what recurrent models were
+the answer to, and a recurrent layer in form: what it carries from call to call are the vectors it still sees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.errors import InvalidInput
-from models.neural.noise import SILENCE, Noise
-from models.neural.window import Window
-
-Kind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
-Nonlinearity: TypeAlias = Literal["tanh", "relu"]
-Storage: TypeAlias = Literal["float32", "float16"]
-Vectors: TypeAlias = tuple[Tensor, ...]
-"""(h,), for an LSTM (h, c), for a feed-forward network h and what it still sees; each [B, L, H] for a network, [B, H]
-for one layer."""
+from models.neural.config import RecurrentConfig, Vectors
+from models.neural.dropout import SILENCE, Noise
 
 
-@dataclass(frozen=True)
-class RecurrentConfig:
-    """The architecture of a recurrent language model; how it is trained is `TrainingConfig`'s to say."""
+class Window(nn.Module):
+    """One hidden layer [H] over the vectors [E] of the last W tokens."""
 
-    kind: Kind = "lstm"
-    nonlinearity: Nonlinearity = "tanh"
-    """Of the Elman and the feed-forward network; LSTM and GRU use tanh whatever this says."""
-    layers: int = 2
-    embedding_size: int = 256
-    hidden_size: int = 256
-    tied: bool = True
-    """Whether the output layer uses the embedding matrix (Press and Wolf 2017). Where the two sizes differ, the hidden
-    vector is projected to the embedding size first, which also makes a large vocabulary cheaper."""
-    storage: Storage = "float32"
-    """Precision of the matrices on disk; computation is in float32. Biases are always stored in float32."""
-    window: int = 5
-    """How many tokens a feed-forward network sees; it has one layer. Recurrent ones know no such bound."""
+    def __init__(self, width: int, inputs: int, outputs: int, nonlinearity: Callable[[Tensor], Tensor]) -> None:
+        """`width` is W. The weights are uninitialised; those of the token read last come last."""
+        super().__init__()
+        self._width, self._nonlinearity = width, nonlinearity
+        self.weight = nn.Parameter(torch.empty(outputs, width * inputs))
+        self.bias = nn.Parameter(torch.empty(outputs))
 
-    def __post_init__(self) -> None:
-        """Raise InvalidInput for a value that is not accepted."""
-        for name, accepted in (("kind", Kind), ("nonlinearity", Nonlinearity), ("storage", Storage)):
-            if getattr(self, name) not in get_args(accepted):
-                raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
-        for name in ("layers", "embedding_size", "hidden_size", "window"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidInput(name, "a whole number of at least 1 is accepted")
-        if self.kind == "feedforward" and self.layers > 1:
-            raise InvalidInput("layers", "for a feed-forward network, only 1 is accepted")
+    def forward(
+        self, inputs: Tensor, vectors: tuple[Tensor, ...], noise: Noise = SILENCE
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Read [B, T, E] after `vectors`: the last output [B, H], and the last W - 1 inputs [B, (W - 1) E].
 
-    def zero(self, rows: int) -> Vectors:
-        """The vectors of `rows` sequences that have read nothing."""
-        sizes = [self.hidden_size]
-        if self.kind == "lstm":
-            sizes.append(self.hidden_size)
-        elif self.kind == "feedforward":
-            sizes.append((self.window - 1) * self.embedding_size)
-        return tuple(torch.zeros(rows, self.layers, size) for size in sizes)
+        Inputs stand oldest first. Returns the outputs [B, T, H] and the vectors after. No recurrent matrix is there for
+        `noise` to disturb.
+        """
+        del noise
+        rows, _, size = inputs.shape
+        seen = torch.cat([vectors[1].view(rows, self._width - 1, size), inputs], 1)
+        windows = seen.unfold(1, self._width, 1).transpose(2, 3).flatten(2)
+        outputs = self._nonlinearity(functional.linear(windows, self.weight, self.bias))
+        return outputs, (outputs[:, -1], seen[:, inputs.shape[1] :].flatten(1))
 
 
 @dataclass(frozen=True)

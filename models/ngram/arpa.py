@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.language_model import EOS
 from models.ngram.arpa_parser import BEGIN, ZERO, Section, malformed, parse
-from models.ngram.tables import BackoffTables
+from models.ngram.backoff_table import BackoffTables
 from models.ngram.trie import Trie, take_apart
 from models.ngram.trie_builder import Order, pack, unpack
+from models.special_tokens import EOS
 
 Ints = NDArray[np.integer[Any]]
 

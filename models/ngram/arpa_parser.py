@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.language_model import EOS, UNK
+from models.special_tokens import EOS, UNK
 
 ZERO = -99.0
 """How ARPA writes the logarithm of zero."""

@@ -11,9 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled, inlined
-from models.kernels.hashing import LOWER_HALF, MULTIPLIER, mixed
-from models.kernels.jit import prefetch
+from models.kernels.jit import LOWER_HALF, MULTIPLIER, Int, compiled, inlined, mixed, prefetch
 from models.ngram.trie import Trie, bits, record_ahead, run, token
 
 _CONTEXTS = 2

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.kernels.compiled import Int, compiled
-from models.ngram.tables import BackoffTables
+from models.kernels.jit import Int, compiled
+from models.ngram.backoff_table import BackoffTables
 from models.ngram.trie import Trie, find, run, token
 from models.ngram.trie_builder import pack
 

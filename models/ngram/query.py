@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled, inlined
-from models.language_model import EOS
+from models.kernels.jit import Int, compiled, inlined
 from models.ngram.hash_index import NONE, Index, expect, is_there, place, width_of
 from models.ngram.trie import Trie, ahead, backoff, bits, find, logprob, record_ahead, run
+from models.special_tokens import EOS
 
 CHUNK = 256
 """So many words are looked for at a time."""

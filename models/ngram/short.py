@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.language_model import EOS
 from models.ngram import query, top_k
 from models.ngram.model import NgramModel
+from models.special_tokens import EOS
 
 Ids: TypeAlias = NDArray[Any] | Sequence[int]
 

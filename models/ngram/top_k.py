@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled, inlined
+from models.kernels.jit import Int, compiled, inlined
 from models.ngram.query import Room, inside, read
 from models.ngram.trie import Trie, backoff, find, logprob, run, take_apart, token
 

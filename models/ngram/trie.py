@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled, inlined
-from models.kernels.jit import load, prefetch
+from models.kernels.jit import Int, compiled, inlined, load, prefetch
 
 BLOCK = 16
 """Contexts to a block."""

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled, inlined
-from models.kernels.hashing import MULTIPLIER
+from models.kernels.jit import MULTIPLIER, Int, compiled, inlined
 from models.ngram.trie import BLOCK, HEAD, LEVEL, LONGEST, PADDING, RAW, Trie, backoff, logprob, run, token
 from models.utils.parallel import each
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import time
 from collections.abc import Generator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,78 +19,39 @@ from torch import Tensor
 
 from models.checkpoint.card import FileFacts, Provenance, plain
 from models.checkpoint.counts_file import COUNTS_FILE, tensors
-from models.checkpoint.repository import Entry, check_name
+from models.checkpoint.repository import Entry
 from models.data.corpus import Corpus, EncodedCorpus
-from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
-from models.evaluation.report import measure, measure_int8
-from models.language_model import EOS, LanguageModel
+from models.evaluation.report import measure
+from models.language_model import LanguageModel
+from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.state_file import STATE_FILE
 from models.neural.training.train import train
-from models.ngram.counting.budget import SMALLEST
-from models.ngram.counting.counter import Base, Counter, base_of
+from models.ngram.config import NgramConfig
+from models.ngram.counting.counter import Counter
 from models.ngram.counting.counts import Counts
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import tabulate
-from models.tokenization.pipeline import TokenKind
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.recipes.published_counts import Base, base_of
+from models.recipes.recipe import Recipe
+from models.special_tokens import EOS
+from models.tokenization.config import TokenKind
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides what a model will be; equal recipes and texts give equal models.
-
-    Raises InvalidInput for a value, or two together, that are not accepted.
-    """
-
-    name: str
-    """What the model will be published as."""
-    files: tuple[Path, ...]
-    """The training text, read in order as one."""
-    model: NgramConfig | RecurrentConfig = field(default_factory=NgramConfig)
-    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
-    training: TrainingConfig | None = None
-    """How a recurrent model is trained, the defaults where nothing is said; an n-gram model has none."""
-    validation: Path | None = None
-    """A text of its own to measure on."""
-    validation_fraction: float = 0.05
-    """Without `validation`: the share of the training text, its end, that is held out to measure on. 0 holds out
-    nothing and measures nothing, and a recurrent model then keeps its last weights rather than its best."""
-    empty_lines: EmptyLines = "keep"
-    """Whether an empty line is a line: to `keep` or to `drop`, in training and in measuring."""
-    licence: str = "unknown"
-    """Of the training text."""
-    extends: Path | None = None
-    """An n-gram model published with its counts: the text is added to what that one was made of, and read with its
-    vocabulary."""
-    keep_counts: bool = False
-    """Whether an n-gram model's counts are published beside it, so that it can be extended and merged."""
-    memory: int | None = None
-    """How much memory n-grams are counted in; what does not fit is counted on disk. The model is the same, and takes
-    its own memory. Without it, as much as they need."""
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if not 0 <= self.validation_fraction < 1:
-            raise InvalidInput("validation_fraction", "a number from 0 up to but not including 1 is accepted")
-        if self.memory is not None and self.memory < SMALLEST:
-            raise InvalidInput("memory", f"must be {SMALLEST >> 20} MiB or more")
-        if self.extends is not None and self.tokenizer != TokenizerConfig():
-            raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
-        if isinstance(self.model, RecurrentConfig):
-            self._check_no_counts()
-            object.__setattr__(self, "training", self.training or TrainingConfig())
-        elif self.training is not None:
-            raise InvalidInput("training", "an n-gram model is counted, not trained: leave it out")
-
-    def _check_no_counts(self) -> None:
-        given = {"extends": self.extends, "keep_counts": self.keep_counts, "memory": self.memory}
-        for name, value in given.items():
-            if value:
-                raise InvalidInput(name, "a recurrent model is trained, not counted: leave it out")
+def measure_int8(
+    model: RecurrentModel, tokenizer: Tokenizer, held_out: Corpus, exact: dict[str, dict[str, Any]]
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """The same figures in int8, and by what share the perplexity is higher than the `exact` one."""
+    inexact = Int8Model.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
+    figures = yield from measure(inexact, tokenizer, held_out)
+    for unit, found in figures.items():
+        if found["perplexity"] and exact[unit]["perplexity"]:  # both are finite
+            found["perplexity_increase"] = found["perplexity"] / exact[unit]["perplexity"] - 1
+    return figures
 
 
 @dataclass(frozen=True)

@@ -8,70 +8,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from models.checkpoint.card import FileFacts, Provenance, plain
 from models.checkpoint.members import shared
-from models.checkpoint.repository import Entry, check_name, resolve
+from models.checkpoint.repository import Entry, resolve
 from models.checkpoint.save import Checkpoint, load
 from models.composite.base import Composite
-from models.composite.cache import CacheConfig, CacheModel
-from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.cache import CacheModel
+from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
+from models.composite.mixture import MixtureModel
 from models.composite.mixture_weights import fit, token_scores
-from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.composite.neural_cache import NeuralCacheModel
 from models.data.corpus import Corpus
-from models.data.line_reader import EmptyLines
 from models.errors import CheckpointNotFound, InvalidInput
-from models.evaluation.evaluator import Unit, check_unit
-from models.evaluation.report import measure, reported
+from models.evaluation.evaluator import check_unit
+from models.evaluation.report import measure
 from models.language_model import LanguageModel
+from models.recipes.recipe import CompositeConfig, Composition
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.progress import Progress
+from models.utils.progress import Progress, reported
 
-CompositeConfig = MixtureConfig | CacheConfig | NeuralCacheConfig
-CONFIGS: dict[str, type[CompositeConfig]] = {
-    MixtureModel.kind: MixtureConfig,
-    CacheModel.kind: CacheConfig,
-    NeuralCacheModel.kind: NeuralCacheConfig,
-}
-"""By kind, what is to be said about a model that is made of others."""
 _FAMILIES: dict[type[CompositeConfig], type[Composite]] = {
     MixtureConfig: MixtureModel,
     CacheConfig: CacheModel,
     NeuralCacheConfig: NeuralCacheModel,
 }
-
-
-@dataclass(frozen=True)
-class Composition:
-    """Everything that decides what a composite will be."""
-
-    name: str
-    """What the model will be published as."""
-    members: tuple[str, ...]
-    """The published models that it is made of, as `name@version`, or `name` for the newest."""
-    model: CompositeConfig = field(default_factory=MixtureConfig)
-    validation: Path | None = None
-    """A held-out text: to fit a mixture's weights to, where none are given, and to measure on."""
-    unit: Unit = "document"
-    """How the text is read when weights are fitted: `document`, as one, or `lines`, each on its own."""
-    empty_lines: EmptyLines = "keep"
-    """Whether an empty line is a line: to `keep` or to `drop`."""
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-
-    def check(self) -> None:
-        """Raise InvalidInput where one field wants what another does not give."""
-        wanted = len(self.model.weights) if isinstance(self.model, MixtureConfig) else 1
-        if wanted and len(self.members) != wanted:
-            raise InvalidInput("members", f"must be {wanted}, not {len(self.members)}")
-        if not self.members:
-            raise InvalidInput("members", "must name at least one published model")
-        if not wanted and self.validation is None:
-            raise InvalidInput("validation", "must be a text to fit the weights to, unless they are given")
 
 
 @dataclass(frozen=True)

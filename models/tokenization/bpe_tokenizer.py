@@ -7,25 +7,19 @@ knows merges; it does not know files. A newline is `</s>`, and the special token
 
 from __future__ import annotations
 
-import codecs
-import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import trainers
 
-from models.errors import InvalidInput, TrainingFailed
-from models.language_model import EOS, UNK
+from models.errors import InvalidInput
+from models.special_tokens import EOS, EOS_TOKEN, UNK_TOKEN
 from models.tokenization import pipeline
-from models.tokenization.detokenizer import Detokenizer
-from models.tokenization.pipeline import BYTES, EOS_TOKEN, SPECIALS, UNK_TOKEN, Merges, TokenizerConfig
+from models.tokenization.config import BYTES, TokenizerConfig
+from models.tokenization.pipeline import Merges
 
-DEFAULT_SIZE = 8000
-"""Tokens in a vocabulary whose size is not said."""
-_BYTE = {character: byte for byte, character in enumerate(BYTES)}
 _MOST_KNOWN, _LONGEST_KNOWN = 100_000, 50
 """Pieces that are remembered, and characters in one of them: some ten megabytes."""
 _PIECES = re.compile(
@@ -69,49 +63,9 @@ class BytePairs:
             ids += found
 
 
-class ByteDetokenizer(Detokenizer):
-    """Reads sub-word tokens; a character is told once all of its bytes are there."""
-
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        super().__init__(vocabulary)
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-
-    def push(self, token: int) -> str:
-        """The text that `token` completes."""
-        if token in (UNK, EOS):
-            return self._decode(b"", True) + (UNK_TOKEN if token == UNK else "\n")
-        return self._decode(bytes(_BYTE[character] for character in self._vocabulary[token]))
-
-
-def learn(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The vocabulary of `text`, in chunks, and its merges in the order in which they were learned.
-
-    Raises TrainingFailed for a text of nothing but blanks.
-    """
-    learner = pipeline.build(config, SPECIALS)
-    trainer = trainers.BpeTrainer(
-        vocab_size=config.max_size or DEFAULT_SIZE,
-        min_frequency=config.min_count,
-        special_tokens=SPECIALS,
-        initial_alphabet=BYTES,
-        show_progress=False,
-    )
-    learner.train_from_iterator(_lines(text), trainer)
-    learned = json.loads(learner.to_str())["model"]
-    if not learned["merges"]:
-        raise TrainingFailed("no two bytes of the training text stand together often enough: no vocabulary to build")
-    return sorted(learned["vocab"], key=learned["vocab"].__getitem__), [(a, b) for a, b in learned["merges"]]
-
-
 def written(text: str) -> str:
     """`text` as tokens write it."""
     return "".join(BYTES[byte] for byte in text.encode())
-
-
-def _lines(text: Iterable[str]) -> Iterator[str]:
-    """Lines without what stands for itself."""
-    for chunk in text:
-        yield from chunk.replace(EOS_TOKEN, "\n").replace(UNK_TOKEN, "\n").split("\n")
 
 
 def _is_plain(line: str) -> bool:

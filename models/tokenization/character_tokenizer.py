@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.language_model import EOS
+from models.special_tokens import EOS, SPECIALS
 from models.tokenization import pipeline
-from models.tokenization.pipeline import SPECIALS, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 from models.tokenization.vocab_lookup import MISSING
 
 

@@ -6,11 +6,12 @@ know ids' probabilities or how the text was cut, and does not promise that cutti
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 
-from models.language_model import EOS, UNK
-from models.tokenization.pipeline import UNK_TOKEN
+from models.special_tokens import EOS, UNK, UNK_TOKEN
+from models.tokenization.config import BYTES
 
 CLOSING = re.compile(r"[,.;:!?)\]}%°…]+|''|[”\u2019]|[nN]['\u2019][tT]")
 """No blank before these."""
@@ -89,3 +90,20 @@ class Detokenizer:
             return self._before_that.isalpha() and token.isupper() == self._before_that.isupper()
         pattern = NUMBER.get(self._before)
         return pattern is not None and self._before_that.isdecimal() and pattern.fullmatch(token) is not None
+
+
+_BYTE = {character: byte for byte, character in enumerate(BYTES)}
+
+
+class ByteDetokenizer(Detokenizer):
+    """Reads sub-word tokens; a character is told once all of its bytes are there."""
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        super().__init__(vocabulary)
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def push(self, token: int) -> str:
+        """The text that `token` completes."""
+        if token in (UNK, EOS):
+            return self._decode(b"", True) + (UNK_TOKEN if token == UNK else "\n")
+        return self._decode(bytes(_BYTE[character] for character in self._vocabulary[token]))

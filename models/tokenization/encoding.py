@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.language_model import UNK
+from models.special_tokens import UNK
 from models.tokenization.vocab_lookup import MISSING
 
 

@@ -22,18 +22,28 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText
-from models.language_model import EOS
-from models.tokenization import bpe_tokenizer, pipeline
-from models.tokenization.bpe_tokenizer import ByteDetokenizer, BytePairs
+from models.special_tokens import EOS, EOS_TOKEN, SPECIALS, UNK_TOKEN
+from models.tokenization import bpe_tokenizer, pipeline, trainer
+from models.tokenization.bpe_tokenizer import BytePairs
 from models.tokenization.character_tokenizer import Characters
-from models.tokenization.detokenizer import Detokenizer
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.detokenizer import ByteDetokenizer, Detokenizer
 from models.tokenization.encoding import Encoding, Encodings
-from models.tokenization.pieces import Piece, Pieces
-from models.tokenization.pipeline import SPECIALS, Merges, TokenizerConfig
-from models.tokenization.trainer import Census
-from models.tokenization.vocabulary import check, vocabulary_of
-from models.tokenization.word_tokenizer import Words
+from models.tokenization.pipeline import Merges
+from models.tokenization.trainer import Census, vocabulary_of
+from models.tokenization.word_tokenizer import Piece, Pieces, Words
 from models.utils.arrays import joined
+
+
+def check(config: TokenizerConfig, vocabulary: list[str]) -> None:
+    """Raise InvalidInput unless `vocabulary` is one for `config`."""
+    if vocabulary[: EOS + 1] != SPECIALS:
+        raise InvalidInput("vocabulary", f"must begin with {UNK_TOKEN} and {EOS_TOKEN}")
+    if len(set(vocabulary)) != len(vocabulary):
+        raise InvalidInput("vocabulary", "must not hold a token twice")
+    if config.kind == "character" and any(len(token) != 1 for token in vocabulary[EOS + 1 :]):
+        raise InvalidInput("vocabulary", "must hold single characters for a character tokenizer")
+
 
 __all__ = ["Detokenizer", "Encoding", "Encodings", "Tokenizer", "TokenizerConfig"]
 
@@ -71,7 +81,7 @@ class Tokenizer:
         Raises TrainingFailed when no token is left, InvalidText for text that is not Unicode.
         """
         if config.kind == "bpe":
-            return cls(config, *bpe_tokenizer.learn(config, map(_checked, text)))
+            return cls(config, *trainer.learn(config, map(_checked, text)))
         text = map(_checked, text)
         if config.kind == "character":
             return cls(config, vocabulary_of(config, Characters(config, SPECIALS).count(text)))

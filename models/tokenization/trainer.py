@@ -3,10 +3,15 @@
 Several threads read chunks in turn, each with numbers of its own for the forms that it meets, so that none waits for
 another; what comes of it is the same whoever read what. It knows forms and numbers; how text is cut into forms `words`
 knows, and what becomes a vocabulary `tokenizer`.
+
+Vocabularies: which surface forms of a text get ids, in which order, and what else a list of tokens must fulfil.
+
+It knows tokens and how often they came; it does not know how they were cut.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
@@ -14,9 +19,12 @@ from threading import Lock
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import trainers
 
-from models.tokenization import vocab_lookup
-from models.tokenization.pipeline import SPECIALS
+from models.errors import TrainingFailed
+from models.special_tokens import EOS_TOKEN, SPECIALS, UNK_TOKEN
+from models.tokenization import pipeline, vocab_lookup, word_splitter
+from models.tokenization.config import BYTES, DEFAULT_SIZE, TokenizerConfig
 from models.tokenization.word_tokenizer import Words
 from models.utils.parallel import each
 
@@ -104,7 +112,7 @@ class _Reader:
         while begin < len(run):
             # Room for a megabyte of new tokens would scatter the few over more memory than caches hold.
             end = run.find(b"\n", begin + _BLOCK) + 1 or len(run)
-            data, numbers = vocab_lookup.bytes_of(run[begin:end]), np.empty(end - begin, np.int32)
+            data, numbers = word_splitter.bytes_of(run[begin:end]), np.empty(end - begin, np.int32)
             self._table = vocab_lookup.with_room(self._table, data.size)
             size = vocab_lookup.number(data, self._words.alphabet, self._table, True, numbers)
             yield numbers[:size].copy()
@@ -114,3 +122,38 @@ class _Reader:
         surfaces = self._words.surfaces(run)
         self._foreign_counts.update(surfaces)
         return np.array([self._foreign.setdefault(form, -1 - len(self._foreign)) for form in surfaces], np.int32)
+
+
+def learn(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """The vocabulary of `text`, in chunks, and its merges in the order in which they were learned.
+
+    Raises TrainingFailed for a text of nothing but blanks.
+    """
+    learner = pipeline.build(config, SPECIALS)
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.max_size or DEFAULT_SIZE,
+        min_frequency=config.min_count,
+        special_tokens=SPECIALS,
+        initial_alphabet=BYTES,
+        show_progress=False,
+    )
+    learner.train_from_iterator(_lines(text), trainer)
+    learned = json.loads(learner.to_str())["model"]
+    if not learned["merges"]:
+        raise TrainingFailed("no two bytes of the training text stand together often enough: no vocabulary to build")
+    return sorted(learned["vocab"], key=learned["vocab"].__getitem__), [(a, b) for a, b in learned["merges"]]
+
+
+def _lines(text: Iterable[str]) -> Iterator[str]:
+    """Lines without what stands for itself."""
+    for chunk in text:
+        yield from chunk.replace(EOS_TOKEN, "\n").replace(UNK_TOKEN, "\n").split("\n")
+
+
+def vocabulary_of(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
+    """The tokens by id, those of a text by falling count, then in order. Raises TrainingFailed where none is left."""
+    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in SPECIALS]
+    if not ordinary:
+        raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
+    ordinary.sort(key=lambda token: (-counts[token], token))
+    return [*SPECIALS, *ordinary][: config.max_size]

@@ -13,12 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled, inlined
-from models.kernels.hashing import LOWER_HALF, mixed
-from models.kernels.jit import load
-from models.language_model import EOS
-from models.tokenization.alphabet import BLANK, Alphabet
-from models.tokenization.word_splitter import NEWLINE, STRIDE, Bytes, class_at, same, token_end
+from models.kernels.jit import LOWER_HALF, Int, compiled, inlined, load, mixed
+from models.special_tokens import EOS
+from models.tokenization.word_splitter import (
+    BLANK,
+    NEWLINE,
+    STRIDE,
+    Alphabet,
+    Bytes,
+    bytes_of,
+    class_at,
+    same,
+    token_end,
+)
 
 MISSING = -1
 
@@ -38,16 +45,6 @@ class Table(NamedTuple):
     begins: NDArray[np.int64]
     counts: NDArray[np.int64]
     size: NDArray[np.int64]
-
-
-def bytes_of(text: bytes) -> Bytes:
-    """`text` as the loops want it, with STRIDE zeros after it.
-
-    It is writable, as a table's spelling is, so that they are compiled for one type.
-    """
-    padded = bytearray(len(text) + STRIDE)
-    padded[: len(text)] = text
-    return np.frombuffer(padded, np.uint8)[: len(text)]
 
 
 def table_of(tokens: Sequence[str]) -> Table:

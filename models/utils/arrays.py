@@ -6,7 +6,7 @@ It knows lengths and places; it does not know what stands there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,3 +28,15 @@ def rectangle(begins: Places, lengths: Places) -> tuple[Places, NDArray[np.bool_
     """
     steps = np.arange(lengths.max(initial=0))
     return begins[:, None] + np.minimum(steps, lengths[:, None] - 1), steps < lengths[:, None]
+
+
+Ints: TypeAlias = "NDArray[np.integer[Any]]"
+
+
+Bytes: TypeAlias = "NDArray[np.uint8]"
+
+
+Keys: TypeAlias = "NDArray[np.int64]"
+
+
+Cuts: TypeAlias = Sequence[tuple[int, int]]

@@ -2,10 +2,15 @@
 
 Their pages are read when they are looked at, and the system may take them back from memory when it needs it. It knows
 folders and types; it does not know what is kept.
+
+Making sure that what was written is on the disk, so that a power cut cannot take it back.
+
+It knows files and directories; it does not know what is in them.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -36,3 +41,12 @@ def stored(pieces: Iterable[NDArray[np.int32]], folder: Path) -> NDArray[np.int3
             size += len(piece)
         file.flush()
         return np.asarray(np.memmap(file, np.int32, "r+", shape=(size,))) if size else np.empty(0, np.int32)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a directory's list of names, are on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

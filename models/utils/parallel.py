@@ -2,6 +2,10 @@
 
 It knows threads, and how rows are shared out by the contexts they belong to. It does not know what is computed; its
 callers see to it that no result depends on how the work was shared out.
+
+Iteration one step ahead: the next item is made on a thread of its own while the one before is in use.
+
+It knows iterators; it pays where one of the two sides runs without the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -59,3 +63,13 @@ def contexts(begins: NDArray[np.integer[Any]]) -> Cuts:
     """Ranges of contexts with about a slice of rows each; those of a context begin at its `begins` [contexts + 1]."""
     wanted = np.arange(SLICE, int(begins[-1]), SLICE)
     return pairwise(sorted({0, len(begins) - 1, *np.searchsorted(begins, wanted).tolist()}))
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items; what `items` raises is raised where the item would have come."""
+    iterator, end = iter(items), object()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, iterator, end)
+        while (item := waiting.result()) is not end:
+            waiting = pool.submit(next, iterator, end)
+            yield item  # type: ignore[misc]

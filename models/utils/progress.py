@@ -5,8 +5,11 @@ It knows numbers only. It does not know what is being worked on, and neither pri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,24 @@ class Progress:
     def fraction(self) -> float:
         """How much of the phase is done, 0 to 1; 0 when the steps are not known."""
         return min(1.0, self.step / self.steps) if self.steps else 0.0
+
+
+def drain(work: Generator[object, None, Result]) -> Result:
+    """What a generator returns, driven to its end without a pause."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+
+
+def reported(steps: Generator[int, None, Result], phase: str = "evaluating") -> Generator[Progress, None, Result]:
+    """What `steps` returns; the tokens that it yields are progress."""
+    done = 0
+    while True:
+        try:
+            done += next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        yield Progress(phase, done, 0)

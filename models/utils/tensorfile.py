@@ -1,7 +1,4 @@
-"""Writing tensors to a file, with the system's own word for it where that fails.
-
-It knows safetensors and how it fails; it does not know what the tensors are, nor when a file counts as complete.
-"""
+"""Writing tensors to a file, with the system's own word for it where that fails."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ from models.language_model import LanguageModel
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialise
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from models.errors import CheckpointDamaged
-from models.language_model import EOS, LanguageModel, State
+from models.language_model import LanguageModel
+from models.special_tokens import EOS
+from models.state import State
 
 
 class Bigram(LanguageModel):

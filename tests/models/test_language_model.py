@@ -18,20 +18,24 @@ from models.checkpoint.families import FAMILIES, PRECISIONS
 from models.checkpoint.repository import Entry
 from models.checkpoint.save import load, save
 from models.composite.base import Composite
-from models.composite.cache import CacheConfig, CacheModel
-from models.composite.mixture import MixtureConfig, MixtureModel
-from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.composite.cache import CacheModel
+from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
+from models.composite.mixture import MixtureModel
+from models.composite.neural_cache import NeuralCacheModel
 from models.errors import CheckpointDamaged
+from models.inference.config import SamplingParams
 from models.inference.generation import generate, samples
-from models.inference.sampling import SamplingParams
 from models.kernels.sampling import Choice
-from models.language_model import EOS, LanguageModel, State, concat, rows_of, select, split
+from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialise
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
+from models.special_tokens import EOS
+from models.state import State, concat, rows_of, select, split
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.helpers.toy import Bigram
 

@@ -1,4 +1,7 @@
-"""`nextword import`: an n-gram model in ARPA text, from KenLM, SRILM or others, published as a checkpoint."""
+"""`nextword import`: an n-gram model in ARPA text, from KenLM, SRILM or others, published as a checkpoint.
+
+`nextword export`: a published n-gram model as ARPA text, which KenLM, SRILM and others read.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared_options import as_json, checkpoints, published
+from app.cli.shared_options import as_json, checkpoints, model, ngram, published
 from models.checkpoint import save as checkpoint
 from models.checkpoint.card import FileFacts, Provenance
 from models.ngram import arpa
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 
@@ -26,7 +30,7 @@ from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 @checkpoints
 @as_json
 @click.pass_obj
-def command(
+def import_command(
     arguments: list[str],
     /,
     file: Path,
@@ -50,3 +54,19 @@ def command(
     provenance = Provenance(shlex.join(["nextword", *arguments]), licence, corpus)
     entry = checkpoint.save(checkpoints, name, model, tokenizer, provenance)
     published(entry, model.kind, {}, as_json)
+
+
+@click.command()
+@model
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@checkpoints
+def export_command(model: str, file: Path, checkpoints: Path) -> None:
+    """Write the n-gram MODEL to FILE as ARPA text, compressed where the name ends in .gz."""
+    found, source = ngram(checkpoints, model)
+    partial = file.with_name(f".{file.name}.partial{file.suffix}")
+    try:
+        with arpa.opened(partial, "wt") as text:
+            arpa.write(source.tables, found.tokenizer.vocabulary, text)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from app.experiments import (
 )
 from app.experiments.finding import Finding, Setting
 from models.data.corpus import Corpus
-from models.tokenization.pipeline import TokenKind
+from models.tokenization.config import TokenKind
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from models.utils.progress import Progress
 

@@ -17,15 +17,16 @@ from app.cli.commands.next import candidates
 from app.engine.warm_up import rehearse
 from models.checkpoint import save as checkpoint
 from models.evaluation.evaluator import evaluate
+from models.inference.config import SamplingParams
 from models.inference.generation import generate, samples
-from models.inference.sampling import SamplingParams
-from models.inference.scoring import drain
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig
 from models.neural.network import Network
-from models.ngram.model import NgramConfig, Smoothing
-from models.recipes.build import Recipe, build
+from models.ngram.config import NgramConfig, Smoothing
+from models.recipes.build import build
+from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
+from models.utils.progress import drain
 
 _TEXT = "The king's horse, and the queen's.\nNo news don't travel.\n" * 20
 _TOKENIZERS = TokenizerConfig(lowercase=True), TokenizerConfig(pretokenized=True), TokenizerConfig(kind="character")

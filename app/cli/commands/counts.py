@@ -18,9 +18,10 @@ from models.checkpoint.card import Provenance, plain
 from models.checkpoint.counts_file import COUNTS_FILE, tensors
 from models.checkpoint.repository import resolve
 from models.errors import InvalidInput
-from models.ngram.counting.counter import merged
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import tabulate
+from models.recipes.published_counts import merged
 
 
 @click.group()

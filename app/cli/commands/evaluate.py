@@ -11,11 +11,13 @@ from app.cli.dataclass_options import flags, given
 from app.cli.progress_bar import Display, drive
 from app.cli.shared_options import as_json, checkpoints, model, opened, precision, threads, to_json
 from app.schemas import recipes
-from models.composite.dynamic_evaluation import DynamicConfig, Rule, learning
+from models.composite.config import DynamicConfig, Rule
+from models.composite.dynamic_evaluation import learning
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.evaluator import Unit, evaluate
-from models.evaluation.report import reported, summary
+from models.evaluation.report import summary
+from models.utils.progress import reported
 
 _PIECE = 1 << 16
 """Bytes read at a time."""

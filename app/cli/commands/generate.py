@@ -11,8 +11,8 @@ import click
 from app.cli.dataclass_options import flags, given
 from app.cli.shared_options import as_json, checkpoints, model, opened, precision, threads, to_json
 from app.schemas.base import logprob_fields
+from models.inference.config import SamplingParams
 from models.inference.generation import Sequence, generate, samples
-from models.inference.sampling import SamplingParams
 from models.tokenization.tokenizer import Tokenizer
 
 

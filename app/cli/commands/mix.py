@@ -14,10 +14,9 @@ from app.cli.progress_bar import Display, drive
 from app.cli.shared_options import as_json, checkpoints, published, recipe_file, threads
 from app.schemas import recipes
 from models.checkpoint import save as checkpoint
-from models.composite.cache import CacheConfig
-from models.composite.mixture import MixtureConfig
-from models.composite.neural_cache import NeuralCacheConfig
-from models.recipes.compose import CONFIGS, Composition, compose
+from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
+from models.recipes.compose import compose
+from models.recipes.recipe import CONFIGS, Composition
 
 
 @click.command()

@@ -13,7 +13,7 @@ from app.cli.shared_options import as_json, checkpoints, model, opened, precisio
 from app.schemas.base import logprob_fields
 from models.checkpoint.save import Checkpoint
 from models.inference.scoring import read
-from models.language_model import EOS
+from models.special_tokens import EOS
 
 
 @click.command()

@@ -12,7 +12,8 @@ import click
 from app.cli.shared_options import as_json, checkpoints, model, opened, precision, threads, to_json
 from app.schemas.base import logprob_fields
 from models.errors import InvalidText
-from models.inference.scoring import TextScore, drain, score_texts
+from models.inference.scoring import TextScore, score_texts
+from models.utils.progress import drain
 
 _MOST_AT_ONCE = 1 << 16
 """Bytes; what a pipe holds."""

@@ -18,9 +18,10 @@ from models.checkpoint import save as checkpoint
 from models.checkpoint.repository import resolve
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.model import NgramConfig
-from models.recipes.build import Recipe, build
-from models.tokenization.pipeline import TokenKind
+from models.ngram.config import NgramConfig
+from models.recipes.build import build
+from models.recipes.recipe import Recipe
+from models.tokenization.config import TokenKind
 from models.tokenization.tokenizer import TokenizerConfig
 
 

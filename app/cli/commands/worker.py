@@ -14,8 +14,7 @@ from app.core.exceptions import DatabaseUnavailable
 from app.core.settings import Settings, log_to_stderr, settled
 from app.server.supervisor import wait_for_eof
 from app.stores import Stores
-from app.worker.config import Pace
-from app.worker.job_attempt import Surroundings
+from app.worker.config import Pace, Surroundings
 from app.worker.run_monitor import insist
 from app.worker.subprocess_launcher import LocalLauncher
 from app.worker.worker import Worker

@@ -17,15 +17,14 @@ from torch.nn import functional
 
 from models.errors import InvalidInput
 from models.kernels import openmp
-from models.kernels.addresses import address
 from models.kernels.sampling import NO_CHOICE, Choice
-from models.kernels.workspace import Room
-from models.language_model import State
+from models.kernels.workspace import Room, address
 from models.neural.int8.dot_product import GROUP, LANE, OUTPUTS
 from models.neural.int8.forward import CELLS, LAYER, READING, ZERO, bytes_of_rows, reading
 from models.neural.int8.output_layer import ANSWER, STEP, answering, stepping
 from models.neural.model import Arrays, Floats, RecurrentModel, arrays_of
 from models.neural.network import Layer, Network
+from models.state import State
 
 Record: TypeAlias = "tuple[Any, ...]"
 """The values of a record's fields."""

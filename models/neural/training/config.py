@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, TypeAlias, get_args
 
 from models.errors import InvalidInput
-from models.neural.training.initialization import Initialisation
-from models.neural.training.optimizer import Optimiser, Schedule
+
+Initialisation: TypeAlias = Literal["xavier", "he", "uniform"]
+
+
+Optimiser: TypeAlias = Literal["adamw", "adam", "sgd"]
+
+
+Schedule: TypeAlias = Literal["constant", "cosine", "one_cycle"]
 
 
 @dataclass(frozen=True)

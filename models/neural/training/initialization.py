@@ -6,7 +6,6 @@ It knows the classic scales and their papers. It does not know what is learned a
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -14,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.neural.network import Network
-
-Initialisation: TypeAlias = Literal["xavier", "he", "uniform"]
+from models.neural.training.config import Initialisation
 
 
 @torch.no_grad()

@@ -1,21 +1,22 @@
 """How weights move: the optimisers, the learning rate as a function of the step, and clipping.
 
 It knows gradients and steps. It does not know losses, texts or when to stop.
+
+The mean of the weights that a training passes through, which is often better than the last of them.
+
+It knows weights and steps. It does not know what trains them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
 from models.neural.network import Network
-
-Optimiser: TypeAlias = Literal["adamw", "adam", "sgd"]
-Schedule: TypeAlias = Literal["constant", "cosine", "one_cycle"]
+from models.neural.training.config import Optimiser, Schedule
 
 
 def optimiser(name: Optimiser, network: Network, weight_decay: float, momentum: float) -> torch.optim.Optimizer:
@@ -71,3 +72,21 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 def _half_cosine(high: float, low: float, share: float) -> float:
     """From high to low as the share goes from 0 to 1."""
     return low + (high - low) * (1 + math.cos(math.pi * share)) / 2
+
+
+class Average:
+    """An exponential moving average (Polyak and Juditsky 1992 for averaging; the decay as in Kingma and Ba 2015)."""
+
+    def __init__(self, weights: Mapping[str, Tensor], memory: float) -> None:
+        """Follow `weights`, tensors that are changed in place; `memory` is what is kept of the past at each step."""
+        self._followed = weights
+        self._memory = memory
+        self.weights = {name: tensor.clone() for name, tensor in weights.items()}
+        """The mean so far."""
+
+    @torch.no_grad()
+    def add(self, step: int) -> None:
+        """Take in the weights after `step`, counted from 1: their share makes up for there being no steps before."""
+        share = (1 - self._memory) / (1 - self._memory**step)
+        for name, mean in self.weights.items():
+            mean.lerp_(self._followed[name], share)

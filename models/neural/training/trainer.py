@@ -15,15 +15,14 @@ from torch import Tensor
 
 from models.data.bptt_batches import Ids, Streams, Window
 from models.errors import InvalidInput, TrainingFailed
-from models.neural.dropout import Dropout, WeightDrop, WordDropout
+from models.neural.config import RecurrentConfig, Vectors
+from models.neural.dropout import Dropout, Noise, WeightDrop, WordDropout
 from models.neural.model import RecurrentModel
-from models.neural.network import Network, RecurrentConfig, Vectors
-from models.neural.noise import Noise
-from models.neural.training.averaging import Average
+from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.initialization import initialise
 from models.neural.training.loss import cross_entropy
-from models.neural.training.optimizer import clip, learning_rate, optimiser, set_learning_rate
+from models.neural.training.optimizer import Average, clip, learning_rate, optimiser, set_learning_rate
 from models.neural.training.sampled_softmax import Sampler, sampled_cross_entropy
 
 _MEMORY = 0.98

@@ -1,61 +1,87 @@
 """What an n-gram recipe counts: a text in memory or within a budget, alone or on top of what a model was made of.
 
 It knows which vocabulary reads the text and how counts come together. It does not know recipes or smoothings.
+
+Counting within so much memory: a text in blocks, each counted in memory, kept on disk and merged with the others.
+
+What comes out is what counting all at once gives. It knows how much a block may hold and where blocks overlap; it does
+not know how counts are made, nor files by name. Only counting keeps to the budget: whatever is made of the counts has
+the size it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
 import numpy as np
 
-from models.checkpoint.card import FileFacts
-from models.checkpoint.counts_file import COUNTS_FILE, read
-from models.checkpoint.load import load
 from models.data.corpus import Corpus, EncodedCorpus
-from models.errors import InvalidInput
-from models.ngram.counting.budget import block_tokens, count_within
-from models.ngram.counting.counts import Counts, count
-from models.ngram.counting.merging import merge
-from models.ngram.counting.suffix_array import Ints
+from models.ngram.counting.counts import Counts, Level
+from models.ngram.counting.extraction import count
+from models.ngram.counting.merging import Allocate, merge
+from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.arrays import Ints
 from models.utils.files import on_disk
 
-
-@dataclass(frozen=True, eq=False)
-class Base:
-    """What a published model was made of."""
-
-    counts: Counts
-    tokenizer: Tokenizer
-    corpus: dict[str, FileFacts]
+SORTING = 30
+"""Bytes a token takes while positions are sorted."""
 
 
-def base_of(path: Path, order: int) -> Base:
-    """The counts of orders up to `order` beside the checkpoint at `path`, whose hash is checked.
+LEVEL = 20
+"""Bytes it then takes for each order, at the most."""
 
-    Raises InvalidInput where they do not go so far; CheckpointNotFound where there are none, CheckpointDamaged.
+
+def block_tokens(memory: int, order: int) -> int:
+    """How many tokens a block may hold, as many as the order at the least."""
+    return max(order, memory // (SORTING + LEVEL * order))
+
+
+def count_within(ids: Ints, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
+    """The counts of `ids` [T], `block` tokens at a time (as many as the order or more), in files of `folder`.
+
+    Raises what `count` does.
     """
-    opened = load(path)
-    counts = read(path / COUNTS_FILE, opened.tokenizer.size, opened.card.files.get(COUNTS_FILE))
-    if len(counts.levels) < order:
-        raise InvalidInput("order", f"must be at most {len(counts.levels)}, up to which {path.parent.name} was counted")
-    corpus = opened.card.provenance.corpus
-    return Base(Counts(counts.levels[:order], counts.vocabulary_size), opened.tokenizer, corpus)
+    if len(ids) <= block:
+        return count(ids, order, vocabulary_size)
+    allocate = on_disk(folder)
+    runs: list[tuple[int, Counts]] = []  # by falling number of blocks
+    cuts = range(0, len(ids), block)
+    for cut in cuts:
+        # As far as the n-grams go that begin in the block. What lies behind the cut is so counted twice.
+        part = count(ids[cut : cut + block + order - 1], order, vocabulary_size, at_boundary=cut == 0)
+        runs.append((1, _moved(part, allocate)))
+        while len(runs) > 1 and (runs[-2][0] <= runs[-1][0] or cut == cuts[-1]):
+            (n, first), (m, second) = runs.pop(-2), runs.pop()
+            runs.append((n + m, merge(first, second, allocate)))
+    counts = runs[0][1]
+    for cut in cuts[1:]:
+        _take_away(counts.levels, ids[cut : cut + order - 1])
+    return counts
 
 
-def merged(paths: Sequence[Path], order: int) -> Base:
-    """What several published models were made of, together. Raises what `base_of` and `merge` do, and InvalidInput
-    where two do not read text alike."""
-    first, *others = (base_of(path, order) for path in paths)
-    for path, base in zip(paths[1:], others, strict=True):
-        if not first.tokenizer.same(base.tokenizer):
-            raise InvalidInput("models", f"must have one vocabulary and tokenizer; that of {path} is another")
-        first = Base(merge(first.counts, base.counts), first.tokenizer, first.corpus | base.corpus)
-    return first
+def _moved(counts: Counts, allocate: Allocate) -> Counts:
+    def moved(array: Ints) -> Ints:
+        copy: Ints = allocate(len(array), array.dtype)
+        copy[:] = array
+        return copy
+
+    levels = [Level(*map(moved, (x.begins, x.token, x.suffix, x.count))) for x in counts.levels]
+    return Counts(levels, counts.vocabulary_size)
+
+
+def _take_away(levels: list[Level], words: Ints) -> None:
+    """Take one off the counts of all n-grams of some `words`; none of them is the only one."""
+    for begin in range(len(words)):
+        row = 0
+        for level, word in zip(levels, words[begin:].tolist(), strict=False):
+            first, last = level.begins[row : row + 2].tolist()
+            row = first + int(np.searchsorted(level.token[first:last], word))
+            level.count[row] -= 1
+            if word == EOS and level is not levels[0]:
+                break
 
 
 @dataclass(frozen=True)

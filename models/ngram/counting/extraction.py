@@ -6,38 +6,55 @@ predicted). It does not know how positions are sorted, nor what counts are good 
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from itertools import accumulate, repeat
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import accumulate, pairwise, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from models.kernels.compiled import compiled
-from models.ngram.counting.suffix_array import Arranged, Cuts, Ints, ask_ahead
+from models.errors import InvalidInput, TrainingFailed
+from models.kernels.jit import compiled
+from models.ngram.counting.counts import Counts, Level
+from models.ngram.counting.suffix_array import Arranged, arrange, ask_ahead, occurrences
+from models.special_tokens import EOS
+from models.utils.arrays import Cuts, Ints
 
 
-@dataclass(frozen=True, eq=False)
-class Level:
-    """The n-grams of one order that occur, sorted by (parent, token); row i of each array is n-gram i."""
+def count(ids: Ints, order: int, vocabulary_size: int, *, at_boundary: bool = True) -> Counts:
+    """Count the n-grams of orders 1 to `order` in `ids` [T], lines each ending in `</s>`. Memory grows with T.
 
-    begins: Ints
-    """[contexts + 1] where the n-grams of each context begin; they end where those of the next one do."""
-    token: Ints
-    """Last word."""
-    suffix: Ints
-    """Row of the n-gram without its first word, one order below."""
-    count: Ints
-    """How often it occurs."""
+    `at_boundary` says that a line begins with them; else what comes before is not known. Uses as many threads as torch
+    may. Raises TrainingFailed for no tokens at all, InvalidInput for ids outside the
+    vocabulary.
+    """
+    if len(ids) == 0:
+        raise TrainingFailed("the training text holds no tokens")
+    if ids.min() < 0 or ids.max() >= vocabulary_size:
+        raise InvalidInput("ids", f"must be from 0 to {vocabulary_size - 1}")
+    index = np.int32 if max(len(ids) * order, vocabulary_size) < 2**31 - 1 else np.int64
+    text: Ints = np.concatenate([[EOS] * at_boundary, ids], dtype=index, casting="unsafe")
+    words: Ints = np.zeros(vocabulary_size, index)
+    occurrences(text, words)
+    cuts = _shares(words, torch.get_num_threads())
+    with ThreadPoolExecutor(len(cuts)) as pool:
+        longer = unfold(text, vocabulary_size, order, arrange(text, words, order, cuts, pool), cuts, pool)
+    words[EOS] -= at_boundary  # the boundary before the first line is a context and nobody's end
+    return Counts([_unigrams(words), *longer], vocabulary_size)
 
-    def __len__(self) -> int:
-        return len(self.token)
 
-    @property
-    def parent(self) -> Ints:
-        """Row of the n-gram without its last word, one order below."""
-        return np.repeat(np.arange(len(self.begins) - 1, dtype=self.begins.dtype), np.diff(self.begins))
+def _shares(words: Ints, threads: int) -> list[tuple[int, int]]:
+    """The positions cut where the first word changes, into about equal shares; `words` [V] is how many each has."""
+    ends = np.cumsum(words, dtype=np.int64)
+    wanted = np.linspace(0, ends[-1], threads + 1)[1:-1]
+    cuts = sorted({0, *ends[np.searchsorted(ends, wanted)].tolist(), int(ends[-1])})
+    return list(pairwise(cuts))
+
+
+def _unigrams(words: Ints) -> Level:
+    ids = np.arange(len(words), dtype=words.dtype)
+    return Level(np.array([0, len(words)], words.dtype), ids, np.zeros_like(ids), words)
 
 
 class Arrays(NamedTuple):

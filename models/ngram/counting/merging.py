@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.kernels.compiled import Int, compiled
-from models.ngram.counting.counts import Counts
-from models.ngram.counting.extraction import Level
-from models.ngram.counting.suffix_array import Ints
+from models.kernels.jit import Int, compiled
+from models.ngram.counting.counts import Counts, Level
+from models.utils.arrays import Ints
 
 Allocate: TypeAlias = Callable[[int, Any], NDArray[Any]]
 """Makes an array of so many numbers of a type, whatever they are."""

@@ -9,21 +9,14 @@ same two words are then sorted by as many of the next words as one 64-bit number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled, inlined
-from models.kernels.jit import prefetch
-from models.language_model import EOS
-
-Ints: TypeAlias = "NDArray[np.integer[Any]]"
-Bytes: TypeAlias = "NDArray[np.uint8]"
-Keys: TypeAlias = "NDArray[np.int64]"
-Cuts: TypeAlias = Sequence[tuple[int, int]]
+from models.kernels.jit import Int, compiled, inlined, prefetch
+from models.special_tokens import EOS
+from models.utils.arrays import Bytes, Cuts, Ints, Keys
 
 
 class Arranged(NamedTuple):

@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.counting.suffix_array import Ints
 from models.ngram.smoothing.estimate import Estimate, Floats, Kept, backed_off, interpolated, sums
+from models.utils.arrays import Ints
 
 FALLBACK = 0.5
 """The discount of an order in which no n-gram is seen once, or none twice."""

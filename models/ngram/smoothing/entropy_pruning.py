@@ -17,10 +17,10 @@ import math
 
 import numpy as np
 
-from models.kernels.compiled import compiled
+from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
-from models.ngram.counting.suffix_array import Ints
 from models.ngram.smoothing.estimate import Bools, Estimate, Floats, Kept, rest, sums
+from models.utils.arrays import Ints
 
 
 def pruned(counts: Counts, estimate: Estimate, kept: Kept, threshold: float) -> tuple[Estimate, Kept]:

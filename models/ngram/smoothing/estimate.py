@@ -14,12 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.compiled import Int, compiled
-from models.ngram.counting.counts import Counts
-from models.ngram.counting.extraction import Level
-from models.ngram.counting.suffix_array import Ints
-from models.utils.ahead import ahead
-from models.utils.parallel import contexts, each
+from models.kernels.jit import Int, compiled
+from models.ngram.counting.counts import Counts, Level
+from models.utils.arrays import Ints
+from models.utils.parallel import ahead, contexts, each
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Bools: TypeAlias = "NDArray[np.bool_]"

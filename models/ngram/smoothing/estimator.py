@@ -12,9 +12,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ngram.counting.counts import Counts, count
-from models.ngram.counting.suffix_array import Ints
-from models.ngram.model import NgramConfig, Smoothing
+from models.ngram.backoff_table import BackoffTables
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.counting.counts import Counts
+from models.ngram.counting.extraction import count
 from models.ngram.quantization import quantise
 from models.ngram.smoothing.absolute_discounting import absolute, backoff
 from models.ngram.smoothing.additive import add_delta, mle
@@ -24,8 +25,8 @@ from models.ngram.smoothing.jelinek_mercer import jelinek_mercer
 from models.ngram.smoothing.katz import katz
 from models.ngram.smoothing.kneser_ney import kneser_ney, one_discount
 from models.ngram.smoothing.witten_bell import witten_bell
-from models.ngram.tables import BackoffTables
 from models.ngram.trie_builder import Order, pack
+from models.utils.arrays import Ints
 from models.utils.parallel import each, slices
 
 Rows: TypeAlias = "Bools | slice"

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.ngram.counting.counts import Counts
-from models.ngram.counting.extraction import Level
-from models.ngram.counting.suffix_array import Ints
+from models.ngram.counting.counts import Counts, Level
 from models.ngram.smoothing.estimate import Estimate, Floats, Kept, interpolated, sums
+from models.utils.arrays import Ints
 
 ROUNDS = 100
 """Of expectation-maximisation, at the most."""

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from models.kernels.compiled import compiled
+from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
-from models.ngram.counting.suffix_array import Ints
 from models.ngram.smoothing import absolute_discounting
 from models.ngram.smoothing.estimate import Estimate, Floats, Kept, interpolated, sums
+from models.utils.arrays import Ints
 
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts for an order whose counts of counts give none; `lmplz --discount_fallback` has the same."""

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.exceptions import Overloaded
 from app.engine import capacity
 from app.engine.capacity import CALM_SECONDS, CROWDED_SECONDS, Line
-from app.http.error_responses import Overloaded
 
 
 class Clock:

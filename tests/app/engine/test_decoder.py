@@ -11,20 +11,21 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.engine.decoder import Decoder, Part, Run
-from app.engine.scheduler import Job
-from app.engine.slices import Slices
-from app.http.error_responses import ModelFailed
+from app.core.exceptions import ModelFailed
+from app.engine.decoder import Decoder
+from app.engine.generation_request import Part, Run
+from app.engine.scheduler import Job, Slices
+from models.inference.config import SamplingParams
 from models.inference.generation import Sequence, generate, samples
 from models.inference.prefix_cache import PrefixCache
-from models.inference.sampling import SamplingParams
-from models.inference.scoring import drain, score_texts
+from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig
 from models.neural.network import Network
 from models.neural.training.initialization import initialise
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 from tests.helpers.toy import Bigram
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])

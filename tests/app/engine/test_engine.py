@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Generator
 import pytest
 import torch
 
+from app.core.exceptions import Abandoned, ModelFailed, Overloaded, Stopping
 from app.core.settings import Settings
 from app.engine.engine import QUICK_TOKENS, Engine
-from app.http.error_responses import Abandoned, ModelFailed, Overloaded, Stopping
-from models.composite.cache import CacheConfig, CacheModel
-from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.cache import CacheModel
+from models.composite.config import CacheConfig, MixtureConfig
+from models.composite.mixture import MixtureModel
+from models.inference.config import SamplingParams
 from models.inference.generation import samples
-from models.inference.sampling import SamplingParams
 from models.language_model import LanguageModel
 from tests.helpers.serving import WORDS, ngram, recurrent
 

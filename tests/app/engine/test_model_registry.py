@@ -11,12 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.exceptions import ModelLoading
 from app.engine.model_registry import Registry
-from app.http.error_responses import ModelLoading
 from models.checkpoint.card import Provenance
 from models.checkpoint.repository import Entry
 from models.checkpoint.save import load, save
-from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.config import MixtureConfig
+from models.composite.mixture import MixtureModel
 from models.errors import CheckpointDamaged, CheckpointNotFound
 from tests.helpers.serving import WORDS, Server, get, ngram, post, publish, serving, stream, wait_for
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.engine import slices
-from app.engine.slices import Slices
+from app.engine import scheduler
+from app.engine.scheduler import Slices
 from tests.helpers.serving import ngram, recurrent
 
 
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(slices, "time", clock)
+    monkeypatch.setattr(scheduler, "time", clock)
     return clock
 
 

@@ -11,8 +11,9 @@ from app.engine.warm_up import rehearse
 from app.routes.prediction import predict
 from app.schemas.next import NextRequest
 from models.checkpoint.save import Checkpoint, load
-from models.inference.scoring import drain, score_texts
+from models.inference.scoring import score_texts
 from models.ngram import query, top_k
+from models.utils.progress import drain
 from tests.helpers.serving import ngram, publish, recurrent
 
 

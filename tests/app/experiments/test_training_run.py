@@ -5,9 +5,9 @@ import pytest
 
 from app.experiments.finding import Setting
 from app.experiments.training_run import Course, by_turns
-from models.inference.scoring import drain
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
+from models.utils.progress import drain
 
 TOKENS = np.random.default_rng(1).integers(1, 9, size=200)
 SETTING = Setting(TOKENS, TOKENS[:50], [str(n) for n in range(9)], 4, 1.0, 10)

@@ -5,7 +5,8 @@ import json
 import httpx
 import pytest
 
-from app.http.error_responses import TABLE, Overloaded, failure
+from app.core.exceptions import Overloaded
+from app.http.error_responses import TABLE, failure
 from app.schemas.base import ErrorAnswer
 from models.errors import CheckpointDamaged, InvalidText, NextwordError, TrainingFailed
 from models.ngram import short

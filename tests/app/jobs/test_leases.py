@@ -14,9 +14,10 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 
 from app.core.exceptions import LeaseLost
 from app.jobs.leases import Lease, LeaseStore
-from app.jobs.store import Job, JobStore, NewJob, Status
+from app.jobs.store import Job, JobStore, NewJob
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
+from app.storage.tables import Status
 
 ENDED = -1.0
 """A lease of this many seconds has ended when it begins."""

@@ -11,8 +11,9 @@ from app.core.exceptions import TooExpensive
 from app.jobs.resource_estimate import Estimate, Limits, composition, evaluation, training
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.model import NgramConfig
-from models.recipes.build import Recipe, build
+from models.ngram.config import NgramConfig
+from models.recipes.build import build
+from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
 
 HOUR = TrainingConfig(epochs=1)

@@ -9,9 +9,9 @@ from sqlalchemy import insert
 
 from app.core.exceptions import KeyReused, NotThere
 from app.jobs.leases import LeaseStore
-from app.jobs.store import JobStore, NewJob, Status
+from app.jobs.store import JobStore, NewJob
 from app.storage.database import Database
-from app.storage.tables import FILES
+from app.storage.tables import FILES, Status
 from models.errors import InvalidInput
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from app.http.error_responses import Stopping, TimedOut
+from app.core.exceptions import Stopping, TimedOut
 from app.middleware.in_flight import Ticket
 
 

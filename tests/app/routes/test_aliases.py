@@ -12,7 +12,8 @@ from app.schemas.aliases import AliasAnswer, AliasList
 from models.checkpoint.card import Provenance
 from models.checkpoint.repository import resolve
 from models.checkpoint.save import load, save
-from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.config import MixtureConfig
+from models.composite.mixture import MixtureModel
 from tests.helpers.serving import WORDS, Server, ngram, publish, serving, wait_for
 
 

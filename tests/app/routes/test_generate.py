@@ -8,8 +8,8 @@ import pytest
 
 from app.schemas.generate import GenerateAnswer, GenerateEvent
 from models.checkpoint.save import Checkpoint
+from models.inference.config import SamplingParams
 from models.inference.generation import generate, samples
-from models.inference.sampling import SamplingParams
 from tests.helpers.serving import Server, post, serving, wait_for
 from tests.helpers.serving import stream as serving_stream
 

@@ -9,7 +9,7 @@ import torch
 from app.schemas.next import NextAnswer, NextBatch
 from models.checkpoint.save import Checkpoint
 from models.inference.scoring import read
-from models.language_model import EOS, UNK
+from models.special_tokens import EOS, UNK
 
 MODELS = ["words", "counts", "letters", "lstm", "gru"]
 

@@ -11,7 +11,7 @@ import pytest
 from app.schemas.perplexity import PerplexityAnswer
 from models.checkpoint.save import Checkpoint
 from models.evaluation.evaluator import Evaluation, evaluate
-from models.inference.scoring import drain
+from models.utils.progress import drain
 from tests.helpers.serving import TEXT, serving
 
 SAMPLE = "the cat saw a bird .\n\nmy friend liked a zebra\nthe old dog slept ."

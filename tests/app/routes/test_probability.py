@@ -7,7 +7,8 @@ import pytest
 
 from app.schemas.probability import ProbabilityAnswer
 from models.checkpoint.save import Checkpoint
-from models.inference.scoring import drain, score_texts
+from models.inference.scoring import score_texts
+from models.utils.progress import drain
 
 MODELS = ["words", "counts", "letters", "lstm", "gru"]
 TEXTS = ["the cat saw a bird .", "", "zebra the", "a bird\nthe old dog", "my friend liked the cat , and slept ."]

@@ -12,8 +12,8 @@ from app.schemas.recipes import recipe
 from models.errors import InvalidInput
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.model import NgramConfig
-from models.recipes.build import Recipe
+from models.ngram.config import NgramConfig
+from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
 
 

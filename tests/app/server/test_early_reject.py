@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.middleware.admission import FindLine
-from app.middleware.reception import Reception
+from app.middleware.in_flight import Reception
 from app.server import early_reject
 from app.server.early_reject import Door, Doorkeeper
 from app.server.heads import HEAD_BYTES

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.exceptions import DiskFull, FileTooLarge
-from app.storage.upload import Upload
+from app.storage.file_store import Upload
 from models.errors import InvalidText
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from app.core.exceptions import DatabaseUnavailable, LeaseLost
 from app.jobs.leases import Lease, LeaseStore
-from app.jobs.store import Job, JobStore, NewJob, Status
+from app.jobs.store import Job, JobStore, NewJob
 from app.storage.database import Database
 from app.storage.file_store import FileStore
 from app.storage.published_models import publish
-from app.worker.config import Pace
-from app.worker.job_attempt import Surroundings
+from app.storage.tables import Status
+from app.worker.config import Pace, Surroundings
 from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Order, Reported, Resumed, Stopped
 from app.worker.worker import Worker
 from app.worker.workspaces import Workspaces

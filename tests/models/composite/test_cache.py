@@ -8,11 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.composite.cache import CacheConfig, CacheModel
+from models.composite.cache import CacheModel
+from models.composite.config import CacheConfig
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
-from models.inference.scoring import drain
-from models.language_model import EOS
+from models.special_tokens import EOS
+from models.utils.progress import drain
 from tests.helpers.toy import Bigram
 from tests.models.test_language_model import TOKENIZER, V, ngram
 

@@ -5,12 +5,13 @@ import math
 import pytest
 import torch
 
-from models.composite.cache import CacheConfig, CacheModel
-from models.composite.dynamic_evaluation import DynamicConfig, DynamicModel, learning
-from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.composite.cache import CacheModel
+from models.composite.config import CacheConfig, DynamicConfig, NeuralCacheConfig
+from models.composite.dynamic_evaluation import DynamicModel, learning
+from models.composite.neural_cache import NeuralCacheModel
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
-from models.inference.scoring import drain
+from models.utils.progress import drain
 from tests.models.test_language_model import TOKENIZER, mixture, ngram, recurrent
 
 TEXT = ["a b c d e f g h\n"] * 60

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.config import MixtureConfig
+from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
 from tests.helpers.toy import Bigram
 from tests.models.test_language_model import TOKENIZER, V, mixture, ngram, recurrent

@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 
 from models.composite.mixture_weights import fit, token_scores
 from models.errors import TrainingFailed
-from models.inference.scoring import drain
-from models.language_model import EOS
+from models.special_tokens import EOS
+from models.utils.progress import drain
 from tests.models.test_language_model import ngram, recurrent
 
 

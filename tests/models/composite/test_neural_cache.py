@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.composite.neural_cache import NeuralCacheConfig, NeuralCacheModel
+from models.composite.config import NeuralCacheConfig
+from models.composite.neural_cache import NeuralCacheModel
 from models.errors import InvalidInput
-from models.language_model import EOS
+from models.special_tokens import EOS
 from tests.models.test_language_model import ngram, recurrent
 
 BASE = recurrent("lstm")

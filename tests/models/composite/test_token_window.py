@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from models.composite.token_window import NOTHING, check, empty, latest, mixed, worth_remembering
+from models.composite.config import check
+from models.composite.token_window import NOTHING, empty, latest, mixed, worth_remembering
 from models.errors import InvalidInput
-from models.language_model import EOS
+from models.special_tokens import EOS
 
 
 def test_the_last_tokens_are_remembered_however_many_each_row_reads():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.data.bptt_batches import Streams
-from models.language_model import EOS
+from models.special_tokens import EOS
 
 
 def text(lines: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

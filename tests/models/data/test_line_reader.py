@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.data.line_reader import EmptyLines, LineReader
+from models.data.line_reader import BLANKS, EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
-from models.tokenization.pipeline import BLANKS
 
 pieces = st.sampled_from(
     ["a", "bc", " ", "  ", "\n", "\r\n", "\r", "\t", "\xa0", "\u2028", "\u4e2d", "\U0001f600", "\x1c"]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.evaluator import Evaluation, Evaluator, evaluate
-from models.inference.scoring import drain
-from models.language_model import EOS
+from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 from tests.helpers.toy import Bigram
 
 WORDS = Tokenizer.train(TokenizerConfig(), ["a a a b b c\n"])

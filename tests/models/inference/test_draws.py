@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.inference.draws import AHEAD, Draws
-from models.inference.sampling import SamplingParams, choice, filtering, random_numbers
+from models.inference.config import SamplingParams
+from models.inference.sampling import AHEAD, Draws, choice, filtering, random_numbers
 
 PARAMS = [
     SamplingParams(),

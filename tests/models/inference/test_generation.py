@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from models.inference.config import SamplingParams
 from models.inference.generation import Batch, Event, Sequence, generate, prompts, samples
 from models.inference.prefill import read_all
-from models.inference.sampling import SamplingParams
-from models.inference.scoring import drain, score_texts
-from models.language_model import EOS, UNK, LanguageModel
+from models.inference.scoring import score_texts
+from models.language_model import LanguageModel
+from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 from tests.helpers.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f\n"])

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from models.inference.prefill import BLOCK, Row, read_all, read_on, unread
 from models.inference.prefix_cache import PrefixCache
-from models.inference.scoring import drain, read, read_rows, score_texts
+from models.inference.scoring import read, read_rows, score_texts
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialise
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
 V = LETTERS.size

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from models.errors import InvalidInput
-from models.inference.sampling import SamplingParams, choice, random_numbers, sample, weights
+from models.inference.config import SamplingParams
+from models.inference.sampling import choice, random_numbers, sample, weights
 from models.kernels.sampling import BROKEN, IMPOSSIBLE
-from models.language_model import EOS, UNK
+from models.special_tokens import EOS, UNK
 
 ALL = {"allow_unk": True}
 

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import InvalidText
-from models.inference.scoring import drain, read, score_row, score_rows, score_texts
-from models.language_model import EOS, UNK
+from models.inference.scoring import read, score_row, score_rows, score_texts
+from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 from tests.helpers.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a a a b b c\n"])  # a, b, c = 2, 3, 4

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.kernels.addresses import address
+from models.kernels.workspace import address
 
 WHOLE = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 LOCKED = WHOLE.copy()

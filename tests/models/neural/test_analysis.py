@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from models.errors import InvalidInput
-from models.language_model import EOS
 from models.neural.analysis import gates
-from models.neural.network import Kind, Network, RecurrentConfig
+from models.neural.config import Kind, RecurrentConfig
+from models.neural.network import Network
+from models.special_tokens import EOS
 
 
 def network(kind: Kind) -> Network:

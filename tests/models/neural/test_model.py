@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from models.errors import CheckpointDamaged
-from models.language_model import EOS, State, concat, select
 from models.neural.model import RecurrentConfig, RecurrentModel
+from models.special_tokens import EOS
+from models.state import State, concat, select
 
 V = 11
 CONFIGS = [

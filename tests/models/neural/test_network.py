@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.neural.network import Kind, Network, Nonlinearity, RecurrentConfig, Vectors
-from models.neural.noise import Noise
+from models.neural.config import Kind, Nonlinearity, RecurrentConfig, Vectors
+from models.neural.dropout import Noise
+from models.neural.network import Network
 
 Array = NDArray[np.float64]
 SMALL = RecurrentConfig(layers=2, embedding_size=3, hidden_size=4)

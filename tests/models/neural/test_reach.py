@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from models.neural.network import Network, RecurrentConfig
-from models.neural.reach import reach
+from models.neural.analysis import reach
+from models.neural.config import RecurrentConfig
+from models.neural.network import Network
 
 
 def test_in_a_linear_chain_it_falls_by_the_weight_at_each_step() -> None:

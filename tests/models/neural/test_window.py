@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from models.errors import InvalidInput
-from models.neural.network import Network, RecurrentConfig
-from models.neural.window import Window
+from models.neural.config import RecurrentConfig
+from models.neural.network import Network, Window
 
 
 def layer(width: int) -> Window:

@@ -11,8 +11,9 @@ import torch
 
 from models.errors import InvalidInput
 from models.ngram import arpa
-from models.ngram.model import NgramConfig, NgramModel, Smoothing
-from models.ngram.tables import BackoffTables
+from models.ngram.backoff_table import BackoffTables
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.model import NgramModel
 from tests.models.ngram.smoothing.test_estimator import flat, trained
 
 SIZE = 30

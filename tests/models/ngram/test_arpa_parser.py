@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from models.errors import InvalidInput
 from models.ngram import arpa
 from models.ngram.arpa_parser import parse
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from tests.models.ngram.test_arpa import PRUNED_BY_OTHERS
 
 TEXT = r"""

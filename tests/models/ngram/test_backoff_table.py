@@ -5,7 +5,7 @@ import pytest
 
 from models.errors import CheckpointDamaged
 from models.ngram.backoff_table import check
-from models.ngram.model import NgramConfig
+from models.ngram.config import NgramConfig
 from tests.models.ngram.smoothing.test_estimator import trained
 
 LINES = np.random.default_rng(7).integers(2, 40, (200, 10)).tolist()

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from models.language_model import EOS
 from models.ngram import query
+from models.ngram.config import NgramConfig
 from models.ngram.hash_index import NONE, index_of
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
+from models.special_tokens import EOS
 from tests.models.ngram.smoothing.test_estimator import trained
 
 SIZE = 200

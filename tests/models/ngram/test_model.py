@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from models.errors import CheckpointDamaged, InvalidInput
-from models.language_model import LanguageModel, concat, select
-from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.language_model import LanguageModel
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.model import NgramModel
+from models.state import concat, select
 from tests.models.ngram.smoothing.test_estimator import SMOOTHINGS, trained
 
 SIZE = 40

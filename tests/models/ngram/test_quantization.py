@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from models.errors import InvalidInput
-from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.model import NgramModel
 from models.ngram.quantization import LARGEST_ERROR, bins, quantise
 from tests.models.ngram.smoothing.test_estimator import trained
 

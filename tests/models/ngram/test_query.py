@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.ngram import query, top_k
-from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.model import NgramModel
 from models.ngram.trie import find, run, token
 from tests.models.ngram.smoothing.test_estimator import trained
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidInput
 from models.ngram import short
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
 
 SIZE = 7

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged
-from models.ngram.model import NgramConfig, NgramModel
-from models.ngram.tables import BackoffTables
+from models.ngram.backoff_table import BackoffTables
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.trie import FIELDS
 from tests.models.ngram.smoothing.test_estimator import trained
 

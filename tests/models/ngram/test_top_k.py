@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.ngram import top_k
-from models.ngram.model import Smoothing
+from models.ngram.config import Smoothing
 from tests.models.ngram.smoothing.test_estimator import SMOOTHINGS
 from tests.models.ngram.test_query import SIZE, model, path_of
 

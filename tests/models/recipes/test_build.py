@@ -16,14 +16,16 @@ from models.checkpoint.save import save
 from models.data.corpus import Corpus
 from models.errors import CheckpointNotFound, InvalidInput, InvalidText
 from models.evaluation.evaluator import evaluate
-from models.inference.scoring import drain
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.counting import budget
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.counting import counter
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
-from models.recipes.build import Built, Recipe, build
+from models.recipes.build import Built, build
+from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
+from models.utils.progress import drain
 
 LINES = ["the cat sat .", "the dog sat .", "", "a cat ran ."] * 25
 TINY = RecurrentConfig(layers=1, embedding_size=4, hidden_size=4)
@@ -168,7 +170,7 @@ def table(built: Built) -> dict[str, list[float]]:
 @pytest.mark.parametrize("kind", ["word", "character"])
 def test_a_budget_of_memory_changes_nothing(text: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(3), TokenizerConfig(kind=kind))
-    monkeypatch.setattr(budget, "SORTING", 16 << 20)  # so that a block holds a few tokens only
+    monkeypatch.setattr(counter, "SORTING", 16 << 20)  # so that a block holds a few tokens only
     assert table(drain(build(replace(recipe, memory=64 << 20)))) == table(drain(build(recipe)))
 
 

@@ -9,14 +9,14 @@ import pytest
 
 from models.checkpoint.repository import resolve
 from models.checkpoint.save import load, save
-from models.composite.cache import CacheConfig
-from models.composite.mixture import MixtureConfig, MixtureModel
+from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
+from models.composite.mixture import MixtureModel
 from models.composite.mixture_weights import fit, token_scores
-from models.composite.neural_cache import NeuralCacheConfig
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
-from models.inference.scoring import drain
-from models.recipes.compose import Composed, Composition, compose
+from models.recipes.compose import Composed, compose
+from models.recipes.recipe import Composition
+from models.utils.progress import drain
 from tests.helpers.serving import CHARACTERS, WORDS, ngram, publish, recurrent, some_text
 
 TEXT = some_text(50)

@@ -10,13 +10,14 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from models.data.corpus import Corpus
 from models.errors import CheckpointDamaged, InvalidInput, TrainingFailed
 from models.evaluation.evaluator import evaluate
+from models.inference.config import SamplingParams
 from models.inference.generation import generate, samples
-from models.inference.sampling import SamplingParams
-from models.inference.scoring import drain
-from models.language_model import EOS, UNK
-from models.ngram.model import NgramConfig, NgramModel
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
+from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.utils.progress import drain
 from tests.helpers.serving import some_text
 
 BPE = TokenizerConfig(kind="bpe", max_size=300)

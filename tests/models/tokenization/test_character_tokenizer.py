@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.special_tokens import SPECIALS
 from models.tokenization.character_tokenizer import Characters
-from models.tokenization.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.pipeline import build, surfaces
 from models.tokenization.vocab_lookup import MISSING
 
 texts = st.text(st.sampled_from("ab\n\r \x00<\u00e9\u0130\u03a3\u4e2d\U0001f600") | st.characters(codec="utf-8"))

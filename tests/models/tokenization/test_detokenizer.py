@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.special_tokens import SPECIALS
 from models.tokenization.detokenizer import Detokenizer
-from models.tokenization.pipeline import SPECIALS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 SENTENCES = [

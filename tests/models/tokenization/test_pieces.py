@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.tokenization import pieces
-from models.tokenization.pieces import Piece, Pieces
+from models.tokenization import word_tokenizer
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.word_tokenizer import Piece, Pieces
 
 TEXT = "the cat don't <unk> .\n"
 TOKENIZERS = [
@@ -35,7 +35,7 @@ def test_reading_is_encoding_and_cutting(text: str) -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch) -> None:
-    monkeypatch.setattr(pieces, "REMEMBERED", 4)
+    monkeypatch.setattr(word_tokenizer, "REMEMBERED", 4)
     cut: list[str] = []
 
     def cutter(pieces: list[str]) -> list[Piece]:
@@ -43,7 +43,7 @@ def test_what_is_remembered_is_bounded(monkeypatch) -> None:
         return [Piece([len(piece)], [False], [piece]) for piece in pieces]
 
     memory = Pieces(cutter)
-    long = "x" * (pieces.LONGEST + 1)
+    long = "x" * (word_tokenizer.LONGEST + 1)
     for text in ("a b c", "a c b", f"{long} {long}", "d e a", "a"):
         assert memory.read(text).surfaces == text.split(" ")
     assert cut == ["a", "b", "c", long, "d", "e", "a"]  # at the fifth piece all were forgotten

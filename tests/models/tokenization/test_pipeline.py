@@ -2,8 +2,11 @@
 
 import pytest
 
+from models.data.line_reader import BLANKS
 from models.errors import InvalidInput
-from models.tokenization.pipeline import BLANKS, SPECIALS, TokenizerConfig, build, surfaces
+from models.special_tokens import SPECIALS
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.pipeline import build, surfaces
 
 WORDS = build(TokenizerConfig(), SPECIALS)
 PRETOKENIZED = build(TokenizerConfig(pretokenized=True), SPECIALS)

@@ -8,7 +8,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.tokenization.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.special_tokens import SPECIALS
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.pipeline import build, surfaces
 from models.tokenization.trainer import Census
 from models.tokenization.word_tokenizer import Words
 from tests.models.tokenization.test_word_tokenizer import CONFIGS, identity, texts

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.tokenization.alphabet import alphabet_of
-from models.tokenization.vocab_lookup import MISSING, bytes_of, number, table_of, tokens_of, with_room
+from models.tokenization.vocab_lookup import MISSING, number, table_of, tokens_of, with_room
+from models.tokenization.word_splitter import alphabet_of, bytes_of
 
 BLANKS_ONLY = alphabet_of(False, True)
 # Few letters and lengths about the eight bytes that a slot holds, so that ends and beginnings agree often.

@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.tokenization.alphabet import alphabet_of
-from models.tokenization.pipeline import BLANKS, TokenizerConfig
+from models.data.line_reader import BLANKS
+from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.vocab_lookup import bytes_of
-from models.tokenization.word_splitter import foreign_lines, next_blank, words_in
+from models.tokenization.word_splitter import alphabet_of, bytes_of, foreign_lines, next_blank, words_in
 
 KNOWN = (
     "plain\n\nd\u00e9j\u00e0 vu \u2014 \u201ciPhone\u2019s\u201d \u20ac5 \u2192\n"

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.language_model import EOS
-from models.tokenization.pipeline import SPECIALS, TokenizerConfig, build, surfaces
+from models.special_tokens import EOS, SPECIALS
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.pipeline import build, surfaces
 from models.tokenization.vocab_lookup import MISSING
 from models.tokenization.word_tokenizer import Words
 

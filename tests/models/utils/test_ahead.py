@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.utils.ahead import ahead
+from models.utils.parallel import ahead
 
 
 def test_items_come_in_order_and_may_be_none() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from models.checkpoint.save import load
 from models.evaluation.evaluator import evaluate
-from models.inference.scoring import drain
+from models.utils.progress import drain
 from tests.app.cli.commands.conftest import Run
 from tests.helpers.serving import TEXT
 

@@ -6,7 +6,8 @@ import torch
 from numba import njit
 from torch import nn
 
-from models.neural.int8.cells import exp, gru_step, lstm_step, rnn_step, sigmoid, tanh
+from models.kernels.softmax import exp
+from models.neural.int8.cells import gru_step, lstm_step, rnn_step, sigmoid, tanh
 
 EXTREMES = [0.0, 1e-30, 88.0, 100.0, 1e4, 3e38, np.inf]
 

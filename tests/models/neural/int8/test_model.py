@@ -12,7 +12,6 @@ from numba.np.numpy_support import carray
 
 from models.errors import InvalidInput
 from models.kernels import openmp
-from models.language_model import EOS, concat, select
 from models.neural.int8.forward import PRODUCT, bytes_of_rows, multiply_all
 from models.neural.int8.model import Int8Model, Matrix
 from models.neural.model import RecurrentConfig, RecurrentModel
@@ -20,6 +19,8 @@ from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.initialization import initialise
 from models.neural.training.train import train
+from models.special_tokens import EOS
+from models.state import concat, select
 
 V = 300
 CONFIGS = [

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.neural.training.averaging import Average
+from models.neural.training.optimizer import Average
 
 
 def test_the_mean_weighs_the_past_less_and_begins_with_what_there_is() -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.neural.network import Network, RecurrentConfig
-from models.neural.training.initialization import Initialisation, initialise, log_unigrams
+from models.neural.config import RecurrentConfig
+from models.neural.network import Network
+from models.neural.training.config import Initialisation
+from models.neural.training.initialization import initialise, log_unigrams
 
 CONFIG = RecurrentConfig("lstm", layers=1, embedding_size=60, hidden_size=90)
 COUNTS = np.arange(200)

@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 
-from models.neural.network import Network, RecurrentConfig
-from models.neural.training.optimizer import Optimiser, clip, learning_rate, optimiser, set_learning_rate
+from models.neural.config import RecurrentConfig
+from models.neural.network import Network
+from models.neural.training.config import Optimiser
+from models.neural.training.optimizer import clip, learning_rate, optimiser, set_learning_rate
 
 
 def test_a_constant_rate_is_constant() -> None:

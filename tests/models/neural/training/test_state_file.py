@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 from models.neural.model import RecurrentConfig
-from models.neural.training import snapshot
+from models.neural.training import state_file
 from models.neural.training.state_file import STATE_FILE, fingerprint
 from models.neural.training.train import Trained, TrainingConfig, train
 from models.utils.progress import Progress
@@ -80,7 +80,7 @@ def test_the_whole_saved_state_is_that_of_the_unstopped(report: int, tmp_path: P
     whole, stopped = (load_file(tmp_path / name / STATE_FILE) for name in ("whole", "stopped"))
     assert whole.keys() == stopped.keys()
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
-    assert snapshot.read(tmp_path / "whole" / STATE_FILE)[1] == snapshot.read(tmp_path / "stopped" / STATE_FILE)[1]
+    assert state_file.read(tmp_path / "whole" / STATE_FILE)[1] == state_file.read(tmp_path / "stopped" / STATE_FILE)[1]
 
 
 def test_a_finished_training_resumes_to_its_result(tmp_path: Path) -> None:
@@ -130,9 +130,9 @@ def test_no_state_and_half_a_state_are_named(tmp_path: Path) -> None:
         next(running(directory=tmp_path, go_on=True))
     stop_at(1, running(directory=tmp_path, go_on=False))
     path = tmp_path / STATE_FILE
-    tensors, facts = snapshot.read(path)
+    tensors, facts = state_file.read(path)
     del tensors["positions"]
-    snapshot.write(path, tensors, facts)
+    state_file.write(path, tensors, facts)
     with pytest.raises(CheckpointDamaged, match="positions"):
         next(running(directory=tmp_path, go_on=True))
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from models.errors import InvalidInput, TrainingFailed
-from models.language_model import EOS
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Tally, Trainer
+from models.special_tokens import EOS
 
 CONFIG = RecurrentConfig("lstm", layers=2, embedding_size=5, hidden_size=6)
 # A rate of nearly nothing, so that the weights stay what they are while the streams move on.

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
-from models.neural.network import Network, RecurrentConfig
-from models.neural.training.validation import held_out_loss
+from models.neural.network import Network
+from models.neural.training.train import held_out_loss
 from models.utils.progress import Progress
 
 CONFIG = RecurrentConfig("gru", layers=1, embedding_size=4, hidden_size=4)
@@ -43,7 +44,7 @@ def test_a_short_text_is_one_pass() -> None:
 
 
 def test_a_long_text_is_read_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.neural.training.validation._TOKENS_A_ROW", 60)
+    monkeypatch.setattr("models.neural.training.train._TOKENS_A_ROW", 60)
     loss, _ = drive(TOKENS)  # three rows of 68, 68 and 67 tokens, each from the start state
     parts = TOKENS[:68], TOKENS[68:136], TOKENS[136:]
     assert loss == pytest.approx(sum(map(alone, parts)) / 203, abs=1e-6)

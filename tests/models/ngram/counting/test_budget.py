@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.ngram.counting.budget import block_tokens, count_within
-from models.ngram.counting.counts import count
+from models.ngram.counting.counter import block_tokens, count_within
+from models.ngram.counting.extraction import count
 from tests.models.ngram.counting.test_merging import same
 
 

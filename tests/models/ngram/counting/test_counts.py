@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from models.errors import InvalidInput, TrainingFailed
-from models.ngram.counting.counts import Counts, count
+from models.ngram.counting.counts import Counts
+from models.ngram.counting.extraction import count
 
 A, B, C = 2, 3, 4
 TEXT = np.array([A, B, A, 1, A, B, C, 1, 1], np.int32)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InvalidInput
-from models.ngram.counting.counts import Counts, count
+from models.ngram.counting.counts import Counts
+from models.ngram.counting.extraction import count
 from models.ngram.counting.merging import merge
 from tests.models.ngram.smoothing.test_estimator import LINES, flat
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from models.ngram.model import NgramConfig
+from models.ngram.config import NgramConfig
 from models.ngram.smoothing.absolute_discounting import discount
 from tests.models.ngram.smoothing.test_estimator import predict, trained
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from models.ngram.model import NgramConfig
+from models.ngram.config import NgramConfig
 from tests.models.ngram.smoothing.test_estimator import predict, trained
 
 STUDENTS, OPENED, THEIR, BOOKS, MINDS, EXAMS = range(2, 8)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from models.ngram.counting.counts import count
-from models.ngram.model import NgramConfig
+from models.ngram.config import NgramConfig
+from models.ngram.counting.extraction import count
 from models.ngram.smoothing.entropy_pruning import pruned
 from models.ngram.smoothing.estimator import keep, smooth, tabulate
 from tests.models.ngram.smoothing.test_estimator import flat, predict, trained

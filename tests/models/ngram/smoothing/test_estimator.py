@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.ngram.model import NgramConfig, NgramModel, Smoothing
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
 from tests.helpers.reference import Reference
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.ngram.model import NgramConfig
+from models.ngram.config import NgramConfig
 from models.ngram.smoothing.katz import good_turing
 from tests.models.ngram.smoothing.test_estimator import predict, trained
 

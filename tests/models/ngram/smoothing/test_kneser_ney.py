@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.ngram.model import NgramConfig
+from models.ngram.config import NgramConfig
 from models.ngram.smoothing.kneser_ney import FALLBACK, closed_form
 from tests.models.ngram.smoothing.test_estimator import predict, trained
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.ngram.model import NgramConfig
+from models.ngram.config import NgramConfig
 from tests.models.ngram.smoothing.test_estimator import predict, trained
 
 A, B, C = 2, 3, 4
