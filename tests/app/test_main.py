@@ -1,38 +1,12 @@
 """The server as a process: it starts with nothing, becomes ready, and ends well when it is told to."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.helpers.serving import Server, get, post, publish, recurrent, serving, stream, wait_for
-
-
-@contextmanager
-def process(checkpoints: Path, data: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`nextword serve` and its address."""
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--no-worker"]
-    folders = ["--checkpoints", str(checkpoints), "--data", str(data)]
-    environment = {
-        **os.environ,
-        "NEXTWORD_THREADS": "1",
-        "NEXTWORD_MAX_TOKENS": "1000000",
-        "NEXTWORD_MAX_PENDING_TOKENS": "10000000",
-        **settings,
-    }
-    with subprocess.Popen([*command, *folders], stdout=subprocess.PIPE, text=True, env=environment) as server:
-        try:
-            lines = iter(server.stdout.readline, "")
-            url = next(line for line in lines if "/v1/models" in line).split()[-1].removesuffix("/v1/models")
-            yield server, url
-        finally:
-            server.kill()
+from tests.helpers.serving import Server, get, post, process, publish, recurrent, serving, stream, wait_for
 
 
 def test_a_server_without_models_serves_and_says_so(tmp_path: Path) -> None:

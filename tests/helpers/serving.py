@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -153,3 +156,24 @@ def busy(server: Server, model: str) -> Iterator[None]:
         lines = answer.iter_lines()
         next(lines)
         yield
+
+
+@contextmanager
+def process(checkpoints: Path, data: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`nextword serve` and its address."""
+    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--no-worker"]
+    folders = ["--checkpoints", str(checkpoints), "--data", str(data)]
+    environment = {
+        **os.environ,
+        "NEXTWORD_THREADS": "1",
+        "NEXTWORD_MAX_TOKENS": "1000000",
+        "NEXTWORD_MAX_PENDING_TOKENS": "10000000",
+        **settings,
+    }
+    with subprocess.Popen([*command, *folders], stdout=subprocess.PIPE, text=True, env=environment) as server:
+        try:
+            lines = iter(server.stdout.readline, "")
+            url = next(line for line in lines if "/v1/models" in line).split()[-1].removesuffix("/v1/models")
+            yield server, url
+        finally:
+            server.kill()

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.app.test_main import process
-from tests.helpers.serving import get, idle, metrics, publish_all, wait_for
+from tests.helpers.serving import get, idle, metrics, process, publish_all, wait_for
 from tests.helpers.storm import ANSWERS, failures, storm
 
 MINUTES = float(os.environ.get("PROVE_SOAK_MINUTES", "10"))

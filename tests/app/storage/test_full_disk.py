@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.storage.database import sqlite_url
-from tests.app.worker.test_training import LSTM, ask, left_over, over, upload, working
+from tests.helpers.jobs import LSTM, ask, left_over, over, upload, working
 from tests.helpers.serving import Server, serving, some_text, wait_for
 
 ROOM = 3 << 20

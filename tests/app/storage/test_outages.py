@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from app.storage import database
-from tests.app.worker.test_training import LSTM, ask, begun, over, upload, working
 from tests.helpers.databases import postgresql_server
+from tests.helpers.jobs import LSTM, ask, begun, over, upload, working
 from tests.helpers.serving import Server, serving, some_text, wait_for
 
 PACE = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1}

@@ -13,7 +13,7 @@ from app.storage.published_models import STALE_SECONDS, is_published, newest, pu
 from models.checkpoint.card import CARD_FILE
 from models.checkpoint.repository import entries, next_version
 from models.errors import CheckpointExists, CheckpointNotFound
-from tests.app.worker.test_worker import write_card
+from tests.helpers.jobs import write_card
 
 
 def stage(root: Path, job_id: str, attempt: int = 1) -> Path:

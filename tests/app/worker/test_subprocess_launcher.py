@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Order, Reported, Stopped
+from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Stopped
 from app.worker.subprocess_launcher import LocalLauncher
+from tests.helpers.jobs import ORDER
 
-ORDER = Order("job-1", {"kind": "ngram"}, "work", "staging", "checkpoints", 3, 1.0)
 SAY = """
 import json, os, signal, sys, time
 def say(kind, **values): print(json.dumps({"kind": kind, **values}), flush=True)
@@ -91,7 +91,7 @@ def test_a_child_outlives_neither_its_pipe_nor_its_worker() -> None:
     worker = f"""
 import sys, time
 from app.worker.subprocess_launcher import LocalLauncher
-from tests.app.worker.test_subprocess_launcher import ORDER
+from tests.helpers.jobs import ORDER
 LocalLauncher(0, [sys.executable, "-c", {child!r}]).start(ORDER)
 time.sleep(60)
 """

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 
-from app.cli.commands.worker import worker
-from app.stores import Stores
+from tests.helpers.jobs import LSTM, ask, begun, left_over, over, upload, working
 from tests.helpers.serving import Server, ngram, publish, recurrent, serving, some_text, wait_for
-
-LSTM = {"layers": 1, "hidden_size": 16, "embedding_size": 16, "batch_size": 4, "bptt": 8}
 
 
 @pytest.fixture(scope="module")
@@ -30,49 +24,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(own: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=own.url, timeout=60) as opened:
         yield opened
-
-
-@contextmanager
-def working(own: Server) -> Iterator[None]:
-    """A worker, stopped in order at the end."""
-    stores, stop = Stores.open(own.app.state.settings), threading.Event()
-    thread = threading.Thread(target=worker(own.app.state.settings, stores, stop).run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        stores.database.close()
-
-
-def upload(client: httpx.Client, text: str, name: str = "corpus.txt") -> str:
-    return str(client.post("/v1/files", files={"file": (name, text)}).json()["id"])
-
-
-def ask(client: httpx.Client, **body: object) -> dict:
-    answer = client.post("/v1/jobs", json=body)
-    assert answer.status_code == 202, answer.text
-    return answer.json()
-
-
-def over(client: httpx.Client, job: dict) -> dict:
-    def done() -> bool:
-        job.update(client.get(f"/v1/jobs/{job['id']}").json())
-        return job["status"] not in ("queued", "running", "cancelling")
-
-    wait_for(done, seconds=240, pause=0.1)
-    return job
-
-
-def begun(client: httpx.Client, job: dict) -> None:
-    """Wait until the training has measured something."""
-    wait_for(lambda: client.get(f"/v1/jobs/{job['id']}/metrics").json()["data"], seconds=120, pause=0.05)
-
-
-def left_over(own: Server) -> list[Path]:
-    settings = own.app.state.settings
-    return [*(settings.data / "jobs").glob("*"), *(settings.checkpoints / ".jobs").glob("*")]
 
 
 def test_models_are_trained_measured_and_served(client: httpx.Client, own: Server) -> None:

@@ -22,6 +22,7 @@ from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, 
 from app.worker.worker import Worker
 from app.worker.workspaces import Workspaces
 from models.checkpoint.card import CARD_FILE
+from tests.helpers.jobs import write_card
 
 Act = Callable[["Run"], list[Message]]
 """One call of `poll`."""
@@ -99,15 +100,6 @@ def stages(run: Run) -> list[Message]:
     staged = Path(run.order.staging) / "demo" / "1"
     write_card(staged, run.order.job_id)
     return [Done(str(staged))]
-
-
-def write_card(directory: Path, job_id: str | None) -> None:
-    directory.mkdir(parents=True)
-    provenance = {"command": "c", "licence": "l", "corpus": {}, "recipe": {}, "metrics": {"training": 1}, "job": job_id}
-    named = {"kind": "ngram", "created": "now", "provenance": provenance}
-    numbers = {"format": 1, "vocabulary_size": 2, "parameters": 3}
-    tables: dict[str, dict[str, str]] = {"config": {}, "tokenizer": {}, "versions": {}, "files": {}}
-    (directory / CARD_FILE).write_text(json.dumps({**named, **numbers, **tables}))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from models.checkpoint.repository import Entry
 from models.checkpoint.save import load, save
 from models.errors import CheckpointDamaged, InvalidInput
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from tests.models.test_language_model import TOKENIZER, mixture, ngram, published
+from tests.helpers.language_models import TOKENIZER, mixture, ngram, published
 
 NONE = Provenance("none", "none")
 

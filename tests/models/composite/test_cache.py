@@ -14,8 +14,8 @@ from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
 from models.special_tokens import EOS
 from models.utils.progress import drain
+from tests.helpers.language_models import TOKENIZER, V, ngram
 from tests.helpers.toy import Bigram
-from tests.models.test_language_model import TOKENIZER, V, ngram
 
 BASE = Bigram.random(V)
 

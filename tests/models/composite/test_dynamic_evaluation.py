@@ -12,7 +12,7 @@ from models.composite.neural_cache import NeuralCacheModel
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
 from models.utils.progress import drain
-from tests.models.test_language_model import TOKENIZER, mixture, ngram, recurrent
+from tests.helpers.language_models import TOKENIZER, mixture, ngram, recurrent
 
 TEXT = ["a b c d e f g h\n"] * 60
 

@@ -8,8 +8,8 @@ import torch
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
+from tests.helpers.language_models import TOKENIZER, V, mixture, ngram, recurrent
 from tests.helpers.toy import Bigram
-from tests.models.test_language_model import TOKENIZER, V, mixture, ngram, recurrent
 
 
 def test_a_mixture_is_the_weighted_mean_of_its_members():

@@ -11,7 +11,7 @@ from models.composite.mixture_weights import fit, token_scores
 from models.errors import TrainingFailed
 from models.special_tokens import EOS
 from models.utils.progress import drain
-from tests.models.test_language_model import ngram, recurrent
+from tests.helpers.language_models import ngram, recurrent
 
 
 def test_the_weights_of_two_members_by_hand():

@@ -11,7 +11,7 @@ from models.composite.config import NeuralCacheConfig
 from models.composite.neural_cache import NeuralCacheModel
 from models.errors import InvalidInput
 from models.special_tokens import EOS
-from tests.models.test_language_model import ngram, recurrent
+from tests.helpers.language_models import ngram, recurrent
 
 BASE = recurrent("lstm")
 

@@ -14,7 +14,8 @@ from models.ngram import arpa
 from models.ngram.backoff_table import BackoffTables
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
-from tests.models.ngram.smoothing.test_estimator import flat, trained
+from tests.helpers.arpa_texts import PRUNED_BY_OTHERS
+from tests.helpers.estimation import flat, trained
 
 SIZE = 30
 VOCABULARY = ["<unk>", "</s>", *(f"w{i}" for i in range(2, SIZE))]
@@ -108,34 +109,6 @@ def test_orders_without_ngrams_are_not_written() -> None:
 def test_tokens_that_arpa_cannot_hold_are_refused(token: str) -> None:
     with pytest.raises(InvalidInput, match="vocabulary"):
         arpa.write(trained([[2]], NgramConfig(2), 3).tables, ["<unk>", "</s>", token], io.StringIO())
-
-
-PRUNED_BY_OTHERS = """\
-made by hand
-
-\\data\\
-ngram 1=5
-ngram 2=3
-ngram 3=2
-
-\\1-grams:
--99\t<s>\t-0.5
--0.6\t</s>
--0.7\tb\t-0.2
--0.5\ta\t-0.3
--2 <unk>
-
-\\2-grams:
--0.2\t<s> a\t-0.1
--0.3\tb a\t-0.4
--0.25\ta b
-
-\\3-grams:
--0.15\tb a b
--0.05\t<s> a </s>
-
-\\end\\
-"""
 
 
 def test_a_file_in_any_order_with_blanks_and_missing_weights_reads() -> None:

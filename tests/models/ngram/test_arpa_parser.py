@@ -13,7 +13,7 @@ from models.ngram import arpa
 from models.ngram.arpa_parser import parse
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from tests.models.ngram.test_arpa import PRUNED_BY_OTHERS
+from tests.helpers.arpa_texts import PRUNED_BY_OTHERS
 
 TEXT = r"""
 \data\

@@ -6,7 +6,7 @@ import pytest
 from models.errors import CheckpointDamaged
 from models.ngram.backoff_table import check
 from models.ngram.config import NgramConfig
-from tests.models.ngram.smoothing.test_estimator import trained
+from tests.helpers.estimation import trained
 
 LINES = np.random.default_rng(7).integers(2, 40, (200, 10)).tolist()
 

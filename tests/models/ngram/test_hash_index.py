@@ -9,7 +9,7 @@ from models.ngram.hash_index import NONE, index_of
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate
 from models.special_tokens import EOS
-from tests.models.ngram.smoothing.test_estimator import trained
+from tests.helpers.estimation import trained
 
 SIZE = 200
 LINES = np.random.default_rng(8).zipf(1.3, (400, 15)).clip(2, SIZE - 1).tolist()

@@ -12,7 +12,7 @@ from models.language_model import LanguageModel
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from models.state import concat, select
-from tests.models.ngram.smoothing.test_estimator import SMOOTHINGS, trained
+from tests.helpers.estimation import SMOOTHINGS, trained
 
 SIZE = 40
 LINES = np.random.default_rng(1).integers(2, 25, (50, 14)).tolist()

@@ -8,7 +8,7 @@ from models.errors import InvalidInput
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from models.ngram.quantization import LARGEST_ERROR, bins, quantise
-from tests.models.ngram.smoothing.test_estimator import trained
+from tests.helpers.estimation import trained
 
 SIZE = 60
 LINES = [(np.abs(np.random.default_rng(i).normal(0, 12, 10)).astype(int) + 2).tolist() for i in range(300)]

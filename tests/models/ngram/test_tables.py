@@ -14,7 +14,7 @@ from models.ngram.backoff_table import BackoffTables
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.trie import FIELDS
-from tests.models.ngram.smoothing.test_estimator import trained
+from tests.helpers.estimation import trained
 
 SIZE = 6
 Arrays = dict[str, NDArray[Any]]

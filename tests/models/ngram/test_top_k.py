@@ -5,8 +5,8 @@ import pytest
 
 from models.ngram import top_k
 from models.ngram.config import Smoothing
-from tests.models.ngram.smoothing.test_estimator import SMOOTHINGS
-from tests.models.ngram.test_query import SIZE, model, path_of
+from tests.helpers.estimation import SMOOTHINGS
+from tests.helpers.ngram_models import SIZE, model, path_of
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)

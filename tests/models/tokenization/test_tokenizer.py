@@ -11,12 +11,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import CheckpointDamaged, InvalidText
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-
-TEXT = "the cat , the dog and the <unk> .\nthe cat sat .\n"  # the 4, cat 2, "." 2, five words once
-
-
-def train(text: str = TEXT, **settings: Any) -> Tokenizer:
-    return Tokenizer.train(TokenizerConfig(**settings), [text])
+from tests.helpers.tokenizers import TEXT, train
 
 
 def test_rare_words_stay_out() -> None:

@@ -13,7 +13,7 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.pipeline import build, surfaces
 from models.tokenization.trainer import Census
 from models.tokenization.word_tokenizer import Words
-from tests.models.tokenization.test_word_tokenizer import CONFIGS, identity, texts
+from tests.helpers.tokenizers import CONFIGS, identity, texts
 
 CHUNKS = st.lists(texts.map(lambda text: text + "\n"), max_size=5)
 

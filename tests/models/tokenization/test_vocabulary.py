@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import InvalidInput, TrainingFailed
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from tests.models.tokenization.test_tokenizer import train
+from tests.helpers.tokenizers import train
 
 
 def test_ids_are_given_by_count_and_then_by_token() -> None:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from app.cli.main import run
+from tests.helpers.command_line import Finished, Run
 from tests.helpers.serving import CHARACTERS, ngram, publish, recurrent
-
-
-@dataclass(frozen=True)
-class Finished:
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Finished]
 
 
 @pytest.fixture(scope="package")

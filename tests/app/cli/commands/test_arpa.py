@@ -8,7 +8,7 @@ from pathlib import Path
 import kenlm
 import pytest
 
-from tests.app.cli.commands.conftest import Run
+from tests.helpers.command_line import Run
 
 TEXT = b"the cat sat\na dog\n"
 

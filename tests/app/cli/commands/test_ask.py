@@ -11,7 +11,7 @@ import pytest
 from models.checkpoint.save import load
 from models.evaluation.evaluator import evaluate
 from models.utils.progress import drain
-from tests.app.cli.commands.conftest import Run
+from tests.helpers.command_line import Run
 from tests.helpers.serving import TEXT
 
 

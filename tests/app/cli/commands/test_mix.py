@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.checkpoint.save import load
-from tests.app.cli.commands.conftest import Run
+from tests.helpers.command_line import Run
 from tests.helpers.serving import some_text
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.ngram.counting.counter import block_tokens, count_within
 from models.ngram.counting.extraction import count
-from tests.models.ngram.counting.test_merging import same
+from tests.helpers.estimation import same
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

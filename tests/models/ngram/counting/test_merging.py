@@ -6,17 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InvalidInput
-from models.ngram.counting.counts import Counts
 from models.ngram.counting.extraction import count
 from models.ngram.counting.merging import merge
-from tests.models.ngram.smoothing.test_estimator import LINES, flat
-
-
-def same(left: Counts, right: Counts) -> None:
-    assert left.vocabulary_size == right.vocabulary_size
-    for a, b in zip(left.levels, right.levels, strict=True):
-        for name in ("begins", "token", "suffix", "count"):
-            assert getattr(a, name).tolist() == getattr(b, name).tolist()
+from tests.helpers.estimation import LINES, flat, same
 
 
 @settings(max_examples=100, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.absolute_discounting import discount
-from tests.models.ngram.smoothing.test_estimator import predict, trained
+from tests.helpers.estimation import predict, trained
 
 A, B, C = 2, 3, 4
 LINES = [[A, B], [A, B], [A, C]]

@@ -5,7 +5,7 @@ import math
 import torch
 
 from models.ngram.config import NgramConfig
-from tests.models.ngram.smoothing.test_estimator import predict, trained
+from tests.helpers.estimation import predict, trained
 
 STUDENTS, OPENED, THEIR, BOOKS, MINDS, EXAMS = range(2, 8)
 TEXTBOOK = [[STUDENTS, OPENED, THEIR, w] for w, n in [(BOOKS, 400), (EXAMS, 100), (MINDS, 500)] for _ in range(n)]

@@ -9,7 +9,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count
 from models.ngram.smoothing.entropy_pruning import pruned
 from models.ngram.smoothing.estimator import keep, smooth, tabulate
-from tests.models.ngram.smoothing.test_estimator import flat, predict, trained
+from tests.helpers.estimation import flat, predict, trained
 
 LINES = np.random.default_rng(3).integers(2, 7, (60, 6)).tolist()
 SIZE = 8

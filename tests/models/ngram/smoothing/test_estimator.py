@@ -1,38 +1,17 @@
 """Every smoothing against its formula, on random small corpora and on degenerate ones."""
 
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from models.ngram.config import NgramConfig, Smoothing
-from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from tests.helpers.estimation import LINES, SIZE, SMOOTHINGS, predict, trained
 from tests.helpers.reference import Reference
 
-SMOOTHINGS = get_args(Smoothing)
-SIZE = 5
-LINES = st.lists(st.lists(st.sampled_from([0, 2, 3, 4]), max_size=9), min_size=1, max_size=12)
 PRUNE = st.lists(st.integers(0, 2), max_size=3).map(lambda steps: (0, *np.cumsum(steps).tolist()))
-
-
-def flat(lines: Sequence[Sequence[int]]) -> NDArray[np.int32]:
-    return np.array([i for line in lines for i in (*line, 1)], np.int32)
-
-
-def trained(lines: Sequence[Sequence[int]], config: NgramConfig, size: int = SIZE) -> NgramModel:
-    return NgramModel(config, estimate(config, flat(lines), size))
-
-
-def predict(model: NgramModel, history: Sequence[int]) -> list[float]:
-    state = model.advance(model.start(1), torch.tensor([list(history)], dtype=torch.int64))
-    row: list[float] = model.logprobs(state)[0].double().exp().tolist()
-    return row
 
 
 def histories(lines: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:

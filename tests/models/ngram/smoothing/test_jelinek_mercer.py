@@ -7,7 +7,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.jelinek_mercer import maximised
-from tests.models.ngram.smoothing.test_estimator import trained
+from tests.helpers.estimation import trained
 
 LINES = np.random.default_rng(5).geometric(0.3, (80, 6)).clip(max=5).tolist()
 

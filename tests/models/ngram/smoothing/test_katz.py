@@ -4,7 +4,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.katz import good_turing
-from tests.models.ngram.smoothing.test_estimator import predict, trained
+from tests.helpers.estimation import predict, trained
 
 A, B, C = 2, 3, 4
 

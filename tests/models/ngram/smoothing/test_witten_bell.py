@@ -3,7 +3,7 @@
 import pytest
 
 from models.ngram.config import NgramConfig
-from tests.models.ngram.smoothing.test_estimator import predict, trained
+from tests.helpers.estimation import predict, trained
 
 A, B, C = 2, 3, 4
 LINES = [[A, B], [A, B], [A, C]]

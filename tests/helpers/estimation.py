@@ -1,0 +1,45 @@
+"""N-gram models estimated from a few lines, their counts and predictions, for tests of smoothings and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.counting.counts import Counts
+from models.ngram.model import NgramModel
+from models.ngram.smoothing.estimator import estimate
+
+SMOOTHINGS = get_args(Smoothing)
+
+
+SIZE = 5
+
+
+LINES = st.lists(st.lists(st.sampled_from([0, 2, 3, 4]), max_size=9), min_size=1, max_size=12)
+
+
+def flat(lines: Sequence[Sequence[int]]) -> NDArray[np.int32]:
+    return np.array([i for line in lines for i in (*line, 1)], np.int32)
+
+
+def trained(lines: Sequence[Sequence[int]], config: NgramConfig, size: int = SIZE) -> NgramModel:
+    return NgramModel(config, estimate(config, flat(lines), size))
+
+
+def predict(model: NgramModel, history: Sequence[int]) -> list[float]:
+    state = model.advance(model.start(1), torch.tensor([list(history)], dtype=torch.int64))
+    row: list[float] = model.logprobs(state)[0].double().exp().tolist()
+    return row
+
+
+def same(left: Counts, right: Counts) -> None:
+    assert left.vocabulary_size == right.vocabulary_size
+    for a, b in zip(left.levels, right.levels, strict=True):
+        for name in ("begins", "token", "suffix", "count"):
+            assert getattr(a, name).tolist() == getattr(b, name).tolist()
