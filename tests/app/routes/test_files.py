@@ -130,7 +130,7 @@ def test_a_full_disk_is_told(client: httpx.Client, own: Server, monkeypatch: pyt
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("app.storage.upload.os.fsync", full)
+    monkeypatch.setattr("app.storage.file_store.os.fsync", full)
     answer = client.post("/v1/files", files={"file": ("a", TEXT)})
     assert error(answer) == (507, "disk_full", None)
     assert left_over(own) == []
