@@ -19,23 +19,23 @@ from fastapi import FastAPI
 
 from app.core.metrics import Metrics
 from app.core.settings import Settings
-from app.engine.capacity import Line
+from app.engine.capacity import WorkQueue
 from app.engine.engine import Engine
-from app.engine.model_registry import Registry
-from app.engine.warm_up import rehearse
-from app.http.error_responses import answer_errors
-from app.http.swagger_ui import add_docs
-from app.middleware.admission import Gate
-from app.middleware.body_limit import BodyLimit
-from app.middleware.in_flight import Reception
-from app.middleware.request_id import RequestId
+from app.engine.model_registry import ModelRegistry
+from app.engine.warm_up import warm_up
+from app.http.error_responses import add_error_handlers
+from app.http.swagger_ui import add_swagger_ui
+from app.middleware.admission import AdmissionMiddleware
+from app.middleware.body_limit import BodyLimitMiddleware
+from app.middleware.in_flight import InFlightRequests
+from app.middleware.request_id import RequestIdMiddleware
 from app.routes import aliases, files, generate, health, jobs, metrics, models, perplexity, probability, rescore
 from app.routes import next as next_token
-from app.routes.fast_path import Route, Shortcut
+from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
-from models.checkpoint.families import PRECISIONS
-from models.checkpoint.hash_cache import Ledger
+from models.checkpoint.families import FAMILIES_BY_PRECISION
+from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.save import Checkpoint, load
 from models.inference.prefix_cache import PrefixCache
 
@@ -44,7 +44,7 @@ DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
 Log-probabilities are natural logarithms (nats). Every answer has an `x-request-id`; every error is
 `{"error": {"message", "type", "param", "code"}}`."""
 
-ERRORS: dict[int | str, dict[str, Any]] = {
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "A field is not acceptable; `param` names it."},
     404: {"model": ErrorAnswer, "description": "No such model; the message lists what there is."},
     409: {"model": ErrorAnswer, "description": "It cannot be done as things stand; the message says why."},
@@ -55,7 +55,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {"model": ErrorAnswer, "description": "Any other error."},
 }
 
-SHORT_WAYS: dict[str, Route] = {
+FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "next": next_token.predict_next,
     "probability": probability.score_probability,
     "rescore": rescore.rescore,
@@ -74,59 +74,62 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are at /metrics
     )
-    families = PRECISIONS[settings.precision]
-    ledger = Ledger(settings.data / "verified.json")
+    families = FAMILIES_BY_PRECISION[settings.precision]
+    ledger = VerifiedHashes(settings.data / "verified.json")
     app.state.settings = settings
 
     def opened(path: Path) -> Checkpoint:
-        checkpoint = rehearse(load(path, ledger=ledger, families=families, opened=registry.opened))
-        if not checkpoint.model.quick:
+        checkpoint = warm_up(
+            load(path, verified_hashes=ledger, families=families, find_loaded=registry.loaded_checkpoint)
+        )
+        if not checkpoint.model.runs_inline:
             checkpoint.model.prefixes = PrefixCache(settings.prefix_cache_bytes)
         # What lives as long as the server does is not looked through again and again for what is garbage: a full
         # look takes a third of a second, in which nobody is answered. A model lies in no cycle, and is freed without.
         gc.freeze()
         return checkpoint
 
-    app.state.registry = registry = Registry(settings.checkpoints, opened)
+    app.state.registry = registry = ModelRegistry(settings.checkpoints, opened)
     app.state.metrics = Metrics()
-    app.state.reception = Reception(settings)
+    app.state.reception = InFlightRequests(settings)
     app.state.engine = Engine(settings, app.state.metrics.count_tokens)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
-    app.state.line = partial(_line, app)
-    _show_what_is_under_way(app)
-    app.add_middleware(Shortcut, routes=SHORT_WAYS)
-    app.add_middleware(BodyLimit, settings=settings)
+    app.state.line = partial(_find_queue, app)
+    _add_gauges(app)
+    app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS)
+    app.add_middleware(BodyLimitMiddleware, settings=settings)
     app.add_middleware(
-        Gate,
+        AdmissionMiddleware,
         settings=settings,
         reception=app.state.reception,
         metrics=app.state.metrics,
         line=app.state.line,
     )
-    app.add_middleware(RequestId)
-    answer_errors(app)
-    add_docs(app)
+    app.add_middleware(RequestIdMiddleware)
+    add_error_handlers(app)
+    add_swagger_ui(app)
     for resource in (models, next_token, probability, perplexity, rescore, generate, files, jobs, aliases):
-        app.include_router(resource.router, responses=ERRORS)
+        app.include_router(resource.router, responses=ERROR_RESPONSES)
     for router in (health.router, metrics.router):
         app.include_router(router)
     return app
 
 
-def _line(app: FastAPI, name: str) -> Line | None:
+def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
     """The line that work of a model has to wait in; quick work may not have to."""
     served = app.state.registry.snapshot.by_name.get(app.state.stores.aliases.resolve(name))
-    return app.state.engine.line(served.checkpoint.model) if served and not served.checkpoint.model.quick else None
+    model = served.checkpoint.model if served else None
+    return app.state.engine.queue(model) if model and not model.runs_inline else None
 
 
-def _show_what_is_under_way(app: FastAPI) -> None:
-    engine, reception, show = app.state.engine, app.state.reception, app.state.metrics.show
+def _add_gauges(app: FastAPI) -> None:
+    engine, reception, show = app.state.engine, app.state.reception, app.state.metrics.add_gauge
     show("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(reception))
-    show("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: reception.bytes)
+    show("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: reception.buffered_bytes)
     show("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
     show("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
-    for name, line in engine.lines.items():
+    for name, line in engine.queues.items():
         show(f"nextword_{name}_places", f"Places taken in the line of {name} models.", partial(getattr, line, "texts"))
         show(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", partial(getattr, line, "tokens"))
 
@@ -136,7 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
     stores: Stores = app.state.stores
     seconds = app.state.settings.reload_seconds
-    watchers = [asyncio.create_task(app.state.registry.watch(seconds)), asyncio.create_task(stores.keep(seconds))]
+    watchers = [asyncio.create_task(app.state.registry.watch(seconds)), asyncio.create_task(stores.maintain(seconds))]
     yield
     app.state.stopping.set()
     for watcher in watchers:

@@ -10,7 +10,7 @@ from app.core.exceptions import DatabaseUnavailable
 from app.core.settings import Settings
 from app.jobs.leases import LeaseStore
 from app.jobs.store import JobStore
-from app.storage.aliases import Aliases
+from app.storage.aliases import AliasStore
 from app.storage.database import Database, sqlite_url
 from app.storage.file_store import FileStore
 from app.storage.migrations import migrate
@@ -27,21 +27,21 @@ class Stores:
     files: FileStore
     jobs: JobStore
     leases: LeaseStore
-    aliases: Aliases
+    aliases: AliasStore
 
     @classmethod
     def open(cls, settings: Settings) -> Stores:
         """Those of the settings; nothing is asked of the database yet. Raises InvalidInput for a bad database_url."""
         database = Database(settings.database_url or sqlite_url(settings.data))
         files = FileStore(database, settings.data / "files", settings.max_file_bytes)
-        return cls(database, files, JobStore(database), LeaseStore(database), Aliases(database))
+        return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database))
 
     def prepare(self) -> None:
         """Bring the database up to date and clear away what broken uploads left; raises DatabaseUnavailable."""
         migrate(self.database)
-        self.files.sweep()
+        self.files.remove_stale_uploads()
 
-    async def keep(self, seconds: float) -> None:
+    async def maintain(self, seconds: float) -> None:
         """Prepare as soon as the database answers, then keep the aliases up to date, forever."""
         while True:
             try:
@@ -50,4 +50,4 @@ class Stores:
             except DatabaseUnavailable as error:
                 logger.warning("%s; trying again", error)
                 await asyncio.sleep(RETRY_SECONDS)
-        await self.aliases.watch(seconds)
+        await self.aliases.refresh_periodically(seconds)

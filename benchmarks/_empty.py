@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from app.http.responses import Json
+from app.http.responses import OrjsonResponse
 from app.schemas.next import NextRequest
 from app.schemas.probability import ProbabilityRequest
 
@@ -24,14 +24,14 @@ def application(answers: dict[str, Any]) -> FastAPI:
     app = FastAPI()
 
     @app.post("/v1/models/{model}/next")
-    async def predict(model: str, body: NextRequest) -> Json:
+    async def predict(model: str, body: NextRequest) -> OrjsonResponse:
         del model, body
-        return Json(answers["next"])
+        return OrjsonResponse(answers["next"])
 
     @app.post("/v1/models/{model}/probability")
-    async def score(model: str, body: ProbabilityRequest) -> Json:
+    async def score(model: str, body: ProbabilityRequest) -> OrjsonResponse:
         del model, body
-        return Json(answers["probability"])
+        return OrjsonResponse(answers["probability"])
 
     return app
 

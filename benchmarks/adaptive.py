@@ -20,7 +20,7 @@ from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, DynamicConfig, MixtureConfig, NeuralCacheConfig
 from models.composite.dynamic_evaluation import DynamicModel
 from models.composite.mixture import MixtureModel
-from models.composite.mixture_weights import fit, token_scores
+from models.composite.mixture_weights import fit_weights, score_by_member
 from models.composite.neural_cache import NeuralCacheModel
 from models.data.corpus import Corpus
 from models.data.line_reader import EmptyLines
@@ -29,9 +29,9 @@ from models.language_model import LanguageModel
 from models.neural.model import RecurrentModel
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 CORPORA = {
     "ptb": ("ptb/ptb.train.txt", "ptb/ptb.valid.txt", (500, 0.1), (500, 0.08, 0.1)),
@@ -45,7 +45,7 @@ file = click.Path(exists=True, dir_okay=False, path_type=Path)
 def row(name: str, model: LanguageModel, ids: Ids) -> None:
     """Print the perplexity of a text and the seconds it took."""
     begun = time.perf_counter()
-    scores, _ = drain(score_row(model, model.start(1), ids))
+    scores, _ = run_to_completion(score_row(model, model.begin_state(1), ids))
     taken = time.perf_counter() - begun
     click.echo(f"{name:<52}{np.exp(-scores.mean(dtype=np.float64)):>9.2f}{taken:>9.1f} s")
 
@@ -56,16 +56,16 @@ def mixed(weights: tuple[float, ...], members: list[LanguageModel]) -> MixtureMo
 
 def kneser_ney(ids: Ids, tokenizer: Tokenizer) -> NgramModel:
     config = NgramConfig(order=5)
-    return NgramModel(config, estimate(config, ids, tokenizer.size))
+    return NgramModel(config, estimate_from_tokens(config, ids, tokenizer.vocabulary_size))
 
 
 def caches(corpora: Path) -> None:
     """The first tables."""
-    warm_up = NgramModel(NgramConfig(1), estimate(NgramConfig(1), np.arange(1, 5, dtype=np.int32), 5))
+    warm_up = NgramModel(NgramConfig(1), estimate_from_tokens(NgramConfig(1), np.arange(1, 5, dtype=np.int32), 5))
     cached = CacheModel(CacheConfig(5), warm_up)
-    cached.score(cached.start(1), torch.tensor([[2]]))
+    cached.score(cached.begin_state(1), torch.tensor([[2]]))
     for name, (training, held_out, unigram, bigram) in CORPORA.items():
-        tokenizer, encoded = Corpus.open(corpora / training).learn(TokenizerConfig(pretokenized=True))
+        tokenizer, encoded = Corpus.open(corpora / training).train_tokenizer(TokenizerConfig(pretokenized=True))
         ids = Corpus.open(corpora / held_out).encode(tokenizer).ids
         base = kneser_ney(encoded.ids, tokenizer)
         click.echo(f"{name}: {len(ids):,} tokens")
@@ -91,7 +91,7 @@ def recurrent(path: Path, training: tuple[Path, ...], text: Path, most: int | No
     row("+ neural cache (500, 0.1, theta 0.3)", neural, ids)
     mixtures: list[list[LanguageModel]] = [[network, base], [network, base, cached], [neural, base]]
     for members in mixtures:
-        found = fit(drain(token_scores(members, ids, "document")))
+        found = fit_weights(run_to_completion(score_by_member(members, ids, "document")))
         weights = ", ".join(f"{weight:.3f}" for weight in found.weights)
         row(f"{' + '.join(NAMES.get(m.kind, m.kind) for m in members)} ({weights})", mixed(found.weights, members), ids)
     for config in (DynamicConfig("sgd", 0.1), DynamicConfig("rms", 1e-3)):

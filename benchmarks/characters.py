@@ -15,14 +15,14 @@ import numpy as np
 
 from models.checkpoint import save as checkpoint
 from models.checkpoint.repository import resolve
-from models.composite.mixture_weights import fit, token_scores
+from models.composite.mixture_weights import fit_weights, score_by_member
 from models.data.corpus import Corpus
 from models.ngram.config import NgramConfig
-from models.ngram.counting.extraction import count
+from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import tabulate
+from models.ngram.smoothing.estimator import estimate_from_counts
 from models.tokenization.tokenizer import TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 
 @click.command()
@@ -35,23 +35,25 @@ def main(folder: Path, orders: str, checkpoints: Path) -> None:
     text, held_out = source.split(0.1)
     shipped = checkpoint.load(resolve(checkpoints, "shakespeare-char").path)
     ids = held_out.encode(shipped.tokenizer).ids
-    others = drain(token_scores([shipped.model], ids, "document"))
+    others = run_to_completion(score_by_member([shipped.model], ids, "document"))
     for order in map(int, orders.split(",")):
         began = time.perf_counter()
-        tokenizer, encoded = text.learn(TokenizerConfig(kind="character"))
+        tokenizer, encoded = text.train_tokenizer(TokenizerConfig(kind="character"))
         config = NgramConfig(order)
-        model = NgramModel(config, tabulate(config, count(encoded.ids, order, tokenizer.size)))
+        model = NgramModel(
+            config, estimate_from_counts(config, count_ngrams(encoded.ids, order, tokenizer.vocabulary_size))
+        )
         seconds = time.perf_counter() - began
         if tokenizer.vocabulary != shipped.tokenizer.vocabulary:
             raise click.ClickException("the shipped model has learnt other characters: nothing to mix")
-        scores = np.concatenate([drain(token_scores([model], ids, "document")), others])[:, :-1]
-        found = fit(scores)
+        scores = np.concatenate([run_to_completion(score_by_member([model], ids, "document")), others])[:, :-1]
+        found = fit_weights(scores)
         mixed = np.log(np.array(found.weights) @ np.exp(scores.astype(float)))
         nats = [-part.mean() for part in (*scores.astype(float), mixed)]
         click.echo(
             f"order {order}: {nats[0]:.4f} nats a character, LSTM {nats[1]:.4f}, both {nats[2]:.4f} with weights "
             f"{found.weights[0]:.2f} and {found.weights[1]:.2f}; {len(encoded.ids):,} learnt in {seconds:.2f} s, "
-            f"{scores.shape[1]:,} scored; {sum(model.tables.ngrams):,} n-grams"
+            f"{scores.shape[1]:,} scored; {sum(model.table.order_sizes):,} n-grams"
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import torch
 
-from app.cli.progress_bar import Display, drive
+from app.cli.progress_bar import ProgressBar, drive
 from benchmarks.ptb import ARCHITECTURE, TRAINING
 from models.data.corpus import Corpus
 from models.neural.training.train import train
@@ -62,17 +62,20 @@ def main(text: Path, valid: Path, only: tuple[str, ...], part: float, size: int,
     architecture = replace(ARCHITECTURE, embedding_size=size, hidden_size=size)
     training = replace(TRAINING, epochs=epochs)
     click.echo(
-        f"{architecture.layers} layers of {size}, {epochs:g} epochs of {len(tokens):,} tokens, {tokenizer.size:,} words"
+        f"{architecture.layers} layers of {size}, {epochs:g} epochs of {len(tokens):,} tokens, "
+        f"{tokenizer.vocabulary_size:,} words"
     )
     for name in only or CHOICES:
         fields = CHOICES[name]
         of = {key: value for key, value in fields.items() if hasattr(architecture, key)}
         how = {key: value for key, value in fields.items() if key not in of}
         begun = time.process_time()
-        course = train(replace(architecture, **of), replace(training, **how), tokens, held_out, tokenizer.size)
-        trained = drive(course, Display())
+        course = train(
+            replace(architecture, **of), replace(training, **how), tokens, held_out, tokenizer.vocabulary_size
+        )
+        trained = drive(course, ProgressBar())
         spent, reached = time.process_time() - begun, trained.metrics["best_perplexity"]
-        click.echo(f"{name:30}{reached:9.2f}{trained.model.parameters:12,} parameters{spent:9,.0f} CPU-seconds")
+        click.echo(f"{name:30}{reached:9.2f}{trained.model.parameter_count:12,} parameters{spent:9,.0f} CPU-seconds")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from models.ngram.config import NgramConfig
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 FILES = {"ptb": "ptb/ptb.train.txt", "wikitext-2": "wikitext-2/train.txt"}
 STATED = {"ptb": 1.85, "wikitext-2": 4.72}
@@ -66,7 +66,7 @@ def publish(text: Path, order: int, folder: Path) -> None:
         validation_fraction=0,
         empty_lines="drop",
     )
-    built = drain(build(recipe))
+    built = run_to_completion(build(recipe))
     checkpoint.save(folder, recipe.name, built.model, built.tokenizer, built.provenance("benchmarks.estimation"))
 
 

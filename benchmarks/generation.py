@@ -10,17 +10,17 @@ import numpy as np
 import torch
 
 from benchmarks._timing import seconds
-from models.data.bptt_batches import Ids
+from models.data.bptt_batches import TokenIds
 from models.inference.config import SamplingParams
-from models.inference.generation import Batch, Sequence
-from models.inference.sampling import random_numbers, sample
+from models.inference.generation import Batch, GenerationSequence
+from models.inference.sampling import random_generator, sample_token
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Detokenizer
 
@@ -34,7 +34,7 @@ CHOICES = {
 }
 
 
-def zipf_lines(vocabulary_size: int, count: int) -> Ids:
+def zipf_lines(vocabulary_size: int, count: int) -> TokenIds:
     """Token ids whose frequencies fall as one over their rank, `</s>` being the second most frequent."""
     weights = 1 / np.arange(1, vocabulary_size + 1)
     ids = np.random.default_rng(0).choice(vocabulary_size, size=count, p=weights / weights.sum())
@@ -46,7 +46,7 @@ def models(vocabulary_size: int, hidden: int) -> dict[str, LanguageModel]:
     """A model of each family."""
     ids = zipf_lines(vocabulary_size, 300_000)
     config = NgramConfig(order=5)
-    found: dict[str, LanguageModel] = {"ngram": NgramModel(config, estimate(config, ids, vocabulary_size))}
+    found: dict[str, LanguageModel] = {"ngram": NgramModel(config, estimate_from_tokens(config, ids, vocabulary_size))}
     for kind in ("rnn", "gru", "lstm"):
         recurrent = RecurrentConfig(kind, layers=2, embedding_size=hidden, hidden_size=hidden)
         found[kind] = Trainer(recurrent, TrainingConfig(), ids, vocabulary_size).model()
@@ -58,15 +58,15 @@ def step_time(model: LanguageModel, rows: int, repeats: int) -> float:
     vocabulary = [f"w{i}" for i in range(model.vocabulary_size)]
     batch = Batch(model)
     params = SamplingParams(seed=1, max_tokens=1 << 30, ignore_end=True)
-    batch.admit([Sequence([2, 3], params, Detokenizer(vocabulary), index) for index in range(rows)])
+    batch.admit([GenerationSequence([2, 3], params, Detokenizer(vocabulary), index) for index in range(rows)])
     return seconds(batch.step, repeats)
 
 
 def choice_time(model: LanguageModel, params: SamplingParams, repeats: int) -> float:
     """Seconds of choosing one token."""
-    row = model.logprobs(model.start(1))[0].numpy()
-    numbers = random_numbers(1)
-    return seconds(lambda: sample(row, params, numbers), repeats)
+    row = model.logprobs(model.begin_state(1))[0].numpy()
+    numbers = random_generator(1)
+    return seconds(lambda: sample_token(row, params, numbers), repeats)
 
 
 @click.command()

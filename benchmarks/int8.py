@@ -19,21 +19,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.checkpoint.families import PRECISIONS
+from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.save import load
 from models.evaluation.evaluator import Unit, evaluate
-from models.neural.config import Kind
+from models.neural.config import NetworkKind
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
-from models.neural.training.initialization import initialise
-from models.utils.progress import drain
+from models.neural.training.initialization import initialize
+from models.utils.progress import run_to_completion
 
 Step = Callable[[], Tensor]
 
 
 def model_step(model: RecurrentModel, rows: int) -> Step:
-    state, token = model.start(rows), torch.full((rows, 1), 2)
+    state, token = model.begin_state(rows), torch.full((rows, 1), 2)
     return lambda: model.logprobs(model.advance(state, token))
 
 
@@ -121,10 +121,10 @@ def in_turn(steps: dict[str, Step], seconds: float) -> dict[str, float]:
     return {name: median(found) for name, found in times.items()}
 
 
-def candidates(kind: Kind, hidden: int, layers: int, vocabulary: int) -> Callable[[int], dict[str, Step]]:
+def candidates(kind: NetworkKind, hidden: int, layers: int, vocabulary: int) -> Callable[[int], dict[str, Step]]:
     config = RecurrentConfig(kind, layers=layers, embedding_size=hidden, hidden_size=hidden)
     network = Network(config, vocabulary).requires_grad_(False)
-    initialise(network, "uniform", 0.05, np.arange(vocabulary), torch.Generator().manual_seed(1))
+    initialize(network, "uniform", 0.05, np.arange(vocabulary), torch.Generator().manual_seed(1))
     models = {
         "float32": RecurrentModel(config, network.state_dict(), vocabulary),
         "int8": Int8Model(config, network.state_dict(), vocabulary),
@@ -140,10 +140,10 @@ def candidates(kind: Kind, hidden: int, layers: int, vocabulary: int) -> Callabl
 def losses(checkpoint: Path, text: Path, unit: Unit) -> Iterator[str]:
     """A line for each precision: perplexity and what of it is lost, tokens scored a second; empty lines dropped."""
     exact = None
-    for precision, families in PRECISIONS.items():
+    for precision, families in FAMILIES_BY_PRECISION.items():
         found, begun = load(checkpoint, families=families), time.perf_counter()
         with text.open(encoding="utf-8") as lines:
-            result = drain(evaluate(found.model, found.tokenizer, lines, unit, "drop"))
+            result = run_to_completion(evaluate(found.model, found.tokenizer, lines, unit, "drop"))
         speed, perplexity = result.token_count / (time.perf_counter() - begun), result.perplexity or math.inf
         exact = exact or perplexity
         yield f"{precision:10} perplexity {perplexity:9.3f} ({perplexity / exact - 1:+.3%}) {speed:9,.0f} tokens/s"

@@ -27,7 +27,7 @@ from typing import Any
 
 import click
 
-from app.cli.http_client import Client, ServiceError
+from app.cli.http_client import ServiceClient, ServiceError
 from app.jobs.store import JobStore, NewJob
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
@@ -148,11 +148,11 @@ def _real_jobs(url: str, data: Path, count: int) -> list[str]:
 
 
 @contextmanager
-def _service(data: Path, *flags: str, **environment: str) -> Iterator[tuple[Client, int]]:
+def _service(data: Path, *flags: str, **environment: str) -> Iterator[tuple[ServiceClient, int]]:
     """A service, and its port."""
     port = free_port()
     folders = ["--data", str(data), "--checkpoints", str(data / "checkpoints")]
-    client = Client(f"http://127.0.0.1:{port}")
+    client = ServiceClient(f"http://127.0.0.1:{port}")
     with _processes([["-m", "app.cli.main", "serve", "--port", str(port), *flags, *folders]], **environment):
         _until(lambda: client.get("/v1/jobs"))
         yield client, port
@@ -209,7 +209,7 @@ def latency(seconds: float, pause: float, threads: str | None) -> None:
     click.echo(f"the job trained at {rate:,.0f} tokens/s")
 
 
-def _succeeded(client: Client, body: dict[str, Any]) -> None:
+def _succeeded(client: ServiceClient, body: dict[str, Any]) -> None:
     job = client.post("/v1/jobs", body)
     while (job := client.get(f"/v1/jobs/{job['id']}"))["status"] in ("queued", "running"):
         time.sleep(0.2)

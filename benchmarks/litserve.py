@@ -27,10 +27,10 @@ from benchmarks._plot import Panel, Points, picture
 from benchmarks._servers import cpu_seconds, nextword, running
 from models.checkpoint.card import Provenance
 from models.checkpoint.save import save
-from models.neural.config import Kind
+from models.neural.config import NetworkKind
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
-from models.neural.training.initialization import initialise
+from models.neural.training.initialization import initialize
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 NAME = "random"
@@ -39,13 +39,15 @@ TARGETS = {1: 10.0, 16: 9.0, 64: 6.5}
 PROMPT_WORDS = 8
 
 
-def publish(root: Path, kind: Kind = "lstm", layers: int = 2, hidden: int = 650, vocabulary: int = 10_000) -> Path:
+def publish(
+    root: Path, kind: NetworkKind = "lstm", layers: int = 2, hidden: int = 650, vocabulary: int = 10_000
+) -> Path:
     """A checkpoint of random weights; speed does not depend on what they mean."""
     words = " ".join(f"w{i}" for i in range(vocabulary - 2))
     tokenizer = Tokenizer.train(TokenizerConfig(), [words + "\n"])
     config = RecurrentConfig(kind, layers=layers, embedding_size=hidden, hidden_size=hidden)
     network = Network(config, vocabulary).requires_grad_(False)
-    initialise(network, "uniform", 0.05, np.ones(vocabulary, np.int64), torch.Generator().manual_seed(1))
+    initialize(network, "uniform", 0.05, np.ones(vocabulary, np.int64), torch.Generator().manual_seed(1))
     model = RecurrentModel(config, network.state_dict(), vocabulary)
     return save(root, NAME, model, tokenizer, Provenance("python -m benchmarks.litserve", "none")).path
 

@@ -19,7 +19,7 @@ import click
 import torch
 
 from models.data.corpus import Corpus
-from models.ngram.counting.counter import Counter
+from models.ngram.counting.counter import NgramCounter
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 ORDER = 5
@@ -55,19 +55,19 @@ def counted(files: list[Path], memory: int | None, threads: int) -> tuple[int, f
     """Tokens, seconds, growth in bytes, and a digest of the counts."""
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as folder:
-        counter = Counter.of(memory, Path(folder))
+        counter = NgramCounter.create(memory, Path(folder))
         few = Path(folder, "few.txt")
         few.write_text("a few words\nto load the loops\n" * 9)
         tokenizer = Tokenizer.train(TokenizerConfig(), Corpus.open(files).chunks())
         _, warm = counter.read(Corpus.open(few), TokenizerConfig(), tokenizer)
-        counter.add(*[counter.count(warm.ids, ORDER, tokenizer.size)] * 2)
+        counter.add(*[counter.count(warm.ids, ORDER, tokenizer.vocabulary_size)] * 2)
         before, began = anonymous(), time.perf_counter()
         with Peak() as peak:
             _, text = counter.read(Corpus.open(files), TokenizerConfig(), tokenizer)
-            counts = counter.count(text.ids, ORDER, tokenizer.size)
+            counts = counter.count(text.ids, ORDER, tokenizer.vocabulary_size)
         seconds, digest = time.perf_counter() - began, hashlib.sha256()
         for level in counts.levels:
-            for array in (level.begins, level.token, level.suffix, level.count):
+            for array in (level.begins, level.token, level.suffix, level.counts):
                 digest.update(array)
         return len(text.ids), seconds, peak.bytes - before, digest.hexdigest()[:12]
 

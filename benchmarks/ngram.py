@@ -28,14 +28,14 @@ from benchmarks._timing import in_turn, seconds
 from models.checkpoint import save as checkpoint
 from models.checkpoint.card import Provenance
 from models.data.corpus import Corpus
-from models.evaluation.evaluator import SLICE_BYTES, evaluate
+from models.evaluation.evaluator import CHUNK_BYTES, evaluate
 from models.ngram import arpa
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.state import State
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 TIMES = 5
 """How often the scored text is evaluated, one after the other, so that threads have something to share."""
@@ -52,7 +52,7 @@ def states(model: NgramModel, ids: NDArray[np.int32]) -> list[State]:
     """States met in the text, evenly spread."""
     ends = np.linspace(1, len(ids), CONTEXTS, dtype=int)
     rows = [torch.from_numpy(ids[max(0, end - 20) : end].astype(np.int64))[None] for end in ends]
-    return [model.advance(model.start(1), row) for row in rows]
+    return [model.advance(model.begin_state(1), row) for row in rows]
 
 
 def per_state(ask: Callable[[State], object], asked: list[State], repeats: int) -> float:
@@ -62,7 +62,7 @@ def per_state(ask: Callable[[State], object], asked: list[State], repeats: int) 
 
 def time_estimation(text: Path, config: NgramConfig, ids: NDArray[np.int32], size: int, repeats: int) -> None:
     """Ids to a table, and `lmplz` from text to ARPA where it is to be had."""
-    taken = seconds(lambda: estimate(config, ids, size), repeats)
+    taken = seconds(lambda: estimate_from_tokens(config, ids, size), repeats)
     say("estimation, ids to table", taken, "s")
     say("", len(ids) / taken / 1e6, "million tokens/s")
     say("peak memory of this process so far", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MiB")
@@ -79,14 +79,14 @@ def time_estimation(text: Path, config: NgramConfig, ids: NDArray[np.int32], siz
 def raw(model: NgramModel, tokenizer: Tokenizer, pieces: Sequence[str]) -> None:
     """Text to log-probabilities, a piece at a time, so that ids stay in the cache."""
     for piece in pieces:
-        model.score_ids(model.start(1), tokenizer.encode(piece).ids)
+        model.score_ids(model.begin_state(1), tokenizer.encode(piece).ids)
 
 
 def cut(text: str) -> Iterator[str]:
     """Whole lines, as many at a time as evaluation takes."""
     begin = 0
     while begin < len(text):
-        end = text.find("\n", begin + SLICE_BYTES) + 1 or len(text)
+        end = text.find("\n", begin + CHUNK_BYTES) + 1 or len(text)
         yield text[begin:end]
         begin = end
 
@@ -94,7 +94,7 @@ def cut(text: str) -> Iterator[str]:
 def evaluated(model: NgramModel, tokenizer: Tokenizer, text: str, threads: int) -> None:
     """The perplexity of a text of several megabytes."""
     torch.set_num_threads(threads)
-    drain(evaluate(model, tokenizer, [text] * TIMES, "lines"))
+    run_to_completion(evaluate(model, tokenizer, [text] * TIMES, "lines"))
     torch.set_num_threads(1)
 
 
@@ -104,7 +104,7 @@ def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, peer: kenlm
     pieces = list(cut(text))
     with ThreadPoolExecutor(2) as pool:
         work: dict[str, tuple[int, Callable[[], object]]] = {
-            "scoring ids, one thread": (1, lambda: model.score_ids(model.start(1), ids)),
+            "scoring ids, one thread": (1, lambda: model.score_ids(model.begin_state(1), ids)),
             "scoring raw text, one thread": (1, lambda: raw(model, tokenizer, pieces)),
             "scoring raw text, two threads": (
                 2,
@@ -127,7 +127,7 @@ def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, peer: kenlm
 def as_arpa(model: NgramModel, tokenizer: Tokenizer, path: Path) -> None:
     """Write the model for KenLM."""
     with path.open("w", encoding="utf-8") as file:
-        arpa.write(model.tables, tokenizer.vocabulary, file)
+        arpa.write_arpa(model.table, tokenizer.vocabulary, file)
 
 
 def time_kenlm(peer: kenlm.Model, tokenizer: Tokenizer, repeats: int) -> None:
@@ -214,15 +214,17 @@ def main(training: Path, scored: Path, order: int, prune: str, repeats: int) -> 
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), corpus.chunks())
     ids = corpus.encode(tokenizer).ids
     text = "".join(Corpus.open(scored, empty_lines="drop").chunks())
-    click.echo(f"{training.name}: {len(ids):,} tokens, {tokenizer.size:,} words; order {order}, prune {prune}")
-    time_estimation(training, config, ids, tokenizer.size, repeats)
-    model = NgramModel(config, estimate(config, ids, tokenizer.size))
-    say("size of the table", sum(array.nbytes for array in model.tables.arrays().values()) / 1e6, "MB")
-    arrays = model.tables.arrays()
-    checked = seconds(lambda: model.tables.from_arrays(arrays, order, tokenizer.size, {}), repeats)
+    click.echo(
+        f"{training.name}: {len(ids):,} tokens, {tokenizer.vocabulary_size:,} words; order {order}, prune {prune}"
+    )
+    time_estimation(training, config, ids, tokenizer.vocabulary_size, repeats)
+    model = NgramModel(config, estimate_from_tokens(config, ids, tokenizer.vocabulary_size))
+    say("size of the table", sum(array.nbytes for array in model.table.arrays().values()) / 1e6, "MB")
+    arrays = model.table.arrays()
+    checked = seconds(lambda: model.table.from_arrays(arrays, order, tokenizer.vocabulary_size, {}), repeats)
     say("checking a table when it is loaded", 1e3 * checked, "ms")
     held_out = tokenizer.encode(text).ids
-    scores = model.score_ids(model.start(1), held_out)[0].astype(np.float64)
+    scores = model.score_ids(model.begin_state(1), held_out)[0].astype(np.float64)
     say("perplexity", float(np.exp(-scores.mean())), "")
     time_next_word(model, held_out, repeats)
     with tempfile.TemporaryDirectory() as folder:

@@ -29,7 +29,7 @@ from models.data.corpus import Corpus
 from models.ngram import arpa
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.helpers.reference import Reference
@@ -55,7 +55,7 @@ def kenlm_scores(model: NgramModel, tokenizer: Tokenizer, text: Corpus) -> NDArr
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.arpa"
         with path.open("w", encoding="utf-8") as file:
-            arpa.write(model.tables, tokenizer.vocabulary, file)
+            arpa.write_arpa(model.table, tokenizer.vocabulary, file)
         peer = kenlm.Model(str(path))
     lines = (line for chunk in text.chunks() for line in chunk.splitlines())
     scores = [score for line in lines for score, _, _ in peer.full_scores(line)]
@@ -69,8 +69,8 @@ def compare_estimation(folder: Path, name: str) -> Iterator[tuple[str, float, fl
     ids, held_out = training.encode(tokenizer).ids, validation.encode(tokenizer).ids
     for order in (3, 5):
         config = NgramConfig(order)
-        model = NgramModel(config, estimate(config, ids, tokenizer.size))
-        scores = model.score_ids(model.start(1), held_out)[0].astype(np.float64)
+        model = NgramModel(config, estimate_from_tokens(config, ids, tokenizer.vocabulary_size))
+        scores = model.score_ids(model.begin_state(1), held_out)[0].astype(np.float64)
         perplexity, expected = math.exp(-scores.mean()), REFERENCE[name, order]
         label = f"{name} order {order}: perplexity {perplexity:.4f}, lmplz {expected:.4f}"
         yield label, abs(perplexity / expected - 1), PERPLEXITY_LIMIT
@@ -88,8 +88,8 @@ def compare_formulas(folder: Path, name: str, training_lines: int, lines: int) -
             config = NgramConfig(order, smoothing, delta=0.1)
             encoded = [tokenizer.encode(line).ids.tolist() for line in first]
             flat = np.array([i for line in encoded for i in (*line, EOS)], np.int32)
-            model = NgramModel(config, estimate(config, flat, tokenizer.size))
-            reference = Reference(encoded, order, tokenizer.size)
+            model = NgramModel(config, estimate_from_tokens(config, flat, tokenizer.vocabulary_size))
+            reference = Reference(encoded, order, tokenizer.vocabulary_size)
             apart = max(_apart(model, reference, tokenizer.encode(line).ids.tolist()) for line in held_out)
             yield (
                 f"{name} {smoothing} order {order}: {len(held_out)} lines against the formula, nats",
@@ -101,7 +101,7 @@ def compare_formulas(folder: Path, name: str, training_lines: int, lines: int) -
 def _apart(model: NgramModel, reference: Reference, line: list[int]) -> float:
     """The largest difference in log-probability over a line; zero against zero is none."""
     words = [*line, EOS]
-    ours = model.score(model.start(1), torch.tensor([words]))[0][0].tolist()
+    ours = model.score(model.begin_state(1), torch.tensor([words]))[0][0].tolist()
     differences = [0.0]
     for t, word in enumerate(words):
         p = reference.probability(model.ngram_config.smoothing, word, tuple(words[:t]), model.ngram_config.delta)

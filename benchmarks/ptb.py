@@ -19,24 +19,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.cli.progress_bar import Display, drive
+from app.cli.progress_bar import ProgressBar, drive
 from app.core.container_limits import cpu_quota
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, NeuralCacheConfig
-from models.composite.mixture_weights import fit, token_scores
+from models.composite.mixture_weights import fit_weights, score_by_member
 from models.composite.neural_cache import NeuralCacheModel
-from models.data.bptt_batches import Ids
+from models.data.bptt_batches import TokenIds
 from models.data.corpus import Corpus
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.state_file import STATE_FILE
-from models.neural.training.train import Trained, train
+from models.neural.training.train import TrainingResult, train
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import Progress, drain
+from models.utils.progress import Progress, run_to_completion
 
 ARCHITECTURE = RecurrentConfig("lstm", layers=2, embedding_size=400, hidden_size=400)
 TRAINING = TrainingConfig(
@@ -67,9 +67,9 @@ def members(lstm: RecurrentModel, ngram: NgramModel) -> dict[str, LanguageModel]
     }
 
 
-def scores(models: dict[str, LanguageModel], ids: Ids) -> Scores:
+def scores(models: dict[str, LanguageModel], ids: TokenIds) -> Scores:
     """Log P [N] of each token under each, the whole text one row."""
-    return dict(zip(models, drain(token_scores(list(models.values()), ids, "document")), strict=True))
+    return dict(zip(models, run_to_completion(score_by_member(list(models.values()), ids, "document")), strict=True))
 
 
 def perplexity(found: Scores, weights: dict[str, float]) -> float:
@@ -80,11 +80,11 @@ def perplexity(found: Scores, weights: dict[str, float]) -> float:
 
 
 def trained(
-    tokens: Ids, held_out: Ids, size: int, how: TrainingConfig, workdir: Path | None
-) -> Generator[Progress, None, Trained]:
+    tokens: TokenIds, held_out: TokenIds, size: int, how: TrainingConfig, workdir: Path | None
+) -> Generator[Progress, None, TrainingResult]:
     """The LSTM; with a directory, its state is saved there, and a training found there goes on."""
     found = workdir if workdir and (workdir / STATE_FILE).exists() else None
-    return train(ARCHITECTURE, how, tokens, held_out, size, resume=found, save=workdir)
+    return train(ARCHITECTURE, how, tokens, held_out, size, resume_from=found, save_to=workdir)
 
 
 @click.command()
@@ -105,15 +105,15 @@ def main(
     ids = {name: Corpus.open(path).encode(tokenizer).ids for name, path in files.items()}
     begun = time.process_time()
     how = replace(TRAINING, epochs=epochs)
-    lstm = drive(trained(ids["train"], ids["valid"], tokenizer.size, how, workdir), Display()).model
+    lstm = drive(trained(ids["train"], ids["valid"], tokenizer.vocabulary_size, how, workdir), ProgressBar()).model
     spent = time.process_time() - begun
     kneser_ney = NgramConfig(order=5)
-    ngram = NgramModel(kneser_ney, estimate(kneser_ney, ids["train"], tokenizer.size))
+    ngram = NgramModel(kneser_ney, estimate_from_tokens(kneser_ney, ids["train"], tokenizer.vocabulary_size))
     found = {name: scores(members(lstm, ngram), ids[name]) for name in files if name != "train"}
     if not as_json:
-        click.echo(f"{lstm.parameters:,} parameters, {epochs:g} epochs, {spent:,.0f} CPU-seconds of training")
+        click.echo(f"{lstm.parameter_count:,} parameters, {epochs:g} epochs, {spent:,.0f} CPU-seconds of training")
     for names in MIXTURES:
-        weights = dict(zip(names, fit(np.stack([found["valid"][name] for name in names])).weights, strict=True))
+        weights = dict(zip(names, fit_weights(np.stack([found["valid"][name] for name in names])).weights, strict=True))
         reached = {part: perplexity(of, weights) for part, of in found.items()}
         if as_json:
             click.echo(json.dumps({"weights": weights, "perplexity": reached, "cpu_seconds": spent}))

@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 from app.core.settings import Settings
 from models.checkpoint.card import CARD_FILE, Card
-from models.checkpoint.repository import Entry, entries
+from models.checkpoint.repository import CheckpointRef, list_checkpoints
 
 README = Path("README.md")
 CHECKPOINTS = Path("checkpoints")
@@ -46,7 +46,7 @@ def between(text: str, name: str, table: str) -> str:
 
 def models() -> str:
     """What the cards say of the shipped models."""
-    rows = [row(entry, Card.read(entry.path / CARD_FILE)) for entry in entries(CHECKPOINTS)]
+    rows = [row(entry, Card.read(entry.path / CARD_FILE)) for entry in list_checkpoints(CHECKPOINTS)]
     head = (
         "| model | kind | vocabulary | parameters | size | perplexity | in int8 | bits a character "
         "| held-out tokens, unknown |\n"
@@ -54,7 +54,7 @@ def models() -> str:
     return head + "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
 
 
-def row(entry: Entry, card: Card) -> str:
+def row(entry: CheckpointRef, card: Card) -> str:
     """One model: the perplexity of each unit that its tokenizer has."""
     size = sum(path.stat().st_size for path in entry.path.iterdir())
     held_out = card.provenance.metrics["validation"]

@@ -12,25 +12,25 @@ import torch
 from torch import nn
 
 from benchmarks._timing import seconds
-from models.data.bptt_batches import Ids
+from models.data.bptt_batches import TokenIds
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer
 
 
-def zipf(vocabulary_size: int, count: int) -> Ids:
+def zipf(vocabulary_size: int, count: int) -> TokenIds:
     """Token ids whose frequencies fall as one over their rank."""
     weights = 1 / np.arange(1, vocabulary_size + 1)
     return np.random.default_rng(0).choice(vocabulary_size, size=count, p=weights / weights.sum())
 
 
-def training_speed(config: RecurrentConfig, recipe: TrainingConfig, tokens: Ids, size: int, repeats: int) -> float:
+def training_speed(config: RecurrentConfig, recipe: TrainingConfig, tokens: TokenIds, size: int, repeats: int) -> float:
     """Tokens a second of whole training steps."""
     trainer = Trainer(config, recipe, tokens, size)
     return recipe.batch_size * recipe.bptt / seconds(trainer.advance, repeats)
 
 
-def plain_speed(config: RecurrentConfig, recipe: TrainingConfig, tokens: Ids, size: int, repeats: int) -> float:
+def plain_speed(config: RecurrentConfig, recipe: TrainingConfig, tokens: TokenIds, size: int, repeats: int) -> float:
     """Tokens a second of the loop that PyTorch's word language model example has."""
     embedding, loss = nn.Embedding(size, config.embedding_size), nn.CrossEntropyLoss()
     lstm = nn.LSTM(config.embedding_size, config.hidden_size, config.layers, dropout=recipe.dropout, batch_first=True)
@@ -50,17 +50,17 @@ def plain_speed(config: RecurrentConfig, recipe: TrainingConfig, tokens: Ids, si
     return window.numel() / seconds(step, repeats)
 
 
-def scoring_speed(model: RecurrentModel, tokens: Ids, rows: int, repeats: int) -> float:
+def scoring_speed(model: RecurrentModel, tokens: TokenIds, rows: int, repeats: int) -> float:
     """Tokens a second of `score` over slices as evaluation takes them."""
-    width = max(1, model.slice_tokens // rows)
+    width = max(1, model.chunk_tokens // rows)
     part = torch.from_numpy(tokens[: rows * width].astype(np.int64)).view(rows, width)
-    state = model.start(rows)
+    state = model.begin_state(rows)
     return part.numel() / seconds(lambda: model.score(state, part), repeats)
 
 
 def decode_latency(model: RecurrentModel, rows: int, repeats: int) -> float:
     """Seconds of one step of `rows` sequences: read a token, give the whole next distribution."""
-    state, token = model.start(rows), torch.full((rows, 1), 2)
+    state, token = model.begin_state(rows), torch.full((rows, 1), 2)
     return seconds(lambda: model.logprobs(model.advance(state, token)), repeats)
 
 
@@ -89,7 +89,7 @@ def main(
         speeds += [scoring_speed(model, tokens, rows, repeats) for rows in (1, 16)]
         delays = [1000 * decode_latency(model, rows, 10 * repeats) for rows in (1, 16)]
         figures = "".join(f"{x:9,.0f}" for x in speeds) + "".join(f"{x:9.2f}" for x in delays)
-        click.echo(f"{kind:12}{model.parameters:12,}{figures}")
+        click.echo(f"{kind:12}{model.parameter_count:12,}{figures}")
     click.echo(f"{'plain lstm':12}{'':12}{plain_speed(config, recipe, tokens, vocabulary, repeats):9,.0f}")
 
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from models.data.corpus import Corpus
 from models.ngram.config import NgramConfig, Smoothing
-from models.ngram.counting.extraction import count
+from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import tabulate
+from models.ngram.smoothing.estimator import estimate_from_counts
 from models.tokenization.tokenizer import TokenizerConfig
 
 FILES = {"ptb": ("ptb.train.txt", "ptb.valid.txt"), "wikitext-2": ("train.txt", "valid.txt")}
@@ -30,18 +30,18 @@ Ids = NDArray[np.int32]
 def texts(folder: Path, name: str) -> tuple[Ids, Ids, int]:
     """Ids of both texts, and how many words there are."""
     training, validation = (Corpus.open(folder / name / file, empty_lines="drop") for file in FILES[name])
-    tokenizer, encoded = training.learn(TokenizerConfig(pretokenized=True))
-    return encoded.ids, validation.encode(tokenizer).ids, tokenizer.size
+    tokenizer, encoded = training.train_tokenizer(TokenizerConfig(pretokenized=True))
+    return encoded.ids, validation.encode(tokenizer).ids, tokenizer.vocabulary_size
 
 
 def model_of(config: NgramConfig, ids: Ids, size: int) -> NgramModel:
     """The model of a config."""
-    return NgramModel(config, tabulate(config, count(ids, config.order, size)))
+    return NgramModel(config, estimate_from_counts(config, count_ngrams(ids, config.order, size)))
 
 
 def perplexity(model: NgramModel, held_out: Ids) -> float:
     """Of a text, lines each on their own."""
-    scores = model.score_ids(model.start(1), held_out)[0].astype(np.float64)
+    scores = model.score_ids(model.begin_state(1), held_out)[0].astype(np.float64)
     return math.exp(-scores.mean()) if np.isfinite(scores).all() else math.inf
 
 
@@ -75,7 +75,7 @@ def sparsity(ids: Ids, held_out: Ids, size: int, orders: range) -> None:
         known, grams = windows(ids, order), occurring(held_out, order)
         different = set(grams)
         model = model_of(NgramConfig(order, "mle"), ids, size)
-        scores = model.score_ids(model.start(1), held_out)[0]
+        scores = model.score_ids(model.begin_state(1), held_out)[0]
         rows["unseen, of different ones"].append(len(different - known) / len(different))
         rows["unseen, of all"].append(sum(gram not in known for gram in grams) / len(grams))
         rows["tokens mle gives zero"].append(float(np.mean(np.isneginf(scores))))

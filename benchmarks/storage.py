@@ -15,8 +15,8 @@ from benchmarks.smoothings import FILES, perplexity, texts
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.quantization import quantise
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.quantization import quantize
+from models.ngram.smoothing.estimator import estimate_from_tokens
 
 
 @click.command()
@@ -27,18 +27,18 @@ def main(folder: Path, name: str, order: int) -> None:
     """Round models of the corpora under FOLDER."""
     ids, held_out, size = texts(folder, name)
     config = NgramConfig(order)
-    tables = estimate(config, ids, size)
+    tables = estimate_from_tokens(config, ids, size)
     exact = perplexity(NgramModel(config, tables), held_out)
     click.echo(f"{name}, order {order}\nbits{'MB':>10}{'perplexity':>12}{'more':>9}{'sums within':>13}")
     for bits in (32, 16, 12, 8, 6, 4):
         try:
-            stored = tables if bits == 32 else quantise(tables, bits)
+            stored = tables if bits == 32 else quantize(tables, bits)
         except InvalidInput as error:
             click.echo(f"{bits:>4}  {error}")
             continue
         megabytes = sum(array.nbytes for array in stored.arrays().values()) / 1e6
         found = perplexity(NgramModel(config, stored), held_out)
-        within = stored.facts.get("quantised", {}).get("sums_within", 0.0)
+        within = stored.details.get("quantised", {}).get("sums_within", 0.0)
         click.echo(f"{bits:>4}{megabytes:>10.2f}{found:>12.2f}{found / exact - 1:>9.2%}{within:>13.1e}")
 
 

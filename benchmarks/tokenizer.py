@@ -41,7 +41,7 @@ def facts(corpus: Corpus, tokenizer: Tokenizer) -> int:
         "lines": encoded.lines,
         "characters": encoded.characters,
         "out of vocabulary": encoded.oov_count,
-        "vocabulary": tokenizer.size,
+        "vocabulary": tokenizer.vocabulary_size,
     }.items():
         say(what, value, "", decimals=0)
     return encoded.ids.size

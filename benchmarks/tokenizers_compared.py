@@ -15,9 +15,9 @@ from models.data.corpus import Corpus
 from models.evaluation.evaluator import evaluate
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.tokenization.tokenizer import TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 KINDS = {
     "words": (TokenizerConfig(), 5),
@@ -36,14 +36,14 @@ file = click.Path(exists=True, dir_okay=False, path_type=Path)
 def row(name: str, config: TokenizerConfig, order: int, training: tuple[Path, ...], text: Path) -> None:
     """Print what one tokenizer makes of the text."""
     begun = time.perf_counter()
-    tokenizer, learned = Corpus.open(training, kind=config.kind, empty_lines="drop").learn(config)
+    tokenizer, learned = Corpus.open(training, kind=config.kind, empty_lines="drop").train_tokenizer(config)
     smoothing = NgramConfig(order=order)
-    model = NgramModel(smoothing, estimate(smoothing, learned.ids, tokenizer.size))
+    model = NgramModel(smoothing, estimate_from_tokens(smoothing, learned.ids, tokenizer.vocabulary_size))
     middle = time.perf_counter()
     pieces = Corpus.open(text, kind=config.kind, empty_lines="drop").chunks()
-    found = drain(evaluate(model, tokenizer, pieces, "document", "drop"))
+    found = run_to_completion(evaluate(model, tokenizer, pieces, "document", "drop"))
     ended = time.perf_counter()
-    cells = (f"{tokenizer.size:,}", str(order), f"{found.bits_per_byte:.3f}", f"{found.perplexity:.1f}")
+    cells = (f"{tokenizer.vocabulary_size:,}", str(order), f"{found.bits_per_byte:.3f}", f"{found.perplexity:.1f}")
     more = (f"{found.perplexity_per_word:.1f}", f"{found.oov_count:,}", f"{middle - begun:.1f} s")
     click.echo(f"{name:<24}" + "".join(f"{cell:>12}" for cell in (*cells, *more, f"{ended - middle:.1f} s")))
 

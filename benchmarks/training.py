@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from app.core.container_limits import cpu_quota
-from app.experiments.training_run import by_turns
-from models.data.bptt_batches import Ids
+from app.experiments.training_run import run_interleaved
+from models.data.bptt_batches import TokenIds
 from models.data.corpus import Corpus
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
@@ -25,13 +25,13 @@ from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 
 class Plain(nn.Module):
     """The word language model that PyTorch's own example trains: nn.LSTM, whole softmax, carried vectors."""
 
-    def __init__(self, config: RecurrentConfig, how: TrainingConfig, tokens: Ids, size: int) -> None:
+    def __init__(self, config: RecurrentConfig, how: TrainingConfig, tokens: TokenIds, size: int) -> None:
         super().__init__()
         self.config, self.how, self.size, self.steps = config, how, size, 0
         self.embedding = nn.Embedding(size, config.embedding_size)
@@ -88,11 +88,16 @@ def main(train: Path, valid: Path, seconds: float, layers: int, size: int, sampl
     tokens, held_out = (Corpus.open(path).encode(tokenizer).ids for path in (train, valid))
     config = RecurrentConfig(layers=layers, embedding_size=size, hidden_size=size)
     how = TrainingConfig(schedule="constant", learning_rate=2e-3, sampled_words=sampled_words)
-    plain, ours = Plain(config, how, tokens, tokenizer.size), Trainer(config, how, tokens, tokenizer.size)
-    calls = drain(by_turns([plain.advance, ours.advance], seconds))
+    plain, ours = (
+        Plain(config, how, tokens, tokenizer.vocabulary_size),
+        Trainer(config, how, tokens, tokenizer.vocabulary_size),
+    )
+    calls = run_to_completion(run_interleaved([plain.advance, ours.advance], seconds))
     speeds = [count * how.batch_size * how.bptt / seconds for count in calls]
-    reached = [math.exp(drain(held_out_loss(model, held_out))) for model in (plain.model(), ours.model())]
-    click.echo(f"{layers} layers of {size}, {tokenizer.size:,} words, {seconds:.0f} s each, {threads} threads")
+    reached = [math.exp(run_to_completion(held_out_loss(model, held_out))) for model in (plain.model(), ours.model())]
+    click.echo(
+        f"{layers} layers of {size}, {tokenizer.vocabulary_size:,} words, {seconds:.0f} s each, {threads} threads"
+    )
     for name, speed, perplexity in zip(("plain loop", "Nextword"), speeds, reached, strict=True):
         click.echo(f"{name:12}{speed:9,.0f} tokens/s{perplexity:9.1f} validation perplexity")
     click.echo(f"{'ratio':12}{speeds[1] / speeds[0]:9.2f}{reached[1] / reached[0]:18.2f}")

@@ -19,7 +19,7 @@ from models.inference.prefix_cache import PrefixCache
 from models.state import State
 
 if TYPE_CHECKING:  # whoever chooses has imported it; others should not wait for it
-    from models.kernels.sampling import Choice
+    from models.kernels.sampling import SamplingMetadata
 
 
 class LanguageModel(ABC):
@@ -28,13 +28,13 @@ class LanguageModel(ABC):
     vocabulary_size: int
     precision: str = "float32"
     """Of the numbers that the computation uses; those of `tensors` are as they are stored."""
-    forgets: bool = False
+    resets_at_eos: bool = False
     """Whether reading `</s>` leads to the start state whatever came before, so that lines can be scored as one row."""
     adaptive: bool = False
     """Whether it learns from the text it scores, so that its figures are another contest."""
-    quick: bool = False
+    runs_inline: bool = False
     """Whether a token takes microseconds and no threads of its own, so that short work is best done on the spot."""
-    slice_tokens: int = 1024
+    chunk_tokens: int = 1024
     """How many tokens long work scores at a time: some tens of milliseconds, so that short work can go in between.
     Whoever drives the work may change it between two slices."""
     prefixes: PrefixCache[State] | None = None
@@ -46,11 +46,11 @@ class LanguageModel(ABC):
         """The family's name, as cards and configs write it; a class attribute will do."""
 
     @abstractmethod
-    def start(self, rows: int) -> State:
+    def begin_state(self, rows: int) -> State:
         """The state of `rows` sequences that have read only the boundary token."""
 
     @abstractmethod
-    def blank(self, rows: int) -> State:
+    def null_state(self, rows: int) -> State:
         """The state of `rows` sequences that have read nothing, not even the boundary token.
 
         The empty context of an n-gram model, the zero vectors of a recurrent one.
@@ -64,13 +64,13 @@ class LanguageModel(ABC):
     def logprobs(self, state: State) -> Tensor:
         """Log-probabilities of the next token [B, V], float32 nats; each row sums to one. The only definition of P."""
 
-    def choose(self, state: State, choice: Choice) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def sample(self, state: State, choice: SamplingMetadata) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """A token [B] of each next distribution, or what `choosing` has in place of one, and the token's log P [B]."""
-        return choice.of(self.logprobs(state).numpy())
+        return choice.sample(self.logprobs(state).numpy())
 
-    def step(self, state: State, choice: Choice) -> tuple[NDArray[np.int64], NDArray[np.float32], State]:
+    def step(self, state: State, choice: SamplingMetadata) -> tuple[NDArray[np.int64], NDArray[np.float32], State]:
         """What `choose` finds, and the state after reading it; after any token, where none was found."""
-        tokens, logprobs = self.choose(state, choice)
+        tokens, logprobs = self.sample(state, choice)
         return tokens, logprobs, self.advance(state, torch.from_numpy(np.maximum(tokens, 0))[:, None])
 
     def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
@@ -121,6 +121,6 @@ class LanguageModel(ABC):
         """
 
     @property
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         """How many numbers the model holds."""
         return sum(t.numel() for t in self.tensors().values())

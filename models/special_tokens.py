@@ -16,5 +16,5 @@ UNK_TOKEN = "<unk>"
 EOS_TOKEN = "</s>"
 
 
-SPECIALS = [UNK_TOKEN, EOS_TOKEN]
+SPECIAL_TOKENS = [UNK_TOKEN, EOS_TOKEN]
 """The tokens that every vocabulary begins with, by id."""

@@ -24,16 +24,16 @@ def select(state: State, rows: Sequence[int]) -> State:
     """
     if isinstance(state, tuple):
         return tuple(select(part, rows) for part in state)
-    every = _rows(state)
+    every = _row_bytes(state)
     parts = [every[row] for row in rows]
-    return _joined(parts, (len(parts), *state.shape[1:]), state.dtype)
+    return _from_bytes(parts, (len(parts), *state.shape[1:]), state.dtype)
 
 
 def split(state: State) -> list[State]:
     """Each row as a state of its own. Copies, as `select` does."""
     if isinstance(state, tuple):
         return list(zip(*map(split, state), strict=True))
-    return [_joined([row], (1, *state.shape[1:]), state.dtype) for row in _rows(state)]
+    return [_from_bytes([row], (1, *state.shape[1:]), state.dtype) for row in _row_bytes(state)]
 
 
 def concat(states: Sequence[State]) -> State:
@@ -42,23 +42,23 @@ def concat(states: Sequence[State]) -> State:
     if isinstance(first, tuple):
         return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
     parts = [s for s in states if isinstance(s, np.ndarray)]
-    return _joined(map(_bytes, parts), (sum(map(len, parts)), *first.shape[1:]), first.dtype)
+    return _from_bytes(map(_as_bytes, parts), (sum(map(len, parts)), *first.shape[1:]), first.dtype)
 
 
-def _rows(numbers: NDArray[Any]) -> list[memoryview]:
+def _row_bytes(numbers: NDArray[Any]) -> list[memoryview]:
     """The bytes of each."""
-    content, size = _bytes(numbers), numbers.itemsize * prod(numbers.shape[1:])
+    content, size = _as_bytes(numbers), numbers.itemsize * prod(numbers.shape[1:])
     return [content[size * row : size * (row + 1)] for row in range(len(numbers))]
 
 
-def _bytes(numbers: NDArray[Any]) -> memoryview:
+def _as_bytes(numbers: NDArray[Any]) -> memoryview:
     return numbers.reshape(-1).view(np.uint8).data
 
 
-def _joined(parts: Iterable[memoryview], shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
+def _from_bytes(parts: Iterable[memoryview], shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
     return np.ndarray(shape, kind, bytearray().join(parts))
 
 
-def rows_of(state: State) -> int:
+def row_count(state: State) -> int:
     """How many sequences a state holds."""
-    return rows_of(state[0]) if isinstance(state, tuple) else state.shape[0]
+    return row_count(state[0]) if isinstance(state, tuple) else state.shape[0]

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from models.checkpoint.repository import entries
+from models.checkpoint.repository import list_checkpoints
 from tests.helpers.composition import ROOT, Composition, composed
 
 pytestmark = pytest.mark.container
 
-SHIPPED = [entry.id for entry in entries(ROOT / "checkpoints")]
+SHIPPED = [entry.id for entry in list_checkpoints(ROOT / "checkpoints")]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme
-from models.checkpoint.repository import entries
+from models.checkpoint.repository import list_checkpoints
 from models.checkpoint.save import load
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +18,7 @@ def test_tables_are_current(table, monkeypatch):
     assert table() in README
 
 
-@pytest.mark.parametrize("entry", entries(ROOT / "checkpoints"), ids=lambda entry: entry.id)
+@pytest.mark.parametrize("entry", list_checkpoints(ROOT / "checkpoints"), ids=lambda entry: entry.id)
 def test_shipped_models_are_whole_and_a_mixture_is_made_of_those_that_are_shipped(entry):
     load(entry.path)
 

@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import click
 
-from app.core.attribute_docs import documentation
+from app.core.attribute_docs import attribute_docs
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Numbers(click.ParamType[list[Any]]):
+class NumberList(click.ParamType[list[Any]]):
     """Numbers of one type separated by commas."""
 
     name = "numbers"
@@ -36,46 +36,46 @@ class Numbers(click.ParamType[list[Any]]):
             self.fail(f"{value!r} is not {kind} separated by commas", param, ctx)
 
 
-def flags(kind: type[Any], skip: Iterable[str] = (), note: str = "") -> Callable[[Command], Command]:
+def dataclass_options(kind: type[Any], skip: Iterable[str] = (), note: str = "") -> Callable[[Command], Command]:
     """A decorator that adds a flag for each field of the dataclass `kind`.
 
     A flag that is not given is None, so that a file may say instead; the default stands in the help, after `note`.
     """
-    hints, documented, left_out = get_type_hints(kind), documentation(kind), set(skip)
+    hints, documented, left_out = get_type_hints(kind), attribute_docs(kind), set(skip)
 
     def decorate(command: Command) -> Command:
         for field in reversed(fields(kind)):
             if field.name not in left_out:
-                command = _flag(field, hints[field.name], note + documented.get(field.name, ""))(command)
+                command = _field_option(field, hints[field.name], note + documented.get(field.name, ""))(command)
         return command
 
     return decorate
 
 
-def given(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+def given_options(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     """Of the parsed `values`, those that are fields of `kind` and were given."""
     names = [field.name for field in fields(kind)]
     return {name: values[name] for name in names if values.get(name) is not None}
 
 
-def _flag(field: Field[Any], annotation: Any, text: str) -> Callable[[Command], Command]:
+def _field_option(field: Field[Any], annotation: Any, text: str) -> Callable[[Command], Command]:
     name = field.name.replace("_", "-")
     if field.default not in (MISSING, None, ()):
-        text = f"{text} [default: {_shown(field.default)}]"
+        text = f"{text} [default: {_default_text(field.default)}]"
     if annotation is bool:
         return click.option(f"--{name}/--no-{name}", field.name, default=None, help=text)
     if annotation == tuple[str, ...]:
         return click.option(f"--{name}", field.name, multiple=True, help=f"{text} May be given several times.")
-    return click.option(f"--{name}", field.name, type=_type(annotation), help=text)
+    return click.option(f"--{name}", field.name, type=_click_type(annotation), help=text)
 
 
-def _shown(default: Any) -> str:
+def _default_text(default: Any) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
-def _type(annotation: Any) -> Any:
+def _click_type(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, UnionType):
         annotation = next(part for part in get_args(annotation) if part is not NoneType)
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
-    return Numbers(get_args(annotation)[0]) if get_origin(annotation) is tuple else annotation
+    return NumberList(get_args(annotation)[0]) if get_origin(annotation) is tuple else annotation

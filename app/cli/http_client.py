@@ -19,10 +19,10 @@ from urllib.request import Request, urlopen
 
 from models.errors import InvalidInput, NextwordError
 
-TIMEOUT_SECONDS = 60.0
+SILENCE_TIMEOUT_SECONDS = 60.0
 """Longer than a service keeps silent: it sends a comment every quarter of a minute."""
 RECONNECT_SECONDS = 1.0
-PATIENCE_SECONDS = 120.0
+GIVE_UP_SECONDS = 120.0
 """How long a service may be gone before following a job is given up."""
 
 
@@ -39,7 +39,7 @@ class ServerSentEvent:
     data: dict[str, Any]
 
 
-class Client:
+class ServiceClient:
     """The service at `url`. Every method raises ServiceError, or InvalidInput where the service says so."""
 
     def __init__(self, url: str) -> None:
@@ -66,7 +66,7 @@ class Client:
             answer = self._json(Request(f"{self._url}/v1/files?{query}", file, headers, method="POST"))
         return str(answer["id"])
 
-    def follow(self, job_id: str) -> Iterator[ServerSentEvent]:
+    def follow_job(self, job_id: str) -> Iterator[ServerSentEvent]:
         """What happens to a job until it is over, through any number of lost connections."""
         last, lost = "0", None
         while True:
@@ -80,14 +80,14 @@ class Client:
                 if not isinstance(error.__cause__, OSError | HTTPException):
                     raise
                 lost = lost or time.monotonic()
-                if time.monotonic() - lost > PATIENCE_SECONDS:
+                if time.monotonic() - lost > GIVE_UP_SECONDS:
                     raise
             time.sleep(RECONNECT_SECONDS)
 
     def _events(self, job_id: str, last: str) -> Iterator[ServerSentEvent]:
         headers = {"accept": "text/event-stream", "last-event-id": last}
         with self._open(Request(f"{self._url}/v1/jobs/{quote(job_id)}/events", headers=headers)) as answer:
-            yield from events(answer)
+            yield from parse_events(answer)
 
     def _json(self, request: Request) -> dict[str, Any]:
         with self._open(request) as answer:
@@ -97,16 +97,16 @@ class Client:
     @contextmanager
     def _open(self, request: Request) -> Iterator[HTTPResponse]:
         try:
-            with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+            with urlopen(request, timeout=SILENCE_TIMEOUT_SECONDS) as answer:
                 yield answer
         except HTTPError as error:
-            raise _refusal(error) from None
+            raise _service_error(error) from None
         except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise ServiceError(f"{self._url} does not answer ({reason}); is `nextword serve` running?") from error
 
 
-def events(lines: IO[bytes]) -> Iterator[ServerSentEvent]:
+def parse_events(lines: IO[bytes]) -> Iterator[ServerSentEvent]:
     """The events of a stream; one that breaks off within an event has not had that event."""
     fields: dict[str, str] = {}
     for line in lines:
@@ -120,7 +120,7 @@ def events(lines: IO[bytes]) -> Iterator[ServerSentEvent]:
         fields = {}
 
 
-def _refusal(error: HTTPError) -> NextwordError:
+def _service_error(error: HTTPError) -> NextwordError:
     """What the service says is wrong, in its own words."""
     try:
         told = json.load(error)["error"]

@@ -14,10 +14,10 @@ from types import FrameType
 
 import click
 
-from app.core.process_tuning import imported
+from app.core.process_tuning import import_without_gc
 from models.errors import InvalidInput, NextwordError
 
-COMMANDS = {
+COMMAND_HELP = {
     "train": "Make a model from text files and publish it.",
     "counts": "Merge the counts of published n-gram models into a new one.",
     "mix": "Make a model of published ones: a mixture, or a cache over one.",
@@ -40,25 +40,25 @@ _HOMES = {"import": ("arpa", "import_command"), "export": ("arpa", "export_comma
 """Module and function of the commands that share a file; every other one is `command` in a file of its name."""
 
 
-class _Lazy(click.Group):
+class _LazyGroup(click.Group):
     """Commands are imported when they run: most of them need torch, whose import takes seconds, and `--help` none."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(COMMAND_HELP)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMAND_HELP:
             return None
         module, function = _HOMES.get(cmd_name, (cmd_name, "command"))
-        command: click.Command = getattr(imported(f"app.cli.commands.{module}"), function)
+        command: click.Command = getattr(import_without_gc(f"app.cli.commands.{module}"), function)
         return command
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(COMMAND_HELP.items()))
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("nextword"), message="%(prog)s %(version)s")
 def cli() -> None:
     """Train, compare and serve small language models.
@@ -94,19 +94,19 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _say(error.format_message(), error.exit_code)
+        return _print_error(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _say("stopped", 130)
+        return _print_error("stopped", 130)
     except BrokenPipeError:
         # The reader has seen enough; what is still buffered would break the pipe again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (NextwordError, OSError, MemoryError) as error:
-        return _say(str(error) or "not enough memory", 2 if isinstance(error, InvalidInput) else 1)
+        return _print_error(str(error) or "not enough memory", 2 if isinstance(error, InvalidInput) else 1)
     return 0
 
 
-def _say(message: str, status: int) -> int:
+def _print_error(message: str, status: int) -> int:
     click.echo(f"nextword: {message}", err=True)
     return status
 

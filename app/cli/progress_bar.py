@@ -16,11 +16,11 @@ from models.utils.progress import Progress
 Result = TypeVar("Result")
 
 _METRICS = {"loss": "loss {:.3f}", "perplexity": "perplexity {:.1f}", "validation_perplexity": "validation {:.1f}"}
-_BAR = 20
+_BAR_WIDTH = 20
 _SECONDS_ON_A_TERMINAL, _SECONDS_IN_A_LOG = 0.2, 10.0
 
 
-class Display:
+class ProgressBar:
     """Shows the latest report, but not more often than can be read."""
 
     def __init__(self, quiet: bool = False, stream: TextIO | None = None) -> None:
@@ -39,7 +39,7 @@ class Display:
         if new and self._phase:
             self.close()
         self._phase, self._shown_at = progress.phase, time.monotonic()
-        text = line(progress)
+        text = progress_line(progress)
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             text = f"\r{text[:width].ljust(width)}"
@@ -52,18 +52,20 @@ class Display:
         self._phase = ""
 
 
-def line(progress: Progress) -> str:
+def progress_line(progress: Progress) -> str:
     """Everything there is to tell, in one line."""
     told = [progress.phase]
     if progress.steps:
-        done = round(_BAR * progress.fraction)
-        told.append(f"{progress.fraction:4.0%} {'#' * done}{'.' * (_BAR - done)} {progress.step}/{progress.steps}")
+        done = round(_BAR_WIDTH * progress.fraction)
+        told.append(
+            f"{progress.fraction:4.0%} {'#' * done}{'.' * (_BAR_WIDTH - done)} {progress.step}/{progress.steps}"
+        )
     elif progress.step:
         told.append(f"{progress.step:,}")
-    return ", ".join([" ".join(told), *_facts(progress)])
+    return ", ".join([" ".join(told), *_measurements(progress)])
 
 
-def _facts(progress: Progress) -> list[str]:
+def _measurements(progress: Progress) -> list[str]:
     told = [f"epoch {progress.epoch:.2f}"] if progress.epoch else []
     told += [form.format(progress.metrics[name]) for name, form in _METRICS.items() if name in progress.metrics]
     if progress.tokens_per_second is not None:
@@ -74,7 +76,7 @@ def _facts(progress: Progress) -> list[str]:
     return told
 
 
-def drive(work: Generator[Progress, None, Result], display: Display) -> Result:
+def drive(work: Generator[Progress, None, Result], display: ProgressBar) -> Result:
     """Run the work to its end, showing how far it is; what it returns."""
     try:
         while True:

@@ -16,46 +16,46 @@ from pydantic import ValidationError
 
 from app.core.container_limits import cpu_quota
 from app.core.settings import Settings
-from app.schemas.recipes import refusal
-from models.checkpoint.families import PRECISIONS
-from models.checkpoint.repository import Entry, resolve
+from app.schemas.recipes import to_invalid_input
+from models.checkpoint.families import FAMILIES_BY_PRECISION
+from models.checkpoint.repository import CheckpointRef, resolve
 from models.checkpoint.save import Checkpoint, load
 from models.errors import InvalidInput
 from models.ngram.model import NgramModel
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
-checkpoints = click.option(
+json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
+checkpoints_option = click.option(
     "--checkpoints",
     type=click.Path(file_okay=False, path_type=Path),
     default=lambda: settings().checkpoints,
     metavar="DIR",
     help="Where models are published. [default: checkpoints, or NEXTWORD_CHECKPOINTS]",
 )
-threads = click.option(
+threads_option = click.option(
     "--threads", type=click.IntRange(1), default=cpu_quota, help="Threads that compute. [default: all there are]"
 )
-model = click.argument("model")
-recipe_file = click.option(
+model_argument = click.argument("model")
+recipe_option = click.option(
     "--recipe", "recipe_path", type=click.Path(path_type=Path), help="TOML file of the same; flags win."
 )
-precision = click.option(
+precision_option = click.option(
     "--precision",
-    type=click.Choice(tuple(PRECISIONS)),
+    type=click.Choice(tuple(FAMILIES_BY_PRECISION)),
     default="float32",
     help="What a recurrent model computes in: int8 is faster and a little less exact. [default: float32]",
 )
 
 
-def opened(checkpoints: Path, model: str, threads: int, precision: str) -> tuple[Entry, Checkpoint]:
+def load_model(checkpoints: Path, model: str, threads: int, precision: str) -> tuple[CheckpointRef, Checkpoint]:
     """The checkpoint that `model` means, ready to compute in that many threads."""
     torch.set_num_threads(threads)
     entry = resolve(checkpoints, model)
-    return entry, load(entry.path, families=PRECISIONS[precision])
+    return entry, load(entry.path, families=FAMILIES_BY_PRECISION[precision])
 
 
-def ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:
+def load_ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:
     """The checkpoint that `model` means, and the n-gram model in it. Raises InvalidInput for one of another family."""
     found = load(resolve(checkpoints, model).path)
     if not isinstance(found.model, NgramModel):
@@ -63,7 +63,7 @@ def ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:
     return found, found.model
 
 
-def published(entry: Entry, kind: str, metrics: dict[str, Any], as_json: bool) -> None:
+def print_published(entry: CheckpointRef, kind: str, metrics: dict[str, Any], as_json: bool) -> None:
     """Print what was made and how good it is."""
     if as_json:
         click.echo(to_json({"model": entry.id, "path": str(entry.path), "kind": kind, "metrics": metrics}))
@@ -89,4 +89,4 @@ def settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        raise refusal(error) from None
+        raise to_invalid_input(error) from None

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 
-def documentation(kind: type[Any]) -> dict[str, str]:
+def attribute_docs(kind: type[Any]) -> dict[str, str]:
     """What a dataclass says of its fields: the text below each, or `name: text` in its docstring; one line each."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []

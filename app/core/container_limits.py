@@ -9,29 +9,29 @@ from pathlib import Path
 
 from models.errors import InvalidInput
 
-CGROUP = Path("/sys/fs/cgroup")
+CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
-def cpu_quota(cgroup: Path = CGROUP) -> int:
+def cpu_quota(cgroup: Path = CGROUP_ROOT) -> int:
     """Cores, at least 1: the smaller of the control group's quota (version 2 or 1) and the scheduling affinity."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _version_2(cgroup) or _version_1(cgroup)
+    quota = _cgroup_v2_cores(cgroup) or _cgroup_v1_cores(cgroup)
     return max(1, min(affinity, math.ceil(quota) if quota else affinity))
 
 
-def spare_cores(cgroup: Path = CGROUP) -> int:
+def spare_cores(cgroup: Path = CGROUP_ROOT) -> int:
     """Cores for a job: all but one, which the service keeps for itself where there are several."""
     return max(1, cpu_quota(cgroup) - 1)
 
 
-def memory_quota(cgroup: Path = CGROUP) -> int:
+def memory_quota(cgroup: Path = CGROUP_ROOT) -> int:
     """Bytes: the smaller of the control group's limit (version 2 or 1) and the machine's memory."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = (_read(cgroup / name) for name in ("memory.max", "memory/memory.limit_in_bytes"))
     return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
-def memory_bytes(written: str, quota: int | None = None) -> int:
+def parse_memory_size(written: str, quota: int | None = None) -> int:
     """ "500M", "2G" or "50%" as bytes: powers of 1024, or a share of what this process may use. Raises InvalidInput."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt%]?)", written.strip().lower())
     if found is None or (found[2] == "%" and float(found[1]) > 100):
@@ -42,11 +42,11 @@ def memory_bytes(written: str, quota: int | None = None) -> int:
     return int(float(found[1]) * unit)
 
 
-def _version_2(cgroup: Path) -> float | None:
+def _cgroup_v2_cores(cgroup: Path) -> float | None:
     return _ratio(*_read(cgroup / "cpu.max").split()[:2])
 
 
-def _version_1(cgroup: Path) -> float | None:
+def _cgroup_v1_cores(cgroup: Path) -> float | None:
     return _ratio(_read(cgroup / "cpu/cpu.cfs_quota_us"), _read(cgroup / "cpu/cpu.cfs_period_us"))
 
 

@@ -23,7 +23,7 @@ import math
 from models.errors import InvalidInput, NextwordError
 
 
-class NotThere(NextwordError):
+class NotFound(NextwordError):
     """No job, file or alias of that id."""
 
 
@@ -31,7 +31,7 @@ class Conflict(NextwordError):
     """It cannot be done as things stand; the message says what stands in the way."""
 
 
-class KeyReused(Conflict):
+class IdempotencyKeyReused(Conflict):
     """An idempotency key came a second time, with another request."""
 
 
@@ -70,14 +70,14 @@ class DatabaseUnavailable(NextwordError):
     """Seconds to wait before the next try."""
 
 
-LEAST_WAIT_SECONDS = 0.1
+MIN_RETRY_SECONDS = 0.1
 
 
-MOST_WAIT_SECONDS = 120.0
+MAX_RETRY_SECONDS = 120.0
 """Bounds of what a client is told to wait before it asks again."""
 
 
-class Abandoned(NextwordError):
+class RequestAbandoned(NextwordError):
     """The client hung up before its answer was there."""
 
 
@@ -88,7 +88,7 @@ class ModelFailed(NextwordError):
         super().__init__("the model failed on this request; the server's log has the details")
 
 
-class TimedOut(NextwordError):
+class RequestTimeout(NextwordError):
     """The request took longer than it, or the service, allows."""
 
 
@@ -97,7 +97,7 @@ class Unavailable(NextwordError):
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
-        self.retry_after = min(max(retry_after, LEAST_WAIT_SECONDS), MOST_WAIT_SECONDS)
+        self.retry_after = min(max(retry_after, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -112,7 +112,7 @@ class Overloaded(Unavailable):
     """More requests wait than the service takes on."""
 
 
-class Stopping(Unavailable):
+class ServerStopping(Unavailable):
     """The server is going down and takes nothing new."""
 
 

@@ -10,18 +10,18 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
 class Metrics:
     """The numbers of this process since it began."""
 
-    ROUTES = frozenset(["generate", "next", "perplexity", "probability", "rescore"])
+    MODEL_ROUTES = frozenset(["generate", "next", "perplexity", "probability", "rescore"])
     """The labels of requests to models; all others are `other`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._labelled: dict[tuple[Any, tuple[str, ...]], Any] = {}
+        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
             "nextword_requests",
@@ -33,7 +33,7 @@ class Metrics:
             "nextword_request_seconds",
             "Time from the head of a request to the end of its answer, of those that ended well.",
             ["route"],
-            buckets=SECONDS,
+            buckets=LATENCY_BUCKETS,
             registry=self.registry,
         )
         self._tokens = Counter(
@@ -43,26 +43,26 @@ class Metrics:
             registry=self.registry,
         )
 
-    def done(self, route: str, outcome: str, seconds: float) -> None:
+    def count_request(self, route: str, outcome: str, seconds: float) -> None:
         """A request has ended."""
-        self._of(self._requests, route, outcome).inc()
+        self._child(self._requests, route, outcome).inc()
         if outcome == "ok":
-            self._of(self._seconds, route).observe(seconds)
+            self._child(self._seconds, route).observe(seconds)
 
     def count_tokens(self, kind: str, tokens: int) -> None:
         """So many tokens were read or written."""
-        self._of(self._tokens, kind).inc(tokens)
+        self._child(self._tokens, kind).inc(tokens)
 
-    def _of(self, metric: Any, *labels: str) -> Any:
+    def _child(self, metric: Any, *labels: str) -> Any:
         """The metric with these labels; looking it up takes it several times as long as a dictionary."""
-        if (metric, labels) not in self._labelled:
-            self._labelled[metric, labels] = metric.labels(*labels)
-        return self._labelled[metric, labels]
+        if (metric, labels) not in self._children:
+            self._children[metric, labels] = metric.labels(*labels)
+        return self._children[metric, labels]
 
-    def show(self, name: str, description: str, read: Callable[[], float]) -> None:
+    def add_gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Tell of a number that is read whenever somebody asks."""
         Gauge(name, description, registry=self.registry).set_function(read)
 
-    def text(self) -> bytes:
+    def render(self) -> bytes:
         """All of it, in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 
 
-def imported(name: str) -> ModuleType:
+def import_without_gc(name: str) -> ModuleType:
     """The module of that name; what has been defined so far is never looked through again."""
     gc.disable()
     try:

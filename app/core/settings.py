@@ -114,7 +114,7 @@ class Settings(BaseSettings):
         return {f"NEXTWORD_{name.upper()}": str(value) for name, value in given.items()}
 
 
-def settled(**given: Any) -> Settings:
+def load_settings(**given: Any) -> Settings:
     """Settings of what is given, None left out, and otherwise of the environment. Raises InvalidInput."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from app.engine.generation_request import Run, stir
-from app.engine.scheduler import BUSY_SECONDS, IDLE_SECONDS, Slices
-from models.inference.generation import Batch, Event, Sequence, prompts
-from models.inference.prefill import Row, read_on, unread
+from app.engine.generation_request import GenerationRequest, notify_readers
+from app.engine.scheduler import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
+from models.inference.generation import Batch, GenerationSequence, StepOutput, prompt_prefills
+from models.inference.prefill import PromptPrefill, prefill_chunk, unfinished
 from models.language_model import LanguageModel
 from models.state import concat
 
@@ -23,12 +23,12 @@ class Decoder:
     def __init__(self, model: LanguageModel, rows: int) -> None:
         """At most `rows` sequences at a time, save that a run never waits for an empty batch."""
         self._model = model
-        self._rows = rows
-        self._waiting: deque[Run] = deque()
-        self._reading: dict[Run, list[Row]] = {}
-        self._slices = Slices(model)
-        self._step_seconds = 0.0
-        self._running: dict[Sequence, Run] = {}
+        self._max_rows = rows
+        self._waiting: deque[GenerationRequest] = deque()
+        self._prefilling: dict[GenerationRequest, list[PromptPrefill]] = {}
+        self._chunk_sizer = ChunkSizer(model)
+        self._decode_seconds = 0.0
+        self._running: dict[GenerationSequence, GenerationRequest] = {}
         self._batch = Batch(model)
 
     def __len__(self) -> int:
@@ -38,72 +38,74 @@ class Decoder:
     @property
     def waiting(self) -> int:
         """How many texts have none yet."""
-        return sum(len(run.sequences) for run in [*self._waiting, *self._reading])
+        return sum(len(run.sequences) for run in [*self._waiting, *self._prefilling])
 
-    def add(self, run: Run) -> None:
+    def add(self, run: GenerationRequest) -> None:
         """Take in a run when there is room."""
         self._waiting.append(run)
 
-    def cancel(self, run: Run) -> None:
+    def cancel(self, run: GenerationRequest) -> None:
         """Forget a run, wherever it is; one that has ended is none."""
         if run in self._waiting:
             self._waiting.remove(run)
-        self._reading.pop(run, None)
+        self._prefilling.pop(run, None)
         for sequence in run.sequences:
             self._running.pop(sequence, None)
             if not self._batch.evict(sequence) and sequence.finish_reason is None:
                 sequence.finish("cancelled")
 
-    def turn(self) -> bool:
+    def step(self) -> bool:
         """A slice of reading prompts, and a token for each running text; returns whether there is more to do."""
         self._admit()
-        self._read()
-        self._step()
-        return bool(self._batch or self._reading or self._waiting)
+        self._prefill()
+        self._decode_step()
+        return bool(self._batch or self._prefilling or self._waiting)
 
     def _admit(self) -> None:
         """Begin with the runs that wait and fit, first come first served."""
-        taken = len(self._batch) + sum(len(run.sequences) for run in self._reading)
-        while self._waiting and (not taken or taken + len(self._waiting[0].sequences) <= self._rows):
+        taken = len(self._batch) + sum(len(run.sequences) for run in self._prefilling)
+        while self._waiting and (not taken or taken + len(self._waiting[0].sequences) <= self._max_rows):
             run = self._waiting.popleft()
             taken += len(run.sequences)
             try:
-                self._reading[run] = prompts(self._model, run.sequences)
+                self._prefilling[run] = prompt_prefills(self._model, run.sequences)
             except Exception as error:  # the model failed: that is the end of this run, not of the thread
                 run.fail(error)
 
-    def _read(self) -> None:
+    def _prefill(self) -> None:
         """Read on in all prompts together; those that are read to their ends join the batch."""
-        rows = unread(row for run in self._reading.values() for row in run)
+        rows = unfinished(row for run in self._prefilling.values() for row in run)
         # As long as a step, where that is longer: else texts wait for their prompts while steps are made for few rows.
-        self._slices.begin(max(BUSY_SECONDS, self._step_seconds) if self._batch else IDLE_SECONDS)
+        self._chunk_sizer.start_chunk(
+            max(DECODING_CHUNK_SECONDS, self._decode_seconds) if self._batch else IDLE_CHUNK_SECONDS
+        )
         try:
-            self._slices.end(read_on(self._model, rows[: self._model.slice_tokens]) if rows else 0)
+            self._chunk_sizer.finish_chunk(prefill_chunk(self._model, rows[: self._model.chunk_tokens]) if rows else 0)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
-            self._read_one_by_one()
-        if whole := [run for run, rows in self._reading.items() if not unread(rows)]:
-            states = [row.state for run in whole for row in self._reading.pop(run)]
+            self._prefill_one_by_one()
+        if whole := [run for run, rows in self._prefilling.items() if not unfinished(rows)]:
+            states = [row.state for run in whole for row in self._prefilling.pop(run)]
             self._batch.join([sequence for run in whole for sequence in run.sequences], concat(states))
             for run in whole:
                 self._running |= dict.fromkeys(run.sequences, run)
 
-    def _read_one_by_one(self) -> None:
-        for run, rows in list(self._reading.items()):
+    def _prefill_one_by_one(self) -> None:
+        for run, rows in list(self._prefilling.items()):
             try:
-                if pending := unread(rows):
-                    read_on(self._model, pending)
+                if pending := unfinished(rows):
+                    prefill_chunk(self._model, pending)
             except Exception as error:
-                del self._reading[run]
+                del self._prefilling[run]
                 run.fail(error)
 
-    def _step(self) -> None:
+    def _decode_step(self) -> None:
         begun = time.perf_counter()
-        self._tell(self._batch.step())
-        self._step_seconds = time.perf_counter() - begun
+        self._notify(self._batch.step())
+        self._decode_seconds = time.perf_counter() - begun
 
-    def _tell(self, events: list[Event]) -> None:
+    def _notify(self, events: list[StepOutput]) -> None:
         """Let readers know what happened to their texts."""
-        news: dict[Run, None] = {}
+        news: dict[GenerationRequest, None] = {}
         for event in events:
             run = self._running.get(event.sequence)
             if run is None:  # another text of its run has failed
@@ -113,4 +115,4 @@ class Decoder:
                 del self._running[event.sequence]
                 if event.sequence.error is not None:
                     self.cancel(run)
-        stir(news)
+        notify_readers(news)

@@ -17,22 +17,22 @@ from weakref import WeakKeyDictionary
 import torch
 
 from app.core.container_limits import cpu_quota
-from app.core.exceptions import Abandoned, ModelFailed, Stopping
+from app.core.exceptions import ModelFailed, RequestAbandoned, ServerStopping
 from app.core.settings import Settings
-from app.engine.capacity import Line
+from app.engine.capacity import WorkQueue
 from app.engine.decoder import Decoder
-from app.engine.generation_request import Run
-from app.engine.scheduler import Job, Scheduler, Slices
+from app.engine.generation_request import GenerationRequest
+from app.engine.scheduler import ChunkedTask, ChunkSizer, Scheduler
 from models.errors import NextwordError
-from models.inference.generation import Sequence
+from models.inference.generation import GenerationSequence
 from models.language_model import LanguageModel
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 Result = TypeVar("Result")
-Gone = Callable[[], Awaitable[None]]
+WaitForDisconnect = Callable[[], Awaitable[None]]
 """Returns when nobody waits for the result any more."""
 
-QUICK_TOKENS = 2500
+INLINE_TOKENS = 2500
 """Quick work on no more tokens than this takes less time than handing it to another thread and back."""
 
 
@@ -42,31 +42,31 @@ class Engine:
     def __init__(self, settings: Settings, count: Callable[[str, int], None]) -> None:
         """`count` is told of tokens that were read (`prompt`), written (`completion`) and scored (`scored`)."""
         self.threads = settings.threads or cpu_quota()
-        self._rows = settings.max_running
+        self._max_rows = settings.max_running
         self._count = count
-        self._slices: WeakKeyDictionary[LanguageModel, Slices] = WeakKeyDictionary()
+        self._chunk_sizers: WeakKeyDictionary[LanguageModel, ChunkSizer] = WeakKeyDictionary()
         self._stopping = False
-        self._pool = ThreadPoolExecutor(self.threads, "quick-pool")
-        self._slow = Scheduler("slow", lambda: torch.set_num_threads(self.threads))
-        self._quick = Scheduler("quick", lambda: None)
+        self._quick_pool = ThreadPoolExecutor(self.threads, "quick-pool")
+        self._slow_scheduler = Scheduler("slow", lambda: torch.set_num_threads(self.threads))
+        self._quick_scheduler = Scheduler("quick", lambda: None)
         room = settings.max_running, settings.max_waiting, settings.max_pending_tokens
-        self.lines = {"slow": Line(*room), "quick": Line(*room)}
+        self.queues = {"slow": WorkQueue(*room), "quick": WorkQueue(*room)}
 
     def start(self) -> None:
         """Start the threads."""
-        self._slow.start()
-        self._quick.start()
+        self._slow_scheduler.start()
+        self._quick_scheduler.start()
 
     def stop(self) -> None:
         """Take nothing more and end the threads after the turn in hand; what is unfinished is never answered."""
         self._stopping = True
-        self._slow.stop()
-        self._quick.stop()
-        self._pool.shutdown(cancel_futures=True)
+        self._slow_scheduler.stop()
+        self._quick_scheduler.stop()
+        self._quick_pool.shutdown(cancel_futures=True)
 
-    def line(self, model: LanguageModel) -> Line:
+    def queue(self, model: LanguageModel) -> WorkQueue:
         """Where work of this model waits."""
-        return self.lines["quick" if model.quick else "slow"]
+        return self.queues["quick" if model.runs_inline else "slow"]
 
     @property
     def running(self) -> int:
@@ -78,75 +78,81 @@ class Engine:
         """How many texts wait for a row."""
         return sum(decoder.waiting for decoder in self._decoders())
 
-    async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
+    async def run(
+        self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: WaitForDisconnect
+    ) -> Result:
         """What `work`, on about `tokens` tokens of `model`, returns; it is dropped once nobody waits for it.
 
 
         Raises Overloaded, Stopping, Abandoned, what `work` finds wrong with the request, and ModelFailed.
         """
-        if model.quick and tokens <= QUICK_TOKENS:
-            with model_failures():
-                result = drain(work)
+        if model.runs_inline and tokens <= INLINE_TOKENS:
+            with wrap_model_errors():
+                result = run_to_completion(work)
             self._count("scored", tokens)
             return result
-        with self.place(model):
-            return await unless(gone, asyncio.ensure_future(self.compute(model, work, tokens)))
+        with self.reserve(model):
+            return await await_unless_disconnected(gone, asyncio.ensure_future(self.compute(model, work, tokens)))
 
     async def compute(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
         """What `work`, on about `tokens` tokens, returns, for a caller who holds a place."""
-        if model.quick:
-            job = Job(work)
-            self._pool.submit(job.finish)
+        if model.runs_inline:
+            job = ChunkedTask(work)
+            self._quick_pool.submit(job.run_to_end)
         else:
-            job = Job(work, self._slices.setdefault(model, Slices(model)))
-            self._slow.add(job)
-        with model_failures(), self.line(model).work(tokens):
+            job = ChunkedTask(work, self._chunk_sizers.setdefault(model, ChunkSizer(model)))
+            self._slow_scheduler.add_task(job)
+        with wrap_model_errors(), self.queue(model).reserve_tokens(tokens):
             result = await job.future
         self._count("scored", tokens)
         return result
 
     @contextmanager
-    def place(self, model: LanguageModel, texts: int = 1, tokens: int = 0) -> Iterator[None]:
+    def reserve(self, model: LanguageModel, texts: int = 1, tokens: int = 0) -> Iterator[None]:
         """Room for a request of so much. Raises Overloaded or Stopping at once."""
         if self._stopping:
-            raise Stopping("the server is going down")
-        with self.line(model).place(texts, tokens):
+            raise ServerStopping("the server is going down")
+        with self.queue(model).reserve(texts, tokens):
             yield
 
     @contextmanager
-    def generate(self, model: LanguageModel, sequences: list[Sequence], *, streaming: bool) -> Iterator[Run]:
+    def generate(
+        self, model: LanguageModel, sequences: list[GenerationSequence], *, streaming: bool
+    ) -> Iterator[GenerationRequest]:
         """Texts in the making: they join the batch at its next step and leave it when the context is left.
 
         Raises Overloaded or Stopping.
         """
         prompt = len(sequences[0].prompt)
         tokens = prompt + sum(sequence.params.max_tokens for sequence in sequences)
-        with self.place(model, len(sequences), tokens):
-            scheduler = self._quick if model.quick else self._slow
-            run = Run(sequences, streaming)
-            scheduler.call(lambda: self._decoder(scheduler, model).add(run))
+        with self.reserve(model, len(sequences), tokens):
+            scheduler = self._quick_scheduler if model.runs_inline else self._slow_scheduler
+            run = GenerationRequest(sequences, streaming)
+            scheduler.call_soon(lambda: self._decoder_of(scheduler, model).add(run))
             try:
                 yield run
             finally:
-                if not run.ended:
-                    scheduler.call(lambda: self._decoder(scheduler, model).cancel(run))
+                if not run.is_finished:
+                    scheduler.call_soon(lambda: self._decoder_of(scheduler, model).cancel(run))
                 self._count("prompt", prompt)
                 self._count("completion", sum(len(sequence.tokens) for sequence in sequences))
 
     def _decoders(self) -> list[Decoder]:
-        found = [decoder for one in (self._slow, self._quick) for decoder in list(one.decoders.values())]
+        found = [
+            decoder for one in (self._slow_scheduler, self._quick_scheduler) for decoder in list(one.decoders.values())
+        ]
         return [decoder for decoder in found if isinstance(decoder, Decoder)]
 
-    def _decoder(self, scheduler: Scheduler, model: LanguageModel) -> Decoder:
+    def _decoder_of(self, scheduler: Scheduler, model: LanguageModel) -> Decoder:
         """The model's decoder; in the scheduler's thread."""
         decoder = scheduler.decoders.get(id(model))
         if not isinstance(decoder, Decoder):
-            decoder = scheduler.decoders[id(model)] = Decoder(model, self._rows)
+            decoder = scheduler.decoders[id(model)] = Decoder(model, self._max_rows)
         return decoder
 
 
 @contextmanager
-def model_failures() -> Iterator[None]:
+def wrap_model_errors() -> Iterator[None]:
     """Whatever is not raised on purpose in here is the model's failure: raises ModelFailed from it."""
     try:
         yield
@@ -156,7 +162,7 @@ def model_failures() -> Iterator[None]:
         raise ModelFailed from error
 
 
-async def unless(gone: Gone, work: asyncio.Future[Result]) -> Result:
+async def await_unless_disconnected(gone: WaitForDisconnect, work: asyncio.Future[Result]) -> Result:
     """The result of `work`; it is cancelled, and Abandoned raised, when `gone` ends first."""
     watcher = asyncio.ensure_future(gone())
     watcher.add_done_callback(lambda _: work.cancel())
@@ -167,7 +173,7 @@ async def unless(gone: Gone, work: asyncio.Future[Result]) -> Result:
         if not watcher.done() or (task and task.cancelling()):
             raise
         watcher.result()
-        raise Abandoned("the client hung up") from None
+        raise RequestAbandoned("the client hung up") from None
     finally:
         watcher.cancel()
         watcher.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else asks

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from app.core.exceptions import ModelFailed
 from models.inference.config import FinishReason
-from models.inference.generation import Sequence
+from models.inference.generation import GenerationSequence
 
 
 @dataclass(frozen=True)
-class Part:
+class GenerationChunk:
     """What a text has gained since its reader last looked: one token where the reader keeps up, more where not."""
 
-    sequence: Sequence
+    sequence: GenerationSequence
     tokens: list[int]
     logprobs: list[float]
     """The model's log P of each in nats."""
@@ -25,102 +25,102 @@ class Part:
     """Set in the last part of a text."""
 
 
-class Run:
+class GenerationRequest:
     """The texts of one request, seen from the event loop that made it.
 
     A reader has no queue that could fill: the texts themselves hold what it has not read yet, and it takes all that
     is new at once. So the batch never waits for it, and a slow one costs no more memory than one who reads at the end.
     """
 
-    def __init__(self, sequences: list[Sequence], streaming: bool) -> None:
+    def __init__(self, sequences: list[GenerationSequence], streaming: bool) -> None:
         """Without `streaming` its reader is woken at the end only."""
         self.sequences = sequences
         self.streaming = streaming
         for sequence in sequences:
-            sequence.watched = streaming
+            sequence.streamed = streaming
         self.loop = asyncio.get_running_loop()
-        self.over: asyncio.Future[None] = self.loop.create_future()
+        self.finished: asyncio.Future[None] = self.loop.create_future()
         """Done when every text has ended, whichever way; see `check`."""
-        self.woken = False
+        self.notified = False
         """Whether the reader has been told of news and has not looked since."""
-        self._news = asyncio.Event()
+        self._has_news = asyncio.Event()
 
     @property
-    def ended(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether every text has."""
         for sequence in self.sequences:  # noqa: SIM110 - asked of every run after every step
             if sequence.finish_reason is None:
                 return False
         return True
 
-    async def parts(self) -> AsyncIterator[Part]:
+    async def chunks(self) -> AsyncIterator[GenerationChunk]:
         """What is new in the texts as it comes, up to the last of each. Raises ModelFailed with the first that did."""
-        readers = [_Reader(sequence) for sequence in self.sequences]
+        readers = [_SequenceReader(sequence) for sequence in self.sequences]
         while readers:
-            await self._news.wait()
-            self._news.clear()
-            self.woken = False  # from here on there may be news that are not read below
+            await self._has_news.wait()
+            self._has_news.clear()
+            self.notified = False  # from here on there may be news that are not read below
             for part in [part for reader in readers if (part := reader.read())]:
                 yield part
-            readers = [reader for reader in readers if not reader.ended]
+            readers = [reader for reader in readers if not reader.is_finished]
 
-    def check(self) -> None:
+    def raise_if_failed(self) -> None:
         """Raise ModelFailed with the first text that did."""
         for sequence in self.sequences:
-            _check(sequence)
+            _raise_if_failed(sequence)
 
     def wake(self) -> None:
         """Let the reader look; in the event loop's thread."""
-        self._news.set()
-        if self.ended and not self.over.done():
-            self.over.set_result(None)
+        self._has_news.set()
+        if self.is_finished and not self.finished.done():
+            self.finished.set_result(None)
 
     def fail(self, error: Exception) -> None:
         """The model failed on what has not ended yet; from the computing thread."""
         for sequence in self.sequences:
             if sequence.finish_reason is None:
                 sequence.fail(error)
-        stir([self])
+        notify_readers([self])
 
 
-def stir(runs: Iterable[Run]) -> None:
+def notify_readers(runs: Iterable[GenerationRequest]) -> None:
     """There are news for the readers of these; from the computing thread, which wakes the event loop once for all."""
-    if asleep := [run for run in runs if not run.woken and (run.streaming or run.ended)]:
+    if asleep := [run for run in runs if not run.notified and (run.streaming or run.is_finished)]:
         for run in asleep:
-            run.woken = True
-        asleep[0].loop.call_soon_threadsafe(_wake, asleep)
+            run.notified = True
+        asleep[0].loop.call_soon_threadsafe(_wake_readers, asleep)
 
 
-def _check(sequence: Sequence) -> None:
+def _raise_if_failed(sequence: GenerationSequence) -> None:
     if sequence.error is not None:
         raise ModelFailed from sequence.error
 
 
-def _wake(runs: list[Run]) -> None:
+def _wake_readers(runs: list[GenerationRequest]) -> None:
     for run in runs:
         run.wake()
 
 
-class _Reader:
+class _SequenceReader:
     """How much of a text has been read; the computing thread may be writing it meanwhile."""
 
-    def __init__(self, sequence: Sequence) -> None:
-        self.ended = False
+    def __init__(self, sequence: GenerationSequence) -> None:
+        self.is_finished = False
         self._sequence = sequence
         self._tokens = 0
-        self._characters = 0
+        self._text_length = 0
 
-    def read(self) -> Part | None:
+    def read(self) -> GenerationChunk | None:
         """What is new, if anything is. Raises ModelFailed."""
         sequence, begin = self._sequence, self._tokens
         # In the opposite order of the writer's: what ends a text is written last, a token's log-probability after it.
         reason = sequence.finish_reason
-        _check(sequence)
+        _raise_if_failed(sequence)
         end = len(sequence.logprobs)
         if end == begin and reason is None:
             return None
-        text = sequence.text[self._characters :]
-        self.ended = reason is not None
+        text = sequence.text[self._text_length :]
+        self.is_finished = reason is not None
         self._tokens = end
-        self._characters += len(text)
-        return Part(sequence, sequence.tokens[begin:end], sequence.logprobs[begin:end], text, reason)
+        self._text_length += len(text)
+        return GenerationChunk(sequence, sequence.tokens[begin:end], sequence.logprobs[begin:end], text, reason)

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.core.exceptions import ModelLoading
-from models.checkpoint.members import members_of
-from models.checkpoint.repository import Entry, entries
+from models.checkpoint.members import member_ids
+from models.checkpoint.repository import CheckpointRef, list_checkpoints
 from models.checkpoint.save import Checkpoint
 from models.errors import CheckpointDamaged, CheckpointNotFound, NextwordError
 
@@ -26,46 +26,46 @@ Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """A checkpoint that answers requests."""
 
-    entry: Entry
+    ref: CheckpointRef
     checkpoint: Checkpoint
 
     @property
     def id(self) -> str:
         """`name@version`."""
-        return self.entry.id
+        return self.ref.id
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """What is served at one moment."""
 
-    models: tuple[Served, ...] = ()
+    models: tuple[ServedModel, ...] = ()
     """By name, then version."""
     loading: tuple[str, ...] = ()
     """`name@version` of what is there and not loaded yet."""
     problems: Mapping[str, str] = field(default_factory=dict)
     """`name@version` of what cannot be loaded, and why."""
-    by_name: Mapping[str, Served] = field(default_factory=dict)
+    by_name: Mapping[str, ServedModel] = field(default_factory=dict)
     """Under `name@version`, and the newest version under `name` as well."""
 
 
-class Registry:
+class ModelRegistry:
     """The checkpoints under `root`, each opened by `load`."""
 
     def __init__(self, root: Path, load: Callable[[Path], Checkpoint]) -> None:
         self.snapshot = Snapshot()
-        self.scanned = False
+        self.has_scanned = False
         self._root = root
         self._load = load
-        self._seen: dict[str, tuple[Fingerprint, ...]] = {}
+        self._fingerprints: dict[str, tuple[Fingerprint, ...]] = {}
         self._members: dict[str, tuple[Fingerprint, tuple[str, ...]]] = {}
-        self._served: dict[str, Served] = {}
+        self._served: dict[str, ServedModel] = {}
         self._problems: dict[str, str] = {}
 
-    def get(self, model: str) -> Served:
+    def get(self, model: str) -> ServedModel:
         """The model asked for, never another: a `name` means its newest version that can be used.
 
         Raises CheckpointNotFound (listing what exists), ModelLoading or CheckpointDamaged.
@@ -73,14 +73,14 @@ class Registry:
         snapshot = self.snapshot
         if found := snapshot.by_name.get(model):
             return found
-        if not self.scanned or _means(model, snapshot.loading):
+        if not self.has_scanned or _newest_match(model, snapshot.loading):
             raise ModelLoading(f"model {model!r} is still being loaded")
-        if broken := _means(model, snapshot.problems):
+        if broken := _newest_match(model, snapshot.problems):
             raise CheckpointDamaged(f"model {model!r} cannot be used: {snapshot.problems[broken]}")
         known = ", ".join(served.id for served in snapshot.models) or "none"
         raise CheckpointNotFound(f"there is no model {model!r}; there are: {known}")
 
-    def opened(self, model: str) -> Checkpoint | None:
+    def loaded_checkpoint(self, model: str) -> Checkpoint | None:
         """The checkpoint of `name@version`, where it is in memory: what is made of it need not open it again."""
         served = self._served.get(model)
         return served.checkpoint if served else None
@@ -104,29 +104,29 @@ class Registry:
         A checkpoint that cannot be loaded is logged once, reported among the problems and tried again when it, or a
         model that it is made of, changes; what was served under its name before stays.
         """
-        found = {entry.id: entry for entry in entries(self._root)}
-        for gone in self._seen.keys() - found.keys():
+        found = {entry.id: entry for entry in list_checkpoints(self._root)}
+        for gone in self._fingerprints.keys() - found.keys():
             self._forget(gone)
-        parts = {name: self._parts(entry) for name, entry in found.items()}
-        prints = {name: _with_members(name, parts) for name in found}
-        pending = _newest_first(entry for name, entry in found.items() if self._seen.get(name) != prints[name])
+        parts = {name: self._own_fingerprint_and_members(entry) for name, entry in found.items()}
+        prints = {name: _combined_fingerprint(name, parts) for name in found}
+        pending = _newest_first(entry for name, entry in found.items() if self._fingerprints.get(name) != prints[name])
         # Members before what is made of them, which then shares their weights.
         pending.sort(key=lambda entry: len(prints[entry.id]))
         for i, entry in enumerate(pending):
             self._publish(pending[i:])
-            self._open(entry, prints[entry.id])
+            self._load_checkpoint(entry, prints[entry.id])
         self._publish([])
-        self.scanned = True
+        self.has_scanned = True
 
-    def _parts(self, entry: Entry) -> tuple[Fingerprint, tuple[str, ...]]:
+    def _own_fingerprint_and_members(self, entry: CheckpointRef) -> tuple[Fingerprint, tuple[str, ...]]:
         """The fingerprint of a checkpoint's own files and its members; a card is read only when files have changed."""
         own = _fingerprint(entry.path)
         if self._members.get(entry.id, ((), ()))[0] != own:
-            self._members[entry.id] = own, members_of(entry.path)
+            self._members[entry.id] = own, member_ids(entry.path)
         return self._members[entry.id]
 
-    def _open(self, entry: Entry, fingerprint: tuple[Fingerprint, ...]) -> None:
-        self._seen[entry.id] = fingerprint
+    def _load_checkpoint(self, entry: CheckpointRef, fingerprint: tuple[Fingerprint, ...]) -> None:
+        self._fingerprints[entry.id] = fingerprint
         try:
             checkpoint = self._load(entry.path)
         except Exception as error:  # the folder is not ours: whatever it holds, the service goes on
@@ -134,31 +134,33 @@ class Registry:
             self._problems[entry.id] = str(error) if isinstance(error, NextwordError) else "it cannot be loaded"
         else:
             logger.info("serving %s", entry.id)
-            self._served[entry.id] = Served(entry, checkpoint)
+            self._served[entry.id] = ServedModel(entry, checkpoint)
             self._problems.pop(entry.id, None)
 
     def _forget(self, name: str) -> None:
         logger.info("%s is gone", name)
-        del self._seen[name]
+        del self._fingerprints[name]
         self._members.pop(name, None)
         self._served.pop(name, None)
         self._problems.pop(name, None)
 
-    def _publish(self, pending: list[Entry]) -> None:
-        models = sorted(self._served.values(), key=lambda served: (served.entry.name, served.entry.version or 0))
-        by_name = {served.entry.name: served for served in models} | {served.id: served for served in models}
+    def _publish(self, pending: list[CheckpointRef]) -> None:
+        models = sorted(self._served.values(), key=lambda served: (served.ref.name, served.ref.version or 0))
+        by_name = {served.ref.name: served for served in models} | {served.id: served for served in models}
         loading = tuple(entry.id for entry in pending if entry.id not in self._served)
         # The one assignment: readers hold the old snapshot or the new one, and neither ever changes.
         self.snapshot = Snapshot(tuple(models), loading, MappingProxyType(dict(self._problems)), by_name)
 
 
-def _means(model: str, names: Iterable[str]) -> str | None:
+def _newest_match(model: str, names: Iterable[str]) -> str | None:
     """The newest of `names` (`name@version`) that `model` could mean."""
     meant = [name for name in names if model in (name, name.partition("@")[0])]
     return max(meant, key=lambda name: int(name.partition("@")[2]), default=None)
 
 
-def _with_members(name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]) -> tuple[Fingerprint, ...]:
+def _combined_fingerprint(
+    name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]
+) -> tuple[Fingerprint, ...]:
     """The fingerprints of a checkpoint and of all that it is made of, one that is not there being ()."""
     met = [name]
     for known in met:  # which grows meanwhile; no name is met twice, whatever a card says
@@ -174,11 +176,11 @@ def _fingerprint(path: Path) -> Fingerprint:
     return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in found)
 
 
-def _newest_first(found: Iterable[Entry]) -> list[Entry]:
+def _newest_first(found: Iterable[CheckpointRef]) -> list[CheckpointRef]:
     """The newest version of every name, then the one before it, and so on: what `name` means is served first."""
     rank: Counter[str] = Counter()
 
-    def turn(entry: Entry) -> int:
+    def turn(entry: CheckpointRef) -> int:
         rank[entry.name] += 1
         return rank[entry.name]
 

@@ -21,23 +21,23 @@ from typing import Any, Generic, Protocol, TypeVar
 from models.kernels import gil
 from models.language_model import LanguageModel
 
-BUSY_SECONDS = 0.004
+DECODING_CHUNK_SECONDS = 0.004
 """Of a slice while texts are running: they wait for one that reads prompts and one of long work before each token."""
 
 
-IDLE_SECONDS = 0.05
+IDLE_CHUNK_SECONDS = 0.05
 """Of a slice while none is."""
 
 
-_FIRST = 8
+FIRST_CHUNK_TOKENS = 8
 """Tokens of the first slice, before anything is known."""
 
 
-_MOST = 4096
+MAX_CHUNK_TOKENS = 4096
 """Tokens of the largest slice, for the sake of memory."""
 
 
-class Slices:
+class ChunkSizer:
     """Those of one model, if it belongs to one thread; those of quick models, which are shared, stay as they are."""
 
     def __init__(self, model: LanguageModel) -> None:
@@ -45,14 +45,14 @@ class Slices:
         self._speed = 0.0
         self._begun = 0.0
 
-    def begin(self, seconds: float) -> None:
+    def start_chunk(self, seconds: float) -> None:
         """The model's next slice should take so long."""
-        if not self._model.quick:
-            tokens = int(self._speed * seconds) if self._speed else _FIRST
-            self._model.slice_tokens = min(max(tokens, 1), _MOST)
+        if not self._model.runs_inline:
+            tokens = int(self._speed * seconds) if self._speed else FIRST_CHUNK_TOKENS
+            self._model.chunk_tokens = min(max(tokens, 1), MAX_CHUNK_TOKENS)
         self._begun = time.perf_counter()
 
-    def end(self, tokens: object) -> None:
+    def finish_chunk(self, tokens: object) -> None:
         """It held so many tokens; what is no number or 0 tells nothing."""
         if isinstance(tokens, int) and tokens > 0:
             speed = tokens / (time.perf_counter() - self._begun)
@@ -62,49 +62,49 @@ class Slices:
 Result = TypeVar("Result")
 
 
-class Job(Generic[Result]):
+class ChunkedTask(Generic[Result]):
     """Long work, driven a slice at a time in any one thread; its future belongs to the event loop that made it."""
 
-    def __init__(self, work: Generator[object, None, Result], slices: Slices | None = None) -> None:
+    def __init__(self, work: Generator[object, None, Result], slices: ChunkSizer | None = None) -> None:
         """`slices` makes those of `work` as long as they should be."""
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Result] = self.loop.create_future()
-        self._work = work
-        self._slices = slices
+        self._chunks = work
+        self._chunk_sizer = slices
 
-    def turn(self, seconds: float = IDLE_SECONDS) -> bool:
+    def run_chunk(self, seconds: float = IDLE_CHUNK_SECONDS) -> bool:
         """Do one slice of about so long; returns whether there is more. Once the future is cancelled there is not."""
         if self.future.cancelled():
-            self._work.close()
+            self._chunks.close()
             return False
         try:
-            if self._slices is None:
-                next(self._work)
+            if self._chunk_sizer is None:
+                next(self._chunks)
             else:
-                self._slices.begin(seconds)
-                self._slices.end(next(self._work))
+                self._chunk_sizer.start_chunk(seconds)
+                self._chunk_sizer.finish_chunk(next(self._chunks))
         except StopIteration as end:
-            self.loop.call_soon_threadsafe(self._settle, self.future.set_result, end.value)
+            self.loop.call_soon_threadsafe(self._resolve, self.future.set_result, end.value)
         except Exception as error:  # a failure of the model is its own request's and nobody else's
-            self.loop.call_soon_threadsafe(self._settle, self.future.set_exception, error)
+            self.loop.call_soon_threadsafe(self._resolve, self.future.set_exception, error)
         else:
             return True
         return False
 
-    def finish(self) -> None:
+    def run_to_end(self) -> None:
         """Do all slices."""
-        while self.turn():
+        while self.run_chunk():
             pass
 
-    def _settle(self, settle: Callable[[Any], None], outcome: object) -> None:
+    def _resolve(self, settle: Callable[[Any], None], outcome: object) -> None:
         if not self.future.done():
             settle(outcome)
 
 
-class Decoder(Protocol):
+class Stepper(Protocol):
     """The running texts of one model."""
 
-    def turn(self) -> bool:
+    def step(self) -> bool:
         """One token more for each of them; returns whether there is more. Raises nothing."""
 
 
@@ -113,8 +113,8 @@ class Scheduler:
 
     def __init__(self, name: str, prepare: Callable[[], object]) -> None:
         """`prepare` is called first in the new thread."""
-        self.decoders: dict[int, Decoder] = {}
-        self._jobs: deque[Job[Any]] = deque()
+        self.decoders: dict[int, Stepper] = {}
+        self._tasks: deque[ChunkedTask[Any]] = deque()
         self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._prepare = prepare
         self._running = True
@@ -126,44 +126,44 @@ class Scheduler:
 
     def stop(self) -> None:
         """Compute no more after the turn in hand; what is left is never answered. Waits for the thread to end."""
-        self.call(self._end)
+        self.call_soon(self._stop_running)
         self._thread.join()
 
-    def add(self, job: Job[Any]) -> None:
+    def add_task(self, job: ChunkedTask[Any]) -> None:
         """Take on a job; from any thread."""
-        self.call(lambda: self._jobs.append(job))
+        self.call_soon(lambda: self._tasks.append(job))
 
-    def call(self, function: Callable[[], object]) -> None:
+    def call_soon(self, function: Callable[[], object]) -> None:
         """Call `function`, which raises nothing, in the computing thread before its next turn; from any thread."""
         self._inbox.put(function)
 
-    def _end(self) -> None:
+    def _stop_running(self) -> None:
         self._running = False
 
     def _run(self) -> None:
-        gil.claim()
+        gil.register_compute_thread()
         self._prepare()
         while self._running:
-            self._take_in()
-            self._step()
-            self._slice()
-            gil.share()
+            self._drain_inbox()
+            self._step_decoders()
+            self._run_chunk()
+            gil.yield_periodically()
 
-    def _take_in(self) -> None:
+    def _drain_inbox(self) -> None:
         """Do what was asked from outside; wait for it when there is nothing else to do."""
-        if idle := not (self.decoders or self._jobs):
-            gil.renounce()
+        if idle := not (self.decoders or self._tasks):
+            gil.before_release()
         while idle or not self._inbox.empty():
             self._inbox.get()()
             idle = False
 
-    def _step(self) -> None:
+    def _step_decoders(self) -> None:
         for key, decoder in list(self.decoders.items()):
-            if not decoder.turn():
+            if not decoder.step():
                 del self.decoders[key]
 
-    def _slice(self) -> None:
-        if self._jobs:
-            job = self._jobs.popleft()
-            if job.turn(BUSY_SECONDS if self.decoders else IDLE_SECONDS):
-                self._jobs.append(job)
+    def _run_chunk(self) -> None:
+        if self._tasks:
+            job = self._tasks.popleft()
+            if job.run_chunk(DECODING_CHUNK_SECONDS if self.decoders else IDLE_CHUNK_SECONDS):
+                self._tasks.append(job)

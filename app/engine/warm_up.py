@@ -8,28 +8,28 @@ from __future__ import annotations
 
 from app.routes.prediction import predict
 from app.schemas.next import NextRequest
-from models.checkpoint.save import Checkpoint, probe
+from models.checkpoint.save import Checkpoint, check_distributions
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
-from models.inference.generation import generate, samples
+from models.inference.generation import generate, make_sequences
 from models.inference.scoring import score_texts
 from models.ngram.model import NgramModel
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 
-def rehearse(checkpoint: Checkpoint) -> Checkpoint:
+def warm_up(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint, having done once what it will be asked to do. Raises what it fails with."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
-    text = tokenizer.decode(list(range(2, min(tokenizer.size, 6))))
-    probe(model)
+    text = tokenizer.decode(list(range(2, min(tokenizer.vocabulary_size, 6))))
+    check_distributions(model)
     for texts in ([text], [text, text]):  # one text goes another way than several do
-        drain(predict(checkpoint, texts, NextRequest(top_k=1)))
-        drain(score_texts(model, tokenizer, texts))
-    model.explain(model.start(1))
-    drain(evaluate(model, tokenizer, [text], "document"))
+        run_to_completion(predict(checkpoint, texts, NextRequest(top_k=1)))
+        run_to_completion(score_texts(model, tokenizer, texts))
+    model.explain(model.begin_state(1))
+    run_to_completion(evaluate(model, tokenizer, [text], "document"))
     if isinstance(model, NgramModel):
-        _ = model.index  # made now, or the first long text would wait for it
+        _ = model.hash_index  # made now, or the first long text would wait for it
     for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # a filter is another way
-        for _ in generate(model, samples(tokenizer, text, params)):
+        for _ in generate(model, make_sequences(tokenizer, text, params)):
             pass
     return checkpoint

@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from models.data.bptt_batches import Ids
+from models.data.bptt_batches import TokenIds
 
 
 @dataclass(frozen=True)
-class Setting:
+class ExperimentInput:
     """The text, and how much may be spent on each training."""
 
-    train: Ids
+    train: TokenIds
     """Token ids to learn from."""
-    valid: Ids
+    valid: TokenIds
     """Token ids held out."""
     vocabulary: Sequence[str]
     size: int
@@ -68,11 +68,11 @@ class Finding:
         return asdict(self)
 
 
-def bounded(perplexity: float | None) -> float:
+def comparable_perplexity(perplexity: float | None) -> float:
     """A perplexity to be compared with others; None, out of all bounds, is the worst."""
     return math.inf if perplexity is None else perplexity
 
 
-def before(better: float | None, worse: float | None) -> bool:
+def is_lower(better: float | None, worse: float | None) -> bool:
     """Whether one perplexity is lower than another."""
-    return bounded(better) < bounded(worse)
+    return comparable_perplexity(better) < comparable_perplexity(worse)

@@ -12,10 +12,10 @@ from collections.abc import Generator
 import numpy as np
 import torch
 
-from app.experiments.families import HOW
-from app.experiments.finding import Curve, Finding, Setting
-from app.experiments.training_run import Course
-from models.neural.analysis import gates
+from app.experiments.families import TRAINING_CONFIG
+from app.experiments.finding import Curve, ExperimentInput, Finding
+from app.experiments.training_run import TrainingRun
+from models.neural.analysis import gate_activations
 from models.neural.model import RecurrentConfig
 from models.special_tokens import EOS
 from models.utils.progress import Progress
@@ -24,13 +24,13 @@ LENGTHS = range(8, 31)
 """Of sentences in tokens, their end included."""
 
 
-def run(setting: Setting) -> Generator[Progress, None, Finding]:
+def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train an LSTM and let it read a sentence."""
     config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
-    course = Course(setting, config, HOW)
+    course = TrainingRun(setting, config, TRAINING_CONFIG)
     yield from course.run("training", setting.steps)
     ids = _sentence(setting)
-    openings = [layers[0] for layers in gates(course.trainer.network, torch.from_numpy(ids))]
+    openings = [layers[0] for layers in gate_activations(course.trainer.network, torch.from_numpy(ids))]
     tokens = [_shown(setting.vocabulary[i]) for i in ids.tolist()]
     rows = [{"token": token, **opening} for token, opening in zip(tokens, openings, strict=True)]
     places = list(range(len(tokens)))
@@ -52,7 +52,7 @@ def _shown(token: str) -> str:
     return token if token.isprintable() and not token.isspace() else repr(token)[1:-1].replace(" ", "\u2423")
 
 
-def _sentence(setting: Setting) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _sentence(setting: ExperimentInput) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     ends = np.flatnonzero(setting.valid == EOS) + 1
     for line in np.split(setting.valid, ends):
         if len(line) in LENGTHS:

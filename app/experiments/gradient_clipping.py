@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from app.experiments.finding import Curve, Finding, Setting
-from app.experiments.training_run import Course
+from app.experiments.finding import Curve, ExperimentInput, Finding
+from app.experiments.training_run import TrainingRun
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.utils.progress import Progress
@@ -18,7 +18,7 @@ LIMITS = (0.0, 0.25)
 """Norms that gradients are scaled down to; 0 leaves them as they are."""
 
 
-def run(setting: Setting) -> Generator[Progress, None, Finding]:
+def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train twice from the same weights on the same windows."""
     config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=setting.size, hidden_size=setting.size)
     curves, rows = [], []
@@ -28,9 +28,9 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
             optimiser="sgd", learning_rate=1.0, momentum=0.0, schedule="constant", clip=limit, dropout=0.0, bptt=64,
             weight_decay=0.0, initialisation="he",
         )  # fmt: skip
-        course = Course(setting, config, how)
+        course = TrainingRun(setting, config, how)
         yield from course.run(name, setting.steps)
-        tally = course.trainer.tally
+        tally = course.trainer.stats
         curves.append(Curve(name, course.steps, course.norms))
         rows.append(
             {

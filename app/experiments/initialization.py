@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from app.experiments.finding import Curve, Finding, Setting, before
-from app.experiments.training_run import Course
+from app.experiments.finding import Curve, ExperimentInput, Finding, is_lower
+from app.experiments.training_run import TrainingRun
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.utils.progress import Progress
 
-STARTS: dict[str, dict[str, Any]] = {
+INITIALIZATIONS: dict[str, dict[str, Any]] = {
     "zero": {"initialisation": "uniform", "initial_scale": 0.0},
     "too large": {"initialisation": "uniform", "initial_scale": 2.0},
     "xavier": {"initialisation": "xavier"},
@@ -23,13 +23,13 @@ STARTS: dict[str, dict[str, Any]] = {
 VALIDATIONS = 8
 
 
-def run(setting: Setting) -> Generator[Progress, None, Finding]:
+def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train an LSTM from each start."""
     config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
     curves: list[Curve] = []
     rows: list[dict[str, Any]] = []
-    for name, start in STARTS.items():
-        course = Course(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **start))
+    for name, start in INITIALIZATIONS.items():
+        course = TrainingRun(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **start))
         yield from course.run(name, setting.steps, VALIDATIONS)
         steps, perplexities = ([point[i] for point in course.validated] for i in (0, 1))
         curves.append(Curve(name, steps, perplexities))
@@ -45,7 +45,7 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
     return Finding(
         "initialisations",
         "zeros leave all units alike, large numbers saturate the gates, and scaled random ones learn",
-        all(before(scaled, other) for scaled in reached[2:] for other in reached[:2]),
+        all(is_lower(scaled, other) for scaled in reached[2:] for other in reached[:2]),
         rows,
         curves,
         ("step", "perplexity of the held-out text"),

@@ -10,8 +10,8 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from app.experiments.finding import Curve, Finding, Setting, bounded
-from app.experiments.training_run import Course
+from app.experiments.finding import Curve, ExperimentInput, Finding, comparable_perplexity
+from app.experiments.training_run import TrainingRun
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
@@ -24,7 +24,7 @@ PASSES = 10
 """How often the part is read."""
 
 
-def run(setting: Setting) -> Generator[Progress, None, Finding]:
+def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train on the same part with each strength of either kind."""
     plain = TrainingConfig(schedule="constant", learning_rate=4e-3, dropout=0.0, weight_decay=0.0)
     tokens = setting.train[: max(1, setting.steps * plain.batch_size * plain.bptt // PASSES)]
@@ -52,13 +52,13 @@ def run(setting: Setting) -> Generator[Progress, None, Finding]:
 
 def _between(rows: list[dict[str, Any]]) -> bool:
     """Whether of rising strengths the first fits best what was learned, and one in the midst what was not."""
-    learned, held_out = ([bounded(row[part]) for row in rows] for part in ("train", "valid"))
+    learned, held_out = ([comparable_perplexity(row[part]) for row in rows] for part in ("train", "valid"))
     return min(learned) == learned[0] and min(held_out) < min(held_out[0], held_out[-1])
 
 
-def _row(setting: Setting, how: TrainingConfig) -> Generator[Progress, None, dict[str, Any]]:
+def _row(setting: ExperimentInput, how: TrainingConfig) -> Generator[Progress, None, dict[str, Any]]:
     config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
-    course = Course(setting, config, how)
+    course = TrainingRun(setting, config, how)
     yield from course.run(f"dropout {how.dropout:g}, weight decay {how.weight_decay:g}", setting.steps)
     learned = setting.train[: len(setting.valid)]
     train = None if course.diverged else math.exp((yield from held_out_loss(course.trainer.model(), learned)))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
-from app.experiments.finding import Setting
+from app.experiments.finding import ExperimentInput
 from models.errors import TrainingFailed
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
@@ -18,15 +18,15 @@ from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
 
-TURN = 2.0
+TURN_SECONDS = 2.0
 """Seconds."""
-Reports = Generator[Progress, None, None]
+ProgressReports = Generator[Progress, None, None]
 
 
-class Course:
+class TrainingRun:
     """One training and its history."""
 
-    def __init__(self, setting: Setting, config: RecurrentConfig, how: TrainingConfig) -> None:
+    def __init__(self, setting: ExperimentInput, config: RecurrentConfig, how: TrainingConfig) -> None:
         self._setting = setting
         self.trainer = Trainer(config, how, setting.train, len(setting.vocabulary))
         self.steps: list[int] = []
@@ -58,15 +58,15 @@ class Course:
         self.losses.append(told[0])
         self.norms.append(told[1])
 
-    def validate(self) -> Reports:
+    def validate(self) -> ProgressReports:
         """Note down the perplexity of the held-out text now, unless it is out of all bounds."""
         if self.diverged:
             return
         loss = yield from held_out_loss(self.trainer.model(), self._setting.valid)
         if loss < 100:
-            self.validated.append((self.trainer.tally.step, math.exp(loss)))
+            self.validated.append((self.trainer.stats.step, math.exp(loss)))
 
-    def run(self, name: str, steps: int, validations: int = 1) -> Reports:
+    def run(self, name: str, steps: int, validations: int = 1) -> ProgressReports:
         """Make so many steps, with validations at equal distances, the last at the end."""
         every = max(1, steps // validations)
         for step in range(1, steps + 1):
@@ -76,13 +76,13 @@ class Course:
             yield Progress(name, step, steps)
 
 
-def by_turns(advances: Sequence[Callable[[], object]], seconds: float) -> Generator[Progress, None, list[int]]:
+def run_interleaved(advances: Sequence[Callable[[], object]], seconds: float) -> Generator[Progress, None, list[int]]:
     """Call each for so many seconds, by turns, so that a machine's moods meet all alike; how often each was called."""
     spent, called = [0.0] * len(advances), [0] * len(advances)
     while min(spent) < seconds:
         for i, advance in enumerate(advances):
             began = time.perf_counter()
-            while (elapsed := time.perf_counter() - began) < TURN and spent[i] + elapsed < seconds:
+            while (elapsed := time.perf_counter() - began) < TURN_SECONDS and spent[i] + elapsed < seconds:
                 advance()
                 called[i] += 1
             spent[i] += elapsed

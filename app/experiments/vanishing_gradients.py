@@ -11,24 +11,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.experiments.families import HOW, same_size
-from app.experiments.finding import Curve, Finding, Setting
-from app.experiments.training_run import Course
-from models.neural.analysis import reach
+from app.experiments.families import TRAINING_CONFIG, equal_size_configs
+from app.experiments.finding import Curve, ExperimentInput, Finding
+from app.experiments.training_run import TrainingRun
+from models.neural.analysis import gradient_norms_by_distance
 from models.utils.progress import Progress
 
 DISTANCE, ROWS = 100, 32
 
 
-def run(setting: Setting) -> Generator[Progress, None, Finding]:
+def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Follow the gradient of a prediction back through the held-out text, before and after training each family."""
     texts = _texts(setting)
     curves, rows, far = [], [], {}
-    for config in same_size(setting.size, len(setting.vocabulary)):
-        course = Course(setting, config, HOW)
-        rows.append(_row(config.kind, 0, reach(course.trainer.network, texts)))
+    for config in equal_size_configs(setting.size, len(setting.vocabulary)):
+        course = TrainingRun(setting, config, TRAINING_CONFIG)
+        rows.append(_row(config.kind, 0, gradient_norms_by_distance(course.trainer.network, texts)))
         yield from course.run(f"training {config.kind}", setting.steps)
-        norms = reach(course.trainer.network, texts)
+        norms = gradient_norms_by_distance(course.trainer.network, texts)
         rows.append(_row(config.kind, setting.steps, norms))
         curves.append(Curve(config.kind, list(range(len(norms))), norms))
         far[config.kind] = norms[len(norms) // 2] / norms[0]
@@ -50,7 +50,7 @@ def _row(kind: str, steps: int, norms: list[float]) -> dict[str, Any]:
     return {"kind": kind, "steps": steps, **shares}
 
 
-def _texts(setting: Setting) -> torch.Tensor:
+def _texts(setting: ExperimentInput) -> torch.Tensor:
     """Rows [B, T] of the held-out text, long enough to follow a gradient back, as many as there are."""
     length = min(DISTANCE + 2, len(setting.valid))
     starts = np.linspace(0, len(setting.valid) - length, ROWS).astype(int)

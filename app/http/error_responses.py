@@ -28,26 +28,26 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app.core.exceptions import (
-    Abandoned,
     Conflict,
     DatabaseUnavailable,
     DiskFull,
     FileInUse,
     FileTooLarge,
-    KeyReused,
+    IdempotencyKeyReused,
     ModelFailed,
     ModelInUse,
     ModelLoading,
     NameTaken,
-    NotThere,
+    NotFound,
     Overloaded,
-    Stopping,
-    TimedOut,
+    RequestAbandoned,
+    RequestTimeout,
+    ServerStopping,
     TooExpensive,
     Unavailable,
 )
-from app.http.request_body import JSON, unsupported
-from app.http.responses import Json
+from app.http.request_body import JSON, unsupported_media_type
+from app.http.responses import OrjsonResponse
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
 
 logger = logging.getLogger(__name__)
@@ -57,21 +57,21 @@ class SlowReader(ClientDisconnect):
     """The client does not read its answer: as good as gone, since it cannot be told anything either."""
 
 
-TABLE: dict[type[Exception], tuple[int, str, str]] = {
+STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     RequestValidationError: (400, "invalid_request_error", "invalid_input"),
     InvalidInput: (400, "invalid_request_error", "invalid_input"),
     InvalidText: (400, "invalid_request_error", "invalid_text"),
     CheckpointNotFound: (404, "not_found_error", "model_not_found"),
     CheckpointError: (503, "unavailable_error", "model_unusable"),
-    Abandoned: (499, "abandoned_error", "client_gone"),
+    RequestAbandoned: (499, "abandoned_error", "client_gone"),
     ClientDisconnect: (499, "abandoned_error", "client_gone"),
     ModelFailed: (500, "server_error", "model_failed"),
-    TimedOut: (504, "timeout_error", "timed_out"),
+    RequestTimeout: (504, "timeout_error", "timed_out"),
     SlowReader: (408, "timeout_error", "slow_reader"),
     ModelLoading: (503, "unavailable_error", "model_loading"),
-    NotThere: (404, "not_found_error", "not_found"),
+    NotFound: (404, "not_found_error", "not_found"),
     Conflict: (409, "conflict_error", "conflict"),
-    KeyReused: (409, "conflict_error", "idempotency_key_reused"),
+    IdempotencyKeyReused: (409, "conflict_error", "idempotency_key_reused"),
     FileInUse: (409, "conflict_error", "file_in_use"),
     ModelInUse: (409, "conflict_error", "model_in_use"),
     NameTaken: (409, "conflict_error", "name_taken"),
@@ -80,12 +80,12 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     DiskFull: (507, "unavailable_error", "disk_full"),
     DatabaseUnavailable: (503, "unavailable_error", "database_unavailable"),
     Overloaded: (429, "overloaded_error", "overloaded"),
-    Stopping: (503, "unavailable_error", "stopping"),
+    ServerStopping: (503, "unavailable_error", "stopping"),
     Exception: (500, "server_error", "internal_error"),
 }
 """Exception -> status, type and code; an exception that is not listed counts as its nearest listed base."""
 
-HTTP_CODES = {
+CODES_BY_STATUS = {
     400: ("invalid_request_error", "invalid_json"),
     404: ("not_found_error", "route_not_found"),
     405: ("invalid_request_error", "method_not_allowed"),
@@ -96,7 +96,7 @@ HTTP_CODES = {
 
 
 @dataclass(frozen=True)
-class Failure:
+class ApiError:
     """An error as the client sees it."""
 
     status: int
@@ -110,47 +110,47 @@ class Failure:
         """The body of the answer."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
-    def response(self) -> Json:
+    def response(self) -> OrjsonResponse:
         """The answer."""
-        return Json(self.content(), self.status, self.headers)
+        return OrjsonResponse(self.content(), self.status, self.headers)
 
 
-def failure(error: Exception) -> Failure:
+def to_api_error(error: Exception) -> ApiError:
     """What a client is told about `error`; of an unexpected one, nothing but that it happened."""
     if isinstance(error, HTTPException):
-        return _of_http(error)
-    status, kind, code = next(TABLE[base] for base in type(error).__mro__ if base in TABLE)
+        return _from_http_exception(error)
+    status, kind, code = next(STATUS_BY_EXCEPTION[base] for base in type(error).__mro__ if base in STATUS_BY_EXCEPTION)
     if isinstance(error, RequestValidationError):
-        return Failure(status, kind, *_of_validation(code, error.errors(), error.body))
+        return ApiError(status, kind, *_from_validation_errors(code, error.errors(), error.body))
     if status == 500 and not isinstance(error, ModelFailed):
-        return Failure(status, kind, code, "the server failed on this request; its log has the details")
+        return ApiError(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
     headers = error.headers if isinstance(error, Unavailable) else _headers(error)
-    return Failure(status, kind, code, str(error), param, headers)
+    return ApiError(status, kind, code, str(error), param, headers)
 
 
 def _headers(error: Exception) -> Mapping[str, str]:
     return {"retry-after": str(error.retry_after)} if isinstance(error, DatabaseUnavailable) else {}
 
 
-def _of_http(error: HTTPException) -> Failure:
+def _from_http_exception(error: HTTPException) -> ApiError:
     fallback = ("invalid_request_error", HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"))
-    kind, code = HTTP_CODES.get(error.status_code, fallback)
-    return Failure(error.status_code, kind, code, str(error.detail), headers=error.headers or {})
+    kind, code = CODES_BY_STATUS.get(error.status_code, fallback)
+    return ApiError(error.status_code, kind, code, str(error.detail), headers=error.headers or {})
 
 
-def _of_validation(code: str, errors: Sequence[Any], body: Any) -> tuple[str, str, str | None]:
+def _from_validation_errors(code: str, errors: Sequence[Any], body: Any) -> tuple[str, str, str | None]:
     """Code, message and param; the message tells of every field, the param names the first."""
     first = errors[0]
     if first["type"] == "json_invalid":
         return "invalid_json", f"the body is not JSON: {first['ctx']['error']}", None
     kind = body.get("kind") if isinstance(body, dict) else None
-    told = [(_param(error, kind), _told(error)) for error in errors]
+    told = [(_param_name(error, kind), _validation_message(error)) for error in errors]
     message = "; ".join(f"{param}: {text}" if param else text for param, text in told)
     return code, message, told[0][0]
 
 
-def _param(error: Any, kind: Any) -> str | None:
+def _param_name(error: Any, kind: Any) -> str | None:
     """The field; of a body that is one of several kinds, pydantic names the kind before it."""
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return str(error["ctx"]["discriminator"]).strip("'")
@@ -160,7 +160,7 @@ def _param(error: Any, kind: Any) -> str | None:
     return ".".join(map(str, field)) or None
 
 
-def _told(error: Any) -> str:
+def _validation_message(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return "no such field"
     if error["type"] == "missing" and len(error["loc"]) == 1:
@@ -168,9 +168,9 @@ def _told(error: Any) -> str:
     return str(error["msg"])
 
 
-def report(scope: Scope, error: Exception) -> None:
+def record_error(scope: Scope, error: Exception) -> None:
     """Note what became of a request; log what its client is not told, the cause of a failure of the server's own."""
-    told = failure(error)
+    told = to_api_error(error)
     scope.setdefault("state", {})["outcome"] = told.code
     if told.status == 500:
         cause = error.__cause__ if isinstance(error, ModelFailed) and error.__cause__ else error
@@ -178,26 +178,28 @@ def report(scope: Scope, error: Exception) -> None:
         logger.error("request %s failed: %s %s", request_id, scope["method"], scope["path"], exc_info=cause)
 
 
-EXPECTED = HTTPException, RequestValidationError, NextwordError
+HANDLED_ERRORS = HTTPException, RequestValidationError, NextwordError
 """Errors that are answered in one place; any other is the server's own failure."""
 
 
-def answer_errors(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI) -> None:
     """Let `app` answer every expected error in the one shape."""
-    for kind in EXPECTED:
-        app.add_exception_handler(kind, answer)
+    for kind in HANDLED_ERRORS:
+        app.add_exception_handler(kind, handle_error)
 
 
-async def answer(request: Request, error: Exception) -> Json:
+async def handle_error(request: Request, error: Exception) -> OrjsonResponse:
     """The answer to a request that led to `error`, which is logged where the client is told nothing of it."""
-    report(request.scope, error)
-    return failure(_in_our_words(request, error)).response()
+    record_error(request.scope, error)
+    return to_api_error(_with_helpful_message(request, error)).response()
 
 
-def _in_our_words(request: Request, error: Exception) -> Exception:
+def _with_helpful_message(request: Request, error: Exception) -> Exception:
     """An error that the framework found, told so that it helps."""
     if isinstance(error, RequestValidationError) and isinstance(error.body, bytes):
-        return unsupported(request.headers, JSON)  # the framework parses nothing else, and finds no fields then
+        return unsupported_media_type(
+            request.headers, JSON
+        )  # the framework parses nothing else, and finds no fields then
     asked = f"{request.method} {request.url.path}; /docs lists what there is"
     words = {
         400: "the body is not JSON in UTF-8",  # all that the framework itself finds bad

@@ -15,7 +15,7 @@ MAX_FIELD_BYTES = 4096
 """Longest value of a field that is not the file."""
 
 
-class FileForm:
+class MultipartUpload:
     """Feed it the body; it collects `fields` and `filename`, and gives back the file's own bytes."""
 
     def __init__(self, content_type: str, accepted: frozenset[str]) -> None:
@@ -30,30 +30,30 @@ class FileForm:
         self._header: tuple[bytes, bytes] = (b"", b"")
         self._field = ""
         self._value = b""
-        self._piece = b""
+        self._file_bytes = b""
         self._complete = False
         self._parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": self._begin,
-                "on_header_field": lambda data, start, end: self._grow_header(data[start:end], b""),
-                "on_header_value": lambda data, start, end: self._grow_header(b"", data[start:end]),
+                "on_part_begin": self._begin_part,
+                "on_header_field": lambda data, start, end: self._append_header(data[start:end], b""),
+                "on_header_value": lambda data, start, end: self._append_header(b"", data[start:end]),
                 "on_header_end": self._end_header,
                 "on_headers_finished": self._begin_field,
-                "on_part_data": lambda data, start, end: self._grow(data[start:end]),
+                "on_part_data": lambda data, start, end: self._append_data(data[start:end]),
                 "on_part_end": self._end_field,
-                "on_end": self._end,
+                "on_end": self._end_form,
             },
         )
 
     def feed(self, data: bytes) -> bytes:
         """The file's bytes among `data`; raises InvalidInput for a form that is not as it should be."""
-        self._piece = b""
+        self._file_bytes = b""
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise InvalidInput("body", f"not a multipart/form-data body: {error}") from error
-        return self._piece
+        return self._file_bytes
 
     def finish(self) -> None:
         """The body has ended; raises InvalidInput where the form had not, or had no file."""
@@ -62,10 +62,10 @@ class FileForm:
         if self.filename is None:
             raise InvalidInput(FILE_FIELD, "missing: send the text as a part of this name, with a filename")
 
-    def _begin(self) -> None:
+    def _begin_part(self) -> None:
         self._headers = {}
 
-    def _grow_header(self, name: bytes, value: bytes) -> None:
+    def _append_header(self, name: bytes, value: bytes) -> None:
         self._header = (self._header[0] + name, self._header[1] + value)
 
     def _end_header(self) -> None:
@@ -83,9 +83,9 @@ class FileForm:
         elif self._field not in self._accepted:
             raise InvalidInput(self._field, f"no such field; there are: file, {', '.join(sorted(self._accepted))}")
 
-    def _grow(self, data: bytes) -> None:
+    def _append_data(self, data: bytes) -> None:
         if self._field == FILE_FIELD:
-            self._piece += data
+            self._file_bytes += data
             return
         self._value += data
         if len(self._value) > MAX_FIELD_BYTES:
@@ -95,5 +95,5 @@ class FileForm:
         if self._field != FILE_FIELD:
             self.fields[self._field] = self._value.decode(errors="replace")
 
-    def _end(self) -> None:
+    def _end_form(self) -> None:
         self._complete = True

@@ -19,12 +19,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-IN_MEMORY = 8 * 1024 * 1024
+BUFFER_BYTES = 8 * 1024 * 1024
 """Bytes that a spool keeps in memory; more go to a temporary file."""
-READ_SIZE = 256 * 1024
+READ_BYTES = 256 * 1024
 
 
-async def pieces(stream: AsyncIterator[bytes], size: int = READ_SIZE) -> AsyncIterator[bytes]:
+async def gather_chunks(stream: AsyncIterator[bytes], size: int = READ_BYTES) -> AsyncIterator[bytes]:
     """The bytes of `stream`, the small pieces that arrive gathered into pieces of at least `size`."""
     held: list[bytes] = []
     total = 0
@@ -37,7 +37,7 @@ async def pieces(stream: AsyncIterator[bytes], size: int = READ_SIZE) -> AsyncIt
     yield b"".join(held)
 
 
-class Spool:
+class BufferedBody:
     """Takes a body in as fast as it comes, and gives it out as fast as it is wanted.
 
     A client that sends all of its body before it reads any of the answer would otherwise wait for a server that
@@ -46,9 +46,9 @@ class Spool:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._file = SpooledTemporaryFile[bytes](IN_MEMORY)
+        self._file = SpooledTemporaryFile[bytes](BUFFER_BYTES)
         self._written = self._read = 0
-        self._whole = False
+        self._is_complete = False
         self._changed = asyncio.Event()
         self._filling = asyncio.create_task(self._fill())
 
@@ -60,12 +60,12 @@ class Spool:
                 raise failure
             if self._read < self._written:
                 return self._next()
-            if self._whole:
+            if self._is_complete:
                 return b""
             self._changed.clear()
             await self._changed.wait()
 
-    async def gone(self) -> None:
+    async def wait_for_disconnect(self) -> None:
         """Returns when the client hangs up. Raises what else is wrong with the body."""
         await asyncio.wait([self._filling])
         failure = self._filling.exception()
@@ -81,7 +81,7 @@ class Spool:
 
     def _next(self) -> bytes:
         self._file.seek(self._read)
-        data = self._file.read(READ_SIZE)
+        data = self._file.read(READ_BYTES)
         self._read += len(data)
         if self._read == self._written:
             self._file.seek(self._file.truncate(0))
@@ -101,11 +101,11 @@ class Spool:
         self._file.seek(self._written)
         self._file.write(message.get("body", b""))
         self._written = self._file.tell()
-        self._whole = not message.get("more_body", False)
+        self._is_complete = not message.get("more_body", False)
         self._changed.set()
 
 
-class Line(NamedTuple):
+class RecordLine(NamedTuple):
     """A line of a body."""
 
     number: int
@@ -114,32 +114,32 @@ class Line(NamedTuple):
     """Without its end; None where it was too long to be kept."""
 
 
-class Lines:
+class LineSplitter:
     """Cuts bytes into lines, none longer than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._number = 0
-        self._held = b""
+        self._partial = b""
         self._too_long = False
 
-    def feed(self, data: bytes) -> list[Line]:
+    def feed(self, data: bytes) -> list[RecordLine]:
         """The lines that `data` completes."""
-        *whole, self._held = (self._held + data).split(b"\n")
+        *whole, self._partial = (self._partial + data).split(b"\n")
         lines = [self._line(line) for line in whole]
-        if len(self._held) > self._limit:
-            self._held, self._too_long = b"", True
+        if len(self._partial) > self._limit:
+            self._partial, self._too_long = b"", True
         return lines
 
-    def finish(self) -> list[Line]:
+    def finish(self) -> list[RecordLine]:
         """The last line, where it lacks its end."""
-        return [self._line(self._held)] if self._held or self._too_long else []
+        return [self._line(self._partial)] if self._partial or self._too_long else []
 
-    def _line(self, data: bytes) -> Line:
+    def _line(self, data: bytes) -> RecordLine:
         self._number += 1
         kept = None if self._too_long or len(data) > self._limit else data
         self._too_long = False
-        return Line(self._number, kept)
+        return RecordLine(self._number, kept)
 
 
 JSON = "application/json"
@@ -148,24 +148,24 @@ JSON = "application/json"
 TEXT = "text/plain"
 
 
-RECORDS = "application/x-ndjson"
+NDJSON = "application/x-ndjson"
 
 
-UPLOADS = frozenset([TEXT, RECORDS])
+STREAMED_TYPES = frozenset([TEXT, NDJSON])
 """Read in slices, so they may be larger than JSON."""
 
 
 def media_type(headers: Headers) -> str:
     """The media type of a body in lower case, without parameters; empty where none is given."""
-    return bare(headers.get("content-type", ""))
+    return strip_parameters(headers.get("content-type", ""))
 
 
-def bare(content_type: str) -> str:
+def strip_parameters(content_type: str) -> str:
     """A `Content-Type` in lower case, without parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
-def header(scope: Scope, name: bytes) -> str:
+def get_header(scope: Scope, name: bytes) -> str:
     """A header of a request, the first of that name (in lower case); empty where there is none."""
     # Starlette's `Headers` takes several times as long, which counts where every request is asked for some.
     for key, value in scope["headers"]:
@@ -174,7 +174,7 @@ def header(scope: Scope, name: bytes) -> str:
     return ""
 
 
-def unsupported(headers: Headers, *accepted: str) -> HTTPException:
+def unsupported_media_type(headers: Headers, *accepted: str) -> HTTPException:
     """The error for a body of another kind."""
     found = media_type(headers) or "none"
     return HTTPException(415, f"the body's Content-Type must be {' or '.join(accepted)}; it is {found}")

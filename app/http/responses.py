@@ -91,7 +91,7 @@ def _end(text: Any, place: Int) -> Int:
     return place
 
 
-class Json(Response):
+class OrjsonResponse(Response):
     """An answer of a dictionary."""
 
     media_type = "application/json"
@@ -101,6 +101,6 @@ class Json(Response):
         return dumps(content)
 
 
-def event(content: dict[str, Any]) -> bytes:
+def sse_event(content: dict[str, Any]) -> bytes:
     """A server-sent event of a dictionary."""
     return b"data: " + dumps(content) + b"\n\n"

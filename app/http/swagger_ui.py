@@ -10,13 +10,13 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-ASSETS = "/docs/assets"
+ASSETS_PATH = "/docs/assets"
 
 
-def add_docs(app: FastAPI) -> None:
+def add_swagger_ui(app: FastAPI) -> None:
     """Serve the page at /docs and lead / there."""
     # Only the package's files are used; its code, which patches applications, is never imported.
-    app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="assets")
+    app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="assets")
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
@@ -24,9 +24,9 @@ def add_docs(app: FastAPI) -> None:
         return get_swagger_ui_html(
             openapi_url=f"{root}{app.openapi_url}",
             title=f"{app.title}: documentation",
-            swagger_js_url=f"{root}{ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}{ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{root}{ASSETS}/favicon-32x32.png",
+            swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon-32x32.png",
             swagger_ui_parameters={
                 "tryItOutEnabled": True,
                 "displayRequestDuration": True,

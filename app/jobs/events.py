@@ -16,11 +16,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.storage.database import Epoch
 from app.storage.tables import EVENTS, JOBS, METRICS
 
-Metrics = Mapping[str, float | None]
+StepMetrics = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
-class Event:
+class StoredEvent:
     """Something that happened to a job."""
 
     number: int
@@ -33,7 +33,7 @@ class Event:
     """What there is to say about it."""
 
 
-def append(connection: Connection, job_id: str, event: str, data: Mapping[str, Any]) -> None:
+def append_event(connection: Connection, job_id: str, event: str, data: Mapping[str, Any]) -> None:
     """Write an event. Numbers become visible in their order, since whoever writes holds the job's row."""
     count = update(JOBS).where(JOBS.c.id == job_id).values(event_count=JOBS.c.event_count + 1)
     number = connection.execute(count.returning(JOBS.c.event_count)).scalar_one()
@@ -41,14 +41,14 @@ def append(connection: Connection, job_id: str, event: str, data: Mapping[str, A
     connection.execute(insert(EVENTS).values(created_at=Epoch(), **row))
 
 
-def events(connection: Connection, job_id: str, after: int, limit: int) -> list[Event]:
+def read_events(connection: Connection, job_id: str, after: int, limit: int) -> list[StoredEvent]:
     """At most `limit` events numbered beyond `after`, oldest first."""
     columns = (EVENTS.c.number, EVENTS.c.created_at, EVENTS.c.event, EVENTS.c.data)
     wanted = select(*columns).where(EVENTS.c.job_id == job_id, EVENTS.c.number > after)
-    return [Event(*row) for row in connection.execute(wanted.order_by(EVENTS.c.number).limit(limit))]
+    return [StoredEvent(*row) for row in connection.execute(wanted.order_by(EVENTS.c.number).limit(limit))]
 
 
-def record(connection: Connection, job_id: str, metrics: Mapping[int, Metrics]) -> None:
+def record_metrics(connection: Connection, job_id: str, metrics: Mapping[int, StepMetrics]) -> None:
     """Write a row for each step, in place of one that is there."""
     if not metrics:
         return
@@ -59,12 +59,14 @@ def record(connection: Connection, job_id: str, metrics: Mapping[int, Metrics]) 
     connection.execute(new.on_conflict_do_update(index_elements=key, set_={"values": new.excluded["values"]}), rows)
 
 
-def rewind(connection: Connection, job_id: str, step: int) -> None:
+def delete_metrics_after(connection: Connection, job_id: str, step: int) -> None:
     """Delete the metrics of steps beyond `step`, which are about to be taken again."""
     connection.execute(delete(METRICS).where(METRICS.c.job_id == job_id, METRICS.c.step > step))
 
 
-def metrics(connection: Connection, job_id: str, after: int, points: int | None) -> list[tuple[int, dict[str, Any]]]:
+def read_metrics(
+    connection: Connection, job_id: str, after: int, points: int | None
+) -> list[tuple[int, dict[str, Any]]]:
     """(step, values) beyond step `after` in order: all, or about `points` spread evenly, the last always among them."""
     mine = (METRICS.c.job_id == job_id) & (METRICS.c.step > after)
     wanted = select(METRICS.c.step, METRICS.c["values"]).where(mine)

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, case, select, update
 
 from app.core.exceptions import LeaseLost
 from app.jobs import events
-from app.jobs.store import Job, job_of, next_version, select_jobs
+from app.jobs.store import Job, job_from_row, next_version, select_jobs
 from app.storage.database import Database, Epoch
-from app.storage.tables import HELD, JOBS, Status
+from app.storage.tables import JOBS, LEASED_STATUSES, Status
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Lease:
 
     job_id: str
     """Which job."""
-    number: int
+    fencing_token: int
     """Which claim of it: the newest is valid, all earlier ones are not."""
 
 
@@ -46,10 +46,10 @@ class LeaseStore:
         A job may come back as cancelling, and with any number of attempts; the caller decides what that means.
         """
         with self.database.read() as connection:
-            if _due(connection) is None:
+            if _next_claimable(connection) is None:
                 return None
         with self.database.write() as connection:
-            job = _due(connection)
+            job = _next_claimable(connection)
             return None if job is None else _claim(connection, job, worker, seconds)
 
     def renew(
@@ -57,7 +57,7 @@ class LeaseStore:
         lease: Lease,
         seconds: float,
         progress: Mapping[str, Any] | None = None,
-        metrics: Mapping[int, events.Metrics] | None = None,
+        metrics: Mapping[int, events.StepMetrics] | None = None,
         rewind: int | None = None,
     ) -> Status:
         """Hold the lease for `seconds` from now, store what was measured, and learn whether to stop (cancelling).
@@ -68,32 +68,32 @@ class LeaseStore:
         if progress is not None:
             values["progress"] = dict(progress)
         with self.database.write() as connection:
-            status = _write(connection, lease, **values)
+            status = _update_leased(connection, lease, **values)
             if rewind is not None:
-                events.rewind(connection, lease.job_id, rewind)
-            events.record(connection, lease.job_id, metrics or {})
+                events.delete_metrics_after(connection, lease.job_id, rewind)
+            events.record_metrics(connection, lease.job_id, metrics or {})
         return status
 
-    def publish(self, lease: Lease) -> bool:
+    def begin_publishing(self, lease: Lease) -> bool:
         """Pass the point from which a cancel no longer stops the job; False where one came before.
 
         It is never taken back: whoever claims the job after a crash here must publish it too.
         """
         with self.database.write() as connection:
-            if _write(connection, lease) is Status.CANCELLING:
+            if _update_leased(connection, lease) is Status.CANCELLING:
                 return False
-            _write(connection, lease, publishing=True)
-            events.append(connection, lease.job_id, "publishing", {})
+            _update_leased(connection, lease, publishing=True)
+            events.append_event(connection, lease.job_id, "publishing", {})
             return True
 
     def renumber(self, lease: Lease, newest: int) -> int:
         """Give the model the next version, past `newest`: someone else published the one it had."""
         with self.database.write("nextword:jobs") as connection:
-            _write(connection, lease)
+            _update_leased(connection, lease)
             name = connection.execute(select(JOBS.c.name).where(JOBS.c.id == lease.job_id)).scalar_one()
             version = next_version(connection, name, newest)
-            _write(connection, lease, version=version)
-            events.append(connection, lease.job_id, "renumbered", {"model": f"{name}@{version}"})
+            _update_leased(connection, lease, version=version)
+            events.append_event(connection, lease.job_id, "renumbered", {"model": f"{name}@{version}"})
             return version
 
     def succeed(self, lease: Lease, result: Mapping[str, Any]) -> None:
@@ -107,7 +107,7 @@ class LeaseStore:
             error = {"code": code, "message": message}
             _finish(connection, lease, Status.FAILED, error, error_code=code, error_message=message)
 
-    def cancelled(self, lease: Lease) -> None:
+    def confirm_cancelled(self, lease: Lease) -> None:
         """The job was asked to stop, and has."""
         with self.database.write() as connection:
             _finish(connection, lease, Status.CANCELLED, {})
@@ -118,32 +118,32 @@ class LeaseStore:
         One that is being cancelled is cancelled instead.
         """
         with self.database.write() as connection:
-            if _write(connection, lease) is Status.CANCELLING:
+            if _update_leased(connection, lease) is Status.CANCELLING:
                 _finish(connection, lease, Status.CANCELLED, {})
                 return Status.CANCELLED
             attempt = JOBS.c.attempt + (0 if lost is None else 1)
-            _write(connection, lease, status=Status.QUEUED, attempt=attempt, lease_expires_at=None)
+            _update_leased(connection, lease, status=Status.QUEUED, attempt=attempt, lease_expires_at=None)
             event, data = ("released", {}) if lost is None else ("lost", {"reason": lost})
-            events.append(connection, lease.job_id, event, data)
+            events.append_event(connection, lease.job_id, event, data)
             return Status.QUEUED
 
 
-def _due(connection: Connection) -> Job | None:
+def _next_claimable(connection: Connection) -> Job | None:
     """The job to take next, its row locked against other claims where the database has row locks."""
-    ended = select_jobs().where(JOBS.c.status.in_(HELD), JOBS.c.lease_expires_at < Epoch())
+    ended = select_jobs().where(JOBS.c.status.in_(LEASED_STATUSES), JOBS.c.lease_expires_at < Epoch())
     queued = select_jobs().where(JOBS.c.status == Status.QUEUED)
     for wanted in (ended, queued):
         first = wanted.order_by(JOBS.c.number).limit(1).with_for_update(skip_locked=True, of=JOBS)
         row = connection.execute(first).one_or_none()
         if row is not None:
-            return job_of(row)
+            return job_from_row(row)
     return None
 
 
 def _claim(connection: Connection, job: Job, worker: str, seconds: float) -> tuple[Job, Lease]:
-    lost = job.status in HELD
+    lost = job.status in LEASED_STATUSES
     if lost:
-        events.append(connection, job.id, "lost", {"reason": "the lease ended without a heartbeat"})
+        events.append_event(connection, job.id, "lost", {"reason": "the lease ended without a heartbeat"})
     taken = update(JOBS).where(JOBS.c.id == job.id)
     values = {
         "status": case((JOBS.c.status == Status.QUEUED, Status.RUNNING), else_=JOBS.c.status),
@@ -155,22 +155,22 @@ def _claim(connection: Connection, job: Job, worker: str, seconds: float) -> tup
     }
     started_at = case((JOBS.c.started_at.is_(None), Epoch()), else_=JOBS.c.started_at)
     connection.execute(taken.values(started_at=started_at, **values))
-    claimed = job_of(connection.execute(select_jobs().where(JOBS.c.id == job.id)).one())
-    events.append(connection, job.id, "started", {"attempt": claimed.attempt, "worker": worker})
+    claimed = job_from_row(connection.execute(select_jobs().where(JOBS.c.id == job.id)).one())
+    events.append_event(connection, job.id, "started", {"attempt": claimed.attempt, "worker": worker})
     return claimed, Lease(claimed.id, claimed.lease)
 
 
-def _write(connection: Connection, lease: Lease, **values: Any) -> Status:
+def _update_leased(connection: Connection, lease: Lease, **values: Any) -> Status:
     """Write under the lease, or only check it and lock the row; returns the status as it was before."""
-    mine = (JOBS.c.id == lease.job_id) & (JOBS.c.lease == lease.number) & JOBS.c.status.in_(HELD)
+    mine = (JOBS.c.id == lease.job_id) & (JOBS.c.lease == lease.fencing_token) & JOBS.c.status.in_(LEASED_STATUSES)
     status = connection.execute(select(JOBS.c.status).where(mine).with_for_update()).scalar_one_or_none()
     if status is None:
-        raise LeaseLost(f"job {lease.job_id} is no longer held under lease {lease.number}")
+        raise LeaseLost(f"job {lease.job_id} is no longer held under lease {lease.fencing_token}")
     if values:
         connection.execute(update(JOBS).where(mine).values(**values))
     return Status(status)
 
 
 def _finish(connection: Connection, lease: Lease, status: Status, data: Mapping[str, Any], **values: Any) -> None:
-    _write(connection, lease, status=status, finished_at=Epoch(), lease_expires_at=None, **values)
-    events.append(connection, lease.job_id, status, data)
+    _update_leased(connection, lease, status=status, finished_at=Epoch(), lease_expires_at=None, **values)
+    events.append_event(connection, lease.job_id, status, data)

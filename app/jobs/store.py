@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
-from app.core.exceptions import KeyReused, NotThere
+from app.core.exceptions import IdempotencyKeyReused, NotFound
 from app.jobs import events
-from app.storage.database import Database, Epoch, page
+from app.storage.database import Database, Epoch, fetch_page
 from app.storage.tables import FILES, JOBS, Status
 from models.errors import InvalidInput
 
@@ -106,20 +106,20 @@ class JobStore:
         The same idempotency `key` and request give the job of the first time. Raises KeyReused where the request
         is another, InvalidInput for a file that is not there.
         """
-        digest = _digest(new.request if new.asked is None else new.asked)
+        digest = _request_digest(new.request if new.asked is None else new.asked)
         with self.database.write("nextword:jobs") as connection:
-            found = None if key is None else _found(connection, key, digest)
-            return found or _get(connection, _insert(connection, new, newest, key, digest))
+            found = None if key is None else _find_by_key(connection, key, digest)
+            return found or _get_job(connection, _insert_job(connection, new, newest, key, digest))
 
-    def find(self, asked: dict[str, Any], key: str) -> Job | None:
+    def find_by_key(self, asked: dict[str, Any], key: str) -> Job | None:
         """The job that this key and request made before, if any; raises KeyReused where the request was another."""
         with self.database.read() as connection:
-            return _found(connection, key, _digest(asked))
+            return _find_by_key(connection, key, _request_digest(asked))
 
     def get(self, job_id: str) -> Job:
         """The job; raises NotThere."""
         with self.database.read() as connection:
-            return _get(connection, job_id)
+            return _get_job(connection, job_id)
 
     def page(self, status: Status | None = None, after: str | None = None, limit: int = 20) -> tuple[list[Job], bool]:
         """At most `limit` jobs, newest first, from behind job `after`; and whether there are more.
@@ -130,53 +130,53 @@ class JobStore:
         if status is not None:
             wanted = wanted.where(JOBS.c.status == status)
         with self.database.read() as connection:
-            rows, more = page(connection, JOBS, wanted, after, limit)
-        return [job_of(row) for row in rows], more
+            rows, more = fetch_page(connection, JOBS, wanted, after, limit)
+        return [job_from_row(row) for row in rows], more
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job: at once if it waits, by its worker if it runs; not if it is done or being published."""
         with self.database.write() as connection:
             connection.execute(select(JOBS.c.id).where(JOBS.c.id == job_id).with_for_update())
-            job = _get(connection, job_id)
+            job = _get_job(connection, job_id)
             if job.status is Status.QUEUED and not job.publishing:
-                _move(connection, job_id, Status.CANCELLED, finished_at=Epoch())
+                _set_status(connection, job_id, Status.CANCELLED, finished_at=Epoch())
             elif job.status is Status.RUNNING and not job.publishing:
-                _move(connection, job_id, Status.CANCELLING)
-            return _get(connection, job_id)
+                _set_status(connection, job_id, Status.CANCELLING)
+            return _get_job(connection, job_id)
 
-    def news(self, job_id: str, after: int) -> tuple[Job, list[events.Event]]:
+    def job_and_events(self, job_id: str, after: int) -> tuple[Job, list[events.StoredEvent]]:
         """The job, and what happened to it beyond event `after`: all of it, if the job is over. Raises NotThere."""
         with self.database.read() as connection:
-            return _get(connection, job_id), events.events(connection, job_id, after, 1000)
+            return _get_job(connection, job_id), events.read_events(connection, job_id, after, 1000)
 
-    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[events.Event]:
+    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[events.StoredEvent]:
         """What happened beyond event `after`, oldest first; raises NotThere."""
         with self.database.read() as connection:
-            _get(connection, job_id)
-            return events.events(connection, job_id, after, limit)
+            _get_job(connection, job_id)
+            return events.read_events(connection, job_id, after, limit)
 
     def metrics(self, job_id: str, after: int = -1, points: int | None = None) -> list[tuple[int, dict[str, Any]]]:
         """(step, values) in order, all or about `points` of them; raises NotThere."""
         with self.database.read() as connection:
-            _get(connection, job_id)
-            return events.metrics(connection, job_id, after, points)
+            _get_job(connection, job_id)
+            return events.read_metrics(connection, job_id, after, points)
 
 
-def _digest(asked: dict[str, Any]) -> str:
+def _request_digest(asked: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _found(connection: Connection, key: str, digest: str) -> Job | None:
+def _find_by_key(connection: Connection, key: str, digest: str) -> Job | None:
     columns = select(JOBS.c.id, JOBS.c.request_sha256)
     known = connection.execute(columns.where(JOBS.c.idempotency_key == key)).one_or_none()
     if known is None:
         return None
     if known.request_sha256 != digest:
-        raise KeyReused(f"idempotency key {key!r} was used for another request; take a new key")
-    return _get(connection, known.id)
+        raise IdempotencyKeyReused(f"idempotency key {key!r} was used for another request; take a new key")
+    return _get_job(connection, known.id)
 
 
-def _insert(connection: Connection, new: NewJob, newest: int, key: str | None, digest: str) -> str:
+def _insert_job(connection: Connection, new: NewJob, newest: int, key: str | None, digest: str) -> str:
     _require_files(connection, new)
     job_id = f"job-{secrets.token_hex(12)}"
     version = None if new.name is None else next_version(connection, new.name, newest)
@@ -189,7 +189,9 @@ def _insert(connection: Connection, new: NewJob, newest: int, key: str | None, d
     }
     fresh = {"status": Status.QUEUED, "attempt": 1, "lease": 0, "publishing": False, "event_count": 0}
     connection.execute(insert(JOBS).values(created_at=Epoch(), **values, **fresh))
-    events.append(connection, job_id, Status.QUEUED, {} if version is None else {"model": f"{new.name}@{version}"})
+    events.append_event(
+        connection, job_id, Status.QUEUED, {} if version is None else {"model": f"{new.name}@{version}"}
+    )
     return job_id
 
 
@@ -208,9 +210,9 @@ def next_version(connection: Connection, name: str, newest: int) -> int:
     return max(taken or 0, newest) + 1
 
 
-def _move(connection: Connection, job_id: str, status: Status, **values: Any) -> None:
+def _set_status(connection: Connection, job_id: str, status: Status, **values: Any) -> None:
     connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(status=status, **values))
-    events.append(connection, job_id, status, {})
+    events.append_event(connection, job_id, status, {})
 
 
 def select_jobs() -> Select[*tuple[Any, ...]]:
@@ -221,13 +223,13 @@ def select_jobs() -> Select[*tuple[Any, ...]]:
     return select(*(JOBS.c[field.name] for field in fields(Job) if field.name != "position"), placed)
 
 
-def job_of(row: _Row) -> Job:
+def job_from_row(row: _Row) -> Job:
     """A row of `select_jobs`, as a job."""
     return Job(**{**row._mapping, "status": Status(row.status)})
 
 
-def _get(connection: Connection, job_id: str) -> Job:
+def _get_job(connection: Connection, job_id: str) -> Job:
     row = connection.execute(select_jobs().where(JOBS.c.id == job_id)).one_or_none()
     if row is None:
-        raise NotThere(f"there is no job {job_id!r}")
-    return job_of(row)
+        raise NotFound(f"there is no job {job_id!r}")
+    return job_from_row(row)

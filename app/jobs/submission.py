@@ -10,99 +10,99 @@ from pathlib import Path
 from typing import Any
 
 from app.core.container_limits import memory_quota, spare_cores
-from app.core.exceptions import NameTaken, NotThere
+from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
-from app.engine.model_registry import Registry, Served
+from app.engine.model_registry import ModelRegistry, ServedModel
 from app.jobs import resource_estimate
 from app.jobs.store import NewJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob
 from app.stores import Stores
 from models.checkpoint.counts_file import COUNTS_FILE
-from models.checkpoint.members import shared
+from models.checkpoint.members import shared_tokenizer
 from models.composite.config import MixtureConfig
-from models.composite.dynamic_evaluation import check
+from models.composite.dynamic_evaluation import check_dynamic
 from models.errors import CheckpointNotFound, InvalidInput
-from models.recipes.compose import assembled
+from models.recipes.compose import make_composite
 
 
-def as_asked(asked: JobRequest) -> dict[str, Any]:
+def request_as_sent(asked: JobRequest) -> dict[str, Any]:
     """A request word for word: defaults that were not written are not in it."""
     return asked.model_dump(mode="json", exclude_unset=True)
 
 
-def new_job(asked: JobRequest, stores: Stores, registry: Registry, settings: Settings) -> NewJob:
+def prepare_job(asked: JobRequest, stores: Stores, registry: ModelRegistry, settings: Settings) -> NewJob:
     """The job to queue. Raises InvalidInput (TooExpensive for what is absurd), NameTaken, and DatabaseUnavailable."""
-    request = as_asked(asked)
+    request = request_as_sent(asked)
     if isinstance(asked, EvaluateJob):
-        return _evaluation(asked, request, stores, registry, settings)
+        return _evaluation_job(asked, request, stores, registry, settings)
     if asked.name in stores.aliases.snapshot:
         raise NameTaken(f"{asked.name!r} is an alias, so no model can have that name")
     if isinstance(asked, CompositionJob):
-        return _composition(asked, request, stores, registry, settings)
+        return _composition_job(asked, request, stores, registry, settings)
     validation = None if asked.validation_file is None else Path("validation")
     recipe = asked.recipe(Path("training"), validation)
-    size = _bytes(stores, "training_file", asked.training_file)
+    size = _file_bytes(stores, "training_file", asked.training_file)
     if asked.validation_file is not None:
-        _bytes(stores, "validation_file", asked.validation_file)
-    estimate = resource_estimate.training(recipe, size, settings.job_threads or spare_cores())
+        _file_bytes(stores, "validation_file", asked.validation_file)
+    estimate = resource_estimate.estimate_training(recipe, size, settings.job_threads or spare_cores())
     _limits(settings).check(estimate)
     training, held_out = asked.training_file, asked.validation_file
     if not isinstance(asked, NgramJob) or asked.extends is None:
         return NewJob(asked.kind, request, asdict(estimate), asked.name, training, held_out)
-    base = _served("extends", asked.extends, stores, registry)
+    base = _resolve_model("extends", asked.extends, stores, registry)
     if COUNTS_FILE not in base.checkpoint.card.files:
         raise InvalidInput("extends", f"must be a model published with its counts; {base.id} was not")
     now = {**request, "extends": base.id}
     return NewJob(asked.kind, now, asdict(estimate), asked.name, training, held_out, asked=request)
 
 
-def _composition(
-    asked: CompositionJob, request: dict[str, Any], stores: Stores, registry: Registry, settings: Settings
+def _composition_job(
+    asked: CompositionJob, request: dict[str, Any], stores: Stores, registry: ModelRegistry, settings: Settings
 ) -> NewJob:
     validation = None if asked.validation_file is None else Path("validation")
     config = asked.composition(validation).model
-    members = [_served(f"members.{i}", name, stores, registry) for i, name in enumerate(asked.members)]
-    shared((member.id, member.checkpoint.tokenizer) for member in members)
+    members = [_resolve_model(f"members.{i}", name, stores, registry) for i, name in enumerate(asked.members)]
+    shared_tokenizer((member.id, member.checkpoint.tokenizer) for member in members)
     if config == MixtureConfig():  # whatever weights will suit the text, a mixture of these must be possible
         config = MixtureConfig((1 / len(members),) * len(members))
-    parameters = assembled(config, [member.checkpoint.model for member in members]).parameters
-    size = 0 if asked.validation_file is None else _bytes(stores, "validation_file", asked.validation_file)
-    estimate = resource_estimate.composition(parameters, size)
+    parameters = make_composite(config, [member.checkpoint.model for member in members]).parameter_count
+    size = 0 if asked.validation_file is None else _file_bytes(stores, "validation_file", asked.validation_file)
+    estimate = resource_estimate.estimate_composition(parameters, size)
     _limits(settings).check(estimate)
     # What a name means may change while the job waits: it is made of what the names mean now.
     now = {**request, "members": [member.id for member in members]}
     return NewJob(asked.kind, now, asdict(estimate), asked.name, validation_file=asked.validation_file, asked=request)
 
 
-def _evaluation(
-    asked: EvaluateJob, request: dict[str, Any], stores: Stores, registry: Registry, settings: Settings
+def _evaluation_job(
+    asked: EvaluateJob, request: dict[str, Any], stores: Stores, registry: ModelRegistry, settings: Settings
 ) -> NewJob:
-    served = _served("model", asked.model, stores, registry)
-    size = _bytes(stores, "validation_file", asked.validation_file)
-    how = asked.learning()
+    served = _resolve_model("model", asked.model, stores, registry)
+    size = _file_bytes(stores, "validation_file", asked.validation_file)
+    how = asked.dynamic_config()
     if how is not None:
-        check(served.checkpoint.model, asked.unit_of(served.checkpoint.tokenizer.config))
-    estimate = resource_estimate.evaluation(served.checkpoint.card.parameters, size, how)
+        check_dynamic(served.checkpoint.model, asked.resolve_unit(served.checkpoint.tokenizer.config))
+    estimate = resource_estimate.estimate_evaluation(served.checkpoint.card.parameters, size, how)
     _limits(settings).check(estimate)
     # What a name means may change while the job waits: it measures what the name means now.
     now = {**request, "model": served.id}
     return NewJob(asked.kind, now, asdict(estimate), validation_file=asked.validation_file, asked=request)
 
 
-def _served(field: str, model: str, stores: Stores, registry: Registry) -> Served:
+def _resolve_model(field: str, model: str, stores: Stores, registry: ModelRegistry) -> ServedModel:
     try:
         return registry.get(stores.aliases.resolve(model))
     except CheckpointNotFound as error:
         raise InvalidInput(field, str(error)) from None
 
 
-def _bytes(stores: Stores, field: str, file_id: str) -> int:
+def _file_bytes(stores: Stores, field: str, file_id: str) -> int:
     try:
         return stores.files.get(file_id).bytes
-    except NotThere as error:
+    except NotFound as error:
         raise InvalidInput(field, f"{error}; upload it with POST /v1/files") from None
 
 
-def _limits(settings: Settings) -> resource_estimate.Limits:
+def _limits(settings: Settings) -> resource_estimate.ResourceLimits:
     memory = settings.max_job_memory_bytes or memory_quota() * 4 // 5
-    return resource_estimate.Limits(settings.max_job_parameters, memory, settings.max_job_seconds)
+    return resource_estimate.ResourceLimits(settings.max_job_parameters, memory, settings.max_job_seconds)

@@ -6,17 +6,17 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.settings import Settings
-from app.http.request_body import UPLOADS, bare, header
+from app.http.request_body import STREAMED_TYPES, get_header, strip_parameters
 
-FILES = "/v1/files"
+FILES_PATH = "/v1/files"
 """Where bodies of any kind are files, with a limit of their own."""
 
 
-FORM_BYTES = 64 * 1024
+MULTIPART_OVERHEAD_BYTES = 64 * 1024
 """What a form around a file may take."""
 
 
-class BodyLimit:
+class BodyLimitMiddleware:
     """Refuses, with status 413, to read more of a body than the settings allow for its media type."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -29,7 +29,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = self._limit(scope)
-        announced = header(scope, b"content-length")
+        announced = get_header(scope, b"content-length")
         seen = int(announced) if announced.isdecimal() and int(announced) > limit else 0
 
         async def receive_limited() -> Message:
@@ -43,7 +43,7 @@ class BodyLimit:
         await self.app(scope, receive_limited, send)
 
     def _limit(self, scope: Scope) -> int:
-        if scope["path"] == FILES:
-            return self.settings.max_file_bytes + FORM_BYTES
-        upload = bare(header(scope, b"content-type")) in UPLOADS
+        if scope["path"] == FILES_PATH:
+            return self.settings.max_file_bytes + MULTIPART_OVERHEAD_BYTES
+        upload = strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
         return self.settings.max_upload_bytes if upload else self.settings.max_json_bytes

@@ -15,22 +15,22 @@ import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from app.core.exceptions import Overloaded, Stopping, TimedOut
+from app.core.exceptions import Overloaded, RequestTimeout, ServerStopping
 from app.core.settings import Settings
 from models.errors import NextwordError
 
 
-class Ticket:
+class RequestDeadline:
     """Made when the request comes in."""
 
     def __init__(self, seconds: float = math.inf) -> None:
         """It may take so long, from now on."""
         self._deadline = asyncio.get_running_loop().time() + seconds
-        self._reason: NextwordError = TimedOut(f"it was not done within the {seconds:g} seconds that it may take")
+        self._reason: NextwordError = RequestTimeout(f"it was not done within the {seconds:g} seconds that it may take")
         self._timeout: asyncio.Timeout | None = None
 
     @asynccontextmanager
-    async def limit(self) -> AsyncIterator[None]:
+    async def enforce(self) -> AsyncIterator[None]:
         """Raises TimedOut, or what `cut` says, in the block when its time is up.
 
         Of nested blocks the innermost counts, and no other from then on: one that has begun to answer ends the answer
@@ -53,11 +53,11 @@ class Ticket:
             self._timeout = None
 
     @property
-    def limited(self) -> bool:
+    def is_enforced(self) -> bool:
         """Whether a block of `limit` is under way."""
         return self._timeout is not None
 
-    def cut(self, seconds: float, reason: NextwordError) -> None:
+    def shorten(self, seconds: float, reason: NextwordError) -> None:
         """Let it go on for so many seconds at the most; `reason` is why."""
         deadline = asyncio.get_running_loop().time() + seconds
         if deadline < self._deadline:
@@ -69,44 +69,44 @@ class Ticket:
         return self._deadline if self._deadline < math.inf else None
 
 
-class Reception:
+class InFlightRequests:
     """Used in the event loop's thread only."""
 
     def __init__(self, settings: Settings) -> None:
         self.stopping = False
         """Whether nobody is let in any more."""
-        self.bytes = 0
+        self.buffered_bytes = 0
         self._settings = settings
-        self._tickets: set[Ticket] = set()
+        self._deadlines: set[RequestDeadline] = set()
 
     def __len__(self) -> int:
         """How many requests are under way."""
-        return len(self._tickets)
+        return len(self._deadlines)
 
     @contextmanager
-    def enter(self, seconds: float, body: int) -> Iterator[Ticket]:
+    def admit(self, seconds: float, body: int) -> Iterator[RequestDeadline]:
         """A request that may take so long, and keeps so many bytes of its body. Raises Stopping or Overloaded."""
         self._check(body)
-        ticket = Ticket(seconds)
-        self._tickets.add(ticket)
-        self.bytes += body
+        ticket = RequestDeadline(seconds)
+        self._deadlines.add(ticket)
+        self.buffered_bytes += body
         try:
             yield ticket
         finally:
-            self._tickets.discard(ticket)
-            self.bytes -= body
+            self._deadlines.discard(ticket)
+            self.buffered_bytes -= body
 
     def _check(self, body: int) -> None:
         if self.stopping:
-            raise Stopping("the server is going down and takes nothing new", self._settings.stop_seconds)
-        if len(self._tickets) >= self._settings.max_requests:
-            raise Overloaded(f"{len(self._tickets)} requests are under way, and no more are taken on")
-        if self.bytes and self.bytes + body > self._settings.max_pending_bytes:
-            raise Overloaded(f"the requests under way hold {self.bytes} bytes; {body} more are too many now")
+            raise ServerStopping("the server is going down and takes nothing new", self._settings.stop_seconds)
+        if len(self._deadlines) >= self._settings.max_requests:
+            raise Overloaded(f"{len(self._deadlines)} requests are under way, and no more are taken on")
+        if self.buffered_bytes and self.buffered_bytes + body > self._settings.max_pending_bytes:
+            raise Overloaded(f"the requests under way hold {self.buffered_bytes} bytes; {body} more are too many now")
 
     def stop(self) -> None:
         """Let nobody in, and have those who are in done within the time that the settings give them."""
         self.stopping = True
         seconds = self._settings.stop_seconds
-        for ticket in self._tickets:
-            ticket.cut(seconds, Stopping("the server is going down, and had no time to finish this", seconds))
+        for ticket in self._deadlines:
+            ticket.shorten(seconds, ServerStopping("the server is going down, and had no time to finish this", seconds))

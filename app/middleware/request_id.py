@@ -12,14 +12,14 @@ import re
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.error_responses import failure, report
-from app.http.request_body import header
+from app.http.error_responses import record_error, to_api_error
+from app.http.request_body import get_header
 
 logger = logging.getLogger(__name__)
-SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
-class RequestId:
+class RequestIdMiddleware:
     """Gives each request an id (the client's own `x-request-id` where it is sane) and each answer that header.
 
     An exception that nobody handled is logged with the id and answered with status 500 and nothing of itself.
@@ -33,7 +33,7 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        chosen = request_id(scope)
+        chosen = choose_request_id(scope)
         tag = chosen.encode()
         scope.setdefault("state", {})["request_id"] = chosen
         started = False
@@ -50,13 +50,13 @@ class RequestId:
         except ClientDisconnect:
             logger.debug("request %s: the client hung up", chosen)
         except Exception as error:
-            report(scope, error)
+            record_error(scope, error)
             if started:
                 raise
-            await failure(error).response()(scope, receive, send_tagged)
+            await to_api_error(error).response()(scope, receive, send_tagged)
 
 
-def request_id(scope: Scope) -> str:
+def choose_request_id(scope: Scope) -> str:
     """The client's own id where it is sane, else a new one."""
-    given = header(scope, b"x-request-id")
-    return given if given and SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+    given = get_header(scope, b"x-request-id")
+    return given if given and VALID_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

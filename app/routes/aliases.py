@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from app.core.exceptions import ModelInUse, NameTaken, NotThere
-from app.engine.model_registry import Registry
+from app.core.exceptions import ModelInUse, NameTaken, NotFound
+from app.engine.model_registry import ModelRegistry
 from app.schemas.aliases import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
-from app.storage.aliases import Alias, Aliases
-from app.storage.published_models import withdraw
-from models.checkpoint.members import users
+from app.storage.aliases import Alias, AliasStore
+from app.storage.published_models import delete_version
+from models.checkpoint.members import checkpoints_using
 from models.checkpoint.repository import check_name
 from models.errors import CheckpointNotFound, InvalidInput
 
@@ -24,7 +24,7 @@ router = APIRouter(tags=["models"])
 async def list_aliases(request: Request) -> dict[str, Any]:
     """All aliases and what they mean."""
     found = request.app.state.stores.aliases.snapshot
-    return {"object": "list", "data": [_answer(found[name]) for name in sorted(found)], "has_more": False}
+    return {"object": "list", "data": [_alias_content(found[name]) for name in sorted(found)], "has_more": False}
 
 
 @router.get("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Describe an alias")
@@ -32,18 +32,18 @@ async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
     """What it means."""
     found = request.app.state.stores.aliases.snapshot.get(alias)
     if found is None:
-        raise NotThere(f"there is no alias {alias!r}")
-    return _answer(found)
+        raise NotFound(f"there is no alias {alias!r}")
+    return _alias_content(found)
 
 
 @router.put("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Set an alias")
 def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any]:
     """Let `alias` mean that version: every request from now on, none half. To roll back, set it to the one before."""
-    registry: Registry = request.app.state.registry
+    registry: ModelRegistry = request.app.state.registry
     check_name(alias)
 
     def check() -> None:
-        if any(served.entry.name == alias for served in registry.snapshot.models):
+        if any(served.ref.name == alias for served in registry.snapshot.models):
             raise NameTaken(f"there is a model named {alias!r}; an alias needs a name of its own")
         if "@" not in body.model or body.model not in registry.snapshot.by_name:
             known = ", ".join(served.id for served in registry.snapshot.models) or "none"
@@ -51,20 +51,20 @@ def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any
 
     name, _, version = body.model.partition("@")
     check()
-    return _answer(_aliases(request).put(alias, name, int(version), check))
+    return _alias_content(_alias_store(request).put(alias, name, int(version), check))
 
 
 @router.delete("/v1/aliases/{alias}", response_model=AliasDeleted, summary="Delete an alias")
 def delete_alias(request: Request, alias: str) -> dict[str, Any]:
     """Forget it; the model stays."""
-    _aliases(request).delete(alias)
+    _alias_store(request).delete(alias)
     return {"id": alias, "object": "alias", "deleted": True}
 
 
 @router.delete("/v1/models/{model}", response_model=ModelDeleted, summary="Delete a model")
 async def delete_model(request: Request, model: str) -> dict[str, Any]:
     """Remove one version for good; not while an alias or a mixture refers to it. Its number is never used again."""
-    registry: Registry = request.app.state.registry
+    registry: ModelRegistry = request.app.state.registry
     name, _, version = model.partition("@")
     check_name(name)
     if not version.isdecimal():
@@ -72,27 +72,27 @@ async def delete_model(request: Request, model: str) -> dict[str, Any]:
     root = request.app.state.settings.checkpoints
 
     def remove() -> None:
-        if made := users(root, model):
+        if made := checkpoints_using(root, model):
             raise ModelInUse(f"{model} is a part of {', '.join(made)}; delete that first")
-        withdraw(root, name, int(version))
+        delete_version(root, name, int(version))
 
-    await run_in_threadpool(_aliases(request).unless_referred_to, name, int(version), remove)
+    await run_in_threadpool(_alias_store(request).run_unless_aliased, name, int(version), remove)
     while _is_served(registry, model):
         await asyncio.sleep(0.02)  # until the registry has noticed: the answer is not ahead of it
     return {"id": model, "object": "model", "deleted": True}
 
 
-def _aliases(request: Request) -> Aliases:
-    aliases: Aliases = request.app.state.stores.aliases
+def _alias_store(request: Request) -> AliasStore:
+    aliases: AliasStore = request.app.state.stores.aliases
     return aliases
 
 
-def _is_served(registry: Registry, model: str) -> bool:
+def _is_served(registry: ModelRegistry, model: str) -> bool:
     try:
         return registry.get(model).id == model
     except CheckpointNotFound:
         return False
 
 
-def _answer(alias: Alias) -> dict[str, Any]:
+def _alias_content(alias: Alias) -> dict[str, Any]:
     return {"id": alias.alias, "object": "alias", "model": alias.model, "updated_at": int(alias.updated_at)}

@@ -15,8 +15,8 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Header, Path, Request
 
 from app.core.settings import Settings
-from app.engine.engine import Engine, Gone, unless
-from app.engine.model_registry import Served
+from app.engine.engine import Engine, WaitForDisconnect, await_unless_disconnected
+from app.engine.model_registry import ServedModel
 from models.checkpoint.save import Checkpoint
 from models.errors import InvalidInput
 
@@ -29,7 +29,7 @@ ModelName = Annotated[
     ),
 ]
 
-Milliseconds = Annotated[
+TimeoutHeader = Annotated[
     int | None,
     Header(
         ge=1,
@@ -40,11 +40,11 @@ Milliseconds = Annotated[
 
 
 @dataclass(frozen=True)
-class Call:
+class ModelRequest:
     """A request with what answers it."""
 
     request: Request
-    served: Served
+    served: ServedModel
     engine: Engine
     settings: Settings
 
@@ -58,22 +58,24 @@ class Call:
 
         Only for a request whose body has been read to its end.
         """
-        return await self.engine.run(self.checkpoint.model, work, tokens, self.hung_up)
+        return await self.engine.run(self.checkpoint.model, work, tokens, self.wait_for_disconnect)
 
     def place(self) -> AbstractContextManager[None]:
         """Room to `compute` in while the body comes. Raises Overloaded or Stopping."""
-        return self.engine.place(self.checkpoint.model)
+        return self.engine.reserve(self.checkpoint.model)
 
-    async def compute(self, work: Generator[object, None, Result], tokens: int, gone: Gone) -> Result:
+    async def compute(self, work: Generator[object, None, Result], tokens: int, gone: WaitForDisconnect) -> Result:
         """What `work` on about `tokens` tokens returns, for a request that has a place and may still have a body."""
-        return await unless(gone, asyncio.ensure_future(self.engine.compute(self.checkpoint.model, work, tokens)))
+        return await await_unless_disconnected(
+            gone, asyncio.ensure_future(self.engine.compute(self.checkpoint.model, work, tokens))
+        )
 
-    async def hung_up(self) -> None:
+    async def wait_for_disconnect(self) -> None:
         """Returns when the client hangs up; for a request whose body has been read to its end."""
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
 
-    def about(self, texts: Iterable[str | bytes]) -> int:
+    def estimate_tokens(self, texts: Iterable[str | bytes]) -> int:
         """About how many tokens texts have, without looking at them: a word and its blank are some five characters."""
         return sum(map(len, texts)) // (1 if self.checkpoint.tokenizer.config.kind == "character" else 5) + 1
 
@@ -90,15 +92,17 @@ class Call:
             raise InvalidInput(field, f"at most {limit} tokens, not {found}")
 
 
-def call_of(request: Request, model: str) -> Call:
+def model_request(request: Request, model: str) -> ModelRequest:
     """The call of a request to `model`. Raises what the registry does where it cannot be asked."""
     state = request.app.state
-    return Call(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
+    return ModelRequest(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
 
 
-async def _call(request: Request, model: ModelName, x_request_timeout_ms: Milliseconds = None) -> Call:
+async def _inject_model_request(
+    request: Request, model: ModelName, x_request_timeout_ms: TimeoutHeader = None
+) -> ModelRequest:
     del x_request_timeout_ms  # the gate has seen to it
-    return call_of(request, model)
+    return model_request(request, model)
 
 
-ModelCall = Annotated[Call, Depends(_call)]
+InjectedModelRequest = Annotated[ModelRequest, Depends(_inject_model_request)]

@@ -16,52 +16,52 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.error_responses import EXPECTED, answer
-from app.http.request_body import JSON, bare, header
-from app.routes.dependencies import call_of
+from app.http.error_responses import HANDLED_ERRORS, handle_error
+from app.http.request_body import JSON, get_header, strip_parameters
+from app.routes.dependencies import model_request
 
-Route: TypeAlias = Callable[..., Coroutine[Any, Any, Response]]
-BEGINNING = ["", "v1", "models"]
+Endpoint: TypeAlias = Callable[..., Coroutine[Any, Any, Response]]
+MODELS_PREFIX = ["", "v1", "models"]
 
 
-class _Way(NamedTuple):
+class _FastRoute(NamedTuple):
     """A route and the kind of its body."""
 
-    route: Route
-    kind: type[BaseModel]
+    endpoint: Endpoint
+    body_type: type[BaseModel]
 
 
-class Shortcut:
+class FastPathMiddleware:
     """Answers `POST /v1/models/{model}/{name}` by the route of that name, where there is one."""
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, Route]) -> None:
+    def __init__(self, app: ASGIApp, routes: Mapping[str, Endpoint]) -> None:
         self.app = app
-        self._ways = {name: _Way(route, get_type_hints(route)["body"]) for name, route in routes.items()}
+        self._routes = {name: _FastRoute(route, get_type_hints(route)["body"]) for name, route in routes.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         *beginning, model, name = scope["path"].split("/") if scope["type"] == "http" else ("", "")
-        way = self._ways.get(name)
+        way = self._routes.get(name)
         if (
             way
-            and beginning == BEGINNING
+            and beginning == MODELS_PREFIX
             and scope["method"] == "POST"
-            and bare(header(scope, b"content-type")) == JSON
+            and strip_parameters(get_header(scope, b"content-type")) == JSON
         ):
             request = Request(scope, receive, send)
             try:
-                content = await _body(receive)
-                response = await _answer(request, content, model, way)
-            except EXPECTED as error:
-                response = await answer(request, error)
+                content = await _read_body(receive)
+                response = await _call_endpoint(request, content, model, way)
+            except HANDLED_ERRORS as error:
+                response = await handle_error(request, error)
             if response is not None:
                 await response(scope, receive, send)
                 return
-            receive = _again(content, receive)
+            receive = _replay(content, receive)
         await self.app(scope, receive, send)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     """The whole body. Raises ClientDisconnect."""
     parts = []
     more = True
@@ -74,16 +74,16 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _answer(request: Request, content: bytes, model: str, way: _Way) -> Response | None:
+async def _call_endpoint(request: Request, content: bytes, model: str, way: _FastRoute) -> Response | None:
     """The answer, or None to a body that is not valid."""
     try:
-        body = way.kind.model_validate_json(content)
+        body = way.body_type.model_validate_json(content)
     except ValidationError:
         return None
-    return await way.route(call_of(request, model), body)
+    return await way.endpoint(model_request(request, model), body)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """Receives a body that has been read, and then what comes after it."""
     left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -11,21 +11,21 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from app.http.multipart_upload import FileForm
-from app.http.request_body import media_type, pieces
-from app.schemas.files import PURPOSE, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
+from app.http.multipart_upload import MultipartUpload
+from app.http.request_body import gather_chunks, media_type
+from app.schemas.files import PURPOSE_PATTERN, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
 from app.storage.file_store import FileStore, StoredFile, Upload
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
-FORM = "multipart/form-data"
-_PIECE = 1 << 20
+FORM_TYPE = "multipart/form-data"
+_WRITE_BYTES = 1 << 20
 """Bytes gathered before they go to the disk."""
-_BODY = {
+_UPLOAD_OPENAPI = {
     "requestBody": {
         "required": True,
         "content": {
-            FORM: {
+            FORM_TYPE: {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
@@ -41,33 +41,33 @@ _BODY = {
 }
 
 
-@router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_BODY, summary="Upload a text")
+@router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_UPLOAD_OPENAPI, summary="Upload a text")
 async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
     """Take a text of UTF-8, as a form or as it is, onto the disk as it comes.
 
     The same text under the same name and purpose is the same file, however often it is sent.
     """
     files: FileStore = request.app.state.stores.files
-    form = FileForm(request.headers["content-type"], frozenset({"purpose"})) if _is_form(request) else None
-    with await run_in_threadpool(files.receive) as incoming:
-        await _receive(pieces(request.stream(), _PIECE), incoming, form)
+    form = MultipartUpload(request.headers["content-type"], frozenset({"purpose"})) if _is_form(request) else None
+    with await run_in_threadpool(files.begin_upload) as incoming:
+        await _write_upload(gather_chunks(request.stream(), _WRITE_BYTES), incoming, form)
         given = {} if form is None else {**form.fields, "filename": form.filename}
         name = query.filename or given.get("filename") or "upload.txt"
-        stored = await run_in_threadpool(files.keep, incoming, _name(name), _purpose(query, given))
-    return _answer(stored)
+        stored = await run_in_threadpool(files.store_upload, incoming, _file_name(name), _purpose(query, given))
+    return _file_content(stored)
 
 
 @router.get("", response_model=FileList, summary="List the files")
 def list_files(request: Request, query: Annotated[FilesQuery, Query()]) -> dict[str, Any]:
     """What was uploaded, newest first."""
     found, more = request.app.state.stores.files.page(query.purpose, query.after, query.limit)
-    return {"object": "list", "data": [_answer(file) for file in found], "has_more": more}
+    return {"object": "list", "data": [_file_content(file) for file in found], "has_more": more}
 
 
 @router.get("/{file_id}", response_model=FileAnswer, summary="Describe a file")
 def describe_file(request: Request, file_id: str) -> dict[str, Any]:
     """What is known about it."""
-    return _answer(request.app.state.stores.files.get(file_id))
+    return _file_content(request.app.state.stores.files.get(file_id))
 
 
 @router.get("/{file_id}/content", response_class=FileResponse, summary="Fetch a file")
@@ -84,7 +84,7 @@ def delete_file(request: Request, file_id: str) -> dict[str, Any]:
     return {"id": file_id, "object": "file", "deleted": True}
 
 
-async def _receive(body: AsyncIterator[bytes], incoming: Upload, form: FileForm | None) -> None:
+async def _write_upload(body: AsyncIterator[bytes], incoming: Upload, form: MultipartUpload | None) -> None:
     async for piece in body:
         text = piece if form is None else form.feed(piece)
         await run_in_threadpool(incoming.write, text)
@@ -93,17 +93,17 @@ async def _receive(body: AsyncIterator[bytes], incoming: Upload, form: FileForm 
 
 
 def _is_form(request: Request) -> bool:
-    return media_type(request.headers) == FORM
+    return media_type(request.headers) == FORM_TYPE
 
 
 def _purpose(query: UploadQuery, given: dict[str, Any]) -> str:
     purpose = query.purpose or str(given.get("purpose") or "training")
-    if not re.fullmatch(PURPOSE, purpose):
+    if not re.fullmatch(PURPOSE_PATTERN, purpose):
         raise InvalidInput("purpose", "must be 1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter")
     return purpose
 
 
-def _name(given: str) -> str:
+def _file_name(given: str) -> str:
     """The last part of a path: where a file lay on its uploader's machine is nobody's business."""
     name = PurePosixPath(given.replace("\\", "/")).name
     if not name or len(name.encode()) > 255 or not name.isprintable():
@@ -111,7 +111,7 @@ def _name(given: str) -> str:
     return name
 
 
-def _answer(file: StoredFile) -> dict[str, Any]:
+def _file_content(file: StoredFile) -> dict[str, Any]:
     return {
         "id": file.id,
         "object": "file",

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from app.http.responses import event
-from app.http.streaming import Stream
-from app.jobs.event_stream import follow
-from app.jobs.events import Event
+from app.http.responses import sse_event
+from app.http.streaming import ManagedStream
+from app.jobs.event_stream import stream_job
+from app.jobs.events import StoredEvent
 from app.jobs.store import Job, JobStore
-from app.jobs.submission import as_asked, new_job
+from app.jobs.submission import prepare_job, request_as_sent
 from app.schemas.job_requests import JobRequest
 from app.schemas.jobs import (
     EventsQuery,
@@ -25,12 +25,12 @@ from app.schemas.jobs import (
     JobsQuery,
     MetricsQuery,
 )
-from app.storage.published_models import newest
+from app.storage.published_models import newest_version
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 EVENT_STREAM = "text/event-stream"
-EXAMPLES: dict[str, Any] = {
+REQUEST_EXAMPLES: dict[str, Any] = {
     "ngram": {
         "summary": "Count an n-gram model",
         "value": {"name": "my-model", "kind": "ngram", "training_file": "file-...", "config": {"order": 3}},
@@ -59,55 +59,57 @@ EXAMPLES: dict[str, Any] = {
         "value": {"kind": "evaluate", "model": "my-model@1", "validation_file": "file-...", "unit": "lines"},
     },
 }
-Asked = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=EXAMPLES)]
-Key = Annotated[
+JobRequestBody = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=REQUEST_EXAMPLES)]
+IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=255, description="The same key and body: the same job."),
 ]
 
 
-def _jobs(request: Request) -> JobStore:
+def _job_store(request: Request) -> JobStore:
     store: JobStore = request.app.state.stores.jobs
     return store
 
 
-Jobs = Annotated[JobStore, Depends(_jobs)]
+InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
 
 
 @router.post("", response_model=JobAnswer, status_code=202, summary="Ask for a job")
-def create_job(request: Request, jobs: Jobs, body: Asked, key: Key = None) -> dict[str, Any]:
+def create_job(
+    request: Request, jobs: InjectedJobStore, body: JobRequestBody, key: IdempotencyKey = None
+) -> dict[str, Any]:
     """Queue a model to be trained, made of others, or measured. Its size is guessed first, and an absurd one refused.
 
     The version of the model is fixed now; it is published, and served, when the job succeeds.
     """
     state = request.app.state
-    if key is not None and (known := jobs.find(as_asked(body), key)):
-        return _answer(known)
-    new = new_job(body, state.stores, state.registry, state.settings)
-    published = 0 if new.name is None else newest(state.settings.checkpoints, new.name)
-    return _answer(jobs.create(new, newest=published, key=key))
+    if key is not None and (known := jobs.find_by_key(request_as_sent(body), key)):
+        return _job_content(known)
+    new = prepare_job(body, state.stores, state.registry, state.settings)
+    published = 0 if new.name is None else newest_version(state.settings.checkpoints, new.name)
+    return _job_content(jobs.create(new, newest=published, key=key))
 
 
 @router.get("", response_model=JobList, summary="List the jobs")
-def list_jobs(jobs: Jobs, query: Annotated[JobsQuery, Query()]) -> dict[str, Any]:
+def list_jobs(jobs: InjectedJobStore, query: Annotated[JobsQuery, Query()]) -> dict[str, Any]:
     """All jobs, newest first."""
     found, more = jobs.page(query.status, query.after, query.limit)
-    return {"object": "list", "data": [_answer(job) for job in found], "has_more": more}
+    return {"object": "list", "data": [_job_content(job) for job in found], "has_more": more}
 
 
 @router.get("/{job_id}", response_model=JobAnswer, summary="Describe a job")
-def describe_job(jobs: Jobs, job_id: str) -> dict[str, Any]:
+def describe_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
     """Where it stands."""
-    return _answer(jobs.get(job_id))
+    return _job_content(jobs.get(job_id))
 
 
 @router.post("/{job_id}/cancel", response_model=JobAnswer, summary="Cancel a job")
-def cancel_job(jobs: Jobs, job_id: str) -> dict[str, Any]:
+def cancel_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
     """Stop it: at once if it waits, within seconds if it runs. Nothing is left of it.
 
     What is over, or being published at this moment, stays as it is; to cancel again changes nothing.
     """
-    return _answer(jobs.cancel(job_id))
+    return _job_content(jobs.cancel(job_id))
 
 
 @router.get(
@@ -118,7 +120,7 @@ def cancel_job(jobs: Jobs, job_id: str) -> dict[str, Any]:
 )
 async def list_events(
     request: Request,
-    jobs: Jobs,
+    jobs: InjectedJobStore,
     job_id: str,
     query: Annotated[EventsQuery, Query()],
     accept: Annotated[str, Header(description="`text/event-stream` to have events as they come.")] = "",
@@ -127,29 +129,31 @@ async def list_events(
     """What happened to it; with `Accept: text/event-stream`, what happens, until it is over."""
     if EVENT_STREAM not in accept:
         events = await run_in_threadpool(jobs.events, job_id, query.after, query.limit + 1)
-        data = [_event(event) for event in events[: query.limit]]
+        data = [_event_content(event) for event in events[: query.limit]]
         return JSONResponse({"object": "list", "data": data, "has_more": len(events) > query.limit})
-    after = query.after if last_event_id is None else _number(last_event_id)
+    after = query.after if last_event_id is None else _event_number(last_event_id)
     await run_in_threadpool(jobs.get, job_id)  # what can fail fails before the first byte
     stopping = request.app.state.stopping.is_set
-    return Stream(follow(jobs, job_id, after, stopping), EVENT_STREAM, AsyncExitStack(), last_words=event)
+    return ManagedStream(
+        stream_job(jobs, job_id, after, stopping), EVENT_STREAM, AsyncExitStack(), format_error=sse_event
+    )
 
 
 @router.get("/{job_id}/metrics", response_model=JobMetricList, summary="List what a job measured")
-def list_metrics(jobs: Jobs, job_id: str, query: Annotated[MetricsQuery, Query()]) -> dict[str, Any]:
+def list_metrics(jobs: InjectedJobStore, job_id: str, query: Annotated[MetricsQuery, Query()]) -> dict[str, Any]:
     """Loss, perplexity, gradient norm, learning rate and more, by step of the training."""
     found = jobs.metrics(job_id, query.after, query.points)
     data = [{"step": step, "values": values} for step, values in found]
     return {"object": "list", "data": data, "has_more": False}
 
 
-def _number(last_event_id: str) -> int:
+def _event_number(last_event_id: str) -> int:
     if not last_event_id.isdecimal():
         raise InvalidInput("Last-Event-ID", "must be the id of an event, a whole number")
     return int(last_event_id)
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event_content(event: StoredEvent) -> dict[str, Any]:
     return {
         "object": "job.event",
         "id": event.number,
@@ -159,7 +163,7 @@ def _event(event: Event) -> dict[str, Any]:
     }
 
 
-def _answer(job: Job) -> dict[str, Any]:
+def _job_content(job: Job) -> dict[str, Any]:
     model = f"{job.name}@{job.version}" if job.name else job.request.get("model")
     error = None if job.error_code is None else {"code": job.error_code, "message": job.error_message}
     return {
@@ -173,9 +177,9 @@ def _answer(job: Job) -> dict[str, Any]:
         "attempt": job.attempt,
         "worker": job.worker,
         "created_at": int(job.created_at),
-        "started_at": _whole(job.started_at),
-        "heartbeat_at": _whole(job.heartbeat_at),
-        "finished_at": _whole(job.finished_at),
+        "started_at": _whole_seconds(job.started_at),
+        "heartbeat_at": _whole_seconds(job.heartbeat_at),
+        "finished_at": _whole_seconds(job.finished_at),
         "error": error,
         "result": job.result,
         "estimate": job.estimate,
@@ -183,5 +187,5 @@ def _answer(job: Job) -> dict[str, Any]:
     }
 
 
-def _whole(seconds: float | None) -> int | None:
+def _whole_seconds(seconds: float | None) -> int | None:
     return None if seconds is None else int(seconds)

@@ -10,9 +10,9 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 
-from app.engine.model_registry import Served, Snapshot
-from app.http.responses import Json
-from app.routes.dependencies import ModelCall
+from app.engine.model_registry import ServedModel, Snapshot
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import InjectedModelRequest
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
@@ -22,10 +22,10 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", response_model=ModelList, summary="List the models")
-async def list_models(request: Request) -> Json:
+async def list_models(request: Request) -> OrjsonResponse:
     """Every model that can be asked, and what is being loaded or cannot be used."""
     snapshot = request.app.state.registry.snapshot
-    return Json(
+    return OrjsonResponse(
         {
             "object": "list",
             "data": [_summary(served, _is_newest(served, snapshot)) for served in snapshot.models],
@@ -37,36 +37,40 @@ async def list_models(request: Request) -> Json:
 
 
 @router.get("/{model}", response_model=ModelDetail, summary="Describe a model")
-async def describe_model(call: ModelCall) -> Json:
+async def describe_model(call: InjectedModelRequest) -> OrjsonResponse:
     """Its card: what it is, what it was made from and how good it is."""
     newest = _is_newest(call.served, call.request.app.state.registry.snapshot)
     card = asdict(call.checkpoint.card)
-    told = {"metrics": card["provenance"]["metrics"], "card": card, "prefix_cache": _prefixes(call.checkpoint.model)}
-    return Json(_summary(call.served, newest) | told)
+    told = {
+        "metrics": card["provenance"]["metrics"],
+        "card": card,
+        "prefix_cache": _prefix_cache_figures(call.checkpoint.model),
+    }
+    return OrjsonResponse(_summary(call.served, newest) | told)
 
 
 @router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
-async def list_vocabulary(call: ModelCall, query: Annotated[VocabularyQuery, Query()]) -> Json:
+async def list_vocabulary(call: InjectedModelRequest, query: Annotated[VocabularyQuery, Query()]) -> OrjsonResponse:
     """A page of its vocabulary, by id: frequent tokens first."""
     tokenizer = call.checkpoint.tokenizer
-    found = tokenizer.search(query.prefix) if query.prefix else np.arange(tokenizer.size)
+    found = tokenizer.ids_with_prefix(query.prefix) if query.prefix else np.arange(tokenizer.vocabulary_size)
     page = found[np.searchsorted(found, query.after, side="right") :]
-    return Json(
+    return OrjsonResponse(
         {
             "object": "list",
             "model": call.served.id,
-            "data": _entries(tokenizer, page[: query.limit]),
+            "data": _vocabulary_entries(tokenizer, page[: query.limit]),
             "has_more": len(page) > query.limit,
             "total": len(found),
         }
     )
 
 
-def _entries(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[dict[str, Any]]:
+def _vocabulary_entries(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[dict[str, Any]]:
     return [{"token": tokenizer.vocabulary[i], "id": i, "special": i <= EOS} for i in ids.tolist()]
 
 
-def _prefixes(model: LanguageModel) -> dict[str, int] | None:
+def _prefix_cache_figures(model: LanguageModel) -> dict[str, int] | None:
     cache = model.prefixes
     if cache is None:
         return None
@@ -74,19 +78,19 @@ def _prefixes(model: LanguageModel) -> dict[str, int] | None:
     return {"prefixes": len(cache), "bytes": cache.bytes, "capacity_bytes": cache.capacity} | counted
 
 
-def _is_newest(served: Served, snapshot: Snapshot) -> bool:
-    return snapshot.by_name.get(served.entry.name) is served
+def _is_newest(served: ServedModel, snapshot: Snapshot) -> bool:
+    return snapshot.by_name.get(served.ref.name) is served
 
 
-def _summary(served: Served, newest: bool) -> dict[str, Any]:
+def _summary(served: ServedModel, newest: bool) -> dict[str, Any]:
     card = served.checkpoint.card
     return {
         "id": served.id,
         "object": "model",
         "created": int(datetime.fromisoformat(card.created).timestamp()),
         "owned_by": "nextword",
-        "name": served.entry.name,
-        "version": served.entry.version,
+        "name": served.ref.name,
+        "version": served.ref.version,
         "newest": newest,
         "kind": card.kind,
         "unit": served.checkpoint.tokenizer.config.kind,

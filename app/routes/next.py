@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.http.responses import Json
-from app.routes.dependencies import Call, ModelCall
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.routes.prediction import predict
 from app.schemas.next import NextAnswer, NextBatch, NextRequest
 from models.errors import InvalidInput
@@ -14,19 +14,19 @@ router = APIRouter(prefix="/v1/models", tags=["predict"])
 
 
 @router.post("/{model}/next", response_model=NextAnswer | NextBatch, summary="Predict the next token")
-async def predict_next(call: ModelCall, body: NextRequest) -> Json:
+async def predict_next(call: InjectedModelRequest, body: NextRequest) -> OrjsonResponse:
     """The most probable next tokens after a context, or after each of several.
 
     Probabilities are the model's own: they are not scaled up to make those shown sum to one.
     """
     contexts = [body.context] if isinstance(body.context, str) else body.context
-    results = await call.run(predict(call.checkpoint, contexts, body), _cost(call, contexts, body))
+    results = await call.run(predict(call.checkpoint, contexts, body), _estimate_cost(call, contexts, body))
     if isinstance(body.context, str):
-        return Json({"model": call.served.id} | results[0])
-    return Json({"model": call.served.id, "results": results})
+        return OrjsonResponse({"model": call.served.id} | results[0])
+    return OrjsonResponse({"model": call.served.id, "results": results})
 
 
-def _cost(call: Call, contexts: list[str], body: NextRequest) -> int:
+def _estimate_cost(call: ModelRequest, contexts: list[str], body: NextRequest) -> int:
     """About how many tokens are read and told of; raises InvalidInput where they are too many."""
     call.check_count("context", contexts)
     for context in contexts:
@@ -36,4 +36,4 @@ def _cost(call: Call, contexts: list[str], body: NextRequest) -> int:
         raise InvalidInput(
             "top_k", f"{told} tokens for each of {len(contexts)} contexts are more than {call.settings.max_rows} in all"
         )
-    return call.about(contexts) + len(contexts) * told
+    return call.estimate_tokens(contexts) + len(contexts) * told

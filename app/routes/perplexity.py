@@ -17,19 +17,34 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from app.http.error_responses import failure
-from app.http.request_body import JSON, RECORDS, TEXT, Line, Lines, Spool, media_type, unsupported
-from app.http.responses import Json
-from app.http.streaming import Duplex
-from app.routes.dependencies import Call, ModelCall
+from app.http.error_responses import to_api_error
+from app.http.request_body import (
+    JSON,
+    NDJSON,
+    TEXT,
+    BufferedBody,
+    LineSplitter,
+    RecordLine,
+    media_type,
+    unsupported_media_type,
+)
+from app.http.responses import OrjsonResponse
+from app.http.streaming import BidirectionalStream
+from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.base import logprob_fields
-from app.schemas.perplexity import BODIES, RECORD_RESULTS, PerplexityAnswer, PerplexityQuery, PerplexityRequest
+from app.schemas.perplexity import (
+    RECORD_RESPONSES,
+    REQUEST_BODIES,
+    PerplexityAnswer,
+    PerplexityQuery,
+    PerplexityRequest,
+)
 from models.checkpoint.save import Checkpoint
 from models.errors import InvalidInput, InvalidText, NextwordError
 from models.evaluation.evaluator import Evaluation, Evaluator
 
 
-def evaluator(checkpoint: Checkpoint, wanted: PerplexityQuery | PerplexityRequest) -> Evaluator:
+def make_evaluator(checkpoint: Checkpoint, wanted: PerplexityQuery | PerplexityRequest) -> Evaluator:
     """What scores one text. Raises InvalidInput for a unit that the model does not have."""
     unit = wanted.unit or ("lines" if checkpoint.tokenizer.config.has_lines else "document")
     return Evaluator(checkpoint.model, checkpoint.tokenizer, unit, wanted.empty_lines or "keep")
@@ -38,8 +53,8 @@ def evaluator(checkpoint: Checkpoint, wanted: PerplexityQuery | PerplexityReques
 def evaluate_texts(checkpoint: Checkpoint, wanted: PerplexityRequest) -> Generator[object, None, list[Evaluation]]:
     """The evaluation of each text. Raises InvalidText naming the one that cannot be scored."""
     evaluations = []
-    for name, text in _named(wanted):
-        scorer = evaluator(checkpoint, wanted)
+    for name, text in _named_texts(wanted):
+        scorer = make_evaluator(checkpoint, wanted)
         try:
             yield from scorer.feed(text)
             evaluations.append((yield from scorer.finish()))
@@ -48,20 +63,20 @@ def evaluate_texts(checkpoint: Checkpoint, wanted: PerplexityRequest) -> Generat
     return evaluations
 
 
-def _named(wanted: PerplexityRequest) -> list[tuple[str, str]]:
+def _named_texts(wanted: PerplexityRequest) -> list[tuple[str, str]]:
     if isinstance(wanted.text, str):
         return [("text", wanted.text)]
     return [(f"text.{i}", text) for i, text in enumerate(wanted.text)]
 
 
-def pooled(evaluations: list[Evaluation]) -> Evaluation:
+def sum_evaluations(evaluations: list[Evaluation]) -> Evaluation:
     """The figures of all texts together: counts and sums add up."""
     first = evaluations[0]
     added = [f.name for f in fields(first) if f.name not in ("unit", "empty_lines", "adaptive")]
     return replace(first, **{name: sum(getattr(e, name) for e in evaluations) for name in added})
 
 
-def figures(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
     """What an answer says of an evaluation."""
     return {
         "perplexity": evaluation.perplexity,
@@ -81,7 +96,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def evaluate_records(
-    checkpoint: Checkpoint, wanted: PerplexityQuery, lines: list[Line]
+    checkpoint: Checkpoint, wanted: PerplexityQuery, lines: list[RecordLine]
 ) -> Generator[object, None, bytes]:
     """A line of JSON for each line that is not blank, in order; an error stands in for a record that is no good."""
     results: list[bytes] = []
@@ -90,31 +105,33 @@ def evaluate_records(
     return b"".join(results)
 
 
-def _evaluate_line(checkpoint: Checkpoint, wanted: PerplexityQuery, line: Line) -> Generator[object, None, list[bytes]]:
+def _evaluate_line(
+    checkpoint: Checkpoint, wanted: PerplexityQuery, line: RecordLine
+) -> Generator[object, None, list[bytes]]:
     if line.data is not None and not line.data.strip():
         return []
     return [json_line((yield from _evaluate_record(checkpoint, wanted, line)))]
 
 
 def _evaluate_record(
-    checkpoint: Checkpoint, wanted: PerplexityQuery, line: Line
+    checkpoint: Checkpoint, wanted: PerplexityQuery, line: RecordLine
 ) -> Generator[object, None, dict[str, Any]]:
     record: dict[str, Any] = {}
     try:
-        record, text = _read(line, wanted.keep_text)
-        scorer = evaluator(checkpoint, wanted)
+        record, text = _parse_record(line, wanted.keep_text)
+        scorer = make_evaluator(checkpoint, wanted)
         yield from scorer.feed(text)
-        return record | figures((yield from scorer.finish()))
+        return record | evaluation_content((yield from scorer.finish()))
     except NextwordError as error:
-        return record | {"line": line.number} | failure(error).content()
+        return record | {"line": line.number} | to_api_error(error).content()
 
 
-def _read(line: Line, keep_text: bool) -> tuple[dict[str, Any], str]:
+def _parse_record(line: RecordLine, keep_text: bool) -> tuple[dict[str, Any], str]:
     """What of a record is repeated in its result, and its text."""
     if line.data is None:
         raise InvalidInput("record", f"line {line.number} is longer than a record may be")
     try:
-        record = json.loads(line.data, parse_constant=_refuse)
+        record = json.loads(line.data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("record", f"line {line.number} is not JSON: {error}") from error
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
@@ -123,7 +140,7 @@ def _read(line: Line, keep_text: bool) -> tuple[dict[str, Any], str]:
     return {key: value for key, value in record.items() if keep_text or key != "text"}, text
 
 
-def _refuse(constant: str) -> float:
+def _refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON number")
 
 
@@ -138,11 +155,11 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 @router.post(
     "/{model}/perplexity",
     response_model=PerplexityAnswer,
-    responses=RECORD_RESULTS,
-    openapi_extra=BODIES,
+    responses=RECORD_RESPONSES,
+    openapi_extra=REQUEST_BODIES,
     summary="Measure perplexity",
 )
-async def measure_perplexity(call: ModelCall, query: Annotated[PerplexityQuery, Query()]) -> Response:
+async def measure_perplexity(call: InjectedModelRequest, query: Annotated[PerplexityQuery, Query()]) -> Response:
     """The perplexity of a text: exp of the mean cross-entropy of its tokens, the end of each line among them.
 
     The text comes as JSON; or as `text/plain` (UTF-8), of any length, read and scored in slices; or as
@@ -154,23 +171,23 @@ async def measure_perplexity(call: ModelCall, query: Annotated[PerplexityQuery, 
         return await _of_json(call, query)
     if kind == TEXT:
         return await _of_text(call, query)
-    if kind == RECORDS:
+    if kind == NDJSON:
         return await _of_records(call, query)
-    raise unsupported(call.request.headers, JSON, TEXT, RECORDS)
+    raise unsupported_media_type(call.request.headers, JSON, TEXT, NDJSON)
 
 
-async def _of_json(call: Call, query: PerplexityQuery) -> Response:
+async def _of_json(call: ModelRequest, query: PerplexityQuery) -> Response:
     for name, value in query:
         if value:
             raise InvalidInput(name, "as a parameter it is for bodies of the other kinds; JSON has it in the body")
     wanted = _parsed(await call.request.body())
     texts = [wanted.text] if isinstance(wanted.text, str) else wanted.text
     call.check_count("text", texts)
-    evaluations = await call.run(evaluate_texts(call.checkpoint, wanted), call.about(texts))
-    answer = {"model": call.served.id} | figures(pooled(evaluations))
+    evaluations = await call.run(evaluate_texts(call.checkpoint, wanted), call.estimate_tokens(texts))
+    answer = {"model": call.served.id} | evaluation_content(sum_evaluations(evaluations))
     if not isinstance(wanted.text, str):
-        answer["results"] = [figures(evaluation) for evaluation in evaluations]
-    return Json(answer)
+        answer["results"] = [evaluation_content(evaluation) for evaluation in evaluations]
+    return OrjsonResponse(answer)
 
 
 def _parsed(body: bytes) -> PerplexityRequest:
@@ -180,34 +197,38 @@ def _parsed(body: bytes) -> PerplexityRequest:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
 
 
-async def _of_text(call: Call, query: PerplexityQuery) -> Response:
+async def _of_text(call: ModelRequest, query: PerplexityQuery) -> Response:
     if query.keep_text:
         raise InvalidInput("keep_text", "is for records")
-    scorer = evaluator(call.checkpoint, query)
-    with call.place(), closing(Spool(call.request.receive)) as spool:
+    scorer = make_evaluator(call.checkpoint, query)
+    with call.place(), closing(BufferedBody(call.request.receive)) as spool:
         while data := await spool.read():
-            await call.compute(scorer.feed(data), call.about([data]), spool.gone)
-        evaluation = await call.compute(scorer.finish(), 0, spool.gone)
-    return Json({"model": call.served.id} | figures(evaluation))
+            await call.compute(scorer.feed(data), call.estimate_tokens([data]), spool.wait_for_disconnect)
+        evaluation = await call.compute(scorer.finish(), 0, spool.wait_for_disconnect)
+    return OrjsonResponse({"model": call.served.id} | evaluation_content(evaluation))
 
 
-async def _of_records(call: Call, query: PerplexityQuery) -> Response:
-    evaluator(call.checkpoint, query)  # a wrong unit fails here, before the first byte
+async def _of_records(call: ModelRequest, query: PerplexityQuery) -> Response:
+    make_evaluator(call.checkpoint, query)  # a wrong unit fails here, before the first byte
     async with AsyncExitStack() as stack:
         stack.enter_context(call.place())
-        spool = Spool(call.request.receive)
+        spool = BufferedBody(call.request.receive)
         stack.callback(spool.close)
         first = await spool.read()  # a body that is too large and says so fails here
-        return Duplex(_results(call, query, spool, first), RECORDS, stack.pop_all(), last_words=json_line)
+        return BidirectionalStream(_results(call, query, spool, first), NDJSON, stack.pop_all(), format_error=json_line)
 
 
-async def _results(call: Call, query: PerplexityQuery, spool: Spool, first: bytes) -> AsyncGenerator[bytes, None]:
+async def _results(
+    call: ModelRequest, query: PerplexityQuery, spool: BufferedBody, first: bytes
+) -> AsyncGenerator[bytes, None]:
     """A line for each record."""
-    lines = Lines(call.settings.max_record_bytes)
+    lines = LineSplitter(call.settings.max_record_bytes)
     data = first
     while data:
         yield await call.compute(
-            evaluate_records(call.checkpoint, query, lines.feed(data)), call.about([data]), spool.gone
+            evaluate_records(call.checkpoint, query, lines.feed(data)),
+            call.estimate_tokens([data]),
+            spool.wait_for_disconnect,
         )
         data = await spool.read()
-    yield await call.compute(evaluate_records(call.checkpoint, query, lines.finish()), 0, spool.gone)
+    yield await call.compute(evaluate_records(call.checkpoint, query, lines.finish()), 0, spool.wait_for_disconnect)

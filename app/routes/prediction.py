@@ -22,10 +22,10 @@ from app.schemas.next import NextRequest
 from models.checkpoint.save import Checkpoint
 from models.inference.scoring import read_flat
 from models.ngram import short
-from models.ngram.model import MAX_LISTED, NgramModel
+from models.ngram.model import MAX_LISTED_TOP_K, NgramModel
 from models.special_tokens import EOS
-from models.state import State, rows_of, select
-from models.tokenization.tokenizer import Encodings, Tokenizer
+from models.state import State, row_count, select
+from models.tokenization.tokenizer import BatchEncoding, Tokenizer
 
 SPECIAL = EOS + 1
 """How many tokens are special."""
@@ -36,10 +36,10 @@ ROWS_AT_ONCE = 32
 def predict(checkpoint: Checkpoint, contexts: list[str], body: NextRequest) -> Generator[object, None, list[Any]]:
     """The result for each context; yields after each slice of reading them."""
     model, results = checkpoint.model, []
-    whole_rows = body.prefix or body.entropy or not 0 < body.top_k < MAX_LISTED
+    whole_rows = body.prefix or body.entropy or not 0 < body.top_k < MAX_LISTED_TOP_K
     if len(contexts) == 1 and isinstance(model, NgramModel) and not (whole_rows or body.explain):
         return [_short(model, checkpoint.tokenizer, contexts[0], body)]
-    at_once = ROWS_AT_ONCE if whole_rows else max(ROWS_AT_ONCE, model.slice_tokens // ROWS_AT_ONCE)
+    at_once = ROWS_AT_ONCE if whole_rows else max(ROWS_AT_ONCE, model.chunk_tokens // ROWS_AT_ONCE)
     for begin in range(0, len(contexts), at_once):
         results += yield from _group(checkpoint, contexts[begin : begin + at_once], body)
     return results
@@ -47,8 +47,8 @@ def predict(checkpoint: Checkpoint, contexts: list[str], body: NextRequest) -> G
 
 def _short(model: NgramModel, tokenizer: Tokenizer, context: str, body: NextRequest) -> dict[str, Any]:
     """The result for one context of an n-gram model, as `_group` finds it, in half the time: no tensors, no batch."""
-    read = tokenizer.read(context)
-    columns = zip(read.surfaces, read.ids, read.oov, strict=True)
+    read = tokenizer.encode_with_surfaces(context)
+    columns = zip(read.surface_forms, read.ids, read.oov, strict=True)
     echo = [{"token": surface, "id": i, "oov": oov} for surface, i, oov in columns]
     values, ids = short.best(model, read.ids, body.top_k if body.special else body.top_k + SPECIAL, bos=body.bos)
     pairs = [(i, value) for i, value in zip(ids, values, strict=True) if body.special or i > EOS][: body.top_k]
@@ -60,7 +60,7 @@ def _short(model: NgramModel, tokenizer: Tokenizer, context: str, body: NextRequ
 def _group(
     checkpoint: Checkpoint, contexts: list[str], body: NextRequest
 ) -> Generator[object, None, list[dict[str, Any]]]:
-    encodings = checkpoint.tokenizer.encode_all(contexts)
+    encodings = checkpoint.tokenizer.encode_batch(contexts)
     state = yield from read_flat(checkpoint.model, encodings.ids, encodings.ends, bos=body.bos)
     read = _read(checkpoint.tokenizer, contexts, encodings)
     told = _told(checkpoint, state, body)
@@ -68,9 +68,9 @@ def _group(
     return [{"context": context, **tokens, **extra} for context, tokens, extra in zip(read, told, extras, strict=True)]
 
 
-def _read(tokenizer: Tokenizer, contexts: list[str], encodings: Encodings) -> Iterator[Fragment]:
+def _read(tokenizer: Tokenizer, contexts: list[str], encodings: BatchEncoding) -> Iterator[Fragment]:
     """Each context as it was cut into tokens."""
-    surfaces = tokenizer.surfaces(contexts, encodings)
+    surfaces = tokenizer.batch_surface_forms(contexts, encodings)
     tokens = Objects({"token": surfaces, "id": encodings.ids, "oov": encodings.oov})
     return starmap(tokens.array, pairwise([0, *encodings.ends.tolist()]))
 
@@ -88,7 +88,7 @@ def _best(checkpoint: Checkpoint, state: State, body: NextRequest) -> tuple[Tens
     """Log-probabilities and ids [B, K], best first, ties to the lower id; two more where special ones go later."""
     model = checkpoint.model
     if body.prefix:
-        candidates = torch.from_numpy(checkpoint.tokenizer.search(body.prefix))
+        candidates = torch.from_numpy(checkpoint.tokenizer.ids_with_prefix(body.prefix))
         values, order = model.logprobs(state)[:, candidates].sort(dim=1, descending=True, stable=True)
         count = body.top_k or len(candidates)
         return values[:, :count], candidates[order[:, :count]]
@@ -132,7 +132,7 @@ def _tokens(vocabulary: list[str], ids: list[int], logprobs: list[float]) -> tup
 
 def _extras(checkpoint: Checkpoint, state: State, body: NextRequest) -> list[dict[str, Any]]:
     """Entropy and explanation of each row, where asked for."""
-    extras: list[dict[str, Any]] = [{} for _ in range(rows_of(state))]
+    extras: list[dict[str, Any]] = [{} for _ in range(row_count(state))]
     if body.entropy:
         rows = checkpoint.model.logprobs(state).double()
         # A token of probability zero adds nothing, where floats would say 0 * inf.

@@ -9,8 +9,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.http.responses import Json
-from app.routes.dependencies import ModelCall
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import InjectedModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest
 from models.inference.scoring import TextScores, score_texts
@@ -20,24 +20,24 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/probability", response_model=ProbabilityAnswer, summary="Score texts")
-async def score_probability(call: ModelCall, body: ProbabilityRequest) -> Json:
+async def score_probability(call: InjectedModelRequest, body: ProbabilityRequest) -> OrjsonResponse:
     """The probability of each text after a context: the product of its tokens' probabilities."""
     texts = [body.text] if isinstance(body.text, str) else body.text
     call.check_count("text", texts)
     call.check_context("context", body.context)
     model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
     work = score_texts(model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos)
-    scores = await call.run(work, call.about([*texts, body.context]))
-    results, total = _results(scores)
+    scores = await call.run(work, call.estimate_tokens([*texts, body.context]))
+    results, total = _result_contents(scores)
     if body.tokens:
-        for result, tokens in zip(results, _tokens(tokenizer, scores), strict=True):
+        for result, tokens in zip(results, _token_contents(tokenizer, scores), strict=True):
             result["tokens"] = tokens
-    return Json({"model": call.served.id, "results": results, "total": total})
+    return OrjsonResponse({"model": call.served.id, "results": results, "total": total})
 
 
-def _results(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _result_contents(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """What is told of each text, and of all together."""
-    sums = list(scores.sums())
+    sums = list(scores.totals())
     results = [_figures(*figures) | {"probability": math.exp(figures[0])} for figures in sums]
     return results, _figures(*map(sum, zip(*sums, strict=True)))
 
@@ -46,10 +46,10 @@ def _figures(logprob: float, token_count: int, oov_count: int) -> dict[str, Any]
     return logprob_fields(logprob) | {"token_count": token_count, "oov_count": oov_count}
 
 
-def _tokens(tokenizer: Tokenizer, scores: TextScores) -> Iterator[list[dict[str, Any]]]:
+def _token_contents(tokenizer: Tokenizer, scores: TextScores) -> Iterator[list[dict[str, Any]]]:
     """What is told of the tokens of each text."""
     found = scores.encodings
-    surfaces = tokenizer.surfaces(scores.texts, found)
+    surfaces = tokenizer.batch_surface_forms(scores.texts, found)
     columns = zip(surfaces, found.ids.tolist(), found.oov.tolist(), scores.logprobs.tolist(), strict=True)
     told = [{"token": token, "id": i, "oov": oov} | logprob_fields(logprob) for token, i, oov, logprob in columns]
     return (told[begin:end] for begin, end in pairwise([0, *found.ends.tolist()]))

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.http.responses import Json
-from app.routes.dependencies import ModelCall
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import InjectedModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.rescore import RescoreAnswer, RescoreRequest
 from models.inference.scoring import TextScore, score_texts
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/rescore", response_model=RescoreAnswer, summary="Rank hypotheses")
-async def rescore(call: ModelCall, body: RescoreRequest) -> Json:
+async def rescore(call: InjectedModelRequest, body: RescoreRequest) -> OrjsonResponse:
     """Hypotheses, best first, by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
 
     `logprob` is the model's, in nats, of the whole hypothesis after the context; `words` are its tokens, the end
@@ -29,12 +29,12 @@ async def rescore(call: ModelCall, body: RescoreRequest) -> Json:
     work = score_texts(
         call.checkpoint.model, call.checkpoint.tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos
     )
-    scores = await call.run(work, call.about([*texts, body.context]))
-    ranked = sorted((_weigh(i, score, body) for i, score in enumerate(scores)), key=_rank)
-    return Json({"model": call.served.id, "results": ranked})
+    scores = await call.run(work, call.estimate_tokens([*texts, body.context]))
+    ranked = sorted((_weighted_content(i, score, body) for i, score in enumerate(scores)), key=_sort_key)
+    return OrjsonResponse({"model": call.served.id, "results": ranked})
 
 
-def _weigh(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]:
+def _weighted_content(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]:
     words = score.token_count - body.eos
     ruled_out = score.logprob == -math.inf and body.lm_weight != 0
     parts: dict[str, float | None] = {
@@ -48,6 +48,6 @@ def _weigh(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]
     return {"index": index, "text": score.text, "total": total, "parts": parts} | logprob_fields(score.logprob) | counts
 
 
-def _rank(weighed: dict[str, Any]) -> float:
+def _sort_key(weighed: dict[str, Any]) -> float:
     """Best first; what the model rules out last."""
     return math.inf if weighed["total"] is None else -weighed["total"]

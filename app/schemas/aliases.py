@@ -6,16 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.schemas.base import Answer, Request
+from app.schemas.base import RequestBody, ResponseBody
 
 
-class AliasRequest(Request):
+class AliasRequest(RequestBody):
     """What an alias is to mean."""
 
     model: str = Field(description="One version of a model, as `name@version`.", examples=["my-model@3"])
 
 
-class AliasAnswer(Answer):
+class AliasAnswer(ResponseBody):
     """An alias."""
 
     id: str = Field(description="The alias.", examples=["production"])
@@ -24,7 +24,7 @@ class AliasAnswer(Answer):
     updated_at: int = Field(description="When it was last changed, in seconds since 1970.")
 
 
-class AliasList(Answer):
+class AliasList(ResponseBody):
     """All aliases, by name."""
 
     object: Literal["list"] = Field(description="Always `list`.")
@@ -32,7 +32,7 @@ class AliasList(Answer):
     has_more: bool = Field(description="Always false: the list is whole.")
 
 
-class AliasDeleted(Answer):
+class AliasDeleted(ResponseBody):
     """An alias that is gone."""
 
     id: str = Field(description="The alias.")
@@ -40,7 +40,7 @@ class AliasDeleted(Answer):
     deleted: Literal[True] = Field(description="Always true.")
 
 
-class ModelDeleted(Answer):
+class ModelDeleted(ResponseBody):
     """A model that is gone."""
 
     id: str = Field(description="`name@version`.")

@@ -24,19 +24,19 @@ from pydantic_core import PydanticCustomError
 from app.core.exceptions import ModelFailed
 
 
-class Request(BaseModel):
+class RequestBody(BaseModel):
     """A request body: unknown fields are refused, `"1"` is no number and NaN is none either."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
-class Answer(BaseModel):
+class ResponseBody(BaseModel):
     """An answer body. Answers are built as plain dictionaries; these classes document them and tests hold them true."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-def in_words(accepted: str) -> WrapValidator:
+def described_as(accepted: str) -> WrapValidator:
     """Says what is accepted in one sentence, where pydantic would report each branch of a union."""
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -48,7 +48,7 @@ def in_words(accepted: str) -> WrapValidator:
     return WrapValidator(validate)
 
 
-def _whole(text: str) -> str:
+def _require_unicode(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -56,19 +56,21 @@ def _whole(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_whole)]
+Text = Annotated[str, AfterValidator(_require_unicode)]
 """A string that is one: JSON's escapes can write half a character."""
 
 Texts = Annotated[
     Text | Annotated[list[Text], Field(min_length=1)],
-    in_words("a string, or a list of at least one string, in Unicode"),
+    described_as("a string, or a list of at least one string, in Unicode"),
 ]
 """One text or several."""
 
-MODEL_ID = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
-LOGPROB = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
-ZERO = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")
-BOS = Field(
+MODEL_ID_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
+LOGPROB_FIELD = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
+ZERO_PROBABILITY_FIELD = Field(
+    None, description="Present and true where the probability is exactly zero (`logprob` is null then)."
+)
+BOS_FIELD = Field(
     True, description="Whether the context is read from the beginning of a line; false: from nowhere in particular."
 )
 
@@ -77,32 +79,32 @@ def logprob_fields(logprob: float) -> dict[str, Any]:
     """The fields that tell a log-probability (nats): -inf is not JSON. Raises ModelFailed for what is none."""
     if logprob == -math.inf:
         return {"logprob": None, "zero_probability": True}
-    _check(logprob)
+    _require_logprob(logprob)
     return {"logprob": logprob}
 
 
 def zero_probability(logprobs: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of log-probabilities [N] are told as null and with that mark. Raises as `logprob_fields`."""
-    _check(float(logprobs.sum()))  # no number below infinity if one of them is none
+    _require_logprob(float(logprobs.sum()))  # no number below infinity if one of them is none
     zeros: NDArray[np.bool_] = logprobs == -math.inf
     return zeros
 
 
-def _check(logprob: float) -> None:
+def _require_logprob(logprob: float) -> None:
     if not logprob < math.inf:
         raise ModelFailed from ArithmeticError(f"the model gave the log-probability {logprob}")
 
 
-class Token(Answer):
+class Token(ResponseBody):
     """A token with its probability after what came before."""
 
     token: str = Field(description="The token as the vocabulary has it.", examples=["the"])
     id: int = Field(description="Its id in the vocabulary.", examples=[4])
-    logprob: float | None = LOGPROB
-    zero_probability: bool | None = ZERO
+    logprob: float | None = LOGPROB_FIELD
+    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
 
 
-class ContextToken(Answer):
+class ContextToken(ResponseBody):
     """A token that was read."""
 
     token: str = Field(description="The token as it stands in the text.", examples=["the"])
@@ -110,7 +112,7 @@ class ContextToken(Answer):
     oov: bool = Field(description="Whether it is out of the vocabulary.")
 
 
-class ErrorDetail(Answer):
+class ErrorDetail(ResponseBody):
     """What went wrong."""
 
     message: str = Field(description="For a human: what is wrong and what is accepted.")
@@ -119,7 +121,7 @@ class ErrorDetail(Answer):
     code: str = Field(description="For a program: the error's fixed name.", examples=["invalid_input"])
 
 
-class ErrorAnswer(Answer):
+class ErrorAnswer(ResponseBody):
     """The one shape of every error."""
 
     error: ErrorDetail = Field(description="What went wrong.")

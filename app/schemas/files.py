@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.base import Answer
+from app.schemas.base import ResponseBody
 
-PURPOSE = r"[a-z][a-z0-9_-]{0,31}"
+PURPOSE_PATTERN = r"[a-z][a-z0-9_-]{0,31}"
 
 
-class FileAnswer(Answer):
+class FileAnswer(ResponseBody):
     """An uploaded file."""
 
     id: str = Field(description="Its id.", examples=["file-0123456789abcdef01234567"])
@@ -24,7 +24,7 @@ class FileAnswer(Answer):
     sha256: str = Field(description="Hash of its bytes.")
 
 
-class FileList(Answer):
+class FileList(ResponseBody):
     """A page of files, newest first."""
 
     object: Literal["list"] = Field(description="Always `list`.")
@@ -32,7 +32,7 @@ class FileList(Answer):
     has_more: bool = Field(description="Whether there are older ones: ask again with `after` the last id.")
 
 
-class FileDeleted(Answer):
+class FileDeleted(ResponseBody):
     """A file that is gone."""
 
     id: str = Field(description="Its id.")
@@ -55,5 +55,5 @@ class FilesQuery(_Query):
 class UploadQuery(_Query):
     """What a file sent as a raw stream is called; a form says so in its own fields."""
 
-    purpose: str | None = Field(None, pattern=f"^{PURPOSE}$", description="What it is for; `training`.")
+    purpose: str | None = Field(None, pattern=f"^{PURPOSE_PATTERN}$", description="What it is for; `training`.")
     filename: str | None = Field(None, min_length=1, max_length=255, description="What to call it; `upload.txt`.")

@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_ID, Answer, Request, Text, Token, in_words
+from app.schemas.base import MODEL_ID_FIELD, RequestBody, ResponseBody, Text, Token, described_as
 from models.inference.config import MAX_STOP, MAX_STOP_LENGTH, FinishReason
 
 StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
 Stop = Annotated[
     StopString | Annotated[list[StopString], Field(max_length=MAX_STOP)] | None,
-    in_words(f"null, a string or at most {MAX_STOP} of them, each of 1 to {MAX_STOP_LENGTH} characters"),
+    described_as(f"null, a string or at most {MAX_STOP} of them, each of 1 to {MAX_STOP_LENGTH} characters"),
 ]
 
 
-class GenerateRequest(Request):
+class GenerateRequest(RequestBody):
     """How to continue a text."""
 
     prompt: Text = Field("", description="What the text begins with; empty: begin one.", examples=["it was a dark"])
@@ -52,7 +52,7 @@ class GenerateRequest(Request):
     )
 
 
-class Choice(Answer):
+class Choice(ResponseBody):
     """A text."""
 
     index: int = Field(description="Which of the `n` texts, from 0.")
@@ -67,13 +67,13 @@ class Choice(Answer):
     )
 
 
-class PromptDetails(Answer):
+class PromptDetails(ResponseBody):
     """More about the tokens of the prompt."""
 
     cached_tokens: int = Field(description="Those that did not have to be read, since the same were read before.")
 
 
-class Usage(Answer):
+class Usage(ResponseBody):
     """How many tokens it took."""
 
     prompt_tokens: int = Field(description="Tokens of the prompt, read once.")
@@ -82,16 +82,16 @@ class Usage(Answer):
     prompt_tokens_details: PromptDetails = Field(description="More about the tokens of the prompt.")
 
 
-class GenerateAnswer(Answer):
+class GenerateAnswer(ResponseBody):
     """Texts that continue the prompt."""
 
-    model: str = MODEL_ID
+    model: str = MODEL_ID_FIELD
     seed: int = Field(description="Gives the same texts again.")
     choices: list[Choice] = Field(description="The texts.")
     usage: Usage = Field(description="How many tokens it took.")
 
 
-class ChoicePart(Answer):
+class ChoicePart(ResponseBody):
     """What is new in a text."""
 
     index: int = Field(description="Which of the `n` texts, from 0.")
@@ -100,16 +100,16 @@ class ChoicePart(Answer):
     finish_reason: FinishReason | None = Field(description="Set in the last event of each text.")
 
 
-class GenerateEvent(Answer):
+class GenerateEvent(ResponseBody):
     """An event of a stream, as `data: {...}`; after the last comes `data: [DONE]`."""
 
-    model: str = MODEL_ID
+    model: str = MODEL_ID_FIELD
     seed: int = Field(description="Gives the same texts again.")
     choices: list[ChoicePart] = Field(description="One text's next part.")
     usage: Usage | None = Field(None, description="In the last event only.")
 
 
-EVENTS: dict[int | str, dict[str, Any]] = {
+STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "text/event-stream": {

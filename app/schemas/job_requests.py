@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, WithJsonSchema
 
-from app.core.attribute_docs import documentation
-from app.core.container_limits import memory_bytes
-from app.schemas.base import Request
-from app.schemas.recipes import config
+from app.core.attribute_docs import attribute_docs
+from app.core.container_limits import parse_memory_size
+from app.schemas.base import RequestBody
+from app.schemas.recipes import parse_config
 from models.composite.config import DynamicConfig, MixtureConfig
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
@@ -23,24 +23,24 @@ from models.evaluation.evaluator import Unit
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
-from models.recipes.recipe import CONFIGS, Composition, Recipe
+from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
 from models.tokenization.tokenizer import TokenizerConfig
 
-Lines = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]
+EmptyLinesField = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]
 
 
-def _schema(*kinds: type[Any], without: str = "") -> WithJsonSchema:
+def _json_schema(*kinds: type[Any], without: str = "") -> WithJsonSchema:
     """The fields of the dataclasses, as documentation; `without` one that the request has elsewhere."""
     properties: dict[str, Any] = {}
     for kind in kinds:
-        documented = documentation(kind)
+        documented = attribute_docs(kind)
         for name, schema in TypeAdapter(kind).json_schema()["properties"].items():
             properties[name] = schema | ({"description": documented[name]} if name in documented else {})
     properties.pop(without, None)
     return WithJsonSchema({"type": "object", "properties": properties, "additionalProperties": False})
 
 
-class _Training(Request):
+class _TrainingJob(RequestBody):
     """What all jobs that make a model have in common."""
 
     name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-model"])
@@ -49,8 +49,8 @@ class _Training(Request):
     validation_fraction: float | None = Field(
         None, ge=0, lt=1, description="Without `validation_file`: the share of the text, its end, to measure on; 0.05."
     )
-    tokenizer: Annotated[dict[str, Any], _schema(TokenizerConfig)] = Field({}, description="What a token is.")
-    empty_lines: Lines = "keep"
+    tokenizer: Annotated[dict[str, Any], _json_schema(TokenizerConfig)] = Field({}, description="What a token is.")
+    empty_lines: EmptyLinesField = "keep"
     licence: str = Field("unknown", description="Of the training text; stands in the model's card.")
 
     def recipe(self, training: Path, validation: Path | None) -> Recipe:
@@ -58,26 +58,26 @@ class _Training(Request):
         if self.validation_file is not None and self.validation_fraction is not None:
             raise InvalidInput("validation_fraction", "give it or validation_file, not both")
         written: dict[str, Any] = {
-            "tokenizer": config(TokenizerConfig, self.tokenizer, "tokenizer."),
+            "tokenizer": parse_config(TokenizerConfig, self.tokenizer, "tokenizer."),
             "validation": validation,
             "empty_lines": self.empty_lines,
             "licence": self.licence,
-            **self.configs(),
+            **self.family_fields(),
         }
         if self.validation_fraction is not None:
             written["validation_fraction"] = self.validation_fraction
         return Recipe(self.name, (training,), **written)
 
-    def configs(self) -> dict[str, Any]:
+    def family_fields(self) -> dict[str, Any]:
         """The fields of the recipe that only this family has."""
         raise NotImplementedError
 
 
-class NgramJob(_Training):
+class NgramJob(_TrainingJob):
     """Count an n-gram model."""
 
     kind: Literal["ngram"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], _schema(NgramConfig)] = Field({}, description="What to estimate.")
+    config: Annotated[dict[str, Any], _json_schema(NgramConfig)] = Field({}, description="What to estimate.")
     extends: str | None = Field(
         None,
         description="An n-gram model published with its counts, as `name`, `name@version` or an alias: the text is "
@@ -89,25 +89,25 @@ class NgramJob(_Training):
         description="How much memory the worker counts in, as 500M, 2G or 50%; what does not fit is counted on disk.",
     )
 
-    def configs(self) -> dict[str, Any]:
+    def family_fields(self) -> dict[str, Any]:
         """The model."""
         return {
-            "model": config(NgramConfig, self.config, "config."),
+            "model": parse_config(NgramConfig, self.config, "config."),
             "extends": None if self.extends is None else Path(self.extends),
             "keep_counts": self.keep_counts,
-            "memory": None if self.memory is None else memory_bytes(self.memory),
+            "memory": None if self.memory is None else parse_memory_size(self.memory),
         }
 
 
-class RecurrentJob(_Training):
+class RecurrentJob(_TrainingJob):
     """Train a recurrent model."""
 
     kind: Literal["rnn", "lstm", "gru", "feedforward"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], _schema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
+    config: Annotated[dict[str, Any], _json_schema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
         {}, description="The network's architecture and how it is trained."
     )
 
-    def configs(self) -> dict[str, Any]:
+    def family_fields(self) -> dict[str, Any]:
         """The network and its training."""
         names = {field.name for field in fields(TrainingConfig)}
         training = {name: value for name, value in self.config.items() if name in names}
@@ -116,8 +116,8 @@ class RecurrentJob(_Training):
             raise InvalidInput("config.kind", "the family is said by `kind`, beside `config`")
         self._check_known(rest, names)
         return {
-            "model": config(RecurrentConfig, {**rest, "kind": self.kind}, "config."),
-            "training": config(TrainingConfig, training, "config."),
+            "model": parse_config(RecurrentConfig, {**rest, "kind": self.kind}, "config."),
+            "training": parse_config(TrainingConfig, training, "config."),
         }
 
     def _check_known(self, rest: dict[str, Any], training: set[str]) -> None:
@@ -127,7 +127,7 @@ class RecurrentJob(_Training):
                 raise InvalidInput(f"config.{name}", f"unknown; known are {', '.join(sorted(known))}")
 
 
-class CompositionJob(Request):
+class CompositionJob(RequestBody):
     """Make a model of published ones."""
 
     kind: Literal["mixture", "cache", "neural_cache"] = Field(description="What to make of them.")
@@ -138,7 +138,7 @@ class CompositionJob(Request):
         description="The models it is made of, as `name`, `name@version` or an alias; a cache has one.",
         examples=[["my-model@1", "my-lstm@1"]],
     )
-    config: Annotated[dict[str, Any], _schema(*CONFIGS.values())] = Field(
+    config: Annotated[dict[str, Any], _json_schema(*COMPOSITE_CONFIGS.values())] = Field(
         {}, description="A mixture's `weights`, or what a cache remembers and how much it says."
     )
     validation_file: str | None = Field(
@@ -146,11 +146,11 @@ class CompositionJob(Request):
         description="Id of an uploaded text to measure on; a mixture without weights is fitted to it.",
     )
     unit: Unit = Field("document", description="How the text is read when weights are fitted.")
-    empty_lines: Lines = "keep"
+    empty_lines: EmptyLinesField = "keep"
 
     def composition(self, validation: Path | None) -> Composition:
         """The composition this asks for. Raises InvalidInput, naming the field, for what is not accepted."""
-        model = config(CONFIGS[self.kind], self.config, "config.")
+        model = parse_config(COMPOSITE_CONFIGS[self.kind], self.config, "config.")
         if model == MixtureConfig() and validation is None:
             raise InvalidInput("config.weights", "give them, or a validation_file to fit them to")
         found = Composition(self.name, tuple(self.members), model, validation, self.unit, self.empty_lines)
@@ -158,7 +158,7 @@ class CompositionJob(Request):
         return found
 
 
-class EvaluateJob(Request):
+class EvaluateJob(RequestBody):
     """Measure a published model on a text."""
 
     kind: Literal["evaluate"] = Field(description="Measure rather than train.")
@@ -167,26 +167,26 @@ class EvaluateJob(Request):
     unit: Unit | None = Field(
         None, description="`lines`: each on its own; `document`: as one. Without it, lines, or document for characters."
     )
-    empty_lines: Lines = "keep"
-    dynamic: Annotated[dict[str, Any], _schema(DynamicConfig)] | None = Field(
+    empty_lines: EmptyLinesField = "keep"
+    dynamic: Annotated[dict[str, Any], _json_schema(DynamicConfig)] | None = Field(
         None,
         description="Dynamic evaluation: a copy of the model learns from the text as it scores it.",
     )
 
-    def learning(self) -> DynamicConfig | None:
+    def dynamic_config(self) -> DynamicConfig | None:
         """How a copy of the model learns, if it does. Raises InvalidInput, naming the field."""
-        return None if self.dynamic is None else config(DynamicConfig, self.dynamic, "dynamic.")
+        return None if self.dynamic is None else parse_config(DynamicConfig, self.dynamic, "dynamic.")
 
-    def unit_of(self, tokenizer: TokenizerConfig) -> Unit:
+    def resolve_unit(self, tokenizer: TokenizerConfig) -> Unit:
         """The unit asked for, or the one that the tokenizer and dynamic evaluation have."""
         return self.unit or ("lines" if tokenizer.has_lines and self.dynamic is None else "document")
 
 
-TrainingJob: TypeAlias = NgramJob | RecurrentJob
-JobRequest: TypeAlias = TrainingJob | CompositionJob | EvaluateJob
+TrainingRequest: TypeAlias = NgramJob | RecurrentJob
+JobRequest: TypeAlias = TrainingRequest | CompositionJob | EvaluateJob
 _ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 
-def parse(data: dict[str, Any]) -> JobRequest:
+def parse_job_request(data: dict[str, Any]) -> JobRequest:
     """The request that was stored as `data`."""
     return _ADAPTER.validate_python(data)

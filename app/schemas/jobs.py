@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.base import Answer
+from app.schemas.base import ResponseBody
 from app.storage.tables import Status
 
 
-class JobProgress(Answer):
+class JobProgress(ResponseBody):
     """How far the work is."""
 
     phase: str = Field(description="What is being done.", examples=["training"])
@@ -23,14 +23,14 @@ class JobProgress(Answer):
     metrics: dict[str, float | None] = Field(description="Measured so far, by name; null where not finite.")
 
 
-class JobError(Answer):
+class JobError(ResponseBody):
     """Why a job failed."""
 
     code: str = Field(description="For a program.", examples=["invalid_text"])
     message: str = Field(description="For a human.")
 
 
-class JobEstimate(Answer):
+class JobEstimate(ResponseBody):
     """What the job is likely to take, at the most; guessed before anything was read."""
 
     parameters: int = Field(description="Numbers in the model.")
@@ -38,7 +38,7 @@ class JobEstimate(Answer):
     seconds: float = Field(description="From its start to its end.")
 
 
-class JobAnswer(Answer):
+class JobAnswer(ResponseBody):
     """A job."""
 
     id: str = Field(description="Its id.", examples=["job-0123456789abcdef01234567"])
@@ -64,7 +64,7 @@ class JobAnswer(Answer):
     request: dict[str, Any] = Field(description="What was asked for.")
 
 
-class JobList(Answer):
+class JobList(ResponseBody):
     """A page of jobs, newest first."""
 
     object: Literal["list"] = Field(description="Always `list`.")
@@ -72,7 +72,7 @@ class JobList(Answer):
     has_more: bool = Field(description="Whether there are older ones: ask again with `after` the last id.")
 
 
-class JobEvent(Answer):
+class JobEvent(ResponseBody):
     """Something that happened to a job."""
 
     object: Literal["job.event"] = Field(description="Always `job.event`.")
@@ -84,7 +84,7 @@ class JobEvent(Answer):
     data: dict[str, Any] = Field(description="What there is to say about it.")
 
 
-class JobEventList(Answer):
+class JobEventList(ResponseBody):
     """What happened to a job, oldest first."""
 
     object: Literal["list"] = Field(description="Always `list`.")
@@ -92,7 +92,7 @@ class JobEventList(Answer):
     has_more: bool = Field(description="Whether there are later ones: ask again with `after` the last id.")
 
 
-class JobMetric(Answer):
+class JobMetric(ResponseBody):
     """What was measured at a step."""
 
     step: int = Field(description="The step of the training.")
@@ -101,7 +101,7 @@ class JobMetric(Answer):
     )
 
 
-class JobMetricList(Answer):
+class JobMetricList(ResponseBody):
     """What was measured, by step."""
 
     object: Literal["list"] = Field(description="Always `list`.")

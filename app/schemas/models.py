@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.base import Answer
+from app.schemas.base import ResponseBody
 
 
-class ModelSummary(Answer):
+class ModelSummary(ResponseBody):
     """A model that can be asked."""
 
     id: str = Field(description="`name@version`, which never changes its meaning.", examples=["gutenberg-kn@1"])
@@ -30,14 +30,14 @@ class ModelSummary(Answer):
     bytes: int = Field(description="Size of its files but its card, in bytes; 0 for what is made of others.")
 
 
-class ModelProblem(Answer):
+class ModelProblem(ResponseBody):
     """A published model that cannot be used."""
 
     id: str = Field(description="`name@version`.", examples=["gutenberg-kn@2"])
     message: str = Field(description="What is wrong with it.")
 
 
-class ModelList(Answer):
+class ModelList(ResponseBody):
     """Every model, by name and version."""
 
     object: Literal["list"] = Field(description="Always `list`.")
@@ -47,7 +47,7 @@ class ModelList(Answer):
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
 
 
-class PrefixCacheFigures(Answer):
+class PrefixCacheFigures(ResponseBody):
     """What is kept of prompts that were read before, and how often that helped."""
 
     prefixes: int = Field(description="How many prefixes are kept.")
@@ -66,7 +66,7 @@ class ModelDetail(ModelSummary):
     card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")
 
 
-class VocabularyEntry(Answer):
+class VocabularyEntry(ResponseBody):
     """A token of a vocabulary."""
 
     token: str = Field(description="The token.", examples=["the"])
@@ -74,7 +74,7 @@ class VocabularyEntry(Answer):
     special: bool = Field(description="Whether it is `<unk>` or `</s>`.")
 
 
-class Vocabulary(Answer):
+class Vocabulary(ResponseBody):
     """A page of a vocabulary, by id."""
 
     object: Literal["list"] = Field(description="Always `list`.")
@@ -94,13 +94,13 @@ class VocabularyQuery(BaseModel):
     limit: int = Field(100, ge=1, le=10_000, description="Most tokens in the answer.", examples=[20])
 
 
-class Live(Answer):
+class Live(ResponseBody):
     """The process answers."""
 
     status: Literal["live"] = Field(description="Always `live`.")
 
 
-class Ready(Answer):
+class Ready(ResponseBody):
     """Whether the models that were published at the start are loaded."""
 
     status: Literal["ready", "loading", "stopping"] = Field(

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import Field
 
-from app.schemas.base import BOS, MODEL_ID, Answer, ContextToken, Request, Text, Texts, Token
+from app.schemas.base import BOS_FIELD, MODEL_ID_FIELD, ContextToken, RequestBody, ResponseBody, Text, Texts, Token
 
 
-class NextRequest(Request):
+class NextRequest(RequestBody):
     """Which tokens follow a context, and how probable each is."""
 
     context: Texts = Field(
@@ -24,7 +24,7 @@ class NextRequest(Request):
     special: bool = Field(
         False, description="Whether `<unk>` and `</s>` may be among them; with `top_k` 0 and no prefix they always are."
     )
-    bos: bool = BOS
+    bos: bool = BOS_FIELD
     entropy: bool = Field(False, description="Whether to tell the entropy of the distribution.", examples=[True])
     explain: bool = Field(
         False,
@@ -39,7 +39,7 @@ class NextToken(Token):
     probability: float = Field(description="Its probability, 0 to 1.")
 
 
-class NextResult(Answer):
+class NextResult(ResponseBody):
     """The next token after one context."""
 
     context: list[ContextToken] = Field(description="The context as it was cut into tokens.")
@@ -54,11 +54,11 @@ class NextResult(Answer):
 class NextAnswer(NextResult):
     """The next token after a context."""
 
-    model: str = MODEL_ID
+    model: str = MODEL_ID_FIELD
 
 
-class NextBatch(Answer):
+class NextBatch(ResponseBody):
     """The next token after each of several contexts."""
 
-    model: str = MODEL_ID
+    model: str = MODEL_ID_FIELD
     results: list[NextResult] = Field(description="One for each context, in their order.")

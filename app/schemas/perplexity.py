@@ -6,20 +6,22 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.schemas.base import LOGPROB, MODEL_ID, ZERO, Answer, Request, Texts
+from app.schemas.base import LOGPROB_FIELD, MODEL_ID_FIELD, ZERO_PROBABILITY_FIELD, RequestBody, ResponseBody, Texts
 
 Unit = Literal["lines", "document"]
 EmptyLines = Literal["keep", "drop"]
-UNIT = Field(
+UNIT_FIELD = Field(
     None,
     description="`lines`: each line on its own; `document`: what was read before is remembered across lines. Unset: "
     "`lines` for word models, `document` for character models, which have no other.",
     examples=["lines"],
 )
-EMPTY_LINES: Any = Field("keep", description="Whether an empty line counts as one (an end of line to predict) or not.")
+EMPTY_LINES_FIELD: Any = Field(
+    "keep", description="Whether an empty line counts as one (an end of line to predict) or not."
+)
 
 
-class PerplexityRequest(Request):
+class PerplexityRequest(RequestBody):
     """A text whose perplexity is wanted."""
 
     text: Texts = Field(
@@ -27,8 +29,8 @@ class PerplexityRequest(Request):
         "figures of all together, and `results`, one for each.",
         examples=["it was the best of times , it was the worst of times ,\nit was the age of wisdom ."],
     )
-    unit: Unit | None = UNIT
-    empty_lines: EmptyLines = EMPTY_LINES
+    unit: Unit | None = UNIT_FIELD
+    empty_lines: EmptyLines = EMPTY_LINES_FIELD
 
 
 class PerplexityQuery(BaseModel):
@@ -41,15 +43,15 @@ class PerplexityQuery(BaseModel):
     keep_text: bool = Field(False, description="Whether results of records repeat their `text`.")
 
 
-class PerplexityResult(Answer):
+class PerplexityResult(ResponseBody):
     """The figures of a text."""
 
     perplexity: float | None = Field(
         description="exp of the mean cross-entropy over all tokens; null where it is infinite."
     )
     perplexity_without_oov: float | None = Field(description="The same over the tokens in the vocabulary.")
-    logprob: float | None = LOGPROB
-    zero_probability: bool | None = ZERO
+    logprob: float | None = LOGPROB_FIELD
+    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     token_count: int = Field(description="Tokens scored, the end of each line included.")
     oov_count: int = Field(description="How many of them are out of the vocabulary.")
     characters: int = Field(description="Characters of the text, newlines included.")
@@ -69,13 +71,13 @@ class PerplexityResult(Answer):
 class PerplexityAnswer(PerplexityResult):
     """The figures of a text, or of all texts together."""
 
-    model: str = MODEL_ID
+    model: str = MODEL_ID_FIELD
     results: list[PerplexityResult] | None = Field(None, description="Those of each text, where a list was given.")
 
 
 TEXT_EXAMPLE = "it was the best of times , it was the worst of times ,\nit was the age of wisdom .\n"
 RECORD_EXAMPLE = '{"id": 1, "text": "it was the best of times"}\n{"id": 2, "text": "times best the was of it"}\n'
-BODIES: dict[str, Any] = {
+REQUEST_BODIES: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -93,7 +95,7 @@ BODIES: dict[str, Any] = {
 }
 """The bodies that the route reads itself, for the documentation."""
 
-RECORD_RESULTS: dict[int | str, dict[str, Any]] = {
+RECORD_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "application/x-ndjson": {

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request, Text, Texts, Token
+from app.schemas.base import (
+    BOS_FIELD,
+    LOGPROB_FIELD,
+    MODEL_ID_FIELD,
+    ZERO_PROBABILITY_FIELD,
+    RequestBody,
+    ResponseBody,
+    Text,
+    Texts,
+    Token,
+)
 
 
-class ProbabilityRequest(Request):
+class ProbabilityRequest(RequestBody):
     """How probable texts are after a context."""
 
     text: Texts = Field(
@@ -15,7 +25,7 @@ class ProbabilityRequest(Request):
         examples=[["it was the best of times", "times best the was of it"]],
     )
     context: Text = Field("", description="Read before each text, and not scored.", examples=[""])
-    bos: bool = BOS
+    bos: bool = BOS_FIELD
     eos: bool = Field(True, description="Whether the end of the text is part of it, and scored.")
     tokens: bool = Field(False, description="Whether to tell of each token.", examples=[True])
 
@@ -26,29 +36,29 @@ class ScoredToken(Token):
     oov: bool = Field(description="Whether it is out of the vocabulary; it was scored as `<unk>` then.")
 
 
-class ProbabilityResult(Answer):
+class ProbabilityResult(ResponseBody):
     """The probability of one text."""
 
-    logprob: float | None = LOGPROB
+    logprob: float | None = LOGPROB_FIELD
     probability: float = Field(description="Its exponential; 0 where that is too small for a float.")
-    zero_probability: bool | None = ZERO
+    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
     oov_count: int = Field(description="How many of them are out of the vocabulary.")
     tokens: list[ScoredToken] | None = Field(None, description="Each token, where asked for.")
 
 
-class ProbabilityTotal(Answer):
+class ProbabilityTotal(ResponseBody):
     """All texts together."""
 
-    logprob: float | None = LOGPROB
-    zero_probability: bool | None = ZERO
+    logprob: float | None = LOGPROB_FIELD
+    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     token_count: int = Field(description="Tokens scored.")
     oov_count: int = Field(description="How many of them are out of the vocabulary.")
 
 
-class ProbabilityAnswer(Answer):
+class ProbabilityAnswer(ResponseBody):
     """How probable texts are."""
 
-    model: str = MODEL_ID
+    model: str = MODEL_ID_FIELD
     results: list[ProbabilityResult] = Field(description="One for each text, in their order.")
     total: ProbabilityTotal = Field(description="All texts together.")

@@ -15,57 +15,57 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.core.container_limits import memory_bytes
+from app.core.container_limits import parse_memory_size
 from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
-from models.recipes.recipe import CONFIGS, Composition, Recipe
+from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
 from models.tokenization.tokenizer import TokenizerConfig
 
 Config = TypeVar("Config")
-Written = Mapping[str, Any]
+RawFields = Mapping[str, Any]
 
-NESTED = ("model", "tokenizer", "training")
+TABLES = ("model", "tokenizer", "training")
 """The tables of a recipe; `model` has a field `kind` beside those of the configuration that it names."""
-KINDS = ("ngram", "rnn", "lstm", "gru", "feedforward")
+MODEL_KINDS = ("ngram", "rnn", "lstm", "gru", "feedforward")
 
 
-def recipe(written: Written) -> Recipe:
+def parse_recipe(written: RawFields) -> Recipe:
     """The recipe of plain data. Raises InvalidInput, naming the field, for what is unknown, missing or not accepted."""
-    tables = {name: _table(written, name) for name in NESTED}
+    tables = {name: _table(written, name) for name in TABLES}
     kind = tables["model"].get("kind", "ngram")
-    if kind not in KINDS:
-        raise InvalidInput("model.kind", f"must be one of {', '.join(KINDS)}")
+    if kind not in MODEL_KINDS:
+        raise InvalidInput("model.kind", f"must be one of {', '.join(MODEL_KINDS)}")
     if kind == "ngram":
         tables["model"] = {name: value for name, value in tables["model"].items() if name != "kind"}
     parts: dict[str, Any] = {
-        "model": config(NgramConfig if kind == "ngram" else RecurrentConfig, tables["model"], "model."),
-        "tokenizer": config(TokenizerConfig, tables["tokenizer"], "tokenizer."),
+        "model": parse_config(NgramConfig if kind == "ngram" else RecurrentConfig, tables["model"], "model."),
+        "tokenizer": parse_config(TokenizerConfig, tables["tokenizer"], "tokenizer."),
     }
     if tables["training"]:
-        parts["training"] = config(TrainingConfig, tables["training"], "training.")
-    rest = {name: written[name] for name in written if name not in NESTED}
+        parts["training"] = parse_config(TrainingConfig, tables["training"], "training.")
+    rest = {name: written[name] for name in written if name not in TABLES}
     if isinstance(rest.get("memory"), str):
-        rest["memory"] = memory_bytes(rest["memory"])
-    return replace(config(Recipe, rest), **parts)
+        rest["memory"] = parse_memory_size(rest["memory"])
+    return replace(parse_config(Recipe, rest), **parts)
 
 
-def composition(written: Written) -> Composition:
+def parse_composition(written: RawFields) -> Composition:
     """The composition of plain data, as `recipe`."""
     table = dict(_table(written, "model"))
     kind = table.pop("kind", MixtureModel.kind)
-    if kind not in CONFIGS:
-        raise InvalidInput("model.kind", f"must be one of {', '.join(CONFIGS)}")
+    if kind not in COMPOSITE_CONFIGS:
+        raise InvalidInput("model.kind", f"must be one of {', '.join(COMPOSITE_CONFIGS)}")
     rest = {name: value for name, value in written.items() if name != "model"}
-    model = config(CONFIGS[kind], table, "model.")
-    found = replace(config(Composition, rest), model=model)
+    model = parse_config(COMPOSITE_CONFIGS[kind], table, "model.")
+    found = replace(parse_config(Composition, rest), model=model)
     found.check()
     return found
 
 
-def config(kind: type[Config], written: Written, prefix: str = "") -> Config:
+def parse_config(kind: type[Config], written: RawFields, prefix: str = "") -> Config:
     """An instance of a frozen dataclass from plain data: no unknown fields, and no `"3"` where a number is wanted."""
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in written:
@@ -75,14 +75,14 @@ def config(kind: type[Config], written: Written, prefix: str = "") -> Config:
         # As JSON, a list may be a tuple and a string a path, and yet no string becomes a number.
         return TypeAdapter(kind).validate_json(json.dumps(written), strict=True)
     except ValidationError as error:
-        raise refusal(error, prefix) from None
+        raise to_invalid_input(error, prefix) from None
     except TypeError as error:
         raise InvalidInput(
             prefix.rstrip(".") or "recipe", f"must hold text, numbers and lists only ({error})"
         ) from None
 
 
-def read(path: Path | None) -> dict[str, Any]:
+def read_recipe_file(path: Path | None) -> dict[str, Any]:
     """The fields of a TOML file; no file has none. Raises InvalidInput."""
     if path is None:
         return {}
@@ -94,23 +94,23 @@ def read(path: Path | None) -> dict[str, Any]:
         raise InvalidInput("recipe", f"{path} is not TOML ({error})") from None
 
 
-def merged(written: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merge_fields(written: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`over` on top of `written`, table by table."""
     found = written | over
-    for name in NESTED:
+    for name in TABLES:
         if name in over and isinstance(written.get(name, {}), dict):
             found[name] = written.get(name, {}) | over[name]
     return found
 
 
-def _table(written: Written, name: str) -> Written:
+def _table(written: RawFields, name: str) -> RawFields:
     table = written.get(name, {})
     if not isinstance(table, Mapping):
         raise InvalidInput(name, "must be a table of fields")
     return table
 
 
-def refusal(error: ValidationError, prefix: str = "") -> InvalidInput:
+def to_invalid_input(error: ValidationError, prefix: str = "") -> InvalidInput:
     """The first complaint, under the name that the user wrote."""
     first = error.errors(include_url=False)[0]
     cause = first.get("ctx", {}).get("error")

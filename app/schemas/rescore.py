@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.schemas.base import BOS, LOGPROB, MODEL_ID, ZERO, Answer, Request, Text
+from app.schemas.base import (
+    BOS_FIELD,
+    LOGPROB_FIELD,
+    MODEL_ID_FIELD,
+    ZERO_PROBABILITY_FIELD,
+    RequestBody,
+    ResponseBody,
+    Text,
+)
 
 
-class Hypothesis(Request):
+class Hypothesis(RequestBody):
     """One hypothesis of a recogniser, a translator, a corrector."""
 
     text: Text = Field(description="Its words.", examples=["recognise speech"])
@@ -16,7 +24,7 @@ class Hypothesis(Request):
     )
 
 
-class RescoreRequest(Request):
+class RescoreRequest(RequestBody):
     """Hypotheses to rank by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`."""
 
     hypotheses: list[Hypothesis] = Field(
@@ -38,11 +46,11 @@ class RescoreRequest(Request):
     oov_penalty: float = Field(
         0.0, ge=-1e6, le=1e6, description="Taken off for each word out of the vocabulary.", examples=[2.0]
     )
-    bos: bool = BOS
+    bos: bool = BOS_FIELD
     eos: bool = Field(True, description="Whether the end of the text is scored as well (never a word of `word_bonus`).")
 
 
-class ScoreParts(Answer):
+class ScoreParts(ResponseBody):
     """The summands of a total."""
 
     score: float = Field(description="The recogniser's own.")
@@ -51,22 +59,22 @@ class ScoreParts(Answer):
     oov: float = Field(description="`-oov_penalty * oov_count`.")
 
 
-class Ranked(Answer):
+class Ranked(ResponseBody):
     """A hypothesis with its new score."""
 
     index: int = Field(description="Its place in the request, from 0.")
     text: str = Field(description="Its words.")
     total: float | None = Field(description="Sum of the parts; null, and ranked last, where the probability is zero.")
     parts: ScoreParts = Field(description="What the total is made of.")
-    logprob: float | None = LOGPROB
-    zero_probability: bool | None = ZERO
+    logprob: float | None = LOGPROB_FIELD
+    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     words: int = Field(description="Tokens, the end of the text not counted.")
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
     oov_count: int = Field(description="How many are out of the vocabulary.")
 
 
-class RescoreAnswer(Answer):
+class RescoreAnswer(ResponseBody):
     """The hypotheses, best first; equal ones in the order of the request."""
 
-    model: str = MODEL_ID
+    model: str = MODEL_ID_FIELD
     results: list[Ranked] = Field(description="Best first.")

@@ -20,30 +20,30 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.core.metrics import Metrics
-from app.engine.capacity import Line
-from app.http.error_responses import failure
-from app.middleware.admission import FindLine, model_of, route_of
-from app.middleware.in_flight import Reception
-from app.middleware.request_id import request_id
+from app.engine.capacity import WorkQueue
+from app.http.error_responses import to_api_error
+from app.middleware.admission import FindQueue, model_in_path, route_label
+from app.middleware.in_flight import InFlightRequests
+from app.middleware.request_id import choose_request_id
 from app.server.heads import Heads
 from models.kernels import gil
 
 logger = logging.getLogger(__name__)
 LOG_SECONDS = 1.0
-SAME_SECONDS = 0.05
+CACHE_SECONDS = 0.05
 """How long all who come are told the same: when to come again is known no better than that."""
-PATHS = 100
+MAX_ROUTES = 100
 """So many are remembered at a time."""
 Client = tuple[str, int] | None
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-class Way(NamedTuple):
+class Route(NamedTuple):
     """What a method and a path lead to."""
 
-    line: Line | None
-    route: str
-    until: float
+    queue: WorkQueue | None
+    label: str
+    expires_at: float
     """The event loop's time from which on they may lead elsewhere."""
 
 
@@ -53,82 +53,84 @@ class Refusal(NamedTuple):
     code: str
     head: bytes
     body: bytes
-    until: float
+    expires_at: float
     """The event loop's time from which on something else may have to be told."""
 
 
-class Door:
+class EarlyRejector:
     """Whom to send away, for all connections of a server; used in the event loop's thread only."""
 
-    def __init__(self, reception: Reception, metrics: Metrics, line: FindLine) -> None:
+    def __init__(self, reception: InFlightRequests, metrics: Metrics, line: FindQueue) -> None:
         self.heads = Heads()
         """Of requests that were refused, for they are those that come again and again."""
-        self._reception = reception
+        self._in_flight = reception
         self._metrics = metrics
-        self._line = line
-        self._ways: dict[tuple[str, str], Way] = {}
-        self._told: dict[Line, Refusal] = {}
-        self._let_in: Counter[Line] = Counter()
+        self._find_queue = line
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._refusals: dict[WorkQueue, Refusal] = {}
+        self._admitted: Counter[WorkQueue] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
 
-    def refusal(self, scope: Scope, client: Client, headers: Headers) -> Refusal | None:
+    def reject(self, scope: Scope, client: Client, headers: Headers) -> Refusal | None:
         """What is told, with these headers, to one for whom there is no room, now counted; None to all others."""
         now = asyncio.get_running_loop().time()
-        line, route, _ = self._way(scope, now)
-        if line is None or self._reception.stopping:
+        line, route, _ = self._route(scope, now)
+        if line is None or self._in_flight.stopping:
             return None
-        if line.admits(1 + self._let_in[line]):
-            self._expect(line)
+        if line.has_room(1 + self._admitted[line]):
+            self._count_admitted(line)
             return None
-        told = self._told.get(line)
-        if told is None or now > told.until:
-            told = self._told[line] = _refusal(line, headers, now + SAME_SECONDS)
-        self._note(scope, client, route, told.code)
+        told = self._refusals.get(line)
+        if told is None or now > told.expires_at:
+            told = self._refusals[line] = _render_refusal(line, headers, now + CACHE_SECONDS)
+        self._count_refusal(scope, client, route, told.code)
         return told
 
-    def _way(self, scope: Scope, now: float) -> Way:
+    def _route(self, scope: Scope, now: float) -> Route:
         """Those who are to be refused by the thousand ask for a few models, by few names."""
         asked = scope["method"], scope["path"]
-        way = self._ways.get(asked)
-        if way is None or now > way.until:
-            if len(self._ways) >= PATHS:
-                self._ways.clear()
-            model = model_of(scope)
-            way = self._ways[asked] = Way(self._line(model) if model else None, route_of(scope), now + SAME_SECONDS)
+        way = self._routes.get(asked)
+        if way is None or now > way.expires_at:
+            if len(self._routes) >= MAX_ROUTES:
+                self._routes.clear()
+            model = model_in_path(scope)
+            way = self._routes[asked] = Route(
+                self._find_queue(model) if model else None, route_label(scope), now + CACHE_SECONDS
+            )
         return way
 
-    def _expect(self, line: Line) -> None:
+    def _count_admitted(self, line: WorkQueue) -> None:
         """One that is let in takes its place when its task runs, after all that has come meanwhile is read."""
-        if not self._let_in:
-            asyncio.get_running_loop().call_soon(self._let_in.clear)
-        self._let_in[line] += 1
+        if not self._admitted:
+            asyncio.get_running_loop().call_soon(self._admitted.clear)
+        self._admitted[line] += 1
 
-    def _note(self, scope: Scope, client: Client, route: str, code: str) -> None:
-        self._metrics.done(route, code, 0.0)
+    def _count_refusal(self, scope: Scope, client: Client, route: str, code: str) -> None:
+        self._metrics.count_request(route, code, 0.0)
         if not self._refused:
-            asyncio.get_running_loop().call_later(LOG_SECONDS, self._log)
+            asyncio.get_running_loop().call_later(LOG_SECONDS, self._log_refusals)
         self._refused[client[0] if client else "", scope["path"]] += 1
 
-    def _log(self) -> None:
+    def _log_refusals(self) -> None:
         """A line a second for each client and path: one for each refusal would cost as much as refusing does."""
         for (client, path), times in self._refused.items():
             logger.info('%s - "POST %s": no room, %d times within %g s', client, path, times, LOG_SECONDS)
         self._refused.clear()
 
 
-def _refusal(line: Line, headers: Headers, until: float) -> Refusal:
-    told = failure(line.overloaded())
+def _render_refusal(line: WorkQueue, headers: Headers, until: float) -> Refusal:
+    told = to_api_error(line.overloaded_error())
     answer = told.response()
     lines = b"".join(b"%b: %b\r\n" % pair for pair in [*headers, *answer.raw_headers])
     return Refusal(told.code, STATUS_LINE[told.status] + lines, bytes(answer.body), until)
 
 
-class Doorkeeper(HttpToolsProtocol):
+class RejectingHttpProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, door: Door, **given: Any) -> None:
+    def __init__(self, door: EarlyRejector, **given: Any) -> None:
         super().__init__(**given)
-        self._door = door
+        self._rejector = door
         self._between = True
         """Whether the next byte that is parsed begins a request."""
         self._fresh = b""
@@ -140,7 +142,7 @@ class Doorkeeper(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
-        gil.give_way()
+        gil.yield_to_compute_thread()
         if read := self._read_known(data):
             data = data[read:]
         if data:
@@ -152,10 +154,10 @@ class Doorkeeper(HttpToolsProtocol):
         at = min(self._owed, len(data))
         self._owed -= at
         while self._between and at < len(data) and not self._is_busy():
-            end, head = self._door.heads.find(data, at)
+            end, head = self._rejector.heads.find(data, at)
             if head is None:
                 break
-            refusal = self._door.refusal(head.scope, self.client, self.server_state.default_headers)
+            refusal = self._rejector.reject(head.scope, self.client, self.server_state.default_headers)
             if refusal is None:
                 break
             self._unset_keepalive_if_required()
@@ -191,7 +193,7 @@ class Doorkeeper(HttpToolsProtocol):
         scope: Any = cycle.scope
         refusal = None
         if not (self.pipeline or self.flow.write_paused):
-            refusal = self._door.refusal(scope, self.client, cycle.default_headers)
+            refusal = self._rejector.reject(scope, self.client, cycle.default_headers)
         if refusal is None:
             super()._start_asgi_task(cycle, app)
         else:
@@ -200,16 +202,16 @@ class Doorkeeper(HttpToolsProtocol):
     def _refuse(self, cycle: RequestResponseCycle, refusal: Refusal, scope: Scope) -> None:
         """Send what the cycle would, in one piece; from then on it takes the body in and forgets it."""
         cycle.response_started = cycle.response_complete = True
-        cycle.on_response = _nothing  # it refers to this connection, which refers to the cycle
+        cycle.on_response = _do_nothing  # it refers to this connection, which refers to the cycle
         if cycle.keep_alive:
-            self._door.heads.remember(self._begun, scope)
+            self._rejector.heads.remember(self._begun, scope)
             self._send(refusal, scope)
         else:
             self._send(refusal, scope, b"connection: close\r\n")
             self.transport.close()
 
     def _send(self, refusal: Refusal, scope: Scope, closing: bytes = b"") -> None:
-        request = request_id(scope).encode()
+        request = choose_request_id(scope).encode()
         self.transport.write(b"%bx-request-id: %b\r\n%b\r\n%b" % (refusal.head, request, closing, refusal.body))
         self.on_response_complete()
 
@@ -221,5 +223,5 @@ def _has_unread(transport: asyncio.Transport) -> bool:
     return bool(unread.poll(0))
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass

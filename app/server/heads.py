@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
-from app.http.request_body import header
+from app.http.request_body import get_header
 
 END = b"\r\n\r\n"
 HEADS = 100
@@ -55,5 +55,5 @@ def _length(head: bytes, scope: Scope) -> int | None:
     lines = len(scope["headers"]) + 2  # and no other: one that ends early has more, and so has one that is folded
     if not head.startswith(b"POST ") or head.count(b"\n") != lines or len(head) > HEAD_BYTES or names & INVOLVED:
         return None
-    length = int(header(scope, b"content-length") or 0)
+    length = int(get_header(scope, b"content-length") or 0)
     return length if length <= BODY_BYTES else None

@@ -12,20 +12,20 @@ import sys
 import threading
 from functools import partial
 
-from app.core.process_tuning import imported
+from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, log_to_stderr
-from app.server.supervisor import wait_for_eof
+from app.server.supervisor import call_at_eof
 
 
 def main() -> None:
     """Serve on the socket whose descriptor is the argument, by the settings of the environment."""
     settings = Settings()
     log_to_stderr(settings)
-    module = imported("app.server.server")
+    module = import_without_gc("app.server.server")
     stop = partial(os.kill, os.getpid(), signal.SIGTERM)
     with socket.socket(fileno=int(sys.argv[1])) as listener:
-        threading.Thread(target=wait_for_eof, args=(stop,), daemon=True).start()
-        module.Server(settings).serve_on(listener, module.SHARED)
+        threading.Thread(target=call_at_eof, args=(stop,), daemon=True).start()
+        module.Server(settings).serve_on(listener, module.SHARED_ACCEPTS_PER_TURN)
 
 
 if __name__ == "__main__":

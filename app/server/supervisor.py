@@ -18,15 +18,15 @@ from typing import Self
 from app.core.settings import Settings
 
 logger = logging.getLogger(__name__)
-COMMAND = (sys.executable, "-m", "app.cli.main", "worker", "--until-eof")
-STOP_SECONDS = 15.0
+WORKER_COMMAND = (sys.executable, "-m", "app.cli.main", "worker", "--until-eof")
+WORKER_STOP_SECONDS = 15.0
 """How long a worker may take to give its job back; then it is killed, and its lease ends by itself."""
-SHORT_LIFE_SECONDS = 10.0
+QUICK_DEATH_SECONDS = 10.0
 """A process that lived no longer is not begun again at once."""
-LONGEST_WAIT_SECONDS = 30.0
+MAX_RESTART_WAIT_SECONDS = 30.0
 
 
-class Beside:
+class SubprocessSupervisor:
     """Keeps a process running while the block lasts."""
 
     def __init__(
@@ -38,10 +38,10 @@ class Beside:
         descriptors: Sequence[int] = (),
     ) -> None:
         """`what` it is called in the log; the child has these variables, and inherits these open files."""
-        self._what, self._command, self._stop_seconds, self._descriptors = what, command, stop_seconds, descriptors
+        self._name, self._command, self._stop_seconds, self._descriptors = what, command, stop_seconds, descriptors
         self._environment = {**os.environ, **environment}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"{what}-beside")
+        self._thread = threading.Thread(target=self._supervise, name=f"{what}-beside")
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -62,18 +62,18 @@ class Beside:
         if self.process is not None:
             self.process.kill()
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         wait = 1.0
         while not self._stopping.is_set():
             begun = time.monotonic()
-            status = self._live()
+            status = self._run_once()
             if self._stopping.is_set():
                 return
-            wait = min(2 * wait, LONGEST_WAIT_SECONDS) if time.monotonic() - begun < SHORT_LIFE_SECONDS else 1.0
-            logger.error("the %s ended with status %d; another begins in %.0f s", self._what, status, wait)
+            wait = min(2 * wait, MAX_RESTART_WAIT_SECONDS) if time.monotonic() - begun < QUICK_DEATH_SECONDS else 1.0
+            logger.error("the %s ended with status %d; another begins in %.0f s", self._name, status, wait)
             self._stopping.wait(wait)
 
-    def _live(self) -> int:
+    def _run_once(self) -> int:
         """One process from beginning to end; its status."""
         with subprocess.Popen(
             self._command, stdin=subprocess.PIPE, env=self._environment, pass_fds=self._descriptors
@@ -90,16 +90,16 @@ class Beside:
                 return process.wait()
 
 
-class WorkerBeside(Beside):
+class WorkerSupervisor(SubprocessSupervisor):
     """Keeps a worker running while the block lasts."""
 
-    def __init__(self, settings: Settings, command: tuple[str, ...] = COMMAND) -> None:
+    def __init__(self, settings: Settings, command: tuple[str, ...] = WORKER_COMMAND) -> None:
         folders = {"NEXTWORD_CHECKPOINTS": settings.checkpoints, "NEXTWORD_DATA": settings.data}
         environment = {name: str(path.resolve()) for name, path in folders.items()}
-        super().__init__("worker", command, environment, STOP_SECONDS)
+        super().__init__("worker", command, environment, WORKER_STOP_SECONDS)
 
 
-def wait_for_eof(stop: Callable[[], None]) -> None:
+def call_at_eof(stop: Callable[[], None]) -> None:
     """In the child: call `stop` when standard input ends."""
     while os.read(sys.stdin.fileno(), 1):  # not through a buffer, whose lock would be held when the process ends
         pass

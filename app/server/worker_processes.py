@@ -17,19 +17,22 @@ from types import FrameType
 
 from app.core.container_limits import cpu_quota
 from app.core.settings import Settings
-from app.server.supervisor import Beside
+from app.server.supervisor import SubprocessSupervisor
 
-GRACE_SECONDS = 10.0
+STOP_GRACE_SECONDS = 10.0
 """What a server may take to stop, beyond the time its requests have to finish."""
 
 
 @contextmanager
-def fleet(settings: Settings, listener: socket.socket) -> Iterator[list[Beside]]:
+def server_processes(settings: Settings, listener: socket.socket) -> Iterator[list[SubprocessSupervisor]]:
     """As many servers as the settings say, on `listener`, while the block lasts."""
     command = (sys.executable, "-m", "app.server.member", str(listener.fileno()))
-    environment = share(settings).environment()
-    seconds = settings.stop_seconds + GRACE_SECONDS
-    servers = [Beside("server", command, environment, seconds, [listener.fileno()]) for _ in range(settings.workers)]
+    environment = settings_per_process(settings).environment()
+    seconds = settings.stop_seconds + STOP_GRACE_SECONDS
+    servers = [
+        SubprocessSupervisor("server", command, environment, seconds, [listener.fileno()])
+        for _ in range(settings.workers)
+    ]
     with ExitStack() as running:
         for server in servers:
             running.enter_context(server)
@@ -40,13 +43,13 @@ def fleet(settings: Settings, listener: socket.socket) -> Iterator[list[Beside]]
                 server.stop()
 
 
-def share(settings: Settings) -> Settings:
+def settings_per_process(settings: Settings) -> Settings:
     """The settings of each server."""
     threads = settings.threads or max(1, cpu_quota() // settings.workers)
     return settings.model_copy(update={"threads": threads, "workers": 1})
 
 
-def until_told_to_stop(servers: list[Beside]) -> None:
+def wait_for_stop_signal(servers: list[SubprocessSupervisor]) -> None:
     """Wait for SIGINT or SIGTERM. One that comes again, while `servers` stop, ends them and this process at once."""
     told: set[int] = set()
     stop = threading.Event()

@@ -15,12 +15,12 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from app.core.exceptions import DatabaseUnavailable, ModelInUse, NotThere
+from app.core.exceptions import DatabaseUnavailable, ModelInUse, NotFound
 from app.storage.database import Database, Epoch
 from app.storage.tables import ALIASES
 
 logger = logging.getLogger(__name__)
-LOCK = "nextword:aliases"
+ALIASES_LOCK = "nextword:aliases"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Alias:
         return f"{self.name}@{self.version}"
 
 
-class Aliases:
+class AliasStore:
     """The aliases of a database. What changes it here holds from the next request on; elsewhere, `watch` notices.
 
     Methods that ask the database raise DatabaseUnavailable.
@@ -49,7 +49,7 @@ class Aliases:
         self.database = database
         self.snapshot: Mapping[str, Alias] = MappingProxyType({})
         # Held from reading the table to showing it: a look begun before a change must not be shown after it.
-        self._showing = threading.Lock()
+        self._snapshot_lock = threading.Lock()
 
     def resolve(self, model: str) -> str:
         """The `name@version` that an alias means; anything else as it is."""
@@ -58,33 +58,33 @@ class Aliases:
 
     def put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> Alias:
         """Let the alias mean that model from now on; `check` raises where that cannot be."""
-        with self._showing:
+        with self._snapshot_lock:
             found = self._put(alias, name, version, check)
-            self._show(found)
+            self._set_snapshot(found)
         return found[alias]
 
     def _put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> dict[str, Alias]:
-        with self.database.write(LOCK) as connection:
+        with self.database.write(ALIASES_LOCK) as connection:
             check()
             values = {"name": name, "version": version, "updated_at": Epoch()}
             if not connection.execute(update(ALIASES).where(ALIASES.c.alias == alias).values(**values)).rowcount:
                 connection.execute(insert(ALIASES).values(alias=alias, **values))
-            return _all(connection)
+            return _read_aliases(connection)
 
     def delete(self, alias: str) -> None:
         """Forget an alias; raises NotThere."""
-        with self._showing:
-            self._show(self._delete(alias))
+        with self._snapshot_lock:
+            self._set_snapshot(self._delete(alias))
 
     def _delete(self, alias: str) -> dict[str, Alias]:
-        with self.database.write(LOCK) as connection:
+        with self.database.write(ALIASES_LOCK) as connection:
             if not connection.execute(delete(ALIASES).where(ALIASES.c.alias == alias)).rowcount:
-                raise NotThere(f"there is no alias {alias!r}")
-            return _all(connection)
+                raise NotFound(f"there is no alias {alias!r}")
+            return _read_aliases(connection)
 
-    def unless_referred_to(self, name: str, version: int, remove: Callable[[], None]) -> None:
+    def run_unless_aliased(self, name: str, version: int, remove: Callable[[], None]) -> None:
         """Call `remove` while no alias means that model, nor can come to; raises ModelInUse where one does."""
-        with self.database.write(LOCK) as connection:
+        with self.database.write(ALIASES_LOCK) as connection:
             wanted = (ALIASES.c.name == name) & (ALIASES.c.version == version)
             users = connection.execute(select(ALIASES.c.alias).where(wanted)).scalars().all()
             if users:
@@ -95,10 +95,10 @@ class Aliases:
 
     def refresh(self) -> None:
         """Bring the snapshot up to the database."""
-        with self._showing, self.database.read() as connection:
-            self._show(_all(connection))
+        with self._snapshot_lock, self.database.read() as connection:
+            self._set_snapshot(_read_aliases(connection))
 
-    async def watch(self, seconds: float) -> None:
+    async def refresh_periodically(self, seconds: float) -> None:
         """Refresh forever, off the event loop, pausing in between; what cannot be read is left as it was."""
         while True:
             try:
@@ -107,11 +107,11 @@ class Aliases:
                 logger.warning("aliases stay as they were: %s", error)
             await asyncio.sleep(seconds)
 
-    def _show(self, found: dict[str, Alias]) -> None:
+    def _set_snapshot(self, found: dict[str, Alias]) -> None:
         # One assignment: a request sees all of the aliases as they were, or all as they are.
         self.snapshot = MappingProxyType(found)
 
 
-def _all(connection: Connection) -> dict[str, Alias]:
+def _read_aliases(connection: Connection) -> dict[str, Alias]:
     columns = (ALIASES.c.alias, ALIASES.c.name, ALIASES.c.version, ALIASES.c.updated_at)
     return {row.alias: Alias(*row) for row in connection.execute(select(*columns).order_by(ALIASES.c.alias))}

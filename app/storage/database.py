@@ -26,9 +26,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.core.exceptions import DatabaseUnavailable
 from models.errors import InvalidInput
 
-BUSY_SECONDS = 5.0
+LOCK_TIMEOUT_SECONDS = 5.0
 """How long a statement waits for another process's lock before the database counts as unavailable."""
-STATEMENT_SECONDS = 30
+STATEMENT_TIMEOUT_SECONDS = 30
 """How long PostgreSQL may work on one statement; ours take milliseconds, so a longer one hangs."""
 _UNDEFINED_TABLE = "42P01"
 """PostgreSQL's code (Appendix A of its manual)."""
@@ -57,7 +57,7 @@ class Database:
     def __init__(self, url: str) -> None:
         """Connect to nothing yet; `url` that names neither database raises InvalidInput."""
         self.url = url
-        self._engine = _engine(url)
+        self._engine = _create_engine(url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -67,7 +67,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that only reads; raises DatabaseUnavailable."""
-        with _unavailable(), self._engine.connect() as connection, connection.begin():
+        with _translate_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -76,7 +76,11 @@ class Database:
 
         `lock` names what two writers must not do at once. SQLite has one writer at a time whatever its name.
         """
-        with _unavailable(), self._engine.connect().execution_options(write=True) as connection, connection.begin():
+        with (
+            _translate_errors(),
+            self._engine.connect().execution_options(write=True) as connection,
+            connection.begin(),
+        ):
             if lock is not None and not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": lock})
             yield connection
@@ -92,17 +96,17 @@ def sqlite_url(directory: Path) -> str:
     return f"sqlite:///{directory.resolve() / 'nextword.db'}"
 
 
-def _engine(url: str) -> Engine:
+def _create_engine(url: str) -> Engine:
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
-        return _sqlite(url)
+        return _sqlite_engine(url)
     if scheme == "postgresql+psycopg":
-        return _postgresql(url)
+        return _postgresql_engine(url)
     raise InvalidInput("database_url", "must begin with sqlite:/// or postgresql+psycopg://")
 
 
-def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -120,14 +124,14 @@ def _sqlite(url: str) -> Engine:
     return engine
 
 
-def _postgresql(url: str) -> Engine:
-    limits = f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={int(BUSY_SECONDS)}s"
+def _postgresql_engine(url: str) -> Engine:
+    limits = f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c lock_timeout={int(LOCK_TIMEOUT_SECONDS)}s"
     return create_engine(
         url,
         pool_pre_ping=True,
-        pool_timeout=BUSY_SECONDS,
+        pool_timeout=LOCK_TIMEOUT_SECONDS,
         connect_args={
-            "connect_timeout": int(BUSY_SECONDS),
+            "connect_timeout": int(LOCK_TIMEOUT_SECONDS),
             "client_encoding": "utf8",  # without it, a database of no encoding (SQL_ASCII) would answer in bytes
             "options": limits,
             "application_name": f"nextword-{os.getpid()}",
@@ -139,7 +143,7 @@ def _postgresql(url: str) -> Engine:
 
 
 @contextmanager
-def _unavailable() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except ProgrammingError as error:
@@ -156,7 +160,7 @@ def _unavailable() -> Iterator[None]:
 _Row: TypeAlias = Row[*tuple[Any, ...]]
 
 
-def page(
+def fetch_page(
     connection: Connection, table: Table, wanted: Select[*tuple[Any, ...]], after: str | None, limit: int
 ) -> tuple[list[_Row], bool]:
     """At most `limit` rows of `wanted` from behind row `after`, and whether there are more.

@@ -25,11 +25,11 @@ from typing import IO, Self
 
 from sqlalchemy import delete, insert, or_, select
 
-from app.core.exceptions import DiskFull, FileInUse, FileTooLarge, NotThere
-from app.storage.database import Database, Epoch, page
-from app.storage.tables import FILES, JOBS, OPEN
+from app.core.exceptions import DiskFull, FileInUse, FileTooLarge, NotFound
+from app.storage.database import Database, Epoch, fetch_page
+from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 from models.errors import InvalidText
-from models.utils.files import sync
+from models.utils.files import fsync_path
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -42,15 +42,15 @@ class Upload:
         self._max_bytes = max_bytes
         self._file: IO[bytes] = path.open("xb")
         self._digest = hashlib.sha256()
-        self._text = _Utf8()
+        self._text = _Utf8Validator()
 
     def write(self, data: bytes) -> None:
         """Take the next bytes. Raises FileTooLarge, DiskFull, or InvalidText with the offset of the first bad byte."""
-        if self._text.seen + len(data) > self._max_bytes:
+        if self._text.byte_count + len(data) > self._max_bytes:
             raise FileTooLarge(f"the file has more than the {self._max_bytes} bytes allowed")
         self._text.feed(data)
         self._digest.update(data)
-        with no_room_is_disk_full():
+        with raising_disk_full():
             self._file.write(data)
 
     def finish(self) -> tuple[str, int]:
@@ -59,7 +59,7 @@ class Upload:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return self._digest.hexdigest(), self._text.seen
+        return self._digest.hexdigest(), self._text.byte_count
 
     def __enter__(self) -> Self:
         return self
@@ -73,11 +73,11 @@ class Upload:
             self.path.unlink(missing_ok=True)
 
 
-class _Utf8:
+class _Utf8Validator:
     """Checks a stream of bytes, and says where the first one is that cannot be text."""
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.byte_count = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def feed(self, data: bytes, *, final: bool = False) -> None:
@@ -85,20 +85,20 @@ class _Utf8:
         try:
             self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
-            offset = self.seen - pending + error.start
+            offset = self.byte_count - pending + error.start
             raise InvalidText(
                 "file", f"must be UTF-8 text; the byte at offset {offset} is not: {error.reason}"
             ) from error
-        self.seen += len(data)
+        self.byte_count += len(data)
 
     def finish(self) -> None:
         self.feed(b"", final=True)
-        if not self.seen:
+        if not self.byte_count:
             raise InvalidText("file", "must hold text; it is empty")
 
 
 @contextmanager
-def no_room_is_disk_full() -> Iterator[None]:
+def raising_disk_full() -> Iterator[None]:
     """Raise DiskFull where the system says there is no room."""
     try:
         yield
@@ -108,8 +108,8 @@ def no_room_is_disk_full() -> Iterator[None]:
         raise
 
 
-LOCK = "nextword:files"
-STALE_SECONDS = 24 * 3600
+FILES_LOCK = "nextword:files"
+STALE_UPLOAD_SECONDS = 24 * 3600
 """An upload that was not written to for so long has lost its writer."""
 
 
@@ -140,24 +140,24 @@ class FileStore:
         self.max_bytes = max_bytes
         self._incoming = directory / "incoming"
 
-    def receive(self) -> Upload:
+    def begin_upload(self) -> Upload:
         """A file about to come in; raises DiskFull."""
-        with no_room_is_disk_full():
+        with raising_disk_full():
             self._incoming.mkdir(parents=True, exist_ok=True)
             return Upload(self._incoming / secrets.token_hex(8), self.max_bytes)
 
-    def keep(self, upload: Upload, filename: str, purpose: str) -> StoredFile:
+    def store_upload(self, upload: Upload, filename: str, purpose: str) -> StoredFile:
         """Store a finished upload. One that came before, with this name and purpose, is that file still.
 
         Raises InvalidText where it is not UTF-8 or empty, and DiskFull.
         """
-        with no_room_is_disk_full():
+        with raising_disk_full():
             sha256, size = upload.finish()
-            with self.database.write(LOCK) as connection:
+            with self.database.write(FILES_LOCK) as connection:
                 path = self._path(sha256)
                 path.parent.mkdir(exist_ok=True)
                 upload.path.replace(path)  # onto the same bytes, if they are there
-                sync(path.parent)
+                fsync_path(path.parent)
                 same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
                 if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
                     values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose}
@@ -170,7 +170,7 @@ class FileStore:
         with self.database.read() as connection:
             row = connection.execute(select(*_COLUMNS).where(FILES.c.id == file_id)).one_or_none()
         if row is None:
-            raise NotThere(f"there is no file {file_id!r}")
+            raise NotFound(f"there is no file {file_id!r}")
         return StoredFile(*row)
 
     def path(self, file_id: str) -> Path:
@@ -186,32 +186,34 @@ class FileStore:
         if purpose is not None:
             wanted = wanted.where(FILES.c.purpose == purpose)
         with self.database.read() as connection:
-            rows, more = page(connection, FILES, wanted, after, limit)
+            rows, more = fetch_page(connection, FILES, wanted, after, limit)
         return [StoredFile(*row) for row in rows], more
 
     def delete(self, file_id: str) -> None:
         """Forget the file, and its bytes when no other has them; raises NotThere, or FileInUse by an open job."""
-        with self.database.write(LOCK) as connection:
+        with self.database.write(FILES_LOCK) as connection:
             sha256 = connection.execute(
                 select(FILES.c.sha256).where(FILES.c.id == file_id).with_for_update()
             ).scalar_one_or_none()
             if sha256 is None:
-                raise NotThere(f"there is no file {file_id!r}")
-            uses = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id) & JOBS.c.status.in_(OPEN)
+                raise NotFound(f"there is no file {file_id!r}")
+            uses = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id) & JOBS.c.status.in_(
+                OPEN_STATUSES
+            )
             if job_id := connection.execute(select(JOBS.c.id).where(uses).limit(1)).scalar_one_or_none():
                 raise FileInUse(f"file {file_id!r} is needed by job {job_id!r}, which is not finished")
             connection.execute(delete(FILES).where(FILES.c.id == file_id))
-        self._sweep(sha256)
+        self._remove_unreferenced(sha256)
 
-    def sweep(self) -> None:
+    def remove_stale_uploads(self) -> None:
         """Remove what broken uploads left behind."""
         for path in self._incoming.glob("*"):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+            if time.time() - path.stat().st_mtime > STALE_UPLOAD_SECONDS:
                 path.unlink(missing_ok=True)
 
-    def _sweep(self, sha256: str) -> None:
+    def _remove_unreferenced(self, sha256: str) -> None:
         """Remove bytes that no file has, once that is certain: a crash before it wastes room and breaks nothing."""
-        with self.database.write(LOCK) as connection:
+        with self.database.write(FILES_LOCK) as connection:
             if connection.execute(select(FILES.c.id).where(FILES.c.sha256 == sha256).limit(1)).one_or_none() is None:
                 self._path(sha256).unlink(missing_ok=True)
 

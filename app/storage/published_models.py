@@ -14,11 +14,11 @@ from typing import Any
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.repository import next_version
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
-from models.utils.files import sync
+from models.utils.files import fsync_path
 
-WITHDRAWN_FILE = "deleted.json"
+DELETED_CARD_FILE = "deleted.json"
 """The card of a model that was deleted."""
-STALE_SECONDS = 24 * 3600
+STALE_STAGING_SECONDS = 24 * 3600
 """A folder that was not written to for so long has lost its writer."""
 
 
@@ -37,7 +37,7 @@ def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> N
                 raise CheckpointExists(f"{name}@{version} is already published") from error
             raise
     for directory in (target.parent, root):
-        sync(directory)
+        fsync_path(directory)
 
 
 def is_published(root: Path, name: str, version: int, job_id: str) -> bool:
@@ -49,12 +49,12 @@ def is_published(root: Path, name: str, version: int, job_id: str) -> bool:
         return False
 
 
-def newest(root: Path, name: str) -> int:
+def newest_version(root: Path, name: str) -> int:
     """The highest version of a name that was ever published; 0 where there was none."""
     return next_version(root / name) - 1
 
 
-def withdraw(root: Path, name: str, version: int) -> None:
+def delete_version(root: Path, name: str, version: int) -> None:
     """Remove a published model, at once as far as anyone can see; whoever has it open keeps it until then.
 
     The card stays under another name, which keeps the number taken: `name@version` never comes to mean another model.
@@ -62,24 +62,24 @@ def withdraw(root: Path, name: str, version: int) -> None:
     """
     target = root / name / str(version)
     try:
-        (target / CARD_FILE).rename(target / WITHDRAWN_FILE)
+        (target / CARD_FILE).rename(target / DELETED_CARD_FILE)
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointNotFound(f"there is no model {name}@{version}") from None
     for file in target.iterdir():
-        if file.name != WITHDRAWN_FILE:
+        if file.name != DELETED_CARD_FILE:
             file.unlink()
-    sync(target)
+    fsync_path(target)
 
 
-def sweep(root: Path) -> None:
+def remove_stale_staging(root: Path) -> None:
     """Remove the temporary folders of publications that were killed: those not written to for a day."""
     for left in root.glob(f".*-{'[0-9a-f]' * 12}"):
         with suppress(FileNotFoundError):  # renamed or removed meanwhile
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            if time.time() - left.stat().st_mtime > STALE_STAGING_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def result(root: Path, name: str, version: int) -> dict[str, Any]:
+def job_result(root: Path, name: str, version: int) -> dict[str, Any]:
     """What a job that published a model has to show for it."""
     metrics = Card.read(root / name / str(version) / CARD_FILE).provenance.metrics
     return {"model": f"{name}@{version}", "metrics": metrics}

@@ -120,9 +120,9 @@ class Status(StrEnum):
     """Stopped; nothing of it is published."""
 
 
-HELD = (Status.RUNNING, Status.CANCELLING)
+LEASED_STATUSES = (Status.RUNNING, Status.CANCELLING)
 """The states in which a worker holds the lease."""
 
 
-OPEN = (Status.QUEUED, *HELD)
+OPEN_STATUSES = (Status.QUEUED, *LEASED_STATUSES)
 """The states that are not final."""

@@ -13,7 +13,7 @@ from app.worker.workspaces import Workspaces
 
 
 @dataclass(frozen=True)
-class Pace:
+class WorkerConfig:
     """Times are in seconds."""
 
     lease_seconds: float = 30.0
@@ -26,14 +26,14 @@ class Pace:
     """How long work may take to save its state when the worker is told to stop."""
     save_seconds: float = 30.0
     """Between two saved states of a training."""
-    attempts: int = 3
+    max_attempts: int = 3
     """How often a job is begun before its workers count as lost to it."""
     threads: int = 1
     """How many threads of a job compute."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class WorkerContext:
     """What every attempt of a worker has to do with."""
 
     leases: LeaseStore
@@ -42,6 +42,6 @@ class Surroundings:
     workspaces: Workspaces
     checkpoints: Path
     """Where models are published."""
-    pace: Pace
+    config: WorkerConfig
     stop: threading.Event
     """Set when the worker is to stop."""

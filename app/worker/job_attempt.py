@@ -11,99 +11,99 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from app.core.exceptions import NotThere
+from app.core.exceptions import NotFound
 from app.jobs.leases import Lease
 from app.jobs.store import Job
 from app.storage import published_models
 from app.storage.tables import Status
-from app.worker.config import Surroundings
-from app.worker.run_monitor import Watch, insist
-from app.worker.run_protocol import Done, End, Failed, Input, Lost, Order, Run
+from app.worker.config import WorkerContext
+from app.worker.run_monitor import RunMonitor, retry_while_unavailable
+from app.worker.run_protocol import Done, End, Failed, InputFile, Lost, Run, RunSpec
 from models.errors import CheckpointExists
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-class Attempt:
+class JobAttempt:
     """An attempt at `job` under `lease`. Whatever it does raises LeaseLost once another worker has the job."""
 
-    def __init__(self, job: Job, lease: Lease, around: Surroundings) -> None:
-        self._job, self._lease, self._around = job, lease, around
+    def __init__(self, job: Job, lease: Lease, around: WorkerContext) -> None:
+        self._job, self._lease, self._context = job, lease, around
 
-    def make(self) -> Status:
+    def run(self) -> Status:
         """See the job to an end; its status then.
 
         Raises LeaseLost, and DatabaseUnavailable when told to stop while the database does not answer.
         """
-        status = self._settle()
+        status = self._run_to_status()
         if status is not Status.QUEUED:
-            self._around.workspaces.clear(self._job.id)
+            self._context.workspaces.clear(self._job.id)
         return status
 
-    def _settle(self) -> Status:
+    def _run_to_status(self) -> Status:
         job = self._job
-        self._around.workspaces.fence(job.id, self._lease.number)
-        if job.version is not None and published_models.is_published(*self._target(job.version), job.id):
+        self._context.workspaces.fence(job.id, self._lease.fencing_token)
+        if job.version is not None and published_models.is_published(*self._publish_target(job.version), job.id):
             return self._succeed(job.version)
         if job.status is Status.CANCELLING:
-            return self._cancelled()
-        if job.attempt > self._around.pace.attempts:
+            return self._confirm_cancelled()
+        if job.attempt > self._context.config.max_attempts:
             return self._fail("worker_lost", f"its worker was lost {job.attempt - 1} times")
         try:
             run = self._start()
-        except (OSError, NotThere) as error:
+        except (OSError, NotFound) as error:
             return self._fail("not_started", f"the work could not be started: {error}")
-        watch = Watch(self._around.leases, self._lease, run, self._around.pace, self._around.stop)
-        end = watch.until_end()
-        return self._cancelled() if watch.cancelled else self._conclude(end)
+        watch = RunMonitor(self._context.leases, self._lease, run, self._context.config, self._context.stop)
+        end = watch.wait_for_end()
+        return self._confirm_cancelled() if watch.cancelled else self._record_end(end)
 
     def _start(self) -> Run:
-        job, number, around = self._job, self._lease.number, self._around
+        job, number, around = self._job, self._lease.fencing_token, self._context
         around.workspaces.prepare(job.id, number)
         return around.launcher.start(
-            Order(
+            RunSpec(
                 job_id=job.id,
                 request=job.request,
                 workdir=str(around.workspaces.workdir(job.id, number)),
                 staging=str(around.workspaces.staging(job.id, number)),
                 checkpoints=str(around.checkpoints),
-                threads=around.pace.threads,
-                save_seconds=around.pace.save_seconds,
-                training=self._input(job.training_file),
-                validation=self._input(job.validation_file),
+                threads=around.config.threads,
+                save_seconds=around.config.save_seconds,
+                training=self._input_file(job.training_file),
+                validation=self._input_file(job.validation_file),
             )
         )
 
-    def _input(self, file_id: str | None) -> Input | None:
+    def _input_file(self, file_id: str | None) -> InputFile | None:
         if file_id is None:
             return None
-        return Input(str(self._around.files.path(file_id)), self._around.files.get(file_id).filename)
+        return InputFile(str(self._context.files.path(file_id)), self._context.files.get(file_id).filename)
 
-    def _conclude(self, end: End) -> Status:
+    def _record_end(self, end: End) -> Status:
         """Write what came of the work."""
         match end:
             case Done(staged=None, result=result):
-                self._insist(lambda: self._around.leases.succeed(self._lease, result))
+                self._retry(lambda: self._context.leases.succeed(self._lease, result))
                 return Status.SUCCEEDED
             case Done(staged=str() as staged):
                 return self._publish(Path(staged))
             case Failed(code, message):
                 return self._fail(code, message)
-            case Lost(reason) if self._job.attempt >= self._around.pace.attempts:
+            case Lost(reason) if self._job.attempt >= self._context.config.max_attempts:
                 return self._fail("worker_lost", f"{reason}; that was attempt {self._job.attempt}")
         lost = end.reason if isinstance(end, Lost) else None
-        return self._insist(lambda: self._around.leases.release(self._lease, lost=lost))
+        return self._retry(lambda: self._context.leases.release(self._lease, lost=lost))
 
     def _publish(self, staged: Path) -> Status:
         """Publish the staged model, unless a cancel came first."""
         assert self._job.version is not None
-        if not self._insist(lambda: self._around.leases.publish(self._lease)):
-            return self._cancelled()
+        if not self._retry(lambda: self._context.leases.begin_publishing(self._lease)):
+            return self._confirm_cancelled()
         version = self._job.version
         while True:
             try:
-                published_models.publish(staged, *self._target(version), self._job.id)
+                published_models.publish(staged, *self._publish_target(version), self._job.id)
             except CheckpointExists as error:
                 version = self._renumber()
                 logger.warning("%s: job %s publishes version %d instead", error, self._job.id, version)
@@ -113,25 +113,27 @@ class Attempt:
                 return self._succeed(version)
 
     def _renumber(self) -> int:
-        root, name, _ = self._target(0)
-        return self._insist(lambda: self._around.leases.renumber(self._lease, published_models.newest(root, name)))
+        root, name, _ = self._publish_target(0)
+        return self._retry(
+            lambda: self._context.leases.renumber(self._lease, published_models.newest_version(root, name))
+        )
 
-    def _target(self, version: int) -> tuple[Path, str, int]:
+    def _publish_target(self, version: int) -> tuple[Path, str, int]:
         assert self._job.name is not None
-        return self._around.checkpoints, self._job.name, version
+        return self._context.checkpoints, self._job.name, version
 
     def _succeed(self, version: int) -> Status:
-        found = published_models.result(*self._target(version))
-        self._insist(lambda: self._around.leases.succeed(self._lease, found))
+        found = published_models.job_result(*self._publish_target(version))
+        self._retry(lambda: self._context.leases.succeed(self._lease, found))
         return Status.SUCCEEDED
 
     def _fail(self, code: str, message: str) -> Status:
-        self._insist(lambda: self._around.leases.fail(self._lease, code, message))
+        self._retry(lambda: self._context.leases.fail(self._lease, code, message))
         return Status.FAILED
 
-    def _cancelled(self) -> Status:
-        self._insist(lambda: self._around.leases.cancelled(self._lease))
+    def _confirm_cancelled(self) -> Status:
+        self._retry(lambda: self._context.leases.confirm_cancelled(self._lease))
         return Status.CANCELLED
 
-    def _insist(self, call: Callable[[], Result]) -> Result:
-        return insist(call, self._around.stop)
+    def _retry(self, call: Callable[[], Result]) -> Result:
+        return retry_while_unavailable(call, self._context.stop)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-Data: TypeAlias = dict[str, Any]
+JsonObject: TypeAlias = dict[str, Any]
 Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
-class Input:
+class InputFile:
     """A text file that the work reads."""
 
     path: str
@@ -24,12 +24,12 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Order:
+class RunSpec:
     """Everything needed to do a job's work; JSON-ready."""
 
     job_id: str
     """Whose work it is: this goes into the card."""
-    request: Data
+    request: JsonObject
     """The validated request."""
     workdir: str
     """A directory of this attempt alone; a state saved in it is gone on from."""
@@ -41,9 +41,9 @@ class Order:
     """How many may compute at once."""
     save_seconds: float
     """How often to save the state."""
-    training: Input | None = None
+    training: InputFile | None = None
     """What to learn from."""
-    validation: Input | None = None
+    validation: InputFile | None = None
     """What to measure on."""
 
 
@@ -51,7 +51,7 @@ class Order:
 class Reported:
     """How far the work is."""
 
-    progress: Data
+    progress: JsonObject
     """Phase, step, steps, epoch, fraction, tokens per second, seconds left, metrics."""
 
 
@@ -76,7 +76,7 @@ class Done:
 
     staged: str | None
     """The directory, in `staging`, of a model ready to be published; None where none was to be made."""
-    result: Data = field(default_factory=dict)
+    result: JsonObject = field(default_factory=dict)
     """What came of it, beside a model."""
 
 
@@ -120,22 +120,22 @@ class Run(Protocol):
 class Launcher(Protocol):
     """Something that runs work."""
 
-    def start(self, order: Order) -> Run:
+    def start(self, order: RunSpec) -> Run:
         """Begin the work."""
 
 
-def to_data(message: Message) -> Data:
+def message_to_json(message: Message) -> JsonObject:
     """A message as JSON-ready data."""
     return {"kind": type(message).__name__, **asdict(message)}
 
 
-def to_message(data: Data) -> Message:
-    """The inverse of `to_data`."""
+def message_from_json(data: JsonObject) -> Message:
+    """The inverse of `message_to_json`."""
     values = dict(data)
     return _KINDS[values.pop("kind")](**values)
 
 
-def to_order(data: Data) -> Order:
+def run_spec_from_json(data: JsonObject) -> RunSpec:
     """The inverse of `asdict`."""
-    inputs = {name: Input(**data[name]) for name in ("training", "validation") if data[name] is not None}
-    return Order(**{**data, **inputs})
+    inputs = {name: InputFile(**data[name]) for name in ("training", "validation") if data[name] is not None}
+    return RunSpec(**{**data, **inputs})

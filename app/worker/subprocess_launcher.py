@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
-from app.worker.run_protocol import End, Lost, Message, Order, to_message
+from app.worker.run_protocol import End, Lost, Message, RunSpec, message_from_json
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -26,19 +26,19 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "RAYON_NUM_THREADS",
 )
-COMMAND = (sys.executable, "-m", "app.worker.child_main")
-STOP = b"stop\n"
+CHILD_COMMAND = (sys.executable, "-m", "app.worker.child_main")
+STOP_LINE = b"stop\n"
 _READ_BYTES = 1 << 16
 
 
-class LocalLauncher:
+class SubprocessLauncher:
     """Starts a child process for each order."""
 
-    def __init__(self, niceness: int = 19, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, niceness: int = 19, command: Sequence[str] = CHILD_COMMAND) -> None:
         """`niceness` 0 to 19: how readily a child leaves the processor to others."""
         self._command = [*command, str(niceness)]
 
-    def start(self, order: Order) -> LocalRun:
+    def start(self, order: RunSpec) -> SubprocessRun:
         """Begin the work."""
         budget = {name: str(order.threads) for name in THREAD_VARIABLES}
         process = subprocess.Popen(
@@ -48,17 +48,17 @@ class LocalLauncher:
             env={**os.environ, **budget},
             start_new_session=True,  # Ctrl-C in a terminal is for the worker, which then stops the child in order
         )
-        run = LocalRun(process)
+        run = SubprocessRun(process)
         run.send(json.dumps(asdict(order)).encode() + b"\n")
         return run
 
 
-class LocalRun:
+class SubprocessRun:
     """A child process at work."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._unread = b""
+        self._partial_line = b""
         self._kill_at: float | None = None
         self._ended = False
 
@@ -82,24 +82,24 @@ class LocalRun:
         if not ready:
             return []
         data = os.read(self._process.stdout.fileno(), _READ_BYTES)
-        messages = self._messages(data)
+        messages = self._parse_lines(data)
         if not data or (messages and isinstance(messages[-1], End)):
-            return self._end(messages)
+            return self._close(messages)
         return messages
 
     def stop(self, seconds: float) -> None:
         """Have it save its state and stop; after `seconds` it is killed."""
         self._kill_at = time.monotonic() + seconds
         if seconds > 0:
-            self.send(STOP)
+            self.send(STOP_LINE)
         else:
             self._process.kill()
 
-    def _messages(self, data: bytes) -> list[Message]:
-        *lines, self._unread = (self._unread + data).split(b"\n")
-        return [to_message(json.loads(line)) for line in lines]
+    def _parse_lines(self, data: bytes) -> list[Message]:
+        *lines, self._partial_line = (self._partial_line + data).split(b"\n")
+        return [message_from_json(json.loads(line)) for line in lines]
 
-    def _end(self, messages: list[Message]) -> list[Message]:
+    def _close(self, messages: list[Message]) -> list[Message]:
         """Let go of the child, whose last word these are; without a word of its end, it is lost."""
         self._ended = True
         said = bool(messages) and isinstance(messages[-1], End)
@@ -110,10 +110,10 @@ class LocalRun:
             assert pipe is not None
             with suppress(BrokenPipeError):
                 pipe.close()
-        return messages if said else [*messages, Lost(_reason(status))]
+        return messages if said else [*messages, Lost(_exit_reason(status))]
 
 
-def _reason(status: int) -> str:
+def _exit_reason(status: int) -> str:
     if status == -signal.SIGKILL:
         return "its process was killed (signal 9), perhaps for want of memory"
     if status < 0:

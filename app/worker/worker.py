@@ -12,72 +12,72 @@ import secrets
 import socket
 import time
 
-from app.core.exceptions import DatabaseUnavailable, LeaseLost, NotThere
+from app.core.exceptions import DatabaseUnavailable, LeaseLost, NotFound
 from app.jobs.store import JobStore
 from app.storage import published_models
-from app.storage.tables import OPEN
-from app.worker.config import Surroundings
-from app.worker.job_attempt import Attempt
+from app.storage.tables import OPEN_STATUSES
+from app.worker.config import WorkerContext
+from app.worker.job_attempt import JobAttempt
 from app.worker.run_monitor import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
-TIDY_SECONDS = 60.0
+CLEANUP_INTERVAL_SECONDS = 60.0
 """Between two looks at what others have left behind, at the least."""
 
 
 class Worker:
     """One worker: `run` until `stop`, which a signal handler or another thread may call."""
 
-    def __init__(self, jobs: JobStore, around: Surroundings) -> None:
+    def __init__(self, jobs: JobStore, around: WorkerContext) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
         self._jobs = jobs
-        self._around = around
-        self._next_tidy = 0.0
+        self._context = around
+        self._next_cleanup = 0.0
 
     def stop(self) -> None:
         """Let the job in hand save its state and go back to the queue; then `run` returns."""
-        self._around.stop.set()
+        self._context.stop.set()
 
     def run(self) -> None:
         """Work until told to stop; a database that does not answer is waited for."""
         logger.info("worker %s begins", self.name)
-        stop = self._around.stop
+        stop = self._context.stop
         while not stop.is_set():
             try:
-                self.tidy_now_and_then()
-                if not self.work():
-                    stop.wait(self._around.pace.idle_seconds)
+                self.clean_up_when_due()
+                if not self.run_next_job():
+                    stop.wait(self._context.config.idle_seconds)
             except DatabaseUnavailable as error:
                 logger.warning("%s; trying again", error)
                 stop.wait(RETRY_SECONDS)
         logger.info("worker %s ends", self.name)
 
-    def work(self) -> bool:
+    def run_next_job(self) -> bool:
         """Claim a job and see to it; False where there is none. Raises DatabaseUnavailable."""
-        claimed = self._around.leases.claim(self.name, self._around.pace.lease_seconds)
+        claimed = self._context.leases.claim(self.name, self._context.config.lease_seconds)
         if claimed is None:
             return False
         job, lease = claimed
         logger.info("job %s: attempt %d", job.id, job.attempt)
         try:
-            logger.info("job %s: %s", job.id, Attempt(job, lease, self._around).make())
+            logger.info("job %s: %s", job.id, JobAttempt(job, lease, self._context).run())
         except LeaseLost as error:
             logger.warning("%s: left to its new holder", error)
         return True
 
-    def tidy_now_and_then(self) -> None:
+    def clean_up_when_due(self) -> None:
         """Tidy first of all, and then between two jobs when it was long ago. Raises DatabaseUnavailable."""
-        if time.monotonic() >= self._next_tidy:
-            self.tidy()
-            self._next_tidy = time.monotonic() + TIDY_SECONDS
+        if time.monotonic() >= self._next_cleanup:
+            self.clean_up()
+            self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_SECONDS
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """Remove what lost workers, and jobs cancelled in the queue, have left behind. Raises DatabaseUnavailable."""
-        published_models.sweep(self._around.checkpoints)
-        for job_id in self._around.workspaces.jobs():
+        published_models.remove_stale_staging(self._context.checkpoints)
+        for job_id in self._context.workspaces.job_ids():
             try:
-                over = self._jobs.get(job_id).status not in OPEN
-            except NotThere:  # another database's
+                over = self._jobs.get(job_id).status not in OPEN_STATUSES
+            except NotFound:  # another database's
                 over = False
             if over:
-                self._around.workspaces.clear(job_id)
+                self._context.workspaces.clear(job_id)

@@ -40,14 +40,14 @@ class Workspaces:
         mine.mkdir(parents=True, exist_ok=True)
         if (mine / STATE_FILE).exists():
             return
-        for number in reversed(_numbers(self._work / job_id)):
-            if number < lease and _take_over(self.workdir(job_id, number), mine):
+        for number in reversed(_leases_in(self._work / job_id)):
+            if number < lease and _adopt_state(self.workdir(job_id, number), mine):
                 return
 
     def fence(self, job_id: str, lease: float) -> None:
         """Take away what earlier attempts staged: from here on none of them can publish it, however late it wakes."""
         staged = self._staging / job_id
-        for number in _numbers(staged):
+        for number in _leases_in(staged):
             if number < lease:
                 # By a rename first: a directory on its way out must not be published by half.
                 with suppress(FileNotFoundError):
@@ -61,18 +61,18 @@ class Workspaces:
         for directory in (self._work / job_id, self._staging / job_id):
             shutil.rmtree(directory, ignore_errors=True)
 
-    def jobs(self) -> set[str]:
+    def job_ids(self) -> set[str]:
         """The jobs of which something is left."""
         return {path.name for parent in (self._work, self._staging) if parent.exists() for path in parent.iterdir()}
 
 
-def _numbers(directory: Path) -> list[int]:
+def _leases_in(directory: Path) -> list[int]:
     """The leases that have a directory in this one, oldest first."""
     names = [path.name for path in directory.iterdir()] if directory.exists() else []
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def _take_over(theirs: Path, mine: Path) -> bool:
+def _adopt_state(theirs: Path, mine: Path) -> bool:
     """Whether a state was there to be taken over.
 
     The state is taken first and becomes visible last: the metrics copied in between then cover it, even if its writer

@@ -14,7 +14,7 @@ from typing import Any
 
 from models.errors import CheckpointDamaged, InvalidInput
 
-FORMAT = 1
+FORMAT_VERSION = 1
 """The version of the layout that this program writes, and the newest that it reads."""
 
 CARD_FILE = "card.json"
@@ -23,7 +23,7 @@ _READ_SIZE = 1 << 20
 
 
 @dataclass(frozen=True)
-class FileFacts:
+class FileDigest:
     """What tells one file from every other."""
 
     sha256: str
@@ -32,7 +32,7 @@ class FileFacts:
     """In bytes."""
 
     @classmethod
-    def of(cls, path: Path) -> FileFacts:
+    def of(cls, path: Path) -> FileDigest:
         """The facts of a file on disk, read once from end to end."""
         digest, size = hashlib.sha256(), 0
         with path.open("rb") as file:
@@ -43,7 +43,7 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
-class Member:
+class PinnedMember:
     """A published model that this one is made of."""
 
     model: str
@@ -60,7 +60,7 @@ class Provenance:
     """The exact command that makes this model again."""
     licence: str
     """The licence of the training text."""
-    corpus: dict[str, FileFacts] = field(default_factory=dict)
+    corpus: dict[str, FileDigest] = field(default_factory=dict)
     """The text files it was trained on, by name."""
     recipe: dict[str, Any] = field(default_factory=dict)
     """Every setting of the training."""
@@ -92,9 +92,9 @@ class Card:
     """Of the software that made it."""
     created: str
     """When, UTC, ISO 8601."""
-    files: dict[str, FileFacts]
+    files: dict[str, FileDigest]
     """The other files of the checkpoint, by name."""
-    members: tuple[Member, ...] = ()
+    members: tuple[PinnedMember, ...] = ()
     """The models it is made of; it then has no other files: its tokenizer is theirs, and its numbers are."""
 
     def write(self, path: Path) -> None:
@@ -116,12 +116,12 @@ class Card:
             raise CheckpointDamaged(f"{path}: {error}") from error
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """The same with paths and tuples as JSON has them."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: to_jsonable(item) for key, item in value.items()}
     if isinstance(value, tuple):
-        return [plain(item) for item in value]
+        return [to_jsonable(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 
@@ -136,8 +136,8 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 def _card(found: dict[str, Any]) -> Card:
     # The version comes first: a newer layout may have other fields, and its reader should hear that, not of a field.
-    if _typed(found, "format", int) > FORMAT:
-        raise ValueError(f"format {found['format']} is newer than this program, which reads up to {FORMAT}")
+    if _typed(found, "format", int) > FORMAT_VERSION:
+        raise ValueError(f"format {found['format']} is newer than this program, which reads up to {FORMAT_VERSION}")
     origin = _typed(found, "provenance", dict)
     provenance = Provenance(
         command=_typed(origin, "command", str),
@@ -162,11 +162,11 @@ def _card(found: dict[str, Any]) -> Card:
     )
 
 
-def _members(found: dict[str, Any]) -> tuple[Member, ...]:
+def _members(found: dict[str, Any]) -> tuple[PinnedMember, ...]:
     listed = _typed(found, "members", list)
     if not all(isinstance(entry, dict) for entry in listed):
         raise ValueError("field members is not a list of objects")
-    return tuple(Member(_typed(entry, "model", str), _typed(entry, "sha256", str)) for entry in listed)
+    return tuple(PinnedMember(_typed(entry, "model", str), _typed(entry, "sha256", str)) for entry in listed)
 
 
 def _typed(found: dict[str, Any], name: str, kind: type) -> Any:
@@ -175,10 +175,10 @@ def _typed(found: dict[str, Any], name: str, kind: type) -> Any:
     return found[name]
 
 
-def _facts(found: dict[str, Any], name: str) -> dict[str, FileFacts]:
+def _facts(found: dict[str, Any], name: str) -> dict[str, FileDigest]:
     facts = {}
     for file, entry in _typed(found, name, dict).items():
         if not isinstance(entry, dict):
             raise ValueError(f"field {name}.{file} is not an object")
-        facts[file] = FileFacts(_typed(entry, "sha256", str), _typed(entry, "size", int))
+        facts[file] = FileDigest(_typed(entry, "sha256", str), _typed(entry, "size", int))
     return facts

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models.checkpoint.card import FileFacts
+from models.checkpoint.card import FileDigest
 from models.errors import CheckpointDamaged, CheckpointNotFound
 from models.ngram.counting.counts import Counts, Level
 
@@ -20,20 +20,20 @@ COUNTS_FILE = "counts.safetensors"
 _ARRAYS = ("begins", "token", "suffix", "count")
 
 
-def tensors(counts: Counts) -> dict[str, Tensor]:
+def counts_tensors(counts: Counts) -> dict[str, Tensor]:
     """The arrays of all levels by name, sharing memory."""
     levels = enumerate(counts.levels, start=1)
     return {f"{name}.{n}": torch.from_numpy(getattr(level, name)) for n, level in levels for name in _ARRAYS}
 
 
-def read(file: Path, vocabulary_size: int, facts: FileFacts | None) -> Counts:
+def read_counts(file: Path, vocabulary_size: int, facts: FileDigest | None) -> Counts:
     """What was written there; `facts` are those in the checkpoint's card.
 
     Raises CheckpointNotFound where there is no such file, CheckpointDamaged for one that holds anything else.
     """
     if facts is None or not file.is_file():
         raise CheckpointNotFound(f"{file} is not there: its model was made without keeping counts")
-    if FileFacts.of(file) != facts:
+    if FileDigest.of(file) != facts:
         raise CheckpointDamaged(f"{file}: its SHA-256 is not the one in the card: altered")
     try:
         with safe_open(file, framework="numpy") as stored:
@@ -50,7 +50,7 @@ def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
     """Whatever the loops would trip over."""
     contexts = 1
     for n, level in enumerate(levels, start=1):
-        arrays = [level.begins, level.token, level.suffix, level.count]
+        arrays = [level.begins, level.token, level.suffix, level.counts]
         sound = (
             all(array.ndim == 1 and array.dtype in (np.int32, np.int64) for array in arrays)
             and [len(array) for array in arrays] == [contexts + 1, *[int(level.begins[-1])] * 3]
@@ -58,7 +58,7 @@ def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
             and bool(np.all(np.diff(level.begins) >= 0))
             and _within(level.token, vocabulary_size)
             and _within(level.suffix, len(levels[n - 2]) if n > 1 else 1)
-            and bool(np.all(level.count >= (n > 1)))
+            and bool(np.all(level.counts >= (n > 1)))
         )
         if not sound:
             raise CheckpointDamaged(f"{file}: the counts of order {n} are not sound")

@@ -21,7 +21,7 @@ FAMILIES: dict[str, type[LanguageModel]] = {
     "neural_cache": NeuralCacheModel,
 }
 
-PRECISIONS: dict[str, dict[str, type[LanguageModel]]] = {
+FAMILIES_BY_PRECISION: dict[str, dict[str, type[LanguageModel]]] = {
     "float32": FAMILIES,
     "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model},
 }

@@ -11,11 +11,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from models.checkpoint.card import FileFacts
+from models.checkpoint.card import FileDigest
 from models.errors import CheckpointDamaged
 
 
-class Ledger:
+class VerifiedHashes:
     """Remembers verified files, in memory and, given a `path`, in a small JSON file there.
 
     That file is a cache: one that is missing or unreadable counts as empty, one that cannot be written costs only
@@ -26,7 +26,7 @@ class Ledger:
         self._path = path
         self._seen: dict[str, list[int | str]] = _read(path) if path else {}
 
-    def check(self, file: Path, facts: FileFacts) -> None:
+    def verify(self, file: Path, facts: FileDigest) -> None:
         """Raise CheckpointDamaged, naming the file, unless its bytes are what `facts` say."""
         stat = file.stat()
         if stat.st_size != facts.size:
@@ -35,7 +35,7 @@ class Ledger:
         entry: list[int | str] = [stat.st_size, stat.st_mtime_ns, facts.sha256]
         if self._seen.get(str(file.resolve())) == entry:
             return
-        if FileFacts.of(file) != facts:
+        if FileDigest.of(file) != facts:
             raise CheckpointDamaged(f"{file}: its SHA-256 is not the one in the card: altered")
         self._seen[str(file.resolve())] = entry
         self._write()

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.families import FAMILIES
-from models.checkpoint.hash_cache import Ledger
-from models.checkpoint.members import find, shared
+from models.checkpoint.hash_cache import VerifiedHashes
+from models.checkpoint.members import find_member, shared_tokenizer
 from models.composite.base import Composite
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LanguageModel
@@ -39,7 +39,7 @@ class Checkpoint:
     path: Path
 
 
-Opened = Callable[[str], Checkpoint | None]
+FindLoaded = Callable[[str], Checkpoint | None]
 """The checkpoint `name@version` where it is in memory already."""
 
 
@@ -47,10 +47,10 @@ def load(
     path: Path,
     *,
     verify: bool = True,
-    ledger: Ledger | None = None,
+    verified_hashes: VerifiedHashes | None = None,
     families: Families = FAMILIES,
     library: Path | None = None,
-    opened: Opened = lambda _: None,
+    find_loaded: FindLoaded = lambda _: None,
 ) -> Checkpoint:
     """Open the checkpoint in the directory `path`; its weights are mapped into memory, not read.
 
@@ -62,11 +62,20 @@ def load(
     card = Card.read(_own_file(path, CARD_FILE))
     library = library or path.absolute().parent.parent
     if card.members:
-        again = partial(load, verify=verify, ledger=ledger, families=families, library=library, opened=opened)
-        parts = {m.model: place for m in card.members for place in [find(library, m)]}
-        return _composite(path, card, families, {name: opened(name) or again(place) for name, place in parts.items()})
+        again = partial(
+            load,
+            verify=verify,
+            verified_hashes=verified_hashes,
+            families=families,
+            library=library,
+            find_loaded=find_loaded,
+        )
+        parts = {m.model: place for m in card.members for place in [find_member(library, m)]}
+        return _composite(
+            path, card, families, {name: find_loaded(name) or again(place) for name, place in parts.items()}
+        )
     for name in (TOKENIZER_FILE, WEIGHTS_FILE):
-        _check(_own_file(path, name), card, (ledger or Ledger()) if verify else None)
+        _check(_own_file(path, name), card, (verified_hashes or VerifiedHashes()) if verify else None)
     tokenizer = _tokenizer(path / TOKENIZER_FILE, card)
     return Checkpoint(card, tokenizer, _model(path, card, families), path)
 
@@ -81,20 +90,22 @@ def _own_file(path: Path, name: str) -> Path:
     return file
 
 
-def _check(file: Path, card: Card, ledger: Ledger | None) -> None:
+def _check(file: Path, card: Card, ledger: VerifiedHashes | None) -> None:
     facts = card.files.get(file.name)
     if facts is None:
         raise CheckpointDamaged(f"{file.with_name(CARD_FILE)}: does not list {file.name}")
     if ledger is not None:
-        ledger.check(file, facts)
+        ledger.verify(file, facts)
     elif file.stat().st_size != facts.size:
         raise CheckpointDamaged(f"{file}: not {facts.size} bytes: truncated or altered")
 
 
 def _tokenizer(file: Path, card: Card) -> Tokenizer:
     tokenizer = Tokenizer.load(file)
-    if tokenizer.size != card.vocabulary_size:
-        raise CheckpointDamaged(f"{file}: {tokenizer.size} tokens instead of the card's {card.vocabulary_size}")
+    if tokenizer.vocabulary_size != card.vocabulary_size:
+        raise CheckpointDamaged(
+            f"{file}: {tokenizer.vocabulary_size} tokens instead of the card's {card.vocabulary_size}"
+        )
     return tokenizer
 
 
@@ -104,7 +115,7 @@ def _composite(path: Path, card: Card, families: Families, parts: Mapping[str, C
     if not issubclass(family, Composite):
         raise CheckpointDamaged(f"{path / CARD_FILE}: a {card.kind} model has no members")
     try:
-        tokenizer = shared((name, part.tokenizer) for name, part in parts.items())
+        tokenizer = shared_tokenizer((name, part.tokenizer) for name, part in parts.items())
         model = family.from_members(card.config, [parts[member.model].model for member in card.members])
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise _unfit(path, card, error) from error

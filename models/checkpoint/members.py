@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.checkpoint.card import CARD_FILE, Card, FileFacts, Member
-from models.checkpoint.repository import Entry, entries, resolve
+from models.checkpoint.card import CARD_FILE, Card, FileDigest, PinnedMember
+from models.checkpoint.repository import CheckpointRef, list_checkpoints, resolve
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 from models.tokenization.tokenizer import Tokenizer
 
 
-def pin(entry: Entry) -> Member:
+def pin_member(entry: CheckpointRef) -> PinnedMember:
     """What a card says of the published model `entry`. Raises InvalidInput for one that has no version."""
     if entry.version is None:
         raise InvalidInput("members", f"must be published models, as name@version, and {entry.path} is not one")
-    return Member(entry.id, FileFacts.of(entry.path / CARD_FILE).sha256)
+    return PinnedMember(entry.id, FileDigest.of(entry.path / CARD_FILE).sha256)
 
 
-def find(library: Path, member: Member) -> Path:
+def find_member(library: Path, member: PinnedMember) -> Path:
     """Where the model lies that was pinned. Raises CheckpointDamaged, naming it, where it is gone or another."""
     if "/" in member.model or member.model.startswith(".") or "@" not in member.model:
         raise CheckpointDamaged(f"member {member.model!r} is not a name@version")
     try:
         entry = resolve(library, member.model)
-        found = pin(entry)
+        found = pin_member(entry)
     except (CheckpointNotFound, OSError) as error:
         raise CheckpointDamaged(f"member {member.model} is missing: {error}") from error
     if found != member:
@@ -36,21 +36,21 @@ def find(library: Path, member: Member) -> Path:
     return entry.path
 
 
-def shared(tokenizers: Iterable[tuple[str, Tokenizer]]) -> Tokenizer:
+def shared_tokenizer(tokenizers: Iterable[tuple[str, Tokenizer]]) -> Tokenizer:
     """The tokenizer that all have, given with the members' names. Raises InvalidInput naming the odd one."""
     (first, tokenizer), *others = tokenizers
     for name, other in others:
-        if not tokenizer.same(other):
+        if not tokenizer.is_equivalent_to(other):
             raise InvalidInput("members", f"must share a tokenizer, and that of {name} is not that of {first}")
     return tokenizer
 
 
-def users(library: Path, model: str) -> list[str]:
+def checkpoints_using(library: Path, model: str) -> list[str]:
     """The published checkpoints, as name@version, that have `model` (name@version) as a member."""
-    return [entry.id for entry in entries(library) if model in members_of(entry.path)]
+    return [entry.id for entry in list_checkpoints(library) if model in member_ids(entry.path)]
 
 
-def members_of(path: Path) -> tuple[str, ...]:
+def member_ids(path: Path) -> tuple[str, ...]:
     """The members, as name@version, of the checkpoint in the directory `path`; a card that cannot be read has none."""
     try:
         return tuple(member.model for member in Card.read(path / CARD_FILE).members)

@@ -18,7 +18,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
-class Entry:
+class CheckpointRef:
     """Where one checkpoint lies and what it is called."""
 
     name: str
@@ -32,7 +32,7 @@ class Entry:
         return self.name if self.version is None else f"{self.name}@{self.version}"
 
     @classmethod
-    def at(cls, path: Path) -> Entry:
+    def from_path(cls, path: Path) -> CheckpointRef:
         """The entry of a checkpoint's own directory, called by the directories it lies in."""
         path = path.resolve()
         if _VERSION.fullmatch(path.name) and _NAME.fullmatch(path.parent.name):
@@ -48,18 +48,18 @@ def check_name(name: str) -> None:
         )
 
 
-def entries(root: Path) -> list[Entry]:
+def list_checkpoints(root: Path) -> list[CheckpointRef]:
     """Every published checkpoint under `root`, by name and then version; a root that is missing holds none.
 
     Temporary directories (their names begin with a dot) and whatever else does not fit the layout are not seen.
     """
-    return [entry for folder in _folders(root) if _NAME.fullmatch(folder.name) for entry in versions(folder)]
+    return [entry for folder in _folders(root) if _NAME.fullmatch(folder.name) for entry in list_versions(folder)]
 
 
-def versions(folder: Path) -> list[Entry]:
+def list_versions(folder: Path) -> list[CheckpointRef]:
     """The published versions of the one name that `folder` holds, oldest first."""
     found = [
-        Entry(folder.name, int(path.name), path)
+        CheckpointRef(folder.name, int(path.name), path)
         for path in _folders(folder)
         if _VERSION.fullmatch(path.name) and (path / CARD_FILE).exists()
     ]
@@ -72,7 +72,7 @@ def next_version(folder: Path) -> int:
     return max(taken, default=0) + 1
 
 
-def resolve(root: Path, model: str) -> Entry:
+def resolve(root: Path, model: str) -> CheckpointRef:
     """The checkpoint that `model` means: `name` (its newest version), `name@version`, or a directory.
 
     What holds a `/` or begins with a dot is a directory: a checkpoint's own or, for its newest version, the one
@@ -82,17 +82,17 @@ def resolve(root: Path, model: str) -> Entry:
         return _by_path(Path(model))
     name, at, version = model.partition("@")
     if _NAME.fullmatch(name) and (not at or _VERSION.fullmatch(version)):
-        found = [entry for entry in versions(root / name) if not at or entry.version == int(version)]
+        found = [entry for entry in list_versions(root / name) if not at or entry.version == int(version)]
         if found:
             return found[-1]
-    known = ", ".join(entry.id for entry in entries(root)) or "none"
+    known = ", ".join(entry.id for entry in list_checkpoints(root)) or "none"
     raise CheckpointNotFound(f"no checkpoint {model!r} in {root}; there are: {known}")
 
 
-def _by_path(path: Path) -> Entry:
+def _by_path(path: Path) -> CheckpointRef:
     if (path / CARD_FILE).exists():
-        return Entry.at(path)
-    if found := versions(path.resolve()):
+        return CheckpointRef.from_path(path)
+    if found := list_versions(path.resolve()):
         return found[-1]
     raise CheckpointNotFound(f"{path} is no checkpoint: it holds no {CARD_FILE}")
 

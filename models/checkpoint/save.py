@@ -19,20 +19,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.checkpoint.card import CARD_FILE, FORMAT, Card, FileFacts, Provenance
+from models.checkpoint.card import CARD_FILE, FORMAT_VERSION, Card, FileDigest, Provenance
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.load import TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint, Families, load
-from models.checkpoint.members import pin
-from models.checkpoint.repository import Entry, check_name, next_version
+from models.checkpoint.members import pin_member
+from models.checkpoint.repository import CheckpointRef, check_name, next_version
 from models.composite.base import Composite
 from models.errors import CheckpointExists, InvalidInput
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.files import sync
-from models.utils.parallel import each
+from models.utils.files import fsync_path
+from models.utils.parallel import parallel_map
 from models.utils.tensorfile import write_tensors
 
-__all__ = ["TOKENIZER_FILE", "WEIGHTS_FILE", "Checkpoint", "load", "probe", "save"]
+__all__ = ["TOKENIZER_FILE", "WEIGHTS_FILE", "Checkpoint", "check_distributions", "load", "save"]
 
 
 def save(
@@ -43,11 +43,11 @@ def save(
     provenance: Provenance,
     *,
     version: int | None = None,
-    members: Sequence[Entry] = (),
-    beside: Mapping[str, dict[str, Tensor]] | None = None,
+    members: Sequence[CheckpointRef] = (),
+    extra_files: Mapping[str, dict[str, Tensor]] | None = None,
     library: Path | None = None,
     families: Families = FAMILIES,
-) -> Entry:
+) -> CheckpointRef:
     """Publish a model as `<root>/<name>/<version>/`, complete or not at all, and return its entry.
 
     The files are written under a temporary name in `root`, synced, read back and probed before one rename makes them
@@ -59,19 +59,19 @@ def save(
     check_name(name)
     _check_members(model, members)
     with _workplace(root, name) as work:
-        for file, tensors in (beside or {}).items():
+        for file, tensors in (extra_files or {}).items():
             write_tensors(tensors, work / file)
         _write(work, model, tokenizer, provenance, members)
         # The hashes were taken by reading the files back: to do that twice would tell nothing more.
-        probe(load(work, verify=False, library=library or root, families=families).model)
-        return Entry.at(_publish(work, root / name, version))
+        check_distributions(load(work, verify=False, library=library or root, families=families).model)
+        return CheckpointRef.from_path(_publish(work, root / name, version))
 
 
-def probe(model: LanguageModel) -> None:
+def check_distributions(model: LanguageModel) -> None:
     """Raise InvalidInput unless the model's distributions after a few contexts are distributions."""
     spread = torch.linspace(0, model.vocabulary_size - 1, 4).long()
-    contexts = model.advance(model.start(4), torch.stack([spread, spread.flip(0)], 1))
-    for state in (model.start(1), model.blank(1), contexts):
+    contexts = model.advance(model.begin_state(4), torch.stack([spread, spread.flip(0)], 1))
+    for state in (model.begin_state(1), model.null_state(1), contexts):
         rows = model.logprobs(state).double()
         # A log-probability may be -inf (a word never seen); NaN and +inf spoil the sum.
         if not torch.allclose(rows.exp().sum(-1), torch.ones(len(rows), dtype=torch.double), atol=1e-3):
@@ -90,51 +90,51 @@ def _workplace(root: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _check_members(model: LanguageModel, members: Sequence[Entry]) -> None:
+def _check_members(model: LanguageModel, members: Sequence[CheckpointRef]) -> None:
     wanted = len(model.members) if isinstance(model, Composite) else 0
     if len(members) != wanted:
         raise InvalidInput("members", f"must be {wanted} published models, not {len(members)}")
 
 
 def _write(
-    work: Path, model: LanguageModel, tokenizer: Tokenizer, provenance: Provenance, members: Sequence[Entry]
+    work: Path, model: LanguageModel, tokenizer: Tokenizer, provenance: Provenance, members: Sequence[CheckpointRef]
 ) -> None:
     if not members:
         tokenizer.save(work / TOKENIZER_FILE)
         write_tensors({name: tensor.contiguous() for name, tensor in model.tensors().items()}, work / WEIGHTS_FILE)
     card = Card(
-        format=FORMAT,
+        format=FORMAT_VERSION,
         kind=model.kind,
         config=model.config(),
         vocabulary_size=model.vocabulary_size,
-        parameters=model.parameters,
+        parameters=model.parameter_count,
         tokenizer=asdict(tokenizer.config),
         provenance=provenance,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=_kept(work),
-        members=tuple(pin(entry) for entry in members),
+        members=tuple(pin_member(entry) for entry in members),
     )
     card.write(work / CARD_FILE)
     _kept(work, CARD_FILE)
-    sync(work)
+    fsync_path(work)
 
 
-def _kept(work: Path, pattern: str = "*") -> dict[str, FileFacts]:
+def _kept(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
     """Make sure that files can be read and are on the disk; meanwhile, what tells each of them from all others."""
     files = sorted(work.glob(pattern))
-    facts: dict[str, FileFacts] = {}
+    facts: dict[str, FileDigest] = {}
 
     def settle() -> None:
         for file in files:
             # Libraries write some files for their owner only; a service may run as another user.
             file.chmod(work.stat().st_mode & 0o666)
-            sync(file)
+            fsync_path(file)
 
     def describe() -> None:
-        facts.update((file.name, FileFacts.of(file)) for file in files)
+        facts.update((file.name, FileDigest.of(file)) for file in files)
 
-    each(lambda task: task(), (settle, describe))
+    parallel_map(lambda task: task(), (settle, describe))
     return facts
 
 
@@ -162,6 +162,6 @@ def _publish(work: Path, folder: Path, wanted: int | None) -> Path:
             if wanted is not None:
                 raise CheckpointExists(f"{folder.name}@{wanted} is already published") from error
         else:
-            sync(folder)
-            sync(folder.parent)
+            fsync_path(folder)
+            fsync_path(folder.parent)
             return target

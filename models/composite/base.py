@@ -27,13 +27,13 @@ class Composite(LanguageModel):
         self.vocabulary_size = members[0].vocabulary_size
         self.adaptive = any(member.adaptive for member in members)
         self.precision = min((member.precision for member in members), key=("int8", "float32").index)
-        self.quick = all(member.quick for member in members)
-        self.slice_tokens = min(member.slice_tokens for member in members)
+        self.runs_inline = all(member.runs_inline for member in members)
+        self.chunk_tokens = min(member.chunk_tokens for member in members)
 
     @property
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         """The numbers of all members together."""
-        return sum(member.parameters for member in self.members)
+        return sum(member.parameter_count for member in self.members)
 
     def tensors(self) -> dict[str, Tensor]:
         """None: the numbers are those of the members."""

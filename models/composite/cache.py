@@ -20,12 +20,12 @@ from torch import Tensor
 from models.composite import token_window
 from models.composite.base import Composite
 from models.composite.config import CacheConfig
-from models.composite.token_window import NOTHING
+from models.composite.token_window import EMPTY_SLOT
 from models.errors import InvalidInput
 from models.language_model import LanguageModel
 from models.state import State
 
-_LOOKS_AT_ONCE = 1 << 25
+_COMPARISONS_PER_CHUNK = 1 << 25
 """Remembered tokens looked at in one slice of long work: some tens of milliseconds."""
 
 
@@ -38,60 +38,60 @@ class CacheModel(Composite):
         super().__init__([base])
         self.base, self.cache_config = base, config
         self.adaptive = True
-        self.slice_tokens = min(base.slice_tokens, max(256, _LOOKS_AT_ONCE // config.window))
+        self.chunk_tokens = min(base.chunk_tokens, max(256, _COMPARISONS_PER_CHUNK // config.window))
 
-    def start(self, rows: int) -> State:
+    def begin_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.start(rows), token_window.empty(rows, self.cache_config.window)
+        return self.base.begin_state(rows), token_window.empty_window(rows, self.cache_config.window)
 
-    def blank(self, rows: int) -> State:
+    def null_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.blank(rows), token_window.empty(rows, self.cache_config.window)
+        return self.base.null_state(rows), token_window.empty_window(rows, self.cache_config.window)
 
     @torch.inference_mode()
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
         """See `LanguageModel`."""
-        base, remembered = _parts(state)
-        read = token_window.worth_remembering(remembered, tokens)
-        return self.base.advance(base, tokens, lengths), token_window.latest(remembered, read, lengths)
+        base, remembered = _unpack(state)
+        read = token_window.mask_leading_eos(remembered, tokens)
+        return self.base.advance(base, tokens, lengths), token_window.slide_window(remembered, read, lengths)
 
     @torch.inference_mode()
     def logprobs(self, state: State) -> Tensor:
         """See `LanguageModel`."""
-        base, remembered = _parts(state)
+        base, remembered = _unpack(state)
         cached = torch.zeros(len(remembered), self.vocabulary_size)
         kept = torch.ones(len(remembered), 1)
         for places, weight in (
-            (remembered != NOTHING, self.cache_config.weight),
-            (_after_the_last(remembered), self.cache_config.bigram_weight),
+            (remembered != EMPTY_SLOT, self.cache_config.weight),
+            (_follows_last_token(remembered), self.cache_config.bigram_weight),
         ):
             count = places.sum(1, keepdim=True)
             kept -= weight * (count > 0)
             cached.scatter_add_(1, remembered.clamp(min=0), weight * places / count.clamp(min=1))
-        return token_window.mixed(self.base.logprobs(base), kept, cached)
+        return token_window.mix_logprobs(self.base.logprobs(base), kept, cached)
 
     @torch.inference_mode()
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """See `LanguageModel`."""
-        base, remembered = _parts(state)
+        base, remembered = _unpack(state)
         scores, after = self.base.score(base, tokens, lengths)
-        read = token_window.worth_remembering(remembered, tokens)
+        read = token_window.mask_leading_eos(remembered, tokens)
         kept, cached = np.ones(tokens.shape, np.float32), np.zeros(tokens.shape, np.float32)
-        _look_up(
+        _cache_shares(
             torch.cat([remembered, read], 1).numpy(),
             tokens.contiguous().numpy(),
             (self.cache_config.weight, self.cache_config.bigram_weight),
             (kept, cached),
         )
-        scores = token_window.mixed(scores, torch.from_numpy(kept), torch.from_numpy(cached))
+        scores = token_window.mix_logprobs(scores, torch.from_numpy(kept), torch.from_numpy(cached))
         if lengths is not None:
             scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
-        return scores, (after, token_window.latest(remembered, read, lengths))
+        return scores, (after, token_window.slide_window(remembered, read, lengths))
 
     def explain(self, state: State) -> dict[str, Any]:
         """How many tokens are remembered, and what the base says itself."""
-        base, remembered = _parts(state)
-        return {"remembered": int((remembered != NOTHING).sum()), **self.base.explain(base)}
+        base, remembered = _unpack(state)
+        return {"remembered": int((remembered != EMPTY_SLOT).sum()), **self.base.explain(base)}
 
     def config(self) -> dict[str, Any]:
         """The window and the weights."""
@@ -105,20 +105,20 @@ class CacheModel(Composite):
         return cls(CacheConfig(**config), members[0])
 
 
-def _parts(state: State) -> tuple[State, Tensor]:
+def _unpack(state: State) -> tuple[State, Tensor]:
     base, remembered = state
     assert isinstance(remembered, np.ndarray)
     return base, torch.from_numpy(remembered)
 
 
-def _after_the_last(remembered: Tensor) -> Tensor:
+def _follows_last_token(remembered: Tensor) -> Tensor:
     """[B, N]: which of the tokens remembered stand after one that is the same as the last."""
-    before = torch.cat([torch.full_like(remembered[:, :1], NOTHING), remembered[:, :-1]], 1)
-    return (before == remembered[:, -1:]) & (before != NOTHING)
+    before = torch.cat([torch.full_like(remembered[:, :1], EMPTY_SLOT), remembered[:, :-1]], 1)
+    return (before == remembered[:, -1:]) & (before != EMPTY_SLOT)
 
 
 @njit(nogil=True, cache=True)
-def _look_up(
+def _cache_shares(
     read: NDArray[np.int64],
     tokens: NDArray[np.int64],
     weights: tuple[float, float],

@@ -8,14 +8,14 @@ from typing import Literal, get_args
 
 from models.errors import InvalidInput
 
-LONGEST = 100_000
+MAX_WINDOW = 100_000
 """Tokens in the longest window."""
 
 
-def check(window: int, **weights: float) -> None:
+def check_cache_fields(window: int, **weights: float) -> None:
     """Raise InvalidInput, naming the field, for a window or weights that no cache can have."""
-    if type(window) is not int or not 1 <= window <= LONGEST:
-        raise InvalidInput("window", f"must be a whole number from 1 to {LONGEST}")
+    if type(window) is not int or not 1 <= window <= MAX_WINDOW:
+        raise InvalidInput("window", f"must be a whole number from 1 to {MAX_WINDOW}")
     for name, weight in weights.items():
         if not 0 <= weight <= 1:  # a NaN is not
             raise InvalidInput(name, "must be a number from 0 to 1")
@@ -35,7 +35,7 @@ class CacheConfig:
     """Of its frequency among those that followed the same token; with `weight`, at most 1."""
 
     def __post_init__(self) -> None:
-        check(self.window, weight=self.weight, bigram_weight=self.bigram_weight)
+        check_cache_fields(self.window, weight=self.weight, bigram_weight=self.bigram_weight)
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ class NeuralCacheConfig:
     """How much likeness counts: 0 makes it the frequency among the tokens remembered."""
 
     def __post_init__(self) -> None:
-        check(self.window, weight=self.weight)
+        check_cache_fields(self.window, weight=self.weight)
         if not (math.isfinite(self.theta) and self.theta >= 0):
             raise InvalidInput("theta", "must be a finite number, 0 or more")
 
 
-Rule = Literal["sgd", "rms"]
+UpdateRule = Literal["sgd", "rms"]
 
 
 @dataclass(frozen=True)
 class DynamicConfig:
     """How weights follow a text. Raises InvalidInput where a value is not accepted."""
 
-    rule: Rule = "sgd"
+    rule: UpdateRule = "sgd"
     """`sgd`: against the gradient; `rms`: against the gradient over the root mean square of those before it."""
     learning_rate: float = 0.1
     """How far, above 0; for `rms` about a thousandth of what suits `sgd`."""
@@ -87,8 +87,8 @@ class DynamicConfig:
     """Tokens scored before the weights move again, 1 to 1000."""
 
     def __post_init__(self) -> None:
-        if self.rule not in get_args(Rule):
-            raise InvalidInput("rule", f"must be one of {', '.join(get_args(Rule))}")
+        if self.rule not in get_args(UpdateRule):
+            raise InvalidInput("rule", f"must be one of {', '.join(get_args(UpdateRule))}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise InvalidInput("learning_rate", "must be a finite number above 0")
         if not 0 <= self.decay <= 1:

@@ -18,39 +18,39 @@ from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
 from models.evaluation.evaluator import Unit
 from models.language_model import LanguageModel
-from models.neural.model import FloatNetwork, RecurrentModel, arrays_of
+from models.neural.model import FloatBackend, RecurrentModel, as_arrays
 from models.state import State
 
 
-def check(model: LanguageModel, unit: Unit) -> None:
+def check_dynamic(model: LanguageModel, unit: Unit) -> None:
     """Raise InvalidInput where nothing in `model` can learn, or lines are to be scored each on its own."""
     if unit != "document":
         raise InvalidInput("unit", 'must be "document" in dynamic evaluation, which learns from one line for the next')
-    if not _learns(model):
+    if not _has_trainable_member(model):
         raise InvalidInput("dynamic", f"there is nothing in this {model.kind} model that could learn from a text")
 
 
-def learning(model: LanguageModel, config: DynamicConfig, unit: Unit) -> LanguageModel:
+def make_dynamic(model: LanguageModel, config: DynamicConfig, unit: Unit) -> LanguageModel:
     """A copy of `model` that learns from the one text it scores; what is recurrent in a mixture or below a cache does.
 
     Raises what `check` does.
     """
-    check(model, unit)
-    return _copied(model, config)
+    check_dynamic(model, unit)
+    return _dynamic_copy(model, config)
 
 
-def _learns(model: LanguageModel) -> bool:
+def _has_trainable_member(model: LanguageModel) -> bool:
     """A neural cache does not: the vectors it remembers would be those of weights that are gone."""
     if isinstance(model, MixtureModel | CacheModel):
-        return any(map(_learns, model.members))
+        return any(map(_has_trainable_member, model.members))
     return isinstance(model, RecurrentModel)
 
 
-def _copied(model: LanguageModel, config: DynamicConfig) -> LanguageModel:
+def _dynamic_copy(model: LanguageModel, config: DynamicConfig) -> LanguageModel:
     if isinstance(model, RecurrentModel):
         return DynamicModel(config, model)
     if isinstance(model, MixtureModel | CacheModel):
-        return type(model).from_members(model.config(), [_copied(member, config) for member in model.members])
+        return type(model).from_members(model.config(), [_dynamic_copy(member, config) for member in model.members])
     return model
 
 
@@ -60,15 +60,15 @@ class DynamicModel(RecurrentModel):
     adaptive = True
 
     def __init__(self, config: DynamicConfig, model: RecurrentModel) -> None:
-        self._trained = {name: tensor.float() for name, tensor in model.tensors().items()}
+        self._trained_weights = {name: tensor.float() for name, tensor in model.tensors().items()}
         architecture = replace(model.architecture, storage="float32")
-        copies = {name: tensor.clone() for name, tensor in self._trained.items()}
+        copies = {name: tensor.clone() for name, tensor in self._trained_weights.items()}
         super().__init__(architecture, copies, model.vocabulary_size)
         self.dynamic_config = config
-        self.slice_tokens = config.segment
-        self._network = cast("FloatNetwork", self._compute).network
+        self.chunk_tokens = config.segment
+        self._network = cast("FloatBackend", self._compute).network
         self._weights = dict(self._network.named_parameters())
-        self._squares = {name: torch.zeros_like(weight) for name, weight in self._weights.items()}
+        self._mean_squares = {name: torch.zeros_like(weight) for name, weight in self._weights.items()}
         self._segments = 0
 
     @torch.inference_mode(False)  # which a mixture computes in
@@ -82,7 +82,7 @@ class DynamicModel(RecurrentModel):
         if not tokens.numel():
             return torch.zeros(tokens.shape), state
         network = self._network.requires_grad_(True)
-        before = tuple(torch.from_numpy(each.copy()) for each in arrays_of(state))
+        before = tuple(torch.from_numpy(each.copy()) for each in as_arrays(state))
         tokens = tokens.clone()
         with torch.enable_grad():
             outputs, after = network(tokens, before)
@@ -90,11 +90,11 @@ class DynamicModel(RecurrentModel):
             scores = network.logits(hidden[0]).log_softmax(-1).gather(1, tokens.T)[:, 0]
             gradients = torch.autograd.grad(-scores.mean(), list(self._weights.values()))
         network.requires_grad_(False)
-        self._move(dict(zip(self._weights, gradients, strict=True)))
+        self._update_weights(dict(zip(self._weights, gradients, strict=True)))
         return scores.detach()[None], tuple(each.detach().numpy() for each in after)
 
     @torch.no_grad()
-    def _move(self, gradients: dict[str, Tensor]) -> None:
+    def _update_weights(self, gradients: dict[str, Tensor]) -> None:
         """theta += -rate g + decay (theta_trained - theta), for `rms` each weight by its own scale (equation 5).
 
         The paper takes the mean squares of gradients from the training text; here they are those of this text so far,
@@ -105,12 +105,12 @@ class DynamicModel(RecurrentModel):
         if config.rule == "sgd":
             for name, weight in self._weights.items():
                 weight.sub_(gradients[name], alpha=config.learning_rate)
-                weight.lerp_(self._trained[name], config.decay)
+                weight.lerp_(self._trained_weights[name], config.decay)
             return
         for name, gradient in gradients.items():
-            self._squares[name].lerp_(gradient.square(), 1 / self._segments)
-        roots = {name: square.sqrt() for name, square in self._squares.items()}
+            self._mean_squares[name].lerp_(gradient.square(), 1 / self._segments)
+        roots = {name: square.sqrt() for name, square in self._mean_squares.items()}
         mean = sum(float(root.sum()) for root in roots.values()) / sum(root.numel() for root in roots.values())
         for name, weight in self._weights.items():
             weight.sub_(gradients[name] / (roots[name] + mean), alpha=config.learning_rate)
-            weight.lerp_(self._trained[name], (config.decay / mean * roots[name]).clamp(max=1))
+            weight.lerp_(self._trained_weights[name], (config.decay / mean * roots[name]).clamp(max=1))

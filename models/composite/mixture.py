@@ -30,16 +30,16 @@ class MixtureModel(Composite):
         if len(config.weights) != len(members):
             raise InvalidInput("weights", f"must be {len(members)}, one for each member, not {len(config.weights)}")
         self.mixture_config = config
-        self.forgets = all(member.forgets for member in members)
+        self.resets_at_eos = all(member.resets_at_eos for member in members)
         self._log_weights = torch.tensor(config.weights, dtype=torch.float64).log().float()
 
-    def start(self, rows: int) -> State:
+    def begin_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return tuple(member.start(rows) for member in self.members)
+        return tuple(member.begin_state(rows) for member in self.members)
 
-    def blank(self, rows: int) -> State:
+    def null_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return tuple(member.blank(rows) for member in self.members)
+        return tuple(member.null_state(rows) for member in self.members)
 
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
         """See `LanguageModel`."""
@@ -48,13 +48,13 @@ class MixtureModel(Composite):
     @torch.inference_mode()
     def logprobs(self, state: State) -> Tensor:
         """See `LanguageModel`."""
-        return self._mixed([member.logprobs(part) for member, part in zip(self.members, state, strict=True)])
+        return self._interpolate([member.logprobs(part) for member, part in zip(self.members, state, strict=True)])
 
     @torch.inference_mode()
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """See `LanguageModel`."""
         parts = [member.score(part, tokens, lengths) for member, part in zip(self.members, state, strict=True)]
-        scores = self._mixed([scores for scores, _ in parts])
+        scores = self._interpolate([scores for scores, _ in parts])
         if lengths is not None:
             scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
         return scores, tuple(after for _, after in parts)
@@ -73,7 +73,7 @@ class MixtureModel(Composite):
         """See `Composite`."""
         return cls(MixtureConfig(**config), members)
 
-    def _mixed(self, logprobs: list[Tensor]) -> Tensor:
+    def _interpolate(self, logprobs: list[Tensor]) -> Tensor:
         """log sum_k w_k exp(l_k) of members' log-probabilities [...], each of the same shape."""
         weights = self._log_weights.view(-1, *[1] * logprobs[0].dim())
         return torch.logsumexp(torch.stack(logprobs) + weights, 0)

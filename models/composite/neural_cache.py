@@ -19,13 +19,13 @@ from torch import Tensor
 from models.composite import token_window
 from models.composite.base import Composite
 from models.composite.config import NeuralCacheConfig
-from models.composite.token_window import NOTHING
+from models.composite.token_window import EMPTY_SLOT
 from models.errors import InvalidInput
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentModel
 from models.state import State
 
-_COLUMNS_AT_ONCE = 256
+_POSITIONS_PER_SLICE = 256
 """Tokens whose likeness to all remembered ones is held at a time."""
 
 
@@ -45,47 +45,47 @@ class NeuralCacheModel(Composite):
         self.base, self.cache_config = base, config
         self.adaptive = True
 
-    def start(self, rows: int) -> State:
+    def begin_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self._fresh(self.base.start(rows), rows)
+        return self._empty_state(self.base.begin_state(rows), rows)
 
-    def blank(self, rows: int) -> State:
+    def null_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self._fresh(self.base.blank(rows), rows)
+        return self._empty_state(self.base.null_state(rows), rows)
 
     @torch.inference_mode()
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
         """See `LanguageModel`."""
-        base, remembered, keys = _parts(state)
-        hidden, after = self.base.trace(base, tokens, lengths)
-        return self._after(after, remembered, keys, hidden, tokens, lengths)
+        base, remembered, keys = _unpack(state)
+        hidden, after = self.base.advance_with_hidden(base, tokens, lengths)
+        return self._next_state(after, remembered, keys, hidden, tokens, lengths)
 
     @torch.inference_mode()
     def logprobs(self, state: State) -> Tensor:
         """See `LanguageModel`."""
-        base, remembered, keys = _parts(state)
-        shares = self._shares(self.base.hidden(base)[:, None], remembered, keys)[:, 0]
+        base, remembered, keys = _unpack(state)
+        shares = self._attention(self.base.hidden(base)[:, None], remembered, keys)[:, 0]
         cached = torch.zeros(len(remembered), self.vocabulary_size)
         cached.scatter_add_(1, remembered.clamp(min=0), self.cache_config.weight * shares)
-        return token_window.mixed(self.base.logprobs(base), self._kept(remembered[:, -1:]), cached)
+        return token_window.mix_logprobs(self.base.logprobs(base), self._base_share(remembered[:, -1:]), cached)
 
     @torch.inference_mode()
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """See `LanguageModel`."""
-        base, remembered, keys = _parts(state)
-        hidden, after = self.base.trace(base, tokens, lengths)
-        read = torch.cat([remembered, token_window.worth_remembering(remembered, tokens)], 1)
-        cached = self._look_up(tokens, hidden, read, torch.cat([keys, hidden], 1))
-        kept = self._kept(read[:, self.cache_config.window - 1 : -1])
-        scores = token_window.mixed(self.base.score_after(hidden, tokens, lengths), kept, cached)
+        base, remembered, keys = _unpack(state)
+        hidden, after = self.base.advance_with_hidden(base, tokens, lengths)
+        read = torch.cat([remembered, token_window.mask_leading_eos(remembered, tokens)], 1)
+        cached = self._cache_probabilities(tokens, hidden, read, torch.cat([keys, hidden], 1))
+        kept = self._base_share(read[:, self.cache_config.window - 1 : -1])
+        scores = token_window.mix_logprobs(self.base.score_from_hidden(hidden, tokens, lengths), kept, cached)
         if lengths is not None:
             scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
-        return scores, self._after(after, remembered, keys, hidden, tokens, lengths)
+        return scores, self._next_state(after, remembered, keys, hidden, tokens, lengths)
 
     def explain(self, state: State) -> dict[str, Any]:
         """How many tokens are remembered, and what the base says itself."""
-        base, remembered, _ = _parts(state)
-        return {"remembered": int((remembered != NOTHING).sum()), **self.base.explain(base)}
+        base, remembered, _ = _unpack(state)
+        return {"remembered": int((remembered != EMPTY_SLOT).sum()), **self.base.explain(base)}
 
     def config(self) -> dict[str, Any]:
         """The window, the weight and theta."""
@@ -98,42 +98,46 @@ class NeuralCacheModel(Composite):
             raise InvalidInput("members", f"must be the one model below the cache, not {len(members)}")
         return cls(NeuralCacheConfig(**config), members[0])
 
-    def _fresh(self, base: State, rows: int) -> State:
+    def _empty_state(self, base: State, rows: int) -> State:
         window = self.cache_config.window
         keys = np.zeros((rows, window, self.base.architecture.hidden_size), np.float32)
-        return base, token_window.empty(rows, window), keys
+        return base, token_window.empty_window(rows, window), keys
 
-    def _after(
+    def _next_state(
         self, base: State, remembered: Tensor, keys: Tensor, hidden: Tensor, tokens: Tensor, lengths: Tensor | None
     ) -> State:
-        read = token_window.worth_remembering(remembered, tokens)
-        return base, token_window.latest(remembered, read, lengths), token_window.latest(keys, hidden, lengths)
+        read = token_window.mask_leading_eos(remembered, tokens)
+        return (
+            base,
+            token_window.slide_window(remembered, read, lengths),
+            token_window.slide_window(keys, hidden, lengths),
+        )
 
-    def _kept(self, last: Tensor) -> Tensor:
+    def _base_share(self, last: Tensor) -> Tensor:
         """The base's share where `last` was read last: all where nothing is remembered."""
-        return torch.where(last == NOTHING, 1.0, 1.0 - self.cache_config.weight)
+        return torch.where(last == EMPTY_SLOT, 1.0, 1.0 - self.cache_config.weight)
 
-    def _look_up(self, tokens: Tensor, hidden: Tensor, read: Tensor, keys: Tensor) -> Tensor:
+    def _cache_probabilities(self, tokens: Tensor, hidden: Tensor, read: Tensor, keys: Tensor) -> Tensor:
         """What the cache adds [B, T] for `tokens` [B, T] after `hidden`, from all that was read [B, N + T]."""
         window = self.cache_config.window
         parts = [torch.zeros(len(tokens), 0)]
-        for begin in range(0, tokens.shape[1], _COLUMNS_AT_ONCE):
-            end = min(begin + _COLUMNS_AT_ONCE, tokens.shape[1])
+        for begin in range(0, tokens.shape[1], _POSITIONS_PER_SLICE):
+            end = min(begin + _POSITIONS_PER_SLICE, tokens.shape[1])
             seen = read[:, begin : end + window - 1]
-            shares = self._shares(hidden[:, begin:end], seen, keys[:, begin : end + window - 1])
+            shares = self._attention(hidden[:, begin:end], seen, keys[:, begin : end + window - 1])
             parts.append((shares * (seen[:, None] == tokens[:, begin:end, None])).sum(-1))
         return torch.cat(parts, 1) * self.cache_config.weight
 
-    def _shares(self, hidden: Tensor, read: Tensor, keys: Tensor) -> Tensor:
+    def _attention(self, hidden: Tensor, read: Tensor, keys: Tensor) -> Tensor:
         """[B, T, N + T - 1]: what each token `read` has of P_cache at each place, which sees the last N before it."""
         places, seen = hidden.shape[1], read.shape[1]
         window = torch.ones(places, seen, dtype=torch.bool).tril(seen - places).triu()
         likeness = self.cache_config.theta * hidden @ keys.transpose(1, 2)
-        likeness.masked_fill_(~(window & (read != NOTHING)[:, None]), -math.inf)
+        likeness.masked_fill_(~(window & (read != EMPTY_SLOT)[:, None]), -math.inf)
         return likeness.softmax(-1).nan_to_num(0.0)  # where nothing is remembered, 0 / 0
 
 
-def _parts(state: State) -> tuple[State, Tensor, Tensor]:
+def _unpack(state: State) -> tuple[State, Tensor, Tensor]:
     base, remembered, keys = state
     assert isinstance(remembered, np.ndarray)
     assert isinstance(keys, np.ndarray)

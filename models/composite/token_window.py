@@ -16,22 +16,22 @@ from torch import Tensor
 
 from models.special_tokens import EOS
 
-NOTHING = -1
+EMPTY_SLOT = -1
 """In place of a token, where none is remembered."""
 
 
-def empty(rows: int, window: int) -> NDArray[np.int64]:
+def empty_window(rows: int, window: int) -> NDArray[np.int64]:
     """No token: int64 [rows, window]."""
-    return np.full((rows, window), NOTHING)
+    return np.full((rows, window), EMPTY_SLOT)
 
 
-def worth_remembering(history: Tensor, tokens: Tensor) -> Tensor:
+def mask_leading_eos(history: Tensor, tokens: Tensor) -> Tensor:
     """`tokens` [B, T] with NOTHING in place of the boundaries before any word."""
-    leading = (tokens == EOS).cumprod(1).bool() & (history[:, -1:] == NOTHING)
-    return tokens.masked_fill(leading, NOTHING)
+    leading = (tokens == EOS).cumprod(1).bool() & (history[:, -1:] == EMPTY_SLOT)
+    return tokens.masked_fill(leading, EMPTY_SLOT)
 
 
-def latest(before: Tensor, read: Tensor, lengths: Tensor | None) -> NDArray[Any]:
+def slide_window(before: Tensor, read: Tensor, lengths: Tensor | None) -> NDArray[Any]:
     """The last N of [B, N, ...] and then [B, T, ...], of which row i counts the first `lengths[i]`: [B, N, ...]."""
     window = before.shape[1]
     both = torch.cat([before, read], 1)
@@ -41,6 +41,6 @@ def latest(before: Tensor, read: Tensor, lengths: Tensor | None) -> NDArray[Any]
     return both[torch.arange(len(both))[:, None], at].numpy()
 
 
-def mixed(logprobs: Tensor, kept: Tensor, cached: Tensor) -> Tensor:
+def mix_logprobs(logprobs: Tensor, kept: Tensor, cached: Tensor) -> Tensor:
     """log(kept P + cached) of log P [...], of the share that is left to it and of what a cache adds, of that shape."""
     return torch.logaddexp(logprobs + kept.log(), cached.log())

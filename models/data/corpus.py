@@ -21,10 +21,10 @@ from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS
 from models.tokenization.config import TokenKind
 from models.tokenization.tokenizer import Encoding, Tokenizer, TokenizerConfig
-from models.utils.files import stored
-from models.utils.parallel import ahead, stream
+from models.utils.files import concat_on_disk
+from models.utils.parallel import parallel_imap, read_ahead
 
-SLICE = 1 << 20
+READ_BYTES = 1 << 20
 """Bytes read at a time."""
 
 
@@ -55,8 +55,8 @@ class Corpus:
     files: tuple[Path, ...]
     kind: TokenKind = "word"
     empty_lines: EmptyLines = "keep"
-    first: int = 0
-    last: int | None = None
+    start: int = 0
+    stop: int | None = None
 
     @classmethod
     def open(
@@ -81,7 +81,7 @@ class Corpus:
         Raises InvalidText, naming file and byte, for what is not UTF-8, and where there is no text at all.
         """
         empty = True
-        for chunk in self._part(self._read()):
+        for chunk in self._within_bounds(self._clean_chunks()):
             if chunk:
                 empty = False
                 yield chunk
@@ -95,10 +95,10 @@ class Corpus:
         """
         if tokenizer.config.kind != self.kind:
             raise InvalidInput("tokenizer", f"must be a {self.kind} tokenizer to encode this corpus")
-        size = _Size()
-        return self._encoded(stream(tokenizer.encode, size.measured(ahead(self.chunks()))), size, folder)
+        size = _SizeCounter()
+        return self._collect(parallel_imap(tokenizer.encode, size.count(read_ahead(self.chunks()))), size, folder)
 
-    def learn(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
+    def train_tokenizer(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
         """The tokenizer of this text, and all ids; words are read once, characters twice.
 
         Raises what `encode` and `Tokenizer.train` do.
@@ -106,18 +106,18 @@ class Corpus:
         if config.kind != self.kind or self.kind != "word":
             tokenizer = Tokenizer.train(config, self.chunks())
             return tokenizer, self.encode(tokenizer)
-        size = _Size()
-        tokenizer, pieces = Tokenizer.learn(config, size.measured(ahead(self.chunks())))
-        return tokenizer, self._encoded(pieces, size)
+        size = _SizeCounter()
+        tokenizer, pieces = Tokenizer.train_and_encode(config, size.count(read_ahead(self.chunks())))
+        return tokenizer, self._collect(pieces, size)
 
-    def _encoded(self, pieces: Iterable[Encoding], size: _Size, folder: Path | None = None) -> EncodedCorpus:
-        ids = self._ids(pieces, size)
-        whole = np.concatenate(list(ids)) if folder is None else stored(ids, folder)
-        return EncodedCorpus(whole, size.oov, size.lines, size.characters)
+    def _collect(self, pieces: Iterable[Encoding], size: _SizeCounter, folder: Path | None = None) -> EncodedCorpus:
+        ids = self._id_arrays(pieces, size)
+        whole = np.concatenate(list(ids)) if folder is None else concat_on_disk(ids, folder)
+        return EncodedCorpus(whole, size.oov_count, size.lines, size.characters)
 
-    def _ids(self, pieces: Iterable[Encoding], size: _Size) -> Iterator[NDArray[np.int32]]:
+    def _id_arrays(self, pieces: Iterable[Encoding], size: _SizeCounter) -> Iterator[NDArray[np.int32]]:
         for encoding in pieces:
-            size.oov += int(np.count_nonzero(encoding.oov))
+            size.oov_count += int(np.count_nonzero(encoding.oov))
             yield encoding.ids
         if self.kind == "character":
             yield np.array([EOS], np.int32)
@@ -129,46 +129,46 @@ class Corpus:
         """
         if not 0 < validation_fraction < 1:
             raise InvalidInput("validation_fraction", f"must lie between 0 and 1, not {validation_fraction!r}")
-        whole = sum(self._units(chunk) for chunk in self.chunks())
+        whole = sum(self._unit_count(chunk) for chunk in self.chunks())
         kept = whole - ceil(whole * Fraction(str(validation_fraction)))  # of 100 lines 0.07 is 7: no float's 7.000001
         if not 0 < kept < whole:
             raise InvalidInput(
                 "validation_fraction", f"must leave text on both sides; {validation_fraction!r} of {whole} does not"
             )
-        border = self.first + kept
-        return replace(self, last=border), replace(self, first=border)
+        border = self.start + kept
+        return replace(self, stop=border), replace(self, start=border)
 
     def sha256(self) -> str:
         """The hash of the files' bytes one after the other, as `cat FILES | sha256sum` prints it."""
         digest = hashlib.sha256()
         for path in self.files:
-            for data in _slices(path):
+            for data in _read_blocks(path):
                 digest.update(data)
         return digest.hexdigest()
 
-    def _read(self) -> Iterator[str]:
+    def _clean_chunks(self) -> Iterator[str]:
         for path in self.files:
             reader = LineReader(strip=self.kind != "character", empty_lines=self.empty_lines, field=str(path))
-            for data in _slices(path):
+            for data in _read_blocks(path):
                 yield reader.feed(data)
             yield reader.finish()
 
-    def _units(self, chunk: str) -> int:
+    def _unit_count(self, chunk: str) -> int:
         return len(chunk) if self.kind == "character" else chunk.count("\n")
 
-    def _part(self, chunks: Iterator[str]) -> Iterator[str]:
+    def _within_bounds(self, chunks: Iterator[str]) -> Iterator[str]:
         """Of `chunks`, what lies between `first` and `last`."""
         at = 0
         for chunk in chunks:
-            if self.last is not None and at >= self.last:
+            if self.stop is not None and at >= self.stop:
                 return
-            units = self._units(chunk)
-            start = self._position(chunk, self.first - at)
-            stop = len(chunk) if self.last is None else self._position(chunk, self.last - at)
+            units = self._unit_count(chunk)
+            start = self._offset_of_unit(chunk, self.start - at)
+            stop = len(chunk) if self.stop is None else self._offset_of_unit(chunk, self.stop - at)
             at += units
             yield chunk[start:stop]
 
-    def _position(self, chunk: str, units: int) -> int:
+    def _offset_of_unit(self, chunk: str, units: int) -> int:
         """Where in `chunk` the first `units` of its lines or characters end."""
         if self.kind == "character" or units <= 0:
             return min(max(units, 0), len(chunk))
@@ -176,13 +176,13 @@ class Corpus:
         return len(chunk) - len(rest[0]) if rest else len(chunk)
 
 
-class _Size:
+class _SizeCounter:
     """The lines and characters of the chunks that have passed, and how many of their tokens the vocabulary lacks."""
 
     def __init__(self) -> None:
-        self.lines = self.characters = self.oov = 0
+        self.lines = self.characters = self.oov_count = 0
 
-    def measured(self, chunks: Iterable[str]) -> Iterator[str]:
+    def count(self, chunks: Iterable[str]) -> Iterator[str]:
         """The same chunks."""
         for chunk in chunks:
             self.lines += chunk.count("\n")
@@ -190,10 +190,10 @@ class _Size:
             yield chunk
 
 
-def _slices(path: Path) -> Iterator[bytes]:
+def _read_blocks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            while data := file.read(SLICE):
+            while data := file.read(READ_BYTES):
                 yield data
     except OSError as error:
         raise InvalidInput("files", f"must be readable: {error}") from None

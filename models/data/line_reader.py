@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from models.errors import InvalidInput, InvalidText
 
-BLANKS = (
+WHITESPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
     "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
@@ -20,7 +20,7 @@ BLANKS = (
 
 EmptyLines: TypeAlias = Literal["keep", "drop"]
 
-_SIGNATURE = codecs.BOM_UTF8  # U+FEFF at the start of a text only says that it is UTF-8
+_BYTE_ORDER_MARK = codecs.BOM_UTF8  # U+FEFF at the start of a text only says that it is UTF-8
 
 
 class LineReader:
@@ -41,39 +41,43 @@ class LineReader:
         if empty_lines not in ("keep", "drop"):
             raise InvalidInput("empty_lines", f'must be "keep" or "drop", not {empty_lines!r}')
         self._strip = strip
-        self._drop = empty_lines == "drop"
+        self._drop_empty = empty_lines == "drop"
         self._limit = limit
         self._field = field
-        self._held = bytearray()  # read, not yet given out
-        self._offset = 0  # of the first held byte
-        self._inside = False  # whether part of the line has been given out
+        self._buffer = bytearray()  # read, not yet given out
+        self._buffer_offset = 0  # of the first held byte
+        self._inside_line = False  # whether part of the line has been given out
 
     def feed(self, data: bytes) -> str:
         """The clean text that `data` completes, perhaps none. Raises InvalidText, with the offset of a bad byte."""
         newline = data.rfind(b"\n")
-        end = len(self._held) + newline + 1 if newline >= 0 else 0
-        self._held += data
-        if self._offset == 0 and len(self._held) <= len(_SIGNATURE) and _SIGNATURE.startswith(bytes(self._held)):
+        end = len(self._buffer) + newline + 1 if newline >= 0 else 0
+        self._buffer += data
+        if (
+            self._buffer_offset == 0
+            and len(self._buffer) <= len(_BYTE_ORDER_MARK)
+            and _BYTE_ORDER_MARK.startswith(bytes(self._buffer))
+        ):
             return ""
-        if not end and len(self._held) >= self._limit:
+        if not end and len(self._buffer) >= self._limit:
             end = self._cut_long_line()
-        return self._take(end) if end else ""
+        return self._consume(end) if end else ""
 
     def finish(self) -> str:
         """The clean text that was held back. Raises InvalidText, with the offset of a bad byte."""
-        text = self._take(len(self._held))
-        if not (self._strip and self._inside):
+        text = self._consume(len(self._buffer))
+        if not (self._strip and self._inside_line):
             return text
-        self._inside = False
+        self._inside_line = False
         return text + "\n"
 
-    def _take(self, end: int) -> str:
-        if self._offset == 0 and self._held.startswith(_SIGNATURE):
-            del self._held[: len(_SIGNATURE)]
-            self._offset, end = len(_SIGNATURE), end - len(_SIGNATURE)
-        text, _ = self._decode(self._held[:end], final=True)
-        del self._held[:end]
-        self._offset += end
+    def _consume(self, end: int) -> str:
+        if self._buffer_offset == 0 and self._buffer.startswith(_BYTE_ORDER_MARK):
+            del self._buffer[: len(_BYTE_ORDER_MARK)]
+            self._buffer_offset, end = len(_BYTE_ORDER_MARK), end - len(_BYTE_ORDER_MARK)
+        text, _ = self._decode(self._buffer[:end], final=True)
+        del self._buffer[:end]
+        self._buffer_offset += end
         return self._clean(text)
 
     def _decode(self, data: bytearray, final: bool) -> tuple[str, int]:
@@ -81,34 +85,35 @@ class LineReader:
         try:
             return codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
-            at = self._offset + error.start
+            at = self._buffer_offset + error.start
             utf_16 = at == 0 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             hint = "; it looks like UTF-16" if utf_16 else ""
             raise InvalidText(self._field, f"must be UTF-8, and byte {at} (from 0) is not{hint}") from None
 
     def _cut_long_line(self) -> int:
         """How many of the held bytes, all of one line, may be given out."""
-        text, _ = self._decode(self._held, final=False)
+        text, _ = self._decode(self._buffer, final=False)
         if self._strip:
-            text = text[: max(text.rfind(blank) for blank in BLANKS) + 1].rstrip(BLANKS)
+            text = text[: max(text.rfind(blank) for blank in WHITESPACE) + 1].rstrip(WHITESPACE)
         else:
             text = text.removesuffix("\r")  # a "\n" may follow
-        if not text.strip(BLANKS):
+        if not text.strip(WHITESPACE):
             raise InvalidText(
-                self._field, f"must be words between blanks; none ends within {self._limit} bytes after {self._offset}"
+                self._field,
+                f"must be words between blanks; none ends within {self._limit} bytes after {self._buffer_offset}",
             )
         return len(text.encode())
 
     def _clean(self, text: str) -> str:
-        continued = self._inside
+        continued = self._inside_line
         lines = (text if self._strip else text.replace("\r\n", "\n")).split("\n")
         if self._strip:  # "\r" is a blank
-            first = lines[0].rstrip(BLANKS)
-            lines = [line.strip(BLANKS) for line in lines]
+            first = lines[0].rstrip(WHITESPACE)
+            lines = [line.strip(WHITESPACE) for line in lines]
             lines[0] = first if continued else lines[0]
         rest = lines.pop()
-        self._inside = bool(rest) or (continued and not lines)
-        if self._drop:
-            lines = [line for i, line in enumerate(lines) if (continued and i == 0) or line.strip(BLANKS)]
-            rest = rest if continued or rest.strip(BLANKS) else ""
+        self._inside_line = bool(rest) or (continued and not lines)
+        if self._drop_empty:
+            lines = [line for i, line in enumerate(lines) if (continued and i == 0) or line.strip(WHITESPACE)]
+            rest = rest if continued or rest.strip(WHITESPACE) else ""
         return "\n".join([*lines, rest])

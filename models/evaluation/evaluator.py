@@ -12,22 +12,22 @@ from itertools import groupby
 
 import numpy as np
 
-from models.data.line_reader import BLANKS, EmptyLines, LineReader
+from models.data.line_reader import WHITESPACE, EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
-from models.evaluation.metrics import Evaluation, Flags, Unit
+from models.evaluation.metrics import Evaluation, Mask, Unit
 from models.inference.scoring import Ids, score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.word_splitter import alphabet_of, bytes_of, words_in
-from models.utils.parallel import stream
-from models.utils.progress import drain
+from models.tokenization.word_splitter import char_classes, count_words, padded_bytes
+from models.utils.parallel import parallel_imap
+from models.utils.progress import run_to_completion
 
-__all__ = ["SLICE_BYTES", "Evaluation", "Evaluator", "Unit", "check_unit", "evaluate"]
+__all__ = ["CHUNK_BYTES", "Evaluation", "Evaluator", "Unit", "check_unit", "evaluate"]
 
-SLICE_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18
 """Text is tokenised in pieces of this size, so that a yield is never far."""
-SLICES_HELD = 16
+HELD_CHUNKS = 16
 """Lines are held until they fill this many slices, so that those of like length meet."""
 
 
@@ -51,12 +51,12 @@ class Evaluator:
         self._has_lines = tokenizer.config.has_lines
         self._reader = LineReader(strip=self._has_lines, empty_lines=empty_lines)
         # A model that forgets at every `</s>` scores lines as one row: the numbers are the same, and no line waits.
-        self._carries = unit == "document" or model.forgets
-        self._state = model.start(1)
-        self._in_word = False  # whether the text so far ends in one
-        self._inside = False  # whether `_state` is in the middle of a line
-        self._held: list[tuple[Ids, Flags]] = []  # lines not yet scored, and which of their tokens are unknown
-        self._result = self._nothing = Evaluation(unit, empty_lines, model.adaptive)
+        self._scores_as_one_row = unit == "document" or model.resets_at_eos
+        self._state = model.begin_state(1)
+        self._inside_word = False  # whether the text so far ends in one
+        self._inside_line = False  # whether `_state` is in the middle of a line
+        self._held_lines: list[tuple[Ids, Mask]] = []  # lines not yet scored, and which of their tokens are unknown
+        self._result = self._zero = Evaluation(unit, empty_lines, model.adaptive)
 
     def feed(self, text: str | bytes) -> Generator[int, None, None]:
         """Read on; a piece may end anywhere, in a character even. Yields after each slice how many tokens it held.
@@ -73,7 +73,7 @@ class Evaluator:
         """
         chunks = (clean for piece in text for clean in self._clean(piece))
         for whole, run in groupby(chunks, self._is_whole_lines()):
-            for found in stream(self._part, run) if whole else ():
+            for found in parallel_imap(self._evaluate_whole_lines, run) if whole else ():
                 self._result += found
                 yield found.token_count
             for chunk in () if whole else run:
@@ -81,8 +81,8 @@ class Evaluator:
 
     def _clean(self, piece: str | bytes) -> Iterator[str]:
         data = _bytes(piece)
-        for begin in range(0, len(data), SLICE_BYTES):
-            yield self._reader.feed(data[begin : begin + SLICE_BYTES])
+        for begin in range(0, len(data), CHUNK_BYTES):
+            yield self._reader.feed(data[begin : begin + CHUNK_BYTES])
 
     def _is_whole_lines(self) -> Callable[[str], bool]:
         """Tells of one chunk after the other whether the model can score it before what stands in front of it."""
@@ -91,7 +91,7 @@ class Evaluator:
         def tell(chunk: str) -> bool:
             nonlocal inside
             before, inside = inside, not chunk.endswith("\n") if chunk else inside
-            return self._model.forgets and self._has_lines and not before and not inside
+            return self._model.resets_at_eos and self._has_lines and not before and not inside
 
         return tell
 
@@ -105,51 +105,55 @@ class Evaluator:
         yield from self._score_held()
         return self._result
 
-    def _part(self, text: str) -> Evaluation:
+    def _evaluate_whole_lines(self, text: str) -> Evaluation:
         """What the model makes of whole lines, to which nothing matters that stands in front of them."""
         encoding = self._tokenizer.encode(text)
-        scores, _ = drain(score_row(self._model, self._model.start(1), encoding.ids))
-        return self._sized(text, inside=False).plus(scores, encoding.oov)
+        scores, _ = run_to_completion(score_row(self._model, self._model.begin_state(1), encoding.ids))
+        return self._count_text(text, inside=False).add_tokens(scores, encoding.oov)
 
     def _score(self, text: str) -> Generator[int, None, None]:
         encoding = self._tokenizer.encode(text)
-        self._result += self._sized(text, self._in_word)
-        self._in_word = text[-1] not in BLANKS if text else self._in_word
-        if self._carries:
+        self._result += self._count_text(text, self._inside_word)
+        self._inside_word = text[-1] not in WHITESPACE if text else self._inside_word
+        if self._scores_as_one_row:
             yield from self._score_row(encoding.ids, encoding.oov)
         else:
             yield from self._score_lines(encoding.ids, encoding.oov)
 
-    def _sized(self, text: str, inside: bool) -> Evaluation:
+    def _count_text(self, text: str, inside: bool) -> Evaluation:
         """Only the size of `text`; `inside`: a word before it may go on in it."""
         data = text.encode()
-        words = words_in(bytes_of(data), alphabet_of(lowercase=False, pretokenized=True), inside)
-        return replace(self._nothing, characters=len(text), byte_count=len(data), word_count=words)
+        words = count_words(padded_bytes(data), char_classes(lowercase=False, pretokenized=True), inside)
+        return replace(self._zero, characters=len(text), byte_count=len(data), word_count=words)
 
-    def _score_row(self, ids: Ids, oov: Flags) -> Generator[int, None, None]:
+    def _score_row(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:
         """Score what comes next, and remember it."""
         scores, self._state = yield from score_row(self._model, self._state, ids)
-        self._result = self._result.plus(scores, oov)
+        self._result = self._result.add_tokens(scores, oov)
 
-    def _score_lines(self, ids: Ids, oov: Flags) -> Generator[int, None, None]:
+    def _score_lines(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:
         """Hold whole lines back; only of a line longer than a chunk is the beginning scored before its end is read."""
         ends = np.flatnonzero(ids == EOS) + 1
         *lines, rest = zip(np.split(ids, ends), np.split(oov, ends), strict=True)
-        if self._inside and lines:
+        if self._inside_line and lines:
             yield from self._score_row(*lines.pop(0))
-            self._state, self._inside = self._model.start(1), False
-        self._held += lines
+            self._state, self._inside_line = self._model.begin_state(1), False
+        self._held_lines += lines
         if len(rest[0]):
             yield from self._score_row(*rest)
-            self._inside = True
-        if sum(len(line) for line, _ in self._held) >= SLICES_HELD * self._model.slice_tokens:
+            self._inside_line = True
+        if sum(len(line) for line, _ in self._held_lines) >= HELD_CHUNKS * self._model.chunk_tokens:
             yield from self._score_held()
 
     def _score_held(self) -> Generator[int, None, None]:
-        if self._held:
-            scores = yield from score_rows(self._model, self._model.start(1), [ids for ids, _ in self._held])
-            self._result = self._result.plus(np.concatenate(scores), np.concatenate([oov for _, oov in self._held]))
-            self._held = []
+        if self._held_lines:
+            scores = yield from score_rows(
+                self._model, self._model.begin_state(1), [ids for ids, _ in self._held_lines]
+            )
+            self._result = self._result.add_tokens(
+                np.concatenate(scores), np.concatenate([oov for _, oov in self._held_lines])
+            )
+            self._held_lines = []
 
 
 def evaluate(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from models.data.line_reader import EmptyLines
 
-Flags: TypeAlias = NDArray[np.bool_]
+Mask: TypeAlias = NDArray[np.bool_]
 Scores: TypeAlias = NDArray[np.float32]
 Unit: TypeAlias = Literal["lines", "document"]
 
@@ -55,7 +55,7 @@ class Evaluation:
     oov_zeros: int = 0
     """The same among the others."""
 
-    def plus(self, scores: Scores, oov: Flags) -> Evaluation:
+    def add_tokens(self, scores: Scores, oov: Mask) -> Evaluation:
         """The evaluation after more tokens: their log-probabilities [T] and whether they are out of vocabulary [T]."""
         possible = np.isfinite(scores)
         return replace(
@@ -70,7 +70,7 @@ class Evaluation:
 
     def __add__(self, other: Evaluation) -> Evaluation:
         """That of both texts, one after the other."""
-        added = {name: getattr(self, name) + getattr(other, name) for name in _ADDED}
+        added = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED_FIELDS}
         return replace(self, **added)
 
     @property
@@ -112,7 +112,7 @@ class Evaluation:
         return None if self.zero_probability or not units else -self.logprob / math.log(2) / units
 
 
-_ADDED = [field.name for field in fields(Evaluation) if field.type in ("int", "float")]
+_SUMMED_FIELDS = [field.name for field in fields(Evaluation) if field.type in ("int", "float")]
 
 
 def _perplexity(logprob: float, token_count: int) -> float | None:

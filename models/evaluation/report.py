@@ -12,10 +12,10 @@ from models.data.corpus import Corpus
 from models.evaluation.evaluator import Evaluation, Unit, evaluate
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.progress import Progress, reported
+from models.utils.progress import Progress, with_progress
 
 
-def measure(
+def measure_units(
     model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
     """The figures of the held-out text, by unit; a character model has no lines."""
@@ -23,11 +23,11 @@ def measure(
     figures: dict[str, dict[str, Any]] = {}
     for unit in units:
         steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
-        figures[unit] = summary((yield from reported(steps)))
+        figures[unit] = evaluation_figures((yield from with_progress(steps)))
     return figures
 
 
-def summary(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
     """The figures of an evaluation as a card and the command line write them: finite numbers, or None."""
     return {
         "perplexity": evaluation.perplexity,

@@ -18,11 +18,11 @@ from models.state import State, concat, split
 
 Ids = NDArray[np.int32]
 
-BLOCK = 64
+CACHE_BLOCK_TOKENS = 64
 """The state after every so many tokens is kept, so that texts that part later on share what they have in common."""
 
 
-class Row:
+class PromptPrefill:
     """Tokens to be read, and the state after as many of them as have been."""
 
     def __init__(self, model: LanguageModel, ids: Ids, *, bos: bool = True) -> None:
@@ -31,55 +31,59 @@ class Row:
         self._bos = bos
         found: tuple[int, State | None] = (0, None)
         if model.prefixes is not None:
-            found = model.prefixes.longest(ids, bos=bos)
-        self.cached, state = found
+            found = model.prefixes.longest_prefix(ids, bos=bos)
+        self.cached_tokens, state = found
         """How many tokens need not be read."""
-        self.read = self.cached
-        self.state = state if state is not None else model.start(1) if bos else model.blank(1)
+        self.position = self.cached_tokens
+        self.state = state if state is not None else model.begin_state(1) if bos else model.null_state(1)
 
     @property
     def done(self) -> bool:
         """Whether all has been read."""
-        return self.read == len(self.ids)
+        return self.position == len(self.ids)
 
-    def part(self, most: int) -> Ids:
+    def next_chunk(self, most: int) -> Ids:
         """What to read next, `most` tokens or up to where a state is kept."""
-        return self.ids[self.read : min(self.read + most, self.read + BLOCK - self.read % BLOCK)]
+        return self.ids[
+            self.position : min(
+                self.position + most, self.position + CACHE_BLOCK_TOKENS - self.position % CACHE_BLOCK_TOKENS
+            )
+        ]
 
-    def went_on(self, model: LanguageModel, count: int, state: State) -> None:
+    def _advance(self, model: LanguageModel, count: int, state: State) -> None:
         """So many tokens were read, and led to `state`, which is this row's own."""
-        self.read += count
+        self.position += count
         self.state = state
-        if model.prefixes is not None and (self.done or self.read % BLOCK == 0):
-            model.prefixes.put(self.ids[: self.read], state, _bytes(state), bos=self._bos)
+        if model.prefixes is not None and (self.done or self.position % CACHE_BLOCK_TOKENS == 0):
+            model.prefixes.put(self.ids[: self.position], state, _bytes(state), bos=self._bos)
 
 
-def read_on(model: LanguageModel, rows: Sequence[Row]) -> int:
+def prefill_chunk(model: LanguageModel, rows: Sequence[PromptPrefill]) -> int:
     """Read one slice of rows that are not done; returns how many tokens it held."""
-    width = max(1, model.slice_tokens // len(rows))
-    parts = [row.part(width) for row in rows]
+    width = max(1, model.chunk_tokens // len(rows))
+    parts = [row.next_chunk(width) for row in rows]
     if len(rows) == 1:  # nothing to pad, to stack or to take apart
-        rows[0].went_on(model, len(parts[0]), model.advance(rows[0].state, _tokens(parts[0])))
+        rows[0]._advance(model, len(parts[0]), model.advance(rows[0].state, _tokens(parts[0])))
         return len(parts[0])
-    state = model.advance(concat([row.state for row in rows]), *padded(parts))
+    state = model.advance(concat([row.state for row in rows]), *pad_rows(parts))
     for row, part, own in zip(rows, parts, split(state), strict=True):
-        row.went_on(model, len(part), own)
+        row._advance(model, len(part), own)
     return sum(map(len, parts))
 
 
-def read_all(model: LanguageModel, rows: Sequence[Row]) -> Generator[int, None, State]:
+def prefill(model: LanguageModel, rows: Sequence[PromptPrefill]) -> Generator[int, None, State]:
     """The state after each of the rows, which may hold one several times; yields the size of each slice in tokens."""
-    while pending := unread(rows):
-        yield read_on(model, pending)
+    while pending := unfinished(rows):
+        yield prefill_chunk(model, pending)
     return concat([row.state for row in rows])
 
 
-def unread(rows: Iterable[Row]) -> list[Row]:
+def unfinished(rows: Iterable[PromptPrefill]) -> list[PromptPrefill]:
     """Those that are not done, each once."""
     return [row for row in dict.fromkeys(rows) if not row.done]
 
 
-def padded(rows: Sequence[Ids]) -> tuple[Tensor, Tensor | None]:
+def pad_rows(rows: Sequence[Ids]) -> tuple[Tensor, Tensor | None]:
     """Rows of ids as one int64 tensor [B, T] filled up at the right, and their lengths [B], where these differ."""
     lengths = [len(row) for row in rows]
     tokens = np.zeros((len(rows), max(lengths)), np.int64)

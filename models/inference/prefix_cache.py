@@ -12,14 +12,14 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 _Key = tuple[bool, bytes]
 
-_OVERHEAD = 500
+_ENTRY_OVERHEAD = 500
 """Bytes that an entry costs beside what it keeps, roughly."""
 
 
-class PrefixCache(Generic[Kept]):
+class PrefixCache(Generic[Value]):
     """Used by one thread; what it counts may be read by any."""
 
     def __init__(self, capacity: int) -> None:
@@ -33,14 +33,14 @@ class PrefixCache(Generic[Kept]):
         """How many did not, those of no token left out."""
         self.cached_tokens = 0
         """How many tokens did not have to be read."""
-        self._entries: OrderedDict[_Key, tuple[Kept, int]] = OrderedDict()
+        self._entries: OrderedDict[_Key, tuple[Value, int]] = OrderedDict()
         self._lengths: Counter[int] = Counter()
 
     def __len__(self) -> int:
         """How many prefixes are kept."""
         return len(self._entries)
 
-    def longest(self, ids: NDArray[np.int32], *, bos: bool) -> tuple[int, Kept | None]:
+    def longest_prefix(self, ids: NDArray[np.int32], *, bos: bool) -> tuple[int, Value | None]:
         """How many of the first `ids` [T] make the longest prefix kept, and what was kept of it; 0 and None for none.
 
         `bos` tells whether the boundary token was read before them.
@@ -56,18 +56,18 @@ class PrefixCache(Generic[Kept]):
         self.misses += len(ids) > 0
         return 0, None
 
-    def put(self, ids: NDArray[np.int32], kept: Kept, size: int, *, bos: bool) -> None:
+    def put(self, ids: NDArray[np.int32], kept: Value, size: int, *, bos: bool) -> None:
         """Keep what is known after `ids` [T], `size` bytes, unless it is there or there is not so much room at all."""
-        key, size = (bos, ids.tobytes()), size + ids.nbytes + _OVERHEAD
+        key, size = (bos, ids.tobytes()), size + ids.nbytes + _ENTRY_OVERHEAD
         if key in self._entries or size > self.capacity or not len(ids):
             return
         self._entries[key] = kept, size
         self._lengths[len(ids)] += 1
         self.bytes += size
         while self.bytes > self.capacity:
-            self._forget(*self._entries.popitem(last=False))
+            self._uncount(*self._entries.popitem(last=False))
 
-    def _forget(self, key: _Key, entry: tuple[Kept, int]) -> None:
+    def _uncount(self, key: _Key, entry: tuple[Value, int]) -> None:
         length = len(key[1]) // np.int32().itemsize
         self.bytes -= entry[1]
         self._lengths[length] -= 1

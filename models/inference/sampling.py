@@ -19,68 +19,70 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inference.config import SamplingParams
-from models.kernels.sampling import BROKEN, IMPOSSIBLE, LOW, Choice, Filter
+from models.kernels.sampling import EXCLUDABLE_IDS, NO_TOKEN, NOT_FINITE, Filter, SamplingMetadata
 from models.special_tokens import EOS, UNK
 from models.state import concat, select
 
 
-def random_numbers(seed: int | None, index: int = 0) -> np.random.Generator:
+def random_generator(seed: int | None, index: int = 0) -> np.random.Generator:
     """The random numbers of sample `index` of a prompt: a Philox stream of its own for every seed and index."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
 
 
-def sample(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.random.Generator) -> int | None:
+def sample_token(logprobs: NDArray[np.float32], params: SamplingParams, numbers: np.random.Generator) -> int | None:
     """A token drawn from log-probabilities [V] in nats, or None when every token left is excluded or impossible.
 
     Takes one number of `numbers`, none at temperature 0. Raises ArithmeticError where a log-probability is no number.
     """
-    ((token,), _) = choice([params], [numbers]).of(logprobs[None].copy())
-    if token == BROKEN:
-        raise not_numbers()
-    return None if token == IMPOSSIBLE else int(token)
+    ((token,), _) = choice([params], [numbers]).sample(logprobs[None].copy())
+    if token == NOT_FINITE:
+        raise not_finite_error()
+    return None if token == NO_TOKEN else int(token)
 
 
-def choice(params: Sequence[SamplingParams], numbers: Sequence[np.random.Generator]) -> Choice:
+def choice(params: Sequence[SamplingParams], numbers: Sequence[np.random.Generator]) -> SamplingMetadata:
     """How a token of each of B rows is chosen, by parameters and random numbers [B] of their own, as `sample` does.
 
     No number is taken for a row whose best token is chosen.
     """
-    filters = {place: filtered for place, one in enumerate(params) if (filtered := filtering(one)) is not None}
+    filters = {place: filtered for place, one in enumerate(params) if (filtered := make_filter(one)) is not None}
     pairs = zip(params, numbers, strict=True)
     drawn = np.array([own.random() if one.temperature else 0.0 for one, own in pairs])
-    return Choice(np.array([one.temperature for one in params], np.float32), drawn, excluded(params), filters)
+    return SamplingMetadata(
+        np.array([one.temperature for one in params], np.float32), drawn, excluded_mask(params), filters
+    )
 
 
-def not_numbers() -> ArithmeticError:
+def not_finite_error() -> ArithmeticError:
     """What a row ends with from which nothing can be chosen because the model failed."""
     return ArithmeticError("the model gave log-probabilities that are no numbers")
 
 
-def weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
+def sampling_weights(logprobs: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
     """What `sample` draws from at a temperature above 0: weights [V] of any sum, 0 where a token cannot be drawn."""
     row = logprobs.copy()
     row[[token for token, out in ((UNK, not params.allow_unk), (EOS, params.ignore_end)) if out]] = -np.inf
-    return _filtered(row, params)
+    return _filtered_weights(row, params)
 
 
-def excluded(params: Sequence[SamplingParams]) -> NDArray[np.bool_]:
+def excluded_mask(params: Sequence[SamplingParams]) -> NDArray[np.bool_]:
     """Whether `<unk>` and `</s>` are, ids 0 and 1, of each of B rows [B, 2]."""
-    return np.array([(not one.allow_unk, one.ignore_end) for one in params], np.bool_).reshape(-1, LOW)
+    return np.array([(not one.allow_unk, one.ignore_end) for one in params], np.bool_).reshape(-1, EXCLUDABLE_IDS)
 
 
-def filtering(params: SamplingParams) -> Filter | None:
+def make_filter(params: SamplingParams) -> Filter | None:
     """What finds the tokens [V] that are filtered out of log-probabilities [V]; None where none are."""
     if params.temperature and (params.top_k or params.top_p < 1 or params.min_p):
-        return partial(_filtered_out, params=params)
+        return partial(_filtered_mask, params=params)
     return None
 
 
-def _filtered_out(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.bool_]:
-    out: NDArray[np.bool_] = _filtered(allowed, params) == 0
+def _filtered_mask(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.bool_]:
+    out: NDArray[np.bool_] = _filtered_weights(allowed, params) == 0
     return out
 
 
-def _filtered(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
+def _filtered_weights(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float32]:
     """The weights after temperature and filters of a row in which -inf stands for what is excluded."""
     best = allowed.max()
     if not np.isfinite(best):
@@ -98,24 +100,24 @@ def _filtered(allowed: NDArray[np.float32], params: SamplingParams) -> NDArray[n
 
 
 def _top_k(kept: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    return _largest(kept, k, np.partition(kept, -k)[-k])
+    return _keep_largest(kept, k, np.partition(kept, -k)[-k])
 
 
 def _top_p(kept: NDArray[np.float32], p: float) -> NDArray[np.float32]:
     falling = np.sort(kept)[::-1]  # values alone sort many times faster than ids by value
     mass = falling.cumsum(dtype=np.float64)
     count = min(int(mass.searchsorted(p * mass[-1])) + 1, len(kept))
-    return _largest(kept, count, falling[count - 1])
+    return _keep_largest(kept, count, falling[count - 1])
 
 
-def _largest(kept: NDArray[np.float32], count: int, smallest: np.float32) -> NDArray[np.float32]:
+def _keep_largest(kept: NDArray[np.float32], count: int, smallest: np.float32) -> NDArray[np.float32]:
     """The `count` largest, the last of them being `smallest`, of which the lower ids count; 0 elsewhere."""
     chosen = kept > smallest
     chosen[np.flatnonzero(kept == smallest)[: count - chosen.sum()]] = True
     return np.where(chosen, kept, np.float32(0))
 
 
-AHEAD = 32
+PREFETCHED_UNIFORMS = 32
 """Numbers that are taken from a stream at once: each time, its memory has to come from far away."""
 
 
@@ -123,13 +125,17 @@ _Arrays = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
 """Temperatures [B], excluded [B, LOW], numbers [B, AHEAD] of which the first were used."""
 
 
-class Draws:
+class BatchSampler:
     """Those of the rows of one batch."""
 
     def __init__(self) -> None:
-        self._arrays: _Arrays = np.zeros(0, np.float32), np.zeros((0, LOW), np.bool_), np.zeros((0, AHEAD))
+        self._arrays: _Arrays = (
+            np.zeros(0, np.float32),
+            np.zeros((0, EXCLUDABLE_IDS), np.bool_),
+            np.zeros((0, PREFETCHED_UNIFORMS)),
+        )
         self._used = 0
-        self._streams: list[np.random.Generator | None] = []
+        self._generators: list[np.random.Generator | None] = []
         """Where the numbers of each row come from; at temperature 0 it needs none."""
         self._filters: dict[int, Filter] = {}
         """Of the rows that have any; made anew where it changes, since choices hold it."""
@@ -137,33 +143,33 @@ class Draws:
     def join(self, params: Sequence[SamplingParams], streams: Sequence[np.random.Generator]) -> None:
         """Take in rows."""
         new = [stream if one.temperature else None for one, stream in zip(params, streams, strict=True)]
-        numbers = np.zeros((len(new), AHEAD))
-        _fill(numbers, self._used, new)
-        arrays = np.array([one.temperature for one in params], np.float32), excluded(params), numbers
+        numbers = np.zeros((len(new), PREFETCHED_UNIFORMS))
+        _prefetch(numbers, self._used, new)
+        arrays = np.array([one.temperature for one in params], np.float32), excluded_mask(params), numbers
         self._arrays = cast("_Arrays", concat([self._arrays, arrays]))
-        found = enumerate(map(filtering, params), len(self._streams))
+        found = enumerate(map(make_filter, params), len(self._generators))
         self._filters = self._filters | {row: filtered for row, filtered in found if filtered is not None}
-        self._streams += new
+        self._generators += new
 
     def keep(self, rows: list[int]) -> None:
         """Go on with these, in this order."""
         self._arrays = cast("_Arrays", select(self._arrays, rows))
-        self._streams = [self._streams[row] for row in rows]
+        self._generators = [self._generators[row] for row in rows]
         self._filters = {new: self._filters[row] for new, row in enumerate(rows) if row in self._filters}
 
-    def next(self) -> Choice:
+    def next_metadata(self) -> SamplingMetadata:
         """How the next token of each row is chosen."""
         temperatures, out, numbers = self._arrays
-        if self._used == AHEAD:
-            _fill(numbers, 0, self._streams)
+        if self._used == PREFETCHED_UNIFORMS:
+            _prefetch(numbers, 0, self._generators)
             self._used = 0
         drawn = numbers[:, self._used].copy()
         self._used += 1
-        return Choice(temperatures, drawn, out, self._filters)
+        return SamplingMetadata(temperatures, drawn, out, self._filters)
 
 
-def _fill(numbers: NDArray[np.float64], begin: int, streams: Sequence[np.random.Generator | None]) -> None:
+def _prefetch(numbers: NDArray[np.float64], begin: int, streams: Sequence[np.random.Generator | None]) -> None:
     """Numbers from `begin` on for each row that has a stream."""
     for row, stream in zip(numbers, streams, strict=True):
         if stream is not None:
-            row[begin:] = stream.random(AHEAD - begin)
+            row[begin:] = stream.random(PREFETCHED_UNIFORMS - begin)

@@ -15,31 +15,31 @@ class StopStrings:
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
-        self.found = False
+        self.matched = False
         """Whether a stop string was complete; nothing comes out any more."""
         self._stops = tuple(stops)
         self._longest = max(map(len, self._stops), default=1)
-        self._held = ""
+        self._held_back = ""
 
     def push(self, piece: str) -> str:
         """The text that is certain now that `piece` has come."""
-        if self.found:
+        if self.matched:
             return ""
         if not self._stops:
             return piece
-        text = self._held + piece
+        text = self._held_back + piece
         ends = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
-        self.found = bool(ends)
-        certain = min(ends)[1] if ends else len(text) - self._may_begin(text)
-        self._held = text[certain:]
+        self.matched = bool(ends)
+        certain = min(ends)[1] if ends else len(text) - self._partial_match_length(text)
+        self._held_back = text[certain:]
         return text[:certain]
 
     def flush(self) -> str:
         """The text still held back, when no more is to come."""
-        text, self._held = self._held, ""
-        return "" if self.found else text
+        text, self._held_back = self._held_back, ""
+        return "" if self.matched else text
 
-    def _may_begin(self, text: str) -> int:
+    def _partial_match_length(self, text: str) -> int:
         """Length of the longest end of `text` that is the beginning of a stop string."""
         sizes = range(min(self._longest - 1, len(text)), 0, -1)
         return next((size for size in sizes if any(stop.startswith(text[-size:]) for stop in self._stops)), 0)

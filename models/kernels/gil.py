@@ -19,57 +19,57 @@ from numba.np.numpy_support import carray
 
 from models.kernels.jit import pointer
 
-_wanted, _ignored = np.zeros(1, np.int64), np.zeros(1, np.int64)
+_request_flag, _ignored_flag = np.zeros(1, np.int64), np.zeros(1, np.int64)
 """The flag, and what others than those who claimed it set in its place."""
-_claims = threading.local()
-_NAP_SECONDS = 50e-6
+_thread = threading.local()
+_YIELD_SECONDS = 50e-6
 """Long enough for a thread to wake up."""
-_AWAKE_SECONDS = 200e-6
+_LONG_CALL_SECONDS = 200e-6
 """Whoever waited for the lock has had it in a call that took so long."""
-_TURN_SECONDS = 2e-3
+_MAX_HOLD_SECONDS = 2e-3
 """Nobody has to wait for longer while calls are shorter."""
 
 
-def claim() -> None:
+def register_compute_thread() -> None:
     """The calling thread computes, and others are to make way for it; now and then it has to `share`."""
-    _claims.flag, _claims.left, _claims.shared = _wanted.ctypes.data, 0.0, time.perf_counter()
+    _thread.flag, _thread.left, _thread.shared = _request_flag.ctypes.data, 0.0, time.perf_counter()
 
 
-def address() -> int:
+def request_flag_address() -> int:
     """That of the flag, for the calling thread to set."""
-    found: int = getattr(_claims, "flag", _ignored.ctypes.data)
+    found: int = getattr(_thread, "flag", _ignored_flag.ctypes.data)
     return found
 
 
 @njit
-def want(address: Any) -> None:
+def request_gil(address: Any) -> None:
     """Set the flag at its address: a compiled call is about to end, and its thread will want the lock."""
     carray(pointer(address), 1, np.int64)[0] = 1
 
 
-def renounce() -> None:
+def before_release() -> None:
     """The calling thread is about to give the lock away: it computes without it, or has nothing to do."""
-    if hasattr(_claims, "flag"):
-        _wanted[0] = 0
-        _claims.left = time.perf_counter()
+    if hasattr(_thread, "flag"):
+        _request_flag[0] = 0
+        _thread.left = time.perf_counter()
 
 
-def resume() -> None:
+def after_acquire() -> None:
     """The calling thread has the lock again that it gave away."""
-    if hasattr(_claims, "flag"):
+    if hasattr(_thread, "flag"):
         now = time.perf_counter()
-        if now - _claims.left > _AWAKE_SECONDS:
-            _claims.shared = now
+        if now - _thread.left > _LONG_CALL_SECONDS:
+            _thread.shared = now
 
 
-def share() -> None:
+def yield_periodically() -> None:
     """Let others have the lock, if they could not get it lately; for the thread that claimed it."""
-    if time.perf_counter() - _claims.shared > _TURN_SECONDS:
-        time.sleep(_NAP_SECONDS)
-        _claims.shared = time.perf_counter()
+    if time.perf_counter() - _thread.shared > _MAX_HOLD_SECONDS:
+        time.sleep(_YIELD_SECONDS)
+        _thread.shared = time.perf_counter()
 
 
-def give_way() -> None:
+def yield_to_compute_thread() -> None:
     """Let the thread that computes have the lock, if it wants it; this one has to wait for it afterwards as any."""
-    if _wanted[0]:
-        time.sleep(_NAP_SECONDS)
+    if _request_flag[0]:
+        time.sleep(_YIELD_SECONDS)

@@ -21,10 +21,10 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
-_LONG = ir.IntType(64)
+_INT64 = ir.IntType(64)
 
 
-def instruction(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
+def llvm_intrinsic(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
     """Make a function that compiled functions can call of one that builds its code.
 
     `result` and `arguments` are numba types. The decorated function is given numba's context and LLVM's builder, then
@@ -43,63 +43,63 @@ def instruction(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], 
     return decorate
 
 
-@instruction(types.voidptr, types.int64)
+@llvm_intrinsic(types.voidptr, types.int64)
 def pointer(context: Any, builder: Any, address: Any) -> Any:
     """The pointer to an address."""
     return builder.inttoptr(address, context.get_value_type(types.voidptr))
 
 
-@instruction(types.int32, types.int64)
-def call(context: Any, builder: Any, address: Any) -> Any:
+@llvm_intrinsic(types.int32, types.int64)
+def call_c_function(context: Any, builder: Any, address: Any) -> Any:
     """Call the C function without arguments at an address; its int result, which means nothing where it has none."""
     del context
     return builder.call(builder.inttoptr(address, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
 
 
-@instruction(types.int64, types.voidptr, types.int64)
-def add(context: Any, builder: Any, counter: Any, number: Any) -> Any:
+@llvm_intrinsic(types.int64, types.voidptr, types.int64)
+def atomic_add(context: Any, builder: Any, counter: Any, number: Any) -> Any:
     """Add to the int64 at a pointer and return what it was, as if no other thread did the same meanwhile."""
     del context
-    return builder.atomic_rmw("add", builder.bitcast(counter, _LONG.as_pointer()), number, "acq_rel")
+    return builder.atomic_rmw("add", builder.bitcast(counter, _INT64.as_pointer()), number, "acq_rel")
 
 
-@instruction(types.int64, types.voidptr)
-def look_up(context: Any, builder: Any, counter: Any) -> Any:
+@llvm_intrinsic(types.int64, types.voidptr)
+def atomic_load(context: Any, builder: Any, counter: Any) -> Any:
     """The int64 at a pointer, and with it what other threads wrote before they changed it."""
     del context
-    return builder.load_atomic(builder.bitcast(counter, _LONG.as_pointer()), "acquire", 8)
+    return builder.load_atomic(builder.bitcast(counter, _INT64.as_pointer()), "acquire", 8)
 
 
-@instruction(types.boolean, types.voidptr, types.int64, types.int64)
-def replace(context: Any, builder: Any, counter: Any, expected: Any, number: Any) -> Any:
+@llvm_intrinsic(types.boolean, types.voidptr, types.int64, types.int64)
+def compare_and_swap(context: Any, builder: Any, counter: Any, expected: Any, number: Any) -> Any:
     """Make the int64 at a pointer `number` if it is what is expected; whether it was."""
     del context
-    place = builder.bitcast(counter, _LONG.as_pointer())
+    place = builder.bitcast(counter, _INT64.as_pointer())
     return builder.extract_value(builder.cmpxchg(place, expected, number, "acq_rel", "acquire"), 1)
 
 
-@instruction(types.int64, types.int64)
-def load(context: Any, builder: Any, address: Any) -> Any:
+@llvm_intrinsic(types.int64, types.int64)
+def load_int64(context: Any, builder: Any, address: Any) -> Any:
     """The eight bytes at an address, which need not be a multiple of anything."""
     del context
-    return builder.load(builder.inttoptr(address, _LONG.as_pointer()), align=1)
+    return builder.load(builder.inttoptr(address, _INT64.as_pointer()), align=1)
 
 
-@instruction(types.int64, types.int64)
-def trailing_zeros(context: Any, builder: Any, number: Any) -> Any:
+@llvm_intrinsic(types.int64, types.int64)
+def count_trailing_zeros(context: Any, builder: Any, number: Any) -> Any:
     """How many of the lowest bits of a number other than 0 are 0."""
     del context
     return builder.cttz(number, ir.IntType(1)(1))
 
 
-@instruction(types.void, types.int64)
+@llvm_intrinsic(types.void, types.int64)
 def prefetch(context: Any, builder: Any, address: Any) -> Any:
     """Ask for the cache line of an address; it will soon be read. An address that is none does no harm."""
-    ask_for(builder, address)
+    emit_prefetch(builder, address)
     return context.get_dummy_value()
 
 
-def ask_for(builder: Any, address: Any, cache: int = 1) -> None:
+def emit_prefetch(builder: Any, address: Any, cache: int = 1) -> None:
     """Append the code of `prefetch` to that of another instruction; the line should come as near as this cache."""
     place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
@@ -130,15 +130,15 @@ def inlined(part: _Function) -> _Function:
     return cast("_Function", njit(**options)(part))
 
 
-MULTIPLIER = -0x61C8864680B583EB
+GOLDEN_RATIO = -0x61C8864680B583EB
 """2 ** 64 over the golden ratio, as a signed number (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
 
 
-LOWER_HALF = 0xFFFFFFFF
+LOW_32_BITS = 0xFFFFFFFF
 
 
 @inlined
-def mixed(key: Int) -> Int:
+def mix_bits(key: Int) -> Int:
     """Bits of `key` all over the result."""
-    key *= MULTIPLIER
-    return key ^ ((key >> 32) & LOWER_HALF)
+    key *= GOLDEN_RATIO
+    return key ^ ((key >> 32) & LOW_32_BITS)

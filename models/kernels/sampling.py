@@ -16,18 +16,26 @@ from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from models.kernels import openmp
-from models.kernels.gil import want
+from models.kernels.gil import request_gil
 from models.kernels.jit import Int, compiled, pointer
-from models.kernels.openmp import in_turns
-from models.kernels.softmax import BLOCK, MINUS_INFINITY, bounds, mass, number_of, room_for, weigh
-from models.kernels.workspace import address
+from models.kernels.openmp import parallel_for
+from models.kernels.softmax import (
+    RANK_OF_MINUS_INFINITY,
+    SUM_BLOCK,
+    rank_bounds,
+    softmax_buffers,
+    sum_weights,
+    value_of_rank,
+    weigh_block,
+)
+from models.kernels.workspace import address_of
 
-IMPOSSIBLE = -1
+NO_TOKEN = -1
 """Chosen where every token is excluded or has no probability."""
-BROKEN = -2
+NOT_FINITE = -2
 """Chosen where a number is NaN or infinity: this is no distribution."""
 
-LOW = 2
+EXCLUDABLE_IDS = 2
 """So many of the lowest ids can be excluded."""
 _ADDRESSES = ("temperatures", "numbers", "excluded", "tokens", "logprobs")
 CHOICE = np.dtype([(name, np.int64) for name in _ADDRESSES])
@@ -36,11 +44,11 @@ NO_CHOICE = (0,) * len(_ADDRESSES)
 """A CHOICE that nobody makes."""
 CHOOSING = np.dtype([*((name, np.int64) for name in ("count", "width", "rows")), ("choice", CHOICE)])
 """Rows [B, V], which are changed where something is excluded, and a CHOICE."""
-_CHOOSING = openmp.task(CHOOSING)
+_CHOOSING = openmp.task_record(CHOOSING)
 
-_COST = 10
+_COST_PER_VALUE = 10
 """Of a number, in multiply-adds."""
-_INFINITY = np.int32(0x7F800000)
+_RANK_OF_INFINITY = np.int32(0x7F800000)
 
 
 Filter: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.bool_]]
@@ -48,25 +56,25 @@ Filter: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
-class Choice:
+class SamplingMetadata:
     """How a token of each of B rows is chosen."""
 
     temperatures: NDArray[np.float32]
     """[B]; at 0 the best is chosen, of equals the lower one."""
-    numbers: NDArray[np.float64]
+    uniforms: NDArray[np.float64]
     """[B]; otherwise the one at so much, 0 to 1, of the whole mass."""
     excluded: NDArray[np.bool_]
     """[B, 2]; whether ids 0 and 1 must not be chosen."""
     filters: Mapping[int, Filter]
     """What else must not be chosen, for the rows that anything is known of, found of log-probabilities [V]."""
 
-    def row(self, place: int) -> Choice:
+    def for_row(self, place: int) -> SamplingMetadata:
         """That of one row."""
         part, kept = slice(place, place + 1), self.filters.get(place)
         filters = {} if kept is None else {0: kept}
-        return Choice(self.temperatures[part], self.numbers[part], self.excluded[part], filters)
+        return SamplingMetadata(self.temperatures[part], self.uniforms[part], self.excluded[part], filters)
 
-    def of(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def sample(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """A token [B], or IMPOSSIBLE or BROKEN, of each of the log-probabilities [B, V], and its own one.
 
         The rows are used up.
@@ -74,72 +82,72 @@ class Choice:
         rows = np.ascontiguousarray(rows)
         for place, found in self.filters.items():
             row = rows[place]
-            row[:LOW][self.excluded[place, : len(row)]] = -np.inf
+            row[:EXCLUDABLE_IDS][self.excluded[place, : len(row)]] = -np.inf
             row[found(row)] = -np.inf
         record, tokens, logprobs = self.record()
-        openmp.run(choosing, (*rows.shape, address(rows), record), CHOOSING, _COST * rows.size)
+        openmp.run_parallel(sample_rows, (*rows.shape, address_of(rows), record), CHOOSING, _COST_PER_VALUE * rows.size)
         return tokens, logprobs
 
     def record(self) -> tuple[tuple[int, ...], NDArray[np.int64], NDArray[np.float32]]:
         """A CHOICE, valid as long as this object, and the tokens and log-probabilities that will be found."""
-        found = np.empty(len(self.numbers), np.int64), np.empty(len(self.numbers), np.float32)
-        given: tuple[NDArray[Any], ...] = (self.temperatures, self.numbers, self.excluded, *found)
-        return tuple(map(address, given)), *found
+        found = np.empty(len(self.uniforms), np.int64), np.empty(len(self.uniforms), np.float32)
+        given: tuple[NDArray[Any], ...] = (self.temperatures, self.uniforms, self.excluded, *found)
+        return tuple(map(address_of, given)), *found
 
 
-def choosing(address: Any) -> None:
+def sample_rows(address: Any) -> None:
     """Compute a CHOOSING, on a team."""
     given = carray(address, 1, _CHOOSING)[0]
-    _choose_one(given.team, 0, given.work.count, (given.work, room_for(given.work.width)))
-    want(given.team.wanted)
+    _sample_one(given.team, 0, given.work.count, (given.work, softmax_buffers(given.work.width)))
+    request_gil(given.team.wanted)
 
 
-@in_turns
+@parallel_for
 @njit(error_model="numpy")
-def _choose_one(b: Any, given: Any) -> None:
+def _sample_one(b: Any, given: Any) -> None:
     call, room = given
-    choose(carray(pointer(call.rows + 4 * b * call.width), call.width, np.float32), call.choice, b, room)
+    sample_row(carray(pointer(call.rows + 4 * b * call.width), call.width, np.float32), call.choice, b, room)
 
 
 @njit(error_model="numpy")
-def choose(row: Any, choice: Any, b: Any, room: Any) -> None:
+def sample_row(row: Any, choice: Any, b: Any, room: Any) -> None:
     """Find what a CHOICE asks for of its row b [V]; `room` is for its softmax."""
-    excluded = carray(pointer(choice.excluded + LOW * b), LOW, np.uint8)
-    for j in range(min(LOW, len(row))):
+    excluded = carray(pointer(choice.excluded + EXCLUDABLE_IDS * b), EXCLUDABLE_IDS, np.uint8)
+    for j in range(min(EXCLUDABLE_IDS, len(row))):
         if excluded[j]:
             row[j] = -np.inf
     temperature = carray(pointer(choice.temperatures), b + 1, np.float32)[b]
     number = carray(pointer(choice.numbers), b + 1, np.float64)[b]
-    token = _choose(row, temperature, number, room)
+    token = _pick(row, temperature, number, room)
     carray(pointer(choice.tokens), b + 1, np.int64)[b] = token
     carray(pointer(choice.logprobs), b + 1, np.float32)[b] = row[max(token, 0)]
 
 
 @compiled
-def _choose(row: Any, temperature: Any, number: Any, room: Any) -> Int:
-    lowest, highest = bounds(row)
-    if lowest < MINUS_INFINITY or highest >= _INFINITY:
-        return BROKEN
-    if highest == MINUS_INFINITY:
-        return IMPOSSIBLE
+def _pick(row: Any, temperature: Any, number: Any, room: Any) -> Int:
+    lowest, highest = rank_bounds(row)
+    if lowest < RANK_OF_MINUS_INFINITY or highest >= _RANK_OF_INFINITY:
+        return NOT_FINITE
+    if highest == RANK_OF_MINUS_INFINITY:
+        return NO_TOKEN
     if temperature == 0:
-        return _first(row, number_of(highest))
-    return _draw(row, number_of(highest), np.float32(1) / temperature, number, room)
+        return _index_of(row, value_of_rank(highest))
+    return _draw_token(row, value_of_rank(highest), np.float32(1) / temperature, number, room)
 
 
 @compiled
-def _first(row: Any, value: Any) -> Int:
+def _index_of(row: Any, value: Any) -> Int:
     for j in range(len(row)):
         if row[j] == value:
             return j
-    return BROKEN
+    return NOT_FINITE
 
 
 @compiled
-def _draw(row: Any, best: Any, sharpness: Any, number: Any, room: Any) -> Int:
+def _draw_token(row: Any, best: Any, sharpness: Any, number: Any, room: Any) -> Int:
     """By blocks first, so that no running sum over the whole row is needed."""
     sums, weights, added = room
-    point = number * mass(row, best, sharpness, room)
+    point = number * sum_weights(row, best, sharpness, room)
     block, before = 0, 0.0
     for i in range(len(sums)):
         if sums[i] > 0:  # by rounding, the point may lie beyond the last block that has any mass
@@ -147,15 +155,15 @@ def _draw(row: Any, best: Any, sharpness: Any, number: Any, room: Any) -> Int:
             if before + sums[i] > point:
                 break
             before += sums[i]
-    weigh(row, block * BLOCK, best, sharpness, weights, added)
-    return block * BLOCK + _place(weights, point - before)
+    weigh_block(row, block * SUM_BLOCK, best, sharpness, weights, added)
+    return block * SUM_BLOCK + _locate(weights, point - before)
 
 
 @compiled
-def _place(weights: Any, point: Any) -> Int:
+def _locate(weights: Any, point: Any) -> Int:
     """Where `point` falls: never on a weight of zero, nor, by rounding, beyond the last other one."""
     place, running = 0, 0.0
-    for j in range(BLOCK):
+    for j in range(SUM_BLOCK):
         if weights[j] > 0:
             place, running = j, running + weights[j]
             if running > point:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def address(array: NDArray[Any]) -> int:
+def address_of(array: NDArray[Any]) -> int:
     """That of its first number: `array.ctypes.data` in a quarter of the time."""
     try:
         return addressof(c_char.from_buffer(array))  # type: ignore[arg-type] # numpy says so from Python 3.12 on
@@ -27,37 +27,37 @@ def address(array: NDArray[Any]) -> int:
         return array.ctypes.data
 
 
-_KEPT = 1 << 24
+_MAX_KEPT_BYTES = 1 << 24
 """Larger pieces, in bytes, are as rare as they are large, and are given back."""
-_LINE = 64
+CACHE_LINE = 64
 
 
-class _Piece:
+class _Block:
     """Memory from the beginning of a line on."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._memory = np.empty(size + _LINE, np.uint8)
-        begin = address(self._memory)
-        self.first = begin + -begin % _LINE
+        self._memory = np.empty(size + CACHE_LINE, np.uint8)
+        begin = address_of(self._memory)
+        self.address = begin + -begin % CACHE_LINE
 
 
-class Room:
+class WorkspacePool:
     """For calls one after the other, or at the same time: each has memory of its own."""
 
     def __init__(self) -> None:
-        self._spare: list[_Piece] = []
+        self._spare: list[_Block] = []
 
     @contextmanager
-    def of(self, sizes: Sequence[int]) -> Iterator[list[int]]:
+    def borrow(self, sizes: Sequence[int]) -> Iterator[list[int]]:
         """Addresses of so many bytes each, in lines of their own, while the block lasts."""
-        ends = list(accumulate((size + -size % _LINE for size in sizes), initial=0))
+        ends = list(accumulate((size + -size % CACHE_LINE for size in sizes), initial=0))
         # One step, so that of two threads one is left without and makes a piece anew.
-        piece = self._spare.pop() if self._spare else _Piece(0)
+        piece = self._spare.pop() if self._spare else _Block(0)
         if piece.size < ends[-1]:
-            piece = _Piece(ends[-1])
+            piece = _Block(ends[-1])
         try:
-            yield [piece.first + end for end in ends[:-1]]
+            yield [piece.address + end for end in ends[:-1]]
         finally:
-            if piece.size <= _KEPT:
+            if piece.size <= _MAX_KEPT_BYTES:
                 self._spare.append(piece)

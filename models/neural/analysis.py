@@ -1,6 +1,6 @@
 """What the gates of an LSTM or a GRU do while it reads a text, and how large its vectors grow.
 
-It knows the equations of the cells, as `network.Layer` has them. It does not know texts, nor what the numbers mean.
+The equations of the cells are those of `network.RecurrentLayer`.
 
 How far back a gradient reaches: what a network learns at one token about those it read before.
 
@@ -16,15 +16,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.errors import InvalidInput
-from models.neural.dropout import Noise
-from models.neural.network import Layer, Network
+from models.neural.dropout import DropoutHooks
+from models.neural.network import Network, RecurrentLayer
 from models.special_tokens import EOS
 
-Opening = dict[str, float]
+Activations = dict[str, float]
 
 
 @torch.no_grad()
-def gates(network: Network, tokens: Tensor) -> list[list[Opening]]:
+def gate_activations(network: Network, tokens: Tensor) -> list[list[Activations]]:
     """For each of `tokens` [T], read after `</s>`, and each layer: how far each gate is open on average, and norms.
 
     An LSTM has `input`, `forget` and `output` gates and a `cell_norm`, a GRU `reset` and `update`, both a
@@ -36,12 +36,12 @@ def gates(network: Network, tokens: Tensor) -> list[list[Opening]]:
     inputs = functional.embedding(read, network.embedding)
     layers = []
     for layer in network.layers:
-        inputs, openings = _layer(cast("Layer", layer), inputs, network.config.kind)
+        inputs, openings = _layer(cast("RecurrentLayer", layer), inputs, network.config.kind)
         layers.append(openings[1:])
     return [list(at) for at in zip(*layers, strict=True)]
 
 
-def _layer(layer: Layer, inputs: Tensor, kind: str) -> tuple[Tensor, list[Opening]]:
+def _layer(layer: RecurrentLayer, inputs: Tensor, kind: str) -> tuple[Tensor, list[Activations]]:
     """A layer's outputs [1, T, H], and what happened in it at each token."""
     size = layer.weight_hh.shape[1]
     blank = torch.zeros(1, size)
@@ -69,7 +69,7 @@ def _cells(forget: Tensor, added: Tensor) -> Tensor:
     return torch.stack(cells)
 
 
-def reach(network: Network, tokens: Tensor) -> list[float]:
+def gradient_norms_by_distance(network: Network, tokens: Tensor) -> list[float]:
     """The norm of the loss's gradient by the vector of the token k steps before the last, k = 0, 1, ..., T - 2.
 
     `tokens` [B, T] are read from blank vectors, the last one of each row is predicted; the mean over rows. In a plain
@@ -81,7 +81,7 @@ def reach(network: Network, tokens: Tensor) -> list[float]:
         read.append(vectors.detach().requires_grad_())
         return read[0]
 
-    outputs, _ = network(tokens[:, :-1], network.config.zero(len(tokens)), Noise(embedded=capture))
+    outputs, _ = network(tokens[:, :-1], network.config.zero(len(tokens)), DropoutHooks(embeddings=capture))
     loss = functional.cross_entropy(network.logits(outputs[:, -1]), tokens[:, -1], reduction="sum")
     (gradient,) = torch.autograd.grad(loss, read)
     norms: list[float] = gradient.norm(dim=2).mean(0).flip(0).tolist()

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from models.errors import InvalidInput
 
-Kind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
+NetworkKind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
 
 
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 
 
-Storage: TypeAlias = Literal["float32", "float16"]
+StoragePrecision: TypeAlias = Literal["float32", "float16"]
 
 
-Vectors: TypeAlias = tuple[Tensor, ...]
+RecurrentState: TypeAlias = tuple[Tensor, ...]
 """(h,), for an LSTM (h, c), for a feed-forward network h and what it still sees; each [B, L, H] for a network, [B, H]
 for one layer."""
 
@@ -28,7 +28,7 @@ for one layer."""
 class RecurrentConfig:
     """The architecture of a recurrent language model; how it is trained is `TrainingConfig`'s to say."""
 
-    kind: Kind = "lstm"
+    kind: NetworkKind = "lstm"
     nonlinearity: Nonlinearity = "tanh"
     """Of the Elman and the feed-forward network; LSTM and GRU use tanh whatever this says."""
     layers: int = 2
@@ -37,14 +37,14 @@ class RecurrentConfig:
     tied: bool = True
     """Whether the output layer uses the embedding matrix (Press and Wolf 2017). Where the two sizes differ, the hidden
     vector is projected to the embedding size first, which also makes a large vocabulary cheaper."""
-    storage: Storage = "float32"
+    storage: StoragePrecision = "float32"
     """Precision of the matrices on disk; computation is in float32. Biases are always stored in float32."""
     window: int = 5
     """How many tokens a feed-forward network sees; it has one layer. Recurrent ones know no such bound."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
-        for name, accepted in (("kind", Kind), ("nonlinearity", Nonlinearity), ("storage", Storage)):
+        for name, accepted in (("kind", NetworkKind), ("nonlinearity", Nonlinearity), ("storage", StoragePrecision)):
             if getattr(self, name) not in get_args(accepted):
                 raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
         for name in ("layers", "embedding_size", "hidden_size", "window"):
@@ -54,7 +54,7 @@ class RecurrentConfig:
         if self.kind == "feedforward" and self.layers > 1:
             raise InvalidInput("layers", "for a feed-forward network, only 1 is accepted")
 
-    def zero(self, rows: int) -> Vectors:
+    def zero(self, rows: int) -> RecurrentState:
         """The vectors of `rows` sequences that have read nothing."""
         sizes = [self.hidden_size]
         if self.kind == "lstm":

@@ -72,23 +72,23 @@ def _mask(shape: Sequence[int], rate: float, generator: torch.Generator) -> Tens
     return torch.empty(*shape).bernoulli_(kept, generator=generator).div_(kept)
 
 
-def unchanged(x: Tensor, *_: Tensor) -> Tensor:
+def identity(x: Tensor, *_: Tensor) -> Tensor:
     """What stands in for noise where there is none."""
     return x
 
 
 @dataclass(frozen=True)
-class Noise:
+class DropoutHooks:
     """What training does to numbers on their way through a network; each keeps the shape of what it is given."""
 
-    embedded: Callable[[Tensor, Tensor], Tensor] = unchanged
+    embeddings: Callable[[Tensor, Tensor], Tensor] = identity
     """The vectors [B, T, E] of tokens [B, T], before the first layer."""
-    between: Callable[[Tensor], Tensor] = unchanged
+    between_layers: Callable[[Tensor], Tensor] = identity
     """A layer's outputs [B, T, H], before the next layer."""
-    output: Callable[[Tensor], Tensor] = unchanged
+    outputs: Callable[[Tensor], Tensor] = identity
     """The top layer's outputs [B, T, H]."""
-    recurrent: Callable[[Tensor], Tensor] = unchanged
+    recurrent_weights: Callable[[Tensor], Tensor] = identity
     """A layer's matrix from its own last output [G H, H]."""
 
 
-SILENCE = Noise()
+NO_DROPOUT = DropoutHooks()

@@ -24,34 +24,34 @@ from models.state import State, select
 
 __all__ = ["RecurrentConfig", "RecurrentModel"]
 
-_LOGITS_AT_ONCE = 2_000_000
+_LOGITS_PER_SLICE = 2_000_000
 """Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
 
 
 Floats: TypeAlias = NDArray[np.float32]
-Arrays: TypeAlias = tuple[Floats, ...]
-"""A state: for each of `Vectors` its numbers [B, L, H]."""
+StateArrays: TypeAlias = tuple[Floats, ...]
+"""A state: for each of `RecurrentState` its numbers [B, L, H]."""
 
 
-class Computation(Protocol):
-    """What reads and answers as a `Network` does: a `FloatNetwork`, or what was made from it to be faster."""
+class InferenceBackend(Protocol):
+    """What reads and answers as a `Network` does: a `FloatBackend`, or what was made from it to be faster."""
 
-    def read(self, ids: NDArray[np.int64], vectors: Arrays) -> tuple[Floats, Arrays]:
+    def forward(self, ids: NDArray[np.int64], vectors: StateArrays) -> tuple[Floats, StateArrays]:
         """Read ids [B, T]: the top layer's outputs [B, T, H], and the vectors after."""
 
     def logprobs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities [N, V] after outputs [N, H]."""
 
 
-class FloatNetwork:
+class FloatBackend:
     """Reads and answers by a `Network`."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
         self.logprobs = network.logprobs
 
-    def read(self, ids: NDArray[np.int64], vectors: Arrays) -> tuple[Floats, Arrays]:
-        """See `Computation`."""
+    def forward(self, ids: NDArray[np.int64], vectors: StateArrays) -> tuple[Floats, StateArrays]:
+        """See `InferenceBackend`."""
         outputs, after = self.network(torch.from_numpy(ids), tuple(map(torch.from_numpy, vectors)))
         return outputs.numpy(), tuple(each.numpy() for each in after)
 
@@ -59,7 +59,7 @@ class FloatNetwork:
 class RecurrentModel(LanguageModel):
     """A network that reads token by token; its state is `Arrays`."""
 
-    slice_tokens = 256
+    chunk_tokens = 256
 
     def __init__(self, config: RecurrentConfig, tensors: Mapping[str, Tensor], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
@@ -69,19 +69,19 @@ class RecurrentModel(LanguageModel):
         self.architecture = config
         self.vocabulary_size = vocabulary_size
         self._stored = {name: tensor.to(_stored_as(config, tensor)) for name, tensor in tensors.items()}
-        self._compute = self._computation(_network(config, self._stored, vocabulary_size))
-        self._start = self.advance(self.blank(1), torch.full((1, 1), EOS))
+        self._compute = self._make_backend(_network(config, self._stored, vocabulary_size))
+        self._start = self.advance(self.null_state(1), torch.full((1, 1), EOS))
 
     @property
     def kind(self) -> str:
         """rnn, lstm, gru or feedforward."""
         return self.architecture.kind
 
-    def blank(self, rows: int) -> State:
+    def null_state(self, rows: int) -> State:
         """Zero vectors: nothing has been read."""
         return tuple(each.numpy() for each in self.architecture.zero(rows))
 
-    def start(self, rows: int) -> State:
+    def begin_state(self, rows: int) -> State:
         """Zero vectors that have read the boundary token."""
         return select(self._start, [0] * rows)
 
@@ -98,21 +98,21 @@ class RecurrentModel(LanguageModel):
     @torch.inference_mode()
     def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Log P [B, T] of each token in one pass, the softmax in slices of a few megabytes; and the vectors after."""
-        before, after = self.trace(state, tokens, lengths)
-        return self.score_after(before, tokens, lengths), after
+        before, after = self.advance_with_hidden(state, tokens, lengths)
+        return self.score_from_hidden(before, tokens, lengths), after
 
     def hidden(self, state: State) -> Tensor:
         """The top layer's hidden vectors [B, H], which all that the model says of the next token is computed from."""
-        return torch.from_numpy(arrays_of(state)[0][:, -1])
+        return torch.from_numpy(as_arrays(state)[0][:, -1])
 
     @torch.inference_mode()
-    def trace(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def advance_with_hidden(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """The hidden vectors [B, T, H] before each token (anything past `lengths`), and the state after them all."""
         outputs, after = self._read(state, tokens, lengths)
         return torch.cat([self.hidden(state)[:, None], torch.from_numpy(outputs)], 1)[:, :-1], after
 
     @torch.inference_mode()
-    def score_after(self, hidden: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def score_from_hidden(self, hidden: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Log P [B, T] of each token after the hidden vectors [B, T, H]; positions past `lengths` hold 0."""
         scores = torch.zeros(tokens.shape)
         read = torch.ones(tokens.shape, dtype=torch.bool)
@@ -142,21 +142,21 @@ class RecurrentModel(LanguageModel):
             _check(name, architecture, expected.get(name), tensors.get(name))
         return cls(architecture, tensors, vocabulary_size)
 
-    def _computation(self, network: Network) -> Computation:
+    def _make_backend(self, network: Network) -> InferenceBackend:
         """What computes this model, made from its weights; kinds of model that compute otherwise say so here."""
-        return FloatNetwork(network)
+        return FloatBackend(network)
 
-    def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Floats, Arrays]:
+    def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Floats, StateArrays]:
         """Outputs [B, T, H] (anything past `lengths`) and the vectors after."""
-        ids, vectors = tokens.numpy(), arrays_of(state)
+        ids, vectors = tokens.numpy(), as_arrays(state)
         if ids.size and (lengths is None or (lengths.numpy() == ids.shape[1]).all()):
-            return self._compute.read(ids, vectors)
+            return self._compute.forward(ids, vectors)
         outputs = np.zeros((*ids.shape, self.architecture.hidden_size), np.float32)
         if lengths is None:
             return outputs, vectors
         vectors = tuple(v.copy() for v in vectors)
         for rows, begin, end in _spans(lengths.numpy()):
-            part, after = self._compute.read(ids[rows, begin:end], tuple(v[rows] for v in vectors))
+            part, after = self._compute.forward(ids[rows, begin:end], tuple(v[rows] for v in vectors))
             outputs[rows, begin:end] = part
             for whole, rest in zip(vectors, after, strict=True):
                 whole[rows] = rest
@@ -164,14 +164,14 @@ class RecurrentModel(LanguageModel):
 
     def _log_likelihood(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Log P [N] of tokens [N] after hidden vectors [N, H]."""
-        size = max(1, _LOGITS_AT_ONCE // self.vocabulary_size)
+        size = max(1, _LOGITS_PER_SLICE // self.vocabulary_size)
         parts = zip(torch.split(hidden, size), torch.split(tokens, size), strict=True)
         return torch.cat([self._compute.logprobs(h).gather(1, t[:, None])[:, 0] for h, t in parts])
 
 
-def arrays_of(state: State) -> Arrays:
+def as_arrays(state: State) -> StateArrays:
     """The state as the flat tuple that it is."""
-    return cast("Arrays", state)
+    return cast("StateArrays", state)
 
 
 def _spans(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int, int]]:

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.neural.config import RecurrentConfig, Vectors
-from models.neural.dropout import SILENCE, Noise
+from models.neural.config import RecurrentConfig, RecurrentState
+from models.neural.dropout import NO_DROPOUT, DropoutHooks
 
 
-class Window(nn.Module):
+class FeedForwardLayer(nn.Module):
     """One hidden layer [H] over the vectors [E] of the last W tokens."""
 
     def __init__(self, width: int, inputs: int, outputs: int, nonlinearity: Callable[[Tensor], Tensor]) -> None:
@@ -34,7 +34,7 @@ class Window(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs))
 
     def forward(
-        self, inputs: Tensor, vectors: tuple[Tensor, ...], noise: Noise = SILENCE
+        self, inputs: Tensor, vectors: tuple[Tensor, ...], noise: DropoutHooks = NO_DROPOUT
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Read [B, T, E] after `vectors`: the last output [B, H], and the last W - 1 inputs [B, (W - 1) E].
 
@@ -68,7 +68,7 @@ _CELLS: dict[str, _Cell] = {
 }
 
 
-class Layer(nn.Module):
+class RecurrentLayer(nn.Module):
     """One recurrent layer; gate order and biases as in torch.nn.LSTM and torch.nn.GRU.
 
     Elman (1990): h' = f(W x + U h + b). LSTM (Hochreiter and Schmidhuber 1997, with forget gates), gates i, f, g, o:
@@ -85,9 +85,11 @@ class Layer(nn.Module):
         self.bias_ih = nn.Parameter(torch.empty(rows))
         self.bias_hh = nn.Parameter(torch.empty(rows))
 
-    def forward(self, inputs: Tensor, vectors: Vectors, noise: Noise = SILENCE) -> tuple[Tensor, Vectors]:
+    def forward(
+        self, inputs: Tensor, vectors: RecurrentState, noise: DropoutHooks = NO_DROPOUT
+    ) -> tuple[Tensor, RecurrentState]:
         """Read [B, T, I] from vectors [B, H]: outputs [B, T, H] and the vectors after."""
-        weights = [self.weight_ih, noise.recurrent(self.weight_hh), self.bias_ih, self.bias_hh]
+        weights = [self.weight_ih, noise.recurrent_weights(self.weight_hh), self.bias_ih, self.bias_hh]
         if inputs.shape[1] == 1:
             after = self._cell.step(inputs[:, 0], vectors if len(vectors) > 1 else vectors[0], *weights)
             after = after if isinstance(after, tuple) else (after,)
@@ -103,9 +105,9 @@ class Layer(nn.Module):
 def _layer(config: RecurrentConfig, inputs: int) -> nn.Module:
     """A layer of the kind that is asked for; it reads vectors of size `inputs`."""
     if config.kind != "feedforward":
-        return Layer(config, inputs)
+        return RecurrentLayer(config, inputs)
     nonlinearity = torch.tanh if config.nonlinearity == "tanh" else torch.relu
-    return Window(config.window, inputs, config.hidden_size, nonlinearity)
+    return FeedForwardLayer(config.window, inputs, config.hidden_size, nonlinearity)
 
 
 class Network(nn.Module):
@@ -125,16 +127,18 @@ class Network(nn.Module):
             self.projection = nn.Parameter(torch.empty(config.embedding_size, config.hidden_size))
         self.output_bias = nn.Parameter(torch.empty(vocabulary_size))
 
-    def forward(self, tokens: Tensor, vectors: Vectors, noise: Noise = SILENCE) -> tuple[Tensor, Vectors]:
+    def forward(
+        self, tokens: Tensor, vectors: RecurrentState, noise: DropoutHooks = NO_DROPOUT
+    ) -> tuple[Tensor, RecurrentState]:
         """Read tokens [B, T]: the top layer's outputs [B, T, H], and the vectors after, which are free of noise."""
-        x = noise.embedded(functional.embedding(tokens, self.embedding), tokens)
-        after: list[Vectors] = []
+        x = noise.embeddings(functional.embedding(tokens, self.embedding), tokens)
+        after: list[RecurrentState] = []
         for i, layer in enumerate(self.layers):
-            x, last = layer(x if i == 0 else noise.between(x), tuple(v[:, i] for v in vectors), noise)
+            x, last = layer(x if i == 0 else noise.between_layers(x), tuple(v[:, i] for v in vectors), noise)
             after.append(last)
-        return noise.output(x), tuple(torch.stack(parts, 1) for parts in zip(*after, strict=True))
+        return noise.outputs(x), tuple(torch.stack(parts, 1) for parts in zip(*after, strict=True))
 
-    def features(self, outputs: Tensor) -> Tensor:
+    def project(self, outputs: Tensor) -> Tensor:
         """What the output matrix is multiplied with: outputs [..., H], projected where the sizes ask for it."""
         return outputs if self.projection is None else functional.linear(outputs, self.projection)
 
@@ -145,12 +149,12 @@ class Network(nn.Module):
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Unnormalised log-probabilities [N, V] after outputs [N, H]."""
-        return functional.linear(self.features(outputs), self.output_matrix, self.output_bias)
+        return functional.linear(self.project(outputs), self.output_matrix, self.output_bias)
 
     def logprobs(self, outputs: Tensor) -> Tensor:
         """Log-probabilities [N, V] after outputs [N, H]."""
         return self.logits(outputs).log_softmax(-1)
 
-    def matrices(self) -> Iterator[tuple[str, nn.Parameter]]:
+    def named_matrices(self) -> Iterator[tuple[str, nn.Parameter]]:
         """The parameters that are matrices, by name; the others are biases."""
         return ((name, p) for name, p in self.named_parameters() if p.dim() > 1)

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput
 from models.special_tokens import EOS, UNK
 
-ZERO = -99.0
+LOG10_ZERO = -99.0
 """How ARPA writes the logarithm of zero."""
-BEGIN, END, UNKNOWN = "<s>", "</s>", "<unk>"
-_UNKNOWN_TO_OTHERS = "<UNK>"
+BOS_TOKEN, END_TOKEN, UNKNOWN_TOKEN = "<s>", "</s>", "<unk>"
+_UPPERCASE_UNKNOWN = "<UNK>"
 _ROWS_AT_ONCE = 1 << 16
-_NUMBER = re.compile("[0-9]{1,18}")
+_WHOLE_NUMBER = re.compile("[0-9]{1,18}")
 
 
-class Section(NamedTuple):
+class ArpaSection(NamedTuple):
     """The n-grams of one order as the file lists them; for unigrams, sorted by id, all words of the vocabulary."""
 
     words: NDArray[np.int64]
@@ -40,15 +40,15 @@ class Section(NamedTuple):
     """[rows] where in the file each stands, from 1."""
 
 
-def parse(file: TextIO) -> tuple[list[str], list[Section]]:
+def parse_arpa(file: TextIO) -> tuple[list[str], list[ArpaSection]]:
     """The vocabulary (id to token; `<unk>` 0, `</s>` 1, then as listed) and the sections by order, unigrams first.
 
     Raises InvalidInput, naming the line.
     """
-    lines = Lines(file)
-    sizes = lines.header()
+    lines = ArpaLines(file)
+    sizes = lines.read_header()
     tokens, first = _unigrams(lines, sizes[0], len(sizes))
-    ids = {BEGIN: -1, _UNKNOWN_TO_OTHERS: UNK} | {token: i for i, token in enumerate(tokens)}
+    ids = {BOS_TOKEN: -1, _UPPERCASE_UNKNOWN: UNK} | {token: i for i, token in enumerate(tokens)}
     sections = [first]
     for n, size in enumerate(sizes[1:], start=2):
         lines.expect(f"\\{n}-grams:")
@@ -57,19 +57,19 @@ def parse(file: TextIO) -> tuple[list[str], list[Section]]:
     return tokens, sections
 
 
-def malformed(message: str, line: int) -> InvalidInput:
+def malformed_line(message: str, line: int) -> InvalidInput:
     """The error for what is wrong in `line`."""
     return InvalidInput("arpa", f"line {line}: {message}")
 
 
-class Lines:
+class ArpaLines:
     """The lines of an ARPA file and the number of the last one read. Blank ones are passed over."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self.number = 0
 
-    def next(self) -> str:
+    def next_line(self) -> str:
         """The next line that is not blank."""
         try:
             for line in self._file:
@@ -77,104 +77,104 @@ class Lines:
                 if not line.isspace():
                     return line.strip()
         except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise self.wrong(f"what follows is not UTF-8 text, or not what gzip wrote ({error})") from error
-        raise self.wrong("the file stops here, before \\end\\")
+            raise self.error(f"what follows is not UTF-8 text, or not what gzip wrote ({error})") from error
+        raise self.error("the file stops here, before \\end\\")
 
     def expect(self, text: str) -> None:
         """Read one line that must be `text`."""
-        line = self.next()
+        line = self.next_line()
         if line != text:
-            raise self.wrong(f"{text} should stand here, not {line[:80]!r}")
+            raise self.error(f"{text} should stand here, not {line[:80]!r}")
 
-    def header(self) -> list[int]:
+    def read_header(self) -> list[int]:
         """Skip to `\\data\\` and read how many n-grams each order has, up to and with the line `\\1-grams:`."""
-        while self.next() != "\\data\\":
+        while self.next_line() != "\\data\\":
             pass
         sizes: list[int] = []
-        while (line := self.next()) != "\\1-grams:":
+        while (line := self.next_line()) != "\\1-grams:":
             order, _, size = line.removeprefix("ngram").partition("=")
-            if order.strip() != str(len(sizes) + 1) or not _NUMBER.fullmatch(size.strip()):
-                raise self.wrong(f"'ngram {len(sizes) + 1}=' and a number should stand here, not {line[:80]!r}")
+            if order.strip() != str(len(sizes) + 1) or not _WHOLE_NUMBER.fullmatch(size.strip()):
+                raise self.error(f"'ngram {len(sizes) + 1}=' and a number should stand here, not {line[:80]!r}")
             sizes.append(int(size))
         if not sizes:
-            raise self.wrong("no number of n-grams is announced before this line")
+            raise self.error("no number of n-grams is announced before this line")
         return sizes
 
-    def ngram(self, n: int, longest: bool) -> tuple[list[str], float, float]:
+    def read_ngram(self, n: int, longest: bool) -> tuple[list[str], float, float]:
         """Read one n-gram: its words, its log-probability and its back-off weight, 0 where none is given (nats)."""
-        fields = self.next().split()
+        fields = self.next_line().split()
         if len(fields) != n + 1 and (longest or len(fields) != n + 2):
-            raise self.wrong(f"a number and {n} words{'' if longest else ' and perhaps a number'} should stand here")
+            raise self.error(f"a number and {n} words{'' if longest else ' and perhaps a number'} should stand here")
         words = fields[1 : n + 1]
         return words, self._logprob(fields[0]), self._nats(fields[n + 1]) if len(fields) == n + 2 else 0.0
 
     def _logprob(self, text: str) -> float:
         nats = self._nats(text)
         if nats > 0:
-            raise self.wrong(f"the log-probability {text} is above zero")
+            raise self.error(f"the log-probability {text} is above zero")
         return nats
 
     def _nats(self, text: str) -> float:
         try:
             value = float(text)
         except ValueError:
-            raise self.wrong(f"{text!r} is not a number") from None
+            raise self.error(f"{text!r} is not a number") from None
         if math.isnan(value) or value == math.inf:
-            raise self.wrong(f"{text} is not a finite number")
-        return value * math.log(10) if value > ZERO else -math.inf
+            raise self.error(f"{text} is not a finite number")
+        return value * math.log(10) if value > LOG10_ZERO else -math.inf
 
-    def wrong(self, message: str) -> InvalidInput:
+    def error(self, message: str) -> InvalidInput:
         """The error for the last line read."""
-        return malformed(message, self.number)
+        return malformed_line(message, self.number)
 
 
-def _unigrams(lines: Lines, size: int, order: int) -> tuple[list[str], Section]:
+def _unigrams(lines: ArpaLines, size: int, order: int) -> tuple[list[str], ArpaSection]:
     listed: dict[str, tuple[float, float, int]] = {}
     for _ in range(size):
-        (word,), logprob, backoff = lines.ngram(1, longest=order == 1)
+        (word,), logprob, backoff = lines.read_ngram(1, longest=order == 1)
         if word in listed:
-            raise lines.wrong(f"{word!r} is listed before")
+            raise lines.error(f"{word!r} is listed before")
         listed[word] = logprob, backoff, lines.number
-    if UNKNOWN not in listed and _UNKNOWN_TO_OTHERS in listed:
-        listed = {UNKNOWN if word == _UNKNOWN_TO_OTHERS else word: row for word, row in listed.items()}
-    if END not in listed:
-        raise lines.wrong(f"no unigram is {END}")
-    boundary = listed.pop(BEGIN, (-math.inf, 0.0, 0))
-    unknown = listed.pop(UNKNOWN, (-math.inf, 0.0, 0))
-    end = listed.pop(END)
-    tokens = [UNKNOWN, END, *listed]
+    if UNKNOWN_TOKEN not in listed and _UPPERCASE_UNKNOWN in listed:
+        listed = {UNKNOWN_TOKEN if word == _UPPERCASE_UNKNOWN else word: row for word, row in listed.items()}
+    if END_TOKEN not in listed:
+        raise lines.error(f"no unigram is {END_TOKEN}")
+    boundary = listed.pop(BOS_TOKEN, (-math.inf, 0.0, 0))
+    unknown = listed.pop(UNKNOWN_TOKEN, (-math.inf, 0.0, 0))
+    end = listed.pop(END_TOKEN)
+    tokens = [UNKNOWN_TOKEN, END_TOKEN, *listed]
     rows = [unknown, (end[0], boundary[1], end[2]), *listed.values()]
     return tokens, _columns([[i] for i in range(len(tokens))], rows)
 
 
-def _section(lines: Lines, n: int, size: int, order: int, ids: dict[str, int]) -> Section:
+def _section(lines: ArpaLines, n: int, size: int, order: int, ids: dict[str, int]) -> ArpaSection:
     """The n-grams of order `n`, in columns after so many rows: as Python's objects they take ten times the room."""
     parts = [_columns([], [], n)]
     for begin in range(0, size, _ROWS_AT_ONCE):
         words: list[list[int]] = []
         rows: list[tuple[float, float, int]] = []
         for _ in range(begin, min(begin + _ROWS_AT_ONCE, size)):
-            tokens, logprob, backoff = lines.ngram(n, longest=n == order)
+            tokens, logprob, backoff = lines.read_ngram(n, longest=n == order)
             words.append(_ids(lines, tokens, ids))
             rows.append((logprob, backoff, lines.number))
         parts.append(_columns(words, rows, n))
-    return Section(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return ArpaSection(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _ids(lines: Lines, tokens: list[str], ids: dict[str, int]) -> list[int]:
+def _ids(lines: ArpaLines, tokens: list[str], ids: dict[str, int]) -> list[int]:
     try:
         ngram = [ids[token] for token in tokens]
     except KeyError as missing:
-        raise lines.wrong(f"{missing} is not among the unigrams") from None
+        raise lines.error(f"{missing} is not among the unigrams") from None
     if EOS in ngram[:-1] or -1 in ngram[1:]:
-        raise lines.wrong(f"{BEGIN} may only begin an n-gram, {END} only end it")
+        raise lines.error(f"{BOS_TOKEN} may only begin an n-gram, {END_TOKEN} only end it")
     ngram[0] = EOS if ngram[0] < 0 else ngram[0]
     return ngram
 
 
-def _columns(words: Sequence[Sequence[int]], rows: Sequence[tuple[float, float, int]], n: int = 1) -> Section:
+def _columns(words: Sequence[Sequence[int]], rows: Sequence[tuple[float, float, int]], n: int = 1) -> ArpaSection:
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [(), (), ()]
-    return Section(
+    return ArpaSection(
         np.array(words, np.int64).reshape(-1, n),
         np.array(columns[0], np.float64),
         np.array(columns[1], np.float64),

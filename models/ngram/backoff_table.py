@@ -19,27 +19,41 @@ from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged
 from models.kernels.jit import Int, compiled, inlined
-from models.ngram.trie import BLOCK, FIELDS, HEAD, LEVEL, PADDING, RAW, Trie, backoff, bits, logprob, parent, run, token
-from models.ngram.trie_builder import Order, unpack
+from models.ngram.trie import (
+    BLOCK_CONTEXTS,
+    BLOCK_HEADER_BYTES,
+    LEVEL_DTYPE,
+    LEVEL_FIELDS,
+    NO_CODEBOOK,
+    PADDING_BYTES,
+    Trie,
+    backoff,
+    child_range,
+    find_parent,
+    logprob,
+    read_bits,
+    token,
+)
+from models.ngram.trie_builder import UnpackedOrder, unpack
 
-_DTYPES = (LEVEL, np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.int32))
-_WIDEST_TOKEN, _WIDEST_BOOK, _RAW_BITS = 25, 16, 32
+_DTYPES = (LEVEL_DTYPE, np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.int32))
+_MAX_TOKEN_BITS, _MAX_CODE_BITS, _RAW_BITS = 25, 16, 32
 
 
-def check(trie: Trie, order: int, vocabulary_size: int) -> None:
+def check_trie(trie: Trie, order: int, vocabulary_size: int) -> None:
     """Raise CheckpointDamaged unless `trie` is one of that order for so many words, in all of its parts."""
     _check_arrays(trie, order, vocabulary_size)
-    _check_places(trie)
+    _check_positions(trie)
     shelf, place = 1, 1
     for n in range(1, order + 1):
-        if not records_are_sound(trie, n, vocabulary_size):
+        if not are_records_valid(trie, n, vocabulary_size):
             raise _damaged(f"order {n}: a last word is none, or a log-probability")
-        shelf = _next_on_shelf(trie, n, "logprob", shelf)
+        shelf = _check_codebook(trie, n, "logprob", shelf)
         if n < order:
-            place = blocks_are_sound(trie, n, place)
+            place = check_blocks(trie, n, place)
             if place < 0:
                 raise _damaged(f"order {n}: contexts do not list the n-grams of the next order one after the other")
-            shelf = _next_on_shelf(trie, n, "backoff", shelf)
+            shelf = _check_codebook(trie, n, "backoff", shelf)
     if shelf != len(trie.books) or place != len(trie.wide):
         raise _damaged("something is left over")
 
@@ -54,14 +68,14 @@ def _check_arrays(trie: Trie, order: int, vocabulary_size: int) -> None:
         raise _damaged(f"not for {vocabulary_size} words")
 
 
-def _check_places(trie: Trie) -> None:
+def _check_positions(trie: Trie) -> None:
     """Records and blocks must lie one after the other, as wide as may be, and fill `data`."""
     begin = 0
     for n, level in enumerate(trie.levels[1:], start=1):
         size, token_bits, number_bits = (int(level[name]) for name in ("size", "token_bits", "logprob_bits"))
         last = n == len(trie.levels) - 1
         widths = token_bits if n > 1 else 1, number_bits, 1 if last else int(level["backoff_bits"])
-        limits = _WIDEST_TOKEN, _RAW_BITS, _RAW_BITS
+        limits = _MAX_TOKEN_BITS, _RAW_BITS, _RAW_BITS
         if not all(1 <= width <= limit for width, limit in zip(widths, limits, strict=True)) or (n == 1 and token_bits):
             raise _damaged(f"order {n}: fields of {token_bits}, {number_bits} and {level['backoff_bits']} bits")
         if not 0 <= size < 2**31 or level["records"] != 8 * begin:
@@ -70,20 +84,20 @@ def _check_places(trie: Trie) -> None:
         if not last:
             if level["blocks"] != begin:
                 raise _damaged(f"order {n}: blocks out of place")
-            begin += -(-size // BLOCK) * (HEAD + 2 * int(level["backoff_bits"]))
-    if len(trie.data) != begin + PADDING:
-        raise _damaged(f"{len(trie.data)} bytes instead of {begin + PADDING}")
+            begin += -(-size // BLOCK_CONTEXTS) * (BLOCK_HEADER_BYTES + 2 * int(level["backoff_bits"]))
+    if len(trie.data) != begin + PADDING_BYTES:
+        raise _damaged(f"{len(trie.data)} bytes instead of {begin + PADDING_BYTES}")
 
 
-def _next_on_shelf(trie: Trie, n: int, column: str, begin: int) -> int:
+def _check_codebook(trie: Trie, n: int, column: str, begin: int) -> int:
     """Where the next book begins, given that this column's would begin at `begin`."""
     level = trie.levels[n]
     book, width = int(level[f"{column}_book"]), int(level[f"{column}_bits"])
-    if book == RAW and width == _RAW_BITS:
+    if book == NO_CODEBOOK and width == _RAW_BITS:
         return begin
-    end: int = begin + largest_field(trie, n, column == "logprob") + 1
+    end: int = begin + largest_code(trie, n, column == "logprob") + 1
     numbers = trie.books[begin:end]
-    if book != begin or width > _WIDEST_BOOK or len(numbers) != end - begin:
+    if book != begin or width > _MAX_CODE_BITS or len(numbers) != end - begin:
         raise _damaged(f"order {n}: the book of {column} is out of place")
     if not np.all(numbers <= 0 if column == "logprob" else numbers < np.inf):
         raise _damaged(f"order {n}: a {column} is not a number, or too large")
@@ -91,32 +105,32 @@ def _next_on_shelf(trie: Trie, n: int, column: str, begin: int) -> int:
 
 
 @compiled
-def largest_field(trie: Trie, n: Int, of_records: bool) -> Int:
+def largest_code(trie: Trie, n: Int, of_records: bool) -> Int:
     """The largest field of the log-probabilities or else the back-off weights of order n, which has a book of them."""
     level = trie.levels[n]
     largest: Int = np.int64(-1)
     for i in range(level.size):
         if of_records:
             at = level.records + i * (level.token_bits + level.logprob_bits) + level.token_bits
-            largest = max(largest, bits(trie.data, at, level.logprob_bits))
+            largest = max(largest, read_bits(trie.data, at, level.logprob_bits))
         else:
-            at = (level.blocks + (i >> 4) * (HEAD + 2 * level.backoff_bits) + HEAD) << 3
-            largest = max(largest, bits(trie.data, at + (i & 15) * level.backoff_bits, level.backoff_bits))
+            at = (level.blocks + (i >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits) + BLOCK_HEADER_BYTES) << 3
+            largest = max(largest, read_bits(trie.data, at + (i & 15) * level.backoff_bits, level.backoff_bits))
     return largest
 
 
 @compiled
-def records_are_sound(trie: Trie, n: Int, size: Int) -> bool:
+def are_records_valid(trie: Trie, n: Int, size: Int) -> bool:
     """Whether all words of order n are in the vocabulary and all numbers that stand there themselves are at most 0."""
     level = trie.levels[n]
     for i in range(level.size):
-        if token(trie, n, i) >= size or (level.logprob_book == RAW and not logprob(trie, n, i) <= 0):
+        if token(trie, n, i) >= size or (level.logprob_book == NO_CODEBOOK and not logprob(trie, n, i) <= 0):
             return False
     return True
 
 
 @inlined
-def rises(trie: Trie, n: Int, begin: Int, length: Int) -> bool:
+def is_rising(trie: Trie, n: Int, begin: Int, length: Int) -> bool:
     """Whether the last words of a run of n-grams of order n are in sequence."""
     i = begin + 1
     while i < begin + length and token(trie, n, i) > token(trie, n, i - 1):
@@ -125,7 +139,7 @@ def rises(trie: Trie, n: Int, begin: Int, length: Int) -> bool:
 
 
 @compiled
-def blocks_are_sound(trie: Trie, n: Int, place: Int) -> Int:
+def check_blocks(trie: Trie, n: Int, place: Int) -> Int:
     """The place in `wide` after those of order n, given that of the first; -1 where something is wrong.
 
     Runs must follow each other without a gap up to the end of the next order, the words in each must rise, and
@@ -135,15 +149,17 @@ def blocks_are_sound(trie: Trie, n: Int, place: Int) -> Int:
     expected: Int = np.int64(0)
     for i in range(level.size):
         if i & 15 == 0:
-            first = bits(trie.data, (level.blocks + (i >> 4) * (HEAD + 2 * level.backoff_bits)) << 3, 32)
+            first = read_bits(
+                trie.data, (level.blocks + (i >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits)) << 3, 32
+            )
             if first >> 31:
-                if first & 0x7FFFFFFF != place or place + BLOCK >= len(trie.wide):
+                if first & 0x7FFFFFFF != place or place + BLOCK_CONTEXTS >= len(trie.wide):
                     return np.int64(-1)
-                place += BLOCK + 1
-        begin, length = run(trie, n, i)
-        if begin != expected or length < 0 or begin + length > above.size or not rises(trie, n + 1, begin, length):
+                place += BLOCK_CONTEXTS + 1
+        begin, length = child_range(trie, n, i)
+        if begin != expected or length < 0 or begin + length > above.size or not is_rising(trie, n + 1, begin, length):
             return np.int64(-1)
-        if level.backoff_book == RAW and not backoff(trie, n, i) < np.inf:
+        if level.backoff_book == NO_CODEBOOK and not backoff(trie, n, i) < np.inf:
             return np.int64(-1)
         expected += length
     return place if expected == above.size else np.int64(-1)
@@ -154,11 +170,11 @@ def _damaged(what: str) -> CheckpointDamaged:
 
 
 @dataclass(frozen=True, eq=False)
-class BackoffTables:
+class BackoffTable:
     """The n-grams of all orders up to N as one trie; see `layout` for its parts."""
 
     trie: Trie
-    facts: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     """What the estimation found, JSON-ready."""
 
     @property
@@ -169,35 +185,35 @@ class BackoffTables:
     @property
     def vocabulary_size(self) -> int:
         """How many words there are; each is a unigram."""
-        return self.ngrams[0]
+        return self.order_sizes[0]
 
     @property
-    def ngrams(self) -> list[int]:
+    def order_sizes(self) -> list[int]:
         """How many n-grams each order has, unigrams first."""
         sizes: list[int] = self.trie.levels["size"][1:].tolist()
         return sizes
 
-    def orders(self) -> list[Order]:
+    def unpack_orders(self) -> list[UnpackedOrder]:
         """All n-grams by order, unigrams first, as arrays."""
         return [unpack(self.trie, n) for n in range(1, self.order + 1)]
 
-    def words(self, n: int, place: int) -> list[int]:
+    def ngram_ids(self, n: int, place: int) -> list[int]:
         """The token ids of the n-gram at `place` of order n."""
         ids: list[int] = []
         for m in range(n, 1, -1):
             ids.append(int(token(self.trie, m, place)))
-            place = int(parent(self.trie, m, place))
+            place = int(find_parent(self.trie, m, place))
         return [place, *ids[::-1]]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array by name, as it is stored."""
-        levels = self.trie.levels.view(np.int64).reshape(len(self.trie.levels), len(FIELDS))
+        levels = self.trie.levels.view(np.int64).reshape(len(self.trie.levels), len(LEVEL_FIELDS))
         return {**self.trie._asdict(), "levels": levels}
 
     @classmethod
     def from_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], order: int, vocabulary_size: int, facts: dict[str, Any]
-    ) -> BackoffTables:
+    ) -> BackoffTable:
         """The inverse of `arrays`, without a copy of what is large.
 
         Raises CheckpointDamaged for anything that the loops of `trie` would trip over: a wrong name, shape or dtype,
@@ -206,8 +222,8 @@ class BackoffTables:
         if sorted(arrays) != sorted(Trie._fields):
             raise CheckpointDamaged(f"n-gram table: arrays {sorted(arrays)} instead of {sorted(Trie._fields)}")
         levels = arrays["levels"]
-        if levels.dtype != np.int64 or levels.ndim != 2 or levels.shape[1] != len(FIELDS):
+        if levels.dtype != np.int64 or levels.ndim != 2 or levels.shape[1] != len(LEVEL_FIELDS):
             raise CheckpointDamaged(f"n-gram table: levels has shape {levels.shape} and dtype {levels.dtype}")
-        trie = Trie(**{**arrays, "levels": levels.copy().view(LEVEL)[:, 0]})
-        check(trie, order, vocabulary_size)
+        trie = Trie(**{**arrays, "levels": levels.copy().view(LEVEL_DTYPE)[:, 0]})
+        check_trie(trie, order, vocabulary_size)
         return cls(trie, facts)

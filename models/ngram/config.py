@@ -84,5 +84,5 @@ class NgramConfig:
         return given + given[-1:] * (self.order - len(given))
 
 
-SMALLEST = 64 << 20
+MIN_MEMORY_BYTES = 64 << 20
 """Bytes: a budget below this is refused, since what is fixed would not fit."""

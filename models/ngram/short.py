@@ -27,26 +27,30 @@ def best(model: NgramModel, context: Ids, k: int, *, bos: bool = True) -> tuple[
     path, count = _path(model, bos), min(k, model.vocabulary_size)
     words, lengths = _row(context)
     values, ids = np.empty((1, count), np.float32), np.empty((1, count), np.int64)
-    table = model.tables.trie
-    if not top_k.best(table, path, words, lengths, model.ranked, values, ids, query.room(table)):
+    table = model.table.trie
+    if not top_k.topk_continuation(
+        table, path, words, lengths, model.ranked_ngrams, values, ids, query.query_buffers(table)
+    ):
         raise _outside(model)
     return values[0].tolist(), ids[0].tolist()
 
 
 def score(model: NgramModel, context: Ids, ids: Ids, *, bos: bool = True) -> NDArray[np.float32]:
     """Log P of each of `ids` [T] in nats, after `context` and those before it. Raises as `best`."""
-    path, table = _path(model, bos), model.tables.trie
+    path, table = _path(model, bos), model.table.trie
     before, length = _row(context)
     words, lengths = _row(ids)
     scores, size = np.empty(words.shape, np.float32), model.vocabulary_size
-    if not query.score_after(table, path, before, length, words, lengths, size, scores, query.room(table)):
+    if not query.score_continuation(
+        table, path, before, length, words, lengths, size, scores, query.query_buffers(table)
+    ):
         raise _outside(model)
     return scores.ravel()
 
 
 def _path(model: NgramModel, bos: bool) -> NDArray[np.int64]:
     """The state that has read nothing [1, N - 1], or only `</s>`."""
-    path = np.empty((1, model.tables.order - 1), np.int64)
+    path = np.empty((1, model.table.order - 1), np.int64)
     path.fill(-1)
     if bos:
         path[:, :1] = EOS

@@ -12,49 +12,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, inlined
-from models.ngram.query import Room, inside, read
-from models.ngram.trie import Trie, backoff, find, logprob, run, take_apart, token
+from models.ngram.query import QueryBuffers, advance, ids_in_range
+from models.ngram.trie import Trie, backoff, child_range, find_child, logprob, split_ngrams, token
 
 
-class Ranked(NamedTuple):
+class RankedNgrams(NamedTuple):
     """N-grams that are many after one context, best first: where they fall below a list's worst, the rest need no look.
 
     After other contexts there are few, and to look at all costs less than to find the best.
     """
 
-    words: NDArray[np.int64]
+    unigrams: NDArray[np.int64]
     """[V] by falling probability, then rising id."""
-    pairs: NDArray[np.int32]
+    bigrams: NDArray[np.int32]
     """Places of pairs of words, the runs of first words as they are, each by falling probability, then rising id."""
 
 
-def rank(trie: Trie) -> Ranked:
+def rank_ngrams(trie: Trie) -> RankedNgrams:
     """What `topk` wants; a tenth of a second for a million pairs."""
-    words = _by_value(trie, 1, np.zeros(trie.levels["size"][1], np.int64))
+    words = _sort_by_logprob(trie, 1, np.zeros(trie.levels["size"][1], np.int64))
     if len(trie.levels) == 2:
-        return Ranked(words, np.empty(0, np.int32))
+        return RankedNgrams(words, np.empty(0, np.int32))
     places = np.arange(trie.levels["size"][2])
     contexts = np.empty_like(places)
-    take_apart(trie, 2, places, contexts, np.empty_like(places))
-    return Ranked(words, _by_value(trie, 2, contexts).astype(np.int32))
+    split_ngrams(trie, 2, places, contexts, np.empty_like(places))
+    return RankedNgrams(words, _sort_by_logprob(trie, 2, contexts).astype(np.int32))
 
 
-def _by_value(trie: Trie, n: int, contexts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sort_by_logprob(trie: Trie, n: int, contexts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places of the n-grams of an order, whose contexts do not fall, the best of each context first."""
     values = np.empty(len(contexts), np.float32)
-    logprobs(trie, n, values)
+    copy_logprobs(trie, n, values)
     return np.lexsort((-values, contexts))
 
 
 @compiled
-def logprobs(trie: Trie, n: Int, out: NDArray[np.float32]) -> None:
+def copy_logprobs(trie: Trie, n: Int, out: NDArray[np.float32]) -> None:
     """Write the log-probabilities of all n-grams of an order, in nats."""
     for i in range(len(out)):
         out[i] = logprob(trie, n, i)
 
 
 @inlined
-def weight_before(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
+def longer_backoff(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
     """What is added to the log-probability of an n-gram of order n: the weights of the contexts of n words and more."""
     weight = 0.0
     for m in range(len(path), n - 1, -1):
@@ -64,42 +64,42 @@ def weight_before(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
 
 
 @inlined
-def listed(trie: Trie, path: NDArray[np.int64], n: Int) -> tuple[float, Int, Int]:
+def listed_range(trie: Trie, path: NDArray[np.int64], n: Int) -> tuple[float, Int, Int]:
     """Where the n-grams of order n, 2 or more, that go on `path` begin and end, and what is added to each."""
     if path[n - 2] < 0:
         return 0.0, 0, 0
-    begin, length = run(trie, n - 1, path[n - 2])
-    return weight_before(trie, path, n), begin, begin + length
+    begin, length = child_range(trie, n - 1, path[n - 2])
+    return longer_backoff(trie, path, n), begin, begin + length
 
 
 @compiled
-def rows(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+def write_distributions(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None:
     """Write the distribution of the next word after each of `paths` [B, N - 1] into `out` [B, V].
 
     Unigrams come first, then each longer context over them.
     """
     for b in range(len(paths)):
         path = paths[b]
-        weight = weight_before(trie, path, 1)
+        weight = longer_backoff(trie, path, 1)
         for word in range(out.shape[1]):
             out[b, word] = weight + logprob(trie, 1, word)
         for n in range(2, len(trie.levels)):
-            weight, begin, end = listed(trie, path, n)
+            weight, begin, end = listed_range(trie, path, n)
             for i in range(begin, end):
                 out[b, token(trie, n, i)] = weight + logprob(trie, n, i)
 
 
 @inlined
-def unlisted(trie: Trie, path: NDArray[np.int64], n: Int, word: Int) -> bool:
+def is_unlisted(trie: Trie, path: NDArray[np.int64], n: Int, word: Int) -> bool:
     """Whether no context of `path` of n words or more lists `word`."""
     m = len(path)
-    while m >= n and (path[m - 1] < 0 or find(trie, m, path[m - 1], word) < 0):
+    while m >= n and (path[m - 1] < 0 or find_child(trie, m, path[m - 1], word) < 0):
         m -= 1
     return bool(m < n)
 
 
 @inlined
-def offer(
+def insert_candidate(
     trie: Trie,
     path: NDArray[np.int64],
     n: Int,
@@ -112,7 +112,7 @@ def offer(
 
     Nothing happens if it is no better than the last, or if a context of `path` of n words or more lists it.
     """
-    if value < values[-1] or (value == values[-1] and word > words[-1]) or not unlisted(trie, path, n, word):
+    if value < values[-1] or (value == values[-1] and word > words[-1]) or not is_unlisted(trie, path, n, word):
         return
     at = len(values) - 1
     while at > 0 and (values[at - 1] < value or (values[at - 1] == value and words[at - 1] > word)):
@@ -124,7 +124,7 @@ def offer(
 
 
 @inlined
-def offer_ranked(
+def insert_ranked(
     trie: Trie,
     path: NDArray[np.int64],
     n: Int,
@@ -138,44 +138,44 @@ def offer_ranked(
         value = np.float32(weight + logprob(trie, n, i))
         if value < values[-1]:
             break
-        offer(trie, path, n, values, words, value, token(trie, n, i))
+        insert_candidate(trie, path, n, values, words, value, token(trie, n, i))
 
 
 @compiled
 def topk(
-    trie: Trie, paths: NDArray[np.int64], ranked: Ranked, values: NDArray[np.float32], words: NDArray[np.int64]
+    trie: Trie, paths: NDArray[np.int64], ranked: RankedNgrams, values: NDArray[np.float32], words: NDArray[np.int64]
 ) -> None:
     """Write the best words after each of `paths` and their log-probabilities to `words` and `values` [B, k], k <= V."""
     for b in range(len(paths)):
         path, best, chosen = paths[b], values[b], words[b]
         best[:] = -np.inf
-        chosen[:] = len(ranked.words)
+        chosen[:] = len(ranked.unigrams)
         for n in range(len(trie.levels) - 1, 2, -1):
-            weight, begin, end = listed(trie, path, n)
+            weight, begin, end = listed_range(trie, path, n)
             for i in range(begin, end):
                 of = np.float32(weight + logprob(trie, n, i))
                 if of >= best[-1]:  # of hundreds few are; which word it is need not be looked at before
-                    offer(trie, path, n, best, chosen, of, token(trie, n, i))
+                    insert_candidate(trie, path, n, best, chosen, of, token(trie, n, i))
         if len(trie.levels) > 2:
-            weight, begin, end = listed(trie, path, 2)
-            offer_ranked(trie, path, 2, ranked.pairs[begin:end], best, chosen, weight)
-        offer_ranked(trie, path, 1, ranked.words, best, chosen, weight_before(trie, path, 1))
+            weight, begin, end = listed_range(trie, path, 2)
+            insert_ranked(trie, path, 2, ranked.bigrams[begin:end], best, chosen, weight)
+        insert_ranked(trie, path, 1, ranked.unigrams, best, chosen, longer_backoff(trie, path, 1))
 
 
 @compiled
-def best(
+def topk_continuation(
     trie: Trie,
     path: NDArray[np.int64],
     context: NDArray[np.int64],
     length: NDArray[np.int64],
-    ranked: Ranked,
+    ranked: RankedNgrams,
     values: NDArray[np.float32],
     words: NDArray[np.int64],
-    room: Room,
+    room: QueryBuffers,
 ) -> bool:
     """`inside`, `read` and `topk` in one call, which costs more than they do; false where an id is not inside."""
-    if not inside(context, length, len(ranked.words)):
+    if not ids_in_range(context, length, len(ranked.unigrams)):
         return False
-    read(trie, path, context, length, room)
+    advance(trie, path, context, length, room)
     topk(trie, path, ranked, values, words)
     return True

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.checkpoint.card import FileFacts, Provenance, plain
-from models.checkpoint.counts_file import COUNTS_FILE, tensors
-from models.checkpoint.repository import Entry
+from models.checkpoint.card import FileDigest, Provenance, to_jsonable
+from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
+from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
-from models.evaluation.report import measure
+from models.evaluation.report import measure_units
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
@@ -30,11 +30,11 @@ from models.neural.training.config import TrainingConfig
 from models.neural.training.state_file import STATE_FILE
 from models.neural.training.train import train
 from models.ngram.config import NgramConfig
-from models.ngram.counting.counter import Counter
+from models.ngram.counting.counter import NgramCounter
 from models.ngram.counting.counts import Counts
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import tabulate
-from models.recipes.published_counts import Base, base_of
+from models.ngram.smoothing.estimator import estimate_from_counts
+from models.recipes.published_counts import PublishedCounts, read_published_counts
 from models.recipes.recipe import Recipe
 from models.special_tokens import EOS
 from models.tokenization.config import TokenKind
@@ -47,7 +47,7 @@ def measure_int8(
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
     """The same figures in int8, and by what share the perplexity is higher than the `exact` one."""
     inexact = Int8Model.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
-    figures = yield from measure(inexact, tokenizer, held_out)
+    figures = yield from measure_units(inexact, tokenizer, held_out)
     for unit, found in figures.items():
         if found["perplexity"] and exact[unit]["perplexity"]:  # both are finite
             found["perplexity_increase"] = found["perplexity"] / exact[unit]["perplexity"] - 1
@@ -55,13 +55,13 @@ def measure_int8(
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltModel:
     """What a recipe made, ready to be published."""
 
     recipe: Recipe
     model: LanguageModel
     tokenizer: Tokenizer
-    corpus: dict[str, FileFacts]
+    corpus: dict[str, FileDigest]
     """The files it was made from, by name."""
     metrics: dict[str, Any]
     """`training`: tokens, lines, seconds; where text was held out `validation`, what `lines` and `document` say, and
@@ -70,21 +70,21 @@ class Built:
     """What an n-gram model was made of, where the recipe keeps it."""
 
     @property
-    def beside(self) -> dict[str, dict[str, Tensor]]:
+    def extra_files(self) -> dict[str, dict[str, Tensor]]:
         """The files of tensors that are published with the model, by name."""
-        return {} if self.counts is None else {COUNTS_FILE: tensors(self.counts)}
+        return {} if self.counts is None else {COUNTS_FILE: counts_tensors(self.counts)}
 
     def provenance(self, command: str) -> Provenance:
         """What the model's card tells of its making; `command` makes it again."""
-        recipe, base = plain(asdict(self.recipe)), self.recipe.extends
+        recipe, base = to_jsonable(asdict(self.recipe)), self.recipe.extends
         if base is not None:
-            recipe["extends"] = Entry.at(base).id  # where it lies here is nobody's business
+            recipe["extends"] = CheckpointRef.from_path(base).id  # where it lies here is nobody's business
         return Provenance(command, self.recipe.licence, self.corpus, recipe, self.metrics)
 
 
 def build(
     recipe: Recipe, workdir: Path | None = None, *, save_seconds: float = 60.0
-) -> Generator[Progress, None, Built]:
+) -> Generator[Progress, None, BuiltModel]:
     """Make the model of `recipe`.
 
     A recurrent training saves its state in `workdir` every `save_seconds`, and goes on from the one it finds there.
@@ -92,7 +92,7 @@ def build(
     """
     began = time.monotonic()
     yield Progress("reading", 0, 0)
-    counter = Counter.of(recipe.memory, workdir)
+    counter = NgramCounter.create(recipe.memory, workdir)
     base = _base(recipe)
     kind = base.tokenizer.config.kind if base else recipe.tokenizer.kind
     text, held_out = _texts(recipe, kind)
@@ -103,25 +103,25 @@ def build(
     counts = None
     if isinstance(recipe.model, NgramConfig):
         yield Progress("counting", 0, 0)
-        counts = counter.count(encoded.ids, recipe.model.order, tokenizer.size)
+        counts = counter.count(encoded.ids, recipe.model.order, tokenizer.vocabulary_size)
         counts = counter.add(base.counts, counts) if base else counts
-        model: LanguageModel = NgramModel(recipe.model, tabulate(recipe.model, counts))
+        model: LanguageModel = NgramModel(recipe.model, estimate_from_counts(recipe.model, counts))
     else:
         model, facts = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
     metrics: dict[str, Any] = {"training": _counts(encoded) | facts | {"seconds": round(time.monotonic() - began, 1)}}
     if held_out is not None:
-        metrics["validation"] = yield from measure(model, tokenizer, held_out)
+        metrics["validation"] = yield from measure_units(model, tokenizer, held_out)
     if held_out is not None and isinstance(model, RecurrentModel):
         metrics["int8"] = yield from measure_int8(model, tokenizer, held_out, metrics["validation"])
     corpus = (base.corpus if base else {}) | _facts(recipe)
-    return Built(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
+    return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
 
 
-def _base(recipe: Recipe) -> Base | None:
+def _base(recipe: Recipe) -> PublishedCounts | None:
     """What the model that the recipe extends was made of."""
     if recipe.extends is None or not isinstance(recipe.model, NgramConfig):
         return None
-    return base_of(recipe.extends, recipe.model.order)
+    return read_published_counts(recipe.extends, recipe.model.order)
 
 
 def _texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]:
@@ -160,18 +160,18 @@ def _train(
         recipe.training or TrainingConfig(),
         text.ids,
         np.zeros(0, np.int32) if held_out is None else held_out.encode(tokenizer).ids,
-        tokenizer.size,
+        tokenizer.vocabulary_size,
         starts=_line_starts(text.ids, tokenizer),
-        resume=workdir if workdir and (workdir / STATE_FILE).exists() else None,
-        save=workdir,
+        resume_from=workdir if workdir and (workdir / STATE_FILE).exists() else None,
+        save_to=workdir,
         save_seconds=save_seconds,
     )
-    return trained.model, {"best_step": trained.step, "steps": trained.steps} | trained.metrics
+    return trained.model, {"best_step": trained.model_step, "steps": trained.steps} | trained.metrics
 
 
 def _line_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.integer] | None:
     """To a character model a newline is no end, but a text may well begin after one; words have their `</s>`."""
-    newline = tokenizer.id("\n") if tokenizer.config.kind == "character" else None
+    newline = tokenizer.token_to_id("\n") if tokenizer.config.kind == "character" else None
     if newline is None:
         return None
     return np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
@@ -186,8 +186,8 @@ def _counts(text: EncodedCorpus) -> dict[str, Any]:
     }
 
 
-def _facts(recipe: Recipe) -> dict[str, FileFacts]:
+def _facts(recipe: Recipe) -> dict[str, FileDigest]:
     """By file name; by the whole path as given where two have the same name."""
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
     names = collections.Counter(path.name for path in files)
-    return {path.name if names[path.name] == 1 else str(path): FileFacts.of(path) for path in files}
+    return {path.name if names[path.name] == 1 else str(path): FileDigest.of(path) for path in files}

@@ -12,24 +12,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint.card import FileFacts, Provenance, plain
-from models.checkpoint.members import shared
-from models.checkpoint.repository import Entry, resolve
+from models.checkpoint.card import FileDigest, Provenance, to_jsonable
+from models.checkpoint.members import shared_tokenizer
+from models.checkpoint.repository import CheckpointRef, resolve
 from models.checkpoint.save import Checkpoint, load
 from models.composite.base import Composite
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.composite.mixture import MixtureModel
-from models.composite.mixture_weights import fit, token_scores
+from models.composite.mixture_weights import fit_weights, score_by_member
 from models.composite.neural_cache import NeuralCacheModel
 from models.data.corpus import Corpus
 from models.errors import CheckpointNotFound, InvalidInput
 from models.evaluation.evaluator import check_unit
-from models.evaluation.report import measure
+from models.evaluation.report import measure_units
 from models.language_model import LanguageModel
 from models.recipes.recipe import CompositeConfig, Composition
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.progress import Progress, reported
+from models.utils.progress import Progress, with_progress
 
 _FAMILIES: dict[type[CompositeConfig], type[Composite]] = {
     MixtureConfig: MixtureModel,
@@ -39,13 +39,13 @@ _FAMILIES: dict[type[CompositeConfig], type[Composite]] = {
 
 
 @dataclass(frozen=True)
-class Composed:
+class ComposedModel:
     """What a composition made, ready to be published."""
 
     composition: Composition
     model: Composite
     tokenizer: Tokenizer
-    members: tuple[Entry, ...]
+    members: tuple[CheckpointRef, ...]
     """Where its members lie."""
     licences: tuple[str, ...]
     """Of the texts that the members learned from."""
@@ -55,11 +55,13 @@ class Composed:
     def provenance(self, command: str) -> Provenance:
         """What the model's card tells of its making; `command` makes it again."""
         text = self.composition.validation
-        corpus = {text.name: FileFacts.of(text)} if text else {}
-        return Provenance(command, "; ".join(self.licences), corpus, plain(asdict(self.composition)), self.metrics)
+        corpus = {text.name: FileDigest.of(text)} if text else {}
+        return Provenance(
+            command, "; ".join(self.licences), corpus, to_jsonable(asdict(self.composition)), self.metrics
+        )
 
 
-def compose(composition: Composition, library: Path) -> Generator[Progress, None, Composed]:
+def compose(composition: Composition, library: Path) -> Generator[Progress, None, ComposedModel]:
     """Make the model of `composition` from what is published under `library`.
 
     Raises InvalidInput (InvalidText for the text itself), CheckpointDamaged and TrainingFailed.
@@ -69,17 +71,17 @@ def compose(composition: Composition, library: Path) -> Generator[Progress, None
     yield Progress("reading", 0, 0)
     entries = [_published(library, name) for name in composition.members]
     opened = [load(entry.path) for entry in entries]
-    tokenizer = shared((entry.id, part.tokenizer) for entry, part in zip(entries, opened, strict=True))
+    tokenizer = shared_tokenizer((entry.id, part.tokenizer) for entry, part in zip(entries, opened, strict=True))
     check_unit(composition.unit, tokenizer)
     held_out = _held_out(composition, tokenizer)
     model, metrics = yield from _assembled(composition, [part.model for part in opened], tokenizer, held_out)
     if held_out is not None:
-        metrics["validation"] = yield from measure(model, tokenizer, held_out)
+        metrics["validation"] = yield from measure_units(model, tokenizer, held_out)
     metrics["seconds"] = round(time.monotonic() - began, 1)
-    return Composed(composition, model, tokenizer, tuple(entries), _licences(opened), metrics)
+    return ComposedModel(composition, model, tokenizer, tuple(entries), _licences(opened), metrics)
 
 
-def assembled(config: CompositeConfig, members: Sequence[LanguageModel]) -> Composite:
+def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> Composite:
     """The model that `config` makes of `members`. Raises InvalidInput where it cannot."""
     return _FAMILIES[type(config)].from_members(asdict(config), members)
 
@@ -90,14 +92,16 @@ def _assembled(
     """The model, its weights fitted where none are given, and what the fit has to tell."""
     config = composition.model
     if held_out is None or config != MixtureConfig():
-        return assembled(config, members), {}
+        return make_composite(config, members), {}
     ids = held_out.encode(tokenizer).ids
-    scores = yield from reported(token_scores(members, ids, composition.unit), "fitting")
-    found = fit(scores)
-    return assembled(MixtureConfig(found.weights), members), {"fit": plain(asdict(found)) | {"unit": composition.unit}}
+    scores = yield from with_progress(score_by_member(members, ids, composition.unit), "fitting")
+    found = fit_weights(scores)
+    return make_composite(MixtureConfig(found.weights), members), {
+        "fit": to_jsonable(asdict(found)) | {"unit": composition.unit}
+    }
 
 
-def _published(library: Path, name: str) -> Entry:
+def _published(library: Path, name: str) -> CheckpointRef:
     """Raises InvalidInput for what is not published there."""
     if "/" in name or name.startswith("."):
         raise InvalidInput("members", f"must be names of published models, and {name!r} is a path")

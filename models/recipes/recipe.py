@@ -15,7 +15,7 @@ from models.errors import InvalidInput
 from models.evaluation.evaluator import Unit
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.ngram.config import SMALLEST, NgramConfig
+from models.ngram.config import MIN_MEMORY_BYTES, NgramConfig
 from models.tokenization.tokenizer import TokenizerConfig
 
 
@@ -56,8 +56,8 @@ class Recipe:
         check_name(self.name)
         if not 0 <= self.validation_fraction < 1:
             raise InvalidInput("validation_fraction", "a number from 0 up to but not including 1 is accepted")
-        if self.memory is not None and self.memory < SMALLEST:
-            raise InvalidInput("memory", f"must be {SMALLEST >> 20} MiB or more")
+        if self.memory is not None and self.memory < MIN_MEMORY_BYTES:
+            raise InvalidInput("memory", f"must be {MIN_MEMORY_BYTES >> 20} MiB or more")
         if self.extends is not None and self.tokenizer != TokenizerConfig():
             raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
         if isinstance(self.model, RecurrentConfig):
@@ -76,7 +76,7 @@ class Recipe:
 CompositeConfig = MixtureConfig | CacheConfig | NeuralCacheConfig
 
 
-CONFIGS: dict[str, type[CompositeConfig]] = {
+COMPOSITE_CONFIGS: dict[str, type[CompositeConfig]] = {
     MixtureModel.kind: MixtureConfig,
     CacheModel.kind: CacheConfig,
     NeuralCacheModel.kind: NeuralCacheConfig,

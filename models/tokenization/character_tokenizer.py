@@ -12,18 +12,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.special_tokens import EOS, SPECIALS
+from models.special_tokens import EOS, SPECIAL_TOKENS
 from models.tokenization import pipeline
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.vocab_lookup import MISSING
 
 
-class Characters:
+class CharacterTokenizer:
     """Cuts text into characters and looks them up. Immutable."""
 
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
         self._lowercase = config.lowercase
-        self._splitter = pipeline.build(config, SPECIALS)
+        self._pipeline = pipeline.build_pipeline(config, SPECIAL_TOKENS)
         codes = [ord(character) for character in vocabulary[EOS + 1 :]]
         # One row more than the highest code point needs: where all beyond it are sent.
         self._ids = np.full(max(codes, default=0) + 2, MISSING, np.int32)
@@ -31,24 +31,24 @@ class Characters:
 
     def encode(self, text: str) -> NDArray[np.int32]:
         """The ids [T] of `text`, MISSING where the vocabulary lacks the character."""
-        return self._ids.take(self._codes(text), mode="clip")
+        return self._ids.take(self._code_points(text), mode="clip")
 
-    def cut(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
         """The characters [T] of `text`, aligned with `encode(text)`."""
-        return list(self._normal(text))
+        return list(self._normalize(text))
 
     def count(self, text: Iterable[str]) -> Counter[str]:
         """How often each character of `text`, in chunks, occurs."""
         counts = np.zeros(sys.maxunicode + 1, np.int64)
         for chunk in text:
-            found = np.bincount(self._codes(chunk))
+            found = np.bincount(self._code_points(chunk))
             counts[: found.size] += found
         return Counter({chr(code): int(counts[code]) for code in counts.nonzero()[0]})
 
-    def _codes(self, text: str) -> NDArray[np.uint32]:
-        return np.frombuffer(self._normal(text).encode("utf-32-le"), "<u4")
+    def _code_points(self, text: str) -> NDArray[np.uint32]:
+        return np.frombuffer(self._normalize(text).encode("utf-32-le"), "<u4")
 
-    def _normal(self, text: str) -> str:
+    def _normalize(self, text: str) -> str:
         if not self._lowercase:
             return text
-        return text.lower() if text.isascii() else str(self._splitter.normalizer.normalize_str(text))
+        return text.lower() if text.isascii() else str(self._pipeline.normalizer.normalize_str(text))

@@ -10,10 +10,13 @@ from models.errors import InvalidInput
 TokenKind: TypeAlias = Literal["word", "character", "bpe"]
 
 
-_SHOWN = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_PRINTABLE_BYTES = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 
 
-BYTES = [chr(b) if b in _SHOWN else chr(0x100 + b - sum(shown < b for shown in _SHOWN)) for b in range(0x100)]
+BYTE_TO_UNICODE = [
+    chr(b) if b in _PRINTABLE_BYTES else chr(0x100 + b - sum(shown < b for shown in _PRINTABLE_BYTES))
+    for b in range(0x100)
+]
 """The printable character that stands for each byte in the tokens of bpe, as in GPT-2 (Radford et al. 2019)."""
 
 
@@ -45,7 +48,7 @@ class TokenizerConfig:
         _check_integer("min_count", self.min_count, at_least=1)
         if self.max_size is not None:
             # Every byte has a token, beside the two special ones and the first that is learned.
-            _check_integer("max_size", self.max_size, at_least=len(BYTES) + 3 if self.kind == "bpe" else 3)
+            _check_integer("max_size", self.max_size, at_least=len(BYTE_TO_UNICODE) + 3 if self.kind == "bpe" else 3)
 
     @property
     def has_lines(self) -> bool:
@@ -58,5 +61,5 @@ def _check_integer(field: str, value: object, at_least: int) -> None:
         raise InvalidInput(field, f"must be a whole number of at least {at_least}, not {value!r}")
 
 
-DEFAULT_SIZE = 8000
+DEFAULT_BPE_SIZE = 8000
 """Tokens in a vocabulary whose size is not said."""

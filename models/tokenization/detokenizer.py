@@ -11,20 +11,20 @@ import re
 from collections.abc import Sequence
 
 from models.special_tokens import EOS, UNK, UNK_TOKEN
-from models.tokenization.config import BYTES
+from models.tokenization.config import BYTE_TO_UNICODE
 
-CLOSING = re.compile(r"[,.;:!?)\]}%°…]+|''|[”\u2019]|[nN]['\u2019][tT]")
+NO_SPACE_BEFORE = re.compile(r"[,.;:!?)\]}%°…]+|''|[”\u2019]|[nN]['\u2019][tT]")
 """No blank before these."""
-OPENING = re.compile(r"[(\[{$£€#]+|`|``|[“\u2018]")
+NO_SPACE_AFTER = re.compile(r"[(\[{$£€#]+|`|``|[“\u2018]")
 """No blank after these."""
-HYPHENS = {"-": "-", "/": "/", "@-@": "-", "@,@": ",", "@.@": "."}
+JOINERS = {"-": "-", "/": "/", "@-@": "-", "@,@": ",", "@.@": "."}
 """Joined to the words on both sides, and how each is written; the last three are wikitext's."""
-APART = re.compile(r"['\u2019](em|tis|twas)", re.IGNORECASE)
+STANDALONE_CONTRACTION = re.compile(r"['\u2019](em|tis|twas)", re.IGNORECASE)
 """Begin with an apostrophe, and yet are words of their own."""
 CONTRACTION = re.compile(r"['\u2019][^\W\d]\w*")
-SHORTENED = re.compile(r"\w*(s|in)|o|th|wi|ol", re.IGNORECASE)
+APOSTROPHE_FINAL_WORD = re.compile(r"\w*(s|in)|o|th|wi|ol", re.IGNORECASE)
 """Words after which an apostrophe alone is theirs: the boys', goin', o'. After others it opens a quotation."""
-NUMBER = {".": re.compile(r"\d+"), ",": re.compile(r"\d{3}"), ":": re.compile(r"\d\d")}
+NUMBER_CONTINUATION = {".": re.compile(r"\d+"), ",": re.compile(r"\d{3}"), ":": re.compile(r"\d\d")}
 """What continues a number after a mark: 3.14, 1,000, 5:30."""
 
 
@@ -35,14 +35,14 @@ class Detokenizer:
     U+FFFD, a single character too.
     """
 
-    def __init__(self, vocabulary: Sequence[str], *, joined: bool = False) -> None:
+    def __init__(self, vocabulary: Sequence[str], *, verbatim: bool = False) -> None:
         self._vocabulary = vocabulary
-        self._joined = joined
+        self._verbatim = verbatim
         self._begin_line()
 
     def push(self, token: int) -> str:
         """The text that `token` adds to what came before, a blank in front included."""
-        if self._joined:
+        if self._verbatim:
             return {UNK: "\ufffd", EOS: ""}.get(int(token), self._vocabulary[token])
         if token == EOS:
             self._begin_line()
@@ -66,20 +66,20 @@ class Detokenizer:
         if token.isalnum():  # most are, and none of those below
             return token, self._continues(token), False
         in_word = self._before[-1:].isalnum() or self._before == UNK_TOKEN
-        if token in HYPHENS:
-            return HYPHENS[token], in_word, in_word
+        if token in JOINERS:
+            return JOINERS[token], in_word, in_word
         if token in self._quotes:
             return (token, *self._quote(token))
         if token == "`":
             self._quotes["'"] = True
         if CONTRACTION.fullmatch(token):
-            return token, in_word and not APART.fullmatch(token), False
-        closing, opening = CLOSING.fullmatch(token), OPENING.fullmatch(token)
+            return token, in_word and not STANDALONE_CONTRACTION.fullmatch(token), False
+        closing, opening = NO_SPACE_BEFORE.fullmatch(token), NO_SPACE_AFTER.fullmatch(token)
         return token, closing is not None or self._continues(token), opening is not None
 
     def _quote(self, mark: str) -> tuple[bool, bool]:
         """The sides of a quotation mark that looks the same at both ends: it closes if one is open, else it opens."""
-        if mark == "'" and not self._quotes[mark] and SHORTENED.fullmatch(self._before):
+        if mark == "'" and not self._quotes[mark] and APOSTROPHE_FINAL_WORD.fullmatch(self._before):
             return True, False
         self._quotes[mark] = opens = not self._quotes[mark]
         return not opens, opens
@@ -88,11 +88,11 @@ class Detokenizer:
         """Whether `token` goes on after a mark without a blank: in numbers, and in abbreviations like "p.m."."""
         if self._before == "." and len(token) == len(self._before_that) == 1 and token.isalpha():
             return self._before_that.isalpha() and token.isupper() == self._before_that.isupper()
-        pattern = NUMBER.get(self._before)
+        pattern = NUMBER_CONTINUATION.get(self._before)
         return pattern is not None and self._before_that.isdecimal() and pattern.fullmatch(token) is not None
 
 
-_BYTE = {character: byte for byte, character in enumerate(BYTES)}
+_UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNICODE)}
 
 
 class ByteDetokenizer(Detokenizer):
@@ -106,4 +106,4 @@ class ByteDetokenizer(Detokenizer):
         """The text that `token` completes."""
         if token in (UNK, EOS):
             return self._decode(b"", True) + (UNK_TOKEN if token == UNK else "\n")
-        return self._decode(bytes(_BYTE[character] for character in self._vocabulary[token]))
+        return self._decode(bytes(_UNICODE_TO_BYTE[character] for character in self._vocabulary[token]))

@@ -28,13 +28,13 @@ class Encoding:
     oov: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, found: NDArray[np.int32]) -> Encoding:
+    def from_ids(cls, found: NDArray[np.int32]) -> Encoding:
         """That of ids [T] which are MISSING where the vocabulary lacks the form."""
         return cls(np.maximum(found, np.int32(UNK)), found == MISSING)
 
 
 @dataclass(frozen=True)
-class Encodings(Sequence[Encoding]):
+class BatchEncoding(Sequence[Encoding]):
     """The tokens of N texts, one text after the other: those of text k end before `ends[k]` [N].
 
     ids, oov: [T] as in `Encoding`.
@@ -45,9 +45,9 @@ class Encodings(Sequence[Encoding]):
     ends: NDArray[np.int64]
 
     @classmethod
-    def of(cls, found: NDArray[np.int32], ends: NDArray[np.int64]) -> Encodings:
+    def from_ids(cls, found: NDArray[np.int32], ends: NDArray[np.int64]) -> BatchEncoding:
         """Those of ids [T] which are MISSING where the vocabulary lacks the form."""
-        all_of_them = Encoding.of(found)
+        all_of_them = Encoding.from_ids(found)
         return cls(all_of_them.ids, all_of_them.oov, ends)
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE, WordLevel
 
-from models.special_tokens import EOS_TOKEN, SPECIALS, UNK_TOKEN
+from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
 from models.tokenization.config import TokenizerConfig
 
 Merges: TypeAlias = Sequence[tuple[str, str]]
@@ -38,7 +38,7 @@ WORD_PATTERN = "|".join(
 """What a token of running text matches, in the Oniguruma syntax that `tokenizers` reads; first alternative first."""
 
 
-def build(config: TokenizerConfig, vocabulary: list[str], merges: Merges = ()) -> Tokenizer:
+def build_pipeline(config: TokenizerConfig, vocabulary: list[str], merges: Merges = ()) -> Tokenizer:
     """The Hugging Face tokenizer that cuts as `config` says and maps token i of `vocabulary` to id i."""
     ids = {token: i for i, token in enumerate(vocabulary)}
     tokenizer = Tokenizer(BPE(ids, list(merges)) if config.kind == "bpe" else WordLevel(ids, unk_token=UNK_TOKEN))
@@ -47,22 +47,22 @@ def build(config: TokenizerConfig, vocabulary: list[str], merges: Merges = ()) -
         steps.append(normalizers.Replace("\n", f" {EOS_TOKEN} "))
     if config.kind == "bpe":
         steps.append(normalizers.Replace("\n", EOS_TOKEN))
-        tokenizer.add_tokens([AddedToken(token, normalized=True, special=False) for token in SPECIALS])
+        tokenizer.add_tokens([AddedToken(token, normalized=True, special=False) for token in SPECIAL_TOKENS])
         tokenizer.decoder = decoders.ByteLevel()
     if config.lowercase:
         steps.append(normalizers.Lowercase())
     tokenizer.normalizer = normalizers.Sequence(steps)
-    tokenizer.pre_tokenizer = _splitter(config)
+    tokenizer.pre_tokenizer = _pre_tokenizer(config)
     return tokenizer
 
 
-def surfaces(tokenizer: Tokenizer, text: str) -> list[str]:
+def surface_forms(tokenizer: Tokenizer, text: str) -> list[str]:
     """The surface forms of `text`, known or not, as `tokenizer` looks them up."""
     normalized = tokenizer.normalizer.normalize_str(text)
     return [surface for surface, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normalized)]
 
 
-def _splitter(config: TokenizerConfig) -> pre_tokenizers.PreTokenizer:
+def _pre_tokenizer(config: TokenizerConfig) -> pre_tokenizers.PreTokenizer:
     if config.kind == "bpe":
         return pre_tokenizers.ByteLevel(add_prefix_space=False)
     if config.kind == "character":

@@ -22,22 +22,22 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText
-from models.special_tokens import EOS, EOS_TOKEN, SPECIALS, UNK_TOKEN
+from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
 from models.tokenization import bpe_tokenizer, pipeline, trainer
-from models.tokenization.bpe_tokenizer import BytePairs
-from models.tokenization.character_tokenizer import Characters
+from models.tokenization.bpe_tokenizer import BpeTokenizer
+from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import ByteDetokenizer, Detokenizer
-from models.tokenization.encoding import Encoding, Encodings
+from models.tokenization.encoding import BatchEncoding, Encoding
 from models.tokenization.pipeline import Merges
-from models.tokenization.trainer import Census, vocabulary_of
-from models.tokenization.word_tokenizer import Piece, Pieces, Words
-from models.utils.arrays import joined
+from models.tokenization.trainer import WordCounter, build_vocabulary
+from models.tokenization.word_tokenizer import TokenizedText, WordCache, WordTokenizer
+from models.utils.arrays import concat_rows
 
 
-def check(config: TokenizerConfig, vocabulary: list[str]) -> None:
+def check_vocabulary(config: TokenizerConfig, vocabulary: list[str]) -> None:
     """Raise InvalidInput unless `vocabulary` is one for `config`."""
-    if vocabulary[: EOS + 1] != SPECIALS:
+    if vocabulary[: EOS + 1] != SPECIAL_TOKENS:
         raise InvalidInput("vocabulary", f"must begin with {UNK_TOKEN} and {EOS_TOKEN}")
     if len(set(vocabulary)) != len(vocabulary):
         raise InvalidInput("vocabulary", "must not hold a token twice")
@@ -45,9 +45,9 @@ def check(config: TokenizerConfig, vocabulary: list[str]) -> None:
         raise InvalidInput("vocabulary", "must hold single characters for a character tokenizer")
 
 
-__all__ = ["Detokenizer", "Encoding", "Encodings", "Tokenizer", "TokenizerConfig"]
+__all__ = ["BatchEncoding", "Detokenizer", "Encoding", "Tokenizer", "TokenizerConfig"]
 
-SHORT = 1000
+SHORT_TEXT_CHARS = 1000
 """Characters of a text that is quicker to read piece by piece."""
 
 
@@ -59,18 +59,18 @@ class Tokenizer:
         self.config = config
         self.vocabulary = list(vocabulary)
         self.merges = list(merges)
-        check(config, self.vocabulary)
+        check_vocabulary(config, self.vocabulary)
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
-        self._cutter = _cutter(config, self.vocabulary, self.merges)
-        self._splitter = pipeline.build(config, SPECIALS)
-        self._pieces = Pieces(self._cut_all)
+        self._model = _build_model(config, self.vocabulary, self.merges)
+        self._pipeline = pipeline.build_pipeline(config, SPECIAL_TOKENS)
+        self._word_cache = WordCache(self._tokenize_batch)
 
     @cached_property
-    def _sorted(self) -> list[str]:
+    def _sorted_tokens(self) -> list[str]:
         return sorted(self.vocabulary[EOS + 1 :])
 
     @property
-    def size(self) -> int:
+    def vocabulary_size(self) -> int:
         """How many tokens have ids, `<unk>` and `</s>` included."""
         return len(self.vocabulary)
 
@@ -81,81 +81,88 @@ class Tokenizer:
         Raises TrainingFailed when no token is left, InvalidText for text that is not Unicode.
         """
         if config.kind == "bpe":
-            return cls(config, *trainer.learn(config, map(_checked, text)))
-        text = map(_checked, text)
+            return cls(config, *trainer.train_bpe(config, map(_check_unicode, text)))
+        text = map(_check_unicode, text)
         if config.kind == "character":
-            return cls(config, vocabulary_of(config, Characters(config, SPECIALS).count(text)))
-        return cls(config, vocabulary_of(config, Census(Words(config, SPECIALS), keep=False).take(text).counts()))
+            return cls(config, build_vocabulary(config, CharacterTokenizer(config, SPECIAL_TOKENS).count(text)))
+        return cls(
+            config,
+            build_vocabulary(
+                config, WordCounter(WordTokenizer(config, SPECIAL_TOKENS), keep_ids=False).read(text).counts()
+            ),
+        )
 
     @classmethod
-    def learn(cls, config: TokenizerConfig, text: Iterable[str]) -> tuple[Tokenizer, Iterator[Encoding]]:
+    def train_and_encode(cls, config: TokenizerConfig, text: Iterable[str]) -> tuple[Tokenizer, Iterator[Encoding]]:
         """The tokenizer that `train` makes, and the ids of `text` in pieces: words only, and `text` is read once.
 
         Raises what `train` does. A piece can be had once, and takes no memory afterwards.
         """
-        census = Census(Words(config, SPECIALS), keep=True).take(map(_checked, text))
-        tokenizer = cls(config, vocabulary_of(config, census.counts()))
-        return tokenizer, map(Encoding.of, census.ids(tokenizer.vocabulary))
+        census = WordCounter(WordTokenizer(config, SPECIAL_TOKENS), keep_ids=True).read(map(_check_unicode, text))
+        tokenizer = cls(config, build_vocabulary(config, census.counts()))
+        return tokenizer, map(Encoding.from_ids, census.encode(tokenizer.vocabulary))
 
     def encode(self, text: str) -> Encoding:
         """The ids of `text`: a newline is `</s>`, save to characters; none is added at the end. Raises InvalidText."""
-        return Encoding.of(self._cutter.encode(_checked(text)))
+        return Encoding.from_ids(self._model.encode(_check_unicode(text)))
 
-    def encode_all(self, texts: Sequence[str], *, ended: bool = False) -> Encodings:
+    def encode_batch(self, texts: Sequence[str], *, add_eos: bool = False) -> BatchEncoding:
         """The ids of each of `texts`, at a fraction of the time of one by one; `ended`: with `</s>` at the end of each.
 
         Raises InvalidText.
         """
         if len(texts) == 1 and self._is_short(texts[0]):
-            return self._encode_short(texts[0], ended)
-        return self._encode_all(texts, ended)
+            return self._encode_short(texts[0], add_eos)
+        return self._encode_batch(texts, add_eos)
 
-    def _encode_all(self, texts: Sequence[str], ended: bool = False) -> Encodings:
-        texts = list(map(_checked, texts))
-        if isinstance(self._cutter, Words):
-            ids, ends = self._cutter.encode_all(texts, ended)
+    def _encode_batch(self, texts: Sequence[str], ended: bool = False) -> BatchEncoding:
+        texts = list(map(_check_unicode, texts))
+        if isinstance(self._model, WordTokenizer):
+            ids, ends = self._model.encode_batch(texts, ended)
         else:
-            rows = [self._cutter.encode(text) for text in texts]
-            ids, ends = joined([np.append(row, np.int32(EOS)) for row in rows] if ended else rows)
-        return Encodings.of(ids, ends)
+            rows = [self._model.encode(text) for text in texts]
+            ids, ends = concat_rows([np.append(row, np.int32(EOS)) for row in rows] if ended else rows)
+        return BatchEncoding.from_ids(ids, ends)
 
-    def read(self, text: str) -> Piece:
+    def encode_with_surfaces(self, text: str) -> TokenizedText:
         """`encode` and `tokens` in one, and quickly where the text is short. Raises InvalidText."""
-        return self._pieces.read(text) if self._is_short(text) else self._cut_all([text])[0]
+        return self._word_cache.tokenize(text) if self._is_short(text) else self._tokenize_batch([text])[0]
 
-    def ids(self, text: str) -> list[int]:
+    def encode_ids(self, text: str) -> list[int]:
         """Those of `encode`, and quickly where the text is short. Raises InvalidText."""
-        return self._pieces.read(text).ids if self._is_short(text) else self.encode(text).ids.tolist()
+        return self._word_cache.tokenize(text).ids if self._is_short(text) else self.encode(text).ids.tolist()
 
     def _is_short(self, text: str) -> bool:
-        return len(text) <= SHORT and self.config.kind == "word"
+        return len(text) <= SHORT_TEXT_CHARS and self.config.kind == "word"
 
-    def _encode_short(self, text: str, ended: bool) -> Encodings:
-        ids, oov, _ = self._pieces.read(text)
+    def _encode_short(self, text: str, ended: bool) -> BatchEncoding:
+        ids, oov, _ = self._word_cache.tokenize(text)
         if ended:
             ids.append(EOS)
             oov.append(False)
-        return Encodings(np.array(ids, np.int32), np.array(oov, np.bool_), np.array([len(ids)]))
+        return BatchEncoding(np.array(ids, np.int32), np.array(oov, np.bool_), np.array([len(ids)]))
 
-    def _cut_all(self, texts: list[str]) -> list[Piece]:
-        encodings = self._encode_all(texts)
+    def _tokenize_batch(self, texts: list[str]) -> list[TokenizedText]:
+        encodings = self._encode_batch(texts)
         ids, oov = encodings.ids.tolist(), encodings.oov.tolist()
-        whole = Piece(ids, oov, self.tokens(" ".join(texts)) if True in oov else [self.vocabulary[i] for i in ids])
+        whole = TokenizedText(
+            ids, oov, self.surface_forms(" ".join(texts)) if True in oov else [self.vocabulary[i] for i in ids]
+        )
         spans = starmap(slice, pairwise([0, *encodings.ends.tolist()]))
-        return [Piece(whole.ids[span], whole.oov[span], whole.surfaces[span]) for span in spans]
+        return [TokenizedText(whole.ids[span], whole.oov[span], whole.surface_forms[span]) for span in spans]
 
-    def tokens(self, text: str) -> list[str]:
+    def surface_forms(self, text: str) -> list[str]:
         """The surface forms of `text`, aligned with `encode(text).ids`, known or not. Raises InvalidText."""
-        if isinstance(self._cutter, BytePairs):
+        if isinstance(self._model, BpeTokenizer):
             return [self.vocabulary[i] for i in self.encode(text).ids]
-        return self._cutter.cut(_checked(text))
+        return self._model.split(_check_unicode(text))
 
-    def surfaces(self, texts: Sequence[str], encodings: Encodings) -> list[str]:
+    def batch_surface_forms(self, texts: Sequence[str], encodings: BatchEncoding) -> list[str]:
         """The surface forms [T] of `texts`, aligned with `encodings.ids`; only texts with unknown ones are cut anew."""
         surfaces = [self.vocabulary[i] for i in encodings.ids.tolist()]
         if True in encodings.oov.tolist():
             for k in np.unique(np.searchsorted(encodings.ends, encodings.oov.nonzero()[0], "right")):
-                begin, found = encodings.ends[k] - encodings.lengths[k], self.tokens(texts[k])
+                begin, found = encodings.ends[k] - encodings.lengths[k], self.surface_forms(texts[k])
                 surfaces[begin : begin + len(found)] = found
         return surfaces
 
@@ -168,33 +175,33 @@ class Tokenizer:
         """A reader of tokens as they come, which knows that `context` stands before them."""
         kind = self.config.kind
         joined = kind == "character"
-        reader = ByteDetokenizer(self.vocabulary) if kind == "bpe" else Detokenizer(self.vocabulary, joined=joined)
+        reader = ByteDetokenizer(self.vocabulary) if kind == "bpe" else Detokenizer(self.vocabulary, verbatim=joined)
         for i in context:
             reader.push(i)
         return reader
 
-    def same(self, other: Tokenizer) -> bool:
+    def is_equivalent_to(self, other: Tokenizer) -> bool:
         """Whether both give the same ids for every text; how rare a token they left out is no matter."""
         theirs = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)
         return (self.config, self.vocabulary, self.merges) == (theirs, other.vocabulary, other.merges)
 
-    def id(self, token: str) -> int | None:
+    def token_to_id(self, token: str) -> int | None:
         """The id of `token`, taken as it stands, or None."""
         return self._ids.get(token)
 
-    def search(self, prefix: str) -> NDArray[np.int64]:
+    def ids_with_prefix(self, prefix: str) -> NDArray[np.int64]:
         """Ids, rising, of the ordinary tokens that begin with `prefix` (lower-cased where the tokenizer does so)."""
         if self.config.lowercase:
-            prefix = self._splitter.normalizer.normalize_str(prefix)
+            prefix = self._pipeline.normalizer.normalize_str(prefix)
         if self.config.kind == "bpe":
-            prefix = bpe_tokenizer.written(prefix)
-        first = bisect_left(self._sorted, prefix)
-        last = bisect_right(self._sorted, prefix, key=lambda token: token[: len(prefix)])
-        return np.sort(np.array([self._ids[token] for token in self._sorted[first:last]], np.int64))
+            prefix = bpe_tokenizer.to_byte_symbols(prefix)
+        first = bisect_left(self._sorted_tokens, prefix)
+        last = bisect_right(self._sorted_tokens, prefix, key=lambda token: token[: len(prefix)])
+        return np.sort(np.array([self._ids[token] for token in self._sorted_tokens[first:last]], np.int64))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a Hugging Face `tokenizer.json`; a file of that name is replaced whole or not at all."""
-        stored = json.loads(pipeline.build(self.config, SPECIALS).to_str())
+        stored = json.loads(pipeline.build_pipeline(self.config, SPECIAL_TOKENS).to_str())
         stored["model"]["vocab"] = self._ids
         if self.merges:
             stored["model"]["merges"] = self.merges
@@ -211,7 +218,7 @@ class Tokenizer:
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
         """Read what `save` wrote. Raises CheckpointDamaged, naming the file, for anything else."""
         try:
-            return cls._restore(json.loads(Path(path).read_bytes()))
+            return cls._from_json(json.loads(Path(path).read_bytes()))
         except Exception as error:  # `tokenizers` raises no narrower one
             reason = f"{type(error).__name__}: {error}"
             raise CheckpointDamaged(
@@ -219,7 +226,7 @@ class Tokenizer:
             ) from error
 
     @classmethod
-    def _restore(cls, stored: dict[str, Any]) -> Tokenizer:
+    def _from_json(cls, stored: dict[str, Any]) -> Tokenizer:
         config = TokenizerConfig(**stored["model"]["nextword"])
         ids = stored["model"]["vocab"]
         vocabulary = sorted(ids, key=ids.__getitem__)
@@ -227,20 +234,22 @@ class Tokenizer:
             raise InvalidInput("vocab", "must number its tokens from 0 on, each once")
         merges = [(left, right) for left, right in stored["model"].get("merges", [])]
         stored["model"] |= {"merges": []} if config.kind == "bpe" else {}
-        stored["model"]["vocab"] = {token: i for i, token in enumerate(SPECIALS)}
+        stored["model"]["vocab"] = {token: i for i, token in enumerate(SPECIAL_TOKENS)}
         foreign = HuggingFaceTokenizer.from_str(json.dumps(stored))  # reading it also adds what later versions store
-        if foreign.to_str() != pipeline.build(config, SPECIALS).to_str():
+        if foreign.to_str() != pipeline.build_pipeline(config, SPECIAL_TOKENS).to_str():
             raise InvalidInput("pre_tokenizer", "must cut text as the settings beside it say")
         return cls(config, vocabulary, merges)
 
 
-def _cutter(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges) -> Words | Characters | BytePairs:
+def _build_model(
+    config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges
+) -> WordTokenizer | CharacterTokenizer | BpeTokenizer:
     if config.kind == "bpe":
-        return BytePairs(config, vocabulary, merges)
-    return Characters(config, vocabulary) if config.kind == "character" else Words(config, vocabulary)
+        return BpeTokenizer(config, vocabulary, merges)
+    return CharacterTokenizer(config, vocabulary) if config.kind == "character" else WordTokenizer(config, vocabulary)
 
 
-def _checked(text: str) -> str:
+def _check_unicode(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:

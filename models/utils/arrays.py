@@ -11,17 +11,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Places: TypeAlias = "NDArray[np.int64]"
+Offsets: TypeAlias = "NDArray[np.int64]"
 
 
-def joined(rows: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.int32], Places]:
+def concat_rows(rows: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.int32], Offsets]:
     """Rows of ids as one row [T], and where each of them ends in it [N]."""
     if len(rows) == 1:
         return rows[0], np.array([len(rows[0])])
     return np.concatenate([np.empty(0, np.int32), *rows]), np.cumsum([len(row) for row in rows], dtype=np.int64)
 
 
-def rectangle(begins: Places, lengths: Places) -> tuple[Places, NDArray[np.bool_]]:
+def padded_indices(begins: Offsets, lengths: Offsets) -> tuple[Offsets, NDArray[np.bool_]]:
     """Where the elements of some rows [B] stand, as [B, W] with W the greatest length, and which are elements at all.
 
     What is none repeats the last element of its row, or what stands before the row.
@@ -30,13 +30,13 @@ def rectangle(begins: Places, lengths: Places) -> tuple[Places, NDArray[np.bool_
     return begins[:, None] + np.minimum(steps, lengths[:, None] - 1), steps < lengths[:, None]
 
 
-Ints: TypeAlias = "NDArray[np.integer[Any]]"
+IntArray: TypeAlias = "NDArray[np.integer[Any]]"
 
 
-Bytes: TypeAlias = "NDArray[np.uint8]"
+ByteArray: TypeAlias = "NDArray[np.uint8]"
 
 
-Keys: TypeAlias = "NDArray[np.int64]"
+Int64Array: TypeAlias = "NDArray[np.int64]"
 
 
-Cuts: TypeAlias = Sequence[tuple[int, int]]
+Ranges: TypeAlias = Sequence[tuple[int, int]]

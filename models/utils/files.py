@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def on_disk(folder: Path) -> Callable[[int, Any], NDArray[Any]]:
+def disk_allocator(folder: Path) -> Callable[[int, Any], NDArray[Any]]:
     """What makes arrays of so many numbers of a type in files of `folder`, of zeros."""
 
     def allocate(size: int, kind: Any) -> NDArray[Any]:
@@ -32,7 +32,7 @@ def on_disk(folder: Path) -> Callable[[int, Any], NDArray[Any]]:
     return allocate
 
 
-def stored(pieces: Iterable[NDArray[np.int32]], folder: Path) -> NDArray[np.int32]:
+def concat_on_disk(pieces: Iterable[NDArray[np.int32]], folder: Path) -> NDArray[np.int32]:
     """The pieces one after the other, in a file of `folder`."""
     with TemporaryFile(dir=folder) as file:
         size = 0
@@ -43,7 +43,7 @@ def stored(pieces: Iterable[NDArray[np.int32]], folder: Path) -> NDArray[np.int3
         return np.asarray(np.memmap(file, np.int32, "r+", shape=(size,))) if size else np.empty(0, np.int32)
 
 
-def sync(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Wait until a file's bytes, or a directory's list of names, are on the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

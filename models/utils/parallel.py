@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Cuts: TypeAlias = Iterator[tuple[int, int]]
+Ranges: TypeAlias = Iterator[tuple[int, int]]
 
-SLICE = 1 << 16
+ROWS_PER_SLICE = 1 << 16
 """Rows that are worth a thread's while, and whose intermediate results stay in its cache."""
 
 
-def each(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def parallel_map(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """What `work` makes of each item, in their order, on as many threads as torch may use."""
     items = list(items)
     threads = min(torch.get_num_threads(), len(items))
@@ -38,7 +38,7 @@ def each(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         return list(pool.map(work, items))
 
 
-def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def parallel_imap(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """The same one by one, for items without end: few are taken, and few results held, before their turn."""
     threads = torch.get_num_threads()
     if threads <= 1:
@@ -54,18 +54,18 @@ def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Re
             yield waiting.popleft().result()
 
 
-def slices(size: int) -> list[slice]:
+def row_slices(size: int) -> list[slice]:
     """So many rows in slices."""
-    return [slice(begin, min(begin + SLICE, size)) for begin in range(0, size, SLICE)]
+    return [slice(begin, min(begin + ROWS_PER_SLICE, size)) for begin in range(0, size, ROWS_PER_SLICE)]
 
 
-def contexts(begins: NDArray[np.integer[Any]]) -> Cuts:
+def context_ranges(begins: NDArray[np.integer[Any]]) -> Ranges:
     """Ranges of contexts with about a slice of rows each; those of a context begin at its `begins` [contexts + 1]."""
-    wanted = np.arange(SLICE, int(begins[-1]), SLICE)
+    wanted = np.arange(ROWS_PER_SLICE, int(begins[-1]), ROWS_PER_SLICE)
     return pairwise(sorted({0, len(begins) - 1, *np.searchsorted(begins, wanted).tolist()}))
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
+def read_ahead(items: Iterable[Item]) -> Iterator[Item]:
     """The same items; what `items` raises is raised where the item would have come."""
     iterator, end = iter(items), object()
     with ThreadPoolExecutor(1) as pool:

@@ -37,7 +37,7 @@ class Progress:
         return min(1.0, self.step / self.steps) if self.steps else 0.0
 
 
-def drain(work: Generator[object, None, Result]) -> Result:
+def run_to_completion(work: Generator[object, None, Result]) -> Result:
     """What a generator returns, driven to its end without a pause."""
     while True:
         try:
@@ -46,7 +46,7 @@ def drain(work: Generator[object, None, Result]) -> Result:
             return stop.value  # type: ignore[no-any-return]
 
 
-def reported(steps: Generator[int, None, Result], phase: str = "evaluating") -> Generator[Progress, None, Result]:
+def with_progress(steps: Generator[int, None, Result], phase: str = "evaluating") -> Generator[Progress, None, Result]:
     """What `steps` returns; the tokens that it yields are progress."""
     done = 0
     while True:

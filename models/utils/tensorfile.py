@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 
-def write_tensors(tensors: dict[str, Tensor], path: Path, facts: dict[str, str] | None = None) -> None:
+def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a safetensors file, with `facts` in its head. Raises OSError where there is no room for it."""
     try:
-        save_file(tensors, path, facts)
+        save_file(tensors, path, metadata)
     except SafetensorError as error:  # it tells of a full disk in words alone
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
         if shutil.disk_usage(path.parent).free < size:

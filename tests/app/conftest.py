@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from models.checkpoint.families import PRECISIONS
+from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.save import Checkpoint, load
 from tests.helpers.serving import Server, publish_all, serving
 
@@ -35,4 +35,4 @@ def client(server: Server) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def local(checkpoints: Path) -> dict[str, Checkpoint]:
     """The same models as the service has them, opened without it."""
-    return {folder.name: load(folder / "1", families=PRECISIONS["int8"]) for folder in checkpoints.iterdir()}
+    return {folder.name: load(folder / "1", families=FAMILIES_BY_PRECISION["int8"]) for folder in checkpoints.iterdir()}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.counting.counts import Counts
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 
 SMOOTHINGS = get_args(Smoothing)
 
@@ -29,11 +29,11 @@ def flat(lines: Sequence[Sequence[int]]) -> NDArray[np.int32]:
 
 
 def trained(lines: Sequence[Sequence[int]], config: NgramConfig, size: int = SIZE) -> NgramModel:
-    return NgramModel(config, estimate(config, flat(lines), size))
+    return NgramModel(config, estimate_from_tokens(config, flat(lines), size))
 
 
 def predict(model: NgramModel, history: Sequence[int]) -> list[float]:
-    state = model.advance(model.start(1), torch.tensor([list(history)], dtype=torch.int64))
+    state = model.advance(model.begin_state(1), torch.tensor([list(history)], dtype=torch.int64))
     row: list[float] = model.logprobs(state)[0].double().exp().tolist()
     return row
 

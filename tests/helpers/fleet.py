@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.cli.http_client import Client, ServiceError
+from app.cli.http_client import ServiceClient, ServiceError
 from tests.helpers.databases import free_port
 
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ class Fleet:
 
     def __init__(self, root: Path, database_url: str, *, beside: bool) -> None:
         self.checkpoints, self.data, self.port = root / "checkpoints", root / "data", free_port()
-        self.client = Client(f"http://127.0.0.1:{self.port}")
+        self.client = ServiceClient(f"http://127.0.0.1:{self.port}")
         self._environment = {**os.environ, **PACE, "NEXTWORD_DATABASE_URL": database_url}
         folders = ["--checkpoints", str(self.checkpoints), "--data", str(self.data)]
         worker = [] if beside else ["--no-worker"]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from app.cli.commands.worker import worker
+from app.cli.commands.worker import build_worker
 from app.stores import Stores
-from app.worker.run_protocol import Order
+from app.worker.run_protocol import RunSpec
 from models.checkpoint.card import CARD_FILE
 from tests.helpers.serving import Server, wait_for
 
@@ -23,7 +23,7 @@ LSTM = {"layers": 1, "hidden_size": 16, "embedding_size": 16, "batch_size": 4, "
 def working(own: Server) -> Iterator[None]:
     """A worker, stopped in order at the end."""
     stores, stop = Stores.open(own.app.state.settings), threading.Event()
-    thread = threading.Thread(target=worker(own.app.state.settings, stores, stop).run)
+    thread = threading.Thread(target=build_worker(own.app.state.settings, stores, stop).run)
     thread.start()
     try:
         yield
@@ -71,4 +71,4 @@ def write_card(directory: Path, job_id: str | None) -> None:
     (directory / CARD_FILE).write_text(json.dumps({**named, **numbers, **tables}))
 
 
-ORDER = Order("job-1", {"kind": "ngram"}, "work", "staging", "checkpoints", 3, 1.0)
+ORDER = RunSpec("job-1", {"kind": "ngram"}, "work", "staging", "checkpoints", 3, 1.0)

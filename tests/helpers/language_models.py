@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from models.checkpoint.card import Provenance
-from models.checkpoint.families import FAMILIES, PRECISIONS
-from models.checkpoint.repository import Entry
+from models.checkpoint.families import FAMILIES, FAMILIES_BY_PRECISION
+from models.checkpoint.repository import CheckpointRef
 from models.checkpoint.save import save
 from models.composite.base import Composite
 from models.composite.config import MixtureConfig
@@ -19,10 +19,10 @@ from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
-from models.neural.training.initialization import initialise
+from models.neural.training.initialization import initialize
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.helpers.toy import Bigram
@@ -30,7 +30,7 @@ from tests.helpers.toy import Bigram
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h i j\n"])
 
 
-V = TOKENIZER.size
+V = TOKENIZER.vocabulary_size
 
 
 def text_ids() -> np.ndarray:
@@ -44,7 +44,7 @@ def text_ids() -> np.ndarray:
 
 def ngram(smoothing: str, order: int = 3, **limits: Any) -> NgramModel:
     config = NgramConfig(order=order, smoothing=smoothing, delta=0.5, **limits)
-    return NgramModel(config, estimate(config, text_ids(), V))
+    return NgramModel(config, estimate_from_tokens(config, text_ids(), V))
 
 
 def recurrent(
@@ -53,7 +53,7 @@ def recurrent(
     config = RecurrentConfig(kind, nonlinearity, **{"layers": 2, "embedding_size": 6, "hidden_size": 8, **sizes})
     network = Network(config, V)
     counts = np.bincount(text_ids(), minlength=V)
-    initialise(network, "uniform", 0.8, counts, torch.Generator().manual_seed(2))
+    initialize(network, "uniform", 0.8, counts, torch.Generator().manual_seed(2))
     return family(config, network.state_dict(), V)
 
 
@@ -63,11 +63,11 @@ def mixture(weights: tuple[float, ...], *members: LanguageModel) -> MixtureModel
 
 def families(model: LanguageModel) -> dict[str, type[LanguageModel]]:
     """What reads this model's checkpoint as a model of its kind."""
-    families = PRECISIONS["int8"] if isinstance(model, Int8Model) else FAMILIES
+    families = FAMILIES_BY_PRECISION["int8"] if isinstance(model, Int8Model) else FAMILIES
     return {**families, "toy": Bigram}
 
 
-def published(root: Path, model: LanguageModel, name: str = "model") -> Entry:
+def published(root: Path, model: LanguageModel, name: str = "model") -> CheckpointRef:
     """The model's checkpoint, after those of its members."""
     parts = model.members if isinstance(model, Composite) else ()
     members = [published(root, part, f"{name}-{i}") for i, part in enumerate(parts)]

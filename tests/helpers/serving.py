@@ -21,17 +21,17 @@ from fastapi import FastAPI
 
 from app.core.settings import Settings
 from app.main import create_app
-from app.server.server import configured
+from app.server.server import uvicorn_config
 from models.checkpoint.card import Provenance
-from models.checkpoint.repository import Entry
+from models.checkpoint.repository import CheckpointRef
 from models.checkpoint.save import save
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
-from models.neural.training.initialization import initialise
+from models.neural.training.initialization import initialize
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
 
@@ -56,19 +56,19 @@ CHARACTERS = Tokenizer.train(TokenizerConfig(kind="character"), [TEXT])
 
 def ngram(tokenizer: Tokenizer = WORDS, order: int = 3, smoothing: str = "kneser_ney") -> NgramModel:
     config = NgramConfig(order=order, smoothing=smoothing)
-    return NgramModel(config, estimate(config, tokenizer.encode(TEXT).ids, tokenizer.size))
+    return NgramModel(config, estimate_from_tokens(config, tokenizer.encode(TEXT).ids, tokenizer.vocabulary_size))
 
 
 def recurrent(kind: str = "lstm", tokenizer: Tokenizer = WORDS, seed: int = 2) -> RecurrentModel:
     """Not trained, but uneven enough to be told from any other."""
     config = RecurrentConfig(kind, layers=2, embedding_size=12, hidden_size=16, tied=False)
-    network = Network(config, tokenizer.size)
-    counts = np.bincount(tokenizer.encode(TEXT).ids, minlength=tokenizer.size)
-    initialise(network, "uniform", 1.0, counts, torch.Generator().manual_seed(seed))
-    return RecurrentModel(config, network.state_dict(), tokenizer.size)
+    network = Network(config, tokenizer.vocabulary_size)
+    counts = np.bincount(tokenizer.encode(TEXT).ids, minlength=tokenizer.vocabulary_size)
+    initialize(network, "uniform", 1.0, counts, torch.Generator().manual_seed(seed))
+    return RecurrentModel(config, network.state_dict(), tokenizer.vocabulary_size)
 
 
-def publish(root: Path, name: str, model: LanguageModel, tokenizer: Tokenizer = WORDS) -> Entry:
+def publish(root: Path, name: str, model: LanguageModel, tokenizer: Tokenizer = WORDS) -> CheckpointRef:
     provenance = Provenance("made by a test", "none", metrics={"perplexity": {"lines": 12.5}})
     return save(root, name, model, tokenizer, provenance)
 
@@ -87,7 +87,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.app: FastAPI = create_app(settings)
-        self._server = uvicorn.Server(configured(self.app, port=0, timeout_graceful_shutdown=5))
+        self._server = uvicorn.Server(uvicorn_config(self.app, port=0, timeout_graceful_shutdown=5))
         self._thread = threading.Thread(target=self._server.run)
 
     @property

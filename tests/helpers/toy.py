@@ -29,10 +29,10 @@ class Bigram(LanguageModel):
         weights = torch.rand((vocabulary_size + 1, vocabulary_size), generator=torch.Generator().manual_seed(seed)) ** 4
         return cls(weights / weights.sum(-1, keepdim=True))
 
-    def start(self, rows: int) -> State:
+    def begin_state(self, rows: int) -> State:
         return np.full(rows, EOS)
 
-    def blank(self, rows: int) -> State:
+    def null_state(self, rows: int) -> State:
         return np.full(rows, self.vocabulary_size)
 
     def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:

@@ -18,12 +18,12 @@ from models.composite.config import CacheConfig, NeuralCacheConfig
 from models.composite.neural_cache import NeuralCacheModel
 from models.errors import CheckpointDamaged
 from models.inference.config import SamplingParams
-from models.inference.generation import generate, samples
-from models.kernels.sampling import Choice
+from models.inference.generation import generate, make_sequences
+from models.kernels.sampling import SamplingMetadata
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.special_tokens import EOS
-from models.state import State, concat, rows_of, select, split
+from models.state import State, concat, row_count, select, split
 from tests.helpers.language_models import TOKENIZER, V, families, mixture, ngram, published, recurrent
 from tests.helpers.toy import Bigram
 
@@ -72,8 +72,8 @@ def leaves(state: State) -> list[np.ndarray]:
 
 def same(model: LanguageModel, left: State, right: State) -> None:
     """Two states lead to the same distributions, now and a token later."""
-    rows = rows_of(left)
-    assert rows == rows_of(right)
+    rows = row_count(left)
+    assert rows == row_count(right)
     close(model.logprobs(left), model.logprobs(right))
     later = tokens(rows, 1, seed=9)
     close(model.logprobs(model.advance(left, later)), model.logprobs(model.advance(right, later)))
@@ -85,15 +85,15 @@ def close(left: Tensor, right: Tensor) -> None:
 
 def variety(model: LanguageModel) -> State:
     """States of many kinds: before and after the boundary, and after contexts of several lengths."""
-    contexts = [model.advance(model.start(3), tokens(3, length, seed=length)) for length in (1, 2, 3, 7)]
-    return concat([model.blank(1), model.start(1), *contexts])
+    contexts = [model.advance(model.begin_state(3), tokens(3, length, seed=length)) for length in (1, 2, 3, 7)]
+    return concat([model.null_state(1), model.begin_state(1), *contexts])
 
 
 def test_rows_are_distributions(model):
     state = variety(model)
     rows = model.logprobs(state)
     assert rows.dtype == torch.float32
-    assert rows.shape == (rows_of(state), V)
+    assert rows.shape == (row_count(state), V)
     assert not rows.isnan().any()
     within = 1e-3 if model.config().get("bits", 32) < 32 else 1e-5  # rounded numbers sum to one less exactly
     assert float((rows.double().exp().sum(-1) - 1).abs().max()) <= within
@@ -116,7 +116,7 @@ few = settings(max_examples=12)
 @few
 @given(lengths=Lengths, seed=st.integers(0, 99))
 def test_score_is_the_loop(model, lengths, seed):
-    state = model.advance(model.start(len(lengths)), tokens(len(lengths), 2, seed=seed))
+    state = model.advance(model.begin_state(len(lengths)), tokens(len(lengths), 2, seed=seed))
     read = tokens(len(lengths), max(lengths), seed=seed + 100)
     for limits in (None, torch.tensor(lengths)):
         scores, after = model.score(state, read, limits)
@@ -129,29 +129,29 @@ def test_score_is_the_loop(model, lengths, seed):
 @given(lengths=Lengths, seed=st.integers(0, 99))
 def test_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
     read = tokens(len(lengths), max(lengths), seed=seed)
-    batch = model.score(model.start(len(lengths)), read, torch.tensor(lengths))
+    batch = model.score(model.begin_state(len(lengths)), read, torch.tensor(lengths))
     for row, length in enumerate(lengths):
-        alone = model.score(model.start(1), read[row : row + 1, :length])
+        alone = model.score(model.begin_state(1), read[row : row + 1, :length])
         close(batch[0][row, :length], alone[0][0])
         assert (batch[0][row, length:] == 0).all()
         same(model, select(batch[1], [row]), alone[1])
-    same(model, model.advance(model.start(len(lengths)), read, torch.tensor(lengths)), batch[1])
+    same(model, model.advance(model.begin_state(len(lengths)), read, torch.tensor(lengths)), batch[1])
 
 
 @few
 @given(cut=st.integers(0, 12), seed=st.integers(0, 99))
 def test_what_is_read_in_parts_is_as_if_read_at_once(model, cut, seed):
     read = tokens(2, 12, seed=seed)
-    whole, after = model.score(model.start(2), read)
-    first, between = model.score(model.start(2), read[:, :cut])
+    whole, after = model.score(model.begin_state(2), read)
+    first, between = model.score(model.begin_state(2), read[:, :cut])
     rest, end = model.score(between, read[:, cut:])
     close(torch.cat([first, rest], 1), whole)
     same(model, end, after)
-    same(model, model.advance(model.advance(model.start(2), read[:, :cut]), read[:, cut:]), after)
+    same(model, model.advance(model.advance(model.begin_state(2), read[:, :cut]), read[:, cut:]), after)
 
 
 def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
-    states = [model.advance(model.start(1), tokens(1, length, seed=length)) for length in (1, 4, 6)]
+    states = [model.advance(model.begin_state(1), tokens(1, length, seed=length)) for length in (1, 4, 6)]
     order = [2, 0, 0, 1]
     together = select(concat(states), order)
     step = tokens(4, 3, seed=5)
@@ -163,7 +163,7 @@ def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
 def test_what_is_split_is_as_selected_one_by_one_and_owns_its_memory(model):
     state = variety(model)
     parts = split(state)
-    assert len(parts) == rows_of(state)
+    assert len(parts) == row_count(state)
     for row, part in enumerate(parts):
         for own, selected, whole in zip(*map(leaves, (part, select(state, [row]), state)), strict=True):
             assert np.array_equal(own, selected)
@@ -175,10 +175,10 @@ def test_what_is_split_is_as_selected_one_by_one_and_owns_its_memory(model):
 def test_states_are_not_mutated(model):
     state = variety(model)
     before = [leaf.copy() for leaf in leaves(state)]
-    read = tokens(rows_of(state), 4)
+    read = tokens(row_count(state), 4)
     model.score(state, read)
     model.advance(state, read)
-    model.advance(state, read, torch.arange(rows_of(state)) % 5)
+    model.advance(state, read, torch.arange(row_count(state)) % 5)
     model.topk(state, 3)
     model.logprobs(state).exp_()
     model.explain(select(state, [4]))
@@ -187,26 +187,26 @@ def test_states_are_not_mutated(model):
 
 @torch.inference_mode()
 def test_a_start_is_given_out_fresh_however_it_is_used(model):
-    expected = model.logprobs(model.start(1)).clone()
-    for leaf in [*leaves(model.start(1)), *leaves(model.blank(1))]:
+    expected = model.logprobs(model.begin_state(1)).clone()
+    for leaf in [*leaves(model.begin_state(1)), *leaves(model.null_state(1))]:
         leaf.fill(0)
-    model.logprobs(model.start(1)).fill_(0)
-    assert torch.equal(model.logprobs(model.start(1)), expected)
+    model.logprobs(model.begin_state(1)).fill_(0)
+    assert torch.equal(model.logprobs(model.begin_state(1)), expected)
 
 
 def test_the_start_has_read_the_boundary_and_nothing_else(model):
-    same(model, model.advance(model.blank(2), torch.full((2, 1), EOS)), model.start(2))
+    same(model, model.advance(model.null_state(2), torch.full((2, 1), EOS)), model.begin_state(2))
 
 
 def test_a_model_that_says_it_forgets_at_the_boundary_does(model):
-    if model.forgets:
+    if model.resets_at_eos:
         ended = torch.cat([tokens(5, 6), torch.full((5, 1), EOS)], 1)
-        same(model, model.advance(model.start(5), ended), model.start(5))
+        same(model, model.advance(model.begin_state(5), ended), model.begin_state(5))
 
 
 def test_reading_nothing_leaves_a_state_as_it_is(model):
     state = variety(model)
-    rows = rows_of(state)
+    rows = row_count(state)
     same(model, model.advance(state, tokens(rows, 0)), state)
     same(model, model.advance(state, tokens(rows, 3), torch.zeros(rows, dtype=torch.int64)), state)
     scores, after = model.score(state, tokens(rows, 0))
@@ -218,12 +218,12 @@ def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
     entry = published(tmp_path, model)
     found = load(entry.path, families=families(model)).model
     assert type(found) is type(model)
-    assert (found.kind, found.config(), found.parameters) == (model.kind, model.config(), model.parameters)
+    assert (found.kind, found.config(), found.parameter_count) == (model.kind, model.config(), model.parameters)
     stored = found.tensors()
     assert stored.keys() == model.tensors().keys()
     assert all(torch.equal(tensor, stored[name]) for name, tensor in model.tensors().items())
     read = tokens(3, 5)
-    assert torch.equal(found.score(found.start(3), read)[0], model.score(model.start(3), read)[0])
+    assert torch.equal(found.score(found.begin_state(3), read)[0], model.score(model.begin_state(3), read)[0])
     assert torch.equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
 
 
@@ -247,11 +247,11 @@ def test_a_config_of_another_kind_is_damage(model, tmp_path):
 
 def test_samples_have_the_frequencies_that_the_model_says(model):
     params = SamplingParams(seed=8, max_tokens=1, allow_unk=True)
-    drawn = samples(TOKENIZER, "b d", params, n=2000)
+    drawn = make_sequences(TOKENIZER, "b d", params, n=2000)
     list(generate(model, drawn))
     counts = np.bincount([sequence.tokens[0] if sequence.tokens else EOS for sequence in drawn], minlength=V)
     prompt = torch.tensor(drawn[0].prompt)[None]
-    expected = model.logprobs(model.advance(model.start(1), prompt))[0].double().exp().numpy() * 2000
+    expected = model.logprobs(model.advance(model.begin_state(1), prompt))[0].double().exp().numpy() * 2000
     possible = expected > 0
     assert counts[~possible].sum() == 0
     if possible.sum() > 1:
@@ -259,22 +259,26 @@ def test_samples_have_the_frequencies_that_the_model_says(model):
 
 
 def test_a_step_is_a_choice_and_the_reading_of_it(model):
-    state = model.advance(model.start(6), tokens(6, 3))
+    state = model.advance(model.begin_state(6), tokens(6, 3))
     numbers = np.random.default_rng(4)
-    choice = Choice(np.array([0, 0.5, 1] * 2, np.float32), numbers.random(6), numbers.random((6, 2)) < 0.5, {})
+    choice = SamplingMetadata(
+        np.array([0, 0.5, 1] * 2, np.float32), numbers.random(6), numbers.random((6, 2)) < 0.5, {}
+    )
     found, logprobs, after = model.step(state, choice)
-    chosen, own = model.choose(state, choice)
+    chosen, own = model.sample(state, choice)
     assert np.array_equal(found, chosen)
     assert np.allclose(logprobs, own, atol=1e-6)
     same(model, after, model.advance(state, torch.from_numpy(chosen)[:, None]))
-    nothing, _, _ = model.step(model.start(0), Choice(*(np.zeros(n) for n in (0, 0)), np.zeros((0, 2), np.bool_), {}))
+    nothing, _, _ = model.step(
+        model.begin_state(0), SamplingMetadata(*(np.zeros(n) for n in (0, 0)), np.zeros((0, 2), np.bool_), {})
+    )
     assert len(nothing) == 0
 
 
 def test_a_text_is_the_same_alone_and_in_company(model):
     def texts(count: int) -> list[Any]:
         kinds = [SamplingParams(seed=seed, max_tokens=5 + seed, ignore_end=seed % 2 > 0) for seed in range(count)]
-        sequences = [samples(TOKENIZER, "a b c d"[: 2 * i], params)[0] for i, params in enumerate(kinds)]
+        sequences = [make_sequences(TOKENIZER, "a b c d"[: 2 * i], params)[0] for i, params in enumerate(kinds)]
         list(generate(model, sequences))
         return sequences
 
@@ -286,8 +290,8 @@ def test_a_text_is_the_same_alone_and_in_company(model):
 
 
 def test_what_it_tells_of_itself_is_json(model):
-    state = model.advance(model.start(1), tokens(1, 3))
+    state = model.advance(model.begin_state(1), tokens(1, 3))
     assert json.loads(json.dumps(model.config(), allow_nan=False)) == model.config()
     json.dumps(model.explain(state), allow_nan=False)
-    assert model.parameters > 0
+    assert model.parameter_count > 0
     assert model.vocabulary_size == V

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared_options import as_json, checkpoints, model, ngram, published
+from app.cli.shared_options import checkpoints_option, json_option, load_ngram, model_argument, print_published
 from models.checkpoint import save as checkpoint
-from models.checkpoint.card import FileFacts, Provenance
+from models.checkpoint.card import FileDigest, Provenance
 from models.ngram import arpa
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
@@ -27,8 +27,8 @@ from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
     "--tokenized/--untokenized", default=True, help="Whether blanks alone separate tokens. [default: they do]"
 )
 @click.option("--licence", default="unknown", help="Licence of the text it was trained on.")
-@checkpoints
-@as_json
+@checkpoints_option
+@json_option
 @click.pass_obj
 def import_command(
     arguments: list[str],
@@ -45,28 +45,28 @@ def import_command(
 
     Its words become the vocabulary. What smoothing made it is not known; the card calls it back-off, which it is.
     """
-    with arpa.opened(file, "rt") as text:
-        tables, vocabulary = arpa.read(text)
+    with arpa.open_arpa(file, "rt") as text:
+        tables, vocabulary = arpa.read_arpa(text)
     tokenizer = Tokenizer(TokenizerConfig(lowercase=lowercase, pretokenized=tokenized), vocabulary)
-    tables.facts["imported"] = file.name
+    tables.details["imported"] = file.name
     model = NgramModel(NgramConfig(tables.order, "backoff"), tables)
-    corpus = {file.name: FileFacts.of(file)}
+    corpus = {file.name: FileDigest.of(file)}
     provenance = Provenance(shlex.join(["nextword", *arguments]), licence, corpus)
     entry = checkpoint.save(checkpoints, name, model, tokenizer, provenance)
-    published(entry, model.kind, {}, as_json)
+    print_published(entry, model.kind, {}, as_json)
 
 
 @click.command()
-@model
+@model_argument
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@checkpoints
+@checkpoints_option
 def export_command(model: str, file: Path, checkpoints: Path) -> None:
     """Write the n-gram MODEL to FILE as ARPA text, compressed where the name ends in .gz."""
-    found, source = ngram(checkpoints, model)
+    found, source = load_ngram(checkpoints, model)
     partial = file.with_name(f".{file.name}.partial{file.suffix}")
     try:
-        with arpa.opened(partial, "wt") as text:
-            arpa.write(source.tables, found.tokenizer.vocabulary, text)
+        with arpa.open_arpa(partial, "wt") as text:
+            arpa.write_arpa(source.table, found.tokenizer.vocabulary, text)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import click
 import torch
 
-from app.cli.progress_bar import Display, drive
-from app.cli.shared_options import as_json, threads, to_json
+from app.cli.progress_bar import ProgressBar, drive
+from app.cli.shared_options import json_option, threads_option, to_json
 from app.experiments import (
     families,
     gate_activations,
@@ -20,13 +20,13 @@ from app.experiments import (
     regularization,
     vanishing_gradients,
 )
-from app.experiments.finding import Finding, Setting
+from app.experiments.finding import ExperimentInput, Finding
 from models.data.corpus import Corpus
 from models.tokenization.config import TokenKind
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from models.utils.progress import Progress
 
-EXPERIMENTS: dict[str, Callable[[Setting], Generator[Progress, None, Finding]]] = {
+EXPERIMENTS: dict[str, Callable[[ExperimentInput], Generator[Progress, None, Finding]]] = {
     "families": families.run,
     "vanishing": vanishing_gradients.run,
     "clipping": gradient_clipping.run,
@@ -51,9 +51,9 @@ EXPERIMENTS: dict[str, Callable[[Setting], Generator[Progress, None, Finding]]] 
     "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("comparison"), show_default=True
 )
 @click.option("--plots/--no-plots", "drawn", default=True, help="Draw each finding as PNG. [default: plots]")
-@threads
+@threads_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-@as_json
+@json_option
 def command(
     text: Path,
     only: tuple[str, ...],
@@ -78,33 +78,33 @@ def command(
     if drawn:
         plots.check()
     config = TokenizerConfig(token, max_size=max_size)
-    setting = read(text, validation_fraction, config, size=size, seconds=seconds, steps=steps)
+    setting = read_setting(text, validation_fraction, config, size=size, seconds=seconds, steps=steps)
     output.mkdir(parents=True, exist_ok=True)
     for name in only or EXPERIMENTS:
-        finding = drive(EXPERIMENTS[name](setting), Display(quiet))
+        finding = drive(EXPERIMENTS[name](setting), ProgressBar(quiet))
         (output / f"{name}.json").write_text(to_json(finding.as_json()) + "\n", encoding="utf-8")
         if drawn:
             plots.draw(finding, output / f"{name}.png")
-        click.echo(to_json(finding.as_json()) if as_json else table(finding))
+        click.echo(to_json(finding.as_json()) if as_json else format_table(finding))
 
 
-def read(text: Path, validation_fraction: float, config: TokenizerConfig, **limits: Any) -> Setting:
+def read_setting(text: Path, validation_fraction: float, config: TokenizerConfig, **limits: Any) -> ExperimentInput:
     """The setting of a text, its end held out. Raises InvalidInput and InvalidText."""
     train, valid = Corpus.open(text, kind=config.kind).split(validation_fraction)
     tokenizer = Tokenizer.train(config, train.chunks())
-    return Setting(train.encode(tokenizer).ids, valid.encode(tokenizer).ids, tokenizer.vocabulary, **limits)
+    return ExperimentInput(train.encode(tokenizer).ids, valid.encode(tokenizer).ids, tokenizer.vocabulary, **limits)
 
 
-def table(finding: Finding) -> str:
+def format_table(finding: Finding) -> str:
     """The finding's rows under its claim and whether it held, in columns as wide as they need to be."""
     names = list(finding.rows[0])
-    cells = [names, *([_shown(row[name]) for name in names] for row in finding.rows)]
+    cells = [names, *([_format_cell(row[name]) for name in names] for row in finding.rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
     return "\n".join([f"{finding.name}: {finding.heading}", *lines, ""])
 
 
-def _shown(value: object) -> str:
+def _format_cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, int):

@@ -14,11 +14,11 @@ import click
 import torch
 
 from app.cli.commands.next import candidates
-from app.engine.warm_up import rehearse
+from app.engine.warm_up import warm_up
 from models.checkpoint import save as checkpoint
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
-from models.inference.generation import generate, samples
+from models.inference.generation import generate, make_sequences
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig
 from models.neural.network import Network
@@ -26,7 +26,7 @@ from models.ngram.config import NgramConfig, Smoothing
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 _TEXT = "The king's horse, and the queen's.\nNo news don't travel.\n" * 20
 _TOKENIZERS = TokenizerConfig(lowercase=True), TokenizerConfig(pretokenized=True), TokenizerConfig(kind="character")
@@ -40,23 +40,23 @@ def command() -> None:
         text = Path(folder, "text.txt")
         text.write_text(_TEXT, encoding="utf-8")
         for tokenizer in _TOKENIZERS:
-            _call_everything(Path(folder), Recipe("compile", (text,), NgramConfig(3), tokenizer))
-        _read_in_bytes()
+            _run_everything(Path(folder), Recipe("compile", (text,), NgramConfig(3), tokenizer))
+        _compile_int8()
         for smoothing in _SMOOTHINGS:
-            drain(build(Recipe("compile", (text,), NgramConfig(3, smoothing))))
+            run_to_completion(build(Recipe("compile", (text,), NgramConfig(3, smoothing))))
 
 
-def _read_in_bytes() -> None:
+def _compile_int8() -> None:
     config = RecurrentConfig(layers=1, embedding_size=1, hidden_size=1)
     zeros = {name: torch.zeros_like(tensor) for name, tensor in Network(config, 4).state_dict().items()}
-    checkpoint.probe(Int8Model(config, zeros, 4))
+    checkpoint.check_distributions(Int8Model(config, zeros, 4))
 
 
-def _call_everything(folder: Path, recipe: Recipe) -> None:
-    built = drain(build(recipe))
+def _run_everything(folder: Path, recipe: Recipe) -> None:
+    built = run_to_completion(build(recipe))
     entry = checkpoint.save(folder, recipe.name, built.model, built.tokenizer, built.provenance("nextword compile"))
-    loaded = rehearse(checkpoint.load(entry.path))
+    loaded = warm_up(checkpoint.load(entry.path))
     model, tokenizer = loaded.model, loaded.tokenizer
-    drain(evaluate(model, tokenizer, [_TEXT], "document"))
+    run_to_completion(evaluate(model, tokenizer, [_TEXT], "document"))
     candidates(loaded, "the king", "", False)
-    list(generate(model, samples(tokenizer, "the king", SamplingParams(max_tokens=2), 2)))
+    list(generate(model, make_sequences(tokenizer, "the king", SamplingParams(max_tokens=2), 2)))

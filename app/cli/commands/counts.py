@@ -10,18 +10,18 @@ from typing import Any
 import click
 import torch
 
-from app.cli.dataclass_options import flags, given
-from app.cli.shared_options import as_json, checkpoints, published, threads
-from app.schemas.recipes import config
+from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.shared_options import checkpoints_option, json_option, print_published, threads_option
+from app.schemas.recipes import parse_config
 from models.checkpoint import save as checkpoint
-from models.checkpoint.card import Provenance, plain
-from models.checkpoint.counts_file import COUNTS_FILE, tensors
+from models.checkpoint.card import Provenance, to_jsonable
+from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
 from models.checkpoint.repository import resolve
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import tabulate
-from models.recipes.published_counts import merged
+from models.ngram.smoothing.estimator import estimate_from_counts
+from models.recipes.published_counts import merge_published_counts
 
 
 @click.group()
@@ -32,10 +32,10 @@ def command() -> None:
 @command.command()
 @click.argument("models", nargs=-1, metavar="MODEL...")
 @click.option("--name", required=True, help="What the model will be published as.")
-@flags(NgramConfig)
-@checkpoints
-@threads
-@as_json
+@dataclass_options(NgramConfig)
+@checkpoints_option
+@threads_option
+@json_option
 @click.pass_obj
 def merge(
     arguments: list[str],
@@ -58,13 +58,15 @@ def merge(
     first = checkpoint.load(entries[0].path)
     if not isinstance(first.model, NgramModel):
         raise InvalidInput("models", f"must be n-gram models, and {models[0]} is not one")
-    said = given(NgramConfig, values)
-    settings = replace(first.model.ngram_config, **{name: getattr(config(NgramConfig, said), name) for name in said})
-    base = merged([entry.path for entry in entries], settings.order)
-    model = NgramModel(settings, tabulate(settings, base.counts))
-    told = {"models": [entry.id for entry in entries], "model": plain(vars(settings))}
+    said = given_options(NgramConfig, values)
+    settings = replace(
+        first.model.ngram_config, **{name: getattr(parse_config(NgramConfig, said), name) for name in said}
+    )
+    base = merge_published_counts([entry.path for entry in entries], settings.order)
+    model = NgramModel(settings, estimate_from_counts(settings, base.counts))
+    told = {"models": [entry.id for entry in entries], "model": to_jsonable(vars(settings))}
     licence = first.card.provenance.licence
     provenance = Provenance(shlex.join(["nextword", *arguments]), licence, base.corpus, told)
-    beside = {COUNTS_FILE: tensors(base.counts)}
-    entry = checkpoint.save(checkpoints, name, model, base.tokenizer, provenance, beside=beside)
-    published(entry, model.kind, {}, as_json)
+    beside = {COUNTS_FILE: counts_tensors(base.counts)}
+    entry = checkpoint.save(checkpoints, name, model, base.tokenizer, provenance, extra_files=beside)
+    print_published(entry, model.kind, {}, as_json)

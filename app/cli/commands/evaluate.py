@@ -7,24 +7,32 @@ from typing import Any, BinaryIO, get_args
 
 import click
 
-from app.cli.dataclass_options import flags, given
-from app.cli.progress_bar import Display, drive
-from app.cli.shared_options import as_json, checkpoints, model, opened, precision, threads, to_json
+from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.progress_bar import ProgressBar, drive
+from app.cli.shared_options import (
+    checkpoints_option,
+    json_option,
+    load_model,
+    model_argument,
+    precision_option,
+    threads_option,
+    to_json,
+)
 from app.schemas import recipes
-from models.composite.config import DynamicConfig, Rule
-from models.composite.dynamic_evaluation import learning
+from models.composite.config import DynamicConfig, UpdateRule
+from models.composite.dynamic_evaluation import make_dynamic
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.evaluator import Unit, evaluate
-from models.evaluation.report import summary
-from models.utils.progress import reported
+from models.evaluation.report import evaluation_figures
+from models.utils.progress import with_progress
 
-_PIECE = 1 << 16
+_READ_BYTES = 1 << 16
 """Bytes read at a time."""
 
 
 @click.command()
-@model
+@model_argument
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--unit",
@@ -39,15 +47,15 @@ _PIECE = 1 << 16
 )
 @click.option(
     "--dynamic",
-    type=click.Choice(get_args(Rule)),
+    type=click.Choice(get_args(UpdateRule)),
     help="Let a copy of a recurrent model learn from the text as it scores it, by this rule; document only.",
 )
-@flags(DynamicConfig, skip=["rule"], note="dynamic: ")
-@checkpoints
-@precision
-@threads
+@dataclass_options(DynamicConfig, skip=["rule"], note="dynamic: ")
+@checkpoints_option
+@precision_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-@as_json
+@json_option
 def command(
     model: str,
     file: BinaryIO,
@@ -58,28 +66,28 @@ def command(
     threads: int,
     quiet: bool,
     as_json: bool,
-    dynamic: Rule | None,
+    dynamic: UpdateRule | None,
     **values: Any,
 ) -> None:
     """Measure how well MODEL predicts the text of FILE (- for standard input)."""
-    entry, checkpoint = opened(checkpoints, model, threads, precision)
+    entry, checkpoint = load_model(checkpoints, model, threads, precision)
     tokenizer = checkpoint.tokenizer
     unit = unit or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
-    scoring, how = checkpoint.model, given(DynamicConfig, values)
+    scoring, how = checkpoint.model, given_options(DynamicConfig, values)
     if dynamic is not None:
-        scoring = learning(checkpoint.model, recipes.config(DynamicConfig, {"rule": dynamic, **how}), unit)
+        scoring = make_dynamic(checkpoint.model, recipes.parse_config(DynamicConfig, {"rule": dynamic, **how}), unit)
     elif how:
         raise InvalidInput(next(iter(how)), "is for --dynamic only")
-    steps = evaluate(scoring, tokenizer, iter(lambda: file.read(_PIECE), b""), unit, empty_lines)
-    result = {"model": entry.id, "unit": unit} | summary(drive(reported(steps), Display(quiet)))
+    steps = evaluate(scoring, tokenizer, iter(lambda: file.read(_READ_BYTES), b""), unit, empty_lines)
+    result = {"model": entry.id, "unit": unit} | evaluation_figures(drive(with_progress(steps), ProgressBar(quiet)))
     if as_json:
         click.echo(to_json(result))
         return
     for name, value in result.items():
-        click.echo(f"{name:<24}{_shown(value)}")
+        click.echo(f"{name:<24}{_format_value(value)}")
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return "infinite"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -8,31 +8,39 @@ from typing import Any
 
 import click
 
-from app.cli.dataclass_options import flags, given
-from app.cli.shared_options import as_json, checkpoints, model, opened, precision, threads, to_json
+from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.shared_options import (
+    checkpoints_option,
+    json_option,
+    load_model,
+    model_argument,
+    precision_option,
+    threads_option,
+    to_json,
+)
 from app.schemas.base import logprob_fields
 from models.inference.config import SamplingParams
-from models.inference.generation import Sequence, generate, samples
+from models.inference.generation import GenerationSequence, generate, make_sequences
 from models.tokenization.tokenizer import Tokenizer
 
 
 @click.command()
-@model
+@model_argument
 @click.option("--prompt", default="", help="What to continue. [default: nothing, a text begins]")
-@flags(SamplingParams)
+@dataclass_options(SamplingParams)
 @click.option("-n", "n", type=click.IntRange(1), default=1, help="How many texts. [default: 1]")
-@checkpoints
-@precision
-@threads
-@as_json
+@checkpoints_option
+@precision_option
+@threads_option
+@json_option
 def command(
     model: str, prompt: str, n: int, checkpoints: Path, precision: str, threads: int, as_json: bool, **values: Any
 ) -> None:
     """Continue a prompt with MODEL, or begin a text; several texts are separated by a line of dashes."""
     values["seed"] = secrets.randbits(53) if values["seed"] is None else values["seed"]
-    params = SamplingParams(**given(SamplingParams, values))
-    entry, checkpoint = opened(checkpoints, model, threads, precision)
-    sequences = samples(checkpoint.tokenizer, prompt, params, n)
+    params = SamplingParams(**given_options(SamplingParams, values))
+    entry, checkpoint = load_model(checkpoints, model, threads, precision)
+    sequences = make_sequences(checkpoint.tokenizer, prompt, params, n)
     events = generate(checkpoint.model, sequences)
     if n == 1 and not as_json:
         click.echo(prompt, nl=False)
@@ -43,13 +51,13 @@ def command(
     for _ in events:
         pass
     if as_json:
-        choices = [_choice(checkpoint.tokenizer, sequence) for sequence in sequences]
+        choices = [_choice_content(checkpoint.tokenizer, sequence) for sequence in sequences]
         click.echo(to_json({"model": entry.id, "seed": params.seed, "choices": choices}))
     else:
         click.echo("\n----\n".join(prompt + sequence.text for sequence in sequences))
 
 
-def _choice(tokenizer: Tokenizer, sequence: Sequence) -> dict[str, Any]:
+def _choice_content(tokenizer: Tokenizer, sequence: GenerationSequence) -> dict[str, Any]:
     chosen = zip(sequence.tokens, sequence.logprobs, strict=True)
     return {
         "index": sequence.index,

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from app.cli.http_client import Client, ServiceError
-from app.cli.progress_bar import Display
+from app.cli.http_client import ServiceClient, ServiceError
+from app.cli.progress_bar import ProgressBar
 from app.core.settings import Settings
 from models.utils.progress import Progress
 
 _COLUMNS = "{:<30} {:<8} {:<11} {:>8}  {}"
 _TEXT = click.Path(exists=True, dir_okay=False, path_type=Path)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
 
 
 @click.group()
@@ -25,10 +25,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print machine-re
 def command(context: click.Context, url: str | None) -> None:
     """Ask a service for jobs, follow and cancel them."""
     settings = Settings()
-    context.obj = Client(url or f"http://{settings.host}:{settings.port}")
+    context.obj = ServiceClient(url or f"http://{settings.host}:{settings.port}")
 
 
-def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """`order=3` as {"order": 3}; what is no JSON is text."""
     del context
     pairs = {}
@@ -53,13 +53,19 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
 )
 @click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
-@click.option("-c", "--config", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A field of the model's.")
-@click.option("-t", "--tokenizer", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A field of the tokens'.")
+@click.option(
+    "-c", "--config", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="A field of the model's."
+)
+@click.option(
+    "-t", "--tokenizer", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="A field of the tokens'."
+)
 @click.option("--licence", help="Of the text; stands in the model's card.")
 @click.option("--follow/--no-follow", default=True, help="Whether to wait for its end. [default: follow]")
-@as_json
+@json_option
 @click.pass_obj
-def submit(client: Client, /, text: Path, validation: Path | None, follow: bool, as_json: bool, **asked: Any) -> None:
+def submit(
+    client: ServiceClient, /, text: Path, validation: Path | None, follow: bool, as_json: bool, **asked: Any
+) -> None:
     """Upload TEXT and ask for a model of it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
     body = {name: value for name, value in asked.items() if value}
     if asked["kind"] == "evaluate":
@@ -72,7 +78,7 @@ def submit(client: Client, /, text: Path, validation: Path | None, follow: bool,
             body["validation_file"] = client.upload(validation)
     job = client.post("/v1/jobs", body)
     if not follow:
-        _tell(job, as_json)
+        _print_job(job, as_json)
         return
     click.echo(f"{job['id']} makes {job['model']}", err=True)
     _follow(client, job["id"], as_json)
@@ -81,9 +87,9 @@ def submit(client: Client, /, text: Path, validation: Path | None, follow: bool,
 @command.command("list")
 @click.option("--status", help="Only those that stand there: queued, running, succeeded, failed, ...")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, help="At most so many. [default: 20]")
-@as_json
+@json_option
 @click.pass_obj
-def list_jobs(client: Client, status: str | None, limit: int, as_json: bool) -> None:
+def list_jobs(client: ServiceClient, status: str | None, limit: int, as_json: bool) -> None:
     """List the jobs, newest first."""
     found = client.get("/v1/jobs", status=status, limit=limit)
     if as_json:
@@ -92,41 +98,41 @@ def list_jobs(client: Client, status: str | None, limit: int, as_json: bool) -> 
     if found["data"]:
         click.echo(_COLUMNS.format("JOB", "KIND", "STATUS", "DONE", "MODEL"))
     for job in found["data"]:
-        click.echo(_COLUMNS.format(job["id"], job["kind"], job["status"], _done(job), job["model"]))
+        click.echo(_COLUMNS.format(job["id"], job["kind"], job["status"], _fraction_done(job), job["model"]))
 
 
 @command.command()
 @click.argument("job")
-@as_json
+@json_option
 @click.pass_obj
-def show(client: Client, job: str, as_json: bool) -> None:
+def show(client: ServiceClient, job: str, as_json: bool) -> None:
     """Show where JOB stands."""
-    _tell(client.get(f"/v1/jobs/{job}"), as_json)
+    _print_job(client.get(f"/v1/jobs/{job}"), as_json)
 
 
 @command.command()
 @click.argument("job")
-@as_json
+@json_option
 @click.pass_obj
-def follow(client: Client, job: str, as_json: bool) -> None:
+def follow(client: ServiceClient, job: str, as_json: bool) -> None:
     """Show the progress of JOB until it is over; Ctrl-C leaves it alone."""
     _follow(client, job, as_json)
 
 
 @command.command()
 @click.argument("job")
-@as_json
+@json_option
 @click.pass_obj
-def cancel(client: Client, job: str, as_json: bool) -> None:
+def cancel(client: ServiceClient, job: str, as_json: bool) -> None:
     """Stop JOB; nothing is left of it."""
-    _tell(client.post(f"/v1/jobs/{job}/cancel"), as_json)
+    _print_job(client.post(f"/v1/jobs/{job}/cancel"), as_json)
 
 
-def _follow(client: Client, job_id: str, as_json: bool) -> None:
+def _follow(client: ServiceClient, job_id: str, as_json: bool) -> None:
     """Show how far the job is until it is over. Raises ServiceError unless it succeeded."""
-    display = Display()
+    display = ProgressBar()
     try:
-        for event in client.follow(job_id):
+        for event in client.follow_job(job_id):
             if event.event == "progress":
                 display.show(_progress(event.data))
             elif event.event in ("lost", "released", "renumbered"):
@@ -134,7 +140,7 @@ def _follow(client: Client, job_id: str, as_json: bool) -> None:
     finally:
         display.close()
     job = client.get(f"/v1/jobs/{job_id}")
-    _tell(job, as_json)
+    _print_job(job, as_json)
     if job["status"] != "succeeded":
         raise ServiceError(f"{job_id} {job['status']}")
 
@@ -145,14 +151,14 @@ def _progress(data: dict[str, Any]) -> Progress:
     return Progress(**known)
 
 
-def _done(job: dict[str, Any]) -> str:
+def _fraction_done(job: dict[str, Any]) -> str:
     """How much of the present phase is done."""
     if job["status"] == "queued":
         return f"#{job['queue_position']}"
     return f"{job['progress']['fraction']:.0%}" if job["progress"] and job["status"] == "running" else ""
 
 
-def _tell(job: dict[str, Any], as_json: bool) -> None:
+def _print_job(job: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(job))
         return

@@ -9,28 +9,28 @@ from typing import Any
 import click
 import torch
 
-from app.cli.dataclass_options import flags, given
-from app.cli.progress_bar import Display, drive
-from app.cli.shared_options import as_json, checkpoints, published, recipe_file, threads
+from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.progress_bar import ProgressBar, drive
+from app.cli.shared_options import checkpoints_option, json_option, print_published, recipe_option, threads_option
 from app.schemas import recipes
 from models.checkpoint import save as checkpoint
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.recipes.compose import compose
-from models.recipes.recipe import CONFIGS, Composition
+from models.recipes.recipe import COMPOSITE_CONFIGS, Composition
 
 
 @click.command()
 @click.argument("members", nargs=-1, metavar="MODEL...")
-@recipe_file
-@flags(Composition, skip=("members", "model"))
-@click.option("--kind", type=click.Choice(list(CONFIGS)), help="What to make of them. [default: mixture]")
-@flags(MixtureConfig, note="mixture: ")
-@flags(CacheConfig, note="caches: ")
-@flags(NeuralCacheConfig, skip=("window", "weight"), note="neural cache: ")
-@checkpoints
-@threads
+@recipe_option
+@dataclass_options(Composition, skip=("members", "model"))
+@click.option("--kind", type=click.Choice(list(COMPOSITE_CONFIGS)), help="What to make of them. [default: mixture]")
+@dataclass_options(MixtureConfig, note="mixture: ")
+@dataclass_options(CacheConfig, note="caches: ")
+@dataclass_options(NeuralCacheConfig, skip=("window", "weight"), note="neural cache: ")
+@checkpoints_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-@as_json
+@json_option
 @click.pass_obj
 def command(
     arguments: list[str],
@@ -50,19 +50,23 @@ def command(
     own: it refers to its members. In the TOML file --recipe, `members`, `name` and what is not said of a kind stand at
     the top, the rest, with `kind`, in the table [model].
     """
-    composition = recipes.composition(recipes.merged(recipes.read(recipe_path), _written(members, values)))
+    composition = recipes.parse_composition(
+        recipes.merge_fields(recipes.read_recipe_file(recipe_path), _composition_fields(members, values))
+    )
     torch.set_num_threads(threads)
-    made = drive(compose(composition, checkpoints), Display(quiet))
+    made = drive(compose(composition, checkpoints), ProgressBar(quiet))
     provenance = made.provenance(shlex.join(["nextword", *arguments]))
     entry = checkpoint.save(checkpoints, composition.name, made.model, made.tokenizer, provenance, members=made.members)
-    published(entry, made.model.kind, made.metrics, as_json)
+    print_published(entry, made.model.kind, made.metrics, as_json)
 
 
-def _written(members: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
+def _composition_fields(members: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
     """The flags as a file would have them."""
     kind = values.pop("kind")
-    model = {name: value for config in CONFIGS.values() for name, value in given(config, values).items()}
-    said = given(Composition, values)
+    model = {
+        name: value for config in COMPOSITE_CONFIGS.values() for name, value in given_options(config, values).items()
+    }
+    said = given_options(Composition, values)
     return {
         **({"members": list(members)} if members else {}),
         **{name: str(value) if isinstance(value, Path) else value for name, value in said.items()},

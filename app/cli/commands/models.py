@@ -7,30 +7,30 @@ from typing import Any
 
 import click
 
-from app.cli.shared_options import as_json, checkpoints, to_json
+from app.cli.shared_options import checkpoints_option, json_option, to_json
 from models.checkpoint.card import CARD_FILE, Card
-from models.checkpoint.repository import Entry, entries
+from models.checkpoint.repository import CheckpointRef, list_checkpoints
 from models.errors import CheckpointDamaged
 
 _COLUMNS = "{:<32} {:<12} {:<9} {:>10} {:>12} {:>9}  {}"
 
 
 @click.command()
-@checkpoints
-@as_json
+@checkpoints_option
+@json_option
 def command(checkpoints: Path, as_json: bool) -> None:
     """List the published models, one a line."""
-    found = [_described(entry) for entry in entries(checkpoints)]
+    found = [_card_summary(entry) for entry in list_checkpoints(checkpoints)]
     if as_json:
         click.echo(to_json({"object": "list", "data": found, "has_more": False}))
         return
     if found:
         click.echo(_COLUMNS.format("MODEL", "KIND", "TOKENS", "VOCABULARY", "PARAMETERS", "MB", "PERPLEXITY"))
     for model in found:
-        click.echo(_line(model))
+        click.echo(_table_row(model))
 
 
-def _described(entry: Entry) -> dict[str, Any]:
+def _card_summary(entry: CheckpointRef) -> dict[str, Any]:
     """What the card says; of a damaged one, what is wrong with it."""
     try:
         card = Card.read(entry.path / CARD_FILE)
@@ -49,7 +49,7 @@ def _described(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _line(model: dict[str, Any]) -> str:
+def _table_row(model: dict[str, Any]) -> str:
     if "problem" in model:
         return f"{model['id']:<32} {model['problem']}"
     return _COLUMNS.format(

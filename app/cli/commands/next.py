@@ -9,7 +9,15 @@ from typing import Any
 import click
 import numpy as np
 
-from app.cli.shared_options import as_json, checkpoints, model, opened, precision, threads, to_json
+from app.cli.shared_options import (
+    checkpoints_option,
+    json_option,
+    load_model,
+    model_argument,
+    precision_option,
+    threads_option,
+    to_json,
+)
 from app.schemas.base import logprob_fields
 from models.checkpoint.save import Checkpoint
 from models.inference.scoring import read
@@ -17,15 +25,15 @@ from models.special_tokens import EOS
 
 
 @click.command()
-@model
+@model_argument
 @click.option("--context", default="", help="What was read before. [default: the beginning of a line]")
 @click.option("--prefix", default="", help="Only tokens that begin with this.")
 @click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
-@checkpoints
-@precision
-@threads
-@as_json
+@checkpoints_option
+@precision_option
+@threads_option
+@json_option
 def command(
     model: str,
     context: str,
@@ -38,7 +46,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Show the most probable next tokens of MODEL, best first."""
-    entry, checkpoint = opened(checkpoints, model, threads, precision)
+    entry, checkpoint = load_model(checkpoints, model, threads, precision)
     found = candidates(checkpoint, context, prefix, special)[: top_k or None]
     if as_json:
         click.echo(to_json({"model": entry.id, "context": _echo(checkpoint, context), "next": found}))
@@ -52,7 +60,9 @@ def candidates(checkpoint: Checkpoint, context: str, prefix: str, special: bool)
     tokenizer = checkpoint.tokenizer
     state = read(checkpoint.model, tokenizer.encode(context).ids)
     row = checkpoint.model.logprobs(state)[0].numpy()
-    ids = tokenizer.search(prefix) if prefix else np.arange(0 if special else EOS + 1, tokenizer.size)
+    ids = (
+        tokenizer.ids_with_prefix(prefix) if prefix else np.arange(0 if special else EOS + 1, tokenizer.vocabulary_size)
+    )
     ranked = ids[np.argsort(-row[ids], kind="stable")]
     return [
         {
@@ -69,5 +79,5 @@ def _echo(checkpoint: Checkpoint, context: str) -> list[dict[str, Any]]:
     """The context as it was understood."""
     tokenizer = checkpoint.tokenizer
     encoding = tokenizer.encode(context)
-    read = zip(tokenizer.tokens(context), encoding.ids.tolist(), encoding.oov.tolist(), strict=True)
+    read = zip(tokenizer.surface_forms(context), encoding.ids.tolist(), encoding.oov.tolist(), strict=True)
     return [{"token": token, "id": i, "oov": oov} for token, i, oov in read]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from app.core.process_tuning import imported
-from app.core.settings import Settings, log_to_stderr, settled
-from app.server.supervisor import WorkerBeside
-from app.server.worker_processes import fleet, until_told_to_stop
-from models.checkpoint.repository import entries
+from app.core.process_tuning import import_without_gc
+from app.core.settings import Settings, load_settings, log_to_stderr
+from app.server.supervisor import WorkerSupervisor
+from app.server.worker_processes import server_processes, wait_for_stop_signal
+from models.checkpoint.repository import list_checkpoints
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -32,24 +32,24 @@ def command(worker: bool, **given: Path | str | int | None) -> None:
 
     What no flag says is read from environment variables NEXTWORD_<SETTING>; the README lists them.
     """
-    serve(settled(**given), worker=worker)
+    serve(load_settings(**given), worker=worker)
 
 
 def serve(settings: Settings, *, worker: bool = False) -> None:
     """Serve until a signal, with or without a worker beside it. Raises OSError where the port is taken."""
     log_to_stderr(settings)
-    beside = WorkerBeside(settings) if worker else nullcontext()
-    with _listening(settings.host, settings.port) as listener:
+    beside = WorkerSupervisor(settings) if worker else nullcontext()
+    with _listen(settings.host, settings.port) as listener:
         told = greeting(settings, listener.getsockname()[1])
         if settings.workers == 1:
             # Importing it takes seconds and much memory, which one who only watches over servers has no use for.
-            server = imported("app.server.server").Server(settings, told)
+            server = import_without_gc("app.server.server").Server(settings, told)
             with beside:
                 server.serve_on(listener)
         else:
-            with beside, fleet(settings, listener) as servers:
+            with beside, server_processes(settings, listener) as servers:
                 click.echo(told)
-                until_told_to_stop(servers)
+                wait_for_stop_signal(servers)
 
 
 def greeting(settings: Settings, port: int) -> str:
@@ -57,7 +57,7 @@ def greeting(settings: Settings, port: int) -> str:
     # Who listens everywhere is found here, too.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     host = f"[{host}]" if ":" in host else host
-    names = sorted({entry.name for entry in entries(settings.checkpoints)})
+    names = sorted({entry.name for entry in list_checkpoints(settings.checkpoints)})
     return "\n".join(
         (
             f"Nextword {version('nextword')}",
@@ -68,7 +68,7 @@ def greeting(settings: Settings, port: int) -> str:
     )
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens; the error of one that cannot says where."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

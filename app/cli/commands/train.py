@@ -9,10 +9,10 @@ from typing import Any, get_args
 import click
 import torch
 
-from app.cli.dataclass_options import flags, given
-from app.cli.progress_bar import Display, drive
-from app.cli.shared_options import as_json, checkpoints, published, recipe_file, threads
-from app.core.attribute_docs import documentation
+from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.progress_bar import ProgressBar, drive
+from app.cli.shared_options import checkpoints_option, json_option, print_published, recipe_option, threads_option
+from app.core.attribute_docs import attribute_docs
 from app.schemas import recipes
 from models.checkpoint import save as checkpoint
 from models.checkpoint.repository import resolve
@@ -27,16 +27,16 @@ from models.tokenization.tokenizer import TokenizerConfig
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@recipe_file
-@flags(Recipe, skip=("files", "model", "tokenizer", "training", "extends", "memory"))
-@click.option("--kind", type=click.Choice(recipes.KINDS), help="Family of the model. [default: ngram]")
-@flags(NgramConfig, note="n-gram: ")
-@flags(RecurrentConfig, skip=["kind"], note="recurrent: ")
-@flags(TrainingConfig, note="training: ")
+@recipe_option
+@dataclass_options(Recipe, skip=("files", "model", "tokenizer", "training", "extends", "memory"))
+@click.option("--kind", type=click.Choice(recipes.MODEL_KINDS), help="Family of the model. [default: ngram]")
+@dataclass_options(NgramConfig, note="n-gram: ")
+@dataclass_options(RecurrentConfig, skip=["kind"], note="recurrent: ")
+@dataclass_options(TrainingConfig, note="training: ")
 @click.option("--tokenizer", "token", type=click.Choice(get_args(TokenKind)), help="What a token is. [default: word]")
-@flags(TokenizerConfig, skip=["kind"], note="tokenizer: ")
-@click.option("--extends", metavar="MODEL", help=documentation(Recipe)["extends"])
-@click.option("--memory", metavar="SIZE", help=f"{documentation(Recipe)['memory']} As 500M, 2G or 50%.")
+@dataclass_options(TokenizerConfig, skip=["kind"], note="tokenizer: ")
+@click.option("--extends", metavar="MODEL", help=attribute_docs(Recipe)["extends"])
+@click.option("--memory", metavar="SIZE", help=f"{attribute_docs(Recipe)['memory']} As 500M, 2G or 50%.")
 @click.option(
     "--workdir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -44,10 +44,10 @@ from models.tokenization.tokenizer import TokenizerConfig
     help="Save the state of a recurrent training here once a minute, and go on from the one that is here; "
     "the place for counts that do not fit --memory.",
 )
-@checkpoints
-@threads
+@checkpoints_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
-@as_json
+@json_option
 @click.pass_obj
 def command(
     arguments: list[str],
@@ -67,28 +67,37 @@ def command(
     and what else is not said of a family stand at the top, the others in the tables [model] (with `kind`),
     [tokenizer] (with `kind`) and [training]. Ctrl-C stops without publishing anything.
     """
-    written = recipes.merged(recipes.read(recipe_path), _written(files, values))
+    written = recipes.merge_fields(recipes.read_recipe_file(recipe_path), _recipe_fields(files, values))
     if isinstance(written.get("extends"), str):
         written["extends"] = str(resolve(checkpoints, written["extends"]).path)
-    recipe = recipes.recipe(written)
+    recipe = recipes.parse_recipe(written)
     torch.set_num_threads(threads)
-    built = drive(build(recipe, workdir), Display(quiet))
+    built = drive(build(recipe, workdir), ProgressBar(quiet))
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
-    entry = checkpoint.save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, beside=built.beside)
-    published(entry, built.model.kind, built.metrics, as_json)
+    entry = checkpoint.save(
+        checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files
+    )
+    print_published(entry, built.model.kind, built.metrics, as_json)
 
 
-def _written(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
+def _recipe_fields(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
     """The flags as a file would have them."""
     kind, token = values.pop("kind"), values.pop("token")
     return {
         **({"files": [str(path) for path in files]} if files else {}),
-        **{name: str(value) if isinstance(value, Path) else value for name, value in given(Recipe, values).items()},
-        "model": {**_known(kind=kind), **given(NgramConfig, values), **given(RecurrentConfig, values)},
-        "tokenizer": {**_known(kind=token), **given(TokenizerConfig, values)},
-        "training": given(TrainingConfig, values),
+        **{
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in given_options(Recipe, values).items()
+        },
+        "model": {
+            **_without_none(kind=kind),
+            **given_options(NgramConfig, values),
+            **given_options(RecurrentConfig, values),
+        },
+        "tokenizer": {**_without_none(kind=token), **given_options(TokenizerConfig, values)},
+        "training": given_options(TrainingConfig, values),
     }
 
 
-def _known(**values: Any) -> dict[str, Any]:
+def _without_none(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

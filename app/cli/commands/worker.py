@@ -11,12 +11,12 @@ import click
 
 from app.core.container_limits import spare_cores
 from app.core.exceptions import DatabaseUnavailable
-from app.core.settings import Settings, log_to_stderr, settled
-from app.server.supervisor import wait_for_eof
+from app.core.settings import Settings, load_settings, log_to_stderr
+from app.server.supervisor import call_at_eof
 from app.stores import Stores
-from app.worker.config import Pace, Surroundings
-from app.worker.run_monitor import insist
-from app.worker.subprocess_launcher import LocalLauncher
+from app.worker.config import WorkerConfig, WorkerContext
+from app.worker.run_monitor import retry_while_unavailable
+from app.worker.subprocess_launcher import SubprocessLauncher
 from app.worker.worker import Worker
 from app.worker.workspaces import Workspaces
 
@@ -34,36 +34,36 @@ def command(until_eof: bool, **given: Path | int | None) -> None:
     Run as many as there are processors to spare. What no flag says is read from environment variables
     NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
     """
-    settings = settled(**given)
+    settings = load_settings(**given)
     log_to_stderr(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if until_eof:
-        threading.Thread(target=wait_for_eof, args=(stop.set,), daemon=True).start()
+        threading.Thread(target=call_at_eof, args=(stop.set,), daemon=True).start()
     stores = Stores.open(settings)
     with suppress(DatabaseUnavailable):  # told to stop before the database ever answered
-        insist(stores.prepare, stop)
-        worker(settings, stores, stop).run()
+        retry_while_unavailable(stores.prepare, stop)
+        build_worker(settings, stores, stop).run()
     stores.database.close()
 
 
-def worker(settings: Settings, stores: Stores, stop: threading.Event) -> Worker:
+def build_worker(settings: Settings, stores: Stores, stop: threading.Event) -> Worker:
     """The worker of these settings."""
-    pace = Pace(
+    pace = WorkerConfig(
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
         save_seconds=settings.job_save_seconds,
-        attempts=settings.job_attempts,
+        max_attempts=settings.job_attempts,
         threads=settings.job_threads or spare_cores(),
     )
-    around = Surroundings(
+    around = WorkerContext(
         leases=stores.leases,
         files=stores.files,
-        launcher=LocalLauncher(settings.job_niceness),
+        launcher=SubprocessLauncher(settings.job_niceness),
         workspaces=Workspaces(settings.data, settings.checkpoints),
         checkpoints=settings.checkpoints,
-        pace=pace,
+        config=pace,
         stop=stop,
     )
     return Worker(stores.jobs, around)

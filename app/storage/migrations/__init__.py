@@ -13,7 +13,7 @@ from alembic.config import Config
 
 from app.storage.database import Database
 
-LOCK = "nextword:migrations"
+MIGRATIONS_LOCK = "nextword:migrations"
 
 
 def migrate(database: Database) -> None:
@@ -24,6 +24,6 @@ def migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    with database.write(LOCK) as connection:
+    with database.write(MIGRATIONS_LOCK) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

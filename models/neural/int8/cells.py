@@ -1,4 +1,6 @@
-"""One step of each recurrent cell for one sequence, compiled to vector instructions; the equations of `network.Layer`.
+"""One step of each recurrent cell for one sequence, compiled to vector instructions.
+
+The equations are those of `network.RecurrentLayer`.
 
 It knows gates [G * H] and vectors [H] of float32. It does not know matrices or bytes.
 

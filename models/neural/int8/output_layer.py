@@ -12,12 +12,12 @@ import numpy as np
 from numba import njit
 from numba.np.numpy_support import carray
 
-from models.kernels.gil import want
+from models.kernels.gil import request_gil
 from models.kernels.jit import pointer
-from models.kernels.openmp import in_turns, task
-from models.kernels.sampling import CHOICE, choose
-from models.kernels.softmax import log_softmax, room_for
-from models.neural.int8.forward import PRODUCT, READING, floats, multiply_all, read_all
+from models.kernels.openmp import parallel_for, task_record
+from models.kernels.sampling import CHOICE, sample_row
+from models.kernels.softmax import log_softmax, softmax_buffers
+from models.neural.int8.forward import PRODUCT, READING, float_matrix, matmul, run_layers
 
 ANSWER = np.dtype(
     [
@@ -31,40 +31,40 @@ ANSWER = np.dtype(
 if it `chooses`, those that a CHOICE excludes are made impossible, and it is made."""
 STEP = np.dtype([("answer", ANSWER), ("reading", READING)])
 """An ANSWER that chooses, and a READING of what was chosen."""
-_ANSWER, _STEP = task(ANSWER), task(STEP)
+_ANSWER, _STEP = task_record(ANSWER), task_record(STEP)
 
 _compiled = njit(error_model="numpy")
 
 
-def answering(address: Any) -> None:
+def compute_output(address: Any) -> None:
     """Compute an ANSWER, on a team."""
     given = carray(address, 1, _ANSWER)[0]
-    _answer(given.team, given.work)
-    want(given.team.wanted)
+    output_layer(given.team, given.work)
+    request_gil(given.team.wanted)
 
 
-def stepping(address: Any) -> None:
+def decode_step(address: Any) -> None:
     """Compute a STEP, on a team."""
     given = carray(address, 1, _STEP)[0]
-    read_all(given.team, given.work.reading, _answer(given.team, given.work.answer))
-    want(given.team.wanted)
+    run_layers(given.team, given.work.reading, output_layer(given.team, given.work.answer))
+    request_gil(given.team.wanted)
 
 
 @_compiled
-def _answer(team: Any, call: Any) -> Any:
+def output_layer(team: Any, call: Any) -> Any:
     """Compute an ANSWER with all threads of a team. Returns the next turn after it."""
-    begin = multiply_all(team, call.projection, 0) if call.projects else 0
-    begin = multiply_all(team, call.product, begin)
-    return _finish(team, begin, call.product.count, (call, room_for(call.width)))
+    begin = matmul(team, call.projection, 0) if call.projects else 0
+    begin = matmul(team, call.product, begin)
+    return _finish_row(team, begin, call.product.count, (call, softmax_buffers(call.width)))
 
 
-@in_turns
+@parallel_for
 @_compiled
-def _finish(n: Any, given: Any) -> None:
+def _finish_row(n: Any, given: Any) -> None:
     """Make log-probabilities of a row and, if it is wanted, the choice of its token."""
     call, room = given
-    results = floats(call.product.results, call.product.count, call.product.matrix.outputs)
+    results = float_matrix(call.product.results, call.product.count, call.product.matrix.outputs)
     row = carray(pointer(results[n].ctypes.data), call.width, np.float32)
     log_softmax(row, room)
     if call.chooses:
-        choose(row, call.choice, n, room)
+        sample_row(row, call.choice, n, room)

@@ -11,13 +11,13 @@ from typing import Literal, TypeAlias, get_args
 
 from models.errors import InvalidInput
 
-Initialisation: TypeAlias = Literal["xavier", "he", "uniform"]
+InitializationMethod: TypeAlias = Literal["xavier", "he", "uniform"]
 
 
-Optimiser: TypeAlias = Literal["adamw", "adam", "sgd"]
+OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 
 
-Schedule: TypeAlias = Literal["constant", "cosine", "one_cycle"]
+LearningRateSchedule: TypeAlias = Literal["constant", "cosine", "one_cycle"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class TrainingConfig:
     """Streams that are read side by side."""
     bptt: int = 32
     """Tokens through which the gradient flows back; states are carried beyond."""
-    optimiser: Optimiser = "adamw"
+    optimiser: OptimizerName = "adamw"
     learning_rate: float = 4e-3
     """The schedule's peak."""
     momentum: float = 0.9
-    schedule: Schedule = "one_cycle"
+    schedule: LearningRateSchedule = "one_cycle"
     warm_up: float = 0.1
     """Share of the steps in which `one_cycle` rises."""
     weight_decay: float = 0.02
@@ -59,7 +59,7 @@ class TrainingConfig:
     sampled_words: int = 0
     """About so many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
     0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
-    initialisation: Initialisation = "uniform"
+    initialisation: InitializationMethod = "uniform"
     initial_scale: float = 0.1
     """The bound of `uniform`; 0 starts from zeros."""
     reset_rate: float = 0.05
@@ -73,7 +73,11 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
-        for name, kinds in (("optimiser", Optimiser), ("schedule", Schedule), ("initialisation", Initialisation)):
+        for name, kinds in (
+            ("optimiser", OptimizerName),
+            ("schedule", LearningRateSchedule),
+            ("initialisation", InitializationMethod),
+        ):
             if getattr(self, name) not in get_args(kinds):
                 raise InvalidInput(name, f"one of {', '.join(get_args(kinds))} is accepted")
         for name in ("batch_size", "bptt"):

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.neural.network import Network
-from models.neural.training.config import Initialisation
+from models.neural.training.config import InitializationMethod
 
 
 @torch.no_grad()
-def initialise(
-    network: Network, method: Initialisation, scale: float, counts: NDArray[np.int64], generator: torch.Generator
+def initialize(
+    network: Network, method: InitializationMethod, scale: float, counts: NDArray[np.int64], generator: torch.Generator
 ) -> None:
     """Fill every parameter of the network in place.
 
@@ -27,7 +27,7 @@ def initialise(
     """
     for parameter in network.parameters():
         parameter.zero_()
-    for name, matrix in network.matrices():
+    for name, matrix in network.named_matrices():
         if name.startswith("layers."):
             # The gates are stacked in one parameter, and a gate's fan-out is its own.
             for gate in torch.split(matrix, network.config.hidden_size):
@@ -35,15 +35,15 @@ def initialise(
         else:
             # A table of token vectors counts as square: however many tokens there are, each touches one row of it.
             _fill(matrix, len(matrix) if name == "projection" else matrix.shape[1], method, scale, generator)
-    network.output_bias.copy_(log_unigrams(counts))
+    network.output_bias.copy_(log_unigram_probabilities(counts))
 
 
-def log_unigrams(counts: NDArray[np.int64]) -> Tensor:
+def log_unigram_probabilities(counts: NDArray[np.int64]) -> Tensor:
     """Log-probabilities [V] in nats of the tokens by frequency; add-one smoothing keeps unseen ones finite."""
     return torch.from_numpy(np.log(counts + 1.0) - math.log(counts.sum() + len(counts))).float()
 
 
-def _fill(matrix: Tensor, fan_out: int, method: Initialisation, scale: float, generator: torch.Generator) -> None:
+def _fill(matrix: Tensor, fan_out: int, method: InitializationMethod, scale: float, generator: torch.Generator) -> None:
     """Xavier: Glorot and Bengio 2010, eq. 16. He: He et al. 2015, eq. 10. Uniform: between -scale and scale."""
     fan_in = matrix.shape[1]
     if method == "uniform":

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-LOGITS_AT_ONCE = 2_000_000
+LOGITS_PER_SLICE = 2_000_000
 """Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
 
 
-class Slopes(NamedTuple):
+class Gradients(NamedTuple):
     """The gradient of a loss by hidden vectors [N, E], output matrix [V, E] and output bias [V]."""
 
     hidden: Tensor
@@ -31,29 +31,29 @@ def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor)
     arguments must require gradients for the work to pay; with none of them, use `log_softmax`.
     """
     with torch.no_grad():
-        slopes = Slopes(torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias))
+        slopes = Gradients(torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias))
         loss = torch.zeros((), dtype=torch.float64)
-        for part in slices(len(hidden), len(weight)):
+        for part in logit_slices(len(hidden), len(weight)):
             loss += _slice(hidden[part], weight, bias, targets[part], slopes._replace(hidden=slopes.hidden[part]))
-    return mean(loss, Slopes(hidden, weight, bias), slopes)
+    return mean_with_gradients(loss, Gradients(hidden, weight, bias), slopes)
 
 
-def slices(rows: int, columns: int) -> list[slice]:
+def logit_slices(rows: int, columns: int) -> list[slice]:
     """The parts in which `rows` of `columns` logits are made."""
-    size = max(1, LOGITS_AT_ONCE // max(1, columns))
+    size = max(1, LOGITS_PER_SLICE // max(1, columns))
     return [slice(begin, begin + size) for begin in range(0, rows, size)]
 
 
-def mean(loss: Tensor, inputs: Slopes, slopes: Slopes) -> Tensor:
+def mean_with_gradients(loss: Tensor, inputs: Gradients, slopes: Gradients) -> Tensor:
     """A summed loss over the N rows as their mean, differentiable by `inputs`; `slopes` of the sum are used up."""
     rows = len(inputs.hidden)
     for slope in slopes:
         slope /= rows
     value = (loss / rows).to(inputs.hidden.dtype)
-    return cast("Tensor", _Known.apply(value, *slopes, *inputs))  # type: ignore[no-untyped-call]
+    return cast("Tensor", _PrecomputedGradient.apply(value, *slopes, *inputs))  # type: ignore[no-untyped-call]
 
 
-class _Known(Function):
+class _PrecomputedGradient(Function):
     """A number whose gradient by its last three arguments is known already: the three before."""
 
     @staticmethod
@@ -67,7 +67,7 @@ class _Known(Function):
         return (None,) * 4 + tuple(gradient * slope for slope in ctx.saved_tensors)
 
 
-def _slice(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, slopes: Slopes) -> Tensor:
+def _slice(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, slopes: Gradients) -> Tensor:
     """The summed loss of one slice; fills its part of `slopes.hidden` and adds to the others.
 
     d loss / d logits = softmax - one_hot(target); the rest is the chain rule of a linear layer.

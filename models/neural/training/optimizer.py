@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from models.neural.network import Network
-from models.neural.training.config import Optimiser, Schedule
+from models.neural.training.config import LearningRateSchedule, OptimizerName
 
 
-def optimiser(name: Optimiser, network: Network, weight_decay: float, momentum: float) -> torch.optim.Optimizer:
+def make_optimizer(
+    name: OptimizerName, network: Network, weight_decay: float, momentum: float
+) -> torch.optim.Optimizer:
     """An optimiser of all parameters; weights decay in matrices only, since biases do not overfit.
 
     `adam` and `sgd` add the gradient of the L2 penalty to the loss's; `adamw` shrinks the weights apart from it
@@ -34,7 +36,7 @@ def optimiser(name: Optimiser, network: Network, weight_decay: float, momentum: 
     return family(groups, lr=0.0, betas=(momentum, 0.999), fused=True)
 
 
-def learning_rate(schedule: Schedule, peak: float, step: int, steps: int, warm_up: float) -> float:
+def learning_rate_at(schedule: LearningRateSchedule, peak: float, step: int, steps: int, warm_up: float) -> float:
     """The rate of step 0, 1, ... of `steps`.
 
     `constant`: the peak. `cosine`: from the peak down to zero by half a cosine (Loshchilov and Hutter 2017).
@@ -51,7 +53,7 @@ def learning_rate(schedule: Schedule, peak: float, step: int, steps: int, warm_u
     return _half_cosine(peak, peak / 10_000, (step - rising) / (steps - rising))
 
 
-def clip(parameters: Iterable[Tensor], limit: float) -> float:
+def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
     """Scale the gradients down to the global L2 norm `limit` where theirs is larger; the norm before (0 = no limit).
 
     Pascanu et al. 2013, algorithm 1.
@@ -74,7 +76,7 @@ def _half_cosine(high: float, low: float, share: float) -> float:
     return low + (high - low) * (1 + math.cos(math.pi * share)) / 2
 
 
-class Average:
+class WeightAverage:
     """An exponential moving average (Polyak and Juditsky 1992 for averaging; the decay as in Kingma and Ba 2015)."""
 
     def __init__(self, weights: Mapping[str, Tensor], memory: float) -> None:
@@ -85,7 +87,7 @@ class Average:
         """The mean so far."""
 
     @torch.no_grad()
-    def add(self, step: int) -> None:
+    def update(self, step: int) -> None:
         """Take in the weights after `step`, counted from 1: their share makes up for there being no steps before."""
         share = (1 - self._memory) / (1 - self._memory**step)
         for name, mean in self.weights.items():

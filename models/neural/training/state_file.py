@@ -21,27 +21,27 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models.data.bptt_batches import Ids
+from models.data.bptt_batches import TokenIds
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 from models.neural.training.trainer import Trainer
-from models.utils.files import sync
+from models.utils.files import fsync_path
 from models.utils.tensorfile import write_tensors
 
 
-def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+def write_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Replace `path` by the new state in one step: whoever reads it, even after a crash, finds the old or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write_tensors(tensors, unfinished, {"facts": json.dumps(facts, allow_nan=False)})
-        sync(unfinished)
+        fsync_path(unfinished)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    sync(path.parent)
+    fsync_path(path.parent)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and facts that `write` was given.
 
     Raises CheckpointNotFound or CheckpointDamaged, naming the file.
@@ -60,7 +60,7 @@ STATE_FILE = "training.safetensors"
 """The name of a saved training state in its directory."""
 
 
-class Saver:
+class StateSaver:
     """Saves the state of one training in `directory`; does nothing without one."""
 
     def __init__(self, trainer: Trainer, text: str, directory: Path | None) -> None:
@@ -70,7 +70,7 @@ class Saver:
         self._saved = time.monotonic()
         self._identity = {
             "architecture": asdict(trainer.config),
-            "recipe": asdict(trainer.training),
+            "recipe": asdict(trainer.training_config),
             "vocabulary size": trainer.vocabulary_size,
             "text": text,
         }
@@ -78,8 +78,8 @@ class Saver:
     def save(self) -> None:
         """Write the state as it is between two steps, and what it is the state of."""
         if self._path:
-            facts = {"identity": self._identity, "state": self._trainer.facts()}
-            write(self._path, self._trainer.tensors(), facts)
+            facts = {"identity": self._identity, "state": self._trainer.json_state()}
+            write_state(self._path, self._trainer.tensors(), facts)
             self._saved = time.monotonic()
 
     def save_if_older(self, seconds: float) -> None:
@@ -93,7 +93,7 @@ class Saver:
         Raises InvalidInput when it is another training's, CheckpointNotFound or CheckpointDamaged when it is none.
         """
         path = directory / STATE_FILE
-        tensors, facts = read(path)
+        tensors, facts = read_state(path)
         theirs = facts.get("identity", {})
         other = [name for name, value in self._identity.items() if theirs.get(name) != value]
         if other:
@@ -104,7 +104,7 @@ class Saver:
             raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
 
 
-def fingerprint(*texts: Ids | None) -> str:
+def text_fingerprint(*texts: TokenIds | None) -> str:
     """A digest of token ids, the same for any integer type; None is a text of its own."""
     digest = hashlib.sha256()
     for ids in texts:

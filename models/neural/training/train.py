@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.data.bptt_batches import Ids
+from models.data.bptt_batches import TokenIds
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.training.config import TrainingConfig
-from models.neural.training.state_file import Saver, fingerprint
+from models.neural.training.state_file import StateSaver, text_fingerprint
 from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
 
@@ -37,13 +37,13 @@ _MOST_ROWS = 16
 _SLICE = 64
 
 
-def held_out_loss(model: LanguageModel, tokens: Ids) -> Generator[Progress, None, float]:
+def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress, None, float]:
     """Mean of -log P in nats a token, the text read as a few long rows side by side; yields between slices."""
     rows = max(1, min(_MOST_ROWS, len(tokens) // _TOKENS_A_ROW))
     width = -(-len(tokens) // rows)
     padded = torch.from_numpy(np.pad(tokens, (0, rows * width - len(tokens))).astype(np.int64)).view(rows, width)
     lengths = (len(tokens) - torch.arange(rows) * width).clamp(0, width)
-    state, total = model.start(rows), 0.0
+    state, total = model.begin_state(rows), 0.0
     for begin in range(0, width, _SLICE):
         part = padded[:, begin : begin + _SLICE]
         scores, state = model.score(state, part, (lengths - begin).clamp(0, part.shape[1]))
@@ -52,16 +52,16 @@ def held_out_loss(model: LanguageModel, tokens: Ids) -> Generator[Progress, None
     return total / len(tokens)
 
 
-__all__ = ["Trained", "TrainingConfig", "train"]
+__all__ = ["TrainingConfig", "TrainingResult", "train"]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """What a training leaves behind."""
 
     model: RecurrentModel
     """The weights of the best validation; the last ones where nothing was held out."""
-    step: int
+    model_step: int
     """The step that the weights are of."""
     steps: int
     """Steps made; fewer than planned when training stopped early."""
@@ -72,16 +72,16 @@ class Trained:
 def train(
     config: RecurrentConfig,
     training: TrainingConfig,
-    tokens: Ids,
-    validation: Ids,
+    tokens: TokenIds,
+    validation: TokenIds,
     vocabulary_size: int,
     *,
-    starts: Ids | None = None,
-    resume: Path | None = None,
-    save: Path | None = None,
+    starts: TokenIds | None = None,
+    resume_from: Path | None = None,
+    save_to: Path | None = None,
     save_seconds: float = 60.0,
     report_every: int = 10,
-) -> Generator[Progress, None, Trained]:
+) -> Generator[Progress, None, TrainingResult]:
     """Train on `tokens` [N]; `validation` [M] chooses the best weights, or is empty.
 
     `starts` are the positions at which a text may begin, by default those after each `</s>`. The state is saved in the
@@ -92,19 +92,19 @@ def train(
     another training, CheckpointNotFound or CheckpointDamaged when it holds none.
     """
     trainer = Trainer(config, training, tokens, vocabulary_size, starts)
-    saver = Saver(trainer, fingerprint(tokens, validation, starts), save)
-    if resume:
-        saver.restore(resume)
+    saver = StateSaver(trainer, text_fingerprint(tokens, validation, starts), save_to)
+    if resume_from:
+        saver.restore(resume_from)
     clock = _Clock(trainer)
     try:
         while True:
             if _validation_is_due(trainer, validation):
-                trainer.judge((yield from held_out_loss(trainer.model(), validation)))
+                trainer.record_validation((yield from held_out_loss(trainer.model(), validation)))
                 yield clock.report()
             if _is_finished(trainer):
                 break
             clock.step()
-            if trainer.tally.step % report_every == 0:
+            if trainer.stats.step % report_every == 0:
                 yield clock.report()
             saver.save_if_older(save_seconds)
     except GeneratorExit:
@@ -121,7 +121,7 @@ class _Clock:
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
         self._begun = time.monotonic()
-        self._first = trainer.tally.step
+        self._first = trainer.stats.step
         self._stepping = 0.0
 
     def step(self) -> None:
@@ -132,7 +132,7 @@ class _Clock:
 
     def report(self) -> Progress:
         """Where the training is; the seconds left count validations and saving too, as far as there were any."""
-        tally, how = self._trainer.tally, self._trainer.training
+        tally, how = self._trainer.stats, self._trainer.training_config
         made = tally.step - self._first
         return Progress(
             phase="training",
@@ -147,7 +147,7 @@ class _Clock:
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
     """What a report tells: losses in nats a token, running means over the last fifty steps or so."""
-    tally = trainer.tally
+    tally = trainer.stats
     metrics = {"learning_rate": trainer.learning_rate}
     if tally.step:
         loss = tally.loss / tally.weight
@@ -167,18 +167,18 @@ def _perplexity(loss: float) -> float:
 
 def _is_finished(trainer: Trainer) -> bool:
     """All steps made, or no better validation for too long."""
-    tally, patience = trainer.tally, trainer.training.patience
+    tally, patience = trainer.stats, trainer.training_config.patience
     return tally.step >= trainer.steps or 0 < patience <= tally.worse
 
 
-def _validation_is_due(trainer: Trainer, validation: Ids) -> bool:
+def _validation_is_due(trainer: Trainer, validation: TokenIds) -> bool:
     """At every so many steps and at the last, once."""
-    step, every = trainer.tally.step, trainer.training.validate_every or trainer.steps_per_epoch
-    return len(validation) > 0 and step > trainer.tally.validated_at and (step % every == 0 or step == trainer.steps)
+    step, every = trainer.stats.step, trainer.training_config.validate_every or trainer.steps_per_epoch
+    return len(validation) > 0 and step > trainer.stats.validated_at and (step % every == 0 or step == trainer.steps)
 
 
-def _trained(trainer: Trainer, report: Progress) -> Trained:
+def _trained(trainer: Trainer, report: Progress) -> TrainingResult:
     """The outcome of a finished training."""
-    tally, best = trainer.tally, bool(trainer.best)
+    tally, best = trainer.stats, bool(trainer.best)
     step = tally.best_step if best else tally.step
-    return Trained(trainer.model(best=best), step, tally.step, dict(report.metrics))
+    return TrainingResult(trainer.model(best=best), step, tally.step, dict(report.metrics))

@@ -13,24 +13,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.data.bptt_batches import Ids, Streams, Window
+from models.data.bptt_batches import BpttBatch, BpttStreams, TokenIds
 from models.errors import InvalidInput, TrainingFailed
-from models.neural.config import RecurrentConfig, Vectors
-from models.neural.dropout import Dropout, Noise, WeightDrop, WordDropout
+from models.neural.config import RecurrentConfig, RecurrentState
+from models.neural.dropout import Dropout, DropoutHooks, WeightDrop, WordDropout
 from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
-from models.neural.training.initialization import initialise
+from models.neural.training.initialization import initialize
 from models.neural.training.loss import cross_entropy
-from models.neural.training.optimizer import Average, clip, learning_rate, optimiser, set_learning_rate
-from models.neural.training.sampled_softmax import Sampler, sampled_cross_entropy
+from models.neural.training.optimizer import (
+    WeightAverage,
+    clip_gradients,
+    learning_rate_at,
+    make_optimizer,
+    set_learning_rate,
+)
+from models.neural.training.sampled_softmax import WordSampler, sampled_cross_entropy
 
 _MEMORY = 0.98
 """What a running mean keeps of its past at each step: it looks back over some fifty steps."""
 
 
 @dataclass
-class Tally:
+class TrainingStats:
     """The numbers of a training that are not tensors; JSON-ready."""
 
     step: int = 0
@@ -49,7 +55,7 @@ class Tally:
     worse: int = 0
     """Validations since the best one."""
 
-    def record(self, loss: float, norm: float, limit: float) -> None:
+    def record_step(self, loss: float, norm: float, limit: float) -> None:
         """Count one step with its loss (nats a token) and the norm of its gradient before clipping."""
         self.step += 1
         self.clipped += bool(limit) and norm > limit
@@ -57,7 +63,7 @@ class Tally:
         self.loss = _MEMORY * self.loss + loss
         self.gradient_norm = _MEMORY * self.gradient_norm + norm
 
-    def judge(self, loss: float) -> bool:
+    def record_validation(self, loss: float) -> bool:
         """Take note of a validation; whether it is the best so far."""
         self.validated_at, self.validation_loss = self.step, loss
         best = self.best_loss is None or loss < self.best_loss
@@ -75,30 +81,30 @@ class Trainer:
         self,
         config: RecurrentConfig,
         training: TrainingConfig,
-        tokens: Ids,
+        tokens: TokenIds,
         vocabulary_size: int,
-        starts: Ids | None = None,
+        starts: TokenIds | None = None,
     ) -> None:
         """Raise TrainingFailed without any token, InvalidInput for one that the vocabulary does not have."""
         if not len(tokens):
             raise TrainingFailed("the training text holds no tokens")
         if tokens.min() < 0 or tokens.max() >= vocabulary_size:
             raise InvalidInput("tokens", f"ids from 0 to {vocabulary_size - 1} are accepted")
-        self.config, self.training, self.vocabulary_size = config, training, vocabulary_size
+        self.config, self.training_config, self.vocabulary_size = config, training, vocabulary_size
         self.steps_per_epoch = -(-len(tokens) // (training.batch_size * training.bptt))
         self.steps = max(1, round(training.epochs * self.steps_per_epoch))
-        self.tally = Tally()
+        self.stats = TrainingStats()
         self.best: dict[str, Tensor] = {}
         self._random = torch.Generator().manual_seed(training.seed)
         self._network = Network(config, vocabulary_size)
         counts = np.bincount(tokens, minlength=vocabulary_size)
-        initialise(self._network, training.initialisation, training.initial_scale, counts, self._random)
+        initialize(self._network, training.initialisation, training.initial_scale, counts, self._random)
         self._noise = _noise(training, vocabulary_size, self._random)
-        self._sampler = Sampler(counts, training.sampled_words, self._random) if training.sampled_words else None
-        self._optimiser = optimiser(training.optimiser, self._network, training.weight_decay, training.momentum)
-        self._streams = Streams(tokens, training.batch_size, starts)
+        self._sampler = WordSampler(counts, training.sampled_words, self._random) if training.sampled_words else None
+        self._optimiser = make_optimizer(training.optimiser, self._network, training.weight_decay, training.momentum)
+        self._streams = BpttStreams(tokens, training.batch_size, starts)
         self._vectors = config.zero(training.batch_size)
-        self._average = Average(self._network.state_dict(), training.averaging) if training.averaging else None
+        self._average = WeightAverage(self._network.state_dict(), training.averaging) if training.averaging else None
 
     @property
     def network(self) -> Network:
@@ -108,34 +114,35 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         """The rate of the next step."""
-        how = self.training
-        return learning_rate(how.schedule, how.learning_rate, self.tally.step, self.steps, how.warm_up)
+        how = self.training_config
+        return learning_rate_at(how.schedule, how.learning_rate, self.stats.step, self.steps, how.warm_up)
 
     def advance(self) -> tuple[float, float]:
         """Learn from one window; its loss in nats a token, and the norm of the gradient before clipping.
 
         Raises TrainingFailed when one of them is no longer a number.
         """
-        window = self._streams.window(self.training.bptt, self.training.reset_rate, self._random)
+        window = self._streams.next_batch(self.training_config.bptt, self.training_config.reset_rate, self._random)
         self._optimiser.zero_grad()
         loss = self._loss(window)
         loss.backward()  # type: ignore[no-untyped-call]
-        told = loss.item(), clip(self._network.parameters(), self.training.clip)
+        told = loss.item(), clip_gradients(self._network.parameters(), self.training_config.clip)
         if not np.isfinite(told).all():
             raise TrainingFailed(
-                f"training diverged at step {self.tally.step + 1}: the loss is {told[0]:g} and the norm of its "
-                f"gradient {told[1]:g}; try a lower learning_rate than {self.training.learning_rate:g}, or a lower clip"
+                f"training diverged at step {self.stats.step + 1}: the loss is {told[0]:g} and the norm of its "
+                f"gradient {told[1]:g}; try a lower learning_rate than "
+                f"{self.training_config.learning_rate:g}, or a lower clip"
             )
         set_learning_rate(self._optimiser, self.learning_rate)
         self._optimiser.step()
-        self.tally.record(*told, self.training.clip)
+        self.stats.record_step(*told, self.training_config.clip)
         if self._average:
-            self._average.add(self.tally.step)
+            self._average.update(self.stats.step)
         return told
 
-    def judge(self, validation_loss: float) -> None:
+    def record_validation(self, validation_loss: float) -> None:
         """Take note of a validation of the present weights; keep a copy of them if there were none better."""
-        if self.tally.judge(validation_loss):
+        if self.stats.record_validation(validation_loss):
             self.best = {name: tensor.clone() for name, tensor in self._weights().items()}
 
     def model(self, *, best: bool = False) -> RecurrentModel:
@@ -154,13 +161,13 @@ class Trainer:
         kept["positions"] = torch.from_numpy(self._streams.positions)
         return kept | {"random": self._random.get_state()}
 
-    def facts(self) -> dict[str, Any]:
+    def json_state(self) -> dict[str, Any]:
         """Everything else that does; JSON-ready."""
-        return asdict(self.tally)
+        return asdict(self.stats)
 
     def restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Go on from what `tensors` and `facts` gave of a training of the same recipe and text."""
-        self.tally = Tally(**facts)
+        self.stats = TrainingStats(**facts)
         self._network.load_state_dict(_under("weights.", tensors))
         self.best = _under("best.", tensors)
         if self._average:
@@ -172,36 +179,36 @@ class Trainer:
             memory.setdefault(int(i), {})[key] = tensor
         self._optimiser.load_state_dict({**self._optimiser.state_dict(), "state": memory})
         self._random.set_state(tensors["random"])
-        if self.tally.step:
-            self._streams.resume(tensors["positions"].numpy())
+        if self.stats.step:
+            self._streams.restore(tensors["positions"].numpy())
 
     def _weights(self) -> dict[str, Tensor]:
         """What a model of this moment has."""
         return self._average.weights if self._average else self._network.state_dict()
 
-    def _loss(self, window: Window) -> Tensor:
+    def _loss(self, window: BpttBatch) -> Tensor:
         """Mean cross-entropy of a window in nats; the vectors after it are carried on, cut off from the gradient."""
-        before: Vectors = tuple(v.masked_fill(window.fresh[:, None, None], 0.0) for v in self._vectors)
+        before: RecurrentState = tuple(v.masked_fill(window.reset[:, None, None], 0.0) for v in self._vectors)
         outputs, after = self._network(window.inputs, before, self._noise)
         self._vectors = tuple(v.detach() for v in after)
-        layer = self._network.features(outputs).flatten(0, 1), self._network.output_matrix, self._network.output_bias
+        layer = self._network.project(outputs).flatten(0, 1), self._network.output_matrix, self._network.output_bias
         if self._sampler:
             return sampled_cross_entropy(*layer, window.targets.flatten(), self._sampler.draw())
         return cross_entropy(*layer, window.targets.flatten())
 
 
-def _noise(training: TrainingConfig, vocabulary_size: int, generator: torch.Generator) -> Noise:
+def _noise(training: TrainingConfig, vocabulary_size: int, generator: torch.Generator) -> DropoutHooks:
     """What the recipe says is dropped where."""
 
     def dropout(rate: float | None) -> Dropout:
         return Dropout(training.dropout if rate is None else rate, training.locked_dropout, generator)
 
     words, vectors = WordDropout(training.word_dropout, vocabulary_size, generator), dropout(training.input_dropout)
-    return Noise(
-        embedded=lambda x, tokens: vectors(words(x, tokens)),
-        between=dropout(None),
-        output=dropout(training.output_dropout),
-        recurrent=WeightDrop(training.weight_drop, generator),
+    return DropoutHooks(
+        embeddings=lambda x, tokens: vectors(words(x, tokens)),
+        between_layers=dropout(None),
+        outputs=dropout(training.output_dropout),
+        recurrent_weights=WeightDrop(training.weight_drop, generator),
     )
 
 

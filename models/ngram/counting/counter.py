@@ -19,80 +19,80 @@ import numpy as np
 
 from models.data.corpus import Corpus, EncodedCorpus
 from models.ngram.counting.counts import Counts, Level
-from models.ngram.counting.extraction import count
-from models.ngram.counting.merging import Allocate, merge
+from models.ngram.counting.extraction import count_ngrams
+from models.ngram.counting.merging import Allocate, merge_counts
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.arrays import Ints
-from models.utils.files import on_disk
+from models.utils.arrays import IntArray
+from models.utils.files import disk_allocator
 
-SORTING = 30
+SORT_BYTES_PER_TOKEN = 30
 """Bytes a token takes while positions are sorted."""
 
 
-LEVEL = 20
+LEVEL_BYTES_PER_TOKEN = 20
 """Bytes it then takes for each order, at the most."""
 
 
 def block_tokens(memory: int, order: int) -> int:
     """How many tokens a block may hold, as many as the order at the least."""
-    return max(order, memory // (SORTING + LEVEL * order))
+    return max(order, memory // (SORT_BYTES_PER_TOKEN + LEVEL_BYTES_PER_TOKEN * order))
 
 
-def count_within(ids: Ints, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
+def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
     """The counts of `ids` [T], `block` tokens at a time (as many as the order or more), in files of `folder`.
 
     Raises what `count` does.
     """
     if len(ids) <= block:
-        return count(ids, order, vocabulary_size)
-    allocate = on_disk(folder)
+        return count_ngrams(ids, order, vocabulary_size)
+    allocate = disk_allocator(folder)
     runs: list[tuple[int, Counts]] = []  # by falling number of blocks
     cuts = range(0, len(ids), block)
     for cut in cuts:
         # As far as the n-grams go that begin in the block. What lies behind the cut is so counted twice.
-        part = count(ids[cut : cut + block + order - 1], order, vocabulary_size, at_boundary=cut == 0)
-        runs.append((1, _moved(part, allocate)))
+        part = count_ngrams(ids[cut : cut + block + order - 1], order, vocabulary_size, at_boundary=cut == 0)
+        runs.append((1, _copied(part, allocate)))
         while len(runs) > 1 and (runs[-2][0] <= runs[-1][0] or cut == cuts[-1]):
             (n, first), (m, second) = runs.pop(-2), runs.pop()
-            runs.append((n + m, merge(first, second, allocate)))
+            runs.append((n + m, merge_counts(first, second, allocate)))
     counts = runs[0][1]
     for cut in cuts[1:]:
-        _take_away(counts.levels, ids[cut : cut + order - 1])
+        _subtract_overlap(counts.levels, ids[cut : cut + order - 1])
     return counts
 
 
-def _moved(counts: Counts, allocate: Allocate) -> Counts:
-    def moved(array: Ints) -> Ints:
-        copy: Ints = allocate(len(array), array.dtype)
+def _copied(counts: Counts, allocate: Allocate) -> Counts:
+    def moved(array: IntArray) -> IntArray:
+        copy: IntArray = allocate(len(array), array.dtype)
         copy[:] = array
         return copy
 
-    levels = [Level(*map(moved, (x.begins, x.token, x.suffix, x.count))) for x in counts.levels]
+    levels = [Level(*map(moved, (x.begins, x.token, x.suffix, x.counts))) for x in counts.levels]
     return Counts(levels, counts.vocabulary_size)
 
 
-def _take_away(levels: list[Level], words: Ints) -> None:
+def _subtract_overlap(levels: list[Level], words: IntArray) -> None:
     """Take one off the counts of all n-grams of some `words`; none of them is the only one."""
     for begin in range(len(words)):
         row = 0
         for level, word in zip(levels, words[begin:].tolist(), strict=False):
             first, last = level.begins[row : row + 2].tolist()
             row = first + int(np.searchsorted(level.token[first:last], word))
-            level.count[row] -= 1
+            level.counts[row] -= 1
             if word == EOS and level is not levels[0]:
                 break
 
 
 @dataclass(frozen=True)
-class Counter:
+class NgramCounter:
     """Reads and counts within `memory` (bytes, None for no limit), on disk in `folder` what does not fit."""
 
     memory: int | None
     folder: Path
 
     @classmethod
-    def of(cls, memory: int | None, folder: Path | None) -> Counter:
+    def create(cls, memory: int | None, folder: Path | None) -> NgramCounter:
         """With the system's own place for what is temporary where there is no `folder`."""
         place = folder or Path(gettempdir())
         place.mkdir(parents=True, exist_ok=True)
@@ -101,16 +101,16 @@ class Counter:
     def read(self, text: Corpus, config: TokenizerConfig, known: Tokenizer | None) -> tuple[Tokenizer, EncodedCorpus]:
         """The tokenizer, `known` or learnt from the text, and the ids. Raises what `Corpus.learn` does."""
         if self.memory is None and known is None:
-            return text.learn(config)
+            return text.train_tokenizer(config)
         tokenizer = known or Tokenizer.train(config, text.chunks())
         return tokenizer, text.encode(tokenizer, None if self.memory is None else self.folder)
 
-    def count(self, ids: Ints, order: int, vocabulary_size: int) -> Counts:
+    def count(self, ids: IntArray, order: int, vocabulary_size: int) -> Counts:
         """The counts of a text. Raises TrainingFailed where it is empty."""
         if self.memory is None:
-            return count(ids, order, vocabulary_size)
-        return count_within(ids, order, vocabulary_size, block_tokens(self.memory, order), self.folder)
+            return count_ngrams(ids, order, vocabulary_size)
+        return count_in_blocks(ids, order, vocabulary_size, block_tokens(self.memory, order), self.folder)
 
     def add(self, first: Counts, second: Counts) -> Counts:
         """Both together. Raises InvalidInput where they do not fit each other."""
-        return merge(first, second, np.empty if self.memory is None else on_disk(self.folder))
+        return merge_counts(first, second, np.empty if self.memory is None else disk_allocator(self.folder))

@@ -10,29 +10,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.ngram.counting.suffix_array import occurrences
+from models.ngram.counting.suffix_array import count_tokens
 from models.special_tokens import EOS
-from models.utils.arrays import Ints
+from models.utils.arrays import IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
     """The n-grams of one order that occur, sorted by (parent, token); row i of each array is n-gram i."""
 
-    begins: Ints
+    begins: IntArray
     """[contexts + 1] where the n-grams of each context begin; they end where those of the next one do."""
-    token: Ints
+    token: IntArray
     """Last word."""
-    suffix: Ints
+    suffix: IntArray
     """Row of the n-gram without its first word, one order below."""
-    count: Ints
+    counts: IntArray
     """How often it occurs."""
 
     def __len__(self) -> int:
         return len(self.token)
 
     @property
-    def parent(self) -> Ints:
+    def parent(self) -> IntArray:
         """Row of the n-gram without its last word, one order below."""
         return np.repeat(np.arange(len(self.begins) - 1, dtype=self.begins.dtype), np.diff(self.begins))
 
@@ -44,11 +44,11 @@ class Counts:
     levels: list[Level]
     vocabulary_size: int
 
-    def contexts(self, n: int) -> int:
+    def context_count(self, n: int) -> int:
         """How many contexts of n words there are: n-grams of order n, or the empty one."""
         return len(self.levels[n - 1]) if n else 1
 
-    def adjusted(self, n: int) -> Ints:
+    def adjusted_counts(self, n: int) -> IntArray:
         """What Kneser-Ney counts of order n: below order N, how many different words precede the n-gram.
 
         N-grams that begin at the boundary have nothing before them and keep how often they occur, as do those of
@@ -56,14 +56,14 @@ class Counts:
         """
         level = self.levels[n - 1]
         if n == len(self.levels):
-            return level.count
-        types = np.zeros_like(level.count)
-        occurrences(self.levels[n].suffix, types)
-        boundary = slice(*self.boundary()[n - 1])
-        types[boundary] = level.count[boundary]
+            return level.counts
+        types = np.zeros_like(level.counts)
+        count_tokens(self.levels[n].suffix, types)
+        boundary = slice(*self.boundary_rows()[n - 1])
+        types[boundary] = level.counts[boundary]
         return types
 
-    def boundary(self) -> list[tuple[int, int]]:
+    def boundary_rows(self) -> list[tuple[int, int]]:
         """Per order, the rows of the n-grams that begin at the boundary; none for unigrams, where `</s>` is an end."""
         rows = [(0, 0)]
         begin, end = EOS, EOS + 1

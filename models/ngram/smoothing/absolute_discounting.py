@@ -14,36 +14,44 @@ from __future__ import annotations
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Floats, Kept, backed_off, interpolated, sums
-from models.utils.arrays import Ints
+from models.ngram.smoothing.estimate import (
+    Estimate,
+    Floats,
+    Kept,
+    backoff_estimate,
+    interpolated_estimate,
+    sum_by_context,
+)
+from models.utils.arrays import IntArray
 
-FALLBACK = 0.5
+FALLBACK_DISCOUNT = 0.5
 """The discount of an order in which no n-gram is seen once, or none twice."""
 
 
-def absolute(counts: Counts, kept: Kept, given: float | None = None) -> Estimate:
+def interpolated_absolute(counts: Counts, kept: Kept, given: float | None = None) -> Estimate:
     """Interpolated, with the discount `given` or that of each order; `facts` hold the discounts."""
-    discounts = [discount(level.count) if given is None else given for level in counts.levels]
+    discounts = [estimate_discount(level.counts) if given is None else given for level in counts.levels]
     parts = (
-        (less(level.count, d), sums(level, level.count)) for level, d in zip(counts.levels, discounts, strict=True)
+        (subtract_discount(level.counts, d), sum_by_context(level, level.counts))
+        for level, d in zip(counts.levels, discounts, strict=True)
     )
-    return interpolated(counts, kept, parts, {"discounts": discounts})
+    return interpolated_estimate(counts, kept, parts, {"discounts": discounts})
 
 
-def backoff(counts: Counts, kept: Kept) -> Estimate:
+def backoff_absolute(counts: Counts, kept: Kept) -> Estimate:
     """Backed off: probabilities of all n-grams, back-off weights of all contexts; `facts` hold the discounts."""
-    discounts = [discount(level.count) for level in counts.levels]
-    numerators = (less(level.count, d) for level, d in zip(counts.levels, discounts, strict=True))
-    return backed_off(counts, kept, numerators, {"discounts": discounts})
+    discounts = [estimate_discount(level.counts) for level in counts.levels]
+    numerators = (subtract_discount(level.counts, d) for level, d in zip(counts.levels, discounts, strict=True))
+    return backoff_estimate(counts, kept, numerators, {"discounts": discounts})
 
 
-def less(occurrences: Ints, amount: float) -> Floats:
+def subtract_discount(occurrences: IntArray, amount: float) -> Floats:
     """Counts less a discount, never below zero."""
     left: Floats = np.maximum(occurrences - amount, 0.0)
     return left
 
 
-def discount(occurrences: Ints) -> float:
+def estimate_discount(occurrences: IntArray) -> float:
     """D = n_1 / (n_1 + 2 n_2), n_k the number of n-grams seen k times (Ney, Essen and Kneser 1994, equation 21)."""
     once, twice = int(np.sum(occurrences == 1)), int(np.sum(occurrences == 2))
-    return once / (once + 2 * twice) if once and twice else FALLBACK
+    return once / (once + 2 * twice) if once and twice else FALLBACK_DISCOUNT

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Floats, sums
+from models.ngram.smoothing.estimate import Estimate, Floats, sum_by_context
 
 
 def mle(counts: Counts) -> Estimate:
@@ -16,8 +16,8 @@ def mle(counts: Counts) -> Estimate:
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     for level in counts.levels:
-        totals = sums(level, level.count)
-        probabilities.append(level.count / totals[level.parent])
+        totals = sum_by_context(level, level.counts)
+        probabilities.append(level.counts / totals[level.parent])
         weights.append(np.where(totals > 0, 0.0, 1.0))
     return Estimate(probabilities, weights)
 
@@ -31,12 +31,12 @@ def add_delta(counts: Counts, delta: float) -> Estimate:
     uniform = 1.0 / counts.vocabulary_size
     probabilities: list[Floats] = []
     weights: list[Floats] = []
-    boundary = [(0, 0), (1, 2), *counts.boundary()[1:]]
+    boundary = [(0, 0), (1, 2), *counts.boundary_rows()[1:]]
     for n, level in enumerate(counts.levels, start=1):
-        whole = np.full(counts.contexts(n - 1), n == len(counts.levels))
+        whole = np.full(counts.context_count(n - 1), n == len(counts.levels))
         whole[slice(*boundary[n - 1])] = True
-        totals = sums(level, level.count) + delta * counts.vocabulary_size
-        shares = (level.count + delta) / totals[level.parent]
+        totals = sum_by_context(level, level.counts) + delta * counts.vocabulary_size
+        shares = (level.counts + delta) / totals[level.parent]
         probabilities.append(np.where(whole[level.parent], shares, uniform))
         weights.append(np.where(whole, delta * counts.vocabulary_size / totals, 1.0))
     return Estimate(probabilities, weights)

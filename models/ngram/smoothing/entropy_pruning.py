@@ -19,42 +19,42 @@ import numpy as np
 
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Bools, Estimate, Floats, Kept, rest, sums
-from models.utils.arrays import Ints
+from models.ngram.smoothing.estimate import Bools, Estimate, Floats, Kept, backoff_weights, sum_by_context
+from models.utils.arrays import IntArray
 
 
-def pruned(counts: Counts, estimate: Estimate, kept: Kept, threshold: float) -> tuple[Estimate, Kept]:
+def prune_by_entropy(counts: Counts, estimate: Estimate, kept: Kept, threshold: float) -> tuple[Estimate, Kept]:
     """The estimate with new back-off weights, and what of `kept` stays; all words do."""
     probabilities = estimate.probabilities
     stays = [chosen.copy() for chosen in kept]
-    text = float(counts.levels[0].count.sum())
+    text = float(counts.levels[0].counts.sum())
     longer = np.zeros(len(counts.levels[-1]), np.bool_)
     for n in range(len(counts.levels), 1, -1):
         level, chosen = counts.levels[n - 1], stays[n - 1]
-        histories = sums(level, level.count) / text
-        _choose(
+        histories = sum_by_context(level, level.counts) / text
+        _drop_cheap_ngrams(
             level.begins, probabilities[n - 1], probabilities[n - 2][level.suffix], histories, longer, threshold, chosen
         )
-        longer = sums(level, chosen) > 0
-    return _weighed(counts, estimate, stays), stays
+        longer = sum_by_context(level, chosen) > 0
+    return _renormalized(counts, estimate, stays), stays
 
 
-def _weighed(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
+def _renormalized(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
     """The weights that make every context's distribution sum to one; what is not kept has what back-off gives it."""
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
     for level, chosen, p in zip(counts.levels, kept, estimate.probabilities, strict=True):
-        complete = sums(level, chosen) == counts.vocabulary_size
-        weights.append(rest(level, p, lower, chosen, complete))
+        complete = sum_by_context(level, chosen) == counts.vocabulary_size
+        weights.append(backoff_weights(level, p, lower, chosen, complete))
         lower = np.where(chosen, p, np.repeat(weights[-1], np.diff(level.begins)) * lower[level.suffix])
         probabilities.append(lower)
-    return Estimate(probabilities, weights, estimate.facts)
+    return Estimate(probabilities, weights, estimate.details)
 
 
 @compiled
-def _choose(
-    begins: Ints, p: Floats, lower: Floats, histories: Floats, needed: Bools, threshold: float, kept: Bools
+def _drop_cheap_ngrams(
+    begins: IntArray, p: Floats, lower: Floats, histories: Floats, needed: Bools, threshold: float, kept: Bools
 ) -> None:
     """Let go of those kept n-grams that are not `needed` and whose loss costs less than `threshold`."""
     for context in range(len(begins) - 1):

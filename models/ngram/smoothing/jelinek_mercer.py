@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.ngram.counting.counts import Counts, Level
-from models.ngram.smoothing.estimate import Estimate, Floats, Kept, interpolated, sums
-from models.utils.arrays import Ints
+from models.ngram.smoothing.estimate import Estimate, Floats, Kept, interpolated_estimate, sum_by_context
+from models.utils.arrays import IntArray
 
-ROUNDS = 100
+MAX_EM_ROUNDS = 100
 """Of expectation-maximisation, at the most."""
-_STILL = 1e-6
+_CONVERGED_BELOW = 1e-6
 
 
 def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
@@ -31,38 +31,38 @@ def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
     def parts() -> Iterator[tuple[Floats, Floats]]:
         others = np.full(1, 1.0 / counts.vocabulary_size)  # the probabilities without the occurrence itself
         for level in counts.levels:
-            totals = sums(level, level.count)
-            seen, others = _held_out(level, totals), others[level.suffix]
+            totals = sum_by_context(level, level.counts)
+            seen, others = _leave_one_out(level, totals), others[level.suffix]
             bucket = np.frexp(np.maximum(totals, 1))[1] - 1
             buckets = np.repeat(bucket, np.diff(level.begins))
-            weights = maximised(seen, others, level.count, buckets)
+            weights = maximize_weights(seen, others, level.counts, buckets)
             facts["weights"].append(weights.tolist())
             others = weights[buckets] * seen + (1 - weights[buckets]) * others
-            yield weights[buckets] * level.count, totals
+            yield weights[buckets] * level.counts, totals
 
-    return interpolated(counts, kept, parts(), facts)
+    return interpolated_estimate(counts, kept, parts(), facts)
 
 
-def _held_out(level: Level, totals: Floats) -> Floats:
+def _leave_one_out(level: Level, totals: Floats) -> Floats:
     """The relative frequency of each n-gram with one of its occurrences taken away; zero where none is left."""
     rest = np.repeat(np.maximum(totals - 1, 1), np.diff(level.begins))
-    left: Floats = np.maximum(level.count - 1, 0) / rest
+    left: Floats = np.maximum(level.counts - 1, 0) / rest
     return left
 
 
-def maximised(seen: Floats, others: Floats, occurrences: Ints, buckets: Ints) -> Floats:
+def maximize_weights(seen: Floats, others: Floats, occurrences: IntArray, buckets: IntArray) -> Floats:
     """The weight of `seen` against `others` in each bucket that makes the occurrences most probable, below 1.
 
     One occurrence more in each is of something never seen: no weight leaves nothing to the unseen.
     """
     totals = np.bincount(buckets, occurrences)
     weights = np.where(totals > 0, 0.5, 0.0)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_EM_ROUNDS):
         first = weights[buckets] * seen
         share = occurrences * first / (first + (1 - weights[buckets]) * others)
         found = np.bincount(buckets, share) / (totals + 1)
         moved = np.abs(found - weights).max(initial=0.0)
         weights = found
-        if moved < _STILL:
+        if moved < _CONVERGED_BELOW:
             break
     return weights

@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.absolute_discounting import discount
-from models.ngram.smoothing.estimate import Estimate, Floats, Kept, backed_off
+from models.ngram.smoothing.absolute_discounting import estimate_discount
+from models.ngram.smoothing.estimate import Estimate, Floats, Kept, backoff_estimate
 from models.ngram.smoothing.kneser_ney import counts_of_counts
 
-CUTOFF = 5
+COUNT_CUTOFF = 5
 """Katz's k."""
 
 
@@ -35,24 +35,24 @@ def katz(counts: Counts, kept: Kept) -> Estimate:
 
     def numerators() -> Iterator[Floats]:
         for n, level in enumerate(counts.levels, start=1):
-            factors = good_turing(counts_of_counts(level.count, CUTOFF + 1))
+            factors = good_turing_discounts(counts_of_counts(level.counts, COUNT_CUTOFF + 1))
             discounts.append(list(factors))
             if factors:
                 by_size = np.array([0.0, *factors, 1.0])
-                yield level.count * by_size[np.minimum(level.count, len(factors) + 1)]
+                yield level.counts * by_size[np.minimum(level.counts, len(factors) + 1)]
             else:
                 fallback.append(n)
-                yield np.maximum(level.count - discount(level.count), 0.0)
+                yield np.maximum(level.counts - estimate_discount(level.counts), 0.0)
 
-    return backed_off(counts, kept, numerators(), {"discounts": discounts, "fallback_orders": fallback})
+    return backoff_estimate(counts, kept, numerators(), {"discounts": discounts, "fallback_orders": fallback})
 
 
-def good_turing(n: Sequence[float]) -> list[float]:
+def good_turing_discounts(n: Sequence[float]) -> list[float]:
     """d(1) to d(k) for the largest k up to 5 for which all are above 0 and at most 1; none if there is no such k.
 
     `n[r]` n-grams are seen r times.
     """
-    for k in range(CUTOFF, 0, -1):
+    for k in range(COUNT_CUTOFF, 0, -1):
         if not all(n[1 : k + 1]):
             continue
         taken = (k + 1) * n[k + 1] / n[1]

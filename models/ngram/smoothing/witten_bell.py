@@ -8,10 +8,13 @@ it does not know tables or files.
 from __future__ import annotations
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Kept, interpolated, sums
+from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimate, sum_by_context
 
 
 def witten_bell(counts: Counts, kept: Kept) -> Estimate:
     """Probabilities of all n-grams, back-off weights of all contexts."""
-    parts = ((level.count, sums(level, level.count) + sums(level, level.count > 0)) for level in counts.levels)
-    return interpolated(counts, kept, parts, {})
+    parts = (
+        (level.counts, sum_by_context(level, level.counts) + sum_by_context(level, level.counts > 0))
+        for level in counts.levels
+    )
+    return interpolated_estimate(counts, kept, parts, {})

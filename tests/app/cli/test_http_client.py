@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.commands.jobs import command
-from app.cli.http_client import Client, ServiceError, events
+from app.cli.http_client import ServiceClient, ServiceError, parse_events
 from app.jobs import event_stream
 from app.jobs.leases import Lease, LeaseStore
 from models.errors import InvalidInput
@@ -30,10 +30,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def leases(own: Server, monkeypatch: pytest.MonkeyPatch) -> LeaseStore:
-    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
     found: LeaseStore = own.app.state.stores.leases
     while claimed := found.claim("sweeper", 60):  # what an earlier test left
-        found.cancelled(claimed[1])
+        found.confirm_cancelled(claimed[1])
     return found
 
 
@@ -69,7 +69,7 @@ def test_a_job_is_submitted_and_followed_to_its_end(own: Server, leases: LeaseSt
     assert result.exit_code == 0, result.output
     assert "succeeded" in result.output
     assert "perplexity 12.50 on held-out lines" in result.output
-    job = Client(own.url).get("/v1/jobs", limit=1)["data"][0]
+    job = ServiceClient(own.url).get("/v1/jobs", limit=1)["data"][0]
     assert job["request"]["config"] == {"order": 3}
     assert job["request"]["tokenizer"] == {"lowercase": True, "kind": "word"}
 
@@ -96,14 +96,14 @@ def test_what_the_service_refuses_is_told_in_its_words(own: Server, text: Path) 
     assert isinstance(refused, InvalidInput)
     assert refused.field == "config.order"
     with pytest.raises(ServiceError, match="there is no job 'job-none'"):
-        Client(own.url).get("/v1/jobs/job-none")
+        ServiceClient(own.url).get("/v1/jobs/job-none")
 
 
 def test_a_service_that_is_not_there_is_told() -> None:
     with pytest.raises(ServiceError, match="does not answer"):
-        Client("http://127.0.0.1:9").get("/v1/jobs")
+        ServiceClient("http://127.0.0.1:9").get("/v1/jobs")
 
 
 def test_an_event_that_breaks_off_is_none() -> None:
     stream = b": keep-alive\n\nid: 1\nevent: queued\ndata: {}\n\nid: 2\nevent: started\ndata: {"
-    assert [(event.id, event.event) for event in events(io.BytesIO(stream))] == [("1", "queued")]
+    assert [(event.id, event.event) for event in parse_events(io.BytesIO(stream))] == [("1", "queued")]

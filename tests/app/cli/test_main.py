@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 import pytest
 
-from app.cli.main import COMMANDS, cli, run
+from app.cli.main import COMMAND_HELP, cli, run
 from tests.helpers.serving import ngram, publish
 
 NEXTWORD = [sys.executable, "-m", "app.cli.main"]
 
 
 def test_each_command_says_what_the_list_says_it_does() -> None:
-    for name in COMMANDS:
+    for name in COMMAND_HELP:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None, name
         assert command.help, name

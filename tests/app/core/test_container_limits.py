@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.container_limits import cpu_quota, memory_bytes, spare_cores
+from app.core.container_limits import cpu_quota, parse_memory_size, spare_cores
 from models.errors import InvalidInput
 
 
@@ -44,10 +44,10 @@ def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
     ("written", "expected"), [("500", 500), ("2k", 2048), ("1.5M", 3 << 19), ("3 G", 3 << 30), ("50%", 500)]
 )
 def test_memory_is_written_as_bytes_or_as_a_share(written: str, expected: int) -> None:
-    assert memory_bytes(written, quota=1000) == expected
+    assert parse_memory_size(written, quota=1000) == expected
 
 
 @pytest.mark.parametrize("written", ["", "much", "-1G", "2GB", "101%"])
 def test_memory_that_is_no_amount_is_refused(written: str) -> None:
     with pytest.raises(InvalidInput, match="memory"):
-        memory_bytes(written)
+        parse_memory_size(written)

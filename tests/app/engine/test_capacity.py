@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.core.exceptions import Overloaded
 from app.engine import capacity
-from app.engine.capacity import CALM_SECONDS, CROWDED_SECONDS, Line
+from app.engine.capacity import OVERLOAD_BEGINS_SECONDS, OVERLOAD_ENDS_SECONDS, WorkQueue
 
 
 class Clock:
@@ -21,53 +21,53 @@ class Clock:
 
 
 def test_texts_and_tokens_have_their_limits_and_an_empty_line_has_room_for_anything() -> None:
-    line = Line(max_running=2, max_waiting=0, max_tokens=10)
-    with line.place(texts=5, tokens=100):
+    line = WorkQueue(max_running=2, max_waiting=0, max_tokens=10)
+    with line.reserve(texts=5, tokens=100):
         pass
-    with line.place(texts=1, tokens=6):
+    with line.reserve(texts=1, tokens=6):
         with pytest.raises(Overloaded, match="6 tokens"):
-            line.check(tokens=5)
-        with line.place(texts=1, tokens=4), pytest.raises(Overloaded, match="2 texts"):
-            line.check()
-        line.check(tokens=4)
+            line.check_room(tokens=5)
+        with line.reserve(texts=1, tokens=4), pytest.raises(Overloaded, match="2 texts"):
+            line.check_room()
+        line.check_room(tokens=4)
     assert (line.texts, line.tokens) == (0, 0)
 
 
 def test_the_wait_is_what_is_left_at_the_speed_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    line = Line(max_running=3, max_waiting=0, max_tokens=1000)
-    with line.place(texts=2):
+    line = WorkQueue(max_running=3, max_waiting=0, max_tokens=1000)
+    with line.reserve(texts=2):
         clock.now += 4.0
     clock.now += 1000.0  # idle time says nothing of the speed: 2 texts took 4 seconds
-    with line.place(texts=3):
-        assert line.seconds == pytest.approx(6.0)
+    with line.reserve(texts=3):
+        assert line.seconds_to_drain == pytest.approx(6.0)
         with pytest.raises(Overloaded) as refused:
-            line.check()
+            line.check_room()
         assert refused.value.headers == {"retry-after": "6", "retry-after-ms": "6000"}
 
 
 def test_the_past_fades(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    line = Line(max_running=2, max_waiting=0, max_tokens=10)
+    line = WorkQueue(max_running=2, max_waiting=0, max_tokens=10)
     for seconds in (1.0, 10.0):
-        with line.place():
+        with line.reserve():
             clock.now += seconds
     # A text in 1 s, ten seconds ago, counts 1/e: 1 + 1/e texts in 10 + 1/e seconds.
-    with line.place():
-        assert line.seconds == pytest.approx((10 + 1 / math.e) / (1 + 1 / math.e))
+    with line.reserve():
+        assert line.seconds_to_drain == pytest.approx((10 + 1 / math.e) / (1 + 1 / math.e))
 
 
 def test_what_fails_counts_as_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    line = Line(max_running=2, max_waiting=0, max_tokens=1000)
-    with suppress(ArithmeticError), line.place(tokens=100):
+    line = WorkQueue(max_running=2, max_waiting=0, max_tokens=1000)
+    with suppress(ArithmeticError), line.reserve(tokens=100):
         clock.now += 1.0
         raise ArithmeticError
     assert (line.texts, line.tokens) == (0, 0)
-    with line.place():
+    with line.reserve():
         clock.now += 1.0
-    with line.place():
-        assert line.seconds == pytest.approx(1 + 1 / math.exp(0.1))
+    with line.reserve():
+        assert line.seconds_to_drain == pytest.approx(1 + 1 / math.exp(0.1))
 
 
 def test_nobody_is_told_to_come_back_at_once_or_never() -> None:
@@ -77,20 +77,20 @@ def test_nobody_is_told_to_come_back_at_once_or_never() -> None:
 
 def test_in_a_crowd_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    line = Line(max_running=2, max_waiting=2, max_tokens=10)
-    with line.place(texts=3):
-        assert [line.admits(), line.admits(2)] == [True, False]  # the first refusal
-        clock.now += CROWDED_SECONDS / 2
-        assert [line.admits(2), line.admits()] == [False, True]
-        clock.now += CROWDED_SECONDS
-        assert [line.admits(2), line.admits()] == [False, False]
-        clock.now += CALM_SECONDS
-        assert not line.admits()  # which is another refusal, and so there is no end to it yet
-        clock.now += CALM_SECONDS * 1.01
-        assert [line.admits(), line.admits(2)] == [True, False]  # the first again
-    clock.now += CROWDED_SECONDS
-    with line.place(), line.place():  # rows are there for everybody
-        assert line.admits(2)
+    line = WorkQueue(max_running=2, max_waiting=2, max_tokens=10)
+    with line.reserve(texts=3):
+        assert [line.has_room(), line.has_room(2)] == [True, False]  # the first refusal
+        clock.now += OVERLOAD_BEGINS_SECONDS / 2
+        assert [line.has_room(2), line.has_room()] == [False, True]
+        clock.now += OVERLOAD_BEGINS_SECONDS
+        assert [line.has_room(2), line.has_room()] == [False, False]
+        clock.now += OVERLOAD_ENDS_SECONDS
+        assert not line.has_room()  # which is another refusal, and so there is no end to it yet
+        clock.now += OVERLOAD_ENDS_SECONDS * 1.01
+        assert [line.has_room(), line.has_room(2)] == [True, False]  # the first again
+    clock.now += OVERLOAD_BEGINS_SECONDS
+    with line.reserve(), line.reserve():  # rows are there for everybody
+        assert line.has_room(2)
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 9)), max_size=20), st.randoms())
@@ -101,9 +101,9 @@ def test_no_limit_is_ever_passed_and_all_room_comes_back(asked: list, numbers) -
 
 
 def _take_and_give_back(asked: list, numbers) -> None:
-    line, held = Line(max_running=4, max_waiting=2, max_tokens=20), []
+    line, held = WorkQueue(max_running=4, max_waiting=2, max_tokens=20), []
     for texts, tokens in asked:
-        place = line.place(texts, tokens)
+        place = line.reserve(texts, tokens)
         try:
             place.__enter__()
         except Overloaded:

@@ -13,35 +13,35 @@ from hypothesis import strategies as st
 
 from app.core.exceptions import ModelFailed
 from app.engine.decoder import Decoder
-from app.engine.generation_request import Part, Run
-from app.engine.scheduler import Job, Slices
+from app.engine.generation_request import GenerationChunk, GenerationRequest
+from app.engine.scheduler import ChunkedTask, ChunkSizer
 from models.inference.config import SamplingParams
-from models.inference.generation import Sequence, generate, samples
+from models.inference.generation import GenerationSequence, generate, make_sequences
 from models.inference.prefix_cache import PrefixCache
 from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig
 from models.neural.network import Network
-from models.neural.training.initialization import initialise
+from models.neural.training.initialization import initialize
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
-MODEL = Bigram.random(LETTERS.size)
+MODEL = Bigram.random(LETTERS.vocabulary_size)
 
 
-def texts(prompt: str = "a", n: int = 1, **params: object) -> list[Sequence]:
-    return samples(LETTERS, prompt, SamplingParams(**{"max_tokens": 12, "seed": 1, **params}), n)
+def texts(prompt: str = "a", n: int = 1, **params: object) -> list[GenerationSequence]:
+    return make_sequences(LETTERS, prompt, SamplingParams(**{"max_tokens": 12, "seed": 1, **params}), n)
 
 
 def lstm() -> Int8Model:
     """In int8, where company changes nothing in any bit."""
     config = RecurrentConfig(layers=2, embedding_size=6, hidden_size=8)
-    network = Network(config, LETTERS.size)
-    initialise(network, "uniform", 1.0, np.ones(LETTERS.size, np.int64), torch.Generator().manual_seed(3))
-    return Int8Model(config, network.state_dict(), LETTERS.size)
+    network = Network(config, LETTERS.vocabulary_size)
+    initialize(network, "uniform", 1.0, np.ones(LETTERS.vocabulary_size, np.int64), torch.Generator().manual_seed(3))
+    return Int8Model(config, network.state_dict(), LETTERS.vocabulary_size)
 
 
 ALONE = {"bigram": MODEL, "lstm": lstm()}
@@ -75,22 +75,22 @@ class Script:
     def __init__(self, model: str, rows: int) -> None:
         self.model, self.plain = TOGETHER[model], ALONE[model]
         self.decoder = Decoder(self.model, rows)
-        self.slices = Slices(self.model)
-        self.runs: list[tuple[Run, dict]] = []
-        self.jobs: list[tuple[Job, str, str]] = []
-        self.waiting: deque[Job] = deque()
+        self.slices = ChunkSizer(self.model)
+        self.runs: list[tuple[GenerationRequest, dict]] = []
+        self.jobs: list[tuple[ChunkedTask, str, str]] = []
+        self.waiting: deque[ChunkedTask] = deque()
         self.cancelled: set[int] = set()
 
     def act(self, action: object) -> None:
         match action:
             case int():
                 for _ in range(action):
-                    self.turn()
+                    self.step()
             case dict():
-                self.runs.append((Run(texts(**action), streaming=True), action))
+                self.runs.append((GenerationRequest(texts(**action), streaming=True), action))
                 self.decoder.add(self.runs[-1][0])
             case "score", context, text:
-                job = Job(score_texts(self.model, LETTERS, [text, "b"], context=context), self.slices)
+                job = ChunkedTask(score_texts(self.model, LETTERS, [text, "b"], context=context), self.slices)
                 self.jobs.append((job, context, text))
                 self.waiting.append(job)
             case "cancel", i if i < len(self.runs):
@@ -99,28 +99,28 @@ class Script:
             case "drop", i if i < len(self.jobs):
                 self.jobs[i][0].future.cancel()
 
-    def turn(self) -> bool:
+    def step(self) -> bool:
         """As the scheduler takes turns: a step, then a slice of one job; returns whether there is more."""
-        more = self.decoder.turn()
+        more = self.decoder.step()
         if self.waiting:
             job = self.waiting.popleft()
-            if job.turn(1e-9):  # the smallest slices there are
+            if job.run_chunk(1e-9):  # the smallest slices there are
                 self.waiting.append(job)
         return more or bool(self.waiting)
 
     async def check(self) -> None:
-        while self.turn():
+        while self.step():
             pass
         for i, (run, asked) in enumerate(self.runs):
             if i not in self.cancelled:
-                await asyncio.wait_for(run.over, 5)
-                run.check()
+                await asyncio.wait_for(run.finished, 5)
+                run.raise_if_failed()
                 assert [sequence.tokens for sequence in run.sequences] == alone(self.plain, **asked)
             assert all(sequence.finish_reason for sequence in run.sequences)
         for job, context, text in self.jobs:
             if not job.future.cancelled():
                 found = await asyncio.wait_for(job.future, 5)
-                expected = drain(score_texts(self.plain, LETTERS, [text, "b"], context=context))
+                expected = run_to_completion(score_texts(self.plain, LETTERS, [text, "b"], context=context))
                 assert all(np.array_equal(f.logprobs, e.logprobs) for f, e in zip(found, expected, strict=True))
 
 
@@ -144,14 +144,14 @@ def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) ->
 
     async def main() -> None:
         decoder = Decoder(MODEL, rows=3)
-        runs = [Run(texts(n=n, ignore_end=True), streaming=False) for n in (2, 2, 1, 5, 1)]
+        runs = [GenerationRequest(texts(n=n, ignore_end=True), streaming=False) for n in (2, 2, 1, 5, 1)]
         for run in runs:
             decoder.add(run)
-        while decoder.turn():
+        while decoder.step():
             pass
         for run in runs:
-            await run.over
-            run.check()
+            await run.finished
+            run.raise_if_failed()
 
     asyncio.run(main())
     # 2 alone, as 2 + 2 do not fit; then 2 + 1; then 5, which never fits and so goes alone; then 1.
@@ -161,11 +161,11 @@ def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) ->
 def test_without_streaming_only_the_end_is_told() -> None:
     async def main() -> list:
         decoder = Decoder(MODEL, 8)
-        run = Run(texts(n=2, ignore_end=True), streaming=False)
+        run = GenerationRequest(texts(n=2, ignore_end=True), streaming=False)
         decoder.add(run)
-        while decoder.turn():
+        while decoder.step():
             pass
-        return [part async for part in run.parts()]
+        return [part async for part in run.chunks()]
 
     parts = asyncio.run(main())
     assert [part.finish_reason for part in parts] == ["length", "length"]
@@ -174,15 +174,15 @@ def test_without_streaming_only_the_end_is_told() -> None:
 @given(st.lists(st.integers(0, 3), max_size=12))
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_a_slow_reader_misses_nothing_and_is_not_waited_for(pauses: list[int]) -> None:
-    async def main() -> list[Part]:
+    async def main() -> list[GenerationChunk]:
         decoder = Decoder(MODEL, 8)
-        run = Run(texts(n=2, ignore_end=True), streaming=True)
+        run = GenerationRequest(texts(n=2, ignore_end=True), streaming=True)
         decoder.add(run)
-        parts, found = run.parts(), []
-        decoder.turn()  # reads the prompt
+        parts, found = run.chunks(), []
+        decoder.step()  # reads the prompt
         for steps in [*pauses, 12]:
             for _ in range(1 + steps):  # goes on whether or not anything is read
-                decoder.turn()
+                decoder.step()
             found.append(await anext(parts, None))
         return [part for part in found if part] + [part async for part in parts]
 
@@ -199,7 +199,7 @@ class Failing(LanguageModel):
 
     kind = "failing"
     vocabulary_size = MODEL.vocabulary_size
-    start, blank, config, tensors = MODEL.start, MODEL.blank, MODEL.config, MODEL.tensors
+    begin_state, null_state, config, tensors = MODEL.begin_state, MODEL.null_state, MODEL.config, MODEL.tensors
 
     def __init__(self, steps: int, reads: int = 10**6) -> None:
         self.steps, self.reads = steps, reads
@@ -225,20 +225,20 @@ class Failing(LanguageModel):
 def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Failing) -> None:
     async def main() -> None:
         decoder = Decoder(model, 8)
-        hit = Run(texts(ignore_end=True), streaming=True)
+        hit = GenerationRequest(texts(ignore_end=True), streaming=True)
         decoder.add(hit)
-        while decoder.turn():
+        while decoder.step():
             pass
-        await hit.over
+        await hit.finished
         with pytest.raises(ModelFailed):
-            hit.check()
+            hit.raise_if_failed()
         model.steps = model.reads = 1000
-        spared = Run(texts(), streaming=True)
+        spared = GenerationRequest(texts(), streaming=True)
         decoder.add(spared)
-        while decoder.turn():
+        while decoder.step():
             pass
-        await spared.over
-        spared.check()
+        await spared.finished
+        spared.raise_if_failed()
         assert [sequence.tokens for sequence in spared.sequences] == alone()
 
     asyncio.run(main())
@@ -266,23 +266,25 @@ def test_a_failure_of_one_text_is_not_its_neighbours(seeds: list[int]) -> None:
     """What one text fails on it fails on alone, too; the others end as they would alone."""
     poisoned = Poisoned(MODEL.matrix.exp())
 
-    async def outcome(decoder: Decoder, run: Run) -> object:
-        while decoder.turn():
+    async def outcome(decoder: Decoder, run: GenerationRequest) -> object:
+        while decoder.step():
             pass
         try:
-            await asyncio.wait_for(run.over, 5)
-            run.check()
+            await asyncio.wait_for(run.finished, 5)
+            run.raise_if_failed()
         except ModelFailed as error:
             return str(error.__cause__)
         return [sequence.tokens for sequence in run.sequences]
 
     async def main() -> None:
         together = Decoder(poisoned, 100)
-        runs = [Run(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=seed % 3 > 0) for seed in seeds]
+        runs = [
+            GenerationRequest(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=seed % 3 > 0) for seed in seeds
+        ]
         for run in runs:
             together.add(run)
         for seed, run in zip(seeds, runs, strict=True):
-            by_itself = Run(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=False)
+            by_itself = GenerationRequest(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=False)
             alone = Decoder(poisoned, 100)
             alone.add(by_itself)
             assert await outcome(together, run) == await outcome(alone, by_itself)

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Generator
 import pytest
 import torch
 
-from app.core.exceptions import Abandoned, ModelFailed, Overloaded, Stopping
+from app.core.exceptions import ModelFailed, Overloaded, RequestAbandoned, ServerStopping
 from app.core.settings import Settings
-from app.engine.engine import QUICK_TOKENS, Engine
+from app.engine.engine import INLINE_TOKENS, Engine
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig
 from models.composite.mixture import MixtureModel
 from models.inference.config import SamplingParams
-from models.inference.generation import samples
+from models.inference.generation import make_sequences
 from models.language_model import LanguageModel
 from tests.helpers.serving import WORDS, ngram, recurrent
 
@@ -51,12 +51,12 @@ def blocked(until: threading.Event) -> Generator[None, None, str]:
 @pytest.mark.parametrize(
     ("model", "tokens", "thread"),
     [
-        (NGRAM, QUICK_TOKENS, threading.main_thread().name),
-        (NGRAM, QUICK_TOKENS + 1, "quick-pool_0"),
+        (NGRAM, INLINE_TOKENS, threading.main_thread().name),
+        (NGRAM, INLINE_TOKENS + 1, "quick-pool_0"),
         (LSTM, 1, "slow"),
-        (MixtureModel(MixtureConfig((0.5, 0.5)), [NGRAM, NGRAM]), QUICK_TOKENS, threading.main_thread().name),
+        (MixtureModel(MixtureConfig((0.5, 0.5)), [NGRAM, NGRAM]), INLINE_TOKENS, threading.main_thread().name),
         (MixtureModel(MixtureConfig((0.5, 0.5)), [NGRAM, LSTM]), 1, "slow"),
-        (CacheModel(CacheConfig(), NGRAM), QUICK_TOKENS + 1, "quick-pool_0"),
+        (CacheModel(CacheConfig(), NGRAM), INLINE_TOKENS + 1, "quick-pool_0"),
         (CacheModel(CacheConfig(), LSTM), 1, "slow"),
     ],
 )
@@ -99,7 +99,7 @@ def test_work_that_nobody_waits_for_is_dropped(model: LanguageModel) -> None:
     async def main(engine: Engine) -> None:
         never = threading.Event()
         for _ in range(10):
-            with pytest.raises(Abandoned):
+            with pytest.raises(RequestAbandoned):
                 await engine.run(model, blocked(never), 10**6, lambda: asyncio.sleep(0.002))
             task = asyncio.ensure_future(engine.run(model, blocked(never), 10**6, forever))
             await asyncio.sleep(0.002)
@@ -132,15 +132,18 @@ def test_texts_count_as_many_and_leave_when_their_context_is_left(model: Languag
 
     async def main(engine: Engine) -> None:
         for _ in range(3):
-            with engine.generate(model, samples(WORDS, "", params, 3), streaming=True) as run:
-                async for _ in run.parts():
+            with engine.generate(model, make_sequences(WORDS, "", params, 3), streaming=True) as run:
+                async for _ in run.chunks():
                     break
-                with pytest.raises(Overloaded), engine.generate(model, samples(WORDS, "", params), streaming=True):
+                with (
+                    pytest.raises(Overloaded),
+                    engine.generate(model, make_sequences(WORDS, "", params), streaming=True),
+                ):
                     pass
-        short = samples(WORDS, "the", SamplingParams(max_tokens=2, seed=1), 3)
+        short = make_sequences(WORDS, "the", SamplingParams(max_tokens=2, seed=1), 3)
         with engine.generate(model, short, streaming=False) as run:
-            await asyncio.wait_for(run.over, 20)
-            run.check()
+            await asyncio.wait_for(run.finished, 20)
+            run.raise_if_failed()
         assert all(sequence.finish_reason for sequence in short)
 
     running(main)
@@ -149,7 +152,7 @@ def test_texts_count_as_many_and_leave_when_their_context_is_left(model: Languag
 def test_nothing_is_taken_on_once_it_stops() -> None:
     async def main(engine: Engine) -> None:
         engine.stop()
-        with pytest.raises(Stopping):
+        with pytest.raises(ServerStopping):
             await engine.run(LSTM, where(), 1, forever)
 
     running(main)

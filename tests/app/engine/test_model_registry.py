@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from app.core.exceptions import ModelLoading
-from app.engine.model_registry import Registry
+from app.engine.model_registry import ModelRegistry
 from models.checkpoint.card import Provenance
-from models.checkpoint.repository import Entry
+from models.checkpoint.repository import CheckpointRef
 from models.checkpoint.save import load, save
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
@@ -33,7 +33,7 @@ def damage(folder: Path) -> None:
 
 
 def test_a_name_means_its_newest_version(root: Path) -> None:
-    registry = Registry(root, load)
+    registry = ModelRegistry(root, load)
     with pytest.raises(ModelLoading):
         registry.get("words")
     registry.refresh()
@@ -49,7 +49,7 @@ def test_a_name_means_its_newest_version(root: Path) -> None:
 def test_versions_are_numbers(root: Path) -> None:
     shutil.copytree(root / "words" / "1", root / "words" / "10")
     shutil.copytree(root / "words" / "1", root / "words" / "9")
-    registry = Registry(root, load)
+    registry = ModelRegistry(root, load)
     registry.refresh()
     assert registry.get("words").id == "words@10"
     assert [served.id for served in registry.snapshot.models] == ["words@1", "words@9", "words@10"]
@@ -66,7 +66,7 @@ def test_the_newest_version_of_each_name_is_opened_first(root: Path) -> None:
         opened.append(f"{path.parent.name}@{path.name}")
         return load(path)
 
-    registry = Registry(root, watched)
+    registry = ModelRegistry(root, watched)
     registry.refresh()
     assert set(opened[:2]) == {"words@2", "other@1"}
     assert opened[2] == "words@1"
@@ -77,7 +77,7 @@ def test_the_newest_version_of_each_name_is_opened_first(root: Path) -> None:
 def test_a_broken_version_is_told_of_once_and_leaves_the_old_one(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     shutil.copytree(root / "words" / "1", root / "words" / "2")
     damage(root / "words" / "2")
-    registry = Registry(root, load)
+    registry = ModelRegistry(root, load)
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
             registry.refresh()
@@ -95,7 +95,7 @@ def test_a_broken_version_is_told_of_once_and_leaves_the_old_one(root: Path, cap
 
 
 def test_damage_done_to_a_served_version_leaves_it_as_it_was(root: Path) -> None:
-    registry = Registry(root, load)
+    registry = ModelRegistry(root, load)
     registry.refresh()
     before = registry.get("words")
     (root / "words" / "1" / "card.json").write_text("{")
@@ -105,7 +105,7 @@ def test_damage_done_to_a_served_version_leaves_it_as_it_was(root: Path) -> None
 
 
 def test_what_is_gone_is_not_served(root: Path) -> None:
-    registry = Registry(root, load)
+    registry = ModelRegistry(root, load)
     registry.refresh()
     shutil.rmtree(root / "words")
     registry.refresh()
@@ -116,7 +116,7 @@ def test_what_is_gone_is_not_served(root: Path) -> None:
     assert registry.snapshot.models == ()
 
 
-def mixture(root: Path, *members: Entry) -> Entry:
+def mixture(root: Path, *members: CheckpointRef) -> CheckpointRef:
     parts = [load(entry.path).model for entry in members]
     model = MixtureModel(MixtureConfig((1 / len(parts),) * len(parts)), parts)
     return save(root, "all", model, WORDS, Provenance("none", "none"), members=members)
@@ -124,7 +124,7 @@ def mixture(root: Path, *members: Entry) -> Entry:
 
 def test_a_mixture_is_opened_after_its_members_and_shares_them(root: Path) -> None:
     mixture(root, publish(root, "words", ngram(order=3)), publish(root, "more", ngram(order=1)))
-    registry = Registry(root, lambda path: load(path, opened=registry.opened))
+    registry = ModelRegistry(root, lambda path: load(path, find_loaded=registry.loaded_checkpoint))
     registry.refresh()
     members = [registry.get(name).checkpoint.model for name in ("words@2", "more@1")]
     mixed = registry.get("all").checkpoint.model
@@ -137,7 +137,7 @@ def test_a_mixture_is_tried_again_when_a_member_comes_and_told_of_when_one_chang
     mixture(root, first, publish(root, "third", ngram(order=1)))
     aside = root.parent / "aside"
     shutil.move(root / "more", aside)
-    registry = Registry(root, load)
+    registry = ModelRegistry(root, load)
     registry.refresh()
     assert list(registry.snapshot.problems) == ["all@1", "all@2"]
     assert "member more@1 is missing" in registry.snapshot.problems["all@1"]
@@ -158,7 +158,7 @@ def test_cards_that_name_each_other_are_no_endless_road(root: Path) -> None:
         file = root / "words" / str(version) / "card.json"
         members = [{"model": f"words@{other}", "sha256": "0" * 64}]
         file.write_text(json.dumps({**json.loads(file.read_text()), "kind": "mixture", "members": members}))
-    registry = Registry(root, load)
+    registry = ModelRegistry(root, load)
     registry.refresh()
     assert sorted(registry.snapshot.problems) == ["words@1", "words@2"]
 

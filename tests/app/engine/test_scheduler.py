@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.engine.scheduler import Job, Scheduler
+from app.engine.scheduler import ChunkedTask, Scheduler
 
 
 @contextmanager
@@ -34,7 +34,7 @@ class Steps:
         self.left = turns
         self._log = log
 
-    def turn(self) -> bool:
+    def step(self) -> bool:
         self._log.append("step")
         self.left -= 1
         return self.left > 0
@@ -44,14 +44,14 @@ def test_a_decode_step_comes_between_any_two_slices() -> None:
     async def main() -> list[str]:
         log: list[str] = []
         with scheduling() as scheduler:
-            one, other = Job(work(4, log, "one")), Job(work(4, log, "other"))
+            one, other = ChunkedTask(work(4, log, "one")), ChunkedTask(work(4, log, "other"))
 
             def begin() -> None:
                 scheduler.decoders[1] = Steps(20, log)
 
-            scheduler.call(begin)
-            scheduler.add(one)
-            scheduler.add(other)
+            scheduler.call_soon(begin)
+            scheduler.add_task(one)
+            scheduler.add_task(other)
             assert await asyncio.gather(one.future, other.future) == ["one", "other"]
         return log
 
@@ -70,9 +70,9 @@ def test_a_job_that_fails_leaves_the_others() -> None:
 
     async def main() -> None:
         with scheduling() as scheduler:
-            bad, good = Job(failing()), Job(work(3, []))
-            scheduler.add(bad)
-            scheduler.add(good)
+            bad, good = ChunkedTask(failing()), ChunkedTask(work(3, []))
+            scheduler.add_task(bad)
+            scheduler.add_task(good)
             with pytest.raises(ValueError, match="broken"):
                 await bad.future
             assert await good.future == "slice"
@@ -92,8 +92,8 @@ def test_a_cancelled_job_is_not_driven_on() -> None:
 
     async def main() -> None:
         with scheduling() as scheduler:
-            job = Job(endless())
-            scheduler.add(job)
+            job = ChunkedTask(endless())
+            scheduler.add_task(job)
             await asyncio.sleep(0.01)
             job.future.cancel()
             assert await asyncio.to_thread(closed.wait, 5)
@@ -110,9 +110,9 @@ def test_everything_happens_in_the_one_prepared_thread() -> None:
 
     async def main() -> None:
         with scheduling(lambda: seen.append(threading.get_ident())) as scheduler:
-            jobs = [Job(note()) for _ in range(3)]
+            jobs = [ChunkedTask(note()) for _ in range(3)]
             for job in jobs:
-                scheduler.add(job)
+                scheduler.add_task(job)
             await asyncio.gather(*(job.future for job in jobs))
 
     asyncio.run(main())

@@ -6,37 +6,37 @@ from typing import Any
 
 import pytest
 
-from app.engine.model_registry import Registry
-from app.engine.warm_up import rehearse
+from app.engine.model_registry import ModelRegistry
+from app.engine.warm_up import warm_up
 from app.routes.prediction import predict
 from app.schemas.next import NextRequest
 from models.checkpoint.save import Checkpoint, load
 from models.inference.scoring import score_texts
 from models.ngram import query, top_k
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.serving import ngram, publish, recurrent
 
 
 @pytest.mark.parametrize("model", [ngram(), ngram(order=1), ngram(smoothing="mle"), recurrent(), recurrent("gru")])
 def test_a_model_that_answers_is_given_back_as_it_was(tmp_path: Path, model) -> None:
     checkpoint = load(publish(tmp_path, "model", model).path)
-    assert rehearse(checkpoint) is checkpoint
+    assert warm_up(checkpoint) is checkpoint
 
 
 def test_what_long_texts_need_of_an_ngram_model_is_there_afterwards(tmp_path: Path) -> None:
     model = load(publish(tmp_path, "model", ngram()).path)
     assert "index" not in vars(model.model)
-    assert "index" in vars(rehearse(model).model)
+    assert "index" in vars(warm_up(model).model)
 
 
 def test_no_loop_of_a_short_question_is_left_to_compile(tmp_path: Path) -> None:
     loaded = load(publish(tmp_path, "model", ngram()).path)
-    rehearse(loaded)
-    loops: list[Any] = [top_k.best, query.score_after]  # as Numba has them
+    warm_up(loaded)
+    loops: list[Any] = [top_k.topk_continuation, query.score_continuation]  # as Numba has them
     known = [list(loop.signatures) for loop in loops]
     body = NextRequest(context="the cat", top_k=3)
-    drain(predict(loaded, ["the cat"], body))
-    drain(score_texts(loaded.model, loaded.tokenizer, ["the cat"], context="a"))
+    run_to_completion(predict(loaded, ["the cat"], body))
+    run_to_completion(score_texts(loaded.model, loaded.tokenizer, ["the cat"], context="a"))
     assert [list(loop.signatures) for loop in loops] == known
     assert all(known)
 
@@ -50,9 +50,9 @@ def test_one_that_cannot_answer_leaves_the_one_before_it(tmp_path: Path) -> None
             model = recurrent()
             model.topk = None
             checkpoint = replace(checkpoint, model=model)
-        return rehearse(checkpoint)
+        return warm_up(checkpoint)
 
-    registry = Registry(tmp_path, opened)
+    registry = ModelRegistry(tmp_path, opened)
     registry.refresh()
     publish(tmp_path, "words", ngram(order=2))
     registry.refresh()

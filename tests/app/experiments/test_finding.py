@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.experiments.finding import Finding, before
+from app.experiments.finding import Finding, is_lower
 
 
 @pytest.mark.parametrize(
@@ -13,8 +13,8 @@ def test_a_heading_says_whether_the_claim_held(held: bool | None, heading: str) 
 
 
 def test_a_perplexity_out_of_bounds_is_the_worst() -> None:
-    assert before(2.0, 3.0)
-    assert before(2.0, None)
-    assert not before(2.0, 2.0)
-    assert not before(None, 3.0)
-    assert not before(None, None)
+    assert is_lower(2.0, 3.0)
+    assert is_lower(2.0, None)
+    assert not is_lower(2.0, 2.0)
+    assert not is_lower(None, 3.0)
+    assert not is_lower(None, None)

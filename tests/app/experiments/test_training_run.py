@@ -3,32 +3,32 @@
 import numpy as np
 import pytest
 
-from app.experiments.finding import Setting
-from app.experiments.training_run import Course, by_turns
+from app.experiments.finding import ExperimentInput
+from app.experiments.training_run import TrainingRun, run_interleaved
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 TOKENS = np.random.default_rng(1).integers(1, 9, size=200)
-SETTING = Setting(TOKENS, TOKENS[:50], [str(n) for n in range(9)], 4, 1.0, 10)
+SETTING = ExperimentInput(TOKENS, TOKENS[:50], [str(n) for n in range(9)], 4, 1.0, 10)
 SMALL = RecurrentConfig("rnn", "relu", layers=1, embedding_size=4, hidden_size=4)
 
 
 def test_steps_and_validations_are_noted() -> None:
-    course = Course(SETTING, SMALL, TrainingConfig(batch_size=4, bptt=5, clip=0))
-    drain(course.run("demo", 6, validations=3))
+    course = TrainingRun(SETTING, SMALL, TrainingConfig(batch_size=4, bptt=5, clip=0))
+    run_to_completion(course.run("demo", 6, validations=3))
     assert course.steps == [1, 2, 3, 4, 5, 6]
     assert [step for step, _ in course.validated] == [2, 4, 6]
     assert not course.diverged
-    tally = course.trainer.tally
+    tally = course.trainer.stats
     weights = 0.98 ** np.arange(5, -1, -1)
     assert tally.loss == pytest.approx(float(np.dot(weights, np.array(course.losses, float))))
 
 
 def test_a_training_that_diverges_ends_where_it_does() -> None:
     wild = TrainingConfig(batch_size=4, bptt=5, optimiser="sgd", learning_rate=1e12, schedule="constant", clip=0)
-    course = Course(SETTING, SMALL, wild)
-    drain(course.run("demo", 20, validations=2))
+    course = TrainingRun(SETTING, SMALL, wild)
+    run_to_completion(course.run("demo", 20, validations=2))
     assert course.diverged
     assert course.losses[-1] is None
     assert len(course.steps) < 20
@@ -36,6 +36,6 @@ def test_a_training_that_diverges_ends_where_it_does() -> None:
 
 def test_turns_give_each_its_time() -> None:
     calls: list[str] = []
-    counts = drain(by_turns([lambda: calls.append("a"), lambda: calls.append("b")], 0.01))
+    counts = run_to_completion(run_interleaved([lambda: calls.append("a"), lambda: calls.append("b")], 0.01))
     assert counts == [calls.count("a"), calls.count("b")]
     assert min(counts) > 0

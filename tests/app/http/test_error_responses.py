@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.core.exceptions import Overloaded
-from app.http.error_responses import TABLE, failure
+from app.http.error_responses import STATUS_BY_EXCEPTION, to_api_error
 from app.schemas.base import ErrorAnswer
 from models.errors import CheckpointDamaged, InvalidText, NextwordError, TrainingFailed
 from models.ngram import short
@@ -93,7 +93,7 @@ def _break(*_: object, **__: object) -> None:
 def broken(server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model that fails whenever it is asked."""
     model = server.app.state.registry.get(request.param).checkpoint.model
-    for method in ("logprobs", "choose", "step", "topk", "score"):
+    for method in ("logprobs", "sample", "step", "topk", "score"):
         monkeypatch.setattr(model, method, _break)
     for function in ("best", "score"):
         monkeypatch.setattr(short, function, _break)
@@ -142,9 +142,12 @@ def test_after_a_failure_the_model_serves_on(client: httpx.Client) -> None:
 
 
 def test_the_table_covers_what_is_raised_on_purpose() -> None:
-    assert (failure(InvalidText("text.0", "must be text")).status, failure(InvalidText("t", "")).param) == (400, "t")
-    assert failure(CheckpointDamaged("x")).status == 503
-    assert failure(Overloaded("busy", 7)).response().headers["retry-after"] == "7"
-    assert failure(TrainingFailed("x")).status == 500
-    assert failure(ValueError("x")).message == failure(NextwordError("x")).message
-    assert all(100 <= status < 600 for status, _, _ in TABLE.values())
+    assert (to_api_error(InvalidText("text.0", "must be text")).status, to_api_error(InvalidText("t", "")).param) == (
+        400,
+        "t",
+    )
+    assert to_api_error(CheckpointDamaged("x")).status == 503
+    assert to_api_error(Overloaded("busy", 7)).response().headers["retry-after"] == "7"
+    assert to_api_error(TrainingFailed("x")).status == 500
+    assert to_api_error(ValueError("x")).message == to_api_error(NextwordError("x")).message
+    assert all(100 <= status < 600 for status, _, _ in STATUS_BY_EXCEPTION.values())

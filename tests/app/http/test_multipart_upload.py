@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.http.multipart_upload import FileForm
+from app.http.multipart_upload import MultipartUpload
 from models.errors import InvalidInput
 
 TYPE = 'multipart/form-data; boundary="frontier"'
@@ -22,8 +22,8 @@ def form(file: bytes = b"a b\n") -> bytes:
     return purpose + part('name="file"; filename="corpus.txt"', file) + b"--frontier--\r\n"
 
 
-def parse(body: bytes, size: int = 1 << 16) -> tuple[FileForm, bytes]:
-    parser = FileForm(TYPE, ACCEPTED)
+def parse(body: bytes, size: int = 1 << 16) -> tuple[MultipartUpload, bytes]:
+    parser = MultipartUpload(TYPE, ACCEPTED)
     data = b"".join(parser.feed(body[start : start + size]) for start in range(0, len(body), size))
     parser.finish()
     return parser, data
@@ -54,4 +54,4 @@ def test_a_form_that_is_not_as_it_should_be_is_refused(body: bytes, message: str
 
 def test_a_form_without_a_boundary_is_refused() -> None:
     with pytest.raises(InvalidInput, match="boundary"):
-        FileForm("multipart/form-data", ACCEPTED)
+        MultipartUpload("multipart/form-data", ACCEPTED)

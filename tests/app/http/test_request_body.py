@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from app.http.request_body import Line, Lines, Spool, pieces
+from app.http.request_body import BufferedBody, LineSplitter, RecordLine, gather_chunks
 
 PIECES = st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\x00", b"\n")), max_size=12)
 
 
 @given(PIECES)
 def test_lines_are_those_of_the_whole(found: list[bytes]) -> None:
-    lines = Lines(limit=5)
+    lines = LineSplitter(limit=5)
     cut = [line for piece in found for line in lines.feed(piece)] + lines.finish()
     whole = b"".join(found).split(b"\n")
     if not whole[-1]:
         whole.pop()
-    assert cut == [Line(i, line if len(line) <= 5 else None) for i, line in enumerate(whole, 1)]
+    assert cut == [RecordLine(i, line if len(line) <= 5 else None) for i, line in enumerate(whole, 1)]
 
 
 @given(PIECES, st.integers(1, 20))
@@ -31,7 +31,7 @@ def test_pieces_join_to_the_whole(found: list[bytes], size: int) -> None:
             yield piece
 
     async def gather() -> list[bytes]:
-        return [piece async for piece in pieces(stream(), size)]
+        return [piece async for piece in gather_chunks(stream(), size)]
 
     gathered = asyncio.run(gather())
     assert b"".join(gathered) == b"".join(found)
@@ -48,7 +48,7 @@ def spooled(messages: list[Message]) -> list[bytes]:
                 return message
             return await asyncio.Future()  # nothing more comes, and nobody hangs up
 
-        spool = Spool(receive)
+        spool = BufferedBody(receive)
         try:
             found = []
             while data := await spool.read():
@@ -84,7 +84,7 @@ def test_a_hang_up_after_the_body_is_noticed_too() -> None:
         async def receive() -> Message:
             return next(messages)
 
-        spool = Spool(receive)
+        spool = BufferedBody(receive)
         await asyncio.sleep(0.01)
         with pytest.raises(ClientDisconnect):
             await spool.read()
@@ -102,7 +102,7 @@ def test_what_came_before_an_error_is_given_out_first() -> None:
                 return message
             raise ValueError("too large")
 
-        spool = Spool(receive)
+        spool = BufferedBody(receive)
         await asyncio.sleep(0.01)
         assert await spool.read() == b"abcabc"
         with pytest.raises(ValueError, match="too large"):

@@ -63,7 +63,7 @@ def test_a_lease_that_ended_is_claimed_again_before_the_queue(database: Database
     claim(database, ENDED)
     queue(database)
     again, lease = claim(database)
-    assert (again.id, again.attempt, lease.number) == (job.id, 2, 2)
+    assert (again.id, again.attempt, lease.fencing_token) == (job.id, 2, 2)
     assert [event.event for event in JobStore(database).events(job.id)] == ["queued", "started", "lost", "started"]
 
 
@@ -74,11 +74,11 @@ def test_nothing_is_written_under_a_lease_that_was_claimed_again(database: Datab
     leases = LeaseStore(database)
     for write in (
         lambda: leases.renew(old, 60, {"step": 1}, {1: {"loss": 1.0}}),
-        lambda: leases.publish(old),
+        lambda: leases.begin_publishing(old),
         lambda: leases.renumber(old, 5),
         lambda: leases.succeed(old, {}),
         lambda: leases.fail(old, "code", "message"),
-        lambda: leases.cancelled(old),
+        lambda: leases.confirm_cancelled(old),
         lambda: leases.release(old),
     ):
         with pytest.raises(LeaseLost, match=job.id):
@@ -151,7 +151,7 @@ def test_a_cancel_that_came_first_forbids_publishing(database: Database) -> None
     job = queue(database)
     _, lease = claim(database)
     JobStore(database).cancel(job.id)
-    assert not LeaseStore(database).publish(lease)
+    assert not LeaseStore(database).begin_publishing(lease)
     assert not JobStore(database).get(job.id).publishing
 
 
@@ -186,7 +186,7 @@ class Walk(RuleBasedStateMachine):
 
     def valid(self, lease: Lease) -> bool:
         running = self.statuses[lease.job_id] in (Status.RUNNING, Status.CANCELLING)
-        return running and self.newest[lease.job_id] == lease.number
+        return running and self.newest[lease.job_id] == lease.fencing_token
 
     @rule()
     def create(self) -> None:
@@ -201,8 +201,8 @@ class Walk(RuleBasedStateMachine):
         job, lease = found
         if self.statuses[job.id] is Status.QUEUED:
             self.statuses[job.id] = Status.RUNNING
-        assert lease.number == self.newest.get(job.id, 0) + 1
-        self.newest[job.id] = lease.number
+        assert lease.fencing_token == self.newest.get(job.id, 0) + 1
+        self.newest[job.id] = lease.fencing_token
         return lease
 
     @rule(lease=held, seconds=st.sampled_from([ENDED, 60.0]))
@@ -225,7 +225,7 @@ class Walk(RuleBasedStateMachine):
     @rule(lease=held)
     def publish(self, lease: Lease) -> None:
         if self.valid(lease):
-            granted = self.leases.publish(lease)
+            granted = self.leases.begin_publishing(lease)
             assert granted == (self.statuses[lease.job_id] is Status.RUNNING)
             self.published |= {lease.job_id} if granted else set()
 

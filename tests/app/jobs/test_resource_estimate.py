@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from app.core.exceptions import TooExpensive
-from app.jobs.resource_estimate import Estimate, Limits, composition, evaluation, training
+from app.jobs.resource_estimate import (
+    ResourceEstimate,
+    ResourceLimits,
+    estimate_composition,
+    estimate_evaluation,
+    estimate_training,
+)
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
@@ -26,21 +32,23 @@ def recurrent(config: RecurrentConfig, training_config: TrainingConfig = HOUR) -
 def test_the_parameters_of_an_lstm_are_counted_by_hand() -> None:
     # 8 million bytes are at most 2 million tokens, of 30 sqrt(2e6) + 2 = 42428 kinds.
     # Two layers of 4 gates: 4*650*(650+650+2) each; one matrix of 650 columns; one bias.
-    found = training(recurrent(RecurrentConfig("lstm", layers=2, embedding_size=650, hidden_size=650)), 8_000_000, 1)
+    found = estimate_training(
+        recurrent(RecurrentConfig("lstm", layers=2, embedding_size=650, hidden_size=650)), 8_000_000, 1
+    )
     assert found.parameters == 2 * 4 * 650 * (650 + 650 + 2) + 42_428 * 650 + 42_428
 
 
 def test_an_untied_gru_of_another_width_is_counted_by_hand() -> None:
     config = RecurrentConfig("gru", layers=1, embedding_size=10, hidden_size=20, tied=False)
     recipe = Recipe("demo", (Path("t"),), model=config, training=HOUR, tokenizer=TokenizerConfig(max_size=100))
-    assert training(recipe, 1_000_000, 1).parameters == 3 * 20 * (10 + 20 + 2) + 100 * 20 + 100 + 100 * 10
+    assert estimate_training(recipe, 1_000_000, 1).parameters == 3 * 20 * (10 + 20 + 2) + 100 * 20 + 100 + 100 * 10
 
 
 def test_a_feedforward_network_is_counted_by_hand() -> None:
     # One matrix over 4 vectors of 10, two biases where it has one, a projection; the tied matrix and its bias.
     config = RecurrentConfig("feedforward", layers=1, embedding_size=10, hidden_size=20, window=4)
     recipe = Recipe("demo", (Path("t"),), model=config, training=HOUR, tokenizer=TokenizerConfig(max_size=100))
-    assert training(recipe, 1_000_000, 1).parameters == 20 * (4 * 10 + 2) + 20 * 10 + 100 * 10 + 100
+    assert estimate_training(recipe, 1_000_000, 1).parameters == 20 * (4 * 10 + 2) + 20 * 10 + 100 * 10 + 100
 
 
 @pytest.mark.parametrize("order", [1, 3, 5])
@@ -55,45 +63,45 @@ def test_an_ngram_model_is_no_larger_than_guessed(order: int, tmp_path: Path) ->
         while True:
             next(work)
     except StopIteration as end:
-        found = end.value.model.parameters
-    assert found <= training(recipe, len(text), 1).parameters + 10 * order
+        found = end.value.model.parameter_count
+    assert found <= estimate_training(recipe, len(text), 1).parameters + 10 * order
 
 
 def test_characters_are_few() -> None:
     recipe = Recipe("demo", (Path("t"),), model=NgramConfig(order=2), tokenizer=TokenizerConfig(kind="character"))
-    assert training(recipe, 10_000_000, 1).parameters == 4 * (256 + 256**2)
+    assert estimate_training(recipe, 10_000_000, 1).parameters == 4 * (256 + 256**2)
 
 
 def test_more_threads_and_fewer_epochs_take_less_time() -> None:
-    slow, fast = (training(recurrent(RecurrentConfig(), how), 10**7, threads).seconds for how, threads in (
+    slow, fast = (estimate_training(recurrent(RecurrentConfig(), how), 10**7, threads).seconds for how, threads in (
         (TrainingConfig(epochs=4), 1), (TrainingConfig(epochs=2), 2)
     ))  # fmt: skip
     assert (slow - 5) / (fast - 5) == pytest.approx(4)
 
 
 def test_measuring_needs_the_model_and_the_text() -> None:
-    small, large = evaluation(10**6, 10**6), evaluation(10**9, 10**9)
+    small, large = estimate_evaluation(10**6, 10**6), estimate_evaluation(10**9, 10**9)
     assert small.memory_bytes < large.memory_bytes
     assert small.seconds < large.seconds
 
 
 def test_what_is_made_of_others_is_as_large_as_they_are() -> None:
-    found = composition(10**6, 10**6)
+    found = estimate_composition(10**6, 10**6)
     assert found.parameters == 10**6
-    assert found.memory_bytes > evaluation(10**6, 10**6).memory_bytes
-    assert found.seconds > evaluation(10**6, 10**6).seconds
+    assert found.memory_bytes > estimate_evaluation(10**6, 10**6).memory_bytes
+    assert found.seconds > estimate_evaluation(10**6, 10**6).seconds
 
 
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (Estimate(11, 1, 1), "config: this job would take about 11 parameters, and at most 10 are allowed"),
-        (Estimate(1, 1001, 1), "1,001 bytes of memory"),
-        (Estimate(1, 1, 101), "101 seconds"),
+        (ResourceEstimate(11, 1, 1), "config: this job would take about 11 parameters, and at most 10 are allowed"),
+        (ResourceEstimate(1, 1001, 1), "1,001 bytes of memory"),
+        (ResourceEstimate(1, 1, 101), "101 seconds"),
     ],
 )
-def test_what_is_too_much_is_named(found: Estimate, message: str) -> None:
-    limits = Limits(10, 1000, 100)
-    limits.check(Estimate(10, 1000, 100))
+def test_what_is_too_much_is_named(found: ResourceEstimate, message: str) -> None:
+    limits = ResourceLimits(10, 1000, 100)
+    limits.check(ResourceEstimate(10, 1000, 100))
     with pytest.raises(TooExpensive, match=message):
         limits.check(found)

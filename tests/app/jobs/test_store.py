@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import insert
 
-from app.core.exceptions import KeyReused, NotThere
+from app.core.exceptions import IdempotencyKeyReused, NotFound
 from app.jobs.leases import LeaseStore
 from app.jobs.store import JobStore, NewJob
 from app.storage.database import Database
@@ -33,7 +33,7 @@ def test_a_new_job_waits_in_the_queue(database: Database) -> None:
 def test_an_unknown_job_is_not_found(database: Database) -> None:
     jobs = JobStore(database)
     for look in (jobs.get, jobs.cancel, jobs.events, jobs.metrics):
-        with pytest.raises(NotThere, match="job-none"):
+        with pytest.raises(NotFound, match="job-none"):
             look("job-none")
 
 
@@ -62,7 +62,7 @@ def test_the_same_key_and_request_is_the_same_job(database: Database) -> None:
     first = jobs.create(ngram(order=3), key="k1")
     assert jobs.create(ngram(order=3), key="k1") == first
     assert jobs.create(ngram(order=3), key="k2").id != first.id
-    with pytest.raises(KeyReused, match="k1"):
+    with pytest.raises(IdempotencyKeyReused, match="k1"):
         jobs.create(ngram(order=4), key="k1")
 
 
@@ -126,7 +126,7 @@ def test_cancelling_what_runs_asks_its_worker(database: Database) -> None:
     claimed = leases.claim("w", 60)
     assert claimed is not None
     assert [jobs.cancel(job.id).status for _ in range(2)] == [Status.CANCELLING] * 2
-    leases.cancelled(claimed[1])
+    leases.confirm_cancelled(claimed[1])
     assert jobs.get(job.id).status is Status.CANCELLED
 
 
@@ -135,7 +135,7 @@ def test_cancelling_what_is_being_published_changes_nothing(database: Database) 
     job = jobs.create(ngram())
     claimed = leases.claim("w", 60)
     assert claimed is not None
-    assert leases.publish(claimed[1])
+    assert leases.begin_publishing(claimed[1])
     assert jobs.cancel(job.id).status is Status.RUNNING
     leases.release(claimed[1])
     assert jobs.cancel(job.id).status is Status.QUEUED  # the model may be there: the next worker must look

@@ -6,27 +6,27 @@ import time
 
 import pytest
 
-from app.core.exceptions import Stopping, TimedOut
-from app.middleware.in_flight import Ticket
+from app.core.exceptions import RequestTimeout, ServerStopping
+from app.middleware.in_flight import RequestDeadline
 
 
 async def forever() -> None:
     await asyncio.Event().wait()
 
 
-async def ended(ticket: Ticket) -> None:
-    async with ticket.limit():
+async def ended(ticket: RequestDeadline) -> None:
+    async with ticket.enforce():
         await forever()
 
 
 def test_it_ends_what_takes_too_long_and_nothing_else() -> None:
     async def main() -> None:
-        with pytest.raises(TimedOut, match=r"0\.01 seconds"):
-            await ended(Ticket(0.01))
-        async with Ticket(60).limit():
+        with pytest.raises(RequestTimeout, match=r"0\.01 seconds"):
+            await ended(RequestDeadline(0.01))
+        async with RequestDeadline(60).enforce():
             pass
         with pytest.raises(TimeoutError):  # of the block's own
-            async with Ticket(60).limit():
+            async with RequestDeadline(60).enforce():
                 raise TimeoutError
 
     asyncio.run(main())
@@ -34,9 +34,9 @@ def test_it_ends_what_takes_too_long_and_nothing_else() -> None:
 
 def test_the_innermost_block_counts() -> None:
     async def main() -> list[str]:
-        ticket, seen = Ticket(0.01), []
-        async with ticket.limit():
-            with pytest.raises(TimedOut):
+        ticket, seen = RequestDeadline(0.01), []
+        async with ticket.enforce():
+            with pytest.raises(RequestTimeout):
                 await ended(ticket)
             await asyncio.sleep(0.02)  # the answer has begun: it is not cut off any more
             seen.append("ended by itself")
@@ -46,19 +46,19 @@ def test_the_innermost_block_counts() -> None:
 
 
 def test_a_block_that_begins_as_the_one_around_it_ends_has_no_time() -> None:
-    async def late(ticket: Ticket) -> None:
+    async def late(ticket: RequestDeadline) -> None:
         time.sleep(0.02)  # the loop is late, and will find the time up
         for _ in range(2):  # at the second turn it has, and the block around has yet to be told
             await asyncio.sleep(0)
         await ended(ticket)
 
     async def main() -> None:
-        ticket = Ticket(0.01)
+        ticket = RequestDeadline(0.01)
         inner = asyncio.ensure_future(late(ticket))
-        with pytest.raises(TimedOut):
-            async with ticket.limit():
+        with pytest.raises(RequestTimeout):
+            async with ticket.enforce():
                 await asyncio.shield(inner)
-        with pytest.raises(TimedOut):
+        with pytest.raises(RequestTimeout):
             await inner
 
     asyncio.run(main())
@@ -67,16 +67,16 @@ def test_a_block_that_begins_as_the_one_around_it_ends_has_no_time() -> None:
 @pytest.mark.parametrize("seconds", [60, math.inf])
 def test_it_can_be_cut_short_and_never_prolonged(seconds: float) -> None:
     async def main() -> None:
-        ticket = Ticket(seconds)
+        ticket = RequestDeadline(seconds)
         ending = asyncio.ensure_future(ended(ticket))
         await asyncio.sleep(0)
-        ticket.cut(0.01, Stopping("going down"))
-        ticket.cut(1000, TimedOut("later"))
-        with pytest.raises(Stopping):
+        ticket.shorten(0.01, ServerStopping("going down"))
+        ticket.shorten(1000, RequestTimeout("later"))
+        with pytest.raises(ServerStopping):
             await ending
-        late = Ticket(60)  # cut before its block begins, as a request may be
-        late.cut(0, Stopping("going down"))
-        with pytest.raises(Stopping):
+        late = RequestDeadline(60)  # cut before its block begins, as a request may be
+        late.shorten(0, ServerStopping("going down"))
+        with pytest.raises(ServerStopping):
             await ended(late)
 
     asyncio.run(main())

@@ -9,7 +9,7 @@ import pytest
 from app.schemas.generate import GenerateAnswer, GenerateEvent
 from models.checkpoint.save import Checkpoint
 from models.inference.config import SamplingParams
-from models.inference.generation import generate, samples
+from models.inference.generation import generate, make_sequences
 from tests.helpers.serving import Server, post, serving, wait_for
 from tests.helpers.serving import stream as serving_stream
 
@@ -41,7 +41,7 @@ def test_texts_are_the_librarys(client: httpx.Client, local: dict[str, Checkpoin
     found = ask(client, model, prompt="the old", max_tokens=12, **body)
     checkpoint, n = local[model], body.get("n", 1)
     params = SamplingParams(max_tokens=12, **{key: value for key, value in body.items() if key != "n"})
-    expected = samples(checkpoint.tokenizer, "the old", params, n)
+    expected = make_sequences(checkpoint.tokenizer, "the old", params, n)
     list(generate(checkpoint.model, expected))
     for choice, sequence in zip(found["choices"], expected, strict=True):
         assert choice["text"] == sequence.text

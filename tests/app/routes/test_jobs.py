@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.cli.http_client import events
+from app.cli.http_client import parse_events
 from app.core.exceptions import DatabaseUnavailable
 from app.jobs import event_stream
 from app.jobs.leases import Lease, LeaseStore
@@ -37,7 +37,7 @@ def client(own: Server) -> Iterator[httpx.Client]:
 def leases(own: Server) -> LeaseStore:
     found: LeaseStore = own.app.state.stores.leases
     while claimed := found.claim("sweeper", 60):  # what an earlier test left
-        found.cancelled(claimed[1])
+        found.confirm_cancelled(claimed[1])
     return found
 
 
@@ -169,7 +169,7 @@ def test_a_mixture_is_queued_with_the_members_that_the_names_mean_now(client: ht
     asked = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
     job = client.post("/v1/jobs", json=asked).json()
     assert job["request"] == {**asked, "members": ["words@1"]}
-    assert job["estimate"]["parameters"] == ngram().parameters
+    assert job["estimate"]["parameters"] == ngram().parameter_count
 
 
 def test_the_absurd_is_refused_before_it_is_queued(client: httpx.Client, file: str) -> None:
@@ -253,7 +253,7 @@ def test_events_are_listed(client: httpx.Client, leases: LeaseStore, file: str) 
 def test_a_job_is_followed_to_its_end_and_gone_on_with(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
     job = ask(client, file)
 
     def work() -> None:
@@ -267,7 +267,7 @@ def test_a_job_is_followed_to_its_end_and_gone_on_with(
         worker.start()
         body = b"".join(answer.iter_bytes())
         worker.join()
-    said = list(events(body.splitlines(keepends=True)))  # type: ignore[arg-type]
+    said = list(parse_events(body.splitlines(keepends=True)))  # type: ignore[arg-type]
     numbered = [(event.id, event.event) for event in said if event.id]
     assert numbered == [("1", "queued"), ("2", "started"), ("3", "succeeded")]
     assert {event.event for event in said if not event.id} <= {"progress"}
@@ -282,7 +282,7 @@ def test_a_stream_is_kept_alive(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.01)
-    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
     job = ask(client, file)
     with client.stream("GET", f"/v1/jobs/{job['id']}/events", headers=STREAM) as answer:
         lines = answer.iter_lines()

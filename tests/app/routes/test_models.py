@@ -28,7 +28,7 @@ def test_a_model_is_described_by_its_card(client: httpx.Client, local: dict[str,
     assert found["metrics"] == {"perplexity": {"lines": 12.5}}
     assert found["card"]["files"]["weights.safetensors"]["sha256"] == card.files["weights.safetensors"].sha256
     assert found["bytes"] == sum(f.stat().st_size for f in local["lstm"].path.iterdir() if f.name != "card.json")
-    assert (found["kind"], found["parameters"]) == ("lstm", local["lstm"].model.parameters)
+    assert (found["kind"], found["parameters"]) == ("lstm", local["lstm"].model.parameter_count)
     assert found["precision"] == "int8"
     assert client.get("/v1/models/words").json()["precision"] == "float32"
 
@@ -52,9 +52,9 @@ def test_a_vocabulary_comes_in_pages(client: httpx.Client, local: dict[str, Chec
             break
         after = page["data"][-1]["id"]
     assert [entry["token"] for entry in tokens] == local["words"].tokenizer.vocabulary
-    assert [entry["id"] for entry in tokens] == list(range(local["words"].tokenizer.size))
+    assert [entry["id"] for entry in tokens] == list(range(local["words"].tokenizer.vocabulary_size))
     assert [entry["token"] for entry in tokens if entry["special"]] == ["<unk>", "</s>"]
-    assert page["total"] == local["words"].tokenizer.size
+    assert page["total"] == local["words"].tokenizer.vocabulary_size
 
 
 def test_a_vocabulary_is_searched_by_prefix(client: httpx.Client, local: dict[str, Checkpoint]) -> None:

@@ -34,7 +34,7 @@ def test_the_whole_distribution(
 ) -> None:
     found = ask(client, model, context=context, top_k=0, bos=bos, entropy=True)
     expected = distribution(local[model], context, bos)
-    assert sorted(entry["id"] for entry in found["next"]) == list(range(local[model].tokenizer.size))
+    assert sorted(entry["id"] for entry in found["next"]) == list(range(local[model].tokenizer.vocabulary_size))
     for entry in found["next"]:
         logprob = -math.inf if entry["logprob"] is None else entry["logprob"]
         assert logprob == pytest.approx(expected[entry["id"]].item(), abs=1e-5)

@@ -11,7 +11,7 @@ import pytest
 from app.schemas.perplexity import PerplexityAnswer
 from models.checkpoint.save import Checkpoint
 from models.evaluation.evaluator import Evaluation, evaluate
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.serving import TEXT, serving
 
 SAMPLE = "the cat saw a bird .\n\nmy friend liked a zebra\nthe old dog slept ."
@@ -32,7 +32,7 @@ def upload(
 
 
 def expected(checkpoint: Checkpoint, text: str, unit: str, empty_lines: str = "keep") -> Evaluation:
-    return drain(evaluate(checkpoint.model, checkpoint.tokenizer, [text], unit, empty_lines))
+    return run_to_completion(evaluate(checkpoint.model, checkpoint.tokenizer, [text], unit, empty_lines))
 
 
 def same(found: dict, evaluation: Evaluation) -> None:

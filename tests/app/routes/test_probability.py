@@ -8,7 +8,7 @@ import pytest
 from app.schemas.probability import ProbabilityAnswer
 from models.checkpoint.save import Checkpoint
 from models.inference.scoring import score_texts
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 MODELS = ["words", "counts", "letters", "lstm", "gru"]
 TEXTS = ["the cat saw a bird .", "", "zebra the", "a bird\nthe old dog", "my friend liked the cat , and slept ."]
@@ -28,7 +28,7 @@ def test_each_text_has_the_probability_that_the_model_gives_it(
 ) -> None:
     found = ask(client, model, text=TEXTS, tokens=True, **flags)
     checkpoint = local[model]
-    expected = drain(score_texts(checkpoint.model, checkpoint.tokenizer, TEXTS, **flags))
+    expected = run_to_completion(score_texts(checkpoint.model, checkpoint.tokenizer, TEXTS, **flags))
     for result, score in zip(found["results"], expected, strict=True):
         zero = score.logprob == -math.inf
         assert result["logprob"] == (None if zero else pytest.approx(score.logprob, abs=1e-4))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.schemas.recipes import recipe
+from app.schemas.recipes import parse_recipe
 from models.errors import InvalidInput
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
@@ -26,7 +26,7 @@ def test_every_table_becomes_its_configuration() -> None:
         "tokenizer": {"lowercase": True},
         "training": {"epochs": 3},
     }
-    assert recipe(written) == Recipe(
+    assert parse_recipe(written) == Recipe(
         name="x",
         files=(Path("a.txt"), Path("b.txt")),
         model=RecurrentConfig(kind="gru", layers=1),
@@ -37,7 +37,7 @@ def test_every_table_becomes_its_configuration() -> None:
 
 
 def test_an_ngram_model_is_what_no_kind_means() -> None:
-    made = recipe({"name": "x", "files": ["a"], "model": {"order": 3, "prune": [0, 1]}})
+    made = parse_recipe({"name": "x", "files": ["a"], "model": {"order": 3, "prune": [0, 1]}})
     assert made.model == NgramConfig(order=3, prune=(0, 1))
     assert made.training is None
 
@@ -62,15 +62,15 @@ def test_an_ngram_model_is_what_no_kind_means() -> None:
 )
 def test_a_mistake_is_named_as_it_was_written(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        recipe({"name": "x", "files": ["a"]} | change)
+        parse_recipe({"name": "x", "files": ["a"]} | change)
     assert caught.value.field == field
 
 
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(InvalidInput, match="files: field required"):
-        recipe({"name": "x"})
+        parse_recipe({"name": "x"})
 
 
 def test_a_date_is_no_setting() -> None:
     with pytest.raises(InvalidInput, match="text, numbers and lists"):
-        recipe({"name": date(2026, 1, 1), "files": ["a"]})
+        parse_recipe({"name": date(2026, 1, 1), "files": ["a"]})

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from app.core.metrics import Metrics
 from app.core.settings import Settings
-from app.middleware.admission import FindLine
-from app.middleware.in_flight import Reception
+from app.middleware.admission import FindQueue
+from app.middleware.in_flight import InFlightRequests
 from app.server import early_reject
-from app.server.early_reject import Door, Doorkeeper
+from app.server.early_reject import EarlyRejector, RejectingHttpProtocol
 from app.server.heads import HEAD_BYTES
 from tests.helpers.serving import Server, busy, counted, idle, serving, wait_for
 
@@ -281,14 +281,14 @@ def test_a_connection_that_breaks_while_it_is_idle_is_forgotten(caplog: pytest.L
 
 
 @contextmanager
-def running(line: FindLine) -> Iterator[str]:
+def running(line: FindQueue) -> Iterator[str]:
     """The address of a server that closes a connection after a second, and answers all whom `line` lets in."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    keeper: Any = partial(Doorkeeper, Door(Reception(Settings()), Metrics(), line))
+    keeper: Any = partial(RejectingHttpProtocol, EarlyRejector(InFlightRequests(Settings()), Metrics(), line))
     config = uvicorn.Config(app, port=0, http=keeper, lifespan="off", log_config=None, timeout_keep_alive=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -12,7 +12,7 @@ import pytest
 
 from app.core.settings import Settings
 from app.server import supervisor
-from app.server.supervisor import WorkerBeside
+from app.server.supervisor import WorkerSupervisor
 from tests.helpers.serving import wait_for
 
 WORKER = """
@@ -34,16 +34,16 @@ def said(log: Path) -> list[list[str]]:
 
 def test_it_lives_as_long_as_the_service(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with WorkerBeside(Settings(data=tmp_path / "data"), command(log)):
+    with WorkerSupervisor(Settings(data=tmp_path / "data"), command(log)):
         wait_for(lambda: said(log))
         assert said(log)[0][2] == str(tmp_path / "data")
     assert [words[0] for words in said(log)] == ["begun", "ended"]
 
 
 def test_it_is_begun_again_when_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "SHORT_LIFE_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "QUICK_DEATH_SECONDS", 0.0)
     log = tmp_path / "log"
-    with WorkerBeside(Settings(data=tmp_path), command(log)):
+    with WorkerSupervisor(Settings(data=tmp_path), command(log)):
         wait_for(lambda: said(log))
         os.kill(int(said(log)[0][1]), signal.SIGKILL)
         wait_for(lambda: len(said(log)) == 2)
@@ -51,8 +51,8 @@ def test_it_is_begun_again_when_it_is_killed(tmp_path: Path, monkeypatch: pytest
 
 
 def test_it_is_killed_where_it_does_not_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.2)
-    with WorkerBeside(Settings(data=tmp_path), (sys.executable, "-c", "import time; time.sleep(60)")) as running:
+    monkeypatch.setattr(supervisor, "WORKER_STOP_SECONDS", 0.2)
+    with WorkerSupervisor(Settings(data=tmp_path), (sys.executable, "-c", "import time; time.sleep(60)")) as running:
         wait_for(lambda: running.process)
     assert running.process is not None
     assert running.process.returncode == -signal.SIGKILL

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from app.core.settings import Settings
-from app.server.worker_processes import share
+from app.server.worker_processes import settings_per_process
 from models.language_model import LanguageModel
 from tests.helpers.serving import get, ngram, post, publish, wait_for
 
@@ -98,9 +98,9 @@ def running(process: int) -> bool:
 
 def test_threads_are_shared_out(tmp_path: Path) -> None:
     many = Settings(workers=512 // 2, data=tmp_path)
-    assert share(many).threads == 1
-    assert share(Settings(workers=2, threads=3)).threads == 3
-    passed = share(many).environment()
+    assert settings_per_process(many).threads == 1
+    assert settings_per_process(Settings(workers=2, threads=3)).threads == 3
+    passed = settings_per_process(many).environment()
     assert passed["NEXTWORD_WORKERS"] == "1"
     assert passed["NEXTWORD_DATA"] == str(tmp_path)
     assert "NEXTWORD_DATABASE_URL" not in passed

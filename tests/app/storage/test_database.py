@@ -85,7 +85,7 @@ def test_other_databases_are_refused(url: str) -> None:
 def test_a_locked_sqlite_is_unavailable_and_then_available_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(database_module, "LOCK_TIMEOUT_SECONDS", 0.1)
     opened = Database(sqlite_url(tmp_path))
     migrate(opened)
     other = sqlite3.connect(tmp_path / "nextword.db", isolation_level=None)

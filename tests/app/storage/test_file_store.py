@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.exceptions import FileInUse, NotThere
+from app.core.exceptions import FileInUse, NotFound
 from app.jobs.store import JobStore, NewJob
 from app.storage.database import Database
 from app.storage.file_store import FileStore, StoredFile
@@ -23,9 +23,9 @@ def files(database: Database, tmp_path: Path) -> FileStore:
 
 
 def put(files: FileStore, data: bytes = TEXT, filename: str = "a.txt", purpose: str = "training") -> StoredFile:
-    with files.receive() as upload:
+    with files.begin_upload() as upload:
         upload.write(data)
-        return files.keep(upload, filename, purpose)
+        return files.store_upload(upload, filename, purpose)
 
 
 def stored(files: FileStore) -> list[Path]:
@@ -56,13 +56,13 @@ def test_the_same_bytes_under_another_name_are_kept_once(files: FileStore) -> No
 
 def test_an_unknown_file_is_not_there(files: FileStore) -> None:
     for look in (files.get, files.path, files.delete):
-        with pytest.raises(NotThere, match="file-none"):
+        with pytest.raises(NotFound, match="file-none"):
             look("file-none")
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(files: FileStore) -> None:
     def break_off() -> None:
-        with files.receive() as upload:
+        with files.begin_upload() as upload:
             upload.write(TEXT)
             raise ConnectionError
 
@@ -77,7 +77,7 @@ def test_what_a_crash_left_is_swept_when_it_is_old(files: FileStore) -> None:
         path = files.directory / "incoming" / name
         path.write_bytes(b"half")
         os.utime(path, (path.stat().st_mtime - age,) * 2)
-    files.sweep()
+    files.remove_stale_uploads()
     assert [path.name for path in (files.directory / "incoming").iterdir()] == ["new"]
 
 
@@ -105,7 +105,7 @@ def test_uploads_and_deletions_at_once_never_lose_the_bytes_of_a_file(files: Fil
     def come_and_go(n: int) -> None:
         file = put(files, filename=f"{n % 3}.txt")
         if n % 2:
-            with contextlib.suppress(NotThere):  # another thread may have been faster
+            with contextlib.suppress(NotFound):  # another thread may have been faster
                 files.delete(file.id)
 
     with ThreadPoolExecutor(6) as pool:

@@ -48,7 +48,7 @@ def check(client: httpx.Client, job: dict) -> None:
 
 
 def test_a_job_outlasts_a_sqlite_that_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.1)
     with serving(tmp_path / "checkpoints", data=tmp_path, **PACE) as own, client_of(own) as client, working(own):
         job = train(client)
         other = sqlite3.connect(tmp_path / "nextword.db", isolation_level=None, timeout=60)

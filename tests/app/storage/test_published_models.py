@@ -9,9 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.published_models import STALE_SECONDS, is_published, newest, publish, result, sweep, withdraw
+from app.storage.published_models import (
+    STALE_STAGING_SECONDS,
+    delete_version,
+    is_published,
+    job_result,
+    newest_version,
+    publish,
+    remove_stale_staging,
+)
 from models.checkpoint.card import CARD_FILE
-from models.checkpoint.repository import entries, next_version
+from models.checkpoint.repository import list_checkpoints, next_version
 from models.errors import CheckpointExists, CheckpointNotFound
 from tests.helpers.jobs import write_card
 
@@ -24,10 +32,10 @@ def stage(root: Path, job_id: str, attempt: int = 1) -> Path:
 
 def test_a_staged_model_becomes_visible(tmp_path: Path) -> None:
     publish(stage(tmp_path, "job-1"), tmp_path, "demo", 3, "job-1")
-    assert [entry.id for entry in entries(tmp_path)] == ["demo@3"]
+    assert [entry.id for entry in list_checkpoints(tmp_path)] == ["demo@3"]
     assert is_published(tmp_path, "demo", 3, "job-1")
     assert not is_published(tmp_path, "demo", 3, "job-2")
-    assert result(tmp_path, "demo", 3) == {"model": "demo@3", "metrics": {"training": 1}}
+    assert job_result(tmp_path, "demo", 3) == {"model": "demo@3", "metrics": {"training": 1}}
 
 
 def test_of_two_attempts_at_a_job_the_first_is_published(tmp_path: Path) -> None:
@@ -60,16 +68,16 @@ def test_what_is_not_there_cannot_be_published(tmp_path: Path) -> None:
 def test_a_withdrawn_model_is_gone_and_its_number_stays_taken(tmp_path: Path) -> None:
     for version in (1, 2):
         publish(stage(tmp_path, f"job-{version}"), tmp_path, "demo", version, f"job-{version}")
-    withdraw(tmp_path, "demo", 2)
-    assert [entry.id for entry in entries(tmp_path)] == ["demo@1"]
+    delete_version(tmp_path, "demo", 2)
+    assert [entry.id for entry in list_checkpoints(tmp_path)] == ["demo@1"]
     assert len(list((tmp_path / "demo/2").iterdir())) == 1  # its card, under another name
-    assert newest(tmp_path, "demo") == 2
+    assert newest_version(tmp_path, "demo") == 2
     assert next_version(tmp_path / "demo") == 3
     with pytest.raises(CheckpointExists):
         publish(stage(tmp_path, "job-3"), tmp_path, "demo", 2, "job-3")
     for version in (2, 9):
         with pytest.raises(CheckpointNotFound, match=f"demo@{version}"):
-            withdraw(tmp_path, "demo", version)
+            delete_version(tmp_path, "demo", version)
 
 
 def test_what_killed_publications_left_is_swept_a_day_later(tmp_path: Path) -> None:
@@ -78,13 +86,13 @@ def test_what_killed_publications_left_is_swept_a_day_later(tmp_path: Path) -> N
     for folder in (left, alive, others):
         folder.mkdir()
         (folder / "weights").write_text("half")
-    long_ago = time.time() - STALE_SECONDS - 60
+    long_ago = time.time() - STALE_STAGING_SECONDS - 60
     for folder in (left, others, tmp_path / "demo", tmp_path / ".jobs"):
         os.utime(folder, (long_ago, long_ago))
-    sweep(tmp_path)
+    remove_stale_staging(tmp_path)
     assert not left.exists()
     assert {path.name for path in tmp_path.iterdir()} == {alive.name, others.name, "demo", ".jobs"}
-    sweep(tmp_path / "not-there")
+    remove_stale_staging(tmp_path / "not-there")
 
 
 def test_a_card_that_cannot_be_read_is_someone_elses(tmp_path: Path) -> None:

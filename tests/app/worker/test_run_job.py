@@ -8,41 +8,41 @@ from typing import Any
 import pytest
 import torch
 
-from app.worker.run_job import do
-from app.worker.run_protocol import Done, Input, Measured, Message, Order, Stopped
+from app.worker.run_job import run_job
+from app.worker.run_protocol import Done, InputFile, Measured, Message, RunSpec, Stopped
 from tests.helpers.serving import some_text
 
 LSTM = {"layers": 1, "hidden_size": 8, "embedding_size": 8, "batch_size": 4, "bptt": 8, "epochs": 1}
 
 
 @pytest.fixture
-def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
+def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSpec:
     monkeypatch.chdir(tmp_path)  # the work goes to a directory of its own, as the process is its own
     (tmp_path / "text").write_text(some_text(100))
     request: dict[str, Any] = {"kind": "lstm", "name": "demo", "training_file": "file-1", "config": LSTM}
     places = [str(tmp_path / name) for name in ("work", "staging", "checkpoints")]
-    return Order("job-1", request, *places, torch.get_num_threads(), 60, Input(str(tmp_path / "text"), "text"))
+    return RunSpec("job-1", request, *places, torch.get_num_threads(), 60, InputFile(str(tmp_path / "text"), "text"))
 
 
 def measured(messages: list[Message]) -> dict[int, dict[str, float | None]]:
     return {message.step: message.values for message in messages if isinstance(message, Measured)}
 
 
-def test_a_training_lost_after_its_last_step_still_tells_all_its_metrics(order: Order) -> None:
+def test_a_training_lost_after_its_last_step_still_tells_all_its_metrics(order: RunSpec) -> None:
     first: list[Message] = []
     second: list[Message] = []
-    assert isinstance(do(order, first.append, lambda: False), Done)
-    assert isinstance(do(order, second.append, lambda: False), Done)
+    assert isinstance(run_job(order, first.append, lambda: False), Done)
+    assert isinstance(run_job(order, second.append, lambda: False), Done)
     assert measured(first)
     assert measured(second) == measured(first)
 
 
-def test_a_training_that_goes_on_tells_the_metrics_of_before_it_stopped(order: Order) -> None:
+def test_a_training_that_goes_on_tells_the_metrics_of_before_it_stopped(order: RunSpec) -> None:
     whole: list[Message] = []
     parts: list[Message] = []
-    do(order, whole.append, lambda: False)
-    parted = Order(**{**vars(order), "workdir": f"{order.workdir}-parted"})
-    assert do(parted, parts.append, lambda: len(measured(parts)) == 2) == Stopped()
+    run_job(order, whole.append, lambda: False)
+    parted = RunSpec(**{**vars(order), "workdir": f"{order.workdir}-parted"})
+    assert run_job(parted, parts.append, lambda: len(measured(parts)) == 2) == Stopped()
     told = len(parts)
-    do(parted, parts.append, lambda: False)
+    run_job(parted, parts.append, lambda: False)
     assert measured(parts[told:]) == measured(whole)

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Stopped
-from app.worker.subprocess_launcher import LocalLauncher
+from app.worker.subprocess_launcher import SubprocessLauncher
 from tests.helpers.jobs import ORDER
 
 SAY = """
@@ -22,7 +22,7 @@ order = json.loads(sys.stdin.readline())
 
 
 def outcome(script: str, stop_after: float | None = None) -> list[Message]:
-    run = LocalLauncher(0, [sys.executable, "-c", SAY + script]).start(ORDER)
+    run = SubprocessLauncher(0, [sys.executable, "-c", SAY + script]).start(ORDER)
     said: list[Message] = []
     until = time.monotonic() + 30
     while not (said and isinstance(said[-1], End)):

@@ -17,8 +17,8 @@ from app.storage.database import Database
 from app.storage.file_store import FileStore
 from app.storage.published_models import publish
 from app.storage.tables import Status
-from app.worker.config import Pace, Surroundings
-from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Order, Reported, Resumed, Stopped
+from app.worker.config import WorkerConfig, WorkerContext
+from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Resumed, RunSpec, Stopped
 from app.worker.worker import Worker
 from app.worker.workspaces import Workspaces
 from models.checkpoint.card import CARD_FILE
@@ -31,7 +31,7 @@ Act = Callable[["Run"], list[Message]]
 class Run:
     """Work that follows a script; told to stop, it ends as `stopped` says. Its end comes once, as the seam has it."""
 
-    def __init__(self, order: Order, acts: list[Act], stopped: Message) -> None:
+    def __init__(self, order: RunSpec, acts: list[Act], stopped: Message) -> None:
         self.order, self.acts, self.stopped = order, list(acts), stopped
         self.told: float | None = None
         self.ended = False
@@ -57,7 +57,7 @@ class Scene:
 
     database: Database
     root: Path
-    pace: Pace = field(default_factory=lambda: Pace(heartbeat_seconds=0, attempts=3))
+    pace: WorkerConfig = field(default_factory=lambda: WorkerConfig(heartbeat_seconds=0, max_attempts=3))
     acts: list[Act] = field(default_factory=list)
     stopped: Message = field(default_factory=Stopped)
     runs: list[Run] = field(default_factory=list)
@@ -67,12 +67,12 @@ class Scene:
         self.checkpoints = self.root / "checkpoints"
         self.workspaces = Workspaces(self.root / "data", self.checkpoints)
         files = FileStore(self.database, self.root / "files", 1000)
-        self.around = Surroundings(
+        self.around = WorkerContext(
             self.leases, files, self, self.workspaces, self.checkpoints, self.pace, threading.Event()
         )
         self.worker = Worker(self.jobs, self.around)
 
-    def start(self, order: Order) -> Run:
+    def start(self, order: RunSpec) -> Run:
         self.runs.append(Run(order, self.acts, self.stopped))
         return self.runs[-1]
 
@@ -82,7 +82,7 @@ class Scene:
     def work(self, *acts: Act | Message) -> Job:
         """The newest job after the worker has seen to one by this script."""
         self.acts = [act if callable(act) else says(act) for act in acts]
-        assert self.worker.work()
+        assert self.worker.run_next_job()
         return self.jobs.page(limit=1)[0][0]
 
     def versions(self) -> dict[str, str | None]:
@@ -114,11 +114,11 @@ def expire(scene: Scene) -> None:
 
 
 def nothing_is_left(scene: Scene) -> bool:
-    return scene.workspaces.jobs() == set()
+    return scene.workspaces.job_ids() == set()
 
 
 def test_there_is_nothing_to_do(scene: Scene) -> None:
-    assert not scene.worker.work()
+    assert not scene.worker.run_next_job()
 
 
 def test_a_model_is_published_as_the_version_that_was_fixed(scene: Scene) -> None:
@@ -153,7 +153,7 @@ def test_work_that_fails_says_why_and_is_not_tried_again(scene: Scene) -> None:
     scene.queue()
     after = scene.work(Failed("training_failed", "no text"))
     assert (after.status, after.error_code, after.error_message) == (Status.FAILED, "training_failed", "no text")
-    assert not scene.worker.work()
+    assert not scene.worker.run_next_job()
     assert nothing_is_left(scene)
 
 
@@ -220,7 +220,7 @@ def test_a_cancelled_job_whose_worker_was_lost_is_ended_by_the_next(scene: Scene
 def test_a_model_that_a_lost_worker_published_is_found_and_not_made_again(scene: Scene) -> None:
     job = scene.queue()
     _, lease = scene.leases.claim("lost", -1) or pytest.fail("nothing to claim")
-    assert scene.leases.publish(lease)
+    assert scene.leases.begin_publishing(lease)
     write_card(scene.checkpoints / "demo" / "1", job.id)
     scene.jobs.cancel(job.id)  # too late
     after = scene.work()
@@ -312,9 +312,9 @@ def test_work_that_ends_after_its_lease_was_lost_is_left_to_the_new_holder(scene
 def test_a_worker_that_wakes_when_its_successor_has_failed_publishes_nothing(scene: Scene) -> None:
     job = scene.queue()
     _, lease = scene.leases.claim("asleep", 60) or pytest.fail("nothing to claim")
-    staged = scene.workspaces.staging(job.id, lease.number) / "demo" / "1"
+    staged = scene.workspaces.staging(job.id, lease.fencing_token) / "demo" / "1"
     write_card(staged, job.id)
-    assert scene.leases.publish(lease)  # and there it was suspended
+    assert scene.leases.begin_publishing(lease)  # and there it was suspended
     expire(scene)
     after = scene.work(lambda run: [] if staged.exists() else [Failed("disk_full", "no room")])
     assert after.status is Status.FAILED
@@ -368,8 +368,8 @@ def test_what_lost_workers_left_behind_is_removed_when_its_job_is_over(scene: Sc
     for of in (job.id, other.id, "job-of-another-database"):
         scene.workspaces.prepare(of, 1)
     scene.jobs.cancel(job.id)
-    scene.worker.tidy()
-    assert scene.workspaces.jobs() == {other.id, "job-of-another-database"}
+    scene.worker.clean_up()
+    assert scene.workspaces.job_ids() == {other.id, "job-of-another-database"}
 
 
 def test_a_worker_runs_until_it_is_stopped(scene: Scene) -> None:

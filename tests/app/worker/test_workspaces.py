@@ -64,7 +64,7 @@ def test_what_earlier_attempts_staged_is_out_of_their_reach_and_ours_is_not(spac
 def test_nothing_is_left_when_a_job_is_done(spaces: Workspaces) -> None:
     save(spaces, 1, "state", "metrics")
     spaces.staging("job", 1).mkdir(parents=True)
-    assert spaces.jobs() == {"job"}
+    assert spaces.job_ids() == {"job"}
     spaces.clear("job")
     spaces.clear("job")
-    assert spaces.jobs() == set()
+    assert spaces.job_ids() == set()

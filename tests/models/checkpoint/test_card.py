@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.card import FORMAT, Card, FileFacts, Provenance
+from models.checkpoint.card import FORMAT_VERSION, Card, FileDigest, Provenance
 from models.errors import CheckpointDamaged, InvalidInput
 
 CARD = Card(
-    format=FORMAT,
+    format=FORMAT_VERSION,
     kind="ngram",
     config={"order": 3, "prune": [0, 1]},
     vocabulary_size=10,
@@ -18,13 +18,13 @@ CARD = Card(
     provenance=Provenance(
         command="nextword train «text».txt",
         licence="public domain",
-        corpus={"text.txt": FileFacts("0" * 64, 10)},
+        corpus={"text.txt": FileDigest("0" * 64, 10)},
         recipe={"order": 3},
         metrics={"lines": {"perplexity": 3.5}},
     ),
     versions={"python": "3.11.7"},
     created="2026-01-02T03:04:05+00:00",
-    files={"weights.safetensors": FileFacts("1" * 64, 2**40)},
+    files={"weights.safetensors": FileDigest("1" * 64, 2**40)},
 )
 
 
@@ -46,7 +46,7 @@ def test_it_is_json_that_people_can_read(file):
 def test_the_facts_of_a_file_are_its_hash_and_size(tmp_path):
     content = bytes(range(256)) * 10_000  # more than one read
     (tmp_path / "file").write_bytes(content)
-    assert FileFacts.of(tmp_path / "file") == FileFacts(hashlib.sha256(content).hexdigest(), 2_560_000)
+    assert FileDigest.of(tmp_path / "file") == FileDigest(hashlib.sha256(content).hexdigest(), 2_560_000)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), object(), {1, 2}, "\ud800"])

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.card import FileFacts
-from models.checkpoint.hash_cache import Ledger
+from models.checkpoint.card import FileDigest
+from models.checkpoint.hash_cache import VerifiedHashes
 from models.errors import CheckpointDamaged
 
 
@@ -15,40 +15,40 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def facts(file: Path) -> FileFacts:
-    return FileFacts.of(file)
+def facts(file: Path) -> FileDigest:
+    return FileDigest.of(file)
 
 
 @pytest.fixture
-def hashed(facts: FileFacts, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def hashed(facts: FileDigest, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that are read to be hashed, as it happens."""
     files: list[Path] = []
-    honest = FileFacts.of
-    monkeypatch.setattr(FileFacts, "of", lambda path: files.append(path) or honest(path))
+    honest = FileDigest.of
+    monkeypatch.setattr(FileDigest, "of", lambda path: files.append(path) or honest(path))
     return files
 
 
 def test_a_file_is_hashed_once_also_for_the_next_process(file, facts, hashed, tmp_path):
     for _ in range(2):
-        ledger = Ledger(tmp_path / "cache" / "verified.json")
-        ledger.check(file, facts)
-        ledger.check(file, facts)
+        ledger = VerifiedHashes(tmp_path / "cache" / "verified.json")
+        ledger.verify(file, facts)
+        ledger.verify(file, facts)
     assert len(hashed) == 1
 
 
 def test_without_a_place_it_remembers_for_itself_only(file, facts, hashed):
     for _ in range(2):
-        ledger = Ledger()
-        ledger.check(file, facts)
-        ledger.check(file, facts)
+        ledger = VerifiedHashes()
+        ledger.verify(file, facts)
+        ledger.verify(file, facts)
     assert len(hashed) == 2
 
 
 def test_a_name_for_the_same_file_makes_no_difference(file, facts, hashed, monkeypatch):
-    ledger = Ledger()
-    ledger.check(file, facts)
+    ledger = VerifiedHashes()
+    ledger.verify(file, facts)
     monkeypatch.chdir(file.parent)
-    ledger.check(Path("weights"), facts)
+    ledger.verify(Path("weights"), facts)
     assert len(hashed) == 1
 
 
@@ -56,33 +56,33 @@ def test_a_name_for_the_same_file_makes_no_difference(file, facts, hashed, monke
 def test_another_size_is_damage_and_needs_no_hash(file, facts, hashed, content):
     file.write_bytes(content)
     with pytest.raises(CheckpointDamaged, match=r"weights: .*instead of 5"):
-        Ledger().check(file, facts)
+        VerifiedHashes().verify(file, facts)
     assert hashed == []
 
 
 def test_a_file_that_changed_is_hashed_again(file, facts):
-    ledger = Ledger()
-    ledger.check(file, facts)
+    ledger = VerifiedHashes()
+    ledger.verify(file, facts)
     file.write_bytes(b"12346")
     os.utime(file, ns=(1, 1))  # no clock is too coarse to tell this from before
     with pytest.raises(CheckpointDamaged, match=r"weights: .*SHA-256"):
-        ledger.check(file, facts)
+        ledger.verify(file, facts)
 
 
 def test_damage_is_never_remembered_as_sound(file, facts, tmp_path):
     file.write_bytes(b"12346")
     for _ in range(2):
         with pytest.raises(CheckpointDamaged):
-            Ledger(tmp_path / "verified.json").check(file, facts)
+            VerifiedHashes(tmp_path / "verified.json").verify(file, facts)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"x": 3}', "[" * 100_000])
 def test_a_ledger_that_is_damaged_counts_as_empty(file, facts, hashed, tmp_path, content):
     (tmp_path / "verified.json").write_text(content)
-    Ledger(tmp_path / "verified.json").check(file, facts)
+    VerifiedHashes(tmp_path / "verified.json").verify(file, facts)
     assert len(hashed) == 1
 
 
 def test_a_place_that_cannot_be_written_costs_nothing_but_time(file, facts, tmp_path):
     (tmp_path / "occupied").write_text("")
-    Ledger(tmp_path / "occupied" / "verified.json").check(file, facts)
+    VerifiedHashes(tmp_path / "occupied" / "verified.json").verify(file, facts)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.checkpoint.card import Card, Provenance
-from models.checkpoint.members import pin, users
-from models.checkpoint.repository import Entry
+from models.checkpoint.members import checkpoints_using, pin_member
+from models.checkpoint.repository import CheckpointRef
 from models.checkpoint.save import load, save
 from models.errors import CheckpointDamaged, InvalidInput
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
@@ -18,7 +18,7 @@ NONE = Provenance("none", "none")
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Entry:
+def entry(tmp_path: Path) -> CheckpointRef:
     """model@1, of model-0@1 and model-1@1."""
     return published(tmp_path, mixture((0.5, 0.5), ngram("mle"), ngram("kneser_ney")))
 
@@ -27,7 +27,7 @@ def test_a_card_pins_its_members_and_is_the_only_file(entry):
     assert [path.name for path in entry.path.iterdir()] == ["card.json"]
     card = Card.read(entry.path / "card.json")
     assert [member.model for member in card.members] == ["model-0@1", "model-1@1"]
-    assert card.members[0] == pin(Entry.at(entry.path.parents[1] / "model-0" / "1"))
+    assert card.members[0] == pin_member(CheckpointRef.from_path(entry.path.parents[1] / "model-0" / "1"))
     assert (card.files, card.config) == ({}, {"weights": [0.5, 0.5]})
 
 
@@ -88,7 +88,7 @@ def test_members_that_do_not_share_a_tokenizer_are_refused_by_name(entry):
     letters = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h i k\n"])
     other = save(root, "other", ngram("mle"), letters, NONE)
     mixed = mixture((0.5, 0.5), ngram("mle"), ngram("mle"))
-    parts = [Entry.at(root / "model-0" / "1"), other]
+    parts = [CheckpointRef.from_path(root / "model-0" / "1"), other]
     with pytest.raises(CheckpointDamaged, match="other@1"):
         save(root, "mixed", mixed, TOKENIZER, NONE, members=parts)
     with pytest.raises(InvalidInput, match="members: must be 2"):
@@ -98,11 +98,11 @@ def test_members_that_do_not_share_a_tokenizer_are_refused_by_name(entry):
 
 def test_members_are_opened_once_where_they_are_open_already(entry):
     parts = {name: load(entry.path.parents[1] / name.partition("@")[0] / "1") for name in ("model-0@1", "model-1@1")}
-    found = load(entry.path, opened=parts.get).model
+    found = load(entry.path, find_loaded=parts.get).model
     assert [part.model for part in parts.values()] == list(found.members)
 
 
 def test_who_is_made_of_a_model(entry):
     root = entry.path.parents[1]
-    assert users(root, "model-0@1") == ["model@1"]
-    assert users(root, "model@1") == []
+    assert checkpoints_using(root, "model-0@1") == ["model@1"]
+    assert checkpoints_using(root, "model@1") == []

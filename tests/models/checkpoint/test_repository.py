@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.repository import check_name, entries, next_version, resolve
+from models.checkpoint.repository import check_name, list_checkpoints, next_version, resolve
 from models.errors import CheckpointNotFound, InvalidInput
 
 
@@ -27,12 +27,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_listing_holds_what_is_published_and_no_strangers(root):
-    assert [entry.id for entry in entries(root)] == [*(f"alpha@{n}" for n in range(1, 12)), "beta@1"]
-    assert [entry.path for entry in entries(root)][-1] == root / "beta" / "1"
+    assert [entry.id for entry in list_checkpoints(root)] == [*(f"alpha@{n}" for n in range(1, 12)), "beta@1"]
+    assert [entry.path for entry in list_checkpoints(root)][-1] == root / "beta" / "1"
 
 
 def test_a_root_that_is_missing_holds_nothing(tmp_path):
-    assert entries(tmp_path / "nowhere") == []
+    assert list_checkpoints(tmp_path / "nowhere") == []
 
 
 def test_the_next_version_is_one_that_nothing_uses(root):

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 import models.checkpoint.save
-from models.checkpoint.card import FileFacts, Provenance
-from models.checkpoint.hash_cache import Ledger
-from models.checkpoint.repository import Entry, entries
-from models.checkpoint.save import Checkpoint, load, probe, save
+from models.checkpoint.card import FileDigest, Provenance
+from models.checkpoint.hash_cache import VerifiedHashes
+from models.checkpoint.repository import CheckpointRef, list_checkpoints
+from models.checkpoint.save import Checkpoint, check_distributions, load, save
 from models.errors import CheckpointDamaged, CheckpointExists, InvalidInput
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from tests.helpers.toy import Bigram
@@ -23,29 +23,29 @@ TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e\n"])
 PROVENANCE = Provenance(
     command="nextword train --name toy text.txt",
     licence="public domain",
-    corpus={"text.txt": FileFacts("0" * 64, 10)},
+    corpus={"text.txt": FileDigest("0" * 64, 10)},
     recipe={"order": 2},
     metrics={"perplexity": 3.5},
 )
 
 
-def publish(root: Path, name: str = "toy", **options) -> Entry:
-    model = options.pop("model", None) or Bigram.random(TOKENIZER.size)
+def publish(root: Path, name: str = "toy", **options) -> CheckpointRef:
+    model = options.pop("model", None) or Bigram.random(TOKENIZER.vocabulary_size)
     provenance = options.pop("provenance", PROVENANCE)
     return save(root, name, model, TOKENIZER, provenance, families=FAMILIES, **options)
 
 
-def reopen(entry: Entry, **options) -> Checkpoint:
+def reopen(entry: CheckpointRef, **options) -> Checkpoint:
     return load(entry.path, families=FAMILIES, **options)
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> Entry:
+def entry(tmp_path: Path) -> CheckpointRef:
     return publish(tmp_path)
 
 
 def test_what_is_loaded_is_what_was_saved_bit_for_bit(tmp_path):
-    model = Bigram.random(TOKENIZER.size, seed=7)
+    model = Bigram.random(TOKENIZER.vocabulary_size, seed=7)
     found = reopen(publish(tmp_path, model=model))
     assert torch.equal(found.model.matrix, model.matrix)
     assert found.tokenizer.vocabulary == TOKENIZER.vocabulary
@@ -58,7 +58,7 @@ def test_the_card_tells_what_its_maker_and_its_files_say(entry):
     assert (card.kind, card.config, card.vocabulary_size, card.parameters) == ("toy", {}, 7, 8 * 7)
     assert card.tokenizer == asdict(TOKENIZER.config)
     assert card.versions["torch"] == torch.__version__
-    assert card.files == {name: FileFacts.of(entry.path / name) for name in ("tokenizer.json", "weights.safetensors")}
+    assert card.files == {name: FileDigest.of(entry.path / name) for name in ("tokenizer.json", "weights.safetensors")}
 
 
 def test_weights_are_mapped_not_copied(entry):
@@ -67,13 +67,13 @@ def test_weights_are_mapped_not_copied(entry):
         pytest.skip("needs /proc")
     found = reopen(entry)
     assert str(entry.path.resolve() / "weights.safetensors") in maps.read_text()
-    assert found.model.vocabulary_size == TOKENIZER.size
+    assert found.model.vocabulary_size == TOKENIZER.vocabulary_size
 
 
 def test_versions_count_up_and_an_old_one_stays_as_it_was(tmp_path):
     first = publish(tmp_path)
     before = {p.name: p.read_bytes() for p in first.path.iterdir()}
-    second = publish(tmp_path, model=Bigram.random(TOKENIZER.size, seed=1))
+    second = publish(tmp_path, model=Bigram.random(TOKENIZER.vocabulary_size, seed=1))
     assert (first.id, second.id) == ("toy@1", "toy@2")
     assert {p.name: p.read_bytes() for p in first.path.iterdir()} == before
 
@@ -82,7 +82,7 @@ def test_publishing_onto_a_version_fails_and_changes_nothing(tmp_path):
     entry = publish(tmp_path, version=3)
     before = (entry.path / "weights.safetensors").read_bytes()
     with pytest.raises(CheckpointExists, match="toy@3"):
-        publish(tmp_path, version=3, model=Bigram.random(TOKENIZER.size, seed=1))
+        publish(tmp_path, version=3, model=Bigram.random(TOKENIZER.vocabulary_size, seed=1))
     assert (entry.path / "weights.safetensors").read_bytes() == before
     assert publish(tmp_path).id == "toy@4"
 
@@ -99,7 +99,7 @@ def test_a_strangers_number_is_not_reused(tmp_path):
     assert publish(tmp_path).id == "toy@6"
 
 
-@pytest.mark.parametrize("failing", ["FileFacts", "probe", "write_tensors", "_publish"])
+@pytest.mark.parametrize("failing", ["FileDigest", "check_distributions", "write_tensors", "_publish"])
 def test_a_failure_at_any_stage_leaves_nothing_behind(tmp_path, monkeypatch, failing):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -119,22 +119,22 @@ def test_a_name_that_is_none_is_refused(tmp_path, name):
 def test_a_card_that_is_not_json_stops_the_publication(tmp_path):
     with pytest.raises(InvalidInput, match="card"):
         publish(tmp_path, provenance=replace(PROVENANCE, metrics={"perplexity": float("nan")}))
-    assert entries(tmp_path) == []
+    assert list_checkpoints(tmp_path) == []
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), 0.5])
 def test_a_model_whose_rows_are_no_distributions_is_not_published(tmp_path, broken):
-    model = Bigram.random(TOKENIZER.size)
+    model = Bigram.random(TOKENIZER.vocabulary_size)
     model.matrix[2, 3] = broken
     with pytest.raises(InvalidInput, match="sum to one"):
         publish(tmp_path, model=model)
-    assert entries(tmp_path) == []
+    assert list_checkpoints(tmp_path) == []
 
 
 def test_a_probability_of_zero_is_no_reason_to_refuse():
     rows = torch.zeros(8, 7)
     rows[:, 2] = 1
-    probe(Bigram(rows))
+    check_distributions(Bigram(rows))
 
 
 def test_another_user_may_read_what_is_published(tmp_path):
@@ -180,7 +180,7 @@ DAMAGE = [cut_short, alter_a_byte, empty, put_a_pickle, link_elsewhere, make_a_d
 
 
 @pytest.fixture
-def nested(tmp_path: Path) -> Entry:
+def nested(tmp_path: Path) -> CheckpointRef:
     return publish(tmp_path / "root")
 
 
@@ -194,7 +194,7 @@ def test_damage_is_named_by_its_file(nested, name, damage):
         reopen(nested)
 
 
-def rewrite_card(entry: Entry, **changes) -> None:
+def rewrite_card(entry: CheckpointRef, **changes) -> None:
     file = entry.path / "card.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
@@ -220,7 +220,7 @@ def test_a_card_that_does_not_list_its_files_is_refused(entry):
 def test_weights_of_another_model_are_refused_even_with_the_right_hash(entry):
     weights = entry.path / "weights.safetensors"
     save_file({"matrix": torch.zeros(3, 2)}, weights)
-    files = {name: asdict(FileFacts.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
+    files = {name: asdict(FileDigest.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
     rewrite_card(entry, files=files)
     with pytest.raises(CheckpointDamaged, match=r"weights.safetensors: .*not one matrix"):
         reopen(entry)
@@ -228,7 +228,7 @@ def test_weights_of_another_model_are_refused_even_with_the_right_hash(entry):
 
 def test_a_tokenizer_of_another_size_is_refused_even_with_the_right_hash(entry):
     Tokenizer.train(TokenizerConfig(), ["a b\n"]).save(entry.path / "tokenizer.json")
-    files = {name: asdict(FileFacts.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
+    files = {name: asdict(FileDigest.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
     rewrite_card(entry, files=files)
     with pytest.raises(CheckpointDamaged, match=r"tokenizer.json: 4 tokens instead of the card's 7"):
         reopen(entry)
@@ -243,8 +243,8 @@ def test_without_verification_a_wrong_size_is_still_seen(entry):
 
 
 def test_hashes_are_checked_at_first_sight_only_and_a_change_is_another_sight(entry, tmp_path, monkeypatch):
-    ledger, hashed, honest = Ledger(tmp_path / "verified.json"), [], FileFacts.of
-    monkeypatch.setattr(FileFacts, "of", lambda path: hashed.append(path.name) or honest(path))
+    ledger, hashed, honest = VerifiedHashes(tmp_path / "verified.json"), [], FileDigest.of
+    monkeypatch.setattr(FileDigest, "of", lambda path: hashed.append(path.name) or honest(path))
     for _ in range(2):
         reopen(entry, ledger=ledger)
     assert hashed == ["tokenizer.json", "weights.safetensors"]

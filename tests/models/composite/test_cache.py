@@ -13,7 +13,7 @@ from models.composite.config import CacheConfig
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
 from models.special_tokens import EOS
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.language_models import TOKENIZER, V, ngram
 from tests.helpers.toy import Bigram
 
@@ -25,7 +25,7 @@ def uniform() -> Bigram:
 
 
 def scores(model: CacheModel, *tokens: int) -> np.ndarray:
-    return model.score(model.start(1), torch.tensor([tokens]))[0][0].exp().numpy()
+    return model.score(model.begin_state(1), torch.tensor([tokens]))[0][0].exp().numpy()
 
 
 def test_a_cache_by_hand():
@@ -64,28 +64,30 @@ def naive(config: CacheConfig, base: np.ndarray, tokens: list[int]) -> list[floa
 )
 def test_a_cache_is_a_count_over_the_last_tokens(tokens, window, weights):
     config = CacheConfig(window, *weights)
-    base = BASE.score(BASE.start(1), torch.tensor([tokens]))[0][0].exp().double().numpy()
+    base = BASE.score(BASE.begin_state(1), torch.tensor([tokens]))[0][0].exp().double().numpy()
     assert scores(CacheModel(config, BASE), *tokens) == pytest.approx(naive(config, base, tokens), abs=1e-6)
 
 
 def test_each_line_begins_with_an_empty_cache_and_a_document_carries_it():
     model, text = CacheModel(CacheConfig(50, 0.3), uniform()), ["c d\nc d\n"]
-    lines = drain(evaluate(model, TOKENIZER, text, "lines"))
-    document = drain(evaluate(model, TOKENIZER, text, "document"))
+    lines = run_to_completion(evaluate(model, TOKENIZER, text, "lines"))
+    document = run_to_completion(evaluate(model, TOKENIZER, text, "document"))
     # c: 1/12; d and </s>: 0.7/12, since only others are remembered.
     assert lines.logprob == pytest.approx(2 * np.log([1 / 12, 0.7 / 12, 0.7 / 12]).sum())
     second = np.log([0.7 / 12 + 0.3 / 3, 0.7 / 12 + 0.3 / 4, 0.7 / 12 + 0.3 / 5])
     assert document.logprob == pytest.approx(lines.logprob / 2 + second.sum())
     assert lines.adaptive
     assert document.adaptive
-    assert not drain(evaluate(uniform(), TOKENIZER, text, "document")).adaptive
+    assert not run_to_completion(evaluate(uniform(), TOKENIZER, text, "document")).adaptive
 
 
 def test_a_cache_is_as_quick_as_its_base_and_looks_at_no_more_than_a_slice_may_take():
-    assert CacheModel(CacheConfig(500), ngram("mle")).quick
-    assert CacheModel(CacheConfig(100_000), ngram("mle")).slice_tokens < 1000
+    assert CacheModel(CacheConfig(500), ngram("mle")).runs_inline
+    assert CacheModel(CacheConfig(100_000), ngram("mle")).chunk_tokens < 1000
     assert (
-        CacheModel(CacheConfig(), ngram("mle")).explain(CacheModel(CacheConfig(), ngram("mle")).start(1))["remembered"]
+        CacheModel(CacheConfig(), ngram("mle")).explain(CacheModel(CacheConfig(), ngram("mle")).begin_state(1))[
+            "remembered"
+        ]
         == 0
     )
 

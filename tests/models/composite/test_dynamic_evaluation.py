@@ -7,18 +7,18 @@ import torch
 
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, DynamicConfig, NeuralCacheConfig
-from models.composite.dynamic_evaluation import DynamicModel, learning
+from models.composite.dynamic_evaluation import DynamicModel, make_dynamic
 from models.composite.neural_cache import NeuralCacheModel
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.language_models import TOKENIZER, mixture, ngram, recurrent
 
 TEXT = ["a b c d e f g h\n"] * 60
 
 
 def perplexity(model, unit="document"):
-    found = drain(evaluate(model, TOKENIZER, TEXT, unit))
+    found = run_to_completion(evaluate(model, TOKENIZER, TEXT, unit))
     return found.perplexity, found.adaptive
 
 
@@ -29,7 +29,7 @@ def test_a_text_that_repeats_itself_is_learned_and_the_model_stays_as_it_was(kin
     before = {name: tensor.clone() for name, tensor in model.tensors().items()}
     expected, adaptive = perplexity(model)
     assert not adaptive
-    found, adaptive = perplexity(learning(model, config, "document"))
+    found, adaptive = perplexity(make_dynamic(model, config, "document"))
     assert adaptive
     assert found < 0.8 * expected
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.tensors().items())
@@ -38,16 +38,16 @@ def test_a_text_that_repeats_itself_is_learned_and_the_model_stays_as_it_was(kin
 
 def test_the_first_segment_is_scored_by_the_trained_weights():
     model, tokens = recurrent("lstm"), torch.tensor([[2, 3, 4, 5, 6]])
-    found, _ = DynamicModel(DynamicConfig(), model).score(model.start(1), tokens)
-    torch.testing.assert_close(found, model.score(model.start(1), tokens)[0])
+    found, _ = DynamicModel(DynamicConfig(), model).score(model.begin_state(1), tokens)
+    torch.testing.assert_close(found, model.score(model.begin_state(1), tokens)[0])
 
 
 def test_a_step_is_against_the_gradient_and_then_back_towards_the_trained_weights():
     # The output bias has the gradient P - 1 at the token, P elsewhere; it moves by -0.5 of it, then a tenth back.
     model = recurrent("gru")
     dynamic = DynamicModel(DynamicConfig("sgd", 0.5, 0.1, 1), model)
-    p = model.logprobs(model.start(1))[0].exp()
-    dynamic.score(dynamic.start(1), torch.tensor([[3]]))
+    p = model.logprobs(model.begin_state(1))[0].exp()
+    dynamic.score(dynamic.begin_state(1), torch.tensor([[3]]))
     gradient = p - torch.nn.functional.one_hot(torch.tensor(3), len(p))
     expected = model.tensors()["output_bias"] - 0.9 * 0.5 * gradient
     torch.testing.assert_close(dynamic._weights["output_bias"], expected, atol=1e-6, rtol=0)
@@ -57,7 +57,7 @@ def test_what_is_recurrent_in_a_mixture_or_below_a_cache_learns():
     config = DynamicConfig("sgd", 0.3, 0.0, 5)
     network, counts = recurrent("lstm"), ngram("kneser_ney")
     for model in (mixture((0.5, 0.5), network, counts), CacheModel(CacheConfig(weight=0.05), network)):
-        found, adaptive = perplexity(learning(model, config, "document"))
+        found, adaptive = perplexity(make_dynamic(model, config, "document"))
         assert adaptive
         assert found < perplexity(model)[0]
         assert network in model.members
@@ -73,7 +73,7 @@ def test_what_is_recurrent_in_a_mixture_or_below_a_cache_learns():
 )
 def test_what_cannot_learn_is_refused(model, unit, field):
     with pytest.raises(InvalidInput) as error:
-        learning(model, DynamicConfig(), unit)
+        make_dynamic(model, DynamicConfig(), unit)
     assert error.value.field == field
 
 
@@ -81,7 +81,7 @@ def test_texts_side_by_side_are_refused():
     model = DynamicModel(DynamicConfig(), recurrent("lstm"))
     for tokens, lengths in ((torch.tensor([[2], [3]]), None), (torch.tensor([[2]]), torch.tensor([1]))):
         with pytest.raises(InvalidInput, match="document"):
-            model.score(model.start(len(tokens)), tokens, lengths)
+            model.score(model.begin_state(len(tokens)), tokens, lengths)
 
 
 @pytest.mark.parametrize(

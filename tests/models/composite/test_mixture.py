@@ -16,9 +16,9 @@ def test_a_mixture_is_the_weighted_mean_of_its_members():
     # After "a" the first member gives "b" 1/4 and the second 3/4: 0.2 * 1/4 + 0.8 * 3/4 = 0.65.
     rows = torch.tensor([[0.25, 0.25, 0.25, 0.25]] * 5), torch.tensor([[0.05, 0.1, 0.1, 0.75]] * 5)
     mixed = mixture((0.2, 0.8), *(Bigram(matrix) for matrix in rows))
-    state = mixed.advance(mixed.start(1), torch.tensor([[2]]))
+    state = mixed.advance(mixed.begin_state(1), torch.tensor([[2]]))
     assert mixed.logprobs(state)[0, 3].exp() == pytest.approx(0.65)
-    scores, _ = mixed.score(mixed.start(1), torch.tensor([[3, 0]]))
+    scores, _ = mixed.score(mixed.begin_state(1), torch.tensor([[3, 0]]))
     # 0.2 * 1/4 + 0.8 * 0.05 = 0.09
     assert scores[0].tolist() == pytest.approx([math.log(0.65), math.log(0.09)])
 
@@ -26,7 +26,7 @@ def test_a_mixture_is_the_weighted_mean_of_its_members():
 def test_what_one_member_rules_out_another_may_allow_and_what_all_rule_out_is_ruled_out():
     certain = torch.tensor([[0.0, 0.0, 1.0, 0.0]] * 5), torch.tensor([[0.0, 0.0, 0.0, 1.0]] * 5)
     mixed = mixture((0.5, 0.5), *(Bigram(matrix) for matrix in certain))
-    scores, _ = mixed.score(mixed.start(1), torch.tensor([[2, 3, 1]]))
+    scores, _ = mixed.score(mixed.begin_state(1), torch.tensor([[2, 3, 1]]))
     assert scores[0].tolist() == [pytest.approx(math.log(0.5)), pytest.approx(math.log(0.5)), -math.inf]
 
 
@@ -35,14 +35,14 @@ def test_a_mixture_is_as_forgetful_quick_and_patient_as_its_members():
         mixture((0.5, 0.5), ngram("mle"), ngram("mle", 2)),
         MixtureModel(MixtureConfig((0.5, 0.5)), [ngram("mle"), recurrent("lstm")]),
     )
-    assert (of_ngrams.forgets, of_ngrams.quick, of_ngrams.slice_tokens) == (True, True, 65536)
-    assert (with_network.forgets, with_network.quick, with_network.slice_tokens) == (False, False, 256)
-    assert with_network.parameters == ngram("mle").parameters + recurrent("lstm").parameters
+    assert (of_ngrams.resets_at_eos, of_ngrams.runs_inline, of_ngrams.chunk_tokens) == (True, True, 65536)
+    assert (with_network.resets_at_eos, with_network.runs_inline, with_network.chunk_tokens) == (False, False, 256)
+    assert with_network.parameter_count == ngram("mle").parameter_count + recurrent("lstm").parameter_count
 
 
 def test_it_tells_the_weight_of_each_member_and_what_that_says_itself():
     told = mixture((0.25, 0.75), ngram("mle"), Bigram.random(V))
-    members = told.explain(told.start(1))["members"]
+    members = told.explain(told.begin_state(1))["members"]
     assert [(m["kind"], m["weight"]) for m in members] == [("ngram", 0.25), ("toy", 0.75)]
     assert members[0].keys() > {"kind", "weight"}
 
@@ -55,4 +55,4 @@ def test_weights_that_are_no_distribution_over_the_members_are_refused(weights):
 
 def test_members_of_other_vocabularies_are_refused():
     with pytest.raises(InvalidInput, match="members"):
-        mixture((0.5, 0.5), Bigram.random(V), Bigram.random(TOKENIZER.size + 1))
+        mixture((0.5, 0.5), Bigram.random(V), Bigram.random(TOKENIZER.vocabulary_size + 1))

@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from models.composite.mixture_weights import fit, token_scores
+from models.composite.mixture_weights import fit_weights, score_by_member
 from models.errors import TrainingFailed
 from models.special_tokens import EOS
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.language_models import ngram, recurrent
 
 
 def test_the_weights_of_two_members_by_hand():
     # Three tokens of four have p = (1, 0), one has (0, 1): the likelihood w^3 (1 - w) is largest at w = 3/4.
-    found = fit(np.log([[1.0, 1.0, 1.0, 1e-300], [1e-300, 1e-300, 1e-300, 1.0]]))
+    found = fit_weights(np.log([[1.0, 1.0, 1.0, 1e-300], [1e-300, 1e-300, 1e-300, 1.0]]))
     assert found.weights == pytest.approx((0.75, 0.25))
     assert (found.token_count, found.skipped) == (4, 0)
 
@@ -25,7 +25,7 @@ def test_the_weights_of_two_members_by_hand():
 @given(st.integers(0, 10_000))
 def test_the_weights_are_those_of_the_highest_likelihood(seed):
     p = np.random.default_rng(seed).dirichlet([0.3, 0.3, 1], 200).T[:2]
-    found = fit(np.log(p))
+    found = fit_weights(np.log(p))
     best = minimize_scalar(lambda w: -np.log(w * p[0] + (1 - w) * p[1]).mean(), bounds=(0, 1), method="bounded")
     likelihood = np.log(np.array(found.weights) @ p).mean()
     assert likelihood == pytest.approx(-best.fun, abs=1e-5)
@@ -35,18 +35,18 @@ def test_the_weights_are_those_of_the_highest_likelihood(seed):
 def test_tokens_that_every_member_rules_out_are_skipped_and_counted():
     scores = np.log([[0.5, 0.2], [0.1, 0.7]])
     ruled_out = np.full((2, 3), -np.inf)
-    found = fit(np.concatenate([scores, ruled_out], 1))
-    assert found.weights == fit(scores).weights
+    found = fit_weights(np.concatenate([scores, ruled_out], 1))
+    assert found.weights == fit_weights(scores).weights
     assert (found.token_count, found.skipped) == (2, 3)
     with pytest.raises(TrainingFailed, match="nothing to fit"):
-        fit(ruled_out)
+        fit_weights(ruled_out)
 
 
 def test_scores_are_those_of_each_line_or_of_the_whole_document():
     members = [ngram("kneser_ney"), recurrent("lstm")]
     ids = np.array([2, 3, 4, EOS, EOS, 5, 6, EOS, 3], np.int32)
     for unit, rows in (("document", [ids]), ("lines", np.split(ids, [4, 5, 8]))):
-        found = drain(token_scores(members, ids, unit))
+        found = run_to_completion(score_by_member(members, ids, unit))
         for member, scores in zip(members, found, strict=True):
-            alone = [member.score(member.start(1), torch.from_numpy(row)[None].long())[0][0] for row in rows]
+            alone = [member.score(member.begin_state(1), torch.from_numpy(row)[None].long())[0][0] for row in rows]
             np.testing.assert_allclose(scores, torch.cat(alone).numpy(), atol=1e-5)

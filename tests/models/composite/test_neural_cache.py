@@ -18,7 +18,7 @@ BASE = recurrent("lstm")
 
 def naive(config: NeuralCacheConfig, tokens: list[int]) -> list[float]:
     """Log P of each token, one after the other."""
-    found, read, state = [], [], BASE.start(1)
+    found, read, state = [], [], BASE.begin_state(1)
     for token in tokens:
         hidden, p = BASE.hidden(state)[0], BASE.logprobs(state)[0, token].exp().item()
         seen = [(math.exp(config.theta * float(hidden @ h)), x) for h, x in read[-config.window :]]
@@ -40,15 +40,15 @@ def naive(config: NeuralCacheConfig, tokens: list[int]) -> list[float]:
 def test_a_neural_cache_is_equation_4(tokens, window, theta):
     config = NeuralCacheConfig(window, 0.4, theta)
     model = NeuralCacheModel(config, BASE)
-    scores, _ = model.score(model.start(1), torch.tensor([tokens]))
+    scores, _ = model.score(model.begin_state(1), torch.tensor([tokens]))
     assert scores[0].tolist() == pytest.approx(naive(config, tokens), abs=1e-5)
 
 
 def test_a_text_longer_than_is_held_at_a_time_is_scored_as_in_parts():
     model = NeuralCacheModel(NeuralCacheConfig(7, 0.4, 1.0), BASE)
     tokens = torch.randint(1, 9, (2, 600), generator=torch.Generator().manual_seed(1))
-    whole, _ = model.score(model.start(2), tokens)
-    parts, state = [], model.start(2)
+    whole, _ = model.score(model.begin_state(2), tokens)
+    parts, state = [], model.begin_state(2)
     for part in tokens.split(50, 1):
         scores, state = model.score(state, part)
         parts.append(scores)

@@ -65,7 +65,7 @@ CONFIGS = [
 @given(text=st.text("abB '<unk>\u4e2d\r\n", min_size=1))
 def test_learning_is_training_and_encoding(tmp_path: Path, config: TokenizerConfig, text: str) -> None:
     file = Corpus.open(written(tmp_path, f"a {text}\na\u4e2d a".encode()), kind=config.kind)
-    tokenizer, encoded = file.learn(config)
+    tokenizer, encoded = file.train_tokenizer(config)
     expected = file.encode(Tokenizer.train(config, file.chunks()))
     assert tokenizer.vocabulary == Tokenizer.train(config, file.chunks()).vocabulary
     assert encoded.ids.dtype == np.int32
@@ -86,7 +86,7 @@ lines = st.lists(st.text("ab \n", max_size=6).map(lambda line: line + "\n"), min
 def test_parts_and_slices_make_the_whole(
     kind: Any, text: str, size: int, fraction: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "SLICE", size)
+    monkeypatch.setattr(corpus, "READ_BYTES", size)
     whole = Corpus.open(written(tmp_path, text.encode()), kind=kind)
     cleaned = "".join(whole.chunks())
     units = len(cleaned) if kind == "character" else cleaned.count("\n")
@@ -128,7 +128,7 @@ def test_there_must_be_text(data: bytes, tmp_path: Path) -> None:
 
 
 def test_a_bad_byte_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "SLICE", 3)
+    monkeypatch.setattr(corpus, "READ_BYTES", 3)
     files = [written(tmp_path, b"a\n", "good"), written(tmp_path, b"a\nb \xe4\xb8\n", "bad")]
     with pytest.raises(InvalidText, match=r"/bad: must be UTF-8, and byte 4 "):
         Corpus.open(files).encode(WORDS)
@@ -151,7 +151,7 @@ def test_the_tokenizer_must_be_of_the_same_kind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [b"a b a b a b a b\n", b"a b a b a b a "], ids=["many lines", "one line"])
 def test_memory_does_not_grow_with_the_file(line: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "SLICE", 1 << 14)
+    monkeypatch.setattr(corpus, "READ_BYTES", 1 << 14)
     path = written(tmp_path, line * (1 << 19))  # 8 MiB
     tracemalloc.start()
     try:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.data.line_reader import BLANKS, EmptyLines, LineReader
+from models.data.line_reader import WHITESPACE, EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
 
 pieces = st.sampled_from(
@@ -29,11 +29,11 @@ def clean(text: str, strip: bool, empty_lines: EmptyLines) -> str:
     lines = text.replace("\r\n", "\n").split("\n")
     whole, rest = lines[:-1], lines[-1]
     if strip:
-        whole = [line.strip(BLANKS) for line in whole] + [line for line in [rest.strip(BLANKS)] if line]
+        whole = [line.strip(WHITESPACE) for line in whole] + [line for line in [rest.strip(WHITESPACE)] if line]
         rest = ""
     if empty_lines == "drop":
-        whole = [line for line in whole if line.strip(BLANKS)]
-        rest = rest if rest.strip(BLANKS) else ""
+        whole = [line for line in whole if line.strip(WHITESPACE)]
+        rest = rest if rest.strip(WHITESPACE) else ""
     return "".join(line + "\n" for line in whole) + rest
 
 
@@ -53,8 +53,8 @@ def test_any_slices_give_the_same_clean_text(strip: bool, empty_lines: EmptyLine
         return
     assert "".join(chunks) == whole
     if strip:  # whole words: cutting chunks gives the tokens of the text
-        assert [w for chunk in chunks for w in re.findall(rf"[^{BLANKS}]+", chunk)] == re.findall(
-            rf"[^{BLANKS}]+", whole
+        assert [w for chunk in chunks for w in re.findall(rf"[^{WHITESPACE}]+", chunk)] == re.findall(
+            rf"[^{WHITESPACE}]+", whole
         )
 
 

@@ -10,7 +10,7 @@ from models.errors import InvalidInput, InvalidText
 from models.evaluation.evaluator import Evaluation, Evaluator, evaluate
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 
 WORDS = Tokenizer.train(TokenizerConfig(), ["a a a b b c\n"])
@@ -21,14 +21,14 @@ UNK, A, B, C = 0, 2, 3, 4
 class Remembering(Bigram):
     """Tells whether a line is the first: reading `</s>` leads elsewhere than to the start."""
 
-    forgets = False
+    resets_at_eos = False
 
-    def start(self, rows: int) -> torch.Tensor:
-        return self.blank(rows)
+    def begin_state(self, rows: int) -> torch.Tensor:
+        return self.null_state(rows)
 
 
 class Forgetting(Bigram):
-    forgets = True
+    resets_at_eos = True
 
 
 def uniform(size: int, kind: type[Bigram] = Bigram) -> Bigram:
@@ -36,7 +36,7 @@ def uniform(size: int, kind: type[Bigram] = Bigram) -> Bigram:
 
 
 def run(model: Bigram, text: str, unit: str = "lines", tokenizer: Tokenizer = WORDS, **options) -> Evaluation:
-    return drain(evaluate(model, tokenizer, [text], unit, **options))
+    return run_to_completion(evaluate(model, tokenizer, [text], unit, **options))
 
 
 def test_a_uniform_model_is_as_perplexed_as_it_has_words():
@@ -116,7 +116,7 @@ def test_nothing_to_score_is_said_so(unit, text):
 @pytest.mark.parametrize("text", ["\ud800", b"a\xff"])
 def test_what_is_not_unicode_is_refused(text):
     with pytest.raises(InvalidText):
-        drain(evaluate(uniform(5), WORDS, [text], "lines"))
+        run_to_completion(evaluate(uniform(5), WORDS, [text], "lines"))
 
 
 # --- probabilities of zero
@@ -165,11 +165,11 @@ UNITS = st.sampled_from(["lines", "document"])
 @given(TEXTS, UNITS, st.lists(st.integers(0, 200), max_size=8), st.integers(1, 64), st.sampled_from(["keep", "drop"]))
 def test_pieces_and_slices_change_nothing(text, unit, cuts, slice_tokens, empty_lines):
     whole, pieced = Remembering.random(5), Remembering.random(5)
-    pieced.slice_tokens = slice_tokens  # type: ignore[misc]
+    pieced.chunk_tokens = slice_tokens  # type: ignore[misc]
     data = (text + "a").encode()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = [data[begin:end] for begin, end in pairwise(edges)]
-    found = drain(evaluate(pieced, WORDS, pieces, unit, empty_lines))
+    found = run_to_completion(evaluate(pieced, WORDS, pieces, unit, empty_lines))
     expected = run(whole, text + "a", unit, empty_lines=empty_lines)
     assert found.perplexity == pytest.approx(expected.perplexity)
     assert found.bits_per_character == pytest.approx(expected.bits_per_character)
@@ -201,19 +201,19 @@ def test_threads_change_nothing_to_the_last_bit(unit):
     model, before = Forgetting.random(5), torch.get_num_threads()
     evaluator = Evaluator(model, WORDS, unit)
     for piece in pieces:
-        drain(evaluator.feed(piece))
-    expected = drain(evaluator.finish())
+        run_to_completion(evaluator.feed(piece))
+    expected = run_to_completion(evaluator.finish())
     try:
         for threads in (1, 2, 5):
             torch.set_num_threads(threads)
-            assert drain(evaluate(model, WORDS, pieces, unit)) == expected
+            assert run_to_completion(evaluate(model, WORDS, pieces, unit)) == expected
     finally:
         torch.set_num_threads(before)
 
 
 def test_it_yields_between_slices_so_that_others_get_their_turn():
     model = Bigram.random(5)
-    model.slice_tokens = 10  # type: ignore[misc]
+    model.chunk_tokens = 10  # type: ignore[misc]
     evaluator = Evaluator(model, WORDS, "document")
     sizes = list(evaluator.feed("a b c\n" * 25))
     assert sum(sizes) == 100
@@ -225,10 +225,10 @@ def test_figures_for_bytes_and_words_are_of_the_text_and_not_of_its_tokens():
     text = ["\u00e9 b\n  c"]
     words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["\u00e9 b\nc\n"])
     letters = Tokenizer.train(TokenizerConfig(kind="character"), ["\u00e9 b\nc\n"])
-    found = drain(evaluate(Bigram.random(words.size), words, text, "lines"))
+    found = run_to_completion(evaluate(Bigram.random(words.vocabulary_size), words, text, "lines"))
     assert (found.token_count, found.word_count, found.byte_count, found.characters) == (5, 5, 7, 6)
     assert found.perplexity_per_word == found.perplexity
     assert found.bits_per_byte == pytest.approx(-found.logprob / math.log(2) / 7)
-    found = drain(evaluate(Bigram.random(letters.size), letters, text, "document"))
+    found = run_to_completion(evaluate(Bigram.random(letters.vocabulary_size), letters, text, "document"))
     assert (found.token_count, found.word_count, found.byte_count) == (8, 4, 8)
     assert found.perplexity_per_word == pytest.approx(math.exp(-found.logprob / 4))

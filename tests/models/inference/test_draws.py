@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.inference.config import SamplingParams
-from models.inference.sampling import AHEAD, Draws, choice, filtering, random_numbers
+from models.inference.sampling import PREFETCHED_UNIFORMS, BatchSampler, choice, make_filter, random_generator
 
 PARAMS = [
     SamplingParams(),
@@ -17,39 +17,44 @@ PARAMS = [
 EVENTS = st.one_of(
     st.lists(st.sampled_from(PARAMS), max_size=3),  # those who come
     st.integers(0, 2**8 - 1),  # who stays, as bits
-    st.sampled_from([1, 2, AHEAD - 1, AHEAD, AHEAD + 1]).map(lambda steps: (steps,)),
+    st.sampled_from([1, 2, PREFETCHED_UNIFORMS - 1, PREFETCHED_UNIFORMS, PREFETCHED_UNIFORMS + 1]).map(
+        lambda steps: (steps,)
+    ),
 )
 
 
 @settings(deadline=None)
 @given(st.lists(EVENTS, max_size=12))
 def test_any_company_is_as_each_alone(events: list) -> None:
-    draws, rows = Draws(), []
+    draws, rows = BatchSampler(), []
     for count, event in enumerate(events):
         if isinstance(event, list):
             seeds = [(count, place) for place in range(len(event))]
-            draws.join(event, [random_numbers(*seed) for seed in seeds])
-            rows += [(params, random_numbers(*seed)) for params, seed in zip(event, seeds, strict=True)]
+            draws.join(event, [random_generator(*seed) for seed in seeds])
+            rows += [(params, random_generator(*seed)) for params, seed in zip(event, seeds, strict=True)]
         elif isinstance(event, int):
             staying = [row for row in range(len(rows)) if event >> row % 8 & 1]
             draws.keep(staying)
             rows = [rows[row] for row in staying]
         else:
             for _ in range(*event):
-                found, expected = draws.next(), choice([params for params, _ in rows], [own for _, own in rows])
+                found, expected = (
+                    draws.next_metadata(),
+                    choice([params for params, _ in rows], [own for _, own in rows]),
+                )
                 for name in ("temperatures", "numbers", "excluded"):
                     assert np.array_equal(getattr(found, name), getattr(expected, name))
-                assert found.filters.keys() == {row for row, (params, _) in enumerate(rows) if filtering(params)}
+                assert found.filters.keys() == {row for row, (params, _) in enumerate(rows) if make_filter(params)}
                 for row, filtered in found.filters.items():
                     logprobs = np.log(np.array([0.1, 0.2, 0.3, 0.25, 0.15], np.float32))
-                    assert np.array_equal(filtered(logprobs), filtering(rows[row][0])(logprobs))
+                    assert np.array_equal(filtered(logprobs), make_filter(rows[row][0])(logprobs))
 
 
 def test_an_earlier_choice_does_not_change_when_rows_go_on() -> None:
-    draws = Draws()
-    draws.join(PARAMS, [random_numbers(i) for i in range(len(PARAMS))])
-    first = draws.next()
-    kept = first.numbers.copy()
-    for _ in range(2 * AHEAD):
-        draws.next()
-    assert np.array_equal(first.numbers, kept)
+    draws = BatchSampler()
+    draws.join(PARAMS, [random_generator(i) for i in range(len(PARAMS))])
+    first = draws.next_metadata()
+    kept = first.uniforms.copy()
+    for _ in range(2 * PREFETCHED_UNIFORMS):
+        draws.next_metadata()
+    assert np.array_equal(first.uniforms, kept)

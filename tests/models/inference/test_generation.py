@@ -7,26 +7,26 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from models.inference.config import SamplingParams
-from models.inference.generation import Batch, Event, Sequence, generate, prompts, samples
-from models.inference.prefill import read_all
+from models.inference.generation import Batch, GenerationSequence, StepOutput, generate, make_sequences, prompt_prefills
+from models.inference.prefill import prefill
 from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
 from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f\n"])
-MODEL = Bigram.random(TOKENIZER.size)
+MODEL = Bigram.random(TOKENIZER.vocabulary_size)
 A, B, C = (TOKENIZER.encode(word).ids[0] for word in "abc")
 
 
-def run(model: LanguageModel, sequences: list[Sequence]) -> list[Event]:
+def run(model: LanguageModel, sequences: list[GenerationSequence]) -> list[StepOutput]:
     return list(generate(model, sequences))
 
 
-def one(prompt: str = "", model: LanguageModel = MODEL, **params) -> Sequence:
-    (sequence,) = samples(TOKENIZER, prompt, SamplingParams(**params))
+def one(prompt: str = "", model: LanguageModel = MODEL, **params) -> GenerationSequence:
+    (sequence,) = make_sequences(TOKENIZER, prompt, SamplingParams(**params))
     run(model, [sequence])
     return sequence
 
@@ -34,7 +34,7 @@ def one(prompt: str = "", model: LanguageModel = MODEL, **params) -> Sequence:
 def chain(*words: str, end: float = 0.0) -> Bigram:
     """Says `words` in order from the start, over and over; after each, ends with probability `end`."""
     ids = [int(i) for i in TOKENIZER.encode(" ".join(words)).ids]
-    rows = torch.full((TOKENIZER.size + 1, TOKENIZER.size), 0.0)
+    rows = torch.full((TOKENIZER.vocabulary_size + 1, TOKENIZER.vocabulary_size), 0.0)
     rows[:, ids[0]] = 1.0
     for before, after in pairwise(ids):
         rows[before] = 0.0
@@ -47,9 +47,9 @@ def chain(*words: str, end: float = 0.0) -> Bigram:
 
 
 def test_a_text_begins_after_the_boundary_or_after_nothing():
-    rows = torch.full((TOKENIZER.size + 1, TOKENIZER.size), 0.0)
+    rows = torch.full((TOKENIZER.vocabulary_size + 1, TOKENIZER.vocabulary_size), 0.0)
     rows[:, A] = 1.0
-    rows[EOS] = torch.eye(TOKENIZER.size)[B]
+    rows[EOS] = torch.eye(TOKENIZER.vocabulary_size)[B]
     model = Bigram(rows)
     assert one(model=model, max_tokens=2).text == "b a"
     assert one(model=model, max_tokens=2, start="zero").text == "a a"
@@ -84,7 +84,7 @@ def test_nothing_to_choose_is_said_so():
 
 @pytest.mark.parametrize("temperature", [0, 1])
 def test_unknown_words_are_generated_only_where_allowed(temperature):
-    rows = torch.full((TOKENIZER.size + 1, TOKENIZER.size), 0.0)
+    rows = torch.full((TOKENIZER.vocabulary_size + 1, TOKENIZER.vocabulary_size), 0.0)
     rows[:, UNK] = 1.0
     params = {"max_tokens": 2, "temperature": temperature}
     assert one(model=Bigram(rows), **params).finish_reason == "no_continuation"
@@ -92,7 +92,7 @@ def test_unknown_words_are_generated_only_where_allowed(temperature):
 
 
 def test_a_stop_string_may_span_tokens_and_the_text_ends_before_it():
-    sequence = samples(TOKENIZER, "", SamplingParams(stop=("c d",), max_tokens=9))[0]
+    sequence = make_sequences(TOKENIZER, "", SamplingParams(stop=("c d",), max_tokens=9))[0]
     events = run(chain("a", "b", "c", "d", "e"), [sequence])
     assert [event.text for event in events] == ["a", " b", " ", ""]
     assert (sequence.text, sequence.finish_reason) == ("a b ", "stop")
@@ -100,7 +100,7 @@ def test_a_stop_string_may_span_tokens_and_the_text_ends_before_it():
 
 
 def test_what_was_held_back_comes_with_the_end():
-    sequence = samples(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=2))[0]
+    sequence = make_sequences(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=2))[0]
     events = run(chain("a", "b", "c"), [sequence])
     assert [(event.text, event.finish_reason) for event in events] == [("a", None), (" b", "length")]
     ended = one(model=chain("a", "b", end=1.0), stop=("a x",))
@@ -108,7 +108,7 @@ def test_what_was_held_back_comes_with_the_end():
 
 
 def test_events_joined_are_the_text():
-    sequences = samples(TOKENIZER, "a", SamplingParams(seed=1, stop=("d e", "b"), max_tokens=30), n=20)
+    sequences = make_sequences(TOKENIZER, "a", SamplingParams(seed=1, stop=("d e", "b"), max_tokens=30), n=20)
     events = run(MODEL, sequences)
     for sequence in sequences:
         own = [event for event in events if event.sequence is sequence]
@@ -121,8 +121,8 @@ def test_events_joined_are_the_text():
 def test_a_text_that_nobody_watches_is_the_same_and_told_of_at_its_end(stop):
     for seed in range(20):
         params = SamplingParams(seed=seed, stop=stop, max_tokens=12)
-        watched, unwatched = samples(TOKENIZER, "a", params)[0], samples(TOKENIZER, "a", params)[0]
-        unwatched.watched = False
+        watched, unwatched = make_sequences(TOKENIZER, "a", params)[0], make_sequences(TOKENIZER, "a", params)[0]
+        unwatched.streamed = False
         run(MODEL, [watched])
         events = run(MODEL, [unwatched])
         assert unwatched.text == watched.text
@@ -139,24 +139,24 @@ def test_a_text_that_nobody_watches_is_the_same_and_told_of_at_its_end(stop):
 def test_the_logprob_is_the_models_own_and_what_scoring_says(params):
     found = one("b", ignore_end=True, max_tokens=12, seed=3, **params)
     text = TOKENIZER.decode(found.tokens)
-    (score,) = drain(score_texts(MODEL, TOKENIZER, [text], context="b", eos=False))
+    (score,) = run_to_completion(score_texts(MODEL, TOKENIZER, [text], context="b", eos=False))
     assert score.ids.tolist() == found.tokens
     assert found.logprobs == pytest.approx(score.logprobs.tolist())
     assert found.logprob == pytest.approx(score.logprob)
 
 
 def test_first_tokens_have_the_frequencies_that_the_model_says():
-    sequences = samples(TOKENIZER, "a", SamplingParams(seed=5, max_tokens=1, allow_unk=True), n=4000)
+    sequences = make_sequences(TOKENIZER, "a", SamplingParams(seed=5, max_tokens=1, allow_unk=True), n=4000)
     run(MODEL, sequences)
     counts = torch.bincount(
-        torch.tensor([s.tokens[0] if s.tokens else EOS for s in sequences]), minlength=TOKENIZER.size
+        torch.tensor([s.tokens[0] if s.tokens else EOS for s in sequences]), minlength=TOKENIZER.vocabulary_size
     )
     assert chisquare(counts, MODEL.matrix[A].exp().double() * 4000, sum_check=False).pvalue > 1e-4
 
 
 def test_a_seed_gives_the_same_texts_and_its_samples_differ():
     def texts(seed: int) -> list[str]:
-        sequences = samples(TOKENIZER, "", SamplingParams(seed=seed, ignore_end=True, max_tokens=20), n=5)
+        sequences = make_sequences(TOKENIZER, "", SamplingParams(seed=seed, ignore_end=True, max_tokens=20), n=5)
         run(MODEL, sequences)
         return [sequence.text for sequence in sequences]
 
@@ -165,7 +165,7 @@ def test_a_seed_gives_the_same_texts_and_its_samples_differ():
 
 
 def test_the_first_of_many_samples_is_the_only_one_of_one():
-    alone, first = (samples(TOKENIZER, "", SamplingParams(seed=4), n=n)[0] for n in (1, 3))
+    alone, first = (make_sequences(TOKENIZER, "", SamplingParams(seed=4), n=n)[0] for n in (1, 3))
     run(MODEL, [alone])
     run(MODEL, [first])
     assert alone.tokens == first.tokens
@@ -183,16 +183,20 @@ class Counting(Bigram):
 
 
 def test_samples_of_one_prompt_read_it_once():
-    model = Counting.random(TOKENIZER.size)
-    Batch(model).admit(samples(TOKENIZER, "a b c", SamplingParams(), n=7) + samples(TOKENIZER, "a", SamplingParams()))
+    model = Counting.random(TOKENIZER.vocabulary_size)
+    Batch(model).admit(
+        make_sequences(TOKENIZER, "a b c", SamplingParams(), n=7) + make_sequences(TOKENIZER, "a", SamplingParams())
+    )
     assert model.read == 3 + 1
 
 
 def test_a_long_prompt_is_read_in_slices():
-    model = Counting.random(TOKENIZER.size)
-    model.slice_tokens = 10
-    sequences = samples(TOKENIZER, "a b c " * 20, SamplingParams()) + samples(TOKENIZER, "b", SamplingParams())
-    work = read_all(model, prompts(model, sequences))
+    model = Counting.random(TOKENIZER.vocabulary_size)
+    model.chunk_tokens = 10
+    sequences = make_sequences(TOKENIZER, "a b c " * 20, SamplingParams()) + make_sequences(
+        TOKENIZER, "b", SamplingParams()
+    )
+    work = prefill(model, prompt_prefills(model, sequences))
     sizes = list(work)
     assert sum(sizes) == 61
     assert max(sizes) <= 10
@@ -207,8 +211,8 @@ def test_a_batch_of_nothing_does_nothing():
 
 def test_who_is_evicted_unwatched_leaves_with_what_it_has():
     batch = Batch(chain("a", "b", "c", "d"))
-    (gone,) = samples(TOKENIZER, "", SamplingParams(max_tokens=9))
-    gone.watched = False
+    (gone,) = make_sequences(TOKENIZER, "", SamplingParams(max_tokens=9))
+    gone.streamed = False
     batch.admit([gone])
     assert [batch.step(), batch.step()] == [[], []]
     assert batch.evict(gone).text == gone.text == "a b"
@@ -216,7 +220,7 @@ def test_who_is_evicted_unwatched_leaves_with_what_it_has():
 
 def test_who_is_evicted_leaves_with_what_it_has():
     batch = Batch(chain("a", "b", "c", "d"))
-    gone, staying = samples(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=3), n=2)
+    gone, staying = make_sequences(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=3), n=2)
     batch.admit([gone, staying])
     for _ in range(2):
         batch.step()
@@ -232,15 +236,15 @@ def test_who_is_evicted_leaves_with_what_it_has():
 
 def test_who_is_cancelled_while_its_prompt_is_read_stays_out():
     batch = Batch(chain("a", "b", "c"))
-    gone, staying = samples(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
-    state = drain(read_all(MODEL, prompts(MODEL, [gone, staying])))
+    gone, staying = make_sequences(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
+    state = run_to_completion(prefill(MODEL, prompt_prefills(MODEL, [gone, staying])))
     gone.finish("cancelled")
     batch.join([gone, staying], state)
     assert [event.sequence for event in batch.step()] == [staying]
     assert (gone.tokens, gone.finish_reason) == ([], "cancelled")
 
 
-def request(number: int) -> Sequence:
+def request(number: int) -> GenerationSequence:
     """One of many requests, no two alike."""
     params = SamplingParams(
         seed=number // 2,
@@ -252,7 +256,7 @@ def request(number: int) -> Sequence:
         start=("boundary", "zero")[number % 2],
     )
     prompt = ("", "a", "b c d", "e\n")[number % 4]
-    return samples(TOKENIZER, prompt, params, n=3)[number % 3]
+    return make_sequences(TOKENIZER, prompt, params, n=3)[number % 3]
 
 
 Moves = st.lists(

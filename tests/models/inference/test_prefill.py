@@ -6,25 +6,25 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.inference.prefill import BLOCK, Row, read_all, read_on, unread
+from models.inference.prefill import CACHE_BLOCK_TOKENS, PromptPrefill, prefill, prefill_chunk, unfinished
 from models.inference.prefix_cache import PrefixCache
 from models.inference.scoring import read, read_rows, score_texts
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
-from models.neural.training.initialization import initialise
+from models.neural.training.initialization import initialize
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
-V = LETTERS.size
+V = LETTERS.vocabulary_size
 
 
 def model(family: type[RecurrentModel], kind: str = "lstm") -> RecurrentModel:
     config = RecurrentConfig(kind, layers=2, embedding_size=6, hidden_size=8)
     network = Network(config, V)
-    initialise(network, "uniform", 0.8, np.ones(V, np.int64), torch.Generator().manual_seed(2))
+    initialize(network, "uniform", 0.8, np.ones(V, np.int64), torch.Generator().manual_seed(2))
     return family(config, network.state_dict(), V)
 
 
@@ -32,7 +32,7 @@ MODELS = [model(RecurrentModel), model(Int8Model), model(Int8Model, "gru")]
 
 
 def expected(of: LanguageModel, ids: np.ndarray, *, bos: bool) -> list[np.ndarray]:
-    state = of.start(1) if bos else of.blank(1)
+    state = of.begin_state(1) if bos else of.null_state(1)
     return list(of.advance(state, torch.from_numpy(ids.astype(np.int64))[None])) if len(ids) else list(state)
 
 
@@ -43,7 +43,13 @@ def assert_same(of: LanguageModel, found: object, wanted: list[np.ndarray]) -> N
 
 
 rows = st.lists(
-    st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 5, BLOCK - 1, BLOCK, BLOCK + 3, 3 * BLOCK]), st.booleans()),
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(
+            [0, 1, 5, CACHE_BLOCK_TOKENS - 1, CACHE_BLOCK_TOKENS, CACHE_BLOCK_TOKENS + 3, 3 * CACHE_BLOCK_TOKENS]
+        ),
+        st.booleans(),
+    ),
     min_size=1,
     max_size=5,
 )
@@ -52,50 +58,53 @@ rows = st.lists(
 @pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
 @given(st.lists(rows, min_size=1, max_size=4), st.sampled_from([1, 7, 64, 1000]), st.sampled_from([0, 9_000, 10**7]))
 def test_a_state_is_the_same_however_its_row_is_read(of, groups, slice_tokens, capacity):
-    of.prefixes, of.slice_tokens = PrefixCache(capacity), slice_tokens
-    texts = np.random.default_rng(1).integers(2, V, (4, 3 * BLOCK)).astype(np.int32)
-    texts[1, : BLOCK + 2] = texts[0, : BLOCK + 2]  # two that have a beginning in common
+    of.prefixes, of.chunk_tokens = PrefixCache(capacity), slice_tokens
+    texts = np.random.default_rng(1).integers(2, V, (4, 3 * CACHE_BLOCK_TOKENS)).astype(np.int32)
+    texts[1, : CACHE_BLOCK_TOKENS + 2] = texts[0, : CACHE_BLOCK_TOKENS + 2]  # two that have a beginning in common
     for group in groups:
-        asked = [Row(of, texts[text, :length], bos=bos) for text, length, bos in group]
-        drain(read_all(of, asked))
+        asked = [PromptPrefill(of, texts[text, :length], bos=bos) for text, length, bos in group]
+        run_to_completion(prefill(of, asked))
         for row, (text, length, bos) in zip(asked, group, strict=True):
             assert_same(of, row.state, expected(of, texts[text, :length], bos=bos))
 
 
 def test_what_was_read_before_is_not_read_again():
     of = model(Int8Model)
-    of.prefixes, of.slice_tokens = PrefixCache(10**7), 50
+    of.prefixes, of.chunk_tokens = PrefixCache(10**7), 50
     text = np.arange(300, dtype=np.int32) % (V - 2) + 2
-    sizes = list(read_all(of, [Row(of, text[:200])]))
+    sizes = list(prefill(of, [PromptPrefill(of, text[:200])]))
     assert sum(sizes) == 200
     assert max(sizes) <= 50
-    longer = Row(of, text)
-    assert (longer.cached, sum(read_all(of, [longer]))) == (200, 100)
-    other = Row(of, np.append(text[:150], text[:9]))
-    assert (other.cached, sum(read_all(of, [other]))) == (BLOCK * (150 // BLOCK), 159 - BLOCK * (150 // BLOCK))
-    assert Row(of, text, bos=False).cached == 0
+    longer = PromptPrefill(of, text)
+    assert (longer.cached_tokens, sum(prefill(of, [longer]))) == (200, 100)
+    other = PromptPrefill(of, np.append(text[:150], text[:9]))
+    assert (other.cached_tokens, sum(prefill(of, [other]))) == (
+        CACHE_BLOCK_TOKENS * (150 // CACHE_BLOCK_TOKENS),
+        159 - CACHE_BLOCK_TOKENS * (150 // CACHE_BLOCK_TOKENS),
+    )
+    assert PromptPrefill(of, text, bos=False).cached_tokens == 0
     assert (of.prefixes.hits, of.prefixes.misses) == (2, 2)
 
 
 def test_a_row_held_twice_is_read_once_and_one_that_is_done_not_at_all():
     of = model(Int8Model)
-    row, nothing = Row(of, np.array([2, 3, 4], np.int32)), Row(of, np.zeros(0, np.int32))
-    assert unread([row, nothing, row]) == [row]
-    assert read_on(of, [row]) == 3
-    assert unread([row, nothing]) == []
+    row, nothing = PromptPrefill(of, np.array([2, 3, 4], np.int32)), PromptPrefill(of, np.zeros(0, np.int32))
+    assert unfinished([row, nothing, row]) == [row]
+    assert prefill_chunk(of, [row]) == 3
+    assert unfinished([row, nothing]) == []
 
 
 @pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
 def test_contexts_of_scores_and_predictions_go_through_the_cache(of):
     of.prefixes = None
-    plain = drain(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
+    plain = run_to_completion(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
     contexts = [LETTERS.encode(text).ids for text in ("a b", "a b c d", "")]
     apart = [read(of, ids) for ids in contexts]
     of.prefixes = PrefixCache(10**6)
     for _ in range(2):
-        cached = drain(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
+        cached = run_to_completion(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
         assert [score.logprob for score in cached] == pytest.approx([score.logprob for score in plain], abs=1e-5)
-        together = drain(read_rows(of, contexts))
+        together = run_to_completion(read_rows(of, contexts))
         for i, state in enumerate(apart):
             assert_same(of, [part[i : i + 1] for part in together], list(state))
     assert of.prefixes.hits == 5  # all but the first reading of "a b"; "a b c d" begins with it

@@ -16,17 +16,17 @@ def test_the_longest_prefix_is_found_and_what_it_saved_is_counted():
     cache.put(ids(1), "1", 8, bos=True)
     cache.put(ids(1, 2, 3), "1 2 3", 8, bos=True)
     cache.put(ids(1, 2, 3, 4), "from nothing", 8, bos=False)
-    assert cache.longest(ids(1, 2, 3, 4), bos=True) == (3, "1 2 3")
-    assert cache.longest(ids(1, 2), bos=True) == (1, "1")
-    assert cache.longest(ids(1, 2, 3, 4), bos=False) == (4, "from nothing")
-    assert cache.longest(ids(2), bos=True) == (0, None)
+    assert cache.longest_prefix(ids(1, 2, 3, 4), bos=True) == (3, "1 2 3")
+    assert cache.longest_prefix(ids(1, 2), bos=True) == (1, "1")
+    assert cache.longest_prefix(ids(1, 2, 3, 4), bos=False) == (4, "from nothing")
+    assert cache.longest_prefix(ids(2), bos=True) == (0, None)
     assert (cache.hits, cache.misses, cache.cached_tokens) == (3, 1, 3 + 1 + 4)
 
 
 def test_a_row_of_nothing_is_neither_a_hit_nor_a_miss():
     cache = PrefixCache[str](10_000)
     cache.put(ids(), "nothing", 8, bos=True)
-    assert cache.longest(ids(), bos=True) == (0, None)
+    assert cache.longest_prefix(ids(), bos=True) == (0, None)
     assert (len(cache), cache.hits, cache.misses) == (0, 0, 0)
 
 
@@ -34,9 +34,9 @@ def test_who_was_not_asked_for_longest_goes_first():
     cache = PrefixCache[int](3 * 1600)
     for token in (1, 2, 3):
         cache.put(ids(token), token, 1000, bos=True)  # and some 500 bytes each of its own
-    assert cache.longest(ids(1), bos=True) == (1, 1)
+    assert cache.longest_prefix(ids(1), bos=True) == (1, 1)
     cache.put(ids(4), 4, 1000, bos=True)
-    assert [cache.longest(ids(token), bos=True)[0] for token in (1, 2, 3, 4)] == [1, 0, 1, 1]
+    assert [cache.longest_prefix(ids(token), bos=True)[0] for token in (1, 2, 3, 4)] == [1, 0, 1, 1]
 
 
 def test_nothing_is_kept_that_there_is_no_room_for():
@@ -57,7 +57,7 @@ def test_against_a_dictionary(actions, capacity):
             cache.put(row, tuple(row), 100, bos=bos)
             kept[bos, tuple(row)] = True
         else:
-            length, found = cache.longest(row, bos=bos)
+            length, found = cache.longest_prefix(row, bos=bos)
             assert found == (tuple(row[:length]) if length else None)
             if capacity == 10**6:  # nothing was forgotten
                 assert length == max((n for n in range(1, len(row) + 1) if (bos, tuple(row[:n])) in kept), default=0)

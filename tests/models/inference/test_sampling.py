@@ -9,8 +9,8 @@ from scipy.stats import chisquare
 
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
-from models.inference.sampling import choice, random_numbers, sample, weights
-from models.kernels.sampling import BROKEN, IMPOSSIBLE
+from models.inference.sampling import choice, random_generator, sample_token, sampling_weights
+from models.kernels.sampling import NO_TOKEN, NOT_FINITE
 from models.special_tokens import EOS, UNK
 
 ALL = {"allow_unk": True}
@@ -22,13 +22,13 @@ def row(*probabilities: float) -> NDArray[np.float32]:
 
 
 def shares(logprobs: NDArray[np.float32], **params) -> list[float]:
-    found = weights(logprobs, SamplingParams(**params))
+    found = sampling_weights(logprobs, SamplingParams(**params))
     return [float(share) for share in found / found.sum(dtype=np.float64)]
 
 
 def draws(logprobs: NDArray[np.float32], count: int, **params) -> list[int | None]:
-    chosen, numbers = SamplingParams(**params), random_numbers(0)
-    return [sample(logprobs, chosen, numbers) for _ in range(count)]
+    chosen, numbers = SamplingParams(**params), random_generator(0)
+    return [sample_token(logprobs, chosen, numbers) for _ in range(count)]
 
 
 FIVE = row(0.1, 0.2, 0.4, 0.2, 0.1)
@@ -85,7 +85,9 @@ def test_filters_agree_with_a_naive_reference(counts, top_k, top_p, min_p):
     kept = [i for i in kept if counts[i] >= min_p * counts[kept[0]]]
     edge = [abs(before - top_p) for before in reached] + [abs(c / counts[ranked[0]] - min_p) for c in counts]
     if min(edge) > 1e-5:  # elsewhere rounding may decide
-        found = weights(row(*(c / total for c in counts)), SamplingParams(top_k=top_k, top_p=top_p, min_p=min_p, **ALL))
+        found = sampling_weights(
+            row(*(c / total for c in counts)), SamplingParams(top_k=top_k, top_p=top_p, min_p=min_p, **ALL)
+        )
         assert set(np.flatnonzero(found)) == set(kept)
 
 
@@ -137,7 +139,7 @@ class Fixed:
 
 @pytest.mark.parametrize(("number", "expected"), [(0.0, 2), (0.4999, 2), (0.5001, 4), (1 - 2**-53, 4)])
 def test_the_ends_of_the_unit_interval_never_draw_the_impossible(number, expected):
-    assert sample(row(0, 0, 0.5, 0, 0.5, 0), SamplingParams(**ALL), Fixed(number)) == expected
+    assert sample_token(row(0, 0, 0.5, 0, 0.5, 0), SamplingParams(**ALL), Fixed(number)) == expected
 
 
 @pytest.mark.parametrize("size", [3, 255, 256, 257, 1000])
@@ -147,14 +149,14 @@ def test_a_number_falls_on_the_token_where_the_running_sum_passes_it(size, seed)
     counts = numbers.choice([0, 0, 1, 3], size)
     counts[numbers.integers(size)] = 1
     point = numbers.random()
-    chosen = sample(row(*counts / counts.sum()), SamplingParams(**ALL), Fixed(point))
+    chosen = sample_token(row(*counts / counts.sum()), SamplingParams(**ALL), Fixed(point))
     assert counts[:chosen].sum() - 1e-3 < point * counts.sum() < counts[: chosen + 1].sum() + 1e-3
     assert counts[chosen] > 0
 
 
 @pytest.mark.parametrize("temperature", [1e-6, 1e-3, 1e3, 1e6])
 def test_the_coldest_and_the_hottest_are_distributions(temperature):
-    found = weights(row(0.3, 0, 0.3, 0.4, 1e-30), SamplingParams(temperature=temperature, **ALL))
+    found = sampling_weights(row(0.3, 0, 0.3, 0.4, 1e-30), SamplingParams(temperature=temperature, **ALL))
     assert np.isfinite(found).all()
     assert found[1] == 0
     assert found[3] == 1
@@ -162,7 +164,7 @@ def test_the_coldest_and_the_hottest_are_distributions(temperature):
 
 def test_a_seed_gives_the_same_numbers_and_an_index_gives_others():
     def numbers(seed: int | None, index: int = 0) -> list[float]:
-        return list(random_numbers(seed, index).random(4))
+        return list(random_generator(seed, index).random(4))
 
     assert numbers(3) == numbers(3) == numbers(3, 0)
     streams = [numbers(3, 0), numbers(3, 1), numbers(4, 0), numbers(4, 1), numbers(None), numbers(None)]
@@ -175,7 +177,7 @@ def test_numbers_that_are_none_are_an_error_of_their_row_alone(temperature, bad)
     rows = np.stack([row(0.1, 0.1, 0.8, 0), row(0.1, 0.1, 0.8, 0), row(1, 0, 0, 0)])
     rows[0, 3] = bad
     params = [SamplingParams(temperature=temperature, top_k=top_k, ignore_end=True) for top_k in (0, 1, 2)]
-    assert choice(params, [Fixed(0.5)] * 3).of(rows)[0].tolist() == [BROKEN, 2, IMPOSSIBLE]
+    assert choice(params, [Fixed(0.5)] * 3).sample(rows)[0].tolist() == [NOT_FINITE, 2, NO_TOKEN]
     with pytest.raises(ArithmeticError, match="no numbers"):
         draws(row(bad, 0.5, 0.5), 1, temperature=temperature, **ALL)
 
@@ -184,10 +186,12 @@ def test_numbers_that_are_none_are_an_error_of_their_row_alone(temperature, bad)
 def test_a_row_is_chosen_from_as_if_it_were_alone(asked):
     rows = np.random.default_rng(1).normal(size=(len(asked), 600)).astype(np.float32)
     params = [SamplingParams(**one) for one in asked]
-    alone = [sample(one, *each, random_numbers(i)) for i, (one, *each) in enumerate(zip(rows, params, strict=True))]
-    how = choice(params, [random_numbers(i) for i in range(len(asked))])
-    assert [how.row(i).of(rows[i : i + 1].copy())[0] for i in range(len(asked))] == alone
-    tokens, logprobs = how.of(rows.copy())
+    alone = [
+        sample_token(one, *each, random_generator(i)) for i, (one, *each) in enumerate(zip(rows, params, strict=True))
+    ]
+    how = choice(params, [random_generator(i) for i in range(len(asked))])
+    assert [how.for_row(i).sample(rows[i : i + 1].copy())[0] for i in range(len(asked))] == alone
+    tokens, logprobs = how.sample(rows.copy())
     assert tokens.tolist() == alone
     assert logprobs.tolist() == rows[np.arange(len(asked)), tokens].tolist()
 

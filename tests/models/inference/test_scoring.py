@@ -7,18 +7,18 @@ from models.errors import InvalidText
 from models.inference.scoring import read, score_row, score_rows, score_texts
 from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a a a b b c\n"])  # a, b, c = 2, 3, 4
-MODEL = Bigram.random(TOKENIZER.size)
-START, NOTHING = EOS, TOKENIZER.size  # rows of the matrix
+MODEL = Bigram.random(TOKENIZER.vocabulary_size)
+START, NOTHING = EOS, TOKENIZER.vocabulary_size  # rows of the matrix
 A, B, C = 2, 3, 4
 
 
 def sliced(slice_tokens: int) -> Bigram:
     model = Bigram(MODEL.matrix.exp())
-    model.slice_tokens = slice_tokens  # type: ignore[misc]
+    model.chunk_tokens = slice_tokens  # type: ignore[misc]
     return model
 
 
@@ -27,7 +27,7 @@ def logprobs(*transitions: tuple[int, int]) -> list[float]:
 
 
 def score(texts: list[str], **options) -> list[list[float]]:
-    return [found.logprobs.tolist() for found in drain(score_texts(MODEL, TOKENIZER, texts, **options))]
+    return [found.logprobs.tolist() for found in run_to_completion(score_texts(MODEL, TOKENIZER, texts, **options))]
 
 
 def test_each_token_is_scored_after_those_before_it():
@@ -52,7 +52,7 @@ def test_a_text_of_nothing_has_an_end_or_nothing():
 
 
 def test_what_is_told_of_a_text():
-    (found,) = drain(score_texts(MODEL, TOKENIZER, ["A b <unk>"]))
+    (found,) = run_to_completion(score_texts(MODEL, TOKENIZER, ["A b <unk>"]))
     assert found.tokens(TOKENIZER) == ["A", "b", "<unk>", "</s>"]
     assert found.ids.tolist() == [UNK, B, UNK, EOS]
     assert found.oov.tolist() == [True, False, False, False]
@@ -65,7 +65,7 @@ def test_text_that_is_not_unicode_is_refused():
         score(["\ud800"])
 
 
-Rows = st.lists(st.lists(st.integers(0, TOKENIZER.size - 1), max_size=40), max_size=12)
+Rows = st.lists(st.lists(st.integers(0, TOKENIZER.vocabulary_size - 1), max_size=40), max_size=12)
 
 
 @given(Rows, st.integers(1, 50))
@@ -73,12 +73,12 @@ def test_batches_and_slices_change_nothing(rows, slice_tokens):
     state = read(MODEL, np.array([A], np.int32))
     work = score_rows(sliced(slice_tokens), state, [np.array(row, np.int32) for row in rows])
     expected = [logprobs(*zip([A, *row], row, strict=False)) for row in rows]
-    assert [found.tolist() for found in drain(work)] == [pytest.approx(row) for row in expected]
+    assert [found.tolist() for found in run_to_completion(work)] == [pytest.approx(row) for row in expected]
 
 
-@given(st.lists(st.integers(0, TOKENIZER.size - 1), max_size=40), st.integers(1, 50))
+@given(st.lists(st.integers(0, TOKENIZER.vocabulary_size - 1), max_size=40), st.integers(1, 50))
 def test_a_long_row_is_carried_through_its_slices(row, slice_tokens):
-    scores, state = drain(score_row(sliced(slice_tokens), MODEL.start(1), np.array(row, np.int32)))
+    scores, state = run_to_completion(score_row(sliced(slice_tokens), MODEL.begin_state(1), np.array(row, np.int32)))
     assert scores.tolist() == pytest.approx(logprobs(*zip([START, *row], row, strict=False)))
     assert state.tolist() == [START, *row][-1:]
 
@@ -86,6 +86,6 @@ def test_a_long_row_is_carried_through_its_slices(row, slice_tokens):
 @given(Rows, st.integers(1, 50))
 def test_no_slice_holds_more_than_it_may_and_together_they_hold_all(rows, slice_tokens):
     model = sliced(slice_tokens)
-    sizes = list(score_rows(model, model.start(1), [np.array(row, np.int32) for row in rows]))
+    sizes = list(score_rows(model, model.begin_state(1), [np.array(row, np.int32) for row in rows]))
     assert all(0 < size <= slice_tokens for size in sizes)
     assert sum(sizes) == sum(len(row) for row in rows)

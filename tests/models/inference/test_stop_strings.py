@@ -9,7 +9,7 @@ def run(pieces: list[str], *stops: str) -> tuple[list[str], str, bool]:
     """What comes out at each piece, what at the end, and whether a stop string was found."""
     reader = StopStrings(stops)
     out = [reader.push(piece) for piece in pieces]
-    return out, reader.flush(), reader.found
+    return out, reader.flush(), reader.matched
 
 
 def test_without_stop_strings_everything_passes_at_once():
@@ -67,7 +67,7 @@ def test_what_has_come_out_never_needs_taking_back_and_nothing_is_held_in_vain(p
     for piece in pieces:
         seen += piece
         shown += reader.push(piece)
-        if reader.found:
+        if reader.matched:
             break
         held = seen[len(shown) :]
         assert seen.startswith(shown)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.kernels.workspace import address
+from models.kernels.workspace import address_of
 
 WHOLE = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 LOCKED = WHOLE.copy()
@@ -12,4 +12,4 @@ LOCKED.flags.writeable = False
 
 @pytest.mark.parametrize("array", [WHOLE, WHOLE[1:], WHOLE[:, 1:], WHOLE[:0], LOCKED, np.zeros(3, np.bool_)])
 def test_it_is_what_numpy_says(array: np.ndarray) -> None:
-    assert address(array) == array.ctypes.data
+    assert address_of(array) == array.ctypes.data

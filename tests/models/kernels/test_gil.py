@@ -37,7 +37,7 @@ MODEL = Int8Model(
 
 
 def compute() -> None:
-    assert MODEL.logprobs(MODEL.start(2)).exp().sum(1).tolist() == pytest.approx([1, 1])
+    assert MODEL.logprobs(MODEL.begin_state(2)).exp().sum(1).tolist() == pytest.approx([1, 1])
 
 
 def elsewhere(*acts: Callable[[], None]) -> None:
@@ -49,33 +49,33 @@ def elsewhere(*acts: Callable[[], None]) -> None:
 
 def test_way_is_given_after_a_compiled_call_and_until_there_is_nothing_more_to_do(naps):
     def twice() -> None:
-        elsewhere(gil.give_way, gil.give_way)
+        elsewhere(gil.yield_to_compute_thread, gil.yield_to_compute_thread)
 
-    elsewhere(gil.claim, twice, compute, twice, compute, twice, gil.renounce, twice)
+    elsewhere(gil.register_compute_thread, twice, compute, twice, compute, twice, gil.before_release, twice)
     assert len(naps) == 4
     assert all(0 < seconds < 1e-3 for seconds in naps)
 
 
 def test_nobody_makes_way_for_one_who_has_not_claimed_it(naps):
-    elsewhere(compute, gil.give_way)
+    elsewhere(compute, gil.yield_to_compute_thread)
     assert naps == []
 
 
 def test_who_has_not_claimed_it_renounces_nothing(naps):
-    elsewhere(gil.claim, compute, lambda: elsewhere(gil.renounce), gil.give_way)
+    elsewhere(gil.register_compute_thread, compute, lambda: elsewhere(gil.before_release), gil.yield_to_compute_thread)
     assert len(naps) == 1
-    elsewhere(gil.claim, gil.renounce)
+    elsewhere(gil.register_compute_thread, gil.before_release)
 
 
 def test_the_lock_is_shared_unless_a_call_was_long_enough_to_have_it(naps, clock):
     def after(seconds: float) -> Callable[[], None]:
         return lambda: clock.__setitem__(0, clock[0] + seconds)
 
-    share, leave, back = gil.share, gil.renounce, gil.resume
-    elsewhere(gil.claim, after(1e-3), share)
+    share, leave, back = gil.yield_periodically, gil.before_release, gil.after_acquire
+    elsewhere(gil.register_compute_thread, after(1e-3), share)
     assert naps == []
-    elsewhere(gil.claim, after(3e-3), leave, after(1e-3), back, after(1e-3), share)
+    elsewhere(gil.register_compute_thread, after(3e-3), leave, after(1e-3), back, after(1e-3), share)
     assert naps == []
-    elsewhere(gil.claim, after(3e-3), leave, after(1e-5), back, share, share)
+    elsewhere(gil.register_compute_thread, after(3e-3), leave, after(1e-5), back, share, share)
     assert len(naps) == 1
     assert 0 < naps[0] < 1e-3

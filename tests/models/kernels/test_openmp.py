@@ -14,13 +14,13 @@ PARTS = 20
 COUNTING = np.dtype([(name, np.int64) for name in ("taken", "sums", "sizes")])
 
 
-@openmp.in_turns
+@openmp.parallel_for
 @njit
 def mark(turn, call):
     carray(pointer(call.taken), TURNS, np.int64)[turn] += 1
 
 
-@openmp.in_turns
+@openmp.parallel_for
 @njit
 def add_up(turn, given):
     """What has been marked by whoever in the parts before."""
@@ -38,7 +38,7 @@ def count(address):
         begin = add_up(task.team, begin, 3, (part, task.team.size, task.work))
 
 
-TASK = openmp.task(COUNTING)
+TASK = openmp.task_record(COUNTING)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def two_threads():
 def counted(cost: int) -> int:
     """How many members the team has."""
     taken, sums, sizes = np.zeros(TURNS, np.int64), np.zeros((PARTS, 3), np.int64), np.zeros(PARTS, np.int64)
-    openmp.run(count, (taken.ctypes.data, sums.ctypes.data, sizes.ctypes.data), COUNTING, cost)
+    openmp.run_parallel(count, (taken.ctypes.data, sums.ctypes.data, sizes.ctypes.data), COUNTING, cost)
     assert (taken == PARTS).all()
     assert (sums == TURNS * np.arange(1, PARTS + 1)[:, None]).all()
     (size,) = set(sizes.tolist())
@@ -63,7 +63,7 @@ def test_little_work_is_done_by_the_caller_alone(two_threads):
     assert counted(cost=10) == 1
 
 
-@pytest.mark.skipif(openmp.openmp() is None, reason="torch brought no GNU OpenMP here")
+@pytest.mark.skipif(openmp.load_runtime() is None, reason="torch brought no GNU OpenMP here")
 def test_much_work_is_shared_by_as_many_threads_as_torch_may_use(two_threads):
     for _ in range(50):
         assert counted(cost=10**9) == 2
@@ -71,7 +71,7 @@ def test_much_work_is_shared_by_as_many_threads_as_torch_may_use(two_threads):
     assert counted(cost=10**9) == 1
 
 
-@pytest.mark.skipif(openmp.openmp() is None, reason="torch brought no GNU OpenMP here")
+@pytest.mark.skipif(openmp.load_runtime() is None, reason="torch brought no GNU OpenMP here")
 def test_more_threads_than_processors_finish_all_the_same(two_threads):
     torch.set_num_threads(16)
     for _ in range(20):
@@ -79,5 +79,5 @@ def test_more_threads_than_processors_finish_all_the_same(two_threads):
 
 
 def test_without_a_runtime_the_caller_works_alone(two_threads, monkeypatch):
-    monkeypatch.setattr(openmp, "openmp", lambda: None)
+    monkeypatch.setattr(openmp, "load_runtime", lambda: None)
     assert counted(cost=10**9) == 1

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.kernels.sampling import BROKEN, IMPOSSIBLE, LOW, Choice
+from models.kernels.sampling import EXCLUDABLE_IDS, NO_TOKEN, NOT_FINITE, SamplingMetadata
 
 
 def choose(rows: NDArray[np.float32], temperature: float, points: NDArray[np.float64]) -> list[int]:
-    out = np.zeros((len(rows), LOW), np.bool_)
-    return Choice(np.full(len(rows), temperature, np.float32), points, out, {}).of(rows)[0].tolist()
+    out = np.zeros((len(rows), EXCLUDABLE_IDS), np.bool_)
+    return SamplingMetadata(np.full(len(rows), temperature, np.float32), points, out, {}).sample(rows)[0].tolist()
 
 
 @given(st.integers(1, 700), st.integers(1, 5), st.integers(0, 99), st.sampled_from([0.3, 1.0, 4.0]))
@@ -35,7 +35,7 @@ def test_it_is_where_numpy_says(size, rows, seed, temperature):
 def test_rows_that_are_no_distributions(temperature):
     rows = np.zeros((5, 300), np.float32)
     rows[0, 299], rows[1, 0], rows[2, 9], rows[3] = np.nan, -np.float32(np.nan), np.inf, -np.inf
-    assert choose(rows, temperature, np.zeros(5)) == [BROKEN, BROKEN, BROKEN, IMPOSSIBLE, 0]
+    assert choose(rows, temperature, np.zeros(5)) == [NOT_FINITE, NOT_FINITE, NOT_FINITE, NO_TOKEN, 0]
 
 
 @pytest.mark.parametrize("temperature", [0, 1])
@@ -43,8 +43,8 @@ def test_rows_that_are_no_distributions(temperature):
 def test_what_is_excluded_is_not_chosen_and_made_impossible(temperature, size):
     rows = np.zeros((4, size), np.float32)
     out = np.array([[False, False], [True, False], [False, True], [True, True]])
-    tokens, logprobs = Choice(np.full(4, temperature, np.float32), np.zeros(4), out, {}).of(rows)
-    allowed = [[j for j in range(size) if j >= LOW or not out[row, j]] for row in range(4)]
-    assert tokens.tolist() == [ids[0] if ids else IMPOSSIBLE for ids in allowed]
+    tokens, logprobs = SamplingMetadata(np.full(4, temperature, np.float32), np.zeros(4), out, {}).sample(rows)
+    allowed = [[j for j in range(size) if j >= EXCLUDABLE_IDS or not out[row, j]] for row in range(4)]
+    assert tokens.tolist() == [ids[0] if ids else NO_TOKEN for ids in allowed]
     assert [np.flatnonzero(row > -np.inf).tolist() for row in rows] == allowed
     assert (logprobs[tokens >= 0] == 0).all()

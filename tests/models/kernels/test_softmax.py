@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from models.kernels.softmax import log_softmax, room_for
+from models.kernels.softmax import log_softmax, softmax_buffers
 
 
 @njit
 def in_place(row):
-    log_softmax(row, room_for(len(row)))
+    log_softmax(row, softmax_buffers(len(row)))
 
 
 def found(row: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,12 +3,12 @@
 import ctypes
 from itertools import pairwise
 
-from models.kernels.workspace import Room
+from models.kernels.workspace import WorkspacePool
 
 
 def test_pieces_of_one_call_and_of_calls_within_it_do_not_overlap():
-    room, sizes = Room(), [1, 64, 0, 100]
-    with room.of(sizes) as outer, room.of([200, 3]) as inner:
+    room, sizes = WorkspacePool(), [1, 64, 0, 100]
+    with room.borrow(sizes) as outer, room.borrow([200, 3]) as inner:
         spans = sorted(zip([*outer, *inner], [*sizes, 200, 3], strict=True))
         for (begin, size), (following, _) in pairwise(spans):
             assert begin + size <= following or size == 0
@@ -18,21 +18,21 @@ def test_pieces_of_one_call_and_of_calls_within_it_do_not_overlap():
 
 
 def test_what_is_large_enough_is_used_again():
-    room = Room()
-    with room.of([1000]) as (large,):
+    room = WorkspacePool()
+    with room.borrow([1000]) as (large,):
         pass
-    with room.of([10, 20]) as (small, _):
+    with room.borrow([10, 20]) as (small, _):
         assert small == large
-    with room.of([1 << 20]) as (larger,):
+    with room.borrow([1 << 20]) as (larger,):
         assert larger != large
 
 
 def test_a_call_that_fails_gives_its_memory_back():
-    room = Room()
+    room = WorkspacePool()
     try:
-        with room.of([50]) as (first,):
+        with room.borrow([50]) as (first,):
             raise ValueError
     except ValueError:
         pass
-    with room.of([50]) as (again,):
+    with room.borrow([50]) as (again,):
         assert again == first

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from models.errors import InvalidInput
-from models.neural.analysis import gates
-from models.neural.config import Kind, RecurrentConfig
+from models.neural.analysis import gate_activations
+from models.neural.config import NetworkKind, RecurrentConfig
 from models.neural.network import Network
 from models.special_tokens import EOS
 
 
-def network(kind: Kind) -> Network:
+def network(kind: NetworkKind) -> Network:
     made = Network(RecurrentConfig(kind, layers=1 if kind == "feedforward" else 2, embedding_size=3, hidden_size=4), 9)
     generator = torch.Generator().manual_seed(1)
     for parameter in made.parameters():
@@ -20,7 +20,7 @@ def network(kind: Kind) -> Network:
 
 def test_norms_are_those_of_the_vectors_carried() -> None:
     net, tokens = network("lstm"), torch.tensor([5, 3, 8])
-    found = gates(net, tokens)
+    found = gate_activations(net, tokens)
     _, vectors = net(torch.tensor([[EOS]]), net.config.zero(1))
     for token, layers in zip(tokens, found, strict=True):
         _, vectors = net(token[None, None], vectors)
@@ -30,12 +30,12 @@ def test_norms_are_those_of_the_vectors_carried() -> None:
 
 
 @pytest.mark.parametrize(("kind", "names"), [("lstm", {"input", "forget", "output"}), ("gru", {"reset", "update"})])
-def test_gates_that_biases_hold_open_or_shut_are_so(kind: Kind, names: set[str]) -> None:
+def test_gates_that_biases_hold_open_or_shut_are_so(kind: NetworkKind, names: set[str]) -> None:
     net = network(kind)
     for layer in net.layers:
         # Of four units' gates, those of the first gate stand open, all others are shut.
         layer.bias_ih.fill_(-100.0)[:4] = 100.0
-    for layers in gates(net, torch.tensor([2, 7])):
+    for layers in gate_activations(net, torch.tensor([2, 7])):
         for openings in layers:
             assert names < set(openings)
             opened = [name for name in names if openings[name] > 0.5]
@@ -43,6 +43,6 @@ def test_gates_that_biases_hold_open_or_shut_are_so(kind: Kind, names: set[str])
 
 
 @pytest.mark.parametrize("kind", ["rnn", "feedforward"])
-def test_networks_without_gates_are_refused(kind: Kind) -> None:
+def test_networks_without_gates_are_refused(kind: NetworkKind) -> None:
     with pytest.raises(InvalidInput, match=f"kind {kind} has no gates"):
-        gates(network(kind), torch.tensor([1]))
+        gate_activations(network(kind), torch.tensor([1]))

@@ -60,19 +60,19 @@ def loop(model: RecurrentModel, state: State, tokens: Tensor) -> tuple[Tensor, S
 
 
 def test_start_has_read_the_boundary_and_blank_has_read_nothing(model: RecurrentModel) -> None:
-    assert not flat(model.blank(2)).any()
-    read = model.advance(model.blank(2), torch.full((2, 1), EOS))
-    torch.testing.assert_close(flat(model.start(2)), flat(read))
+    assert not flat(model.null_state(2)).any()
+    read = model.advance(model.null_state(2), torch.full((2, 1), EOS))
+    torch.testing.assert_close(flat(model.begin_state(2)), flat(read))
 
 
 def test_rows_sum_to_one(model: RecurrentModel) -> None:
-    rows = model.logprobs(model.advance(model.start(3), ids(3, 4)))
+    rows = model.logprobs(model.advance(model.begin_state(3), ids(3, 4)))
     assert rows.dtype == torch.float32
     torch.testing.assert_close(rows.exp().sum(1), torch.ones(3))
 
 
 def test_score_is_the_loop(model: RecurrentModel) -> None:
-    state, tokens = model.start(3), ids(3, 9)
+    state, tokens = model.begin_state(3), ids(3, 9)
     scores, after = model.score(state, tokens)
     expected, expected_after = loop(model, state, tokens)
     torch.testing.assert_close(scores, expected, atol=1e-5, rtol=0)
@@ -80,15 +80,15 @@ def test_score_is_the_loop(model: RecurrentModel) -> None:
 
 
 def test_score_in_many_slices_is_score_in_one(model: RecurrentModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _ = model.score(model.start(2), ids(2, 9))
-    monkeypatch.setattr("models.neural.model._LOGITS_AT_ONCE", 4 * V)
-    sliced, _ = model.score(model.start(2), ids(2, 9))
+    whole, _ = model.score(model.begin_state(2), ids(2, 9))
+    monkeypatch.setattr("models.neural.model._LOGITS_PER_SLICE", 4 * V)
+    sliced, _ = model.score(model.begin_state(2), ids(2, 9))
     torch.testing.assert_close(sliced, whole, atol=1e-6, rtol=0)
 
 
 def test_padding_never_enters_a_state(model: RecurrentModel) -> None:
     lengths = torch.tensor([4, 0, 7, 4, 1])
-    state, tokens = model.advance(model.start(5), ids(5, 2)), ids(5, 7)
+    state, tokens = model.advance(model.begin_state(5), ids(5, 2)), ids(5, 7)
     scores, after = model.score(state, tokens, lengths)
     advanced = model.advance(state, tokens, lengths)
     for row, length in enumerate(lengths.tolist()):
@@ -100,7 +100,7 @@ def test_padding_never_enters_a_state(model: RecurrentModel) -> None:
 
 
 def test_states_are_not_mutated(model: RecurrentModel) -> None:
-    state = model.advance(model.start(2), ids(2, 3))
+    state = model.advance(model.begin_state(2), ids(2, 3))
     before = flat(state).clone()
     for lengths in (None, torch.tensor([1, 3])):
         model.advance(state, ids(2, 3), lengths)
@@ -109,14 +109,14 @@ def test_states_are_not_mutated(model: RecurrentModel) -> None:
 
 
 def test_joining_and_leaving_change_nothing(model: RecurrentModel) -> None:
-    first, second = model.advance(model.start(1), ids(1, 4)), model.advance(model.start(2), ids(2, 2))
+    first, second = model.advance(model.begin_state(1), ids(1, 4)), model.advance(model.begin_state(2), ids(2, 2))
     together = select(concat([first, second]), [2, 0])
     expected = torch.cat([model.logprobs(second)[1:], model.logprobs(first)])
     torch.testing.assert_close(model.logprobs(together), expected, atol=1e-5, rtol=0)
 
 
 def test_topk_is_the_head_of_the_sorted_row(model: RecurrentModel) -> None:
-    state = model.advance(model.start(3), ids(3, 4))
+    state = model.advance(model.begin_state(3), ids(3, 4))
     values, found = model.topk(state, 4)
     expected = model.logprobs(state).sort(dim=1, descending=True, stable=True)
     assert torch.equal(found, expected.indices[:, :4])
@@ -129,11 +129,11 @@ def test_topk_is_the_head_of_the_sorted_row(model: RecurrentModel) -> None:
 def test_topk_gives_ties_to_the_lower_id(k: int) -> None:
     config = CONFIGS[0]
     level = RecurrentModel(config, weights(config, scale=0.0), V)  # every token has log-probability -log V
-    assert level.topk(level.start(2), k)[1].tolist() == [list(range(k))] * 2
+    assert level.topk(level.begin_state(2), k)[1].tolist() == [list(range(k))] * 2
 
 
 def test_nothing_to_read_changes_nothing(model: RecurrentModel) -> None:
-    state = model.start(2)
+    state = model.begin_state(2)
     scores, after = model.score(state, ids(2, 0))
     assert scores.shape == (2, 0)
     assert torch.equal(flat(after), flat(state))
@@ -142,7 +142,7 @@ def test_nothing_to_read_changes_nothing(model: RecurrentModel) -> None:
 
 def test_tensors_read_back_are_the_same_model_bit_for_bit(model: RecurrentModel) -> None:
     again = RecurrentModel.from_tensors(model.config(), model.tensors(), V)
-    state = model.start(2)
+    state = model.begin_state(2)
     assert torch.equal(again.score(state, ids(2, 6))[0], model.score(state, ids(2, 6))[0])
     assert all(torch.equal(again.tensors()[name], tensor) for name, tensor in model.tensors().items())
     assert again.kind == model.kind == model.config()["kind"]

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.neural.config import Kind, Nonlinearity, RecurrentConfig, Vectors
-from models.neural.dropout import Noise
+from models.neural.config import NetworkKind, Nonlinearity, RecurrentConfig, RecurrentState
+from models.neural.dropout import DropoutHooks
 from models.neural.network import Network
 
 Array = NDArray[np.float64]
@@ -31,7 +31,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def textbook(config: RecurrentConfig, weights: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
-    """One step of one layer of one row, straight from the papers that `Layer` names."""
+    """One step of one layer of one row, straight from the papers that `RecurrentLayer` names."""
     by_input = np.split(weights["weight_ih"] @ x + weights["bias_ih"], weights["bias_ih"].size // h.size)
     by_hidden = np.split(weights["weight_hh"] @ h + weights["bias_hh"], weights["bias_hh"].size // h.size)
     if config.kind == "rnn":
@@ -48,7 +48,7 @@ def textbook(config: RecurrentConfig, weights: dict[str, Array], x: Array, h: Ar
 
 @pytest.mark.parametrize("length", [1, 5])
 @pytest.mark.parametrize(("kind", "nonlinearity"), FAMILIES)
-def test_layers_follow_the_textbook(kind: Kind, nonlinearity: Nonlinearity, length: int) -> None:
+def test_layers_follow_the_textbook(kind: NetworkKind, nonlinearity: Nonlinearity, length: int) -> None:
     config = replace(SMALL, kind=kind, nonlinearity=nonlinearity)
     net = network(config)
     weights = {name: p.double().numpy() for name, p in net.named_parameters()}
@@ -67,7 +67,7 @@ def test_layers_follow_the_textbook(kind: Kind, nonlinearity: Nonlinearity, leng
 
 
 def test_only_an_lstm_carries_cells() -> None:
-    def carried(kind: Kind) -> Vectors:
+    def carried(kind: NetworkKind) -> RecurrentState:
         return replace(SMALL, kind=kind).zero(3)
 
     assert [len(carried("rnn")), len(carried("gru")), len(carried("lstm"))] == [1, 1, 2]
@@ -83,7 +83,7 @@ def test_tied_logits_are_similarities_to_embeddings_of_the_projected_output() ->
 
 
 def test_equal_sizes_need_no_projection_and_untied_ones_have_their_own_matrix() -> None:
-    names = {name for name, _ in Network(replace(SMALL, embedding_size=4), 7).matrices()}
+    names = {name for name, _ in Network(replace(SMALL, embedding_size=4), 7).named_matrices()}
     assert not names & {"projection", "output_weight"}
     untied = Network(replace(SMALL, tied=False), 7)
     assert untied.projection is None
@@ -98,7 +98,9 @@ def test_noise_is_asked_for_below_between_above_and_within_the_layers() -> None:
 
     net, tokens = network(SMALL), torch.zeros(2, 5, dtype=torch.int64)
     below = spy("embedded")
-    noise = Noise(lambda x, read: below(x) if read is tokens else x, spy("between"), spy("output"), spy("recurrent"))
+    noise = DropoutHooks(
+        lambda x, read: below(x) if read is tokens else x, spy("between"), spy("output"), spy("recurrent")
+    )
     outputs, vectors = net(tokens, net.config.zero(2), noise)
     vectors_seen = [("between", (2, 5, 4)), ("embedded", (2, 5, 3)), ("output", (2, 5, 4))]
     assert sorted(seen) == [*vectors_seen, ("recurrent", (16, 4)), ("recurrent", (16, 4))]
@@ -111,7 +113,7 @@ def test_what_is_dropped_of_a_recurrent_matrix_has_no_gradient() -> None:
     net = network(SMALL).requires_grad_(True)
     mask = torch.ones_like(net.layers[0].weight_hh)
     mask[0] = 0
-    noise = Noise(recurrent=lambda matrix: matrix * mask)
+    noise = DropoutHooks(recurrent_weights=lambda matrix: matrix * mask)
     outputs, _ = net(torch.zeros(2, 5, dtype=torch.int64), net.config.zero(2), noise)
     outputs.sum().backward()
     gradient = net.layers[0].weight_hh.grad

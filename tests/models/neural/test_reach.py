@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from models.neural.analysis import reach
+from models.neural.analysis import gradient_norms_by_distance
 from models.neural.config import RecurrentConfig
 from models.neural.network import Network
 
@@ -21,7 +21,7 @@ def test_in_a_linear_chain_it_falls_by_the_weight_at_each_step() -> None:
         network.layers[0].weight_ih.fill_(1.0)
         network.layers[0].weight_hh.fill_(0.5)
         network.embedding[2] = 3.0  # so that the words' logits differ
-    found = reach(network, torch.tensor([[0, 1, 0, 1, 2], [1, 1, 0, 0, 1]]))
+    found = gradient_norms_by_distance(network, torch.tensor([[0, 1, 0, 1, 2], [1, 1, 0, 0, 1]]))
     assert len(found) == 4
     assert [after / before for before, after in pairwise(found)] == pytest.approx([0.5] * 3)
 
@@ -31,7 +31,7 @@ def test_a_window_sees_nothing_before_it() -> None:
     network = Network(config, 5)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter)
-    found = reach(network, torch.tensor([[1, 2, 3, 4, 0]]))
+    found = gradient_norms_by_distance(network, torch.tensor([[1, 2, 3, 4, 0]]))
     assert found[0] > 0
     assert found[1] > 0
     assert found[2:] == [0.0, 0.0]

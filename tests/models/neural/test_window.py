@@ -5,18 +5,18 @@ import torch
 
 from models.errors import InvalidInput
 from models.neural.config import RecurrentConfig
-from models.neural.network import Network, Window
+from models.neural.network import FeedForwardLayer, Network
 
 
-def layer(width: int) -> Window:
-    made = Window(width, 3, 2, torch.tanh)
+def layer(width: int) -> FeedForwardLayer:
+    made = FeedForwardLayer(width, 3, 2, torch.tanh)
     generator = torch.Generator().manual_seed(1)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, generator=generator)
     return made.requires_grad_(False)
 
 
-def naive(window: Window, read: torch.Tensor, width: int) -> torch.Tensor:
+def naive(window: FeedForwardLayer, read: torch.Tensor, width: int) -> torch.Tensor:
     """tanh(sum_j W_j e_{t-j} + b) of one row [T, E], zeros before its first token."""
     outputs = []
     for t in range(len(read)):

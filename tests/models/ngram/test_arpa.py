@@ -11,7 +11,7 @@ import torch
 
 from models.errors import InvalidInput
 from models.ngram import arpa
-from models.ngram.backoff_table import BackoffTables
+from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from tests.helpers.arpa_texts import PRUNED_BY_OTHERS
@@ -25,14 +25,14 @@ for line in HELD_OUT:
     line[:] = [token for token in line if token != 1]
 
 
-def text_of(tables: BackoffTables) -> str:
+def text_of(tables: BackoffTable) -> str:
     file = io.StringIO()
-    arpa.write(tables, VOCABULARY, file)
+    arpa.write_arpa(tables, VOCABULARY, file)
     return file.getvalue()
 
 
 def scores(model: NgramModel) -> list[float]:
-    values: list[float] = model.score_ids(model.start(1), flat(HELD_OUT))[0].tolist()
+    values: list[float] = model.score_ids(model.begin_state(1), flat(HELD_OUT))[0].tolist()
     return values
 
 
@@ -50,7 +50,7 @@ def scores(model: NgramModel) -> list[float]:
 def test_kenlm_gives_every_token_the_same_score(config: NgramConfig, tmp_path: Path) -> None:
     model = trained(TRAINING, config, SIZE)
     path = tmp_path / "model.arpa"
-    path.write_text(text_of(model.tables))
+    path.write_text(text_of(model.table))
     peer = kenlm.Model(str(path))
     lines = [" ".join(VOCABULARY[token] for token in line) for line in HELD_OUT]
     expected = [log10 * math.log(10) for line in lines for log10, _, _ in peer.full_scores(line)]
@@ -60,7 +60,7 @@ def test_kenlm_gives_every_token_the_same_score(config: NgramConfig, tmp_path: P
 def test_kenlm_gives_next_to_nothing_where_mle_gives_zero(tmp_path: Path) -> None:
     model = trained(TRAINING, NgramConfig(2, "mle"), SIZE)
     path = tmp_path / "model.arpa"
-    path.write_text(text_of(model.tables))
+    path.write_text(text_of(model.table))
     peer = kenlm.Model(str(path))
     ours = scores(model)
     lines = [" ".join(VOCABULARY[token] for token in line) for line in HELD_OUT]
@@ -75,32 +75,32 @@ def test_kenlm_gives_next_to_nothing_where_mle_gives_zero(tmp_path: Path) -> Non
 def test_what_is_written_reads_back(smoothing: Smoothing, order: int) -> None:
     config = NgramConfig(order, smoothing)
     model = trained(TRAINING, config, SIZE)
-    tables, vocabulary = arpa.read(io.StringIO(text_of(model.tables)))
+    tables, vocabulary = arpa.read_arpa(io.StringIO(text_of(model.table)))
     assert vocabulary == VOCABULARY
-    assert tables.ngrams == model.tables.ngrams
+    assert tables.order_sizes == model.table.order_sizes
     assert scores(NgramModel(config, tables)) == pytest.approx(scores(model), abs=1e-5)
 
 
 def test_more_than_is_written_at_a_time_reads_back() -> None:
     words = np.random.default_rng(8).zipf(1.2, 60_000) % 300
     lines = [line[line != 1].tolist() for line in np.split(words, 3000)]
-    tables = trained(lines, NgramConfig(4, prune=(0, 0, 1)), 300).tables
-    assert max(tables.ngrams) > 1 << 14
+    tables = trained(lines, NgramConfig(4, prune=(0, 0, 1)), 300).table
+    assert max(tables.order_sizes) > 1 << 14
     vocabulary = ["<unk>", "</s>", *(f"w{i}" for i in range(2, 300))]
     file = io.StringIO()
-    arpa.write(tables, vocabulary, file)
+    arpa.write_arpa(tables, vocabulary, file)
     file.seek(0)
-    again, tokens = arpa.read(file)
+    again, tokens = arpa.read_arpa(file)
     assert tokens == vocabulary
-    for written, found in zip(tables.orders(), again.orders(), strict=True):
+    for written, found in zip(tables.unpack_orders(), again.unpack_orders(), strict=True):
         assert np.array_equal(written.token, found.token)
-        assert np.array_equal(written.runs, found.runs)
+        assert np.array_equal(written.child_offsets, found.child_offsets)
         assert np.allclose(written.logprob, found.logprob, rtol=1e-6)
         assert np.allclose(written.backoff, found.backoff, rtol=1e-5, atol=1e-6)
 
 
 def test_orders_without_ngrams_are_not_written() -> None:
-    text = text_of(trained([[2]], NgramConfig(5), SIZE).tables)  # the longest n-gram is <s> w2 </s>
+    text = text_of(trained([[2]], NgramConfig(5), SIZE).table)  # the longest n-gram is <s> w2 </s>
     assert "ngram 3=1" in text
     assert "ngram 4" not in text
 
@@ -108,14 +108,14 @@ def test_orders_without_ngrams_are_not_written() -> None:
 @pytest.mark.parametrize("token", ["", "a b", "\n", "<s>"])
 def test_tokens_that_arpa_cannot_hold_are_refused(token: str) -> None:
     with pytest.raises(InvalidInput, match="vocabulary"):
-        arpa.write(trained([[2]], NgramConfig(2), 3).tables, ["<unk>", "</s>", token], io.StringIO())
+        arpa.write_arpa(trained([[2]], NgramConfig(2), 3).table, ["<unk>", "</s>", token], io.StringIO())
 
 
 def test_a_file_in_any_order_with_blanks_and_missing_weights_reads() -> None:
-    tables, vocabulary = arpa.read(io.StringIO(PRUNED_BY_OTHERS))
+    tables, vocabulary = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS))
     assert vocabulary == ["<unk>", "</s>", "b", "a"]
     model = NgramModel(NgramConfig(3), tables)
-    log10 = model.score_ids(model.start(1), np.array([3, 2, 3, 2, 1, 3, 1, 0]))[0] / math.log(10)
+    log10 = model.score_ids(model.begin_state(1), np.array([3, 2, 3, 2, 1, 3, 1, 0]))[0] / math.log(10)
     # a | <s>; b | <s> a: -0.1 and a b; a | a b: no weight, b a; b | b a; </s> | a b: no weight, b's -0.2, </s>
     # a | <s>; </s> | <s> a; <unk> | <s>: -0.5 and the unigram
     assert log10 == pytest.approx([-0.2, -0.35, -0.3, -0.15, -0.8, -0.2, -0.05, -2.5], abs=1e-6)
@@ -124,9 +124,9 @@ def test_a_file_in_any_order_with_blanks_and_missing_weights_reads() -> None:
 def test_a_weight_of_a_context_without_ngrams_still_counts() -> None:
     # "b a" has a weight but heads no trigram now: whoever reads on after it pays -0.4
     text = PRUNED_BY_OTHERS.replace("ngram 3=2", "ngram 3=1").replace("-0.15\tb a b\n", "")
-    tables, _ = arpa.read(io.StringIO(text))
+    tables, _ = arpa.read_arpa(io.StringIO(text))
     model = NgramModel(NgramConfig(3), tables)
-    log10 = model.score_ids(model.blank(1), np.array([2, 3, 2]))[0] / math.log(10)
+    log10 = model.score_ids(model.null_state(1), np.array([2, 3, 2]))[0] / math.log(10)
     assert log10 == pytest.approx([-0.7, -0.3, -0.4 - 0.25], abs=1e-6)
 
 
@@ -154,9 +154,9 @@ ngram 3=1
 
 \\end\\
 """
-    tables, _ = arpa.read(io.StringIO(text))
+    tables, _ = arpa.read_arpa(io.StringIO(text))
     model = NgramModel(NgramConfig(3), tables)
-    log10 = model.score_ids(model.start(1), np.array([4, 2, 3, 4, 2, 1]))[0] / math.log(10)
+    log10 = model.score_ids(model.begin_state(1), np.array([4, 2, 3, 4, 2, 1]))[0] / math.log(10)
     # c | <s>: -0.5 and c; b | c; a | c b; c | a, as "b a" is no context; b | a c: -0.4 and b | c;
     # </s> | c b: -0.6, b's -0.2 and </s>
     assert log10 == pytest.approx([-1.4, -0.2, -0.15, -0.3, -0.6, -1.4], abs=1e-6)
@@ -205,23 +205,23 @@ ngram 3=7
 def test_what_lmplz_writes_is_read_as_kenlm_reads_it(line: str, tmp_path: Path) -> None:
     path = tmp_path / "lmplz.arpa"
     path.write_text(LMPLZ)
-    tables, vocabulary = arpa.read(io.StringIO(LMPLZ))
+    tables, vocabulary = arpa.read_arpa(io.StringIO(LMPLZ))
     model, ids = NgramModel(NgramConfig(3), tables), {token: i for i, token in enumerate(vocabulary)}
-    found = model.score_ids(model.start(1), flat([[ids.get(word, 0) for word in line.split()]]))[0] / math.log(10)
+    found = model.score_ids(model.begin_state(1), flat([[ids.get(word, 0) for word in line.split()]]))[0] / math.log(10)
     expected = [log10 for log10, _, _ in kenlm.Model(str(path)).full_scores(line)]
     assert found.tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_what_others_write_otherwise_reads_alike() -> None:
     text = PRUNED_BY_OTHERS.replace("\n", "\r\n").replace("<unk>", "<UNK>").replace("\t", "  ")
-    tables, vocabulary = arpa.read(io.StringIO(text))
-    expected, words = arpa.read(io.StringIO(PRUNED_BY_OTHERS))
+    tables, vocabulary = arpa.read_arpa(io.StringIO(text))
+    expected, words = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS))
     assert vocabulary == words
     assert all(np.array_equal(a, b) for a, b in zip(tables.trie, expected.trie, strict=True))
-    tables, vocabulary = arpa.read(io.StringIO(PRUNED_BY_OTHERS.replace("-2 <unk>\n", "").replace("1=5", "1=4")))
+    tables, vocabulary = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS.replace("-2 <unk>\n", "").replace("1=5", "1=4")))
     assert vocabulary == words
     assert NgramModel(NgramConfig(3), tables).logprobs(torch.tensor([[-1, -1]]))[0, 0] == -math.inf
-    tables, _ = arpa.read(
+    tables, _ = arpa.read_arpa(
         io.StringIO(PRUNED_BY_OTHERS.replace("\\end\\", "\\4-grams:\n\\end\\").replace("3=2", "3=2\nngram 4=0"))
     )
-    assert tables.ngrams == [4, 3, 2, 0]
+    assert tables.order_sizes == [4, 3, 2, 0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidInput
 from models.ngram import arpa
-from models.ngram.arpa_parser import parse
+from models.ngram.arpa_parser import parse_arpa
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from tests.helpers.arpa_texts import PRUNED_BY_OTHERS
@@ -34,7 +34,7 @@ ngram 2=1
 
 
 def test_words_get_ids_as_listed_after_the_special_ones() -> None:
-    tokens, (unigrams, bigrams) = parse(io.StringIO(TEXT))
+    tokens, (unigrams, bigrams) = parse_arpa(io.StringIO(TEXT))
     assert tokens == ["<unk>", "</s>", "b", "a"]
     assert unigrams.words.tolist() == [[0], [1], [2], [3]]
     assert bigrams.words.tolist() == [[1, 3]]
@@ -42,7 +42,7 @@ def test_words_get_ids_as_listed_after_the_special_ones() -> None:
 
 
 def test_numbers_become_nats_and_99_below_zero_becomes_minus_infinity() -> None:
-    _, (unigrams, _) = parse(io.StringIO(TEXT))
+    _, (unigrams, _) = parse_arpa(io.StringIO(TEXT))
     ten = math.log(10)
     assert unigrams.logprob == pytest.approx(np.array([-np.inf, -4 * ten, -3 * ten, -np.inf]))
     # the weight of </s> as a context is that of <s>
@@ -59,14 +59,14 @@ def test_any_change_is_read_or_refused_with_a_line(at: int, length: int, new: st
     text = PRUNED_BY_OTHERS[:at] + new + PRUNED_BY_OTHERS[at + length :]
     refused = ""
     try:
-        tables, vocabulary = arpa.read(io.StringIO(text))
+        tables, vocabulary = arpa.read_arpa(io.StringIO(text))
     except InvalidInput as error:
         refused = str(error)
     if refused:
         assert "line " in refused
     else:
         model = NgramModel(NgramConfig(tables.order), tables)
-        assert not np.isnan(model.logprobs(model.start(1)).numpy()).any()
+        assert not np.isnan(model.logprobs(model.begin_state(1)).numpy()).any()
         assert len(vocabulary) == model.vocabulary_size
 
 
@@ -96,4 +96,4 @@ def test_any_change_is_read_or_refused_with_a_line(at: int, length: int, new: st
 def test_a_malformed_file_is_refused_with_its_line(old: str, new: str, line: int, message: str) -> None:
     assert old in PRUNED_BY_OTHERS
     with pytest.raises(InvalidInput, match=f"line {line}: .*{message}"):
-        arpa.read(io.StringIO(PRUNED_BY_OTHERS.replace(old, new, 1)))
+        arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS.replace(old, new, 1)))

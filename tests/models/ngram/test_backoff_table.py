@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.errors import CheckpointDamaged
-from models.ngram.backoff_table import check
+from models.ngram.backoff_table import check_trie
 from models.ngram.config import NgramConfig
 from tests.helpers.estimation import trained
 
@@ -13,7 +13,7 @@ LINES = np.random.default_rng(7).integers(2, 40, (200, 10)).tolist()
 
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_what_is_estimated_is_sound(order: int) -> None:
-    trie = trained(LINES, NgramConfig(order), 40).tables.trie
-    check(trie, order, 40)
+    trie = trained(LINES, NgramConfig(order), 40).table.trie
+    check_trie(trie, order, 40)
     with pytest.raises(CheckpointDamaged, match="orders"):
-        check(trie, order + 1, 40)
+        check_trie(trie, order + 1, 40)

@@ -5,9 +5,9 @@ import pytest
 
 from models.ngram import query
 from models.ngram.config import NgramConfig
-from models.ngram.hash_index import NONE, index_of
+from models.ngram.hash_index import EMPTY_INDEX, build_index
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
 from tests.helpers.estimation import trained
 
@@ -18,13 +18,13 @@ LINES = np.random.default_rng(8).zipf(1.3, (400, 15)).clip(2, SIZE - 1).tolist()
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 @pytest.mark.parametrize("prune", [(), (0, 1)])
 def test_scores_are_the_same(order: int, prune: tuple[int, ...]) -> None:
-    tables = trained(LINES, NgramConfig(order, prune=prune[:order]), SIZE).tables.trie
+    tables = trained(LINES, NgramConfig(order, prune=prune[:order]), SIZE).table.trie
     words = np.random.default_rng(9).zipf(1.3, (3, 1500)).clip(0, SIZE - 1)
     lengths = np.array([1500, 0, 700])
     results = []
-    for index in (NONE, index_of(tables)):
+    for index in (EMPTY_INDEX, build_index(tables)):
         paths, out = np.full((3, order - 1), -1), np.zeros(words.shape, np.float32)
-        query.score(tables, paths, words, lengths, out, query.room(tables, index))
+        query.score(tables, paths, words, lengths, out, query.query_buffers(tables, index))
         results.append((paths.tolist(), out.tolist()))
     assert results[0] == results[1]
 
@@ -34,17 +34,17 @@ def test_a_hash_that_agrees_by_chance_hides_nothing() -> None:
     size = 3000
     ids = np.random.default_rng(1).zipf(1.1, 300_000).clip(2, size - 1)
     ids[19::20] = EOS
-    model = NgramModel(NgramConfig(3), estimate(NgramConfig(3), ids, size))
+    model = NgramModel(NgramConfig(3), estimate_from_tokens(NgramConfig(3), ids, size))
     words, lengths = ids[None], np.array([len(ids)])
     results = []
-    for index in (NONE, index_of(model.tables.trie)):
+    for index in (EMPTY_INDEX, build_index(model.table.trie)):
         paths, out = np.full((1, 2), -1), np.zeros(words.shape, np.float32)
-        query.score(model.tables.trie, paths, words, lengths, out, query.room(model.tables.trie, index))
+        query.score(model.table.trie, paths, words, lengths, out, query.query_buffers(model.table.trie, index))
         results.append(out)
     assert np.array_equal(results[0], results[1])
 
 
 def test_every_pair_and_triple_has_a_slot() -> None:
-    tables = trained(LINES, NgramConfig(4), SIZE).tables
-    index = index_of(tables.trie)
-    assert np.count_nonzero(index.slots) == sum(tables.ngrams[1:3])
+    tables = trained(LINES, NgramConfig(4), SIZE).table
+    index = build_index(tables.trie)
+    assert np.count_nonzero(index.slots) == sum(tables.order_sizes[1:3])

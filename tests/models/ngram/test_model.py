@@ -29,18 +29,18 @@ def model(smoothing: Smoothing = "kneser_ney", order: int = 4) -> NgramModel:
 def test_score_is_the_loop_over_logprobs_and_advance(smoothing: Smoothing, order: int) -> None:
     subject = model(smoothing, order)
     lengths = torch.tensor([11, 0, 3, 7])
-    scores, state = subject.score(subject.start(4), TOKENS, lengths)
-    looped, looped_state = LanguageModel.score(subject, subject.start(4), TOKENS, lengths)
+    scores, state = subject.score(subject.begin_state(4), TOKENS, lengths)
+    looped, looped_state = LanguageModel.score(subject, subject.begin_state(4), TOKENS, lengths)
     assert torch.equal(scores, looped)
     assert np.array_equal(state, looped_state)
-    assert np.array_equal(state, subject.advance(subject.start(4), TOKENS, lengths))
+    assert np.array_equal(state, subject.advance(subject.begin_state(4), TOKENS, lengths))
 
 
 def test_scoring_in_slices_is_scoring_at_once() -> None:
     subject = model()
     flat = np.array([i for line in LINES for i in (*line, 1)], np.int32)
-    whole, end = subject.score_ids(subject.start(1), flat)
-    first, middle = subject.score_ids(subject.start(1), flat[:100])
+    whole, end = subject.score_ids(subject.begin_state(1), flat)
+    first, middle = subject.score_ids(subject.begin_state(1), flat[:100])
     second, again = subject.score_ids(middle, flat[100:])
     assert np.array_equal(whole, np.concatenate([first, second]))
     assert np.array_equal(end, again)
@@ -49,32 +49,32 @@ def test_scoring_in_slices_is_scoring_at_once() -> None:
 def test_lines_score_alone_as_in_one_row() -> None:
     subject = model()
     flat = np.array([i for line in LINES for i in (*line, 1)], np.int32)
-    whole, _ = subject.score_ids(subject.start(1), flat)
-    alone = [subject.score_ids(subject.start(1), np.array([*line, 1]))[0] for line in LINES]
+    whole, _ = subject.score_ids(subject.begin_state(1), flat)
+    alone = [subject.score_ids(subject.begin_state(1), np.array([*line, 1]))[0] for line in LINES]
     assert np.array_equal(whole, np.concatenate(alone))
 
 
 def test_rows_are_alone_what_they_are_in_company() -> None:
     subject = model()
-    state = subject.advance(subject.start(4), TOKENS)
-    alone = [subject.advance(subject.start(1), TOKENS[i : i + 1]) for i in range(4)]
+    state = subject.advance(subject.begin_state(4), TOKENS)
+    alone = [subject.advance(subject.begin_state(1), TOKENS[i : i + 1]) for i in range(4)]
     assert np.array_equal(state, concat(alone))
     assert torch.equal(subject.logprobs(state)[2:3], subject.logprobs(select(state, [2])))
 
 
 def test_no_rows_and_no_tokens_are_fine() -> None:
     subject = model()
-    assert subject.logprobs(subject.start(0)).shape == (0, SIZE)
-    assert subject.advance(subject.start(0), torch.zeros((0, 3), dtype=torch.int64)).shape == (0, 3)
-    assert subject.advance(subject.start(0), torch.zeros((0, 3), dtype=torch.int64)).dtype == np.int64
-    state = subject.start(2)
+    assert subject.logprobs(subject.begin_state(0)).shape == (0, SIZE)
+    assert subject.advance(subject.begin_state(0), torch.zeros((0, 3), dtype=torch.int64)).shape == (0, 3)
+    assert subject.advance(subject.begin_state(0), torch.zeros((0, 3), dtype=torch.int64)).dtype == np.int64
+    state = subject.begin_state(2)
     assert np.array_equal(subject.advance(state, torch.zeros((2, 0), dtype=torch.int64)), state)
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing) -> None:
     subject = model(smoothing)
-    state = subject.advance(subject.start(4), TOKENS)
+    state = subject.advance(subject.begin_state(4), TOKENS)
     for k in (0, 1, 5, SIZE, SIZE + 5):
         values, ids = subject.topk(state, k)
         expected, expected_ids = LanguageModel.topk(subject, state, k)
@@ -84,27 +84,27 @@ def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing) -> None:
 
 def test_a_blank_state_has_the_unigrams() -> None:
     subject = trained([[2, 2, 3]], NgramConfig(2, "mle"), 5)
-    assert subject.logprobs(subject.blank(1)).exp().tolist()[0] == pytest.approx([0, 1 / 4, 2 / 4, 1 / 4, 0])
+    assert subject.logprobs(subject.null_state(1)).exp().tolist()[0] == pytest.approx([0, 1 / 4, 2 / 4, 1 / 4, 0])
 
 
 @pytest.mark.parametrize("token", [-1, SIZE])
 def test_ids_outside_the_vocabulary_are_refused(token: int) -> None:
     subject = model()
     with pytest.raises(InvalidInput, match="0 to 39"):
-        subject.score(subject.start(1), torch.tensor([[2, token, 3, 4, 5, 6]]))
+        subject.score(subject.begin_state(1), torch.tensor([[2, token, 3, 4, 5, 6]]))
     with pytest.raises(InvalidInput, match="0 to 39"):
-        subject.advance(subject.start(1), torch.tensor([[2, token, 3, 4, 5, 6]]))
+        subject.advance(subject.begin_state(1), torch.tensor([[2, token, 3, 4, 5, 6]]))
 
 
 def test_explain_walks_the_back_off_path() -> None:
     subject = trained([[2, 3, 4], [3, 4], [3, 2]], NgramConfig(3), 6)
-    state = subject.advance(subject.start(1), torch.tensor([[2, 3]]))
+    state = subject.advance(subject.begin_state(1), torch.tensor([[2, 3]]))
     explained = subject.explain(state)
     assert (explained["matched_order"], explained["context"]) == (3, [2, 3])
     assert [part["context"] for part in explained["backoff"]] == [[2, 3], [3], []]
     assert [part["listed"] for part in explained["backoff"]] == [1, 2, 6]
     weight = math.prod(part["weight"] for part in explained["backoff"][:2])
-    row, unigrams = subject.logprobs(state)[0].exp(), subject.logprobs(subject.blank(1))[0].exp()
+    row, unigrams = subject.logprobs(state)[0].exp(), subject.logprobs(subject.null_state(1))[0].exp()
     assert row[5].item() == pytest.approx(weight * unigrams[5].item())
 
 
@@ -118,7 +118,7 @@ def test_a_model_read_back_is_bit_equal_and_shares_memory(smoothing: Smoothing) 
     subject = model(smoothing)
     tensors = subject.tensors()
     again = NgramModel.from_tensors(subject.config(), tensors, SIZE)
-    state = subject.advance(subject.start(4), TOKENS)
+    state = subject.advance(subject.begin_state(4), TOKENS)
     assert torch.equal(again.logprobs(state), subject.logprobs(state))
     assert again.config() == subject.config()
     assert again.tensors()["data"].data_ptr() == tensors["data"].data_ptr()

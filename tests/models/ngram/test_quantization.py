@@ -7,7 +7,7 @@ import torch
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
-from models.ngram.quantization import LARGEST_ERROR, bins, quantise
+from models.ngram.quantization import MAX_SUM_ERROR, lloyd_codebook, quantize
 from tests.helpers.estimation import trained
 
 SIZE = 60
@@ -22,11 +22,11 @@ def model(smoothing: Smoothing = "kneser_ney", **settings: int) -> NgramModel:
 @pytest.mark.parametrize("bits", [4, 8, 16])
 def test_distributions_sum_to_one_after_any_context(smoothing: Smoothing, bits: int) -> None:
     subject = model(smoothing, bits=bits)
-    state = subject.advance(subject.start(300), torch.tensor([line[:3] for line in LINES]))
+    state = subject.advance(subject.begin_state(300), torch.tensor([line[:3] for line in LINES]))
     sums = subject.logprobs(state).double().exp().sum(1)
     stated = subject.config()["estimation"]["quantised"]
     assert stated["bits"] == bits
-    assert float((sums - 1).abs().max()) <= stated["sums_within"] + 1e-6 <= LARGEST_ERROR + 1e-6
+    assert float((sums - 1).abs().max()) <= stated["sums_within"] + 1e-6 <= MAX_SUM_ERROR + 1e-6
 
 
 def test_more_bits_are_nearer_to_what_was_estimated() -> None:
@@ -35,7 +35,11 @@ def test_more_bits_are_nearer_to_what_was_estimated() -> None:
     for bits in (4, 6, 8, 12):
         rounded = model(bits=bits)
         apart.append(
-            float((rounded.score(rounded.start(300), words)[0] - exact.score(exact.start(300), words)[0]).abs().mean())
+            float(
+                (rounded.score(rounded.begin_state(300), words)[0] - exact.score(exact.begin_state(300), words)[0])
+                .abs()
+                .mean()
+            )
         )
     assert apart == sorted(apart, reverse=True)
     assert apart[0] < 0.2
@@ -43,19 +47,19 @@ def test_more_bits_are_nearer_to_what_was_estimated() -> None:
 
 
 def test_no_more_numbers_than_bits_allow_and_unigrams_untouched() -> None:
-    exact, rounded = model().tables.orders(), model(bits=4).tables.orders()
+    exact, rounded = model().table.unpack_orders(), model(bits=4).table.unpack_orders()
     assert np.array_equal(rounded[0].logprob, exact[0].logprob)
     for before, order in zip(exact[1:], rounded[1:], strict=True):
         assert len(np.unique(order.logprob)) <= 16
         assert np.array_equal(order.token, before.token)
-        assert np.array_equal(order.runs, before.runs)
+        assert np.array_equal(order.child_offsets, before.child_offsets)
 
 
 def test_bins_by_hand() -> None:
     values = np.array([-1, -1.1, -3, -3.1, -3.2, -9], np.float32)
-    assert bins(values, 3) == pytest.approx([-9, -3.1, -1.05])
-    assert bins(values, 8) == pytest.approx(np.sort(values))
-    assert bins(np.append(values, np.float32(-np.inf)), 4).tolist()[0] == -np.inf
+    assert lloyd_codebook(values, 3) == pytest.approx([-9, -3.1, -1.05])
+    assert lloyd_codebook(values, 8) == pytest.approx(np.sort(values))
+    assert lloyd_codebook(np.append(values, np.float32(-np.inf)), 4).tolist()[0] == -np.inf
 
 
 def test_what_no_weight_can_make_good_is_refused() -> None:
@@ -63,7 +67,7 @@ def test_what_no_weight_can_make_good_is_refused() -> None:
     lines = [[2 if word == 1 else word for word in line] for line in lines]
     exact = trained(lines, NgramConfig(3), 3)  # every context lists every word, and backs off to nothing
     with pytest.raises(InvalidInput, match=r"bits: .*sum to one"):
-        quantise(exact.tables, 4)
+        quantize(exact.table, 4)
 
 
 @pytest.mark.parametrize("arguments", [{"bits": 3}, {"bits": 17}, {"bits": True}, {"bits": 8, "smoothing": "mle"}])

@@ -5,18 +5,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.ngram import query, top_k
-from models.ngram.trie import find, run, token
+from models.ngram.trie import child_range, find_child, token
 from tests.helpers.ngram_models import SIZE, model, path_of
 
 
 def test_find_finds_the_children_and_nothing_else() -> None:
-    tables = model().tables
+    tables = model().table
     arrays = tables.trie
     for n in range(1, tables.order):
-        for context in range(tables.ngrams[n - 1]):
-            begin, length = run(arrays, n, context)
+        for context in range(tables.order_sizes[n - 1]):
+            begin, length = child_range(arrays, n, context)
             children = {token(arrays, n + 1, i): i for i in range(begin, begin + length)}
-            assert [find(arrays, n, context, w) for w in range(SIZE)] == [children.get(w, -1) for w in range(SIZE)]
+            assert [find_child(arrays, n, context, w) for w in range(SIZE)] == [
+                children.get(w, -1) for w in range(SIZE)
+            ]
 
 
 def test_score_agrees_with_rows_to_the_last_bit() -> None:
@@ -24,9 +26,11 @@ def test_score_agrees_with_rows_to_the_last_bit() -> None:
     for words in ([], [1], [2, 3], list(range(2, 19)), [7, 7, 7]):
         paths = np.array([path_of(subject, words)] * SIZE)
         out, scores = np.empty((1, SIZE), np.float32), np.empty((SIZE, 1), np.float32)
-        top_k.rows(subject.tables.trie, paths[:1], out)
+        top_k.write_distributions(subject.table.trie, paths[:1], out)
         every = np.arange(SIZE)[:, None]
-        query.score(subject.tables.trie, paths, every, np.ones(SIZE, np.int64), scores, query.room(subject.tables.trie))
+        query.score(
+            subject.table.trie, paths, every, np.ones(SIZE, np.int64), scores, query.query_buffers(subject.table.trie)
+        )
         assert scores[:, 0].tolist() == out[0].tolist()
 
 
@@ -34,22 +38,24 @@ def test_score_agrees_with_rows_to_the_last_bit() -> None:
 @given(st.lists(st.integers(0, SIZE - 1).filter(lambda word: word != 1), max_size=20), st.integers(0, 20))
 def test_a_path_is_where_the_last_words_are_listed(words: list[int], cut: int) -> None:
     subject = model()
-    arrays = subject.tables.trie
+    arrays = subject.table.trie
     paths = np.full((1, 3), -1)
     for part in (words[:cut], words[cut:]):
         scores = np.empty((1, len(part)), np.float32)
-        query.score(arrays, paths, np.array([part], np.int64), np.array([len(part)]), scores, query.room(arrays))
+        query.score(
+            arrays, paths, np.array([part], np.int64), np.array([len(part)]), scores, query.query_buffers(arrays)
+        )
     assert paths[0].tolist() == path_of(subject, words)
     read = np.full((1, 3), -1)
-    query.read(arrays, read, np.array([words], np.int64), np.array([len(words)]), query.room(arrays))
+    query.advance(arrays, read, np.array([words], np.int64), np.array([len(words)]), query.query_buffers(arrays))
     assert read.tolist() == paths.tolist()
 
 
 def test_texts_longer_than_a_chunk_are_scored_as_in_parts() -> None:
     subject = model()
-    words = np.random.default_rng(6).integers(0, SIZE, 2 * query.CHUNK + 7)
-    whole, end = subject.score_ids(subject.start(1), words)
-    state, parts = subject.start(1), []
+    words = np.random.default_rng(6).integers(0, SIZE, 2 * query.CHUNK_WORDS + 7)
+    whole, end = subject.score_ids(subject.begin_state(1), words)
+    state, parts = subject.begin_state(1), []
     for part in np.split(words, [1, 5, 100, 300]):
         scores, state = subject.score_ids(state, part)
         parts += scores.tolist()

@@ -10,46 +10,46 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged
-from models.ngram.backoff_table import BackoffTables
+from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.trie import FIELDS
+from models.ngram.trie import LEVEL_FIELDS
 from tests.helpers.estimation import trained
 
 SIZE = 6
 Arrays = dict[str, NDArray[Any]]
-TABLES = trained([[2, 3, 2], [2, 3, 4], [], [2] * 9], NgramConfig(3), SIZE).tables
-WIDE = trained([[i, i % 7 + 2] for i in range(2, 40)], NgramConfig(3), 40).tables
+TABLES = trained([[2, 3, 2], [2, 3, 4], [], [2] * 9], NgramConfig(3), SIZE).table
+WIDE = trained([[i, i % 7 + 2] for i in range(2, 40)], NgramConfig(3), 40).table
 
 
-def arrays(tables: BackoffTables = TABLES) -> Arrays:
+def arrays(tables: BackoffTable = TABLES) -> Arrays:
     return {name: array.copy() for name, array in tables.arrays().items()}
 
 
 def test_layout_by_hand() -> None:
-    unigrams, bigrams, trigrams = TABLES.orders()
+    unigrams, bigrams, trigrams = TABLES.unpack_orders()
     assert unigrams.token.tolist() == list(range(SIZE))
     # </s> </s>, </s> a, a </s>, a a, a b, b a, b c, c </s>
     assert bigrams.token.tolist() == [1, 2, 1, 2, 3, 2, 4, 1]
-    assert unigrams.runs.tolist() == [0, 0, 2, 5, 7, 8, 8]
+    assert unigrams.child_offsets.tolist() == [0, 0, 2, 5, 7, 8, 8]
     # </s> a a, </s> a b, a a </s>, a a a, a b a, a b c, b a </s>, b c </s>
     assert trigrams.token.tolist() == [2, 3, 1, 2, 2, 4, 1, 1]
-    assert bigrams.runs.tolist() == [0, 0, 2, 2, 4, 6, 7, 8, 8]
-    assert [TABLES.words(n, i) for n, i in ((1, 2), (2, 4), (3, 5))] == [[2], [2, 3], [2, 3, 4]]
+    assert bigrams.child_offsets.tolist() == [0, 0, 2, 2, 4, 6, 7, 8, 8]
+    assert [TABLES.ngram_ids(n, i) for n, i in ((1, 2), (2, 4), (3, 5))] == [[2], [2, 3], [2, 3, 4]]
     assert TABLES.trie.levels["closed"].tolist() == [0, 1, 1, 1]
 
 
 def test_a_long_run_stands_apart() -> None:
-    assert WIDE.orders()[0].runs[1:3].tolist() == [0, 38]  # all words follow the boundary
+    assert WIDE.unpack_orders()[0].child_offsets[1:3].tolist() == [0, 38]  # all words follow the boundary
     assert len(WIDE.trie.wide) == 1 + 17
-    assert BackoffTables.from_arrays(arrays(WIDE), 3, 40, {}).ngrams == WIDE.ngrams
+    assert BackoffTable.from_arrays(arrays(WIDE), 3, 40, {}).order_sizes == WIDE.order_sizes
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 def test_it_is_no_larger_than_its_fields(order: int) -> None:
-    tables = trained([[2, 3, 2], [2, 3, 4]], NgramConfig(order), 2**16).tables
+    tables = trained([[2, 3, 2], [2, 3, 4]], NgramConfig(order), 2**16).table
     assert tables.trie.levels["token_bits"][1:].tolist() == [0] + [16] * (order - 1)
-    assert BackoffTables.from_arrays(arrays(tables), order, 2**16, {}).ngrams == tables.ngrams
+    assert BackoffTable.from_arrays(arrays(tables), order, 2**16, {}).order_sizes == tables.order_sizes
 
 
 def put(name: str, at: int, value: float) -> Callable[[Arrays], object]:
@@ -57,14 +57,14 @@ def put(name: str, at: int, value: float) -> Callable[[Arrays], object]:
 
 
 def level(n: int, field: str, value: int) -> Callable[[Arrays], object]:
-    return lambda a: a["levels"].__setitem__((n, FIELDS.index(field)), value)
+    return lambda a: a["levels"].__setitem__((n, LEVEL_FIELDS.index(field)), value)
 
 
 def raw(n: int, i: int, value: float) -> Callable[[Arrays], object]:
     """Put a log-probability of order n into its record; there is no book of them in a table so small."""
 
     def change(a: Arrays) -> None:
-        begin, width = (a["levels"][n][FIELDS.index(name)] for name in ("records", "token_bits"))
+        begin, width = (a["levels"][n][LEVEL_FIELDS.index(name)] for name in ("records", "token_bits"))
         bits = np.unpackbits(a["data"], bitorder="little")
         at = begin + i * (width + 32) + width
         bits[at : at + 32] = np.unpackbits(np.array([value], np.float32).view(np.uint8), bitorder="little")
@@ -104,12 +104,12 @@ def test_damage_is_named(damage: Callable[[Arrays], object]) -> None:
     damaged = arrays()
     damage(damaged)
     with pytest.raises(CheckpointDamaged, match="n-gram table"):
-        BackoffTables.from_arrays(damaged, 3, SIZE, {})
+        BackoffTable.from_arrays(damaged, 3, SIZE, {})
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.sampled_from([TABLES, WIDE]), st.sampled_from(["data", "levels", "wide"]), st.integers(0), st.integers(0, 63))
-def test_no_single_wrong_bit_leads_out_of_the_arrays(tables: BackoffTables, name: str, at: int, bit: int) -> None:
+def test_no_single_wrong_bit_leads_out_of_the_arrays(tables: BackoffTable, name: str, at: int, bit: int) -> None:
     damaged = arrays(tables)
     flat = damaged[name].reshape(-1)
     if not flat.size:
@@ -117,14 +117,14 @@ def test_no_single_wrong_bit_leads_out_of_the_arrays(tables: BackoffTables, name
     flat.view(np.uint8)[at % flat.nbytes] ^= 1 << bit % 8
     size = tables.vocabulary_size
     try:
-        found = BackoffTables.from_arrays(damaged, 3, size, {})
+        found = BackoffTable.from_arrays(damaged, 3, size, {})
     except CheckpointDamaged:
         return
     model = NgramModel(NgramConfig(3), found)
     ids = np.array([a * size + b for a in range(size) for b in range(size)]) % size
-    assert len(model.score_ids(model.blank(1), ids)[0]) == len(ids)
+    assert len(model.score_ids(model.null_state(1), ids)[0]) == len(ids)
 
 
 def test_another_vocabulary_is_damage() -> None:
     with pytest.raises(CheckpointDamaged, match="7 words"):
-        BackoffTables.from_arrays(arrays(), 3, 7, {})
+        BackoffTable.from_arrays(arrays(), 3, 7, {})

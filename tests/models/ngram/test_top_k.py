@@ -13,11 +13,11 @@ from tests.helpers.ngram_models import SIZE, model, path_of
 @pytest.mark.parametrize("order", [1, 4])
 def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing, order: int) -> None:
     subject = model(smoothing, order)
-    arrays = subject.tables.trie
+    arrays = subject.table.trie
     paths = np.array([path_of(subject, [a, b, a]) for a in range(1, 20, 3) for b in range(2, 22, 3)], np.int64)
     rows = np.empty((len(paths), SIZE), np.float32)
-    top_k.rows(arrays, paths, rows)
-    ranked = subject.ranked
+    top_k.write_distributions(arrays, paths, rows)
+    ranked = subject.ranked_ngrams
     for k in (1, 3, SIZE):  # many words are equally probable, or have probability zero
         values, words = np.empty((len(paths), k), np.float32), np.empty((len(paths), k), np.int64)
         top_k.topk(arrays, paths, ranked, values, words)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.ngram.trie_builder import Order, column_of, pack, unpack
+from models.ngram.trie_builder import UnpackedOrder, pack, pack_column, unpack
 
 NUMBERS = st.floats(-80, 0, width=32) | st.sampled_from([-np.inf, 0.0, -0.0])
 
@@ -18,8 +18,8 @@ def test_what_is_packed_unpacks(data: st.DataObject, words: int, distinct: int) 
     lengths = random.integers(0, random.integers(1, words + 1), words)
     runs = np.concatenate([[0], np.cumsum(lengths)])
     tokens = [np.sort(random.permutation(words)[:length]) for length in lengths]
-    unigrams = Order(np.arange(words), random.choice(book, words), runs, random.choice(book, words), True)
-    bigrams = Order(
+    unigrams = UnpackedOrder(np.arange(words), random.choice(book, words), runs, random.choice(book, words), True)
+    bigrams = UnpackedOrder(
         np.concatenate(tokens).astype(np.int64), random.choice(book, runs[-1]), runs[:0], np.empty(0, np.float32), False
     )
     trie = pack([unigrams, bigrams])
@@ -31,13 +31,13 @@ def test_what_is_packed_unpacks(data: st.DataObject, words: int, distinct: int) 
 @pytest.mark.parametrize(("distinct", "width"), [(1, 1), (2, 1), (3, 2), (256, 8), (257, 9), (100_000, 32)])
 def test_few_numbers_stand_in_a_book(distinct: int, width: int) -> None:
     values = np.resize(np.linspace(-9, 0, distinct, dtype=np.float32), 100_000)
-    column = column_of(values)
+    column = pack_column(values)
     assert column.width == width
-    assert len(column.book) == (0 if width == 32 else distinct)
+    assert len(column.codebook) == (0 if width == 32 else distinct)
     if width < 32:
-        assert np.array_equal(column.book[column.fields], values)
+        assert np.array_equal(column.codebook[column.codes], values)
 
 
 def test_a_book_that_takes_more_room_than_it_spares_is_not_written() -> None:
-    column = column_of(np.linspace(-9, 0, 50, dtype=np.float32))
-    assert (column.width, len(column.book)) == (32, 0)
+    column = pack_column(np.linspace(-9, 0, 50, dtype=np.float32))
+    assert (column.width, len(column.codebook)) == (32, 0)

@@ -21,11 +21,11 @@ from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.ngram.counting import counter
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
-from models.recipes.build import Built, build
+from models.ngram.smoothing.estimator import estimate_from_tokens
+from models.recipes.build import BuiltModel, build
 from models.recipes.recipe import Recipe
 from models.tokenization.tokenizer import TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 
 LINES = ["the cat sat .", "the dog sat .", "", "a cat ran ."] * 25
 TINY = RecurrentConfig(layers=1, embedding_size=4, hidden_size=4)
@@ -40,13 +40,13 @@ def text(tmp_path: Path) -> Path:
 
 
 def test_an_ngram_model_is_counted_and_measured_on_the_end_of_the_text(text: Path) -> None:
-    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.1)))
+    built = run_to_completion(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.1)))
     # 100 lines, 10 of them held out; each line is 4 words and its end, an empty one its end alone.
     held_out = LINES[90:]
     assert built.metrics["training"]["lines"] == 90
     assert built.metrics["validation"]["lines"]["token_count"] == sum(len(line.split()) + 1 for line in held_out)
     assert built.metrics["training"]["token_count"] == sum(len(line.split()) + 1 for line in LINES[:90])
-    again = drain(evaluate(built.model, built.tokenizer, ["\n".join(held_out) + "\n"], "lines"))
+    again = run_to_completion(evaluate(built.model, built.tokenizer, ["\n".join(held_out) + "\n"], "lines"))
     assert built.metrics["validation"]["lines"]["perplexity"] == pytest.approx(again.perplexity, rel=1e-9)
     assert built.metrics["validation"]["document"]["perplexity"] == pytest.approx(again.perplexity, rel=1e-9)
 
@@ -54,31 +54,33 @@ def test_an_ngram_model_is_counted_and_measured_on_the_end_of_the_text(text: Pat
 def test_a_text_of_its_own_is_measured_with_the_words_it_lacks(text: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("the bird sat .\n", encoding="utf-8")
-    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation=other)))
+    built = run_to_completion(build(Recipe("cats", (text,), NgramConfig(2), validation=other)))
     assert built.metrics["training"]["lines"] == 100
     assert built.metrics["validation"]["lines"]["oov_count"] == 1
     assert set(built.corpus) == {"text.txt", "other.txt"}
 
 
 def test_nothing_held_out_nothing_measured(text: Path) -> None:
-    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.0)))
+    built = run_to_completion(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.0)))
     assert "validation" not in built.metrics
 
 
 def test_empty_lines_are_dropped_in_training_and_in_measuring(text: Path) -> None:
-    built = drain(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.2, empty_lines="drop")))
+    built = run_to_completion(
+        build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.2, empty_lines="drop"))
+    )
     assert built.metrics["training"]["lines"] == 60  # of 75 that are not empty, the last 15 held out
     assert built.metrics["validation"]["lines"]["token_count"] == 75
 
 
 def test_characters_have_no_lines(text: Path) -> None:
-    built = drain(build(Recipe("letters", (text,), NgramConfig(3), TokenizerConfig(kind="character"))))
+    built = run_to_completion(build(Recipe("letters", (text,), NgramConfig(3), TokenizerConfig(kind="character"))))
     assert list(built.metrics["validation"]) == ["document"]
 
 
 def test_the_card_is_told_everything_as_json(text: Path) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(2, prune=(0, 1)), licence="public domain")
-    provenance = drain(build(recipe)).provenance("nextword train text.txt")
+    provenance = run_to_completion(build(recipe)).provenance("nextword train text.txt")
     assert provenance.command == "nextword train text.txt"
     assert provenance.licence == "public domain"
     assert provenance.corpus["text.txt"].sha256 == hashlib.sha256(text.read_bytes()).hexdigest()
@@ -92,7 +94,7 @@ def test_files_of_one_name_are_told_apart(text: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     more = tmp_path / "more" / "text.txt"
     more.write_text("the end .\n", encoding="utf-8")
-    built = drain(build(Recipe("cats", (text, more), NgramConfig(1))))
+    built = run_to_completion(build(Recipe("cats", (text, more), NgramConfig(1))))
     assert set(built.corpus) == {str(text), str(more)}
 
 
@@ -123,15 +125,15 @@ def test_a_recurrent_model_is_trained_and_reports_as_it_goes(text: Path, token: 
 def test_a_stopped_training_goes_on_to_the_same_model(text: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     recipe = Recipe("cats", (text,), TINY, training=SHORT)
-    whole = drain(build(recipe, tmp_path / "whole"))
+    whole = run_to_completion(build(recipe, tmp_path / "whole"))
     stopped = build(recipe, tmp_path / "stopped")
     next(report for report in stopped if report.phase == "training" and report.step >= 20)
     stopped.close()
-    resumed = drain(build(recipe, tmp_path / "stopped"))
+    resumed = run_to_completion(build(recipe, tmp_path / "stopped"))
     assert_same(resumed, whole)
 
 
-def assert_same(one: Built, other: Built) -> None:
+def assert_same(one: BuiltModel, other: BuiltModel) -> None:
     theirs = other.model.tensors()
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.model.tensors().items())
     assert one.metrics["validation"] == other.metrics["validation"]
@@ -160,45 +162,49 @@ def test_text_that_is_none_names_file_and_byte(tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"good\nb\xffd\n")
     with pytest.raises(InvalidText, match=r"bad\.txt.*byte 6"):
-        drain(build(Recipe("x", (bad,))))
+        run_to_completion(build(Recipe("x", (bad,))))
 
 
-def table(built: Built) -> dict[str, list[float]]:
+def table(built: BuiltModel) -> dict[str, list[float]]:
     return {name: tensor.tolist() for name, tensor in built.model.tensors().items()}
 
 
 @pytest.mark.parametrize("kind", ["word", "character"])
 def test_a_budget_of_memory_changes_nothing(text: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(3), TokenizerConfig(kind=kind))
-    monkeypatch.setattr(counter, "SORTING", 16 << 20)  # so that a block holds a few tokens only
-    assert table(drain(build(replace(recipe, memory=64 << 20)))) == table(drain(build(recipe)))
+    monkeypatch.setattr(counter, "SORT_BYTES_PER_TOKEN", 16 << 20)  # so that a block holds a few tokens only
+    assert table(run_to_completion(build(replace(recipe, memory=64 << 20)))) == table(run_to_completion(build(recipe)))
 
 
 def test_a_model_that_is_extended_is_one_of_both_texts(text: Path, tmp_path: Path) -> None:
     more = tmp_path / "more.txt"
     more.write_text("a dog ran .\nthe bird sat .\n" * 9)
     first = Recipe("cats", (text,), NgramConfig(3), validation_fraction=0, keep_counts=True)
-    built = drain(build(first))
-    entry = save(tmp_path / "models", "cats", built.model, built.tokenizer, built.provenance(""), beside=built.beside)
-    longer = drain(build(replace(first, files=(more,), extends=entry.path, model=NgramConfig(2))))
+    built = run_to_completion(build(first))
+    entry = save(
+        tmp_path / "models", "cats", built.model, built.tokenizer, built.provenance(""), extra_files=built.extra_files
+    )
+    longer = run_to_completion(build(replace(first, files=(more,), extends=entry.path, model=NgramConfig(2))))
     assert longer.tokenizer.vocabulary == built.tokenizer.vocabulary  # "bird" is <unk>
     ids = np.concatenate([Corpus.open(file).encode(built.tokenizer).ids for file in (text, more)])
-    expected = NgramModel(NgramConfig(2), estimate(NgramConfig(2), ids, built.tokenizer.size))
+    expected = NgramModel(NgramConfig(2), estimate_from_tokens(NgramConfig(2), ids, built.tokenizer.vocabulary_size))
     assert table(longer) == {name: tensor.tolist() for name, tensor in expected.tensors().items()}
     assert sorted(longer.corpus) == ["more.txt", "text.txt"]
     assert longer.counts is not None
     with pytest.raises(InvalidInput, match="order: must be at most 3"):
-        drain(build(replace(first, extends=entry.path, model=NgramConfig(4))))
+        run_to_completion(build(replace(first, extends=entry.path, model=NgramConfig(4))))
     with pytest.raises(InvalidInput, match="tokenizer"):
         replace(first, extends=entry.path, tokenizer=TokenizerConfig(lowercase=True))
 
 
 def test_only_a_model_with_counts_can_be_extended(text: Path, tmp_path: Path) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(2), validation_fraction=0)
-    built = drain(build(recipe))
-    entry = save(tmp_path / "models", "cats", built.model, built.tokenizer, built.provenance(""), beside=built.beside)
+    built = run_to_completion(build(recipe))
+    entry = save(
+        tmp_path / "models", "cats", built.model, built.tokenizer, built.provenance(""), extra_files=built.extra_files
+    )
     with pytest.raises(CheckpointNotFound, match="without keeping counts"):
-        drain(build(replace(recipe, extends=entry.path)))
+        run_to_completion(build(replace(recipe, extends=entry.path)))
 
 
 @pytest.mark.parametrize("field", [{"extends": Path("x")}, {"keep_counts": True}, {"memory": 1 << 30}])

@@ -11,12 +11,12 @@ from models.checkpoint.repository import resolve
 from models.checkpoint.save import load, save
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.composite.mixture import MixtureModel
-from models.composite.mixture_weights import fit, token_scores
+from models.composite.mixture_weights import fit_weights, score_by_member
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
-from models.recipes.compose import Composed, compose
+from models.recipes.compose import ComposedModel, compose
 from models.recipes.recipe import Composition
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.serving import CHARACTERS, WORDS, ngram, publish, recurrent, some_text
 
 TEXT = some_text(50)
@@ -37,22 +37,22 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def made(root: Path, *members: str, **fields: object) -> Composed:
-    return drain(compose(Composition("all", members, **fields), root))  # type: ignore[arg-type]
+def made(root: Path, *members: str, **fields: object) -> ComposedModel:
+    return run_to_completion(compose(Composition("all", members, **fields), root))  # type: ignore[arg-type]
 
 
 def test_weights_are_fitted_to_the_text_and_the_mixture_is_measured_on_it(root: Path, text: Path) -> None:
     found = made(root, "counts", "smooth", validation=text)
     members = [load(root / name / "1").model for name in ("counts", "smooth")]
     ids = WORDS.encode(TEXT).ids
-    expected = fit(drain(token_scores(members, ids, "document")))
+    expected = fit_weights(run_to_completion(score_by_member(members, ids, "document")))
     assert found.metrics["fit"]["weights"] == list(expected.weights)
     assert found.metrics["fit"].keys() == {"weights", "iterations", "token_count", "skipped", "unit"}
     mixed = MixtureModel(MixtureConfig(expected.weights), members)
-    perplexity = drain(evaluate(mixed, WORDS, [TEXT], "lines")).perplexity
+    perplexity = run_to_completion(evaluate(mixed, WORDS, [TEXT], "lines")).perplexity
     assert found.metrics["validation"]["lines"]["perplexity"] == pytest.approx(perplexity)
     for member in members:
-        alone = drain(evaluate(member, WORDS, [TEXT], "document")).perplexity
+        alone = run_to_completion(evaluate(member, WORDS, [TEXT], "document")).perplexity
         assert alone is None or found.metrics["validation"]["document"]["perplexity"] < 1.000001 * alone
 
 
@@ -73,7 +73,7 @@ def test_what_is_made_can_be_published_and_made_into_more(root: Path, text: Path
     assert (card.kind, [member.model for member in card.members]) == ("cache", ["first@1"])
     assert card.provenance.metrics["validation"]["document"]["adaptive"] is True
     assert card.provenance.recipe["members"] == ["first"]
-    assert card.parameters == first.model.parameters
+    assert card.parameters == first.model.parameter_count
 
 
 def test_the_newest_version_is_pinned_by_its_number(root: Path) -> None:

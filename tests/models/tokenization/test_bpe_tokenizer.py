@@ -11,13 +11,13 @@ from models.data.corpus import Corpus
 from models.errors import CheckpointDamaged, InvalidInput, TrainingFailed
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
-from models.inference.generation import generate, samples
+from models.inference.generation import generate, make_sequences
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate
+from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.serving import some_text
 
 BPE = TokenizerConfig(kind="bpe", max_size=300)
@@ -32,8 +32,8 @@ def test_the_most_frequent_pair_is_merged_first():
     assert found.merges == [("l", "o"), ("lo", "w"), ("Ġ", "low")]
     assert found.vocabulary[:2] == ["<unk>", "</s>"]
     assert found.vocabulary[-3:] == ["lo", "low", "Ġlow"]
-    assert found.size == 261
-    assert found.tokens("low lower\n") == ["low", "Ġlow", "e", "r", "</s>"]
+    assert found.vocabulary_size == 261
+    assert found.surface_forms("low lower\n") == ["low", "Ġlow", "e", "r", "</s>"]
 
 
 @settings(max_examples=100)
@@ -63,11 +63,11 @@ def plain(tmp_path_factory):
 
 def test_saved_and_loaded_it_is_the_same(plain):
     found = Tokenizer.load(plain)
-    assert found.same(TOKENIZER)
+    assert found.is_equivalent_to(TOKENIZER)
     assert found.merges == TOKENIZER.merges
     assert found.encode("the friendly cat\n").ids.tolist() == TOKENIZER.encode("the friendly cat\n").ids.tolist()
     other = Tokenizer.train(BPE, ["another text of some words\n"])
-    assert not found.same(other)
+    assert not found.is_equivalent_to(other)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_character_is_told_once_all_of_its_bytes_are_there():
 
 
 def test_tokens_are_found_by_how_they_begin_in_the_text():
-    found = {TOKENIZER.vocabulary[i] for i in TOKENIZER.search(" th").tolist()}
+    found = {TOKENIZER.vocabulary[i] for i in TOKENIZER.ids_with_prefix(" th").tolist()}
     assert "Ġthe" in found
     assert all(token.startswith("Ġth") for token in found)
 
@@ -126,12 +126,12 @@ def test_a_text_is_counted_measured_and_written_in_such_tokens(tmp_path):
     encoded = corpus.encode(TOKENIZER)
     assert (encoded.oov_count, encoded.lines) == (0, 200)
     config = NgramConfig(order=4)
-    model = NgramModel(config, estimate(config, encoded.ids, TOKENIZER.size))
+    model = NgramModel(config, estimate_from_tokens(config, encoded.ids, TOKENIZER.vocabulary_size))
     lines, document = (
-        drain(evaluate(model, TOKENIZER, ["A bird sat, unseen.\n"], unit)) for unit in ("lines", "document")
+        run_to_completion(evaluate(model, TOKENIZER, ["A bird sat, unseen.\n"], unit)) for unit in ("lines", "document")
     )
     assert lines.bits_per_byte == pytest.approx(document.bits_per_byte)
     assert (lines.word_count, lines.byte_count) == (5, 20)
-    sequences = samples(TOKENIZER, "the ", SamplingParams(max_tokens=30, seed=3))
+    sequences = make_sequences(TOKENIZER, "the ", SamplingParams(max_tokens=30, seed=3))
     list(generate(model, sequences))
     assert sequences[0].text

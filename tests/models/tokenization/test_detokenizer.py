@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.special_tokens import SPECIALS
+from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 
@@ -23,7 +23,7 @@ SENTENCES = [
     "The end.\n\n(A new one.)\n- an item\n",
     "<unk>'s well-<unk>, <unk>!",
 ]
-PIECES = [*SPECIALS, *"a'\"-(),.1`", "n't", "'s", "'em", "``", "''", "--", "000", "@-@", "boys", "word"]
+PIECES = [*SPECIAL_TOKENS, *"a'\"-(),.1`", "n't", "'s", "'em", "``", "''", "--", "000", "@-@", "boys", "word"]
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -69,7 +69,7 @@ def test_pieces_joined_are_the_text(ids: list[int], border: int) -> None:
 
 @given(text=st.text("ab\n c"))
 def test_characters_stand_side_by_side(text: str) -> None:
-    tokenizer = Tokenizer(TokenizerConfig(kind="character"), [*SPECIALS, *"ab\n "])
+    tokenizer = Tokenizer(TokenizerConfig(kind="character"), [*SPECIAL_TOKENS, *"ab\n "])
     ids = tokenizer.encode(text).ids.tolist()
     assert tokenizer.decode([*ids, 1]) == text.replace("c", "\ufffd")
 

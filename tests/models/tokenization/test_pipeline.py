@@ -2,15 +2,15 @@
 
 import pytest
 
-from models.data.line_reader import BLANKS
+from models.data.line_reader import WHITESPACE
 from models.errors import InvalidInput
-from models.special_tokens import SPECIALS
+from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.pipeline import build, surfaces
+from models.tokenization.pipeline import build_pipeline, surface_forms
 
-WORDS = build(TokenizerConfig(), SPECIALS)
-PRETOKENIZED = build(TokenizerConfig(pretokenized=True), SPECIALS)
-CHARACTERS = build(TokenizerConfig(kind="character"), SPECIALS)
+WORDS = build_pipeline(TokenizerConfig(), SPECIAL_TOKENS)
+PRETOKENIZED = build_pipeline(TokenizerConfig(pretokenized=True), SPECIAL_TOKENS)
+CHARACTERS = build_pipeline(TokenizerConfig(kind="character"), SPECIAL_TOKENS)
 
 
 @pytest.mark.parametrize(
@@ -42,31 +42,31 @@ CHARACTERS = build(TokenizerConfig(kind="character"), SPECIALS)
     ],
 )
 def test_words(text: str, tokens: str) -> None:
-    assert surfaces(WORDS, text) == tokens.split(" ")
+    assert surface_forms(WORDS, text) == tokens.split(" ")
 
 
 def test_pretokenized_text_is_cut_at_blanks_only() -> None:
     text = "Mr. O'Hara @-@ a<unk>b  <unk>\t\x1c\n"
-    assert surfaces(PRETOKENIZED, text) == ["Mr.", "O'Hara", "@-@", "a<unk>b", "<unk>", "\x1c", "</s>"]
+    assert surface_forms(PRETOKENIZED, text) == ["Mr.", "O'Hara", "@-@", "a<unk>b", "<unk>", "\x1c", "</s>"]
 
 
 def test_every_character_is_a_token() -> None:
-    assert surfaces(CHARACTERS, "a\r\n <unk>") == list("a\r\n <unk>")
+    assert surface_forms(CHARACTERS, "a\r\n <unk>") == list("a\r\n <unk>")
 
 
 def test_lower_case_goes_character_by_character() -> None:
-    lower = build(TokenizerConfig(lowercase=True), SPECIALS)
+    lower = build_pipeline(TokenizerConfig(lowercase=True), SPECIAL_TOKENS)
     # U+0130 becomes two characters; a capital sigma is no final sigma anywhere; <UNK> becomes literal.
-    assert surfaces(lower, "A \u0130 \u039f\u03a3 <UNK>") == ["a", "i\u0307", "\u03bf\u03c3", "<unk>"]
+    assert surface_forms(lower, "A \u0130 \u039f\u03a3 <UNK>") == ["a", "i\u0307", "\u03bf\u03c3", "<unk>"]
 
 
 @pytest.mark.parametrize("splitter", [WORDS, PRETOKENIZED], ids=["words", "pretokenized"])
 def test_blanks_are_white_space_and_nothing_else(splitter) -> None:  # type: ignore[no-untyped-def]
     characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000 and code != ord("\n")]
-    blanks = {c for c in characters if surfaces(splitter, f"a{c}a") == ["a", "a"]}
-    assert blanks == set(BLANKS) - {"\n"}
+    blanks = {c for c in characters if surface_forms(splitter, f"a{c}a") == ["a", "a"]}
+    assert blanks == set(WHITESPACE) - {"\n"}
     # What Python calls a space, but for the four separators of ASCII, which Unicode does not call White_Space.
-    assert set(BLANKS) == {c for c in map(chr, range(0x10000)) if c.isspace()} - set("\x1c\x1d\x1e\x1f")
+    assert set(WHITESPACE) == {c for c in map(chr, range(0x10000)) if c.isspace()} - set("\x1c\x1d\x1e\x1f")
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def test_characters_are_tokens_and_newlines_ordinary() -> None:
 
 def test_half_a_surrogate_pair_is_no_text() -> None:
     def together(text: str) -> None:
-        train().encode_all(["a", text])
+        train().encode_batch(["a", text])
 
-    for call in (train().encode, train().tokens, train(kind="character").encode, together, train):
+    for call in (train().encode, train().surface_forms, train(kind="character").encode, together, train):
         with pytest.raises(InvalidText, match="character 1"):
             call("a\ud800")
 
@@ -48,10 +48,10 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
 @given(text=st.text("abAB' <>/unks\n\u00e9\u4e2d"))
 def test_surface_forms_stand_beside_their_ids(text: str) -> None:
     for tokenizer in (train("ab a A aB\n"), train("ab a A\n", lowercase=True), train("ab a A\n", kind="character")):
-        encoding, surfaces = tokenizer.encode(text), tokenizer.tokens(text)
-        assert [tokenizer.id(surface) or 0 for surface in surfaces] == encoding.ids.tolist()
-        assert [tokenizer.id(surface) is None for surface in surfaces] == encoding.oov.tolist()
-        pair = tokenizer.encode_all(["b", text], ended=True)
+        encoding, surfaces = tokenizer.encode(text), tokenizer.surface_forms(text)
+        assert [tokenizer.token_to_id(surface) or 0 for surface in surfaces] == encoding.ids.tolist()
+        assert [tokenizer.token_to_id(surface) is None for surface in surfaces] == encoding.oov.tolist()
+        pair = tokenizer.encode_batch(["b", text], add_eos=True)
         assert pair[1].ids.tolist() == [*encoding.ids.tolist(), 1]
         assert pair[1].oov.tolist() == [*encoding.oov.tolist(), False]
         assert pair.lengths.tolist() == [2, len(surfaces) + 1]
@@ -63,13 +63,13 @@ def test_surface_forms_stand_beside_their_ids(text: str) -> None:
 def test_search_finds_the_words_that_begin_with_a_prefix(words: list[str], prefix: str) -> None:
     tokenizer = train(" ".join(words), pretokenized=True)
     expected = [i for i, token in enumerate(tokenizer.vocabulary) if i > 1 and token.startswith(prefix)]
-    assert tokenizer.search(prefix).tolist() == expected
+    assert tokenizer.ids_with_prefix(prefix).tolist() == expected
 
 
 def test_search_folds_case_as_the_tokenizer_does_and_leaves_specials_out() -> None:
-    assert train("The cat", lowercase=True).search("Th").tolist() == [3]
-    assert train("The cat").search("th").tolist() == []
-    assert train().search("<").tolist() == []
+    assert train("The cat", lowercase=True).ids_with_prefix("Th").tolist() == [3]
+    assert train("The cat").ids_with_prefix("th").tolist() == []
+    assert train().ids_with_prefix("<").tolist() == []
 
 
 @pytest.mark.parametrize(

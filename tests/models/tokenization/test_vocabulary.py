@@ -16,7 +16,7 @@ def test_ids_are_given_by_count_and_then_by_token() -> None:
 
 def test_the_vocabulary_has_a_largest_size_specials_included() -> None:
     assert train(max_size=4).vocabulary == ["<unk>", "</s>", "the", "."]
-    assert train(max_size=100).size == 9
+    assert train(max_size=100).vocabulary_size == 9
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "<unk> </s>\n"])
@@ -37,6 +37,6 @@ def test_a_bad_vocabulary_is_refused(kind: Any, vocabulary: list[str]) -> None:
 def test_counts_are_those_of_the_surface_forms() -> None:
     text = "it's IT's it\u2019s \u4e2d it's \u4e2d\nis is it\n"
     tokenizer = train(text, lowercase=True)
-    counts = Counter(tokenizer.tokens(text))
+    counts = Counter(tokenizer.surface_forms(text))
     del counts["</s>"]
     assert tokenizer.vocabulary[2:] == sorted(counts, key=lambda token: (-counts[token], token))

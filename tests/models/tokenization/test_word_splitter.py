@@ -4,10 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.data.line_reader import BLANKS
+from models.data.line_reader import WHITESPACE
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.word_splitter import alphabet_of, bytes_of, foreign_lines, next_blank, words_in
+from models.tokenization.word_splitter import (
+    char_classes,
+    count_words,
+    next_space,
+    next_unsupported_lines,
+    padded_bytes,
+)
 
 KNOWN = (
     "plain\n\nd\u00e9j\u00e0 vu \u2014 \u201ciPhone\u2019s\u201d \u20ac5 \u2192\n"
@@ -18,9 +24,9 @@ CHINESE, HINDI = "a \u4e2d\u6587\n", "\u0939\u093f\n"
 
 def foreign(text: str, lowercase: bool = False, pretokenized: bool = False) -> list[str]:
     """The runs of foreign lines in `text`."""
-    data, at, found = bytes_of(text.encode()), 0, []
+    data, at, found = padded_bytes(text.encode()), 0, []
     while at < data.size:
-        begin, at = foreign_lines(data, at, alphabet_of(lowercase, pretokenized))
+        begin, at = next_unsupported_lines(data, at, char_classes(lowercase, pretokenized))
         found += [data[begin:at].tobytes().decode()] if at > begin else []
     return found
 
@@ -41,17 +47,17 @@ def test_nothing_is_foreign_where_blanks_alone_separate() -> None:
     assert foreign(KNOWN + CHINESE + HINDI, pretokenized=True) == []
 
 
-@given(st.text(st.sampled_from("ab\u00e9\u4e2d\U0001f600\x1c\u200b" + BLANKS)), st.booleans())
+@given(st.text(st.sampled_from("ab\u00e9\u4e2d\U0001f600\x1c\u200b" + WHITESPACE)), st.booleans())
 def test_words_between_blanks_are_counted_as_a_tokenizer_makes_them(text: str, inside: bool) -> None:
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), ["a"])
-    goes_on = inside and text[:1] not in (*BLANKS, "")
+    goes_on = inside and text[:1] not in (*WHITESPACE, "")
     expected = len(tokenizer.encode(text).ids) - goes_on
-    assert words_in(bytes_of(text.encode()), alphabet_of(False, True), inside) == expected
+    assert count_words(padded_bytes(text.encode()), char_classes(False, True), inside) == expected
 
 
 @pytest.mark.parametrize("length", range(1, 20))
 @pytest.mark.parametrize("blank", [" ", "\n", "\x0b", "\x85", "\u3000", ""])
 def test_a_word_ends_at_whichever_of_the_bytes_read_at_once(length: int, blank: str) -> None:
     for word in ("~\x7f\x1c" * length, "a" * (length - 1) + "\u00e9", "\u00e9" + "\x00" * length):
-        data = bytes_of(f"{word}{blank}b".encode() if blank else word.encode())
-        assert next_blank(data, 0, alphabet_of(False, True)) == len(word.encode())
+        data = padded_bytes(f"{word}{blank}b".encode() if blank else word.encode())
+        assert next_space(data, 0, char_classes(False, True)) == len(word.encode())

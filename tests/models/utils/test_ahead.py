@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.utils.parallel import ahead
+from models.utils.parallel import read_ahead
 
 
 def test_items_come_in_order_and_may_be_none() -> None:
-    assert list(ahead([3, None, 1])) == [3, None, 1]
-    assert list(ahead([])) == []
+    assert list(read_ahead([3, None, 1])) == [3, None, 1]
+    assert list(read_ahead([])) == []
 
 
 def test_an_error_comes_after_the_items_before_it() -> None:
@@ -17,7 +17,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield 1
         raise KeyError("two")
 
-    found = ahead(items())
+    found = read_ahead(items())
     assert next(found) == 1
     with pytest.raises(KeyError, match="two"):
         next(found)
@@ -25,7 +25,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 
 def test_who_stops_early_leaves_no_more_than_one_item_made() -> None:
     made: list[int] = []
-    found = ahead(made.append(i) or i for i in range(9))
+    found = read_ahead(made.append(i) or i for i in range(9))
     next(found)
     found.close()  # type: ignore[attr-defined]
     assert made == [0, 1]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.utils.parallel import SLICE, contexts, each, slices, stream
+from models.utils.parallel import ROWS_PER_SLICE, context_ranges, parallel_imap, parallel_map, row_slices
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -19,18 +19,18 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def test_results_come_in_order(threads: int) -> None:
-    assert each(lambda i: i * i, range(100)) == [i * i for i in range(100)]
-    assert each(lambda i: i, iter(range(0))) == []
+    assert parallel_map(lambda i: i * i, range(100)) == [i * i for i in range(100)]
+    assert parallel_map(lambda i: i, iter(range(0))) == []
 
 
 def test_as_many_work_at_once_as_there_are_threads(threads: int) -> None:
     barrier = threading.Barrier(threads, timeout=60)
-    assert sorted(each(lambda _: barrier.wait(), range(threads))) == list(range(threads))
+    assert sorted(parallel_map(lambda _: barrier.wait(), range(threads))) == list(range(threads))
 
 
 def test_what_one_raises_is_raised(threads: int) -> None:
     with pytest.raises(ZeroDivisionError):
-        each(lambda i: 1 // i, [1, 0, 2])
+        parallel_map(lambda i: 1 // i, [1, 0, 2])
 
 
 def test_a_stream_has_no_end(threads: int) -> None:
@@ -41,27 +41,27 @@ def test_a_stream_has_no_end(threads: int) -> None:
             taken.append(len(taken))
             yield taken[-1]
 
-    results = stream(lambda i: i * i, items())
+    results = parallel_imap(lambda i: i * i, items())
     assert [next(results) for _ in range(50)] == [i * i for i in range(50)]
     assert len(taken) <= 50 + threads
 
 
 def test_what_one_of_a_stream_raises_is_raised_in_its_turn(threads: int) -> None:
-    results = stream(lambda i: 1 // i, iter([1, 1, 0, 1]))
+    results = parallel_imap(lambda i: 1 // i, iter([1, 1, 0, 1]))
     assert [next(results), next(results)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
 
 
-@pytest.mark.parametrize("size", [0, 1, SLICE, SLICE + 1, 3 * SLICE - 1])
+@pytest.mark.parametrize("size", [0, 1, ROWS_PER_SLICE, ROWS_PER_SLICE + 1, 3 * ROWS_PER_SLICE - 1])
 def test_slices_are_the_whole(size: int) -> None:
-    assert [i for part in slices(size) for i in range(part.start, part.stop)] == list(range(size))
+    assert [i for part in row_slices(size) for i in range(part.start, part.stop)] == list(range(size))
 
 
-@pytest.mark.parametrize("longest", [1, 10, SLICE, 5 * SLICE])
+@pytest.mark.parametrize("longest", [1, 10, ROWS_PER_SLICE, 5 * ROWS_PER_SLICE])
 def test_every_context_is_in_one_range(longest: int) -> None:
-    sizes = np.random.default_rng(longest).integers(0, longest + 1, 9 + 5 * SLICE // longest)
+    sizes = np.random.default_rng(longest).integers(0, longest + 1, 9 + 5 * ROWS_PER_SLICE // longest)
     begins = np.concatenate([[0], np.cumsum(sizes)])
-    cuts = list(contexts(begins))
+    cuts = list(context_ranges(begins))
     assert [i for begin, end in cuts for i in range(begin, end)] == list(range(len(sizes)))
-    assert all(begins[end] - begins[begin] <= SLICE + longest for begin, end in cuts)
+    assert all(begins[end] - begins[begin] <= ROWS_PER_SLICE + longest for begin, end in cuts)

@@ -10,7 +10,7 @@ import pytest
 
 from models.checkpoint.save import load
 from models.evaluation.evaluator import evaluate
-from models.utils.progress import drain
+from models.utils.progress import run_to_completion
 from tests.helpers.command_line import Run
 from tests.helpers.serving import TEXT
 
@@ -20,7 +20,7 @@ def test_evaluate_says_what_the_library_says(nextword: Run, published: Path, tmp
     done = nextword("evaluate", "words", tmp_path / "text.txt", "--json")
     result = json.loads(done.out)
     model = load(published / "words" / "1")
-    expected = drain(evaluate(model.model, model.tokenizer, [TEXT], "lines"))
+    expected = run_to_completion(evaluate(model.model, model.tokenizer, [TEXT], "lines"))
     assert (result["model"], result["unit"]) == ("words@1", "lines")
     assert result["perplexity"] == pytest.approx(expected.perplexity, rel=1e-9)
     assert result["token_count"] == expected.token_count

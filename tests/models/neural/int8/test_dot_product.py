@@ -7,46 +7,57 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models.neural.int8 import dot_product as module
-from models.neural.int8.dot_product import GROUP, INSTRUCTIONS, LANE, OUTPUTS, Operands, bytes_of_panel, dot, emit
+from models.neural.int8.dot_product import (
+    BYTES_PER_LANE,
+    FACTORS_PER_STEP,
+    INSTRUCTION_SETS,
+    PANEL_OUTPUTS,
+    DotArgs,
+    emit_multiply_panel,
+    multiply_panel,
+    panel_bytes,
+)
 
 HERE = binding.get_host_cpu_features()
 
 
 def panel(matrix: NDArray[np.int8], *numbers: NDArray[np.generic]) -> NDArray[np.uint8]:
     """[32, K] with each row's bytes four by four, then a scale, an offset and a bias for each."""
-    bytes_ = np.ascontiguousarray(matrix.reshape(OUTPUTS, -1, LANE).transpose(1, 0, 2))
+    bytes_ = np.ascontiguousarray(matrix.reshape(PANEL_OUTPUTS, -1, BYTES_PER_LANE).transpose(1, 0, 2))
     found = np.frombuffer(bytes_.tobytes() + b"".join(each.tobytes() for each in numbers), np.uint8)
-    assert len(found) == bytes_of_panel(matrix.shape[1])
+    assert len(found) == panel_bytes(matrix.shape[1])
     return found
 
 
-@pytest.mark.parametrize("way", INSTRUCTIONS, ids=lambda way: way.feature or "any processor")
+@pytest.mark.parametrize("way", INSTRUCTION_SETS, ids=lambda way: way.feature or "any processor")
 @pytest.mark.parametrize("steps", [0, 1, 2, 83])
 def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
     if way.feature and not HERE.get(way.feature):
         pytest.skip(f"this processor lacks {way.feature}")
-    monkeypatch.setattr(module, "best", lambda features: way)
+    monkeypatch.setattr(module, "best_instruction_set", lambda features: way)
 
     @njit
     def multiply(rows, scales, others, found):
-        dot(
-            rows.ctypes.data, scales.ctypes.data, len(rows), others.ctypes.data, rows.shape[1] // GROUP,
+        multiply_panel(
+            rows.ctypes.data, scales.ctypes.data, len(rows), others.ctypes.data, rows.shape[1] // FACTORS_PER_STEP,
             found.ctypes.data, 4 * found.shape[1], others.ctypes.data,
         )  # fmt: skip
 
     numbers = np.random.default_rng(steps)
-    others_scales, biases = numbers.normal(size=(2, OUTPUTS)).astype(np.float32)
-    offsets = numbers.integers(-(10**6), 10**6, OUTPUTS).astype(np.int32)
+    others_scales, biases = numbers.normal(size=(2, PANEL_OUTPUTS)).astype(np.float32)
+    offsets = numbers.integers(-(10**6), 10**6, PANEL_OUTPUTS).astype(np.int32)
     for count in range(10):  # with and without rows that are left over
         scales = numbers.normal(size=count).astype(np.float32)
         for least, low, high in ((0, -63, 63), (127, 63, 63), (127, -63, -63)):
-            rows = numbers.integers(least, 127, (count, steps * GROUP), endpoint=True).astype(np.uint8)
-            others = numbers.integers(low, high, (OUTPUTS, steps * GROUP), endpoint=True).astype(np.int8)
-            found = np.full((count, OUTPUTS + 3), -1, np.float32)
+            rows = numbers.integers(least, 127, (count, steps * FACTORS_PER_STEP), endpoint=True).astype(np.uint8)
+            others = numbers.integers(low, high, (PANEL_OUTPUTS, steps * FACTORS_PER_STEP), endpoint=True).astype(
+                np.int8
+            )
+            found = np.full((count, PANEL_OUTPUTS + 3), -1, np.float32)
             multiply(rows, scales, panel(others, others_scales, offsets, biases), found)
             sums = (rows.astype(np.int64) @ others.T.astype(np.int64) - offsets).astype(np.float32)
-            assert np.array_equal(found[:, :OUTPUTS], sums * (scales[:, None] * others_scales) + biases)
-            assert np.all(found[:, OUTPUTS:] == -1)
+            assert np.array_equal(found[:, :PANEL_OUTPUTS], sums * (scales[:, None] * others_scales) + biases)
+            assert np.all(found[:, PANEL_OUTPUTS:] == -1)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +70,13 @@ def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
     ],
 )
 def test_each_processor_is_given_its_own_instructions(feature, processor, instruction):
-    way = next(way for way in INSTRUCTIONS if way.feature == feature)
+    way = next(way for way in INSTRUCTION_SETS if way.feature == feature)
     program = ir.Module()
     address = ir.IntType(64)
-    kinds = [address] * len(Operands._fields)
+    kinds = [address] * len(DotArgs._fields)
     function = ir.Function(program, ir.FunctionType(ir.VoidType(), kinds), "multiply")
     builder = ir.IRBuilder(function.append_basic_block())
-    emit(way, builder, Operands(*function.args))
+    emit_multiply_panel(way, builder, DotArgs(*function.args))
     builder.ret_void()
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()

@@ -12,12 +12,12 @@ from numba.np.numpy_support import carray
 
 from models.errors import InvalidInput
 from models.kernels import openmp
-from models.neural.int8.forward import PRODUCT, bytes_of_rows, multiply_all
-from models.neural.int8.model import Int8Model, Matrix
+from models.neural.int8.forward import PRODUCT, matmul, quantized_bytes
+from models.neural.int8.model import Int8Matrix, Int8Model
 from models.neural.model import RecurrentConfig, RecurrentModel
 from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
-from models.neural.training.initialization import initialise
+from models.neural.training.initialization import initialize
 from models.neural.training.train import train
 from models.special_tokens import EOS
 from models.state import concat, select
@@ -34,7 +34,7 @@ CONFIGS = [
 
 def weights(config: RecurrentConfig, scale: float = 0.2) -> dict[str, torch.Tensor]:
     network = Network(config, V)
-    initialise(network, "uniform", scale, np.arange(V), torch.Generator().manual_seed(4))
+    initialize(network, "uniform", scale, np.arange(V), torch.Generator().manual_seed(4))
     return network.state_dict()
 
 
@@ -70,18 +70,18 @@ def whole(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def product(address) -> None:
     """Compute a PRODUCT and nothing more, on a team."""
     given = carray(address, 1, TASK)[0]
-    multiply_all(given.team, given.work, 0)
+    matmul(given.team, given.work, 0)
 
 
-TASK = openmp.task(PRODUCT)
+TASK = openmp.task_record(PRODUCT)
 
 
-def times(matrix: Matrix, rows: np.ndarray) -> np.ndarray:
+def times(matrix: Int8Matrix, rows: np.ndarray) -> np.ndarray:
     """The matrix times each of the rows, plus its bias."""
     (count, inputs), outputs = rows.shape, matrix.record[0]
-    room, results = np.empty(bytes_of_rows(count, inputs), np.uint8), np.empty((count, outputs), np.float32)
+    room, results = np.empty(quantized_bytes(count, inputs), np.uint8), np.empty((count, outputs), np.float32)
     work = matrix.product(count, rows.ctypes.data, inputs, room.ctypes.data, results.ctypes.data)
-    openmp.run(product, work, PRODUCT, results.size * inputs)
+    openmp.run_parallel(product, work, PRODUCT, results.size * inputs)
     return results[:, : matrix.outputs]
 
 
@@ -107,24 +107,24 @@ def test_a_product_is_that_of_whole_numbers(count, inputs, outputs, spread, seed
     sums = (numerators @ matrix.T).astype(np.float32)
     expected = sums * (row_scales[:, None] * scales) + bias
 
-    found = times(Matrix(torch.from_numpy(weight), torch.from_numpy(bias)), rows)
+    found = times(Int8Matrix(torch.from_numpy(weight), torch.from_numpy(bias)), rows)
     assert np.array_equal(found, expected)
 
 
 def test_a_row_does_not_depend_on_its_company_in_a_single_bit(model):
     read, lengths = tokens(7, 9), torch.tensor([9, 0, 3, 9, 5, 1, 9])
-    scores, after = model.score(model.start(7), read, lengths)
+    scores, after = model.score(model.begin_state(7), read, lengths)
     rows = model.logprobs(after)
     for row, length in enumerate(lengths.tolist()):
-        alone, state = model.score(model.start(1), read[row : row + 1, :length])
+        alone, state = model.score(model.begin_state(1), read[row : row + 1, :length])
         assert torch.equal(alone[0], scores[row, :length])
         assert torch.equal(model.logprobs(state)[0], rows[row])
-    swapped = select(concat([after, model.start(2)]), [8, 3, 3, 0])
+    swapped = select(concat([after, model.begin_state(2)]), [8, 3, 3, 0])
     assert torch.equal(model.logprobs(swapped)[1], rows[3])
 
 
 def test_one_token_at_a_time_is_all_at_once_in_every_bit(model):
-    read, state = tokens(3, 12), model.start(3)
+    read, state = tokens(3, 12), model.begin_state(3)
     scores, after = model.score(state, read)
     for t in range(12):
         assert torch.equal(model.logprobs(state).gather(1, read[:, t : t + 1])[:, 0], scores[:, t])
@@ -137,15 +137,15 @@ def test_threads_change_nothing(threads):
     model, read, found = Int8Model(config, weights(config), V), tokens(5, 20), []
     for count in (1, 2, 3):
         threads(count)
-        found.append(model.score(model.start(5), read))
+        found.append(model.score(model.begin_state(5), read))
     assert all(torch.equal(scores, found[0][0]) for scores, _ in found)
     assert all(np.array_equal(after[1], found[0][1][1]) for _, after in found)
 
 
 def test_it_is_close_to_the_float_model(config, model):
     float_model, read = RecurrentModel(config, weights(config), V), tokens(4, 30)
-    exact, exact_after = float_model.score(float_model.start(4), read)
-    scores, after = model.score(model.start(4), read)
+    exact, exact_after = float_model.score(float_model.begin_state(4), read)
+    scores, after = model.score(model.begin_state(4), read)
     assert (scores - exact).abs().max() < 0.05
     assert (scores - exact).abs().mean() < 0.01
     for left, right in zip(after, exact_after, strict=True):
@@ -168,12 +168,12 @@ def test_a_trained_model_loses_next_to_nothing():
             model = stop.value.model
             break
     int8 = Int8Model(config, model.tensors(), 62)
-    perplexity = math.exp(-model.score(model.start(1), held_out)[0].mean())
+    perplexity = math.exp(-model.score(model.begin_state(1), held_out)[0].mean())
     assert perplexity < 40  # of 62 words: it has learnt something to lose
-    assert math.exp(-int8.score(int8.start(1), held_out)[0].mean()) == pytest.approx(perplexity, rel=5e-3)
+    assert math.exp(-int8.score(int8.begin_state(1), held_out)[0].mean()) == pytest.approx(perplexity, rel=5e-3)
     prefixes = held_out[0, :1500].view(100, 15)
-    exact = model.logprobs(model.advance(model.start(100), prefixes)).double()
-    found = int8.logprobs(int8.advance(int8.start(100), prefixes)).double()
+    exact = model.logprobs(model.advance(model.begin_state(100), prefixes)).double()
+    found = int8.logprobs(int8.advance(int8.begin_state(100), prefixes)).double()
     assert (exact.exp() * (exact - found)).sum(1).mean() < 1e-3
 
 
@@ -203,7 +203,7 @@ def test_a_state_that_overflows_gives_no_number_rather_than_a_wrong_one():
     config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=4, hidden_size=8, tied=False)
     large = {name: tensor.abs() + 1e3 for name, tensor in weights(config).items()}
     model = Int8Model(config, large, V)
-    state = model.advance(model.start(2), tokens(2, 40), torch.tensor([40, 1]))
+    state = model.advance(model.begin_state(2), tokens(2, 40), torch.tensor([40, 1]))
     assert not np.isfinite(state[0][0]).any()
     assert model.logprobs(state)[0].isnan().all()
     assert model.logprobs(state)[1].isfinite().all()
@@ -214,7 +214,7 @@ def test_a_token_that_is_none_is_refused(model, token):
     read = tokens(3, 2)
     read[1, 1] = token
     with pytest.raises(IndexError, match="ids from 0 to 299 are accepted"):
-        model.advance(model.start(3), read)
+        model.advance(model.begin_state(3), read)
 
 
 def test_an_embedding_in_half_precision_is_read_exactly():
@@ -226,6 +226,6 @@ def test_an_embedding_in_half_precision_is_read_exactly():
     read = torch.arange(V).view(-1, 3)
     assert halves.tensors()["embedding"].dtype == torch.float16
     for found, expected in zip(
-        halves.advance(halves.start(100), read), floats.advance(floats.start(100), read), strict=True
+        halves.advance(halves.begin_state(100), read), floats.advance(floats.begin_state(100), read), strict=True
     ):
         assert np.array_equal(found, expected)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.kernels.sampling import Choice
+from models.kernels.sampling import SamplingMetadata
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentConfig
 from models.neural.network import Network
@@ -32,12 +32,12 @@ def test_in_one_call_as_in_two(config, vocabulary, threads):
         for tensor in network.parameters():
             tensor.normal_(std=0.3)
     model = Int8Model(config, network.state_dict(), vocabulary)
-    state = model.advance(model.start(9), torch.from_numpy(numbers.integers(vocabulary, size=(9, 4))))
+    state = model.advance(model.begin_state(9), torch.from_numpy(numbers.integers(vocabulary, size=(9, 4))))
     temperatures, points = numbers.choice([0, 0.5, 1], 9).astype(np.float32), numbers.random(9)
-    choice = Choice(temperatures, points, numbers.random((9, 2)) < 0.3, {})
+    choice = SamplingMetadata(temperatures, points, numbers.random((9, 2)) < 0.3, {})
     tokens, logprobs, after = model.step(state, choice)
     rows = model.logprobs(state).numpy()
-    expected = choice.of(rows.copy())
+    expected = choice.sample(rows.copy())
     assert np.array_equal(tokens, expected[0])
     assert np.array_equal(logprobs[tokens >= 0], rows[np.arange(9), tokens][tokens >= 0])
     assert len(set(tokens.tolist())) > 1 or vocabulary == 2

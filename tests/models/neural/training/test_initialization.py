@@ -8,30 +8,30 @@ import torch
 
 from models.neural.config import RecurrentConfig
 from models.neural.network import Network
-from models.neural.training.config import Initialisation
-from models.neural.training.initialization import initialise, log_unigrams
+from models.neural.training.config import InitializationMethod
+from models.neural.training.initialization import initialize, log_unigram_probabilities
 
 CONFIG = RecurrentConfig("lstm", layers=1, embedding_size=60, hidden_size=90)
 COUNTS = np.arange(200)
 
 
-def initialised(method: Initialisation, config: RecurrentConfig = CONFIG, seed: int = 1) -> Network:
+def initialised(method: InitializationMethod, config: RecurrentConfig = CONFIG, seed: int = 1) -> Network:
     network = Network(config, len(COUNTS))
-    initialise(network, method, 0.05, COUNTS, torch.Generator().manual_seed(seed))
+    initialize(network, method, 0.05, COUNTS, torch.Generator().manual_seed(seed))
     return network.requires_grad_(False)
 
 
 def test_log_unigrams_are_smoothed_frequencies() -> None:
     # Counts 3, 0, 1 of 4 tokens, one added to each of three: 4/7, 1/7, 2/7.
     expected = [math.log(4 / 7), math.log(1 / 7), math.log(2 / 7)]
-    assert log_unigrams(np.array([3, 0, 1])).tolist() == pytest.approx(expected)
+    assert log_unigram_probabilities(np.array([3, 0, 1])).tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("method", ["xavier", "he", "uniform"])
-def test_hidden_biases_are_zero_and_the_output_knows_the_frequencies(method: Initialisation) -> None:
+def test_hidden_biases_are_zero_and_the_output_knows_the_frequencies(method: InitializationMethod) -> None:
     network = initialised(method)
     biases = {name: p for name, p in network.named_parameters() if p.dim() == 1}
-    torch.testing.assert_close(biases.pop("output_bias"), log_unigrams(COUNTS))
+    torch.testing.assert_close(biases.pop("output_bias"), log_unigram_probabilities(COUNTS))
     assert biases
     assert not any(bias.any() for bias in biases.values())
 
@@ -51,7 +51,7 @@ def test_he_spreads_by_fan_in() -> None:
 
 
 def test_uniform_keeps_within_its_scale() -> None:
-    for _, matrix in initialised("uniform").matrices():
+    for _, matrix in initialised("uniform").named_matrices():
         assert 0.049 < matrix.abs().max().item() <= 0.05
         assert abs(matrix.mean().item()) < 0.002
 

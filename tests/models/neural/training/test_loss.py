@@ -17,7 +17,7 @@ def arguments() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 @pytest.mark.parametrize("at_once", [1, 6 * 4, 1000])
 def test_loss_and_gradients_are_those_of_the_whole_matrix(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.neural.training.loss.LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("models.neural.training.loss.LOGITS_PER_SLICE", at_once)
     hidden, weight, bias, targets = arguments()
     loss = cross_entropy(hidden, weight, bias, targets)
     expected = functional.cross_entropy(functional.linear(hidden, weight, bias), targets)

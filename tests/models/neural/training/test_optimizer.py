@@ -7,12 +7,12 @@ import torch
 
 from models.neural.config import RecurrentConfig
 from models.neural.network import Network
-from models.neural.training.config import Optimiser
-from models.neural.training.optimizer import clip, learning_rate, optimiser, set_learning_rate
+from models.neural.training.config import OptimizerName
+from models.neural.training.optimizer import clip_gradients, learning_rate_at, make_optimizer, set_learning_rate
 
 
 def test_a_constant_rate_is_constant() -> None:
-    assert {learning_rate("constant", 0.3, step, 10, 0.5) for step in range(10)} == {0.3}
+    assert {learning_rate_at("constant", 0.3, step, 10, 0.5) for step in range(10)} == {0.3}
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_constant_rate_is_constant() -> None:
     [(0, 1.0), (2, (1 + math.sqrt(0.5)) / 2), (4, 0.5), (8, 0.0)],
 )
 def test_cosine_falls_to_zero(step: int, expected: float) -> None:
-    assert learning_rate("cosine", 1.0, step, 8, 0.1) == pytest.approx(expected)
+    assert learning_rate_at("cosine", 1.0, step, 8, 0.1) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ def test_cosine_falls_to_zero(step: int, expected: float) -> None:
     [(0, 0.04), (5, 0.52), (10, 1.0), (25, 0.50005), (40, 0.0001)],
 )
 def test_one_cycle_rises_and_falls(step: int, expected: float) -> None:
-    assert learning_rate("one_cycle", 1.0, step, 40, 0.25) == pytest.approx(expected)
+    assert learning_rate_at("one_cycle", 1.0, step, 40, 0.25) == pytest.approx(expected)
 
 
 def test_one_cycle_without_warm_up_begins_at_the_peak() -> None:
-    assert learning_rate("one_cycle", 2.0, 0, 40, 0.0) == 2.0
+    assert learning_rate_at("one_cycle", 2.0, 0, 40, 0.0) == 2.0
 
 
 def with_gradients(*gradients: list[float]) -> list[torch.Tensor]:
@@ -50,21 +50,21 @@ def gradients(parameters: list[torch.Tensor]) -> list[float]:
 
 def test_clipping_scales_the_global_norm_to_the_limit() -> None:
     parameters = with_gradients([3.0, 0.0], [4.0], [12.0])  # sqrt(9 + 16 + 144) = 13
-    assert clip(parameters, 6.5) == pytest.approx(13)
+    assert clip_gradients(parameters, 6.5) == pytest.approx(13)
     assert gradients(parameters) == pytest.approx([1.5, 0, 2, 6])
 
 
 @pytest.mark.parametrize("limit", [0.0, 13.0, 20.0])
 def test_small_gradients_and_no_limit_are_left_alone(limit: float) -> None:
     parameters = with_gradients([3.0, 4.0], [12.0])
-    assert clip(parameters, limit) == pytest.approx(13)
+    assert clip_gradients(parameters, limit) == pytest.approx(13)
     assert gradients(parameters) == [3, 4, 12]
 
 
-def stepped(name: Optimiser, weight_decay: float, momentum: float = 0.9, steps: int = 1) -> Network:
+def stepped(name: OptimizerName, weight_decay: float, momentum: float = 0.9, steps: int = 1) -> Network:
     """A network of ones after steps at rate 0.1 with gradients of 0.5 in the embedding, none elsewhere."""
     network = Network(RecurrentConfig("rnn", layers=1, embedding_size=2, hidden_size=2), 3)
-    moving = optimiser(name, network, weight_decay, momentum)
+    moving = make_optimizer(name, network, weight_decay, momentum)
     set_learning_rate(moving, 0.1)
     for parameter in network.parameters():
         torch.nn.init.ones_(parameter)
@@ -85,7 +85,7 @@ def stepped(name: Optimiser, weight_decay: float, momentum: float = 0.9, steps: 
         ("sgd", 0.5, 1 - 0.1 * (0.5 + 0.5) * 1.9),  # L2 adds decay * weight to the gradient
     ],
 )
-def test_first_step_by_hand(name: Optimiser, weight_decay: float, expected: float) -> None:
+def test_first_step_by_hand(name: OptimizerName, weight_decay: float, expected: float) -> None:
     embedding = stepped(name, weight_decay).embedding
     torch.testing.assert_close(embedding, torch.full_like(embedding, expected))
 
@@ -96,5 +96,5 @@ def test_sgd_without_momentum_is_plain_descent() -> None:
 
 
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
-def test_biases_do_not_decay(name: Optimiser) -> None:
+def test_biases_do_not_decay(name: OptimizerName) -> None:
     assert torch.equal(stepped(name, 0.5).output_bias, torch.ones(3))

@@ -5,7 +5,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.neural.training.sampled_softmax import Sample, Sampler, inclusion, sampled_cross_entropy
+from models.neural.training.sampled_softmax import (
+    WordSample,
+    WordSampler,
+    inclusion_probabilities,
+    sampled_cross_entropy,
+)
 
 SIZE = 12
 
@@ -18,7 +23,7 @@ def arguments() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def naive(
-    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor, sample: Sample
+    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor, sample: WordSample
 ) -> torch.Tensor:
     """The formula, a row at a time."""
     losses = []
@@ -34,9 +39,9 @@ def naive(
 
 @pytest.mark.parametrize("at_once", [1, 20, 1000])
 def test_loss_and_gradients_are_those_of_the_formula(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.neural.training.loss.LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr("models.neural.training.loss.LOGITS_PER_SLICE", at_once)
     hidden, weight, bias, targets = arguments()
-    sample = Sample(torch.tensor([0, 2, 3, 7, 11]), torch.tensor([1.0, 0.9, 0.5, 0.5, 0.2]).log())
+    sample = WordSample(torch.tensor([0, 2, 3, 7, 11]), torch.tensor([1.0, 0.9, 0.5, 0.5, 0.2]).log())
     loss = sampled_cross_entropy(hidden, weight, bias, targets, sample)
     expected = naive(hidden, weight, bias, targets, sample)
     torch.testing.assert_close(loss, expected)
@@ -49,7 +54,7 @@ def test_loss_and_gradients_are_those_of_the_formula(at_once: int, monkeypatch: 
 
 def test_with_every_word_drawn_for_certain_it_is_the_whole_softmax() -> None:
     hidden, weight, bias, targets = arguments()
-    sample = Sampler(np.ones(SIZE, np.int64), SIZE, torch.Generator()).draw()
+    sample = WordSampler(np.ones(SIZE, np.int64), SIZE, torch.Generator()).draw()
     expected = functional.cross_entropy(functional.linear(hidden, weight, bias), targets)
     torch.testing.assert_close(sampled_cross_entropy(hidden, weight, bias, targets, sample), expected)
 
@@ -57,7 +62,7 @@ def test_with_every_word_drawn_for_certain_it_is_the_whole_softmax() -> None:
 def test_the_estimated_sum_is_right_on_average() -> None:
     hidden, weight, bias, _ = (x.detach() for x in arguments())
     targets, count = torch.full((1,), 3), 4000
-    sampler = Sampler(np.arange(SIZE), 5, torch.Generator().manual_seed(2))
+    sampler = WordSampler(np.arange(SIZE), 5, torch.Generator().manual_seed(2))
     own = (weight[3] @ hidden[0] + bias[3]).item()
     # exp(loss) is the sum over own.
     found = [
@@ -70,21 +75,21 @@ def test_the_estimated_sum_is_right_on_average() -> None:
 
 def test_inclusion_by_hand() -> None:
     # Three of (6, 2, 1, 1) in proportion: 1.8, 0.6, 0.3, 0.3. The first is certain; of (2, 1, 1) two are 1, 0.5, 0.5.
-    assert inclusion(np.array([1.0, 6.0, 2.0, 1.0]), 3) == pytest.approx([0.5, 1.0, 1.0, 0.5])
-    assert inclusion(np.array([1.0, 1.0, 2.0]), 2) == pytest.approx([0.5, 0.5, 1.0])
+    assert inclusion_probabilities(np.array([1.0, 6.0, 2.0, 1.0]), 3) == pytest.approx([0.5, 1.0, 1.0, 0.5])
+    assert inclusion_probabilities(np.array([1.0, 1.0, 2.0]), 2) == pytest.approx([0.5, 0.5, 1.0])
 
 
 @pytest.mark.parametrize("size", [4, 5])
 def test_a_sample_of_all_words_holds_all_words(size: int) -> None:
-    assert inclusion(np.array([1.0, 6.0, 2.0, 1.0]), size) == pytest.approx([1.0] * 4)
+    assert inclusion_probabilities(np.array([1.0, 6.0, 2.0, 1.0]), size) == pytest.approx([1.0] * 4)
 
 
 def test_words_are_drawn_as_often_as_is_said() -> None:
     counts = np.array([100, 10, 10, 1, 1, 0])
-    sampler = Sampler(counts, 3, torch.Generator().manual_seed(3))
+    sampler = WordSampler(counts, 3, torch.Generator().manual_seed(3))
     drawn = torch.zeros(6)
     for _ in range(4000):
         drawn[sampler.draw().ids] += 1
-    expected = inclusion((counts + 1.0) ** 0.75, 3)
+    expected = inclusion_probabilities((counts + 1.0) ** 0.75, 3)
     assert expected.sum() == pytest.approx(3)
     assert (drawn / 4000).numpy() == pytest.approx(expected, abs=0.04)  # five deviations of 0.5 / sqrt(4000)

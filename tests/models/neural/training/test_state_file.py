@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 from models.neural.model import RecurrentConfig
 from models.neural.training import state_file
-from models.neural.training.state_file import STATE_FILE, fingerprint
-from models.neural.training.train import Trained, TrainingConfig, train
+from models.neural.training.state_file import STATE_FILE, text_fingerprint
+from models.neural.training.train import TrainingConfig, TrainingResult, train
 from models.utils.progress import Progress
 
 TOKENS = np.random.default_rng(3).integers(2, 15, size=300).astype(np.int32)
@@ -26,12 +26,12 @@ RECIPE = TrainingConfig(epochs=1.5, batch_size=3, bptt=5, dropout=0.3, reset_rat
 
 def running(
     config: RecurrentConfig = CONFIG, recipe: TrainingConfig = RECIPE, directory: Path | None = None, *, go_on: bool
-) -> Generator[Progress, None, Trained]:
+) -> Generator[Progress, None, TrainingResult]:
     resume = directory if go_on else None
-    return train(config, recipe, TOKENS, HELD_OUT, 15, resume=resume, save=directory, report_every=1)
+    return train(config, recipe, TOKENS, HELD_OUT, 15, resume_from=resume, save_to=directory, report_every=1)
 
 
-def finish(training: Generator[Progress, None, Trained]) -> Trained:
+def finish(training: Generator[Progress, None, TrainingResult]) -> TrainingResult:
     while True:
         try:
             next(training)
@@ -39,14 +39,14 @@ def finish(training: Generator[Progress, None, Trained]) -> Trained:
             return end.value  # type: ignore[no-any-return]
 
 
-def stop_at(report: int, training: Generator[Progress, None, Trained]) -> None:
+def stop_at(report: int, training: Generator[Progress, None, TrainingResult]) -> None:
     for _ in range(report):
         next(training)
     training.close()
 
 
-def assert_same(found: Trained, expected: Trained) -> None:
-    assert (found.step, found.steps, found.metrics) == (expected.step, expected.steps, expected.metrics)
+def assert_same(found: TrainingResult, expected: TrainingResult) -> None:
+    assert (found.model_step, found.steps, found.metrics) == (expected.model_step, expected.steps, expected.metrics)
     wanted = expected.model.tensors()
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in found.model.tensors().items())
 
@@ -80,7 +80,10 @@ def test_the_whole_saved_state_is_that_of_the_unstopped(report: int, tmp_path: P
     whole, stopped = (load_file(tmp_path / name / STATE_FILE) for name in ("whole", "stopped"))
     assert whole.keys() == stopped.keys()
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
-    assert state_file.read(tmp_path / "whole" / STATE_FILE)[1] == state_file.read(tmp_path / "stopped" / STATE_FILE)[1]
+    assert (
+        state_file.read_state(tmp_path / "whole" / STATE_FILE)[1]
+        == state_file.read_state(tmp_path / "stopped" / STATE_FILE)[1]
+    )
 
 
 def test_a_finished_training_resumes_to_its_result(tmp_path: Path) -> None:
@@ -99,7 +102,7 @@ def test_the_memory_of_early_stopping_survives(tmp_path: Path) -> None:
 
 def test_a_killed_training_goes_on_from_its_last_save(tmp_path: Path) -> None:
     expected = finish(running(go_on=False))
-    training = train(CONFIG, RECIPE, TOKENS, HELD_OUT, 15, save=tmp_path, save_seconds=0.0, report_every=1)
+    training = train(CONFIG, RECIPE, TOKENS, HELD_OUT, 15, save_to=tmp_path, save_seconds=0.0, report_every=1)
     for _ in range(5):
         next(training)
     left = (tmp_path / STATE_FILE).read_bytes()  # what a kill now would leave
@@ -130,14 +133,24 @@ def test_no_state_and_half_a_state_are_named(tmp_path: Path) -> None:
         next(running(directory=tmp_path, go_on=True))
     stop_at(1, running(directory=tmp_path, go_on=False))
     path = tmp_path / STATE_FILE
-    tensors, facts = state_file.read(path)
+    tensors, facts = state_file.read_state(path)
     del tensors["positions"]
-    state_file.write(path, tensors, facts)
+    state_file.write_state(path, tensors, facts)
     with pytest.raises(CheckpointDamaged, match="positions"):
         next(running(directory=tmp_path, go_on=True))
 
 
 def test_a_fingerprint_tells_where_one_text_ends_and_the_next_begins() -> None:
     one, two, three = (np.array(ids) for ids in ([1, 2], [3], [2, 3]))
-    assert fingerprint(one, two) == fingerprint(one.astype(np.int32), two)
-    assert len({fingerprint(one, two), fingerprint(one[:1], three), fingerprint(one, None), fingerprint(one)}) == 4
+    assert text_fingerprint(one, two) == text_fingerprint(one.astype(np.int32), two)
+    assert (
+        len(
+            {
+                text_fingerprint(one, two),
+                text_fingerprint(one[:1], three),
+                text_fingerprint(one, None),
+                text_fingerprint(one),
+            }
+        )
+        == 4
+    )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.neural.model import RecurrentConfig
-from models.neural.training.train import Trained, TrainingConfig, train
+from models.neural.training.train import TrainingConfig, TrainingResult, train
 from models.utils.progress import Progress
 
 LINE = [5, 6, 7, 8, 9, 10, 4, 2, 1]
@@ -19,7 +19,7 @@ RECIPE = TrainingConfig(epochs=40, batch_size=4, bptt=8, learning_rate=0.02, dro
 LSTM = RecurrentConfig("lstm", layers=1, embedding_size=12, hidden_size=16)
 
 
-def drive(running: Generator[Progress, None, Trained]) -> tuple[Trained, list[Progress]]:
+def drive(running: Generator[Progress, None, TrainingResult]) -> tuple[TrainingResult, list[Progress]]:
     reports = []
     while True:
         try:
@@ -43,7 +43,7 @@ def test_a_tiny_text_is_learned_by_heart(config: RecurrentConfig) -> None:
     # Only which of three equally frequent lines comes next is open: log 3 nats in 18 tokens, were it random.
     assert trained.metrics["perplexity"] < math.exp(math.log(3) / 6)
     assert reports[0].metrics["perplexity"] > 5
-    scores, _ = trained.model.score(trained.model.start(1), torch.tensor([LINE]))
+    scores, _ = trained.model.score(trained.model.begin_state(1), torch.tensor([LINE]))
     assert scores[0, 1:].exp().min().item() > 0.9
 
 
@@ -56,7 +56,7 @@ def test_reports_count_steps_epochs_and_speed() -> None:
     assert all(r.tokens_per_second and r.tokens_per_second > 0 for r in reports)
     assert reports[-1].seconds_left == pytest.approx((steps - reports[-1].step) / reports[-1].step, rel=100)
     assert set(reports[0].metrics) == {"learning_rate", "loss", "perplexity", "gradient_norm", "clipped_fraction"}
-    assert (trained.step, trained.steps) == (steps, steps)
+    assert (trained.model_step, trained.steps) == (steps, steps)
 
 
 def test_each_epoch_is_validated_and_the_last_step_always() -> None:
@@ -75,9 +75,9 @@ def test_early_stopping_returns_the_best_weights() -> None:
     trained, reports = drive(train(LSTM, recipe, TOKENS, other, 11))
     losses = {r.step: r.metrics["validation_loss"] for r in reports if "validation_loss" in r.metrics}
     best = min(losses, key=lambda step: losses[step])
-    assert trained.step == best
+    assert trained.model_step == best
     assert trained.steps == best + 3 * 2 < reports[-1].steps
-    scores, _ = trained.model.score(trained.model.start(1), torch.from_numpy(other[None]))
+    scores, _ = trained.model.score(trained.model.begin_state(1), torch.from_numpy(other[None]))
     assert -scores.mean().item() == pytest.approx(losses[best], abs=1e-6)
 
 
@@ -85,7 +85,7 @@ def test_the_model_that_was_validated_is_the_one_that_will_be_stored() -> None:
     config = replace(LSTM, storage="float16")
     trained, _ = drive(train(config, replace(RECIPE, epochs=3), TOKENS, TOKENS[:40], 11))
     again = type(trained.model).from_tensors(trained.model.config(), trained.model.tensors(), 11)
-    scores, _ = again.score(again.start(1), torch.from_numpy(TOKENS[None, :40].astype(np.int64)))
+    scores, _ = again.score(again.begin_state(1), torch.from_numpy(TOKENS[None, :40].astype(np.int64)))
     assert trained.metrics["best_perplexity"] == pytest.approx(math.exp(-scores.double().mean().item()), abs=1e-6)
 
 

@@ -9,7 +9,7 @@ import torch
 from models.errors import InvalidInput, TrainingFailed
 from models.neural.model import RecurrentConfig
 from models.neural.training.config import TrainingConfig
-from models.neural.training.trainer import Tally, Trainer
+from models.neural.training.trainer import Trainer, TrainingStats
 from models.special_tokens import EOS
 
 CONFIG = RecurrentConfig("lstm", layers=2, embedding_size=5, hidden_size=6)
@@ -30,7 +30,7 @@ def test_carried_vectors_are_those_of_one_long_pass() -> None:
     # Rows begin at the lines of positions 0, 40 and 80, with the boundary; five windows of four tokens are behind them.
     read = [[EOS, *TOKENS[begin : begin + 19]] for begin in (0, 40, 80)]
     model = trainer.model()
-    expected = model.advance(model.blank(3), torch.tensor(read))
+    expected = model.advance(model.null_state(3), torch.tensor(read))
     for i, vectors in enumerate(expected):
         torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], torch.from_numpy(vectors), atol=1e-6, rtol=1e-5)
 
@@ -40,7 +40,7 @@ def test_a_reset_row_is_where_a_model_is_that_starts_and_reads_its_line() -> Non
     # Lines have eight tokens and windows four: the third window begins each row's second line, `</s>` and three tokens.
     model = trainer.model()
     first = torch.tensor([TOKENS[begin : begin + 3].tolist() for begin in (8, 48, 88)])
-    expected = model.advance(model.start(3), first)
+    expected = model.advance(model.begin_state(3), first)
     for i, vectors in enumerate(expected):
         torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], torch.from_numpy(vectors), atol=1e-6, rtol=1e-5)
 
@@ -50,8 +50,8 @@ def test_the_loss_of_a_step_is_the_mean_score_of_its_window() -> None:
     model = trainer.model()
     trainer.advance()
     targets = torch.tensor([TOKENS[begin : begin + 4].tolist() for begin in (0, 40, 80)])
-    scores, _ = model.score(model.start(3), targets)
-    assert trainer.tally.loss == pytest.approx(-scores.mean().item(), abs=1e-6)
+    scores, _ = model.score(model.begin_state(3), targets)
+    assert trainer.stats.loss == pytest.approx(-scores.mean().item(), abs=1e-6)
 
 
 def test_the_first_loss_is_near_that_of_the_unigram_distribution() -> None:
@@ -59,12 +59,12 @@ def test_the_first_loss_is_near_that_of_the_unigram_distribution() -> None:
     unigram = -np.log(counts / counts.sum())[TOKENS].mean()
     trainer = Trainer(CONFIG, TrainingConfig(batch_size=3, bptt=40, dropout=0.0), TOKENS, 12)
     trainer.advance()
-    assert trainer.tally.loss == pytest.approx(unigram, abs=0.05)
+    assert trainer.stats.loss == pytest.approx(unigram, abs=0.05)
 
 
 def test_clipped_steps_are_counted_and_norms_are_those_before_clipping() -> None:
-    def tally(clip: float) -> Tally:
-        return advance(Trainer(CONFIG, TrainingConfig(**{**STILL.__dict__, "clip": clip}), TOKENS, 12), 6).tally
+    def tally(clip: float) -> TrainingStats:
+        return advance(Trainer(CONFIG, TrainingConfig(**{**STILL.__dict__, "clip": clip}), TOKENS, 12), 6).stats
 
     free, tight = tally(0.0), tally(1e-3)
     assert (free.clipped, tight.clipped) == (0, 6)
@@ -72,19 +72,19 @@ def test_clipped_steps_are_counted_and_norms_are_those_before_clipping() -> None
 
 
 def test_running_means_weigh_the_past_by_a_fiftieth_less_at_each_step() -> None:
-    tally = Tally()
+    tally = TrainingStats()
     for loss in (1.0, 2.0, 4.0):
-        tally.record(loss, 1.0, 0.0)
+        tally.record_step(loss, 1.0, 0.0)
     # (0.98^2 + 2 0.98 + 4) / (0.98^2 + 0.98 + 1)
     assert tally.loss / tally.weight == pytest.approx((0.9604 + 1.96 + 4) / (0.9604 + 0.98 + 1))
 
 
 def test_the_best_validation_is_remembered() -> None:
-    tally = Tally(step=4)
-    assert tally.judge(3.0)
+    tally = TrainingStats(step=4)
+    assert tally.record_validation(3.0)
     tally.step = 8
-    assert not tally.judge(3.0)
-    assert not tally.judge(3.5)
+    assert not tally.record_validation(3.0)
+    assert not tally.record_validation(3.5)
     assert (tally.best_loss, tally.best_step, tally.worse, tally.validation_loss) == (3.0, 4, 2, 3.5)
 
 
@@ -101,12 +101,12 @@ def test_dropout_is_active_in_training_only() -> None:
     model = Trainer(CONFIG, dropping, TOKENS, 12).model()
     plain = Trainer(CONFIG, STILL, TOKENS, 12).model()
     row = torch.from_numpy(TOKENS[None, :20])
-    assert torch.equal(model.score(model.start(1), row)[0], plain.score(plain.start(1), row)[0])
+    assert torch.equal(model.score(model.begin_state(1), row)[0], plain.score(plain.begin_state(1), row)[0])
     losses = []
     for recipe in (dropping, STILL):
         trainer = Trainer(CONFIG, recipe, TOKENS, 12)
         trainer.advance()
-        losses.append(trainer.tally.loss)
+        losses.append(trainer.stats.loss)
     assert losses[0] != losses[1]
 
 
@@ -115,8 +115,8 @@ def test_each_place_has_a_dropout_of_its_own() -> None:
     losses = set()
     for place in ("dropout", "input_dropout", "output_dropout", "word_dropout", "weight_drop"):
         trainer = advance(Trainer(CONFIG, TrainingConfig(**{**quiet, place: 0.5}), TOKENS, 12), 1)
-        losses.add(trainer.tally.loss)
-    losses.add(advance(Trainer(CONFIG, TrainingConfig(**quiet), TOKENS, 12), 1).tally.loss)
+        losses.add(trainer.stats.loss)
+    losses.add(advance(Trainer(CONFIG, TrainingConfig(**quiet), TOKENS, 12), 1).stats.loss)
     assert len(losses) == 6
 
 
@@ -134,7 +134,7 @@ def test_averaged_weights_are_the_mean_of_those_trained() -> None:
 def test_a_sample_of_all_words_trains_as_the_whole_vocabulary_does() -> None:
     plain = advance(Trainer(CONFIG, TrainingConfig(batch_size=3, bptt=4, dropout=0), TOKENS, 12), 1)
     sampled = TrainingConfig(batch_size=3, bptt=4, dropout=0, sampled_words=12)
-    assert advance(Trainer(CONFIG, sampled, TOKENS, 12), 1).tally.loss == pytest.approx(plain.tally.loss, abs=1e-6)
+    assert advance(Trainer(CONFIG, sampled, TOKENS, 12), 1).stats.loss == pytest.approx(plain.stats.loss, abs=1e-6)
 
 
 def test_without_tokens_there_is_nothing_to_train_on() -> None:

@@ -32,7 +32,7 @@ def drive(tokens: np.ndarray[tuple[int], np.dtype[np.int32]]) -> tuple[float, li
 
 def alone(tokens: np.ndarray[tuple[int], np.dtype[np.int32]]) -> float:
     scorer = model()
-    scores, _ = scorer.score(scorer.start(1), torch.from_numpy(tokens.astype(np.int64))[None])
+    scores, _ = scorer.score(scorer.begin_state(1), torch.from_numpy(tokens.astype(np.int64))[None])
     return -scores.double().sum().item()
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.ngram.counting.counter import block_tokens, count_within
-from models.ngram.counting.extraction import count
+from models.ngram.counting.counter import block_tokens, count_in_blocks
+from models.ngram.counting.extraction import count_ngrams
 from tests.helpers.estimation import same
 
 
@@ -15,7 +15,7 @@ from tests.helpers.estimation import same
 @given(st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=60), st.integers(1, 5), st.integers(0, 9))
 def test_in_blocks_is_at_once(tmp_path: Path, text: list[int], order: int, more: int) -> None:
     ids = np.array(text, np.int32)
-    same(count_within(ids, order, 5, order + more, tmp_path), count(ids, order, 5))
+    same(count_in_blocks(ids, order, 5, order + more, tmp_path), count_ngrams(ids, order, 5))
     assert list(tmp_path.iterdir()) == []  # nothing has a name that a killed process could leave behind
 
 

@@ -6,20 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InvalidInput
-from models.ngram.counting.extraction import count
-from models.ngram.counting.merging import merge
+from models.ngram.counting.extraction import count_ngrams
+from models.ngram.counting.merging import merge_counts
 from tests.helpers.estimation import LINES, flat, same
 
 
 @settings(max_examples=100, deadline=None)
 @given(LINES, LINES, st.integers(1, 6))
 def test_merged_is_counted_together(first: list[list[int]], second: list[list[int]], order: int) -> None:
-    parts = [count(flat(lines), order, 6) for lines in (first, second)]
-    same(merge(*parts), count(flat([*first, *second]), order, 6))
+    parts = [count_ngrams(flat(lines), order, 6) for lines in (first, second)]
+    same(merge_counts(*parts), count_ngrams(flat([*first, *second]), order, 6))
 
 
 def test_counts_of_other_orders_or_vocabularies_are_refused() -> None:
     text = np.array([2, 3, 1])
-    for other in (count(text, 3, 6), count(text, 2, 7)):
+    for other in (count_ngrams(text, 3, 6), count_ngrams(text, 2, 7)):
         with pytest.raises(InvalidInput, match="one order and one vocabulary"):
-            merge(count(text, 2, 6), other)
+            merge_counts(count_ngrams(text, 2, 6), other)

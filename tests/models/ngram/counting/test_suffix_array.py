@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.ngram.counting import suffix_array
-from models.ngram.counting.suffix_array import Arranged, arrange, refine
+from models.ngram.counting.suffix_array import SuffixArray, build_suffix_array, sort_equal_runs
 
 TEXTS = st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=60)
 
@@ -24,7 +24,7 @@ def common(left: list[int], right: list[int]) -> int:
     return next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
-def check(text: list[int], order: int, arranged: Arranged) -> None:
+def check(text: list[int], order: int, arranged: SuffixArray) -> None:
     positions, same, lengths = (array.tolist() for array in arranged)
     found = [follow(text, p, order) for p in positions]
     assert sorted(positions) == list(range(len(text)))
@@ -40,7 +40,7 @@ def test_positions_are_in_the_order_of_the_words_that_follow(text: list[int], or
     ids = np.array(text, np.int32)
     words = np.bincount(ids, minlength=4).astype(np.int32)
     with ThreadPoolExecutor(1) as pool:
-        check(text, order, arrange(ids, words, order, [(0, len(ids))], pool))
+        check(text, order, build_suffix_array(ids, words, order, [(0, len(ids))], pool))
 
 
 @pytest.mark.parametrize("bits", [3, 16, 21, 31, 40])
@@ -49,13 +49,13 @@ def test_words_that_do_not_share_a_number_are_sorted_one_after_the_other(bits: i
     ids = np.array(text, np.int32)
     positions = np.array(sorted(range(500), key=lambda p: [*text[p : p + 2], -1][:2]), np.int32)
     same, lengths = np.zeros(500, np.uint8), np.ones(500, np.uint8)
-    refine(ids, positions, 7, bits, same, lengths, np.empty((2, 500), np.int64), np.empty(500, np.int32))
-    check(text, 7, Arranged(positions, same, lengths))
+    sort_equal_runs(ids, positions, 7, bits, same, lengths, np.empty((2, 500), np.int64), np.empty(500, np.int32))
+    check(text, 7, SuffixArray(positions, same, lengths))
 
 
 def test_long_runs_are_merged() -> None:
     numbers = np.random.default_rng(1).integers(0, 300, 1000)
     keys, positions = np.array([numbers, numbers]), np.arange(1000, dtype=np.int32)
-    suffix_array.sort(keys, positions, np.empty_like(positions), 10, 990)
+    suffix_array.sort_pairs(keys, positions, np.empty_like(positions), 10, 990)
     assert positions[10:990].tolist() == (10 + np.argsort(numbers[10:990], kind="stable")).tolist()
     assert positions[[*range(10), *range(990, 1000)]].tolist() == [*range(10), *range(990, 1000)]

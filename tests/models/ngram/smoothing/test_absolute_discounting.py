@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.ngram.config import NgramConfig
-from models.ngram.smoothing.absolute_discounting import discount
+from models.ngram.smoothing.absolute_discounting import estimate_discount
 from tests.helpers.estimation import predict, trained
 
 A, B, C = 2, 3, 4
@@ -21,7 +21,7 @@ def test_probabilities_and_weights_by_hand() -> None:
     # unlisted after a have (4 + 8 + 8)/27 = 20/27 of the unigrams: alpha = 2/9 * 27/20 = 3/10
     expected = [0.3 * 4 / 27, 0.3 * 8 / 27, 0.3 * 8 / 27, 5 / 9, 2 / 9]
     assert all(math.isclose(p, e, rel_tol=1e-6) for p, e in zip(predict(model, [A]), expected, strict=True))
-    assert model.tables.facts == {"discounts": [1 / 3, 1 / 3]}
+    assert model.table.details == {"discounts": [1 / 3, 1 / 3]}
 
 
 def test_a_context_that_lists_every_word_gives_nothing_up() -> None:
@@ -33,4 +33,4 @@ def test_a_context_that_lists_every_word_gives_nothing_up() -> None:
 
 @pytest.mark.parametrize(("counts", "d"), [([1, 1, 2], 0.5), ([1, 1, 1, 2, 5], 0.6), ([1, 3], 0.5), ([2, 2], 0.5)])
 def test_discount_is_one_half_where_counts_of_counts_give_none(counts: list[int], d: float) -> None:
-    assert discount(np.array(counts)) == d
+    assert estimate_discount(np.array(counts)) == d

@@ -28,7 +28,7 @@ def test_mle_of_an_unseen_context_is_that_of_its_longest_seen_suffix() -> None:
 
 def test_mle_gives_zero_never_nan() -> None:
     model = trained(TEXTBOOK, NgramConfig(4, "mle"), size=9)
-    scores, state = model.score(model.start(1), torch.tensor([[BOOKS, 8, STUDENTS]]))
+    scores, state = model.score(model.begin_state(1), torch.tensor([[BOOKS, 8, STUDENTS]]))
     assert scores.tolist()[0][:2] == [-math.inf, -math.inf]
     assert not model.logprobs(state).isnan().any()
 

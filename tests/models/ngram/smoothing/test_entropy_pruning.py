@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from models.ngram.config import NgramConfig
-from models.ngram.counting.extraction import count
-from models.ngram.smoothing.entropy_pruning import pruned
-from models.ngram.smoothing.estimator import keep, smooth, tabulate
+from models.ngram.counting.extraction import count_ngrams
+from models.ngram.smoothing.entropy_pruning import prune_by_entropy
+from models.ngram.smoothing.estimator import apply_smoothing, estimate_from_counts, kept_ngrams
 from tests.helpers.estimation import flat, predict, trained
 
 LINES = np.random.default_rng(3).integers(2, 7, (60, 6)).tolist()
@@ -16,10 +16,10 @@ SIZE = 8
 
 
 def test_what_is_left_out_is_what_costs_less_than_the_threshold() -> None:
-    counts = count(flat(LINES), 2, SIZE)
+    counts = count_ngrams(flat(LINES), 2, SIZE)
     config = NgramConfig(2)
-    kept = keep(counts, config.thresholds)
-    estimate = smooth(config, counts, kept)
+    kept = kept_ngrams(counts, config.thresholds)
+    estimate = apply_smoothing(config, counts, kept)
     level, p, lower = counts.levels[1], estimate.probabilities[1], estimate.probabilities[0]
     parents, tokens = level.parent.tolist(), level.token.tolist()
     costs = []
@@ -29,10 +29,10 @@ def test_what_is_left_out_is_what_costs_less_than_the_threshold() -> None:
         before = distribution(p, lower, tokens, rows)
         after = distribution(p, lower, tokens, [j for j in rows if j != i])
         divergence = sum(b * math.log(b / a) for b, a in zip(before, after, strict=True))
-        history = sum(level.count[j] for j in rows) / counts.levels[0].count.sum()
+        history = sum(level.counts[j] for j in rows) / counts.levels[0].counts.sum()
         costs.append(math.exp(history * divergence) - 1)
     for threshold in (1e-3, 1e-2, 2e-2):
-        _, stays = pruned(counts, estimate, kept, threshold)
+        _, stays = prune_by_entropy(counts, estimate, kept, threshold)
         assert stays[1].tolist() == [cost >= threshold for cost in costs]
         assert stays[0].all()
     assert 0 < sum(cost >= 1e-2 for cost in costs) < len(costs)
@@ -48,19 +48,19 @@ def distribution(p: np.ndarray, lower: np.ndarray, tokens: list[int], listed: li
 def test_a_tiny_threshold_changes_nothing_and_a_huge_one_leaves_the_words() -> None:
     whole = trained(LINES, NgramConfig(4), SIZE)
     same = trained(LINES, NgramConfig(4, prune_entropy=1e-15), SIZE)
-    assert same.tables.ngrams == whole.tables.ngrams
+    assert same.table.order_sizes == whole.table.order_sizes
     for history in ([], [2], [2, 3], [5, 6, 2]):
         assert predict(same, history) == pytest.approx(predict(whole, history), rel=1e-5)
-    assert trained(LINES, NgramConfig(4, prune_entropy=10.0), SIZE).tables.ngrams == [SIZE, 0, 0, 0]
+    assert trained(LINES, NgramConfig(4, prune_entropy=10.0), SIZE).table.order_sizes == [SIZE, 0, 0, 0]
 
 
 def test_what_longer_ngrams_build_on_stays() -> None:
     config = NgramConfig(4, prune_entropy=2e-3)
-    counts = count(flat(LINES), 4, SIZE)
-    kept = keep(counts, config.thresholds)
-    _, stays = pruned(counts, smooth(config, counts, kept), kept, config.prune_entropy)
+    counts = count_ngrams(flat(LINES), 4, SIZE)
+    kept = kept_ngrams(counts, config.thresholds)
+    _, stays = prune_by_entropy(counts, apply_smoothing(config, counts, kept), kept, config.prune_entropy)
     for level, shorter, chosen in zip(counts.levels[1:], stays, stays[1:], strict=False):
         assert shorter[level.parent[chosen]].all()
-    sizes = tabulate(config, counts).ngrams
+    sizes = estimate_from_counts(config, counts).order_sizes
     assert sizes == [int(s.sum()) for s in stays]
     assert 0 < sizes[3] < len(counts.levels[3])

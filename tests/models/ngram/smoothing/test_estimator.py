@@ -101,5 +101,5 @@ def test_distributions_sum_to_one_at_every_order(smoothing: Smoothing, order: in
 def test_cut_offs_leave_out_what_is_rare_and_keep_every_word() -> None:
     lines = [[2, 3, 4], [2, 3, 3], [2, 3, 4]]
     # bigrams: <s> 2 x3, 2 3 x3, 3 4 x2, 4 </s> x2, 3 3 x1, 3 </s> x1; trigrams: <s> 2 3 x3, 2 3 4 x2, 3 4 </s> x2, ...
-    tables = trained(lines, NgramConfig(3, prune=(0, 1, 2))).tables
-    assert tables.ngrams == [5, 4, 1]
+    tables = trained(lines, NgramConfig(3, prune=(0, 1, 2))).table
+    assert tables.order_sizes == [5, 4, 1]

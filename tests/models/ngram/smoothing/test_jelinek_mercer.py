@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.ngram.config import NgramConfig
-from models.ngram.smoothing.jelinek_mercer import maximised
+from models.ngram.smoothing.jelinek_mercer import maximize_weights
 from tests.helpers.estimation import trained
 
 LINES = np.random.default_rng(5).geometric(0.3, (80, 6)).clip(max=5).tolist()
@@ -15,7 +15,7 @@ LINES = np.random.default_rng(5).geometric(0.3, (80, 6)).clip(max=5).tolist()
 def test_the_weight_is_where_the_likelihood_is_highest() -> None:
     seen, others = np.array([0.5, 0.2, 0.0]), np.array([0.1, 0.3, 0.2])
     occurrences, bucket = np.array([40, 20, 30]), np.zeros(3, np.int64)
-    (weight,) = maximised(seen, others, occurrences, bucket)
+    (weight,) = maximize_weights(seen, others, occurrences, bucket)
 
     def likelihood(w: float) -> float:  # with one occurrence more, of something never seen
         rows = zip(seen, others, occurrences, strict=True)
@@ -25,7 +25,7 @@ def test_the_weight_is_where_the_likelihood_is_highest() -> None:
 
 
 def test_the_seldom_seen_is_trusted_less() -> None:
-    facts = trained(LINES, NgramConfig(2, "jelinek_mercer"), size=7).tables.facts
+    facts = trained(LINES, NgramConfig(2, "jelinek_mercer"), size=7).table.details
     bigrams = facts["weights"][1]
     assert bigrams[0] == pytest.approx(0, abs=0.01)  # a context seen once predicts nothing once that is held out
     assert bigrams[-1] == max(bigrams)

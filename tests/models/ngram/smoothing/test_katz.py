@@ -3,7 +3,7 @@
 import pytest
 
 from models.ngram.config import NgramConfig
-from models.ngram.smoothing.katz import good_turing
+from models.ngram.smoothing.katz import good_turing_discounts
 from tests.helpers.estimation import predict, trained
 
 A, B, C = 2, 3, 4
@@ -12,16 +12,16 @@ A, B, C = 2, 3, 4
 def test_discounts_by_hand() -> None:
     # k = 5: 6 n6 / n1 = 6 * 5 / 300 = 0.1; 1* = 2 * 100 / 300 = 2/3: (2/3 - 0.1) / 0.9 = 0.6296
     # 2* = 3 * 40 / 100 = 1.2: (0.6 - 0.1) / 0.9; 3* = 4 * 24 / 40 = 2.4: 0.7 / 0.9; 4* = 5 * 15 / 24, 5* = 2
-    found = good_turing([0, 300, 100, 40, 24, 15, 5, 99])
+    found = good_turing_discounts([0, 300, 100, 40, 24, 15, 5, 99])
     assert found == pytest.approx([0.62963, 0.5 / 0.9, 0.7 / 0.9, (3.125 / 4 - 0.1) / 0.9, 0.3 / 0.9], rel=1e-4)
 
 
 def test_a_smaller_k_where_the_larger_has_no_discounts() -> None:
     # nothing is seen three times: k = 1; 2 n2 / n1 = 0.2, d1 = (0.2 - 0.2) / 0.8 = 0 is none either
-    assert good_turing([0, 10, 1, 0, 0, 0, 0, 9]) == []
+    assert good_turing_discounts([0, 10, 1, 0, 0, 0, 0, 9]) == []
     # k = 2: 3 n3 / n1 = 0.3; 1* = 0.8, 2* = 3 * 1 / 4: (0.8 - 0.3) / 0.7, (0.375 - 0.3) / 0.7; above, n4 = 0
-    assert good_turing([0, 10, 4, 1, 0, 0, 0, 9]) == pytest.approx([0.5 / 0.7, 0.075 / 0.7])
-    assert good_turing([0, 0, 3, 3, 3, 3, 3, 3]) == []
+    assert good_turing_discounts([0, 10, 4, 1, 0, 0, 0, 9]) == pytest.approx([0.5 / 0.7, 0.075 / 0.7])
+    assert good_turing_discounts([0, 0, 3, 3, 3, 3, 3, 3]) == []
 
 
 def test_a_context_that_frees_nothing_has_an_occurrence_added() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.ngram.config import NgramConfig
-from models.ngram.smoothing.kneser_ney import FALLBACK, closed_form
+from models.ngram.smoothing.kneser_ney import FALLBACK_DISCOUNTS, modified_discounts
 from tests.helpers.estimation import predict, trained
 
 A, B, C = 2, 3, 4
@@ -15,7 +15,7 @@ LINES = [[A, B], [A, B], [A, C]]
 def test_discounts_by_hand() -> None:
     # n1 = 4, n2 = 2, n3 = 1, n4 = 1; Y = 4 / 8
     # D1 = 1 - 2 * 1/2 * 2/4, D2 = 2 - 3 * 1/2 * 1/2, D3 = 3 - 4 * 1/2 * 1/1
-    assert closed_form(np.array([1, 1, 1, 1, 2, 2, 3, 4, 9])) == [0.5, 1.25, 1.0]
+    assert modified_discounts(np.array([1, 1, 1, 1, 2, 2, 3, 4, 9])) == [0.5, 1.25, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_discounts_by_hand() -> None:
     ],
 )
 def test_counts_of_counts_that_give_no_discounts(counts: list[int]) -> None:
-    assert closed_form(np.array(counts, np.int64)) is None
+    assert modified_discounts(np.array(counts, np.int64)) is None
 
 
 def test_probabilities_by_hand_with_fallback_discounts() -> None:
@@ -42,8 +42,8 @@ def test_probabilities_by_hand_with_fallback_discounts() -> None:
     lower = [0.1, 0.3, 0.2, 0.2, 0.2]
     expected = [p * 11 / 18 + seen for p, seen in zip(lower, [0, 0, 0, 1 / 6, 2 / 9], strict=True)]
     assert predict(model, [A]) == pytest.approx(expected, rel=1e-6)
-    assert model.tables.facts["fallback_orders"] == [1]
-    assert model.tables.facts["discounts"] == [list(FALLBACK), pytest.approx([1 / 3, 3 / 2, 3])]
+    assert model.table.details["fallback_orders"] == [1]
+    assert model.table.details["discounts"] == [list(FALLBACK_DISCOUNTS), pytest.approx([1 / 3, 3 / 2, 3])]
 
 
 def test_the_highest_order_alone_counts_occurrences() -> None:
