@@ -67,7 +67,7 @@ def counted(files: list[Path], memory: int | None, threads: int) -> tuple[int, f
             counts = counter.count(text.ids, ORDER, tokenizer.vocabulary_size)
         seconds, digest = time.perf_counter() - began, hashlib.sha256()
         for level in counts.levels:
-            for array in (level.begins, level.token, level.suffix, level.counts):
+            for array in (level.begins, level.token, level.suffix, level.count):
                 digest.update(array)
         return len(text.ids), seconds, peak.bytes - before, digest.hexdigest()[:12]
 

@@ -50,7 +50,7 @@ def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
     """Whatever the loops would trip over."""
     contexts = 1
     for n, level in enumerate(levels, start=1):
-        arrays = [level.begins, level.token, level.suffix, level.counts]
+        arrays = [level.begins, level.token, level.suffix, level.count]
         sound = (
             all(array.ndim == 1 and array.dtype in (np.int32, np.int64) for array in arrays)
             and [len(array) for array in arrays] == [contexts + 1, *[int(level.begins[-1])] * 3]
@@ -58,7 +58,7 @@ def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
             and bool(np.all(np.diff(level.begins) >= 0))
             and _within(level.token, vocabulary_size)
             and _within(level.suffix, len(levels[n - 2]) if n > 1 else 1)
-            and bool(np.all(level.counts >= (n > 1)))
+            and bool(np.all(level.count >= (n > 1)))
         )
         if not sound:
             raise CheckpointDamaged(f"{file}: the counts of order {n} are not sound")

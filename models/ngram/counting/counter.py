@@ -68,7 +68,7 @@ def _copied(counts: Counts, allocate: Allocate) -> Counts:
         copy[:] = array
         return copy
 
-    levels = [Level(*map(moved, (x.begins, x.token, x.suffix, x.counts))) for x in counts.levels]
+    levels = [Level(*map(moved, (x.begins, x.token, x.suffix, x.count))) for x in counts.levels]
     return Counts(levels, counts.vocabulary_size)
 
 
@@ -79,7 +79,7 @@ def _subtract_overlap(levels: list[Level], words: IntArray) -> None:
         for level, word in zip(levels, words[begin:].tolist(), strict=False):
             first, last = level.begins[row : row + 2].tolist()
             row = first + int(np.searchsorted(level.token[first:last], word))
-            level.counts[row] -= 1
+            level.count[row] -= 1
             if word == EOS and level is not levels[0]:
                 break
 

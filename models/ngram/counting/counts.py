@@ -25,7 +25,7 @@ class Level:
     """Last word."""
     suffix: IntArray
     """Row of the n-gram without its first word, one order below."""
-    counts: IntArray
+    count: IntArray
     """How often it occurs."""
 
     def __len__(self) -> int:
@@ -56,11 +56,11 @@ class Counts:
         """
         level = self.levels[n - 1]
         if n == len(self.levels):
-            return level.counts
-        types = np.zeros_like(level.counts)
+            return level.count
+        types = np.zeros_like(level.count)
         count_tokens(self.levels[n].suffix, types)
         boundary = slice(*self.boundary_rows()[n - 1])
-        types[boundary] = level.counts[boundary]
+        types[boundary] = level.count[boundary]
         return types
 
     def boundary_rows(self) -> list[tuple[int, int]]:

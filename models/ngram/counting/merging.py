@@ -40,7 +40,7 @@ def merge_counts(a: Counts, b: Counts, allocate: Allocate = np.empty) -> Counts:
     """The sum of two counts. Raises InvalidInput unless they are of one order and vocabulary size."""
     if (a.vocabulary_size, len(a.levels)) != (b.vocabulary_size, len(b.levels)):
         raise InvalidInput("counts", "must be of one order and one vocabulary to be added")
-    tokens = int(a.levels[0].counts.sum(dtype=np.int64) + b.levels[0].counts.sum(dtype=np.int64))
+    tokens = int(a.levels[0].count.sum(dtype=np.int64) + b.levels[0].count.sum(dtype=np.int64))
     kind = np.int32 if max(tokens * len(a.levels), a.vocabulary_size) < 2**31 - 1 else np.int64
     levels: list[Level] = []
     own: list[IntArray] = [np.zeros(1, kind)] * 2
@@ -48,13 +48,13 @@ def merge_counts(a: Counts, b: Counts, allocate: Allocate = np.empty) -> Counts:
     for pair in zip(a.levels, b.levels, strict=True):
         both = [allocate(len(level), kind) for level in pair]
         left, right = (
-            MergeSide(x.begins, x.token, x.suffix, x.counts, *rest)
+            MergeSide(x.begins, x.token, x.suffix, x.count, *rest)
             for x, *rest in zip(pair, own, shorter, both, strict=True)
         )
         size = _merged_size(left, right)
         level = Level(allocate(len(own[0]) + 1, kind), *(allocate(size, kind) for _ in range(3)))
         own = [allocate(size, kind) for _ in pair]
-        _merge_level(left, right, level.begins, level.token, level.suffix, level.counts, own[0], own[1])
+        _merge_level(left, right, level.begins, level.token, level.suffix, level.count, own[0], own[1])
         shorter = both
         levels.append(level)
     return Counts(levels, a.vocabulary_size)

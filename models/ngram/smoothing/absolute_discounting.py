@@ -30,9 +30,9 @@ FALLBACK_DISCOUNT = 0.5
 
 def interpolated_absolute(counts: Counts, kept: Kept, given: float | None = None) -> Estimate:
     """Interpolated, with the discount `given` or that of each order; `facts` hold the discounts."""
-    discounts = [estimate_discount(level.counts) if given is None else given for level in counts.levels]
+    discounts = [estimate_discount(level.count) if given is None else given for level in counts.levels]
     parts = (
-        (subtract_discount(level.counts, d), sum_by_context(level, level.counts))
+        (subtract_discount(level.count, d), sum_by_context(level, level.count))
         for level, d in zip(counts.levels, discounts, strict=True)
     )
     return interpolated_estimate(counts, kept, parts, {"discounts": discounts})
@@ -40,8 +40,8 @@ def interpolated_absolute(counts: Counts, kept: Kept, given: float | None = None
 
 def backoff_absolute(counts: Counts, kept: Kept) -> Estimate:
     """Backed off: probabilities of all n-grams, back-off weights of all contexts; `facts` hold the discounts."""
-    discounts = [estimate_discount(level.counts) for level in counts.levels]
-    numerators = (subtract_discount(level.counts, d) for level, d in zip(counts.levels, discounts, strict=True))
+    discounts = [estimate_discount(level.count) for level in counts.levels]
+    numerators = (subtract_discount(level.count, d) for level, d in zip(counts.levels, discounts, strict=True))
     return backoff_estimate(counts, kept, numerators, {"discounts": discounts})
 
 

@@ -16,8 +16,8 @@ def mle(counts: Counts) -> Estimate:
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     for level in counts.levels:
-        totals = sum_by_context(level, level.counts)
-        probabilities.append(level.counts / totals[level.parent])
+        totals = sum_by_context(level, level.count)
+        probabilities.append(level.count / totals[level.parent])
         weights.append(np.where(totals > 0, 0.0, 1.0))
     return Estimate(probabilities, weights)
 
@@ -35,8 +35,8 @@ def add_delta(counts: Counts, delta: float) -> Estimate:
     for n, level in enumerate(counts.levels, start=1):
         whole = np.full(counts.context_count(n - 1), n == len(counts.levels))
         whole[slice(*boundary[n - 1])] = True
-        totals = sum_by_context(level, level.counts) + delta * counts.vocabulary_size
-        shares = (level.counts + delta) / totals[level.parent]
+        totals = sum_by_context(level, level.count) + delta * counts.vocabulary_size
+        shares = (level.count + delta) / totals[level.parent]
         probabilities.append(np.where(whole[level.parent], shares, uniform))
         weights.append(np.where(whole, delta * counts.vocabulary_size / totals, 1.0))
     return Estimate(probabilities, weights)

@@ -27,11 +27,11 @@ def prune_by_entropy(counts: Counts, estimate: Estimate, kept: Kept, threshold: 
     """The estimate with new back-off weights, and what of `kept` stays; all words do."""
     probabilities = estimate.probabilities
     stays = [chosen.copy() for chosen in kept]
-    text = float(counts.levels[0].counts.sum())
+    text = float(counts.levels[0].count.sum())
     longer = np.zeros(len(counts.levels[-1]), np.bool_)
     for n in range(len(counts.levels), 1, -1):
         level, chosen = counts.levels[n - 1], stays[n - 1]
-        histories = sum_by_context(level, level.counts) / text
+        histories = sum_by_context(level, level.count) / text
         _drop_cheap_ngrams(
             level.begins, probabilities[n - 1], probabilities[n - 2][level.suffix], histories, longer, threshold, chosen
         )

@@ -78,14 +78,14 @@ def backoff_estimate(counts: Counts, kept: Kept, numerators: Iterable[Floats], f
     weights: list[Floats] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
     for level, chosen, numerator in zip(counts.levels, kept, numerators, strict=True):
-        listed = chosen & (level.counts > 0)
-        sizes, totals = np.diff(level.begins), sum_by_context(level, level.counts)
+        listed = chosen & (level.count > 0)
+        sizes, totals = np.diff(level.begins), sum_by_context(level, level.count)
         complete = sum_by_context(level, listed) == counts.vocabulary_size
         held = sum_by_context(level, numerator * listed)
         totals = np.where(complete, held, totals + (held >= totals * (1 - 1e-9)))
         shares = numerator / np.repeat(totals, sizes)
         weights.append(backoff_weights(level, shares, lower, listed, complete))
-        lower = np.where(level.counts > 0, shares, np.repeat(weights[-1], sizes) * lower[level.suffix])
+        lower = np.where(level.count > 0, shares, np.repeat(weights[-1], sizes) * lower[level.suffix])
         probabilities.append(lower)
     return Estimate(probabilities, weights, facts)
 

@@ -75,7 +75,7 @@ def kept_ngrams(counts: Counts, thresholds: tuple[int, ...]) -> Kept:
 
     Thresholds never fall with the order, so what remains of a kept n-gram without its first or last word is kept.
     """
-    longer = [level.counts > t for level, t in zip(counts.levels[1:], thresholds[1:], strict=True)]
+    longer = [level.count > t for level, t in zip(counts.levels[1:], thresholds[1:], strict=True)]
     return [np.ones(counts.vocabulary_size, np.bool_), *longer]
 
 

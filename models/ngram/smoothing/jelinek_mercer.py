@@ -31,14 +31,14 @@ def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
     def parts() -> Iterator[tuple[Floats, Floats]]:
         others = np.full(1, 1.0 / counts.vocabulary_size)  # the probabilities without the occurrence itself
         for level in counts.levels:
-            totals = sum_by_context(level, level.counts)
+            totals = sum_by_context(level, level.count)
             seen, others = _leave_one_out(level, totals), others[level.suffix]
             bucket = np.frexp(np.maximum(totals, 1))[1] - 1
             buckets = np.repeat(bucket, np.diff(level.begins))
-            weights = maximize_weights(seen, others, level.counts, buckets)
+            weights = maximize_weights(seen, others, level.count, buckets)
             facts["weights"].append(weights.tolist())
             others = weights[buckets] * seen + (1 - weights[buckets]) * others
-            yield weights[buckets] * level.counts, totals
+            yield weights[buckets] * level.count, totals
 
     return interpolated_estimate(counts, kept, parts(), facts)
 
@@ -46,7 +46,7 @@ def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
 def _leave_one_out(level: Level, totals: Floats) -> Floats:
     """The relative frequency of each n-gram with one of its occurrences taken away; zero where none is left."""
     rest = np.repeat(np.maximum(totals - 1, 1), np.diff(level.begins))
-    left: Floats = np.maximum(level.counts - 1, 0) / rest
+    left: Floats = np.maximum(level.count - 1, 0) / rest
     return left
 
 

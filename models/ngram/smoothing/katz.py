@@ -35,14 +35,14 @@ def katz(counts: Counts, kept: Kept) -> Estimate:
 
     def numerators() -> Iterator[Floats]:
         for n, level in enumerate(counts.levels, start=1):
-            factors = good_turing_discounts(counts_of_counts(level.counts, COUNT_CUTOFF + 1))
+            factors = good_turing_discounts(counts_of_counts(level.count, COUNT_CUTOFF + 1))
             discounts.append(list(factors))
             if factors:
                 by_size = np.array([0.0, *factors, 1.0])
-                yield level.counts * by_size[np.minimum(level.counts, len(factors) + 1)]
+                yield level.count * by_size[np.minimum(level.count, len(factors) + 1)]
             else:
                 fallback.append(n)
-                yield np.maximum(level.counts - estimate_discount(level.counts), 0.0)
+                yield np.maximum(level.count - estimate_discount(level.count), 0.0)
 
     return backoff_estimate(counts, kept, numerators(), {"discounts": discounts, "fallback_orders": fallback})
 

@@ -14,7 +14,7 @@ from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimat
 def witten_bell(counts: Counts, kept: Kept) -> Estimate:
     """Probabilities of all n-grams, back-off weights of all contexts."""
     parts = (
-        (level.counts, sum_by_context(level, level.counts) + sum_by_context(level, level.counts > 0))
+        (level.count, sum_by_context(level, level.count) + sum_by_context(level, level.count > 0))
         for level in counts.levels
     )
     return interpolated_estimate(counts, kept, parts, {})

@@ -17,11 +17,11 @@ def grams(counts: Counts, n: int) -> dict[tuple[int, ...], int]:
     spelled: list[tuple[int, ...]] = [()]
     for level in counts.levels[:n]:
         spelled = [(*spelled[parent], int(token)) for parent, token in zip(level.parent, level.token, strict=True)]
-    return {gram: int(c) for gram, c in zip(spelled, counts.levels[n - 1].counts, strict=True) if c}
+    return {gram: int(c) for gram, c in zip(spelled, counts.levels[n - 1].count, strict=True) if c}
 
 
 def test_unigrams_are_the_whole_vocabulary() -> None:
-    assert count_ngrams(TEXT, 1, 6).levels[0].counts.tolist() == [0, 3, 3, 2, 1, 0]
+    assert count_ngrams(TEXT, 1, 6).levels[0].count.tolist() == [0, 3, 3, 2, 1, 0]
 
 
 def test_ngrams_hold_the_boundary_only_first_and_the_end_only_last() -> None:

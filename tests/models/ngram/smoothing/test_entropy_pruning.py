@@ -29,7 +29,7 @@ def test_what_is_left_out_is_what_costs_less_than_the_threshold() -> None:
         before = distribution(p, lower, tokens, rows)
         after = distribution(p, lower, tokens, [j for j in rows if j != i])
         divergence = sum(b * math.log(b / a) for b, a in zip(before, after, strict=True))
-        history = sum(level.counts[j] for j in rows) / counts.levels[0].counts.sum()
+        history = sum(level.count[j] for j in rows) / counts.levels[0].count.sum()
         costs.append(math.exp(history * divergence) - 1)
     for threshold in (1e-3, 1e-2, 2e-2):
         _, stays = prune_by_entropy(counts, estimate, kept, threshold)
