@@ -37,9 +37,8 @@ from tests.helpers.databases import binaries, free_port, postgresql_server
 INSTANT = """
 import sys, threading
 from pathlib import Path
-from app.worker.job_attempt import Surroundings
-from app.cli.commands.worker import worker
-from app.worker.run_protocol import Done, Order
+from app.cli.commands.worker import build_worker
+from app.worker.run_protocol import Done
 from app.core.settings import Settings
 from app.stores import Stores
 from dataclasses import replace
@@ -58,8 +57,8 @@ class Launcher:
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 settings = Settings(data=Path(sys.argv[1]), checkpoints=Path(sys.argv[1]) / "checkpoints", database_url=sys.argv[2])
-made = worker(settings, Stores.open(settings), stop)
-made._around = replace(made._around, launcher=Launcher())
+made = build_worker(settings, Stores.open(settings), stop)
+made._context = replace(made._context, launcher=Launcher())
 made.run()
 """
 """A worker whose work is done at once."""

@@ -16,4 +16,4 @@ router = APIRouter(tags=["health"])
 )
 async def metrics(request: Request) -> Response:
     """Requests by outcome, their time, tokens, and what is under way, of the server process that answers."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(request.app.state.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

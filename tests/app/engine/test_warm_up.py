@@ -25,8 +25,8 @@ def test_a_model_that_answers_is_given_back_as_it_was(tmp_path: Path, model) -> 
 
 def test_what_long_texts_need_of_an_ngram_model_is_there_afterwards(tmp_path: Path) -> None:
     model = load(publish(tmp_path, "model", ngram()).path)
-    assert "index" not in vars(model.model)
-    assert "index" in vars(warm_up(model).model)
+    assert "hash_index" not in vars(model.model)
+    assert "hash_index" in vars(warm_up(model).model)
 
 
 def test_no_loop_of_a_short_question_is_left_to_compile(tmp_path: Path) -> None:

@@ -90,9 +90,9 @@ def test_a_child_outlives_neither_its_pipe_nor_its_worker() -> None:
     child = SAY + "print(os.getpid(), file=sys.stderr, flush=True); sys.stdin.readline()"
     worker = f"""
 import sys, time
-from app.worker.subprocess_launcher import LocalLauncher
+from app.worker.subprocess_launcher import SubprocessLauncher
 from tests.helpers.jobs import ORDER
-LocalLauncher(0, [sys.executable, "-c", {child!r}]).start(ORDER)
+SubprocessLauncher(0, [sys.executable, "-c", {child!r}]).start(ORDER)
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", worker], stderr=subprocess.PIPE)

@@ -338,7 +338,7 @@ def test_a_database_that_does_not_answer_for_a_while_loses_nothing(
 
         return wrapped
 
-    for name in ("renew", "publish", "succeed"):
+    for name in ("renew", "begin_publishing", "succeed"):
         monkeypatch.setattr(scene.leases, name, flaky(getattr(scene.leases, name)))
     after = scene.work(Measured(1, {"loss": 1.0}), Measured(2, {"loss": 2.0}), stages)
     assert after.status is Status.SUCCEEDED

@@ -246,9 +246,9 @@ def test_hashes_are_checked_at_first_sight_only_and_a_change_is_another_sight(en
     ledger, hashed, honest = VerifiedHashes(tmp_path / "verified.json"), [], FileDigest.of
     monkeypatch.setattr(FileDigest, "of", lambda path: hashed.append(path.name) or honest(path))
     for _ in range(2):
-        reopen(entry, ledger=ledger)
+        reopen(entry, verified_hashes=ledger)
     assert hashed == ["tokenizer.json", "weights.safetensors"]
     alter_a_byte(entry.path / "weights.safetensors")
     os.utime(entry.path / "weights.safetensors", ns=(1, 1))  # no clock is too coarse to tell this from before
     with pytest.raises(CheckpointDamaged, match=r"weights\.safetensors: .*SHA-256"):
-        reopen(entry, ledger=ledger)
+        reopen(entry, verified_hashes=ledger)
