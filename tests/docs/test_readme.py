@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme
+from models.checkpoint.load import load
 from models.checkpoint.repository import list_checkpoints
-from models.checkpoint.save import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
