@@ -20,7 +20,8 @@ import torch
 
 from models.data.corpus import Corpus
 from models.ngram.counting.counter import NgramCounter
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 ORDER = 5
 
@@ -59,15 +60,16 @@ def counted(files: list[Path], memory: int | None, threads: int) -> tuple[int, f
         few = Path(folder, "few.txt")
         few.write_text("a few words\nto load the loops\n" * 9)
         tokenizer = Tokenizer.train(TokenizerConfig(), Corpus.open(files).chunks())
-        _, warm = counter.read(Corpus.open(few), TokenizerConfig(), tokenizer)
+        on_disk = None if memory is None else Path(folder)
+        warm = Corpus.open(few).encode(tokenizer, on_disk)
         counter.add(*[counter.count(warm.ids, ORDER, tokenizer.vocabulary_size)] * 2)
         before, began = anonymous(), time.perf_counter()
         with Peak() as peak:
-            _, text = counter.read(Corpus.open(files), TokenizerConfig(), tokenizer)
+            text = Corpus.open(files).encode(tokenizer, on_disk)
             counts = counter.count(text.ids, ORDER, tokenizer.vocabulary_size)
         seconds, digest = time.perf_counter() - began, hashlib.sha256()
         for level in counts.levels:
-            for array in (level.begins, level.token, level.suffix, level.count):
+            for array in (level.child_offsets, level.token, level.suffix, level.count):
                 digest.update(array)
         return len(text.ids), seconds, peak.bytes - before, digest.hexdigest()[:12]
 

@@ -17,13 +17,16 @@ from models.errors import CheckpointDamaged, CheckpointNotFound
 from models.ngram.counting.counts import Counts, Level
 
 COUNTS_FILE = "counts.safetensors"
-_ARRAYS = ("begins", "token", "suffix", "count")
+_ARRAYS = {"begins": "child_offsets", "token": "token", "suffix": "suffix", "count": "count"}
+"""Names in the file, and the fields of `Level` that they stand for."""
 
 
 def counts_tensors(counts: Counts) -> dict[str, Tensor]:
     """The arrays of all levels by name, sharing memory."""
     levels = enumerate(counts.levels, start=1)
-    return {f"{name}.{n}": torch.from_numpy(getattr(level, name)) for n, level in levels for name in _ARRAYS}
+    return {
+        f"{name}.{n}": torch.from_numpy(getattr(level, field)) for n, level in levels for name, field in _ARRAYS.items()
+    }
 
 
 def read_counts(file: Path, vocabulary_size: int, facts: FileDigest | None) -> Counts:
@@ -50,12 +53,12 @@ def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
     """Whatever the loops would trip over."""
     contexts = 1
     for n, level in enumerate(levels, start=1):
-        arrays = [level.begins, level.token, level.suffix, level.count]
+        arrays = [level.child_offsets, level.token, level.suffix, level.count]
         sound = (
             all(array.ndim == 1 and array.dtype in (np.int32, np.int64) for array in arrays)
-            and [len(array) for array in arrays] == [contexts + 1, *[int(level.begins[-1])] * 3]
-            and level.begins[0] == 0
-            and bool(np.all(np.diff(level.begins) >= 0))
+            and [len(array) for array in arrays] == [contexts + 1, *[int(level.child_offsets[-1])] * 3]
+            and level.child_offsets[0] == 0
+            and bool(np.all(np.diff(level.child_offsets) >= 0))
             and _within(level.token, vocabulary_size)
             and _within(level.suffix, len(levels[n - 2]) if n > 1 else 1)
             and bool(np.all(level.count >= (n > 1)))

@@ -1,11 +1,7 @@
-"""What a trie must fulfil for the compiled loops, which check nothing, never to leave its arrays; quickly told.
+"""BackoffTable: the one form that every n-gram smoothing compiles to, and the check of a stored one.
 
-It knows the layout, from the side of someone who distrusts it. It does not know how a trie is written.
-
-BackoffTables: what every n-gram smoothing compiles to, one log-probability an n-gram and one weight a context.
-
-It knows which arrays are stored, and how to list the n-grams. It does not know how probabilities are estimated or
-queried, nor where in memory each bit lies.
+It has a log-probability for each n-gram and a log back-off weight for each context, packed in a `Trie`. The compiled
+queries check no bounds, so a table that comes from a file is checked as a whole before it is used (`check_trie`).
 """
 
 from __future__ import annotations
@@ -28,38 +24,105 @@ from models.ngram.trie import (
     PADDING_BYTES,
     Trie,
     backoff,
+    backoff_code,
+    block_byte,
     child_range,
     find_parent,
     logprob,
     read_bits,
+    record_bit,
     token,
 )
 from models.ngram.trie_builder import UnpackedOrder, unpack
 
+_STORED_NAMES = {"levels": "levels", "data": "data", "codebooks": "books", "overflow_offsets": "wide"}
+"""Names of the arrays of a `Trie` in a checkpoint."""
 _DTYPES = (LEVEL_DTYPE, np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.int32))
-_MAX_TOKEN_BITS, _MAX_CODE_BITS, _RAW_BITS = 25, 16, 32
+_MAX_TOKEN_BITS, _MAX_CODE_BITS, _FLOAT_BITS = 25, 16, 32
+
+
+@dataclass(frozen=True, eq=False)
+class BackoffTable:
+    """The n-grams of all orders up to N, with their log-probabilities and back-off weights, as one trie."""
+
+    trie: Trie
+    details: dict[str, Any] = field(default_factory=dict)
+    """Results of the estimation that cards show, JSON-ready: discounts, weights, orders that took a fallback."""
+
+    @property
+    def order(self) -> int:
+        """The length N of the longest n-grams."""
+        return len(self.trie.levels) - 1
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of words V; each is a unigram."""
+        return self.order_sizes[0]
+
+    @property
+    def order_sizes(self) -> list[int]:
+        """Number of n-grams of each order, unigrams first."""
+        sizes: list[int] = self.trie.levels["size"][1:].tolist()
+        return sizes
+
+    def unpack_orders(self) -> list[UnpackedOrder]:
+        """Return all n-grams by order, unigrams first, as plain arrays."""
+        return [unpack(self.trie, n) for n in range(1, self.order + 1)]
+
+    def ngram_ids(self, n: int, place: int) -> list[int]:
+        """Return the token ids of the n-gram of order n at `place`."""
+        reversed_ids: list[int] = []
+        for m in range(n, 1, -1):
+            reversed_ids.append(int(token(self.trie, m, place)))
+            place = int(find_parent(self.trie, m, place))
+        return [place, *reversed_ids[::-1]]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of the table under their names in a checkpoint."""
+        levels = self.trie.levels.view(np.int64).reshape(len(self.trie.levels), len(LEVEL_FIELDS))
+        arrays = {**self.trie._asdict(), "levels": levels}
+        return {stored: arrays[name] for name, stored in _STORED_NAMES.items()}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], order: int, vocabulary_size: int, details: dict[str, Any]
+    ) -> BackoffTable:
+        """Build the table from what `arrays` returned; what is large is not copied.
+
+        Raises CheckpointDamaged for anything on which a query could fail: a wrong name, shape or dtype, child ranges
+        that do not follow each other, words out of sequence, a number that is no log-probability.
+        """
+        if sorted(arrays) != sorted(_STORED_NAMES.values()):
+            raise _damaged(f"arrays {sorted(arrays)} instead of {sorted(_STORED_NAMES.values())}")
+        levels = arrays["levels"]
+        if levels.dtype != np.int64 or levels.ndim != 2 or levels.shape[1] != len(LEVEL_FIELDS):
+            raise _damaged(f"levels has shape {levels.shape} and dtype {levels.dtype}")
+        fields = {name: arrays[stored] for name, stored in _STORED_NAMES.items()}
+        trie = Trie(**{**fields, "levels": levels.copy().view(LEVEL_DTYPE)[:, 0]})
+        check_trie(trie, order, vocabulary_size)
+        return cls(trie, details)
 
 
 def check_trie(trie: Trie, order: int, vocabulary_size: int) -> None:
-    """Raise CheckpointDamaged unless `trie` is one of that order for so many words, in all of its parts."""
+    """Raise CheckpointDamaged unless `trie` is sound in all parts and of that order and vocabulary size."""
     _check_arrays(trie, order, vocabulary_size)
     _check_positions(trie)
-    shelf, place = 1, 1
+    codebook, overflow = 1, 1  # where the next codebook and the next overflowing block must begin
     for n in range(1, order + 1):
         if not are_records_valid(trie, n, vocabulary_size):
             raise _damaged(f"order {n}: a last word is none, or a log-probability")
-        shelf = _check_codebook(trie, n, "logprob", shelf)
+        codebook = _check_codebook(trie, n, "logprob", codebook)
         if n < order:
-            place = check_blocks(trie, n, place)
-            if place < 0:
+            overflow = check_blocks(trie, n, overflow)
+            if overflow < 0:
                 raise _damaged(f"order {n}: contexts do not list the n-grams of the next order one after the other")
-            shelf = _check_codebook(trie, n, "backoff", shelf)
-    if shelf != len(trie.books) or place != len(trie.wide):
+            codebook = _check_codebook(trie, n, "backoff", codebook)
+    if codebook != len(trie.codebooks) or overflow != len(trie.overflow_offsets):
         raise _damaged("something is left over")
 
 
 def _check_arrays(trie: Trie, order: int, vocabulary_size: int) -> None:
-    for name, array, dtype in zip(Trie._fields, trie, _DTYPES, strict=True):
+    for name, array, dtype in zip(_STORED_NAMES.values(), trie, _DTYPES, strict=True):
         if array.dtype != dtype or array.ndim != 1:
             raise _damaged(f"{name} has shape {array.shape} and dtype {array.dtype}")
     if len(trie.levels) != order + 1:
@@ -69,35 +132,35 @@ def _check_arrays(trie: Trie, order: int, vocabulary_size: int) -> None:
 
 
 def _check_positions(trie: Trie) -> None:
-    """Records and blocks must lie one after the other, as wide as may be, and fill `data`."""
-    begin = 0
+    """Check that fields have allowed widths and that records and blocks follow each other and fill `data`."""
+    end = 0
     for n, level in enumerate(trie.levels[1:], start=1):
-        size, token_bits, number_bits = (int(level[name]) for name in ("size", "token_bits", "logprob_bits"))
-        last = n == len(trie.levels) - 1
-        widths = token_bits if n > 1 else 1, number_bits, 1 if last else int(level["backoff_bits"])
-        limits = _MAX_TOKEN_BITS, _RAW_BITS, _RAW_BITS
+        size, token_bits, logprob_bits = (int(level[name]) for name in ("size", "token_bits", "logprob_bits"))
+        highest = n == len(trie.levels) - 1
+        widths = token_bits if n > 1 else 1, logprob_bits, 1 if highest else int(level["backoff_bits"])
+        limits = _MAX_TOKEN_BITS, _FLOAT_BITS, _FLOAT_BITS
         if not all(1 <= width <= limit for width, limit in zip(widths, limits, strict=True)) or (n == 1 and token_bits):
-            raise _damaged(f"order {n}: fields of {token_bits}, {number_bits} and {level['backoff_bits']} bits")
-        if not 0 <= size < 2**31 or level["records"] != 8 * begin:
+            raise _damaged(f"order {n}: fields of {token_bits}, {logprob_bits} and {level['backoff_bits']} bits")
+        if not 0 <= size < 2**31 or level["first_record_bit"] != 8 * end:
             raise _damaged(f"order {n}: records out of place")
-        begin += (size * (token_bits + number_bits) + 7) // 8
-        if not last:
-            if level["blocks"] != begin:
+        end += (size * (token_bits + logprob_bits) + 7) // 8
+        if not highest:
+            if level["first_block_byte"] != end:
                 raise _damaged(f"order {n}: blocks out of place")
-            begin += -(-size // BLOCK_CONTEXTS) * (BLOCK_HEADER_BYTES + 2 * int(level["backoff_bits"]))
-    if len(trie.data) != begin + PADDING_BYTES:
-        raise _damaged(f"{len(trie.data)} bytes instead of {begin + PADDING_BYTES}")
+            end += -(-size // BLOCK_CONTEXTS) * (BLOCK_HEADER_BYTES + 2 * int(level["backoff_bits"]))
+    if len(trie.data) != end + PADDING_BYTES:
+        raise _damaged(f"{len(trie.data)} bytes instead of {end + PADDING_BYTES}")
 
 
 def _check_codebook(trie: Trie, n: int, column: str, begin: int) -> int:
-    """Where the next book begins, given that this column's would begin at `begin`."""
+    """Check the codebook of a column, which must begin at `begin`; return where the next one must begin."""
     level = trie.levels[n]
-    book, width = int(level[f"{column}_book"]), int(level[f"{column}_bits"])
-    if book == NO_CODEBOOK and width == _RAW_BITS:
+    codebook, width = int(level[f"{column}_codebook"]), int(level[f"{column}_bits"])
+    if codebook == NO_CODEBOOK and width == _FLOAT_BITS:
         return begin
     end: int = begin + largest_code(trie, n, column == "logprob") + 1
-    numbers = trie.books[begin:end]
-    if book != begin or width > _MAX_CODE_BITS or len(numbers) != end - begin:
+    numbers = trie.codebooks[begin:end]
+    if codebook != begin or width > _MAX_CODE_BITS or len(numbers) != end - begin:
         raise _damaged(f"order {n}: the book of {column} is out of place")
     if not np.all(numbers <= 0 if column == "logprob" else numbers < np.inf):
         raise _damaged(f"order {n}: a {column} is not a number, or too large")
@@ -105,125 +168,67 @@ def _check_codebook(trie: Trie, n: int, column: str, begin: int) -> int:
 
 
 @compiled
-def largest_code(trie: Trie, n: Int, of_records: bool) -> Int:
-    """The largest field of the log-probabilities or else the back-off weights of order n, which has a book of them."""
+def largest_code(trie: Trie, n: Int, of_logprobs: bool) -> Int:
+    """Return the largest code of the log-probabilities, or else the back-off weights, of order n."""
     level = trie.levels[n]
     largest: Int = np.int64(-1)
-    for i in range(level.size):
-        if of_records:
-            at = level.records + i * (level.token_bits + level.logprob_bits) + level.token_bits
-            largest = max(largest, read_bits(trie.data, at, level.logprob_bits))
+    for place in range(level.size):
+        if of_logprobs:
+            first = record_bit(trie, n, place) + level.token_bits
+            largest = max(largest, read_bits(trie.data, first, level.logprob_bits))
         else:
-            at = (level.blocks + (i >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits) + BLOCK_HEADER_BYTES) << 3
-            largest = max(largest, read_bits(trie.data, at + (i & 15) * level.backoff_bits, level.backoff_bits))
+            largest = max(largest, backoff_code(trie, n, place))
     return largest
 
 
 @compiled
-def are_records_valid(trie: Trie, n: Int, size: Int) -> bool:
-    """Whether all words of order n are in the vocabulary and all numbers that stand there themselves are at most 0."""
+def are_records_valid(trie: Trie, n: Int, vocabulary_size: Int) -> bool:
+    """Return whether all words and log-probabilities of order n are allowed.
+
+    Log-probabilities with a codebook are checked there.
+    """
     level = trie.levels[n]
-    for i in range(level.size):
-        if token(trie, n, i) >= size or (level.logprob_book == NO_CODEBOOK and not logprob(trie, n, i) <= 0):
+    for place in range(level.size):
+        if token(trie, n, place) >= vocabulary_size:
+            return False
+        if level.logprob_codebook == NO_CODEBOOK and not logprob(trie, n, place) <= 0:
             return False
     return True
 
 
 @inlined
-def is_rising(trie: Trie, n: Int, begin: Int, length: Int) -> bool:
-    """Whether the last words of a run of n-grams of order n are in sequence."""
-    i = begin + 1
-    while i < begin + length and token(trie, n, i) > token(trie, n, i - 1):
-        i += 1
-    return bool(i >= begin + length)
+def is_rising(trie: Trie, n: Int, begin: Int, size: Int) -> bool:
+    """Return whether the last words of `size` n-grams from place `begin` on are strictly ascending."""
+    place = begin + 1
+    while place < begin + size and token(trie, n, place) > token(trie, n, place - 1):
+        place += 1
+    return bool(place >= begin + size)
 
 
 @compiled
-def check_blocks(trie: Trie, n: Int, place: Int) -> Int:
-    """The place in `wide` after those of order n, given that of the first; -1 where something is wrong.
+def check_blocks(trie: Trie, n: Int, overflow: Int) -> Int:
+    """Check the blocks of order n; return where the next order's overflow must begin, -1 if unsound.
 
-    Runs must follow each other without a gap up to the end of the next order, the words in each must rise, and
-    weights that stand there themselves must not be infinite.
+    `overflow` is where its own must begin, in `overflow_offsets`. Child ranges must follow each other without a gap up
+    to the end of the next order, the words in each must ascend, and weights without a codebook must not be infinite.
     """
     level, above = trie.levels[n], trie.levels[n + 1]
     expected: Int = np.int64(0)
-    for i in range(level.size):
-        if i & 15 == 0:
-            first = read_bits(
-                trie.data, (level.blocks + (i >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits)) << 3, 32
-            )
+    for place in range(level.size):
+        if place & 15 == 0:
+            first = read_bits(trie.data, block_byte(trie, n, place) << 3, 32)
             if first >> 31:
-                if first & 0x7FFFFFFF != place or place + BLOCK_CONTEXTS >= len(trie.wide):
+                if first & 0x7FFFFFFF != overflow or overflow + BLOCK_CONTEXTS >= len(trie.overflow_offsets):
                     return np.int64(-1)
-                place += BLOCK_CONTEXTS + 1
-        begin, length = child_range(trie, n, i)
-        if begin != expected or length < 0 or begin + length > above.size or not is_rising(trie, n + 1, begin, length):
+                overflow += BLOCK_CONTEXTS + 1
+        begin, size = child_range(trie, n, place)
+        if begin != expected or size < 0 or begin + size > above.size or not is_rising(trie, n + 1, begin, size):
             return np.int64(-1)
-        if level.backoff_book == NO_CODEBOOK and not backoff(trie, n, i) < np.inf:
+        if level.backoff_codebook == NO_CODEBOOK and not backoff(trie, n, place) < np.inf:
             return np.int64(-1)
-        expected += length
-    return place if expected == above.size else np.int64(-1)
+        expected += size
+    return overflow if expected == above.size else np.int64(-1)
 
 
-def _damaged(what: str) -> CheckpointDamaged:
-    return CheckpointDamaged(f"n-gram table: {what}")
-
-
-@dataclass(frozen=True, eq=False)
-class BackoffTable:
-    """The n-grams of all orders up to N as one trie; see `layout` for its parts."""
-
-    trie: Trie
-    details: dict[str, Any] = field(default_factory=dict)
-    """What the estimation found, JSON-ready."""
-
-    @property
-    def order(self) -> int:
-        """The length N of the longest n-grams."""
-        return len(self.trie.levels) - 1
-
-    @property
-    def vocabulary_size(self) -> int:
-        """How many words there are; each is a unigram."""
-        return self.order_sizes[0]
-
-    @property
-    def order_sizes(self) -> list[int]:
-        """How many n-grams each order has, unigrams first."""
-        sizes: list[int] = self.trie.levels["size"][1:].tolist()
-        return sizes
-
-    def unpack_orders(self) -> list[UnpackedOrder]:
-        """All n-grams by order, unigrams first, as arrays."""
-        return [unpack(self.trie, n) for n in range(1, self.order + 1)]
-
-    def ngram_ids(self, n: int, place: int) -> list[int]:
-        """The token ids of the n-gram at `place` of order n."""
-        ids: list[int] = []
-        for m in range(n, 1, -1):
-            ids.append(int(token(self.trie, m, place)))
-            place = int(find_parent(self.trie, m, place))
-        return [place, *ids[::-1]]
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Every array by name, as it is stored."""
-        levels = self.trie.levels.view(np.int64).reshape(len(self.trie.levels), len(LEVEL_FIELDS))
-        return {**self.trie._asdict(), "levels": levels}
-
-    @classmethod
-    def from_arrays(
-        cls, arrays: Mapping[str, NDArray[Any]], order: int, vocabulary_size: int, facts: dict[str, Any]
-    ) -> BackoffTable:
-        """The inverse of `arrays`, without a copy of what is large.
-
-        Raises CheckpointDamaged for anything that the loops of `trie` would trip over: a wrong name, shape or dtype,
-        a run out of its place, words out of sequence, a number that is no log-probability.
-        """
-        if sorted(arrays) != sorted(Trie._fields):
-            raise CheckpointDamaged(f"n-gram table: arrays {sorted(arrays)} instead of {sorted(Trie._fields)}")
-        levels = arrays["levels"]
-        if levels.dtype != np.int64 or levels.ndim != 2 or levels.shape[1] != len(LEVEL_FIELDS):
-            raise CheckpointDamaged(f"n-gram table: levels has shape {levels.shape} and dtype {levels.dtype}")
-        trie = Trie(**{**arrays, "levels": levels.copy().view(LEVEL_DTYPE)[:, 0]})
-        check_trie(trie, order, vocabulary_size)
-        return cls(trie, facts)
+def _damaged(reason: str) -> CheckpointDamaged:
+    return CheckpointDamaged(f"n-gram table: {reason}")

@@ -1,4 +1,7 @@
-"""The module `models.ngram.config`."""
+"""Configuration of n-gram models: `NgramConfig`, the smoothings by name, and the limits of both.
+
+Importing it loads neither NumPy nor Numba, so that schemas and the command line start fast.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import Literal, get_args
 from models.errors import InvalidInput
 
 MAX_ORDER = 32
-"""Longer n-grams than this are refused."""
-
+"""Largest order that is accepted, in tokens; n-grams of up to 31 words of context."""
+MIN_MEMORY_BYTES = 64 << 20
+"""Smallest memory budget for counting, in bytes: below it the fixed buffers would not fit."""
 
 Smoothing = Literal[
     "mle",
@@ -27,7 +31,13 @@ Smoothing = Literal[
 
 @dataclass(frozen=True)
 class NgramConfig:
-    """What to estimate. Raises InvalidInput where a value is not acceptable."""
+    """Order, smoothing, pruning and precision of an n-gram model.
+
+    Raises InvalidInput for unacceptable values.
+
+    >>> NgramConfig(order=3, smoothing="katz", prune=(0, 1)).thresholds
+    (0, 1, 1)
+    """
 
     order: int = 5
     """Length of the longest n-grams, 1 to 32: a word is predicted from the `order - 1` before it."""
@@ -79,10 +89,6 @@ class NgramConfig:
 
     @property
     def thresholds(self) -> tuple[int, ...]:
-        """The count above which an n-gram stays, per order from 1."""
-        given = tuple(self.prune) or (0,)
-        return given + given[-1:] * (self.order - len(given))
-
-
-MIN_MEMORY_BYTES = 64 << 20
-"""Bytes: a budget below this is refused, since what is fixed would not fit."""
+        """Count above which an n-gram is kept, per order from 1 to `order`."""
+        prune = tuple(self.prune) or (0,)
+        return prune + prune[-1:] * (self.order - len(prune))

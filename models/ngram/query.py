@@ -1,21 +1,20 @@
-"""The automaton's inner loops over a trie of n-grams, compiled, without the interpreter's lock: reading and scoring.
+"""Compiled queries of a trie: advancing states over words and scoring words. They hold no GIL.
 
-It knows contexts, words and log-probabilities (nats). It does not know what might come next (`successors`), how the
-numbers were estimated or stored, nor torch, nor requests. Nothing here checks bounds: whoever calls has validated the
-trie and the word ids.
+The state of a sequence is a path, [N - 1] int64: entry n - 1 is the place of the last n words read among the n-grams
+of order n, -1 where they are not listed. The next word is looked for among the children of each context of the path;
+the places found are the next path. No links from context to context are stored. In a text, all words are looked for
+under the contexts of one order before those of the next order are, so that no search waits for the one of the word
+before it and their cache misses overlap.
 
-A state is a path, [N - 1]: entry n - 1 is the place of the last n words among the n-grams of order n, -1 where those
-are not listed. The next word is looked for under each of them, and what is found is the next path: no links from
-context to context are stored. Of a text, all words are looked for under the contexts of one order before those of the
-next order are, so that no search waits for that of the word before, and their cache misses overlap.
+Each value is `float32(sum of log back-off weights, longest context first, in float64 + log-probability)` in nats,
+here and in `top_k`, so that a row, a score and a top-k list agree to the last bit.
 
-Every value is `float32(sum of back-off weights, longest first, in float64 + log-probability)`, whichever function
-computes it, so that a row, a score and a top-k list agree to the last bit.
+No function here checks bounds: callers validate the trie (`backoff_table.check_trie`) and the ids (`ids_in_range`).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,46 +30,44 @@ from models.ngram.trie import (
     prefetch_block,
     prefetch_record,
     read_bits,
+    record_bit,
 )
 from models.special_tokens import EOS
 
 CHUNK_WORDS = 256
-"""So many words are looked for at a time."""
+"""Words that are looked for together, order by order; the places of a chunk stay in the first cache."""
 _SEARCH_GROUP = 16
-"""So many searches go step by step side by side."""
+"""Searches that proceed step by step side by side, so that their cache misses overlap."""
 
 
 class QueryBuffers(NamedTuple):
-    """Where the loops keep what they find; they cannot allocate."""
+    """Working memory of the queries, which must not allocate; one for each call."""
 
-    nodes: NDArray[np.int64]
-    """[N, CHUNK + 1] the place of the n-gram of each order that ends in each word, -1 where there is none; in front
-    those of the path before."""
+    places: NDArray[np.int64]
+    """[N, CHUNK_WORDS + 1] place of the n-gram of each order that ends in each word, -1 where there is none; column 0
+    is the path before the chunk, column t + 1 belongs to word t."""
     positions: NDArray[np.int64]
-    """[CHUNK + 1] where a search is worth while."""
+    """[CHUNK_WORDS + 1] words of the chunk that must be searched for under their context."""
     range_begins: NDArray[np.int64]
-    """[_GROUP] where in its order each search goes on."""
-    range_lengths: NDArray[np.int64]
-    """[_GROUP] among how many."""
+    """[_SEARCH_GROUP] place where the rest of the range of each search begins."""
+    range_sizes: NDArray[np.int64]
+    """[_SEARCH_GROUP] size of the rest of the range."""
     hash_index: HashIndex
-    """Where pairs and triples are, or NONE."""
+    """Index of bigrams and trigrams, or EMPTY_INDEX."""
 
 
-def query_buffers(trie: Trie, index: HashIndex = EMPTY_INDEX) -> QueryBuffers:
-    """Room for the loops over `trie`."""
-    nodes = np.empty((len(trie.levels) - 1, CHUNK_WORDS + 1), np.int64)
+def query_buffers(trie: Trie, hash_index: HashIndex = EMPTY_INDEX) -> QueryBuffers:
+    """Allocate the buffers of one call for `trie`."""
+    places = np.empty((len(trie.levels) - 1, CHUNK_WORDS + 1), np.int64)
+    positions = np.empty(CHUNK_WORDS + 1, np.int64)
     return QueryBuffers(
-        nodes,
-        np.empty(CHUNK_WORDS + 1, np.int64),
-        np.empty(_SEARCH_GROUP, np.int64),
-        np.empty(_SEARCH_GROUP, np.int64),
-        index,
+        places, positions, np.empty(_SEARCH_GROUP, np.int64), np.empty(_SEARCH_GROUP, np.int64), hash_index
     )
 
 
 @compiled
 def ids_in_range(words: NDArray[np.int64], lengths: NDArray[np.int64], size: Int) -> bool:
-    """Whether all words that are read, the first `lengths[i]` of each row of `words` [B, T], are from 0 to size - 1."""
+    """Return whether the first `lengths[i]` of each row of `words` [B, T] are ids from 0 to size - 1."""
     for i in range(len(lengths)):
         for t in range(lengths[i]):
             if words[i, t] < 0 or words[i, t] >= size:
@@ -85,25 +82,29 @@ def score(
     words: NDArray[np.int64],
     lengths: NDArray[np.int64],
     out: NDArray[np.float32],
-    room: QueryBuffers,
+    buffers: QueryBuffers,
 ) -> None:
-    """Write log P of each of the first `lengths[i]` of `words[i]` [B, T], given those before, into `out` [B, T].
+    """Write log P of the first `lengths[i]` of `words[i]` [B, T], given those before, into `out` [B, T].
 
-    Moves `paths` [B, N - 1] on to those after the last.
+    `paths` [B, N - 1] are overwritten with those after the last word.
     """
     for i in range(len(paths)):
         for begin in range(0, lengths[i], CHUNK_WORDS):
             count = min(CHUNK_WORDS, lengths[i] - begin)
-            match_ngrams(trie, paths[i], words[i], begin, count, room)
+            match_ngrams(trie, paths[i], words[i], begin, count, buffers)
             for t in range(count):
-                out[i, begin + t] = backed_off_logprob(trie, room.nodes, t)
+                out[i, begin + t] = backed_off_logprob(trie, buffers.places, t)
 
 
 @compiled
 def advance(
-    trie: Trie, paths: NDArray[np.int64], words: NDArray[np.int64], lengths: NDArray[np.int64], room: QueryBuffers
+    trie: Trie,
+    paths: NDArray[np.int64],
+    words: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    buffers: QueryBuffers,
 ) -> None:
-    """Move `paths` [B, N - 1] on by the first `lengths[i]` of `words[i]` [B, T].
+    """Overwrite `paths` [B, N - 1] with those after the first `lengths[i]` of `words[i]` [B, T].
 
     A path depends on no more than the last N - 1 words: of longer rows, only those are read.
     """
@@ -111,115 +112,107 @@ def advance(
         first = max(0, lengths[i] - paths.shape[1])
         if first:
             paths[i] = -1
-        match_ngrams(trie, paths[i], words[i], first, lengths[i] - first, room)
+        match_ngrams(trie, paths[i], words[i], first, lengths[i] - first, buffers)
 
 
 @inlined
 def match_ngrams(
-    trie: Trie, path: NDArray[np.int64], words: NDArray[np.int64], begin: Int, count: Int, room: QueryBuffers
+    trie: Trie, path: NDArray[np.int64], words: NDArray[np.int64], begin: Int, count: Int, buffers: QueryBuffers
 ) -> None:
-    """Find the n-grams that end in each of the `count` words from `begin` on, and move `path` on."""
-    nodes = room.nodes
+    """Find the n-grams that end in each of the `count` words from `begin` on, and advance `path`."""
+    places, index = buffers.places, buffers.hash_index
     for t in range(count):
-        nodes[0, t + 1] = words[begin + t]
-    for n in range(1, len(nodes)):
-        nodes[n - 1, 0] = path[n - 1]
-        size = collect_searches(trie, n, nodes, count, room.positions)
-        if (
-            n + 1 < len(room.hash_index.order_offsets)
-            and room.hash_index.order_offsets[n] < room.hash_index.order_offsets[n + 1]
-        ):
-            search_hashed(trie, n, room, size)
+        places[0, t + 1] = words[begin + t]
+    for n in range(1, len(places)):
+        places[n - 1, 0] = path[n - 1]
+        size = collect_searches(trie, n, places, count, buffers.positions)
+        if n + 1 < len(index.order_offsets) and index.order_offsets[n] < index.order_offsets[n + 1]:
+            search_hashed(trie, n, buffers, size)
         else:
             for first in range(0, size, _SEARCH_GROUP):
-                search_sorted(trie, n, room, first, min(_SEARCH_GROUP, size - first))
-        path[n - 1] = nodes[n - 1, count] if n == 1 or nodes[0, count] != EOS or count == 0 else -1
+                search_sorted(trie, n, buffers, first, min(_SEARCH_GROUP, size - first))
+        path[n - 1] = places[n - 1, count] if n == 1 or places[0, count] != EOS or count == 0 else -1
 
 
 @inlined
-def collect_searches(trie: Trie, n: Int, nodes: NDArray[np.int64], count: Int, times: NDArray[np.int64]) -> Int:
-    """Write when a context of n words may list the word after it into `times`; how often that is.
+def collect_searches(trie: Trie, n: Int, places: NDArray[np.int64], count: Int, positions: NDArray[np.int64]) -> Int:
+    """Write which words may be children of their context of n words into `positions`; return how many.
 
-    It cannot where the same context without its first word did not, if the orders are closed.
+    If the order above is suffix-closed, a word that the context without its first word does not list is no child.
     """
-    closed = n > 1 and trie.levels[n + 1].closed != 0
+    suffix_closed = n > 1 and trie.levels[n + 1].suffix_closed != 0
     size: Int = np.int64(0)
     for t in range(count):
-        nodes[n, t + 1] = -1
-        times[size] = t
-        size += nodes[n - 1, t] >= 0 and (nodes[n - 1, t + 1] >= 0 or not closed)
+        places[n, t + 1] = -1
+        positions[size] = t  # overwritten by the next one unless `size` grows: there is no branch to mispredict
+        size += places[n - 1, t] >= 0 and (places[n - 1, t + 1] >= 0 or not suffix_closed)
     return size
 
 
 @inlined
-def search_sorted(trie: Trie, n: Int, room: QueryBuffers, first: Int, size: Int) -> None:
-    """Look for the words at `size` of the times from `first` on, each under its context of n words: binary search.
+def search_sorted(trie: Trie, n: Int, buffers: QueryBuffers, first: Int, size: Int) -> None:
+    """Find `size` words from position `first` on among their contexts' children, by binary search.
 
-    They halve what is left side by side and without a branch that depends on the outcome.
+    All searches halve their ranges side by side and without a branch that depends on the outcome.
     """
-    nodes, times, begins, lengths = room.nodes, room.positions[first:], room.range_begins, room.range_lengths
-    level = trie.levels[n + 1]
-    width = level.token_bits + level.logprob_bits
-    longest: Int = np.int64(0)
+    places, positions = buffers.places, buffers.positions[first:]
+    begins, sizes = buffers.range_begins, buffers.range_sizes
+    token_bits = trie.levels[n + 1].token_bits
+    largest: Int = np.int64(0)
     for k in range(size):
-        begins[k], lengths[k] = child_range(trie, n, nodes[n - 1, times[k]])
-        longest = max(longest, lengths[k])
-        prefetch_record(trie, n + 1, begins[k] + (lengths[k] >> 1))
-    while longest > 1:
-        longest -= longest >> 1
+        begins[k], sizes[k] = child_range(trie, n, places[n - 1, positions[k]])
+        largest = max(largest, sizes[k])
+        prefetch_record(trie, n + 1, begins[k] + (sizes[k] >> 1))
+    while largest > 1:
+        largest -= largest >> 1
         for k in range(size):
-            half = lengths[k] >> 1
-            middle = read_bits(trie.data, level.records + (begins[k] + half) * width, level.token_bits)
-            begins[k] += half & ((middle - nodes[0, times[k] + 1] - 1) >> 63)
-            lengths[k] -= half
+            half = sizes[k] >> 1
+            middle = read_bits(trie.data, record_bit(trie, n + 1, begins[k] + half), token_bits)
+            begins[k] += half & ((middle - places[0, positions[k] + 1] - 1) >> 63)
+            sizes[k] -= half
     for k in range(size):
-        last = read_bits(trie.data, level.records + begins[k] * width, level.token_bits)
-        if lengths[k] and last == nodes[0, times[k] + 1]:
-            nodes[n, times[k] + 1] = begins[k]
-            if n + 1 < len(nodes):
+        last = read_bits(trie.data, record_bit(trie, n + 1, begins[k]), token_bits)
+        if sizes[k] and last == places[0, positions[k] + 1]:
+            places[n, positions[k] + 1] = begins[k]
+            if n + 1 < len(places):
                 prefetch_block(trie, n + 1, begins[k])
 
 
 @inlined
-def search_hashed(trie: Trie, n: Int, room: QueryBuffers, size: Int) -> None:
-    """Look for the words at `size` of the times, each under its context of n words, in a table of hashes.
+def search_hashed(trie: Trie, n: Int, buffers: QueryBuffers, size: Int) -> None:
+    """Find the words at the first `size` positions among their contexts' children, by hash.
 
-    What a group of them will read is asked for while the group before is read.
+    The slots and blocks of a group of words are prefetched while the group before is looked up.
     """
-    nodes, times, found, index, width = (
-        room.nodes,
-        room.positions,
-        room.range_begins,
-        room.hash_index,
-        place_bits(trie, n),
-    )
+    places, positions, index = buffers.places, buffers.positions, buffers.hash_index
+    probed, bits = buffers.range_begins, place_bits(trie, n)
     for k in range(min(_SEARCH_GROUP, size)):
-        prefetch_slot(index, n, nodes[n - 1, times[k]], nodes[0, times[k] + 1])
+        prefetch_slot(index, n, places[n - 1, positions[k]], places[0, positions[k] + 1])
     for first in range(0, size, _SEARCH_GROUP):
         end = min(first + _SEARCH_GROUP, size)
         for k in range(end, min(end + _SEARCH_GROUP, size)):
-            prefetch_slot(index, n, nodes[n - 1, times[k]], nodes[0, times[k] + 1])
-            prefetch_block(trie, n, nodes[n - 1, times[k]])
+            prefetch_slot(index, n, places[n - 1, positions[k]], places[0, positions[k] + 1])
+            prefetch_block(trie, n, places[n - 1, positions[k]])
         for k in range(first, end):
-            found[k - first] = probe(trie, index, n, width, nodes[n - 1, times[k]], nodes[0, times[k] + 1])
+            probed[k - first] = probe(trie, index, n, bits, places[n - 1, positions[k]], places[0, positions[k] + 1])
         for k in range(first, end):
-            i, context, word = found[k - first], nodes[n - 1, times[k]], nodes[0, times[k] + 1]
-            if i >= 0 and not verify(trie, n, i, context, word):
-                i = find_child(trie, n, context, word)  # another n-gram's hash looked like this one's
-            nodes[n, times[k] + 1] = i
-            if i >= 0 and n + 1 < len(nodes):
-                prefetch_block(trie, n + 1, i)
+            place, context, word = probed[k - first], places[n - 1, positions[k]], places[0, positions[k] + 1]
+            if place >= 0 and not verify(trie, n, place, context, word):
+                place = find_child(trie, n, context, word)  # the hash of another n-gram has the same bits
+            places[n, positions[k] + 1] = place
+            if place >= 0 and n + 1 < len(places):
+                prefetch_block(trie, n + 1, place)
 
 
 @inlined
-def backed_off_logprob(trie: Trie, nodes: NDArray[np.int64], t: Int) -> Any:
-    """Log P of the word at time t: that of the longest n-gram found, and the weights of all contexts longer."""
-    n, weight = len(nodes), 0.0
-    while nodes[n - 1, t + 1] < 0:
+def backed_off_logprob(trie: Trie, places: NDArray[np.int64], t: Int) -> float:
+    """Return log P of word t of a chunk: its longest n-gram's, plus longer contexts' back-off weights."""
+    n, weight = len(places), 0.0
+    while places[n - 1, t + 1] < 0:
         n -= 1
-        if nodes[n - 1, t] >= 0:
-            weight += backoff(trie, n, nodes[n - 1, t])
-    return weight + logprob(trie, n, nodes[n - 1, t + 1])
+        if places[n - 1, t] >= 0:
+            weight += float(backoff(trie, n, places[n - 1, t]))
+    return weight + float(logprob(trie, n, places[n - 1, t + 1]))
 
 
 @compiled
@@ -227,16 +220,19 @@ def score_continuation(
     trie: Trie,
     path: NDArray[np.int64],
     context: NDArray[np.int64],
-    length: NDArray[np.int64],
+    context_length: NDArray[np.int64],
     words: NDArray[np.int64],
-    lengths: NDArray[np.int64],
+    length: NDArray[np.int64],
     size: Int,
     out: NDArray[np.float32],
-    room: QueryBuffers,
+    buffers: QueryBuffers,
 ) -> bool:
-    """`inside`, `read` and `score` in one call; false where an id is not from 0 to size - 1."""
-    if not (ids_in_range(context, length, size) and ids_in_range(words, lengths, size)):
+    """Do `ids_in_range`, `advance` and `score` in one call; return False if an id is out of range.
+
+    A call from Python converts its arguments, which costs more than the work on a few words.
+    """
+    if not (ids_in_range(context, context_length, size) and ids_in_range(words, length, size)):
         return False
-    advance(trie, path, context, length, room)
-    score(trie, path, words, lengths, out, room)
+    advance(trie, path, context, context_length, buffers)
+    score(trie, path, words, length, out, buffers)
     return True

@@ -1,12 +1,11 @@
-"""What may come next after a path of contexts: the whole distribution, or the best words; compiled.
+"""Compiled queries of the next word: the whole distribution, or the k most probable words.
 
-It knows how a distribution lies in a trie, and computes each value as `trie` does, to the last bit. It does not know
-how a path comes about. Nothing here checks bounds.
+Paths and values are those of `query`, to the last bit. No function here checks bounds.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,84 +13,90 @@ from numpy.typing import NDArray
 from models.kernels.jit import Int, compiled, inlined
 from models.ngram.query import QueryBuffers, advance, ids_in_range
 from models.ngram.trie import Trie, backoff, child_range, find_child, logprob, split_ngrams, token
+from models.utils.arrays import IntArray
 
 
 class RankedNgrams(NamedTuple):
-    """N-grams that are many after one context, best first: where they fall below a list's worst, the rest need no look.
+    """Unigrams and bigrams by falling probability, so that a top-k list need not read them all.
 
-    After other contexts there are few, and to look at all costs less than to find the best.
+    Reading stops where they fall below the last entry of the list.
+
+    Longer contexts have few children; reading all of them costs less than ranking them.
     """
 
     unigrams: NDArray[np.int64]
-    """[V] by falling probability, then rising id."""
+    """[V] words by falling probability, then ascending id."""
     bigrams: NDArray[np.int32]
-    """Places of pairs of words, the runs of first words as they are, each by falling probability, then rising id."""
+    """Places of bigrams: child ranges stay where they are, each by falling probability, then ascending id."""
 
 
 def rank_ngrams(trie: Trie) -> RankedNgrams:
-    """What `topk` wants; a tenth of a second for a million pairs."""
-    words = _sort_by_logprob(trie, 1, np.zeros(trie.levels["size"][1], np.int64))
+    """Rank the unigrams and bigrams of `trie`; takes a tenth of a second for a million bigrams."""
+    unigrams = _sort_by_logprob(trie, 1, np.zeros(trie.levels["size"][1], np.int64))
     if len(trie.levels) == 2:
-        return RankedNgrams(words, np.empty(0, np.int32))
+        return RankedNgrams(unigrams, np.empty(0, np.int32))
     places = np.arange(trie.levels["size"][2])
     contexts = np.empty_like(places)
     split_ngrams(trie, 2, places, contexts, np.empty_like(places))
-    return RankedNgrams(words, _sort_by_logprob(trie, 2, contexts).astype(np.int32))
+    return RankedNgrams(unigrams, _sort_by_logprob(trie, 2, contexts).astype(np.int32))
 
 
 def _sort_by_logprob(trie: Trie, n: int, contexts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places of the n-grams of an order, whose contexts do not fall, the best of each context first."""
-    values = np.empty(len(contexts), np.float32)
-    copy_logprobs(trie, n, values)
-    return np.lexsort((-values, contexts))
+    """Return the places of the n-grams of order n, by ascending context, the most probable first."""
+    logprobs = np.empty(len(contexts), np.float32)
+    copy_logprobs(trie, n, logprobs)
+    return np.lexsort((-logprobs, contexts))
 
 
 @compiled
 def copy_logprobs(trie: Trie, n: Int, out: NDArray[np.float32]) -> None:
-    """Write the log-probabilities of all n-grams of an order, in nats."""
-    for i in range(len(out)):
-        out[i] = logprob(trie, n, i)
+    """Write the log-probabilities of all n-grams of order n, in nats."""
+    for place in range(len(out)):
+        out[place] = logprob(trie, n, place)
 
 
 @inlined
 def longer_backoff(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
-    """What is added to the log-probability of an n-gram of order n: the weights of the contexts of n words and more."""
+    """Return the sum of the log back-off weights of all contexts of `path` of n words or more.
+
+    It is added to the log-probability of an n-gram of order n.
+    """
     weight = 0.0
     for m in range(len(path), n - 1, -1):
         if path[m - 1] >= 0:
-            weight += backoff(trie, m, path[m - 1])
+            weight += float(backoff(trie, m, path[m - 1]))
     return weight
 
 
 @inlined
 def listed_range(trie: Trie, path: NDArray[np.int64], n: Int) -> tuple[float, Int, Int]:
-    """Where the n-grams of order n, 2 or more, that go on `path` begin and end, and what is added to each."""
+    """Return `longer_backoff`, begin and end of the n-grams of order n, 2 or more, that continue `path`."""
     if path[n - 2] < 0:
         return 0.0, 0, 0
-    begin, length = child_range(trie, n - 1, path[n - 2])
-    return longer_backoff(trie, path, n), begin, begin + length
+    begin, size = child_range(trie, n - 1, path[n - 2])
+    return longer_backoff(trie, path, n), begin, begin + size
 
 
 @compiled
 def write_distributions(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None:
-    """Write the distribution of the next word after each of `paths` [B, N - 1] into `out` [B, V].
+    """Write log P of each next word after each of `paths` [B, N - 1] into `out` [B, V].
 
-    Unigrams come first, then each longer context over them.
+    Unigrams are written first; the n-grams of longer contexts overwrite them.
     """
-    for b in range(len(paths)):
-        path = paths[b]
+    for row in range(len(paths)):
+        path = paths[row]
         weight = longer_backoff(trie, path, 1)
         for word in range(out.shape[1]):
-            out[b, word] = weight + logprob(trie, 1, word)
+            out[row, word] = weight + logprob(trie, 1, word)
         for n in range(2, len(trie.levels)):
             weight, begin, end = listed_range(trie, path, n)
-            for i in range(begin, end):
-                out[b, token(trie, n, i)] = weight + logprob(trie, n, i)
+            for place in range(begin, end):
+                out[row, token(trie, n, place)] = weight + logprob(trie, n, place)
 
 
 @inlined
 def is_unlisted(trie: Trie, path: NDArray[np.int64], n: Int, word: Int) -> bool:
-    """Whether no context of `path` of n words or more lists `word`."""
+    """Return whether `word` is a child of no context of `path` of n words or more."""
     m = len(path)
     while m >= n and (path[m - 1] < 0 or find_child(trie, m, path[m - 1], word) < 0):
         m -= 1
@@ -105,22 +110,22 @@ def insert_candidate(
     n: Int,
     values: NDArray[np.float32],
     words: NDArray[np.int64],
-    value: Any,
+    value: np.float32,
     word: Int,
 ) -> None:
-    """Insert `word` into the best so far, by falling value, then rising id; the last drops out.
+    """Insert an n-gram's last word into a top-k list, by falling value, then ascending id.
 
-    Nothing happens if it is no better than the last, or if a context of `path` of n words or more lists it.
+    Nothing happens if it is no better than the last, or if a context of `path` of n words or more lists the word.
     """
     if value < values[-1] or (value == values[-1] and word > words[-1]) or not is_unlisted(trie, path, n, word):
         return
-    at = len(values) - 1
-    while at > 0 and (values[at - 1] < value or (values[at - 1] == value and words[at - 1] > word)):
-        values[at] = values[at - 1]
-        words[at] = words[at - 1]
-        at -= 1
-    values[at] = value
-    words[at] = word
+    rank = len(values) - 1
+    while rank > 0 and (values[rank - 1] < value or (values[rank - 1] == value and words[rank - 1] > word)):
+        values[rank] = values[rank - 1]
+        words[rank] = words[rank - 1]
+        rank -= 1
+    values[rank] = value
+    words[rank] = word
 
 
 @inlined
@@ -128,38 +133,42 @@ def insert_ranked(
     trie: Trie,
     path: NDArray[np.int64],
     n: Int,
-    places: NDArray[Any],
+    places: IntArray,
     values: NDArray[np.float32],
     words: NDArray[np.int64],
     weight: float,
 ) -> None:
-    """Offer n-grams of order n, of which the first is the best, with a weight added to each."""
-    for i in places:
-        value = np.float32(weight + logprob(trie, n, i))
+    """Insert n-grams of order n, best first, with `weight` added; stop at the first that is too low."""
+    for place in places:
+        value = np.float32(weight + logprob(trie, n, place))
         if value < values[-1]:
             break
-        insert_candidate(trie, path, n, values, words, value, token(trie, n, i))
+        insert_candidate(trie, path, n, values, words, value, token(trie, n, place))
 
 
 @compiled
 def topk(
-    trie: Trie, paths: NDArray[np.int64], ranked: RankedNgrams, values: NDArray[np.float32], words: NDArray[np.int64]
+    trie: Trie,
+    paths: NDArray[np.int64],
+    ranked: RankedNgrams,
+    values: NDArray[np.float32],
+    words: NDArray[np.int64],
 ) -> None:
-    """Write the best words after each of `paths` and their log-probabilities to `words` and `values` [B, k], k <= V."""
-    for b in range(len(paths)):
-        path, best, chosen = paths[b], values[b], words[b]
-        best[:] = -np.inf
-        chosen[:] = len(ranked.unigrams)
+    """Write the best words after each of `paths` and their log-probabilities [B, k], k <= V."""
+    for row in range(len(paths)):
+        path, best_values, best_words = paths[row], values[row], words[row]
+        best_values[:] = -np.inf
+        best_words[:] = len(ranked.unigrams)
         for n in range(len(trie.levels) - 1, 2, -1):
             weight, begin, end = listed_range(trie, path, n)
-            for i in range(begin, end):
-                of = np.float32(weight + logprob(trie, n, i))
-                if of >= best[-1]:  # of hundreds few are; which word it is need not be looked at before
-                    insert_candidate(trie, path, n, best, chosen, of, token(trie, n, i))
+            for place in range(begin, end):
+                value = np.float32(weight + logprob(trie, n, place))
+                if value >= best_values[-1]:  # few of hundreds are; only then is the word read
+                    insert_candidate(trie, path, n, best_values, best_words, value, token(trie, n, place))
         if len(trie.levels) > 2:
             weight, begin, end = listed_range(trie, path, 2)
-            insert_ranked(trie, path, 2, ranked.bigrams[begin:end], best, chosen, weight)
-        insert_ranked(trie, path, 1, ranked.unigrams, best, chosen, longer_backoff(trie, path, 1))
+            insert_ranked(trie, path, 2, ranked.bigrams[begin:end], best_values, best_words, weight)
+        insert_ranked(trie, path, 1, ranked.unigrams, best_values, best_words, longer_backoff(trie, path, 1))
 
 
 @compiled
@@ -171,11 +180,14 @@ def topk_continuation(
     ranked: RankedNgrams,
     values: NDArray[np.float32],
     words: NDArray[np.int64],
-    room: QueryBuffers,
+    buffers: QueryBuffers,
 ) -> bool:
-    """`inside`, `read` and `topk` in one call, which costs more than they do; false where an id is not inside."""
+    """Do `ids_in_range`, `advance` and `topk` in one call; return False if an id is out of range.
+
+    A call from Python converts its arguments, which costs more than the work on a few words.
+    """
     if not ids_in_range(context, length, len(ranked.unigrams)):
         return False
-    advance(trie, path, context, length, room)
+    advance(trie, path, context, length, buffers)
     topk(trie, path, ranked, values, words)
     return True

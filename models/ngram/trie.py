@@ -1,13 +1,17 @@
-"""How a trie of n-grams lies in memory and in its file, bit by bit, and how one field of it is read.
+"""Bit layout of a trie of n-grams, in memory and in its file, and functions that read its fields.
 
-It knows records, blocks and books; it does not know what a model makes of them. Nothing here checks bounds.
+The n-grams of one order are stored together, sorted by (context, last word), so that the children of a context, the
+n-grams one order up that begin with it, are a range of consecutive places. An n-gram is identified by its order and
+its place. Each has a record: its last word and its log-probability side by side, so that a search which finds the
+word has loaded the number too.
 
-The n-grams of an order lie together, sorted by (context, last word), so that what one context lists is a run. A record
-is the last word and the log-probability, side by side: a search that finds the word has loaded the number too. What
-makes an n-gram a context stands apart, sixteen in a block that one or two cache lines hold: where the first one's
-run begins (4 bytes), how long each run is (16 times 4 bits), and the 16 back-off weights. A block with a run of 15 or
-more has the places of its 17 beginnings in `wide` instead. Numbers are stored as they are (float32) or, where that
-takes less room, as the place in a book of all distinct ones; which it is shows in no result.
+What makes an n-gram a context is stored apart from the records, 16 contexts to a block that fits one or two cache
+lines: where the children of the first context begin (4 bytes), how many children each context has (16 times 4 bits),
+and the 16 back-off weights. If a context of a block has 15 children or more, the block holds a position in
+`Trie.overflow_offsets` instead, where its 17 offsets are stored in full.
+
+Numbers are stored as float32, or as positions in a codebook of all distinct numbers where that takes less room; both
+give the same results. No function here checks bounds: `backoff_table.check_trie` checks a whole trie once.
 """
 
 from __future__ import annotations
@@ -20,141 +24,162 @@ from numpy.typing import NDArray
 from models.kernels.jit import Int, compiled, inlined, load_int64, prefetch
 
 BLOCK_CONTEXTS = 16
-"""Contexts to a block."""
+"""Contexts in a block; part of the file format."""
 MAX_INLINE_CHILDREN = 14
-"""A longer run does not fit its 4 bits."""
+"""Most children whose number fits the 4 bits of a block."""
 BLOCK_HEADER_BYTES = 12
-"""Bytes of a block before its back-off weights."""
+"""Bytes of a block before its back-off weights: 4 of the first offset, 8 of the numbers of children."""
 PADDING_BYTES = 16
-"""Bytes after the last field: fields are read eight bytes at a time, and searches look one record too far."""
+"""Bytes after the last field: fields are read eight bytes at a time, and searches read one record too far."""
 NO_CODEBOOK = -1
-"""The book of numbers that are stored as they are."""
+"""Codebook position of numbers that are stored as float32."""
 
 LEVEL_FIELDS = (
-    "size",  # how many n-grams this order has
-    "records",  # where their records begin in `data`, in bits
+    "size",  # number of n-grams of this order
+    "first_record_bit",  # where their records begin in `data`, in bits
     "token_bits",
     "logprob_bits",
-    "logprob_book",  # where the book begins in `books`, or RAW
-    "blocks",  # where the blocks begin in `data`, in bytes
+    "logprob_codebook",  # where the codebook begins in `codebooks`, or NO_CODEBOOK
+    "first_block_byte",  # where the blocks begin in `data`, in bytes
     "backoff_bits",
-    "backoff_book",
-    "closed",  # whether each n-gram without its first word is listed too
+    "backoff_codebook",
+    "suffix_closed",  # 1 if each n-gram without its first word is listed too
 )
-"""What a table says of one order."""
+"""Fields of a record of `Trie.levels`, int64 each, in the order of the file."""
 LEVEL_DTYPE = np.dtype([(name, np.int64) for name in LEVEL_FIELDS])
 
 
 class Trie(NamedTuple):
-    """Order n is `levels[n]`, order 0 the empty context; an n-gram is known by its order and its place in it."""
+    """N-grams of the orders 1 to N in packed form. Order n is `levels[n]`; order 0 is the empty context."""
 
     levels: Any
-    """[N + 1] of LEVEL; mypy does not know the fields of records."""
+    """[N + 1] of LEVEL_DTYPE; not NDArray[np.void], whose fields mypy does not see as attributes."""
     data: NDArray[np.uint8]
     """Records and blocks of all orders."""
-    books: NDArray[np.float32]
-    """The books of all orders, after one 0."""
-    wide: NDArray[np.int32]
-    """Where runs begin, 17 for each block with a long one, after one 0."""
+    codebooks: NDArray[np.float32]
+    """Codebooks of all orders, after one 0."""
+    overflow_offsets: NDArray[np.int32]
+    """Child offsets of blocks that do not fit their own bits, 17 a block, after one 0."""
 
 
 @inlined
-def read_bits(data: NDArray[np.uint8], at: Int, width: Int) -> Int:
-    """The field of `width` bits, up to 57, that begins at bit `at`."""
-    return (load_int64(data.ctypes.data + (at >> 3)) >> (at & 7)) & ((np.int64(1) << width) - 1)
+def read_bits(data: NDArray[np.uint8], first: Int, width: Int) -> Int:
+    """Read the field of `width` bits, up to 57, that begins at bit `first`."""
+    return (load_int64(data.ctypes.data + (first >> 3)) >> (first & 7)) & ((np.int64(1) << width) - 1)
 
 
 @inlined
-def decode_value(books: NDArray[np.float32], book: Int, field: Int) -> Any:
-    """The float32 that a field stands for."""
-    if book == NO_CODEBOOK:
-        return np.int32(field).view(np.float32)
-    return books[book + field]
+def decode_value(codebooks: NDArray[np.float32], codebook: Int, code: Int) -> np.float32:
+    """Return the float32 that a field stands for."""
+    if codebook == NO_CODEBOOK:
+        return np.int32(code).view(np.float32)
+    value: np.float32 = codebooks[codebook + code]
+    return value
 
 
 @inlined
-def token(trie: Trie, n: Int, i: Int) -> Int:
-    """The last word of an n-gram."""
+def record_bit(trie: Trie, n: Int, place: Int) -> Int:
+    """Return where the record of an n-gram of order n begins in `data`, in bits."""
     level = trie.levels[n]
+    return level.first_record_bit + place * (level.token_bits + level.logprob_bits)
+
+
+@inlined
+def block_byte(trie: Trie, n: Int, place: Int) -> Int:
+    """Return where the block of a context of n words begins in `data`, in bytes."""
+    level = trie.levels[n]
+    return level.first_block_byte + (place >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits)
+
+
+@inlined
+def token(trie: Trie, n: Int, place: Int) -> Int:
+    """Return the last word of an n-gram of order n."""
     if n == 1:
-        return i
-    return read_bits(trie.data, level.records + i * (level.token_bits + level.logprob_bits), level.token_bits)
+        return place
+    return read_bits(trie.data, record_bit(trie, n, place), trie.levels[n].token_bits)
 
 
 @inlined
-def logprob(trie: Trie, n: Int, i: Int) -> Any:
-    """Log P(last word | the words before it) of an n-gram, nats."""
+def logprob(trie: Trie, n: Int, place: Int) -> np.float32:
+    """Return log P(last word | the words before it) of an n-gram of order n, in nats."""
     level = trie.levels[n]
-    at = level.records + i * (level.token_bits + level.logprob_bits) + level.token_bits
-    return decode_value(trie.books, level.logprob_book, read_bits(trie.data, at, level.logprob_bits))
+    code = read_bits(trie.data, record_bit(trie, n, place) + level.token_bits, level.logprob_bits)
+    return decode_value(trie.codebooks, level.logprob_codebook, code)
 
 
 @inlined
-def backoff(trie: Trie, n: Int, i: Int) -> Any:
-    """Log of the weight that a word unlisted under a context of n words finds on its way to a shorter one."""
-    level = trie.levels[n]
-    at = (level.blocks + (i >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits) + BLOCK_HEADER_BYTES) << 3
-    field = read_bits(trie.data, at + (i & 15) * level.backoff_bits, level.backoff_bits)
-    return decode_value(trie.books, level.backoff_book, field)
+def backoff_code(trie: Trie, n: Int, place: Int) -> Int:
+    """Return the field that holds the back-off weight of a context of n words."""
+    first, bits = block_byte(trie, n, place) + BLOCK_HEADER_BYTES, trie.levels[n].backoff_bits
+    return read_bits(trie.data, (first << 3) + (place & 15) * bits, bits)
 
 
 @inlined
-def child_range(trie: Trie, n: Int, i: Int) -> tuple[Int, Int]:
-    """Where the run of a context of n words begins among the n-grams one order up, and its length."""
-    level = trie.levels[n]
-    block = trie.data.ctypes.data + level.blocks + (i >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits)
-    begin, k = load_int64(block) & 0xFFFFFFFF, i & 15
+def backoff(trie: Trie, n: Int, place: Int) -> np.float32:
+    """Return the log back-off weight of a context of n words, in nats.
+
+    It applies to words that are not children of the context.
+    """
+    return decode_value(trie.codebooks, trie.levels[n].backoff_codebook, backoff_code(trie, n, place))
+
+
+@inlined
+def child_range(trie: Trie, n: Int, place: Int) -> tuple[Int, Int]:
+    """Return the first child's place, one order up, and the number of children of a context of n words."""
+    block, k = trie.data.ctypes.data + block_byte(trie, n, place), place & 15
+    begin = load_int64(block) & 0xFFFFFFFF
     if begin >> 31:
-        at = (begin & 0x7FFFFFFF) + k
-        return np.int64(trie.wide[at]), np.int64(trie.wide[at + 1] - trie.wide[at])
-    lengths = load_int64(block + 4)
-    return begin + sum_nibbles(lengths & ((np.int64(1) << (4 * k)) - 1)), (lengths >> (4 * k)) & 15
+        first = (begin & 0x7FFFFFFF) + k
+        offset = np.int64(trie.overflow_offsets[first])
+        return offset, trie.overflow_offsets[first + 1] - offset
+    sizes = load_int64(block + 4)
+    return begin + sum_nibbles(sizes & ((np.int64(1) << (4 * k)) - 1)), (sizes >> (4 * k)) & 15
 
 
 @inlined
 def sum_nibbles(word: Int) -> Int:
-    """The sum of the sixteen nibbles of a word; below 256."""
+    """Return the sum of the sixteen nibbles of a word; it must be below 256."""
     pairs = (word & 0x0F0F0F0F0F0F0F0F) + ((word >> 4) & 0x0F0F0F0F0F0F0F0F)
     return ((pairs * 0x0101010101010101) >> 56) & 0xFF
 
 
 @inlined
-def prefetch_block(trie: Trie, n: Int, i: Int) -> None:
-    """Ask for the block of a context of n words before it is read."""
-    level = trie.levels[n]
-    prefetch(trie.data.ctypes.data + level.blocks + (i >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits))
+def prefetch_block(trie: Trie, n: Int, place: Int) -> None:
+    """Load the block of a context of n words into the cache before it is read."""
+    prefetch(trie.data.ctypes.data + block_byte(trie, n, place))
 
 
 @inlined
-def prefetch_record(trie: Trie, n: Int, i: Int) -> None:
-    """Ask for the record of an n-gram of order n before it is read."""
-    level = trie.levels[n]
-    prefetch(trie.data.ctypes.data + ((level.records + i * (level.token_bits + level.logprob_bits)) >> 3))
+def prefetch_record(trie: Trie, n: Int, place: Int) -> None:
+    """Load the record of an n-gram of order n into the cache before it is read."""
+    prefetch(trie.data.ctypes.data + (record_bit(trie, n, place) >> 3))
 
 
 @inlined
-def find_child(trie: Trie, n: Int, i: Int, word: Int) -> Int:
-    """The n-gram one order up that is `word` after the context `i` of n words, or -1: a search without a guess."""
-    begin, length = child_range(trie, n, i)
-    level = trie.levels[n + 1]
-    width = level.token_bits + level.logprob_bits
-    if length == 0:
+def find_child(trie: Trie, n: Int, place: Int, word: Int) -> Int:
+    """Return the place of the child `word` of a context of n words, or -1.
+
+    The binary search moves by arithmetic and without a branch, because no branch predictor can guess the outcome.
+    """
+    begin, size = child_range(trie, n, place)
+    token_bits = trie.levels[n + 1].token_bits
+    if size == 0:
         return np.int64(-1)
-    while length > 1:
-        half = length >> 1
-        middle = read_bits(trie.data, level.records + (begin + half) * width, level.token_bits)
+    while size > 1:
+        half = size >> 1
+        middle = read_bits(trie.data, record_bit(trie, n + 1, begin + half), token_bits)
         begin += half & ((middle - word - 1) >> 63)
-        length -= half
-    return begin if read_bits(trie.data, level.records + begin * width, level.token_bits) == word else np.int64(-1)
+        size -= half
+    return begin if read_bits(trie.data, record_bit(trie, n + 1, begin), token_bits) == word else np.int64(-1)
 
 
 @compiled
-def find_parent(trie: Trie, n: Int, i: Int) -> Int:
-    """The context of an n-gram of order n, 2 or more: the last of one order below whose run does not begin after it."""
+def find_parent(trie: Trie, n: Int, place: Int) -> Int:
+    """Return the context of an n-gram of order n, 2 or more, by binary search over child ranges."""
     low, high = np.int64(0), np.int64(trie.levels[n - 1].size)
     while high - low > 1:
         middle = (low + high) >> 1
-        if child_range(trie, n - 1, middle)[0] <= i:
+        if child_range(trie, n - 1, middle)[0] <= place:
             low = middle
         else:
             high = middle
@@ -165,13 +190,13 @@ def find_parent(trie: Trie, n: Int, i: Int) -> Int:
 def split_ngrams(
     trie: Trie, n: Int, places: NDArray[np.int64], contexts: NDArray[np.int64], words: NDArray[np.int64]
 ) -> None:
-    """Write the contexts and the last words of n-grams of order n, 2 or more, whose `places` do not fall."""
+    """Write the contexts and the last words of the n-grams of order n, 2 or more, at ascending `places`."""
     if len(places):
-        at = find_parent(trie, n, places[0])
-        begin, length = child_range(trie, n - 1, at)
+        context = find_parent(trie, n, places[0])
+        begin, size = child_range(trie, n - 1, context)
         for k in range(len(places)):
-            while begin + length <= places[k]:
-                at += 1
-                begin, length = child_range(trie, n - 1, at)
-            contexts[k] = at
+            while begin + size <= places[k]:
+                context += 1
+                begin, size = child_range(trie, n - 1, context)
+            contexts[k] = context
             words[k] = token(trie, n, places[k])

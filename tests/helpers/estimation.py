@@ -41,5 +41,5 @@ def predict(model: NgramModel, history: Sequence[int]) -> list[float]:
 def same(left: Counts, right: Counts) -> None:
     assert left.vocabulary_size == right.vocabulary_size
     for a, b in zip(left.levels, right.levels, strict=True):
-        for name in ("begins", "token", "suffix", "count"):
+        for name in ("child_offsets", "token", "suffix", "count"):
             assert getattr(a, name).tolist() == getattr(b, name).tolist()

@@ -1,12 +1,7 @@
-"""What an n-gram recipe counts: a text in memory or within a budget, alone or on top of what a model was made of.
+"""Counting within a memory budget: blocks of a text are counted, kept on disk and merged.
 
-It knows which vocabulary reads the text and how counts come together. It does not know recipes or smoothings.
-
-Counting within so much memory: a text in blocks, each counted in memory, kept on disk and merged with the others.
-
-What comes out is what counting all at once gives. It knows how much a block may hold and where blocks overlap; it does
-not know how counts are made, nor files by name. Only counting keeps to the budget: whatever is made of the counts has
-the size it has.
+The result is the same as counting all at once (`extraction.count_ngrams`). Only counting keeps to the budget: what is
+made of the counts has the size it has.
 """
 
 from __future__ import annotations
@@ -17,100 +12,92 @@ from tempfile import gettempdir
 
 import numpy as np
 
-from models.data.corpus import Corpus, EncodedCorpus
 from models.ngram.counting.counts import Counts, Level
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.counting.merging import Allocate, merge_counts
 from models.special_tokens import EOS
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from models.utils.arrays import IntArray
 from models.utils.files import disk_allocator
 
 SORT_BYTES_PER_TOKEN = 30
 """Bytes a token takes while positions are sorted."""
-
-
 LEVEL_BYTES_PER_TOKEN = 20
-"""Bytes it then takes for each order, at the most."""
-
-
-def block_tokens(memory: int, order: int) -> int:
-    """How many tokens a block may hold, as many as the order at the least."""
-    return max(order, memory // (SORT_BYTES_PER_TOKEN + LEVEL_BYTES_PER_TOKEN * order))
-
-
-def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
-    """The counts of `ids` [T], `block` tokens at a time (as many as the order or more), in files of `folder`.
-
-    Raises what `count` does.
-    """
-    if len(ids) <= block:
-        return count_ngrams(ids, order, vocabulary_size)
-    allocate = disk_allocator(folder)
-    runs: list[tuple[int, Counts]] = []  # by falling number of blocks
-    cuts = range(0, len(ids), block)
-    for cut in cuts:
-        # As far as the n-grams go that begin in the block. What lies behind the cut is so counted twice.
-        part = count_ngrams(ids[cut : cut + block + order - 1], order, vocabulary_size, at_boundary=cut == 0)
-        runs.append((1, _copied(part, allocate)))
-        while len(runs) > 1 and (runs[-2][0] <= runs[-1][0] or cut == cuts[-1]):
-            (n, first), (m, second) = runs.pop(-2), runs.pop()
-            runs.append((n + m, merge_counts(first, second, allocate)))
-    counts = runs[0][1]
-    for cut in cuts[1:]:
-        _subtract_overlap(counts.levels, ids[cut : cut + order - 1])
-    return counts
-
-
-def _copied(counts: Counts, allocate: Allocate) -> Counts:
-    def moved(array: IntArray) -> IntArray:
-        copy: IntArray = allocate(len(array), array.dtype)
-        copy[:] = array
-        return copy
-
-    levels = [Level(*map(moved, (x.begins, x.token, x.suffix, x.count))) for x in counts.levels]
-    return Counts(levels, counts.vocabulary_size)
-
-
-def _subtract_overlap(levels: list[Level], words: IntArray) -> None:
-    """Take one off the counts of all n-grams of some `words`; none of them is the only one."""
-    for begin in range(len(words)):
-        row = 0
-        for level, word in zip(levels, words[begin:].tolist(), strict=False):
-            first, last = level.begins[row : row + 2].tolist()
-            row = first + int(np.searchsorted(level.token[first:last], word))
-            level.count[row] -= 1
-            if word == EOS and level is not levels[0]:
-                break
+"""Bytes a token takes after that for each order, at the most."""
 
 
 @dataclass(frozen=True)
 class NgramCounter:
-    """Reads and counts within `memory` (bytes, None for no limit), on disk in `folder` what does not fit."""
+    """Counter of texts within `memory` bytes (None for no limit), with files in `folder` for the rest."""
 
     memory: int | None
     folder: Path
 
     @classmethod
     def create(cls, memory: int | None, folder: Path | None) -> NgramCounter:
-        """With the system's own place for what is temporary where there is no `folder`."""
-        place = folder or Path(gettempdir())
-        place.mkdir(parents=True, exist_ok=True)
-        return cls(memory, place)
-
-    def read(self, text: Corpus, config: TokenizerConfig, known: Tokenizer | None) -> tuple[Tokenizer, EncodedCorpus]:
-        """The tokenizer, `known` or learnt from the text, and the ids. Raises what `Corpus.learn` does."""
-        if self.memory is None and known is None:
-            return text.train_tokenizer(config)
-        tokenizer = known or Tokenizer.train(config, text.chunks())
-        return tokenizer, text.encode(tokenizer, None if self.memory is None else self.folder)
+        """Make a counter, and its folder if need be; by default that for temporary files."""
+        scratch = folder or Path(gettempdir())
+        scratch.mkdir(parents=True, exist_ok=True)
+        return cls(memory, scratch)
 
     def count(self, ids: IntArray, order: int, vocabulary_size: int) -> Counts:
-        """The counts of a text. Raises TrainingFailed where it is empty."""
+        """Count the n-grams of `ids` [T]. Raises what `count_ngrams` does."""
         if self.memory is None:
             return count_ngrams(ids, order, vocabulary_size)
         return count_in_blocks(ids, order, vocabulary_size, block_tokens(self.memory, order), self.folder)
 
     def add(self, first: Counts, second: Counts) -> Counts:
-        """Both together. Raises InvalidInput where they do not fit each other."""
+        """Add two counts. Raises what `merge_counts` does."""
         return merge_counts(first, second, np.empty if self.memory is None else disk_allocator(self.folder))
+
+
+def block_tokens(memory: int, order: int) -> int:
+    """Return how many tokens a block may hold within `memory` bytes; `order` at the least."""
+    return max(order, memory // (SORT_BYTES_PER_TOKEN + LEVEL_BYTES_PER_TOKEN * order))
+
+
+def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
+    """Count `ids` [T] in blocks of `block` tokens (as many as the order or more), in files of `folder`.
+
+    Raises what `count_ngrams` does.
+    """
+    if len(ids) <= block:
+        return count_ngrams(ids, order, vocabulary_size)
+    allocate = disk_allocator(folder)
+    merged: list[tuple[int, Counts]] = []  # number of blocks and their sum, by falling number
+    begins = range(0, len(ids), block)
+    for begin in begins:
+        # A block is counted as far as the n-grams go that begin in it, so what follows its end is counted twice.
+        part = count_ngrams(ids[begin : begin + block + order - 1], order, vocabulary_size, at_boundary=begin == 0)
+        merged.append((1, _copied(part, allocate)))
+        while len(merged) > 1 and (merged[-2][0] <= merged[-1][0] or begin == begins[-1]):
+            (n, first), (m, second) = merged.pop(-2), merged.pop()
+            merged.append((n + m, merge_counts(first, second, allocate)))
+    counts = merged[0][1]
+    for begin in begins[1:]:
+        _subtract_overlap(counts.levels, ids[begin : begin + order - 1])
+    return counts
+
+
+def _copied(counts: Counts, allocate: Allocate) -> Counts:
+    def copy(array: IntArray) -> IntArray:
+        target: IntArray = allocate(len(array), array.dtype)
+        target[:] = array
+        return target
+
+    levels = [Level(*map(copy, (x.child_offsets, x.token, x.suffix, x.count))) for x in counts.levels]
+    return Counts(levels, counts.vocabulary_size)
+
+
+def _subtract_overlap(levels: list[Level], words: IntArray) -> None:
+    """Subtract one from the counts of all n-grams of `words`, which were counted twice.
+
+    They are the words after the end of a block; no count becomes zero.
+    """
+    for begin in range(len(words)):
+        row = 0
+        for level, word in zip(levels, words[begin:].tolist(), strict=False):
+            first, last = level.child_offsets[row : row + 2].tolist()
+            row = first + int(np.searchsorted(level.token[first:last], word))
+            level.count[row] -= 1
+            if word == EOS and level is not levels[0]:
+                break

@@ -1,7 +1,8 @@
-"""The n-grams of each order, read off the positions of a text in their suffix order.
+"""Extraction of the n-grams of all orders from the suffix array of a text: `count_ngrams`.
 
-It knows that an n-gram holds `</s>` only as its first word (the boundary as context) or as its last (the end,
-predicted). It does not know how positions are sorted, nor what counts are good for. Nothing here checks bounds.
+Neighbours in suffix order share their first words, so one walk over the positions sees each n-gram's occurrences
+together. A first walk counts the n-grams of each order (`count_new_ngrams`), a second writes them (`fill_levels`), a
+third links each to its suffix (`link_suffixes`), when all rows are known. Nothing here checks bounds.
 """
 
 from __future__ import annotations
@@ -22,135 +23,144 @@ from models.special_tokens import EOS
 from models.utils.arrays import IntArray, Ranges
 
 
-def count_ngrams(ids: IntArray, order: int, vocabulary_size: int, *, at_boundary: bool = True) -> Counts:
-    """Count the n-grams of orders 1 to `order` in `ids` [T], lines each ending in `</s>`. Memory grows with T.
+class LevelBuffers(NamedTuple):
+    """The levels of orders 2 to N one after the other, as the compiled walks fill them."""
 
-    `at_boundary` says that a line begins with them; else what comes before is not known. Uses as many threads as torch
-    may. Raises TrainingFailed for no tokens at all, InvalidInput for ids outside the
-    vocabulary.
+    token: IntArray
+    suffix: IntArray
+    occurrences: IntArray
+    child_offsets: IntArray
+    rows: IntArray
+    """[T, N - 2] the row of the n-gram that begins at each position, for each order from 2 on but the highest."""
+    level_offsets: NDArray[np.int64]
+    """[N + 2] where each order begins in `token`, `suffix` and `occurrences`."""
+    context_offsets: NDArray[np.int64]
+    """[N + 2] where each order begins in `child_offsets`, which has one more entry than there are contexts."""
+
+
+def count_ngrams(ids: IntArray, order: int, vocabulary_size: int, *, at_boundary: bool = True) -> Counts:
+    """Count the n-grams of orders 1 to `order` in `ids` [T], lines each ending in `</s>`.
+
+    Memory grows with T. With `at_boundary` a line begins with the first id; else what comes before it is not known.
+    Uses as many threads as torch may. Raises TrainingFailed for no tokens at all, InvalidInput for ids
+    outside the vocabulary.
+
+    >>> counts = count_ngrams(np.array([2, 3, 2, 1]), order=2, vocabulary_size=4)
+    >>> [level.count.tolist() for level in counts.levels]
+    [[0, 1, 2, 1], [1, 1, 1, 1]]
     """
     if len(ids) == 0:
         raise TrainingFailed("the training text holds no tokens")
     if ids.min() < 0 or ids.max() >= vocabulary_size:
         raise InvalidInput("ids", f"must be from 0 to {vocabulary_size - 1}")
-    index = np.int32 if max(len(ids) * order, vocabulary_size) < 2**31 - 1 else np.int64
-    text: IntArray = np.concatenate([[EOS] * at_boundary, ids], dtype=index, casting="unsafe")
-    words: IntArray = np.zeros(vocabulary_size, index)
-    count_tokens(text, words)
-    cuts = _balanced_cuts(words, torch.get_num_threads())
-    with ThreadPoolExecutor(len(cuts)) as pool:
-        longer = extract_levels(
-            text, vocabulary_size, order, build_suffix_array(text, words, order, cuts, pool), cuts, pool
-        )
-    words[EOS] -= at_boundary  # the boundary before the first line is a context and nobody's end
-    return Counts([_unigram_level(words), *longer], vocabulary_size)
+    dtype = np.int32 if max(len(ids) * order, vocabulary_size) < 2**31 - 1 else np.int64
+    text: IntArray = np.concatenate([[EOS] * at_boundary, ids], dtype=dtype, casting="unsafe")
+    occurrences: IntArray = np.zeros(vocabulary_size, dtype)
+    count_tokens(text, occurrences)
+    ranges = _balanced_ranges(occurrences, torch.get_num_threads())
+    with ThreadPoolExecutor(len(ranges)) as pool:
+        suffixes = build_suffix_array(text, occurrences, order, ranges, pool)
+        longer = extract_levels(text, vocabulary_size, order, suffixes, ranges, pool)
+    occurrences[EOS] -= at_boundary  # the boundary before the first line is a context and the end of nothing
+    return Counts([_unigram_level(occurrences), *longer], vocabulary_size)
 
 
-def _balanced_cuts(words: IntArray, threads: int) -> list[tuple[int, int]]:
-    """The positions cut where the first word changes, into about equal shares; `words` [V] is how many each has."""
-    ends = np.cumsum(words, dtype=np.int64)
-    wanted = np.linspace(0, ends[-1], threads + 1)[1:-1]
-    cuts = sorted({0, *ends[np.searchsorted(ends, wanted)].tolist(), int(ends[-1])})
+def _balanced_ranges(occurrences: IntArray, threads: int) -> list[tuple[int, int]]:
+    """Split the suffix array where the first word changes, into about equal ranges.
+
+    `occurrences` [V] counts each word.
+    """
+    ends = np.cumsum(occurrences, dtype=np.int64)
+    targets = np.linspace(0, ends[-1], threads + 1)[1:-1]
+    cuts = sorted({0, *ends[np.searchsorted(ends, targets)].tolist(), int(ends[-1])})
     return list(pairwise(cuts))
 
 
-def _unigram_level(words: IntArray) -> Level:
-    ids = np.arange(len(words), dtype=words.dtype)
-    return Level(np.array([0, len(words)], words.dtype), ids, np.zeros_like(ids), words)
-
-
-class LevelBuffers(NamedTuple):
-    """The levels of orders 2 to N one after the other, as the loops fill them."""
-
-    token: IntArray
-    suffix: IntArray
-    counts: IntArray
-    child_offsets: IntArray
-    rows: IntArray
-    """[T, N - 2] the row of the n-gram that begins at each position, for each order from 2 on but the highest."""
-    level_offsets: NDArray[np.int64]
-    """[N + 2] where each order begins in the first three."""
-    context_offsets: NDArray[np.int64]
-    """[N + 2] where it begins in `begins`, which has one more than there are contexts."""
+def _unigram_level(occurrences: IntArray) -> Level:
+    ids = np.arange(len(occurrences), dtype=occurrences.dtype)
+    return Level(np.array([0, len(ids)], ids.dtype), ids, np.zeros_like(ids), occurrences)
 
 
 def extract_levels(
-    text: IntArray, vocabulary_size: int, order: int, arranged: SuffixArray, cuts: Ranges, pool: Executor
+    text: IntArray, vocabulary_size: int, order: int, suffixes: SuffixArray, ranges: Ranges, pool: Executor
 ) -> list[Level]:
-    """The levels of orders 2 to `order` of a `text` [T] over V words whose positions are sorted.
+    """Return the levels of orders 2 to `order` of a `text` [T] over V words.
 
-    `cuts` are worked on side by side, each step only when all have done the one before.
+    The `ranges` of the suffix array are walked side by side on `pool`, each walk after all have done the one before.
     """
-    parts = [arranged.part(*cut) for cut in cuts]
-    new = np.zeros((len(cuts), order + 2), np.int64)
+    parts = [suffixes.part(*bounds) for bounds in ranges]
+    new = np.zeros((len(ranges), order + 2), np.int64)
     list(pool.map(count_new_ngrams, parts, new))
-    arrays = _allocate(len(text), vocabulary_size, new.sum(0), text.dtype)
-    starts = arrays.level_offsets + new.cumsum(0) - new
-    for step in (fill_levels, link_suffixes):
-        list(pool.map(step, repeat(text), parts, starts.copy(), repeat(arrays)))
-    return [_level_view(arrays, n) for n in range(2, order + 1)]
+    buffers = _allocate(len(text), vocabulary_size, new.sum(0), text.dtype)
+    begins = buffers.level_offsets + new.cumsum(0) - new
+    for walk in (fill_levels, link_suffixes):
+        list(pool.map(walk, repeat(text), parts, begins.copy(), repeat(buffers)))
+    return [_level_view(buffers, n) for n in range(2, order + 1)]
 
 
-def _allocate(length: int, vocabulary_size: int, new: NDArray[np.int64], kind: Any) -> LevelBuffers:
-    """Room for `new[n]` n-grams of each order n."""
+def _allocate(length: int, vocabulary_size: int, new: NDArray[np.int64], dtype: np.dtype[Any]) -> LevelBuffers:
+    """Allocate buffers for `new[n]` n-grams of each order n in a text of `length` tokens."""
     order, sizes = len(new) - 2, new[2:-1].tolist()
     contexts = [size + 1 for size in (vocabulary_size, *sizes[:-1])][: order - 1]
     total = sum(sizes)
     return LevelBuffers(
-        token=np.empty(total, kind),
-        suffix=np.empty(total, kind),
-        counts=np.zeros(total, kind),
-        child_offsets=np.repeat(np.array(sizes, kind), contexts),  # where those without a successor end
-        rows=np.empty((length, max(0, order - 2)), kind),
+        token=np.empty(total, dtype),
+        suffix=np.empty(total, dtype),
+        occurrences=np.zeros(total, dtype),
+        child_offsets=np.repeat(np.array(sizes, dtype), contexts),  # where the children of contexts without any end
+        rows=np.empty((length, max(0, order - 2)), dtype),
         level_offsets=np.array([0, 0, *accumulate(sizes, initial=0)]),
         context_offsets=np.array([0, 0, *accumulate(contexts, initial=0)]),
     )
 
 
-def _level_view(arrays: LevelBuffers, n: int) -> Level:
-    part = slice(arrays.level_offsets[n], arrays.level_offsets[n + 1])
-    begins = arrays.child_offsets[arrays.context_offsets[n] : arrays.context_offsets[n + 1]]
-    if n == 2:  # unseen words have no n-grams, and theirs begin where the next word's do
-        begins = np.ascontiguousarray(np.minimum.accumulate(begins[::-1])[::-1])
-    return Level(begins, arrays.token[part], arrays.suffix[part], arrays.counts[part])
+def _level_view(buffers: LevelBuffers, n: int) -> Level:
+    part = slice(buffers.level_offsets[n], buffers.level_offsets[n + 1])
+    child_offsets = buffers.child_offsets[buffers.context_offsets[n] : buffers.context_offsets[n + 1]]
+    if n == 2:  # the children of an unseen word begin where those of the next word do
+        child_offsets = np.ascontiguousarray(np.minimum.accumulate(child_offsets[::-1])[::-1])
+    return Level(child_offsets, buffers.token[part], buffers.suffix[part], buffers.occurrences[part])
 
 
 @compiled
 def count_new_ngrams(part: SuffixArray, new: NDArray[np.int64]) -> None:
-    """Add up how many n-grams of each order are new."""
+    """Add the number of n-grams of each order that a range of the suffix array begins to `new` [N + 2]."""
     for i in range(len(part.positions)):
         for n in range(part.lcp[i] + 1, part.lengths[i] + 1):
             new[n] += 1
 
 
 @compiled
-def fill_levels(text: IntArray, part: SuffixArray, at: NDArray[np.int64], arrays: LevelBuffers) -> None:
-    """Write words, counts and where children begin; `at` [N + 2] is where the next n-gram of each order goes."""
-    base, contexts, order = arrays.level_offsets, arrays.context_offsets, len(at) - 2
+def fill_levels(text: IntArray, part: SuffixArray, next_row: NDArray[np.int64], buffers: LevelBuffers) -> None:
+    """Write words, counts and child offsets of the levels.
+
+    `next_row` [N + 2] is where the next n-gram of each order is written.
+    """
+    level_offsets, context_offsets, order = buffers.level_offsets, buffers.context_offsets, len(next_row) - 2
     for i in range(len(part.positions)):
         prefetch_at(text, part.positions, i)
-        prefetch_at(arrays.rows, part.positions, i)
-        p, length = part.positions[i], part.lengths[i]
+        prefetch_at(buffers.rows, part.positions, i)
+        position, length = part.positions[i], part.lengths[i]
         for n in range(part.lcp[i] + 1, length + 1):
             if n > 1:
-                arrays.token[at[n]] = text[p + n - 1]
-                at[n] += 1
+                buffers.token[next_row[n]] = text[position + n - 1]
+                next_row[n] += 1
             if n < order:
-                row = at[n] - 1 - base[n] if n > 1 else np.int64(text[p])
-                arrays.child_offsets[contexts[n + 1] + row] = at[n + 1] - base[n + 1]
+                row = next_row[n] - 1 - level_offsets[n] if n > 1 else np.int64(text[position])
+                buffers.child_offsets[context_offsets[n + 1] + row] = next_row[n + 1] - level_offsets[n + 1]
         for n in range(2, length + 1):
-            arrays.counts[at[n] - 1] += 1
+            buffers.occurrences[next_row[n] - 1] += 1
             if n < order:
-                arrays.rows[p, n - 2] = at[n] - 1 - base[n]
+                buffers.rows[position, n - 2] = next_row[n] - 1 - level_offsets[n]
 
 
 @compiled
-def link_suffixes(text: IntArray, part: SuffixArray, at: NDArray[np.int64], arrays: LevelBuffers) -> None:
-    """Write suffixes, when all rows are known; `at` as in `fill`."""
+def link_suffixes(text: IntArray, part: SuffixArray, next_row: NDArray[np.int64], buffers: LevelBuffers) -> None:
+    """Write the suffix of each n-gram, when all rows are known; `next_row` as in `fill_levels`."""
     for i in range(len(part.positions)):
         prefetch_at(text, part.positions, i)
-        prefetch_at(arrays.rows, part.positions, i)
-        p = part.positions[i]
+        prefetch_at(buffers.rows, part.positions, i)
+        position = part.positions[i]
         for n in range(max(2, part.lcp[i] + 1), part.lengths[i] + 1):
-            arrays.suffix[at[n]] = arrays.rows[p + 1, n - 3] if n > 2 else text[p + 1]
-            at[n] += 1
+            buffers.suffix[next_row[n]] = buffers.rows[position + 1, n - 3] if n > 2 else text[position + 1]
+            next_row[n] += 1

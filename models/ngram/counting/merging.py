@@ -1,7 +1,7 @@
-"""Two sets of counts made one: as if the texts they come from had been counted together.
+"""Sum of two sets of n-gram counts, as if their texts had been counted together: `merge_counts`.
 
-It walks both tries at once, level by level, from front to back; nothing is sorted or searched. It knows counts and who
-gives it memory for more of them; it does not know files or text.
+Both tries are walked side by side, level by level, from front to back; nothing is sorted or searched. The arrays of
+the result come from the caller's allocator, so that they can lie on disk.
 """
 
 from __future__ import annotations
@@ -18,53 +18,55 @@ from models.ngram.counting.counts import Counts, Level
 from models.utils.arrays import IntArray
 
 Allocate: TypeAlias = Callable[[int, Any], NDArray[Any]]
-"""Makes an array of so many numbers of a type, whatever they are."""
+"""Function that makes an array of a length and a dtype; its content may be anything."""
 
 
 class MergeSide(NamedTuple):
-    """One of the two tries, as far as it has been walked."""
+    """A level of one of the two counts, and how its rows relate to those of the sum."""
 
     child_offsets: IntArray
     token: IntArray
     suffix: IntArray
-    counts: IntArray
-    own_row: IntArray
-    """Of each context of both, its row here, or -1."""
-    merged_suffix_row: IntArray
-    """Of each row one order below, its row in both."""
+    occurrences: IntArray
+    own_context: IntArray
+    """[contexts of the sum] the row of each context on this side, or -1."""
+    merged_suffix: IntArray
+    """[rows one order below] their rows in the sum."""
     merged_row: IntArray
-    """Of each row of this order, its row in both: to be written."""
+    """[rows] their rows in the sum: written by `_merge_level`."""
 
 
 def merge_counts(a: Counts, b: Counts, allocate: Allocate = np.empty) -> Counts:
-    """The sum of two counts. Raises InvalidInput unless they are of one order and vocabulary size."""
+    """Add two counts. Raises InvalidInput unless they are of one order and vocabulary size."""
     if (a.vocabulary_size, len(a.levels)) != (b.vocabulary_size, len(b.levels)):
         raise InvalidInput("counts", "must be of one order and one vocabulary to be added")
     tokens = int(a.levels[0].count.sum(dtype=np.int64) + b.levels[0].count.sum(dtype=np.int64))
-    kind = np.int32 if max(tokens * len(a.levels), a.vocabulary_size) < 2**31 - 1 else np.int64
+    dtype = np.int32 if max(tokens * len(a.levels), a.vocabulary_size) < 2**31 - 1 else np.int64
     levels: list[Level] = []
-    own: list[IntArray] = [np.zeros(1, kind)] * 2
-    shorter: list[IntArray] = [np.zeros(1, kind)] * 2
+    own_context: list[IntArray] = [np.zeros(1, dtype)] * 2
+    merged_suffix: list[IntArray] = [np.zeros(1, dtype)] * 2
     for pair in zip(a.levels, b.levels, strict=True):
-        both = [allocate(len(level), kind) for level in pair]
+        merged_row = [allocate(len(level), dtype) for level in pair]
         left, right = (
-            MergeSide(x.begins, x.token, x.suffix, x.count, *rest)
-            for x, *rest in zip(pair, own, shorter, both, strict=True)
+            MergeSide(x.child_offsets, x.token, x.suffix, x.count, *links)
+            for x, *links in zip(pair, own_context, merged_suffix, merged_row, strict=True)
         )
         size = _merged_size(left, right)
-        level = Level(allocate(len(own[0]) + 1, kind), *(allocate(size, kind) for _ in range(3)))
-        own = [allocate(size, kind) for _ in pair]
-        _merge_level(left, right, level.begins, level.token, level.suffix, level.count, own[0], own[1])
-        shorter = both
+        level = Level(allocate(len(own_context[0]) + 1, dtype), *(allocate(size, dtype) for _ in range(3)))
+        own_context = [allocate(size, dtype) for _ in pair]
+        _merge_level(
+            left, right, level.child_offsets, level.token, level.suffix, level.count, own_context[0], own_context[1]
+        )
+        merged_suffix = merged_row
         levels.append(level)
     return Counts(levels, a.vocabulary_size)
 
 
 @compiled
 def _merged_size(a: MergeSide, b: MergeSide) -> Int:
-    """How many n-grams of this order both have together."""
+    """Return the number of n-grams of this order in the sum."""
     size: Int = np.int64(0)
-    for context in range(len(a.own_row)):
+    for context in range(len(a.own_context)):
         i, a_end = _child_range(a, context)
         j, b_end = _child_range(b, context)
         size += a_end - i + b_end - j
@@ -79,17 +81,17 @@ def _merged_size(a: MergeSide, b: MergeSide) -> Int:
 def _merge_level(
     a: MergeSide,
     b: MergeSide,
-    begins: IntArray,
+    child_offsets: IntArray,
     token: IntArray,
     suffix: IntArray,
     count: IntArray,
     own_a: IntArray,
     own_b: IntArray,
 ) -> None:
-    """Write the level of both, and of each of its rows the one it has in either."""
+    """Write the level of the sum; `own_a` and `own_b` get each n-gram's row on either side, or -1."""
     row: Int = np.int64(0)
-    for context in range(len(a.own_row)):
-        begins[context] = row
+    for context in range(len(a.own_context)):
+        child_offsets[context] = row
         i, a_end = _child_range(a, context)
         j, b_end = _child_range(b, context)
         while i < a_end or j < b_end:
@@ -101,13 +103,13 @@ def _merge_level(
             if right:
                 _add_row(b, j, row, token, suffix, count, own_b)
             i, j, row = i + left, j + right, row + 1
-    begins[len(begins) - 1] = row
+    child_offsets[len(child_offsets) - 1] = row
 
 
 @compiled
 def _child_range(side: MergeSide, context: Int) -> tuple[Int, Int]:
-    """Where the n-grams of a context of both begin and end on one side."""
-    own = np.int64(side.own_row[context])
+    """Return where the n-grams of a context of the sum begin and end on one side."""
+    own = np.int64(side.own_context[context])
     if own < 0:
         return np.int64(0), np.int64(0)
     return np.int64(side.child_offsets[own]), np.int64(side.child_offsets[own + 1])
@@ -117,8 +119,9 @@ def _child_range(side: MergeSide, context: Int) -> tuple[Int, Int]:
 def _add_row(
     side: MergeSide, i: Int, row: Int, token: IntArray, suffix: IntArray, count: IntArray, own: IntArray
 ) -> None:
+    """Add row i of one side to `row` of the sum."""
     token[row] = side.token[i]
-    suffix[row] = side.merged_suffix_row[side.suffix[i]]
-    count[row] += side.counts[i]
+    suffix[row] = side.merged_suffix[side.suffix[i]]
+    count[row] += side.occurrences[i]
     own[row] = i
     side.merged_row[i] = row

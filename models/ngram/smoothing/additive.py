@@ -1,7 +1,4 @@
-"""Relative frequencies: maximum likelihood, and the same with a constant added to every count.
-
-It knows counts; it does not know discounts, tables or files.
-"""
+"""Additive smoothing: relative frequencies, as they are or with a constant added to each count."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from models.ngram.smoothing.estimate import Estimate, Floats, sum_by_context
 
 
 def mle(counts: Counts) -> Estimate:
-    """P(w | h) = c(h w) / c(h). A context that was seen gives zero to every word unseen after it."""
+    """Estimate P(w | h) = c(h w) / c(h). A context that was seen gives zero to each word unseen after it."""
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     for level in counts.levels:
@@ -23,7 +20,7 @@ def mle(counts: Counts) -> Estimate:
 
 
 def add_delta(counts: Counts, delta: float) -> Estimate:
-    """P(w | h) = (c(h w) + delta) / (c(h) + delta V) for the whole context h, 1 / V where h was never seen.
+    """Estimate P(w | h) = (c(h w) + delta) / (c(h) + delta V), and 1 / V where h was never seen.
 
     A whole context has N - 1 words, or fewer and begins at the boundary. All shorter ones are uniform, so that
     backing off from a whole one with the weight delta V / (c(h) + delta V) gives an unlisted word its share.
@@ -31,10 +28,10 @@ def add_delta(counts: Counts, delta: float) -> Estimate:
     uniform = 1.0 / counts.vocabulary_size
     probabilities: list[Floats] = []
     weights: list[Floats] = []
-    boundary = [(0, 0), (1, 2), *counts.boundary_rows()[1:]]
+    boundary_contexts = [(0, 0), (1, 2), *counts.boundary_rows()[1:]]
     for n, level in enumerate(counts.levels, start=1):
         whole = np.full(counts.context_count(n - 1), n == len(counts.levels))
-        whole[slice(*boundary[n - 1])] = True
+        whole[slice(*boundary_contexts[n - 1])] = True
         totals = sum_by_context(level, level.count) + delta * counts.vocabulary_size
         shares = (level.count + delta) / totals[level.parent]
         probabilities.append(np.where(whole[level.parent], shares, uniform))

@@ -1,4 +1,4 @@
-"""Relative-entropy pruning: leaving out n-grams that change the model least.
+"""Relative-entropy pruning: leaves out the n-grams that change the model least.
 
 For each n-gram h w that nothing longer builds on, it measures how far the distribution moves, in relative entropy, if
 h w alone were left to back-off and alpha(h) made anew:
@@ -7,8 +7,7 @@ h w alone were left to back-off and alpha(h) made anew:
 
 and leaves out those by which the perplexity rises by less than a threshold, exp(D) - 1 (Stolcke 1998, equations 3 to
 5), the highest order first. P(h) is how often h was seen in the text: the product of lower-order Kneser-Ney
-probabilities, which Stolcke takes, is no estimate of it (Chelba, Brants, Neveitt and Xu 2010). It knows counts and
-estimates; it does not know tables or files.
+probabilities, which Stolcke takes, is no estimate of it (Chelba, Brants, Neveitt and Xu 2010).
 """
 
 from __future__ import annotations
@@ -24,49 +23,62 @@ from models.utils.arrays import IntArray
 
 
 def prune_by_entropy(counts: Counts, estimate: Estimate, kept: Kept, threshold: float) -> tuple[Estimate, Kept]:
-    """The estimate with new back-off weights, and what of `kept` stays; all words do."""
+    """Return the estimate with new back-off weights, and what of `kept` stays; all words do."""
     probabilities = estimate.probabilities
-    stays = [chosen.copy() for chosen in kept]
-    text = float(counts.levels[0].count.sum())
-    longer = np.zeros(len(counts.levels[-1]), np.bool_)
+    pruned = [level_kept.copy() for level_kept in kept]
+    tokens = float(counts.levels[0].count.sum())
+    has_children = np.zeros(len(counts.levels[-1]), np.bool_)
     for n in range(len(counts.levels), 1, -1):
-        level, chosen = counts.levels[n - 1], stays[n - 1]
-        histories = sum_by_context(level, level.count) / text
-        _drop_cheap_ngrams(
-            level.begins, probabilities[n - 1], probabilities[n - 2][level.suffix], histories, longer, threshold, chosen
-        )
-        longer = sum_by_context(level, chosen) > 0
-    return _renormalized(counts, estimate, stays), stays
+        level, level_kept = counts.levels[n - 1], pruned[n - 1]
+        history_shares = sum_by_context(level, level.count) / tokens
+        p, lower = probabilities[n - 1], probabilities[n - 2][level.suffix]
+        _drop_cheap_ngrams(level.child_offsets, p, lower, history_shares, has_children, threshold, level_kept)
+        has_children = sum_by_context(level, level_kept) > 0
+    return _renormalized(counts, estimate, pruned), pruned
 
 
 def _renormalized(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
-    """The weights that make every context's distribution sum to one; what is not kept has what back-off gives it."""
+    """Make the back-off weights anew, so that distributions sum to one.
+
+    N-grams that are not kept get the probability that backing off gives them.
+    """
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
-    for level, chosen, p in zip(counts.levels, kept, estimate.probabilities, strict=True):
-        complete = sum_by_context(level, chosen) == counts.vocabulary_size
-        weights.append(backoff_weights(level, p, lower, chosen, complete))
-        lower = np.where(chosen, p, np.repeat(weights[-1], np.diff(level.begins)) * lower[level.suffix])
+    for level, level_kept, p in zip(counts.levels, kept, estimate.probabilities, strict=True):
+        complete = sum_by_context(level, level_kept) == counts.vocabulary_size
+        weights.append(backoff_weights(level, p, lower, level_kept, complete))
+        backed_off = np.repeat(weights[-1], np.diff(level.child_offsets)) * lower[level.suffix]
+        lower = np.where(level_kept, p, backed_off)
         probabilities.append(lower)
     return Estimate(probabilities, weights, estimate.details)
 
 
 @compiled
 def _drop_cheap_ngrams(
-    begins: IntArray, p: Floats, lower: Floats, histories: Floats, needed: Bools, threshold: float, kept: Bools
+    child_offsets: IntArray,
+    p: Floats,
+    lower: Floats,
+    history_shares: Floats,
+    has_children: Bools,
+    threshold: float,
+    kept: Bools,
 ) -> None:
-    """Let go of those kept n-grams that are not `needed` and whose loss costs less than `threshold`."""
-    for context in range(len(begins) - 1):
-        left, below = 1.0, 1.0
-        for row in range(begins[context], begins[context + 1]):
+    """Unset `kept` for n-grams without children whose loss raises the perplexity by less than `threshold`.
+
+    `p` and `lower` are the probabilities of each n-gram and of the same word one order below, `history_shares` the
+    share of each context among the tokens of the text.
+    """
+    for context in range(len(child_offsets) - 1):
+        left, left_below = 1.0, 1.0
+        for row in range(child_offsets[context], child_offsets[context + 1]):
             if kept[row]:
-                left, below = left - p[row], below - lower[row]
-        if left <= 0 or below <= 0:
-            continue  # every word is listed, or as good as
-        for row in range(begins[context], begins[context + 1]):
-            if kept[row] and not needed[row] and lower[row] > 0 and p[row] > 0:
-                weight = math.log((left + p[row]) / (below + lower[row]))
-                moved = p[row] * (math.log(lower[row]) + weight - math.log(p[row]))
-                moved += (weight - math.log(left / below)) * left
-                kept[row] = math.exp(-histories[context] * moved) - 1 >= threshold
+                left, left_below = left - p[row], left_below - lower[row]
+        if left <= 0 or left_below <= 0:
+            continue  # all words are listed, or nearly
+        for row in range(child_offsets[context], child_offsets[context + 1]):
+            if kept[row] and not has_children[row] and lower[row] > 0 and p[row] > 0:
+                weight = math.log((left + p[row]) / (left_below + lower[row]))
+                divergence = p[row] * (math.log(lower[row]) + weight - math.log(p[row]))
+                divergence += (weight - math.log(left / left_below)) * left
+                kept[row] = math.exp(-history_shares[context] * divergence) - 1 >= threshold

@@ -1,7 +1,8 @@
-"""Estimate: the probabilities and back-off weights that a smoothing makes of counts, before they become a table.
+"""Estimate: the probabilities and back-off weights that a smoothing makes of counts.
 
-It knows the arrays every smoothing returns, the sum they all take, and interpolation, which most of them end with;
-it does not know what they put in.
+`estimator.build_table` makes a table of it. Most smoothings end with `interpolated_estimate` or `backoff_estimate`,
+which turn the shares of the seen words of each order into whole distributions. Both go order by order from the unigrams
+up.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from models.utils.parallel import context_ranges, parallel_map, read_ahead
 Floats: TypeAlias = "NDArray[np.float64]"
 Bools: TypeAlias = "NDArray[np.bool_]"
 Kept: TypeAlias = Sequence[Bools]
-"""Per order, unigrams first, which n-grams stay in the table."""
+"""Per order, unigrams first, which n-grams stay in the table: [rows] of each level."""
 
 
 ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Floats, Floats]]"
@@ -31,102 +32,105 @@ ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Floats, Floats]]"
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Probabilities, not logarithms, in the order of the rows of `Counts`."""
+    """Probabilities and back-off weights, not as logarithms, in the order of the rows of `Counts`."""
 
     probabilities: list[Floats]
     """Per order from 1, P(last word | the words before it) of each n-gram."""
     backoff_weights: list[Floats]
-    """Per order from 0, the back-off weight of each context: what an unlisted word's lower-order share is times."""
+    """Per order from 0, the back-off weight of each context: the factor of an unlisted word's lower-order share."""
     details: dict[str, Any] = field(default_factory=dict)
-    """What the estimation found, JSON-ready: discounts, orders without any."""
+    """Discounts, weights and orders that took a fallback, JSON-ready."""
 
 
 def sum_by_context(level: Level, values: IntArray | Floats | Bools) -> Floats:
-    """The sum of `values` [rows] for each context, zero for those without rows."""
-    totals = np.empty(len(level.begins) - 1)
-    _sum_rows(level.begins, values, totals)
+    """Sum `values` [rows] for each context; zero for those without rows."""
+    totals = np.empty(len(level.child_offsets) - 1)
+    _sum_rows(level.child_offsets, values, totals)
     return totals
 
 
-def interpolated_estimate(counts: Counts, kept: Kept, parts: ShareTerms, facts: dict[str, Any]) -> Estimate:
-    """P(w | h) = share(h w) + weight(h) P(w | h'), with h' the context h without its first word.
+def interpolated_estimate(counts: Counts, kept: Kept, shares: ShareTerms, details: dict[str, Any]) -> Estimate:
+    """Compute P(w | h) = share(h w) + weight(h) P(w | h'), with h' the context h without its first word.
 
-    `parts` are, order by order from 1, the numerators [rows] and denominators [contexts] of the shares. The weight is
-    what the kept shares leave of one; below the unigrams all words are equally likely.
+    `shares` are, order by order from 1, the numerators [rows] and denominators [contexts] of the shares; the next
+    order's are computed while one is used. The weight is what the kept shares leave of one; below the unigrams all
+    words are equally likely.
     """
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
-    for level, chosen, (numerators, denominators) in zip(counts.levels, kept, read_ahead(parts), strict=True):
-        left, p = np.ones(len(denominators)), np.empty(len(level))
-        loop = partial(_interpolate, level.begins, level.suffix, numerators, denominators, chosen, lower, p, left)
-        parallel_map(lambda cut: loop(*cut), context_ranges(level.begins))  # noqa: B023 (done before the next one)
+    for level, level_kept, (numerators, denominators) in zip(counts.levels, kept, read_ahead(shares), strict=True):
+        level_weights, p = np.ones(len(denominators)), np.empty(len(level))
+        arrays = level.child_offsets, level.suffix, numerators, denominators, level_kept, lower, p, level_weights
+        interpolate, ranges = partial(_interpolate, *arrays), context_ranges(level.child_offsets)
+        parallel_map(lambda bounds: interpolate(*bounds), ranges)  # noqa: B023 (used at once)
         probabilities.append(p)
-        weights.append(left)
+        weights.append(level_weights)
         lower = p
-    return Estimate(probabilities, weights, facts)
+    return Estimate(probabilities, weights, details)
 
 
-def backoff_estimate(counts: Counts, kept: Kept, numerators: Iterable[Floats], facts: dict[str, Any]) -> Estimate:
-    """P(w | h) = numerator(h w) / c(h) if h w was seen, else alpha(h) P(w | h'), alpha(h) such that the sum is one.
+def backoff_estimate(counts: Counts, kept: Kept, numerators: Iterable[Floats], details: dict[str, Any]) -> Estimate:
+    """Compute P(w | h) = numerator(h w) / c(h) if h w was seen, else alpha(h) P(w | h').
 
-    Unigrams that were never seen share what the seen ones give up evenly. A context that lists the whole vocabulary
-    has nothing to back off to, so it gives nothing up; one that would give nothing up though there are words that it
-    does not list has one occurrence added to c(h), as in SRILM.
+    alpha(h) is such that the sum is one. Unigrams that were never seen share what the seen ones give up evenly. A
+    context that lists the whole vocabulary has nothing to back off to, so it gives nothing up; one that would give
+    nothing up though there are words that it does not list has one occurrence added to c(h), as in SRILM.
     """
     probabilities: list[Floats] = []
     weights: list[Floats] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
-    for level, chosen, numerator in zip(counts.levels, kept, numerators, strict=True):
-        listed = chosen & (level.count > 0)
-        sizes, totals = np.diff(level.begins), sum_by_context(level, level.count)
+    for level, level_kept, numerator in zip(counts.levels, kept, numerators, strict=True):
+        listed = level_kept & (level.count > 0)
+        sizes, totals = np.diff(level.child_offsets), sum_by_context(level, level.count)
         complete = sum_by_context(level, listed) == counts.vocabulary_size
-        held = sum_by_context(level, numerator * listed)
-        totals = np.where(complete, held, totals + (held >= totals * (1 - 1e-9)))
+        listed_mass = sum_by_context(level, numerator * listed)
+        totals = np.where(complete, listed_mass, totals + (listed_mass >= totals * (1 - 1e-9)))
         shares = numerator / np.repeat(totals, sizes)
         weights.append(backoff_weights(level, shares, lower, listed, complete))
         lower = np.where(level.count > 0, shares, np.repeat(weights[-1], sizes) * lower[level.suffix])
         probabilities.append(lower)
-    return Estimate(probabilities, weights, facts)
+    return Estimate(probabilities, weights, details)
 
 
 def backoff_weights(level: Level, probabilities: Floats, lower: Floats, listed: Bools, complete: Bools) -> Floats:
-    """The back-off weight of each context: what its `listed` words leave of one, over what they leave below.
+    """Return each context's back-off weight: what its words leave of one, over what they leave below.
 
-    `lower` are the probabilities one order below; `complete` contexts list every word and pass nothing on.
+    `listed` are the words [rows] that count; `lower` are the probabilities one order below; `complete` contexts list
+    every word and pass nothing on.
     """
     left = 1.0 - sum_by_context(level, probabilities * listed)
-    below = 1.0 - sum_by_context(level, lower[level.suffix] * listed)
-    return np.where(complete, 0.0, left / np.where(complete, 1.0, below))
+    left_below = 1.0 - sum_by_context(level, lower[level.suffix] * listed)
+    return np.where(complete, 0.0, left / np.where(complete, 1.0, left_below))
 
 
 @compiled
-def _sum_rows(begins: IntArray, values: IntArray | Floats | Bools, out: Floats) -> None:
+def _sum_rows(child_offsets: IntArray, values: IntArray | Floats | Bools, out: Floats) -> None:
     for context in range(len(out)):
         total = 0.0
-        for row in range(begins[context], begins[context + 1]):
+        for row in range(child_offsets[context], child_offsets[context + 1]):
             total += values[row]
         out[context] = total
 
 
 @compiled
 def _interpolate(
-    begins: IntArray,
+    child_offsets: IntArray,
     suffix: IntArray,
     numerators: IntArray | Floats,
     denominators: Floats,
     kept: Bools,
     lower: Floats,
     out: Floats,
-    left: Floats,
+    weights: Floats,
     first: Int,
     end: Int,
 ) -> None:
-    """Write probabilities, and what the kept shares leave of one to each of the contexts from `first` to `end`."""
+    """Write probabilities and weights of the contexts from `first` to `end`; `weights` begin as ones."""
     for context in range(first, end):
-        for row in range(begins[context], begins[context + 1]):
+        for row in range(child_offsets[context], child_offsets[context + 1]):
             out[row] = numerators[row] / denominators[context]
             if kept[row]:
-                left[context] -= out[row]
-        for row in range(begins[context], begins[context + 1]):
-            out[row] += left[context] * lower[suffix[row]]
+                weights[context] -= out[row]
+        for row in range(child_offsets[context], child_offsets[context + 1]):
+            out[row] += weights[context] * lower[suffix[row]]

@@ -1,7 +1,7 @@
-"""Token ids to a back-off table, by the smoothing a config names.
+"""Estimation of a back-off table: smooth, prune, build and quantize, as an `NgramConfig` says.
 
-It knows which n-grams a table keeps and how estimates become one; the estimates themselves have files of their own.
-It does not know text or files.
+`estimate_from_tokens` begins with token ids, `estimate_from_counts` with their counts. The smoothings by name are in
+`_SMOOTHINGS`.
 """
 
 from __future__ import annotations
@@ -30,26 +30,25 @@ from models.utils.arrays import IntArray
 from models.utils.parallel import parallel_map, row_slices
 
 RowSelection: TypeAlias = "Bools | slice"
-"""Some rows of a level, or all: those need no copy."""
+"""Rows of a level that are kept: a mask, or the slice of all of them, which needs no copy."""
 
 
 def estimate_from_tokens(config: NgramConfig, ids: IntArray, vocabulary_size: int) -> BackoffTable:
-    """The table of `config` for `ids` [T], lines each ending in `</s>`.
+    """Estimate the table of `config` for `ids` [T], lines each ending in `</s>`.
 
     Raises TrainingFailed where there are no tokens, InvalidInput for ids outside the vocabulary.
     """
-    counts = count_ngrams(ids, config.order, vocabulary_size)
-    return estimate_from_counts(config, counts)
+    return estimate_from_counts(config, count_ngrams(ids, config.order, vocabulary_size))
 
 
 def estimate_from_counts(config: NgramConfig, counts: Counts) -> BackoffTable:
-    """The table of `config` for counts of its order."""
+    """Estimate the table of `config` for counts of its order."""
     kept = kept_ngrams(counts, config.thresholds)
     estimate = apply_smoothing(config, counts, kept)
     if config.prune_entropy:
         estimate, kept = prune_by_entropy(counts, estimate, kept, config.prune_entropy)
-    tables = build_table(counts, estimate, kept)
-    return tables if config.bits == 32 else quantize(tables, config.bits)
+    table = build_table(counts, estimate, kept)
+    return table if config.bits == 32 else quantize(table, config.bits)
 
 
 _SMOOTHINGS: dict[Smoothing, Callable[[NgramConfig, Counts, Kept], Estimate]] = {
@@ -71,7 +70,7 @@ def apply_smoothing(config: NgramConfig, counts: Counts, kept: Kept) -> Estimate
 
 
 def kept_ngrams(counts: Counts, thresholds: tuple[int, ...]) -> Kept:
-    """Which n-grams occur more often than their order's threshold; all words are kept.
+    """Select the n-grams that occur more often than their order's threshold; all words are kept.
 
     Thresholds never fall with the order, so what remains of a kept n-gram without its first or last word is kept.
     """
@@ -80,23 +79,21 @@ def kept_ngrams(counts: Counts, thresholds: tuple[int, ...]) -> Kept:
 
 
 def build_table(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTable:
-    """Drop what is not kept, take logarithms, lay out the table."""
-    chosen: list[RowSelection] = [slice(None) if rows.all() else rows for rows in kept]
+    """Drop n-grams that are not kept, take logarithms, and pack the table."""
+    selections: list[RowSelection] = [slice(None) if rows.all() else rows for rows in kept]
     orders: list[UnpackedOrder] = []
-    for n, (level, rows) in enumerate(zip(counts.levels, chosen, strict=True)):
-        shorter = kept[n - 1] if n and not isinstance(chosen[n - 1], slice) else None
-        runs: IntArray = np.zeros(0, np.int64)
+    for n, (level, rows) in enumerate(zip(counts.levels, selections, strict=True)):
+        shorter = kept[n - 1] if n and not isinstance(selections[n - 1], slice) else None
+        child_offsets: IntArray = np.zeros(0, np.int64)
         weights: Floats = np.zeros(0)
-        if n + 1 < len(chosen):
-            runs, weights = (
-                _kept_child_offsets(counts.levels[n + 1].begins, rows, chosen[n + 1]),
-                estimate.backoff_weights[n + 1][rows],
-            )
+        if n + 1 < len(selections):
+            child_offsets = _kept_child_offsets(counts.levels[n + 1].child_offsets, rows, selections[n + 1])
+            weights = estimate.backoff_weights[n + 1][rows]
         orders.append(
             UnpackedOrder(
                 level.token[rows],
                 safe_log(estimate.probabilities[n][rows], most=0.0),
-                runs,
+                child_offsets,
                 safe_log(weights),
                 suffix_closed=shorter is None or bool(shorter[level.suffix[rows]].all()),
             )
@@ -104,24 +101,24 @@ def build_table(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTable:
     return BackoffTable(pack(orders), estimate.details)
 
 
-def _kept_child_offsets(begins: IntArray, rows: RowSelection, longer: RowSelection) -> IntArray:
-    """Where among the kept n-grams one order up, `longer`, begin those of each of `rows`, and where the last ones end.
+def _kept_child_offsets(child_offsets: IntArray, rows: RowSelection, child_rows: RowSelection) -> IntArray:
+    """Return the child offsets of the kept `rows` among the kept `child_rows`, one order up.
 
-    What is not kept lists nothing that is.
+    N-grams that are not kept have no children that are.
     """
-    if not isinstance(longer, slice):
-        begins = np.concatenate([[0], np.cumsum(longer)])[begins]
-    return begins if isinstance(rows, slice) else np.append(begins[:-1][rows], begins[-1])
+    if not isinstance(child_rows, slice):
+        child_offsets = np.concatenate([[0], np.cumsum(child_rows)])[child_offsets]
+    return child_offsets if isinstance(rows, slice) else np.append(child_offsets[:-1][rows], child_offsets[-1])
 
 
 def safe_log(values: Floats, most: float = np.inf) -> NDArray[np.float32]:
-    """Natural logarithms, at the `most` that; those of zero, and of what rounding took below, are -inf."""
+    """Return natural logarithms, at most `most`; -inf for zero and for what rounding took below it."""
     logs = np.empty(len(values), np.float32)
 
-    def take(part: slice) -> None:
-        found = np.full_like(values[part], -np.inf)
-        np.log(values[part], out=found, where=values[part] > 0)
-        logs[part] = np.minimum(found, most)
+    def fill(part: slice) -> None:
+        part_logs = np.full_like(values[part], -np.inf)
+        np.log(values[part], out=part_logs, where=values[part] > 0)
+        logs[part] = np.minimum(part_logs, most)
 
-    parallel_map(take, row_slices(len(values)))
+    parallel_map(fill, row_slices(len(values)))
     return logs

@@ -1,11 +1,11 @@
-"""Katz back-off: Good and Turing's estimate of how often the rarely seen would come again, the rest to the unseen.
+"""Katz back-off: rare n-grams are discounted as Good and Turing estimate, the rest goes to the unseen.
 
 P(w | h) = d(c) c(h w) / c(h) if h w was seen c times, else alpha(h) P(w | h'). Counts above k are believed, d = 1;
 below, with n_r n-grams seen r times and r* = (r + 1) n_{r+1} / n_r,
 
     d(r) = (r* / r - (k + 1) n_{k+1} / n_1) / (1 - (k + 1) n_{k+1} / n_1)
 
-(Katz 1987; Chen and Goodman 1999, section 2.5). It knows counts and which n-grams are kept; it does not know tables.
+(Katz 1987; Chen and Goodman 1999, section 2.5).
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.absolute_discounting import estimate_discount
+from models.ngram.smoothing.absolute_discounting import estimate_discount, subtract_discount
 from models.ngram.smoothing.estimate import Estimate, Floats, Kept, backoff_estimate
 from models.ngram.smoothing.kneser_ney import counts_of_counts
 
 COUNT_CUTOFF = 5
-"""Katz's k."""
+"""Katz's k: larger counts are not discounted."""
 
 
 def katz(counts: Counts, kept: Kept) -> Estimate:
-    """Probabilities of all n-grams, back-off weights of all contexts.
+    """Estimate the probabilities of all n-grams and the back-off weights of all contexts.
 
     Where the counts of counts give no discounts between 0 and 1, as on small corpora or for unigrams, an order has the
-    largest smaller k that does; where none does, absolute discounting as in `backoff`. `facts` hold the discounts of
-    each order and the orders that took this last way out.
+    largest smaller k that does; where none does, absolute discounting as in `backoff_absolute`. `details` hold the
+    discounts of each order and the orders that took this last way out.
     """
     discounts: list[list[float]] = []
     fallback: list[int] = []
@@ -38,27 +38,27 @@ def katz(counts: Counts, kept: Kept) -> Estimate:
             factors = good_turing_discounts(counts_of_counts(level.count, COUNT_CUTOFF + 1))
             discounts.append(list(factors))
             if factors:
-                by_size = np.array([0.0, *factors, 1.0])
-                yield level.count * by_size[np.minimum(level.count, len(factors) + 1)]
+                factor_by_count = np.array([0.0, *factors, 1.0])
+                yield level.count * factor_by_count[np.minimum(level.count, len(factors) + 1)]
             else:
                 fallback.append(n)
-                yield np.maximum(level.count - estimate_discount(level.count), 0.0)
+                yield subtract_discount(level.count, estimate_discount(level.count))
 
     return backoff_estimate(counts, kept, numerators(), {"discounts": discounts, "fallback_orders": fallback})
 
 
 def good_turing_discounts(n: Sequence[float]) -> list[float]:
-    """d(1) to d(k) for the largest k up to 5 for which all are above 0 and at most 1; none if there is no such k.
+    """Return d(1) to d(k) for the largest k up to 5 for which all are in (0, 1]; [] for no such k.
 
     `n[r]` n-grams are seen r times.
     """
     for k in range(COUNT_CUTOFF, 0, -1):
         if not all(n[1 : k + 1]):
             continue
-        taken = (k + 1) * n[k + 1] / n[1]
-        if taken >= 1:
+        cutoff_share = (k + 1) * n[k + 1] / n[1]
+        if cutoff_share >= 1:
             continue
-        factors = [((r + 1) * n[r + 1] / (r * n[r]) - taken) / (1 - taken) for r in range(1, k + 1)]
+        factors = [((r + 1) * n[r + 1] / (r * n[r]) - cutoff_share) / (1 - cutoff_share) for r in range(1, k + 1)]
         if all(0 < d <= 1 for d in factors):
             return factors
     return []

@@ -1,9 +1,10 @@
-"""Interpolated Kneser-Ney, modified or not: three discounts an order or one, continuation counts below the highest.
+"""Interpolated Kneser-Ney smoothing, modified (three discounts an order) or with one discount.
+
+Below the highest order it takes continuation counts, `Counts.adjusted_counts`.
 
 Chen and Goodman, "An empirical study of smoothing techniques for language modeling", 1999, section 4.1.6, equations
 (24) to (26) for three, section 4.1.5 for one (interpolated, where Kneser and Ney 1995 back off). Unigrams are
-interpolated with the uniform distribution, as in `lmplz`. It knows counts and which n-grams are kept; it does not know
-tables or files.
+interpolated with the uniform distribution, as in `lmplz`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing import absolute_discounting
+from models.ngram.smoothing.absolute_discounting import FALLBACK_DISCOUNT
 from models.ngram.smoothing.estimate import Estimate, Floats, Kept, interpolated_estimate, sum_by_context
 from models.utils.arrays import IntArray
 
@@ -23,22 +24,18 @@ FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
 
 def kneser_ney(counts: Counts, kept: Kept) -> Estimate:
-    """Modified: probabilities of all n-grams, back-off weights of all contexts.
+    """Estimate with three discounts an order (modified Kneser-Ney), those of `modified_discounts`.
 
-    `facts` hold the discounts of each order and the orders that took the fallback: where a count of counts is zero
+    `details` hold the discounts of each order and the orders that took the fallback: where a count of counts is zero
     or a discount falls outside (0, k], as happens on small or artificial corpora, that order discounts 0.5, 1, 1.5.
     """
     return _estimate(counts, kept, modified_discounts, FALLBACK_DISCOUNTS)
 
 
-def interpolated_kneser_ney(counts: Counts, kept: Kept, given: float | None = None) -> Estimate:
-    """The same with one discount an order, `given` or D = n_1 / (n_1 + 2 n_2), for which 0.5 stands in."""
-    return _estimate(
-        counts,
-        kept,
-        _single_discount if given is None else lambda _: [given],
-        (absolute_discounting.FALLBACK_DISCOUNT,),
-    )
+def interpolated_kneser_ney(counts: Counts, kept: Kept, discount: float | None = None) -> Estimate:
+    """Estimate with one discount an order: `discount`, or D = n_1 / (n_1 + 2 n_2), or else 0.5."""
+    discounts_of = _single_discount if discount is None else lambda _: [discount]
+    return _estimate(counts, kept, discounts_of, (FALLBACK_DISCOUNT,))
 
 
 def _single_discount(adjusted: IntArray) -> Sequence[float] | None:
@@ -47,26 +44,26 @@ def _single_discount(adjusted: IntArray) -> Sequence[float] | None:
 
 
 def _estimate(
-    counts: Counts, kept: Kept, amounts: Callable[[IntArray], Sequence[float] | None], otherwise: Sequence[float]
+    counts: Counts, kept: Kept, discounts_of: Callable[[IntArray], Sequence[float] | None], default: Sequence[float]
 ) -> Estimate:
     discounts: list[list[float]] = []
     fallback: list[int] = []
 
-    def parts() -> Iterator[tuple[Floats, Floats]]:
+    def shares() -> Iterator[tuple[Floats, Floats]]:
         for n, level in enumerate(counts.levels, start=1):
             adjusted = counts.adjusted_counts(n)
-            found = amounts(adjusted)
-            if found is None:
-                found = otherwise
+            amounts = discounts_of(adjusted)
+            if amounts is None:
+                amounts = default
                 fallback.append(n)
-            discounts.append(list(found))
-            yield subtract_discounts(adjusted, found), sum_by_context(level, adjusted)
+            discounts.append(list(amounts))
+            yield subtract_discounts(adjusted, amounts), sum_by_context(level, adjusted)
 
-    return interpolated_estimate(counts, kept, parts(), {"discounts": discounts, "fallback_orders": fallback})
+    return interpolated_estimate(counts, kept, shares(), {"discounts": discounts, "fallback_orders": fallback})
 
 
 def modified_discounts(adjusted: IntArray) -> Sequence[float] | None:
-    """The discounts of counts one, two, and three or more (equation 26); None where they cannot be had.
+    """Return the discounts of counts one, two, and three or more (equation 26), or None.
 
     With n_k the number of n-grams counted k times and Y = n_1 / (n_1 + 2 n_2), D_k = k - (k + 1) Y n_{k+1} / n_k.
     """
@@ -79,17 +76,17 @@ def modified_discounts(adjusted: IntArray) -> Sequence[float] | None:
 
 
 def counts_of_counts(occurrences: IntArray, most: int = 4) -> list[float]:
-    """How many are counted 0, 1, ... `most` times, and how many more often."""
+    """Return how many n-grams are counted 0, 1, ... `most` times, and how many more often."""
     sizes = np.zeros(most + 2)
     _tally_counts(occurrences, sizes)
     return [float(n) for n in sizes]
 
 
 def subtract_discounts(adjusted: IntArray, amounts: Sequence[float]) -> Floats:
-    """Counts less the discount of their size, the last for all larger ones; a count of zero stays zero."""
-    less = np.empty(len(adjusted))
-    _subtract(adjusted, np.array([0.0, *amounts]), less)
-    return less
+    """Subtract from each count the discount of its size, the last for all larger ones; zero stays zero."""
+    discounted = np.empty(len(adjusted))
+    _subtract(adjusted, np.array([0.0, *amounts]), discounted)
+    return discounted
 
 
 @compiled

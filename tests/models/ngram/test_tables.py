@@ -36,12 +36,12 @@ def test_layout_by_hand() -> None:
     assert trigrams.token.tolist() == [2, 3, 1, 2, 2, 4, 1, 1]
     assert bigrams.child_offsets.tolist() == [0, 0, 2, 2, 4, 6, 7, 8, 8]
     assert [TABLES.ngram_ids(n, i) for n, i in ((1, 2), (2, 4), (3, 5))] == [[2], [2, 3], [2, 3, 4]]
-    assert TABLES.trie.levels["closed"].tolist() == [0, 1, 1, 1]
+    assert TABLES.trie.levels["suffix_closed"].tolist() == [0, 1, 1, 1]
 
 
 def test_a_long_run_stands_apart() -> None:
     assert WIDE.unpack_orders()[0].child_offsets[1:3].tolist() == [0, 38]  # all words follow the boundary
-    assert len(WIDE.trie.wide) == 1 + 17
+    assert len(WIDE.trie.overflow_offsets) == 1 + 17
     assert BackoffTable.from_arrays(arrays(WIDE), 3, 40, {}).order_sizes == WIDE.order_sizes
 
 
@@ -64,7 +64,7 @@ def raw(n: int, i: int, value: float) -> Callable[[Arrays], object]:
     """Put a log-probability of order n into its record; there is no book of them in a table so small."""
 
     def change(a: Arrays) -> None:
-        begin, width = (a["levels"][n][LEVEL_FIELDS.index(name)] for name in ("records", "token_bits"))
+        begin, width = (a["levels"][n][LEVEL_FIELDS.index(name)] for name in ("first_record_bit", "token_bits"))
         bits = np.unpackbits(a["data"], bitorder="little")
         at = begin + i * (width + 32) + width
         bits[at : at + 32] = np.unpackbits(np.array([value], np.float32).view(np.uint8), bitorder="little")
@@ -88,11 +88,11 @@ def raw(n: int, i: int, value: float) -> Callable[[Arrays], object]:
         pytest.param(level(1, "size", 7), id="vocabulary"),
         pytest.param(level(3, "size", 100), id="size"),
         pytest.param(level(3, "size", -1), id="negative size"),
-        pytest.param(level(2, "records", 8), id="records"),
-        pytest.param(level(2, "blocks", 8), id="blocks"),
+        pytest.param(level(2, "first_record_bit", 8), id="records"),
+        pytest.param(level(2, "first_block_byte", 8), id="blocks"),
         pytest.param(level(2, "token_bits", 60), id="too wide"),
         pytest.param(level(2, "logprob_bits", 0), id="too narrow"),
-        pytest.param(level(2, "logprob_book", 5), id="no such book"),
+        pytest.param(level(2, "logprob_codebook", 5), id="no such book"),
         pytest.param(raw(3, 2, np.nan), id="nan"),
         pytest.param(raw(3, 3, 0.5), id="above one"),
         pytest.param(put("books", 2, 0.5), id="above one in a book"),
