@@ -1,75 +1,101 @@
-"""Who computes goes first: whoever else runs Python lets its thread have the interpreter's lock when that is wanted.
+"""Give the compute thread the GIL ahead of the event loop.
 
-CPython's lock goes to whoever is awake when it is free. An event loop gives it away around every call to the system,
-for microseconds, and has taken it again before a thread that waits for it has woken up; and the time after which that
-one may insist begins anew whenever it is woken. So a thread that computes would wait for milliseconds between two
-compiled calls, each of which takes no longer; and where they take microseconds, the event loop would wait for as long
-as there is anything to compute. It knows a flag and a clock; it does not know who else runs.
+CPython does not queue the threads that wait for its lock (the GIL): whoever is awake when it is free takes it. An event
+loop releases it around every system call, for microseconds, and has it again before a waiting thread has woken up; and
+the switch interval, after which a waiting thread may insist, begins anew at every such release. So a decode step would
+wait for milliseconds between two compiled calls of 100 microseconds; and where calls take microseconds, the event loop
+would wait in its turn for as long as there is anything to compute.
+
+The compute thread is the one that called `register_compute_thread`. A compiled call sets a flag just before it ends,
+`request_gil`; other threads look at the flag in `yield_to_compute_thread` and sleep for a moment if it is set. The
+compute thread sleeps in turn every two milliseconds, `yield_periodically`.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 import numpy as np
-from numba import njit
-from numba.np.numpy_support import carray
 
-from models.kernels.jit import pointer
+from models.kernels.jit import array_at, subroutine
 
 _request_flag, _ignored_flag = np.zeros(1, np.int64), np.zeros(1, np.int64)
-"""The flag, and what others than those who claimed it set in its place."""
-_thread = threading.local()
+"""1 in the first while the compute thread wants the GIL; compiled calls of other threads set the second."""
+_REQUEST_FLAG_ADDRESS, _IGNORED_FLAG_ADDRESS = _request_flag.ctypes.data, _ignored_flag.ctypes.data
 _YIELD_SECONDS = 50e-6
-"""Long enough for a thread to wake up."""
+"""Time that a yielding thread sleeps: long enough for another one to wake up."""
 _LONG_CALL_SECONDS = 200e-6
-"""Whoever waited for the lock has had it in a call that took so long."""
+"""Whoever waits for the GIL gets it during a compiled call of this length."""
 _MAX_HOLD_SECONDS = 2e-3
-"""Nobody has to wait for longer while calls are shorter."""
+"""The compute thread yields after this time without a long call; longer makes requests wait, shorter slows decoding."""
+
+
+class _Thread(threading.local):
+    """State of the calling thread."""
+
+    registered = False
+    """Whether it is the compute thread."""
+    released = 0.0
+    """When it last released the GIL, as `time.perf_counter` counts."""
+    shared = 0.0
+    """When other threads last had the chance to take the GIL."""
+
+
+_thread = _Thread()
 
 
 def register_compute_thread() -> None:
-    """The calling thread computes, and others are to make way for it; now and then it has to `share`."""
-    _thread.flag, _thread.left, _thread.shared = _request_flag.ctypes.data, 0.0, time.perf_counter()
+    """Make the calling thread the compute thread, to which others yield.
+
+    It has to call `yield_periodically` then.
+    """
+    _thread.registered, _thread.released, _thread.shared = True, 0.0, time.perf_counter()
 
 
 def request_flag_address() -> int:
-    """That of the flag, for the calling thread to set."""
-    found: int = getattr(_thread, "flag", _ignored_flag.ctypes.data)
-    return found
+    """Return the address of the flag that compiled calls of the calling thread set."""
+    return _REQUEST_FLAG_ADDRESS if _thread.registered else _IGNORED_FLAG_ADDRESS
 
 
-@njit
-def request_gil(address: Any) -> None:
-    """Set the flag at its address: a compiled call is about to end, and its thread will want the lock."""
-    carray(pointer(address), 1, np.int64)[0] = 1
+@subroutine
+def request_gil(flag_address: int) -> None:
+    """Set the flag at an address: the compiled call is about to end, and its thread will want the GIL."""
+    array_at(flag_address, 1, np.int64)[0] = 1
 
 
 def before_release() -> None:
-    """The calling thread is about to give the lock away: it computes without it, or has nothing to do."""
-    if hasattr(_thread, "flag"):
+    """Clear the request: the compute thread is about to release the GIL.
+
+    It is going to compute without the GIL or to wait for work. In any other thread this does nothing.
+    """
+    if _thread.registered:
         _request_flag[0] = 0
-        _thread.left = time.perf_counter()
+        _thread.released = time.perf_counter()
 
 
 def after_acquire() -> None:
-    """The calling thread has the lock again that it gave away."""
-    if hasattr(_thread, "flag"):
+    """Note that the compute thread has the GIL again; does nothing in any other thread."""
+    if _thread.registered:
         now = time.perf_counter()
-        if now - _thread.left > _LONG_CALL_SECONDS:
+        if now - _thread.released > _LONG_CALL_SECONDS:
             _thread.shared = now
 
 
 def yield_periodically() -> None:
-    """Let others have the lock, if they could not get it lately; for the thread that claimed it."""
+    """Let other threads have the GIL if they had no chance to take it lately.
+
+    The compute thread calls this between two pieces of work.
+    """
     if time.perf_counter() - _thread.shared > _MAX_HOLD_SECONDS:
         time.sleep(_YIELD_SECONDS)
         _thread.shared = time.perf_counter()
 
 
 def yield_to_compute_thread() -> None:
-    """Let the thread that computes have the lock, if it wants it; this one has to wait for it afterwards as any."""
+    """Let the compute thread have the GIL if it wants it, by sleeping for a moment.
+
+    Afterwards the caller has to wait for the GIL as any other thread.
+    """
     if _request_flag[0]:
         time.sleep(_YIELD_SECONDS)

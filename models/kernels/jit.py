@@ -1,14 +1,7 @@
-"""Single machine instructions that compiled functions lack: addresses as pointers, C functions, counting together.
+"""Compiling with Numba: decorators, LLVM instructions that Numba lacks, and hashing.
 
-It knows how LLVM writes an instruction and how numba is told of it. It does not know what they are used for.
-
-How this package compiles loops that only read and write arrays they are given.
-
-It knows Numba's options; it does not know any loop.
-
-Whole numbers spread over 64 bits, for the tables that compiled loops look into.
-
-It knows numbers. It does not know what they stand for, nor tables.
+Decorators: `compiled` for loops that Python calls, `inlined` for small parts of them, `subroutine` for what only other
+compiled functions call. Everything else here is called from compiled functions.
 """
 
 from __future__ import annotations
@@ -17,128 +10,176 @@ from collections.abc import Callable
 from inspect import Signature, signature
 from typing import Any, TypeAlias, TypeVar, cast
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
+from numba.core.cpu import CPUContext
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
+from numpy.typing import NDArray
+
+Int: TypeAlias = "int | np.int64"
+"""A whole number: an int where Python calls, an int64 in compiled code."""
+Floats: TypeAlias = NDArray[np.float32]
+"""Numbers in single precision."""
+Bytes: TypeAlias = NDArray[np.uint8]
+"""Numbers from 0 to 255, or raw memory."""
+
+GOLDEN_RATIO = -0x61C8864680B583EB
+"""2 ** 64 over the golden ratio, as a signed number (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
+LOW_32_BITS = 0xFFFFFFFF
+"""A mask for the lower half of an int64."""
 
 _INT64 = ir.IntType(64)
-
-
-def llvm_intrinsic(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Make a function that compiled functions can call of one that builds its code.
-
-    `result` and `arguments` are numba types. The decorated function is given numba's context and LLVM's builder, then
-    the values, and returns the value of the result.
-    """
-
-    def decorate(generate: Callable[..., Any]) -> Any:
-        def declare(typing: Any, *given: Any) -> Any:
-            del typing, given
-            return result(*arguments), lambda context, builder, _, values: generate(context, builder, *values)
-
-        # Numba counts the parameters after the first one; those of `generate` after `builder` are the same.
-        declare.__signature__ = Signature(list(signature(generate).parameters.values())[1:])  # type: ignore[attr-defined]
-        return intrinsic(declare)
-
-    return decorate
-
-
-@llvm_intrinsic(types.voidptr, types.int64)
-def pointer(context: Any, builder: Any, address: Any) -> Any:
-    """The pointer to an address."""
-    return builder.inttoptr(address, context.get_value_type(types.voidptr))
-
-
-@llvm_intrinsic(types.int32, types.int64)
-def call_c_function(context: Any, builder: Any, address: Any) -> Any:
-    """Call the C function without arguments at an address; its int result, which means nothing where it has none."""
-    del context
-    return builder.call(builder.inttoptr(address, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
-
-
-@llvm_intrinsic(types.int64, types.voidptr, types.int64)
-def atomic_add(context: Any, builder: Any, counter: Any, number: Any) -> Any:
-    """Add to the int64 at a pointer and return what it was, as if no other thread did the same meanwhile."""
-    del context
-    return builder.atomic_rmw("add", builder.bitcast(counter, _INT64.as_pointer()), number, "acq_rel")
-
-
-@llvm_intrinsic(types.int64, types.voidptr)
-def atomic_load(context: Any, builder: Any, counter: Any) -> Any:
-    """The int64 at a pointer, and with it what other threads wrote before they changed it."""
-    del context
-    return builder.load_atomic(builder.bitcast(counter, _INT64.as_pointer()), "acquire", 8)
-
-
-@llvm_intrinsic(types.boolean, types.voidptr, types.int64, types.int64)
-def compare_and_swap(context: Any, builder: Any, counter: Any, expected: Any, number: Any) -> Any:
-    """Make the int64 at a pointer `number` if it is what is expected; whether it was."""
-    del context
-    place = builder.bitcast(counter, _INT64.as_pointer())
-    return builder.extract_value(builder.cmpxchg(place, expected, number, "acq_rel", "acquire"), 1)
-
-
-@llvm_intrinsic(types.int64, types.int64)
-def load_int64(context: Any, builder: Any, address: Any) -> Any:
-    """The eight bytes at an address, which need not be a multiple of anything."""
-    del context
-    return builder.load(builder.inttoptr(address, _INT64.as_pointer()), align=1)
-
-
-@llvm_intrinsic(types.int64, types.int64)
-def count_trailing_zeros(context: Any, builder: Any, number: Any) -> Any:
-    """How many of the lowest bits of a number other than 0 are 0."""
-    del context
-    return builder.cttz(number, ir.IntType(1)(1))
-
-
-@llvm_intrinsic(types.void, types.int64)
-def prefetch(context: Any, builder: Any, address: Any) -> Any:
-    """Ask for the cache line of an address; it will soon be read. An address that is none does no harm."""
-    emit_prefetch(builder, address)
-    return context.get_dummy_value()
-
-
-def emit_prefetch(builder: Any, address: Any, cache: int = 1) -> None:
-    """Append the code of `prefetch` to that of another instruction; the line should come as near as this cache."""
-    place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
-    function = builder.module.declare_intrinsic("llvm.prefetch", [place], kind)
-    builder.call(function, [builder.inttoptr(address, place), integer(0), integer(4 - cache), integer(1)])
-
-
-Int: TypeAlias = Any
-"""An int outside of compiled loops, an int64 inside; mypy cannot see that they are one."""
-
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def compiled(loop: _Function) -> _Function:
-    """`loop` in machine code, kept in Numba's cache folder; it runs without the interpreter's lock.
+    """Compile a loop that Python calls; it runs without the GIL and is kept in Numba's cache folder.
 
-    It must not allocate, because arrays are not reference-counted in it: counting them at every call from one loop to
-    another, which Numba does not see is needless, took four fifths of the time. Nothing checks bounds.
+    The loop must not allocate, because arrays are not reference-counted in it: Numba does not see that counting them at
+    every call from one loop to another is needless, and it took four fifths of the time. Bounds are not checked.
     """
     options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}  # the last is not in Numba's type stubs
     return cast("_Function", njit(**options)(loop))
 
 
 def inlined(part: _Function) -> _Function:
-    """A small part of `compiled` loops, copied into each: calls that hand on arrays, field by field, are slow."""
+    """Compile a small part of `compiled` loops, of which each loop gets a copy.
+
+    A call would pass arrays field by field, which is slow.
+    """
     options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False, "forceinline": True}
     return cast("_Function", njit(**options)(part))
 
 
-GOLDEN_RATIO = -0x61C8864680B583EB
-"""2 ** 64 over the golden ratio, as a signed number (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
+def subroutine(part: _Function) -> _Function:
+    """Compile a function that only compiled functions call.
+
+    A division by zero gives infinity or NaN, as in NumPy; a check at every division would keep the compiler from
+    making vector instructions.
+    """
+    return cast("_Function", njit(error_model="numpy")(part))
 
 
-LOW_32_BITS = 0xFFFFFFFF
+def llvm_intrinsic(
+    result: types.Type, *arguments: types.Type
+) -> Callable[[Callable[..., ir.Value]], Callable[..., Any]]:
+    """Make a function that compiled functions can call from one that emits its LLVM code.
+
+    The decorated function is given Numba's context, LLVM's builder and the values of the arguments, and returns the
+    value of the result. `result` and `arguments` are their types.
+    """
+
+    def decorate(generate: Callable[..., ir.Value]) -> Callable[..., Any]:
+        def declare(*_: object) -> tuple[Any, Callable[..., ir.Value]]:
+            return result(*arguments), lambda context, builder, _, values: generate(context, builder, *values)
+
+        # Numba counts the parameters after the first one; those of `generate` after `builder` are the same.
+        declare.__signature__ = Signature(list(signature(generate).parameters.values())[1:])  # type: ignore[attr-defined]
+        return cast("Callable[..., Any]", intrinsic(declare))
+
+    return decorate
+
+
+def slot_count(entries: int) -> int:
+    """Return the size of an open-addressing table, a power of two: at least two slots for each entry."""
+    return 2 << entries.bit_length()
+
+
+@inlined
+def next_slot(slot: Int, begin: Int, end: Int) -> Int:
+    """Return the slot to probe after `slot` in an open-addressing table that lies from `begin` to `end`."""
+    return slot + 1 if slot + 1 < end else begin
 
 
 @inlined
 def mix_bits(key: Int) -> Int:
-    """Bits of `key` all over the result."""
+    """Hash a whole number: its bits are spread over all 64 bits of the result."""
     key *= GOLDEN_RATIO
     return key ^ ((key >> 32) & LOW_32_BITS)
+
+
+@llvm_intrinsic(types.voidptr, types.int64)
+def pointer(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Convert an address to a pointer."""
+    del context
+    return builder.inttoptr(address, ir.IntType(8).as_pointer())
+
+
+@subroutine
+def array_at(address: int, shape: int | tuple[int, ...], dtype: type[_Scalar] | np.dtype[_Scalar]) -> NDArray[_Scalar]:
+    """View the memory at an address as an array, in C order."""
+    return carray(pointer(address), shape, dtype)
+
+
+@llvm_intrinsic(types.int32, types.int64)
+def call_c_function(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Call the C function without arguments at an address; returns its int, arbitrary if it returns none."""
+    del context
+    return builder.call(builder.inttoptr(address, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
+
+
+@llvm_intrinsic(types.int64, types.int64, types.int64)
+def atomic_add(context: CPUContext, builder: ir.IRBuilder, address: ir.Value, number: ir.Value) -> ir.Value:
+    """Add to the int64 at an address in one step; return its value before.
+
+    No other thread can change the number between the reading and the writing.
+    """
+    del context
+    return builder.atomic_rmw("add", _int64_at(builder, address), number, "acq_rel")
+
+
+@llvm_intrinsic(types.int64, types.int64)
+def atomic_load(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Read the int64 at an address, which other threads change by `atomic_add` and `compare_and_swap`.
+
+    Everything that they wrote before such a change can be read afterwards.
+    """
+    del context
+    return builder.load_atomic(_int64_at(builder, address), "acquire", 8)
+
+
+@llvm_intrinsic(types.boolean, types.int64, types.int64, types.int64)
+def compare_and_swap(
+    context: CPUContext, builder: ir.IRBuilder, address: ir.Value, expected: ir.Value, number: ir.Value
+) -> ir.Value:
+    """Set the int64 at an address to `number` if it is `expected`; return whether it was."""
+    del context
+    return builder.extract_value(
+        builder.cmpxchg(_int64_at(builder, address), expected, number, "acq_rel", "acquire"), 1
+    )
+
+
+@llvm_intrinsic(types.int64, types.int64)
+def load_int64(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Read the eight bytes at an address, which need not be aligned."""
+    del context
+    return builder.load(_int64_at(builder, address), align=1)
+
+
+@llvm_intrinsic(types.int64, types.int64)
+def count_trailing_zeros(context: CPUContext, builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
+    """Count the lowest bits that are 0 of a number other than 0."""
+    del context
+    return builder.cttz(number, ir.IntType(1)(1))
+
+
+@llvm_intrinsic(types.void, types.int64)
+def prefetch(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    """Ask for the cache line at an address that will soon be read; an invalid address does no harm."""
+    emit_prefetch(builder, address)
+    return context.get_dummy_value()  # type: ignore[no-untyped-call]
+
+
+def emit_prefetch(builder: ir.IRBuilder, address: ir.Value, cache_level: int = 1) -> None:
+    """Append the code of `prefetch` to that of another intrinsic; the line is to come up to this cache."""
+    place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
+    function = builder.module.declare_intrinsic("llvm.prefetch", [place], kind)
+    builder.call(function, [builder.inttoptr(address, place), integer(0), integer(4 - cache_level), integer(1)])
+
+
+def _int64_at(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    return builder.inttoptr(address, _INT64.as_pointer())

@@ -1,27 +1,25 @@
-"""One token of each row of log-probabilities: the best or one drawn, compiled, a row a turn of a team of threads.
+"""Sampling a token of each row of log-probabilities, the best or a random one, on a team of threads.
 
-It knows rows, temperatures and random numbers, and that low ids may be excluded. It does not know why, nor filters
-(`sampling`), nor models. What is chosen of a row does not depend on the rows beside it.
+`SamplingMetadata.sample` is called from Python, `sample_row` from compiled functions that have just computed a row.
+The token of a row does not depend on the other rows of its batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numba import njit
-from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from models.kernels import openmp
 from models.kernels.gil import request_gil
-from models.kernels.jit import Int, compiled, pointer
-from models.kernels.openmp import parallel_for
+from models.kernels.jit import Floats, array_at, compiled, subroutine
+from models.kernels.openmp import parallel_for, run_parallel, task_record
 from models.kernels.softmax import (
     RANK_OF_MINUS_INFINITY,
     SUM_BLOCK,
+    SoftmaxBuffers,
     rank_bounds,
     softmax_buffers,
     sum_weights,
@@ -31,100 +29,132 @@ from models.kernels.softmax import (
 from models.kernels.workspace import address_of
 
 NO_TOKEN = -1
-"""Chosen where every token is excluded or has no probability."""
+"""In place of a token: all tokens are excluded or have no probability."""
 NOT_FINITE = -2
-"""Chosen where a number is NaN or infinity: this is no distribution."""
+"""In place of a token: a log-probability is NaN or infinite, so the row is no distribution."""
 
 EXCLUDABLE_IDS = 2
-"""So many of the lowest ids can be excluded."""
-_ADDRESSES = ("temperatures", "numbers", "excluded", "tokens", "logprobs")
-CHOICE = np.dtype([(name, np.int64) for name in _ADDRESSES])
-"""Addresses of a temperature, a number and `excluded` [LOW] for each row, and of room for what is found of each."""
-NO_CHOICE = (0,) * len(_ADDRESSES)
-"""A CHOICE that nobody makes."""
-CHOOSING = np.dtype([*((name, np.int64) for name in ("count", "width", "rows")), ("choice", CHOICE)])
-"""Rows [B, V], which are changed where something is excluded, and a CHOICE."""
-_CHOOSING = openmp.task_record(CHOOSING)
-
+"""How many of the lowest ids can be excluded."""
 _COST_PER_VALUE = 10
-"""Of a number, in multiply-adds."""
+"""Cost of one log-probability, in multiply-adds."""
 _RANK_OF_INFINITY = np.int32(0x7F800000)
 
+Filter: TypeAlias = Callable[[Floats], NDArray[np.bool_]]
+"""A function of log-probabilities [V] that returns which tokens [V] must not be sampled."""
 
-Filter: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.bool_]]
-"""Takes log-probabilities [V], returns which tokens [V] must not be chosen."""
+
+class SampleArgs(NamedTuple):
+    """Addresses of what `sample_row` reads and writes for B rows."""
+
+    temperatures: int = 0
+    """[B] float32."""
+    uniforms: int = 0
+    """[B] float64."""
+    excluded: int = 0
+    """[B, EXCLUDABLE_IDS] bool."""
+    tokens: int = 0
+    """[B] int64, written."""
+    logprobs: int = 0
+    """[B] float32, written."""
+
+
+class SampleRowsArgs(NamedTuple):
+    """Arguments of `sample_rows`."""
+
+    row_count: int
+    """B."""
+    width: int
+    """V."""
+    rows: int
+    """Address of log-probabilities [B, V] float32; those of excluded tokens are overwritten."""
+    sample: SampleArgs
+
+
+_SAMPLE_ROWS_TASK = task_record(SampleRowsArgs)
 
 
 @dataclass(frozen=True)
 class SamplingMetadata:
-    """How a token of each of B rows is chosen."""
+    """Temperatures, random numbers, excluded tokens and filters of the rows [B] of a batch."""
 
     temperatures: NDArray[np.float32]
-    """[B]; at 0 the best is chosen, of equals the lower one."""
+    """[B]; 0 takes the most probable token, on a tie the lower id."""
     uniforms: NDArray[np.float64]
-    """[B]; otherwise the one at so much, 0 to 1, of the whole mass."""
+    """[B] random numbers from 0 to 1: the token at this point of the cumulative distribution is sampled."""
     excluded: NDArray[np.bool_]
-    """[B, 2]; whether ids 0 and 1 must not be chosen."""
+    """[B, 2]; whether ids 0 and 1 must not be sampled."""
     filters: Mapping[int, Filter]
-    """What else must not be chosen, for the rows that anything is known of, found of log-probabilities [V]."""
+    """Further tokens that must not be sampled, computed from log-probabilities [V], for rows that have a filter."""
 
-    def for_row(self, place: int) -> SamplingMetadata:
-        """That of one row."""
-        part, kept = slice(place, place + 1), self.filters.get(place)
-        filters = {} if kept is None else {0: kept}
+    def for_row(self, index: int) -> SamplingMetadata:
+        """Return the metadata of one row, as a batch of one."""
+        part, row_filter = slice(index, index + 1), self.filters.get(index)
+        filters = {} if row_filter is None else {0: row_filter}
         return SamplingMetadata(self.temperatures[part], self.uniforms[part], self.excluded[part], filters)
 
-    def sample(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """A token [B], or IMPOSSIBLE or BROKEN, of each of the log-probabilities [B, V], and its own one.
+    def sample(self, rows: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """Sample a token of each row of log-probabilities [B, V], which are overwritten.
 
-        The rows are used up.
+        Returns tokens [B], NO_TOKEN or NOT_FINITE among them, and their log-probabilities [B].
         """
         rows = np.ascontiguousarray(rows)
-        for place, found in self.filters.items():
-            row = rows[place]
-            row[:EXCLUDABLE_IDS][self.excluded[place, : len(row)]] = -np.inf
-            row[found(row)] = -np.inf
-        record, tokens, logprobs = self.record()
-        openmp.run_parallel(sample_rows, (*rows.shape, address_of(rows), record), CHOOSING, _COST_PER_VALUE * rows.size)
+        for index, row_filter in self.filters.items():
+            row = rows[index]
+            row[:EXCLUDABLE_IDS][self.excluded[index, : len(row)]] = -np.inf
+            row[row_filter(row)] = -np.inf
+        sample, tokens, logprobs = self.args()
+        row_count, width = rows.shape
+        args = SampleRowsArgs(row_count=row_count, width=width, rows=address_of(rows), sample=sample)
+        run_parallel(sample_rows, args, _COST_PER_VALUE * rows.size)
         return tokens, logprobs
 
-    def record(self) -> tuple[tuple[int, ...], NDArray[np.int64], NDArray[np.float32]]:
-        """A CHOICE, valid as long as this object, and the tokens and log-probabilities that will be found."""
-        found = np.empty(len(self.uniforms), np.int64), np.empty(len(self.uniforms), np.float32)
-        given: tuple[NDArray[Any], ...] = (self.temperatures, self.uniforms, self.excluded, *found)
-        return tuple(map(address_of, given)), *found
+    def args(self) -> tuple[SampleArgs, NDArray[np.int64], Floats]:
+        """Return arguments for `sample_row` and the arrays that it writes, tokens and log-probabilities [B].
+
+        The arguments are valid as long as this object and both arrays.
+        """
+        tokens, logprobs = np.empty(len(self.uniforms), np.int64), np.empty(len(self.uniforms), np.float32)
+        args = SampleArgs(
+            temperatures=address_of(self.temperatures),
+            uniforms=address_of(self.uniforms),
+            excluded=address_of(self.excluded),
+            tokens=address_of(tokens),
+            logprobs=address_of(logprobs),
+        )
+        return args, tokens, logprobs
 
 
-def sample_rows(address: Any) -> None:
-    """Compute a CHOOSING, on a team."""
-    given = carray(address, 1, _CHOOSING)[0]
-    _sample_one(given.team, 0, given.work.count, (given.work, softmax_buffers(given.work.width)))
-    request_gil(given.team.wanted)
+def sample_rows(task_address: int) -> None:
+    """Entry function: sample a token of each row of a SampleRowsArgs."""
+    task = array_at(task_address, 1, _SAMPLE_ROWS_TASK)[0]
+    _sample_one(task.team, 0, task.args.row_count, (task.args, softmax_buffers(task.args.width)))
+    request_gil(task.team.gil_flag)
 
 
 @parallel_for
-@njit(error_model="numpy")
-def _sample_one(b: Any, given: Any) -> None:
-    call, room = given
-    sample_row(carray(pointer(call.rows + 4 * b * call.width), call.width, np.float32), call.choice, b, room)
+@subroutine
+def _sample_one(b: int, args: tuple[SampleRowsArgs, SoftmaxBuffers]) -> None:
+    call, buffers = args
+    row = array_at(call.rows + 4 * b * call.width, call.width, np.float32)
+    sample_row(row, call.sample, b, buffers)
 
 
-@njit(error_model="numpy")
-def sample_row(row: Any, choice: Any, b: Any, room: Any) -> None:
-    """Find what a CHOICE asks for of its row b [V]; `room` is for its softmax."""
-    excluded = carray(pointer(choice.excluded + EXCLUDABLE_IDS * b), EXCLUDABLE_IDS, np.uint8)
+@subroutine
+def sample_row(row: Floats, args: SampleArgs, b: int, buffers: SoftmaxBuffers) -> None:
+    """Sample a token of row b of a batch, log-probabilities [V]; those of excluded tokens become -inf."""
+    excluded = array_at(args.excluded + EXCLUDABLE_IDS * b, EXCLUDABLE_IDS, np.uint8)
     for j in range(min(EXCLUDABLE_IDS, len(row))):
         if excluded[j]:
             row[j] = -np.inf
-    temperature = carray(pointer(choice.temperatures), b + 1, np.float32)[b]
-    number = carray(pointer(choice.numbers), b + 1, np.float64)[b]
-    token = _pick(row, temperature, number, room)
-    carray(pointer(choice.tokens), b + 1, np.int64)[b] = token
-    carray(pointer(choice.logprobs), b + 1, np.float32)[b] = row[max(token, 0)]
+    temperature = array_at(args.temperatures, b + 1, np.float32)[b]
+    uniform = array_at(args.uniforms, b + 1, np.float64)[b]
+    token = _pick(row, temperature, uniform, buffers)
+    array_at(args.tokens, b + 1, np.int64)[b] = token
+    array_at(args.logprobs, b + 1, np.float32)[b] = row[max(token, 0)]
 
 
 @compiled
-def _pick(row: Any, temperature: Any, number: Any, room: Any) -> Int:
+def _pick(row: Floats, temperature: np.float32, uniform: float, buffers: SoftmaxBuffers) -> int:
     lowest, highest = rank_bounds(row)
     if lowest < RANK_OF_MINUS_INFINITY or highest >= _RANK_OF_INFINITY:
         return NOT_FINITE
@@ -132,11 +162,11 @@ def _pick(row: Any, temperature: Any, number: Any, room: Any) -> Int:
         return NO_TOKEN
     if temperature == 0:
         return _index_of(row, value_of_rank(highest))
-    return _draw_token(row, value_of_rank(highest), np.float32(1) / temperature, number, room)
+    return _draw_token(row, value_of_rank(highest), np.float32(1) / temperature, uniform, buffers)
 
 
 @compiled
-def _index_of(row: Any, value: Any) -> Int:
+def _index_of(row: Floats, value: np.float32) -> int:
     for j in range(len(row)):
         if row[j] == value:
             return j
@@ -144,28 +174,34 @@ def _index_of(row: Any, value: Any) -> Int:
 
 
 @compiled
-def _draw_token(row: Any, best: Any, sharpness: Any, number: Any, room: Any) -> Int:
-    """By blocks first, so that no running sum over the whole row is needed."""
-    sums, weights, added = room
-    point = number * sum_weights(row, best, sharpness, room)
+def _draw_token(row: Floats, best: np.float32, sharpness: np.float32, uniform: float, buffers: SoftmaxBuffers) -> int:
+    """Find the block where the cumulative weight passes `uniform` of the whole, then the token in it.
+
+    By blocks first, so that no running sum over the whole row is needed.
+    """
+    sums = buffers.sums
+    point = uniform * sum_weights(row, best, sharpness, buffers)
     block, before = 0, 0.0
     for i in range(len(sums)):
-        if sums[i] > 0:  # by rounding, the point may lie beyond the last block that has any mass
+        if sums[i] > 0:  # by rounding, the point may lie beyond the last block that has any weight
             block = i
             if before + sums[i] > point:
                 break
             before += sums[i]
-    weigh_block(row, block * SUM_BLOCK, best, sharpness, weights, added)
-    return block * SUM_BLOCK + _locate(weights, point - before)
+    weigh_block(row, block * SUM_BLOCK, best, sharpness, buffers)
+    return block * SUM_BLOCK + _locate(buffers.weights, point - before)
 
 
 @compiled
-def _locate(weights: Any, point: Any) -> Int:
-    """Where `point` falls: never on a weight of zero, nor, by rounding, beyond the last other one."""
-    place, running = 0, 0.0
+def _locate(weights: Floats, point: float) -> int:
+    """Return the index where the cumulative weight passes `point`.
+
+    Never one whose weight is zero; the last other one where, by rounding, the point lies beyond the end.
+    """
+    index, running = 0, 0.0
     for j in range(SUM_BLOCK):
         if weights[j] > 0:
-            place, running = j, running + weights[j]
+            index, running = j, running + weights[j]
             if running > point:
                 break
-    return place
+    return index

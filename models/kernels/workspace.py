@@ -1,10 +1,7 @@
-"""Memory that is used again by the next call: the system hands out new pages only when they are touched, one by one.
+"""Scratch memory for compiled calls, used again by the next call, and the addresses of arrays.
 
-It knows sizes and addresses. It does not know what is written there.
-
-Where an array lies in memory, told to compiled functions that work on addresses, a dozen of them at each step.
-
-It knows nothing of what is stored there; whoever passes an address on keeps the array alive.
+`WorkspacePool` saves asking the system for memory, whose pages it hands out one by one when they are touched: 15 of 497
+microseconds of a decode step of 16 rows (LSTM of 2 layers of 256, 10,000 words, one thread).
 """
 
 from __future__ import annotations
@@ -18,46 +15,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+CACHE_LINE = 64
+"""Bytes that travel between memory and the processor's caches together."""
+_MAX_KEPT_BYTES = 1 << 24
+"""Larger blocks are given back to the system; smaller ones are kept for the next call."""
+
 
 def address_of(array: NDArray[Any]) -> int:
-    """That of its first number: `array.ctypes.data` in a quarter of the time."""
+    """Return the address of an array's data; four times faster than `array.ctypes.data`.
+
+    The caller keeps the array alive.
+    """
     try:
         return addressof(c_char.from_buffer(array))  # type: ignore[arg-type] # numpy says so from Python 3.12 on
-    except (TypeError, ValueError):  # such as of one that is empty, or must not be written
+    except (TypeError, ValueError):  # an empty or a read-only array
         return array.ctypes.data
 
 
-_MAX_KEPT_BYTES = 1 << 24
-"""Larger pieces, in bytes, are as rare as they are large, and are given back."""
-CACHE_LINE = 64
+class WorkspacePool:
+    """Memory blocks that calls borrow and give back; calls at the same time get blocks of their own."""
+
+    def __init__(self) -> None:
+        self._free: list[_Block] = []
+
+    @contextmanager
+    def borrow(self, sizes: Sequence[int]) -> Iterator[list[int]]:
+        """Yield addresses of memory of these sizes in bytes, each on cache lines of its own.
+
+        They are valid while the `with` block lasts.
+        """
+        ends = list(accumulate((size + -size % CACHE_LINE for size in sizes), initial=0))
+        # `pop` is one step: of two threads that see the last free block, one makes a block of its own.
+        block = self._free.pop() if self._free else _Block(0)
+        if block.size < ends[-1]:
+            block = _Block(ends[-1])
+        try:
+            yield [block.address + end for end in ends[:-1]]
+        finally:
+            if block.size <= _MAX_KEPT_BYTES:
+                self._free.append(block)
 
 
 class _Block:
-    """Memory from the beginning of a line on."""
+    """Memory of `size` bytes, aligned to a cache line."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._memory = np.empty(size + CACHE_LINE, np.uint8)
         begin = address_of(self._memory)
         self.address = begin + -begin % CACHE_LINE
-
-
-class WorkspacePool:
-    """For calls one after the other, or at the same time: each has memory of its own."""
-
-    def __init__(self) -> None:
-        self._spare: list[_Block] = []
-
-    @contextmanager
-    def borrow(self, sizes: Sequence[int]) -> Iterator[list[int]]:
-        """Addresses of so many bytes each, in lines of their own, while the block lasts."""
-        ends = list(accumulate((size + -size % CACHE_LINE for size in sizes), initial=0))
-        # One step, so that of two threads one is left without and makes a piece anew.
-        piece = self._spare.pop() if self._spare else _Block(0)
-        if piece.size < ends[-1]:
-            piece = _Block(ends[-1])
-        try:
-            yield [piece.address + end for end in ends[:-1]]
-        finally:
-            if piece.size <= _MAX_KEPT_BYTES:
-                self._spare.append(piece)

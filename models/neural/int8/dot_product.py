@@ -1,9 +1,7 @@
-"""Sums of products of bytes in the widest instructions the processor has: the inner loop of every int8 product.
+"""Dot products of bytes in the widest instructions of the processor: the inner loop of int8 products.
 
-It knows vector registers, LLVM's names for their instructions, and how a panel of a matrix lies in memory. It does not
-know whole matrices, rows or threads.
-
-A vector's bytes are 0 to 127 and a matrix's -63 to 63, so nothing saturates and every processor finds the same sums.
+`multiply_panel` is called from compiled functions; it multiplies rows by a panel, 32 rows of a matrix. Bytes of rows
+are 0 to 127 and those of a matrix -63 to 63, so that nothing saturates and every processor finds the same sums.
 Without an instruction for four products at a time (VNNI), two products are added in 16 bits, two such pairs again (at
 most 4 * 127 * 63 = 32,004, which fits), and only then neighbours in 32 bits.
 """
@@ -12,232 +10,256 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
+from numba.core.cpu import CPUContext
 
-from models.kernels.jit import emit_prefetch, llvm_intrinsic
+from models.kernels.jit import emit_prefetch, llvm_intrinsic, subroutine
+from models.kernels.workspace import CACHE_LINE
 
 PANEL_OUTPUTS = 32
-"""How many sums one call makes."""
+"""Rows of a matrix in one panel: how many sums one call makes for each row of bytes."""
 FACTORS_PER_STEP = 8
-"""How many factors of each sum one step of the loop reads; what is left over is padded with zeros."""
+"""Factors of each sum that one step of the loop reads; rows are padded with zeros to a multiple."""
 BYTES_PER_LANE = 4
-"""How many neighbouring factors of one sum lie together: bytes of one 32-bit lane."""
-CACHE_LINE = 64
-"""Bytes that come from memory together."""
+"""Neighbouring factors of one sum that lie together: bytes of one 32-bit lane."""
 _PREFETCHING_ROWS = FACTORS_PER_STEP * PANEL_OUTPUTS // CACHE_LINE
-"""So many rows are multiplied while the next panel comes from memory, each asking for a share of it."""
+"""Rows that are multiplied while the next panel comes from memory, each asking for its share of the cache lines."""
 
-_BYTE, _WORD, _SUM, _SIZE = (ir.IntType(bits) for bits in (8, 16, 32, 64))
-_MultiplyAccumulate = Callable[[Any, Any, list[Any], list[Any]], Any]
+_INT8, _INT16, _INT32, _INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+_FLOAT = ir.FloatType()
+_MultiplyAccumulate: TypeAlias = Callable[[ir.IRBuilder, ir.Value, list[ir.Value], list[ir.Value]], ir.Value]
 
 
 @dataclass(frozen=True)
 class InstructionSet:
-    """How one kind of processor does it: with `lanes` sums in a register."""
+    """Instructions by which one kind of processor multiplies and adds bytes."""
 
     feature: str
+    """LLVM's name of the processor feature that it needs; empty if it needs none."""
     lanes: int
+    """Sums in one register."""
     tile_rows: int
-    """So many rows have room for their sums in registers, and share what is read of a matrix."""
+    """Rows whose sums fit in the registers together, and which share what is read of a matrix."""
     multiply_accumulate: _MultiplyAccumulate
-    """Takes a register of sums, twice four bytes of the vector in all lanes, twice four of the matrix."""
+    """Emit: a register of sums, twice four bytes of the row in all lanes, twice four of the matrix -> new sums."""
 
 
 class DotArgs(NamedTuple):
-    """Addresses, numbers of things and of bytes, all int64: what one call works on."""
+    """Arguments of `multiply_panel` as LLVM values: addresses and numbers, all int64."""
 
-    rows: Any
-    """N rows of bytes,"""
-    scales: Any
-    """a float32 for each,"""
-    count: Any
-    """how many they are."""
-    panel: Any
-    """For each four bytes of a row, the four of each of 32 others; then 32 scales, offsets (int32) and biases."""
-    steps: Any
-    """An eighth of the length of a row."""
-    results: Any
-    """Room for 32 float32 for each row,"""
-    result_stride: Any
-    """and how many bytes lie between the first of two rows."""
-    next_panel: Any
-    """As many bytes from here on as a panel has come into the cache meanwhile."""
+    rows: ir.Value
+    """N rows of bytes."""
+    scales: ir.Value
+    """A float32 for each row."""
+    count: ir.Value
+    """N."""
+    panel: ir.Value
+    """For every four bytes of a row the four of each of 32 matrix rows; then 32 scales, offsets (int32) and biases."""
+    steps: ir.Value
+    """Length of a row in steps of eight bytes."""
+    results: ir.Value
+    """32 float32 for each row, written."""
+    result_stride: ir.Value
+    """Bytes between the results of two rows."""
+    next_panel: ir.Value
+    """As many bytes as a panel has are prefetched from here."""
 
 
 @llvm_intrinsic(types.void, *[types.int64] * len(DotArgs._fields))
 def multiply_panel(
-    context: Any, builder: Any, rows: Any, scales: Any, count: Any, panel: Any, steps: Any, results: Any, apart: Any,
-    ahead: Any,
-) -> Any:  # fmt: skip
-    """Write (sum - offset) * (scale of the row * scale of the other) + bias of each row of `DotArgs` and 32 others."""
-    by = best_instruction_set(context.codegen().magic_tuple()[2])
-    emit_multiply_panel(by, builder, DotArgs(rows, scales, count, panel, steps, results, apart, ahead))
-    return context.get_dummy_value()
+    context: CPUContext, builder: ir.IRBuilder, rows: ir.Value, scales: ir.Value, count: ir.Value, panel: ir.Value,
+    steps: ir.Value, results: ir.Value, result_stride: ir.Value, next_panel: ir.Value,
+) -> ir.Value:  # fmt: skip
+    """Multiply rows of bytes by a panel; the arguments are those of `DotArgs`.
+
+    Writes (sum of products - offset) * (scale of the row * scale of the matrix row) + bias.
+    """
+    _, _, features = context.codegen().magic_tuple()  # type: ignore[no-untyped-call]
+    instructions = best_instruction_set(features)
+    args = DotArgs(rows, scales, count, panel, steps, results, result_stride, next_panel)
+    emit_multiply_panel(instructions, builder, args)
+    return context.get_dummy_value()  # type: ignore[no-untyped-call]
 
 
-@njit
-def panel_bytes(factors: Any) -> Any:
-    """How many bytes a panel has for so many factors of each sum, a multiple of 8: four for each of three numbers."""
+@subroutine
+def panel_bytes(factors: int) -> int:
+    """Return the size of a panel in bytes for rows of `factors` bytes, a multiple of 8.
+
+    Each matrix row has three numbers of four bytes beside its factors.
+    """
     return PANEL_OUTPUTS * (factors + 3 * 4)
 
 
 def best_instruction_set(features: str) -> InstructionSet:
-    """The first that a processor with these features, as LLVM writes them, can execute."""
-    return next(each for each in INSTRUCTION_SETS if not each.feature or f"+{each.feature}" in features.split(","))
+    """Return the first of INSTRUCTION_SETS that a processor with these LLVM features can execute."""
+    available = features.split(",")
+    return next(kind for kind in INSTRUCTION_SETS if not kind.feature or f"+{kind.feature}" in available)
 
 
-def emit_multiply_panel(by: InstructionSet, builder: Any, given: DotArgs) -> None:
-    """Append the code of `dot` for one kind of processor."""
-    whole = builder.mul(builder.udiv(given.count, _SIZE(by.tile_rows)), _SIZE(by.tile_rows))
-    with cgutils.for_range_slice(builder, _SIZE(0), whole, _SIZE(by.tile_rows)) as (first, _):
-        _emit_tile(by, builder, given, [builder.add(first, _SIZE(i)) for i in range(by.tile_rows)])
-    with cgutils.for_range_slice(builder, whole, given.count, _SIZE(1)) as (left, _):
-        _emit_tile(by, builder, given, [left])
+def emit_multiply_panel(instructions: InstructionSet, builder: ir.IRBuilder, args: DotArgs) -> None:
+    """Emit `multiply_panel` for one kind of processor: whole tiles of rows, then the rest one by one."""
+    tile = _INT64(instructions.tile_rows)
+    in_tiles = builder.mul(builder.udiv(args.count, tile), tile)
+    with cgutils.for_range_slice(builder, _INT64(0), in_tiles, tile) as (first, _):
+        _emit_tile(instructions, builder, args, [builder.add(first, _INT64(i)) for i in range(instructions.tile_rows)])
+    with cgutils.for_range_slice(builder, in_tiles, args.count, _INT64(1)) as (row, _):
+        _emit_tile(instructions, builder, args, [row])
 
 
-def _emit_tile(by: InstructionSet, builder: Any, given: DotArgs, places: list[Any]) -> None:
-    """What `dot` does with the rows of these numbers."""
-    numbers = _element_address(builder, given.panel, given.steps, _SIZE(FACTORS_PER_STEP * PANEL_OUTPUTS))
-    for place, sums in zip(places, _emit_sums(by, builder, given, places), strict=True):
-        scale = _load(builder, given.scales, builder.mul(place, _SIZE(BYTES_PER_LANE)), ir.FloatType())
-        _store_results(
-            builder, sums, scale, numbers, _element_address(builder, given.results, place, given.result_stride)
-        )
+def _emit_tile(instructions: InstructionSet, builder: ir.IRBuilder, args: DotArgs, indices: list[ir.Value]) -> None:
+    """Emit `multiply_panel` for the rows at `indices`."""
+    numbers = _element_address(builder, args.panel, args.steps, _INT64(FACTORS_PER_STEP * PANEL_OUTPUTS))
+    for index, sums in zip(indices, _emit_sums(instructions, builder, args, indices), strict=True):
+        scale = _load(builder, args.scales, builder.mul(index, _INT64(4)), _FLOAT)
+        results = _element_address(builder, args.results, index, args.result_stride)
+        _store_results(builder, sums, scale, numbers, results)
 
 
-def _emit_sums(by: InstructionSet, builder: Any, given: DotArgs, places: list[Any]) -> list[list[Any]]:
-    """Registers with the sums of each row."""
-    register, bytes_ = ir.VectorType(_SUM, by.lanes), ir.VectorType(_BYTE, BYTES_PER_LANE * by.lanes)
-    parts = range(PANEL_OUTPUTS // by.lanes)
-    rows = [
-        _element_address(builder, given.rows, place, builder.mul(given.steps, _SIZE(FACTORS_PER_STEP)))
-        for place in places
-    ]
-    shares = [builder.and_(place, _SIZE(_PREFETCHING_ROWS - 1)) for place in places]
-    lines = [
-        _element_address(builder, given.next_panel, share, builder.mul(given.steps, _SIZE(CACHE_LINE)))
-        for share in shares
-    ]
-    totals = [[_alloca(builder, register(None)) for _ in parts] for _ in places]
-    with cgutils.for_range(builder, given.steps) as loop:
+def _emit_sums(
+    instructions: InstructionSet, builder: ir.IRBuilder, args: DotArgs, indices: list[ir.Value]
+) -> list[list[ir.Value]]:
+    """Emit the loop over factors; return for each row the registers with its sums."""
+    lanes = instructions.lanes
+    register, bytes_ = ir.VectorType(_INT32, lanes), ir.VectorType(_INT8, BYTES_PER_LANE * lanes)
+    parts = range(PANEL_OUTPUTS // lanes)
+    row_bytes = builder.mul(args.steps, _INT64(FACTORS_PER_STEP))
+    rows = [_element_address(builder, args.rows, index, row_bytes) for index in indices]
+    shares = [builder.and_(index, _INT64(_PREFETCHING_ROWS - 1)) for index in indices]
+    share_bytes = builder.mul(args.steps, _INT64(CACHE_LINE))
+    lines = [_element_address(builder, args.next_panel, share, share_bytes) for share in shares]
+    totals = [[_alloca(builder, register(None)) for _ in parts] for _ in indices]
+    with cgutils.for_range(builder, args.steps) as loop:
         for line in lines:
-            emit_prefetch(builder, builder.add(line, _scaled(builder, loop.index, CACHE_LINE, 0)), cache=2)
-        left = []
+            emit_prefetch(builder, builder.add(line, _scaled(builder, loop.index, CACHE_LINE, 0)), cache_level=2)
+        factors = []
         for row in rows:
-            fours = [
-                _load(builder, row, _scaled(builder, loop.index, FACTORS_PER_STEP, BYTES_PER_LANE * half), _SUM)
-                for half in range(2)
-            ]
-            left.append([builder.bitcast(_broadcast(builder, four, by.lanes), bytes_) for four in fours])
+            places = [_scaled(builder, loop.index, FACTORS_PER_STEP, BYTES_PER_LANE * half) for half in range(2)]
+            fours = [_load(builder, row, place, _INT32) for place in places]
+            factors.append([builder.bitcast(_broadcast(builder, four, lanes), bytes_) for four in fours])
         for part in parts:
-            offsets = [PANEL_OUTPUTS * BYTES_PER_LANE * half + BYTES_PER_LANE * by.lanes * part for half in range(2)]
-            within = [_scaled(builder, loop.index, FACTORS_PER_STEP * PANEL_OUTPUTS, offset) for offset in offsets]
-            right = [_load(builder, given.panel, place, bytes_) for place in within]
-            for spread, of_row in zip(left, totals, strict=True):
-                builder.store(by.multiply_accumulate(builder, builder.load(of_row[part]), spread, right), of_row[part])
-    return [[builder.load(total) for total in of_row] for of_row in totals]
+            offsets = [BYTES_PER_LANE * (PANEL_OUTPUTS * half + lanes * part) for half in range(2)]
+            places = [_scaled(builder, loop.index, FACTORS_PER_STEP * PANEL_OUTPUTS, offset) for offset in offsets]
+            matrix = [_load(builder, args.panel, place, bytes_) for place in places]
+            for row_factors, row_totals in zip(factors, totals, strict=True):
+                total = builder.load(row_totals[part])
+                total = instructions.multiply_accumulate(builder, total, row_factors, matrix)
+                builder.store(total, row_totals[part])
+    return [[builder.load(total) for total in row_totals] for row_totals in totals]
 
 
-def _store_results(builder: Any, totals: list[Any], scale: Any, numbers: Any, results: Any) -> None:
-    """Write the results of a row, given its sums and the address of what stands behind a panel's bytes."""
+def _store_results(
+    builder: ir.IRBuilder, totals: list[ir.Value], scale: ir.Value, numbers: ir.Value, results: ir.Value
+) -> None:
+    """Emit the results of a row, given its sums and the address of the numbers after a panel's bytes."""
     for part, total in enumerate(totals):
-        place = _SIZE(BYTES_PER_LANE * total.type.count * part)
-        spread = _broadcast(builder, scale, total.type.count)
-        made = _dequantize(builder, total, spread, builder.add(numbers, place))
-        builder.store(made, builder.inttoptr(builder.add(results, place), made.type.as_pointer()), align=BYTES_PER_LANE)
+        offset = _INT64(4 * total.type.count * part)
+        scales = _broadcast(builder, scale, total.type.count)
+        values = _dequantize(builder, total, scales, builder.add(numbers, offset))
+        builder.store(values, builder.inttoptr(builder.add(results, offset), values.type.as_pointer()), align=4)
 
 
-def _dequantize(builder: Any, total: Any, scale: Any, numbers: Any) -> Any:
-    """Numbers from sums of bytes, given the address of what stands behind a panel's bytes."""
-    whole, real = total.type, ir.VectorType(ir.FloatType(), total.type.count)
+def _dequantize(builder: ir.IRBuilder, total: ir.Value, row_scales: ir.Value, numbers: ir.Value) -> ir.Value:
+    """Emit the conversion of sums to float32, given the address of the numbers after a panel's bytes."""
+    whole, real = total.type, ir.VectorType(_FLOAT, total.type.count)
     kinds = enumerate((real, whole, real))
-    scales, offsets, biases = (
-        _load(builder, numbers, _SIZE(BYTES_PER_LANE * PANEL_OUTPUTS * i), kind) for i, kind in kinds
-    )
-    product = builder.fmul(builder.sitofp(builder.sub(total, offsets), real), builder.fmul(scale, scales))
+    scales, offsets, biases = (_load(builder, numbers, _INT64(4 * PANEL_OUTPUTS * i), kind) for i, kind in kinds)
+    product = builder.fmul(builder.sitofp(builder.sub(total, offsets), real), builder.fmul(row_scales, scales))
     return builder.fadd(product, biases)
 
 
-def _load(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
+def _load(builder: ir.IRBuilder, base: ir.Value, offset: ir.Value, kind: ir.Type) -> ir.Value:
     return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
 
 
-def _element_address(builder: Any, base: Any, index: Any, size: Any) -> Any:
-    """The address of what lies at an index, everything before having that size."""
+def _element_address(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, size: ir.Value) -> ir.Value:
+    """Emit the address of an element of an array whose elements have this size."""
     return builder.add(base, builder.mul(index, size))
 
 
-def _scaled(builder: Any, index: Any, factor: int, offset: int) -> Any:
-    return builder.add(builder.mul(index, _SIZE(factor)), _SIZE(offset))
+def _scaled(builder: ir.IRBuilder, index: ir.Value, factor: int, offset: int) -> ir.Value:
+    """Emit index * factor + offset."""
+    return builder.add(builder.mul(index, _INT64(factor)), _INT64(offset))
 
 
-def _broadcast(builder: Any, value: Any, lanes: int) -> Any:
+def _broadcast(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
+    """Emit a vector with the value in all lanes."""
     kind = ir.VectorType(value.type, lanes)
-    first = builder.insert_element(kind(ir.Undefined), value, _SUM(0))
-    return builder.shuffle_vector(first, kind(ir.Undefined), ir.VectorType(_SUM, lanes)(None))
+    first = builder.insert_element(kind(ir.Undefined), value, _INT32(0))
+    return builder.shuffle_vector(first, kind(ir.Undefined), ir.VectorType(_INT32, lanes)(None))
 
 
-def _call_llvm(builder: Any, name: str, arguments: list[Any], result: Any) -> Any:
-    kind = ir.FunctionType(result, [a.type for a in arguments])
+def _call_llvm(builder: ir.IRBuilder, name: str, arguments: list[ir.Value], result: ir.Type) -> ir.Value:
+    """Emit a call of an LLVM intrinsic."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
     function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
     return builder.call(function, arguments)
 
 
-def _alloca(builder: Any, value: Any) -> Any:
+def _alloca(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Emit a local variable with an initial value."""
     return cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
 
 
 def _vnni(name: str) -> _MultiplyAccumulate:
-    """VNNI: an instruction that adds four products to each sum."""
+    """Return code for VNNI: one instruction adds four products to each sum."""
 
-    def step(builder: Any, total: Any, left: list[Any], right: list[Any]) -> Any:
+    def multiply_accumulate(
+        builder: ir.IRBuilder, total: ir.Value, left: list[ir.Value], right: list[ir.Value]
+    ) -> ir.Value:
         for x, y in zip(left, right, strict=True):
-            total = _call_llvm(
-                builder, name, [total, *(builder.bitcast(each, total.type) for each in (x, y))], total.type
-            )
+            words = [builder.bitcast(bytes_, total.type) for bytes_ in (x, y)]
+            total = _call_llvm(builder, name, [total, *words], total.type)
         return total
 
-    return step
+    return multiply_accumulate
 
 
-def _pairwise(pairs: Callable[[Any, Any, Any], Any], neighbours: Callable[[Any, Any], Any]) -> _MultiplyAccumulate:
-    """The sums of 16 bits that the module's docstring explains: `pairs` multiplies bytes and adds two and two."""
+def _pairwise(
+    pairs: Callable[[ir.IRBuilder, ir.Value, ir.Value], ir.Value],
+    neighbors: Callable[[ir.IRBuilder, ir.Value], ir.Value],
+) -> _MultiplyAccumulate:
+    """Return code that adds in 16 bits first, where there is no VNNI.
 
-    def step(builder: Any, total: Any, left: list[Any], right: list[Any]) -> Any:
+    `pairs` multiplies bytes and adds two and two, `neighbors` adds two and two of the sums.
+    """
+
+    def multiply_accumulate(
+        builder: ir.IRBuilder, total: ir.Value, left: list[ir.Value], right: list[ir.Value]
+    ) -> ir.Value:
         words = builder.add(*[pairs(builder, x, y) for x, y in zip(left, right, strict=True)])
-        return builder.add(total, neighbours(builder, words))
+        return builder.add(total, neighbors(builder, words))
 
-    return step
+    return multiply_accumulate
 
 
-def _avx2_pairs(builder: Any, left: Any, right: Any) -> Any:
-    words = ir.VectorType(_WORD, left.type.count // 2)
+def _avx2_pairs(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    words = ir.VectorType(_INT16, left.type.count // 2)
     return _call_llvm(builder, "llvm.x86.avx2.pmadd.ub.sw", [left, right], words)
 
 
-def _avx2_neighbors(builder: Any, words: Any) -> Any:
+def _avx2_neighbors(builder: ir.IRBuilder, words: ir.Value) -> ir.Value:
     ones = words.type([1] * words.type.count)
-    return _call_llvm(builder, "llvm.x86.avx2.pmadd.wd", [words, ones], ir.VectorType(_SUM, words.type.count // 2))
+    return _call_llvm(builder, "llvm.x86.avx2.pmadd.wd", [words, ones], ir.VectorType(_INT32, words.type.count // 2))
 
 
-def _portable_pairs(builder: Any, left: Any, right: Any) -> Any:
-    words = ir.VectorType(_WORD, left.type.count)
+def _portable_pairs(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+    words = ir.VectorType(_INT16, left.type.count)
     return builder.add(*_even_and_odd(builder, builder.mul(builder.zext(left, words), builder.sext(right, words))))
 
 
-def _portable_neighbors(builder: Any, words: Any) -> Any:
-    wide = ir.VectorType(_SUM, words.type.count // 2)
+def _portable_neighbors(builder: ir.IRBuilder, words: ir.Value) -> ir.Value:
+    wide = ir.VectorType(_INT32, words.type.count // 2)
     return builder.add(*[builder.sext(half, wide) for half in _even_and_odd(builder, words)])
 
 
-def _even_and_odd(builder: Any, numbers: Any) -> list[Any]:
-    """Those at even places and those at odd ones."""
+def _even_and_odd(builder: ir.IRBuilder, numbers: ir.Value) -> list[ir.Value]:
+    """Emit two vectors: the elements at even places and those at odd ones."""
     places = [list(range(odd, numbers.type.count, 2)) for odd in range(2)]
-    masks = [ir.VectorType(_SUM, len(half))(half) for half in places]
+    masks = [ir.VectorType(_INT32, len(half))(half) for half in places]
     return [builder.shuffle_vector(numbers, numbers.type(ir.Undefined), mask) for mask in masks]
 
 
@@ -247,3 +269,4 @@ INSTRUCTION_SETS = (
     InstructionSet("avx2", 8, 2, _pairwise(_avx2_pairs, _avx2_neighbors)),
     InstructionSet("", 8, 1, _pairwise(_portable_pairs, _portable_neighbors)),
 )
+"""From the best to the one that every processor has."""

@@ -1,291 +1,337 @@
-"""The loops of int8 networks, compiled: rows of numbers made bytes, products with matrices of bytes, steps of cells.
+"""The compiled loops that run int8 layers: quantizing rows, products with matrices, steps of cells.
 
-It knows records of addresses and what each thread of a team does with them. It does not know how a matrix became
-bytes, nor which networks there are (`int8`).
+`forward` is the entry function; `matmul` and `run_layers` are its parts, for other entry functions. The records of
+their arguments are the NamedTuples here, whose whole numbers are sizes and addresses.
 
-What is computed for a row never depends on the rows beside it or on the number of threads, to the last bit: sums of
-products are whole numbers, and everything else is done number by number.
+The results of a row never depend on the rows beside it or on the number of threads, to the last bit: sums of products
+are whole numbers, and everything else is done number by number.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-from numba.np.numpy_support import carray
+from numpy.typing import NDArray
 
 from models.kernels.gil import request_gil
-from models.kernels.jit import pointer
-from models.kernels.openmp import parallel_for, task_record
-from models.neural.int8.cells import gru_step, lstm_step, rnn_step
+from models.kernels.jit import Bytes, Floats, array_at, subroutine
+from models.kernels.openmp import Team, parallel_for, record_dtype, task_record
+from models.neural.int8.cells import cell_step
 from models.neural.int8.dot_product import FACTORS_PER_STEP, PANEL_OUTPUTS, multiply_panel, panel_bytes
 
 ZERO_POINT = 64
 """The byte of a row that stands for 0; 1 to 127 stand for -63 to 63 times a scale. A matrix's have a sign instead."""
-
-
-def _numbers(*names: str) -> list[tuple[str, Any]]:
-    return [(name, np.int64) for name in names]
-
-
-MATRIX = np.dtype(_numbers("outputs", "inputs", "panels"))
-"""A matrix [M, K] and the address of its panels, as `dot` wants them; M is a multiple of 32."""
-LAYER = np.dtype([("of_inputs", MATRIX), ("of_state", MATRIX)])
-"""Matrices [G * H, I] and [G * H, H] of a layer whose cell has G gates."""
-PRODUCT = np.dtype([("matrix", MATRIX), *_numbers("count", "floats", "apart", "room", "results")])
-"""Rows of numbers [N, K], each beginning so many numbers `apart` from the one before, times a matrix: results [N, M].
-`room` is for `quantized_bytes(N, K)`."""
-READING = np.dtype(
-    _numbers("cell", "depth", "layers", "embedding", "halves", "count", "times", "tokens", "outputs")
-    + _numbers("vectors_before", "memory_before", "vectors", "memory")
-    + _numbers("embedded", "input_room", "state_room", "gates", "state_gates")
-)
-"""Layers over B sequences of T tokens [B, T], each a row of the embedding [V, E] of float32 or, if `halves`, float16;
-`outputs` [B, T, H] of the last layer, vectors and for an LSTM memory [B, L, H] before and after. Room for `embedded`
-[B, T, E], for rows [B * T, E or H] and [B, H], for their products [.., G * H]."""
-CELLS = ("rnn_relu", "rnn_tanh", "gru", "lstm")
-"""The cells, as `READING` numbers them."""
-_RELU, _GRU, _LSTM = (CELLS.index(cell) for cell in ("rnn_relu", "gru", "lstm"))
-
 ROWS_PER_ITERATION = 4
-"""So many are quantised, or stepped, at a turn: one takes hardly longer than taking a turn."""
-_MAX_BYTE = np.float32(ZERO_POINT - 1)
+"""Rows that are quantized, or stepped, in one iteration: a single row takes hardly longer than claiming one."""
+
+_LARGEST = np.float32(ZERO_POINT - 1)
 _ROUNDING = np.float32(ZERO_POINT + 0.5)
 _MAGNITUDE_BITS = np.int32(0x7FFFFFFF)
 _NEGLIGIBLE = np.float32(1e-30)
+"""A row whose magnitudes are all below is zero: 63 / magnitude might be no float32."""
 _EXPONENT_SHIFT = np.float32(2.0**112)
 
-_READING = task_record(READING)
 
-_compiled = njit(error_model="numpy")
+class MatrixArgs(NamedTuple):
+    """A matrix [M, K] of bytes."""
 
-
-def forward(address: Any) -> None:
-    """Compute a READING, on a team."""
-    given = carray(address, 1, _READING)[0]
-    run_layers(given.team, given.work, 0)
-    request_gil(given.team.wanted)
-
-
-@_compiled
-def matmul(team: Any, call: Any, begin: Any) -> Any:
-    """Compute a PRODUCT with all threads of a team, whose next turn is `begin`. Returns the next turn after it."""
-    begin = _quantize_iteration(team, begin, _iterations(call.count), call)
-    return _matmul_panel(team, begin, call.matrix.outputs // PANEL_OUTPUTS, (call, team.size))
+    outputs: int
+    """M, a multiple of 32."""
+    inputs: int
+    """K."""
+    panels: int
+    """Address of its panels, as `multiply_panel` reads them."""
 
 
-@_compiled
-def run_layers(team: Any, call: Any, begin: Any) -> Any:
-    """Compute a READING with all threads of a team, whose next turn is `begin`. Returns the next turn after it.
+class LayerArgs(NamedTuple):
+    """Matrices of a layer whose cell has G gates."""
 
-    Where a token is below 0, as where none was chosen, anything may be read in its place.
-    """
-    begin = _load_inputs_iteration(team, begin, _iterations(call.count), call)
-    for i in range(call.depth):
-        panels = _layer(call, i).of_state.outputs // PANEL_OUTPUTS
-        for t in range(call.times):
-            of_inputs = panels if t == 0 else 0  # of all times at once
-            begin = _gates_panel(team, begin, of_inputs + panels, (call, i, of_inputs, team.size))
-            begin = _step_iteration(team, begin, _iterations(call.count), (call, i, t))
+    of_inputs: MatrixArgs
+    """[G * H, I]."""
+    of_state: MatrixArgs
+    """[G * H, H]."""
+
+
+class MatmulArgs(NamedTuple):
+    """Arguments of `matmul`: rows of numbers [N, K] times a matrix [M, K]."""
+
+    matrix: MatrixArgs = MatrixArgs(0, 0, 0)
+    row_count: int = 0
+    """N."""
+    rows: int = 0
+    """Address of the first row, float32."""
+    stride: int = 0
+    """Numbers from the beginning of one row to that of the next."""
+    quantized: int = 0
+    """Workspace of `quantized_bytes(N, K)`."""
+    results: int = 0
+    """[N, M] float32, written."""
+
+
+class ForwardArgs(NamedTuple):
+    """Arguments of `forward`: L layers with vectors [H] over B sequences of T tokens."""
+
+    cell: int
+    """Place in CELLS."""
+    depth: int
+    """L."""
+    layers: int
+    """Address of LayerArgs [L]."""
+    embedding: int
+    """[V, E] float32 or float16."""
+    half_precision: int
+    """Whether the embedding is float16."""
+    batch_size: int
+    """B."""
+    length: int
+    """T."""
+    tokens: int
+    """[B, T] int64; anything may be read for a token below 0, which stands for none."""
+    outputs: int
+    """[B, T, H] float32 of the last layer, written."""
+    vectors_before: int
+    """[B, L, H] float32."""
+    memory_before: int
+    """[B, L, H] float32, for an LSTM."""
+    vectors: int
+    """[B, L, H] float32, written."""
+    memory: int
+    """[B, L, H] float32, written for an LSTM."""
+    embedded: int
+    """Workspace [B, T, E] float32."""
+    quantized_inputs: int
+    """Workspace of `quantized_bytes(B * T, max(E, H))`."""
+    quantized_state: int
+    """Workspace of `quantized_bytes(B, H)`."""
+    gates: int
+    """Workspace [B * T, G * H] float32."""
+    state_gates: int
+    """Workspace [B, G * H] float32."""
+
+
+class QuantizedRows(NamedTuple):
+    """Rows of bytes with their scales."""
+
+    values: Bytes
+    """[N, K padded to a multiple of 8]; padding may be anything below 128."""
+    scales: Floats
+    """[N]."""
+
+
+LAYER_RECORD = record_dtype(LayerArgs)
+_FORWARD_TASK = task_record(ForwardArgs)
+
+
+def forward(task_address: int) -> None:
+    """Entry function: run the layers over sequences, as ForwardArgs say."""
+    task = array_at(task_address, 1, _FORWARD_TASK)[0]
+    run_layers(task.team, task.args, 0)
+    request_gil(task.team.gil_flag)
+
+
+@subroutine
+def matmul(team: Team, args: MatmulArgs, begin: int) -> int:
+    """Multiply rows by a matrix, on all threads, in iterations from `begin` on; return the next one."""
+    begin = _quantize_iteration(team, begin, _iterations(args.row_count), args)
+    return _matmul_panel(team, begin, args.matrix.outputs // PANEL_OUTPUTS, (args, team.size))
+
+
+@subroutine
+def run_layers(team: Team, args: ForwardArgs, begin: int) -> int:
+    """Run all layers, on all threads, in iterations from `begin` on; return the next one."""
+    begin = _load_inputs_iteration(team, begin, _iterations(args.batch_size), args)
+    for i in range(args.depth):
+        panels = _layer(args, i).of_state.outputs // PANEL_OUTPUTS
+        for t in range(args.length):
+            input_panels = panels if t == 0 else 0  # inputs are multiplied for all times at once
+            begin = _gates_panel(team, begin, input_panels + panels, (args, i, input_panels, team.size))
+            begin = _step_iteration(team, begin, _iterations(args.batch_size), (args, i, t))
     return begin
 
 
-@_compiled
-def _iterations(count: Any) -> Any:
-    """How many turns so many rows make."""
+@subroutine
+def _iterations(count: int) -> int:
+    """Return how many iterations so many rows take."""
     return -(-count // ROWS_PER_ITERATION)
 
 
-@_compiled
-def _rows_of_iteration(turn: Any, count: Any) -> Any:
-    """The rows of a turn."""
-    return range(turn * ROWS_PER_ITERATION, min((turn + 1) * ROWS_PER_ITERATION, count))
+@subroutine
+def _rows_of_iteration(iteration: int, count: int) -> range:
+    """Return the indices of the rows of an iteration."""
+    return range(iteration * ROWS_PER_ITERATION, min((iteration + 1) * ROWS_PER_ITERATION, count))
 
 
 @parallel_for
-@_compiled
-def _quantize_iteration(turn: Any, call: Any) -> None:
-    inputs = call.matrix.inputs
-    for n in _rows_of_iteration(turn, call.count):
-        row = carray(pointer(call.floats + 4 * n * call.apart), inputs, np.float32)
-        _quantize_row(row, _quantized_rows(call.room, call.count, inputs), n)
+@subroutine
+def _quantize_iteration(iteration: int, args: MatmulArgs) -> None:
+    inputs = args.matrix.inputs
+    for n in _rows_of_iteration(iteration, args.row_count):
+        row = array_at(args.rows + 4 * n * args.stride, inputs, np.float32)
+        _quantize_row(row, _quantized_rows(args.quantized, args.row_count, inputs), n)
 
 
 @parallel_for
-@_compiled
-def _matmul_panel(turn: Any, given: Any) -> None:
-    call, size = given
-    rows = _quantized_rows(call.room, call.count, call.matrix.inputs)
-    _multiply_by_panel(turn, size, rows, call.matrix, float_matrix(call.results, call.count, call.matrix.outputs))
+@subroutine
+def _matmul_panel(panel: int, args: tuple[MatmulArgs, int]) -> None:
+    call, team_size = args
+    rows = _quantized_rows(call.quantized, call.row_count, call.matrix.inputs)
+    _multiply(panel, team_size, rows, call.matrix, float_matrix(call.results, call.row_count, call.matrix.outputs))
 
 
 @parallel_for
-@_compiled
-def _load_inputs_iteration(turn: Any, call: Any) -> None:
-    for b in _rows_of_iteration(turn, call.count):
-        _load_inputs(call, 0, b)
+@subroutine
+def _load_inputs_iteration(iteration: int, args: ForwardArgs) -> None:
+    for b in _rows_of_iteration(iteration, args.batch_size):
+        _load_inputs(args, 0, b)
 
 
 @parallel_for
-@_compiled
-def _gates_panel(turn: Any, given: Any) -> None:
-    """A panel of what inputs, in the turns `of_inputs`, and vectors contribute to a layer's gates."""
-    call, i, of_inputs, size = given
-    layer, inputs = _layer(call, i), call.count * call.times
-    if turn < of_inputs:
-        rows = _quantized_rows(call.input_room, inputs, layer.of_inputs.inputs)
-        _multiply_by_panel(turn, size, rows, layer.of_inputs, float_matrix(call.gates, inputs, layer.of_inputs.outputs))
+@subroutine
+def _gates_panel(iteration: int, args: tuple[ForwardArgs, int, int, int]) -> None:
+    """Multiply inputs or vectors by one panel of layer i's matrices.
+
+    Inputs in the first `input_panels` iterations, vectors in the others.
+    """
+    call, i, input_panels, team_size = args
+    layer, inputs = _layer(call, i), call.batch_size * call.length
+    if iteration < input_panels:
+        rows = _quantized_rows(call.quantized_inputs, inputs, layer.of_inputs.inputs)
+        gates = float_matrix(call.gates, inputs, layer.of_inputs.outputs)
+        _multiply(iteration, team_size, rows, layer.of_inputs, gates)
     else:
-        rows = _quantized_rows(call.state_room, call.count, layer.of_state.inputs)
-        gates = float_matrix(call.state_gates, call.count, layer.of_state.outputs)
-        _multiply_by_panel(turn - of_inputs, size, rows, layer.of_state, gates)
+        rows = _quantized_rows(call.quantized_state, call.batch_size, layer.of_state.inputs)
+        gates = float_matrix(call.state_gates, call.batch_size, layer.of_state.outputs)
+        _multiply(iteration - input_panels, team_size, rows, layer.of_state, gates)
 
 
 @parallel_for
-@_compiled
-def _step_iteration(turn: Any, given: Any) -> None:
-    """What a layer's gates make of some vectors, and bytes of those for what comes next."""
-    call, i, t = given
-    count, hidden, units = call.count, _layer(call, i).of_state.inputs, _layer(call, i).of_state.outputs
-    gates, state_gates = (
-        float_matrix(call.gates, count * call.times, units),
-        float_matrix(call.state_gates, count, units),
-    )
+@subroutine
+def _step_iteration(iteration: int, args: tuple[ForwardArgs, int, int]) -> None:
+    """Step layer i of some sequences at time t, and quantize what is multiplied next."""
+    call, i, t = args
+    count, hidden, units = call.batch_size, _layer(call, i).of_state.inputs, _layer(call, i).of_state.outputs
+    gates = float_matrix(call.gates, count * call.length, units)
+    state_gates = float_matrix(call.state_gates, count, units)
     vectors, memory = _state(call.vectors, call, hidden), _state(call.memory, call, hidden)
-    outputs, state = (
-        float_matrix(call.outputs, count * call.times, hidden),
-        _quantized_rows(call.state_room, count, hidden),
-    )
-    for b in _rows_of_iteration(turn, count):
-        n = b * call.times + t
-        _cell_step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i], outputs[n])
-        if t + 1 < call.times:
-            _quantize_row(vectors[b, i], state, b)
+    outputs = float_matrix(call.outputs, count * call.length, hidden)
+    for b in _rows_of_iteration(iteration, count):
+        n = b * call.length + t
+        cell_step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i])
+        _copy(vectors[b, i], outputs[n])
+        if t + 1 < call.length:
+            _quantize_row(vectors[b, i], _quantized_rows(call.quantized_state, count, hidden), b)
         elif i + 1 < call.depth:
             _load_inputs(call, i + 1, b)
 
 
-@_compiled
-def _load_inputs(call: Any, i: Any, b: Any) -> None:
-    """Make bytes of what a layer reads of a sequence: all its inputs, and its vector before."""
-    hidden = _layer(call, i).of_state.inputs
-    width = _layer(call, i).of_inputs.inputs
-    inputs = float_matrix(call.embedded if i == 0 else call.outputs, call.count * call.times, width)
+@subroutine
+def _load_inputs(args: ForwardArgs, i: int, b: int) -> None:
+    """Prepare layer i for sequence b: quantize its inputs and the vector before, copy the state before."""
+    hidden = _layer(args, i).of_state.inputs
+    width = _layer(args, i).of_inputs.inputs
+    inputs = float_matrix(args.embedded if i == 0 else args.outputs, args.batch_size * args.length, width)
     rows, tokens = (
-        _quantized_rows(call.input_room, len(inputs), width),
-        carray(pointer(call.tokens), len(inputs), np.int64),
+        _quantized_rows(args.quantized_inputs, len(inputs), width),
+        array_at(args.tokens, len(inputs), np.int64),
     )
-    for n in range(b * call.times, (b + 1) * call.times):
+    for n in range(b * args.length, (b + 1) * args.length):
         if i == 0:
-            _embed(call, max(tokens[n], 0), inputs[n])
+            _embed(args, max(tokens[n], 0), inputs[n])
         _quantize_row(inputs[n], rows, n)
-    _copy(_state(call.memory_before, call, hidden)[b, i], _state(call.memory, call, hidden)[b, i])
-    vector = _state(call.vectors, call, hidden)[b, i]
-    _copy(_state(call.vectors_before, call, hidden)[b, i], vector)
-    _quantize_row(vector, _quantized_rows(call.state_room, call.count, hidden), b)
+    _copy(_state(args.memory_before, args, hidden)[b, i], _state(args.memory, args, hidden)[b, i])
+    vector = _state(args.vectors, args, hidden)[b, i]
+    _copy(_state(args.vectors_before, args, hidden)[b, i], vector)
+    _quantize_row(vector, _quantized_rows(args.quantized_state, args.batch_size, hidden), b)
 
 
-@_compiled
-def float_matrix(address: Any, rows: Any, columns: Any) -> Any:
-    """The numbers [rows, columns] at an address."""
-    return carray(pointer(address), (rows, columns), np.float32)
-
-
-class _QuantizedRows(NamedTuple):
-    """Rows as bytes [N, K padded with anything below 128], each with its scale."""
-
-    bytes: Any
-    scales: Any
+@subroutine
+def float_matrix(address: int, rows: int, columns: int) -> Floats:
+    """View the memory at an address as numbers [rows, columns]."""
+    return array_at(address, (rows, columns), np.float32)
 
 
 def quantized_bytes(count: int, inputs: int) -> int:
-    """How much room so many rows take."""
+    """Return the size of workspace for QuantizedRows [count, inputs]."""
     return count * (4 + inputs + -inputs % FACTORS_PER_STEP)
 
 
-@_compiled
-def _quantized_rows(address: Any, count: Any, inputs: Any) -> Any:
-    scales = carray(pointer(address), count, np.float32)
-    return _QuantizedRows(
-        carray(pointer(address + 4 * count), (count, inputs + -inputs % FACTORS_PER_STEP), np.uint8), scales
-    )
+@subroutine
+def _quantized_rows(address: int, count: int, inputs: int) -> QuantizedRows:
+    """View a workspace of `quantized_bytes` as rows."""
+    values = array_at(address + 4 * count, (count, inputs + -inputs % FACTORS_PER_STEP), np.uint8)
+    return QuantizedRows(values, array_at(address, count, np.float32))
 
 
-@_compiled
-def _state(address: Any, call: Any, hidden: Any) -> Any:
-    return carray(pointer(address), (call.count, call.depth, hidden), np.float32)
+@subroutine
+def _state(address: int, args: ForwardArgs, hidden: int) -> Floats:
+    """View vectors as [B, L, H]."""
+    return array_at(address, (args.batch_size, args.depth, hidden), np.float32)
 
 
-@_compiled
-def _layer(call: Any, i: Any) -> Any:
-    return carray(pointer(call.layers), call.depth, LAYER)[i]
+@subroutine
+def _layer(args: ForwardArgs, i: int) -> LayerArgs:
+    layer: LayerArgs = array_at(args.layers, args.depth, LAYER_RECORD)[i]
+    return layer
 
 
-@_compiled
-def _embed(call: Any, token: Any, place: Any) -> None:
-    """Write a token's row of the embedding."""
-    width = len(place)
-    if call.halves:
-        _widen_float16(carray(pointer(call.embedding + 2 * token * width), width, np.uint16), place)
+@subroutine
+def _embed(args: ForwardArgs, token: int, out: Floats) -> None:
+    """Copy a token's row of the embedding to `out` [E]."""
+    width = len(out)
+    if args.half_precision:
+        _widen_float16(array_at(args.embedding + 2 * token * width, width, np.uint16), out)
     else:
-        _copy(carray(pointer(call.embedding + 4 * token * width), width, np.float32), place)
+        _copy(array_at(args.embedding + 4 * token * width, width, np.float32), out)
 
 
-@_compiled
-def _widen_float16(halves: Any, place: Any) -> None:
-    """The numbers of float16, given as their bits, none of which is infinite."""
-    for j in range(len(place)):
+@subroutine
+def _widen_float16(halves: NDArray[np.uint16], out: Floats) -> None:
+    """Convert float16, given as their bits and none of them infinite, to float32."""
+    for j in range(len(out)):
         bits = np.int32(halves[j])
         # Ten bits of fraction above, where a float32 has 23, is five of exponent, whose bias is less by 112.
         magnitude = np.int32((bits & np.int32(0x7FFF)) << np.int32(13)).view(np.float32) * _EXPONENT_SHIFT
         sign = (bits & np.int32(0x8000)) << np.int32(16)
-        place[j] = np.int32(np.float32(magnitude).view(np.int32) | sign).view(np.float32)
+        out[j] = np.int32(np.float32(magnitude).view(np.int32) | sign).view(np.float32)
 
 
-@_compiled
-def _copy(numbers: Any, place: Any) -> None:
+@subroutine
+def _copy(numbers: Floats, out: Floats) -> None:
     for j in range(len(numbers)):
-        place[j] = numbers[j]
+        out[j] = numbers[j]
 
 
-@_compiled
-def _quantize_row(row: Any, rows: Any, n: Any) -> None:
-    """Make a row of numbers row n of bytes: round(63 * number / largest magnitude) + 64.
+@subroutine
+def _quantize_row(row: Floats, rows: QuantizedRows, n: int) -> None:
+    """Quantize a row of numbers to row n of `rows`: round(63 * number / largest magnitude) + 64.
 
-    The scale of a row with NaN or infinity is NaN, and so will be all that is made of the row.
+    The scale of a row with NaN or infinity is NaN, and so will be all that is computed from the row.
     """
     largest = np.int32(0)
     for k in range(len(row)):  # magnitudes are ordered as their bits are, NaN being the largest
         largest = max(largest, np.int32(np.float32(row[k]).view(np.int32) & _MAGNITUDE_BITS))
     magnitude = np.int32(largest).view(np.float32)
-    factor = np.float32(0) if magnitude < _NEGLIGIBLE else _MAX_BYTE / magnitude
-    made = rows.bytes[n]
+    factor = np.float32(0) if magnitude < _NEGLIGIBLE else _LARGEST / magnitude
+    values = rows.values[n]
     for k in range(len(row)):
-        made[k] = np.uint8(np.int32(row[k] * factor + _ROUNDING))
-    rows.scales[n] = magnitude / _MAX_BYTE + magnitude * np.float32(0)
+        values[k] = np.uint8(np.int32(row[k] * factor + _ROUNDING))
+    rows.scales[n] = magnitude / _LARGEST + magnitude * np.float32(0)
 
 
-@_compiled
-def _multiply_by_panel(panel: Any, members: Any, rows: Any, matrix: Any, results: Any) -> None:
-    """Rows times one panel of a matrix. As many members as a team has are probably at the next ones."""
-    count, padded = rows.bytes.shape
-    size, results_at = panel_bytes(padded), results.ctypes.data + 4 * panel * PANEL_OUTPUTS
-    place = matrix.panels + panel * size
+@subroutine
+def _multiply(panel: int, team_size: int, rows: QuantizedRows, matrix: MatrixArgs, results: Floats) -> None:
+    """Multiply rows by one panel of a matrix; prefetch the panel that this thread will probably have next."""
+    count, padded = rows.values.shape
+    size = panel_bytes(padded)
+    panel_address = matrix.panels + panel * size
     multiply_panel(
-        rows.bytes.ctypes.data, rows.scales.ctypes.data, count, place, padded // FACTORS_PER_STEP, results_at,
+        rows.values.ctypes.data,
+        rows.scales.ctypes.data,
+        count,
+        panel_address,
+        padded // FACTORS_PER_STEP,
+        results.ctypes.data + 4 * panel * PANEL_OUTPUTS,
         4 * matrix.outputs,
-        place + members * size,
-    )  # fmt: skip
-
-
-@_compiled
-def _cell_step(cell: Any, gates: Any, state_gates: Any, vector: Any, memory: Any, output: Any) -> None:
-    """Replace the vectors of one sequence, given what its input and its vector contribute to the gates [G * H]."""
-    if cell == _LSTM:
-        lstm_step(gates, state_gates, vector, memory)
-    elif cell == _GRU:
-        gru_step(gates, state_gates, vector)
-    else:
-        rnn_step(gates, state_gates, vector, cell == _RELU)
-    _copy(vector, output)
+        panel_address + team_size * size,
+    )

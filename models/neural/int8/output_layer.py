@@ -1,70 +1,80 @@
-"""What an int8 network says of the next token, compiled: hidden vectors to log-probabilities, and to a token of each.
+"""The compiled output layer of int8 networks: log-probabilities and sampled tokens.
 
-It knows a matrix of bytes and what is done with each row of its product while that lies in a cache. It does not know
-how either is computed (`quantised`, `softmax`, `choosing`), nor networks (`int8`).
+Each row is finished, by softmax and sampling, while its product lies in a processor's cache. Entry functions:
+`compute_output`, and `decode_step`, which also reads the sampled tokens, so that a decode step is one compiled call.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-from numba.np.numpy_support import carray
 
 from models.kernels.gil import request_gil
-from models.kernels.jit import pointer
-from models.kernels.openmp import parallel_for, task_record
-from models.kernels.sampling import CHOICE, sample_row
-from models.kernels.softmax import log_softmax, softmax_buffers
-from models.neural.int8.forward import PRODUCT, READING, float_matrix, matmul, run_layers
-
-ANSWER = np.dtype(
-    [
-        *((name, np.int64) for name in ("projects", "width", "chooses")),
-        ("projection", PRODUCT),
-        ("product", PRODUCT),
-        ("choice", CHOICE),
-    ]
-)
-"""A PRODUCT [N, M], if it `projects` of the results of another one. The first `width` columns become log-probabilities;
-if it `chooses`, those that a CHOICE excludes are made impossible, and it is made."""
-STEP = np.dtype([("answer", ANSWER), ("reading", READING)])
-"""An ANSWER that chooses, and a READING of what was chosen."""
-_ANSWER, _STEP = task_record(ANSWER), task_record(STEP)
-
-_compiled = njit(error_model="numpy")
+from models.kernels.jit import array_at, subroutine
+from models.kernels.openmp import Team, parallel_for, task_record
+from models.kernels.sampling import SampleArgs, sample_row
+from models.kernels.softmax import SoftmaxBuffers, log_softmax, softmax_buffers
+from models.neural.int8.forward import ForwardArgs, MatmulArgs, matmul, run_layers
 
 
-def compute_output(address: Any) -> None:
-    """Compute an ANSWER, on a team."""
-    given = carray(address, 1, _ANSWER)[0]
-    output_layer(given.team, given.work)
-    request_gil(given.team.wanted)
+class OutputArgs(NamedTuple):
+    """Arguments of `compute_output`."""
+
+    width: int
+    """V: the first columns of the product that become log-probabilities; the others are padding."""
+    product: MatmulArgs
+    """Hidden vectors, or their projections, times the output matrix; log-probabilities replace the results."""
+    projects: int
+    """Whether the hidden vectors are projected first."""
+    projection: MatmulArgs
+    """Its results are the rows of `product`."""
+    samples: int
+    """Whether tokens are sampled; log-probabilities of excluded ones become -inf then."""
+    sample: SampleArgs
 
 
-def decode_step(address: Any) -> None:
-    """Compute a STEP, on a team."""
-    given = carray(address, 1, _STEP)[0]
-    run_layers(given.team, given.work.reading, output_layer(given.team, given.work.answer))
-    request_gil(given.team.wanted)
+class StepArgs(NamedTuple):
+    """Arguments of `decode_step`."""
+
+    output: OutputArgs
+    """Samples tokens."""
+    forward: ForwardArgs
+    """Reads them."""
 
 
-@_compiled
-def output_layer(team: Any, call: Any) -> Any:
-    """Compute an ANSWER with all threads of a team. Returns the next turn after it."""
-    begin = matmul(team, call.projection, 0) if call.projects else 0
-    begin = matmul(team, call.product, begin)
-    return _finish_row(team, begin, call.product.count, (call, softmax_buffers(call.width)))
+_OUTPUT_TASK, _STEP_TASK = task_record(OutputArgs), task_record(StepArgs)
+
+
+def compute_output(task_address: int) -> None:
+    """Entry function: compute log-probabilities, as OutputArgs say."""
+    task = array_at(task_address, 1, _OUTPUT_TASK)[0]
+    _output_layer(task.team, task.args)
+    request_gil(task.team.gil_flag)
+
+
+def decode_step(task_address: int) -> None:
+    """Entry function: sample a token of each sequence and read it, as StepArgs say."""
+    task = array_at(task_address, 1, _STEP_TASK)[0]
+    run_layers(task.team, task.args.forward, _output_layer(task.team, task.args.output))
+    request_gil(task.team.gil_flag)
+
+
+@subroutine
+def _output_layer(team: Team, args: OutputArgs) -> int:
+    """Compute log-probabilities on all threads; iterations from 0 on. Returns the number of the next one."""
+    begin = matmul(team, args.projection, 0) if args.projects else 0
+    begin = matmul(team, args.product, begin)
+    return _finish_row(team, begin, args.product.row_count, (args, softmax_buffers(args.width)))
 
 
 @parallel_for
-@_compiled
-def _finish_row(n: Any, given: Any) -> None:
-    """Make log-probabilities of a row and, if it is wanted, the choice of its token."""
-    call, room = given
-    results = float_matrix(call.product.results, call.product.count, call.product.matrix.outputs)
-    row = carray(pointer(results[n].ctypes.data), call.width, np.float32)
-    log_softmax(row, room)
-    if call.chooses:
-        sample_row(row, call.choice, n, room)
+@subroutine
+def _finish_row(n: int, args: tuple[OutputArgs, SoftmaxBuffers]) -> None:
+    """Make log-probabilities of row n of the product and, if wanted, sample its token."""
+    call, buffers = args
+    address = call.product.results + 4 * n * call.product.matrix.outputs
+    row = array_at(address, call.width, np.float32)
+    log_softmax(row, buffers)
+    if call.samples:
+        sample_row(row, call.sample, n, buffers)

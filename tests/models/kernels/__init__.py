@@ -1,1 +1,1 @@
-"""The package `tests.models.kernels`."""
+"""Tests of `models.kernels`."""

@@ -1,7 +1,4 @@
-"""Whoever else runs Python makes way exactly as long as a thread that computes, and claimed it, wants to go on.
-
-And that thread lets others have the lock, however short its calls are.
-"""
+"""The GIL: other threads yield as long as the registered compute thread wants it, and it yields to them."""
 
 import threading
 import time
@@ -11,8 +8,8 @@ import pytest
 import torch
 
 from models.kernels import gil
+from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig
 from models.neural.network import Network
 
 
@@ -40,42 +37,44 @@ def compute() -> None:
     assert MODEL.logprobs(MODEL.begin_state(2)).exp().sum(1).tolist() == pytest.approx([1, 1])
 
 
-def elsewhere(*acts: Callable[[], None]) -> None:
-    """Act one after the other in a thread that ends then."""
-    thread = threading.Thread(target=lambda: [act() for act in acts])
+def in_a_thread(*functions: Callable[[], None]) -> None:
+    """Call functions one after the other in a thread that ends then."""
+    thread = threading.Thread(target=lambda: [function() for function in functions])
     thread.start()
     thread.join()
 
 
-def test_way_is_given_after_a_compiled_call_and_until_there_is_nothing_more_to_do(naps):
+def test_gil_request_is_set_by_a_compiled_call_and_cleared_when_idle(naps):
     def twice() -> None:
-        elsewhere(gil.yield_to_compute_thread, gil.yield_to_compute_thread)
+        in_a_thread(gil.yield_to_compute_thread, gil.yield_to_compute_thread)
 
-    elsewhere(gil.register_compute_thread, twice, compute, twice, compute, twice, gil.before_release, twice)
+    in_a_thread(gil.register_compute_thread, twice, compute, twice, compute, twice, gil.before_release, twice)
     assert len(naps) == 4
     assert all(0 < seconds < 1e-3 for seconds in naps)
 
 
-def test_nobody_makes_way_for_one_who_has_not_claimed_it(naps):
-    elsewhere(compute, gil.yield_to_compute_thread)
+def test_gil_request_is_ignored_from_a_thread_that_is_not_registered(naps):
+    in_a_thread(compute, gil.yield_to_compute_thread)
     assert naps == []
 
 
-def test_who_has_not_claimed_it_renounces_nothing(naps):
-    elsewhere(gil.register_compute_thread, compute, lambda: elsewhere(gil.before_release), gil.yield_to_compute_thread)
+def test_gil_request_is_not_cleared_by_a_thread_that_is_not_registered(naps):
+    in_a_thread(
+        gil.register_compute_thread, compute, lambda: in_a_thread(gil.before_release), gil.yield_to_compute_thread
+    )
     assert len(naps) == 1
-    elsewhere(gil.register_compute_thread, gil.before_release)
+    in_a_thread(gil.register_compute_thread, gil.before_release)
 
 
-def test_the_lock_is_shared_unless_a_call_was_long_enough_to_have_it(naps, clock):
+def test_gil_is_yielded_periodically_unless_a_call_was_long_enough_to_take_it(naps, clock):
     def after(seconds: float) -> Callable[[], None]:
         return lambda: clock.__setitem__(0, clock[0] + seconds)
 
     share, leave, back = gil.yield_periodically, gil.before_release, gil.after_acquire
-    elsewhere(gil.register_compute_thread, after(1e-3), share)
+    in_a_thread(gil.register_compute_thread, after(1e-3), share)
     assert naps == []
-    elsewhere(gil.register_compute_thread, after(3e-3), leave, after(1e-3), back, after(1e-3), share)
+    in_a_thread(gil.register_compute_thread, after(3e-3), leave, after(1e-3), back, after(1e-3), share)
     assert naps == []
-    elsewhere(gil.register_compute_thread, after(3e-3), leave, after(1e-5), back, share, share)
+    in_a_thread(gil.register_compute_thread, after(3e-3), leave, after(1e-5), back, share, share)
     assert len(naps) == 1
     assert 0 < naps[0] < 1e-3

@@ -1,1 +1,1 @@
-"""The package `tests.models.neural.int8`."""
+"""Tests of `models.neural.int8`."""

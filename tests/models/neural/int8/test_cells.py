@@ -7,22 +7,22 @@ from numba import njit
 from torch import nn
 
 from models.kernels.softmax import exp
-from models.neural.int8.cells import gru_step, lstm_step, rnn_step, sigmoid, tanh
+from models.neural.int8.cells import CELLS, cell_step, sigmoid, tanh
 
 EXTREMES = [0.0, 1e-30, 88.0, 100.0, 1e4, 3e38, np.inf]
 
 
 def over(function):
     @njit(error_model="numpy")
-    def each(given, found):
-        for i in range(len(given)):
-            found[i] = function(given[i])
+    def loop(numbers, results):
+        for i in range(len(numbers)):
+            results[i] = function(numbers[i])
 
-    def apply(given):
-        given = np.asarray(given, np.float32)
-        found = np.zeros_like(given)
-        each(given, found)
-        return found
+    def apply(numbers):
+        numbers = np.asarray(numbers, np.float32)
+        results = np.zeros_like(numbers)
+        loop(numbers, results)
+        return results
 
     return apply
 
@@ -36,20 +36,20 @@ def test_exp_is_accurate_over_its_range():
 
 
 @pytest.mark.parametrize(("ours", "exact"), [(sigmoid, torch.sigmoid), (tanh, torch.tanh)])
-def test_squashing_is_accurate_everywhere(ours, exact):
+def test_sigmoid_and_tanh_are_accurate_everywhere(ours, exact):
     x = np.concatenate([np.linspace(-30, 30, 100_001), EXTREMES, np.negative(EXTREMES)]).astype(np.float32)
     np.testing.assert_allclose(over(ours)(x), exact(torch.from_numpy(x).double()).numpy(), atol=3e-7)
 
 
 @pytest.mark.parametrize("function", [exp, sigmoid, tanh])
-def test_what_is_not_a_number_stays_so(function):
+def test_exp_sigmoid_and_tanh_keep_nan(function):
     assert np.isnan(over(function)([np.nan, 0.0] * 50)).tolist() == [True, False] * 50
 
 
 @pytest.mark.parametrize("hidden", [1, 7, 8, 33])
-@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
+@pytest.mark.parametrize("kind", CELLS)
 @torch.no_grad()
-def test_a_step_is_that_of_torch(kind, hidden):
+def test_cell_step_equals_torch(kind, hidden):
     torch.manual_seed(hidden)
     cell = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}.get(kind, nn.RNNCell)
     cell = cell(5, hidden, **({"nonlinearity": kind[4:]} if kind.startswith("rnn") else {}))
@@ -57,11 +57,6 @@ def test_a_step_is_that_of_torch(kind, hidden):
     gates = (x @ cell.weight_ih.T + cell.bias_ih)[0].numpy()
     state_gates = (vector @ cell.weight_hh.T + cell.bias_hh)[0].numpy()
     expected = cell(x, (vector, memory)) if kind == "lstm" else (cell(x, vector),)
-    if kind == "lstm":
-        lstm_step(gates, state_gates, vector[0].numpy(), memory[0].numpy())
-    elif kind == "gru":
-        gru_step(gates, state_gates, vector[0].numpy())
-    else:
-        rnn_step(gates, state_gates, vector[0].numpy(), kind == "rnn_relu")
-    for found, exact in zip((vector, memory), expected, strict=False):
-        torch.testing.assert_close(found, exact, atol=1e-6, rtol=1e-6)
+    cell_step(CELLS.index(kind), gates, state_gates, vector[0].numpy(), memory[0].numpy())
+    for result, exact in zip((vector, memory), expected, strict=False):
+        torch.testing.assert_close(result, exact, atol=1e-6, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Sums of products of bytes against numpy, by each way that this processor has; the others' code is at least made."""
+"""Sums of products of bytes against numpy, by all instruction sets of this processor."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from llvmlite import binding, ir
 from numba import njit
 from numpy.typing import NDArray
 
-from models.neural.int8 import dot_product as module
+from models.neural.int8 import dot_product
 from models.neural.int8.dot_product import (
     BYTES_PER_LANE,
     FACTORS_PER_STEP,
@@ -21,43 +21,43 @@ from models.neural.int8.dot_product import (
 HERE = binding.get_host_cpu_features()
 
 
-def panel(matrix: NDArray[np.int8], *numbers: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """[32, K] with each row's bytes four by four, then a scale, an offset and a bias for each."""
+def pack_panel(matrix: NDArray[np.int8], *numbers: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Return [32, K] with each row's bytes four by four, then a scale, an offset and a bias for each."""
     bytes_ = np.ascontiguousarray(matrix.reshape(PANEL_OUTPUTS, -1, BYTES_PER_LANE).transpose(1, 0, 2))
-    found = np.frombuffer(bytes_.tobytes() + b"".join(each.tobytes() for each in numbers), np.uint8)
-    assert len(found) == panel_bytes(matrix.shape[1])
-    return found
+    panel = np.frombuffer(bytes_.tobytes() + b"".join(column.tobytes() for column in numbers), np.uint8)
+    assert len(panel) == panel_bytes(matrix.shape[1])
+    return panel
 
 
 @pytest.mark.parametrize("way", INSTRUCTION_SETS, ids=lambda way: way.feature or "any processor")
 @pytest.mark.parametrize("steps", [0, 1, 2, 83])
-def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
+def test_multiply_panel_is_exact_also_for_the_largest_bytes(way, steps, monkeypatch):
     if way.feature and not HERE.get(way.feature):
         pytest.skip(f"this processor lacks {way.feature}")
-    monkeypatch.setattr(module, "best_instruction_set", lambda features: way)
+    monkeypatch.setattr(dot_product, "best_instruction_set", lambda features: way)
 
     @njit
-    def multiply(rows, scales, others, found):
+    def multiply(rows, scales, matrix, results):
         multiply_panel(
-            rows.ctypes.data, scales.ctypes.data, len(rows), others.ctypes.data, rows.shape[1] // FACTORS_PER_STEP,
-            found.ctypes.data, 4 * found.shape[1], others.ctypes.data,
+            rows.ctypes.data, scales.ctypes.data, len(rows), matrix.ctypes.data, rows.shape[1] // FACTORS_PER_STEP,
+            results.ctypes.data, 4 * results.shape[1], matrix.ctypes.data,
         )  # fmt: skip
 
     numbers = np.random.default_rng(steps)
-    others_scales, biases = numbers.normal(size=(2, PANEL_OUTPUTS)).astype(np.float32)
+    matrix_scales, biases = numbers.normal(size=(2, PANEL_OUTPUTS)).astype(np.float32)
     offsets = numbers.integers(-(10**6), 10**6, PANEL_OUTPUTS).astype(np.int32)
     for count in range(10):  # with and without rows that are left over
         scales = numbers.normal(size=count).astype(np.float32)
         for least, low, high in ((0, -63, 63), (127, 63, 63), (127, -63, -63)):
             rows = numbers.integers(least, 127, (count, steps * FACTORS_PER_STEP), endpoint=True).astype(np.uint8)
-            others = numbers.integers(low, high, (PANEL_OUTPUTS, steps * FACTORS_PER_STEP), endpoint=True).astype(
+            matrix = numbers.integers(low, high, (PANEL_OUTPUTS, steps * FACTORS_PER_STEP), endpoint=True).astype(
                 np.int8
             )
-            found = np.full((count, PANEL_OUTPUTS + 3), -1, np.float32)
-            multiply(rows, scales, panel(others, others_scales, offsets, biases), found)
-            sums = (rows.astype(np.int64) @ others.T.astype(np.int64) - offsets).astype(np.float32)
-            assert np.array_equal(found[:, :PANEL_OUTPUTS], sums * (scales[:, None] * others_scales) + biases)
-            assert np.all(found[:, PANEL_OUTPUTS:] == -1)
+            results = np.full((count, PANEL_OUTPUTS + 3), -1, np.float32)
+            multiply(rows, scales, pack_panel(matrix, matrix_scales, offsets, biases), results)
+            sums = (rows.astype(np.int64) @ matrix.T.astype(np.int64) - offsets).astype(np.float32)
+            assert np.array_equal(results[:, :PANEL_OUTPUTS], sums * (scales[:, None] * matrix_scales) + biases)
+            assert np.all(results[:, PANEL_OUTPUTS:] == -1)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_sums_are_exact_also_of_the_largest_bytes(way, steps, monkeypatch):
         ("", "x86-64", r"pmullw %xmm"),
     ],
 )
-def test_each_processor_is_given_its_own_instructions(feature, processor, instruction):
+def test_multiply_panel_uses_the_instructions_of_each_processor(feature, processor, instruction):
     way = next(way for way in INSTRUCTION_SETS if way.feature == feature)
     program = ir.Module()
     address = ir.IntType(64)

@@ -1,4 +1,4 @@
-"""Models in bytes: whole numbers against numpy to the last bit, alone as in company, and close to the float model."""
+"""Models in bytes: products against numpy to the last bit, alone as in company, near the float model."""
 
 import math
 from dataclasses import replace
@@ -8,13 +8,14 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numba.np.numpy_support import carray
 
 from models.errors import InvalidInput
-from models.kernels import openmp
-from models.neural.int8.forward import PRODUCT, matmul, quantized_bytes
+from models.kernels.jit import array_at
+from models.kernels.openmp import run_parallel, task_record
+from models.neural.config import RecurrentConfig
+from models.neural.int8.forward import MatmulArgs, matmul, quantized_bytes
 from models.neural.int8.model import Int8Matrix, Int8Model
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.initialization import initialize
@@ -59,29 +60,31 @@ def tokens(*shape: int) -> torch.Tensor:
     return torch.randint(V, shape, generator=torch.Generator().manual_seed(6))
 
 
-def whole(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as whole numbers from -63 to 63 and their scales, halves upwards, in float32 throughout."""
+def quantize(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows as whole numbers from -63 to 63 and their scales, halves upwards, in float32 throughout."""
     magnitudes = np.abs(rows).max(1)
     with np.errstate(divide="ignore", over="ignore"):  # where what is divided by is negligible
         factors = np.where(magnitudes < 1e-30, np.float32(0), np.float32(63) / magnitudes)
     return np.trunc(rows * factors[:, None] + np.float32(64.5)).astype(np.int64) - 64, magnitudes / np.float32(63)
 
 
-def product(address) -> None:
-    """Compute a PRODUCT and nothing more, on a team."""
-    given = carray(address, 1, TASK)[0]
-    matmul(given.team, given.work, 0)
+def multiply(task_address) -> None:
+    """Compute a matrix product and nothing more."""
+    task = array_at(task_address, 1, TASK)[0]
+    matmul(task.team, task.args, 0)
 
 
-TASK = openmp.task_record(PRODUCT)
+TASK = task_record(MatmulArgs)
 
 
-def times(matrix: Int8Matrix, rows: np.ndarray) -> np.ndarray:
-    """The matrix times each of the rows, plus its bias."""
-    (count, inputs), outputs = rows.shape, matrix.record[0]
-    room, results = np.empty(quantized_bytes(count, inputs), np.uint8), np.empty((count, outputs), np.float32)
-    work = matrix.product(count, rows.ctypes.data, inputs, room.ctypes.data, results.ctypes.data)
-    openmp.run_parallel(product, work, PRODUCT, results.size * inputs)
+def product(matrix: Int8Matrix, rows: np.ndarray) -> np.ndarray:
+    """Return the matrix times each of the rows, plus its bias."""
+    (count, inputs), outputs = rows.shape, matrix.args.outputs
+    workspace, results = np.empty(quantized_bytes(count, inputs), np.uint8), np.empty((count, outputs), np.float32)
+    args = MatmulArgs(
+        matrix.args, count, rows.ctypes.data, inputs, quantized=workspace.ctypes.data, results=results.ctypes.data
+    )
+    run_parallel(multiply, args, results.size * inputs)
     return results[:, : matrix.outputs]
 
 
@@ -94,7 +97,7 @@ def times(matrix: Int8Matrix, rows: np.ndarray) -> np.ndarray:
     seed=st.integers(0, 99),
 )
 @example(count=34, inputs=1, outputs=31, spread=1e-35, seed=1)  # a row so small that 63 / it is no float32
-def test_a_product_is_that_of_whole_numbers(count, inputs, outputs, spread, seed):
+def test_matmul_equals_whole_numbers_of_numpy(count, inputs, outputs, spread, seed):
     numbers = np.random.default_rng(seed)
     weight, bias = numbers.normal(size=(outputs, inputs)).astype(np.float32), numbers.normal(size=outputs)
     weight[numbers.integers(outputs)] *= np.float32(spread)
@@ -103,15 +106,14 @@ def test_a_product_is_that_of_whole_numbers(count, inputs, outputs, spread, seed
 
     scales = np.abs(weight).max(1) / np.float32(63)
     matrix = np.rint(weight / np.maximum(scales, np.float32(1e-30))[:, None]).astype(np.int64)
-    numerators, row_scales = whole(rows)
+    numerators, row_scales = quantize(rows)
     sums = (numerators @ matrix.T).astype(np.float32)
     expected = sums * (row_scales[:, None] * scales) + bias
 
-    found = times(Int8Matrix(torch.from_numpy(weight), torch.from_numpy(bias)), rows)
-    assert np.array_equal(found, expected)
+    assert np.array_equal(product(Int8Matrix(weight, bias), rows), expected)
 
 
-def test_a_row_does_not_depend_on_its_company_in_a_single_bit(model):
+def test_int8_row_does_not_depend_on_its_company_in_a_single_bit(model):
     read, lengths = tokens(7, 9), torch.tensor([9, 0, 3, 9, 5, 1, 9])
     scores, after = model.score(model.begin_state(7), read, lengths)
     rows = model.logprobs(after)
@@ -123,7 +125,7 @@ def test_a_row_does_not_depend_on_its_company_in_a_single_bit(model):
     assert torch.equal(model.logprobs(swapped)[1], rows[3])
 
 
-def test_one_token_at_a_time_is_all_at_once_in_every_bit(model):
+def test_int8_scores_one_token_at_a_time_as_all_at_once_in_every_bit(model):
     read, state = tokens(3, 12), model.begin_state(3)
     scores, after = model.score(state, read)
     for t in range(12):
@@ -132,7 +134,7 @@ def test_one_token_at_a_time_is_all_at_once_in_every_bit(model):
     assert all(np.array_equal(left, right) for left, right in zip(state, after, strict=True))
 
 
-def test_threads_change_nothing(threads):
+def test_int8_scores_do_not_depend_on_the_number_of_threads(threads):
     config = RecurrentConfig("lstm", layers=2, embedding_size=128, hidden_size=200)
     model, read, found = Int8Model(config, weights(config), V), tokens(5, 20), []
     for count in (1, 2, 3):
@@ -142,7 +144,7 @@ def test_threads_change_nothing(threads):
     assert all(np.array_equal(after[1], found[0][1][1]) for _, after in found)
 
 
-def test_it_is_close_to_the_float_model(config, model):
+def test_int8_model_is_close_to_the_float_model(config, model):
     float_model, read = RecurrentModel(config, weights(config), V), tokens(4, 30)
     exact, exact_after = float_model.score(float_model.begin_state(4), read)
     scores, after = model.score(model.begin_state(4), read)
@@ -152,7 +154,7 @@ def test_it_is_close_to_the_float_model(config, model):
         np.testing.assert_allclose(left, right, atol=0.05, rtol=0.05)
 
 
-def test_a_trained_model_loses_next_to_nothing():
+def test_int8_model_of_a_trained_model_loses_next_to_nothing():
     """Of a chain in which each word is followed by one of a few: KL(float32 || int8) and perplexity."""
     numbers, ids, last = np.random.default_rng(0), [], 2
     for _ in range(7_000):
@@ -177,14 +179,14 @@ def test_a_trained_model_loses_next_to_nothing():
     assert (exact.exp() * (exact - found)).sum(1).mean() < 1e-3
 
 
-def test_it_is_stored_as_the_float_model_that_it_was_made_from(config, model):
+def test_int8_model_is_stored_as_the_float_model_that_it_was_made_from(config, model):
     float_model = RecurrentModel(config, weights(config), V)
     assert model.config() == float_model.config()
     assert all(torch.equal(model.tensors()[name], tensor) for name, tensor in float_model.tensors().items())
     assert (model.precision, float_model.precision) == ("int8", "float32")
 
 
-def test_it_keeps_what_it_was_given_and_no_float_copy_of_it(config):
+def test_int8_model_keeps_the_weights_without_a_copy(config):
     mapped = weights(config)
     stored = Int8Model(config, mapped, V).tensors()
     assert {name: tensor.data_ptr() for name, tensor in stored.items()} == {n: t.data_ptr() for n, t in mapped.items()}
@@ -192,14 +194,14 @@ def test_it_keeps_what_it_was_given_and_no_float_copy_of_it(config):
 
 @pytest.mark.parametrize("name", ["layers.0.weight_hh", "output_bias", "embedding"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_weights_that_are_not_finite_are_refused(name, value):
+def test_int8_matrix_refuses_weights_that_are_not_finite(name, value):
     config = CONFIGS[0]
     damaged = {**weights(config), name: weights(config)[name].clone().fill_(value)}
     with pytest.raises(InvalidInput, match="weights"):
         Int8Model(config, damaged, V)
 
 
-def test_a_state_that_overflows_gives_no_number_rather_than_a_wrong_one():
+def test_int8_logprobs_of_a_state_that_overflows_are_nan():
     config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=4, hidden_size=8, tied=False)
     large = {name: tensor.abs() + 1e3 for name, tensor in weights(config).items()}
     model = Int8Model(config, large, V)
@@ -210,14 +212,14 @@ def test_a_state_that_overflows_gives_no_number_rather_than_a_wrong_one():
 
 
 @pytest.mark.parametrize("token", [-1, V])
-def test_a_token_that_is_none_is_refused(model, token):
+def test_int8_advance_refuses_an_id_beyond_the_vocabulary(model, token):
     read = tokens(3, 2)
     read[1, 1] = token
     with pytest.raises(IndexError, match="ids from 0 to 299 are accepted"):
         model.advance(model.begin_state(3), read)
 
 
-def test_an_embedding_in_half_precision_is_read_exactly():
+def test_int8_advance_reads_an_embedding_in_half_precision_exactly():
     stored = weights(CONFIGS[0])
     stored["embedding"][:3] = torch.tensor([6e-8, -2e-6, 65504.0])[:, None]  # the smallest, a subnormal, the largest
     halves = Int8Model(replace(CONFIGS[0], storage="float16"), stored, V)

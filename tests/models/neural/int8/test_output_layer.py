@@ -1,12 +1,12 @@
-"""Tokens chosen in the call that finds their log-probabilities are those chosen of the log-probabilities afterwards."""
+"""Tokens sampled in the compiled call that computes log-probabilities, against two separate calls."""
 
 import numpy as np
 import pytest
 import torch
 
 from models.kernels.sampling import SamplingMetadata
+from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig
 from models.neural.network import Network
 
 CONFIGS = [
@@ -25,7 +25,7 @@ def threads(request):
 
 @pytest.mark.parametrize("vocabulary", [2, 33, 1000])
 @pytest.mark.parametrize("config", CONFIGS)
-def test_in_one_call_as_in_two(config, vocabulary, threads):
+def test_decode_step_samples_as_separate_calls_do(config, vocabulary, threads):
     torch.manual_seed(3)
     network, numbers = Network(config, vocabulary), np.random.default_rng(2)
     with torch.no_grad():
