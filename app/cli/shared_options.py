@@ -18,8 +18,8 @@ from app.core.container_limits import cpu_quota
 from app.core.settings import Settings
 from app.schemas.recipes import to_invalid_input
 from models.checkpoint.families import FAMILIES_BY_PRECISION
+from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef, resolve
-from models.checkpoint.save import Checkpoint, load
 from models.errors import InvalidInput
 from models.ngram.model import NgramModel
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.core.exceptions import ModelLoading
+from models.checkpoint.load import Checkpoint
 from models.checkpoint.members import member_ids
 from models.checkpoint.repository import CheckpointRef, list_checkpoints
-from models.checkpoint.save import Checkpoint
 from models.errors import CheckpointDamaged, CheckpointNotFound, NextwordError
 
 logger = logging.getLogger(__name__)

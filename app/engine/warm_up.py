@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from app.routes.prediction import predict
 from app.schemas.next import NextRequest
-from models.checkpoint.save import Checkpoint, check_distributions
+from models.checkpoint.load import Checkpoint
+from models.checkpoint.save import check_distributions
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences

@@ -1,7 +1,4 @@
-"""What an experiment is given and what it leaves: ids of a text, and then rows for a table and curves for a plot.
-
-It knows neither what is compared nor how a plot is drawn.
-"""
+"""Input and outcome of an experiment: token ids and budgets, then rows for a table and curves for a plot."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from models.data.bptt_batches import TokenIds
 
 @dataclass(frozen=True)
 class ExperimentInput:
-    """The text, and how much may be spent on each training."""
+    """Text of an experiment, and how much may be spent on each training."""
 
     train: TokenIds
     """Token ids to learn from."""
@@ -25,9 +22,9 @@ class ExperimentInput:
     size: int
     """Numbers in embeddings and hidden vectors, where nothing else is compared."""
     seconds: float
-    """Of training for each family, where time is what is equal."""
+    """Of training for each family, where trainings take equal time."""
     steps: int
-    """Of each training, where steps are."""
+    """Of each training, where trainings make equally many steps."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +34,18 @@ class Curve:
     label: str
     x: Sequence[float]
     y: Sequence[float | None]
-    """None where a number has gone out of all bounds."""
+    """None where a number is out of all bounds."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of an experiment."""
+    """Outcome of an experiment."""
 
     name: str
     claim: str
     """What a course says, in a sentence."""
     held: bool | None
-    """Whether the figures of this run bear it out; None where it says nothing of figures."""
+    """Whether the figures of this run support the claim; None for a claim that no figure can refute."""
     rows: list[dict[str, Any]]
     """A row of figures for each thing compared, JSON-ready."""
     curves: list[Curve]
@@ -64,15 +61,15 @@ class Finding:
         return self.claim + {True: ": so it was here", False: ": not so here", None: ""}[self.held]
 
     def as_json(self) -> Mapping[str, Any]:
-        """All of it, JSON-ready."""
+        """Return all of it, JSON-ready."""
         return asdict(self)
 
 
 def comparable_perplexity(perplexity: float | None) -> float:
-    """A perplexity to be compared with others; None, out of all bounds, is the worst."""
+    """Return a perplexity that can be compared: None, which is out of all bounds, becomes infinity."""
     return math.inf if perplexity is None else perplexity
 
 
-def is_lower(better: float | None, worse: float | None) -> bool:
-    """Whether one perplexity is lower than another."""
-    return comparable_perplexity(better) < comparable_perplexity(worse)
+def is_lower(perplexity: float | None, other: float | None) -> bool:
+    """Tell whether one perplexity is lower than another; None is higher than any."""
+    return comparable_perplexity(perplexity) < comparable_perplexity(other)

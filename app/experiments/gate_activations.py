@@ -1,7 +1,6 @@
-"""What the gates of a trained LSTM do at each token of a sentence, as data.
+"""Gates of a trained LSTM at each token of a sentence, as data.
 
-It knows which sentence: the first of the held-out text that is neither short nor long. The gates are
-`models.neural.analysis`'s.
+The sentence is the first of the held-out text that is neither short nor long.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from collections.abc import Generator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.experiments.families import TRAINING_CONFIG
 from app.experiments.finding import Curve, ExperimentInput, Finding
 from app.experiments.training_run import TrainingRun
 from models.neural.analysis import gate_activations
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.special_tokens import EOS
 from models.utils.progress import Progress
 
@@ -27,32 +27,35 @@ LENGTHS = range(8, 31)
 def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train an LSTM and let it read a sentence."""
     config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
-    course = TrainingRun(setting, config, TRAINING_CONFIG)
-    yield from course.run("training", setting.steps)
+    training = TrainingRun(setting, config, TRAINING_CONFIG)
+    yield from training.run("training", setting.steps)
     ids = _sentence(setting)
-    openings = [layers[0] for layers in gate_activations(course.trainer.network, torch.from_numpy(ids))]
-    tokens = [_shown(setting.vocabulary[i]) for i in ids.tolist()]
-    rows = [{"token": token, **opening} for token, opening in zip(tokens, openings, strict=True)]
-    places = list(range(len(tokens)))
-    curves = [Curve(name, places, [opening[name] for opening in openings]) for name in ("input", "forget", "output")]
-    cells = [opening["cell_norm"] / math.sqrt(setting.size) for opening in openings]
+    activations = [layers[0] for layers in gate_activations(training.trainer.network, torch.from_numpy(ids))]
+    tokens = [_printable(setting.vocabulary[i]) for i in ids.tolist()]
+    rows = [{"token": token, **values} for token, values in zip(tokens, activations, strict=True)]
+    positions = list(range(len(tokens)))
+    curves = [
+        Curve(gate, positions, [values[gate] for values in activations]) for gate in ("input", "forget", "output")
+    ]
+    cells = [values["cell_norm"] / math.sqrt(setting.size) for values in activations]
     return Finding(
         "gates",
         "an LSTM decides at each token how much to take in, to keep and to give out",
         None,
         rows,
-        [*curves, Curve("cells", places, cells)],
+        [*curves, Curve("cells", positions, cells)],
         ("token", "mean opening, and root mean square of the cells"),
         ticks=tokens,
     )
 
 
-def _shown(token: str) -> str:
-    """A token as it can be seen."""
+def _printable(token: str) -> str:
+    """Return a token with blanks and control characters made visible."""
     return token if token.isprintable() and not token.isspace() else repr(token)[1:-1].replace(" ", "\u2423")
 
 
-def _sentence(setting: ExperimentInput) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _sentence(setting: ExperimentInput) -> NDArray[np.int64]:
+    """Return the first held-out sentence with a length in `LENGTHS`, or the beginning of the text."""
     ends = np.flatnonzero(setting.valid == EOS) + 1
     for line in np.split(setting.valid, ends):
         if len(line) in LENGTHS:

@@ -1,7 +1,7 @@
 """Exploding gradients: a training that needs clipping, with and without it.
 
-It knows a recipe that explodes: a plain recurrent network of rectified units, whose sums grow from token to token, and
-steps in proportion to the gradient (Pascanu et al. 2013).
+The recipe is one that explodes (Pascanu et al. 2013): a plain recurrent network of rectified units, whose sums grow
+from token to token, and steps in proportion to the gradient.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Generator
 
 from app.experiments.finding import Curve, ExperimentInput, Finding
 from app.experiments.training_run import TrainingRun
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.utils.progress import Progress
 
@@ -19,27 +19,27 @@ LIMITS = (0.0, 0.25)
 
 
 def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
-    """Train twice from the same weights on the same windows."""
+    """Train twice from the same weights on the same batches."""
     config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=setting.size, hidden_size=setting.size)
     curves, rows = [], []
     for limit in LIMITS:
         name = f"clipped at {limit:g}" if limit else "not clipped"
-        how = TrainingConfig(
+        training_config = TrainingConfig(
             optimiser="sgd", learning_rate=1.0, momentum=0.0, schedule="constant", clip=limit, dropout=0.0, bptt=64,
             weight_decay=0.0, initialisation="he",
         )  # fmt: skip
-        course = TrainingRun(setting, config, how)
-        yield from course.run(name, setting.steps)
-        tally = course.trainer.stats
-        curves.append(Curve(name, course.steps, course.norms))
+        training = TrainingRun(setting, config, training_config)
+        yield from training.run(name, setting.steps)
+        stats = training.trainer.stats
+        curves.append(Curve(name, training.steps, training.norms))
         rows.append(
             {
                 "clip": limit,
-                "diverged_at": course.steps[-1] if course.diverged else None,
-                "loss": None if course.diverged else tally.loss / tally.weight,
-                "largest_norm": max((norm for norm in course.norms if norm is not None), default=None),
-                "clipped_fraction": tally.clipped / tally.step if tally.step else 0.0,
-                "perplexity": course.perplexity,
+                "diverged_at": training.steps[-1] if training.diverged else None,
+                "loss": None if training.diverged else stats.loss / stats.weight,
+                "largest_norm": max((norm for norm in training.norms if norm is not None), default=None),
+                "clipped_fraction": stats.clipped / stats.step if stats.step else 0.0,
+                "perplexity": training.perplexity,
             }
         )
     return Finding(

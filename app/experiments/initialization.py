@@ -1,7 +1,4 @@
-"""What a training starts from: zeros, numbers too large, and the scales of Glorot and He.
-
-It knows the four; what they fill is `models.neural.training.initialization`'s.
-"""
+"""Initialization: what a training makes of zeros, of numbers too large, and of the scales of Glorot and He."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any
 
 from app.experiments.finding import Curve, ExperimentInput, Finding, is_lower
 from app.experiments.training_run import TrainingRun
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.utils.progress import Progress
 
@@ -20,25 +17,26 @@ INITIALIZATIONS: dict[str, dict[str, Any]] = {
     "xavier": {"initialisation": "xavier"},
     "he": {"initialisation": "he"},
 }
+"""Fields of `TrainingConfig` by the name in the finding; the last two are expected to learn better than the others."""
 VALIDATIONS = 8
 
 
 def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
-    """Train an LSTM from each start."""
+    """Train an LSTM from each initialization."""
     config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
     curves: list[Curve] = []
     rows: list[dict[str, Any]] = []
-    for name, start in INITIALIZATIONS.items():
-        course = TrainingRun(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **start))
-        yield from course.run(name, setting.steps, VALIDATIONS)
-        steps, perplexities = ([point[i] for point in course.validated] for i in (0, 1))
+    for name, fields in INITIALIZATIONS.items():
+        training = TrainingRun(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **fields))
+        yield from training.run(name, setting.steps, VALIDATIONS)
+        steps, perplexities = ([point[i] for point in training.validated] for i in (0, 1))
         curves.append(Curve(name, steps, perplexities))
         rows.append(
             {
                 "start": name,
-                "first_loss": course.losses[0],
-                "first_norm": course.norms[0],
-                "perplexity": course.perplexity,
+                "first_loss": training.losses[0],
+                "first_norm": training.norms[0],
+                "perplexity": training.perplexity,
             }
         )
     reached = [row["perplexity"] for row in rows]

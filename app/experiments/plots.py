@@ -1,7 +1,4 @@
-"""Findings as pictures, drawn by matplotlib, which is imported when there is something to draw.
-
-It knows curves and files; it does not know what they mean.
-"""
+"""Plots of findings as PNG files, drawn by matplotlib, which is optional and imported only when a plot is drawn."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from pathlib import Path
 from app.experiments.finding import Finding
 from models.errors import InvalidInput
 
-INCHES, DOTS = (7.0, 4.5), 120
+INCHES, DOTS_PER_INCH = (7.0, 4.5), 120
 
 
-def check() -> None:
-    """Raise InvalidInput where no picture could be drawn."""
+def check_matplotlib() -> None:
+    """Raise InvalidInput where matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -27,7 +24,7 @@ def draw(finding: Finding, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=INCHES, dpi=DOTS, layout="constrained")
+    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     axes = figure.add_subplot()
     for curve in finding.curves:
         axes.plot(curve.x, [math.nan if y is None else y for y in curve.y], label=curve.label, marker=".", markersize=4)

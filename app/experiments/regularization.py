@@ -1,6 +1,6 @@
-"""Under- and overfitting: the fit to what was learned against the fit to what was not, over dropout and L2 strength.
+"""Under- and overfitting: how well the training text and held-out text fit, over dropout and L2 strength.
 
-A part of the text so small that it can be learned by heart shows both within a short training.
+The training text is so small a part that it can be learned by heart, so that both show within a short training.
 """
 
 from __future__ import annotations
@@ -12,58 +12,61 @@ from typing import Any
 
 from app.experiments.finding import Curve, ExperimentInput, Finding, comparable_perplexity
 from app.experiments.training_run import TrainingRun
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
 from models.utils.progress import Progress
 
 DROPOUTS = (0.0, 0.2, 0.5, 0.8)
 DECAYS = (0.0, 0.3, 3.0)
-"""Of AdamW, which multiplies them by the learning rate."""
+"""Weight decay of AdamW, which multiplies it by the learning rate."""
 PASSES = 10
-"""How often the part is read."""
+"""How often the training text is read."""
 
 
 def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
-    """Train on the same part with each strength of either kind."""
+    """Train on the same text with each strength of either regularization."""
     plain = TrainingConfig(schedule="constant", learning_rate=4e-3, dropout=0.0, weight_decay=0.0)
     tokens = setting.train[: max(1, setting.steps * plain.batch_size * plain.bptt // PASSES)]
     small, rows = replace(setting, train=tokens), []
-    tried = [replace(plain, dropout=rate) for rate in DROPOUTS]
-    tried += [replace(plain, weight_decay=decay) for decay in DECAYS[1:]]
-    for how in tried:
-        row = yield from _row(small, how)
+    configs = [replace(plain, dropout=rate) for rate in DROPOUTS]
+    configs += [replace(plain, weight_decay=decay) for decay in DECAYS[1:]]
+    for training_config in configs:
+        row = yield from _row(small, training_config)
         rows.append(row)
-    of_dropout = [row for row in rows if not row["weight_decay"]]
-    of_decay = [row for row in rows if not row["dropout"]]
+    dropout_rows = [row for row in rows if not row["weight_decay"]]
+    decay_rows = [row for row in rows if not row["dropout"]]
     return Finding(
         "regularisation",
         "without any, a network learns its text by heart; with too much, it learns little; in between lies the best",
-        _between(of_dropout) and _between(of_decay),
+        _best_in_between(dropout_rows) and _best_in_between(decay_rows),
         rows,
         [
-            *(_curve(f"dropout, {part}", "dropout", part, of_dropout) for part in ("train", "valid")),
-            *(_curve(f"weight decay, {part}", "weight_decay", part, of_decay) for part in ("train", "valid")),
+            *(_curve(f"dropout, {part}", "dropout", part, dropout_rows) for part in ("train", "valid")),
+            *(_curve(f"weight decay, {part}", "weight_decay", part, decay_rows) for part in ("train", "valid")),
         ],
         ("dropout, or weight decay", "perplexity"),
         logarithmic=True,
     )
 
 
-def _between(rows: list[dict[str, Any]]) -> bool:
-    """Whether of rising strengths the first fits best what was learned, and one in the midst what was not."""
-    learned, held_out = ([comparable_perplexity(row[part]) for row in rows] for part in ("train", "valid"))
-    return min(learned) == learned[0] and min(held_out) < min(held_out[0], held_out[-1])
+def _best_in_between(rows: list[dict[str, Any]]) -> bool:
+    """Tell whether of rising strengths the first fits the training text best, and a middle one the held-out text."""
+    trained, held_out = ([comparable_perplexity(row[part]) for row in rows] for part in ("train", "valid"))
+    return min(trained) == trained[0] and min(held_out) < min(held_out[0], held_out[-1])
 
 
-def _row(setting: ExperimentInput, how: TrainingConfig) -> Generator[Progress, None, dict[str, Any]]:
+def _row(setting: ExperimentInput, training_config: TrainingConfig) -> Generator[Progress, None, dict[str, Any]]:
+    """Train with one strength and return its figures."""
     config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
-    course = TrainingRun(setting, config, how)
-    yield from course.run(f"dropout {how.dropout:g}, weight decay {how.weight_decay:g}", setting.steps)
-    learned = setting.train[: len(setting.valid)]
-    train = None if course.diverged else math.exp((yield from held_out_loss(course.trainer.model(), learned)))
-    return {"dropout": how.dropout, "weight_decay": how.weight_decay, "train": train, "valid": course.perplexity}
+    dropout, weight_decay = training_config.dropout, training_config.weight_decay
+    training = TrainingRun(setting, config, training_config)
+    yield from training.run(f"dropout {dropout:g}, weight decay {weight_decay:g}", setting.steps)
+    sample = setting.train[: len(setting.valid)]
+    train = None if training.diverged else math.exp((yield from held_out_loss(training.trainer.model(), sample)))
+    return {"dropout": dropout, "weight_decay": weight_decay, "train": train, "valid": training.perplexity}
 
 
 def _curve(label: str, over: str, part: str, rows: list[dict[str, Any]]) -> Curve:
+    """Return the perplexities of one part of the text over one kind of strength."""
     return Curve(label, [row[over] for row in rows], [row[part] for row in rows])

@@ -1,6 +1,6 @@
-"""Short trainings as experiments run them: for equal steps, or by turns for equal time, with what they went through.
+"""Short trainings as experiments run them, with the history of their losses.
 
-It knows how long to train and what to note down. It does not know what is compared.
+`TrainingRun` trains for a number of steps; `run_interleaved` lets several trainings take turns for equal time.
 """
 
 from __future__ import annotations
@@ -9,29 +9,33 @@ import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from typing import TypeAlias
 
 from app.experiments.finding import ExperimentInput
 from models.errors import TrainingFailed
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
 
 TURN_SECONDS = 2.0
-"""Seconds."""
-ProgressReports = Generator[Progress, None, None]
+"""Length of a turn in `run_interleaved`: short beside a training, long beside a step."""
+MAX_VALIDATION_LOSS = 100.0
+"""Nats a token; above it, a perplexity is out of all bounds and not recorded."""
+ProgressReports: TypeAlias = Generator[Progress, None, None]
 
 
 class TrainingRun:
-    """One training and its history."""
+    """A training with the history of its steps and validations."""
 
-    def __init__(self, setting: ExperimentInput, config: RecurrentConfig, how: TrainingConfig) -> None:
+    def __init__(self, setting: ExperimentInput, config: RecurrentConfig, training_config: TrainingConfig) -> None:
+        """Initialize a training on the text of `setting`."""
         self._setting = setting
-        self.trainer = Trainer(config, how, setting.train, len(setting.vocabulary))
+        self.trainer = Trainer(config, training_config, setting.train, len(setting.vocabulary))
         self.steps: list[int] = []
         self.losses: list[float | None] = []
-        """Nats a token of each step; None from the step on at which they were no numbers any more."""
+        """Nats a token of each step; None at a step at which the training diverged."""
         self.norms: list[float | None] = []
         """Of each step's gradient before clipping."""
         self.validated: list[tuple[int, float]] = []
@@ -39,35 +43,35 @@ class TrainingRun:
 
     @property
     def diverged(self) -> bool:
-        """Whether it has broken off, its numbers being none."""
+        """Whether the training has stopped because its numbers are not finite."""
         return bool(self.losses) and self.losses[-1] is None
 
     @property
     def perplexity(self) -> float | None:
-        """That of the last validation; None where there was none within bounds."""
+        """Perplexity of the last validation; None where there was none within bounds."""
         return self.validated[-1][1] if self.validated else None
 
     def advance(self) -> None:
-        """A step, unless it has diverged; how it went is noted down."""
+        """Make a step, unless the training has diverged, and record its loss and norm."""
         if self.diverged:
             return
-        told: tuple[float | None, float | None] = None, None
+        loss, norm = None, None
         with suppress(TrainingFailed):
-            told = self.trainer.advance()
+            loss, norm = self.trainer.advance()
         self.steps.append(len(self.steps) + 1)
-        self.losses.append(told[0])
-        self.norms.append(told[1])
+        self.losses.append(loss)
+        self.norms.append(norm)
 
     def validate(self) -> ProgressReports:
-        """Note down the perplexity of the held-out text now, unless it is out of all bounds."""
+        """Record the perplexity of the held-out text, unless it is out of all bounds."""
         if self.diverged:
             return
         loss = yield from held_out_loss(self.trainer.model(), self._setting.valid)
-        if loss < 100:
+        if loss < MAX_VALIDATION_LOSS:
             self.validated.append((self.trainer.stats.step, math.exp(loss)))
 
     def run(self, name: str, steps: int, validations: int = 1) -> ProgressReports:
-        """Make so many steps, with validations at equal distances, the last at the end."""
+        """Make `steps` steps, with validations at equal distances, the last at the end."""
         every = max(1, steps // validations)
         for step in range(1, steps + 1):
             self.advance()
@@ -77,14 +81,17 @@ class TrainingRun:
 
 
 def run_interleaved(advances: Sequence[Callable[[], object]], seconds: float) -> Generator[Progress, None, list[int]]:
-    """Call each for so many seconds, by turns, so that a machine's moods meet all alike; how often each was called."""
-    spent, called = [0.0] * len(advances), [0] * len(advances)
+    """Call each function for `seconds` in all, in turns; return how often each was called.
+
+    In turns, so that whatever else the machine does slows all of them alike.
+    """
+    spent, calls = [0.0] * len(advances), [0] * len(advances)
     while min(spent) < seconds:
         for i, advance in enumerate(advances):
             began = time.perf_counter()
             while (elapsed := time.perf_counter() - began) < TURN_SECONDS and spent[i] + elapsed < seconds:
                 advance()
-                called[i] += 1
+                calls[i] += 1
             spent[i] += elapsed
         yield Progress("training by turns", round(min(spent)), round(seconds))
-    return called
+    return calls

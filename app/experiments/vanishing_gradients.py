@@ -1,7 +1,4 @@
-"""Vanishing gradients: how much of the gradient reaches a token k steps back, in each family.
-
-It knows which networks and how they were trained. The gradient itself is `models.neural.reach`'s.
-"""
+"""Vanishing gradients: how much of the gradient reaches a token k steps back, in each family."""
 
 from __future__ import annotations
 
@@ -17,26 +14,27 @@ from app.experiments.training_run import TrainingRun
 from models.neural.analysis import gradient_norms_by_distance
 from models.utils.progress import Progress
 
-DISTANCE, ROWS = 100, 32
+MAX_DISTANCE, MAX_ROWS = 100, 32
+"""How many tokens a gradient is followed back, and from how many places of the held-out text."""
 
 
 def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Follow the gradient of a prediction back through the held-out text, before and after training each family."""
     texts = _texts(setting)
-    curves, rows, far = [], [], {}
+    curves, rows, share_at_half = [], [], {}
     for config in equal_size_configs(setting.size, len(setting.vocabulary)):
-        course = TrainingRun(setting, config, TRAINING_CONFIG)
-        rows.append(_row(config.kind, 0, gradient_norms_by_distance(course.trainer.network, texts)))
-        yield from course.run(f"training {config.kind}", setting.steps)
-        norms = gradient_norms_by_distance(course.trainer.network, texts)
+        training = TrainingRun(setting, config, TRAINING_CONFIG)
+        rows.append(_row(config.kind, 0, gradient_norms_by_distance(training.trainer.network, texts)))
+        yield from training.run(f"training {config.kind}", setting.steps)
+        norms = gradient_norms_by_distance(training.trainer.network, texts)
         rows.append(_row(config.kind, setting.steps, norms))
         curves.append(Curve(config.kind, list(range(len(norms))), norms))
-        far[config.kind] = norms[len(norms) // 2] / norms[0]
+        share_at_half[config.kind] = norms[len(norms) // 2] / norms[0]
     return Finding(
         "vanishing",
         "the gradient that reaches a token falls off with its distance; gates learn to let it through, which a plain "
         "recurrent network cannot",
-        far["rnn"] < min(far["gru"], far["lstm"]),
+        share_at_half["rnn"] < min(share_at_half["gru"], share_at_half["lstm"]),
         rows,
         curves,
         ("tokens back", "norm of the gradient"),
@@ -45,13 +43,13 @@ def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
 
 
 def _row(kind: str, steps: int, norms: list[float]) -> dict[str, Any]:
-    """What is left of the gradient so many tokens back."""
+    """Return the shares of the gradient that reach 1, 10, 20, 50 and 100 tokens back."""
     shares = {f"share_{k}": norms[k] / norms[0] for k in (1, 10, 20, 50, 100) if k < len(norms)}
     return {"kind": kind, "steps": steps, **shares}
 
 
 def _texts(setting: ExperimentInput) -> torch.Tensor:
-    """Rows [B, T] of the held-out text, long enough to follow a gradient back, as many as there are."""
-    length = min(DISTANCE + 2, len(setting.valid))
-    starts = np.linspace(0, len(setting.valid) - length, ROWS).astype(int)
+    """Return rows [B, T] of the held-out text at equal distances, long enough to follow a gradient back."""
+    length = min(MAX_DISTANCE + 2, len(setting.valid))
+    starts = np.linspace(0, len(setting.valid) - length, MAX_ROWS).astype(int)
     return torch.from_numpy(np.stack([setting.valid[at : at + length] for at in starts]).astype(np.int64))

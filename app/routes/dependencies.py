@@ -17,7 +17,7 @@ from fastapi import Depends, Header, Path, Request
 from app.core.settings import Settings
 from app.engine.engine import Engine, WaitForDisconnect, await_unless_disconnected
 from app.engine.model_registry import ServedModel
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 
 Result = TypeVar("Result")

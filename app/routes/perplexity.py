@@ -39,7 +39,7 @@ from app.schemas.perplexity import (
     PerplexityQuery,
     PerplexityRequest,
 )
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput, InvalidText, NextwordError
 from models.evaluation.evaluator import Evaluation, Evaluator
 

@@ -19,13 +19,14 @@ from torch import Tensor
 from app.http.responses import Column, Objects
 from app.schemas.base import logprob_fields, zero_probability
 from app.schemas.next import NextRequest
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.inference.scoring import read_flat
 from models.ngram import short
 from models.ngram.model import MAX_LISTED_TOP_K, NgramModel
 from models.special_tokens import EOS
 from models.state import State, row_count, select
-from models.tokenization.tokenizer import BatchEncoding, Tokenizer
+from models.tokenization.encoding import BatchEncoding
+from models.tokenization.tokenizer import Tokenizer
 
 SPECIAL = EOS + 1
 """How many tokens are special."""

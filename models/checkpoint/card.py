@@ -1,7 +1,6 @@
-"""The card of a checkpoint: what its files are, what they came from and how good the model is, as `card.json`.
+"""Card of a checkpoint, `card.json`: what its files are, what the model was made from and how good it is.
 
-It knows fields, their types and their JSON; it does not know where checkpoints live, nor how a model is built from
-its card.
+`Card` is read and written here; `FileDigest` identifies a file, `Provenance` is what the maker of a model adds.
 """
 
 from __future__ import annotations
@@ -10,21 +9,24 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from models.errors import CheckpointDamaged, InvalidInput
 
 FORMAT_VERSION = 1
-"""The version of the layout that this program writes, and the newest that it reads."""
-
+"""Version of the layout that this program writes, and the newest that it reads."""
 CARD_FILE = "card.json"
-_LARGEST_CARD = 16 << 20
-_READ_SIZE = 1 << 20
+_MAX_CARD_BYTES = 16 << 20
+_READ_BYTES = 1 << 20
+
+_Fields = dict[str, Any]
+"""A JSON object, not checked yet."""
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
 class FileDigest:
-    """What tells one file from every other."""
+    """Hash and size of a file, which tell it from every other."""
 
     sha256: str
     """Of its bytes, as 64 lower-case hexadecimal digits."""
@@ -33,18 +35,18 @@ class FileDigest:
 
     @classmethod
     def of(cls, path: Path) -> FileDigest:
-        """The facts of a file on disk, read once from end to end."""
+        """Compute the digest of a file on disk, reading it once from end to end."""
         digest, size = hashlib.sha256(), 0
         with path.open("rb") as file:
-            while piece := file.read(_READ_SIZE):
-                digest.update(piece)
-                size += len(piece)
+            while block := file.read(_READ_BYTES):
+                digest.update(block)
+                size += len(block)
         return cls(digest.hexdigest(), size)
 
 
 @dataclass(frozen=True)
 class PinnedMember:
-    """A published model that this one is made of."""
+    """A published model that a composite is made of, pinned by the hash of its card."""
 
     model: str
     """`name@version`, under the same root."""
@@ -54,7 +56,7 @@ class PinnedMember:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the maker of a model knows about it and the model itself does not. All of it must fit JSON."""
+    """Origin of a model, as its maker tells it; all fields must fit JSON."""
 
     command: str
     """The exact command that makes this model again."""
@@ -72,10 +74,10 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Card:
-    """Everything known about a checkpoint. Its name and version are where it lies, not what it is."""
+    """Everything known about a checkpoint but its name and version, which are where it lies."""
 
     format: int
-    """Version of the layout: a reader refuses what is newer than itself."""
+    """Version of the layout; a reader refuses one that is newer than itself."""
     kind: str
     """The model's family."""
     config: dict[str, Any]
@@ -98,7 +100,7 @@ class Card:
     """The models it is made of; it then has no other files: its tokenizer is theirs, and its numbers are."""
 
     def write(self, path: Path) -> None:
-        """Write the card as JSON; raises InvalidInput when a field is not JSON (a NaN, an object)."""
+        """Write the card as JSON. Raises InvalidInput when a field does not fit JSON (a NaN, an object)."""
         try:
             data = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         except (TypeError, ValueError) as error:
@@ -109,15 +111,15 @@ class Card:
 
     @classmethod
     def read(cls, path: Path) -> Card:
-        """Read a card; raises CheckpointDamaged, naming the file and the field, when it is not one."""
+        """Read a card. Raises CheckpointDamaged, naming the file and the field, when it is not one."""
         try:
-            return _card(_json_object(path))
+            return _parse_card(_read_object(path))
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointDamaged(f"{path}: {error}") from error
 
 
-def to_jsonable(value: Any) -> Any:
-    """The same with paths and tuples as JSON has them."""
+def to_jsonable(value: object) -> Any:
+    """Return `value` with paths as strings and tuples as lists, inside dictionaries too."""
     if isinstance(value, dict):
         return {key: to_jsonable(item) for key, item in value.items()}
     if isinstance(value, tuple):
@@ -125,60 +127,64 @@ def to_jsonable(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _json_object(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > _LARGEST_CARD:
-        raise ValueError(f"larger than {_LARGEST_CARD} bytes, so not a card")
-    found = json.loads(path.read_bytes())
-    if not isinstance(found, dict):
+def _read_object(path: Path) -> _Fields:
+    """Read a JSON object from a file. Raises ValueError for anything else."""
+    if path.stat().st_size > _MAX_CARD_BYTES:
+        raise ValueError(f"larger than {_MAX_CARD_BYTES} bytes, so not a card")
+    parsed = json.loads(path.read_bytes())
+    if not isinstance(parsed, dict):
         raise ValueError("not a JSON object")
-    return found
+    return parsed
 
 
-def _card(found: dict[str, Any]) -> Card:
+def _parse_card(fields: _Fields) -> Card:
+    """Build a card of checked fields. Raises ValueError naming the first that does not fit."""
     # The version comes first: a newer layout may have other fields, and its reader should hear that, not of a field.
-    if _typed(found, "format", int) > FORMAT_VERSION:
-        raise ValueError(f"format {found['format']} is newer than this program, which reads up to {FORMAT_VERSION}")
-    origin = _typed(found, "provenance", dict)
-    provenance = Provenance(
-        command=_typed(origin, "command", str),
-        licence=_typed(origin, "licence", str),
-        corpus=_facts(origin, "corpus"),
-        recipe=_typed(origin, "recipe", dict),
-        metrics=_typed(origin, "metrics", dict),
-        job=_typed(origin, "job", str) if origin.get("job") is not None else None,
-    )
+    if _typed(fields, "format", int) > FORMAT_VERSION:
+        raise ValueError(f"format {fields['format']} is newer than this program, which reads up to {FORMAT_VERSION}")
+    provenance = _typed(fields, "provenance", dict)
     return Card(
-        format=found["format"],
-        kind=_typed(found, "kind", str),
-        config=_typed(found, "config", dict),
-        vocabulary_size=_typed(found, "vocabulary_size", int),
-        parameters=_typed(found, "parameters", int),
-        tokenizer=_typed(found, "tokenizer", dict),
-        provenance=provenance,
-        versions=_typed(found, "versions", dict),
-        created=_typed(found, "created", str),
-        files=_facts(found, "files"),
-        members=_members(found) if "members" in found else (),
+        format=fields["format"],
+        kind=_typed(fields, "kind", str),
+        config=_typed(fields, "config", dict),
+        vocabulary_size=_typed(fields, "vocabulary_size", int),
+        parameters=_typed(fields, "parameters", int),
+        tokenizer=_typed(fields, "tokenizer", dict),
+        provenance=Provenance(
+            command=_typed(provenance, "command", str),
+            licence=_typed(provenance, "licence", str),
+            corpus=_parse_digests(provenance, "corpus"),
+            recipe=_typed(provenance, "recipe", dict),
+            metrics=_typed(provenance, "metrics", dict),
+            job=_typed(provenance, "job", str) if provenance.get("job") is not None else None,
+        ),
+        versions=_typed(fields, "versions", dict),
+        created=_typed(fields, "created", str),
+        files=_parse_digests(fields, "files"),
+        members=_parse_members(fields) if "members" in fields else (),
     )
 
 
-def _members(found: dict[str, Any]) -> tuple[PinnedMember, ...]:
-    listed = _typed(found, "members", list)
-    if not all(isinstance(entry, dict) for entry in listed):
+def _parse_members(fields: _Fields) -> tuple[PinnedMember, ...]:
+    """Return the members that a card lists."""
+    members = _typed(fields, "members", list)
+    if not all(isinstance(member, dict) for member in members):
         raise ValueError("field members is not a list of objects")
-    return tuple(PinnedMember(_typed(entry, "model", str), _typed(entry, "sha256", str)) for entry in listed)
+    return tuple(PinnedMember(_typed(member, "model", str), _typed(member, "sha256", str)) for member in members)
 
 
-def _typed(found: dict[str, Any], name: str, kind: type) -> Any:
-    if type(found.get(name)) is not kind:
-        raise ValueError(f"field {name} is missing or not of type {kind.__name__}")
-    return found[name]
-
-
-def _facts(found: dict[str, Any], name: str) -> dict[str, FileDigest]:
-    facts = {}
-    for file, entry in _typed(found, name, dict).items():
-        if not isinstance(entry, dict):
+def _parse_digests(fields: _Fields, name: str) -> dict[str, FileDigest]:
+    """Return the digests by file name that the field holds."""
+    digests = {}
+    for file, digest in _typed(fields, name, dict).items():
+        if not isinstance(digest, dict):
             raise ValueError(f"field {name}.{file} is not an object")
-        facts[file] = FileDigest(_typed(entry, "sha256", str), _typed(entry, "size", int))
-    return facts
+        digests[file] = FileDigest(_typed(digest, "sha256", str), _typed(digest, "size", int))
+    return digests
+
+
+def _typed(fields: _Fields, name: str, kind: type[_Value]) -> _Value:
+    """Return a field of exactly this type; True is no int. Raises ValueError otherwise."""
+    if type(fields.get(name)) is not kind:
+        raise ValueError(f"field {name} is missing or not of type {kind.__name__}")
+    return cast("_Value", fields[name])

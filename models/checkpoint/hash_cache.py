@@ -1,7 +1,7 @@
-"""Which files have had their hash checked, so that a start does not read gigabytes again.
+"""Cache of verified hashes, so that a start does not read gigabytes of weights again.
 
-A file is known again by its path, size and time of modification; whoever can forge those can rewrite the ledger as
-well, so it guards against accidents, as the hashes do. It knows files and hashes; it does not know checkpoints.
+A file is recognised by its path, size and time of modification. A program that can forge those can rewrite the cache
+as well: it guards against accidents, as the hashes do.
 """
 
 from __future__ import annotations
@@ -16,43 +16,45 @@ from models.errors import CheckpointDamaged
 
 
 class VerifiedHashes:
-    """Remembers verified files, in memory and, given a `path`, in a small JSON file there.
+    """Hashes of files that were verified, kept in memory and, given a `path`, in a small JSON file there.
 
-    That file is a cache: one that is missing or unreadable counts as empty, one that cannot be written costs only
-    the time of the next check.
+    A file that is missing or unreadable counts as empty; one that cannot be written costs only the time of the next
+    verification.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._seen: dict[str, list[int | str]] = _read(path) if path else {}
+        self._verified: dict[str, list[int | str]] = _read(path) if path else {}
 
-    def verify(self, file: Path, facts: FileDigest) -> None:
-        """Raise CheckpointDamaged, naming the file, unless its bytes are what `facts` say."""
+    def verify(self, file: Path, digest: FileDigest) -> None:
+        """Raise CheckpointDamaged, naming the file, unless its bytes have this digest."""
         stat = file.stat()
-        if stat.st_size != facts.size:
-            raise CheckpointDamaged(f"{file}: {stat.st_size} bytes instead of {facts.size}: truncated or altered")
+        if stat.st_size != digest.size:
+            raise CheckpointDamaged(f"{file}: {stat.st_size} bytes instead of {digest.size}: truncated or altered")
         # Taken before the bytes are read: a file that changes meanwhile does not match its entry afterwards.
-        entry: list[int | str] = [stat.st_size, stat.st_mtime_ns, facts.sha256]
-        if self._seen.get(str(file.resolve())) == entry:
+        entry: list[int | str] = [stat.st_size, stat.st_mtime_ns, digest.sha256]
+        if self._verified.get(str(file.resolve())) == entry:
             return
-        if FileDigest.of(file) != facts:
+        if FileDigest.of(file) != digest:
             raise CheckpointDamaged(f"{file}: its SHA-256 is not the one in the card: altered")
-        self._seen[str(file.resolve())] = entry
+        self._verified[str(file.resolve())] = entry
         self._write()
 
     def _write(self) -> None:
+        """Replace the JSON file; an error of the file system is ignored."""
         if self._path is None:
             return
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self._seen, indent=1))
+            temporary.write_text(json.dumps(self._verified, indent=1))
             temporary.replace(self._path)
 
 
 def _read(path: Path) -> dict[str, list[int | str]]:
+    """Return the entries of the JSON file, none where it cannot be read."""
     try:
-        found = json.loads(path.read_bytes())
+        entries = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return entries if isinstance(entries, dict) else {}

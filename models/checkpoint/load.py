@@ -6,7 +6,7 @@ know how a family lays out its tensors, nor which checkpoint a user means (`cata
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch import Tensor
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.hash_cache import VerifiedHashes
-from models.checkpoint.members import find_member, shared_tokenizer
+from models.checkpoint.members import find_member
 from models.composite.base import Composite
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LanguageModel
@@ -78,6 +78,18 @@ def load(
         _check(_own_file(path, name), card, (verified_hashes or VerifiedHashes()) if verify else None)
     tokenizer = _tokenizer(path / TOKENIZER_FILE, card)
     return Checkpoint(card, tokenizer, _model(path, card, families), path)
+
+
+def shared_tokenizer(tokenizers: Iterable[tuple[str, Tokenizer]]) -> Tokenizer:
+    """Return the tokenizer that all members have; takes pairs of a member's name and its tokenizer.
+
+    Raises InvalidInput naming the first member with another.
+    """
+    (first, tokenizer), *others = tokenizers
+    for name, other in others:
+        if not tokenizer.is_equivalent_to(other):
+            raise InvalidInput("members", f"must share a tokenizer, and that of {name} is not that of {first}")
+    return tokenizer
 
 
 def _own_file(path: Path, name: str) -> Path:

@@ -1,7 +1,7 @@
-"""Names and versions: which checkpoints lie under a root directory, and which one a user means.
+"""Repository of checkpoints: which ones lie under a root directory, and which one a name means.
 
-A checkpoint lies in `<root>/<name>/<version>/`, version 1, 2, 3, ... It knows directories; it never opens a file
-of a checkpoint, so a broken one is listed like any other.
+A checkpoint lies in `<root>/<name>/<version>/`, version 1, 2, 3, ... No file of a checkpoint is opened here, so that a
+damaged one is listed like any other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True)
 class CheckpointRef:
-    """Where one checkpoint lies and what it is called."""
+    """Name, version and directory of a checkpoint."""
 
     name: str
     version: int | None
@@ -33,7 +33,7 @@ class CheckpointRef:
 
     @classmethod
     def from_path(cls, path: Path) -> CheckpointRef:
-        """The entry of a checkpoint's own directory, called by the directories it lies in."""
+        """Return the reference of a checkpoint's own directory, named by the directories it lies in."""
         path = path.resolve()
         if _VERSION.fullmatch(path.name) and _NAME.fullmatch(path.parent.name):
             return cls(path.parent.name, int(path.name), path)
@@ -49,56 +49,57 @@ def check_name(name: str) -> None:
 
 
 def list_checkpoints(root: Path) -> list[CheckpointRef]:
-    """Every published checkpoint under `root`, by name and then version; a root that is missing holds none.
+    """List every published checkpoint under `root`, by name and then version; a missing root holds none.
 
-    Temporary directories (their names begin with a dot) and whatever else does not fit the layout are not seen.
+    Temporary directories (their names begin with a dot) and whatever else does not fit the layout are ignored.
     """
-    return [entry for folder in _folders(root) if _NAME.fullmatch(folder.name) for entry in list_versions(folder)]
+    return [ref for folder in _folders(root) if _NAME.fullmatch(folder.name) for ref in list_versions(folder)]
 
 
 def list_versions(folder: Path) -> list[CheckpointRef]:
-    """The published versions of the one name that `folder` holds, oldest first."""
-    found = [
+    """List the published versions of the name whose directory `folder` is, oldest first."""
+    refs = [
         CheckpointRef(folder.name, int(path.name), path)
         for path in _folders(folder)
         if _VERSION.fullmatch(path.name) and (path / CARD_FILE).exists()
     ]
-    return sorted(found, key=lambda entry: entry.version or 0)
+    return sorted(refs, key=lambda ref: ref.version or 0)
 
 
 def next_version(folder: Path) -> int:
-    """The number after the highest that anything in `folder` uses, published or not."""
+    """Return the number after the highest version in `folder`, published or not."""
     taken = [int(path.name) for path in folder.iterdir() if _VERSION.fullmatch(path.name)] if folder.exists() else []
     return max(taken, default=0) + 1
 
 
 def resolve(root: Path, model: str) -> CheckpointRef:
-    """The checkpoint that `model` means: `name` (its newest version), `name@version`, or a directory.
+    """Find the checkpoint that `model` means: `name` (its newest version), `name@version`, or a directory.
 
     What holds a `/` or begins with a dot is a directory: a checkpoint's own or, for its newest version, the one
     above. Raises CheckpointNotFound, which lists what exists.
     """
     if "/" in model or model.startswith("."):
-        return _by_path(Path(model))
+        return _resolve_path(Path(model))
     name, at, version = model.partition("@")
     if _NAME.fullmatch(name) and (not at or _VERSION.fullmatch(version)):
-        found = [entry for entry in list_versions(root / name) if not at or entry.version == int(version)]
-        if found:
-            return found[-1]
-    known = ", ".join(entry.id for entry in list_checkpoints(root)) or "none"
-    raise CheckpointNotFound(f"no checkpoint {model!r} in {root}; there are: {known}")
+        matches = [ref for ref in list_versions(root / name) if not at or ref.version == int(version)]
+        if matches:
+            return matches[-1]
+    existing = ", ".join(ref.id for ref in list_checkpoints(root)) or "none"
+    raise CheckpointNotFound(f"no checkpoint {model!r} in {root}; there are: {existing}")
 
 
-def _by_path(path: Path) -> CheckpointRef:
+def _resolve_path(path: Path) -> CheckpointRef:
+    """Find the checkpoint in a directory, or the newest of those in it. Raises CheckpointNotFound."""
     if (path / CARD_FILE).exists():
         return CheckpointRef.from_path(path)
-    if found := list_versions(path.resolve()):
-        return found[-1]
+    if versions := list_versions(path.resolve()):
+        return versions[-1]
     raise CheckpointNotFound(f"{path} is no checkpoint: it holds no {CARD_FILE}")
 
 
 def _folders(path: Path) -> list[Path]:
-    """The directories in a directory, sorted; one that is missing, or vanishes meanwhile, holds none."""
+    """Return the directories in a directory, sorted; one that is missing, or vanishes meanwhile, holds none."""
     try:
         return sorted(child for child in path.iterdir() if child.is_dir())
     except (FileNotFoundError, NotADirectoryError):

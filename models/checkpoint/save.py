@@ -32,8 +32,6 @@ from models.utils.files import fsync_path
 from models.utils.parallel import parallel_map
 from models.utils.tensorfile import write_tensors
 
-__all__ = ["TOKENIZER_FILE", "WEIGHTS_FILE", "Checkpoint", "check_distributions", "load", "save"]
-
 
 def save(
     root: Path,

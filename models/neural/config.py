@@ -1,32 +1,24 @@
-"""The module `models.neural.config`."""
+"""Architecture of a recurrent or feed-forward language model, as data.
+
+`RecurrentConfig` is stored in the card of a checkpoint and shared by command line, recipe files and HTTP. It loads
+neither torch nor Numba, so that a configuration can be read and checked without the libraries that compute.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-import torch
-from torch import Tensor
-
 from models.errors import InvalidInput
 
 NetworkKind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
-
-
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
-
-
 StoragePrecision: TypeAlias = Literal["float32", "float16"]
-
-
-RecurrentState: TypeAlias = tuple[Tensor, ...]
-"""(h,), for an LSTM (h, c), for a feed-forward network h and what it still sees; each [B, L, H] for a network, [B, H]
-for one layer."""
 
 
 @dataclass(frozen=True)
 class RecurrentConfig:
-    """The architecture of a recurrent language model; how it is trained is `TrainingConfig`'s to say."""
+    """Architecture of a recurrent or feed-forward language model; `TrainingConfig` says how it is trained."""
 
     kind: NetworkKind = "lstm"
     nonlinearity: Nonlinearity = "tanh"
@@ -40,7 +32,7 @@ class RecurrentConfig:
     storage: StoragePrecision = "float32"
     """Precision of the matrices on disk; computation is in float32. Biases are always stored in float32."""
     window: int = 5
-    """How many tokens a feed-forward network sees; it has one layer. Recurrent ones know no such bound."""
+    """How many tokens a feed-forward network sees; it has one layer. Recurrent networks have no such bound."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
@@ -54,11 +46,14 @@ class RecurrentConfig:
         if self.kind == "feedforward" and self.layers > 1:
             raise InvalidInput("layers", "for a feed-forward network, only 1 is accepted")
 
-    def zero(self, rows: int) -> RecurrentState:
-        """The vectors of `rows` sequences that have read nothing."""
-        sizes = [self.hidden_size]
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Sizes of the vectors that a layer carries from token to token.
+
+        The hidden vector; for an LSTM the cell too; for a feed-forward network the W - 1 inputs that it still sees.
+        """
         if self.kind == "lstm":
-            sizes.append(self.hidden_size)
-        elif self.kind == "feedforward":
-            sizes.append((self.window - 1) * self.embedding_size)
-        return tuple(torch.zeros(rows, self.layers, size) for size in sizes)
+            return self.hidden_size, self.hidden_size
+        if self.kind == "feedforward":
+            return self.hidden_size, (self.window - 1) * self.embedding_size
+        return (self.hidden_size,)

@@ -1,11 +1,7 @@
-"""Dropout: which numbers are zeroed in training, and by how much the rest grow.
+"""Dropout in training: which numbers are zeroed, and the places of a network where that happens.
 
-It knows rates, masks and the random numbers they are drawn from. It does not know where in a network it is applied,
-nor whether training goes on: whoever computes without dropout does not call it.
-
-Where training disturbs a network, so that it does not learn its text by heart.
-
-It knows the places; what is done there is `dropout`'s, and which rates a recipe asks for `trainer`'s.
+`DropoutHooks` names the places; `Dropout`, `WordDropout` and `WeightDrop` draw the masks. Inference passes
+`NO_DROPOUT`, so that a network needs no training mode of its own.
 """
 
 from __future__ import annotations
@@ -19,9 +15,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Dropout:
-    """Zeroes each number with probability `rate` and divides the others by 1 - rate, so that the mean stays as it is.
+    """Inverted dropout: zeroes each number with probability `rate` and divides the others by 1 - rate.
 
-    Inverted dropout (Srivastava et al. 2014): nothing need be scaled at test time.
+    The mean stays as it is, so nothing need be scaled at test time (Srivastava et al. 2014).
     """
 
     rate: float
@@ -38,7 +34,7 @@ class Dropout:
 
 @dataclass(frozen=True)
 class WordDropout:
-    """Zeroes the vectors of whole words, wherever in a window they stand (Gal and Ghahramani 2016, section 4.2)."""
+    """Dropout of whole words: zeroes a word's vector wherever it stands (Gal and Ghahramani 2016, section 4.2)."""
 
     rate: float
     vocabulary_size: int
@@ -53,9 +49,9 @@ class WordDropout:
 
 @dataclass(frozen=True)
 class WeightDrop:
-    """Zeroes single weights for a whole window: DropConnect on recurrent matrices (Merity et al. 2018, section 3).
+    """DropConnect on recurrent matrices: zeroes weights for a whole batch (Merity et al. 2018, section 3).
 
-    What a layer tells itself is made unreliable without touching its vectors, so the fused kernels still apply.
+    It regularizes the recurrence without touching the vectors between two steps, so the fused kernels still apply.
     """
 
     rate: float
@@ -66,29 +62,29 @@ class WeightDrop:
         return matrix * _mask(matrix.shape, self.rate, self.generator) if self.rate else matrix
 
 
-def _mask(shape: Sequence[int], rate: float, generator: torch.Generator) -> Tensor:
-    """Zeros with probability `rate`, and what keeps the mean at one."""
-    kept = 1 - rate
-    return torch.empty(*shape).bernoulli_(kept, generator=generator).div_(kept)
-
-
 def identity(x: Tensor, *_: Tensor) -> Tensor:
-    """What stands in for noise where there is none."""
+    """Return `x` unchanged, as a hook that drops nothing does."""
     return x
 
 
 @dataclass(frozen=True)
 class DropoutHooks:
-    """What training does to numbers on their way through a network; each keeps the shape of what it is given."""
+    """Functions that a network applies to its numbers in training; the results keep the shapes."""
 
     embeddings: Callable[[Tensor, Tensor], Tensor] = identity
-    """The vectors [B, T, E] of tokens [B, T], before the first layer."""
+    """To the vectors [B, T, E] of tokens [B, T], before the first layer."""
     between_layers: Callable[[Tensor], Tensor] = identity
-    """A layer's outputs [B, T, H], before the next layer."""
+    """To a layer's outputs [B, T, H], before the next layer."""
     outputs: Callable[[Tensor], Tensor] = identity
-    """The top layer's outputs [B, T, H]."""
+    """To the top layer's outputs [B, T, H]."""
     recurrent_weights: Callable[[Tensor], Tensor] = identity
-    """A layer's matrix from its own last output [G H, H]."""
+    """To the matrix [G H, H] through which a layer reads its own last output."""
 
 
 NO_DROPOUT = DropoutHooks()
+
+
+def _mask(shape: Sequence[int], rate: float, generator: torch.Generator) -> Tensor:
+    """Draw zeros with probability `rate`, and otherwise 1 / (1 - rate), so that the mean is one."""
+    keep_rate = 1 - rate
+    return torch.empty(*shape).bernoulli_(keep_rate, generator=generator).div_(keep_rate)

@@ -18,15 +18,9 @@ from torch import Tensor
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
-from models.neural.network import Network
+from models.neural.network import LOGITS_PER_SLICE, Network
 from models.special_tokens import EOS
 from models.state import State, select
-
-__all__ = ["RecurrentConfig", "RecurrentModel"]
-
-_LOGITS_PER_SLICE = 2_000_000
-"""Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
-
 
 Floats: TypeAlias = NDArray[np.float32]
 StateArrays: TypeAlias = tuple[Floats, ...]
@@ -79,7 +73,8 @@ class RecurrentModel(LanguageModel):
 
     def null_state(self, rows: int) -> State:
         """Zero vectors: nothing has been read."""
-        return tuple(each.numpy() for each in self.architecture.zero(rows))
+        layers = self.architecture.layers
+        return tuple(np.zeros((rows, layers, size), np.float32) for size in self.architecture.state_sizes)
 
     def begin_state(self, rows: int) -> State:
         """Zero vectors that have read the boundary token."""
@@ -164,7 +159,7 @@ class RecurrentModel(LanguageModel):
 
     def _log_likelihood(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Log P [N] of tokens [N] after hidden vectors [N, H]."""
-        size = max(1, _LOGITS_PER_SLICE // self.vocabulary_size)
+        size = max(1, LOGITS_PER_SLICE // self.vocabulary_size)
         parts = zip(torch.split(hidden, size), torch.split(tokens, size), strict=True)
         return torch.cat([self._compute.logprobs(h).gather(1, t[:, None])[:, 0] for h, t in parts])
 

@@ -1,7 +1,6 @@
-"""A recipe says which text files become which model; building it reads, counts or trains, and measures.
+"""Building a recipe: read the text, count or train, and measure what came out.
 
-It knows the order of the steps and what is to be told about the result. It does not know how any step works, where
-checkpoints are published or who is watching: whoever drives `build` shows its progress, and stops it by not going on.
+`build` is a generator that yields progress, so that its caller can show it, and stop the work by closing it.
 """
 
 from __future__ import annotations
@@ -19,15 +18,14 @@ from torch import Tensor
 
 from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
+from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
 from models.evaluation.report import measure_units
 from models.language_model import LanguageModel
-from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig, RecurrentModel
-from models.neural.training.config import TrainingConfig
-from models.neural.training.state_file import STATE_FILE
+from models.neural.config import RecurrentConfig
+from models.neural.training.config import STATE_FILE, TrainingConfig
 from models.neural.training.train import train
 from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import NgramCounter
@@ -42,21 +40,9 @@ from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
 
-def measure_int8(
-    model: RecurrentModel, tokenizer: Tokenizer, held_out: Corpus, exact: dict[str, dict[str, Any]]
-) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
-    """The same figures in int8, and by what share the perplexity is higher than the `exact` one."""
-    inexact = Int8Model.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
-    figures = yield from measure_units(inexact, tokenizer, held_out)
-    for unit, found in figures.items():
-        if found["perplexity"] and exact[unit]["perplexity"]:  # both are finite
-            found["perplexity_increase"] = found["perplexity"] / exact[unit]["perplexity"] - 1
-    return figures
-
-
 @dataclass(frozen=True)
 class BuiltModel:
-    """What a recipe made, ready to be published."""
+    """Outcome of a recipe, ready to be published."""
 
     recipe: Recipe
     model: LanguageModel
@@ -64,42 +50,42 @@ class BuiltModel:
     corpus: dict[str, FileDigest]
     """The files it was made from, by name."""
     metrics: dict[str, Any]
-    """`training`: tokens, lines, seconds; where text was held out `validation`, what `lines` and `document` say, and
-    `int8`, the same of a recurrent model that computes in bytes."""
+    """`training`: tokens, lines, seconds; where text was held out `validation`, the figures by unit (`lines` and
+    `document`), and for a model that can compute in int8 `int8`, the figures of that."""
     counts: Counts | None = None
     """What an n-gram model was made of, where the recipe keeps it."""
 
     @property
     def extra_files(self) -> dict[str, dict[str, Tensor]]:
-        """The files of tensors that are published with the model, by name."""
+        """Files of tensors that are published with the model, by name."""
         return {} if self.counts is None else {COUNTS_FILE: counts_tensors(self.counts)}
 
     def provenance(self, command: str) -> Provenance:
-        """What the model's card tells of its making; `command` makes it again."""
-        recipe, base = to_jsonable(asdict(self.recipe)), self.recipe.extends
+        """Return what the model's card tells of its making; `command` makes it again."""
+        fields, base = to_jsonable(asdict(self.recipe)), self.recipe.extends
         if base is not None:
-            recipe["extends"] = CheckpointRef.from_path(base).id  # where it lies here is nobody's business
-        return Provenance(command, self.recipe.licence, self.corpus, recipe, self.metrics)
+            fields["extends"] = CheckpointRef.from_path(base).id  # a card holds no path of this machine
+        return Provenance(command, self.recipe.licence, self.corpus, fields, self.metrics)
 
 
 def build(
     recipe: Recipe, workdir: Path | None = None, *, save_seconds: float = 60.0
 ) -> Generator[Progress, None, BuiltModel]:
-    """Make the model of `recipe`.
+    """Build the model of `recipe`.
 
-    A recurrent training saves its state in `workdir` every `save_seconds`, and goes on from the one it finds there.
+    A recurrent training saves its state in `workdir` every `save_seconds`, and continues from a state that is there.
     Raises InvalidInput (InvalidText for the text itself) and TrainingFailed.
     """
     began = time.monotonic()
     yield Progress("reading", 0, 0)
     counter = NgramCounter.create(recipe.memory, workdir)
-    base = _base(recipe)
+    base = _read_base(recipe)
     kind = base.tokenizer.config.kind if base else recipe.tokenizer.kind
-    text, held_out = _texts(recipe, kind)
-    tokenizer, encoded = counter.read(text, recipe.tokenizer, base.tokenizer if base else None)
+    text, held_out = _open_texts(recipe, kind)
+    tokenizer, encoded = _encode(text, recipe, base, counter)
     if held_out is not None:
-        _check_known(held_out, tokenizer)
-    facts: dict[str, Any] = {}
+        _check_overlap(held_out, tokenizer)
+    training_metrics: dict[str, Any] = {}
     counts = None
     if isinstance(recipe.model, NgramConfig):
         yield Progress("counting", 0, 0)
@@ -107,25 +93,24 @@ def build(
         counts = counter.add(base.counts, counts) if base else counts
         model: LanguageModel = NgramModel(recipe.model, estimate_from_counts(recipe.model, counts))
     else:
-        model, facts = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
-    metrics: dict[str, Any] = {"training": _counts(encoded) | facts | {"seconds": round(time.monotonic() - began, 1)}}
+        model, training_metrics = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
+    seconds = {"seconds": round(time.monotonic() - began, 1)}
+    metrics: dict[str, Any] = {"training": _corpus_metrics(encoded) | training_metrics | seconds}
     if held_out is not None:
-        metrics["validation"] = yield from measure_units(model, tokenizer, held_out)
-    if held_out is not None and isinstance(model, RecurrentModel):
-        metrics["int8"] = yield from measure_int8(model, tokenizer, held_out, metrics["validation"])
-    corpus = (base.corpus if base else {}) | _facts(recipe)
+        metrics |= yield from _measure(model, tokenizer, held_out)
+    corpus = (base.corpus if base else {}) | _file_digests(recipe)
     return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
 
 
-def _base(recipe: Recipe) -> PublishedCounts | None:
-    """What the model that the recipe extends was made of."""
+def _read_base(recipe: Recipe) -> PublishedCounts | None:
+    """Return the counts of the model that the recipe extends."""
     if recipe.extends is None or not isinstance(recipe.model, NgramConfig):
         return None
     return read_published_counts(recipe.extends, recipe.model.order)
 
 
-def _texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]:
-    """The text to learn from and the one to measure on."""
+def _open_texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]:
+    """Open the text to learn from, and the held-out text where there is one."""
     empty_lines = recipe.empty_lines
     text = Corpus.open(recipe.files, kind=kind, empty_lines=empty_lines)
     if recipe.validation is not None:
@@ -135,8 +120,18 @@ def _texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]:
     return text, None
 
 
-def _check_known(held_out: Corpus, tokenizer: Tokenizer) -> None:
-    """Raise InvalidInput when no word of the held-out text is known: nothing measured on it would mean anything."""
+def _encode(
+    text: Corpus, recipe: Recipe, base: PublishedCounts | None, counter: NgramCounter
+) -> tuple[Tokenizer, EncodedCorpus]:
+    """Return the base's tokenizer or one trained on the text, and the ids, on disk where memory is limited."""
+    if counter.memory is None and base is None:
+        return text.train_tokenizer(recipe.tokenizer)
+    tokenizer = base.tokenizer if base else Tokenizer.train(recipe.tokenizer, text.chunks())
+    return tokenizer, text.encode(tokenizer, None if counter.memory is None else counter.folder)
+
+
+def _check_overlap(held_out: Corpus, tokenizer: Tokenizer) -> None:
+    """Raise InvalidInput when no word of the held-out text is known: its figures would mean nothing."""
     for chunk in held_out.chunks():
         encoding = tokenizer.encode(chunk)
         if ((encoding.ids != EOS) & ~encoding.oov).any():
@@ -152,32 +147,52 @@ def _train(
     workdir: Path | None,
     save_seconds: float,
 ) -> Generator[Progress, None, tuple[LanguageModel, dict[str, Any]]]:
-    """A recurrent model, and what its training has to tell."""
+    """Train a recurrent model; return it with the metrics of its training."""
     assert isinstance(recipe.model, RecurrentConfig)
     yield Progress("reading", 0, 0)
-    trained = yield from train(
+    result = yield from train(
         recipe.model,
         recipe.training or TrainingConfig(),
         text.ids,
         np.zeros(0, np.int32) if held_out is None else held_out.encode(tokenizer).ids,
         tokenizer.vocabulary_size,
-        starts=_line_starts(text.ids, tokenizer),
+        text_starts=_text_starts(text.ids, tokenizer),
         resume_from=workdir if workdir and (workdir / STATE_FILE).exists() else None,
         save_to=workdir,
         save_seconds=save_seconds,
     )
-    return trained.model, {"best_step": trained.model_step, "steps": trained.steps} | trained.metrics
+    return result.model, {"best_step": result.model_step, "steps": result.steps} | result.metrics
 
 
-def _line_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.integer] | None:
-    """To a character model a newline is no end, but a text may well begin after one; words have their `</s>`."""
+def _text_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.integer] | None:
+    """Return the positions after newlines for a character tokenizer, None for others.
+
+    To a character model a newline is no end, but a text may well begin after one; words have their `</s>`.
+    """
     newline = tokenizer.token_to_id("\n") if tokenizer.config.kind == "character" else None
     if newline is None:
         return None
     return np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
 
 
-def _counts(text: EncodedCorpus) -> dict[str, Any]:
+def _measure(
+    model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """Measure a model on held-out text, and in int8 too where its family can compute in that."""
+    exact = yield from measure_units(model, tokenizer, held_out)
+    int8_family = FAMILIES_BY_PRECISION["int8"][model.kind]
+    if int8_family is FAMILIES_BY_PRECISION["float32"][model.kind]:
+        return {"validation": exact}
+    int8_model = int8_family.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
+    figures = yield from measure_units(int8_model, tokenizer, held_out)
+    for unit, unit_figures in figures.items():
+        if unit_figures["perplexity"] and exact[unit]["perplexity"]:  # both are finite
+            unit_figures["perplexity_increase"] = unit_figures["perplexity"] / exact[unit]["perplexity"] - 1
+    return {"validation": exact, "int8": figures}
+
+
+def _corpus_metrics(text: EncodedCorpus) -> dict[str, int]:
+    """Return the sizes of the training text."""
     return {
         "token_count": len(text.ids),
         "oov_count": text.oov_count,
@@ -186,8 +201,8 @@ def _counts(text: EncodedCorpus) -> dict[str, Any]:
     }
 
 
-def _facts(recipe: Recipe) -> dict[str, FileDigest]:
-    """By file name; by the whole path as given where two have the same name."""
+def _file_digests(recipe: Recipe) -> dict[str, FileDigest]:
+    """Return the digests of the texts by file name, and by the path as given where two have the same name."""
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
     names = collections.Counter(path.name for path in files)
     return {path.name if names[path.name] == 1 else str(path): FileDigest.of(path) for path in files}

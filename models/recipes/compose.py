@@ -1,7 +1,6 @@
-"""A composition says which published models become which new one: a mixture of them, or a cache over one.
+"""Composing published models into a mixture, or a cache over one: load the members, fit weights, measure.
 
-It knows the order of the steps: open the members, fit weights where none are given, measure. It does not know how any
-step works, nor who asked; whoever drives `compose` shows its progress, and stops it by not going on.
+`compose` is a generator that yields progress, so that its caller can show it, and stop the work by closing it.
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoint.card import FileDigest, Provenance, to_jsonable
-from models.checkpoint.members import shared_tokenizer
+from models.checkpoint.load import Checkpoint, load, shared_tokenizer
 from models.checkpoint.repository import CheckpointRef, resolve
-from models.checkpoint.save import Checkpoint, load
 from models.composite.base import Composite
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
@@ -40,7 +38,7 @@ _FAMILIES: dict[type[CompositeConfig], type[Composite]] = {
 
 @dataclass(frozen=True)
 class ComposedModel:
-    """What a composition made, ready to be published."""
+    """Outcome of a composition, ready to be published."""
 
     composition: Composition
     model: Composite
@@ -50,73 +48,73 @@ class ComposedModel:
     licences: tuple[str, ...]
     """Of the texts that the members learned from."""
     metrics: dict[str, Any]
-    """`fit`: the weights and what they were fitted to; `validation`: what `lines` and `document` say."""
+    """`fit`: the weights and what they were fitted to; `validation`: the figures by unit, `lines` and `document`."""
 
     def provenance(self, command: str) -> Provenance:
-        """What the model's card tells of its making; `command` makes it again."""
+        """Return what the model's card tells of its making; `command` makes it again."""
         text = self.composition.validation
         corpus = {text.name: FileDigest.of(text)} if text else {}
-        return Provenance(
-            command, "; ".join(self.licences), corpus, to_jsonable(asdict(self.composition)), self.metrics
-        )
+        fields = to_jsonable(asdict(self.composition))
+        return Provenance(command, "; ".join(self.licences), corpus, fields, self.metrics)
 
 
 def compose(composition: Composition, library: Path) -> Generator[Progress, None, ComposedModel]:
-    """Make the model of `composition` from what is published under `library`.
+    """Build the model of `composition` from what is published under `library`.
 
     Raises InvalidInput (InvalidText for the text itself), CheckpointDamaged and TrainingFailed.
     """
     composition.check()
     began = time.monotonic()
     yield Progress("reading", 0, 0)
-    entries = [_published(library, name) for name in composition.members]
-    opened = [load(entry.path) for entry in entries]
-    tokenizer = shared_tokenizer((entry.id, part.tokenizer) for entry, part in zip(entries, opened, strict=True))
+    refs = [_resolve_published(library, name) for name in composition.members]
+    checkpoints = [load(ref.path) for ref in refs]
+    tokenizer = shared_tokenizer((ref.id, part.tokenizer) for ref, part in zip(refs, checkpoints, strict=True))
     check_unit(composition.unit, tokenizer)
-    held_out = _held_out(composition, tokenizer)
-    model, metrics = yield from _assembled(composition, [part.model for part in opened], tokenizer, held_out)
+    held_out = _open_held_out(composition, tokenizer)
+    members = [checkpoint.model for checkpoint in checkpoints]
+    model, metrics = yield from _fit_and_make(composition, members, tokenizer, held_out)
     if held_out is not None:
         metrics["validation"] = yield from measure_units(model, tokenizer, held_out)
     metrics["seconds"] = round(time.monotonic() - began, 1)
-    return ComposedModel(composition, model, tokenizer, tuple(entries), _licences(opened), metrics)
+    return ComposedModel(composition, model, tokenizer, tuple(refs), _licences(checkpoints), metrics)
 
 
 def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> Composite:
-    """The model that `config` makes of `members`. Raises InvalidInput where it cannot."""
+    """Make the composite of `members` that `config` describes. Raises InvalidInput where they do not fit it."""
     return _FAMILIES[type(config)].from_members(asdict(config), members)
 
 
-def _assembled(
+def _fit_and_make(
     composition: Composition, members: list[LanguageModel], tokenizer: Tokenizer, held_out: Corpus | None
 ) -> Generator[Progress, None, tuple[Composite, dict[str, Any]]]:
-    """The model, its weights fitted where none are given, and what the fit has to tell."""
+    """Make the composite, its weights fitted where none are given; return it with the metrics of the fit."""
     config = composition.model
     if held_out is None or config != MixtureConfig():
         return make_composite(config, members), {}
     ids = held_out.encode(tokenizer).ids
     scores = yield from with_progress(score_by_member(members, ids, composition.unit), "fitting")
-    found = fit_weights(scores)
-    return make_composite(MixtureConfig(found.weights), members), {
-        "fit": to_jsonable(asdict(found)) | {"unit": composition.unit}
-    }
+    fit = fit_weights(scores)
+    metrics = {"fit": to_jsonable(asdict(fit)) | {"unit": composition.unit}}
+    return make_composite(MixtureConfig(fit.weights), members), metrics
 
 
-def _published(library: Path, name: str) -> CheckpointRef:
-    """Raises InvalidInput for what is not published there."""
+def _resolve_published(library: Path, name: str) -> CheckpointRef:
+    """Return the checkpoint of a published model. Raises InvalidInput for a path and for an unknown name."""
     if "/" in name or name.startswith("."):
         raise InvalidInput("members", f"must be names of published models, and {name!r} is a path")
     try:
-        entry = resolve(library, name)
+        return resolve(library, name)
     except CheckpointNotFound as error:
         raise InvalidInput("members", str(error)) from error
-    return entry
 
 
-def _held_out(composition: Composition, tokenizer: Tokenizer) -> Corpus | None:
+def _open_held_out(composition: Composition, tokenizer: Tokenizer) -> Corpus | None:
+    """Open the held-out text, where there is one."""
     if composition.validation is None:
         return None
     return Corpus.open(composition.validation, kind=tokenizer.config.kind, empty_lines=composition.empty_lines)
 
 
-def _licences(opened: list[Checkpoint]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.card.provenance.licence for part in opened))
+def _licences(checkpoints: list[Checkpoint]) -> tuple[str, ...]:
+    """Return the different licences of the members' texts."""
+    return tuple(dict.fromkeys(checkpoint.card.provenance.licence for checkpoint in checkpoints))

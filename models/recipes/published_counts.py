@@ -1,4 +1,4 @@
-"""The module `models.recipes.published_counts`."""
+"""N-gram counts of published models, from which models are extended and merged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.tokenization.tokenizer import Tokenizer
 
 @dataclass(frozen=True, eq=False)
 class PublishedCounts:
-    """What a published model was made of."""
+    """Counts that were published beside a model, with its tokenizer and the digests of its texts."""
 
     counts: Counts
     tokenizer: Tokenizer
@@ -25,24 +25,29 @@ class PublishedCounts:
 
 
 def read_published_counts(path: Path, order: int) -> PublishedCounts:
-    """The counts of orders up to `order` beside the checkpoint at `path`, whose hash is checked.
+    """Read the counts of orders up to `order` beside the checkpoint at `path`, whose hash is verified.
 
-    Raises InvalidInput where they do not go so far; CheckpointNotFound where there are none, CheckpointDamaged.
+    Raises InvalidInput where they do not go so far, CheckpointNotFound where there are none, and CheckpointDamaged.
     """
-    opened = load(path)
-    counts = read_counts(path / COUNTS_FILE, opened.tokenizer.vocabulary_size, opened.card.files.get(COUNTS_FILE))
+    checkpoint = load(path)
+    digest = checkpoint.card.files.get(COUNTS_FILE)
+    counts = read_counts(path / COUNTS_FILE, checkpoint.tokenizer.vocabulary_size, digest)
     if len(counts.levels) < order:
         raise InvalidInput("order", f"must be at most {len(counts.levels)}, up to which {path.parent.name} was counted")
-    corpus = opened.card.provenance.corpus
-    return PublishedCounts(Counts(counts.levels[:order], counts.vocabulary_size), opened.tokenizer, corpus)
+    truncated = Counts(counts.levels[:order], counts.vocabulary_size)
+    return PublishedCounts(truncated, checkpoint.tokenizer, checkpoint.card.provenance.corpus)
 
 
 def merge_published_counts(paths: Sequence[Path], order: int) -> PublishedCounts:
-    """What several published models were made of, together. Raises what `read_published_counts` and `merge` do,
-    and InvalidInput where two do not read text alike."""
-    first, *others = (read_published_counts(path, order) for path in paths)
-    for path, base in zip(paths[1:], others, strict=True):
-        if not first.tokenizer.is_equivalent_to(base.tokenizer):
+    """Merge the counts of several published models.
+
+    Raises what `read_published_counts` and `merge_counts` raise, and InvalidInput where two tokenizers differ.
+    """
+    merged, *others = (read_published_counts(path, order) for path in paths)
+    for path, other in zip(paths[1:], others, strict=True):
+        if not merged.tokenizer.is_equivalent_to(other.tokenizer):
             raise InvalidInput("models", f"must have one vocabulary and tokenizer; that of {path} is another")
-        first = PublishedCounts(merge_counts(first.counts, base.counts), first.tokenizer, first.corpus | base.corpus)
-    return first
+        merged = PublishedCounts(
+            merge_counts(merged.counts, other.counts), merged.tokenizer, merged.corpus | other.corpus
+        )
+    return merged

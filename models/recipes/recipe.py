@@ -1,22 +1,23 @@
-"""The module `models.recipes.recipe`."""
+"""Recipes as data: `Recipe` turns texts into a model, `Composition` turns published models into another.
+
+They load neither torch nor Numba, so that commands and HTTP can check a recipe without the libraries that compute.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from models.checkpoint.repository import check_name
-from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
-from models.composite.mixture import MixtureModel
-from models.composite.neural_cache import NeuralCacheModel
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
-from models.evaluation.evaluator import Unit
-from models.neural.model import RecurrentConfig
+from models.evaluation.metrics import Unit
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import MIN_MEMORY_BYTES, NgramConfig
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class Recipe:
     """Everything that decides what a model will be; equal recipes and texts give equal models.
 
     Raises InvalidInput for a value, or two together, that are not accepted.
+
+    >>> recipe = Recipe("tiny", (Path("text.txt"),), RecurrentConfig("gru", layers=1))
+    >>> recipe.training.optimiser
+    'adamw'
+    >>> Recipe("tiny", (Path("text.txt"),), validation_fraction=1.5)
+    Traceback (most recent call last):
+    models.errors.InvalidInput: validation_fraction: a number from 0 up to but not including 1 is accepted
     """
 
     name: str
@@ -67,21 +75,20 @@ class Recipe:
             raise InvalidInput("training", "an n-gram model is counted, not trained: leave it out")
 
     def _check_no_counts(self) -> None:
-        given = {"extends": self.extends, "keep_counts": self.keep_counts, "memory": self.memory}
-        for name, value in given.items():
-            if value:
+        """Raise InvalidInput for a field that only n-gram models have."""
+        for name in ("extends", "keep_counts", "memory"):
+            if getattr(self, name):
                 raise InvalidInput(name, "a recurrent model is trained, not counted: leave it out")
 
 
-CompositeConfig = MixtureConfig | CacheConfig | NeuralCacheConfig
-
+CompositeConfig: TypeAlias = MixtureConfig | CacheConfig | NeuralCacheConfig
 
 COMPOSITE_CONFIGS: dict[str, type[CompositeConfig]] = {
-    MixtureModel.kind: MixtureConfig,
-    CacheModel.kind: CacheConfig,
-    NeuralCacheModel.kind: NeuralCacheConfig,
+    "mixture": MixtureConfig,
+    "cache": CacheConfig,
+    "neural_cache": NeuralCacheConfig,
 }
-"""By kind, what is to be said about a model that is made of others."""
+"""Configurations of models that are made of others, by kind."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +111,11 @@ class Composition:
         check_name(self.name)
 
     def check(self) -> None:
-        """Raise InvalidInput where one field wants what another does not give."""
-        wanted = len(self.model.weights) if isinstance(self.model, MixtureConfig) else 1
-        if wanted and len(self.members) != wanted:
-            raise InvalidInput("members", f"must be {wanted}, not {len(self.members)}")
+        """Raise InvalidInput where one field needs what another does not give."""
+        member_count = len(self.model.weights) if isinstance(self.model, MixtureConfig) else 1
+        if member_count and len(self.members) != member_count:
+            raise InvalidInput("members", f"must be {member_count}, not {len(self.members)}")
         if not self.members:
             raise InvalidInput("members", "must name at least one published model")
-        if not wanted and self.validation is None:
+        if not member_count and self.validation is None:
             raise InvalidInput("validation", "must be a text to fit the weights to, unless they are given")

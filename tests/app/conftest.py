@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from models.checkpoint.families import FAMILIES_BY_PRECISION
-from models.checkpoint.save import Checkpoint, load
+from models.checkpoint.load import Checkpoint, load
 from tests.helpers.serving import Server, publish_all, serving
 
 

@@ -16,15 +16,17 @@ from models.composite.base import Composite
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
 from models.language_model import LanguageModel
+from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.toy import Bigram
 
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h i j\n"])

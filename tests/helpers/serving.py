@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -26,25 +25,16 @@ from models.checkpoint.card import Provenance
 from models.checkpoint.repository import CheckpointRef
 from models.checkpoint.save import save
 from models.language_model import LanguageModel
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.config import RecurrentConfig
+from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-
-
-def some_text(lines: int = 400) -> str:
-    """Sentences of a small grammar, always the same."""
-    numbers = random.Random(1)
-    people, verbs = ["the cat", "the old dog", "a bird", "my friend"], ["saw", "heard", "followed", "liked"]
-    ends = [".", "in the garden .", "at night .", ", and slept ."]
-    return "".join(
-        f"{numbers.choice(people)} {numbers.choice(verbs)} {numbers.choice(people)} {numbers.choice(ends)}\n"
-        for _ in range(lines)
-    )
-
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
+from tests.helpers.texts import some_text
 
 # A busy machine may be slow, and a test that hangs up early proves nothing.
 get, post, stream = (partial(call, timeout=60) for call in (httpx.get, httpx.post, httpx.stream))

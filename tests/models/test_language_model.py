@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch import Tensor
 
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, NeuralCacheConfig
 from models.composite.neural_cache import NeuralCacheModel

@@ -16,7 +16,8 @@ from models.checkpoint.card import FileDigest, Provenance
 from models.ngram import arpa
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 
 @click.command()

@@ -19,7 +19,7 @@ from app.cli.shared_options import (
     to_json,
 )
 from app.schemas.base import logprob_fields
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.inference.scoring import read
 from models.special_tokens import EOS
 

@@ -16,13 +16,12 @@ from app.core.attribute_docs import attribute_docs
 from app.schemas import recipes
 from models.checkpoint import save as checkpoint
 from models.checkpoint.repository import resolve
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
-from models.tokenization.config import TokenKind
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig, TokenKind
 
 
 @click.command()

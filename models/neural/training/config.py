@@ -1,6 +1,6 @@
-"""How a recurrent model is to be trained, as data: every choice that changes the result, and what each accepts.
+"""How a network is trained, as data: every choice that changes the result, and the values that each accepts.
 
-It knows values and their limits. What they do is told where they are used.
+`TrainingConfig` is the `[training]` table of a recipe. It loads no torch, so that recipes can be checked without it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from typing import Literal, TypeAlias, get_args
 
 from models.errors import InvalidInput
 
-InitializationMethod: TypeAlias = Literal["xavier", "he", "uniform"]
-
+STATE_FILE = "training.safetensors"
+"""Name of a saved training state in its directory."""
 
 OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
-
-
 LearningRateSchedule: TypeAlias = Literal["constant", "cosine", "one_cycle"]
+InitializationMethod: TypeAlias = Literal["xavier", "he", "uniform"]
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The recipe of a training, its architecture apart; equal recipes and texts give equal models."""
+    """Recipe of a training, apart from the architecture; equal recipes and texts give equal models."""
 
     epochs: float = 10.0
     """Passes over the training text; what the schedule counts to."""
@@ -73,33 +72,36 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
-        for name, kinds in (
+        choices = (
             ("optimiser", OptimizerName),
             ("schedule", LearningRateSchedule),
             ("initialisation", InitializationMethod),
-        ):
-            if getattr(self, name) not in get_args(kinds):
-                raise InvalidInput(name, f"one of {', '.join(get_args(kinds))} is accepted")
+        )
+        for name, accepted in choices:
+            if getattr(self, name) not in get_args(accepted):
+                raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
         for name in ("batch_size", "bptt"):
-            self._whole(name, 1)
+            self._check_whole(name, 1)
         for name in ("validate_every", "patience", "seed", "sampled_words"):
-            self._whole(name, 0)
+            self._check_whole(name, 0)
         for name in ("epochs", "learning_rate"):
-            self._number(name, 0, math.inf, "a number above 0 is accepted", above=True)
+            self._check_number(name, 0, math.inf, "a number above 0 is accepted", above=True)
         for name in ("weight_decay", "clip", "initial_scale"):
-            self._number(name, 0, math.inf, "a number of at least 0 is accepted")
+            self._check_number(name, 0, math.inf, "a number of at least 0 is accepted")
         shares = ("momentum", "warm_up", "dropout", "word_dropout", "weight_drop", "averaging")
-        given = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is not None]
-        for name in (*shares, *given):
-            self._number(name, 0, 1, "a number from 0 up to but not including 1 is accepted")
-        self._number("reset_rate", 0, math.nextafter(1, 2), "a number from 0 to 1 is accepted")
+        optional = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is not None]
+        for name in (*shares, *optional):
+            self._check_number(name, 0, 1, "a number from 0 up to but not including 1 is accepted")
+        self._check_number("reset_rate", 0, math.nextafter(1, 2), "a number from 0 to 1 is accepted")
 
-    def _whole(self, name: str, least: int) -> None:
+    def _check_whole(self, name: str, least: int) -> None:
+        """Raise InvalidInput unless the field is a whole number of at least `least`."""
         value = getattr(self, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InvalidInput(name, f"a whole number of at least {least} is accepted")
 
-    def _number(self, name: str, low: float, below: float, accepted: str, *, above: bool = False) -> None:
+    def _check_number(self, name: str, low: float, below: float, accepted: str, *, above: bool = False) -> None:
+        """Raise InvalidInput unless the field is in [low, below), with `above` in (low, below)."""
         value = getattr(self, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not low <= value < below or (above and value == low):

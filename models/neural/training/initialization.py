@@ -1,7 +1,4 @@
-"""The numbers a network starts from: random matrices, zero biases, and an output bias that knows the word frequencies.
-
-It knows the classic scales and their papers. It does not know what is learned afterwards.
-"""
+"""Initialization of a network: random matrices, zero biases, and an output bias of the log unigram probabilities."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ def initialize(
     """Fill every parameter of the network in place.
 
     `counts` [V] says how often each token occurs in the training text; `scale` is the bound of `uniform`. The network
-    then starts with zero hidden biases, and from the unigram distribution rather than from a uniform one.
+    starts from the unigram distribution rather than from a uniform one, which it would have to learn first.
     """
     for parameter in network.parameters():
         parameter.zero_()
@@ -39,12 +36,15 @@ def initialize(
 
 
 def log_unigram_probabilities(counts: NDArray[np.int64]) -> Tensor:
-    """Log-probabilities [V] in nats of the tokens by frequency; add-one smoothing keeps unseen ones finite."""
+    """Return log-probabilities [V] in nats of tokens by frequency; add-one smoothing keeps unseen ones finite."""
     return torch.from_numpy(np.log(counts + 1.0) - math.log(counts.sum() + len(counts))).float()
 
 
 def _fill(matrix: Tensor, fan_out: int, method: InitializationMethod, scale: float, generator: torch.Generator) -> None:
-    """Xavier: Glorot and Bengio 2010, eq. 16. He: He et al. 2015, eq. 10. Uniform: between -scale and scale."""
+    """Fill a matrix with random numbers.
+
+    `xavier`: Glorot and Bengio 2010, eq. 16. `he`: He et al. 2015, eq. 10. `uniform`: between -scale and scale.
+    """
     fan_in = matrix.shape[1]
     if method == "uniform":
         matrix.uniform_(-scale, scale, generator=generator)

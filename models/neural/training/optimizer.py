@@ -1,10 +1,6 @@
-"""How weights move: the optimisers, the learning rate as a function of the step, and clipping.
+"""Optimizers, the learning rate as a function of the step, gradient clipping and weight averaging.
 
-It knows gradients and steps. It does not know losses, texts or when to stop.
-
-The mean of the weights that a training passes through, which is often better than the last of them.
-
-It knows weights and steps. It does not know what trains them.
+The rate is a function rather than one of torch's schedulers: a resumed training needs nothing but its step.
 """
 
 from __future__ import annotations
@@ -22,7 +18,7 @@ from models.neural.training.config import LearningRateSchedule, OptimizerName
 def make_optimizer(
     name: OptimizerName, network: Network, weight_decay: float, momentum: float
 ) -> torch.optim.Optimizer:
-    """An optimiser of all parameters; weights decay in matrices only, since biases do not overfit.
+    """Make an optimizer of all parameters; weights decay in matrices only, since biases do not overfit.
 
     `adam` and `sgd` add the gradient of the L2 penalty to the loss's; `adamw` shrinks the weights apart from it
     (Loshchilov and Hutter 2019). `momentum` is Nesterov's for `sgd` and the first moment's decay otherwise.
@@ -37,7 +33,7 @@ def make_optimizer(
 
 
 def learning_rate_at(schedule: LearningRateSchedule, peak: float, step: int, steps: int, warm_up: float) -> float:
-    """The rate of step 0, 1, ... of `steps`.
+    """Return the learning rate of step 0, 1, ... of `steps`.
 
     `constant`: the peak. `cosine`: from the peak down to zero by half a cosine (Loshchilov and Hutter 2017).
     `one_cycle`: up in a straight line from a 25th of the peak over the share `warm_up` of the steps, then down by half
@@ -54,41 +50,43 @@ def learning_rate_at(schedule: LearningRateSchedule, peak: float, step: int, ste
 
 
 def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
-    """Scale the gradients down to the global L2 norm `limit` where theirs is larger; the norm before (0 = no limit).
+    """Scale the gradients down to the global L2 norm `limit` where theirs is larger; return the norm before.
 
-    Pascanu et al. 2013, algorithm 1.
+    0 sets no limit. Pascanu et al. 2013, algorithm 1, to the letter: torch's `clip_grad_norm_` divides by the norm plus
+    1e-6, with which the recipes of published models would no longer give the same weights bit for bit.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = float(torch.nn.utils.get_total_norm(gradients))
     if limit and norm > limit:
-        torch._foreach_mul_(gradients, limit / norm)
+        for gradient in gradients:
+            gradient.mul_(limit / norm)
     return norm
 
 
-def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Let the next step use this rate."""
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = rate
 
 
-def _half_cosine(high: float, low: float, share: float) -> float:
-    """From high to low as the share goes from 0 to 1."""
-    return low + (high - low) * (1 + math.cos(math.pi * share)) / 2
-
-
 class WeightAverage:
-    """An exponential moving average (Polyak and Juditsky 1992 for averaging; the decay as in Kingma and Ba 2015)."""
+    """Exponential moving average of weights (Polyak and Juditsky 1992; the decay as in Kingma and Ba 2015)."""
 
-    def __init__(self, weights: Mapping[str, Tensor], memory: float) -> None:
-        """Follow `weights`, tensors that are changed in place; `memory` is what is kept of the past at each step."""
-        self._followed = weights
-        self._memory = memory
+    def __init__(self, weights: Mapping[str, Tensor], decay: float) -> None:
+        """Average `weights`, tensors that are changed in place; `decay` is the share kept of the past at each step."""
+        self._current = weights
+        self._decay = decay
         self.weights = {name: tensor.clone() for name, tensor in weights.items()}
         """The mean so far."""
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights after `step`, counted from 1: their share makes up for there being no steps before."""
-        share = (1 - self._memory) / (1 - self._memory**step)
+        """Include the weights after `step`, counted from 1; their share corrects for the missing steps before 1."""
+        share = (1 - self._decay) / (1 - self._decay**step)
         for name, mean in self.weights.items():
-            mean.lerp_(self._followed[name], share)
+            mean.lerp_(self._current[name], share)
+
+
+def _half_cosine(high: float, low: float, share: float) -> float:
+    """Fall from high to low by half a cosine as the share goes from 0 to 1."""
+    return low + (high - low) * (1 + math.cos(math.pi * share)) / 2

@@ -1,11 +1,6 @@
-"""Training of a recurrent model from beginning to end: a generator that reports, validates, saves and resumes.
+"""Training of a recurrent model from beginning to end, as a generator that yields its progress.
 
-It knows when: when to validate, to report, to save, to stop. What a step does is `trainer`'s. Texts, tokenizers and
-checkpoints are none of its business, and the number of threads is the caller's.
-
-The loss on held-out tokens while a network trains: quick, the same every time, and interruptible.
-
-It knows ids and models. Figures to be published come from `evaluation`, which knows texts, units and unknown words.
+`train` validates, reports, saves and resumes; `Trainer` makes the steps. The number of threads is the caller's.
 """
 
 from __future__ import annotations
@@ -21,62 +16,45 @@ import torch
 
 from models.data.bptt_batches import TokenIds
 from models.language_model import LanguageModel
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.config import RecurrentConfig
+from models.neural.model import RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.state_file import StateSaver, text_fingerprint
 from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
 
-_TOKENS_A_ROW = 4000
-"""A row is long beside the few tokens that its start costs: it begins without what the row above it has read."""
-
-
-_MOST_ROWS = 16
-
-
-_SLICE = 64
-
-
-def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress, None, float]:
-    """Mean of -log P in nats a token, the text read as a few long rows side by side; yields between slices."""
-    rows = max(1, min(_MOST_ROWS, len(tokens) // _TOKENS_A_ROW))
-    width = -(-len(tokens) // rows)
-    padded = torch.from_numpy(np.pad(tokens, (0, rows * width - len(tokens))).astype(np.int64)).view(rows, width)
-    lengths = (len(tokens) - torch.arange(rows) * width).clamp(0, width)
-    state, total = model.begin_state(rows), 0.0
-    for begin in range(0, width, _SLICE):
-        part = padded[:, begin : begin + _SLICE]
-        scores, state = model.score(state, part, (lengths - begin).clamp(0, part.shape[1]))
-        total -= float(scores.sum(dtype=torch.float64))
-        yield Progress("validating", min(begin + _SLICE, width) * rows, width * rows)
-    return total / len(tokens)
-
-
-__all__ = ["TrainingConfig", "TrainingResult", "train"]
+_VALIDATION_TOKENS_PER_ROW = 4000
+"""Shortest row of a held-out text. A row begins without what the row before it has read, which costs a few tokens
+some accuracy: the longer the rows, the less that matters."""
+_MAX_VALIDATION_ROWS = 16
+_VALIDATION_CHUNK_TOKENS = 64
+"""Tokens of each row between two reports of progress."""
+_MAX_LOG = 700.0
+"""Largest argument of exp whose result is a float."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training leaves behind."""
+    """Outcome of a finished training."""
 
     model: RecurrentModel
-    """The weights of the best validation; the last ones where nothing was held out."""
+    """Weights of the best validation; the last ones where nothing was held out."""
     model_step: int
-    """The step that the weights are of."""
+    """Step that the weights are of."""
     steps: int
     """Steps made; fewer than planned when training stopped early."""
     metrics: dict[str, float]
-    """The last report's."""
+    """Metrics of the last report."""
 
 
 def train(
     config: RecurrentConfig,
-    training: TrainingConfig,
+    training_config: TrainingConfig,
     tokens: TokenIds,
     validation: TokenIds,
     vocabulary_size: int,
     *,
-    starts: TokenIds | None = None,
+    text_starts: TokenIds | None = None,
     resume_from: Path | None = None,
     save_to: Path | None = None,
     save_seconds: float = 60.0,
@@ -84,101 +62,128 @@ def train(
 ) -> Generator[Progress, None, TrainingResult]:
     """Train on `tokens` [N]; `validation` [M] chooses the best weights, or is empty.
 
-    `starts` are the positions at which a text may begin, by default those after each `</s>`. The state is saved in the
-    directory `save` every `save_seconds`, at the end, and when the generator is closed; `resume` is a directory so
-    saved. A training that is resumed with the same arguments and number of threads gives the same model, bit for bit.
+    A training that is resumed with the same arguments and number of threads gives the same model, bit for bit.
 
-    Raises TrainingFailed when the text is empty or the numbers diverge, InvalidInput when `resume` holds the state of
-    another training, CheckpointNotFound or CheckpointDamaged when it holds none.
+    Args:
+        text_starts: Positions at which a text may begin; by default those after each `</s>`.
+        resume_from: Directory with a saved state to continue from.
+        save_to: Directory in which the state is saved every `save_seconds`, at the end, and when the generator is
+            closed.
+        report_every: Steps between two reports.
+
+    Raises:
+        TrainingFailed: The text is empty or the numbers diverge.
+        InvalidInput: `resume_from` holds the state of another training.
+        CheckpointNotFound, CheckpointDamaged: `resume_from` holds no state, or one that cannot be read.
     """
-    trainer = Trainer(config, training, tokens, vocabulary_size, starts)
-    saver = StateSaver(trainer, text_fingerprint(tokens, validation, starts), save_to)
+    trainer = Trainer(config, training_config, tokens, vocabulary_size, text_starts)
+    saver = StateSaver(trainer, text_fingerprint(tokens, validation, text_starts), save_to)
     if resume_from:
         saver.restore(resume_from)
-    clock = _Clock(trainer)
+    timer = _StepTimer(trainer)
     try:
         while True:
             if _validation_is_due(trainer, validation):
                 trainer.record_validation((yield from held_out_loss(trainer.model(), validation)))
-                yield clock.report()
+                yield timer.report()
             if _is_finished(trainer):
                 break
-            clock.step()
+            timer.step()
             if trainer.stats.step % report_every == 0:
-                yield clock.report()
+                yield timer.report()
             saver.save_if_older(save_seconds)
     except GeneratorExit:
         # Closed at a report, so between two steps. An interrupt within a step leaves half of one: not to be saved.
         saver.save()
         raise
     saver.save()
-    return _trained(trainer, clock.report())
+    return _result(trainer, timer.report())
 
 
-class _Clock:
-    """How long the steps of this run have taken."""
+def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress, None, float]:
+    """Return the mean of -log P of held-out tokens [N] in nats; yields between chunks.
+
+    The text is read as a few long rows side by side, which is quick and gives the same number every time. Published
+    figures come from `models.evaluation`, which reads texts as a whole.
+    """
+    rows = max(1, min(_MAX_VALIDATION_ROWS, len(tokens) // _VALIDATION_TOKENS_PER_ROW))
+    width = -(-len(tokens) // rows)
+    padded = torch.from_numpy(np.pad(tokens, (0, rows * width - len(tokens))).astype(np.int64)).view(rows, width)
+    lengths = (len(tokens) - torch.arange(rows) * width).clamp(0, width)
+    state, total = model.begin_state(rows), 0.0
+    for begin in range(0, width, _VALIDATION_CHUNK_TOKENS):
+        chunk = padded[:, begin : begin + _VALIDATION_CHUNK_TOKENS]
+        scores, state = model.score(state, chunk, (lengths - begin).clamp(0, chunk.shape[1]))
+        total -= float(scores.sum(dtype=torch.float64))
+        yield Progress("validating", min(begin + _VALIDATION_CHUNK_TOKENS, width) * rows, width * rows)
+    return total / len(tokens)
+
+
+class _StepTimer:
+    """Times the steps of this run and reports on them."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._begun = time.monotonic()
-        self._first = trainer.stats.step
-        self._stepping = 0.0
+        self._started_at = time.monotonic()
+        self._first_step = trainer.stats.step
+        self._step_seconds = 0.0
 
     def step(self) -> None:
         """Make a step and count its seconds."""
         before = time.monotonic()
         self._trainer.advance()
-        self._stepping += time.monotonic() - before
+        self._step_seconds += time.monotonic() - before
 
     def report(self) -> Progress:
-        """Where the training is; the seconds left count validations and saving too, as far as there were any."""
-        tally, how = self._trainer.stats, self._trainer.training_config
-        made = tally.step - self._first
+        """Return the progress; the seconds left allow for validations and saving at the rate seen so far."""
+        stats, config, planned = self._trainer.stats, self._trainer.training_config, self._trainer.steps
+        steps = stats.step - self._first_step
+        seconds = time.monotonic() - self._started_at
         return Progress(
             phase="training",
-            step=tally.step,
-            steps=self._trainer.steps,
-            epoch=tally.step / self._trainer.steps_per_epoch,
-            tokens_per_second=made * how.batch_size * how.bptt / self._stepping if made else None,
-            seconds_left=(time.monotonic() - self._begun) / made * (self._trainer.steps - tally.step) if made else None,
+            step=stats.step,
+            steps=planned,
+            epoch=stats.step / self._trainer.steps_per_epoch,
+            tokens_per_second=steps * config.batch_size * config.bptt / self._step_seconds if steps else None,
+            seconds_left=seconds / steps * (planned - stats.step) if steps else None,
             metrics=_metrics(self._trainer),
         )
 
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
-    """What a report tells: losses in nats a token, running means over the last fifty steps or so."""
-    tally = trainer.stats
+    """Return the metrics of a report: losses in nats a token, running means over the last fifty steps or so."""
+    stats = trainer.stats
     metrics = {"learning_rate": trainer.learning_rate}
-    if tally.step:
-        loss = tally.loss / tally.weight
+    if stats.step:
+        loss = stats.loss / stats.weight
         metrics |= {"loss": loss, "perplexity": _perplexity(loss)}
-        metrics |= {"gradient_norm": tally.gradient_norm / tally.weight, "clipped_fraction": tally.clipped / tally.step}
-    if tally.validation_loss is not None and tally.best_loss is not None:
-        metrics |= {"validation_loss": tally.validation_loss}
-        metrics |= {"validation_perplexity": _perplexity(tally.validation_loss)}
-        metrics |= {"best_perplexity": _perplexity(tally.best_loss)}
+        metrics |= {"gradient_norm": stats.gradient_norm / stats.weight, "clipped_fraction": stats.clipped / stats.step}
+    if stats.validation_loss is not None and stats.best_loss is not None:
+        metrics |= {"validation_loss": stats.validation_loss}
+        metrics |= {"validation_perplexity": _perplexity(stats.validation_loss)}
+        metrics |= {"best_perplexity": _perplexity(stats.best_loss)}
     return metrics
 
 
 def _perplexity(loss: float) -> float:
-    """exp(loss), kept within the range of a float."""
-    return math.exp(min(loss, 700.0))
+    """Return exp(loss), kept within the range of a float."""
+    return math.exp(min(loss, _MAX_LOG))
 
 
 def _is_finished(trainer: Trainer) -> bool:
-    """All steps made, or no better validation for too long."""
-    tally, patience = trainer.stats, trainer.training_config.patience
-    return tally.step >= trainer.steps or 0 < patience <= tally.worse
+    """Tell whether all steps are made, or validations have not improved for too long."""
+    stats, patience = trainer.stats, trainer.training_config.patience
+    return stats.step >= trainer.steps or 0 < patience <= stats.worse
 
 
 def _validation_is_due(trainer: Trainer, validation: TokenIds) -> bool:
-    """At every so many steps and at the last, once."""
+    """Tell whether the present step is one to validate at, and has not been validated."""
     step, every = trainer.stats.step, trainer.training_config.validate_every or trainer.steps_per_epoch
     return len(validation) > 0 and step > trainer.stats.validated_at and (step % every == 0 or step == trainer.steps)
 
 
-def _trained(trainer: Trainer, report: Progress) -> TrainingResult:
-    """The outcome of a finished training."""
-    tally, best = trainer.stats, bool(trainer.best)
-    step = tally.best_step if best else tally.step
-    return TrainingResult(trainer.model(best=best), step, tally.step, dict(report.metrics))
+def _result(trainer: Trainer, report: Progress) -> TrainingResult:
+    """Return the outcome of a finished training."""
+    stats, best = trainer.stats, bool(trainer.best)
+    model_step = stats.best_step if best else stats.step
+    return TrainingResult(trainer.model(best=best), model_step, stats.step, dict(report.metrics))

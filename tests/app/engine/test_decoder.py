@@ -20,11 +20,12 @@ from models.inference.generation import GenerationSequence, generate, make_seque
 from models.inference.prefix_cache import PrefixCache
 from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
+from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 

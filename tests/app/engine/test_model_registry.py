@@ -14,8 +14,9 @@ import pytest
 from app.core.exceptions import ModelLoading
 from app.engine.model_registry import ModelRegistry
 from models.checkpoint.card import Provenance
+from models.checkpoint.load import load
 from models.checkpoint.repository import CheckpointRef
-from models.checkpoint.save import load, save
+from models.checkpoint.save import save
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
 from models.errors import CheckpointDamaged, CheckpointNotFound

@@ -10,7 +10,7 @@ from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from app.routes.prediction import predict
 from app.schemas.next import NextRequest
-from models.checkpoint.save import Checkpoint, load
+from models.checkpoint.load import Checkpoint, load
 from models.inference.scoring import score_texts
 from models.ngram import query, top_k
 from models.utils.progress import run_to_completion

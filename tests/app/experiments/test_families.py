@@ -1,10 +1,10 @@
 """Sizes and costs of families, by hand."""
 
 from app.experiments.families import equal_size_configs, multiply_adds, parameter_count
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 
 
-def test_families_are_of_one_size() -> None:
+def test_equal_size_configs_have_equal_parameters() -> None:
     sizes = [parameter_count(config, 1000) for config in equal_size_configs(32, 1000)]
     assert max(sizes) - min(sizes) < 0.01 * min(sizes)
 

@@ -8,11 +8,11 @@ from app.experiments.finding import Finding, is_lower
 @pytest.mark.parametrize(
     ("held", "heading"), [(True, "cats purr: so it was here"), (False, "cats purr: not so here"), (None, "cats purr")]
 )
-def test_a_heading_says_whether_the_claim_held(held: bool | None, heading: str) -> None:
+def test_finding_heading_says_whether_the_claim_held(held: bool | None, heading: str) -> None:
     assert Finding("cats", "cats purr", held, [], [], ("x", "y")).heading == heading
 
 
-def test_a_perplexity_out_of_bounds_is_the_worst() -> None:
+def test_is_lower_ranks_a_perplexity_out_of_bounds_last() -> None:
     assert is_lower(2.0, 3.0)
     assert is_lower(2.0, None)
     assert not is_lower(2.0, 2.0)

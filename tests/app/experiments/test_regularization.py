@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.experiments.regularization import _between
+from app.experiments.regularization import _best_in_between
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,8 @@ from app.experiments.regularization import _between
         ([2.0, 3.0, None], [9.0, 6.0, None], True),  # out of all bounds is the worst
     ],
 )
-def test_the_best_strength_lies_between_none_and_most(
+def test_regularization_is_best_between_none_and_most(
     learned: list[float | None], held_out: list[float | None], between: bool
 ) -> None:
     rows = [{"train": train, "valid": valid} for train, valid in zip(learned, held_out, strict=True)]
-    assert _between(rows) is between
+    assert _best_in_between(rows) is between

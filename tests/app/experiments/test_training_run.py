@@ -5,7 +5,7 @@ import pytest
 
 from app.experiments.finding import ExperimentInput
 from app.experiments.training_run import TrainingRun, run_interleaved
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.utils.progress import run_to_completion
 
@@ -14,7 +14,7 @@ SETTING = ExperimentInput(TOKENS, TOKENS[:50], [str(n) for n in range(9)], 4, 1.
 SMALL = RecurrentConfig("rnn", "relu", layers=1, embedding_size=4, hidden_size=4)
 
 
-def test_steps_and_validations_are_noted() -> None:
+def test_training_run_records_steps_and_validations() -> None:
     course = TrainingRun(SETTING, SMALL, TrainingConfig(batch_size=4, bptt=5, clip=0))
     run_to_completion(course.run("demo", 6, validations=3))
     assert course.steps == [1, 2, 3, 4, 5, 6]
@@ -25,7 +25,7 @@ def test_steps_and_validations_are_noted() -> None:
     assert tally.loss == pytest.approx(float(np.dot(weights, np.array(course.losses, float))))
 
 
-def test_a_training_that_diverges_ends_where_it_does() -> None:
+def test_training_run_ends_where_it_diverges() -> None:
     wild = TrainingConfig(batch_size=4, bptt=5, optimiser="sgd", learning_rate=1e12, schedule="constant", clip=0)
     course = TrainingRun(SETTING, SMALL, wild)
     run_to_completion(course.run("demo", 20, validations=2))
@@ -34,7 +34,7 @@ def test_a_training_that_diverges_ends_where_it_does() -> None:
     assert len(course.steps) < 20
 
 
-def test_turns_give_each_its_time() -> None:
+def test_run_interleaved_gives_each_its_time() -> None:
     calls: list[str] = []
     counts = run_to_completion(run_interleaved([lambda: calls.append("a"), lambda: calls.append("b")], 0.01))
     assert counts == [calls.count("a"), calls.count("b")]

@@ -15,12 +15,12 @@ from app.jobs.resource_estimate import (
     estimate_evaluation,
     estimate_training,
 )
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 
 HOUR = TrainingConfig(epochs=1)
 

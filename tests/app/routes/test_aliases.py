@@ -10,8 +10,9 @@ import pytest
 
 from app.schemas.aliases import AliasAnswer, AliasList
 from models.checkpoint.card import Provenance
+from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
-from models.checkpoint.save import load, save
+from models.checkpoint.save import save
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
 from tests.helpers.serving import WORDS, Server, ngram, publish, serving, wait_for

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.schemas.generate import GenerateAnswer, GenerateEvent
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
 from tests.helpers.serving import Server, post, serving, wait_for

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from app.schemas.models import Live, ModelDetail, ModelList, Ready, Vocabulary
-from models.checkpoint.save import Checkpoint
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.checkpoint.load import Checkpoint
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.serving import TEXT, ngram, publish, serving
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from app.schemas.next import NextAnswer, NextBatch
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.inference.scoring import read
 from models.special_tokens import EOS, UNK
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.schemas.perplexity import PerplexityAnswer
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.evaluation.evaluator import Evaluation, evaluate
 from models.utils.progress import run_to_completion
 from tests.helpers.serving import TEXT, serving

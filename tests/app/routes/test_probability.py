@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.schemas.probability import ProbabilityAnswer
-from models.checkpoint.save import Checkpoint
+from models.checkpoint.load import Checkpoint
 from models.inference.scoring import score_texts
 from models.utils.progress import run_to_completion
 

@@ -10,11 +10,11 @@ import pytest
 
 from app.schemas.recipes import parse_recipe
 from models.errors import InvalidInput
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import Recipe
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 
 
 def test_every_table_becomes_its_configuration() -> None:

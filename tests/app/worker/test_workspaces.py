@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.worker.workspaces import METRICS_FILE, STATE_FILE, Workspaces
+from app.worker.workspaces import METRICS_FILE, Workspaces
+from models.neural.training.config import STATE_FILE
 
 
 @pytest.fixture

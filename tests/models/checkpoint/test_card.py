@@ -34,23 +34,23 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "card.json"
 
 
-def test_what_is_read_is_what_was_written(file):
+def test_card_is_read_as_it_was_written(file):
     assert Card.read(file) == CARD
 
 
-def test_it_is_json_that_people_can_read(file):
+def test_card_is_json_that_people_can_read(file):
     assert "«text»" in file.read_text(encoding="utf-8")
     assert json.loads(file.read_text(encoding="utf-8"))["files"]["weights.safetensors"]["size"] == 2**40
 
 
-def test_the_facts_of_a_file_are_its_hash_and_size(tmp_path):
+def test_file_digest_is_hash_and_size(tmp_path):
     content = bytes(range(256)) * 10_000  # more than one read
     (tmp_path / "file").write_bytes(content)
     assert FileDigest.of(tmp_path / "file") == FileDigest(hashlib.sha256(content).hexdigest(), 2_560_000)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), object(), {1, 2}, "\ud800"])
-def test_what_is_not_json_is_not_written(tmp_path, bad):
+def test_card_that_does_not_fit_json_is_not_written(tmp_path, bad):
     card = replace(CARD, provenance=replace(CARD.provenance, metrics={"perplexity": bad}))
     with pytest.raises(InvalidInput, match="a card holds"):
         card.write(tmp_path / "card.json")
@@ -72,19 +72,19 @@ def test_what_is_not_json_is_not_written(tmp_path, bad):
         ({"created": 2026}, "field created"),
     ],
 )
-def test_a_foreign_card_is_refused_with_its_field(file, changes, message):
+def test_card_read_names_the_field_of_a_foreign_card(file, changes, message):
     file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), **changes}))
     with pytest.raises(CheckpointDamaged, match=rf"card\.json: .*{message}"):
         Card.read(file)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"1", b"{", b"", b"[" * 100_000, b"\xff", b" " * (1 << 25)])
-def test_what_is_no_object_is_refused(file, content):
+def test_card_read_refuses_what_is_no_object(file, content):
     file.write_bytes(content)
     with pytest.raises(CheckpointDamaged, match=r"card\.json"):
         Card.read(file)
 
 
-def test_what_is_missing_is_named(tmp_path):
+def test_card_read_names_a_missing_file(tmp_path):
     with pytest.raises(CheckpointDamaged, match=r"card\.json"):
         Card.read(tmp_path / "card.json")

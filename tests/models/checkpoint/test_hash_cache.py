@@ -28,7 +28,7 @@ def hashed(facts: FileDigest, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return files
 
 
-def test_a_file_is_hashed_once_also_for_the_next_process(file, facts, hashed, tmp_path):
+def test_hash_cache_hashes_a_file_once_for_the_next_process_too(file, facts, hashed, tmp_path):
     for _ in range(2):
         ledger = VerifiedHashes(tmp_path / "cache" / "verified.json")
         ledger.verify(file, facts)
@@ -36,7 +36,7 @@ def test_a_file_is_hashed_once_also_for_the_next_process(file, facts, hashed, tm
     assert len(hashed) == 1
 
 
-def test_without_a_place_it_remembers_for_itself_only(file, facts, hashed):
+def test_hash_cache_without_a_path_remembers_in_memory(file, facts, hashed):
     for _ in range(2):
         ledger = VerifiedHashes()
         ledger.verify(file, facts)
@@ -44,7 +44,7 @@ def test_without_a_place_it_remembers_for_itself_only(file, facts, hashed):
     assert len(hashed) == 2
 
 
-def test_a_name_for_the_same_file_makes_no_difference(file, facts, hashed, monkeypatch):
+def test_hash_cache_knows_a_file_by_any_name(file, facts, hashed, monkeypatch):
     ledger = VerifiedHashes()
     ledger.verify(file, facts)
     monkeypatch.chdir(file.parent)
@@ -53,14 +53,14 @@ def test_a_name_for_the_same_file_makes_no_difference(file, facts, hashed, monke
 
 
 @pytest.mark.parametrize("content", [b"1234", b"123456", b""])
-def test_another_size_is_damage_and_needs_no_hash(file, facts, hashed, content):
+def test_hash_cache_finds_another_size_without_hashing(file, facts, hashed, content):
     file.write_bytes(content)
     with pytest.raises(CheckpointDamaged, match=r"weights: .*instead of 5"):
         VerifiedHashes().verify(file, facts)
     assert hashed == []
 
 
-def test_a_file_that_changed_is_hashed_again(file, facts):
+def test_hash_cache_hashes_a_changed_file_again(file, facts):
     ledger = VerifiedHashes()
     ledger.verify(file, facts)
     file.write_bytes(b"12346")
@@ -69,7 +69,7 @@ def test_a_file_that_changed_is_hashed_again(file, facts):
         ledger.verify(file, facts)
 
 
-def test_damage_is_never_remembered_as_sound(file, facts, tmp_path):
+def test_hash_cache_never_remembers_damage_as_sound(file, facts, tmp_path):
     file.write_bytes(b"12346")
     for _ in range(2):
         with pytest.raises(CheckpointDamaged):
@@ -77,12 +77,12 @@ def test_damage_is_never_remembered_as_sound(file, facts, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"x": 3}', "[" * 100_000])
-def test_a_ledger_that_is_damaged_counts_as_empty(file, facts, hashed, tmp_path, content):
+def test_hash_cache_that_is_damaged_counts_as_empty(file, facts, hashed, tmp_path, content):
     (tmp_path / "verified.json").write_text(content)
     VerifiedHashes(tmp_path / "verified.json").verify(file, facts)
     assert len(hashed) == 1
 
 
-def test_a_place_that_cannot_be_written_costs_nothing_but_time(file, facts, tmp_path):
+def test_hash_cache_that_cannot_be_written_costs_only_time(file, facts, tmp_path):
     (tmp_path / "occupied").write_text("")
     VerifiedHashes(tmp_path / "occupied" / "verified.json").verify(file, facts)

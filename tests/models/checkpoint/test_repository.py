@@ -26,16 +26,16 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_listing_holds_what_is_published_and_no_strangers(root):
+def test_list_checkpoints_holds_what_is_published_only(root):
     assert [entry.id for entry in list_checkpoints(root)] == [*(f"alpha@{n}" for n in range(1, 12)), "beta@1"]
     assert [entry.path for entry in list_checkpoints(root)][-1] == root / "beta" / "1"
 
 
-def test_a_root_that_is_missing_holds_nothing(tmp_path):
+def test_list_checkpoints_of_a_missing_root_is_empty(tmp_path):
     assert list_checkpoints(tmp_path / "nowhere") == []
 
 
-def test_the_next_version_is_one_that_nothing_uses(root):
+def test_next_version_is_one_that_nothing_uses(root):
     assert next_version(root / "alpha") == 12
     assert next_version(root / "beta") == 8
     assert next_version(root / "gamma") == 1
@@ -44,11 +44,11 @@ def test_the_next_version_is_one_that_nothing_uses(root):
 @pytest.mark.parametrize(
     ("model", "expected"), [("alpha", "alpha@11"), ("alpha@3", "alpha@3"), ("beta", "beta@1"), ("beta@1", "beta@1")]
 )
-def test_a_name_means_its_newest_version(root, model, expected):
+def test_resolve_takes_the_newest_version_of_a_name(root, model, expected):
     assert resolve(root, model).id == expected
 
 
-def test_a_path_means_a_checkpoint_or_the_newest_one_in_it(root):
+def test_resolve_takes_a_path_or_the_newest_version_in_it(root):
     assert resolve(root, str(root / "alpha" / "2")).id == "alpha@2"
     assert resolve(root, str(root / "alpha")).id == "alpha@11"
     publish(root / "Elsewhere")
@@ -56,7 +56,7 @@ def test_a_path_means_a_checkpoint_or_the_newest_one_in_it(root):
     assert resolve(root, str(root / "Elsewhere")).version is None
 
 
-def test_a_path_may_be_relative(root, monkeypatch):
+def test_resolve_takes_relative_paths(root, monkeypatch):
     monkeypatch.chdir(root / "alpha")
     assert resolve(Path("unused"), "./3").id == "alpha@3"
     assert resolve(Path("unused"), "../beta").id == "beta@1"
@@ -80,7 +80,7 @@ def test_a_path_may_be_relative(root, monkeypatch):
         "notes.txt",
     ],
 )
-def test_what_does_not_exist_gets_a_list_of_what_does(root, model):
+def test_resolve_lists_what_exists_for_an_unknown_name(root, model):
     with pytest.raises(CheckpointNotFound) as caught:
         resolve(root, model)
     assert "alpha@11" in str(caught.value)
@@ -88,24 +88,24 @@ def test_what_does_not_exist_gets_a_list_of_what_does(root, model):
 
 
 @pytest.mark.parametrize("model", ["nowhere/1", "../beta/7", "./notes.txt"])
-def test_a_path_to_no_checkpoint_is_said_so(root, model, monkeypatch):
+def test_resolve_names_a_path_that_is_no_checkpoint(root, model, monkeypatch):
     monkeypatch.chdir(root / "alpha")
     with pytest.raises(CheckpointNotFound, match=r"no card\.json"):
         resolve(root, model)
 
 
-def test_nothing_there_is_said_so(tmp_path):
+def test_resolve_in_an_empty_root_says_none(tmp_path):
     with pytest.raises(CheckpointNotFound, match="there are: none"):
         resolve(tmp_path, "alpha")
 
 
 @pytest.mark.parametrize("name", ["a", "0", "a.b_c-1", "x" * 64])
-def test_a_name_is_accepted(name):
+def test_check_name_accepts_names(name):
     check_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "Toy", "../toy", ".toy", "-toy", "a/b", "x" * 65, "toy@1", "tóy", "a\n"])
-def test_a_name_that_is_none_is_refused(name):
+def test_check_name_refuses_what_is_no_name(name):
     with pytest.raises(InvalidInput, match="is no name") as caught:
         check_name(name)
     assert caught.value.field == "name"

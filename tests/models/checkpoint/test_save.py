@@ -12,10 +12,12 @@ from safetensors.torch import save_file
 import models.checkpoint.save
 from models.checkpoint.card import FileDigest, Provenance
 from models.checkpoint.hash_cache import VerifiedHashes
+from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef, list_checkpoints
-from models.checkpoint.save import Checkpoint, check_distributions, load, save
+from models.checkpoint.save import check_distributions, save
 from models.errors import CheckpointDamaged, CheckpointExists, InvalidInput
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.toy import Bigram
 
 FAMILIES = {"toy": Bigram}
@@ -44,7 +46,7 @@ def entry(tmp_path: Path) -> CheckpointRef:
     return publish(tmp_path)
 
 
-def test_what_is_loaded_is_what_was_saved_bit_for_bit(tmp_path):
+def test_load_restores_what_was_saved_bit_for_bit(tmp_path):
     model = Bigram.random(TOKENIZER.vocabulary_size, seed=7)
     found = reopen(publish(tmp_path, model=model))
     assert torch.equal(found.model.matrix, model.matrix)
@@ -52,7 +54,7 @@ def test_what_is_loaded_is_what_was_saved_bit_for_bit(tmp_path):
     assert found.tokenizer.config == TOKENIZER.config
 
 
-def test_the_card_tells_what_its_maker_and_its_files_say(entry):
+def test_save_writes_a_card_of_provenance_model_and_files(entry):
     card = reopen(entry).card
     assert card.provenance == PROVENANCE
     assert (card.kind, card.config, card.vocabulary_size, card.parameters) == ("toy", {}, 7, 8 * 7)
@@ -61,7 +63,7 @@ def test_the_card_tells_what_its_maker_and_its_files_say(entry):
     assert card.files == {name: FileDigest.of(entry.path / name) for name in ("tokenizer.json", "weights.safetensors")}
 
 
-def test_weights_are_mapped_not_copied(entry):
+def test_load_maps_weights_without_copying(entry):
     maps = Path("/proc/self/maps")
     if not maps.exists():
         pytest.skip("needs /proc")
@@ -70,7 +72,7 @@ def test_weights_are_mapped_not_copied(entry):
     assert found.model.vocabulary_size == TOKENIZER.vocabulary_size
 
 
-def test_versions_count_up_and_an_old_one_stays_as_it_was(tmp_path):
+def test_save_counts_versions_up_and_leaves_old_ones(tmp_path):
     first = publish(tmp_path)
     before = {p.name: p.read_bytes() for p in first.path.iterdir()}
     second = publish(tmp_path, model=Bigram.random(TOKENIZER.vocabulary_size, seed=1))
@@ -78,7 +80,7 @@ def test_versions_count_up_and_an_old_one_stays_as_it_was(tmp_path):
     assert {p.name: p.read_bytes() for p in first.path.iterdir()} == before
 
 
-def test_publishing_onto_a_version_fails_and_changes_nothing(tmp_path):
+def test_save_onto_a_version_fails_and_changes_nothing(tmp_path):
     entry = publish(tmp_path, version=3)
     before = (entry.path / "weights.safetensors").read_bytes()
     with pytest.raises(CheckpointExists, match="toy@3"):
@@ -87,20 +89,20 @@ def test_publishing_onto_a_version_fails_and_changes_nothing(tmp_path):
     assert publish(tmp_path).id == "toy@4"
 
 
-def test_a_number_taken_by_a_rival_in_the_last_moment_is_not_overwritten(tmp_path, monkeypatch):
+def test_save_does_not_overwrite_a_version_taken_meanwhile(tmp_path, monkeypatch):
     publish(tmp_path)
     answers = iter([1, 2])  # as if another process had published version 1 after we looked
     monkeypatch.setattr(models.checkpoint.save, "next_version", lambda folder: next(answers))
     assert publish(tmp_path).id == "toy@2"
 
 
-def test_a_strangers_number_is_not_reused(tmp_path):
+def test_save_does_not_reuse_the_number_of_a_foreign_directory(tmp_path):
     (tmp_path / "toy" / "5").mkdir(parents=True)
     assert publish(tmp_path).id == "toy@6"
 
 
 @pytest.mark.parametrize("failing", ["FileDigest", "check_distributions", "write_tensors", "_publish"])
-def test_a_failure_at_any_stage_leaves_nothing_behind(tmp_path, monkeypatch, failing):
+def test_save_that_fails_at_any_stage_leaves_nothing(tmp_path, monkeypatch, failing):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -111,19 +113,19 @@ def test_a_failure_at_any_stage_leaves_nothing_behind(tmp_path, monkeypatch, fai
 
 
 @pytest.mark.parametrize("name", ["", "Toy", "../toy", ".toy", "a/b", "x" * 65, "toy@1", "tóy"])
-def test_a_name_that_is_none_is_refused(tmp_path, name):
+def test_save_refuses_what_is_no_name(tmp_path, name):
     with pytest.raises(InvalidInput, match="name"):
         publish(tmp_path, name)
 
 
-def test_a_card_that_is_not_json_stops_the_publication(tmp_path):
+def test_save_refuses_a_card_that_does_not_fit_json(tmp_path):
     with pytest.raises(InvalidInput, match="card"):
         publish(tmp_path, provenance=replace(PROVENANCE, metrics={"perplexity": float("nan")}))
     assert list_checkpoints(tmp_path) == []
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), 0.5])
-def test_a_model_whose_rows_are_no_distributions_is_not_published(tmp_path, broken):
+def test_save_refuses_a_model_whose_rows_are_no_distributions(tmp_path, broken):
     model = Bigram.random(TOKENIZER.vocabulary_size)
     model.matrix[2, 3] = broken
     with pytest.raises(InvalidInput, match="sum to one"):
@@ -131,13 +133,13 @@ def test_a_model_whose_rows_are_no_distributions_is_not_published(tmp_path, brok
     assert list_checkpoints(tmp_path) == []
 
 
-def test_a_probability_of_zero_is_no_reason_to_refuse():
+def test_check_distributions_accepts_a_probability_of_zero():
     rows = torch.zeros(8, 7)
     rows[:, 2] = 1
     check_distributions(Bigram(rows))
 
 
-def test_another_user_may_read_what_is_published(tmp_path):
+def test_save_lets_other_users_read_the_files(tmp_path):
     entry = publish(tmp_path)
     umask = os.umask(0)
     os.umask(umask)
@@ -186,7 +188,7 @@ def nested(tmp_path: Path) -> CheckpointRef:
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", ["card.json", "tokenizer.json", "weights.safetensors"])
-def test_damage_is_named_by_its_file(nested, name, damage):
+def test_load_names_the_file_of_damage(nested, name, damage):
     if (name, damage) == ("card.json", alter_a_byte):
         pytest.skip("no hash covers the card itself")
     damage(nested.path / name)
@@ -199,25 +201,25 @@ def rewrite_card(entry: CheckpointRef, **changes) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
-def test_a_kind_that_no_family_has_is_named_with_those_that_have(entry):
+def test_load_names_an_unknown_kind_and_the_known_ones(entry):
     rewrite_card(entry, kind="transformer")
     with pytest.raises(CheckpointDamaged, match=r"card\.json: unknown kind 'transformer'; known: toy"):
         reopen(entry)
 
 
-def test_a_config_that_no_model_of_the_kind_has_is_refused(entry):
+def test_load_refuses_the_config_of_another_kind(entry):
     rewrite_card(entry, config={"layers": 3})
     with pytest.raises(CheckpointDamaged, match=r"card\.json: field config .*layers"):
         reopen(entry)
 
 
-def test_a_card_that_does_not_list_its_files_is_refused(entry):
+def test_load_refuses_a_card_that_does_not_list_its_files(entry):
     rewrite_card(entry, files={})
     with pytest.raises(CheckpointDamaged, match=r"card\.json: does not list tokenizer\.json"):
         reopen(entry)
 
 
-def test_weights_of_another_model_are_refused_even_with_the_right_hash(entry):
+def test_load_refuses_weights_of_another_model_with_the_right_hash(entry):
     weights = entry.path / "weights.safetensors"
     save_file({"matrix": torch.zeros(3, 2)}, weights)
     files = {name: asdict(FileDigest.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
@@ -226,7 +228,7 @@ def test_weights_of_another_model_are_refused_even_with_the_right_hash(entry):
         reopen(entry)
 
 
-def test_a_tokenizer_of_another_size_is_refused_even_with_the_right_hash(entry):
+def test_load_refuses_a_tokenizer_of_another_size_with_the_right_hash(entry):
     Tokenizer.train(TokenizerConfig(), ["a b\n"]).save(entry.path / "tokenizer.json")
     files = {name: asdict(FileDigest.of(entry.path / name)) for name in ("tokenizer.json", "weights.safetensors")}
     rewrite_card(entry, files=files)
@@ -234,7 +236,7 @@ def test_a_tokenizer_of_another_size_is_refused_even_with_the_right_hash(entry):
         reopen(entry)
 
 
-def test_without_verification_a_wrong_size_is_still_seen(entry):
+def test_load_without_verification_still_finds_a_wrong_size(entry):
     alter_a_byte(entry.path / "weights.safetensors")
     reopen(entry, verify=False)
     cut_short(entry.path / "weights.safetensors")
@@ -242,7 +244,7 @@ def test_without_verification_a_wrong_size_is_still_seen(entry):
         reopen(entry, verify=False)
 
 
-def test_hashes_are_checked_at_first_sight_only_and_a_change_is_another_sight(entry, tmp_path, monkeypatch):
+def test_load_verifies_hashes_once_until_a_file_changes(entry, tmp_path, monkeypatch):
     ledger, hashed, honest = VerifiedHashes(tmp_path / "verified.json"), [], FileDigest.of
     monkeypatch.setattr(FileDigest, "of", lambda path: hashed.append(path.name) or honest(path))
     for _ in range(2):

@@ -10,11 +10,13 @@ from models.inference.prefill import CACHE_BLOCK_TOKENS, PromptPrefill, prefill,
 from models.inference.prefix_cache import PrefixCache
 from models.inference.scoring import read, read_rows, score_texts
 from models.language_model import LanguageModel
+from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])

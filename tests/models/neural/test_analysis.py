@@ -1,10 +1,12 @@
 """Gates as the cells themselves have them, one step at a time."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from models.errors import InvalidInput
-from models.neural.analysis import gate_activations
+from models.neural.analysis import gate_activations, gradient_norms_by_distance
 from models.neural.config import NetworkKind, RecurrentConfig
 from models.neural.network import Network
 from models.special_tokens import EOS
@@ -18,10 +20,10 @@ def network(kind: NetworkKind) -> Network:
     return made.requires_grad_(False)
 
 
-def test_norms_are_those_of_the_vectors_carried() -> None:
+def test_gate_activations_have_the_norms_of_the_state() -> None:
     net, tokens = network("lstm"), torch.tensor([5, 3, 8])
     found = gate_activations(net, tokens)
-    _, vectors = net(torch.tensor([[EOS]]), net.config.zero(1))
+    _, vectors = net(torch.tensor([[EOS]]), net.zero_state(1))
     for token, layers in zip(tokens, found, strict=True):
         _, vectors = net(token[None, None], vectors)
         for layer, openings in enumerate(layers):
@@ -30,7 +32,7 @@ def test_norms_are_those_of_the_vectors_carried() -> None:
 
 
 @pytest.mark.parametrize(("kind", "names"), [("lstm", {"input", "forget", "output"}), ("gru", {"reset", "update"})])
-def test_gates_that_biases_hold_open_or_shut_are_so(kind: NetworkKind, names: set[str]) -> None:
+def test_gate_activations_show_gates_that_biases_hold_open_or_shut(kind: NetworkKind, names: set[str]) -> None:
     net = network(kind)
     for layer in net.layers:
         # Of four units' gates, those of the first gate stand open, all others are shut.
@@ -43,6 +45,33 @@ def test_gates_that_biases_hold_open_or_shut_are_so(kind: NetworkKind, names: se
 
 
 @pytest.mark.parametrize("kind", ["rnn", "feedforward"])
-def test_networks_without_gates_are_refused(kind: NetworkKind) -> None:
+def test_gate_activations_refuse_networks_without_gates(kind: NetworkKind) -> None:
     with pytest.raises(InvalidInput, match=f"kind {kind} has no gates"):
         gate_activations(network(kind), torch.tensor([1]))
+
+
+def test_gradient_norms_fall_by_the_weight_at_each_step_of_a_linear_chain() -> None:
+    # One unit that passes on half of itself: h' = relu(x + h / 2), all positive.
+    config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=1, hidden_size=1)
+    network = Network(config, 3)
+    for parameter in network.parameters():
+        torch.nn.init.constant_(parameter, 0.0)
+    with torch.no_grad():
+        network.embedding.fill_(1.0)
+        network.layers[0].weight_ih.fill_(1.0)
+        network.layers[0].weight_hh.fill_(0.5)
+        network.embedding[2] = 3.0  # so that the words' logits differ
+    norms = gradient_norms_by_distance(network, torch.tensor([[0, 1, 0, 1, 2], [1, 1, 0, 0, 1]]))
+    assert len(norms) == 4
+    assert [after / before for before, after in pairwise(norms)] == pytest.approx([0.5] * 3)
+
+
+def test_gradient_norms_are_zero_before_the_window_of_a_feedforward_network() -> None:
+    config = RecurrentConfig("feedforward", layers=1, embedding_size=3, hidden_size=4, window=2)
+    network = Network(config, 5)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    norms = gradient_norms_by_distance(network, torch.tensor([[1, 2, 3, 4, 0]]))
+    assert norms[0] > 0
+    assert norms[1] > 0
+    assert norms[2:] == [0.0, 0.0]

@@ -11,7 +11,7 @@ def dropped(rate: float, *, locked: bool, shape: tuple[int, int, int]) -> torch.
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_share_of_the_numbers_is_zeroed_and_the_mean_stays(locked: bool) -> None:
+def test_dropout_zeroes_a_share_and_keeps_the_mean(locked: bool) -> None:
     x = dropped(0.25, locked=locked, shape=(50, 4, 200))
     # 10,000 draws even when locked: the share is within four standard deviations, 4 sqrt(0.25 0.75 / 10000) = 0.017.
     assert (x == 0).float().mean().item() == pytest.approx(0.25, abs=0.017)
@@ -19,25 +19,25 @@ def test_a_share_of_the_numbers_is_zeroed_and_the_mean_stays(locked: bool) -> No
     assert x.mean().item() == pytest.approx(1, abs=0.025)
 
 
-def test_a_locked_mask_is_constant_over_time_and_differs_between_rows() -> None:
+def test_dropout_mask_that_is_locked_is_constant_over_time() -> None:
     x = dropped(0.5, locked=True, shape=(4, 7, 50))
     assert torch.equal(x, x[:, :1].expand_as(x))
     assert not torch.equal(x[0], x[1])
 
 
-def test_an_unlocked_mask_changes_over_time() -> None:
+def test_dropout_mask_that_is_not_locked_changes_over_time() -> None:
     x = dropped(0.5, locked=False, shape=(4, 7, 50))
     assert not torch.equal(x[:, 0], x[:, 1])
 
 
-def test_rate_zero_leaves_everything_and_draws_nothing() -> None:
+def test_dropout_of_rate_zero_draws_nothing() -> None:
     generator = torch.Generator().manual_seed(3)
     before, x = generator.get_state(), torch.ones(2, 3, 4)
     assert Dropout(0.0, True, generator)(x) is x
     assert torch.equal(generator.get_state(), before)
 
 
-def test_a_dropped_word_is_dropped_wherever_it_stands() -> None:
+def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
     tokens = torch.arange(6).repeat(3, 4)
     x = WordDropout(0.5, 6, torch.Generator().manual_seed(1))(torch.ones(3, 24, 2), tokens)
     kept = x[0, :6, 0]
@@ -45,13 +45,13 @@ def test_a_dropped_word_is_dropped_wherever_it_stands() -> None:
     assert torch.equal(x, kept[tokens][..., None].expand_as(x))
 
 
-def test_single_weights_are_dropped() -> None:
+def test_weight_drop_drops_single_weights() -> None:
     matrix = WeightDrop(0.25, torch.Generator().manual_seed(1))(torch.ones(100, 100))
     assert (matrix == 0).float().mean().item() == pytest.approx(0.25, abs=0.017)  # as above
     assert matrix.max().item() == pytest.approx(1 / 0.75)
 
 
-def test_words_and_weights_dropped_at_rate_zero_are_left_alone() -> None:
+def test_word_and_weight_dropout_of_rate_zero_change_nothing() -> None:
     generator, x = torch.Generator(), torch.ones(2, 3, 4)
     assert WordDropout(0.0, 5, generator)(x, torch.zeros(2, 3, dtype=torch.int64)) is x
     assert WeightDrop(0.0, generator)(x) is x

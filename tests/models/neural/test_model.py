@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from models.errors import CheckpointDamaged
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.config import RecurrentConfig
+from models.neural.model import RecurrentModel
 from models.special_tokens import EOS
 from models.state import State, concat, select
 
@@ -59,19 +60,19 @@ def loop(model: RecurrentModel, state: State, tokens: Tensor) -> tuple[Tensor, S
     return torch.cat(columns, 1), state
 
 
-def test_start_has_read_the_boundary_and_blank_has_read_nothing(model: RecurrentModel) -> None:
+def test_begin_state_has_read_eos_and_null_state_nothing(model: RecurrentModel) -> None:
     assert not flat(model.null_state(2)).any()
     read = model.advance(model.null_state(2), torch.full((2, 1), EOS))
     torch.testing.assert_close(flat(model.begin_state(2)), flat(read))
 
 
-def test_rows_sum_to_one(model: RecurrentModel) -> None:
+def test_logprobs_sum_to_one(model: RecurrentModel) -> None:
     rows = model.logprobs(model.advance(model.begin_state(3), ids(3, 4)))
     assert rows.dtype == torch.float32
     torch.testing.assert_close(rows.exp().sum(1), torch.ones(3))
 
 
-def test_score_is_the_loop(model: RecurrentModel) -> None:
+def test_score_equals_the_loop(model: RecurrentModel) -> None:
     state, tokens = model.begin_state(3), ids(3, 9)
     scores, after = model.score(state, tokens)
     expected, expected_after = loop(model, state, tokens)
@@ -79,14 +80,14 @@ def test_score_is_the_loop(model: RecurrentModel) -> None:
     torch.testing.assert_close(flat(after), flat(expected_after), atol=1e-5, rtol=0)
 
 
-def test_score_in_many_slices_is_score_in_one(model: RecurrentModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_score_in_many_slices_equals_score_in_one(model: RecurrentModel, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = model.score(model.begin_state(2), ids(2, 9))
-    monkeypatch.setattr("models.neural.model._LOGITS_PER_SLICE", 4 * V)
+    monkeypatch.setattr("models.neural.model.LOGITS_PER_SLICE", 4 * V)
     sliced, _ = model.score(model.begin_state(2), ids(2, 9))
     torch.testing.assert_close(sliced, whole, atol=1e-6, rtol=0)
 
 
-def test_padding_never_enters_a_state(model: RecurrentModel) -> None:
+def test_advance_keeps_padding_out_of_states(model: RecurrentModel) -> None:
     lengths = torch.tensor([4, 0, 7, 4, 1])
     state, tokens = model.advance(model.begin_state(5), ids(5, 2)), ids(5, 7)
     scores, after = model.score(state, tokens, lengths)
@@ -99,7 +100,7 @@ def test_padding_never_enters_a_state(model: RecurrentModel) -> None:
             torch.testing.assert_close(flat(found)[row], flat(alone_after)[0], atol=1e-5, rtol=0)
 
 
-def test_states_are_not_mutated(model: RecurrentModel) -> None:
+def test_advance_does_not_mutate_states(model: RecurrentModel) -> None:
     state = model.advance(model.begin_state(2), ids(2, 3))
     before = flat(state).clone()
     for lengths in (None, torch.tensor([1, 3])):
@@ -108,7 +109,7 @@ def test_states_are_not_mutated(model: RecurrentModel) -> None:
     assert torch.equal(flat(state), before)
 
 
-def test_joining_and_leaving_change_nothing(model: RecurrentModel) -> None:
+def test_states_are_unchanged_by_joining_and_leaving_a_batch(model: RecurrentModel) -> None:
     first, second = model.advance(model.begin_state(1), ids(1, 4)), model.advance(model.begin_state(2), ids(2, 2))
     together = select(concat([first, second]), [2, 0])
     expected = torch.cat([model.logprobs(second)[1:], model.logprobs(first)])
@@ -132,7 +133,7 @@ def test_topk_gives_ties_to_the_lower_id(k: int) -> None:
     assert level.topk(level.begin_state(2), k)[1].tolist() == [list(range(k))] * 2
 
 
-def test_nothing_to_read_changes_nothing(model: RecurrentModel) -> None:
+def test_advance_by_nothing_changes_nothing(model: RecurrentModel) -> None:
     state = model.begin_state(2)
     scores, after = model.score(state, ids(2, 0))
     assert scores.shape == (2, 0)
@@ -140,7 +141,7 @@ def test_nothing_to_read_changes_nothing(model: RecurrentModel) -> None:
     assert torch.equal(flat(model.advance(state, ids(2, 0))), flat(state))
 
 
-def test_tensors_read_back_are_the_same_model_bit_for_bit(model: RecurrentModel) -> None:
+def test_from_tensors_restores_the_model_bit_for_bit(model: RecurrentModel) -> None:
     again = RecurrentModel.from_tensors(model.config(), model.tensors(), V)
     state = model.begin_state(2)
     assert torch.equal(again.score(state, ids(2, 6))[0], model.score(state, ids(2, 6))[0])
@@ -148,13 +149,13 @@ def test_tensors_read_back_are_the_same_model_bit_for_bit(model: RecurrentModel)
     assert again.kind == model.kind == model.config()["kind"]
 
 
-def test_half_precision_halves_the_matrices_and_leaves_the_biases() -> None:
+def test_tensors_in_half_precision_halve_matrices_and_keep_biases() -> None:
     kept = {n: t.dtype for n, t in RecurrentModel(CONFIGS[1], weights(CONFIGS[1]), V).tensors().items()}
     assert kept["embedding"] == kept["layers.0.weight_hh"] == torch.float16
     assert kept["output_bias"] == kept["layers.0.bias_ih"] == torch.float32
 
 
-def test_float32_weights_are_used_where_they_lie() -> None:
+def test_float32_weights_are_not_copied() -> None:
     given = weights(CONFIGS[0])
     held = RecurrentModel(CONFIGS[0], given, V).tensors()
     assert all(held[name].data_ptr() == tensor.data_ptr() for name, tensor in given.items())
@@ -176,13 +177,13 @@ def damaged(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
         ("output_bias", torch.full((V,), torch.nan), "not finite"),
     ],
 )
-def test_damage_is_named(name: str, tensor: Tensor | None, says: str) -> None:
+def test_from_tensors_names_damage(name: str, tensor: Tensor | None, says: str) -> None:
     with pytest.raises(CheckpointDamaged, match=says) as caught:
         RecurrentModel.from_tensors({"kind": "lstm", "embedding_size": 6, "hidden_size": 8}, damaged(name, tensor), V)
     assert f"tensor {name}:" in str(caught.value)
 
 
 @pytest.mark.parametrize("config", [{"kind": "mamba"}, {"width": 3}, replace(CONFIGS[2]).__dict__ | {"layers": 0}])
-def test_a_foreign_config_is_damage(config: dict[str, object]) -> None:
+def test_from_tensors_refuses_a_foreign_config(config: dict[str, object]) -> None:
     with pytest.raises(CheckpointDamaged, match="config"):
         RecurrentModel.from_tensors(config, {}, V)

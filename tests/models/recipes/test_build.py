@@ -16,7 +16,7 @@ from models.checkpoint.save import save
 from models.data.corpus import Corpus
 from models.errors import CheckpointNotFound, InvalidInput, InvalidText
 from models.evaluation.evaluator import evaluate
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.ngram.counting import counter
@@ -24,7 +24,7 @@ from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.recipes.build import BuiltModel, build
 from models.recipes.recipe import Recipe
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 from models.utils.progress import run_to_completion
 
 LINES = ["the cat sat .", "the dog sat .", "", "a cat ran ."] * 25
@@ -39,7 +39,7 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_ngram_model_is_counted_and_measured_on_the_end_of_the_text(text: Path) -> None:
+def test_build_counts_an_ngram_model_and_measures_it_on_the_end(text: Path) -> None:
     built = run_to_completion(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.1)))
     # 100 lines, 10 of them held out; each line is 4 words and its end, an empty one its end alone.
     held_out = LINES[90:]
@@ -51,7 +51,7 @@ def test_an_ngram_model_is_counted_and_measured_on_the_end_of_the_text(text: Pat
     assert built.metrics["validation"]["document"]["perplexity"] == pytest.approx(again.perplexity, rel=1e-9)
 
 
-def test_a_text_of_its_own_is_measured_with_the_words_it_lacks(text: Path, tmp_path: Path) -> None:
+def test_build_measures_on_a_validation_text_with_unknown_words(text: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("the bird sat .\n", encoding="utf-8")
     built = run_to_completion(build(Recipe("cats", (text,), NgramConfig(2), validation=other)))
@@ -60,12 +60,12 @@ def test_a_text_of_its_own_is_measured_with_the_words_it_lacks(text: Path, tmp_p
     assert set(built.corpus) == {"text.txt", "other.txt"}
 
 
-def test_nothing_held_out_nothing_measured(text: Path) -> None:
+def test_build_measures_nothing_where_nothing_is_held_out(text: Path) -> None:
     built = run_to_completion(build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.0)))
     assert "validation" not in built.metrics
 
 
-def test_empty_lines_are_dropped_in_training_and_in_measuring(text: Path) -> None:
+def test_build_drops_empty_lines_in_training_and_measuring(text: Path) -> None:
     built = run_to_completion(
         build(Recipe("cats", (text,), NgramConfig(2), validation_fraction=0.2, empty_lines="drop"))
     )
@@ -73,12 +73,12 @@ def test_empty_lines_are_dropped_in_training_and_in_measuring(text: Path) -> Non
     assert built.metrics["validation"]["lines"]["token_count"] == 75
 
 
-def test_characters_have_no_lines(text: Path) -> None:
+def test_build_measures_character_models_as_documents_only(text: Path) -> None:
     built = run_to_completion(build(Recipe("letters", (text,), NgramConfig(3), TokenizerConfig(kind="character"))))
     assert list(built.metrics["validation"]) == ["document"]
 
 
-def test_the_card_is_told_everything_as_json(text: Path) -> None:
+def test_built_model_provenance_is_json_of_the_whole_recipe(text: Path) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(2, prune=(0, 1)), licence="public domain")
     provenance = run_to_completion(build(recipe)).provenance("nextword train text.txt")
     assert provenance.command == "nextword train text.txt"
@@ -90,7 +90,7 @@ def test_the_card_is_told_everything_as_json(text: Path) -> None:
     assert stored["tokenizer"]["kind"] == "word"
 
 
-def test_files_of_one_name_are_told_apart(text: Path, tmp_path: Path) -> None:
+def test_built_model_tells_files_of_the_same_name_apart(text: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     more = tmp_path / "more" / "text.txt"
     more.write_text("the end .\n", encoding="utf-8")
@@ -99,7 +99,7 @@ def test_files_of_one_name_are_told_apart(text: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("token", ["word", "character"])
-def test_a_recurrent_model_is_trained_and_reports_as_it_goes(text: Path, token: str) -> None:
+def test_build_trains_a_recurrent_model_and_reports_progress(text: Path, token: str) -> None:
     recipe = Recipe("cats", (text,), TINY, TokenizerConfig(kind=token), SHORT)
     reports, built = [], build(recipe)
     while True:
@@ -122,7 +122,7 @@ def test_a_recurrent_model_is_trained_and_reports_as_it_goes(text: Path, token: 
         assert found["token_count"] == exact["token_count"]
 
 
-def test_a_stopped_training_goes_on_to_the_same_model(text: Path, tmp_path: Path) -> None:
+def test_build_resumes_a_stopped_training_to_the_same_model(text: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     recipe = Recipe("cats", (text,), TINY, training=SHORT)
     whole = run_to_completion(build(recipe, tmp_path / "whole"))
@@ -139,7 +139,7 @@ def assert_same(one: BuiltModel, other: BuiltModel) -> None:
     assert one.metrics["validation"] == other.metrics["validation"]
 
 
-def test_a_recurrent_recipe_states_its_training() -> None:
+def test_recipe_of_a_recurrent_model_states_its_training() -> None:
     assert Recipe("x", (Path("a"),), TINY).training == TrainingConfig()
 
 
@@ -152,13 +152,13 @@ def test_a_recurrent_recipe_states_its_training() -> None:
         ({"training": SHORT}, "training"),
     ],
 )
-def test_what_is_not_accepted_names_its_field(wrong: dict[str, object], field: str) -> None:
+def test_recipe_names_the_field_it_refuses(wrong: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         Recipe(**{"name": "x", "files": (Path("a"),), **wrong})  # type: ignore[arg-type]
     assert caught.value.field == field
 
 
-def test_text_that_is_none_names_file_and_byte(tmp_path: Path) -> None:
+def test_build_names_file_and_byte_of_invalid_text(tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"good\nb\xffd\n")
     with pytest.raises(InvalidText, match=r"bad\.txt.*byte 6"):
@@ -170,13 +170,15 @@ def table(built: BuiltModel) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("kind", ["word", "character"])
-def test_a_budget_of_memory_changes_nothing(text: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_within_a_memory_budget_gives_the_same_model(
+    text: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(3), TokenizerConfig(kind=kind))
     monkeypatch.setattr(counter, "SORT_BYTES_PER_TOKEN", 16 << 20)  # so that a block holds a few tokens only
     assert table(run_to_completion(build(replace(recipe, memory=64 << 20)))) == table(run_to_completion(build(recipe)))
 
 
-def test_a_model_that_is_extended_is_one_of_both_texts(text: Path, tmp_path: Path) -> None:
+def test_build_of_an_extension_is_a_model_of_both_texts(text: Path, tmp_path: Path) -> None:
     more = tmp_path / "more.txt"
     more.write_text("a dog ran .\nthe bird sat .\n" * 9)
     first = Recipe("cats", (text,), NgramConfig(3), validation_fraction=0, keep_counts=True)
@@ -197,7 +199,7 @@ def test_a_model_that_is_extended_is_one_of_both_texts(text: Path, tmp_path: Pat
         replace(first, extends=entry.path, tokenizer=TokenizerConfig(lowercase=True))
 
 
-def test_only_a_model_with_counts_can_be_extended(text: Path, tmp_path: Path) -> None:
+def test_build_extends_only_a_model_with_counts(text: Path, tmp_path: Path) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(2), validation_fraction=0)
     built = run_to_completion(build(recipe))
     entry = save(
@@ -208,11 +210,11 @@ def test_only_a_model_with_counts_can_be_extended(text: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("field", [{"extends": Path("x")}, {"keep_counts": True}, {"memory": 1 << 30}])
-def test_counts_are_for_ngram_models(field: dict[str, Any]) -> None:
+def test_recipe_refuses_counts_for_recurrent_models(field: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(field))):
         Recipe("cats", (Path("text.txt"),), TINY, **field)
 
 
-def test_a_budget_too_small_for_anything_is_refused() -> None:
+def test_recipe_refuses_a_memory_budget_too_small() -> None:
     with pytest.raises(InvalidInput, match="memory: must be 64 MiB or more"):
         Recipe("cats", (Path("text.txt"),), memory=1000)

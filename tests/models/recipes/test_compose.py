@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
-from models.checkpoint.save import load, save
+from models.checkpoint.save import save
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.composite.mixture import MixtureModel
 from models.composite.mixture_weights import fit_weights, score_by_member
@@ -17,7 +18,8 @@ from models.evaluation.evaluator import evaluate
 from models.recipes.compose import ComposedModel, compose
 from models.recipes.recipe import Composition
 from models.utils.progress import run_to_completion
-from tests.helpers.serving import CHARACTERS, WORDS, ngram, publish, recurrent, some_text
+from tests.helpers.serving import CHARACTERS, WORDS, ngram, publish, recurrent
+from tests.helpers.texts import some_text
 
 TEXT = some_text(50)
 
@@ -41,7 +43,7 @@ def made(root: Path, *members: str, **fields: object) -> ComposedModel:
     return run_to_completion(compose(Composition("all", members, **fields), root))  # type: ignore[arg-type]
 
 
-def test_weights_are_fitted_to_the_text_and_the_mixture_is_measured_on_it(root: Path, text: Path) -> None:
+def test_compose_fits_weights_and_measures_the_mixture(root: Path, text: Path) -> None:
     found = made(root, "counts", "smooth", validation=text)
     members = [load(root / name / "1").model for name in ("counts", "smooth")]
     ids = WORDS.encode(TEXT).ids
@@ -56,7 +58,7 @@ def test_weights_are_fitted_to_the_text_and_the_mixture_is_measured_on_it(root: 
         assert alone is None or found.metrics["validation"]["document"]["perplexity"] < 1.000001 * alone
 
 
-def test_weights_may_be_fitted_line_by_line(root: Path, text: Path) -> None:
+def test_compose_fits_weights_line_by_line(root: Path, text: Path) -> None:
     publish(root, "other", recurrent(seed=5))
     lines = made(root, "network", "other", validation=text, unit="lines").metrics["fit"]
     document = made(root, "network", "other", validation=text).metrics["fit"]
@@ -64,7 +66,7 @@ def test_weights_may_be_fitted_line_by_line(root: Path, text: Path) -> None:
     assert not np.allclose(lines["weights"], document["weights"], atol=1e-6)
 
 
-def test_what_is_made_can_be_published_and_made_into_more(root: Path, text: Path) -> None:
+def test_compose_result_can_be_published_and_composed_again(root: Path, text: Path) -> None:
     first = made(root, "counts", "network", model=MixtureConfig((0.9, 0.1)))
     save(root, "first", first.model, first.tokenizer, first.provenance("mix"), members=first.members)
     second = made(root, "first", model=CacheConfig(20, 0.1), validation=text)
@@ -76,7 +78,7 @@ def test_what_is_made_can_be_published_and_made_into_more(root: Path, text: Path
     assert card.parameters == first.model.parameter_count
 
 
-def test_the_newest_version_is_pinned_by_its_number(root: Path) -> None:
+def test_compose_pins_the_newest_version_by_its_number(root: Path) -> None:
     publish(root, "counts", ngram(order=2))
     found = made(root, "counts", model=CacheConfig())
     assert found.members == (resolve(root, "counts@2"),)
@@ -97,7 +99,7 @@ def test_the_newest_version_is_pinned_by_its_number(root: Path) -> None:
         (("letters",), {"model": CacheConfig(), "unit": "lines"}, "unit"),
     ],
 )
-def test_what_does_not_go_together_is_refused_by_name(root, members, fields, field) -> None:
+def test_compose_names_the_field_of_what_does_not_fit(root, members, fields, field) -> None:
     with pytest.raises(InvalidInput) as error:
         made(root, *members, **fields)
     assert error.value.field == field

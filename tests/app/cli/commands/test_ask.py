@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 from models.evaluation.evaluator import evaluate
 from models.utils.progress import run_to_completion
 from tests.helpers.command_line import Run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 from tests.helpers.command_line import Run
 
 FIRST, SECOND = "the cat sat .\n" * 20 + "a dog ran .\n" * 7, "sat the cat .\n" * 20 + ". ran a dog\n" * 7

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 from tests.helpers.command_line import Run
-from tests.helpers.serving import some_text
+from tests.helpers.texts import some_text
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 from tests.helpers.command_line import Run
 
 LINES = "the cat sat .\nthe dog sat .\n" * 50

@@ -33,12 +33,12 @@ from models.neural.training.config import TrainingConfig
         ("reset_rate", 1.1),
     ],
 )
-def test_values_out_of_range_are_refused_by_field(field: str, value: object) -> None:
+def test_config_names_the_field_it_refuses(field: str, value: object) -> None:
     with pytest.raises(InvalidInput, match="accepted") as caught:
         TrainingConfig(**{field: value})  # type: ignore[arg-type]
     assert caught.value.field == field
 
 
-def test_limits_that_are_accepted() -> None:
+def test_config_accepts_the_limits() -> None:
     TrainingConfig(epochs=0.01, clip=0, dropout=0, reset_rate=1, weight_decay=0, momentum=0.0, seed=0)
     TrainingConfig(input_dropout=0, output_dropout=None, averaging=0, sampled_words=0, initial_scale=0)

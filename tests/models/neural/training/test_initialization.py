@@ -21,14 +21,14 @@ def initialised(method: InitializationMethod, config: RecurrentConfig = CONFIG, 
     return network.requires_grad_(False)
 
 
-def test_log_unigrams_are_smoothed_frequencies() -> None:
+def test_log_unigram_probabilities_are_smoothed_frequencies() -> None:
     # Counts 3, 0, 1 of 4 tokens, one added to each of three: 4/7, 1/7, 2/7.
     expected = [math.log(4 / 7), math.log(1 / 7), math.log(2 / 7)]
     assert log_unigram_probabilities(np.array([3, 0, 1])).tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("method", ["xavier", "he", "uniform"])
-def test_hidden_biases_are_zero_and_the_output_knows_the_frequencies(method: InitializationMethod) -> None:
+def test_initialize_zeroes_biases_and_sets_output_bias_to_unigrams(method: InitializationMethod) -> None:
     network = initialised(method)
     biases = {name: p for name, p in network.named_parameters() if p.dim() == 1}
     torch.testing.assert_close(biases.pop("output_bias"), log_unigram_probabilities(COUNTS))
@@ -56,7 +56,7 @@ def test_uniform_keeps_within_its_scale() -> None:
         assert abs(matrix.mean().item()) < 0.002
 
 
-def test_a_seed_fixes_every_number() -> None:
+def test_initialize_gives_the_same_numbers_for_a_seed() -> None:
     def numbers(seed: int) -> torch.Tensor:
         return torch.cat([p.flatten() for p in initialised("xavier", seed=seed).parameters()])
 

@@ -16,7 +16,9 @@ def arguments() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @pytest.mark.parametrize("at_once", [1, 6 * 4, 1000])
-def test_loss_and_gradients_are_those_of_the_whole_matrix(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cross_entropy_and_gradients_equal_those_of_the_whole_matrix(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("models.neural.training.loss.LOGITS_PER_SLICE", at_once)
     hidden, weight, bias, targets = arguments()
     loss = cross_entropy(hidden, weight, bias, targets)
@@ -29,7 +31,7 @@ def test_loss_and_gradients_are_those_of_the_whole_matrix(at_once: int, monkeypa
         torch.testing.assert_close(found, wanted)
 
 
-def test_equal_logits_cost_the_log_of_the_vocabulary() -> None:
+def test_cross_entropy_of_equal_logits_is_the_log_of_the_vocabulary() -> None:
     level = torch.zeros(5, 2, requires_grad=True)
     loss = cross_entropy(level, torch.zeros(7, 2), torch.zeros(7), torch.arange(5))
     assert loss.item() == pytest.approx(math.log(7))

@@ -38,7 +38,7 @@ def naive(
 
 
 @pytest.mark.parametrize("at_once", [1, 20, 1000])
-def test_loss_and_gradients_are_those_of_the_formula(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampled_cross_entropy_and_gradients_follow_the_formula(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.neural.training.loss.LOGITS_PER_SLICE", at_once)
     hidden, weight, bias, targets = arguments()
     sample = WordSample(torch.tensor([0, 2, 3, 7, 11]), torch.tensor([1.0, 0.9, 0.5, 0.5, 0.2]).log())
@@ -52,14 +52,14 @@ def test_loss_and_gradients_are_those_of_the_formula(at_once: int, monkeypatch: 
         torch.testing.assert_close(found, wanted)
 
 
-def test_with_every_word_drawn_for_certain_it_is_the_whole_softmax() -> None:
+def test_sampled_cross_entropy_of_all_words_is_the_whole_softmax() -> None:
     hidden, weight, bias, targets = arguments()
     sample = WordSampler(np.ones(SIZE, np.int64), SIZE, torch.Generator()).draw()
     expected = functional.cross_entropy(functional.linear(hidden, weight, bias), targets)
     torch.testing.assert_close(sampled_cross_entropy(hidden, weight, bias, targets, sample), expected)
 
 
-def test_the_estimated_sum_is_right_on_average() -> None:
+def test_sampled_cross_entropy_estimates_the_sum_without_bias() -> None:
     hidden, weight, bias, _ = (x.detach() for x in arguments())
     targets, count = torch.full((1,), 3), 4000
     sampler = WordSampler(np.arange(SIZE), 5, torch.Generator().manual_seed(2))
@@ -73,18 +73,18 @@ def test_the_estimated_sum_is_right_on_average() -> None:
     assert sums.mean() == pytest.approx(exact, abs=5 * sums.std() / count**0.5)
 
 
-def test_inclusion_by_hand() -> None:
+def test_inclusion_probabilities_by_hand() -> None:
     # Three of (6, 2, 1, 1) in proportion: 1.8, 0.6, 0.3, 0.3. The first is certain; of (2, 1, 1) two are 1, 0.5, 0.5.
     assert inclusion_probabilities(np.array([1.0, 6.0, 2.0, 1.0]), 3) == pytest.approx([0.5, 1.0, 1.0, 0.5])
     assert inclusion_probabilities(np.array([1.0, 1.0, 2.0]), 2) == pytest.approx([0.5, 0.5, 1.0])
 
 
 @pytest.mark.parametrize("size", [4, 5])
-def test_a_sample_of_all_words_holds_all_words(size: int) -> None:
+def test_word_sampler_of_all_words_draws_all_words(size: int) -> None:
     assert inclusion_probabilities(np.array([1.0, 6.0, 2.0, 1.0]), size) == pytest.approx([1.0] * 4)
 
 
-def test_words_are_drawn_as_often_as_is_said() -> None:
+def test_word_sampler_draws_words_by_their_probabilities() -> None:
     counts = np.array([100, 10, 10, 1, 1, 0])
     sampler = WordSampler(counts, 3, torch.Generator().manual_seed(3))
     drawn = torch.zeros(6)

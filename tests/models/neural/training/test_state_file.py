@@ -1,5 +1,6 @@
 """Stopped and resumed equals never stopped."""
 
+import os
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training import state_file
-from models.neural.training.state_file import STATE_FILE, text_fingerprint
-from models.neural.training.train import TrainingConfig, TrainingResult, train
+from models.neural.training.config import STATE_FILE, TrainingConfig
+from models.neural.training.state_file import text_fingerprint
+from models.neural.training.train import TrainingResult, train
 from models.utils.progress import Progress
 
 TOKENS = np.random.default_rng(3).integers(2, 15, size=300).astype(np.int32)
@@ -53,7 +55,7 @@ def assert_same(found: TrainingResult, expected: TrainingResult) -> None:
 
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
-def test_stopping_anywhere_changes_nothing(
+def test_resume_after_any_stop_gives_the_same_model(
     kind: Literal["rnn", "gru", "lstm"], optimiser: Literal["adamw", "sgd"], tmp_path: Path
 ) -> None:
     config, recipe = replace(CONFIG, kind=kind), replace(RECIPE, optimiser=optimiser)
@@ -65,7 +67,7 @@ def test_stopping_anywhere_changes_nothing(
     assert_same(finish(running(config, recipe, tmp_path, go_on=True)), expected)
 
 
-def test_averages_samples_and_every_dropout_go_on_as_well(tmp_path: Path) -> None:
+def test_resume_continues_averages_samples_and_every_dropout(tmp_path: Path) -> None:
     recipe = replace(RECIPE, averaging=0.9, sampled_words=6, word_dropout=0.2, weight_drop=0.2)
     expected = finish(running(recipe=recipe, go_on=False))
     stop_at(5, running(recipe=recipe, directory=tmp_path, go_on=False))
@@ -73,7 +75,7 @@ def test_averages_samples_and_every_dropout_go_on_as_well(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("report", range(1, 24, 3))
-def test_the_whole_saved_state_is_that_of_the_unstopped(report: int, tmp_path: Path) -> None:
+def test_resume_gives_the_saved_state_of_the_unstopped_training(report: int, tmp_path: Path) -> None:
     finish(running(directory=tmp_path / "whole", go_on=False))
     stop_at(report, running(directory=tmp_path / "stopped", go_on=False))
     finish(running(directory=tmp_path / "stopped", go_on=True))
@@ -86,13 +88,13 @@ def test_the_whole_saved_state_is_that_of_the_unstopped(report: int, tmp_path: P
     )
 
 
-def test_a_finished_training_resumes_to_its_result(tmp_path: Path) -> None:
+def test_resume_of_a_finished_training_gives_its_result(tmp_path: Path) -> None:
     expected = finish(running(directory=tmp_path, go_on=False))
     again = finish(running(directory=tmp_path, go_on=True))
     assert_same(again, expected)
 
 
-def test_the_memory_of_early_stopping_survives(tmp_path: Path) -> None:
+def test_resume_remembers_validations_for_early_stopping(tmp_path: Path) -> None:
     recipe = replace(RECIPE, patience=2, validate_every=2, learning_rate=0.5, schedule="constant", epochs=5)
     expected = finish(running(recipe=recipe, go_on=False))
     assert expected.steps < 100
@@ -100,7 +102,7 @@ def test_the_memory_of_early_stopping_survives(tmp_path: Path) -> None:
     assert_same(finish(running(recipe=recipe, directory=tmp_path, go_on=True)), expected)
 
 
-def test_a_killed_training_goes_on_from_its_last_save(tmp_path: Path) -> None:
+def test_resume_of_a_killed_training_continues_from_its_last_save(tmp_path: Path) -> None:
     expected = finish(running(go_on=False))
     training = train(CONFIG, RECIPE, TOKENS, HELD_OUT, 15, save_to=tmp_path, save_seconds=0.0, report_every=1)
     for _ in range(5):
@@ -119,7 +121,7 @@ def test_a_killed_training_goes_on_from_its_last_save(tmp_path: Path) -> None:
         (replace(CONFIG, tied=False), replace(RECIPE, epochs=9), "another architecture and recipe"),
     ],
 )
-def test_another_trainings_state_is_refused(
+def test_resume_refuses_the_state_of_another_training(
     config: RecurrentConfig, recipe: TrainingConfig, says: str, tmp_path: Path
 ) -> None:
     stop_at(1, running(directory=tmp_path, go_on=False))
@@ -128,7 +130,7 @@ def test_another_trainings_state_is_refused(
     assert caught.value.field == "resume"
 
 
-def test_no_state_and_half_a_state_are_named(tmp_path: Path) -> None:
+def test_resume_names_a_missing_and_an_incomplete_state(tmp_path: Path) -> None:
     with pytest.raises(CheckpointNotFound, match=STATE_FILE):
         next(running(directory=tmp_path, go_on=True))
     stop_at(1, running(directory=tmp_path, go_on=False))
@@ -140,7 +142,7 @@ def test_no_state_and_half_a_state_are_named(tmp_path: Path) -> None:
         next(running(directory=tmp_path, go_on=True))
 
 
-def test_a_fingerprint_tells_where_one_text_ends_and_the_next_begins() -> None:
+def test_text_fingerprint_depends_on_where_texts_end() -> None:
     one, two, three = (np.array(ids) for ids in ([1, 2], [3], [2, 3]))
     assert text_fingerprint(one, two) == text_fingerprint(one.astype(np.int32), two)
     assert (
@@ -154,3 +156,49 @@ def test_a_fingerprint_tells_where_one_text_ends_and_the_next_begins() -> None:
         )
         == 4
     )
+
+
+TENSORS = {"a": torch.tensor([1.5, -2.0]), "b": torch.arange(5, dtype=torch.uint8)}
+FACTS = {"step": 3, "loss": 0.1 + 0.2, "best": None}
+
+
+def test_write_state_is_read_back(tmp_path: Path) -> None:
+    state_file.write_state(tmp_path / "new" / "state", TENSORS, FACTS)
+    tensors, facts = state_file.read_state(tmp_path / "new" / "state")
+    assert facts == FACTS
+    assert all(torch.equal(tensors[name], tensor) for name, tensor in TENSORS.items())
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["state"]
+
+
+def test_write_state_that_fails_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state"
+    state_file.write_state(path, TENSORS, FACTS)
+
+    def full(descriptor: int) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="space"):
+        state_file.write_state(path, {}, {"step": 4})
+    assert state_file.read_state(path)[1] == FACTS
+    assert [p.name for p in tmp_path.iterdir()] == ["state"]
+
+
+def test_read_state_without_a_file_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointNotFound, match="state"):
+        state_file.read_state(tmp_path / "state")
+
+
+@pytest.mark.parametrize("length", [0, 7, 100, -1])
+def test_read_state_of_a_truncated_file_is_damaged(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "state"
+    state_file.write_state(path, TENSORS, FACTS)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(CheckpointDamaged, match=str(path)):
+        state_file.read_state(path)
+
+
+def test_read_state_of_a_foreign_safetensors_file_is_damaged(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "state")
+    with pytest.raises(CheckpointDamaged, match="not a complete"):
+        state_file.read_state(tmp_path / "state")

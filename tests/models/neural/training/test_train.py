@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.neural.model import RecurrentConfig
-from models.neural.training.train import TrainingConfig, TrainingResult, train
+from models.neural.config import RecurrentConfig
+from models.neural.model import RecurrentModel
+from models.neural.network import Network
+from models.neural.training.config import TrainingConfig
+from models.neural.training.train import TrainingResult, held_out_loss, train
 from models.utils.progress import Progress
 
 LINE = [5, 6, 7, 8, 9, 10, 4, 2, 1]
@@ -38,7 +41,7 @@ def drive(running: Generator[Progress, None, TrainingResult]) -> tuple[TrainingR
         replace(LSTM, kind="rnn", nonlinearity="relu", layers=2, tied=False),
     ],
 )
-def test_a_tiny_text_is_learned_by_heart(config: RecurrentConfig) -> None:
+def test_train_learns_a_tiny_text_by_heart(config: RecurrentConfig) -> None:
     trained, reports = drive(train(config, RECIPE, TOKENS, NONE, 11))
     # Only which of three equally frequent lines comes next is open: log 3 nats in 18 tokens, were it random.
     assert trained.metrics["perplexity"] < math.exp(math.log(3) / 6)
@@ -47,7 +50,7 @@ def test_a_tiny_text_is_learned_by_heart(config: RecurrentConfig) -> None:
     assert scores[0, 1:].exp().min().item() > 0.9
 
 
-def test_reports_count_steps_epochs_and_speed() -> None:
+def test_train_reports_steps_epochs_and_speed() -> None:
     trained, reports = drive(train(LSTM, replace(RECIPE, epochs=2), TOKENS, NONE, 11, report_every=4))
     steps = 2 * math.ceil(len(TOKENS) / 32)
     assert [r.step for r in reports] == list(range(4, steps + 1, 4))
@@ -59,7 +62,7 @@ def test_reports_count_steps_epochs_and_speed() -> None:
     assert (trained.model_step, trained.steps) == (steps, steps)
 
 
-def test_each_epoch_is_validated_and_the_last_step_always() -> None:
+def test_train_validates_each_epoch_and_the_last_step() -> None:
     recipe = replace(RECIPE, epochs=2.5)
     _, reports = drive(train(LSTM, recipe, TOKENS, TOKENS[:30], 11, report_every=10**6))
     told = [r for r in reports if r.phase == "training"]
@@ -68,7 +71,7 @@ def test_each_epoch_is_validated_and_the_last_step_always() -> None:
     assert told[-1].metrics["validation_perplexity"] == pytest.approx(math.exp(told[-1].metrics["validation_loss"]))
 
 
-def test_early_stopping_returns_the_best_weights() -> None:
+def test_train_stopped_early_returns_the_best_weights() -> None:
     # Validation text is unlike what is learned, so it soon gets worse.
     other = np.random.default_rng(2).integers(2, 11, size=60)
     recipe = replace(RECIPE, patience=3, validate_every=2, schedule="constant")
@@ -81,7 +84,7 @@ def test_early_stopping_returns_the_best_weights() -> None:
     assert -scores.mean().item() == pytest.approx(losses[best], abs=1e-6)
 
 
-def test_the_model_that_was_validated_is_the_one_that_will_be_stored() -> None:
+def test_train_validates_the_model_that_will_be_stored() -> None:
     config = replace(LSTM, storage="float16")
     trained, _ = drive(train(config, replace(RECIPE, epochs=3), TOKENS, TOKENS[:40], 11))
     again = type(trained.model).from_tensors(trained.model.config(), trained.model.tensors(), 11)
@@ -89,7 +92,7 @@ def test_the_model_that_was_validated_is_the_one_that_will_be_stored() -> None:
     assert trained.metrics["best_perplexity"] == pytest.approx(math.exp(-scores.double().mean().item()), abs=1e-6)
 
 
-def test_a_seed_fixes_the_model() -> None:
+def test_train_gives_the_same_model_for_a_seed() -> None:
     def weights(seed: int) -> torch.Tensor:
         recipe = replace(RECIPE, epochs=1, dropout=0.3, seed=seed)
         model = drive(train(LSTM, recipe, TOKENS, NONE, 11))[0].model
@@ -97,3 +100,43 @@ def test_a_seed_fixes_the_model() -> None:
 
     assert torch.equal(weights(5), weights(5))
     assert not torch.equal(weights(5), weights(6))
+
+
+GRU = RecurrentConfig("gru", layers=1, embedding_size=4, hidden_size=4)
+HELD_OUT = np.random.default_rng(0).integers(9, size=203).astype(np.int32)
+
+
+def random_model() -> RecurrentModel:
+    network = Network(GRU, 9)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(1))
+    return RecurrentModel(GRU, network.state_dict(), 9)
+
+
+def drive_loss(tokens: np.ndarray[tuple[int], np.dtype[np.int32]]) -> tuple[float, list[Progress]]:
+    running, reports = held_out_loss(random_model(), tokens), []
+    while True:
+        try:
+            reports.append(next(running))
+        except StopIteration as end:
+            return end.value, reports
+
+
+def alone(tokens: np.ndarray[tuple[int], np.dtype[np.int32]]) -> float:
+    scorer = random_model()
+    scores, _ = scorer.score(scorer.begin_state(1), torch.from_numpy(tokens.astype(np.int64))[None])
+    return -scores.double().sum().item()
+
+
+def test_held_out_loss_of_a_short_text_is_one_pass() -> None:
+    loss, reports = drive_loss(HELD_OUT)
+    assert loss == pytest.approx(alone(HELD_OUT) / 203, abs=1e-6)
+    assert len(reports) == 4  # slices of 64
+    assert reports[-1].fraction == 1
+
+
+def test_held_out_loss_reads_a_long_text_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.neural.training.train._VALIDATION_TOKENS_PER_ROW", 60)
+    loss, _ = drive_loss(HELD_OUT)  # three rows of 68, 68 and 67 tokens, each from the start state
+    parts = HELD_OUT[:68], HELD_OUT[68:136], HELD_OUT[136:]
+    assert loss == pytest.approx(sum(map(alone, parts)) / 203, abs=1e-6)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.errors import InvalidInput, TrainingFailed
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer, TrainingStats
 from models.special_tokens import EOS
@@ -25,7 +25,7 @@ def advance(trainer: Trainer, steps: int) -> Trainer:
     return trainer
 
 
-def test_carried_vectors_are_those_of_one_long_pass() -> None:
+def test_trainer_carries_the_state_of_one_long_pass() -> None:
     trainer = advance(Trainer(CONFIG, STILL, TOKENS, 12), 5)
     # Rows begin at the lines of positions 0, 40 and 80, with the boundary; five windows of four tokens are behind them.
     read = [[EOS, *TOKENS[begin : begin + 19]] for begin in (0, 40, 80)]
@@ -35,7 +35,7 @@ def test_carried_vectors_are_those_of_one_long_pass() -> None:
         torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], torch.from_numpy(vectors), atol=1e-6, rtol=1e-5)
 
 
-def test_a_reset_row_is_where_a_model_is_that_starts_and_reads_its_line() -> None:
+def test_trainer_reset_row_equals_a_model_that_starts_at_its_line() -> None:
     trainer = advance(Trainer(CONFIG, TrainingConfig(**{**STILL.__dict__, "reset_rate": 1.0}), TOKENS, 12), 3)
     # Lines have eight tokens and windows four: the third window begins each row's second line, `</s>` and three tokens.
     model = trainer.model()
@@ -45,7 +45,7 @@ def test_a_reset_row_is_where_a_model_is_that_starts_and_reads_its_line() -> Non
         torch.testing.assert_close(trainer.tensors()[f"vectors.{i}"], torch.from_numpy(vectors), atol=1e-6, rtol=1e-5)
 
 
-def test_the_loss_of_a_step_is_the_mean_score_of_its_window() -> None:
+def test_trainer_loss_is_the_mean_score_of_its_batch() -> None:
     trainer = Trainer(CONFIG, STILL, TOKENS, 12)
     model = trainer.model()
     trainer.advance()
@@ -54,7 +54,7 @@ def test_the_loss_of_a_step_is_the_mean_score_of_its_window() -> None:
     assert trainer.stats.loss == pytest.approx(-scores.mean().item(), abs=1e-6)
 
 
-def test_the_first_loss_is_near_that_of_the_unigram_distribution() -> None:
+def test_trainer_first_loss_is_near_that_of_unigrams() -> None:
     counts = np.bincount(TOKENS, minlength=12) + 1.0
     unigram = -np.log(counts / counts.sum())[TOKENS].mean()
     trainer = Trainer(CONFIG, TrainingConfig(batch_size=3, bptt=40, dropout=0.0), TOKENS, 12)
@@ -62,7 +62,7 @@ def test_the_first_loss_is_near_that_of_the_unigram_distribution() -> None:
     assert trainer.stats.loss == pytest.approx(unigram, abs=0.05)
 
 
-def test_clipped_steps_are_counted_and_norms_are_those_before_clipping() -> None:
+def test_trainer_counts_clipped_steps_and_records_norms_before_clipping() -> None:
     def tally(clip: float) -> TrainingStats:
         return advance(Trainer(CONFIG, TrainingConfig(**{**STILL.__dict__, "clip": clip}), TOKENS, 12), 6).stats
 
@@ -71,7 +71,7 @@ def test_clipped_steps_are_counted_and_norms_are_those_before_clipping() -> None
     assert tight.gradient_norm == pytest.approx(free.gradient_norm)
 
 
-def test_running_means_weigh_the_past_by_a_fiftieth_less_at_each_step() -> None:
+def test_training_stats_weigh_the_past_by_a_fiftieth_less_at_each_step() -> None:
     tally = TrainingStats()
     for loss in (1.0, 2.0, 4.0):
         tally.record_step(loss, 1.0, 0.0)
@@ -79,7 +79,7 @@ def test_running_means_weigh_the_past_by_a_fiftieth_less_at_each_step() -> None:
     assert tally.loss / tally.weight == pytest.approx((0.9604 + 1.96 + 4) / (0.9604 + 0.98 + 1))
 
 
-def test_the_best_validation_is_remembered() -> None:
+def test_training_stats_remember_the_best_validation() -> None:
     tally = TrainingStats(step=4)
     assert tally.record_validation(3.0)
     tally.step = 8
@@ -88,7 +88,7 @@ def test_the_best_validation_is_remembered() -> None:
     assert (tally.best_loss, tally.best_step, tally.worse, tally.validation_loss) == (3.0, 4, 2, 3.5)
 
 
-def test_divergence_is_an_error_with_step_and_advice() -> None:
+def test_trainer_divergence_is_an_error_with_step_and_advice() -> None:
     config = RecurrentConfig("rnn", "relu", layers=2, embedding_size=5, hidden_size=6)
     wild = TrainingConfig(batch_size=3, bptt=4, optimiser="sgd", learning_rate=1e12, schedule="constant", clip=0)
     trainer = Trainer(config, wild, TOKENS, 12)
@@ -96,7 +96,7 @@ def test_divergence_is_an_error_with_step_and_advice() -> None:
         advance(trainer, 20)
 
 
-def test_dropout_is_active_in_training_only() -> None:
+def test_trainer_applies_dropout_in_training_only() -> None:
     dropping = TrainingConfig(**{**STILL.__dict__, "dropout": 0.5})
     model = Trainer(CONFIG, dropping, TOKENS, 12).model()
     plain = Trainer(CONFIG, STILL, TOKENS, 12).model()
@@ -110,7 +110,7 @@ def test_dropout_is_active_in_training_only() -> None:
     assert losses[0] != losses[1]
 
 
-def test_each_place_has_a_dropout_of_its_own() -> None:
+def test_trainer_has_a_dropout_of_its_own_for_each_place() -> None:
     quiet = {**STILL.__dict__, "input_dropout": 0.0, "output_dropout": 0.0, "initial_scale": 1.0}
     losses = set()
     for place in ("dropout", "input_dropout", "output_dropout", "word_dropout", "weight_drop"):
@@ -120,7 +120,7 @@ def test_each_place_has_a_dropout_of_its_own() -> None:
     assert len(losses) == 6
 
 
-def test_averaged_weights_are_the_mean_of_those_trained() -> None:
+def test_trainer_averages_the_weights_it_trains() -> None:
     how = TrainingConfig(batch_size=3, bptt=4, averaging=0.5)
     plain, averaging = (Trainer(CONFIG, replace(how, averaging=a), TOKENS, 12) for a in (0.0, 0.5))
     trained = []
@@ -131,18 +131,18 @@ def test_averaged_weights_are_the_mean_of_those_trained() -> None:
     torch.testing.assert_close(averaging.model().tensors()["layers.0.weight_hh"], expected)
 
 
-def test_a_sample_of_all_words_trains_as_the_whole_vocabulary_does() -> None:
+def test_trainer_with_a_sample_of_all_words_equals_the_whole_softmax() -> None:
     plain = advance(Trainer(CONFIG, TrainingConfig(batch_size=3, bptt=4, dropout=0), TOKENS, 12), 1)
     sampled = TrainingConfig(batch_size=3, bptt=4, dropout=0, sampled_words=12)
     assert advance(Trainer(CONFIG, sampled, TOKENS, 12), 1).stats.loss == pytest.approx(plain.stats.loss, abs=1e-6)
 
 
-def test_without_tokens_there_is_nothing_to_train_on() -> None:
+def test_trainer_refuses_an_empty_text() -> None:
     with pytest.raises(TrainingFailed, match="no tokens"):
         Trainer(CONFIG, STILL, TOKENS[:0], 12)
 
 
 @pytest.mark.parametrize("stranger", [-1, 12])
-def test_ids_outside_the_vocabulary_are_refused(stranger: int) -> None:
+def test_trainer_refuses_ids_outside_the_vocabulary(stranger: int) -> None:
     with pytest.raises(InvalidInput, match="0 to 11"):
         Trainer(CONFIG, STILL, np.array([3, stranger, 1]), 12)
