@@ -1,4 +1,4 @@
-"""ARPA out against KenLM, ARPA in against what went out and what others write."""
+"""ARPA text: written files against KenLM, files read back, and files that other programs write."""
 
 import io
 import math
@@ -25,9 +25,9 @@ for line in HELD_OUT:
     line[:] = [token for token in line if token != 1]
 
 
-def text_of(tables: BackoffTable) -> str:
+def text_of(table: BackoffTable) -> str:
     file = io.StringIO()
-    arpa.write_arpa(tables, VOCABULARY, file)
+    arpa.write_arpa(table, VOCABULARY, file)
     return file.getvalue()
 
 
@@ -47,7 +47,7 @@ def scores(model: NgramModel) -> list[float]:
     ],
     ids=str,
 )
-def test_kenlm_gives_every_token_the_same_score(config: NgramConfig, tmp_path: Path) -> None:
+def test_write_arpa_gives_kenlm_the_same_score_for_every_token(config: NgramConfig, tmp_path: Path) -> None:
     model = trained(TRAINING, config, SIZE)
     path = tmp_path / "model.arpa"
     path.write_text(text_of(model.table))
@@ -57,7 +57,7 @@ def test_kenlm_gives_every_token_the_same_score(config: NgramConfig, tmp_path: P
     assert scores(model) == pytest.approx(expected, abs=1e-4)
 
 
-def test_kenlm_gives_next_to_nothing_where_mle_gives_zero(tmp_path: Path) -> None:
+def test_write_arpa_writes_zero_of_mle_as_next_to_nothing_for_kenlm(tmp_path: Path) -> None:
     model = trained(TRAINING, NgramConfig(2, "mle"), SIZE)
     path = tmp_path / "model.arpa"
     path.write_text(text_of(model.table))
@@ -72,65 +72,65 @@ def test_kenlm_gives_next_to_nothing_where_mle_gives_zero(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("smoothing", ["mle", "add_delta", "backoff", "kneser_ney"])
 @pytest.mark.parametrize("order", [1, 3])
-def test_what_is_written_reads_back(smoothing: Smoothing, order: int) -> None:
+def test_read_arpa_reads_what_write_arpa_wrote(smoothing: Smoothing, order: int) -> None:
     config = NgramConfig(order, smoothing)
     model = trained(TRAINING, config, SIZE)
-    tables, vocabulary = arpa.read_arpa(io.StringIO(text_of(model.table)))
+    table, vocabulary = arpa.read_arpa(io.StringIO(text_of(model.table)))
     assert vocabulary == VOCABULARY
-    assert tables.order_sizes == model.table.order_sizes
-    assert scores(NgramModel(config, tables)) == pytest.approx(scores(model), abs=1e-5)
+    assert table.order_sizes == model.table.order_sizes
+    assert scores(NgramModel(config, table)) == pytest.approx(scores(model), abs=1e-5)
 
 
-def test_more_than_is_written_at_a_time_reads_back() -> None:
+def test_read_arpa_reads_files_of_several_slices() -> None:
     words = np.random.default_rng(8).zipf(1.2, 60_000) % 300
     lines = [line[line != 1].tolist() for line in np.split(words, 3000)]
-    tables = trained(lines, NgramConfig(4, prune=(0, 0, 1)), 300).table
-    assert max(tables.order_sizes) > 1 << 14
+    table = trained(lines, NgramConfig(4, prune=(0, 0, 1)), 300).table
+    assert max(table.order_sizes) > 1 << 14
     vocabulary = ["<unk>", "</s>", *(f"w{i}" for i in range(2, 300))]
     file = io.StringIO()
-    arpa.write_arpa(tables, vocabulary, file)
+    arpa.write_arpa(table, vocabulary, file)
     file.seek(0)
     again, tokens = arpa.read_arpa(file)
     assert tokens == vocabulary
-    for written, found in zip(tables.unpack_orders(), again.unpack_orders(), strict=True):
-        assert np.array_equal(written.token, found.token)
-        assert np.array_equal(written.child_offsets, found.child_offsets)
-        assert np.allclose(written.logprob, found.logprob, rtol=1e-6)
-        assert np.allclose(written.backoff, found.backoff, rtol=1e-5, atol=1e-6)
+    for written, parsed in zip(table.unpack_orders(), again.unpack_orders(), strict=True):
+        assert np.array_equal(written.token, parsed.token)
+        assert np.array_equal(written.child_offsets, parsed.child_offsets)
+        assert np.allclose(written.logprob, parsed.logprob, rtol=1e-6)
+        assert np.allclose(written.backoff, parsed.backoff, rtol=1e-5, atol=1e-6)
 
 
-def test_orders_without_ngrams_are_not_written() -> None:
+def test_write_arpa_leaves_out_orders_without_ngrams() -> None:
     text = text_of(trained([[2]], NgramConfig(5), SIZE).table)  # the longest n-gram is <s> w2 </s>
     assert "ngram 3=1" in text
     assert "ngram 4" not in text
 
 
 @pytest.mark.parametrize("token", ["", "a b", "\n", "<s>"])
-def test_tokens_that_arpa_cannot_hold_are_refused(token: str) -> None:
+def test_write_arpa_refuses_tokens_that_arpa_cannot_hold(token: str) -> None:
     with pytest.raises(InvalidInput, match="vocabulary"):
         arpa.write_arpa(trained([[2]], NgramConfig(2), 3).table, ["<unk>", "</s>", token], io.StringIO())
 
 
-def test_a_file_in_any_order_with_blanks_and_missing_weights_reads() -> None:
-    tables, vocabulary = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS))
+def test_read_arpa_accepts_any_sequence_blank_lines_and_missing_weights() -> None:
+    table, vocabulary = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS))
     assert vocabulary == ["<unk>", "</s>", "b", "a"]
-    model = NgramModel(NgramConfig(3), tables)
+    model = NgramModel(NgramConfig(3), table)
     log10 = model.score_ids(model.begin_state(1), np.array([3, 2, 3, 2, 1, 3, 1, 0]))[0] / math.log(10)
     # a | <s>; b | <s> a: -0.1 and a b; a | a b: no weight, b a; b | b a; </s> | a b: no weight, b's -0.2, </s>
     # a | <s>; </s> | <s> a; <unk> | <s>: -0.5 and the unigram
     assert log10 == pytest.approx([-0.2, -0.35, -0.3, -0.15, -0.8, -0.2, -0.05, -2.5], abs=1e-6)
 
 
-def test_a_weight_of_a_context_without_ngrams_still_counts() -> None:
+def test_read_arpa_keeps_the_weight_of_a_context_without_ngrams() -> None:
     # "b a" has a weight but heads no trigram now: whoever reads on after it pays -0.4
     text = PRUNED_BY_OTHERS.replace("ngram 3=2", "ngram 3=1").replace("-0.15\tb a b\n", "")
-    tables, _ = arpa.read_arpa(io.StringIO(text))
-    model = NgramModel(NgramConfig(3), tables)
+    table, _ = arpa.read_arpa(io.StringIO(text))
+    model = NgramModel(NgramConfig(3), table)
     log10 = model.score_ids(model.null_state(1), np.array([2, 3, 2]))[0] / math.log(10)
     assert log10 == pytest.approx([-0.7, -0.3, -0.4 - 0.25], abs=1e-6)
 
 
-def test_suffixes_that_were_pruned_away_are_passed_over() -> None:
+def test_read_arpa_passes_over_suffixes_that_were_pruned_away() -> None:
     # "c b a" is listed, its suffix "b a" is not
     text = """\\data\\
 ngram 1=6
@@ -154,8 +154,8 @@ ngram 3=1
 
 \\end\\
 """
-    tables, _ = arpa.read_arpa(io.StringIO(text))
-    model = NgramModel(NgramConfig(3), tables)
+    table, _ = arpa.read_arpa(io.StringIO(text))
+    model = NgramModel(NgramConfig(3), table)
     log10 = model.score_ids(model.begin_state(1), np.array([4, 2, 3, 4, 2, 1]))[0] / math.log(10)
     # c | <s>: -0.5 and c; b | c; a | c b; c | a, as "b a" is no context; b | a c: -0.4 and b | c;
     # </s> | c b: -0.6, b's -0.2 and </s>
@@ -202,26 +202,28 @@ ngram 3=7
 
 
 @pytest.mark.parametrize("line", ["on the sea", "the sea is on the sea", "sea on is", "is is the boat on", ""])
-def test_what_lmplz_writes_is_read_as_kenlm_reads_it(line: str, tmp_path: Path) -> None:
+def test_read_arpa_reads_what_lmplz_writes_as_kenlm_does(line: str, tmp_path: Path) -> None:
     path = tmp_path / "lmplz.arpa"
     path.write_text(LMPLZ)
-    tables, vocabulary = arpa.read_arpa(io.StringIO(LMPLZ))
-    model, ids = NgramModel(NgramConfig(3), tables), {token: i for i, token in enumerate(vocabulary)}
-    found = model.score_ids(model.begin_state(1), flat([[ids.get(word, 0) for word in line.split()]]))[0] / math.log(10)
+    table, vocabulary = arpa.read_arpa(io.StringIO(LMPLZ))
+    model, ids = NgramModel(NgramConfig(3), table), {token: i for i, token in enumerate(vocabulary)}
+    logprobs = model.score_ids(model.begin_state(1), flat([[ids.get(word, 0) for word in line.split()]]))[0] / math.log(
+        10
+    )
     expected = [log10 for log10, _, _ in kenlm.Model(str(path)).full_scores(line)]
-    assert found.tolist() == pytest.approx(expected, abs=1e-5)
+    assert logprobs.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_what_others_write_otherwise_reads_alike() -> None:
+def test_read_arpa_accepts_the_variants_of_other_programs() -> None:
     text = PRUNED_BY_OTHERS.replace("\n", "\r\n").replace("<unk>", "<UNK>").replace("\t", "  ")
-    tables, vocabulary = arpa.read_arpa(io.StringIO(text))
+    table, vocabulary = arpa.read_arpa(io.StringIO(text))
     expected, words = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS))
     assert vocabulary == words
-    assert all(np.array_equal(a, b) for a, b in zip(tables.trie, expected.trie, strict=True))
-    tables, vocabulary = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS.replace("-2 <unk>\n", "").replace("1=5", "1=4")))
+    assert all(np.array_equal(a, b) for a, b in zip(table.trie, expected.trie, strict=True))
+    table, vocabulary = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS.replace("-2 <unk>\n", "").replace("1=5", "1=4")))
     assert vocabulary == words
-    assert NgramModel(NgramConfig(3), tables).logprobs(torch.tensor([[-1, -1]]))[0, 0] == -math.inf
-    tables, _ = arpa.read_arpa(
+    assert NgramModel(NgramConfig(3), table).logprobs(torch.tensor([[-1, -1]]))[0, 0] == -math.inf
+    table, _ = arpa.read_arpa(
         io.StringIO(PRUNED_BY_OTHERS.replace("\\end\\", "\\4-grams:\n\\end\\").replace("3=2", "3=2\nngram 4=0"))
     )
-    assert tables.order_sizes == [4, 3, 2, 0]
+    assert table.order_sizes == [4, 3, 2, 0]

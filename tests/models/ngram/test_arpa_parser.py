@@ -1,4 +1,4 @@
-"""What `parse` makes of a small file; malformed ones, read by `arpa`, against their line numbers."""
+"""Parsed sections of a small ARPA file, and the line that malformed files are refused with."""
 
 import io
 import math
@@ -33,7 +33,7 @@ ngram 2=1
 """
 
 
-def test_words_get_ids_as_listed_after_the_special_ones() -> None:
+def test_parse_arpa_numbers_words_as_listed_after_the_special_ones() -> None:
     tokens, (unigrams, bigrams) = parse_arpa(io.StringIO(TEXT))
     assert tokens == ["<unk>", "</s>", "b", "a"]
     assert unigrams.words.tolist() == [[0], [1], [2], [3]]
@@ -41,7 +41,7 @@ def test_words_get_ids_as_listed_after_the_special_ones() -> None:
     assert bigrams.line.tolist() == [13]
 
 
-def test_numbers_become_nats_and_99_below_zero_becomes_minus_infinity() -> None:
+def test_parse_arpa_turns_numbers_into_nats_and_minus_99_into_minus_infinity() -> None:
     _, (unigrams, _) = parse_arpa(io.StringIO(TEXT))
     ten = math.log(10)
     assert unigrams.logprob == pytest.approx(np.array([-np.inf, -4 * ten, -3 * ten, -np.inf]))
@@ -55,17 +55,17 @@ def test_numbers_become_nats_and_99_below_zero_becomes_minus_infinity() -> None:
     st.integers(0, 8),
     st.text("\\\n\t .-0123456789abe<s>/=x\x00é", max_size=5),
 )
-def test_any_change_is_read_or_refused_with_a_line(at: int, length: int, new: str) -> None:
+def test_read_arpa_reads_or_refuses_any_change_with_a_line(at: int, length: int, new: str) -> None:
     text = PRUNED_BY_OTHERS[:at] + new + PRUNED_BY_OTHERS[at + length :]
     refused = ""
     try:
-        tables, vocabulary = arpa.read_arpa(io.StringIO(text))
+        table, vocabulary = arpa.read_arpa(io.StringIO(text))
     except InvalidInput as error:
         refused = str(error)
     if refused:
         assert "line " in refused
     else:
-        model = NgramModel(NgramConfig(tables.order), tables)
+        model = NgramModel(NgramConfig(table.order), table)
         assert not np.isnan(model.logprobs(model.begin_state(1)).numpy()).any()
         assert len(vocabulary) == model.vocabulary_size
 
@@ -93,7 +93,7 @@ def test_any_change_is_read_or_refused_with_a_line(at: int, length: int, new: st
         ("\\end\\\n", "", 23, "stops here"),
     ],
 )
-def test_a_malformed_file_is_refused_with_its_line(old: str, new: str, line: int, message: str) -> None:
+def test_read_arpa_refuses_a_malformed_file_with_its_line(old: str, new: str, line: int, message: str) -> None:
     assert old in PRUNED_BY_OTHERS
     with pytest.raises(InvalidInput, match=f"line {line}: .*{message}"):
         arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS.replace(old, new, 1)))

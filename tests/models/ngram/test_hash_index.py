@@ -1,4 +1,4 @@
-"""With the table of hashes, every score is what it is without."""
+"""Scores with the hash index against scores without it."""
 
 import numpy as np
 import pytest
@@ -17,19 +17,19 @@ LINES = np.random.default_rng(8).zipf(1.3, (400, 15)).clip(2, SIZE - 1).tolist()
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 @pytest.mark.parametrize("prune", [(), (0, 1)])
-def test_scores_are_the_same(order: int, prune: tuple[int, ...]) -> None:
-    tables = trained(LINES, NgramConfig(order, prune=prune[:order]), SIZE).table.trie
+def test_hash_index_leaves_scores_as_they_are(order: int, prune: tuple[int, ...]) -> None:
+    trie = trained(LINES, NgramConfig(order, prune=prune[:order]), SIZE).table.trie
     words = np.random.default_rng(9).zipf(1.3, (3, 1500)).clip(0, SIZE - 1)
     lengths = np.array([1500, 0, 700])
     results = []
-    for index in (EMPTY_INDEX, build_index(tables)):
+    for index in (EMPTY_INDEX, build_index(trie)):
         paths, out = np.full((3, order - 1), -1), np.zeros(words.shape, np.float32)
-        query.score(tables, paths, words, lengths, out, query.query_buffers(tables, index))
+        query.score(trie, paths, words, lengths, out, query.query_buffers(trie, index))
         results.append((paths.tolist(), out.tolist()))
     assert results[0] == results[1]
 
 
-def test_a_hash_that_agrees_by_chance_hides_nothing() -> None:
+def test_hash_index_finds_ngrams_whose_hash_bits_agree_with_another() -> None:
     # With 200,000 triples a slot has room for 14 bits of their hash: a few of these look-ups meet another's first.
     size = 3000
     ids = np.random.default_rng(1).zipf(1.1, 300_000).clip(2, size - 1)
@@ -44,7 +44,7 @@ def test_a_hash_that_agrees_by_chance_hides_nothing() -> None:
     assert np.array_equal(results[0], results[1])
 
 
-def test_every_pair_and_triple_has_a_slot() -> None:
-    tables = trained(LINES, NgramConfig(4), SIZE).table
-    index = build_index(tables.trie)
-    assert np.count_nonzero(index.slots) == sum(tables.order_sizes[1:3])
+def test_hash_index_has_a_slot_for_each_bigram_and_trigram() -> None:
+    table = trained(LINES, NgramConfig(4), SIZE).table
+    index = build_index(table.trie)
+    assert np.count_nonzero(index.slots) == sum(table.order_sizes[1:3])

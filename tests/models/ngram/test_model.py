@@ -1,4 +1,4 @@
-"""NgramModel and its config through the language model interface."""
+"""NgramModel through the language model interface, and its config."""
 
 import math
 from typing import Any
@@ -26,7 +26,7 @@ def model(smoothing: Smoothing = "kneser_ney", order: int = 4) -> NgramModel:
 
 @pytest.mark.parametrize("order", [1, 2, 4])
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-def test_score_is_the_loop_over_logprobs_and_advance(smoothing: Smoothing, order: int) -> None:
+def test_ngram_model_score_is_the_loop_over_logprobs_and_advance(smoothing: Smoothing, order: int) -> None:
     subject = model(smoothing, order)
     lengths = torch.tensor([11, 0, 3, 7])
     scores, state = subject.score(subject.begin_state(4), TOKENS, lengths)
@@ -36,7 +36,7 @@ def test_score_is_the_loop_over_logprobs_and_advance(smoothing: Smoothing, order
     assert np.array_equal(state, subject.advance(subject.begin_state(4), TOKENS, lengths))
 
 
-def test_scoring_in_slices_is_scoring_at_once() -> None:
+def test_ngram_model_scores_a_text_in_slices_as_at_once() -> None:
     subject = model()
     flat = np.array([i for line in LINES for i in (*line, 1)], np.int32)
     whole, end = subject.score_ids(subject.begin_state(1), flat)
@@ -46,7 +46,7 @@ def test_scoring_in_slices_is_scoring_at_once() -> None:
     assert np.array_equal(end, again)
 
 
-def test_lines_score_alone_as_in_one_row() -> None:
+def test_ngram_model_scores_lines_alone_as_in_one_row() -> None:
     subject = model()
     flat = np.array([i for line in LINES for i in (*line, 1)], np.int32)
     whole, _ = subject.score_ids(subject.begin_state(1), flat)
@@ -54,7 +54,7 @@ def test_lines_score_alone_as_in_one_row() -> None:
     assert np.array_equal(whole, np.concatenate(alone))
 
 
-def test_rows_are_alone_what_they_are_in_company() -> None:
+def test_ngram_model_rows_are_alone_what_they_are_in_company() -> None:
     subject = model()
     state = subject.advance(subject.begin_state(4), TOKENS)
     alone = [subject.advance(subject.begin_state(1), TOKENS[i : i + 1]) for i in range(4)]
@@ -62,7 +62,7 @@ def test_rows_are_alone_what_they_are_in_company() -> None:
     assert torch.equal(subject.logprobs(state)[2:3], subject.logprobs(select(state, [2])))
 
 
-def test_no_rows_and_no_tokens_are_fine() -> None:
+def test_ngram_model_accepts_no_rows_and_no_tokens() -> None:
     subject = model()
     assert subject.logprobs(subject.begin_state(0)).shape == (0, SIZE)
     assert subject.advance(subject.begin_state(0), torch.zeros((0, 3), dtype=torch.int64)).shape == (0, 3)
@@ -72,7 +72,7 @@ def test_no_rows_and_no_tokens_are_fine() -> None:
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing) -> None:
+def test_ngram_model_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing) -> None:
     subject = model(smoothing)
     state = subject.advance(subject.begin_state(4), TOKENS)
     for k in (0, 1, 5, SIZE, SIZE + 5):
@@ -82,13 +82,13 @@ def test_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing) -> None:
         assert torch.equal(ids, expected_ids)
 
 
-def test_a_blank_state_has_the_unigrams() -> None:
+def test_ngram_model_null_state_has_the_unigrams() -> None:
     subject = trained([[2, 2, 3]], NgramConfig(2, "mle"), 5)
     assert subject.logprobs(subject.null_state(1)).exp().tolist()[0] == pytest.approx([0, 1 / 4, 2 / 4, 1 / 4, 0])
 
 
 @pytest.mark.parametrize("token", [-1, SIZE])
-def test_ids_outside_the_vocabulary_are_refused(token: int) -> None:
+def test_ngram_model_refuses_ids_outside_the_vocabulary(token: int) -> None:
     subject = model()
     with pytest.raises(InvalidInput, match="0 to 39"):
         subject.score(subject.begin_state(1), torch.tensor([[2, token, 3, 4, 5, 6]]))
@@ -96,7 +96,7 @@ def test_ids_outside_the_vocabulary_are_refused(token: int) -> None:
         subject.advance(subject.begin_state(1), torch.tensor([[2, token, 3, 4, 5, 6]]))
 
 
-def test_explain_walks_the_back_off_path() -> None:
+def test_ngram_model_explain_walks_the_back_off_path() -> None:
     subject = trained([[2, 3, 4], [3, 4], [3, 2]], NgramConfig(3), 6)
     state = subject.advance(subject.begin_state(1), torch.tensor([[2, 3]]))
     explained = subject.explain(state)
@@ -108,13 +108,13 @@ def test_explain_walks_the_back_off_path() -> None:
     assert row[5].item() == pytest.approx(weight * unigrams[5].item())
 
 
-def test_explain_is_json_even_where_nothing_is_passed_on() -> None:
+def test_ngram_model_explain_is_json_even_where_nothing_is_passed_on() -> None:
     explained = trained([[2, 3]], NgramConfig(2, "mle"), 5).explain(torch.tensor([[2]]))
     assert explained["backoff"][0]["weight"] == 0.0
 
 
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-def test_a_model_read_back_is_bit_equal_and_shares_memory(smoothing: Smoothing) -> None:
+def test_ngram_model_from_tensors_is_bit_equal_and_shares_memory(smoothing: Smoothing) -> None:
     subject = model(smoothing)
     tensors = subject.tensors()
     again = NgramModel.from_tensors(subject.config(), tensors, SIZE)
@@ -125,7 +125,7 @@ def test_a_model_read_back_is_bit_equal_and_shares_memory(smoothing: Smoothing) 
 
 
 @pytest.mark.parametrize("change", [{"order": 3}, {"order": "4"}, {"smoothing": "magic"}, {"colour": 1}, {"prune": 3}])
-def test_a_config_that_does_not_fit_is_damage(change: dict[str, Any]) -> None:
+def test_ngram_model_from_tensors_refuses_a_config_that_does_not_fit(change: dict[str, Any]) -> None:
     subject = model()
     with pytest.raises(CheckpointDamaged, match="n-gram"):
         NgramModel.from_tensors(subject.config() | change, subject.tensors(), SIZE)
@@ -147,13 +147,13 @@ def test_a_config_that_does_not_fit_is_damage(change: dict[str, Any]) -> None:
         ("prune", {"prune": (0, 1), "smoothing": "mle"}),
     ],
 )
-def test_unacceptable_configs_are_refused(field: str, arguments: dict[str, Any]) -> None:
+def test_ngram_config_refuses_unacceptable_values(field: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput) as error:
         NgramConfig(**arguments)
     assert error.value.field == field
 
 
-def test_the_last_threshold_holds_for_all_higher_orders() -> None:
+def test_ngram_config_last_threshold_holds_for_all_higher_orders() -> None:
     assert NgramConfig(5, prune=(0, 1, 2)).thresholds == (0, 1, 2, 2, 2)
     assert NgramConfig(3).thresholds == (0, 0, 0)
     assert NgramConfig(3, prune=[0, 1]).thresholds == (0, 1, 1)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Fewer bits: distributions still sum to one, and little is lost."""
+"""Quantized tables: distributions still sum to one, and little is lost."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def model(smoothing: Smoothing = "kneser_ney", **settings: int) -> NgramModel:
 
 @pytest.mark.parametrize("smoothing", ["kneser_ney", "backoff", "witten_bell", "katz"])
 @pytest.mark.parametrize("bits", [4, 8, 16])
-def test_distributions_sum_to_one_after_any_context(smoothing: Smoothing, bits: int) -> None:
+def test_quantize_keeps_the_sum_of_distributions_after_any_context(smoothing: Smoothing, bits: int) -> None:
     subject = model(smoothing, bits=bits)
     state = subject.advance(subject.begin_state(300), torch.tensor([line[:3] for line in LINES]))
     sums = subject.logprobs(state).double().exp().sum(1)
@@ -29,7 +29,7 @@ def test_distributions_sum_to_one_after_any_context(smoothing: Smoothing, bits: 
     assert float((sums - 1).abs().max()) <= stated["sums_within"] + 1e-6 <= MAX_SUM_ERROR + 1e-6
 
 
-def test_more_bits_are_nearer_to_what_was_estimated() -> None:
+def test_quantize_with_more_bits_is_nearer_to_the_estimate() -> None:
     exact, words = model(), torch.tensor([line[:9] for line in LINES])
     apart = []
     for bits in (4, 6, 8, 12):
@@ -46,7 +46,7 @@ def test_more_bits_are_nearer_to_what_was_estimated() -> None:
     assert apart[2] < 0.02
 
 
-def test_no_more_numbers_than_bits_allow_and_unigrams_untouched() -> None:
+def test_quantize_has_no_more_numbers_than_bits_allow_and_keeps_unigrams() -> None:
     exact, rounded = model().table.unpack_orders(), model(bits=4).table.unpack_orders()
     assert np.array_equal(rounded[0].logprob, exact[0].logprob)
     for before, order in zip(exact[1:], rounded[1:], strict=True):
@@ -55,14 +55,14 @@ def test_no_more_numbers_than_bits_allow_and_unigrams_untouched() -> None:
         assert np.array_equal(order.child_offsets, before.child_offsets)
 
 
-def test_bins_by_hand() -> None:
+def test_lloyd_codebook_by_hand() -> None:
     values = np.array([-1, -1.1, -3, -3.1, -3.2, -9], np.float32)
     assert lloyd_codebook(values, 3) == pytest.approx([-9, -3.1, -1.05])
     assert lloyd_codebook(values, 8) == pytest.approx(np.sort(values))
     assert lloyd_codebook(np.append(values, np.float32(-np.inf)), 4).tolist()[0] == -np.inf
 
 
-def test_what_no_weight_can_make_good_is_refused() -> None:
+def test_quantize_refuses_what_no_weight_can_make_good() -> None:
     lines = np.random.default_rng(0).integers(0, 3, (3000, 12)).tolist()
     lines = [[2 if word == 1 else word for word in line] for line in lines]
     exact = trained(lines, NgramConfig(3), 3)  # every context lists every word, and backs off to nothing
@@ -71,6 +71,6 @@ def test_what_no_weight_can_make_good_is_refused() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"bits": 3}, {"bits": 17}, {"bits": True}, {"bits": 8, "smoothing": "mle"}])
-def test_unacceptable_bits_are_refused(arguments: dict[str, int]) -> None:
+def test_ngram_config_refuses_unacceptable_bits(arguments: dict[str, int]) -> None:
     with pytest.raises(InvalidInput, match="bits"):
         NgramConfig(**arguments)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The compiled loops against plain Python."""
+"""Compiled queries against plain Python."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -9,49 +9,50 @@ from models.ngram.trie import child_range, find_child, token
 from tests.helpers.ngram_models import SIZE, model, path_of
 
 
-def test_find_finds_the_children_and_nothing_else() -> None:
-    tables = model().table
-    arrays = tables.trie
-    for n in range(1, tables.order):
-        for context in range(tables.order_sizes[n - 1]):
-            begin, length = child_range(arrays, n, context)
-            children = {token(arrays, n + 1, i): i for i in range(begin, begin + length)}
-            assert [find_child(arrays, n, context, w) for w in range(SIZE)] == [
-                children.get(w, -1) for w in range(SIZE)
-            ]
+def test_find_child_finds_the_children_and_nothing_else() -> None:
+    table = model().table
+    trie = table.trie
+    for n in range(1, table.order):
+        for context in range(table.order_sizes[n - 1]):
+            begin, length = child_range(trie, n, context)
+            children = {token(trie, n + 1, i): i for i in range(begin, begin + length)}
+            assert [find_child(trie, n, context, w) for w in range(SIZE)] == [children.get(w, -1) for w in range(SIZE)]
 
 
-def test_score_agrees_with_rows_to_the_last_bit() -> None:
+def test_query_score_agrees_with_distributions_to_the_last_bit() -> None:
     subject = model()
     for words in ([], [1], [2, 3], list(range(2, 19)), [7, 7, 7]):
         paths = np.array([path_of(subject, words)] * SIZE)
         out, scores = np.empty((1, SIZE), np.float32), np.empty((SIZE, 1), np.float32)
         top_k.write_distributions(subject.table.trie, paths[:1], out)
-        every = np.arange(SIZE)[:, None]
+        all_words = np.arange(SIZE)[:, None]
         query.score(
-            subject.table.trie, paths, every, np.ones(SIZE, np.int64), scores, query.query_buffers(subject.table.trie)
+            subject.table.trie,
+            paths,
+            all_words,
+            np.ones(SIZE, np.int64),
+            scores,
+            query.query_buffers(subject.table.trie),
         )
         assert scores[:, 0].tolist() == out[0].tolist()
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, SIZE - 1).filter(lambda word: word != 1), max_size=20), st.integers(0, 20))
-def test_a_path_is_where_the_last_words_are_listed(words: list[int], cut: int) -> None:
+def test_query_path_is_where_the_last_words_are_listed(words: list[int], cut: int) -> None:
     subject = model()
-    arrays = subject.table.trie
+    trie = subject.table.trie
     paths = np.full((1, 3), -1)
     for part in (words[:cut], words[cut:]):
         scores = np.empty((1, len(part)), np.float32)
-        query.score(
-            arrays, paths, np.array([part], np.int64), np.array([len(part)]), scores, query.query_buffers(arrays)
-        )
+        query.score(trie, paths, np.array([part], np.int64), np.array([len(part)]), scores, query.query_buffers(trie))
     assert paths[0].tolist() == path_of(subject, words)
-    read = np.full((1, 3), -1)
-    query.advance(arrays, read, np.array([words], np.int64), np.array([len(words)]), query.query_buffers(arrays))
-    assert read.tolist() == paths.tolist()
+    advanced = np.full((1, 3), -1)
+    query.advance(trie, advanced, np.array([words], np.int64), np.array([len(words)]), query.query_buffers(trie))
+    assert advanced.tolist() == paths.tolist()
 
 
-def test_texts_longer_than_a_chunk_are_scored_as_in_parts() -> None:
+def test_query_scores_texts_longer_than_a_chunk_as_in_parts() -> None:
     subject = model()
     words = np.random.default_rng(6).integers(0, SIZE, 2 * query.CHUNK_WORDS + 7)
     whole, end = subject.score_ids(subject.begin_state(1), words)

@@ -1,4 +1,4 @@
-"""The best words are the head of the whole distribution."""
+"""The best words against the head of the whole distribution."""
 
 import numpy as np
 import pytest

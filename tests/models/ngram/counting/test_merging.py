@@ -13,12 +13,12 @@ from tests.helpers.estimation import LINES, flat, same
 
 @settings(max_examples=100, deadline=None)
 @given(LINES, LINES, st.integers(1, 6))
-def test_merged_is_counted_together(first: list[list[int]], second: list[list[int]], order: int) -> None:
+def test_merge_counts_equals_counting_together(first: list[list[int]], second: list[list[int]], order: int) -> None:
     parts = [count_ngrams(flat(lines), order, 6) for lines in (first, second)]
     same(merge_counts(*parts), count_ngrams(flat([*first, *second]), order, 6))
 
 
-def test_counts_of_other_orders_or_vocabularies_are_refused() -> None:
+def test_merge_counts_refuses_other_orders_or_vocabularies() -> None:
     text = np.array([2, 3, 1])
     for other in (count_ngrams(text, 3, 6), count_ngrams(text, 2, 7)):
         with pytest.raises(InvalidInput, match="one order and one vocabulary"):

@@ -1,4 +1,4 @@
-"""Absolute-discounted back-off by hand."""
+"""Absolute discounting by hand."""
 
 import math
 
@@ -14,7 +14,7 @@ LINES = [[A, B], [A, B], [A, C]]
 """Unigrams: </s> 3, a 3, b 2, c 1, <unk> 0; bigrams: <s> a 3, a b 2, b </s> 2, a c 1, c </s> 1."""
 
 
-def test_probabilities_and_weights_by_hand() -> None:
+def test_backoff_absolute_by_hand() -> None:
     model = trained(LINES, NgramConfig(2, "backoff"))
     # unigrams: n1 = 1, n2 = 1, D = 1/3, of 9 tokens: </s> and a 8/27, b 5/27, c 2/27, <unk> the rest, 4/27
     # bigrams: n1 = 2, n2 = 2, D = 1/3: P(b|a) = (2 - 1/3)/3 = 5/9, P(c|a) = 2/9; left over 2/9
@@ -24,7 +24,7 @@ def test_probabilities_and_weights_by_hand() -> None:
     assert model.table.details == {"discounts": [1 / 3, 1 / 3]}
 
 
-def test_a_context_that_lists_every_word_gives_nothing_up() -> None:
+def test_backoff_absolute_takes_nothing_from_a_context_that_lists_every_word() -> None:
     model = trained([[0], [0], [], [2]], NgramConfig(2, "backoff"), size=3)
     # bigrams: <s> <unk> 2, <unk> </s> 2, <s> </s> 1, <s> a 1, a </s> 1: D = 3 / (3 + 4)
     # after <s> all three words were seen: 2 - D, 1 - D and 1 - D, over their sum, 4 - 3 D = 19/7
@@ -32,5 +32,5 @@ def test_a_context_that_lists_every_word_gives_nothing_up() -> None:
 
 
 @pytest.mark.parametrize(("counts", "d"), [([1, 1, 2], 0.5), ([1, 1, 1, 2, 5], 0.6), ([1, 3], 0.5), ([2, 2], 0.5)])
-def test_discount_is_one_half_where_counts_of_counts_give_none(counts: list[int], d: float) -> None:
+def test_estimate_discount_is_one_half_where_counts_of_counts_give_none(counts: list[int], d: float) -> None:
     assert estimate_discount(np.array(counts)) == d

@@ -1,4 +1,4 @@
-"""Relative-entropy pruning against its formula, written out on dictionaries, and against what it promises."""
+"""Relative-entropy pruning against its formula, written out on dictionaries, and its guarantees."""
 
 import math
 
@@ -15,7 +15,7 @@ LINES = np.random.default_rng(3).integers(2, 7, (60, 6)).tolist()
 SIZE = 8
 
 
-def test_what_is_left_out_is_what_costs_less_than_the_threshold() -> None:
+def test_prune_by_entropy_leaves_out_what_costs_less_than_the_threshold() -> None:
     counts = count_ngrams(flat(LINES), 2, SIZE)
     config = NgramConfig(2)
     kept = kept_ngrams(counts, config.thresholds)
@@ -45,7 +45,7 @@ def distribution(p: np.ndarray, lower: np.ndarray, tokens: list[int], listed: li
     return [explicit.get(w, alpha * float(lower[w])) for w in range(SIZE)]
 
 
-def test_a_tiny_threshold_changes_nothing_and_a_huge_one_leaves_the_words() -> None:
+def test_prune_by_entropy_changes_nothing_by_a_tiny_threshold_and_keeps_words_by_a_huge_one() -> None:
     whole = trained(LINES, NgramConfig(4), SIZE)
     same = trained(LINES, NgramConfig(4, prune_entropy=1e-15), SIZE)
     assert same.table.order_sizes == whole.table.order_sizes
@@ -54,7 +54,7 @@ def test_a_tiny_threshold_changes_nothing_and_a_huge_one_leaves_the_words() -> N
     assert trained(LINES, NgramConfig(4, prune_entropy=10.0), SIZE).table.order_sizes == [SIZE, 0, 0, 0]
 
 
-def test_what_longer_ngrams_build_on_stays() -> None:
+def test_prune_by_entropy_keeps_what_longer_ngrams_build_on() -> None:
     config = NgramConfig(4, prune_entropy=2e-3)
     counts = count_ngrams(flat(LINES), 4, SIZE)
     kept = kept_ngrams(counts, config.thresholds)

@@ -1,4 +1,4 @@
-"""Every smoothing against its formula, on random small corpora and on degenerate ones."""
+"""The smoothings against their formulas, on random small corpora and on degenerate ones."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,14 @@ PRUNE = st.lists(st.integers(0, 2), max_size=3).map(lambda steps: (0, *np.cumsum
 
 
 def histories(lines: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """What was read before some of the words of `lines`, and things that never were."""
+    """Return histories of some words of `lines`, and some that never occur."""
     seen = {tuple(line[:i]) for line in lines[:4] for i in range(len(line) + 1)}
     return [*sorted(seen)[:12], (4, 4, 4), (0, 2), (3, 2, 3, 0)]
 
 
 @settings(max_examples=60, deadline=None)
 @given(LINES, st.integers(1, 6), st.sampled_from(["mle", "add_delta"]))
-def test_ratios_equal_their_formula(lines: list[list[int]], order: int, smoothing: Smoothing) -> None:
+def test_estimate_of_ratios_equals_the_formula(lines: list[list[int]], order: int, smoothing: Smoothing) -> None:
     model = trained(lines, NgramConfig(order, smoothing, delta=0.5))
     reference = Reference(lines, order, SIZE)
     for history in histories(lines):
@@ -35,7 +35,7 @@ DISCOUNTING = [smoothing for smoothing in SMOOTHINGS if smoothing not in ("mle",
 
 @settings(max_examples=200, deadline=None)
 @given(LINES, st.integers(1, 6), PRUNE, st.sampled_from(DISCOUNTING))
-def test_discounting_equals_its_formula_cut_off_or_not(
+def test_estimate_of_discounting_equals_the_formula_cut_off_or_not(
     lines: list[list[int]], order: int, prune: tuple[int, ...], smoothing: Smoothing
 ) -> None:
     prune = prune[:order]
@@ -48,7 +48,9 @@ def test_discounting_equals_its_formula_cut_off_or_not(
 
 @settings(max_examples=20, deadline=None)
 @given(LINES, st.integers(1, 4), PRUNE)
-def test_mixed_frequencies_equal_their_formula(lines: list[list[int]], order: int, prune: tuple[int, ...]) -> None:
+def test_estimate_of_mixed_frequencies_equals_the_formula(
+    lines: list[list[int]], order: int, prune: tuple[int, ...]
+) -> None:
     model = trained(lines, NgramConfig(order, "jelinek_mercer", prune=prune[:order]))
     reference = Reference(lines, order, SIZE, prune[:order])
     for history in histories(lines):
@@ -58,7 +60,7 @@ def test_mixed_frequencies_equal_their_formula(lines: list[list[int]], order: in
 
 @settings(max_examples=30, deadline=None)
 @given(LINES, st.integers(2, 5), PRUNE, st.floats(1e-4, 0.3), st.sampled_from([*DISCOUNTING, "jelinek_mercer"]))
-def test_distributions_of_pruned_models_sum_to_one(
+def test_estimate_of_pruned_models_sums_to_one(
     lines: list[list[int]], order: int, prune: tuple[int, ...], threshold: float, smoothing: Smoothing
 ) -> None:
     model = trained(lines, NgramConfig(order, smoothing, prune=prune[:order], prune_entropy=threshold))
@@ -79,9 +81,7 @@ DEGENERATE = {
 @pytest.mark.parametrize("lines", DEGENERATE.values(), ids=DEGENERATE.keys())
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 2, 3, 12])
-def test_distributions_of_degenerate_corpora_sum_to_one(
-    lines: list[list[int]], smoothing: Smoothing, order: int
-) -> None:
+def test_estimate_of_degenerate_corpora_sums_to_one(lines: list[list[int]], smoothing: Smoothing, order: int) -> None:
     model = trained(lines, NgramConfig(order, smoothing, delta=0.1), size=7)
     for history in histories(lines):
         assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
@@ -89,7 +89,7 @@ def test_distributions_of_degenerate_corpora_sum_to_one(
 
 @pytest.mark.parametrize("order", range(1, 13))
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
-def test_distributions_sum_to_one_at_every_order(smoothing: Smoothing, order: int) -> None:
+def test_estimate_sums_to_one_at_every_order(smoothing: Smoothing, order: int) -> None:
     lines = np.random.default_rng(order).integers(2, 30, (40, 15)).tolist()
     lines += lines[:10]
     prune = () if smoothing in ("mle", "add_delta") else (0, 0, 1)[:order]
@@ -98,8 +98,8 @@ def test_distributions_sum_to_one_at_every_order(smoothing: Smoothing, order: in
         assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
 
 
-def test_cut_offs_leave_out_what_is_rare_and_keep_every_word() -> None:
+def test_estimate_with_cut_offs_leaves_out_rare_ngrams_and_keeps_every_word() -> None:
     lines = [[2, 3, 4], [2, 3, 3], [2, 3, 4]]
     # bigrams: <s> 2 x3, 2 3 x3, 3 4 x2, 4 </s> x2, 3 3 x1, 3 </s> x1; trigrams: <s> 2 3 x3, 2 3 4 x2, 3 4 </s> x2, ...
-    tables = trained(lines, NgramConfig(3, prune=(0, 1, 2))).table
-    assert tables.order_sizes == [5, 4, 1]
+    table = trained(lines, NgramConfig(3, prune=(0, 1, 2))).table
+    assert table.order_sizes == [5, 4, 1]

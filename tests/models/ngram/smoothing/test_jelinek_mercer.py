@@ -1,4 +1,4 @@
-"""Jelinek-Mercer: the weights, and that they are where the held-out occurrences are most probable."""
+"""Jelinek-Mercer weights, which must make the held-out occurrences most probable."""
 
 import math
 
@@ -12,7 +12,7 @@ from tests.helpers.estimation import trained
 LINES = np.random.default_rng(5).geometric(0.3, (80, 6)).clip(max=5).tolist()
 
 
-def test_the_weight_is_where_the_likelihood_is_highest() -> None:
+def test_maximize_weights_finds_the_highest_likelihood() -> None:
     seen, others = np.array([0.5, 0.2, 0.0]), np.array([0.1, 0.3, 0.2])
     occurrences, bucket = np.array([40, 20, 30]), np.zeros(3, np.int64)
     (weight,) = maximize_weights(seen, others, occurrences, bucket)
@@ -24,7 +24,7 @@ def test_the_weight_is_where_the_likelihood_is_highest() -> None:
     assert likelihood(weight) > max(likelihood(weight - 0.01), likelihood(weight + 0.01))
 
 
-def test_the_seldom_seen_is_trusted_less() -> None:
+def test_jelinek_mercer_trusts_the_seldom_seen_less() -> None:
     facts = trained(LINES, NgramConfig(2, "jelinek_mercer"), size=7).table.details
     bigrams = facts["weights"][1]
     assert bigrams[0] == pytest.approx(0, abs=0.01)  # a context seen once predicts nothing once that is held out

@@ -9,14 +9,14 @@ from tests.helpers.estimation import predict, trained
 A, B, C = 2, 3, 4
 
 
-def test_discounts_by_hand() -> None:
+def test_good_turing_discounts_by_hand() -> None:
     # k = 5: 6 n6 / n1 = 6 * 5 / 300 = 0.1; 1* = 2 * 100 / 300 = 2/3: (2/3 - 0.1) / 0.9 = 0.6296
     # 2* = 3 * 40 / 100 = 1.2: (0.6 - 0.1) / 0.9; 3* = 4 * 24 / 40 = 2.4: 0.7 / 0.9; 4* = 5 * 15 / 24, 5* = 2
     found = good_turing_discounts([0, 300, 100, 40, 24, 15, 5, 99])
     assert found == pytest.approx([0.62963, 0.5 / 0.9, 0.7 / 0.9, (3.125 / 4 - 0.1) / 0.9, 0.3 / 0.9], rel=1e-4)
 
 
-def test_a_smaller_k_where_the_larger_has_no_discounts() -> None:
+def test_good_turing_discounts_have_a_smaller_k_where_the_larger_has_none() -> None:
     # nothing is seen three times: k = 1; 2 n2 / n1 = 0.2, d1 = (0.2 - 0.2) / 0.8 = 0 is none either
     assert good_turing_discounts([0, 10, 1, 0, 0, 0, 0, 9]) == []
     # k = 2: 3 n3 / n1 = 0.3; 1* = 0.8, 2* = 3 * 1 / 4: (0.8 - 0.3) / 0.7, (0.375 - 0.3) / 0.7; above, n4 = 0
@@ -24,7 +24,7 @@ def test_a_smaller_k_where_the_larger_has_no_discounts() -> None:
     assert good_turing_discounts([0, 0, 3, 3, 3, 3, 3, 3]) == []
 
 
-def test_a_context_that_frees_nothing_has_an_occurrence_added() -> None:
+def test_katz_adds_an_occurrence_to_a_context_that_frees_nothing() -> None:
     # every word comes after a six times; with discounts of one for counts above k nothing is left for <unk>
     lines = [[A, w] for w in (A, B, C) for _ in range(6)] + [[B], [C], [B, C], [C, B], [B, B]] * 2 + [[C, C, A]]
     model = trained(lines, NgramConfig(2, "katz"))

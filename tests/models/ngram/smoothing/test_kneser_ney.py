@@ -12,7 +12,7 @@ LINES = [[A, B], [A, B], [A, C]]
 """Bigrams: <s> a 3, a b 2, b </s> 2, a c 1, c </s> 1."""
 
 
-def test_discounts_by_hand() -> None:
+def test_modified_discounts_by_hand() -> None:
     # n1 = 4, n2 = 2, n3 = 1, n4 = 1; Y = 4 / 8
     # D1 = 1 - 2 * 1/2 * 2/4, D2 = 2 - 3 * 1/2 * 1/2, D3 = 3 - 4 * 1/2 * 1/1
     assert modified_discounts(np.array([1, 1, 1, 1, 2, 2, 3, 4, 9])) == [0.5, 1.25, 1.0]
@@ -28,11 +28,11 @@ def test_discounts_by_hand() -> None:
         [],
     ],
 )
-def test_counts_of_counts_that_give_no_discounts(counts: list[int]) -> None:
+def test_modified_discounts_are_none_where_counts_of_counts_give_none(counts: list[int]) -> None:
     assert modified_discounts(np.array(counts, np.int64)) is None
 
 
-def test_probabilities_by_hand_with_fallback_discounts() -> None:
+def test_kneser_ney_by_hand_with_fallback_discounts() -> None:
     model = trained(LINES, NgramConfig(2))
     # no bigram is counted three times but once: n3 = 1, n1 = 2, n2 = 2, n4 = 0; Y = 1/3
     # D1 = 1 - 2/3 = 1/3, D2 = 2 - 3 * 1/3 * 1/2 = 3/2, D3 = 3
@@ -46,7 +46,7 @@ def test_probabilities_by_hand_with_fallback_discounts() -> None:
     assert model.table.details["discounts"] == [list(FALLBACK_DISCOUNTS), pytest.approx([1 / 3, 3 / 2, 3])]
 
 
-def test_the_highest_order_alone_counts_occurrences() -> None:
+def test_kneser_ney_counts_occurrences_at_the_highest_order_alone() -> None:
     model = trained(LINES, NgramConfig(1))
     # </s> 3, a 3, b 2, c 1, <unk> 0, of 9; n1 = 1, n2 = 1, n3 = 2, n4 = 0: Y = 1/3, D = 1/3, 0 - out of range
     # so 0.5, 1, 1.5: freed (1.5 + 1.5 + 1 + 0.5) / 9 = 1/2

@@ -1,4 +1,4 @@
-"""Witten-Bell by hand."""
+"""Witten-Bell smoothing by hand."""
 
 import pytest
 
@@ -10,7 +10,7 @@ LINES = [[A, B], [A, B], [A, C]]
 """Unigrams: </s> 3, a 3, b 2, c 1, <unk> 0; bigrams: <s> a 3, a b 2, b </s> 2, a c 1, c </s> 1."""
 
 
-def test_probabilities_by_hand() -> None:
+def test_witten_bell_by_hand() -> None:
     model = trained(LINES, NgramConfig(2, "witten_bell"))
     # 9 tokens of 4 kinds, and 5 words: P(w) = (c + 4/5) / 13; after a 3 tokens of 2 kinds: (c + 2 P(w)) / 5
     lower = [(c + 0.8) / 13 for c in (0, 3, 3, 2, 1)]
