@@ -1,34 +1,82 @@
-"""Everything that training over HTTP can be refused for, or fail with.
+"""Every error of the service that is raised on purpose; `http.error_responses` gives each its HTTP status and code.
 
-    NextwordError
-    ├── NotThere            no such job, file or alias
-    ├── Conflict            it cannot be, as things stand
-    │   ├── KeyReused       the idempotency key belongs to another request
-    │   ├── FileInUse       a job still needs the file
-    │   ├── ModelInUse      an alias still means the model
-    │   └── NameTaken       an alias and a model would have the same name
-    ├── LeaseLost           another worker has the job now
-    ├── FileTooLarge        more bytes than the settings allow
-    ├── TooExpensive        the job would not fit this machine
-    ├── DiskFull            no room to write
-    └── DatabaseUnavailable locked, full or gone
-
-The module knows what went wrong; it does not know HTTP status codes, nor who raises what.
+NextwordError
+├── RequestAbandoned        the client hung up; nobody reads the answer
+├── ModelFailed             an exception in a step, or a log-probability that is not a number
+├── RequestTimeout          it took longer than it may
+├── Unavailable             not now; `retry_after` says when to try again
+│   ├── Overloaded          the queue is full
+│   ├── ServerStopping      the server is going down
+│   └── ModelLoading        the model exists and is still being loaded
+├── NotFound                no such job, file or alias
+├── Conflict                impossible as things stand
+│   ├── IdempotencyKeyReused    the key belongs to another request
+│   ├── FileInUse           a job still needs the file
+│   ├── ModelInUse          an alias or a mixture refers to the model
+│   └── NameTaken           an alias and a model would have the same name
+├── LeaseLost               another worker has the job now
+├── FileTooLarge            more bytes than the settings allow
+├── InvalidInput
+│   └── TooExpensive        the job would not fit this machine
+├── DiskFull                no room to write
+└── DatabaseUnavailable     locked, full or gone
 """
 
 from __future__ import annotations
 
-import math
+import errno
 
 from models.errors import InvalidInput, NextwordError
 
+MIN_RETRY_SECONDS = 0.1
+"""Shortest time that a client is told to wait before it asks again."""
+MAX_RETRY_SECONDS = 120.0
+"""Longest time that a client is told to wait."""
+NO_SPACE_ERRNOS = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+"""What the system says where there is no room to write."""
+
+
+class RequestAbandoned(NextwordError):
+    """The client hung up before its answer was there."""
+
+
+class ModelFailed(NextwordError):
+    """The model failed on this request; the cause is for the log only."""
+
+    def __init__(self) -> None:
+        super().__init__("the model failed on this request; the server's log has the details")
+
+
+class RequestTimeout(NextwordError):
+    """The request took longer than its own limit or the service's."""
+
+
+class Unavailable(NextwordError):
+    """The service cannot answer now; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = min(max(retry_after, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
+
+
+class Overloaded(Unavailable):
+    """More requests wait than the service takes on."""
+
+
+class ServerStopping(Unavailable):
+    """The server is going down and takes nothing new."""
+
+
+class ModelLoading(Unavailable):
+    """The model exists and is still being loaded."""
+
 
 class NotFound(NextwordError):
-    """No job, file or alias of that id."""
+    """No job, file or alias has that id."""
 
 
 class Conflict(NextwordError):
-    """It cannot be done as things stand; the message says what stands in the way."""
+    """Impossible as things stand; the message says what stands in the way."""
 
 
 class IdempotencyKeyReused(Conflict):
@@ -44,7 +92,7 @@ class ModelInUse(Conflict):
 
 
 class NameTaken(Conflict):
-    """A model cannot have an alias's name, nor an alias a model's."""
+    """A model cannot have the name of an alias, nor an alias the name of a model."""
 
 
 class LeaseLost(NextwordError):
@@ -60,61 +108,16 @@ class TooExpensive(InvalidInput):
 
 
 class DiskFull(NextwordError):
-    """There is no room to write; nothing was kept of what was begun."""
+    """No room to write; nothing was kept of what was begun."""
 
 
 class DatabaseUnavailable(NextwordError):
-    """The database is locked, full or gone; the same call may succeed later, and all of ours may be repeated."""
+    """The database is locked, full or gone; the same call may be repeated, as all our calls may be."""
 
     retry_after = 1
     """Seconds to wait before the next try."""
 
 
-MIN_RETRY_SECONDS = 0.1
-
-
-MAX_RETRY_SECONDS = 120.0
-"""Bounds of what a client is told to wait before it asks again."""
-
-
-class RequestAbandoned(NextwordError):
-    """The client hung up before its answer was there."""
-
-
-class ModelFailed(NextwordError):
-    """The model failed on this request; its cause is for the log only."""
-
-    def __init__(self) -> None:
-        super().__init__("the model failed on this request; the server's log has the details")
-
-
-class RequestTimeout(NextwordError):
-    """The request took longer than it, or the service, allows."""
-
-
-class Unavailable(NextwordError):
-    """The service cannot answer now; `retry_after` is in seconds."""
-
-    def __init__(self, message: str, retry_after: float = 1.0) -> None:
-        super().__init__(message)
-        self.retry_after = min(max(retry_after, MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Whole seconds as HTTP has it, and the milliseconds that OpenAI's clients look for first."""
-        return {
-            "retry-after": str(math.ceil(self.retry_after)),
-            "retry-after-ms": str(math.ceil(1e3 * self.retry_after)),
-        }
-
-
-class Overloaded(Unavailable):
-    """More requests wait than the service takes on."""
-
-
-class ServerStopping(Unavailable):
-    """The server is going down and takes nothing new."""
-
-
-class ModelLoading(Unavailable):
-    """The model is there and still being loaded."""
+def is_no_space(error: BaseException) -> bool:
+    """Return whether the system raised `error` because there is no room to write."""
+    return isinstance(error, OSError) and error.errno in NO_SPACE_ERRNOS

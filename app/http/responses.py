@@ -99,8 +99,3 @@ class OrjsonResponse(Response):
     def render(self, content: Any) -> bytes:
         """Its bytes, UTF-8 without blanks."""
         return dumps(content)
-
-
-def sse_event(content: dict[str, Any]) -> bytes:
-    """A server-sent event of a dictionary."""
-    return b"data: " + dumps(content) + b"\n\n"

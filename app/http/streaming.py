@@ -1,18 +1,18 @@
-"""Answers that are sent while they come about.
+"""Streamed answers: ManagedStream, and BidirectionalStream, which is sent while the body still comes in.
 
-They own what they need while they are sent (a place in the engine, a temporary file) and give it back at the end,
-whichever way it comes. What goes wrong after the status was sent is told in the last words. They know ASGI; they do
-not know what they send.
+A stream owns the resources that its content needs (a place in the engine, a temporary file) and releases them at its
+end, whichever way that comes. An error after the status was sent is told in the last piece of the body.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from fastapi.responses import StreamingResponse
+from orjson import dumps
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
@@ -20,33 +20,37 @@ from app.core.exceptions import RequestAbandoned
 from app.http.error_responses import record_error, to_api_error
 
 ErrorFormatter = Callable[[dict[str, Any]], bytes]
-"""Writes an error's content in the form of the stream."""
+"""Writes the content of an error as the last piece of a stream."""
 
+SSE_KEEP_ALIVE = b": keep-alive\n\n"
+"""A server-sent comment, which readers skip."""
+SSE_DONE = b"data: [DONE]\n\n"
+"""The last server-sent event of a generation, as OpenAI's API has it."""
 ERROR_SEND_SECONDS = 1.0
-"""How long a reader gets to take the last words."""
+"""How long a client that reads nothing holds up the end of a stream that failed."""
 
 
 class ManagedStream(StreamingResponse):
-    """Stops when the client hangs up."""
+    """A streamed answer that stops when the client hangs up."""
 
     def __init__(
         self,
         content: AsyncGenerator[bytes, None],
         media_type: str,
-        held: AsyncExitStack,
+        resources: AsyncExitStack,
         *,
         format_error: ErrorFormatter,
     ) -> None:
-        """`held` is closed when the stream ends; until it is sent the caller answers for it."""
-        # Proxies must pass each piece on as it comes.
+        """`resources` are closed when the stream ends; until it is sent, closing them is up to the caller."""
+        # The headers have proxies pass each piece on as it comes.
         super().__init__(content, 200, {"cache-control": "no-cache", "x-accel-buffering": "no"}, media_type)
-        self._resources = held
+        self._resources = resources
         self._resources.push_async_callback(content.aclose)
         self._format_error = format_error
         self._completed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it all."""
+        """Send the whole answer."""
         self._scope = scope
         async with self._resources:
             await self._send(scope, receive, send)
@@ -60,14 +64,14 @@ class ManagedStream(StreamingResponse):
         """Send the head, each piece as it comes, and the end."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
-            async with self._scope["state"]["ticket"].enforce():
+            async with self._scope["state"]["deadline"].enforce():
                 async for piece in self.body_iterator:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ClientDisconnect:
             raise
         except Exception as error:
-            await self._resources.aclose()  # its place is free, whether or not it reads this
+            await self._resources.aclose()  # first, since the client may not read what follows
             await self._send_error(send, error)
         self._completed = True
 
@@ -80,8 +84,16 @@ class ManagedStream(StreamingResponse):
 
 
 class BidirectionalStream(ManagedStream):
-    """Is sent while the body is still received: the content reads it, and so it is the one who sees a hang-up."""
+    """A streamed answer whose content reads the request's body, and so notices itself when the client hangs up."""
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
         await self.stream_response(send)
+
+
+def sse_event(data: Mapping[str, Any], *, event: str | None = None, number: int | None = None) -> bytes:
+    """Encode a server-sent event; `number` is its id, after which a reader can resume."""
+    head = f"id: {number}\n" if number is not None else ""
+    if event is not None:
+        head += f"event: {event}\n"
+    return head.encode() + b"data: " + dumps(data) + b"\n\n"

@@ -1,8 +1,8 @@
-"""Who may work on a job, and write what comes of it.
+"""Leases on jobs: claiming a job, renewing the claim, and writing its outcome.
 
-A worker claims a job under a lease with an end; heartbeats renew it; a lease that ended is claimed again, and from
-then on the store refuses every word of the earlier holder (fencing). Knows claims and outcomes; it does not know
-what the work is, where it runs, or when to give up: that is the worker's to decide.
+A worker claims a job under a `Lease` that expires; heartbeats renew it. A job whose lease expired can be claimed
+again, and from then on `LeaseStore` refuses every write of the earlier holder: each claim has a fencing token, and
+only the newest may write. When to give up on a job is the worker's decision.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, case, select, update
 
 from app.core.exceptions import LeaseLost
-from app.jobs import events
+from app.jobs.events import StepMetrics, append_event, delete_metrics_after, record_metrics
 from app.jobs.store import Job, job_from_row, next_version, select_jobs
 from app.storage.database import Database, Epoch
 from app.storage.tables import JOBS, LEASED_STATUSES, Status
@@ -22,28 +22,28 @@ from app.storage.tables import JOBS, LEASED_STATUSES, Status
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write what comes of a job, until it is claimed again."""
+    """Permission to write the outcome of a job, until it is claimed again."""
 
     job_id: str
-    """Which job."""
+    """The claimed job."""
     fencing_token: int
-    """Which claim of it: the newest is valid, all earlier ones are not."""
+    """Number of the claim: only the newest of a job is valid."""
 
 
 class LeaseStore:
-    """Claims of jobs, and what their holders write.
+    """Claims of jobs, and the writes of their holders.
 
     Every method raises DatabaseUnavailable, and those that take a lease LeaseLost. Repeating a call that failed is
-    safe: one that had in truth succeeded has the same effect again, or raises LeaseLost.
+    safe: if it had in fact succeeded, the repetition has the same effect or raises LeaseLost.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     def claim(self, worker: str, seconds: float) -> tuple[Job, Lease] | None:
-        """Take a job for `seconds`: one whose lease ended, which counts as an attempt more, or the oldest queued.
+        """Claim a job for `seconds`: one whose lease expired (one attempt more), or else the oldest queued.
 
-        A job may come back as cancelling, and with any number of attempts; the caller decides what that means.
+        The job may be cancelling, and may have any number of attempts; the caller decides what follows from that.
         """
         with self.database.read() as connection:
             if _next_claimable(connection) is None:
@@ -57,12 +57,13 @@ class LeaseStore:
         lease: Lease,
         seconds: float,
         progress: Mapping[str, Any] | None = None,
-        metrics: Mapping[int, events.StepMetrics] | None = None,
+        metrics: Mapping[int, StepMetrics] | None = None,
         rewind: int | None = None,
     ) -> Status:
-        """Hold the lease for `seconds` from now, store what was measured, and learn whether to stop (cancelling).
+        """Extend the lease to `seconds` from now and store progress and metrics.
 
-        `rewind` is the step from which this attempt goes on: what was measured beyond it is forgotten first.
+        Returns the status of the job, which is CANCELLING where the work should stop. `rewind` is the step from which
+        this attempt resumes: metrics of later steps are deleted first.
         """
         values: dict[str, Any] = {"lease_expires_at": Epoch() + seconds, "heartbeat_at": Epoch()}
         if progress is not None:
@@ -70,52 +71,53 @@ class LeaseStore:
         with self.database.write() as connection:
             status = _update_leased(connection, lease, **values)
             if rewind is not None:
-                events.delete_metrics_after(connection, lease.job_id, rewind)
-            events.record_metrics(connection, lease.job_id, metrics or {})
+                delete_metrics_after(connection, lease.job_id, rewind)
+            record_metrics(connection, lease.job_id, metrics or {})
         return status
 
     def begin_publishing(self, lease: Lease) -> bool:
-        """Pass the point from which a cancel no longer stops the job; False where one came before.
+        """Mark the job as being published, which a cancel no longer stops; False where a cancel came before.
 
-        It is never taken back: whoever claims the job after a crash here must publish it too.
+        The mark is never removed: the next worker to claim the job after a crash must publish it too.
         """
         with self.database.write() as connection:
             if _update_leased(connection, lease) is Status.CANCELLING:
                 return False
             _update_leased(connection, lease, publishing=True)
-            events.append_event(connection, lease.job_id, "publishing", {})
+            append_event(connection, lease.job_id, "publishing", {})
             return True
 
     def renumber(self, lease: Lease, newest: int) -> int:
-        """Give the model the next version, past `newest`: someone else published the one it had."""
+        """Reserve another version for the model, after `newest`: somebody else published the reserved one."""
         with self.database.write("nextword:jobs") as connection:
             _update_leased(connection, lease)
             name = connection.execute(select(JOBS.c.name).where(JOBS.c.id == lease.job_id)).scalar_one()
             version = next_version(connection, name, newest)
             _update_leased(connection, lease, version=version)
-            events.append_event(connection, lease.job_id, "renumbered", {"model": f"{name}@{version}"})
+            append_event(connection, lease.job_id, "renumbered", {"model": f"{name}@{version}"})
             return version
 
     def succeed(self, lease: Lease, result: Mapping[str, Any]) -> None:
-        """The job is done; this is what came of it."""
+        """Finish the job as succeeded, with its result."""
         with self.database.write() as connection:
             _finish(connection, lease, Status.SUCCEEDED, result, result=dict(result))
 
     def fail(self, lease: Lease, code: str, message: str) -> None:
-        """The job ends without a result."""
+        """Finish the job as failed."""
         with self.database.write() as connection:
             error = {"code": code, "message": message}
             _finish(connection, lease, Status.FAILED, error, error_code=code, error_message=message)
 
     def confirm_cancelled(self, lease: Lease) -> None:
-        """The job was asked to stop, and has."""
+        """Finish the job as cancelled."""
         with self.database.write() as connection:
             _finish(connection, lease, Status.CANCELLED, {})
 
     def release(self, lease: Lease, *, lost: str | None = None) -> Status:
-        """Put the job back into the queue for another to go on with: `lost` says how its process died, and counts.
+        """Put the job back into the queue; returns its new status.
 
-        One that is being cancelled is cancelled instead.
+        `lost` is the reason why its process died, which counts as an attempt. A job that is being cancelled is
+        finished as cancelled instead.
         """
         with self.database.write() as connection:
             if _update_leased(connection, lease) is Status.CANCELLING:
@@ -124,17 +126,17 @@ class LeaseStore:
             attempt = JOBS.c.attempt + (0 if lost is None else 1)
             _update_leased(connection, lease, status=Status.QUEUED, attempt=attempt, lease_expires_at=None)
             event, data = ("released", {}) if lost is None else ("lost", {"reason": lost})
-            events.append_event(connection, lease.job_id, event, data)
+            append_event(connection, lease.job_id, event, data)
             return Status.QUEUED
 
 
 def _next_claimable(connection: Connection) -> Job | None:
-    """The job to take next, its row locked against other claims where the database has row locks."""
-    ended = select_jobs().where(JOBS.c.status.in_(LEASED_STATUSES), JOBS.c.lease_expires_at < Epoch())
+    """Return the next job to claim, its row locked against other claims where the database has row locks."""
+    expired = select_jobs().where(JOBS.c.status.in_(LEASED_STATUSES), JOBS.c.lease_expires_at < Epoch())
     queued = select_jobs().where(JOBS.c.status == Status.QUEUED)
-    for wanted in (ended, queued):
-        first = wanted.order_by(JOBS.c.number).limit(1).with_for_update(skip_locked=True, of=JOBS)
-        row = connection.execute(first).one_or_none()
+    for query in (expired, queued):
+        oldest = query.order_by(JOBS.c.number).limit(1).with_for_update(skip_locked=True, of=JOBS)
+        row = connection.execute(oldest).one_or_none()
         if row is not None:
             return job_from_row(row)
     return None
@@ -143,8 +145,7 @@ def _next_claimable(connection: Connection) -> Job | None:
 def _claim(connection: Connection, job: Job, worker: str, seconds: float) -> tuple[Job, Lease]:
     lost = job.status in LEASED_STATUSES
     if lost:
-        events.append_event(connection, job.id, "lost", {"reason": "the lease ended without a heartbeat"})
-    taken = update(JOBS).where(JOBS.c.id == job.id)
+        append_event(connection, job.id, "lost", {"reason": "the lease ended without a heartbeat"})
     values = {
         "status": case((JOBS.c.status == Status.QUEUED, Status.RUNNING), else_=JOBS.c.status),
         "attempt": JOBS.c.attempt + int(lost),
@@ -154,23 +155,23 @@ def _claim(connection: Connection, job: Job, worker: str, seconds: float) -> tup
         "worker": worker,
     }
     started_at = case((JOBS.c.started_at.is_(None), Epoch()), else_=JOBS.c.started_at)
-    connection.execute(taken.values(started_at=started_at, **values))
+    connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(started_at=started_at, **values))
     claimed = job_from_row(connection.execute(select_jobs().where(JOBS.c.id == job.id)).one())
-    events.append_event(connection, job.id, "started", {"attempt": claimed.attempt, "worker": worker})
+    append_event(connection, job.id, "started", {"attempt": claimed.attempt, "worker": worker})
     return claimed, Lease(claimed.id, claimed.lease)
 
 
 def _update_leased(connection: Connection, lease: Lease, **values: Any) -> Status:
-    """Write under the lease, or only check it and lock the row; returns the status as it was before."""
-    mine = (JOBS.c.id == lease.job_id) & (JOBS.c.lease == lease.fencing_token) & JOBS.c.status.in_(LEASED_STATUSES)
-    status = connection.execute(select(JOBS.c.status).where(mine).with_for_update()).scalar_one_or_none()
+    """Check the lease, lock the row and write columns, if any; returns the status before the write."""
+    leased = (JOBS.c.id == lease.job_id) & (JOBS.c.lease == lease.fencing_token) & JOBS.c.status.in_(LEASED_STATUSES)
+    status = connection.execute(select(JOBS.c.status).where(leased).with_for_update()).scalar_one_or_none()
     if status is None:
         raise LeaseLost(f"job {lease.job_id} is no longer held under lease {lease.fencing_token}")
     if values:
-        connection.execute(update(JOBS).where(mine).values(**values))
+        connection.execute(update(JOBS).where(leased).values(**values))
     return Status(status)
 
 
 def _finish(connection: Connection, lease: Lease, status: Status, data: Mapping[str, Any], **values: Any) -> None:
     _update_leased(connection, lease, status=status, finished_at=Epoch(), lease_expires_at=None, **values)
-    events.append_event(connection, lease.job_id, status, data)
+    append_event(connection, lease.job_id, status, data)

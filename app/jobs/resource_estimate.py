@@ -1,7 +1,7 @@
-"""How large a job will be, guessed from its request and the size of its text before anything is read.
+"""Estimates of a job's parameters, memory and time, from its request and the size of its text.
 
-Guesses err upwards: they are for refusing what is absurd and for telling a user what to expect. The constants were
-measured on ptb and on novels; it knows formulas, and nothing of queues or files.
+Estimates err upwards: they serve to refuse absurd jobs and to tell users what to expect, before anything is read. The
+constants were measured on ptb and on novels.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from app.core.exceptions import TooExpensive
 from models.composite.config import DynamicConfig
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import LEVEL_BYTES_PER_TOKEN, SORT_BYTES_PER_TOKEN
@@ -18,87 +18,85 @@ from models.recipes.recipe import Recipe
 from models.tokenization.config import DEFAULT_BPE_SIZE
 
 PROCESS_BYTES = 400 << 20
-"""Of a child process before it has read anything: most of it is torch."""
+"""Memory of a child process before it has read anything; most of it is torch."""
 STARTUP_SECONDS = 5.0
+"""Time until a child process begins its work."""
 BYTES_PER_WORD_TOKEN = 4
-"""A token of English takes 4.5 to 5.5 bytes, its blank included."""
+"""Bytes of text per word token, rounded down; in English 4.5 to 5.5, the space included."""
 BYTES_PER_BPE_TOKEN = 3
-"""A token of bpe takes 3 to 5 bytes of English."""
+"""Bytes of English text per bpe token, at the least; the most is 5."""
 CHARACTER_VOCABULARY = 256
-"""Size of a character vocabulary, at the most that is likely."""
+"""Largest likely vocabulary of a character model."""
 NGRAM_BYTES_PER_TOKEN = 44
-"""Peak memory of estimation per token and order, beside that of counting."""
+"""Peak bytes of n-gram estimation per token and order, beside those of counting."""
 NGRAM_SECONDS_PER_TOKEN = 1e-6
-"""The same for time."""
+"""Seconds of n-gram counting and estimation per token and order."""
 FLOPS_PER_THREAD = 2e10
-"""Of one thread, in training."""
+"""Floating-point operations per second of one thread in training."""
 MEMORY_BYTES_PER_SECOND = 5e9
-"""That one thread reads or writes."""
+"""Bytes per second that one thread reads or writes in memory."""
 _GATE_COUNTS = {"rnn": 1, "gru": 3, "lstm": 4, "feedforward": 1}
+"""Matrices of a layer, by kind of network."""
 
 
 @dataclass(frozen=True)
 class ResourceEstimate:
-    """What a job is likely to take, at the most."""
+    """Upper estimate of the resources of a job."""
 
     parameters: int
-    """Numbers in the model."""
+    """Count of the model's parameters."""
     memory_bytes: int
-    """Peak memory of its process."""
+    """Peak memory of the job's process."""
     seconds: float
-    """From its start to its end, with a processor to itself."""
+    """Time from start to end, with a processor to itself."""
 
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """What a job may take."""
+    """Largest resources that a job may need."""
 
     parameters: int
     memory_bytes: int
     seconds: float
 
-    def check(self, found: ResourceEstimate) -> None:
-        """Raise TooExpensive, saying what is too much, and by how much."""
-        told = {
-            "parameters": f"{found.parameters:,} parameters, and at most {self.parameters:,} are allowed",
-            "memory_bytes": f"{found.memory_bytes:,} bytes of memory, and at most {self.memory_bytes:,} are allowed",
-            "seconds": f"{found.seconds:,.0f} seconds, and at most {self.seconds:,.0f} are allowed",
+    def check(self, estimate: ResourceEstimate) -> None:
+        """Raise TooExpensive, naming the resource, the estimate and the limit."""
+        messages = {
+            "parameters": f"{estimate.parameters:,} parameters, and at most {self.parameters:,} are allowed",
+            "memory_bytes": f"{estimate.memory_bytes:,} bytes of memory, and at most {self.memory_bytes:,} are allowed",
+            "seconds": f"{estimate.seconds:,.0f} seconds, and at most {self.seconds:,.0f} are allowed",
         }
-        for name, message in told.items():
-            if getattr(found, name) > getattr(self, name):
+        for name, message in messages.items():
+            if getattr(estimate, name) > getattr(self, name):
                 raise TooExpensive("config", f"this job would take about {message}")
 
 
 def estimate_training(recipe: Recipe, text_bytes: int, threads: int) -> ResourceEstimate:
-    """The size of building a recipe from so many bytes of text."""
+    """Estimate building a recipe from `text_bytes` of text."""
     tokens, vocabulary = _tokens_and_vocabulary(recipe, text_bytes)
     if isinstance(recipe.model, NgramConfig):
         return _estimate_ngram(recipe.model, tokens, vocabulary, recipe.memory)
     return _estimate_recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
 
 
-def estimate_evaluation(parameters: int, text_bytes: int, how: DynamicConfig | None = None) -> ResourceEstimate:
-    """The size of measuring a model of so many numbers, which learns meanwhile where it is said how."""
+def estimate_evaluation(parameters: int, text_bytes: int, dynamic: DynamicConfig | None = None) -> ResourceEstimate:
+    """Estimate evaluating a model, with dynamic evaluation where `dynamic` is given."""
     copies, seconds = 2, text_bytes * 1e-5
-    if how is not None:
-        copies = 6  # as they were trained, as they are, their gradients and the squares of those
-        seconds += (
-            text_bytes
-            / BYTES_PER_WORD_TOKEN
-            * parameters
-            * (6 / FLOPS_PER_THREAD + 20 / (MEMORY_BYTES_PER_SECOND * how.segment))
-        )
+    if dynamic is not None:
+        copies = 6  # of the weights: trained, current, gradients and mean squares
+        seconds_per_number = 6 / FLOPS_PER_THREAD + 20 / (MEMORY_BYTES_PER_SECOND * dynamic.segment)
+        seconds += text_bytes / BYTES_PER_WORD_TOKEN * parameters * seconds_per_number
     return ResourceEstimate(0, PROCESS_BYTES + 4 * copies * parameters, STARTUP_SECONDS + seconds)
 
 
 def estimate_composition(parameters: int, text_bytes: int) -> ResourceEstimate:
-    """The size of making a model of others that hold so many numbers: a pass to fit, one a unit to measure."""
+    """Estimate composing a model: one pass over the text to fit weights, one per unit to evaluate."""
     memory = PROCESS_BYTES + 8 * parameters + 16 * text_bytes // BYTES_PER_WORD_TOKEN
     return ResourceEstimate(parameters, memory, STARTUP_SECONDS + 3 * text_bytes * 1e-5)
 
 
 def _tokens_and_vocabulary(recipe: Recipe, text_bytes: int) -> tuple[int, int]:
-    """Tokens and vocabulary; that of words grows with the root of the text (Heaps' law)."""
+    """Return token count and vocabulary size; words grow with the square root of the text (Heaps' law)."""
     if recipe.tokenizer.kind == "character":
         return text_bytes, CHARACTER_VOCABULARY
     if recipe.tokenizer.kind == "bpe":
@@ -115,20 +113,20 @@ def _estimate_ngram(config: NgramConfig, tokens: int, vocabulary: int, budget: i
 
 
 def _estimate_recurrent(
-    config: RecurrentConfig, how: TrainingConfig, tokens: int, vocabulary: int, threads: int
+    config: RecurrentConfig, training: TrainingConfig, tokens: int, vocabulary: int, threads: int
 ) -> ResourceEstimate:
     hidden, embedding = config.hidden_size, config.embedding_size
     inputs = [embedding] + [hidden] * (config.layers - 1)
-    # A feed-forward network reads the vectors of its window where a recurrent one reads its own last output.
-    own = (config.window - 1) * embedding if config.kind == "feedforward" else hidden
-    layers = sum(_GATE_COUNTS[config.kind] * hidden * (size + own + 2) for size in inputs)
+    # A feed-forward network reads the vectors of its window, a recurrent one its own last output.
+    feedback = (config.window - 1) * embedding if config.kind == "feedforward" else hidden
+    layers = sum(_GATE_COUNTS[config.kind] * hidden * (size + feedback + 2) for size in inputs)
     projection = hidden * embedding if config.tied and hidden != embedding else 0
     output = vocabulary * (embedding if config.tied else hidden)
     parameters = layers + projection + output + vocabulary + (0 if config.tied else vocabulary * embedding)
-    window = how.batch_size * how.bptt
+    window = training.batch_size * training.bptt
     activations = window * (12 * config.layers * hidden + embedding) + min(window * vocabulary, 8_000_000)
-    # Weights, their gradient, two moments, the best so far and their mean; of the text two copies of its ids.
+    # Weights, gradients, two moments, best and mean weights; and two copies of the token ids.
     memory = PROCESS_BYTES + 4 * (6 * parameters + activations) + 16 * tokens
-    softmax = output * min(1.0, (how.sampled_words or vocabulary) / vocabulary)
-    work = 6 * (layers + projection + softmax) * tokens * how.epochs
+    softmax = output * min(1.0, (training.sampled_words or vocabulary) / vocabulary)
+    work = 6 * (layers + projection + softmax) * tokens * training.epochs
     return ResourceEstimate(parameters, memory, STARTUP_SECONDS + work / (FLOPS_PER_THREAD * threads))

@@ -1,7 +1,7 @@
-"""Jobs as the API sees them: asked for, listed, cancelled.
+"""The queue of jobs as the API sees it: created, listed, cancelled.
 
-Knows what a job is, its states, and the store that is the one source of truth about it. Who works on a job and may
-write its outcome is in `leases`; what the work is, no one here knows: a request is JSON.
+`JobStore` is the one source of truth about jobs; `Job` is a row, `NewJob` what creates one. Requests are stored as
+JSON, so the queue needs no schema of them. Claiming a job and writing its outcome is in `leases`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
 from app.core.exceptions import IdempotencyKeyReused, NotFound
-from app.jobs import events
+from app.jobs.events import StoredEvent, append_event, read_events, read_metrics
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.tables import FILES, JOBS, Status
 from models.errors import InvalidInput
@@ -26,70 +26,70 @@ _Row: TypeAlias = Row[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job asked for, validated and sized."""
+    """A job to be queued, validated, with its resources estimated."""
 
     kind: str
-    """What to do: a family of models to train, or "evaluate"."""
+    """A family of models to train, or "evaluate"."""
     request: dict[str, Any]
     """The request as validated; JSON-ready."""
     estimate: dict[str, Any]
-    """Parameters, memory and time, guessed; JSON-ready."""
+    """Estimated parameters, memory and time; JSON-ready."""
     name: str | None = None
-    """Of the model to be; None where the job makes none."""
+    """Name of the model to be made; None where the job makes none."""
     training_file: str | None = None
-    """Id of the file it learns from."""
+    """Id of the uploaded text to train on."""
     validation_file: str | None = None
-    """Id of the file it is measured on."""
-    asked: dict[str, Any] | None = None
-    """What was asked for word for word, where `request` is not that."""
+    """Id of the uploaded text to evaluate on."""
+    sent_request: dict[str, Any] | None = None
+    """The request as it was sent, where `request` is a resolved version of it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the table; times are seconds since 1970 by the database's clock."""
+    """A row of the jobs table; times are seconds since 1970 by the database's clock."""
 
     id: str
-    """Random, unguessable."""
+    """Random and unguessable."""
     kind: str
     """A family of models to train, or "evaluate"."""
     name: str | None
-    """Of the model to be."""
+    """Name of the model to be made."""
     version: int | None
-    """Of the model to be; fixed at creation, moved on only if the command line publishes it first."""
+    """Version of the model to be made: fixed at creation, raised only if somebody else publishes it first."""
     request: dict[str, Any]
-    """As validated."""
+    """The validated request."""
     estimate: dict[str, Any]
-    """As guessed at creation."""
+    """Resources estimated at creation."""
     training_file: str | None
-    """Id."""
+    """Id of the uploaded text to train on."""
     validation_file: str | None
-    """Id."""
+    """Id of the uploaded text to evaluate on."""
     status: Status
-    """Where it stands."""
+    """Current status."""
     created_at: float
-    """When it was asked for."""
+    """When the job was created."""
     started_at: float | None
-    """When a worker first took it."""
+    """When a worker first claimed the job."""
     finished_at: float | None
-    """When it reached a final status."""
+    """When the job reached a final status."""
     attempt: int
     """1, and one more for each worker or process that was lost."""
     lease: int
-    """Counts the times it was claimed; the holder of the newest may write."""
+    """Fencing token: the number of claims so far. Only the holder of the newest may write."""
     heartbeat_at: float | None
-    """When its worker was last heard of."""
+    """When its worker last renewed the lease."""
     worker: str | None
-    """Who holds, or last held, the lease."""
+    """Name of the worker that holds, or last held, the lease."""
     publishing: bool
     """Past the point where a cancel still stops it."""
     progress: dict[str, Any] | None
-    """The newest report of the work."""
+    """Newest progress report."""
     error_code: str | None
-    """Why it failed, for programs."""
+    """Reason of a failure, for programs."""
     error_message: str | None
-    """Why it failed, for people."""
+    """Reason of a failure, for people."""
     result: dict[str, Any] | None
-    """What came of it."""
+    """Result of a job that succeeded."""
     position: int | None
     """Place in the queue, from 1; None unless queued."""
 
@@ -101,40 +101,50 @@ class JobStore:
         self.database = database
 
     def create(self, new: NewJob, *, newest: int = 0, key: str | None = None) -> Job:
-        """Queue a job and fix the version of its model: the first past `newest`, the newest published, and all queued.
+        """Queue a job and reserve the version of its model.
 
-        The same idempotency `key` and request give the job of the first time. Raises KeyReused where the request
-        is another, InvalidInput for a file that is not there.
+        The version is the first after `newest`, the newest published, and after those of all jobs. A repeated
+        idempotency `key` with the same request returns the job of the first call.
+
+        Raises:
+            IdempotencyKeyReused: the key was used with another request.
+            InvalidInput: a file does not exist.
         """
-        digest = _request_digest(new.request if new.asked is None else new.asked)
+        digest = _request_digest(new.request if new.sent_request is None else new.sent_request)
         with self.database.write("nextword:jobs") as connection:
-            found = None if key is None else _find_by_key(connection, key, digest)
-            return found or _get_job(connection, _insert_job(connection, new, newest, key, digest))
+            earlier = None if key is None else _find_by_key(connection, key, digest)
+            return earlier or _get_job(connection, _insert_job(connection, new, newest, key, digest))
 
-    def find_by_key(self, asked: dict[str, Any], key: str) -> Job | None:
-        """The job that this key and request made before, if any; raises KeyReused where the request was another."""
+    def find_by_key(self, request: dict[str, Any], key: str) -> Job | None:
+        """Return the job that an earlier call with this key created, if any.
+
+        Raises IdempotencyKeyReused where that call had another request.
+        """
         with self.database.read() as connection:
-            return _find_by_key(connection, key, _request_digest(asked))
+            return _find_by_key(connection, key, _request_digest(request))
 
     def get(self, job_id: str) -> Job:
-        """The job; raises NotThere."""
+        """Return a job; raises NotFound."""
         with self.database.read() as connection:
             return _get_job(connection, job_id)
 
     def page(self, status: Status | None = None, after: str | None = None, limit: int = 20) -> tuple[list[Job], bool]:
-        """At most `limit` jobs, newest first, from behind job `after`; and whether there are more.
+        """Return at most `limit` jobs, newest first, older than job `after`; and whether there are more.
 
-        Raises InvalidInput where there is no such job.
+        Raises InvalidInput where there is no job `after`.
         """
-        wanted = select_jobs()
+        query = select_jobs()
         if status is not None:
-            wanted = wanted.where(JOBS.c.status == status)
+            query = query.where(JOBS.c.status == status)
         with self.database.read() as connection:
-            rows, more = fetch_page(connection, JOBS, wanted, after, limit)
+            rows, more = fetch_page(connection, JOBS, query, after, limit)
         return [job_from_row(row) for row in rows], more
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job: at once if it waits, by its worker if it runs; not if it is done or being published."""
+        """Cancel a job: at once if queued, through its worker if running.
+
+        A job that is finished or being published stays as it is.
+        """
         with self.database.write() as connection:
             connection.execute(select(JOBS.c.id).where(JOBS.c.id == job_id).with_for_update())
             job = _get_job(connection, job_id)
@@ -144,36 +154,36 @@ class JobStore:
                 _set_status(connection, job_id, Status.CANCELLING)
             return _get_job(connection, job_id)
 
-    def job_and_events(self, job_id: str, after: int) -> tuple[Job, list[events.StoredEvent]]:
-        """The job, and what happened to it beyond event `after`: all of it, if the job is over. Raises NotThere."""
+    def job_and_events(self, job_id: str, after: int) -> tuple[Job, list[StoredEvent]]:
+        """Return a job and its events after number `after`, read in one transaction. Raises NotFound."""
         with self.database.read() as connection:
-            return _get_job(connection, job_id), events.read_events(connection, job_id, after, 1000)
+            return _get_job(connection, job_id), read_events(connection, job_id, after, 1000)
 
-    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[events.StoredEvent]:
-        """What happened beyond event `after`, oldest first; raises NotThere."""
+    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[StoredEvent]:
+        """Return the events after number `after`, oldest first; raises NotFound."""
         with self.database.read() as connection:
             _get_job(connection, job_id)
-            return events.read_events(connection, job_id, after, limit)
+            return read_events(connection, job_id, after, limit)
 
     def metrics(self, job_id: str, after: int = -1, points: int | None = None) -> list[tuple[int, dict[str, Any]]]:
-        """(step, values) in order, all or about `points` of them; raises NotThere."""
+        """Return (step, values) in order, all or about `points` of them; raises NotFound."""
         with self.database.read() as connection:
             _get_job(connection, job_id)
-            return events.read_metrics(connection, job_id, after, points)
+            return read_metrics(connection, job_id, after, points)
 
 
-def _request_digest(asked: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+def _request_digest(request: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 def _find_by_key(connection: Connection, key: str, digest: str) -> Job | None:
     columns = select(JOBS.c.id, JOBS.c.request_sha256)
-    known = connection.execute(columns.where(JOBS.c.idempotency_key == key)).one_or_none()
-    if known is None:
+    job = connection.execute(columns.where(JOBS.c.idempotency_key == key)).one_or_none()
+    if job is None:
         return None
-    if known.request_sha256 != digest:
+    if job.request_sha256 != digest:
         raise IdempotencyKeyReused(f"idempotency key {key!r} was used for another request; take a new key")
-    return _get_job(connection, known.id)
+    return _get_job(connection, job.id)
 
 
 def _insert_job(connection: Connection, new: NewJob, newest: int, key: str | None, digest: str) -> str:
@@ -181,50 +191,48 @@ def _insert_job(connection: Connection, new: NewJob, newest: int, key: str | Non
     job_id = f"job-{secrets.token_hex(12)}"
     version = None if new.name is None else next_version(connection, new.name, newest)
     values = {
-        **{field.name: getattr(new, field.name) for field in fields(new) if field.name != "asked"},
+        **{field.name: getattr(new, field.name) for field in fields(new) if field.name != "sent_request"},
         "id": job_id,
         "version": version,
         "idempotency_key": key,
         "request_sha256": digest,
     }
-    fresh = {"status": Status.QUEUED, "attempt": 1, "lease": 0, "publishing": False, "event_count": 0}
-    connection.execute(insert(JOBS).values(created_at=Epoch(), **values, **fresh))
-    events.append_event(
-        connection, job_id, Status.QUEUED, {} if version is None else {"model": f"{new.name}@{version}"}
-    )
+    initial = {"status": Status.QUEUED, "attempt": 1, "lease": 0, "publishing": False, "event_count": 0}
+    connection.execute(insert(JOBS).values(created_at=Epoch(), **values, **initial))
+    append_event(connection, job_id, Status.QUEUED, {} if version is None else {"model": f"{new.name}@{version}"})
     return job_id
 
 
 def _require_files(connection: Connection, new: NewJob) -> None:
-    """Check that the files are there, and hold their rows: a deletion looks for jobs behind the same lock."""
-    wanted: Mapping[str, str | None] = {"training_file": new.training_file, "validation_file": new.validation_file}
-    for field, file_id in wanted.items():
+    """Check that the files exist and lock their rows, so that none is deleted before the job is queued."""
+    file_ids: Mapping[str, str | None] = {"training_file": new.training_file, "validation_file": new.validation_file}
+    for field, file_id in file_ids.items():
         row = select(FILES.c.id).where(FILES.c.id == file_id).with_for_update()
         if file_id is not None and connection.execute(row).one_or_none() is None:
             raise InvalidInput(field, f"there is no file {file_id!r}; upload it with POST /v1/files")
 
 
 def next_version(connection: Connection, name: str, newest: int) -> int:
-    """The first version of a model that neither a job has, nor is published up to `newest`."""
-    taken = connection.execute(select(func.max(JOBS.c.version)).where(JOBS.c.name == name)).scalar()
-    return max(taken or 0, newest) + 1
+    """Return the first version after `newest`, the newest published one, and after those of all jobs."""
+    highest = connection.execute(select(func.max(JOBS.c.version)).where(JOBS.c.name == name)).scalar()
+    return max(highest or 0, newest) + 1
 
 
 def _set_status(connection: Connection, job_id: str, status: Status, **values: Any) -> None:
     connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(status=status, **values))
-    events.append_event(connection, job_id, status, {})
+    append_event(connection, job_id, status, {})
 
 
 def select_jobs() -> Select[*tuple[Any, ...]]:
-    """The columns of `Job`."""
-    ahead = JOBS.alias("ahead")
-    position = select(func.count()).where(ahead.c.status == Status.QUEUED, ahead.c.number <= JOBS.c.number)
-    placed = case((JOBS.c.status == Status.QUEUED, position.scalar_subquery()), else_=None).label("position")
-    return select(*(JOBS.c[field.name] for field in fields(Job) if field.name != "position"), placed)
+    """Return the query for the columns of `Job`."""
+    earlier = JOBS.alias("earlier")
+    count = select(func.count()).where(earlier.c.status == Status.QUEUED, earlier.c.number <= JOBS.c.number)
+    position = case((JOBS.c.status == Status.QUEUED, count.scalar_subquery()), else_=None).label("position")
+    return select(*(JOBS.c[field.name] for field in fields(Job) if field.name != "position"), position)
 
 
 def job_from_row(row: _Row) -> Job:
-    """A row of `select_jobs`, as a job."""
+    """Convert a row of `select_jobs` to a Job."""
     return Job(**{**row._mapping, "status": Status(row.status)})
 
 

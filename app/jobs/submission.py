@@ -1,11 +1,13 @@
-"""A request for a job on its way into the queue: its files found, its model resolved, its size guessed.
+"""Submission of a job: a validated request becomes the `NewJob` that is put into the queue.
 
-Knows what a request refers to and what a job may take. It knows no HTTP, and writes nothing.
+`JobSubmission.prepare` looks up the files and models that the request refers to, estimates its resources and refuses
+what exceeds the limits. Nothing is written. Names of models are resolved to versions now, since they may refer to
+other versions by the time the job runs.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,96 +15,123 @@ from app.core.container_limits import memory_quota, spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry, ServedModel
-from app.jobs import resource_estimate
+from app.jobs.resource_estimate import (
+    ResourceEstimate,
+    ResourceLimits,
+    estimate_composition,
+    estimate_evaluation,
+    estimate_training,
+)
 from app.jobs.store import NewJob
-from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob
-from app.stores import Stores
+from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
+from app.storage.aliases import AliasStore
+from app.storage.file_store import FileStore
 from models.checkpoint.counts_file import COUNTS_FILE
-from models.checkpoint.members import shared_tokenizer
+from models.checkpoint.load import shared_tokenizer
 from models.composite.config import MixtureConfig
 from models.composite.dynamic_evaluation import check_dynamic
 from models.errors import CheckpointNotFound, InvalidInput
 from models.recipes.compose import make_composite
 
 
-def request_as_sent(asked: JobRequest) -> dict[str, Any]:
-    """A request word for word: defaults that were not written are not in it."""
-    return asked.model_dump(mode="json", exclude_unset=True)
+def request_as_sent(request: JobRequest) -> dict[str, Any]:
+    """Return a request as JSON-ready data with the fields that the client sent; defaults are left out."""
+    return request.model_dump(mode="json", exclude_unset=True)
 
 
-def prepare_job(asked: JobRequest, stores: Stores, registry: ModelRegistry, settings: Settings) -> NewJob:
-    """The job to queue. Raises InvalidInput (TooExpensive for what is absurd), NameTaken, and DatabaseUnavailable."""
-    request = request_as_sent(asked)
-    if isinstance(asked, EvaluateJob):
-        return _evaluation_job(asked, request, stores, registry, settings)
-    if asked.name in stores.aliases.snapshot:
-        raise NameTaken(f"{asked.name!r} is an alias, so no model can have that name")
-    if isinstance(asked, CompositionJob):
-        return _composition_job(asked, request, stores, registry, settings)
-    validation = None if asked.validation_file is None else Path("validation")
-    recipe = asked.recipe(Path("training"), validation)
-    size = _file_bytes(stores, "training_file", asked.training_file)
-    if asked.validation_file is not None:
-        _file_bytes(stores, "validation_file", asked.validation_file)
-    estimate = resource_estimate.estimate_training(recipe, size, settings.job_threads or spare_cores())
-    _limits(settings).check(estimate)
-    training, held_out = asked.training_file, asked.validation_file
-    if not isinstance(asked, NgramJob) or asked.extends is None:
-        return NewJob(asked.kind, request, asdict(estimate), asked.name, training, held_out)
-    base = _resolve_model("extends", asked.extends, stores, registry)
-    if COUNTS_FILE not in base.checkpoint.card.files:
-        raise InvalidInput("extends", f"must be a model published with its counts; {base.id} was not")
-    now = {**request, "extends": base.id}
-    return NewJob(asked.kind, now, asdict(estimate), asked.name, training, held_out, asked=request)
+@dataclass(frozen=True)
+class JobSubmission:
+    """Preparation of jobs with what a request can refer to, and the limits of the settings."""
 
+    files: FileStore
+    aliases: AliasStore
+    registry: ModelRegistry
+    settings: Settings
 
-def _composition_job(
-    asked: CompositionJob, request: dict[str, Any], stores: Stores, registry: ModelRegistry, settings: Settings
-) -> NewJob:
-    validation = None if asked.validation_file is None else Path("validation")
-    config = asked.composition(validation).model
-    members = [_resolve_model(f"members.{i}", name, stores, registry) for i, name in enumerate(asked.members)]
-    shared_tokenizer((member.id, member.checkpoint.tokenizer) for member in members)
-    if config == MixtureConfig():  # whatever weights will suit the text, a mixture of these must be possible
-        config = MixtureConfig((1 / len(members),) * len(members))
-    parameters = make_composite(config, [member.checkpoint.model for member in members]).parameter_count
-    size = 0 if asked.validation_file is None else _file_bytes(stores, "validation_file", asked.validation_file)
-    estimate = resource_estimate.estimate_composition(parameters, size)
-    _limits(settings).check(estimate)
-    # What a name means may change while the job waits: it is made of what the names mean now.
-    now = {**request, "members": [member.id for member in members]}
-    return NewJob(asked.kind, now, asdict(estimate), asked.name, validation_file=asked.validation_file, asked=request)
+    def prepare(self, request: JobRequest) -> NewJob:
+        """Return the job to queue.
 
+        Raises:
+            InvalidInput: a field is not accepted, or refers to something that does not exist.
+            TooExpensive: the job would exceed the limits.
+            NameTaken: the name of the model is an alias.
+            DatabaseUnavailable: the files cannot be looked up.
+        """
+        if isinstance(request, EvaluateJob):
+            return self._evaluation(request)
+        if request.name in self.aliases.snapshot:
+            raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
+        if isinstance(request, CompositionJob):
+            return self._composition(request)
+        return self._training(request)
 
-def _evaluation_job(
-    asked: EvaluateJob, request: dict[str, Any], stores: Stores, registry: ModelRegistry, settings: Settings
-) -> NewJob:
-    served = _resolve_model("model", asked.model, stores, registry)
-    size = _file_bytes(stores, "validation_file", asked.validation_file)
-    how = asked.dynamic_config()
-    if how is not None:
-        check_dynamic(served.checkpoint.model, asked.resolve_unit(served.checkpoint.tokenizer.config))
-    estimate = resource_estimate.estimate_evaluation(served.checkpoint.card.parameters, size, how)
-    _limits(settings).check(estimate)
-    # What a name means may change while the job waits: it measures what the name means now.
-    now = {**request, "model": served.id}
-    return NewJob(asked.kind, now, asdict(estimate), validation_file=asked.validation_file, asked=request)
+    def _training(self, request: TrainingRequest) -> NewJob:
+        validation = None if request.validation_file is None else Path("validation")
+        recipe = request.recipe(Path("training"), validation)
+        size = self._file_bytes("training_file", request.training_file)
+        self._file_bytes("validation_file", request.validation_file)
+        estimate = estimate_training(recipe, size, self.settings.job_threads or spare_cores())
+        self._limits.check(estimate)
+        if isinstance(request, NgramJob) and request.extends is not None:
+            return self._new_job(request, estimate, extends=self._model_with_counts(request.extends).id)
+        return self._new_job(request, estimate)
 
+    def _composition(self, request: CompositionJob) -> NewJob:
+        config = request.composition(None if request.validation_file is None else Path("validation")).model
+        members = [self._resolve_model(f"members.{i}", name) for i, name in enumerate(request.members)]
+        shared_tokenizer((member.id, member.checkpoint.tokenizer) for member in members)
+        if config == MixtureConfig():  # weights are fitted later, but the members must be mixable now
+            config = MixtureConfig((1 / len(members),) * len(members))
+        parameters = make_composite(config, [member.checkpoint.model for member in members]).parameter_count
+        estimate = estimate_composition(parameters, self._file_bytes("validation_file", request.validation_file))
+        self._limits.check(estimate)
+        return self._new_job(request, estimate, members=[member.id for member in members])
 
-def _resolve_model(field: str, model: str, stores: Stores, registry: ModelRegistry) -> ServedModel:
-    try:
-        return registry.get(stores.aliases.resolve(model))
-    except CheckpointNotFound as error:
-        raise InvalidInput(field, str(error)) from None
+    def _evaluation(self, request: EvaluateJob) -> NewJob:
+        served = self._resolve_model("model", request.model)
+        size = self._file_bytes("validation_file", request.validation_file)
+        dynamic = request.dynamic_config()
+        if dynamic is not None:
+            check_dynamic(served.checkpoint.model, request.resolve_unit(served.checkpoint.tokenizer.config))
+        estimate = estimate_evaluation(served.checkpoint.card.parameters, size, dynamic)
+        self._limits.check(estimate)
+        return self._new_job(request, estimate, model=served.id)
 
+    def _model_with_counts(self, model: str) -> ServedModel:
+        served = self._resolve_model("extends", model)
+        if COUNTS_FILE not in served.checkpoint.card.files:
+            raise InvalidInput("extends", f"must be a model published with its counts; {served.id} was not")
+        return served
 
-def _file_bytes(stores: Stores, field: str, file_id: str) -> int:
-    try:
-        return stores.files.get(file_id).bytes
-    except NotFound as error:
-        raise InvalidInput(field, f"{error}; upload it with POST /v1/files") from None
+    def _new_job(self, request: JobRequest, estimate: ResourceEstimate, **resolved: Any) -> NewJob:
+        """Build the job; `resolved` are fields whose names of models were replaced by versions."""
+        sent = request_as_sent(request)
+        return NewJob(
+            kind=request.kind,
+            request=sent | resolved,
+            estimate=asdict(estimate),
+            name=None if isinstance(request, EvaluateJob) else request.name,
+            training_file=request.training_file if isinstance(request, TrainingRequest) else None,
+            validation_file=request.validation_file,
+            sent_request=sent if resolved else None,
+        )
 
+    def _resolve_model(self, field: str, model: str) -> ServedModel:
+        try:
+            return self.registry.get(self.aliases.resolve(model))
+        except CheckpointNotFound as error:
+            raise InvalidInput(field, str(error)) from None
 
-def _limits(settings: Settings) -> resource_estimate.ResourceLimits:
-    memory = settings.max_job_memory_bytes or memory_quota() * 4 // 5
-    return resource_estimate.ResourceLimits(settings.max_job_parameters, memory, settings.max_job_seconds)
+    def _file_bytes(self, field: str, file_id: str | None) -> int:
+        """Return the size of a file; 0 where none is given."""
+        if file_id is None:
+            return 0
+        try:
+            return self.files.get(file_id).bytes
+        except NotFound as error:
+            raise InvalidInput(field, f"{error}; upload it with POST /v1/files") from None
+
+    @property
+    def _limits(self) -> ResourceLimits:
+        memory = self.settings.max_job_memory_bytes or memory_quota() * 4 // 5
+        return ResourceLimits(self.settings.max_job_parameters, memory, self.settings.max_job_seconds)

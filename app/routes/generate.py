@@ -13,8 +13,8 @@ from fastapi import APIRouter, Response
 
 from app.engine.engine import await_unless_disconnected
 from app.engine.generation_request import GenerationChunk, GenerationRequest
-from app.http.responses import OrjsonResponse, sse_event
-from app.http.streaming import ManagedStream
+from app.http.responses import OrjsonResponse
+from app.http.streaming import SSE_DONE, ManagedStream, sse_event
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.generate import STREAM_RESPONSES, GenerateAnswer, GenerateRequest
@@ -77,7 +77,7 @@ async def _stream_events(
         left -= part.finish_reason is not None
         data = head | {"choices": [_chunk_content(call, part)]}
         yield sse_event(data if left else data | {"usage": _usage(run.sequences)})
-    yield b"data: [DONE]\n\n"
+    yield SSE_DONE
 
 
 def _chunk_content(call: ModelRequest, part: GenerationChunk) -> dict[str, Any]:

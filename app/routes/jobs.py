@@ -1,20 +1,20 @@
-"""/v1/jobs: models asked for and measured, followed and cancelled; the work itself is done by workers, elsewhere."""
+"""Routes of jobs (/v1/jobs): create, list, follow and cancel them. Workers in other processes do the work."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from app.http.responses import sse_event
-from app.http.streaming import ManagedStream
-from app.jobs.event_stream import stream_job
+from app.http.streaming import SSE_KEEP_ALIVE, ManagedStream, sse_event
+from app.jobs.event_stream import StreamedEvent, stream_job
 from app.jobs.events import StoredEvent
 from app.jobs.store import Job, JobStore
-from app.jobs.submission import prepare_job, request_as_sent
+from app.jobs.submission import JobSubmission, request_as_sent
 from app.schemas.job_requests import JobRequest
 from app.schemas.jobs import (
     EventsQuery,
@@ -78,36 +78,36 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
 def create_job(
     request: Request, jobs: InjectedJobStore, body: JobRequestBody, key: IdempotencyKey = None
 ) -> dict[str, Any]:
-    """Queue a model to be trained, made of others, or measured. Its size is guessed first, and an absurd one refused.
+    """Queue a job: train a model, compose one of others, or evaluate one. A job that is too expensive is refused.
 
-    The version of the model is fixed now; it is published, and served, when the job succeeds.
+    The version of the model is reserved now; it is published, and served, when the job succeeds.
     """
     state = request.app.state
-    if key is not None and (known := jobs.find_by_key(request_as_sent(body), key)):
-        return _job_content(known)
-    new = prepare_job(body, state.stores, state.registry, state.settings)
+    if key is not None and (earlier := jobs.find_by_key(request_as_sent(body), key)):
+        return _job_content(earlier)
+    new = JobSubmission(state.stores.files, state.stores.aliases, state.registry, state.settings).prepare(body)
     published = 0 if new.name is None else newest_version(state.settings.checkpoints, new.name)
     return _job_content(jobs.create(new, newest=published, key=key))
 
 
 @router.get("", response_model=JobList, summary="List the jobs")
 def list_jobs(jobs: InjectedJobStore, query: Annotated[JobsQuery, Query()]) -> dict[str, Any]:
-    """All jobs, newest first."""
-    found, more = jobs.page(query.status, query.after, query.limit)
-    return {"object": "list", "data": [_job_content(job) for job in found], "has_more": more}
+    """List jobs, newest first."""
+    page, more = jobs.page(query.status, query.after, query.limit)
+    return {"object": "list", "data": [_job_content(job) for job in page], "has_more": more}
 
 
 @router.get("/{job_id}", response_model=JobAnswer, summary="Describe a job")
 def describe_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
-    """Where it stands."""
+    """Describe a job."""
     return _job_content(jobs.get(job_id))
 
 
 @router.post("/{job_id}/cancel", response_model=JobAnswer, summary="Cancel a job")
 def cancel_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
-    """Stop it: at once if it waits, within seconds if it runs. Nothing is left of it.
+    """Cancel a job: at once if it is queued, within seconds if it runs. Nothing of it is published.
 
-    What is over, or being published at this moment, stays as it is; to cancel again changes nothing.
+    A job that is finished or being published stays as it is; cancelling twice changes nothing.
     """
     return _job_content(jobs.cancel(job_id))
 
@@ -126,24 +126,33 @@ async def list_events(
     accept: Annotated[str, Header(description="`text/event-stream` to have events as they come.")] = "",
     last_event_id: Annotated[str | None, Header(description="Go on after this one.")] = None,
 ) -> Response:
-    """What happened to it; with `Accept: text/event-stream`, what happens, until it is over."""
+    """List the events of a job; with `Accept: text/event-stream`, stream them until it is over."""
     if EVENT_STREAM not in accept:
         events = await run_in_threadpool(jobs.events, job_id, query.after, query.limit + 1)
         data = [_event_content(event) for event in events[: query.limit]]
         return JSONResponse({"object": "list", "data": data, "has_more": len(events) > query.limit})
     after = query.after if last_event_id is None else _event_number(last_event_id)
-    await run_in_threadpool(jobs.get, job_id)  # what can fail fails before the first byte
+    await run_in_threadpool(jobs.get, job_id)  # an unknown job fails before the first byte
     stopping = request.app.state.stopping.is_set
     return ManagedStream(
-        stream_job(jobs, job_id, after, stopping), EVENT_STREAM, AsyncExitStack(), format_error=sse_event
+        _encode(stream_job(jobs, job_id, after, stopping)), EVENT_STREAM, AsyncExitStack(), format_error=sse_event
     )
+
+
+async def _encode(events: AsyncGenerator[StreamedEvent | None, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(events):
+        async for event in events:
+            if event is None:
+                yield SSE_KEEP_ALIVE
+            else:
+                yield sse_event(event.data, event=event.name, number=event.number)
 
 
 @router.get("/{job_id}/metrics", response_model=JobMetricList, summary="List what a job measured")
 def list_metrics(jobs: InjectedJobStore, job_id: str, query: Annotated[MetricsQuery, Query()]) -> dict[str, Any]:
-    """Loss, perplexity, gradient norm, learning rate and more, by step of the training."""
-    found = jobs.metrics(job_id, query.after, query.points)
-    data = [{"step": step, "values": values} for step, values in found]
+    """List loss, perplexity, gradient norm, learning rate and more, by step of the training."""
+    metrics = jobs.metrics(job_id, query.after, query.points)
+    data = [{"step": step, "values": values} for step, values in metrics]
     return {"object": "list", "data": data, "has_more": False}
 
 

@@ -1,7 +1,7 @@
-"""Aliases: names that mean one version of a model, and can be made to mean another from one request to the next.
+"""Aliases of models: names for one version, which can be pointed to another between two requests.
 
-Knows the table, and a snapshot of it that requests read without asking the database. It does not know which models
-there are: callers bring the check, and it is made under the lock that keeps aliases and deletions apart.
+`AliasStore` keeps a snapshot of the table in memory, which requests read without a query. Callers bring the check that
+a model exists; it runs under the lock that keeps changes of aliases and deletions of models apart.
 """
 
 from __future__ import annotations
@@ -31,37 +31,38 @@ class Alias:
     name: str
     version: int
     updated_at: float
-    """When it was last changed, in seconds since 1970."""
+    """Time of the last change, in seconds since 1970."""
 
     @property
     def model(self) -> str:
-        """`name@version`."""
+        """The model as `name@version`."""
         return f"{self.name}@{self.version}"
 
 
 class AliasStore:
-    """The aliases of a database. What changes it here holds from the next request on; elsewhere, `watch` notices.
+    """Aliases in a database, with a snapshot for requests.
 
-    Methods that ask the database raise DatabaseUnavailable.
+    A change made here holds from the next request on; changes by other processes are picked up by
+    `refresh_periodically`. Methods that use the database raise DatabaseUnavailable.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.snapshot: Mapping[str, Alias] = MappingProxyType({})
-        # Held from reading the table to showing it: a look begun before a change must not be shown after it.
+        # Held from reading the table to replacing the snapshot: an older reading must not replace a newer one.
         self._snapshot_lock = threading.Lock()
 
     def resolve(self, model: str) -> str:
-        """The `name@version` that an alias means; anything else as it is."""
-        found = self.snapshot.get(model)
-        return model if found is None else found.model
+        """Return the `name@version` of an alias; a string that is no alias is returned unchanged."""
+        alias = self.snapshot.get(model)
+        return model if alias is None else alias.model
 
     def put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> Alias:
-        """Let the alias mean that model from now on; `check` raises where that cannot be."""
+        """Point an alias to a model; `check` raises where that is not allowed."""
         with self._snapshot_lock:
-            found = self._put(alias, name, version, check)
-            self._set_snapshot(found)
-        return found[alias]
+            aliases = self._put(alias, name, version, check)
+            self._set_snapshot(aliases)
+        return aliases[alias]
 
     def _put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> dict[str, Alias]:
         with self.database.write(ALIASES_LOCK) as connection:
@@ -72,7 +73,7 @@ class AliasStore:
             return _read_aliases(connection)
 
     def delete(self, alias: str) -> None:
-        """Forget an alias; raises NotThere."""
+        """Delete an alias; raises NotFound."""
         with self._snapshot_lock:
             self._set_snapshot(self._delete(alias))
 
@@ -83,23 +84,23 @@ class AliasStore:
             return _read_aliases(connection)
 
     def run_unless_aliased(self, name: str, version: int, remove: Callable[[], None]) -> None:
-        """Call `remove` while no alias means that model, nor can come to; raises ModelInUse where one does."""
+        """Call `remove` while no alias can refer to the model; raises ModelInUse where one does."""
         with self.database.write(ALIASES_LOCK) as connection:
-            wanted = (ALIASES.c.name == name) & (ALIASES.c.version == version)
-            users = connection.execute(select(ALIASES.c.alias).where(wanted)).scalars().all()
-            if users:
+            of_model = (ALIASES.c.name == name) & (ALIASES.c.version == version)
+            aliases = connection.execute(select(ALIASES.c.alias).where(of_model)).scalars().all()
+            if aliases:
                 raise ModelInUse(
-                    f"{name}@{version} is what {', '.join(map(repr, users))} means; let it mean another first"
+                    f"{name}@{version} is what {', '.join(map(repr, aliases))} means; let it mean another first"
                 )
             remove()
 
     def refresh(self) -> None:
-        """Bring the snapshot up to the database."""
+        """Read the snapshot anew from the database."""
         with self._snapshot_lock, self.database.read() as connection:
             self._set_snapshot(_read_aliases(connection))
 
     async def refresh_periodically(self, seconds: float) -> None:
-        """Refresh forever, off the event loop, pausing in between; what cannot be read is left as it was."""
+        """Refresh forever, every `seconds`, in a thread; the snapshot stays while the database is unavailable."""
         while True:
             try:
                 await asyncio.to_thread(self.refresh)
@@ -107,9 +108,9 @@ class AliasStore:
                 logger.warning("aliases stay as they were: %s", error)
             await asyncio.sleep(seconds)
 
-    def _set_snapshot(self, found: dict[str, Alias]) -> None:
-        # One assignment: a request sees all of the aliases as they were, or all as they are.
-        self.snapshot = MappingProxyType(found)
+    def _set_snapshot(self, aliases: dict[str, Alias]) -> None:
+        # One assignment: a request sees all aliases before the change, or all after it.
+        self.snapshot = MappingProxyType(aliases)
 
 
 def _read_aliases(connection: Connection) -> dict[str, Alias]:

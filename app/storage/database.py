@@ -1,10 +1,7 @@
-"""The database: one engine, transactions that say beforehand whether they write, and its clock.
+"""Database connections: SQLite or PostgreSQL behind one `Database`, with transactions, clock and paging.
 
-Knows SQLite and PostgreSQL, what tells them apart and how each of them fails. It knows no table, job or file.
-
-Lists a page at a time: newest first, going on behind the last row of the page before.
-
-Knows tables whose rows have an `id`, which clients see, and a `number` in the order of creation, which they do not.
+A transaction says beforehand whether it will write. SQLite needs this: a transaction that begins as a reader and then
+writes fails at once, without waiting, if another process wrote in between.
 """
 
 from __future__ import annotations
@@ -27,15 +24,18 @@ from app.core.exceptions import DatabaseUnavailable
 from models.errors import InvalidInput
 
 LOCK_TIMEOUT_SECONDS = 5.0
-"""How long a statement waits for another process's lock before the database counts as unavailable."""
+"""Seconds that a statement waits for another process's lock before the database counts as unavailable."""
 STATEMENT_TIMEOUT_SECONDS = 30
-"""How long PostgreSQL may work on one statement; ours take milliseconds, so a longer one hangs."""
+"""Longest run time of a PostgreSQL statement, in seconds; ours take milliseconds."""
 _UNDEFINED_TABLE = "42P01"
-"""PostgreSQL's code (Appendix A of its manual)."""
+"""PostgreSQL's error code for a missing table (Appendix A of its manual)."""
 
 
 class Epoch(FunctionElement[float]):
-    """Seconds since 1970 by the database's clock, so that leases hold between machines whose clocks differ."""
+    """SQL expression: seconds since 1970 by the database's clock.
+
+    Leases use it, so that they hold between machines whose clocks differ.
+    """
 
     type = Double()
     inherit_cache = True
@@ -52,29 +52,30 @@ def _postgresql_epoch(*_: Any, **__: Any) -> str:
 
 
 class Database:
-    """An engine for `sqlite:///path` or `postgresql+psycopg://…`; safe to share between threads."""
+    """A database at `sqlite:///path` or `postgresql+psycopg://…`; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nothing yet; `url` that names neither database raises InvalidInput."""
+        """Prepare connections without making one; raises InvalidInput for another kind of `url`."""
         self.url = url
         self._engine = _create_engine(url)
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether one file holds everything, and one process at a time writes to it."""
+        """Whether the database is an SQLite file, to which one process writes at a time."""
         return self._engine.dialect.name == "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads; raises DatabaseUnavailable."""
+        """Open a transaction that only reads; raises DatabaseUnavailable."""
         with _translate_errors(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self, lock: str | None = None) -> Iterator[Connection]:
-        """A transaction that may write, committed at the end of the block; raises DatabaseUnavailable.
+        """Open a transaction that may write, committed at the end of the block; raises DatabaseUnavailable.
 
-        `lock` names what two writers must not do at once. SQLite has one writer at a time whatever its name.
+        `lock` names an advisory lock that excludes other writers with the same name. SQLite has one writer at a time
+        anyway.
         """
         with (
             _translate_errors(),
@@ -86,12 +87,12 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Drop every connection."""
+        """Close every connection."""
         self._engine.dispose()
 
 
 def sqlite_url(directory: Path) -> str:
-    """The URL of the database that lives in the data directory, which is made if need be."""
+    """Return the URL of the SQLite file in the data directory, which is created if necessary."""
     directory.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{directory.resolve() / 'nextword.db'}"
 
@@ -110,14 +111,13 @@ def _sqlite_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions of its own accord
+        connection.isolation_level = None  # the driver must not begin transactions by itself
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A deferred transaction that turns into a writer fails at once, without waiting, where another wrote
-        # since it began: whoever means to write says so first.
+        # A deferred transaction that turns into a writer fails at once where another process wrote since it began.
         writes = connection.get_execution_options().get("write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -161,16 +161,16 @@ _Row: TypeAlias = Row[*tuple[Any, ...]]
 
 
 def fetch_page(
-    connection: Connection, table: Table, wanted: Select[*tuple[Any, ...]], after: str | None, limit: int
+    connection: Connection, table: Table, query: Select[*tuple[Any, ...]], after: str | None, limit: int
 ) -> tuple[list[_Row], bool]:
-    """At most `limit` rows of `wanted` from behind row `after`, and whether there are more.
+    """Return a page of `query`: at most `limit` rows older than row `after`, and whether there are more.
 
-    Raises InvalidInput where there is no such row to go on from.
+    Raises InvalidInput where there is no row `after`.
     """
     if after is not None:
         number = connection.execute(select(table.c.number).where(table.c.id == after)).scalar_one_or_none()
         if number is None:
             raise InvalidInput("after", f"there is no {after!r}; give the id of the last one on the page before")
-        wanted = wanted.where(table.c.number < number)
-    rows = list(connection.execute(wanted.order_by(table.c.number.desc()).limit(limit + 1)))
+        query = query.where(table.c.number < number)
+    rows = list(connection.execute(query.order_by(table.c.number.desc()).limit(limit + 1)))
     return rows[:limit], len(rows) > limit

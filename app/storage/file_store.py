@@ -1,17 +1,12 @@
-"""Uploaded files: kept once on disk however often they come, listed, and removed when nothing needs them.
+"""Uploaded text files: `Upload` receives one, `FileStore` keeps, lists and deletes them.
 
-Knows the directory of their bytes, named by their hash, and the table that says who called them what. It knows no
-HTTP, and of jobs only that one which is not finished still needs its files.
-
-Bytes on their way in: streamed to disk, counted, hashed and checked to be text as they come.
-
-Knows one file in the making. It does not know where it will be kept, or who sends it.
+Bytes are stored on disk under their hash, once however often they are uploaded; a table holds names and purposes. A
+file that an unfinished job needs cannot be deleted.
 """
 
 from __future__ import annotations
 
 import codecs
-import errno
 import hashlib
 import os
 import secrets
@@ -25,17 +20,22 @@ from typing import IO, Self
 
 from sqlalchemy import delete, insert, or_, select
 
-from app.core.exceptions import DiskFull, FileInUse, FileTooLarge, NotFound
+from app.core.exceptions import DiskFull, FileInUse, FileTooLarge, NotFound, is_no_space
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 from models.errors import InvalidText
 from models.utils.files import fsync_path
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FILES_LOCK = "nextword:files"
+STALE_UPLOAD_SECONDS = 24 * 3600
+"""Age at which an unfinished upload counts as abandoned by its writer."""
 
 
 class Upload:
-    """Bytes on their way in: written, hashed, counted and checked as they come. Removed at the end unless kept."""
+    """A file being received: bytes are written, hashed, counted and checked to be UTF-8 as they come.
+
+    A context manager: at its end the bytes are removed, unless `FileStore.store_upload` moved them away.
+    """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self.path = path
@@ -45,7 +45,7 @@ class Upload:
         self._text = _Utf8Validator()
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes. Raises FileTooLarge, DiskFull, or InvalidText with the offset of the first bad byte."""
+        """Append bytes. Raises FileTooLarge, DiskFull, or InvalidText with the offset of the first bad byte."""
         if self._text.byte_count + len(data) > self._max_bytes:
             raise FileTooLarge(f"the file has more than the {self._max_bytes} bytes allowed")
         self._text.feed(data)
@@ -54,7 +54,7 @@ class Upload:
             self._file.write(data)
 
     def finish(self) -> tuple[str, int]:
-        """All has come and is on the disk: its hash and size. Raises as `write` does."""
+        """Flush to disk; returns hash and size. Raises as `write` does."""
         self._text.finish()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -67,14 +67,14 @@ class Upload:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             self._file.close()
-        except OSError:  # what it could not write it will not need
+        except OSError:  # unwritten bytes are not needed: the file is removed
             pass
         finally:
             self.path.unlink(missing_ok=True)
 
 
 class _Utf8Validator:
-    """Checks a stream of bytes, and says where the first one is that cannot be text."""
+    """Incremental check that a stream of bytes is UTF-8, which names the offset of the first bad byte."""
 
     def __init__(self) -> None:
         self.byte_count = 0
@@ -99,40 +99,38 @@ class _Utf8Validator:
 
 @contextmanager
 def raising_disk_full() -> Iterator[None]:
-    """Raise DiskFull where the system says there is no room."""
+    """Raise DiskFull in place of an OSError that means there is no room to write."""
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if is_no_space(error):
             raise DiskFull(f"there is no room to write: {os.strerror(error.errno)}") from error
         raise
 
 
-FILES_LOCK = "nextword:files"
-STALE_UPLOAD_SECONDS = 24 * 3600
-"""An upload that was not written to for so long has lost its writer."""
-
-
 @dataclass(frozen=True)
 class StoredFile:
-    """A file as it was uploaded."""
+    """An uploaded file, as the table describes it."""
 
     id: str
-    """Random."""
+    """Random id, which clients see."""
     sha256: str
-    """Of its bytes; names them on disk."""
+    """Hash of its bytes, and their name on disk."""
     bytes: int
-    """Its size."""
+    """Size in bytes."""
     filename: str
-    """What its uploader called it."""
+    """Name that the uploader gave."""
     purpose: str
-    """What its uploader means it for."""
+    """Purpose that the uploader gave."""
     created_at: float
-    """When it was first uploaded, in seconds since 1970."""
+    """Time of the first upload, in seconds since 1970."""
 
 
 class FileStore:
-    """The files of a database, their bytes under `directory`. Every method may raise DatabaseUnavailable."""
+    """Store of uploaded files: rows in a database, bytes under `directory`.
+
+    Every method may raise DatabaseUnavailable.
+    """
 
     def __init__(self, database: Database, directory: Path, max_bytes: int) -> None:
         self.database = database
@@ -141,22 +139,22 @@ class FileStore:
         self._incoming = directory / "incoming"
 
     def begin_upload(self) -> Upload:
-        """A file about to come in; raises DiskFull."""
+        """Begin to receive a file; raises DiskFull."""
         with raising_disk_full():
             self._incoming.mkdir(parents=True, exist_ok=True)
             return Upload(self._incoming / secrets.token_hex(8), self.max_bytes)
 
     def store_upload(self, upload: Upload, filename: str, purpose: str) -> StoredFile:
-        """Store a finished upload. One that came before, with this name and purpose, is that file still.
+        """Store a finished upload; the same bytes under the same name and purpose are the same file.
 
-        Raises InvalidText where it is not UTF-8 or empty, and DiskFull.
+        Raises InvalidText where the upload is not UTF-8 or is empty, and DiskFull.
         """
         with raising_disk_full():
             sha256, size = upload.finish()
             with self.database.write(FILES_LOCK) as connection:
                 path = self._path(sha256)
                 path.parent.mkdir(exist_ok=True)
-                upload.path.replace(path)  # onto the same bytes, if they are there
+                upload.path.replace(path)  # replaces the same bytes, if they are there
                 fsync_path(path.parent)
                 same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
                 if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
@@ -166,7 +164,7 @@ class FileStore:
                 return StoredFile(*connection.execute(select(*_COLUMNS).where(same)).one())
 
     def get(self, file_id: str) -> StoredFile:
-        """The file; raises NotThere."""
+        """Return a file; raises NotFound."""
         with self.database.read() as connection:
             row = connection.execute(select(*_COLUMNS).where(FILES.c.id == file_id)).one_or_none()
         if row is None:
@@ -174,13 +172,13 @@ class FileStore:
         return StoredFile(*row)
 
     def path(self, file_id: str) -> Path:
-        """Where its bytes are; raises NotThere."""
+        """Return the path of a file's bytes; raises NotFound."""
         return self._path(self.get(file_id).sha256)
 
     def page(self, purpose: str | None, after: str | None, limit: int) -> tuple[list[StoredFile], bool]:
-        """At most `limit` files, newest first, from behind file `after`; and whether there are more.
+        """Return at most `limit` files, newest first, older than file `after`; and whether there are more.
 
-        Raises InvalidInput where there is no such file.
+        Raises InvalidInput where there is no file `after`.
         """
         wanted = select(*_COLUMNS)
         if purpose is not None:
@@ -190,29 +188,31 @@ class FileStore:
         return [StoredFile(*row) for row in rows], more
 
     def delete(self, file_id: str) -> None:
-        """Forget the file, and its bytes when no other has them; raises NotThere, or FileInUse by an open job."""
+        """Delete a file, and its bytes where no other file has the same.
+
+        Raises NotFound, and FileInUse where an unfinished job needs it.
+        """
         with self.database.write(FILES_LOCK) as connection:
             sha256 = connection.execute(
                 select(FILES.c.sha256).where(FILES.c.id == file_id).with_for_update()
             ).scalar_one_or_none()
             if sha256 is None:
                 raise NotFound(f"there is no file {file_id!r}")
-            uses = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id) & JOBS.c.status.in_(
-                OPEN_STATUSES
-            )
-            if job_id := connection.execute(select(JOBS.c.id).where(uses).limit(1)).scalar_one_or_none():
+            needed = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id)
+            users = select(JOBS.c.id).where(needed, JOBS.c.status.in_(OPEN_STATUSES))
+            if job_id := connection.execute(users.limit(1)).scalar_one_or_none():
                 raise FileInUse(f"file {file_id!r} is needed by job {job_id!r}, which is not finished")
             connection.execute(delete(FILES).where(FILES.c.id == file_id))
         self._remove_unreferenced(sha256)
 
     def remove_stale_uploads(self) -> None:
-        """Remove what broken uploads left behind."""
+        """Remove the bytes of uploads that broke off, once they are a day old."""
         for path in self._incoming.glob("*"):
             if time.time() - path.stat().st_mtime > STALE_UPLOAD_SECONDS:
                 path.unlink(missing_ok=True)
 
     def _remove_unreferenced(self, sha256: str) -> None:
-        """Remove bytes that no file has, once that is certain: a crash before it wastes room and breaks nothing."""
+        """Remove bytes that no file refers to. A crash before this wastes disk space and breaks nothing."""
         with self.database.write(FILES_LOCK) as connection:
             if connection.execute(select(FILES.c.id).where(FILES.c.sha256 == sha256).limit(1)).one_or_none() is None:
                 self._path(sha256).unlink(missing_ok=True)

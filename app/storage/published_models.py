@@ -1,6 +1,7 @@
-"""Publishing a model that a job has finished, by one rename into the place kept for it; and taking one away again.
+"""Publishing and deleting versions of models in the folder of published models.
 
-Knows the layout of published models and whose job made one. It loads no model, so that a worker stays small.
+A staged model is published by one rename, so it is visible as a whole or not at all. Only cards are read, never
+weights: this keeps a worker's own process small.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFoun
 from models.utils.files import fsync_path
 
 DELETED_CARD_FILE = "deleted.json"
-"""The card of a model that was deleted."""
+"""Name under which the card of a deleted model is kept."""
 STALE_STAGING_SECONDS = 24 * 3600
-"""A folder that was not written to for so long has lost its writer."""
+"""Age at which a temporary folder counts as abandoned by its writer."""
 
 
 def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> None:
-    """Make the staged model visible as `name@version`; nothing to do where an earlier attempt at the job already did.
+    """Make a staged model visible as `name@version`, unless an earlier attempt at the job already did.
 
-    Raises CheckpointExists where that version is someone else's.
+    Raises CheckpointExists where that version was published by somebody else.
     """
     target = root / name / str(version)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        staged.rename(target)  # onto a directory with something in it this fails: the first publisher wins
+        staged.rename(target)  # fails onto a directory that is not empty: the first publisher wins
     except OSError as error:
         if not is_published(root, name, version, job_id):
             if target.exists():
@@ -41,7 +42,7 @@ def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> N
 
 
 def is_published(root: Path, name: str, version: int, job_id: str) -> bool:
-    """Whether this job published that version; a card that cannot be read is not ours."""
+    """Return whether this job published that version; False for a card that cannot be read."""
     card = root / name / str(version) / CARD_FILE
     try:
         return card.exists() and Card.read(card).provenance.job == job_id
@@ -50,14 +51,14 @@ def is_published(root: Path, name: str, version: int, job_id: str) -> bool:
 
 
 def newest_version(root: Path, name: str) -> int:
-    """The highest version of a name that was ever published; 0 where there was none."""
+    """Return the highest version of a name that was ever published; 0 where there was none."""
     return next_version(root / name) - 1
 
 
 def delete_version(root: Path, name: str, version: int) -> None:
-    """Remove a published model, at once as far as anyone can see; whoever has it open keeps it until then.
+    """Delete a published model. It disappears at once; processes that have it open can go on using it.
 
-    The card stays under another name, which keeps the number taken: `name@version` never comes to mean another model.
+    The card is kept under another name, which reserves the number: `name@version` never means another model.
     Raises CheckpointNotFound.
     """
     target = root / name / str(version)
@@ -72,14 +73,14 @@ def delete_version(root: Path, name: str, version: int) -> None:
 
 
 def remove_stale_staging(root: Path) -> None:
-    """Remove the temporary folders of publications that were killed: those not written to for a day."""
-    for left in root.glob(f".*-{'[0-9a-f]' * 12}"):
+    """Remove temporary folders of saves that were killed: those not written to for a day."""
+    for folder in root.glob(f".*-{'[0-9a-f]' * 12}"):
         with suppress(FileNotFoundError):  # renamed or removed meanwhile
-            if time.time() - left.stat().st_mtime > STALE_STAGING_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+            if time.time() - folder.stat().st_mtime > STALE_STAGING_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def job_result(root: Path, name: str, version: int) -> dict[str, Any]:
-    """What a job that published a model has to show for it."""
+    """Return the result of a job that published a model: its id and metrics."""
     metrics = Card.read(root / name / str(version) / CARD_FILE).provenance.metrics
     return {"model": f"{name}@{version}", "metrics": metrics}

@@ -1,7 +1,6 @@
-"""The tables, as SQLAlchemy describes them.
+"""Tables of the database as SQLAlchemy describes them, and the statuses of a job.
 
-Knows columns, keys and what each is for. It knows no query: who reads and writes them is in `jobs`, `files` and
-`aliases`; how they came to be what they are is in `migrations`.
+Queries are in `file_store`, `aliases` and `app/jobs`; the steps that created the tables are in `migrations`.
 """
 
 from __future__ import annotations

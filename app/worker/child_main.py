@@ -1,13 +1,12 @@
-"""The process that does a job's work: `python -m app.worker.child_main NICENESS`, with the order on its first line of
-input.
+"""Entry point of the process that does a job's work: `python -m app.worker.child_main NICENESS`.
 
-It reports on what was its standard output, stops in order when told so, and exits at once when its input closes:
-then its worker is gone, and another may have the job. Knows processes and errors; the work itself is in `work`.
+The first line of standard input is the RunSpec as JSON, a later line tells it to stop, and when the input closes the
+process exits at once: its worker is gone, and another may have claimed the job. Messages are written to standard
+output, a line of JSON each. The work itself is in `run_job`.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from app.core.exceptions import is_no_space
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Failed, Message, RunSpec, Stopped, message_to_json, run_spec_from_json
 from models.errors import CheckpointError, InvalidInput, InvalidText, NextwordError, TrainingFailed
@@ -29,12 +29,13 @@ _ERROR_CODES: tuple[tuple[type[NextwordError], str], ...] = (
     (CheckpointError, "model_unusable"),
 )
 _PROBE_BYTES = 1 << 20
+"""Size of the test write that finds out whether the disk is full."""
 
 
 def main() -> None:
-    """Do the work that is ordered and report its end."""
+    """Read the RunSpec, do the work and report its end."""
     reports = _redirect_stdout()
-    order = run_spec_from_json(json.loads(sys.stdin.buffer.readline()))
+    spec = run_spec_from_json(json.loads(sys.stdin.buffer.readline()))
     _lower_priority(int(sys.argv[1]))
     stop = threading.Event()
     threading.Thread(target=_watch_input, args=(sys.stdin.buffer, stop), daemon=True).start()
@@ -44,23 +45,23 @@ def main() -> None:
             reports.write(json.dumps(message_to_json(message)).encode() + b"\n")
             reports.flush()
         except BrokenPipeError:
-            os._exit(1)  # the worker is gone, which the listener is about to learn too
+            os._exit(1)  # the worker is gone, as the input thread is about to notice
 
-    send(_run_to_end(order, send, stop))
-    os._exit(0)  # there is nothing to tear down, and the listener cannot be told to stop listening
+    send(_run_to_end(spec, send, stop))
+    os._exit(0)  # nothing to tear down, and the input thread cannot be interrupted
 
 
 def _redirect_stdout() -> BinaryIO:
-    """What was standard output, for reports alone; whatever is printed goes to standard error."""
+    """Reserve standard output for messages and return it; whatever is printed goes to standard error."""
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return reports
 
 
 def _lower_priority(niceness: int) -> None:
-    """Take the processor only when nobody else wants it, and be the first to go when memory runs out."""
+    """Lower this process's priority: last to get the processor, first to be killed when memory runs out."""
     os.nice(niceness)
-    with suppress(OSError):  # where Linux groups processes by session, niceness counts within the group only
+    with suppress(OSError):  # with autogroups, niceness counts within the session only
         Path("/proc/self/autogroup").write_text(str(niceness))
     with suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
@@ -68,17 +69,17 @@ def _lower_priority(niceness: int) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _watch_input(orders: BinaryIO, stop: threading.Event) -> None:
-    """Wait for the order to stop; no input at all means that the worker is gone."""
-    while orders.readline():
+def _watch_input(lines: BinaryIO, stop: threading.Event) -> None:
+    """Set `stop` at each line of input; exit at the end of input, since the worker is gone."""
+    while lines.readline():
         stop.set()
     os._exit(1)
 
 
-def _run_to_end(order: RunSpec, send: Callable[[Message], None], stop: threading.Event) -> Message:
-    """How the work ended; what nobody foresaw is told on standard error as well."""
+def _run_to_end(spec: RunSpec, send: Callable[[Message], None], stop: threading.Event) -> Message:
+    """Do the work and return how it ended; unexpected errors are printed to standard error as well."""
     try:
-        return run_job(order, send, stop.is_set)
+        return run_job(spec, send, stop.is_set)
     except NextwordError as error:
         code = next((code for kind, code in _ERROR_CODES if isinstance(error, kind)), "failed")
         return Failed(code, str(error))
@@ -87,18 +88,14 @@ def _run_to_end(order: RunSpec, send: Callable[[Message], None], stop: threading
     except Exception as error:
         traceback.print_exc()
         if stop.is_set():
-            return Stopped()  # the state could not be saved now; the one saved before stands
-        if _is_no_room(error) or _is_disk_full(Path(order.workdir)) or _is_disk_full(Path(order.staging)):
+            return Stopped()  # the state could not be saved; the one saved before is still valid
+        if is_no_space(error) or _is_disk_full(Path(spec.workdir)) or _is_disk_full(Path(spec.staging)):
             return Failed("disk_full", "there is no room on the disk to do this job")
         return Failed("internal_error", f"the job failed unexpectedly ({type(error).__name__}); the worker's log tells")
 
 
-def _is_no_room(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
 def _is_disk_full(directory: Path) -> bool:
-    """Whether there is no room, found out by writing: some libraries report it in words of their own."""
+    """Return whether the disk is full, by a test write: some libraries report it as errors of their own."""
     probe = directory / ".room"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -107,7 +104,7 @@ def _is_disk_full(directory: Path) -> bool:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        return _is_no_room(error)
+        return is_no_space(error)
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""How a worker goes about its work: times and limits, and nothing else."""
+"""Configuration of a worker (`WorkerConfig`), and what its attempts at jobs share (`WorkerContext`)."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from app.worker.workspaces import Workspaces
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """Times are in seconds."""
+    """Times (in seconds) and limits of a worker."""
 
     lease_seconds: float = 30.0
-    """How long a job is held without a heartbeat before another worker may take it."""
+    """How long a lease lasts without a heartbeat; then another worker may claim the job."""
     heartbeat_seconds: float = 1.0
-    """Between two heartbeats; they carry progress and metrics, and learn of a cancel."""
+    """Between two heartbeats, which carry progress and metrics and bring back a cancel."""
     idle_seconds: float = 0.5
-    """Between two looks at an empty queue."""
+    """Between two queries of an empty queue."""
     stop_seconds: float = 10.0
-    """How long work may take to save its state when the worker is told to stop."""
+    """How long the work may take to save its state when the worker is told to stop."""
     save_seconds: float = 30.0
     """Between two saved states of a training."""
     max_attempts: int = 3
-    """How often a job is begun before its workers count as lost to it."""
+    """How often a job is started whose worker or process is lost."""
     threads: int = 1
-    """How many threads of a job compute."""
+    """Compute threads of a job."""
 
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What every attempt of a worker has to do with."""
+    """Everything that the attempts of a worker share."""
 
     leases: LeaseStore
     files: FileStore
     launcher: Launcher
     workspaces: Workspaces
     checkpoints: Path
-    """Where models are published."""
+    """Folder of published models."""
     config: WorkerConfig
     stop: threading.Event
-    """Set when the worker is to stop."""
+    """Set when the worker is told to stop."""

@@ -1,7 +1,7 @@
-"""One attempt at a job just claimed: whatever is left to do for it, up to a final status or back into the queue.
+"""Attempt at a claimed job: run its work and record the outcome, or put it back into the queue.
 
-Knows what each end of the work means for the job, and when a model is published. It does not know how jobs are
-found, how reports travel, or where the work runs.
+Decides what each end of the work means for the job and publishes its model. An attempt after a crash first looks
+whether the one before had already published.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Result = TypeVar("Result")
 
 
 class JobAttempt:
-    """An attempt at `job` under `lease`. Whatever it does raises LeaseLost once another worker has the job."""
+    """Attempt at `job` under `lease`; its methods raise LeaseLost once another worker has claimed the job."""
 
-    def __init__(self, job: Job, lease: Lease, around: WorkerContext) -> None:
-        self._job, self._lease, self._context = job, lease, around
+    def __init__(self, job: Job, lease: Lease, context: WorkerContext) -> None:
+        self._job, self._lease, self._context = job, lease, context
 
     def run(self) -> Status:
-        """See the job to an end; its status then.
+        """Run the job and return its new status.
 
-        Raises LeaseLost, and DatabaseUnavailable when told to stop while the database does not answer.
+        Raises LeaseLost, and DatabaseUnavailable when told to stop while the database is unavailable.
         """
         status = self._run_to_status()
         if status is not Status.QUEUED:
@@ -54,22 +54,22 @@ class JobAttempt:
             run = self._start()
         except (OSError, NotFound) as error:
             return self._fail("not_started", f"the work could not be started: {error}")
-        watch = RunMonitor(self._context.leases, self._lease, run, self._context.config, self._context.stop)
-        end = watch.wait_for_end()
-        return self._confirm_cancelled() if watch.cancelled else self._record_end(end)
+        monitor = RunMonitor(self._context.leases, self._lease, run, self._context.config, self._context.stop)
+        end = monitor.wait_for_end()
+        return self._confirm_cancelled() if monitor.cancelled else self._record_end(end)
 
     def _start(self) -> Run:
-        job, number, around = self._job, self._lease.fencing_token, self._context
-        around.workspaces.prepare(job.id, number)
-        return around.launcher.start(
+        job, token, context = self._job, self._lease.fencing_token, self._context
+        context.workspaces.prepare(job.id, token)
+        return context.launcher.start(
             RunSpec(
                 job_id=job.id,
                 request=job.request,
-                workdir=str(around.workspaces.workdir(job.id, number)),
-                staging=str(around.workspaces.staging(job.id, number)),
-                checkpoints=str(around.checkpoints),
-                threads=around.config.threads,
-                save_seconds=around.config.save_seconds,
+                workdir=str(context.workspaces.workdir(job.id, token)),
+                staging=str(context.workspaces.staging(job.id, token)),
+                checkpoints=str(context.checkpoints),
+                threads=context.config.threads,
+                save_seconds=context.config.save_seconds,
                 training=self._input_file(job.training_file),
                 validation=self._input_file(job.validation_file),
             )
@@ -81,7 +81,7 @@ class JobAttempt:
         return InputFile(str(self._context.files.path(file_id)), self._context.files.get(file_id).filename)
 
     def _record_end(self, end: End) -> Status:
-        """Write what came of the work."""
+        """Record the end of the work; returns the new status."""
         match end:
             case Done(staged=None, result=result):
                 self._retry(lambda: self._context.leases.succeed(self._lease, result))
@@ -96,7 +96,7 @@ class JobAttempt:
         return self._retry(lambda: self._context.leases.release(self._lease, lost=lost))
 
     def _publish(self, staged: Path) -> Status:
-        """Publish the staged model, unless a cancel came first."""
+        """Publish the staged model, unless a cancel came before; returns the new status."""
         assert self._job.version is not None
         if not self._retry(lambda: self._context.leases.begin_publishing(self._lease)):
             return self._confirm_cancelled()
@@ -123,8 +123,8 @@ class JobAttempt:
         return self._context.checkpoints, self._job.name, version
 
     def _succeed(self, version: int) -> Status:
-        found = published_models.job_result(*self._publish_target(version))
-        self._retry(lambda: self._context.leases.succeed(self._lease, found))
+        result = published_models.job_result(*self._publish_target(version))
+        self._retry(lambda: self._context.leases.succeed(self._lease, result))
         return Status.SUCCEEDED
 
     def _fail(self, code: str, message: str) -> Status:

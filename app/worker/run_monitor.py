@@ -1,7 +1,7 @@
-"""Watching over work under way: its reports go into the database with each heartbeat, and a cancel comes back.
+"""Monitoring of a run: its reports go to the database with each heartbeat, and a cancel comes back.
 
-Knows one run and one lease. A database that does not answer is waited for while the work goes on: nothing is lost but
-time, and if the lease is lost meanwhile, the store says so.
+While the database is unavailable the work goes on and the monitor retries: if the lease is lost meanwhile, the first
+successful call says so.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from app.worker.run_protocol import End, JsonObject, Lost, Measured, Message, Re
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 POLL_SECONDS = 0.1
-"""How long to wait for a report before looking at everything else again."""
+"""Longest wait for a report before heartbeat and stop signal are checked again."""
 RETRY_SECONDS = 0.5
-"""Between two tries at a database that is not available."""
+"""Pause between two tries while the database is unavailable."""
 
 
 def retry_while_unavailable(call: Callable[[], Result], stop: threading.Event) -> Result:
-    """What `call` returns once the database answers; raises DatabaseUnavailable only when `stop` is set."""
+    """Repeat `call` until the database answers; raises DatabaseUnavailable only when `stop` is set."""
     while True:
         try:
             return call()
@@ -39,23 +39,23 @@ def retry_while_unavailable(call: Callable[[], Result], stop: threading.Event) -
 
 
 class RunMonitor:
-    """Watches one run until it ends."""
+    """Monitor of one run until its end."""
 
-    def __init__(self, leases: LeaseStore, lease: Lease, run: Run, pace: WorkerConfig, stop: threading.Event) -> None:
-        """`stop` set from outside has the work save its state and stop."""
-        self._leases, self._lease, self._run, self._config, self._stop = leases, lease, run, pace, stop
+    def __init__(self, leases: LeaseStore, lease: Lease, run: Run, config: WorkerConfig, stop: threading.Event) -> None:
+        """Setting `stop` makes the work save its state and stop."""
+        self._leases, self._lease, self._run, self._config, self._stop = leases, lease, run, config, stop
         self._progress: JsonObject | None = None
         self._metrics: dict[int, dict[str, float | None]] = {}
-        self._rewind: int | None = None
+        self._resume_step: int | None = None
         self._next_heartbeat = 0.0
         self._stop_requested = False
         self.cancelled = False
         """Whether the work was stopped because the job is being cancelled."""
 
     def wait_for_end(self) -> End:
-        """How the work ended, everything it reported being stored.
+        """Wait until the work ends and store all its reports; returns how it ended.
 
-        Raises LeaseLost, and DatabaseUnavailable when told to stop while the database does not answer; the work is
+        Raises LeaseLost, and DatabaseUnavailable when told to stop while the database is unavailable; the work is
         then killed.
         """
         try:
@@ -64,7 +64,7 @@ class RunMonitor:
             _kill(self._run)
             raise
         retry_while_unavailable(self._renew_lease, self._stop)
-        stopped = self._stop_requested and isinstance(end, Lost)  # it took too long to save its state
+        stopped = self._stop_requested and isinstance(end, Lost)  # saving its state took too long
         return Stopped() if stopped else end
 
     def _poll_until_end(self) -> End:
@@ -83,7 +83,7 @@ class RunMonitor:
                 case Measured(step, values):
                     self._metrics[step] = values
                 case Resumed(step):
-                    self._rewind = step
+                    self._resume_step = step
                 case _:
                     return message
         return None
@@ -98,17 +98,17 @@ class RunMonitor:
             logger.warning("%s; the work goes on", error)
 
     def _renew_lease(self) -> None:
-        """Renew the lease with all that was reported since the last time."""
+        """Renew the lease and store all reports since the last time."""
         seconds = self._config.lease_seconds
-        status = self._leases.renew(self._lease, seconds, self._progress, self._metrics, self._rewind)
-        self._progress, self._metrics, self._rewind = None, {}, None
+        status = self._leases.renew(self._lease, seconds, self._progress, self._metrics, self._resume_step)
+        self._progress, self._metrics, self._resume_step = None, {}, None
         if status is Status.CANCELLING and not self.cancelled:
             self.cancelled = True
             self._run.stop(0)
 
 
 def _kill(run: Run) -> None:
-    """Kill the work and wait until it is gone."""
+    """Kill the work and wait for its end."""
     run.stop(0)
     while not any(isinstance(message, End) for message in run.poll(POLL_SECONDS)):
         pass

@@ -1,7 +1,8 @@
-"""The seam between a worker and wherever a job's work runs: start it, poll it, stop it.
+"""Protocol between a worker and the process that does a job's work: start, poll, stop.
 
-Knows what is ordered and what is reported back, both plain data that survives a pipe or a network. A local child
-process stands behind it (`local`); a cluster could as well, and nothing else would have to know.
+A `Launcher` starts a `Run` from a `RunSpec`; the run reports `Message`s, all of them JSON-ready, so that they can cross
+a pipe or a network. `subprocess_launcher` runs the work in a local child process; another launcher could use a cluster.
+Names of message classes and fields are the wire format: a worker and a child of different versions must agree on them.
 """
 
 from __future__ import annotations
@@ -15,41 +16,41 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True)
 class InputFile:
-    """A text file that the work reads."""
+    """A text file as input of the work."""
 
     path: str
-    """Where its bytes are."""
+    """Path of its bytes."""
     name: str
-    """What its uploader called it: this goes into the card."""
+    """Name that the uploader gave, for the card."""
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything needed to do a job's work; JSON-ready."""
+    """Specification of a job's work; JSON-ready."""
 
     job_id: str
-    """Whose work it is: this goes into the card."""
+    """Id of the job, for the card."""
     request: JsonObject
     """The validated request."""
     workdir: str
-    """A directory of this attempt alone; a state saved in it is gone on from."""
+    """Directory of this attempt alone; a training state in it is resumed."""
     staging: str
-    """A directory of this attempt alone, beside the published models: a finished one is left in it."""
+    """Directory of this attempt alone, in the file system of the published models, for the finished model."""
     checkpoints: str
-    """Where published models are."""
+    """Folder of published models."""
     threads: int
-    """How many may compute at once."""
+    """Compute threads."""
     save_seconds: float
-    """How often to save the state."""
+    """Seconds between two saves of the training state."""
     training: InputFile | None = None
-    """What to learn from."""
+    """Text to train on."""
     validation: InputFile | None = None
-    """What to measure on."""
+    """Text to evaluate on."""
 
 
 @dataclass(frozen=True)
 class Reported:
-    """How far the work is."""
+    """Message: progress of the work."""
 
     progress: JsonObject
     """Phase, step, steps, epoch, fraction, tokens per second, seconds left, metrics."""
@@ -57,7 +58,7 @@ class Reported:
 
 @dataclass(frozen=True)
 class Measured:
-    """The metrics of a step."""
+    """Message: metrics of a training step."""
 
     step: int
     values: dict[str, float | None]
@@ -65,24 +66,24 @@ class Measured:
 
 @dataclass(frozen=True)
 class Resumed:
-    """The work goes on from here: what was measured beyond this step will be measured again."""
+    """Message: the training resumes after this step, and measures later steps again."""
 
     step: int
 
 
 @dataclass(frozen=True)
 class Done:
-    """The work is complete."""
+    """End: the work is complete."""
 
     staged: str | None
-    """The directory, in `staging`, of a model ready to be published; None where none was to be made."""
+    """Directory, in `staging`, of a model to be published; None where the job makes none."""
     result: JsonObject = field(default_factory=dict)
-    """What came of it, beside a model."""
+    """Result besides a model."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The work cannot be done; trying again would not help."""
+    """End: the work failed, and would fail again."""
 
     code: str
     message: str
@@ -90,12 +91,12 @@ class Failed:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The work was asked to stop, and has saved what it could."""
+    """End: the work stopped on request, after saving its state."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """The work ended without a word: killed, crashed or unreachable. Trying again may help."""
+    """End: the work was killed, crashed or became unreachable. Another attempt may succeed."""
 
     reason: str
 
@@ -108,34 +109,34 @@ _KINDS: dict[str, type[Message]] = {
 
 
 class Run(Protocol):
-    """Work under way."""
+    """Work in progress."""
 
     def poll(self, seconds: float) -> list[Message]:
-        """What was reported since the last call, waiting up to `seconds` for something; its end comes last, once."""
+        """Return the messages since the last call, waiting up to `seconds` for one. The end comes last, once."""
 
     def stop(self, seconds: float) -> None:
-        """Have it save its state and stop; after `seconds` it is killed. Its end is then reported like any other."""
+        """Tell the work to save its state and stop; kill it after `seconds`. `poll` then reports its end."""
 
 
 class Launcher(Protocol):
-    """Something that runs work."""
+    """Starter of runs."""
 
-    def start(self, order: RunSpec) -> Run:
-        """Begin the work."""
+    def start(self, spec: RunSpec) -> Run:
+        """Start the work."""
 
 
 def message_to_json(message: Message) -> JsonObject:
-    """A message as JSON-ready data."""
+    """Convert a message to JSON-ready data."""
     return {"kind": type(message).__name__, **asdict(message)}
 
 
 def message_from_json(data: JsonObject) -> Message:
-    """The inverse of `message_to_json`."""
+    """Convert data of `message_to_json` back to a message."""
     values = dict(data)
     return _KINDS[values.pop("kind")](**values)
 
 
 def run_spec_from_json(data: JsonObject) -> RunSpec:
-    """The inverse of `asdict`."""
+    """Convert `asdict(run_spec)` back to a RunSpec."""
     inputs = {name: InputFile(**data[name]) for name in ("training", "validation") if data[name] is not None}
     return RunSpec(**{**data, **inputs})

@@ -1,7 +1,7 @@
-"""Work in a child process of this machine, behind the seam of `runs`.
+"""Launcher that runs a job's work in a child process of this machine.
 
-The child reads its order from a pipe and exits when that pipe closes, so it never outlives its worker by much; it
-reports on another. Knows processes and pipes; what the work is, the child knows.
+The child (`child_main`) reads its RunSpec from a pipe and exits when that pipe closes, so it does not outlive its
+worker; it reports messages on another pipe, a line of JSON each.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ _READ_BYTES = 1 << 16
 
 
 class SubprocessLauncher:
-    """Starts a child process for each order."""
+    """Launcher that starts a child process per run."""
 
     def __init__(self, niceness: int = 19, command: Sequence[str] = CHILD_COMMAND) -> None:
-        """`niceness` 0 to 19: how readily a child leaves the processor to others."""
+        """Set up a launcher; `niceness` 0 to 19 is the child's, 19 the lowest priority."""
         self._command = [*command, str(niceness)]
 
-    def start(self, order: RunSpec) -> SubprocessRun:
-        """Begin the work."""
-        budget = {name: str(order.threads) for name in THREAD_VARIABLES}
+    def start(self, spec: RunSpec) -> SubprocessRun:
+        """Start the work in a new child process."""
+        thread_limits = {name: str(spec.threads) for name in THREAD_VARIABLES}
         process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **budget},
-            start_new_session=True,  # Ctrl-C in a terminal is for the worker, which then stops the child in order
+            env={**os.environ, **thread_limits},
+            start_new_session=True,  # Ctrl-C in a terminal goes to the worker only, which then stops the child
         )
         run = SubprocessRun(process)
-        run.send(json.dumps(asdict(order)).encode() + b"\n")
+        run.send(json.dumps(asdict(spec)).encode() + b"\n")
         return run
 
 
 class SubprocessRun:
-    """A child process at work."""
+    """Run in a child process."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -63,14 +63,14 @@ class SubprocessRun:
         self._ended = False
 
     def send(self, line: bytes) -> None:
-        """Write to the child; one that is gone already is noticed by `poll`."""
+        """Write a line to the child; `poll` notices a child that is gone already."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
     def poll(self, seconds: float) -> list[Message]:
-        """What was reported since the last call, waiting up to `seconds` for something; its end comes last, once."""
+        """Return the messages since the last call, waiting up to `seconds` for one. The end comes last, once."""
         if self._ended:
             return []
         assert self._process.stdout is not None
@@ -88,7 +88,7 @@ class SubprocessRun:
         return messages
 
     def stop(self, seconds: float) -> None:
-        """Have it save its state and stop; after `seconds` it is killed."""
+        """Tell the child to save its state and stop; kill it after `seconds`."""
         self._kill_at = time.monotonic() + seconds
         if seconds > 0:
             self.send(STOP_LINE)
@@ -100,17 +100,17 @@ class SubprocessRun:
         return [message_from_json(json.loads(line)) for line in lines]
 
     def _close(self, messages: list[Message]) -> list[Message]:
-        """Let go of the child, whose last word these are; without a word of its end, it is lost."""
+        """Reap the child after its last `messages`; without an end among them, the run is lost."""
         self._ended = True
-        said = bool(messages) and isinstance(messages[-1], End)
-        if said:
-            self._process.kill()  # it may be tearing down threads: nobody waits for that
+        has_end = bool(messages) and isinstance(messages[-1], End)
+        if has_end:
+            self._process.kill()  # its end is known; do not wait until it has torn down its threads
         status = self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             with suppress(BrokenPipeError):
                 pipe.close()
-        return messages if said else [*messages, Lost(_exit_reason(status))]
+        return messages if has_end else [*messages, Lost(_exit_reason(status))]
 
 
 def _exit_reason(status: int) -> str:

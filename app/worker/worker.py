@@ -1,7 +1,7 @@
-"""A worker: claims jobs one after another and sees to each, until it is told to stop.
+"""The worker loop: claim jobs one after another and run each, until told to stop.
 
-Knows the queue. What it takes to see to a job is in `attempt`. It needs no web server: it meets the service in the
-database and in the folder of models, nowhere else.
+A worker meets the service only in the database and in the folder of published models. Running one job is in
+`job_attempt`.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from app.worker.run_monitor import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 CLEANUP_INTERVAL_SECONDS = 60.0
-"""Between two looks at what others have left behind, at the least."""
+"""Least time between two clean-ups of leftovers, in seconds."""
 
 
 class Worker:
-    """One worker: `run` until `stop`, which a signal handler or another thread may call."""
+    """Worker that runs until `stop`, which a signal handler or another thread may call."""
 
-    def __init__(self, jobs: JobStore, around: WorkerContext) -> None:
+    def __init__(self, jobs: JobStore, context: WorkerContext) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
         self._jobs = jobs
-        self._context = around
+        self._context = context
         self._next_cleanup = 0.0
 
     def stop(self) -> None:
-        """Let the job in hand save its state and go back to the queue; then `run` returns."""
+        """Let the current job save its state and return to the queue; then `run` returns."""
         self._context.stop.set()
 
     def run(self) -> None:
-        """Work until told to stop; a database that does not answer is waited for."""
+        """Run jobs until told to stop; while the database is unavailable, wait for it."""
         logger.info("worker %s begins", self.name)
         stop = self._context.stop
         while not stop.is_set():
@@ -53,7 +53,7 @@ class Worker:
         logger.info("worker %s ends", self.name)
 
     def run_next_job(self) -> bool:
-        """Claim a job and see to it; False where there is none. Raises DatabaseUnavailable."""
+        """Claim a job and run it; False where there is none. Raises DatabaseUnavailable."""
         claimed = self._context.leases.claim(self.name, self._context.config.lease_seconds)
         if claimed is None:
             return False
@@ -66,18 +66,18 @@ class Worker:
         return True
 
     def clean_up_when_due(self) -> None:
-        """Tidy first of all, and then between two jobs when it was long ago. Raises DatabaseUnavailable."""
+        """Clean up first, and between jobs when the last time is long ago. Raises DatabaseUnavailable."""
         if time.monotonic() >= self._next_cleanup:
             self.clean_up()
             self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_SECONDS
 
     def clean_up(self) -> None:
-        """Remove what lost workers, and jobs cancelled in the queue, have left behind. Raises DatabaseUnavailable."""
+        """Remove leftovers of lost workers and of jobs cancelled in the queue. Raises DatabaseUnavailable."""
         published_models.remove_stale_staging(self._context.checkpoints)
         for job_id in self._context.workspaces.job_ids():
             try:
-                over = self._jobs.get(job_id).status not in OPEN_STATUSES
-            except NotFound:  # another database's
-                over = False
-            if over:
+                finished = self._jobs.get(job_id).status not in OPEN_STATUSES
+            except NotFound:  # a job of another database
+                finished = False
+            if finished:
                 self._context.workspaces.clear(job_id)

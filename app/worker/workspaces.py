@@ -1,7 +1,7 @@
-"""Where attempts at jobs write: each in directories of its own, so that a lost one cannot write beside its successor.
+"""Directories of attempts at jobs: a working directory and a staging directory per lease.
 
-Knows how an attempt takes over what an earlier one saved, and what is to be removed when a job is done. It does not
-know what a saved state means.
+Each attempt has its own, so that one that was taken for lost cannot write into its successor's. A new attempt adopts
+the newest training state of an earlier one.
 """
 
 from __future__ import annotations
@@ -13,77 +13,77 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-STATE_FILE = "training.safetensors"
-"""A saved state; always replaced as a whole, never written in place."""
+from models.neural.training.config import STATE_FILE
+
 METRICS_FILE = "metrics.jsonl"
-"""What was measured until then; only ever added to."""
+"""File of metrics, a line per step; only appended to."""
 
 
 class Workspaces:
-    """The directories of all jobs: working ones under `data`, staging ones in the file system of the models."""
+    """Directories of all jobs: working ones under `data`, staging ones beside the published models."""
 
     def __init__(self, data: Path, checkpoints: Path) -> None:
         self._work = (data / "jobs").resolve()
         self._staging = (checkpoints / ".jobs").resolve()
 
     def workdir(self, job_id: str, lease: int) -> Path:
-        """Where the attempt under this lease keeps its state."""
+        """Return the directory in which the attempt under this lease keeps its state."""
         return self._work / job_id / str(lease)
 
     def staging(self, job_id: str, lease: int) -> Path:
-        """Where it leaves a model to be published: one rename away from where models are."""
+        """Return the directory for its finished model, one rename away from the published ones."""
         return self._staging / job_id / str(lease)
 
     def prepare(self, job_id: str, lease: int) -> None:
-        """Make the working directory, with the newest state that an earlier attempt saved, if any."""
-        mine = self.workdir(job_id, lease)
-        mine.mkdir(parents=True, exist_ok=True)
-        if (mine / STATE_FILE).exists():
+        """Create the working directory, with the newest state that an earlier attempt saved, if any."""
+        workdir = self.workdir(job_id, lease)
+        workdir.mkdir(parents=True, exist_ok=True)
+        if (workdir / STATE_FILE).exists():
             return
-        for number in reversed(_leases_in(self._work / job_id)):
-            if number < lease and _adopt_state(self.workdir(job_id, number), mine):
+        for earlier in reversed(_leases_in(self._work / job_id)):
+            if earlier < lease and _adopt_state(self.workdir(job_id, earlier), workdir):
                 return
 
     def fence(self, job_id: str, lease: float) -> None:
-        """Take away what earlier attempts staged: from here on none of them can publish it, however late it wakes."""
-        staged = self._staging / job_id
-        for number in _leases_in(staged):
-            if number < lease:
-                # By a rename first: a directory on its way out must not be published by half.
+        """Remove the staged models of earlier attempts, so that none of them can still publish one."""
+        staging = self._staging / job_id
+        for earlier in _leases_in(staging):
+            if earlier < lease:
+                # Renamed first, so that a directory being removed cannot be published in part.
                 with suppress(FileNotFoundError):
-                    (staged / str(number)).rename(staged / f".{number}-{secrets.token_hex(6)}")
-        for removed in staged.glob(".*"):
-            shutil.rmtree(removed, ignore_errors=True)
+                    (staging / str(earlier)).rename(staging / f".{earlier}-{secrets.token_hex(6)}")
+        for hidden in staging.glob(".*"):
+            shutil.rmtree(hidden, ignore_errors=True)
 
     def clear(self, job_id: str) -> None:
-        """Remove all that the attempts at a job left behind."""
+        """Remove all directories of a job."""
         self.fence(job_id, math.inf)
         for directory in (self._work / job_id, self._staging / job_id):
             shutil.rmtree(directory, ignore_errors=True)
 
     def job_ids(self) -> set[str]:
-        """The jobs of which something is left."""
+        """Return the ids of jobs that have directories."""
         return {path.name for parent in (self._work, self._staging) if parent.exists() for path in parent.iterdir()}
 
 
 def _leases_in(directory: Path) -> list[int]:
-    """The leases that have a directory in this one, oldest first."""
+    """Return the leases that have a directory in `directory`, oldest first."""
     names = [path.name for path in directory.iterdir()] if directory.exists() else []
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def _adopt_state(theirs: Path, mine: Path) -> bool:
-    """Whether a state was there to be taken over.
+def _adopt_state(source: Path, target: Path) -> bool:
+    """Copy state and metrics of an earlier attempt; False where it saved no state.
 
-    The state is taken first and becomes visible last: the metrics copied in between then cover it, even if its writer
-    still lives and goes on.
+    The state is linked first and becomes visible last: the metrics copied in between then cover it, even if its
+    writer is still running.
     """
-    taken = mine / f".{STATE_FILE}"
+    hidden = target / f".{STATE_FILE}"
     with suppress(FileNotFoundError):
-        taken.unlink(missing_ok=True)
-        os.link(theirs / STATE_FILE, taken)
+        hidden.unlink(missing_ok=True)
+        os.link(source / STATE_FILE, hidden)
         with suppress(FileNotFoundError):  # a state before the first measurement
-            shutil.copyfile(theirs / METRICS_FILE, mine / METRICS_FILE)
-        taken.rename(mine / STATE_FILE)
+            shutil.copyfile(source / METRICS_FILE, target / METRICS_FILE)
+        hidden.rename(target / STATE_FILE)
         return True
     return False

@@ -1,7 +1,7 @@
-"""How the tables came to be what they are, step by step, and the one call that takes a database there.
+"""Migrations of the database with Alembic: `migrate` brings any older database to the newest tables.
 
-Knows Alembic and the lock that lets one process at a time migrate. The steps are in `versions`; they spell out
-their columns rather than import them, since a step must keep meaning what it meant when it was written.
+The steps are in `versions`. They spell out their columns rather than import them from `tables`, since a step must keep
+its meaning when the tables change. A lock lets one process migrate at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MIGRATIONS_LOCK = "nextword:migrations"
 
 
 def migrate(database: Database) -> None:
-    """Bring the database to the newest tables, in one transaction and one process; the others wait, then find it done.
+    """Migrate the database to the newest tables in one transaction; other processes wait for it.
 
     Raises DatabaseUnavailable.
     """

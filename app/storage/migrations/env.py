@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: the steps, on the connection and in the transaction it is handed."""
+"""Alembic's entry point: run the migration steps in the transaction of `migrate`."""
 
 from alembic import context
 

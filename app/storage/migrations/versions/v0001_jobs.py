@@ -1,4 +1,4 @@
-"""Files, jobs with their events and metrics, and aliases."""
+"""Migration 0001: tables of files, jobs with events and metrics, and aliases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Create the first tables."""
     _files()
     _jobs()
     _events_and_metrics()
