@@ -15,7 +15,7 @@ import click
 import numpy as np
 import torch
 
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, DynamicConfig, MixtureConfig, NeuralCacheConfig
 from models.composite.dynamic_evaluation import DynamicModel
@@ -30,7 +30,8 @@ from models.neural.model import RecurrentModel
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 CORPORA = {

@@ -18,7 +18,8 @@ from app.cli.progress_bar import ProgressBar, drive
 from benchmarks.ptb import ARCHITECTURE, TRAINING
 from models.data.corpus import Corpus
 from models.neural.training.train import train
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {},

@@ -32,7 +32,7 @@ from models.checkpoint import save as checkpoint
 from models.ngram.config import NgramConfig
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 from models.utils.progress import run_to_completion
 
 FILES = {"ptb": "ptb/ptb.train.txt", "wikitext-2": "wikitext-2/train.txt"}

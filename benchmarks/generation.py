@@ -15,14 +15,14 @@ from models.inference.config import SamplingParams
 from models.inference.generation import Batch, GenerationSequence
 from models.inference.sampling import random_generator, sample_token
 from models.language_model import LanguageModel
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
-from models.tokenization.tokenizer import Detokenizer
+from models.tokenization.detokenizer import Detokenizer
 
 BATCHES = (1, 4, 16, 64)
 CHOICES = {

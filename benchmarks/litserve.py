@@ -27,11 +27,12 @@ from benchmarks._plot import Panel, Points, picture
 from benchmarks._servers import cpu_seconds, nextword, running
 from models.checkpoint.card import Provenance
 from models.checkpoint.save import save
-from models.neural.config import NetworkKind
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.config import NetworkKind, RecurrentConfig
+from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 NAME = "random"
 TARGETS = {1: 10.0, 16: 9.0, 64: 6.5}

@@ -31,7 +31,8 @@ from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.reference import Reference
 
 REFERENCE = {

@@ -28,14 +28,15 @@ from models.composite.neural_cache import NeuralCacheModel
 from models.data.bptt_batches import TokenIds
 from models.data.corpus import Corpus
 from models.language_model import LanguageModel
-from models.neural.model import RecurrentConfig, RecurrentModel
-from models.neural.training.config import TrainingConfig
-from models.neural.training.state_file import STATE_FILE
+from models.neural.config import RecurrentConfig
+from models.neural.model import RecurrentModel
+from models.neural.training.config import STATE_FILE, TrainingConfig
 from models.neural.training.train import TrainingResult, train
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress, run_to_completion
 
 ARCHITECTURE = RecurrentConfig("lstm", layers=2, embedding_size=400, hidden_size=400)

@@ -21,7 +21,7 @@ from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 
 FILES = {"ptb": ("ptb.train.txt", "ptb.valid.txt"), "wikitext-2": ("train.txt", "valid.txt")}
 Ids = NDArray[np.int32]

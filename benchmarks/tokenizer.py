@@ -17,7 +17,8 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from benchmarks._timing import seconds
 from models.data.corpus import Corpus
 from models.data.line_reader import EmptyLines
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 
 def say(what: str, value: float, unit: str, decimals: int = 3) -> None:

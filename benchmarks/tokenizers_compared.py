@@ -16,7 +16,7 @@ from models.evaluation.evaluator import evaluate
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 from models.utils.progress import run_to_completion
 
 KINDS = {

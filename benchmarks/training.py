@@ -19,12 +19,14 @@ from app.core.container_limits import cpu_quota
 from app.experiments.training_run import run_interleaved
 from models.data.bptt_batches import TokenIds
 from models.data.corpus import Corpus
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.config import RecurrentConfig
+from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 

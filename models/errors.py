@@ -1,20 +1,18 @@
-"""Every error this package raises on purpose.
+"""Errors that this package raises on purpose, all of them.
 
-    NextwordError
-    ├── InvalidInput            a field of a config, request or text is not acceptable
-    │   └── InvalidText         ... and it is the text: not UTF-8, too long, nothing to score
-    ├── CheckpointError         a checkpoint cannot be used; the message names the file
-    │   ├── CheckpointNotFound  no such name or version
-    │   ├── CheckpointExists    that name and version is already published
-    │   └── CheckpointDamaged   missing, truncated, altered or foreign file
-    └── TrainingFailed          the data or the numbers do not allow a model (diverged, empty corpus)
-
-The module knows messages and the field they are about; it does not know HTTP status codes.
+NextwordError
+├── InvalidInput            a field of a config, request or text is not acceptable
+│   └── InvalidText         ... and it is the text: not UTF-8, too long, nothing to score
+├── CheckpointError         a checkpoint cannot be used; the message names the file
+│   ├── CheckpointNotFound  no such name or version
+│   ├── CheckpointExists    that name and version is already published
+│   └── CheckpointDamaged   missing, truncated, altered or foreign file
+└── TrainingFailed          the data or the numbers do not allow a model (diverged, empty corpus)
 """
 
 
 class NextwordError(Exception):
-    """Base of all errors raised on purpose; its text is fit for a user."""
+    """Base class of all errors raised on purpose; the message is fit for a user."""
 
 
 class InvalidInput(NextwordError, ValueError):
@@ -37,16 +35,16 @@ class CheckpointError(NextwordError):
 
 
 class CheckpointNotFound(CheckpointError):
-    """No checkpoint of that name or version."""
+    """No checkpoint has that name or version."""
 
 
 class CheckpointExists(CheckpointError):
-    """That name and version is already published; published checkpoints never change."""
+    """A checkpoint of that name and version is already published; published checkpoints never change."""
 
 
 class CheckpointDamaged(CheckpointError):
-    """A file of the checkpoint is missing, truncated, altered or not ours."""
+    """A file of the checkpoint is missing, truncated, altered or was not written by this package."""
 
 
 class TrainingFailed(NextwordError):
-    """No model can be made from this data, or the training diverged."""
+    """Training failed: no model can be made from this data, or the numbers diverged."""

@@ -1,4 +1,8 @@
-"""The module `models.state`."""
+"""States of language models, and how their rows are selected, split and stacked.
+
+Rows are copied as bytes: `bytearray.join` holds the GIL for the short time of a copy, while NumPy and torch release it
+and, under load, wait longer to get it back than the copy takes (TODO: measure).
+"""
 
 from __future__ import annotations
 
@@ -10,27 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 State: TypeAlias = "NDArray[Any] | tuple[State, ...]"
-"""Arrays whose row i belongs to sequence i, nested in tuples at will. Never mutated: an advance makes a new one.
-
-Not tensors: whatever is asked of one, torch gives the interpreter's lock away, and under load a batch has to wait for
-it each time, longer than for what was asked."""
+"""Arrays whose row i belongs to sequence i, nested in tuples at will. Never mutated: `advance` makes a new state."""
 
 
 def select(state: State, rows: Sequence[int]) -> State:
-    """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`. Copies, so no batch is pinned.
+    """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`.
 
-    Rows are joined as bytes, as in `concat`: numpy would give the interpreter's lock away for the time of a copy, which
-    is short, and might wait for it long.
+    Rows are copied, so that no batch is kept alive by one of its rows.
     """
     if isinstance(state, tuple):
         return tuple(select(part, rows) for part in state)
-    every = _row_bytes(state)
-    parts = [every[row] for row in rows]
+    all_rows = _row_bytes(state)
+    parts = [all_rows[row] for row in rows]
     return _from_bytes(parts, (len(parts), *state.shape[1:]), state.dtype)
 
 
 def split(state: State) -> list[State]:
-    """Each row as a state of its own. Copies, as `select` does."""
+    """Return each row as a state of its own. Copies, as `select` does."""
     if isinstance(state, tuple):
         return list(zip(*map(split, state), strict=True))
     return [_from_bytes([row], (1, *state.shape[1:]), state.dtype) for row in _row_bytes(state)]
@@ -40,25 +40,25 @@ def concat(states: Sequence[State]) -> State:
     """Stack the rows of several states of one model."""
     first = states[0]
     if isinstance(first, tuple):
-        return tuple(concat([s[i] for s in states if isinstance(s, tuple)]) for i in range(len(first)))
-    parts = [s for s in states if isinstance(s, np.ndarray)]
-    return _from_bytes(map(_as_bytes, parts), (sum(map(len, parts)), *first.shape[1:]), first.dtype)
-
-
-def _row_bytes(numbers: NDArray[Any]) -> list[memoryview]:
-    """The bytes of each."""
-    content, size = _as_bytes(numbers), numbers.itemsize * prod(numbers.shape[1:])
-    return [content[size * row : size * (row + 1)] for row in range(len(numbers))]
-
-
-def _as_bytes(numbers: NDArray[Any]) -> memoryview:
-    return numbers.reshape(-1).view(np.uint8).data
-
-
-def _from_bytes(parts: Iterable[memoryview], shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
-    return np.ndarray(shape, kind, bytearray().join(parts))
+        return tuple(concat([state[i] for state in states if isinstance(state, tuple)]) for i in range(len(first)))
+    arrays = [state for state in states if isinstance(state, np.ndarray)]
+    return _from_bytes(map(_as_bytes, arrays), (sum(map(len, arrays)), *first.shape[1:]), first.dtype)
 
 
 def row_count(state: State) -> int:
-    """How many sequences a state holds."""
+    """Return how many sequences a state holds."""
     return row_count(state[0]) if isinstance(state, tuple) else state.shape[0]
+
+
+def _row_bytes(array: NDArray[Any]) -> list[memoryview]:
+    """Return the bytes of each row."""
+    content, size = _as_bytes(array), array.itemsize * prod(array.shape[1:])
+    return [content[size * row : size * (row + 1)] for row in range(len(array))]
+
+
+def _as_bytes(array: NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _from_bytes(parts: Iterable[memoryview], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.ndarray(shape, dtype, bytearray().join(parts))

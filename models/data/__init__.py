@@ -1,1 +1,5 @@
-"""The package `models.data`."""
+"""Text data on its way into training and evaluation.
+
+Begin with `corpus.Corpus`: text files that are cleaned, encoded and split into training and validation parts.
+`line_reader` cleans text by rules that requests share; `bptt_batches` lays a corpus out for recurrent training.
+"""

@@ -1,7 +1,4 @@
-"""The training text as parallel streams: which tokens each row of a batch reads next, and when it begins anew.
-
-It knows token ids and positions. It does not know vectors: it says which rows begin anew, others zero their states.
-"""
+"""Batches for truncated back-propagation through time: training text as parallel streams."""
 
 from __future__ import annotations
 
@@ -18,64 +15,67 @@ TokenIds = NDArray[np.integer]
 
 
 class BpttBatch(NamedTuple):
-    """What every stream reads in one step of truncated back-propagation through time."""
+    """Tokens that every stream reads in one step of truncated back-propagation through time."""
 
     inputs: Tensor
-    """[B, T] int64; continues where the row's last window ended, or begins with `</s>` where the row is fresh."""
+    """[B, T] int64; continue where the row's last batch ended, or begin with `</s>` where the row is reset."""
     targets: Tensor
     """[B, T] int64; the token after each input."""
     reset: Tensor
-    """[B] bool; these rows begin anew: from blank vectors, reading `</s>` first, which is a model's start state."""
+    """[B] bool; rows that start anew from the null state and read `</s>` first, as a model's begin state has."""
 
 
 class BpttStreams:
-    """Cursors that go round one text, laid as a ring, at equal distances.
+    """Cursors that go round one text, laid as a ring, at equal distances: one for each row of a batch.
 
-    A fresh row goes back to the start of the line it is in, so that it reads what a model reads that is given a
-    sentence of its own: the start state, then the line from its first token.
+    A row that is reset goes back to the start of its line, so that it reads what a model reads that is given a
+    sentence of its own: the begin state, then the line from its first token.
     """
 
     def __init__(self, tokens: TokenIds, count: int, text_starts: TokenIds | None = None) -> None:
-        """`starts`: ascending positions in `tokens` at which a text may begin; by default those after a `</s>`."""
+        """Lay `count` cursors over `tokens`.
+
+        `text_starts`: ascending positions in `tokens` at which a text may begin; by default those after a `</s>`.
+        """
         self._tokens = tokens
         self._text_starts = np.flatnonzero(np.roll(tokens, 1) == EOS) if text_starts is None else text_starts
         self._reset_all = True
         self.positions = np.arange(count, dtype=np.int64) * len(tokens) // count
-        """[B]: the next token each row has to predict; all there is to save, once a window has been read."""
-        # Of a line longer than the distance between rows, several rows would read the same.
-        back = self._nearest_text_starts(len(tokens) / count)
-        self.positions = np.where(back >= 0, back, self.positions)
+        """[B]: position of the next token each row has to predict. Once a batch was read, all there is to save."""
+        # In a line longer than the distance between rows several rows would read the same, so they stay where they are.
+        starts = self._nearest_text_starts(len(tokens) / count)
+        self.positions = np.where(starts >= 0, starts, self.positions)
 
     def next_batch(self, length: int, reset_rate: float, generator: torch.Generator) -> BpttBatch:
-        """The next `length` tokens of every row, each row beginning anew with probability `reset_rate`.
+        """Return the next `length` tokens of every row, each row being reset with probability `reset_rate`.
 
-        A row in the midst of a line longer than `length` tokens does not.
+        A row that is more than `length` tokens into its line is not reset.
         """
         drawn = torch.rand(len(self.positions), generator=generator).numpy() < reset_rate
-        back = self._nearest_text_starts(length)
-        fresh = (back >= 0) & drawn
-        self.positions = np.where(fresh, back, self.positions)
+        starts = self._nearest_text_starts(length)
+        reset = (starts >= 0) & drawn
+        self.positions = np.where(reset, starts, self.positions)
         if self._reset_all:
-            fresh, self._reset_all = np.ones_like(fresh), False
-        return self._read_batch(length, fresh)
+            reset, self._reset_all = np.ones_like(reset), False
+        return self._read_batch(length, reset)
 
     def restore(self, positions: NDArray[np.int64]) -> None:
-        """Go on from saved positions."""
+        """Go on from saved `positions`."""
         self.positions, self._reset_all = positions, False
 
-    def _read_batch(self, length: int, fresh: NDArray[np.bool_]) -> BpttBatch:
-        """The tokens from one before each position on; the positions move behind them."""
-        read = self.positions[:, None] + np.arange(-1, length)
-        tokens = self._tokens[read % len(self._tokens)].astype(np.int64)
-        tokens[fresh, 0] = EOS
+    def _read_batch(self, length: int, reset: NDArray[np.bool_]) -> BpttBatch:
+        """Return the tokens from one before each position on, and move the positions behind them."""
+        places = self.positions[:, None] + np.arange(-1, length)
+        tokens = self._tokens[places % len(self._tokens)].astype(np.int64)
+        tokens[reset, 0] = EOS
         self.positions = (self.positions + length) % len(self._tokens)
         inputs, targets = torch.from_numpy(tokens[:, :-1].copy()), torch.from_numpy(tokens[:, 1:].copy())
-        return BpttBatch(inputs, targets, torch.from_numpy(fresh))
+        return BpttBatch(inputs, targets, torch.from_numpy(reset))
 
     def _nearest_text_starts(self, within: float) -> NDArray[np.int64]:
-        """[B]: where the line of each position starts; -1 where none starts less than so many tokens before it."""
-        index = np.searchsorted(self._text_starts, self.positions, side="right") - 1
+        """Return where the text at each position starts [B]; -1 where not `within` so many tokens before."""
         if not len(self._text_starts):
             return np.full_like(self.positions, -1)
-        back = self._text_starts[index]
-        return np.where((index >= 0) & (self.positions - back < within), back, -1).astype(np.int64)
+        index = np.searchsorted(self._text_starts, self.positions, side="right") - 1
+        starts = self._text_starts[index]
+        return np.where((index >= 0) & (self.positions - starts < within), starts, -1).astype(np.int64)

@@ -1,7 +1,7 @@
 """Text files as one corpus: their clean text, their token ids, their hash, and a part held out.
 
-It knows files and how the ids of a corpus are laid out; it does not know how text is cut into tokens. Files are read
-in slices, so that their size does not matter; only the ids of `encode` are ever held in memory.
+Files are read in blocks of a megabyte, so that their size does not matter: only the ids of `encode` are ever held in
+memory, and those can be kept in a file instead.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from numpy.typing import NDArray
 from models.data.line_reader import EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS
-from models.tokenization.config import TokenKind
-from models.tokenization.tokenizer import Encoding, Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig, TokenKind
+from models.tokenization.encoding import Encoding
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import concat_on_disk
 from models.utils.parallel import parallel_imap, read_ahead
 
 READ_BYTES = 1 << 20
-"""Bytes read at a time."""
+"""Bytes of a file that are read, cleaned and encoded at a time. More costs memory, less costs speed."""
 
 
 @dataclass(frozen=True)
 class EncodedCorpus:
-    """A corpus as one flat row of ids.
+    """Token ids of a whole corpus, concatenated.
 
-    ids: [T] for characters all of the text's and then one `</s>`, for others every line's and then `</s>`. None
-        stands at the start: reading begins in the state after `</s>`.
-    oov_count: how many tokens the vocabulary lacks.
-    lines, characters: of the clean text; newlines are characters.
+    ids: [T] ids of every line, each line ending in `</s>`; for character tokenizers those of the text and then one
+        `</s>`. None stands at the start: a model reads them from its begin state.
+    oov_count: number of tokens that the vocabulary lacks.
+    lines, characters: size of the clean text; newlines are characters.
     """
 
     ids: NDArray[np.int32]
@@ -48,8 +49,19 @@ class EncodedCorpus:
 class Corpus:
     """UTF-8 text files, read in order as one text; `LineReader` says how each is cleaned.
 
-    kind: the tokenizer's; "character" leaves lines as they are, others strip them and complete the last one of a file.
-    first, last: the part of the text that counts, in lines (words) or characters, `last` excluded.
+    kind: that of the tokenizer; "character" leaves lines as they are, others strip them and complete a file's last one.
+    start, stop: part of the text that belongs to the corpus, in lines (characters, for "character"), `stop` excluded.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "text.txt")
+    ...     _ = path.write_text("the cat sat .\\nthe dog sat .\\n")
+    ...     corpus = Corpus.open(path)
+    ...     tokenizer, encoded = corpus.train_tokenizer(TokenizerConfig())
+    >>> tokenizer.vocabulary
+    ['<unk>', '</s>', '.', 'sat', 'the', 'cat', 'dog']
+    >>> encoded.ids.tolist()
+    [4, 5, 3, 2, 1, 4, 6, 3, 2, 1]
     """
 
     files: tuple[Path, ...]
@@ -66,7 +78,7 @@ class Corpus:
         kind: TokenKind = "word",
         empty_lines: EmptyLines = "keep",
     ) -> Corpus:
-        """The corpus of `files`. Raises InvalidInput where there are none, or one is not there."""
+        """Return the corpus of `files`. Raises InvalidInput where none is given, or one does not exist."""
         paths = tuple(Path(f) for f in ([files] if isinstance(files, str | Path) else files))
         if not paths:
             raise InvalidInput("files", "must name at least one file")
@@ -76,7 +88,7 @@ class Corpus:
         return cls(paths, kind, empty_lines)
 
     def chunks(self) -> Iterator[str]:
-        """The clean text in chunks of whole lines, of about a megabyte.
+        """Yield the clean text in chunks of whole lines, of about a megabyte.
 
         Raises InvalidText, naming file and byte, for what is not UTF-8, and where there is no text at all.
         """
@@ -89,7 +101,7 @@ class Corpus:
             raise InvalidText("files", f"must hold text; there is none in {', '.join(map(str, self.files))}")
 
     def encode(self, tokenizer: Tokenizer, folder: Path | None = None) -> EncodedCorpus:
-        """All ids, in memory or in a file of `folder`.
+        """Encode the corpus; its ids are in memory, or in a file of `folder` that disappears with the process.
 
         Raises InvalidText as `chunks` does, InvalidInput where the tokenizer is of another kind.
         """
@@ -99,7 +111,7 @@ class Corpus:
         return self._collect(parallel_imap(tokenizer.encode, size.count(read_ahead(self.chunks()))), size, folder)
 
     def train_tokenizer(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
-        """The tokenizer of this text, and all ids; words are read once, characters twice.
+        """Train a tokenizer on this text and encode it; words are read once, other tokens twice.
 
         Raises what `encode` and `Tokenizer.train` do.
         """
@@ -107,83 +119,83 @@ class Corpus:
             tokenizer = Tokenizer.train(config, self.chunks())
             return tokenizer, self.encode(tokenizer)
         size = _SizeCounter()
-        tokenizer, pieces = Tokenizer.train_and_encode(config, size.count(read_ahead(self.chunks())))
-        return tokenizer, self._collect(pieces, size)
+        tokenizer, encodings = Tokenizer.train_and_encode(config, size.count(read_ahead(self.chunks())))
+        return tokenizer, self._collect(encodings, size)
 
-    def _collect(self, pieces: Iterable[Encoding], size: _SizeCounter, folder: Path | None = None) -> EncodedCorpus:
-        ids = self._id_arrays(pieces, size)
-        whole = np.concatenate(list(ids)) if folder is None else concat_on_disk(ids, folder)
-        return EncodedCorpus(whole, size.oov_count, size.lines, size.characters)
+    def _collect(self, encodings: Iterable[Encoding], size: _SizeCounter, folder: Path | None = None) -> EncodedCorpus:
+        arrays = self._id_arrays(encodings, size)
+        ids = np.concatenate(list(arrays)) if folder is None else concat_on_disk(arrays, folder)
+        return EncodedCorpus(ids, size.oov_count, size.lines, size.characters)
 
-    def _id_arrays(self, pieces: Iterable[Encoding], size: _SizeCounter) -> Iterator[NDArray[np.int32]]:
-        for encoding in pieces:
+    def _id_arrays(self, encodings: Iterable[Encoding], size: _SizeCounter) -> Iterator[NDArray[np.int32]]:
+        for encoding in encodings:
             size.oov_count += int(np.count_nonzero(encoding.oov))
             yield encoding.ids
         if self.kind == "character":
             yield np.array([EOS], np.int32)
 
     def split(self, validation_fraction: float) -> tuple[Corpus, Corpus]:
-        """The corpus without its last lines (for characters: characters), and those, their number rounded up.
+        """Split off the last lines (characters, for "character"), their number rounded up, for validation.
 
         Raises InvalidInput unless both parts hold something.
         """
         if not 0 < validation_fraction < 1:
             raise InvalidInput("validation_fraction", f"must lie between 0 and 1, not {validation_fraction!r}")
-        whole = sum(self._unit_count(chunk) for chunk in self.chunks())
-        kept = whole - ceil(whole * Fraction(str(validation_fraction)))  # of 100 lines 0.07 is 7: no float's 7.000001
-        if not 0 < kept < whole:
+        units = sum(self._unit_count(chunk) for chunk in self.chunks())
+        # A fraction is exact where a float is not: 0.07 of 100 lines are 7, not 7.000000000000001 and so 8.
+        train_units = units - ceil(units * Fraction(str(validation_fraction)))
+        if not 0 < train_units < units:
             raise InvalidInput(
-                "validation_fraction", f"must leave text on both sides; {validation_fraction!r} of {whole} does not"
+                "validation_fraction", f"must leave text on both sides; {validation_fraction!r} of {units} does not"
             )
-        border = self.start + kept
+        border = self.start + train_units
         return replace(self, stop=border), replace(self, start=border)
 
     def sha256(self) -> str:
-        """The hash of the files' bytes one after the other, as `cat FILES | sha256sum` prints it."""
+        """Return the hash of the files' bytes one after the other, as `cat FILES | sha256sum` prints it."""
         digest = hashlib.sha256()
         for path in self.files:
-            for data in _read_blocks(path):
-                digest.update(data)
+            for block in _read_blocks(path):
+                digest.update(block)
         return digest.hexdigest()
 
     def _clean_chunks(self) -> Iterator[str]:
         for path in self.files:
             reader = LineReader(strip=self.kind != "character", empty_lines=self.empty_lines, field=str(path))
-            for data in _read_blocks(path):
-                yield reader.feed(data)
+            for block in _read_blocks(path):
+                yield reader.feed(block)
             yield reader.finish()
 
     def _unit_count(self, chunk: str) -> int:
         return len(chunk) if self.kind == "character" else chunk.count("\n")
 
     def _within_bounds(self, chunks: Iterator[str]) -> Iterator[str]:
-        """Of `chunks`, what lies between `first` and `last`."""
-        at = 0
+        """Yield the part of `chunks` that lies between `start` and `stop`."""
+        position = 0
         for chunk in chunks:
-            if self.stop is not None and at >= self.stop:
+            if self.stop is not None and position >= self.stop:
                 return
-            units = self._unit_count(chunk)
-            start = self._offset_of_unit(chunk, self.start - at)
-            stop = len(chunk) if self.stop is None else self._offset_of_unit(chunk, self.stop - at)
-            at += units
-            yield chunk[start:stop]
+            begin = self._offset_of_unit(chunk, self.start - position)
+            end = len(chunk) if self.stop is None else self._offset_of_unit(chunk, self.stop - position)
+            position += self._unit_count(chunk)
+            yield chunk[begin:end]
 
-    def _offset_of_unit(self, chunk: str, units: int) -> int:
-        """Where in `chunk` the first `units` of its lines or characters end."""
-        if self.kind == "character" or units <= 0:
-            return min(max(units, 0), len(chunk))
-        rest = chunk.split("\n", units)[units:]
+    def _offset_of_unit(self, chunk: str, unit: int) -> int:
+        """Return where line or character number `unit` of `chunk` begins, clipped to the ends of `chunk`."""
+        if self.kind == "character" or unit <= 0:
+            return min(max(unit, 0), len(chunk))
+        rest = chunk.split("\n", unit)[unit:]
         return len(chunk) - len(rest[0]) if rest else len(chunk)
 
 
 class _SizeCounter:
-    """The lines and characters of the chunks that have passed, and how many of their tokens the vocabulary lacks."""
+    """Counts the lines and characters of the chunks that pass, and their tokens out of vocabulary."""
 
     def __init__(self) -> None:
         self.lines = self.characters = self.oov_count = 0
 
     def count(self, chunks: Iterable[str]) -> Iterator[str]:
-        """The same chunks."""
+        """Yield the same chunks, adding to the counts."""
         for chunk in chunks:
             self.lines += chunk.count("\n")
             self.characters += len(chunk)
@@ -193,7 +205,7 @@ class _SizeCounter:
 def _read_blocks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            while data := file.read(READ_BYTES):
-                yield data
+            while block := file.read(READ_BYTES):
+                yield block
     except OSError as error:
         raise InvalidInput("files", f"must be readable: {error}") from None

@@ -1,7 +1,6 @@
-"""Bytes, in slices of any size, to clean text in chunks of whole lines.
+"""Cleaning of text: bytes, in slices of any size, to text in chunks of whole lines.
 
-It knows UTF-8, line endings, blanks at the ends of lines and empty lines, and what to do where a line is longer than
-memory should hold. It knows neither files nor tokens: a corpus on disk and the body of a request are read alike.
+A corpus on disk and the body of a request are read by the same `LineReader`, so that one rule holds for both.
 """
 
 from __future__ import annotations
@@ -11,28 +10,28 @@ from typing import Literal, TypeAlias
 
 from models.errors import InvalidInput, InvalidText
 
+EmptyLines: TypeAlias = Literal["keep", "drop"]
 WHITESPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
     "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-"""The 25 characters of White_Space."""
+"""The 25 characters with the Unicode property White_Space."""
 
-
-EmptyLines: TypeAlias = Literal["keep", "drop"]
-
-_BYTE_ORDER_MARK = codecs.BOM_UTF8  # U+FEFF at the start of a text only says that it is UTF-8
+_BYTE_ORDER_MARK = codecs.BOM_UTF8  # at the start of a text it only says that the text is UTF-8
 
 
 class LineReader:
     r"""Turns the bytes of one text into clean text.
 
-    - UTF-8 is required; a byte order mark at the very start goes.
-    - "\r\n" becomes "\n", the only end of a line ("\r" alone, U+0085 and U+2028 are blanks).
-    - `strip` (for words): blanks at both ends of each line go, and the last line gets its newline if it lacks one.
-    - `empty_lines="drop"`: lines of nothing, or of nothing but blanks, go.
+    - UTF-8 is required; a byte order mark at the very start is dropped.
+    - "\r\n" becomes "\n", the only end of a line ("\r" alone, U+0085 and U+2028 are white space).
+    - `strip` (for words): white space at both ends of each line is dropped, and a newline is added to the last line if
+      it has none.
+    - `empty_lines="drop"`: lines of nothing but white space are dropped.
 
-    A chunk ends in a newline, save where a line is longer than `limit` bytes: then it ends before a blank, so that no
-    word is cut, or without `strip` between any two characters. Joined, chunks are the same however the bytes came.
+    A chunk ends in a newline, save where a line is longer than `limit` bytes: then it ends before white space, so that
+    no word is split, or without `strip` between any two characters. Joined, the chunks are the same however the bytes
+    were sliced.
     """
 
     def __init__(
@@ -44,34 +43,39 @@ class LineReader:
         self._drop_empty = empty_lines == "drop"
         self._limit = limit
         self._field = field
-        self._buffer = bytearray()  # read, not yet given out
-        self._buffer_offset = 0  # of the first held byte
-        self._inside_line = False  # whether part of the line has been given out
+        self._buffer = bytearray()  # bytes not yet returned as text
+        self._buffer_offset = 0  # where in the text the buffer begins
+        self._inside_line = False  # whether the beginning of the buffer's first line was returned before
 
     def feed(self, data: bytes) -> str:
-        """The clean text that `data` completes, perhaps none. Raises InvalidText, with the offset of a bad byte."""
+        """Return the clean text that `data` completes, perhaps none.
+
+        Raises InvalidText, with the offset of a byte that is not UTF-8.
+        """
         newline = data.rfind(b"\n")
         end = len(self._buffer) + newline + 1 if newline >= 0 else 0
         self._buffer += data
-        if (
-            self._buffer_offset == 0
-            and len(self._buffer) <= len(_BYTE_ORDER_MARK)
-            and _BYTE_ORDER_MARK.startswith(bytes(self._buffer))
-        ):
+        if self._may_begin_with_mark():
             return ""
         if not end and len(self._buffer) >= self._limit:
-            end = self._cut_long_line()
+            end = self._long_line_end()
         return self._consume(end) if end else ""
 
     def finish(self) -> str:
-        """The clean text that was held back. Raises InvalidText, with the offset of a bad byte."""
+        """Return the clean text of what is still in the buffer. Raises what `feed` does."""
         text = self._consume(len(self._buffer))
         if not (self._strip and self._inside_line):
             return text
         self._inside_line = False
         return text + "\n"
 
+    def _may_begin_with_mark(self) -> bool:
+        """Whether the text so far is a byte order mark or the beginning of one."""
+        short = self._buffer_offset == 0 and len(self._buffer) <= len(_BYTE_ORDER_MARK)
+        return short and _BYTE_ORDER_MARK.startswith(bytes(self._buffer))
+
     def _consume(self, end: int) -> str:
+        """Take the first `end` bytes out of the buffer and return their clean text."""
         if self._buffer_offset == 0 and self._buffer.startswith(_BYTE_ORDER_MARK):
             del self._buffer[: len(_BYTE_ORDER_MARK)]
             self._buffer_offset, end = len(_BYTE_ORDER_MARK), end - len(_BYTE_ORDER_MARK)
@@ -81,20 +85,23 @@ class LineReader:
         return self._clean(text)
 
     def _decode(self, data: bytearray, final: bool) -> tuple[str, int]:
-        """The text of `data` and how many bytes it took: all, unless a character may go on after them."""
+        """Decode `data`, which begins the buffer: its text, and how many bytes that took.
+
+        Unless `final`, an incomplete character at the end is left alone.
+        """
         try:
             return codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
-            at = self._buffer_offset + error.start
-            utf_16 = at == 0 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            offset = self._buffer_offset + error.start
+            utf_16 = offset == 0 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             hint = "; it looks like UTF-16" if utf_16 else ""
-            raise InvalidText(self._field, f"must be UTF-8, and byte {at} (from 0) is not{hint}") from None
+            raise InvalidText(self._field, f"must be UTF-8, and byte {offset} (from 0) is not{hint}") from None
 
-    def _cut_long_line(self) -> int:
-        """How many of the held bytes, all of one line, may be given out."""
+    def _long_line_end(self) -> int:
+        """Return how many bytes of the buffer, all of one unfinished line, may be taken now."""
         text, _ = self._decode(self._buffer, final=False)
         if self._strip:
-            text = text[: max(text.rfind(blank) for blank in WHITESPACE) + 1].rstrip(WHITESPACE)
+            text = text[: max(text.rfind(space) for space in WHITESPACE) + 1].rstrip(WHITESPACE)
         else:
             text = text.removesuffix("\r")  # a "\n" may follow
         if not text.strip(WHITESPACE):
@@ -107,7 +114,7 @@ class LineReader:
     def _clean(self, text: str) -> str:
         continued = self._inside_line
         lines = (text if self._strip else text.replace("\r\n", "\n")).split("\n")
-        if self._strip:  # "\r" is a blank
+        if self._strip:  # "\r" is white space
             first = lines[0].rstrip(WHITESPACE)
             lines = [line.strip(WHITESPACE) for line in lines]
             lines[0] = first if continued else lines[0]

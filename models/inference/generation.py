@@ -22,7 +22,8 @@ from models.kernels.sampling import NO_TOKEN, NOT_FINITE
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 from models.state import State, concat, select
-from models.tokenization.tokenizer import Detokenizer, Tokenizer
+from models.tokenization.detokenizer import Detokenizer
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 

@@ -22,7 +22,8 @@ from models.ngram import short
 from models.ngram.model import NgramModel
 from models.special_tokens import EOS
 from models.state import State, select
-from models.tokenization.tokenizer import BatchEncoding, Tokenizer
+from models.tokenization.encoding import BatchEncoding
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Offsets, concat_rows, padded_indices
 from models.utils.progress import run_to_completion
 

@@ -1,7 +1,4 @@
-"""Characters to ids in bulk: a table by code point.
-
-It knows code points; it does not know which characters a vocabulary leaves out, nor how it is ordered.
-"""
+"""Character tokens in bulk, by a table of ids indexed by code point."""
 
 from __future__ import annotations
 
@@ -13,36 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.special_tokens import EOS, SPECIAL_TOKENS
-from models.tokenization import pipeline
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.vocab_lookup import MISSING
+from models.tokenization.encoding import MISSING
+from models.tokenization.pipeline import build_pipeline
+from models.tokenization.token_model import TokenModel
 
 
-class CharacterTokenizer:
-    """Cuts text into characters and looks them up. Immutable."""
+class CharacterTokenizer(TokenModel):
+    """Splits text into characters and looks up their ids."""
 
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
         self._lowercase = config.lowercase
-        self._pipeline = pipeline.build_pipeline(config, SPECIAL_TOKENS)
+        self._pipeline = build_pipeline(config, SPECIAL_TOKENS)
         codes = [ord(character) for character in vocabulary[EOS + 1 :]]
-        # One row more than the highest code point needs: where all beyond it are sent.
+        # One row more than the highest code point needs: `encode` clips all higher ones to it.
         self._ids = np.full(max(codes, default=0) + 2, MISSING, np.int32)
         self._ids[codes] = np.arange(EOS + 1, len(vocabulary))
 
     def encode(self, text: str) -> NDArray[np.int32]:
-        """The ids [T] of `text`, MISSING where the vocabulary lacks the character."""
+        """Return the ids [T] of `text`, MISSING where the vocabulary lacks the character."""
         return self._ids.take(self._code_points(text), mode="clip")
 
     def split(self, text: str) -> list[str]:
-        """The characters [T] of `text`, aligned with `encode(text)`."""
+        """Return the characters [T] of `text`, aligned with `encode(text)`."""
         return list(self._normalize(text))
 
-    def count(self, text: Iterable[str]) -> Counter[str]:
-        """How often each character of `text`, in chunks, occurs."""
+    def count(self, chunks: Iterable[str]) -> Counter[str]:
+        """Count how often each character occurs in a text given in chunks."""
         counts = np.zeros(sys.maxunicode + 1, np.int64)
-        for chunk in text:
-            found = np.bincount(self._code_points(chunk))
-            counts[: found.size] += found
+        for chunk in chunks:
+            chunk_counts = np.bincount(self._code_points(chunk))
+            counts[: chunk_counts.size] += chunk_counts
         return Counter({chr(code): int(counts[code]) for code in counts.nonzero()[0]})
 
     def _code_points(self, text: str) -> NDArray[np.uint32]:

@@ -1,4 +1,4 @@
-"""The module `models.tokenization.config`."""
+"""Configuration of tokenizers: `TokenizerConfig`, and the characters that write bytes."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from models.errors import InvalidInput
 
 TokenKind: TypeAlias = Literal["word", "character", "bpe"]
 
-
 _PRINTABLE_BYTES = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-
-
 BYTE_TO_UNICODE = [
-    chr(b) if b in _PRINTABLE_BYTES else chr(0x100 + b - sum(shown < b for shown in _PRINTABLE_BYTES))
-    for b in range(0x100)
+    chr(byte) if byte in _PRINTABLE_BYTES else chr(0x100 + byte - sum(shown < byte for shown in _PRINTABLE_BYTES))
+    for byte in range(0x100)
 ]
-"""The printable character that stands for each byte in the tokens of bpe, as in GPT-2 (Radford et al. 2019)."""
+"""Printable character that stands for each byte in the tokens of bpe, as in GPT-2 (Radford et al. 2019)."""
+DEFAULT_BPE_SIZE = 8000
+"""Vocabulary size of a bpe tokenizer whose `max_size` is None."""
 
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """How text is cut into tokens and which of them make the vocabulary. Raises InvalidInput naming the field.
+    """Settings of a tokenizer: how it splits text, and which tokens make its vocabulary.
+
+    Raises InvalidInput naming the field.
 
     kind: "word" (letters and digits, contractions, runs of punctuation), "character", or "bpe" (parts of words).
     lowercase: fold case first.
-    pretokenized: the text was cut before; split at blanks only (words only).
-    min_count: rarer tokens of the training text stay out of the vocabulary.
-    max_size: the largest whole vocabulary, `<unk>` and `</s>` included; None for no limit (bpe: 8,000).
+    pretokenized: the text was tokenized before; split at white space only (words only).
+    min_count: tokens rarer than this in the training text stay out of the vocabulary.
+    max_size: largest size of the whole vocabulary, `<unk>` and `</s>` included; None for no limit (bpe: 8,000).
     """
 
     kind: TokenKind = "word"
@@ -47,19 +48,15 @@ class TokenizerConfig:
             raise InvalidInput("pretokenized", f"must be false for a {self.kind} tokenizer: it keeps no words apart")
         _check_integer("min_count", self.min_count, at_least=1)
         if self.max_size is not None:
-            # Every byte has a token, beside the two special ones and the first that is learned.
+            # A bpe vocabulary holds the two special tokens, every byte and at least one merge.
             _check_integer("max_size", self.max_size, at_least=len(BYTE_TO_UNICODE) + 3 if self.kind == "bpe" else 3)
 
     @property
     def has_lines(self) -> bool:
-        """Whether a newline is `</s>`; to characters it is one of them."""
+        """Whether a newline is `</s>`; to character tokenizers it is an ordinary character."""
         return self.kind != "character"
 
 
 def _check_integer(field: str, value: object, at_least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
         raise InvalidInput(field, f"must be a whole number of at least {at_least}, not {value!r}")
-
-
-DEFAULT_BPE_SIZE = 8000
-"""Tokens in a vocabulary whose size is not said."""

@@ -1,43 +1,42 @@
-"""What tokenizers make of texts: ids, and which of them stand for forms that the vocabulary lacks.
-
-It knows arrays; it does not know text.
-"""
+"""Results of encoding text: `Encoding` for one text, `BatchEncoding` for several."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.special_tokens import UNK
-from models.tokenization.vocab_lookup import MISSING
+
+MISSING = -1
+"""Stands for the id of a surface form that the vocabulary lacks, until `Encoding` replaces it by that of `<unk>`."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """The tokens of a text.
+    """Tokens of one text.
 
     ids: [T] token ids, `<unk>` where the vocabulary lacks the surface form.
-    oov: [T] whether it does; a literal `<unk>` in the text is not out of vocabulary.
+    oov: [T] whether the vocabulary lacks the surface form; a literal `<unk>` in the text is not out of vocabulary.
     """
 
     ids: NDArray[np.int32]
     oov: NDArray[np.bool_]
 
     @classmethod
-    def from_ids(cls, found: NDArray[np.int32]) -> Encoding:
-        """That of ids [T] which are MISSING where the vocabulary lacks the form."""
-        return cls(np.maximum(found, np.int32(UNK)), found == MISSING)
+    def from_ids(cls, ids: NDArray[np.int32]) -> Encoding:
+        """Build the encoding of ids [T] which are MISSING where the vocabulary lacks the surface form."""
+        return cls(np.maximum(ids, np.int32(UNK)), ids == MISSING)
 
 
 @dataclass(frozen=True)
-class BatchEncoding(Sequence[Encoding]):
-    """The tokens of N texts, one text after the other: those of text k end before `ends[k]` [N].
+class BatchEncoding:
+    """Tokens of N texts, concatenated; item k is the `Encoding` of text k.
 
     ids, oov: [T] as in `Encoding`.
+    ends: [N] position after the last token of each text.
     """
 
     ids: NDArray[np.int32]
@@ -45,20 +44,22 @@ class BatchEncoding(Sequence[Encoding]):
     ends: NDArray[np.int64]
 
     @classmethod
-    def from_ids(cls, found: NDArray[np.int32], ends: NDArray[np.int64]) -> BatchEncoding:
-        """Those of ids [T] which are MISSING where the vocabulary lacks the form."""
-        all_of_them = Encoding.from_ids(found)
-        return cls(all_of_them.ids, all_of_them.oov, ends)
+    def from_ids(cls, ids: NDArray[np.int32], ends: NDArray[np.int64]) -> BatchEncoding:
+        """Build the encoding of ids [T] which are MISSING where the vocabulary lacks the surface form."""
+        encoding = Encoding.from_ids(ids)
+        return cls(encoding.ids, encoding.oov, ends)
 
     def __len__(self) -> int:
         return len(self.ends)
 
-    def __getitem__(self, k: Any) -> Any:
-        """The encoding of text k."""
+    def __getitem__(self, k: int) -> Encoding:
         begin, end = self.ends[k - 1] if k else 0, self.ends[k]
         return Encoding(self.ids[begin:end], self.oov[begin:end])
 
+    def __iter__(self) -> Iterator[Encoding]:
+        return map(self.__getitem__, range(len(self)))
+
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """How many tokens each text has [N]."""
+        """Number of tokens of each text [N]."""
         return np.diff(self.ends, prepend=0)

@@ -1,10 +1,9 @@
-"""What a token is: the Hugging Face `tokenizers` pipeline behind each tokenizer configuration.
+"""Definition of a token: the Hugging Face `tokenizers` pipeline of each tokenizer configuration.
 
-It knows the patterns that cut text into surface forms, and is their only definition; every faster way through the
-text is tested equal to it. It knows neither vocabularies' order nor files, and never turns ids back into text.
+Every faster way of splitting text is tested to give the same tokens as this pipeline.
 
-A blank is a character with the Unicode property White_Space, nothing more: U+001C to U+001F, which Python's
-`str.split` takes for blanks, are not. Blanks separate tokens and are no tokens, except to character tokenizers.
+White space is what has the Unicode property White_Space, nothing more: U+001C to U+001F, which Python's `str.split`
+splits at, are not. White space separates tokens and is part of none, except for character tokenizers.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
 from models.tokenization.config import TokenizerConfig
 
 Merges: TypeAlias = Sequence[tuple[str, str]]
-"""Pairs of neighbouring tokens that become one, the first to be merged first."""
+"""Pairs of neighbouring tokens that bpe merges into one, in the order in which it does."""
 
 APOSTROPHE = "['\u2019]"
 WORD_PATTERN = "|".join(
@@ -29,17 +28,17 @@ WORD_PATTERN = "|".join(
         rf"[nN]{APOSTROPHE}[tT](?!\w)",  # and its "n't", which may stand alone
         r"\w+",
         rf"(?<=\w){APOSTROPHE}\w+",  # "'s", "'er": an apostrophe inside a word begins a contraction
-        # After a blank it opens a quotation, unless what follows is a contraction that stands alone. Letters are
-        # listed in both cases because folding case would take in long s and its like.
+        # After white space it opens a quotation, unless what follows is a contraction that stands alone. Letters are
+        # listed in both cases because folding case would also match the long s and a few others.
         rf"{APOSTROPHE}(?:[sStTdDmM]|[lL][lL]|[rR][eE]|[vV][eE]|[eE][mM]|[tT][iI][sS]|[tT][wW][aA][sS])(?!\w)",
         r"([^\w\s])\1*",  # a run of one punctuation mark
     )
 )
-"""What a token of running text matches, in the Oniguruma syntax that `tokenizers` reads; first alternative first."""
+"""Pattern of a token of running text, in the Oniguruma syntax of `tokenizers`; the first alternative that fits wins."""
 
 
-def build_pipeline(config: TokenizerConfig, vocabulary: list[str], merges: Merges = ()) -> Tokenizer:
-    """The Hugging Face tokenizer that cuts as `config` says and maps token i of `vocabulary` to id i."""
+def build_pipeline(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges = ()) -> Tokenizer:
+    """Build the Hugging Face tokenizer of `config` that maps token i of `vocabulary` to id i."""
     ids = {token: i for i, token in enumerate(vocabulary)}
     tokenizer = Tokenizer(BPE(ids, list(merges)) if config.kind == "bpe" else WordLevel(ids, unk_token=UNK_TOKEN))
     steps: list[normalizers.Normalizer] = []
@@ -57,9 +56,9 @@ def build_pipeline(config: TokenizerConfig, vocabulary: list[str], merges: Merge
 
 
 def surface_forms(tokenizer: Tokenizer, text: str) -> list[str]:
-    """The surface forms of `text`, known or not, as `tokenizer` looks them up."""
+    """Return the surface forms of `text` as `tokenizer` looks them up, in its vocabulary or not."""
     normalized = tokenizer.normalizer.normalize_str(text)
-    return [surface for surface, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normalized)]
+    return [form for form, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normalized)]
 
 
 def _pre_tokenizer(config: TokenizerConfig) -> pre_tokenizers.PreTokenizer:

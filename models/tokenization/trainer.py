@@ -1,12 +1,7 @@
-"""The surface forms of a text: how often each occurs and which stands where, before there is a vocabulary.
+"""Training of tokenizers: `train_vocabulary`, and `WordCounter` for the ids of a text as well.
 
-Several threads read chunks in turn, each with numbers of its own for the forms that it meets, so that none waits for
-another; what comes of it is the same whoever read what. It knows forms and numbers; how text is cut into forms `words`
-knows, and what becomes a vocabulary `tokenizer`.
-
-Vocabularies: which surface forms of a text get ids, in which order, and what else a list of tokens must fulfil.
-
-It knows tokens and how often they came; it does not know how they were cut.
+Words are counted on several threads: each takes chunks in turn and numbers the surface forms that it meets by itself,
+so that no thread waits for another. The result does not depend on which thread read which chunk.
 """
 
 from __future__ import annotations
@@ -17,123 +12,53 @@ from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tokenizers import trainers
 
 from models.errors import TrainingFailed
 from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
-from models.tokenization import pipeline, vocab_lookup, word_splitter
+from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import BYTE_TO_UNICODE, DEFAULT_BPE_SIZE, TokenizerConfig
+from models.tokenization.encoding import MISSING
+from models.tokenization.pipeline import Merges, build_pipeline
+from models.tokenization.vocab_lookup import build_vocab_table, encode_text, reserve, table_tokens
 from models.tokenization.word_tokenizer import WordTokenizer
-from models.utils.parallel import parallel_map
+from models.utils.parallel import parallel_map, thread_count
 
-_BLOCK_BYTES = 1 << 16  # bytes
-
-
-class WordCounter:
-    """The surface forms of a text, and with `keep` where each stands."""
-
-    def __init__(self, words: WordTokenizer, *, keep_ids: bool) -> None:
-        self._readers = [_GrowingVocabulary(words) for _ in range(torch.get_num_threads())]
-        self._keep_ids = keep_ids
-        self._chunks: list[
-            tuple[_GrowingVocabulary, list[NDArray[np.int32]]]
-        ] = []  # who read each chunk, and its numbers
-
-    def read(self, text: Iterable[str]) -> WordCounter:
-        """Read `text`, in chunks."""
-        chunks, turn = iter(text), Lock()
-
-        def work(reader: _GrowingVocabulary) -> None:
-            while True:
-                with turn:
-                    chunk = next(chunks, None)
-                    found: list[NDArray[np.int32]] = []
-                    self._chunks.append((reader, found))
-                if chunk is None:
-                    return
-                pieces = list(reader.encode(chunk))
-                found += pieces if self._keep_ids else []
-
-        parallel_map(work, self._readers)
-        return self
-
-    def counts(self) -> Counter[str]:
-        """How often each form occurs; newlines are not counted."""
-        counts: Counter[str] = Counter()
-        for reader in self._readers:
-            counts.update(reader.counts())
-        return counts
-
-    def encode(self, vocabulary: Sequence[str]) -> Iterator[NDArray[np.int32]]:
-        """The text's ids in `vocabulary`, MISSING where it lacks the form, piece by piece; each piece is let go of."""
-        known = {token: i for i, token in enumerate(vocabulary)}
-        tables = {
-            reader: np.array([known.get(form, vocab_lookup.MISSING) for form in reader.surface_forms()], np.int32)
-            for reader in self._readers
-        }
-        while self._chunks:
-            reader, found = self._chunks.pop(0)
-            yield from (tables[reader][numbers] for numbers in found)
+_BLOCK_BYTES = 1 << 16
+"""Text that is counted in one call. Room is reserved for that many new tokens: more would not fit the CPU's caches."""
 
 
-class _GrowingVocabulary:
-    """Forms by number, as they come.
+def train_vocabulary(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], Merges]:
+    """Make the vocabulary of `text`, given in chunks of whole lines, and the merges of bpe.
 
-    Those that the compiled loops meet have the numbers from 0 on, the others those from -1 down, so that both index one
-    list from its two ends; a form that comes in both ways has two numbers.
+    Raises TrainingFailed when no token is left.
     """
+    if config.kind == "bpe":
+        return train_bpe(config, text)
+    if config.kind == "character":
+        return build_vocabulary(config, CharacterTokenizer(config, SPECIAL_TOKENS).count(text)), ()
+    return build_vocabulary(config, WordCounter(config, keep_ids=False).read(text).counts()), ()
 
-    def __init__(self, words: WordTokenizer) -> None:
-        self._tokenizer = words
-        self._table = vocab_lookup.build_vocab_table(SPECIAL_TOKENS)
-        self._unsupported: dict[str, int] = {}
-        self._unsupported_counts: Counter[str] = Counter()
 
-    def encode(self, text: str) -> Iterator[NDArray[np.int32]]:
-        """Count the forms of `text`; their numbers, in pieces."""
-        for run, native in self._tokenizer.line_runs(text):
-            if native:
-                yield from self._encode_compiled(run)
-            else:
-                yield self._encode_unsupported(run)
+def build_vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
+    """List the tokens by id: the special ones, then those of the text by falling count, then in order.
 
-    def counts(self) -> Counter[str]:
-        """How often each form came."""
-        counts = self._unsupported_counts.copy()
-        counts.update(dict(zip(vocab_lookup.table_tokens(self._table), self._table.counts.tolist(), strict=False)))
-        return counts
-
-    def surface_forms(self) -> list[str]:
-        """Number i is that of form i, counted from the end where it is below 0."""
-        return [*vocab_lookup.table_tokens(self._table), *reversed(self._unsupported)]
-
-    def _encode_compiled(self, run: bytes) -> Iterator[NDArray[np.int32]]:
-        begin = 0
-        while begin < len(run):
-            # Room for a megabyte of new tokens would scatter the few over more memory than caches hold.
-            end = run.find(b"\n", begin + _BLOCK_BYTES) + 1 or len(run)
-            data, numbers = word_splitter.padded_bytes(run[begin:end]), np.empty(end - begin, np.int32)
-            self._table = vocab_lookup.reserve(self._table, data.size)
-            size = vocab_lookup.encode_text(data, self._tokenizer.classes, self._table, True, numbers)
-            yield numbers[:size].copy()
-            begin = end
-
-    def _encode_unsupported(self, run: bytes) -> NDArray[np.int32]:
-        surfaces = self._tokenizer.split_unsupported(run)
-        self._unsupported_counts.update(surfaces)
-        return np.array(
-            [self._unsupported.setdefault(form, -1 - len(self._unsupported)) for form in surfaces], np.int32
-        )
+    Raises TrainingFailed where no token of the text is left.
+    """
+    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in SPECIAL_TOKENS]
+    if not ordinary:
+        raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
+    ordinary.sort(key=lambda token: (-counts[token], token))
+    return [*SPECIAL_TOKENS, *ordinary][: config.max_size]
 
 
 def train_bpe(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The vocabulary of `text`, in chunks, and its merges in the order in which they were learned.
+    """Learn the vocabulary of `text`, given in chunks, and its merges.
 
-    Raises TrainingFailed for a text of nothing but blanks.
+    Merges are in the order in which they were learned. Raises TrainingFailed for a text of nothing but white space.
     """
-    learner = pipeline.build_pipeline(config, SPECIAL_TOKENS)
+    pipeline = build_pipeline(config, SPECIAL_TOKENS)
     trainer = trainers.BpeTrainer(
         vocab_size=config.max_size or DEFAULT_BPE_SIZE,
         min_frequency=config.min_count,
@@ -141,23 +66,106 @@ def train_bpe(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], 
         initial_alphabet=BYTE_TO_UNICODE,
         show_progress=False,
     )
-    learner.train_from_iterator(_ordinary_lines(text), trainer)
-    learned = json.loads(learner.to_str())["model"]
-    if not learned["merges"]:
+    pipeline.train_from_iterator(_ordinary_lines(text), trainer)
+    model = json.loads(pipeline.to_str())["model"]
+    if not model["merges"]:
         raise TrainingFailed("no two bytes of the training text stand together often enough: no vocabulary to build")
-    return sorted(learned["vocab"], key=learned["vocab"].__getitem__), [(a, b) for a, b in learned["merges"]]
+    return sorted(model["vocab"], key=model["vocab"].__getitem__), [(a, b) for a, b in model["merges"]]
 
 
 def _ordinary_lines(text: Iterable[str]) -> Iterator[str]:
-    """Lines without what stands for itself."""
+    """Yield the lines of `text`, split at special tokens too, which merges must not cross."""
     for chunk in text:
         yield from chunk.replace(EOS_TOKEN, "\n").replace(UNK_TOKEN, "\n").split("\n")
 
 
-def build_vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
-    """The tokens by id, those of a text by falling count, then in order. Raises TrainingFailed where none is left."""
-    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in SPECIAL_TOKENS]
-    if not ordinary:
-        raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
-    ordinary.sort(key=lambda token: (-counts[token], token))
-    return [*SPECIAL_TOKENS, *ordinary][: config.max_size]
+class WordCounter:
+    """Counts the surface forms of a text, and with `keep_ids` remembers where each stands."""
+
+    def __init__(self, config: TokenizerConfig, *, keep_ids: bool) -> None:
+        tokenizer = WordTokenizer(config, SPECIAL_TOKENS)
+        self._vocabularies = [_GrowingVocabulary(tokenizer) for _ in range(thread_count())]
+        self._keep_ids = keep_ids
+        self._chunks: list[tuple[_GrowingVocabulary, list[NDArray[np.int32]]]] = []  # whose numbers, and the numbers
+
+    def read(self, text: Iterable[str]) -> WordCounter:
+        """Count the surface forms of `text`, given in chunks, on all threads."""
+        chunks, turn = iter(text), Lock()
+
+        def count_chunks(vocabulary: _GrowingVocabulary) -> None:
+            while True:
+                with turn:
+                    chunk = next(chunks, None)
+                    pieces: list[NDArray[np.int32]] = []
+                    self._chunks.append((vocabulary, pieces))
+                if chunk is None:
+                    return
+                numbers = list(vocabulary.encode(chunk))
+                if self._keep_ids:
+                    pieces += numbers
+
+        parallel_map(count_chunks, self._vocabularies)
+        return self
+
+    def counts(self) -> Counter[str]:
+        """Return how often each surface form occurs; newlines are not counted."""
+        counts: Counter[str] = Counter()
+        for vocabulary in self._vocabularies:
+            counts.update(vocabulary.counts())
+        return counts
+
+    def encode(self, vocabulary: Sequence[str]) -> Iterator[NDArray[np.int32]]:
+        """Yield the text's ids in `vocabulary` in pieces, freeing each; MISSING where it lacks the form."""
+        ids = {token: i for i, token in enumerate(vocabulary)}
+        ids_by_number = {
+            reader: np.array([ids.get(form, MISSING) for form in reader.surface_forms()], np.int32)
+            for reader in self._vocabularies
+        }
+        while self._chunks:
+            reader, pieces = self._chunks.pop(0)
+            yield from (ids_by_number[reader][numbers] for numbers in pieces)
+
+
+class _GrowingVocabulary:
+    """Surface forms that one thread has met, by number.
+
+    Forms met by the compiled loops are numbered from 0 up, those met by the pipeline from -1 down, so that both index
+    one list from its two ends. A form met by both has two numbers.
+    """
+
+    def __init__(self, tokenizer: WordTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._table = build_vocab_table(SPECIAL_TOKENS)
+        self._unsupported: dict[str, int] = {}
+        self._unsupported_counts: Counter[str] = Counter()
+
+    def encode(self, text: str) -> Iterator[NDArray[np.int32]]:
+        """Count the forms of `text` and yield their numbers, in pieces."""
+        for run, supported in self._tokenizer.line_runs(text):
+            if supported:
+                yield from self._encode_compiled(run)
+            else:
+                yield self._encode_unsupported(run)
+
+    def counts(self) -> Counter[str]:
+        """Return how often each form came."""
+        counts = self._unsupported_counts.copy()
+        counts.update(dict(zip(table_tokens(self._table), self._table.counts.tolist(), strict=False)))
+        return counts
+
+    def surface_forms(self) -> list[str]:
+        """List the forms: number i is at index i, counted from the end of the list where it is negative."""
+        return [*table_tokens(self._table), *reversed(self._unsupported)]
+
+    def _encode_compiled(self, run: bytes) -> Iterator[NDArray[np.int32]]:
+        begin = 0
+        while begin < len(run):
+            end = run.find(b"\n", begin + _BLOCK_BYTES) + 1 or len(run)
+            self._table = reserve(self._table, end - begin)
+            yield encode_text(run[begin:end], self._tokenizer.classes, self._table, growing=True)
+            begin = end
+
+    def _encode_unsupported(self, run: bytes) -> NDArray[np.int32]:
+        forms = self._tokenizer.split_unsupported(run)
+        self._unsupported_counts.update(forms)
+        return np.array([self._unsupported.setdefault(form, -1 - len(self._unsupported)) for form in forms], np.int32)

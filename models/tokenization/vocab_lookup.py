@@ -1,115 +1,113 @@
-"""The bytes of word tokens to numbers: an open-addressing table, and the compiled loop that looks up a whole text.
+"""Look-up of word tokens by their UTF-8 bytes, in a hash table with open addressing.
 
-It knows bytes and hashes. A table made of a vocabulary gives each token its id; a growing one numbers the tokens that
-it meets as they come and counts them. What a token is, it asks `models.tokenization.word_splitter`.
+`build_vocab_table` numbers the tokens of a vocabulary by id; a growing table numbers tokens in the order in which it
+meets them, and counts them. `encode_text` looks up one text, `encode_texts` several at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import LOW_32_BITS, Int, compiled, inlined, load_int64, mix_bits
+from models.kernels.jit import LOW_32_BITS, Int, compiled, inlined, load_int64, mix_bits, next_slot, slot_count
 from models.special_tokens import EOS
+from models.tokenization.encoding import MISSING
 from models.tokenization.word_splitter import (
     NEWLINE,
     SPACE,
     STRIDE,
-    ByteArray,
     CharClasses,
     bytes_equal,
     class_at,
     padded_bytes,
     token_end,
 )
-
-MISSING = -1
+from models.utils.arrays import ByteArray, Int64Array
 
 
 class VocabTable(NamedTuple):
-    """Token k is `spelling[begins[k] : begins[k + 1]]`.
+    """Hash table of tokens; token k is `token_bytes[offsets[k] : offsets[k + 1]]`.
 
-    slots: [S, 2], S a power of two and at least twice the tokens. For the token that a hash leads to: its last eight
-        bytes, which are the whole of most words and spare a look at `spelling`; its length and, one up, its number,
-        half of the bits each. Empty slots hold 0.
+    slots: [S, 2], S a power of two and at least twice the number of tokens. For the token that a hash leads to: its
+        last eight bytes, which are all of most words and spare a look at `token_bytes`; then its length (upper half of
+        the bits) and its number plus one (lower half). Empty slots hold 0.
     counts: [C] how often each token came to a growing table.
-    size: [1] the number of tokens; `counts`, `begins` and `spelling` may have room for more.
+    size: [1] the number of tokens; `counts`, `offsets` and `token_bytes` may have room for more.
     """
 
-    slots: NDArray[np.int64]
+    slots: Int64Array
     token_bytes: ByteArray
-    offsets: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    size: NDArray[np.int64]
+    offsets: Int64Array
+    counts: Int64Array
+    size: Int64Array
 
 
 def build_vocab_table(tokens: Sequence[str]) -> VocabTable:
-    """A table that numbers `tokens`, each there once, in their order."""
+    """Build a table that numbers `tokens`, which must be distinct, in their order."""
     spellings = [token.encode() for token in tokens]
-    begins = np.zeros(len(tokens) + 1, np.int64)
-    np.cumsum([len(spelling) for spelling in spellings], out=begins[1:])
-    spelling = padded_bytes(b"".join(spellings))
-    return _build_slots(spelling, begins, np.zeros(len(tokens), np.int64), np.array([len(tokens)]))
+    offsets = np.zeros(len(tokens) + 1, np.int64)
+    np.cumsum([len(spelling) for spelling in spellings], out=offsets[1:])
+    token_bytes = padded_bytes(b"".join(spellings))
+    return _build_slots(token_bytes, offsets, np.zeros(len(tokens), np.int64), np.array([len(tokens)]))
 
 
 def reserve(table: VocabTable, more: int) -> VocabTable:
-    """A table of the same tokens with room for `more` tokens of `more` bytes in all."""
+    """Return a table of the same tokens with room for `more` tokens of `more` bytes in all."""
     size = int(table.size[0])
-    letters = int(table.offsets[size])
-    if size + more <= table.counts.size and letters + more + STRIDE <= table.token_bytes.size:
+    byte_count = int(table.offsets[size])
+    if size + more <= table.counts.size and byte_count + more + STRIDE <= table.token_bytes.size:
         return table
-    spelling, begins, counts = (
+    token_bytes, offsets, counts = (
         np.concatenate([old[:used], np.zeros(2 * more + used + STRIDE, old.dtype)])
-        for old, used in ((table.token_bytes, letters), (table.offsets, size + 1), (table.counts, size))
+        for old, used in ((table.token_bytes, byte_count), (table.offsets, size + 1), (table.counts, size))
     )
-    return _build_slots(spelling, begins, counts, table.size)
+    return _build_slots(token_bytes, offsets, counts, table.size)
 
 
-def _build_slots(spelling: ByteArray, begins: Any, counts: Any, size: Any) -> VocabTable:
-    slots = np.zeros((2 << int(counts.size).bit_length(), 2), np.int64)
-    table = VocabTable(slots, spelling, begins, counts, size)
+def _build_slots(token_bytes: ByteArray, offsets: Int64Array, counts: Int64Array, size: Int64Array) -> VocabTable:
+    slots = np.zeros((slot_count(counts.size), 2), np.int64)
+    table = VocabTable(slots, token_bytes, offsets, counts, size)
     fill_all_slots(table)
     return table
 
 
 def table_tokens(table: VocabTable) -> list[str]:
-    """The tokens of a table by number."""
-    spelling = table.token_bytes.tobytes()
-    return [spelling[begin:end].decode() for begin, end in pairwise(table.offsets[: table.size[0] + 1].tolist())]
+    """Return the tokens of `table` by number."""
+    token_bytes = table.token_bytes.tobytes()
+    return [token_bytes[begin:end].decode() for begin, end in pairwise(table.offsets[: table.size[0] + 1].tolist())]
 
 
-@compiled
-def encode_text(
-    data: ByteArray, alphabet: CharClasses, table: VocabTable, growing: bool, out: NDArray[np.int32]
-) -> Int:
-    """Write the number of each token of `data` to `out` [>= T], a newline's is EOS; how many there are.
+def encode_text(text: bytes, classes: CharClasses, table: VocabTable, *, growing: bool = False) -> NDArray[np.int32]:
+    """Return the number of each token of `text` [T]; a newline's is EOS.
 
-    A token that the table lacks is MISSING or, where it is `growing` (and has the room), gets the next number.
+    A token that the table lacks is MISSING or, in a `growing` table, gets the next number; `reserve` room before.
     """
-    # Typed from the start: zeros as they stand would have every loop compiled for literals as well.
-    return encode_span(data, np.int64(0), data.size, alphabet, table, growing, out, np.int64(0))
+    numbers = np.empty(len(text), np.int32)
+    size = encode_span(padded_bytes(text), 0, len(text), classes, table, growing, numbers, 0)
+    return numbers[:size].copy()  # a view would keep the memory that `text` takes with one token a byte
 
 
 @compiled
 def encode_texts(
     data: ByteArray,
-    spans: NDArray[np.int64],
-    alphabet: CharClasses,
+    spans: Int64Array,
+    classes: CharClasses,
     table: VocabTable,
-    out: NDArray[np.int32],
-    ends: NDArray[np.int64],
+    numbers: NDArray[np.int32],
+    ends: Int64Array,
 ) -> Int:
-    """Write the numbers of the tokens of N texts to `out` [>= T], as `number` does; how many there are.
+    """Write the number of each token of N texts to `numbers` [>= T] and return T.
 
-    Text k is `data[spans[k, 0] : spans[k, 1]]` and followed by a newline or nothing; its tokens end before `ends[k]`.
+    A token that `table` lacks is MISSING. Text k is `data[spans[k, 0] : spans[k, 1]]`, which a newline or nothing
+    follows. `ends` [N] is set to the position after its last token.
     """
     n: Int = np.int64(0)
     for k in range(ends.size):
-        n = encode_span(data, spans[k, 0], spans[k, 1], alphabet, table, False, out, n)
+        n = encode_span(data, spans[k, 0], spans[k, 1], classes, table, False, numbers, n)
         ends[k] = n
     return n
 
@@ -119,35 +117,38 @@ def encode_span(
     data: ByteArray,
     i: Int,
     end: Int,
-    alphabet: CharClasses,
+    classes: CharClasses,
     table: VocabTable,
     growing: bool,
-    out: NDArray[np.int32],
+    numbers: NDArray[np.int32],
     n: Int,
 ) -> Int:
-    """`number` of `data[i:end]`, which a newline or nothing follows, written from `out[n]` on; where it ends there."""
+    """Write the numbers of the tokens of `data[i:end]` to `numbers[n:]`; return the position behind.
+
+    A newline or nothing must follow `data[i:end]`. `growing` as in `encode_text`.
+    """
     after_word = bool(data.size < 0)
     while i < end:
-        kind, length = class_at(data, i, alphabet)
+        kind, length = class_at(data, i, classes)
         if kind == SPACE:
             if data[i] == NEWLINE:
-                out[n] = EOS
+                numbers[n] = EOS
                 n += 1
             i, after_word = i + length, False
             continue
-        stop, after_word = token_end(data, i, after_word, alphabet)
+        stop, after_word = token_end(data, i, after_word, classes)
         key, packed = hash_token(data, i, stop)
         slot = find_slot(table, key, packed, data, i, stop)
         if growing:
             count_token(table, slot, packed, data, i, stop)
-        out[n] = (table.slots[slot, 1] & LOW_32_BITS) - 1
+        numbers[n] = (table.slots[slot, 1] & LOW_32_BITS) - 1
         i, n = stop, n + 1
     return n
 
 
 @inlined
 def hash_token(data: ByteArray, begin: Int, end: Int) -> tuple[Int, Int]:
-    """A hash of the token `data[begin:end]`, and its last eight bytes, fewer where it has no more."""
+    """Return a hash of the token `data[begin:end]`, and its last eight bytes, or all, as a number."""
     address, key = data.ctypes.data, end - begin
     if end - begin < STRIDE:
         packed = load_int64(address + begin) & ((np.int64(1) << (8 * (end - begin))) - 1)
@@ -161,21 +162,24 @@ def hash_token(data: ByteArray, begin: Int, end: Int) -> tuple[Int, Int]:
 
 @compiled
 def find_slot(table: VocabTable, key: Int, packed: Int, data: ByteArray, begin: Int, end: Int) -> Int:
-    """The slot of the token `data[begin:end]`, of that hash and last bytes, or the empty one where it belongs."""
+    """Return the slot of the token `data[begin:end]`, or the empty slot where it belongs.
+
+    `key`, `packed`: its hash and its last bytes, from `hash_token`.
+    """
     slots, length = table.slots, end - begin
-    slot = key & (slots.shape[0] - 1)
+    slot: Int = key & (slots.shape[0] - 1)
     while slots[slot, 1] != 0:
         if slots[slot, 0] == packed and slots[slot, 1] >> 32 == length:
             first = table.offsets[(slots[slot, 1] & LOW_32_BITS) - 1]
             if length <= STRIDE or bytes_equal(table.token_bytes, first, data, begin, length - STRIDE):
                 break
-        slot = (slot + 1) & (slots.shape[0] - 1)
+        slot = next_slot(slot, 0, slots.shape[0])
     return slot
 
 
 @compiled
 def count_token(table: VocabTable, slot: Int, packed: Int, data: ByteArray, begin: Int, end: Int) -> None:
-    """Count the token `data[begin:end]`, which goes to `slot`; number it if that is empty."""
+    """Count the token `data[begin:end]` of `slot`, and add it to the table if the slot is empty."""
     token = (table.slots[slot, 1] & LOW_32_BITS) - 1
     if token == MISSING:
         token = table.size[0]
@@ -190,14 +194,14 @@ def count_token(table: VocabTable, slot: Int, packed: Int, data: ByteArray, begi
 
 @compiled
 def fill_slot(table: VocabTable, slot: Int, packed: Int, length: Int, token: Int) -> None:
-    """Fill `slot` with a token."""
+    """Put token number `token`, `length` bytes long, into `slot`."""
     table.slots[slot, 0] = packed
     table.slots[slot, 1] = length << 32 | (token + 1)
 
 
 @compiled
 def fill_all_slots(table: VocabTable) -> None:
-    """Give every token of `table` its slot; all must be empty."""
+    """Put every token of `table` into its slot. All slots must be empty."""
     for token in range(table.size[0]):
         begin, end = table.offsets[token], table.offsets[token + 1]
         key, packed = hash_token(table.token_bytes, begin, end)

@@ -1,50 +1,56 @@
-"""Where word tokens begin and end, found in the UTF-8 bytes of a text by compiled loops.
+"""Splitting of UTF-8 text into word tokens by compiled loops.
 
-It cuts as `models.tokenization.pipeline` defines, given the classes of characters, and finds the lines with
-characters of no known class, which are left to the pipeline itself. It does not know vocabularies. Nothing here
-checks bounds or UTF-8.
+They give what the pipeline that defines tokens gives, 68 times as fast. `char_classes` asks the pipeline of
+`models.tokenization.pipeline` how it treats each character, so that there is only one definition of a word; the loops
+then split by these classes. A line with characters of no known class (UNSUPPORTED) is left to the pipeline:
+`next_unsupported_lines` finds those. The loops check neither bounds nor UTF-8.
 
-The classes of characters: which make words, which separate, which stand for themselves.
-
-It knows code points. The classes are told by `models.tokenization.pipeline` itself, so that there is no second
-opinion, for the characters whose lower case is the same in all versions of Unicode that Python and it may know:
-Latin, Greek, Cyrillic,
-punctuation and symbols. The rest is FOREIGN, unless blanks alone separate tokens. It does not know texts.
+The factor: Penn Treebank, split at white space, against Hugging Face `tokenizers`, one thread
+(`python -m benchmarks.speed.tokenizer`).
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, count_trailing_zeros, load_int64
 from models.special_tokens import SPECIAL_TOKENS
-from models.tokenization import pipeline
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.pipeline import build_pipeline, surface_forms
+from models.utils.arrays import ByteArray
 
 WORD, SPACE, PUNCTUATION, UNSUPPORTED = range(4)
-"""What words are of, what separates, any other, and what only the pipeline can judge."""
-
-
+"""Classes of characters: part of a word, white space, any other that stands for itself, left to the pipeline."""
 IDEOGRAPHIC_SPACE = 0x3000
-"""The one blank beyond the table of any alphabet."""
+"""The one white space character beyond the table of `CharClasses`."""
 
-
+# Characters whose lower case is the same in every version of Unicode that Python and the pipeline may be built with:
+# Latin, Greek, Cyrillic, punctuation and symbols.
 _SUPPORTED_CODE_POINTS = frozenset([*range(0x0530), *range(0x1E00, 0x2300)])
-
-
 _OGHAM_SPACE = 0x1680
+
+STRIDE = 8
+"""Bytes that the loops read at once, from any byte of a text on. Those beyond its end must be there and 0."""
+NEWLINE, _LESS_THAN, _APOSTROPHE, _CURLY_APOSTROPHE, _CURLY_APOSTROPHE_BYTES = 0x0A, 0x3C, 0x27, 0x2019, 3
+_EIGHT_EXCLAMATION_MARKS, _EIGHT_HIGH_BITS = 0x2121212121212121, -0x7F7F7F7F7F7F7F80
+# Short spellings as numbers, so that the loops compare them in one step.
+_MAX_SPECIAL_BYTES = max(len(token) for token in SPECIAL_TOKENS)
+_SPECIAL_TOKEN_KEYS = tuple(int.from_bytes(token.encode()) for token in SPECIAL_TOKENS)
+_STANDALONE_CONTRACTIONS = tuple(
+    int.from_bytes(letters) for letters in (b"s", b"t", b"d", b"m", b"ll", b"re", b"ve", b"em", b"tis", b"twas")
+)
 
 
 class CharClasses(NamedTuple):
-    """The classes of characters to one way of cutting text.
+    """Classes of characters for one way of splitting text.
 
-    table: [N] by code point.
-    beyond: the class of those from N on, but for IDEOGRAPHIC_SPACE.
-    words: whether to cut words from punctuation, or at blanks only.
+    table: [N] class of each code point below N.
+    beyond_table: class of the code points from N on, but for IDEOGRAPHIC_SPACE.
+    splits_punctuation: whether words are split from punctuation, or at white space only.
     """
 
     table: NDArray[np.uint8]
@@ -54,98 +60,101 @@ class CharClasses(NamedTuple):
 
 @cache
 def char_classes(lowercase: bool, pretokenized: bool) -> CharClasses:
-    """The alphabet of word tokenizers with these settings, told by their pipeline itself, character by character."""
+    """Build the classes for word tokenizers with these settings, asking their pipeline for each."""
     config = TokenizerConfig(lowercase=lowercase, pretokenized=pretokenized)
-    splitter = pipeline.build_pipeline(config, SPECIAL_TOKENS)
-    beyond = WORD if pretokenized and not lowercase else UNSUPPORTED
-    table = np.full(max(_SUPPORTED_CODE_POINTS) + 1, beyond, np.uint8)
+    pipeline = build_pipeline(config, SPECIAL_TOKENS)
+    beyond_table = WORD if pretokenized and not lowercase else UNSUPPORTED
+    table = np.full(max(_SUPPORTED_CODE_POINTS) + 1, beyond_table, np.uint8)
     for code in _SUPPORTED_CODE_POINTS:
-        # Lower-casing leads out of the known characters for two letters of Latin Extended-B.
+        # The lower case of two letters of Latin Extended-B is not among the supported characters.
         if _SUPPORTED_CODE_POINTS.issuperset(map(ord, chr(code).lower())):
-            table[code] = _classify(pipeline.surface_forms(splitter, f"a{chr(code)}a"))
+            table[code] = _classify(surface_forms(pipeline, f"a{chr(code)}a"))
     table[[ord("\n"), _OGHAM_SPACE]] = SPACE
-    return CharClasses(table, beyond, not pretokenized)
+    return CharClasses(table, beyond_table, not pretokenized)
 
 
-def _classify(surfaces: list[str]) -> int:
-    """The class of a character, by what becomes of it between two letters."""
-    return WORD if len(surfaces) == 1 else SPACE if surfaces == ["a", "a"] else PUNCTUATION
+def _classify(forms: list[str]) -> int:
+    """Return the class of a character, given how the pipeline splits it from a letter on each side."""
+    return WORD if len(forms) == 1 else SPACE if forms == ["a", "a"] else PUNCTUATION
 
 
-ByteArray: TypeAlias = "NDArray[np.uint8]"
+def padded_bytes(text: bytes) -> ByteArray:
+    """Copy `text` to an array [T] uint8 that the loops can read, with STRIDE zeros behind its end.
 
-STRIDE = 8
-"""Bytes that are read at once, from any byte of a text on; those beyond its end are 0."""
-NEWLINE, _LESS_THAN, _APOSTROPHE, _CURLY_APOSTROPHE, _CURLY_APOSTROPHE_BYTES = 0x0A, 0x3C, 0x27, 0x2019, 3
-# Short spellings as numbers: loops compare those at once.
-_EIGHT_EXCLAMATION_MARKS, _EIGHT_HIGH_BITS = 0x2121212121212121, -0x7F7F7F7F7F7F7F80
-_MAX_SPECIAL_BYTES = max(len(token) for token in SPECIAL_TOKENS)
-_SPECIAL_TOKEN_KEYS = tuple(int.from_bytes(token.encode()) for token in SPECIAL_TOKENS)
-_STANDALONE_CONTRACTIONS = tuple(
-    int.from_bytes(letters) for letters in (b"s", b"t", b"d", b"m", b"ll", b"re", b"ve", b"em", b"tis", b"twas")
-)
+    The array is writable, as that of a `VocabTable` is, so that the loops are compiled for one type only.
+    """
+    padded = bytearray(len(text) + STRIDE)
+    padded[: len(text)] = text
+    return np.frombuffer(padded, np.uint8)[: len(text)]
 
 
 @compiled
-def next_unsupported_lines(data: ByteArray, start: Int, alphabet: CharClasses) -> tuple[Int, Int]:
-    """The first lines in a row, from `start` on, that hold a foreign character: begin and end; both the end if none."""
-    first, line, foreign, i = -1, start, False, start
+def next_unsupported_lines(data: ByteArray, start: Int, classes: CharClasses) -> tuple[Int, Int]:
+    """Find the next lines in a row, from `start` on, that hold an unsupported character.
+
+    Returns where they begin and end, or twice the end of `data` where there are none.
+    """
+    first: Int = -1
+    line, unsupported, i = start, False, start
     while i < data.size:
-        kind, length = class_at(data, i, alphabet)
-        foreign |= kind == UNSUPPORTED
+        kind, length = class_at(data, i, classes)
+        unsupported |= kind == UNSUPPORTED
         i += length
         if data[i - 1] == NEWLINE or i >= data.size:
-            if foreign and first < 0:
+            if unsupported and first < 0:
                 first = line
-            if not foreign and first >= 0:
+            if not unsupported and first >= 0:
                 return first, line
-            line, foreign = i, False
+            line, unsupported = i, False
     return (first, data.size) if first >= 0 else (data.size, data.size)
 
 
 @compiled
-def split_tokens(data: ByteArray, alphabet: CharClasses, out: NDArray[np.int64]) -> Int:
-    """Write where each token of `data` begins and ends to `out` [>= T, 2], the same twice for a newline; how many."""
+def split_tokens(data: ByteArray, classes: CharClasses, spans: NDArray[np.int64]) -> Int:
+    """Write begin and end of each token of `data` to `spans` [>= T, 2], equal for newlines; return T."""
     i: Int = np.int64(0)
     n: Int = np.int64(0)
     after_word = bool(data.size < 0)
     while i < data.size:
-        kind, length = class_at(data, i, alphabet)
-        end, after = (i + length, False) if kind == SPACE else token_end(data, i, after_word, alphabet)
+        kind, length = class_at(data, i, classes)
+        end, after = (i + length, False) if kind == SPACE else token_end(data, i, after_word, classes)
         if kind != SPACE or data[i] == NEWLINE:
-            out[n, 0], out[n, 1] = i, i if kind == SPACE else end
+            spans[n, 0], spans[n, 1] = i, i if kind == SPACE else end
             n += 1
         i, after_word = end, after
     return n
 
 
 @compiled
-def count_words(data: ByteArray, alphabet: CharClasses, inside: bool) -> Int:
-    """How many words between blanks begin, and lines end, in `data`; `inside`: one that began before may go on."""
+def count_words(data: ByteArray, classes: CharClasses, inside: bool) -> Int:
+    """Count the words (runs without white space) that begin in `data`, and the lines that end in it.
+
+    `inside`: `data` may begin in the middle of a word, which then is not counted.
+    """
     n: Int = np.int64(0)
     i: Int = np.int64(0)
     while i < data.size:
-        kind, length = class_at(data, i, alphabet)
+        kind, length = class_at(data, i, classes)
         n += (kind != SPACE and not inside) or data[i] == NEWLINE
         i, inside = i + length, bool(kind != SPACE)
     return n
 
 
 @compiled
-def class_at(data: ByteArray, i: Int, alphabet: CharClasses) -> tuple[Int, Int]:
-    """The class and the length in bytes of the character at `i`."""
+def class_at(data: ByteArray, i: Int, classes: CharClasses) -> tuple[Int, Int]:
+    """Return the class of the character at `i` and its length in bytes."""
     lead = np.int64(data[i])
     if lead < 0x80:
-        return np.int64(alphabet.table[lead]), 1
+        return np.int64(classes.table[lead]), 1
     code, length = code_point_at(data, i, lead)
-    if code < alphabet.table.size:
-        return np.int64(alphabet.table[code]), length
-    return np.int64(SPACE if code == IDEOGRAPHIC_SPACE else alphabet.beyond_table), length
+    if code < classes.table.size:
+        return np.int64(classes.table[code]), length
+    return np.int64(SPACE if code == IDEOGRAPHIC_SPACE else classes.beyond_table), length
 
 
 @compiled
 def code_point_at(data: ByteArray, i: Int, lead: Int) -> tuple[Int, Int]:
-    """The code point and the length of the character at `i`, of more bytes than one, whose first is `lead`."""
+    """Return code point and length of the character at `i`, of several bytes with `lead` the first."""
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
     code = lead & (0x7F >> length)
     for k in range(1, length):
@@ -154,20 +163,21 @@ def code_point_at(data: ByteArray, i: Int, lead: Int) -> tuple[Int, Int]:
 
 
 @compiled
-def token_end(data: ByteArray, i: Int, after_word: bool, alphabet: CharClasses) -> tuple[int, bool]:
-    """Where the token that begins at `i`, not a blank, ends, and whether in a word.
+def token_end(data: ByteArray, i: Int, after_word: bool, classes: CharClasses) -> tuple[Int, bool]:
+    """Return where the token that begins at `i` ends, and whether it ends inside a word.
 
-    `after_word`: whether it follows a character of a word. The cases are those of `pipeline.WORD_PATTERN`.
+    `i` is no white space; `after_word`: a character of a word stands before it. The cases are those of
+    `pipeline.WORD_PATTERN`.
     """
-    if not alphabet.splits_punctuation:
-        return next_space(data, i, alphabet), True
-    kind, length = class_at(data, i, alphabet)
+    if not classes.splits_punctuation:
+        return next_space(data, i, classes), True
+    kind, length = class_at(data, i, classes)
     if kind == WORD:
-        return word_end(data, i, alphabet), True
+        return word_end(data, i, classes), True
     end = special_token_end(data, i)
     if end > i:
         return end, False
-    end = contraction_end(data, i, after_word, alphabet)
+    end = contraction_end(data, i, after_word, classes)
     if end > i:
         return end, True
     end = i + length
@@ -177,17 +187,17 @@ def token_end(data: ByteArray, i: Int, after_word: bool, alphabet: CharClasses) 
 
 
 @compiled
-def next_space(data: ByteArray, i: Int, alphabet: CharClasses) -> Int:
-    """Where the run of anything but blanks that goes on at `i` ends; ASCII is read eight bytes at a time."""
+def next_space(data: ByteArray, i: Int, classes: CharClasses) -> Int:
+    """Find the next white space from `i` on, or the end of `data`. Reads ASCII eight bytes at a time."""
     while i < data.size:
         eight = load_int64(data.ctypes.data + i)
-        # The lowest bit set is that of the first byte that is below `!` or above 0x7F; none below it borrows from it.
+        # The lowest bit set belongs to the first byte that is below `!` or above 0x7F; none below it borrows from it.
         doubtful = (((eight - _EIGHT_EXCLAMATION_MARKS) & ~eight) | eight) & _EIGHT_HIGH_BITS
         if doubtful == 0:
             i += STRIDE
             continue
         i += count_trailing_zeros(doubtful) >> 3
-        kind, length = class_at(data, i, alphabet)
+        kind, length = class_at(data, i, classes)
         if i >= data.size or kind == SPACE:
             break
         i += length
@@ -196,7 +206,7 @@ def next_space(data: ByteArray, i: Int, alphabet: CharClasses) -> Int:
 
 @compiled
 def special_token_end(data: ByteArray, i: Int) -> Int:
-    """Where the `<unk>` or `</s>` at `i` ends, `i` if there is none."""
+    """Return where the `<unk>` or `</s>` that begins at `i` ends, or `i` where none begins."""
     key: Int = 0
     if data[i] == _LESS_THAN:
         for k in range(i, min(i + _MAX_SPECIAL_BYTES, data.size)):
@@ -207,32 +217,32 @@ def special_token_end(data: ByteArray, i: Int) -> Int:
 
 
 @compiled
-def contraction_end(data: ByteArray, i: Int, after_word: bool, alphabet: CharClasses) -> Int:
-    """Where the contraction that begins with an apostrophe at `i` ends, `i` if there is none."""
+def contraction_end(data: ByteArray, i: Int, after_word: bool, classes: CharClasses) -> Int:
+    """Return where the contraction that begins with an apostrophe at `i` ends, or `i` where none begins."""
     letters = i + apostrophe_length(data, i)
     if letters == i:
         return i
-    end = letters_end(data, letters, alphabet)
+    end = letters_end(data, letters, classes)
     return end if end > letters and (after_word or is_standalone_contraction(data, letters, end)) else i
 
 
 @compiled
-def word_end(data: ByteArray, i: Int, alphabet: CharClasses) -> Int:
-    """Where the token that begins at `i` with a letter ends: as the run of letters does, but for its "n't"."""
-    end = letters_end(data, i, alphabet)
+def word_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
+    """Return where the word that begins at `i` ends: before its "n't", or where its letters end."""
+    end = letters_end(data, i, classes)
     t = end + apostrophe_length(data, end)
     if t == end or t >= data.size or data[t] | 0x20 != 0x74 or data[end - 1] | 0x20 != 0x6E:
         return end
-    if t + 1 < data.size and class_at(data, t + 1, alphabet)[0] == WORD:
+    if t + 1 < data.size and class_at(data, t + 1, classes)[0] == WORD:
         return end
     return end - 1 if end - 1 > i else t + 1
 
 
 @compiled
-def letters_end(data: ByteArray, i: Int, alphabet: CharClasses) -> Int:
-    """Where the run of letters that begins at `i` ends."""
+def letters_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
+    """Return where the run of word characters from `i` on ends."""
     while i < data.size:
-        kind, length = class_at(data, i, alphabet)
+        kind, length = class_at(data, i, classes)
         if kind != WORD:
             break
         i += length
@@ -241,7 +251,7 @@ def letters_end(data: ByteArray, i: Int, alphabet: CharClasses) -> Int:
 
 @compiled
 def apostrophe_length(data: ByteArray, i: Int) -> Int:
-    """The length in bytes of the apostrophe at `i`, 0 where there is none."""
+    """Return the length in bytes of the apostrophe at `i`, 0 where there is none."""
     if i < data.size and data[i] == _APOSTROPHE:
         return 1
     if i + 2 < data.size and data[i] == 0xE2 and code_point_at(data, i, np.int64(data[i]))[0] == _CURLY_APOSTROPHE:
@@ -251,7 +261,7 @@ def apostrophe_length(data: ByteArray, i: Int) -> Int:
 
 @compiled
 def is_standalone_contraction(data: ByteArray, i: Int, end: Int) -> bool:
-    """Whether an apostrophe and the letters from `i` to `end` are a contraction even after a blank."""
+    """Whether an apostrophe and the letters `data[i:end]` are a contraction without a word before."""
     if end - i > 4:
         return False
     key: Int = 0
@@ -264,20 +274,10 @@ def is_standalone_contraction(data: ByteArray, i: Int, end: Int) -> bool:
 
 @compiled
 def bytes_equal(a: ByteArray, i: Int, b: ByteArray, j: Int, length: Int) -> bool:
-    """Whether the `length` bytes of `a` at `i` are there, and are those of `b` at `j`."""
+    """Whether `a` has `length` bytes from `i` on, and they equal those of `b` from `j` on."""
     if i + length > a.size:
         return False
     k: Int = 0
     while k < length and a[i + k] == b[j + k]:
         k += 1
     return bool(k == length)
-
-
-def padded_bytes(text: bytes) -> ByteArray:
-    """`text` as the loops want it, with STRIDE zeros after it.
-
-    It is writable, as a table's spelling is, so that they are compiled for one type.
-    """
-    padded = bytearray(len(text) + STRIDE)
-    padded[: len(text)] = text
-    return np.frombuffer(padded, np.uint8)[: len(text)]

@@ -1,1 +1,5 @@
-"""The package `models.utils`."""
+"""Helpers that know nothing of language models and may be used anywhere.
+
+`files`: atomic and durable writing, arrays on disk. `tensorfile`: tensors to a safetensors file. `parallel`: work on
+several threads. `progress`: long work as generators, and what drives them. `arrays`: types, rows of different lengths.
+"""

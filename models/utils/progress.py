@@ -1,23 +1,21 @@
-"""What long work tells while it runs: where it is, how fast it goes and what it has measured so far.
-
-It knows numbers only. It does not know what is being worked on, and neither prints nor draws.
-"""
+"""Progress of long work, written as generators: `Progress`, and functions that drive such work."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of a generator that works for long; whoever drives the generator may stop it at any of them."""
+    """Report of a generator that works for long; its driver may stop it after any report."""
 
     phase: str
-    """What is being done, for a user to read: "counting", "training", "validating", ..."""
+    """Name of what is being done, for a user to read: "counting", "training", "validating", ..."""
     step: int
     """Units of work done in this phase."""
     steps: int
@@ -33,25 +31,31 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """How much of the phase is done, 0 to 1; 0 when the steps are not known."""
+        """Share of the phase that is done, 0 to 1; 0 when the steps are not known."""
         return min(1.0, self.step / self.steps) if self.steps else 0.0
 
 
-def run_to_completion(work: Generator[object, None, Result]) -> Result:
-    """What a generator returns, driven to its end without a pause."""
+def run_to_completion(work: Generator[Item, None, Result], report: Callable[[Item], object] | None = None) -> Result:
+    """Drive `work` to its end and return its result; `report` is called with each item that it yields.
+
+    What `report` raises ends the work: `work` is closed, and the error goes on to the caller.
+    """
     while True:
         try:
-            next(work)
+            item = next(work)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            result: Result = stop.value
+            return result
+        if report is not None:
+            report(item)
 
 
-def with_progress(steps: Generator[int, None, Result], phase: str = "evaluating") -> Generator[Progress, None, Result]:
-    """What `steps` returns; the tokens that it yields are progress."""
+def with_progress(work: Generator[int, None, Result], phase: str = "evaluating") -> Generator[Progress, None, Result]:
+    """Run `work`, yielding `Progress` for each number of tokens that it yields; return its result."""
     done = 0
     while True:
         try:
-            done += next(steps)
+            done += next(work)
         except StopIteration as stop:
             result: Result = stop.value
             return result

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 CONFIGS = [TokenizerConfig(lowercase=low, pretokenized=pre) for low in (False, True) for pre in (False, True)]
 

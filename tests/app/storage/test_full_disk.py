@@ -14,7 +14,8 @@ import pytest
 
 from app.storage.database import sqlite_url
 from tests.helpers.jobs import LSTM, ask, left_over, over, upload, working
-from tests.helpers.serving import Server, serving, some_text, wait_for
+from tests.helpers.serving import Server, serving, wait_for
+from tests.helpers.texts import some_text
 
 ROOM = 3 << 20
 WIDE = {**LSTM, "hidden_size": 384, "embedding_size": 384, "epochs": 0.1}

@@ -10,7 +10,7 @@ import torch
 
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Done, InputFile, Measured, Message, RunSpec, Stopped
-from tests.helpers.serving import some_text
+from tests.helpers.texts import some_text
 
 LSTM = {"layers": 1, "hidden_size": 8, "embedding_size": 8, "batch_size": 4, "bptt": 8, "epochs": 1}
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from tests.helpers.jobs import LSTM, ask, begun, left_over, over, upload, working
-from tests.helpers.serving import Server, ngram, publish, recurrent, serving, some_text, wait_for
+from tests.helpers.serving import Server, ngram, publish, recurrent, serving, wait_for
+from tests.helpers.texts import some_text
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Streams over a text whose every position can be told from its token."""
+"""BPTT streams over a text whose every position can be read from its token."""
 
 import numpy as np
 import pytest
@@ -19,52 +19,51 @@ def random() -> torch.Generator:
     return torch.Generator().manual_seed(4)
 
 
-def test_windows_of_a_row_follow_one_another_round_the_text() -> None:
+def test_bptt_batches_of_a_row_continue_round_the_text() -> None:
     tokens = text([5, 3, 4])
     streams = BpttStreams(tokens, 1)
-    windows = [streams.next_batch(4, 0.0, random()) for _ in range(4)]
-    targets = torch.cat([w.targets[0] for w in windows]).tolist()
-    inputs = torch.cat([w.inputs[0] for w in windows]).tolist()
+    batches = [streams.next_batch(4, 0.0, random()) for _ in range(4)]
+    targets = torch.cat([batch.targets[0] for batch in batches]).tolist()
+    inputs = torch.cat([batch.inputs[0] for batch in batches]).tolist()
     assert targets == [*tokens, *tokens[:4]]
     assert inputs == [EOS, *targets[:-1]]
 
 
-def test_rows_begin_at_the_line_starts_before_equal_distances() -> None:
-    window = BpttStreams(text([3, 4, 4, 1]), 3).next_batch(
-        2, 0.0, random()
-    )  # distances 0, 4, 8; lines start at 0, 3, 7, 11
-    assert window.targets.tolist() == [[10, 11], [13, 14], [17, 18]]
-    assert window.reset.all()
+def test_bptt_rows_begin_at_the_line_starts_before_equal_distances() -> None:
+    streams = BpttStreams(text([3, 4, 4, 1]), 3)  # distances 0, 4, 8; lines start at 0, 3, 7, 11
+    batch = streams.next_batch(2, 0.0, random())
+    assert batch.targets.tolist() == [[10, 11], [13, 14], [17, 18]]
+    assert batch.reset.all()
 
 
-def test_rows_within_one_long_line_do_not_read_the_same() -> None:
-    window = BpttStreams(text([40]), 4).next_batch(2, 0.0, random())
-    assert window.targets.tolist() == [[10, 11], [20, 21], [30, 31], [40, 41]]
+def test_bptt_rows_within_one_long_line_do_not_read_the_same() -> None:
+    batch = BpttStreams(text([40]), 4).next_batch(2, 0.0, random())
+    assert batch.targets.tolist() == [[10, 11], [20, 21], [30, 31], [40, 41]]
 
 
-def test_only_the_first_window_is_fresh_without_resets() -> None:
+def test_bptt_rows_are_reset_in_the_first_batch_only_at_rate_zero() -> None:
     streams = BpttStreams(text([5, 3, 4]), 2)
     assert [bool(streams.next_batch(3, 0.0, random()).reset.any()) for _ in range(5)] == [True] + [False] * 4
 
 
-def test_a_reset_row_reads_its_line_from_the_boundary_on() -> None:
+def test_bptt_row_that_is_reset_reads_its_line_from_the_boundary_on() -> None:
     streams = BpttStreams(text([5, 3, 4]), 1)
     streams.next_batch(7, 0.0, random())
-    window = streams.next_batch(4, 1.0, random())  # the next token was that at 7, the end of the line 5, 6, 7
-    assert window.reset.tolist() == [True]
-    assert window.inputs.tolist() == [[EOS, 15, 16, EOS]]
-    assert window.targets.tolist() == [[15, 16, EOS, 18]]
+    batch = streams.next_batch(4, 1.0, random())  # the next token was that at 7, the end of the line 5, 6, 7
+    assert batch.reset.tolist() == [True]
+    assert batch.inputs.tolist() == [[EOS, 15, 16, EOS]]
+    assert batch.targets.tolist() == [[15, 16, EOS, 18]]
 
 
-def test_a_row_deep_in_a_line_longer_than_the_window_goes_on() -> None:
+def test_bptt_row_deep_in_a_line_longer_than_the_batch_goes_on() -> None:
     streams = BpttStreams(text([20, 3]), 1)
     streams.next_batch(6, 0.0, random())
-    window = streams.next_batch(6, 1.0, random())
-    assert not window.reset.any()
-    assert window.targets[0, 0] == 16
+    batch = streams.next_batch(6, 1.0, random())
+    assert not batch.reset.any()
+    assert batch.targets[0, 0] == 16
 
 
-def test_resets_happen_at_their_rate() -> None:
+def test_bptt_resets_happen_at_their_rate() -> None:
     streams, generator = BpttStreams(text([4] * 100), 50), random()
     streams.next_batch(4, 0.0, generator)
     shares = [streams.next_batch(4, 0.3, generator).reset.float().mean().item() for _ in range(40)]
@@ -72,20 +71,20 @@ def test_resets_happen_at_their_rate() -> None:
     assert np.mean(shares) == pytest.approx(0.3, abs=0.041)
 
 
-def test_starts_can_be_given_where_the_text_has_no_boundaries() -> None:
+def test_bptt_text_starts_can_be_given_where_the_text_has_no_boundaries() -> None:
     streams = BpttStreams(np.arange(10, 30), 1, text_starts=np.array([0, 8]))
     streams.next_batch(11, 0.0, random())
-    window = streams.next_batch(4, 1.0, random())
-    assert window.inputs.tolist() == [[EOS, 18, 19, 20]]
+    batch = streams.next_batch(4, 1.0, random())
+    assert batch.inputs.tolist() == [[EOS, 18, 19, 20]]
 
 
-def test_a_text_without_any_start_never_begins_anew() -> None:
+def test_bptt_text_without_any_start_is_never_reset() -> None:
     streams = BpttStreams(np.arange(10, 30), 2)
     assert streams.next_batch(4, 1.0, random()).targets[:, 0].tolist() == [10, 20]
     assert not streams.next_batch(4, 1.0, random()).reset.any()
 
 
-def test_resumed_streams_read_what_the_others_read() -> None:
+def test_bptt_streams_restored_read_what_the_others_read() -> None:
     tokens, first, second = text([5, 3, 4]), random(), random()
     whole, resumed = BpttStreams(tokens, 3), BpttStreams(tokens, 3)
     for _ in range(3):
@@ -93,10 +92,10 @@ def test_resumed_streams_read_what_the_others_read() -> None:
     resumed.restore(whole.positions.copy())
     second.set_state(first.get_state())
     for _ in range(5):
-        for found, expected in zip(resumed.next_batch(5, 0.5, second), whole.next_batch(5, 0.5, first), strict=True):
-            assert torch.equal(found, expected)
+        for tensor, expected in zip(resumed.next_batch(5, 0.5, second), whole.next_batch(5, 0.5, first), strict=True):
+            assert torch.equal(tensor, expected)
 
 
-def test_a_text_shorter_than_a_window_is_read_again() -> None:
-    window = BpttStreams(np.array([5, 6, EOS]), 1).next_batch(7, 0.0, random())
-    assert window.targets.tolist() == [[5, 6, EOS, 5, 6, EOS, 5]]
+def test_bptt_text_shorter_than_a_batch_is_read_again() -> None:
+    batch = BpttStreams(np.array([5, 6, EOS]), 1).next_batch(7, 0.0, random())
+    assert batch.targets.tolist() == [[5, 6, EOS, 5, 6, EOS, 5]]

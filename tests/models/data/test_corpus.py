@@ -1,4 +1,4 @@
-"""Files to ids: layout, counts, hashes, held-out parts, in slices of any size."""
+"""Corpus: files to ids, counts, hashes and held-out parts, in blocks of any size."""
 
 import hashlib
 import math
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from models.data import corpus
 from models.data.corpus import Corpus
 from models.errors import InvalidInput, InvalidText
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 WORDS = Tokenizer(TokenizerConfig(pretokenized=True), ["<unk>", "</s>", "a", "b", "c"])
 CHARACTERS = Tokenizer(TokenizerConfig(kind="character"), ["<unk>", "</s>", *"ab\n"])
@@ -26,26 +27,26 @@ def written(path: Path, data: bytes, name: str = "text.txt") -> Path:
     return path / name
 
 
-def test_every_line_ends_in_the_boundary(tmp_path: Path) -> None:
+def test_corpus_encodes_lines_that_end_in_the_boundary(tmp_path: Path) -> None:
     encoded = Corpus.open(written(tmp_path, b" a b\r\n\nx c <unk>")).encode(WORDS)
     assert encoded.ids.dtype == np.int32
     assert encoded.ids.tolist() == [2, 3, 1, 1, 0, 4, 0, 1]  # none before the first line
     assert (encoded.oov_count, encoded.lines, encoded.characters) == (1, 3, len("a b\n\nx c <unk>\n"))
 
 
-def test_empty_lines_may_be_dropped(tmp_path: Path) -> None:
+def test_corpus_may_drop_empty_lines(tmp_path: Path) -> None:
     encoded = Corpus.open(written(tmp_path, b"\na\n\n \nb\n\n"), empty_lines="drop").encode(WORDS)
     assert encoded.ids.tolist() == [2, 1, 3, 1]
     assert (encoded.lines, encoded.characters) == (2, 4)
 
 
-def test_characters_end_once(tmp_path: Path) -> None:
+def test_corpus_of_characters_ends_once(tmp_path: Path) -> None:
     encoded = Corpus.open(written(tmp_path, b"a \r\n\nb"), kind="character").encode(CHARACTERS)
     assert encoded.ids.tolist() == [2, 0, 4, 4, 3, 1]
     assert (encoded.oov_count, encoded.lines, encoded.characters) == (1, 2, 5)
 
 
-def test_files_are_read_in_order_as_one_text(tmp_path: Path) -> None:
+def test_corpus_reads_files_in_order_as_one_text(tmp_path: Path) -> None:
     files = [written(tmp_path, b"\xef\xbb\xbfa\nb", "1"), written(tmp_path, b"", "2"), written(tmp_path, b"c\n", "3")]
     assert Corpus.open(files).encode(WORDS).ids.tolist() == [2, 1, 3, 1, 4, 1]
     assert "".join(Corpus.open(files, kind="character").chunks()) == "a\nbc\n"
@@ -63,7 +64,7 @@ CONFIGS = [
 @pytest.mark.parametrize("config", CONFIGS)
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text("abB '<unk>\u4e2d\r\n", min_size=1))
-def test_learning_is_training_and_encoding(tmp_path: Path, config: TokenizerConfig, text: str) -> None:
+def test_corpus_train_tokenizer_is_training_and_encoding(tmp_path: Path, config: TokenizerConfig, text: str) -> None:
     file = Corpus.open(written(tmp_path, f"a {text}\na\u4e2d a".encode()), kind=config.kind)
     tokenizer, encoded = file.train_tokenizer(config)
     expected = file.encode(Tokenizer.train(config, file.chunks()))
@@ -83,7 +84,7 @@ lines = st.lists(st.text("ab \n", max_size=6).map(lambda line: line + "\n"), min
 @pytest.mark.parametrize("kind", ["word", "character"])
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=lines, size=st.integers(1, 30), fraction=st.floats(0.01, 0.99))
-def test_parts_and_slices_make_the_whole(
+def test_corpus_split_makes_parts_of_the_whole(
     kind: Any, text: str, size: int, fraction: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(corpus, "READ_BYTES", size)
@@ -101,12 +102,12 @@ def test_parts_and_slices_make_the_whole(
 
 
 @pytest.mark.parametrize(("fraction", "held_out"), [(0.07, 7), (0.9, 90), (0.001, 1), (0.285, 29)])
-def test_the_held_out_part_is_rounded_up_in_decimals(fraction: float, held_out: int, tmp_path: Path) -> None:
+def test_corpus_split_rounds_the_held_out_part_up_in_decimals(fraction: float, held_out: int, tmp_path: Path) -> None:
     _, part = Corpus.open(written(tmp_path, b"a\n" * 100)).split(fraction)
     assert "".join(part.chunks()) == "a\n" * held_out
 
 
-def test_a_part_can_be_split_again(tmp_path: Path) -> None:
+def test_corpus_split_splits_parts_again(tmp_path: Path) -> None:
     whole = Corpus.open(written(tmp_path, b"a\nb\nc\na\nb\nc\na\nb\n"))
     rest, test = whole.split(0.25)
     train, validation = rest.split(1 / 3)
@@ -116,25 +117,25 @@ def test_a_part_can_be_split_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), 0.6])
-def test_both_parts_hold_text(fraction: float, tmp_path: Path) -> None:
+def test_corpus_split_leaves_text_in_both_parts(fraction: float, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="validation_fraction"):
         Corpus.open(written(tmp_path, b"a\nb\n")).split(fraction)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"  ", b"\n \n"])
-def test_there_must_be_text(data: bytes, tmp_path: Path) -> None:
+def test_corpus_must_hold_text(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(InvalidText, match=r"there is none in .*text\.txt"):
         list(Corpus.open(written(tmp_path, data), empty_lines="drop").chunks())
 
 
-def test_a_bad_byte_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corpus_names_the_file_of_a_bad_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus, "READ_BYTES", 3)
     files = [written(tmp_path, b"a\n", "good"), written(tmp_path, b"a\nb \xe4\xb8\n", "bad")]
     with pytest.raises(InvalidText, match=r"/bad: must be UTF-8, and byte 4 "):
         Corpus.open(files).encode(WORDS)
 
 
-def test_files_must_be_there(tmp_path: Path) -> None:
+def test_corpus_files_must_exist(tmp_path: Path) -> None:
     for files in ([], [tmp_path / "missing"], tmp_path):
         with pytest.raises(InvalidInput, match="files: must name"):
             Corpus.open(files)
@@ -144,13 +145,15 @@ def test_files_must_be_there(tmp_path: Path) -> None:
         gone.sha256()
 
 
-def test_the_tokenizer_must_be_of_the_same_kind(tmp_path: Path) -> None:
+def test_corpus_encode_needs_a_tokenizer_of_the_same_kind(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="must be a word tokenizer"):
         Corpus.open(written(tmp_path, b"a\n")).encode(CHARACTERS)
 
 
 @pytest.mark.parametrize("line", [b"a b a b a b a b\n", b"a b a b a b a "], ids=["many lines", "one line"])
-def test_memory_does_not_grow_with_the_file(line: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corpus_memory_does_not_grow_with_the_file(
+    line: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(corpus, "READ_BYTES", 1 << 14)
     path = written(tmp_path, line * (1 << 19))  # 8 MiB
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Bytes to clean lines, against cleaning the whole text at once."""
+"""Line reader: bytes to clean lines, held against cleaning the whole text at once."""
 
 import re
 from itertools import pairwise
@@ -41,7 +41,9 @@ def clean(text: str, strip: bool, empty_lines: EmptyLines) -> str:
 @pytest.mark.parametrize("strip", [True, False])
 @settings(deadline=None, max_examples=300)
 @given(text=texts, cuts=st.lists(st.integers(0, 60), max_size=10))
-def test_any_slices_give_the_same_clean_text(strip: bool, empty_lines: EmptyLines, text: str, cuts: list[int]) -> None:
+def test_line_reader_gives_the_same_text_for_any_slices(
+    strip: bool, empty_lines: EmptyLines, text: str, cuts: list[int]
+) -> None:
     data = text.encode()
     whole = clean(text, strip, empty_lines)
     assert "".join(read(data, cuts, limit=1000, strip=strip, empty_lines=empty_lines)) == whole
@@ -58,45 +60,45 @@ def test_any_slices_give_the_same_clean_text(strip: bool, empty_lines: EmptyLine
         )
 
 
-def test_chunks_are_whole_lines() -> None:
+def test_line_reader_gives_whole_lines() -> None:
     assert read(b"one\ntwo\nthree", [2, 6, 9]) == ["", "one\n", "two\n", "", "three\n"]
 
 
-def test_a_line_too_long_is_cut_before_a_blank() -> None:
+def test_line_reader_splits_a_long_line_before_white_space() -> None:
     assert read(b"one two three four\nfive", [12]) == ["one two", " three four\n", "five\n"]
     assert read("中中中中\u3000中中".encode(), [16], limit=12) == ["中中中中", "", "\u3000中中\n"]
     assert read("中中中中".encode(), [4, 11], limit=4, strip=False) == ["中", "中中", "", "中"]
     assert read(b"abcdefgh\r\n", [9], strip=False) == ["abcdefgh", "\n", ""]
 
 
-def test_a_line_with_nowhere_to_be_cut_is_refused() -> None:
+def test_line_reader_refuses_a_long_line_without_white_space() -> None:
     with pytest.raises(InvalidText, match="none ends within 8 bytes after 4"):
         read(b"one\nseveral-words", [4, 16])
     with pytest.raises(InvalidText, match="none ends within 8 bytes after 0"):
         read(b"          x", [10], strip=False)
 
 
-def test_a_long_line_in_many_slices_is_not_read_again_for_each() -> None:
+def test_line_reader_takes_linear_time_for_a_long_line() -> None:
     reader = LineReader(limit=1 << 24)
     for _ in range(1 << 18):  # quadratic, this would take minutes
         assert reader.feed(b"word word ") == ""
     assert len(reader.finish()) == 10 << 18
 
 
-def test_blank_lines_stay_or_go() -> None:
+def test_line_reader_keeps_or_drops_empty_lines() -> None:
     assert read(b"a\n\n \nb \n\n") == ["a\n\n\nb\n\n", ""]
     assert read(b"a\n\n \nb \n\n", empty_lines="drop") == ["a\nb\n", ""]
     assert read(b"a\n\n \nb \n", empty_lines="drop", strip=False) == ["a\nb \n", ""]
 
 
-def test_a_byte_order_mark_goes_at_the_very_start_only() -> None:
+def test_line_reader_drops_a_byte_order_mark_at_the_very_start_only() -> None:
     assert "".join(read("\ufeffa\ufeff\n\ufeffb".encode(), [1, 2, 4])) == "a\ufeff\n\ufeffb\n"
     assert read(b"\xef\xbb\xbf", [1, 2]) == ["", "", "", ""]
 
 
 @pytest.mark.parametrize("cut", range(13))
 @pytest.mark.parametrize("bad", [b"\xff", b"\xe4\xb8", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf5\x80\x80\x80"])
-def test_the_first_bad_byte_is_told_wherever_slices_end(bad: bytes, cut: int) -> None:
+def test_line_reader_names_the_first_bad_byte_for_any_slices(bad: bytes, cut: int) -> None:
     for data, at in ((b"\xef\xbb\xbfa\n\xc3\xa9 " + bad + b"\nb", 8), (b"a\n\xc3\xa9 b" + bad, 6)):
         for strip in (True, False):
             with pytest.raises(InvalidText, match=rf"text: must be UTF-8, and byte {at} \(from 0\) is not$") as caught:
@@ -104,16 +106,16 @@ def test_the_first_bad_byte_is_told_wherever_slices_end(bad: bytes, cut: int) ->
             assert caught.value.field == "text"
 
 
-def test_a_bad_byte_is_told_inside_a_line_too_long() -> None:
+def test_line_reader_names_a_bad_byte_inside_a_long_line() -> None:
     with pytest.raises(InvalidText, match="byte 10 "):
         read(b"0123456789\xff 123456", [17], field="body")
 
 
-def test_utf_16_is_recognised() -> None:
+def test_line_reader_recognises_utf_16() -> None:
     with pytest.raises(InvalidText, match="looks like UTF-16"):
         read("héllo\n".encode("utf-16"))
 
 
-def test_a_bad_setting_is_named() -> None:
+def test_line_reader_names_a_bad_setting() -> None:
     with pytest.raises(InvalidInput, match="empty_lines"):
         LineReader(empty_lines="some")  # type: ignore[arg-type]

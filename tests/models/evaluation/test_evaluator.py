@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.evaluator import Evaluation, Evaluator, evaluate
 from models.special_tokens import EOS
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 

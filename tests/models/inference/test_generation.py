@@ -12,7 +12,8 @@ from models.inference.prefill import prefill
 from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
 from models.special_tokens import EOS, UNK
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 

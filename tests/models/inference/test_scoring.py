@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from models.errors import InvalidText
 from models.inference.scoring import read, score_row, score_rows, score_texts
 from models.special_tokens import EOS, UNK
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 from tests.helpers.toy import Bigram
 

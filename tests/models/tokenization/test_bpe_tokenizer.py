@@ -16,16 +16,17 @@ from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS, UNK
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
-from tests.helpers.serving import some_text
+from tests.helpers.texts import some_text
 
 BPE = TokenizerConfig(kind="bpe", max_size=300)
 TOKENIZER = Tokenizer.train(BPE, [some_text(100)])
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).filter(lambda text: "</s>" not in text)
 
 
-def test_the_most_frequent_pair_is_merged_first():
+def test_bpe_merges_the_most_frequent_pair_first():
     # "low low low lower": "lo" and "ow" stand 4 times each, of which the one whose ids come first wins, then "low".
     # The blank before a word is a part of it, so that " low" is next: 3 times, one of them in " lower".
     found = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=261), ["low low low lower\n"])
@@ -38,7 +39,7 @@ def test_the_most_frequent_pair_is_merged_first():
 
 @settings(max_examples=100)
 @given(TEXT)
-def test_any_text_is_known_and_comes_back_exactly(text):
+def test_bpe_knows_any_text_and_decodes_it_exactly(text):
     encoding = TOKENIZER.encode(text)
     assert not encoding.oov.any()
     assert TOKENIZER.decode(encoding.ids.tolist()) == text
@@ -48,7 +49,7 @@ def test_any_text_is_known_and_comes_back_exactly(text):
 @settings(max_examples=300)
 @given(st.text(st.sampled_from("the cat </s><unk>\n\n\r\t\v\x1c\x85\xa01½é\U0001f600   ''-"), max_size=60))
 @example("a  \n b\t c \n\n  d'll '' 's\x1f\x1f e\f\fg  ")
-def test_ids_are_those_of_the_stored_file_in_plain_tokenizers(text):
+def test_bpe_encodes_as_plain_tokenizers_with_the_saved_file(text):
     assert TOKENIZER.encode(text).ids.tolist() == PLAIN.encode(text).ids
 
 
@@ -61,7 +62,7 @@ def plain(tmp_path_factory):
     return path
 
 
-def test_saved_and_loaded_it_is_the_same(plain):
+def test_bpe_is_the_same_saved_and_loaded(plain):
     found = Tokenizer.load(plain)
     assert found.is_equivalent_to(TOKENIZER)
     assert found.merges == TOKENIZER.merges
@@ -74,7 +75,7 @@ def test_saved_and_loaded_it_is_the_same(plain):
     "change",
     [{"merges": [["zz", "yy"]]}, {"vocab": {"<unk>": 0, "</s>": 1, "a": 2}}, {"nextword": {"kind": "word"}}],
 )
-def test_a_file_that_does_not_hang_together_is_damage(plain, tmp_path, change):
+def test_bpe_load_names_a_file_that_contradicts_itself(plain, tmp_path, change):
     stored = json.loads(plain.read_text())
     stored["model"] |= change
     (tmp_path / "tokenizer.json").write_text(json.dumps(stored))
@@ -82,19 +83,19 @@ def test_a_file_that_does_not_hang_together_is_damage(plain, tmp_path, change):
         Tokenizer.load(tmp_path / "tokenizer.json")
 
 
-def test_special_tokens_of_a_text_stand_for_themselves():
+def test_bpe_takes_special_tokens_of_a_text_as_such():
     assert TOKENIZER.encode("<unk></s>\n").ids.tolist() == [UNK, EOS, EOS]
     assert TOKENIZER.decode([UNK, EOS]) == "<unk>\n"
 
 
-def test_a_character_is_told_once_all_of_its_bytes_are_there():
+def test_byte_detokenizer_gives_a_character_once_all_of_its_bytes_are_there():
     reader = TOKENIZER.detokenizer()
     ids = TOKENIZER.encode("é\U0001f600").ids.tolist()
     assert [reader.push(i) for i in ids] == ["", "é", "", "", "", "\U0001f600"]
     assert TOKENIZER.decode([ids[0], EOS]) == "\ufffd\n"
 
 
-def test_tokens_are_found_by_how_they_begin_in_the_text():
+def test_bpe_ids_with_prefix_take_the_prefix_as_text():
     found = {TOKENIZER.vocabulary[i] for i in TOKENIZER.ids_with_prefix(" th").tolist()}
     assert "Ġthe" in found
     assert all(token.startswith("Ġth") for token in found)
@@ -103,23 +104,23 @@ def test_tokens_are_found_by_how_they_begin_in_the_text():
 @pytest.mark.parametrize(
     ("fields", "field"), [({"max_size": 258}, "max_size"), ({"pretokenized": True}, "pretokenized")]
 )
-def test_what_no_bpe_tokenizer_can_be_is_refused_by_name(fields, field):
+def test_bpe_config_names_a_bad_setting(fields, field):
     with pytest.raises(InvalidInput) as error:
         TokenizerConfig(kind="bpe", **fields)
     assert error.value.field == field
 
 
-def test_a_text_of_nothing_but_blanks_teaches_nothing():
+def test_bpe_training_fails_on_nothing_but_white_space():
     with pytest.raises(TrainingFailed):
         Tokenizer.train(BPE, ["\n\n"])
 
 
-def test_case_is_folded_where_that_is_wanted():
+def test_bpe_folds_case_if_configured():
     folded = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=300, lowercase=True), [some_text(20)])
     assert folded.encode("THE Cat\n").ids.tolist() == folded.encode("the cat\n").ids.tolist()
 
 
-def test_a_text_is_counted_measured_and_written_in_such_tokens(tmp_path):
+def test_bpe_text_is_counted_evaluated_and_generated(tmp_path):
     path = tmp_path / "text.txt"
     path.write_text(some_text(200))
     corpus = Corpus.open(path, kind="bpe")

@@ -1,4 +1,4 @@
-"""The bulk path of characters gives what plain Hugging Face `tokenizers` gives."""
+"""Character tokenizer: it gives what plain Hugging Face `tokenizers` gives."""
 
 from collections import Counter
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.encoding import MISSING
 from models.tokenization.pipeline import build_pipeline, surface_forms
-from models.tokenization.vocab_lookup import MISSING
 
 texts = st.text(st.sampled_from("ab\n\r \x00<\u00e9\u0130\u03a3\u4e2d\U0001f600") | st.characters(codec="utf-8"))
 
@@ -19,26 +19,19 @@ texts = st.text(st.sampled_from("ab\n\r \x00<\u00e9\u0130\u03a3\u4e2d\U0001f600"
 @pytest.mark.parametrize("lowercase", [False, True])
 @settings(deadline=None)
 @given(known=texts, text=texts)
-def test_ids_and_counts_equal_those_of_the_pipeline(lowercase: bool, known: str, text: str) -> None:
+def test_character_tokenizer_encodes_and_counts_as_the_pipeline_does(lowercase: bool, known: str, text: str) -> None:
     config = TokenizerConfig(kind="character", lowercase=lowercase)
-    splitter = build_pipeline(config, SPECIAL_TOKENS)
-    vocabulary = list(dict.fromkeys([*SPECIAL_TOKENS, *surface_forms(splitter, known)]))
+    pipeline = build_pipeline(config, SPECIAL_TOKENS)
+    vocabulary = list(dict.fromkeys([*SPECIAL_TOKENS, *surface_forms(pipeline, known)]))
     characters = CharacterTokenizer(config, vocabulary)
     ids = characters.encode(text)
     assert ids.dtype == np.int32
     assert np.maximum(ids, 0).tolist() == build_pipeline(config, vocabulary).encode(text).ids
-    assert (ids == MISSING).tolist() == [surface not in vocabulary for surface in surface_forms(splitter, text)]
-    assert characters.split(text) == surface_forms(splitter, text)
-    assert characters.count([known, text]) == Counter(surface_forms(splitter, known) + surface_forms(splitter, text))
+    assert (ids == MISSING).tolist() == [form not in vocabulary for form in surface_forms(pipeline, text)]
+    assert characters.split(text) == surface_forms(pipeline, text)
+    assert characters.count([known, text]) == Counter(surface_forms(pipeline, known) + surface_forms(pipeline, text))
 
 
-def test_no_special_token_is_recognised_in_text() -> None:
-    assert CharacterTokenizer(TokenizerConfig(kind="character"), [*SPECIAL_TOKENS, *"<unk>"]).encode(
-        "<unk>"
-    ).tolist() == [
-        2,
-        3,
-        4,
-        5,
-        6,
-    ]
+def test_character_tokenizer_recognises_no_special_token_in_text() -> None:
+    tokenizer = CharacterTokenizer(TokenizerConfig(kind="character"), [*SPECIAL_TOKENS, *"<unk>"])
+    assert tokenizer.encode("<unk>").tolist() == [2, 3, 4, 5, 6]

@@ -1,12 +1,13 @@
-"""Readable text of tokens, all at once and piece by piece."""
+"""Detokenizer: readable text of tokens, all at once and piece by piece."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.special_tokens import SPECIAL_TOKENS
+from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import Detokenizer
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 
 SENTENCES = [
     "Mr. Smith's dog didn't bark -- it \"smiled\", he said; isn't that odd?",
@@ -27,7 +28,7 @@ PIECES = [*SPECIAL_TOKENS, *"a'\"-(),.1`", "n't", "'s", "'em", "``", "''", "--",
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_a_sentence_that_was_cut_reads_as_before(sentence: str) -> None:
+def test_detokenizer_restores_a_sentence(sentence: str) -> None:
     tokenizer = Tokenizer.train(TokenizerConfig(), [sentence])
     assert tokenizer.decode(tokenizer.encode(sentence).ids.tolist()) == sentence
 
@@ -45,14 +46,14 @@ def test_a_sentence_that_was_cut_reads_as_before(sentence: str) -> None:
         ("J . K . R . a . M", "J.K.R. a. M"),
     ],
 )
-def test_text_cut_before_reads_as_english(tokens: str, text: str) -> None:
+def test_detokenizer_makes_pretokenized_text_read_as_english(tokens: str, text: str) -> None:
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), [tokens])
     assert tokenizer.decode(tokenizer.encode(tokens).ids.tolist()) == text
 
 
 @settings(deadline=None)
 @given(ids=st.lists(st.integers(0, len(PIECES) - 1)), border=st.integers(0, 20))
-def test_pieces_joined_are_the_text(ids: list[int], border: int) -> None:
+def test_detokenizer_gives_pieces_that_join_to_the_text(ids: list[int], border: int) -> None:
     tokenizer = Tokenizer(TokenizerConfig(), PIECES)
     whole = tokenizer.decode(ids)
     reader = tokenizer.detokenizer()
@@ -68,13 +69,13 @@ def test_pieces_joined_are_the_text(ids: list[int], border: int) -> None:
 
 
 @given(text=st.text("ab\n c"))
-def test_characters_stand_side_by_side(text: str) -> None:
+def test_detokenizer_joins_characters_without_spaces(text: str) -> None:
     tokenizer = Tokenizer(TokenizerConfig(kind="character"), [*SPECIAL_TOKENS, *"ab\n "])
     ids = tokenizer.encode(text).ids.tolist()
     assert tokenizer.decode([*ids, 1]) == text.replace("c", "\ufffd")
 
 
-def test_a_line_begins_anew() -> None:
+def test_detokenizer_begins_each_line_anew() -> None:
     reader = Detokenizer(PIECES)
     push = {token: i for i, token in enumerate(PIECES)}
     assert [reader.push(push[t]) for t in ["a", '"', "</s>", '"', "a", '"']] == ["a", ' "', "\n", '"', "a", '"']

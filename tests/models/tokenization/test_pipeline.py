@@ -1,6 +1,7 @@
-"""What a token is, told by examples and by Unicode."""
+"""Pipeline: what a token is, by examples and by Unicode; and the settings of a tokenizer."""
 
 import pytest
+from tokenizers import Tokenizer
 
 from models.data.line_reader import WHITESPACE
 from models.errors import InvalidInput
@@ -19,7 +20,7 @@ CHARACTERS = build_pipeline(TokenizerConfig(kind="character"), SPECIAL_TOKENS)
         ("the king's men", "the king 's men"),
         ("don't, can't, won't", "do n't , ca n't , wo n't"),
         ("DON'T", "DO N'T"),
-        ("do n't the king 's", "do n't the king 's"),  # cut before: the same again
+        ("do n't the king 's", "do n't the king 's"),  # splitting again changes nothing
         ("they'll've o'er ma'am", "they 'll 've o 'er ma 'am"),
         ("n't n'ts nn't", "n't n 'ts n n't"),
         ("'tis 'em 'twas 're", "'tis 'em 'twas 're"),  # contractions that stand alone
@@ -33,38 +34,38 @@ CHARACTERS = build_pipeline(TokenizerConfig(kind="character"), SPECIAL_TOKENS)
         (
             "na\u00efve e\u0301tude \u0930\u0942\u092a",
             "na\u00efve e\u0301tude \u0930\u0942\u092a",
-        ),  # marks are of words
+        ),  # combining marks belong to words
         ("a<unk>b </s> <unk", "a <unk> b </s> < unk"),
         ("<<unk>>", "<< unk >>"),  # the run comes first
         ("a\nb", "a </s> b"),
         ("a\r\nb\n", "a </s> b </s>"),
-        ("a\x1cb\x00", "a \x1c b \x00"),  # no blanks to Unicode, though to str.split and to C
+        ("a\x1cb\x00", "a \x1c b \x00"),  # white space to str.split and to C, but not to Unicode
     ],
 )
-def test_words(text: str, tokens: str) -> None:
+def test_pipeline_splits_words(text: str, tokens: str) -> None:
     assert surface_forms(WORDS, text) == tokens.split(" ")
 
 
-def test_pretokenized_text_is_cut_at_blanks_only() -> None:
+def test_pipeline_splits_pretokenized_text_at_white_space_only() -> None:
     text = "Mr. O'Hara @-@ a<unk>b  <unk>\t\x1c\n"
     assert surface_forms(PRETOKENIZED, text) == ["Mr.", "O'Hara", "@-@", "a<unk>b", "<unk>", "\x1c", "</s>"]
 
 
-def test_every_character_is_a_token() -> None:
+def test_pipeline_of_characters_keeps_each() -> None:
     assert surface_forms(CHARACTERS, "a\r\n <unk>") == list("a\r\n <unk>")
 
 
-def test_lower_case_goes_character_by_character() -> None:
+def test_pipeline_lower_cases_character_by_character() -> None:
     lower = build_pipeline(TokenizerConfig(lowercase=True), SPECIAL_TOKENS)
     # U+0130 becomes two characters; a capital sigma is no final sigma anywhere; <UNK> becomes literal.
     assert surface_forms(lower, "A \u0130 \u039f\u03a3 <UNK>") == ["a", "i\u0307", "\u03bf\u03c3", "<unk>"]
 
 
-@pytest.mark.parametrize("splitter", [WORDS, PRETOKENIZED], ids=["words", "pretokenized"])
-def test_blanks_are_white_space_and_nothing_else(splitter) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("pipeline", [WORDS, PRETOKENIZED], ids=["words", "pretokenized"])
+def test_pipeline_splits_at_white_space_of_unicode_and_nothing_else(pipeline: Tokenizer) -> None:
     characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000 and code != ord("\n")]
-    blanks = {c for c in characters if surface_forms(splitter, f"a{c}a") == ["a", "a"]}
-    assert blanks == set(WHITESPACE) - {"\n"}
+    spaces = {c for c in characters if surface_forms(pipeline, f"a{c}a") == ["a", "a"]}
+    assert spaces == set(WHITESPACE) - {"\n"}
     # What Python calls a space, but for the four separators of ASCII, which Unicode does not call White_Space.
     assert set(WHITESPACE) == {c for c in map(chr, range(0x10000)) if c.isspace()} - set("\x1c\x1d\x1e\x1f")
 
@@ -84,7 +85,7 @@ def test_blanks_are_white_space_and_nothing_else(splitter) -> None:  # type: ign
         ({"max_size": "10"}, "max_size"),
     ],
 )
-def test_a_bad_setting_is_named(settings: dict[str, object], field: str) -> None:
+def test_tokenizer_config_names_a_bad_setting(settings: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         TokenizerConfig(**settings)  # type: ignore[arg-type]
     assert caught.value.field == field

@@ -1,4 +1,4 @@
-"""Encoding, search, and the file that tokenizers are kept in."""
+"""Tokenizer: encoding, search by prefix, and the file that it is stored in."""
 
 import json
 from pathlib import Path
@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import CheckpointDamaged, InvalidText
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import TokenizedText, Tokenizer
 from tests.helpers.tokenizers import TEXT, train
 
 
-def test_rare_words_stay_out() -> None:
+def test_tokenizer_leaves_rare_words_out() -> None:
     tokenizer = train(min_count=2)
     assert tokenizer.vocabulary == ["<unk>", "</s>", "the", ".", "cat"]
     encoding = tokenizer.encode("the dog saw the <unk> cat\n")
@@ -22,12 +23,12 @@ def test_rare_words_stay_out() -> None:
     assert encoding.oov.tolist() == [False, True, True, False, False, False, False]  # a literal <unk> is known
 
 
-def test_chunks_are_counted_together() -> None:
+def test_train_counts_chunks_together() -> None:
     chunks = TEXT.splitlines(keepends=True)
     assert Tokenizer.train(TokenizerConfig(), chunks).vocabulary == train().vocabulary
 
 
-def test_characters_are_tokens_and_newlines_ordinary() -> None:
+def test_character_tokenizer_takes_newlines_for_ordinary_characters() -> None:
     tokenizer = train("aba\n", kind="character")
     assert tokenizer.vocabulary == ["<unk>", "</s>", "a", "\n", "b"]
     encoding = tokenizer.encode("ab\nc</s>")
@@ -35,7 +36,7 @@ def test_characters_are_tokens_and_newlines_ordinary() -> None:
     assert encoding.oov.tolist() == [False, False, False, True, True, True, True, True]
 
 
-def test_half_a_surrogate_pair_is_no_text() -> None:
+def test_tokenizer_refuses_half_a_surrogate_pair() -> None:
     def together(text: str) -> None:
         train().encode_batch(["a", text])
 
@@ -58,15 +59,38 @@ def test_surface_forms_stand_beside_their_ids(text: str) -> None:
         assert len(pair) == 2
 
 
+TRAINED = [
+    Tokenizer.train(TokenizerConfig(**settings), ["the cat don't <unk> .\n"])
+    for settings in ({}, {"lowercase": True}, {"pretokenized": True}, {"kind": "character"}, {"kind": "bpe"})
+]
+FRAGMENTS = ["the", "cat", "Don't", "n't", "'s", "<unk>", "</s>", "<un", *" \n\t\r'.\u00e9\u4e2d\u03a3\u2019"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join))
+def test_encode_with_surfaces_is_encode_and_surface_forms(text: str) -> None:
+    for tokenizer in TRAINED:
+        encoding = tokenizer.encode(text)
+        expected = TokenizedText(encoding.ids.tolist(), encoding.oov.tolist(), tokenizer.surface_forms(text))
+        assert tokenizer.encode_with_surfaces(text) == tokenizer.encode_with_surfaces(text) == expected
+        long = text + " the cat" * 200
+        assert tokenizer.encode_ids(text) == expected.ids
+        assert tokenizer.encode_ids(long) == tokenizer.encode(long).ids.tolist()
+        together = tokenizer.encode_batch([text, "cat", text], add_eos=True)
+        assert [row.ids.tolist() for row in together] == [
+            [*tokenizer.encode(t).ids.tolist(), 1] for t in (text, "cat", text)
+        ]
+
+
 @settings(deadline=None)
 @given(words=st.lists(st.text("abc\u00e9\U0010ffff", min_size=1), min_size=1), prefix=st.text("abc\u00e9\U0010ffff"))
-def test_search_finds_the_words_that_begin_with_a_prefix(words: list[str], prefix: str) -> None:
+def test_ids_with_prefix_are_those_of_the_words_that_begin_with_it(words: list[str], prefix: str) -> None:
     tokenizer = train(" ".join(words), pretokenized=True)
     expected = [i for i, token in enumerate(tokenizer.vocabulary) if i > 1 and token.startswith(prefix)]
     assert tokenizer.ids_with_prefix(prefix).tolist() == expected
 
 
-def test_search_folds_case_as_the_tokenizer_does_and_leaves_specials_out() -> None:
+def test_ids_with_prefix_folds_case_and_leaves_special_tokens_out() -> None:
     assert train("The cat", lowercase=True).ids_with_prefix("Th").tolist() == [3]
     assert train("The cat").ids_with_prefix("th").tolist() == []
     assert train().ids_with_prefix("<").tolist() == []
@@ -84,7 +108,7 @@ def test_search_folds_case_as_the_tokenizer_does_and_leaves_specials_out() -> No
     ],
     ids=str,
 )
-def test_a_file_gives_the_same_tokenizer_here_and_in_hugging_face(settings: dict[str, Any], tmp_path: Path) -> None:
+def test_save_gives_the_same_tokenizer_here_and_in_hugging_face(settings: dict[str, Any], tmp_path: Path) -> None:
     tokenizer = train(TEXT + "It\u2019s d\u00e9j\u00e0 vu\n", **settings)
     path = tmp_path / "tokenizer.json"
     tokenizer.save(path)
@@ -122,7 +146,7 @@ def merged(stored: Any, change: Any) -> Any:
 
 
 @pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE.keys())
-def test_a_damaged_file_is_named(change: dict[str, Any], tmp_path: Path) -> None:
+def test_load_names_a_damaged_file(change: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     train().save(path)
     path.write_text(json.dumps(merged(json.loads(path.read_text("utf-8")), change)), "utf-8")
@@ -133,14 +157,14 @@ def test_a_damaged_file_is_named(change: dict[str, Any], tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}", b'{"model": 3}', b"\xff\xfe", b'{"model": {"vocab": []}}']
 )
-def test_a_file_of_something_else_is_named(content: bytes, tmp_path: Path) -> None:
+def test_load_names_a_file_of_something_else(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_bytes(content)
     with pytest.raises(CheckpointDamaged, match=r"tokenizer\.json is not"):
         Tokenizer.load(path)
 
 
-def test_a_missing_or_truncated_file_is_named(tmp_path: Path) -> None:
+def test_load_names_a_missing_or_truncated_file(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     with pytest.raises(CheckpointDamaged, match=r"tokenizer\.json is not"):
         Tokenizer.load(path)
@@ -150,7 +174,7 @@ def test_a_missing_or_truncated_file_is_named(tmp_path: Path) -> None:
         Tokenizer.load(path)
 
 
-def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "tokenizer.json"
     train().save(path)
     before = path.read_bytes()

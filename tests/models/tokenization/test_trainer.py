@@ -1,19 +1,21 @@
-"""Forms are counted and placed as the pipeline cuts them, whoever of several threads reads what."""
+"""Training of tokenizers: words are counted on any number of threads, and vocabularies are ordered."""
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from models.errors import InvalidInput, TrainingFailed
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.pipeline import build_pipeline, surface_forms
+from models.tokenization.tokenizer import Tokenizer
 from models.tokenization.trainer import WordCounter
-from models.tokenization.word_tokenizer import WordTokenizer
-from tests.helpers.tokenizers import CONFIGS, identity, texts
+from tests.helpers.tokenizers import CONFIGS, identity, texts, train
 
 CHUNKS = st.lists(texts.map(lambda text: text + "\n"), max_size=5)
 
@@ -28,42 +30,74 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("config", CONFIGS, ids=identity)
-def test_counts_and_ids_equal_those_of_the_pipeline(config: TokenizerConfig) -> None:
-    splitter = build_pipeline(config, SPECIAL_TOKENS)
+def test_word_counter_counts_and_encodes_as_the_pipeline_does(config: TokenizerConfig) -> None:
+    pipeline = build_pipeline(config, SPECIAL_TOKENS)
 
     @settings(deadline=None, max_examples=50)
     @given(chunks=CHUNKS)
     @example(chunks=["a b\n\u4e2d a\na\n", "\u4e2d\u4e2d \u4e2d\n", "b\n"])
     def check(chunks: list[str]) -> None:
-        census = WordCounter(WordTokenizer(config, SPECIAL_TOKENS), keep_ids=True).read(chunks)
-        forms = [form for chunk in chunks for form in surface_forms(splitter, chunk)]
-        counts, expected = census.counts(), Counter(forms)
+        counter = WordCounter(config, keep_ids=True).read(chunks)
+        forms = [form for chunk in chunks for form in surface_forms(pipeline, chunk)]
+        counts, expected = counter.counts(), Counter(forms)
         for counted in (expected, counts):
-            for special in SPECIAL_TOKENS:  # of no use, and only one way counts newlines as such
+            for special in SPECIAL_TOKENS:  # not needed, and only one of the two counts newlines
                 counted.pop(special, None)
         assert counts == expected
         vocabulary = [*SPECIAL_TOKENS, *sorted(counts)]
-        ids = [i for piece in census.encode(vocabulary) for i in piece.tolist()]
+        ids = [i for piece in counter.encode(vocabulary) for i in piece.tolist()]
         assert [vocabulary[i] for i in ids] == forms
-        assert list(census.encode(vocabulary)) == []
+        assert list(counter.encode(vocabulary)) == []
 
     check()
 
 
 @pytest.mark.usefixtures("threads")
-def test_counting_goes_on_where_a_block_of_memory_is_full() -> None:
+def test_word_counter_goes_on_where_a_block_of_memory_is_full() -> None:
     words = [f"word{i}" for i in range(30_000)]  # more than a block of 64 KiB, in two lines and in one
     for text in ("\n".join(words), " ".join(words)):
-        counts = WordCounter(WordTokenizer(CONFIGS[0], SPECIAL_TOKENS), keep_ids=False).read([text, text]).counts()
+        counts = WordCounter(CONFIGS[0], keep_ids=False).read([text, text]).counts()
         assert {word: counts[word] for word in words} == dict.fromkeys(words, 2)
         assert counts.total() - counts["</s>"] == 2 * len(words)
 
 
 @pytest.mark.usefixtures("threads")
-def test_what_the_text_raises_is_raised() -> None:
+def test_word_counter_raises_what_the_text_raises() -> None:
     def text() -> Iterator[str]:
         yield "a\n"
         raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
-        WordCounter(WordTokenizer(CONFIGS[0], SPECIAL_TOKENS), keep_ids=True).read(text())
+        WordCounter(CONFIGS[0], keep_ids=True).read(text())
+
+
+def test_vocabulary_is_sorted_by_count_and_then_by_token() -> None:
+    assert train().vocabulary == ["<unk>", "</s>", "the", ".", "cat", ",", "and", "dog", "sat"]
+
+
+def test_vocabulary_has_a_largest_size_specials_included() -> None:
+    assert train(max_size=4).vocabulary == ["<unk>", "</s>", "the", "."]
+    assert train(max_size=100).vocabulary_size == 9
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "<unk> </s>\n"])
+def test_vocabulary_cannot_come_of_no_words(text: str) -> None:
+    with pytest.raises(TrainingFailed, match="no token"):
+        train(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "vocabulary"),
+    [("word", ["a", "b"]), ("word", ["<unk>", "</s>", "a", "a"]), ("character", ["<unk>", "</s>", "ab"])],
+)
+def test_vocabulary_that_does_not_fit_is_refused(kind: Any, vocabulary: list[str]) -> None:
+    with pytest.raises(InvalidInput, match="vocabulary"):
+        Tokenizer(TokenizerConfig(kind=kind), vocabulary)
+
+
+def test_vocabulary_counts_are_those_of_the_surface_forms() -> None:
+    text = "it's IT's it\u2019s \u4e2d it's \u4e2d\nis is it\n"
+    tokenizer = train(text, lowercase=True)
+    counts = Counter(tokenizer.surface_forms(text))
+    del counts["</s>"]
+    assert tokenizer.vocabulary[2:] == sorted(counts, key=lambda token: (-counts[token], token))

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.utils.parallel import ROWS_PER_SLICE, context_ranges, parallel_imap, parallel_map, row_slices
+from models.utils.parallel import (
+    ROWS_PER_SLICE,
+    context_ranges,
+    parallel_imap,
+    parallel_map,
+    read_ahead,
+    row_slices,
+)
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -18,22 +25,22 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     torch.set_num_threads(before)
 
 
-def test_results_come_in_order(threads: int) -> None:
+def test_parallel_map_keeps_order(threads: int) -> None:
     assert parallel_map(lambda i: i * i, range(100)) == [i * i for i in range(100)]
     assert parallel_map(lambda i: i, iter(range(0))) == []
 
 
-def test_as_many_work_at_once_as_there_are_threads(threads: int) -> None:
+def test_parallel_map_uses_all_threads_at_once(threads: int) -> None:
     barrier = threading.Barrier(threads, timeout=60)
     assert sorted(parallel_map(lambda _: barrier.wait(), range(threads))) == list(range(threads))
 
 
-def test_what_one_raises_is_raised(threads: int) -> None:
+def test_parallel_map_raises_what_an_item_raises(threads: int) -> None:
     with pytest.raises(ZeroDivisionError):
         parallel_map(lambda i: 1 // i, [1, 0, 2])
 
 
-def test_a_stream_has_no_end(threads: int) -> None:
+def test_parallel_imap_takes_items_without_end(threads: int) -> None:
     taken: list[int] = []
 
     def items() -> Iterator[int]:
@@ -46,7 +53,7 @@ def test_a_stream_has_no_end(threads: int) -> None:
     assert len(taken) <= 50 + threads
 
 
-def test_what_one_of_a_stream_raises_is_raised_in_its_turn(threads: int) -> None:
+def test_parallel_imap_raises_what_an_item_raises_in_its_turn(threads: int) -> None:
     results = parallel_imap(lambda i: 1 // i, iter([1, 1, 0, 1]))
     assert [next(results), next(results)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
@@ -54,14 +61,38 @@ def test_what_one_of_a_stream_raises_is_raised_in_its_turn(threads: int) -> None
 
 
 @pytest.mark.parametrize("size", [0, 1, ROWS_PER_SLICE, ROWS_PER_SLICE + 1, 3 * ROWS_PER_SLICE - 1])
-def test_slices_are_the_whole(size: int) -> None:
+def test_row_slices_leave_no_row_out(size: int) -> None:
     assert [i for part in row_slices(size) for i in range(part.start, part.stop)] == list(range(size))
 
 
 @pytest.mark.parametrize("longest", [1, 10, ROWS_PER_SLICE, 5 * ROWS_PER_SLICE])
-def test_every_context_is_in_one_range(longest: int) -> None:
+def test_context_ranges_hold_each_context_once(longest: int) -> None:
     sizes = np.random.default_rng(longest).integers(0, longest + 1, 9 + 5 * ROWS_PER_SLICE // longest)
     begins = np.concatenate([[0], np.cumsum(sizes)])
-    cuts = list(context_ranges(begins))
-    assert [i for begin, end in cuts for i in range(begin, end)] == list(range(len(sizes)))
-    assert all(begins[end] - begins[begin] <= ROWS_PER_SLICE + longest for begin, end in cuts)
+    ranges = list(context_ranges(begins))
+    assert [i for begin, end in ranges for i in range(begin, end)] == list(range(len(sizes)))
+    assert all(begins[end] - begins[begin] <= ROWS_PER_SLICE + longest for begin, end in ranges)
+
+
+def test_read_ahead_keeps_order_and_items_may_be_none() -> None:
+    assert list(read_ahead([3, None, 1])) == [3, None, 1]
+    assert list(read_ahead([])) == []
+
+
+def test_read_ahead_raises_an_error_after_the_items_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise KeyError("two")
+
+    ahead = read_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(KeyError, match="two"):
+        next(ahead)
+
+
+def test_read_ahead_makes_one_item_more_than_was_asked_for() -> None:
+    made: list[int] = []
+    items = read_ahead(made.append(i) or i for i in range(9))
+    next(items)
+    items.close()  # type: ignore[attr-defined]
+    assert made == [0, 1]
