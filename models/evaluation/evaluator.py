@@ -123,7 +123,7 @@ class Evaluator:
     def _count_text(self, text: str, inside: bool) -> Evaluation:
         """Only the size of `text`; `inside`: a word before it may go on in it."""
         data = text.encode()
-        words = count_words(padded_bytes(data), char_classes(lowercase=False, pretokenized=True), inside)
+        words = int(count_words(padded_bytes(data), char_classes(lowercase=False, pretokenized=True), inside))
         return replace(self._zero, characters=len(text), byte_count=len(data), word_count=words)
 
     def _score_row(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:

@@ -113,7 +113,7 @@ def check_trie(trie: Trie, order: int, vocabulary_size: int) -> None:
             raise _damaged(f"order {n}: a last word is none, or a log-probability")
         codebook = _check_codebook(trie, n, "logprob", codebook)
         if n < order:
-            overflow = check_blocks(trie, n, overflow)
+            overflow = int(check_blocks(trie, n, overflow))
             if overflow < 0:
                 raise _damaged(f"order {n}: contexts do not list the n-grams of the next order one after the other")
             codebook = _check_codebook(trie, n, "backoff", codebook)
@@ -158,7 +158,7 @@ def _check_codebook(trie: Trie, n: int, column: str, begin: int) -> int:
     codebook, width = int(level[f"{column}_codebook"]), int(level[f"{column}_bits"])
     if codebook == NO_CODEBOOK and width == _FLOAT_BITS:
         return begin
-    end: int = begin + largest_code(trie, n, column == "logprob") + 1
+    end = begin + int(largest_code(trie, n, column == "logprob")) + 1
     numbers = trie.codebooks[begin:end]
     if codebook != begin or width > _MAX_CODE_BITS or len(numbers) != end - begin:
         raise _damaged(f"order {n}: the book of {column} is out of place")

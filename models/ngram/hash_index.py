@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import GOLDEN_RATIO, LOW_32_BITS, Int, compiled, inlined, mix_bits, prefetch
+from models.kernels.jit import GOLDEN_RATIO, LOW_32_BITS, Int, compiled, inlined, mix_bits, next_slot, prefetch
 from models.ngram.trie import Trie, child_range, prefetch_record, read_bits, record_bit, token
 
 _MAX_CONTEXT_WORDS = 2
@@ -60,13 +60,8 @@ def hash_ngram(context: Int, word: Int) -> Int:
 def first_slot(index: HashIndex, n: Int, key: Int) -> Int:
     """Return the slot where probing for a hash begins."""
     begin = index.order_offsets[n]
-    return begin + ((((key >> 32) & LOW_32_BITS) * (index.order_offsets[n + 1] - begin)) >> 32)
-
-
-@inlined
-def next_slot(index: HashIndex, n: Int, slot: Int) -> Int:
-    """Return the slot that linear probing visits after `slot`."""
-    return slot + 1 if slot + 1 < index.order_offsets[n + 1] else index.order_offsets[n]
+    slot: Int = begin + ((((key >> 32) & LOW_32_BITS) * (index.order_offsets[n + 1] - begin)) >> 32)
+    return slot
 
 
 @inlined
@@ -88,7 +83,7 @@ def insert_order(trie: Trie, n: Int, index: HashIndex) -> None:
             key = hash_ngram(context, token(trie, n + 1, place))
             slot = first_slot(index, n, key)
             while index.slots[slot]:
-                slot = next_slot(index, n, slot)
+                slot = next_slot(slot, index.order_offsets[n], index.order_offsets[n + 1])
             index.slots[slot] = np.uint32(((key << bits) & LOW_32_BITS) | (place + 1))
 
 
@@ -109,7 +104,7 @@ def probe(trie: Trie, index: HashIndex, n: Int, bits: Int, context: Int, word: I
     slot, hash_bits = first_slot(index, n, key), (key << bits) & LOW_32_BITS
     entry = np.int64(index.slots[slot])
     while entry and (entry >> bits) << bits != hash_bits:
-        slot = next_slot(index, n, slot)
+        slot = next_slot(slot, index.order_offsets[n], index.order_offsets[n + 1])
         entry = np.int64(index.slots[slot])
     place = (entry & ((1 << bits) - 1)) - 1
     prefetch_record(trie, n + 1, place)

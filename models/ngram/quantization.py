@@ -110,7 +110,8 @@ def lower_order_probabilities(
         begin, size = child_range(trie, n - 1, context)
         for child in range(begin, begin + size):
             word = token(trie, n, child)
-            total, place, m = 0.0, np.int64(-1), n - 2
+            place: Int = np.int64(-1)
+            total, m = 0.0, n - 2
             while m > 0 and place < 0:
                 suffix = np.int64(paths[context, m - 1])
                 if suffix >= 0:

@@ -65,7 +65,8 @@ class Trie(NamedTuple):
 @inlined
 def read_bits(data: NDArray[np.uint8], first: Int, width: Int) -> Int:
     """Read the field of `width` bits, up to 57, that begins at bit `first`."""
-    return (load_int64(data.ctypes.data + (first >> 3)) >> (first & 7)) & ((np.int64(1) << width) - 1)
+    bits: Int = (load_int64(data.ctypes.data + (first >> 3)) >> (first & 7)) & ((np.int64(1) << width) - 1)
+    return bits
 
 
 @inlined
@@ -81,14 +82,16 @@ def decode_value(codebooks: NDArray[np.float32], codebook: Int, code: Int) -> np
 def record_bit(trie: Trie, n: Int, place: Int) -> Int:
     """Return where the record of an n-gram of order n begins in `data`, in bits."""
     level = trie.levels[n]
-    return level.first_record_bit + place * (level.token_bits + level.logprob_bits)
+    bit: Int = level.first_record_bit + place * (level.token_bits + level.logprob_bits)
+    return bit
 
 
 @inlined
 def block_byte(trie: Trie, n: Int, place: Int) -> Int:
     """Return where the block of a context of n words begins in `data`, in bytes."""
     level = trie.levels[n]
-    return level.first_block_byte + (place >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits)
+    byte: Int = level.first_block_byte + (place >> 4) * (BLOCK_HEADER_BYTES + 2 * level.backoff_bits)
+    return byte
 
 
 @inlined

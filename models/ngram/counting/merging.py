@@ -51,7 +51,7 @@ def merge_counts(a: Counts, b: Counts, allocate: Allocate = np.empty) -> Counts:
             MergeSide(x.child_offsets, x.token, x.suffix, x.count, *links)
             for x, *links in zip(pair, own_context, merged_suffix, merged_row, strict=True)
         )
-        size = _merged_size(left, right)
+        size = int(_merged_size(left, right))
         level = Level(allocate(len(own_context[0]) + 1, dtype), *(allocate(size, dtype) for _ in range(3)))
         own_context = [allocate(size, dtype) for _ in pair]
         _merge_level(
