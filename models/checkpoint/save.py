@@ -21,7 +21,7 @@ from torch import Tensor
 
 from models.checkpoint.card import CARD_FILE, FORMAT_VERSION, Card, FileDigest, Provenance
 from models.checkpoint.families import FAMILIES
-from models.checkpoint.load import TOKENIZER_FILE, WEIGHTS_FILE, Checkpoint, Families, load
+from models.checkpoint.load import TOKENIZER_FILE, WEIGHTS_FILE, Families, load
 from models.checkpoint.members import pin_member
 from models.checkpoint.repository import CheckpointRef, check_name, next_version
 from models.composite.base import Composite

@@ -34,10 +34,10 @@ class _Kernels:
     gates: int
     """How many gates are stacked in each weight matrix."""
     sequence: Callable[..., tuple[Tensor, ...]]
-    """Reads [B, T, I]; returns outputs [B, T, H], then the last vectors [1, B, H]. For an LSTM oneDNN's fused kernel."""
+    """Reads [B, T, I]; returns outputs [B, T, H], then the last vectors [1, B, H]."""
     step: Callable[..., Tensor | tuple[Tensor, ...]]
-    """Reads [B, I]; returns the vectors [B, H]. At one token of one row, an LSTM of 256 units takes 74 µs with it
-    instead of 980 µs with `sequence`, which packs its weights at each call (one thread)."""
+    """Reads [B, I]; returns the vectors [B, H]. For one token of one row, an LSTM of 256 units takes 74 µs with it
+    instead of 980 µs with `sequence`, a fused kernel of oneDNN that packs its weights at each call (one thread)."""
 
 
 _KERNELS: dict[str, _Kernels] = {

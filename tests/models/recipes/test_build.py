@@ -122,6 +122,11 @@ def test_build_trains_a_recurrent_model_and_reports_progress(text: Path, token: 
         assert found["token_count"] == exact["token_count"]
 
 
+def test_build_measures_a_feedforward_network_in_float32_only(text: Path) -> None:
+    built = run_to_completion(build(Recipe("cats", (text,), replace(TINY, kind="feedforward"), training=SHORT)))
+    assert set(built.metrics) == {"training", "validation"}
+
+
 def test_build_resumes_a_stopped_training_to_the_same_model(text: Path, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     recipe = Recipe("cats", (text,), TINY, training=SHORT)
