@@ -1,1 +1,6 @@
-"""The package `app.jobs`."""
+"""Jobs: long work that clients submit over HTTP and workers do.
+
+Begin with `store`: a `Job` and its states in the queue. `submission` prepares a job from a request (with
+`resource_estimate`), `leases` lets one worker at a time claim it and write its outcome, `events` keeps its history and
+metrics, and `event_stream` follows it live. The work itself is in `app.worker`.
+"""

@@ -34,7 +34,7 @@ class StreamedEvent(NamedTuple):
 async def stream_job(
     jobs: JobStore, job_id: str, after: int, stopping: Callable[[], bool]
 ) -> AsyncGenerator[StreamedEvent | None, None]:
-    """Yield the events after number `after`, and progress, until the job is over or the server is stopping.
+    """Yield events after number `after`, and progress, until the job is over or the server stops.
 
     None is yielded as a keep-alive.
     """

@@ -1,4 +1,4 @@
-"""Requests and answers about aliases, and about models that are deleted."""
+"""Request and response bodies of aliases, and of deleted models."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from app.schemas.base import RequestBody, ResponseBody
 
 
 class AliasRequest(RequestBody):
-    """What an alias is to mean."""
+    """Model that an alias shall refer to."""
 
     model: str = Field(description="One version of a model, as `name@version`.", examples=["my-model@3"])
 
 
 class AliasAnswer(ResponseBody):
-    """An alias."""
+    """An alias and the model that it refers to."""
 
     id: str = Field(description="The alias.", examples=["production"])
     object: Literal["alias"] = Field(description="Always `alias`.")
-    model: str = Field(description="What it means, as `name@version`.", examples=["my-model@3"])
+    model: str = Field(description="The model that it refers to, as `name@version`.", examples=["my-model@3"])
     updated_at: int = Field(description="When it was last changed, in seconds since 1970.")
 
 
 class AliasList(ResponseBody):
-    """All aliases, by name."""
+    """List of all aliases, by name."""
 
     object: Literal["list"] = Field(description="Always `list`.")
     data: list[AliasAnswer] = Field(description="The aliases.")
@@ -33,7 +33,7 @@ class AliasList(ResponseBody):
 
 
 class AliasDeleted(ResponseBody):
-    """An alias that is gone."""
+    """Confirmation that an alias was deleted."""
 
     id: str = Field(description="The alias.")
     object: Literal["alias"] = Field(description="Always `alias`.")
@@ -41,7 +41,7 @@ class AliasDeleted(ResponseBody):
 
 
 class ModelDeleted(ResponseBody):
-    """A model that is gone."""
+    """Confirmation that a model was deleted."""
 
     id: str = Field(description="`name@version`.")
     object: Literal["model"] = Field(description="Always `model`.")

@@ -1,6 +1,7 @@
-"""What all requests and answers share: how strict they are, text or a list of texts, tokens, errors.
+"""Base classes of request and response bodies, and fields that several share.
 
-It knows shapes and their descriptions. It does not know models: limits that depend on settings are checked by routes.
+Limits that depend on settings are checked by the routes. Responses are built as plain dictionaries; their classes
+document them and tests validate them.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from app.core.exceptions import ModelFailed
 
 
 class RequestBody(BaseModel):
-    """A request body: unknown fields are refused, `"1"` is no number and NaN is none either."""
+    """Base of request bodies: unknown fields, strings in place of numbers and NaN are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
 class ResponseBody(BaseModel):
-    """An answer body. Answers are built as plain dictionaries; these classes document them and tests hold them true."""
+    """Base of response bodies, which document the dictionaries that routes return."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def described_as(accepted: str) -> WrapValidator:
-    """Says what is accepted in one sentence, where pydantic would report each branch of a union."""
+    """Return a validator that reports one sentence, where pydantic would report each branch of a union."""
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -57,7 +58,7 @@ def _require_unicode(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_require_unicode)]
-"""A string that is one: JSON's escapes can write half a character."""
+"""A Unicode string: JSON's escapes can also write half a surrogate pair, which is refused."""
 
 Texts = Annotated[
     Text | Annotated[list[Text], Field(min_length=1)],
@@ -76,7 +77,10 @@ BOS_FIELD = Field(
 
 
 def logprob_fields(logprob: float) -> dict[str, Any]:
-    """The fields that tell a log-probability (nats): -inf is not JSON. Raises ModelFailed for what is none."""
+    """Return the fields for a log-probability in nats; -inf, which JSON lacks, is null with a mark.
+
+    Raises ModelFailed for NaN and +inf.
+    """
     if logprob == -math.inf:
         return {"logprob": None, "zero_probability": True}
     _require_logprob(logprob)
@@ -105,7 +109,7 @@ class Token(ResponseBody):
 
 
 class ContextToken(ResponseBody):
-    """A token that was read."""
+    """A token of the context."""
 
     token: str = Field(description="The token as it stands in the text.", examples=["the"])
     id: int = Field(description="Its id in the vocabulary; 0, `<unk>`, for a word that is not in it.", examples=[4])
@@ -113,7 +117,7 @@ class ContextToken(ResponseBody):
 
 
 class ErrorDetail(ResponseBody):
-    """What went wrong."""
+    """Description of an error."""
 
     message: str = Field(description="For a human: what is wrong and what is accepted.")
     type: str = Field(description="Kind of error.", examples=["invalid_request_error"])
@@ -122,6 +126,6 @@ class ErrorDetail(ResponseBody):
 
 
 class ErrorAnswer(ResponseBody):
-    """The one shape of every error."""
+    """Body of every error response."""
 
     error: ErrorDetail = Field(description="What went wrong.")

@@ -1,4 +1,4 @@
-"""Answers about uploaded files, in the shapes of OpenAI's files API."""
+"""Query parameters and response bodies of uploaded files, in the shapes of OpenAI's files API."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FileList(ResponseBody):
 
 
 class FileDeleted(ResponseBody):
-    """A file that is gone."""
+    """Confirmation that a file was deleted."""
 
     id: str = Field(description="Its id.")
     object: Literal["file"] = Field(description="Always `file`.")
@@ -45,7 +45,7 @@ class _Query(BaseModel):
 
 
 class FilesQuery(_Query):
-    """Which files to list."""
+    """Query parameters of the list of files."""
 
     purpose: str | None = Field(None, description="Only files meant for this.")
     after: str | None = Field(None, description="Only files older than this one.")
@@ -53,7 +53,7 @@ class FilesQuery(_Query):
 
 
 class UploadQuery(_Query):
-    """What a file sent as a raw stream is called; a form says so in its own fields."""
+    """Query parameters of an upload that is not a form; a form has fields for them."""
 
     purpose: str | None = Field(None, pattern=f"^{PURPOSE_PATTERN}$", description="What it is for; `training`.")
     filename: str | None = Field(None, min_length=1, max_length=255, description="What to call it; `upload.txt`.")

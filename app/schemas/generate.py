@@ -1,4 +1,4 @@
-"""Continuing a text: request, answer and the events of a stream."""
+"""Request, response and stream events of text generation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Stop = Annotated[
 
 
 class GenerateRequest(RequestBody):
-    """How to continue a text."""
+    """Request to continue a prompt."""
 
     prompt: Text = Field("", description="What the text begins with; empty: begin one.", examples=["it was a dark"])
     max_tokens: int = Field(64, ge=1, description="Most tokens in each text.", examples=[20])
@@ -53,7 +53,7 @@ class GenerateRequest(RequestBody):
 
 
 class Choice(ResponseBody):
-    """A text."""
+    """A generated text."""
 
     index: int = Field(description="Which of the `n` texts, from 0.")
     text: str = Field(description="What follows the prompt; put them together as they are.")
@@ -68,13 +68,13 @@ class Choice(ResponseBody):
 
 
 class PromptDetails(ResponseBody):
-    """More about the tokens of the prompt."""
+    """Details of the prompt's tokens."""
 
     cached_tokens: int = Field(description="Those that did not have to be read, since the same were read before.")
 
 
 class Usage(ResponseBody):
-    """How many tokens it took."""
+    """Token counts of a request."""
 
     prompt_tokens: int = Field(description="Tokens of the prompt, read once.")
     completion_tokens: int = Field(description="Tokens of all texts.")
@@ -83,7 +83,7 @@ class Usage(ResponseBody):
 
 
 class GenerateAnswer(ResponseBody):
-    """Texts that continue the prompt."""
+    """Generated texts that continue the prompt."""
 
     model: str = MODEL_ID_FIELD
     seed: int = Field(description="Gives the same texts again.")
@@ -92,7 +92,7 @@ class GenerateAnswer(ResponseBody):
 
 
 class ChoicePart(ResponseBody):
-    """What is new in a text."""
+    """New part of a text in a stream."""
 
     index: int = Field(description="Which of the `n` texts, from 0.")
     text: str = Field(description="What it adds; empty while a stop string may be coming.")
@@ -101,7 +101,7 @@ class ChoicePart(ResponseBody):
 
 
 class GenerateEvent(ResponseBody):
-    """An event of a stream, as `data: {...}`; after the last comes `data: [DONE]`."""
+    """Event of a stream, sent as `data: {...}`; after the last comes `data: [DONE]`."""
 
     model: str = MODEL_ID_FIELD
     seed: int = Field(description="Gives the same texts again.")

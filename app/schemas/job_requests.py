@@ -1,7 +1,7 @@
-"""What a job can be asked to do, as JSON: a model to train, one to make of others, or one to measure.
+"""Request bodies of jobs: train a model, compose one of published models, or evaluate one.
 
-Knows the fields of a request and the recipe that they amount to; the configurations inside are those of the command
-line, and check themselves. It knows no queue, no file store and no HTTP.
+`JobRequest` is the union of all kinds, told apart by `kind`; `parse_job_request` reads one from stored JSON. The
+configurations inside are the dataclasses of `models`, which the command line uses as well and which check themselves.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from app.schemas.recipes import parse_config
 from models.composite.config import DynamicConfig, MixtureConfig
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
-from models.evaluation.evaluator import Unit
-from models.neural.model import RecurrentConfig
+from models.evaluation.metrics import Unit
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 
 EmptyLinesField = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]
 
 
 def _json_schema(*kinds: type[Any], without: str = "") -> WithJsonSchema:
-    """The fields of the dataclasses, as documentation; `without` one that the request has elsewhere."""
+    """Return the JSON schema of dataclasses merged into one object, `without` one field."""
     properties: dict[str, Any] = {}
     for kind in kinds:
         documented = attribute_docs(kind)
@@ -41,7 +41,7 @@ def _json_schema(*kinds: type[Any], without: str = "") -> WithJsonSchema:
 
 
 class _TrainingJob(RequestBody):
-    """What all jobs that make a model have in common."""
+    """Fields of all jobs that train a model."""
 
     name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-model"])
     training_file: str = Field(description="Id of the uploaded text to learn from.", examples=["file-0123456789ab"])
@@ -54,10 +54,10 @@ class _TrainingJob(RequestBody):
     licence: str = Field("unknown", description="Of the training text; stands in the model's card.")
 
     def recipe(self, training: Path, validation: Path | None) -> Recipe:
-        """The recipe this asks for. Raises InvalidInput, naming the field, for what is not accepted."""
+        """Build the recipe. Raises InvalidInput, naming the field, for a value that is not accepted."""
         if self.validation_file is not None and self.validation_fraction is not None:
             raise InvalidInput("validation_fraction", "give it or validation_file, not both")
-        written: dict[str, Any] = {
+        recipe_fields: dict[str, Any] = {
             "tokenizer": parse_config(TokenizerConfig, self.tokenizer, "tokenizer."),
             "validation": validation,
             "empty_lines": self.empty_lines,
@@ -65,11 +65,11 @@ class _TrainingJob(RequestBody):
             **self.family_fields(),
         }
         if self.validation_fraction is not None:
-            written["validation_fraction"] = self.validation_fraction
-        return Recipe(self.name, (training,), **written)
+            recipe_fields["validation_fraction"] = self.validation_fraction
+        return Recipe(self.name, (training,), **recipe_fields)
 
     def family_fields(self) -> dict[str, Any]:
-        """The fields of the recipe that only this family has."""
+        """Return the fields of the recipe that only this family has."""
         raise NotImplementedError
 
 
@@ -90,7 +90,7 @@ class NgramJob(_TrainingJob):
     )
 
     def family_fields(self) -> dict[str, Any]:
-        """The model."""
+        """Return the model's configuration and how it is counted."""
         return {
             "model": parse_config(NgramConfig, self.config, "config."),
             "extends": None if self.extends is None else Path(self.extends),
@@ -108,21 +108,21 @@ class RecurrentJob(_TrainingJob):
     )
 
     def family_fields(self) -> dict[str, Any]:
-        """The network and its training."""
+        """Return the network's configuration and the training's."""
         names = {field.name for field in fields(TrainingConfig)}
         training = {name: value for name, value in self.config.items() if name in names}
-        rest = {name: value for name, value in self.config.items() if name not in names}
-        if "kind" in rest:
+        network = {name: value for name, value in self.config.items() if name not in names}
+        if "kind" in network:
             raise InvalidInput("config.kind", "the family is said by `kind`, beside `config`")
-        self._check_known(rest, names)
+        self._check_known(network, names)
         return {
-            "model": parse_config(RecurrentConfig, {**rest, "kind": self.kind}, "config."),
+            "model": parse_config(RecurrentConfig, {**network, "kind": self.kind}, "config."),
             "training": parse_config(TrainingConfig, training, "config."),
         }
 
-    def _check_known(self, rest: dict[str, Any], training: set[str]) -> None:
+    def _check_known(self, network: dict[str, Any], training: set[str]) -> None:
         known = {field.name for field in fields(RecurrentConfig)} - {"kind"} | training
-        for name in rest:
+        for name in network:
             if name not in known:
                 raise InvalidInput(f"config.{name}", f"unknown; known are {', '.join(sorted(known))}")
 
@@ -149,13 +149,13 @@ class CompositionJob(RequestBody):
     empty_lines: EmptyLinesField = "keep"
 
     def composition(self, validation: Path | None) -> Composition:
-        """The composition this asks for. Raises InvalidInput, naming the field, for what is not accepted."""
+        """Build the composition. Raises InvalidInput, naming the field, for a value that is not accepted."""
         model = parse_config(COMPOSITE_CONFIGS[self.kind], self.config, "config.")
         if model == MixtureConfig() and validation is None:
             raise InvalidInput("config.weights", "give them, or a validation_file to fit them to")
-        found = Composition(self.name, tuple(self.members), model, validation, self.unit, self.empty_lines)
-        found.check()
-        return found
+        composition = Composition(self.name, tuple(self.members), model, validation, self.unit, self.empty_lines)
+        composition.check()
+        return composition
 
 
 class EvaluateJob(RequestBody):
@@ -174,11 +174,11 @@ class EvaluateJob(RequestBody):
     )
 
     def dynamic_config(self) -> DynamicConfig | None:
-        """How a copy of the model learns, if it does. Raises InvalidInput, naming the field."""
+        """Build the configuration of dynamic evaluation, if any. Raises InvalidInput, naming the field."""
         return None if self.dynamic is None else parse_config(DynamicConfig, self.dynamic, "dynamic.")
 
     def resolve_unit(self, tokenizer: TokenizerConfig) -> Unit:
-        """The unit asked for, or the one that the tokenizer and dynamic evaluation have."""
+        """Return the requested unit, or the default for the tokenizer and dynamic evaluation."""
         return self.unit or ("lines" if tokenizer.has_lines and self.dynamic is None else "document")
 
 
@@ -188,5 +188,5 @@ _ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(disc
 
 
 def parse_job_request(data: dict[str, Any]) -> JobRequest:
-    """The request that was stored as `data`."""
+    """Parse a stored request."""
     return _ADAPTER.validate_python(data)

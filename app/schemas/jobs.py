@@ -1,4 +1,4 @@
-"""Answers about jobs: where one stands, what happened to it, what it measured."""
+"""Query parameters and response bodies of jobs: status, events and metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.storage.tables import Status
 
 
 class JobProgress(ResponseBody):
-    """How far the work is."""
+    """Progress of a job's work."""
 
     phase: str = Field(description="What is being done.", examples=["training"])
     step: int = Field(description="Units of work done in this phase.")
@@ -24,14 +24,14 @@ class JobProgress(ResponseBody):
 
 
 class JobError(ResponseBody):
-    """Why a job failed."""
+    """Reason of a job's failure."""
 
     code: str = Field(description="For a program.", examples=["invalid_text"])
     message: str = Field(description="For a human.")
 
 
 class JobEstimate(ResponseBody):
-    """What the job is likely to take, at the most; guessed before anything was read."""
+    """Upper estimate of a job's resources, made before anything was read."""
 
     parameters: int = Field(description="Numbers in the model.")
     memory_bytes: int = Field(description="Peak memory of its process.")
@@ -39,7 +39,7 @@ class JobEstimate(ResponseBody):
 
 
 class JobAnswer(ResponseBody):
-    """A job."""
+    """A job with its status and result."""
 
     id: str = Field(description="Its id.", examples=["job-0123456789abcdef01234567"])
     object: Literal["job"] = Field(description="Always `job`.")
@@ -73,7 +73,7 @@ class JobList(ResponseBody):
 
 
 class JobEvent(ResponseBody):
-    """Something that happened to a job."""
+    """Event in the history of a job."""
 
     object: Literal["job.event"] = Field(description="Always `job.event`.")
     id: int = Field(description="1, 2, 3, ... within the job, without gaps.")
@@ -85,7 +85,7 @@ class JobEvent(ResponseBody):
 
 
 class JobEventList(ResponseBody):
-    """What happened to a job, oldest first."""
+    """Page of a job's events, oldest first."""
 
     object: Literal["list"] = Field(description="Always `list`.")
     data: list[JobEvent] = Field(description="The events.")
@@ -93,7 +93,7 @@ class JobEventList(ResponseBody):
 
 
 class JobMetric(ResponseBody):
-    """What was measured at a step."""
+    """Metrics of a training step."""
 
     step: int = Field(description="The step of the training.")
     values: dict[str, float | None] = Field(
@@ -102,7 +102,7 @@ class JobMetric(ResponseBody):
 
 
 class JobMetricList(ResponseBody):
-    """What was measured, by step."""
+    """Metrics of a training, by step."""
 
     object: Literal["list"] = Field(description="Always `list`.")
     data: list[JobMetric] = Field(description="The steps, first to last.")
@@ -114,7 +114,7 @@ class _Query(BaseModel):
 
 
 class JobsQuery(_Query):
-    """Which jobs to list."""
+    """Query parameters of the list of jobs."""
 
     status: Status | None = Field(None, description="Only jobs that stand there.")
     after: str | None = Field(None, description="Only jobs older than this one.")
@@ -122,14 +122,14 @@ class JobsQuery(_Query):
 
 
 class EventsQuery(_Query):
-    """Which events to list."""
+    """Query parameters of the list of events."""
 
     after: int = Field(0, ge=0, description="Only events after this one.")
     limit: int = Field(1000, ge=1, le=1000, description="Most events on a page.")
 
 
 class MetricsQuery(_Query):
-    """Which metrics to list."""
+    """Query parameters of the list of metrics."""
 
     after: int = Field(-1, ge=-1, description="Only steps after this one.")
     points: Annotated[int, Field(ge=1, le=100_000)] | None = Field(

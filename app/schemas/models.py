@@ -1,4 +1,4 @@
-"""Answers about models themselves: their list, one of them, its vocabulary, and what is being loaded."""
+"""Response bodies about models: the list, one model, its vocabulary, and health checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.schemas.base import ResponseBody
 
 
 class ModelSummary(ResponseBody):
-    """A model that can be asked."""
+    """A served model."""
 
     id: str = Field(description="`name@version`, which never changes its meaning.", examples=["gutenberg-kn@1"])
     object: Literal["model"] = Field(description="Always `model`.")
@@ -38,7 +38,7 @@ class ModelProblem(ResponseBody):
 
 
 class ModelList(ResponseBody):
-    """Every model, by name and version."""
+    """List of all models, by name and version."""
 
     object: Literal["list"] = Field(description="Always `list`.")
     data: list[ModelSummary] = Field(description="The models that can be asked.")
@@ -48,7 +48,7 @@ class ModelList(ResponseBody):
 
 
 class PrefixCacheFigures(ResponseBody):
-    """What is kept of prompts that were read before, and how often that helped."""
+    """Contents and hit counts of a prefix cache."""
 
     prefixes: int = Field(description="How many prefixes are kept.")
     bytes: int = Field(description="Memory that they take.")
@@ -59,7 +59,7 @@ class PrefixCacheFigures(ResponseBody):
 
 
 class ModelDetail(ModelSummary):
-    """A model with everything known about it."""
+    """A served model with its metrics, prefix cache and card."""
 
     metrics: dict[str, Any] = Field(description="What was measured when it was made, perplexities among it.")
     prefix_cache: PrefixCacheFigures | None = Field(description="Of a recurrent model; others need none.")
@@ -67,7 +67,7 @@ class ModelDetail(ModelSummary):
 
 
 class VocabularyEntry(ResponseBody):
-    """A token of a vocabulary."""
+    """An entry of a vocabulary."""
 
     token: str = Field(description="The token.", examples=["the"])
     id: int = Field(description="Its id.", examples=[4])
@@ -75,7 +75,7 @@ class VocabularyEntry(ResponseBody):
 
 
 class Vocabulary(ResponseBody):
-    """A page of a vocabulary, by id."""
+    """Page of a vocabulary, by id."""
 
     object: Literal["list"] = Field(description="Always `list`.")
     model: str = Field(description="The model, as `name@version`.", examples=["gutenberg-kn@1"])
@@ -85,7 +85,7 @@ class Vocabulary(ResponseBody):
 
 
 class VocabularyQuery(BaseModel):
-    """Which page of a vocabulary."""
+    """Query parameters of a page of a vocabulary."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,13 +95,13 @@ class VocabularyQuery(BaseModel):
 
 
 class Live(ResponseBody):
-    """The process answers."""
+    """Confirmation that the process answers."""
 
     status: Literal["live"] = Field(description="Always `live`.")
 
 
 class Ready(ResponseBody):
-    """Whether the models that were published at the start are loaded."""
+    """Readiness: whether the models that were published at the start are loaded."""
 
     status: Literal["ready", "loading", "stopping"] = Field(
         description="`loading` until the first are loaded and `stopping` once the server goes down, with status 503."

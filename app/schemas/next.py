@@ -1,4 +1,4 @@
-"""Which token comes next: request and answers."""
+"""Request and response bodies of next-token prediction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.schemas.base import BOS_FIELD, MODEL_ID_FIELD, ContextToken, RequestBod
 
 
 class NextRequest(RequestBody):
-    """Which tokens follow a context, and how probable each is."""
+    """Request for the most probable next tokens after one or more contexts."""
 
     context: Texts = Field(
         "",

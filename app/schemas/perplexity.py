@@ -1,15 +1,15 @@
-"""How well a model predicts a text: request, parameters and answers."""
+"""Request, query parameters and response bodies of perplexity."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.base import LOGPROB_FIELD, MODEL_ID_FIELD, ZERO_PROBABILITY_FIELD, RequestBody, ResponseBody, Texts
+from models.data.line_reader import EmptyLines
+from models.evaluation.metrics import Unit
 
-Unit = Literal["lines", "document"]
-EmptyLines = Literal["keep", "drop"]
 UNIT_FIELD = Field(
     None,
     description="`lines`: each line on its own; `document`: what was read before is remembered across lines. Unset: "
@@ -22,7 +22,7 @@ EMPTY_LINES_FIELD: Any = Field(
 
 
 class PerplexityRequest(RequestBody):
-    """A text whose perplexity is wanted."""
+    """Request for the perplexity of a text."""
 
     text: Texts = Field(
         description="A text of any number of lines. A list is several texts, each on its own: the answer then has "
@@ -34,7 +34,7 @@ class PerplexityRequest(RequestBody):
 
 
 class PerplexityQuery(BaseModel):
-    """How a body of plain text or of records is read."""
+    """Query parameters for a body of plain text or of records."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,7 +44,7 @@ class PerplexityQuery(BaseModel):
 
 
 class PerplexityResult(ResponseBody):
-    """The figures of a text."""
+    """Figures of an evaluated text."""
 
     perplexity: float | None = Field(
         description="exp of the mean cross-entropy over all tokens; null where it is infinite."
@@ -69,7 +69,7 @@ class PerplexityResult(ResponseBody):
 
 
 class PerplexityAnswer(PerplexityResult):
-    """The figures of a text, or of all texts together."""
+    """Figures of one text, or of all texts together."""
 
     model: str = MODEL_ID_FIELD
     results: list[PerplexityResult] | None = Field(None, description="Those of each text, where a list was given.")
@@ -93,7 +93,7 @@ REQUEST_BODIES: dict[str, Any] = {
         },
     }
 }
-"""The bodies that the route reads itself, for the documentation."""
+"""OpenAPI description of the bodies, which the route reads itself."""
 
 RECORD_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {

@@ -1,4 +1,4 @@
-"""How probable a text is: request and answer."""
+"""Request and response bodies of text probabilities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.schemas.base import (
 
 
 class ProbabilityRequest(RequestBody):
-    """How probable texts are after a context."""
+    """Request for the probabilities of texts after a context."""
 
     text: Texts = Field(
         description="A text, or several, each on its own. To word models a newline is the end of a line.",
@@ -48,7 +48,7 @@ class ProbabilityResult(ResponseBody):
 
 
 class ProbabilityTotal(ResponseBody):
-    """All texts together."""
+    """Sums over all texts."""
 
     logprob: float | None = LOGPROB_FIELD
     zero_probability: bool | None = ZERO_PROBABILITY_FIELD
@@ -57,7 +57,7 @@ class ProbabilityTotal(ResponseBody):
 
 
 class ProbabilityAnswer(ResponseBody):
-    """How probable texts are."""
+    """Probabilities of the texts."""
 
     model: str = MODEL_ID_FIELD
     results: list[ProbabilityResult] = Field(description="One for each text, in their order.")

@@ -1,7 +1,7 @@
-"""Recipes as users write them - flags, TOML, JSON - made into the one that `models` knows, or refused by field.
+"""Parsing of recipes that users write as flags, TOML or JSON into the dataclasses of `models`.
 
-It knows names and types of fields, nested as in a file. It does not know where the fields were written, nor what a
-value means: the configurations check that themselves.
+`parse_recipe`, `parse_composition` and `parse_config` take plain data with the tables of a recipe file and refuse
+unknown, missing or wrongly typed fields by name. What a value means is checked by the configurations themselves.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from app.core.container_limits import parse_memory_size
-from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
-from models.neural.model import RecurrentConfig
+from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 
 Config = TypeVar("Config")
 RawFields = Mapping[str, Any]
 
 TABLES = ("model", "tokenizer", "training")
-"""The tables of a recipe; `model` has a field `kind` beside those of the configuration that it names."""
+"""Tables of a recipe; `model` has a field `kind` beside those of the configuration that it selects."""
 MODEL_KINDS = ("ngram", "rnn", "lstm", "gru", "feedforward")
 
 
-def parse_recipe(written: RawFields) -> Recipe:
-    """The recipe of plain data. Raises InvalidInput, naming the field, for what is unknown, missing or not accepted."""
-    tables = {name: _table(written, name) for name in TABLES}
+def parse_recipe(raw: RawFields) -> Recipe:
+    """Parse a recipe. Raises InvalidInput, naming the field that is unknown, missing or not accepted."""
+    tables = {name: _table(raw, name) for name in TABLES}
     kind = tables["model"].get("kind", "ngram")
     if kind not in MODEL_KINDS:
         raise InvalidInput("model.kind", f"must be one of {', '.join(MODEL_KINDS)}")
@@ -46,34 +45,34 @@ def parse_recipe(written: RawFields) -> Recipe:
     }
     if tables["training"]:
         parts["training"] = parse_config(TrainingConfig, tables["training"], "training.")
-    rest = {name: written[name] for name in written if name not in TABLES}
+    rest = {name: raw[name] for name in raw if name not in TABLES}
     if isinstance(rest.get("memory"), str):
         rest["memory"] = parse_memory_size(rest["memory"])
     return replace(parse_config(Recipe, rest), **parts)
 
 
-def parse_composition(written: RawFields) -> Composition:
-    """The composition of plain data, as `recipe`."""
-    table = dict(_table(written, "model"))
-    kind = table.pop("kind", MixtureModel.kind)
+def parse_composition(raw: RawFields) -> Composition:
+    """Parse a composition. Raises InvalidInput as `parse_recipe` does."""
+    table = dict(_table(raw, "model"))
+    kind = table.pop("kind", "mixture")
     if kind not in COMPOSITE_CONFIGS:
         raise InvalidInput("model.kind", f"must be one of {', '.join(COMPOSITE_CONFIGS)}")
-    rest = {name: value for name, value in written.items() if name != "model"}
+    rest = {name: value for name, value in raw.items() if name != "model"}
     model = parse_config(COMPOSITE_CONFIGS[kind], table, "model.")
-    found = replace(parse_config(Composition, rest), model=model)
-    found.check()
-    return found
+    composition = replace(parse_config(Composition, rest), model=model)
+    composition.check()
+    return composition
 
 
-def parse_config(kind: type[Config], written: RawFields, prefix: str = "") -> Config:
-    """An instance of a frozen dataclass from plain data: no unknown fields, and no `"3"` where a number is wanted."""
+def parse_config(kind: type[Config], raw: RawFields, prefix: str = "") -> Config:
+    """Parse an instance of a frozen dataclass; unknown fields and text in place of numbers are refused."""
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for name in written:
+    for name in raw:
         if name not in known:
             raise InvalidInput(f"{prefix}{name}", f"unknown; known are {', '.join(known)}")
     try:
-        # As JSON, a list may be a tuple and a string a path, and yet no string becomes a number.
-        return TypeAdapter(kind).validate_json(json.dumps(written), strict=True)
+        # Read as JSON, a list may become a tuple and a string a path, but no string becomes a number.
+        return TypeAdapter(kind).validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
         raise to_invalid_input(error, prefix) from None
     except TypeError as error:
@@ -83,7 +82,7 @@ def parse_config(kind: type[Config], written: RawFields, prefix: str = "") -> Co
 
 
 def read_recipe_file(path: Path | None) -> dict[str, Any]:
-    """The fields of a TOML file; no file has none. Raises InvalidInput."""
+    """Read the fields of a TOML file; an empty dictionary for None. Raises InvalidInput."""
     if path is None:
         return {}
     try:
@@ -94,24 +93,24 @@ def read_recipe_file(path: Path | None) -> dict[str, Any]:
         raise InvalidInput("recipe", f"{path} is not TOML ({error})") from None
 
 
-def merge_fields(written: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`over` on top of `written`, table by table."""
-    found = written | over
+def merge_fields(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge two recipes table by table; fields of `over` win."""
+    merged = base | over
     for name in TABLES:
-        if name in over and isinstance(written.get(name, {}), dict):
-            found[name] = written.get(name, {}) | over[name]
-    return found
+        if name in over and isinstance(base.get(name, {}), dict):
+            merged[name] = base.get(name, {}) | over[name]
+    return merged
 
 
-def _table(written: RawFields, name: str) -> RawFields:
-    table = written.get(name, {})
+def _table(raw: RawFields, name: str) -> RawFields:
+    table = raw.get(name, {})
     if not isinstance(table, Mapping):
         raise InvalidInput(name, "must be a table of fields")
     return table
 
 
 def to_invalid_input(error: ValidationError, prefix: str = "") -> InvalidInput:
-    """The first complaint, under the name that the user wrote."""
+    """Convert the first of pydantic's complaints, under the field name that the user wrote."""
     first = error.errors(include_url=False)[0]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InvalidInput):

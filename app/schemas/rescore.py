@@ -1,4 +1,4 @@
-"""Ranking the hypotheses of a recogniser: request and answer."""
+"""Request and response bodies of rescoring hypotheses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.schemas.base import (
 
 
 class Hypothesis(RequestBody):
-    """One hypothesis of a recogniser, a translator, a corrector."""
+    """Hypothesis of a recogniser, a translator or a corrector."""
 
     text: Text = Field(description="Its words.", examples=["recognise speech"])
     score: float = Field(
@@ -25,7 +25,10 @@ class Hypothesis(RequestBody):
 
 
 class RescoreRequest(RequestBody):
-    """Hypotheses to rank by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`."""
+    """Request to rank hypotheses.
+
+    They are ranked by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
+    """
 
     hypotheses: list[Hypothesis] = Field(
         min_length=1,

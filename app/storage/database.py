@@ -1,4 +1,4 @@
-"""Database connections: SQLite or PostgreSQL behind one `Database`, with transactions, clock and paging.
+"""Connections to SQLite or PostgreSQL behind one `Database`, with transactions, clock and paging.
 
 A transaction says beforehand whether it will write. SQLite needs this: a transaction that begins as a reader and then
 writes fails at once, without waiting, if another process wrote in between.
