@@ -2,12 +2,12 @@
 
 Long texts are scored with it (`NgramModel.hash_index`): contexts of one or two words have so many children that the
 searches among them dominate. It takes a fraction of a second to build and 8 bytes for each n-gram of orders 2 and 3,
-so it is built by each process when first needed and never stored. `benchmarks ngram` has the speed: 3.7 million
-tokens/s against KenLM's 2.5 million.
+so it is built by each process when first needed and never stored. With it, scoring reads 3.7 million tokens/s where
+KenLM reads 2.5 million (benchmark `ngram`).
 
-The table stores no keys, only a place and some bits of the hash: `verify` compares with the trie itself. That makes it
-another thing than the word table of `tokenization.vocab_lookup`, which keeps and grows its keys, and the numbering of
-`trie_builder.number_distinct`; the three share the hash in `kernels.jit`.
+The table stores no keys, only a place and some bits of the hash; `verify` looks at the trie itself. Hashing and probing
+are shared (`kernels.jit`) with the word table of `tokenization.vocab_lookup` and with `trie_builder.number_distinct`,
+which keep their keys.
 """
 
 from __future__ import annotations

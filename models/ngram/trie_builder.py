@@ -140,7 +140,7 @@ def number_distinct(values: NDArray[np.int32], slots: NDArray[np.int32], limit: 
     """Number the distinct `values` in the order of their first occurrence; return how many there are.
 
     The numbers are written to `out`; `slots` [S, 2] is the hash table, of value and number. Returns -1, with `out`
-    unfinished, as soon as there are more than `limit`. `np.unique` sorts all values: 1.5 s against 36 ms for 3 million
+    unfinished, as soon as there are more than `limit`. `np.unique` sorts all values: 0.4 s against 10 ms for 3 million
     values, 20,000 of them distinct.
     """
     size: Int = np.int64(0)

@@ -15,7 +15,7 @@ import numpy as np
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.estimate import (
     Estimate,
-    Floats,
+    Float64Array,
     Kept,
     backoff_estimate,
     interpolated_estimate,
@@ -47,9 +47,9 @@ def backoff_absolute(counts: Counts, kept: Kept) -> Estimate:
     return backoff_estimate(counts, kept, numerators, {"discounts": discounts})
 
 
-def subtract_discount(occurrences: IntArray, discount: float) -> Floats:
+def subtract_discount(occurrences: IntArray, discount: float) -> Float64Array:
     """Subtract a discount from counts; none falls below zero."""
-    discounted: Floats = np.maximum(occurrences - discount, 0.0)
+    discounted: Float64Array = np.maximum(occurrences - discount, 0.0)
     return discounted
 
 

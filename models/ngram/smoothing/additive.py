@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Floats, sum_by_context
+from models.ngram.smoothing.estimate import Estimate, Float64Array, sum_by_context
 
 
 def mle(counts: Counts) -> Estimate:
     """Estimate P(w | h) = c(h w) / c(h). A context that was seen gives zero to each word unseen after it."""
-    probabilities: list[Floats] = []
-    weights: list[Floats] = []
+    probabilities: list[Float64Array] = []
+    weights: list[Float64Array] = []
     for level in counts.levels:
         totals = sum_by_context(level, level.count)
         probabilities.append(level.count / totals[level.parent])
@@ -26,8 +26,8 @@ def add_delta(counts: Counts, delta: float) -> Estimate:
     backing off from a whole one with the weight delta V / (c(h) + delta V) gives an unlisted word its share.
     """
     uniform = 1.0 / counts.vocabulary_size
-    probabilities: list[Floats] = []
-    weights: list[Floats] = []
+    probabilities: list[Float64Array] = []
+    weights: list[Float64Array] = []
     boundary_contexts = [(0, 0), (1, 2), *counts.boundary_rows()[1:]]
     for n, level in enumerate(counts.levels, start=1):
         whole = np.full(counts.context_count(n - 1), n == len(counts.levels))

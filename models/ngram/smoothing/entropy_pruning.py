@@ -18,7 +18,7 @@ import numpy as np
 
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Bools, Estimate, Floats, Kept, backoff_weights, sum_by_context
+from models.ngram.smoothing.estimate import BoolArray, Estimate, Float64Array, Kept, backoff_weights, sum_by_context
 from models.utils.arrays import IntArray
 
 
@@ -42,8 +42,8 @@ def _renormalized(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
 
     N-grams that are not kept get the probability that backing off gives them.
     """
-    probabilities: list[Floats] = []
-    weights: list[Floats] = []
+    probabilities: list[Float64Array] = []
+    weights: list[Float64Array] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
     for level, level_kept, p in zip(counts.levels, kept, estimate.probabilities, strict=True):
         complete = sum_by_context(level, level_kept) == counts.vocabulary_size
@@ -57,12 +57,12 @@ def _renormalized(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
 @compiled
 def _drop_cheap_ngrams(
     child_offsets: IntArray,
-    p: Floats,
-    lower: Floats,
-    history_shares: Floats,
-    has_children: Bools,
+    p: Float64Array,
+    lower: Float64Array,
+    history_shares: Float64Array,
+    has_children: BoolArray,
     threshold: float,
-    kept: Bools,
+    kept: BoolArray,
 ) -> None:
     """Unset `kept` for n-grams without children whose loss raises the perplexity by less than `threshold`.
 

@@ -20,13 +20,13 @@ from models.ngram.counting.counts import Counts, Level
 from models.utils.arrays import IntArray
 from models.utils.parallel import context_ranges, parallel_map, read_ahead
 
-Floats: TypeAlias = "NDArray[np.float64]"
-Bools: TypeAlias = "NDArray[np.bool_]"
-Kept: TypeAlias = Sequence[Bools]
+Float64Array: TypeAlias = "NDArray[np.float64]"
+BoolArray: TypeAlias = "NDArray[np.bool_]"
+Kept: TypeAlias = Sequence[BoolArray]
 """Per order, unigrams first, which n-grams stay in the table: [rows] of each level."""
 
 
-ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Floats, Floats]]"
+ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Float64Array, Float64Array]]"
 """Per order from 1, the numerators [rows] of shares and their denominators [contexts]."""
 
 
@@ -34,15 +34,15 @@ ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Floats, Floats]]"
 class Estimate:
     """Probabilities and back-off weights, not as logarithms, in the order of the rows of `Counts`."""
 
-    probabilities: list[Floats]
+    probabilities: list[Float64Array]
     """Per order from 1, P(last word | the words before it) of each n-gram."""
-    backoff_weights: list[Floats]
+    backoff_weights: list[Float64Array]
     """Per order from 0, the back-off weight of each context: the factor of an unlisted word's lower-order share."""
     details: dict[str, Any] = field(default_factory=dict)
     """Discounts, weights and orders that took a fallback, JSON-ready."""
 
 
-def sum_by_context(level: Level, values: IntArray | Floats | Bools) -> Floats:
+def sum_by_context(level: Level, values: IntArray | Float64Array | BoolArray) -> Float64Array:
     """Sum `values` [rows] for each context; zero for those without rows."""
     totals = np.empty(len(level.child_offsets) - 1)
     _sum_rows(level.child_offsets, values, totals)
@@ -56,8 +56,8 @@ def interpolated_estimate(counts: Counts, kept: Kept, shares: ShareTerms, detail
     order's are computed while one is used. The weight is what the kept shares leave of one; below the unigrams all
     words are equally likely.
     """
-    probabilities: list[Floats] = []
-    weights: list[Floats] = []
+    probabilities: list[Float64Array] = []
+    weights: list[Float64Array] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
     for level, level_kept, (numerators, denominators) in zip(counts.levels, kept, read_ahead(shares), strict=True):
         level_weights, p = np.ones(len(denominators)), np.empty(len(level))
@@ -70,15 +70,17 @@ def interpolated_estimate(counts: Counts, kept: Kept, shares: ShareTerms, detail
     return Estimate(probabilities, weights, details)
 
 
-def backoff_estimate(counts: Counts, kept: Kept, numerators: Iterable[Floats], details: dict[str, Any]) -> Estimate:
+def backoff_estimate(
+    counts: Counts, kept: Kept, numerators: Iterable[Float64Array], details: dict[str, Any]
+) -> Estimate:
     """Compute P(w | h) = numerator(h w) / c(h) if h w was seen, else alpha(h) P(w | h').
 
     alpha(h) is such that the sum is one. Unigrams that were never seen share what the seen ones give up evenly. A
     context that lists the whole vocabulary has nothing to back off to, so it gives nothing up; one that would give
     nothing up though there are words that it does not list has one occurrence added to c(h), as in SRILM.
     """
-    probabilities: list[Floats] = []
-    weights: list[Floats] = []
+    probabilities: list[Float64Array] = []
+    weights: list[Float64Array] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)
     for level, level_kept, numerator in zip(counts.levels, kept, numerators, strict=True):
         listed = level_kept & (level.count > 0)
@@ -93,7 +95,9 @@ def backoff_estimate(counts: Counts, kept: Kept, numerators: Iterable[Floats], d
     return Estimate(probabilities, weights, details)
 
 
-def backoff_weights(level: Level, probabilities: Floats, lower: Floats, listed: Bools, complete: Bools) -> Floats:
+def backoff_weights(
+    level: Level, probabilities: Float64Array, lower: Float64Array, listed: BoolArray, complete: BoolArray
+) -> Float64Array:
     """Return each context's back-off weight: what its words leave of one, over what they leave below.
 
     `listed` are the words [rows] that count; `lower` are the probabilities one order below; `complete` contexts list
@@ -105,7 +109,7 @@ def backoff_weights(level: Level, probabilities: Floats, lower: Floats, listed: 
 
 
 @compiled
-def _sum_rows(child_offsets: IntArray, values: IntArray | Floats | Bools, out: Floats) -> None:
+def _sum_rows(child_offsets: IntArray, values: IntArray | Float64Array | BoolArray, out: Float64Array) -> None:
     for context in range(len(out)):
         total = 0.0
         for row in range(child_offsets[context], child_offsets[context + 1]):
@@ -117,12 +121,12 @@ def _sum_rows(child_offsets: IntArray, values: IntArray | Floats | Bools, out: F
 def _interpolate(
     child_offsets: IntArray,
     suffix: IntArray,
-    numerators: IntArray | Floats,
-    denominators: Floats,
-    kept: Bools,
-    lower: Floats,
-    out: Floats,
-    weights: Floats,
+    numerators: IntArray | Float64Array,
+    denominators: Float64Array,
+    kept: BoolArray,
+    lower: Float64Array,
+    out: Float64Array,
+    weights: Float64Array,
     first: Int,
     end: Int,
 ) -> None:

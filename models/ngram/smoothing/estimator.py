@@ -20,7 +20,7 @@ from models.ngram.quantization import quantize
 from models.ngram.smoothing.absolute_discounting import backoff_absolute, interpolated_absolute
 from models.ngram.smoothing.additive import add_delta, mle
 from models.ngram.smoothing.entropy_pruning import prune_by_entropy
-from models.ngram.smoothing.estimate import Bools, Estimate, Floats, Kept
+from models.ngram.smoothing.estimate import BoolArray, Estimate, Float64Array, Kept
 from models.ngram.smoothing.jelinek_mercer import jelinek_mercer
 from models.ngram.smoothing.katz import katz
 from models.ngram.smoothing.kneser_ney import interpolated_kneser_ney, kneser_ney
@@ -29,7 +29,7 @@ from models.ngram.trie_builder import UnpackedOrder, pack
 from models.utils.arrays import IntArray
 from models.utils.parallel import parallel_map, row_slices
 
-RowSelection: TypeAlias = "Bools | slice"
+RowSelection: TypeAlias = "BoolArray | slice"
 """Rows of a level that are kept: a mask, or the slice of all of them, which needs no copy."""
 
 
@@ -85,7 +85,7 @@ def build_table(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTable:
     for n, (level, rows) in enumerate(zip(counts.levels, selections, strict=True)):
         shorter = kept[n - 1] if n and not isinstance(selections[n - 1], slice) else None
         child_offsets: IntArray = np.zeros(0, np.int64)
-        weights: Floats = np.zeros(0)
+        weights: Float64Array = np.zeros(0)
         if n + 1 < len(selections):
             child_offsets = _kept_child_offsets(counts.levels[n + 1].child_offsets, rows, selections[n + 1])
             weights = estimate.backoff_weights[n + 1][rows]
@@ -111,7 +111,7 @@ def _kept_child_offsets(child_offsets: IntArray, rows: RowSelection, child_rows:
     return child_offsets if isinstance(rows, slice) else np.append(child_offsets[:-1][rows], child_offsets[-1])
 
 
-def safe_log(values: Floats, most: float = np.inf) -> NDArray[np.float32]:
+def safe_log(values: Float64Array, most: float = np.inf) -> NDArray[np.float32]:
     """Return natural logarithms, at most `most`; -inf for zero and for what rounding took below it."""
     logs = np.empty(len(values), np.float32)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.ngram.counting.counts import Counts, Level
-from models.ngram.smoothing.estimate import Estimate, Floats, Kept, interpolated_estimate, sum_by_context
+from models.ngram.smoothing.estimate import Estimate, Float64Array, Kept, interpolated_estimate, sum_by_context
 from models.utils.arrays import IntArray
 
 MAX_EM_ROUNDS = 100
@@ -29,7 +29,7 @@ def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
     """
     details: dict[str, list[list[float]]] = {"weights": []}
 
-    def shares() -> Iterator[tuple[Floats, Floats]]:
+    def shares() -> Iterator[tuple[Float64Array, Float64Array]]:
         lower = np.full(1, 1.0 / counts.vocabulary_size)  # probabilities without the occurrence itself
         for level in counts.levels:
             totals = sum_by_context(level, level.count)
@@ -44,14 +44,16 @@ def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
     return interpolated_estimate(counts, kept, shares(), details)
 
 
-def _leave_one_out(level: Level, totals: Floats) -> Floats:
+def _leave_one_out(level: Level, totals: Float64Array) -> Float64Array:
     """Return each n-gram's relative frequency without one of its occurrences; zero where none is left."""
     totals_without = np.repeat(np.maximum(totals - 1, 1), np.diff(level.child_offsets))
-    frequencies: Floats = np.maximum(level.count - 1, 0) / totals_without
+    frequencies: Float64Array = np.maximum(level.count - 1, 0) / totals_without
     return frequencies
 
 
-def maximize_weights(frequencies: Floats, lower: Floats, occurrences: IntArray, buckets: IntArray) -> Floats:
+def maximize_weights(
+    frequencies: Float64Array, lower: Float64Array, occurrences: IntArray, buckets: IntArray
+) -> Float64Array:
     """Return the weight of `frequencies` against `lower` in each bucket, by maximum likelihood.
 
     That is, the weights under which `occurrences` are most probable. They are below 1: one more occurrence in each

@@ -16,7 +16,7 @@ import numpy as np
 
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.absolute_discounting import estimate_discount, subtract_discount
-from models.ngram.smoothing.estimate import Estimate, Floats, Kept, backoff_estimate
+from models.ngram.smoothing.estimate import Estimate, Float64Array, Kept, backoff_estimate
 from models.ngram.smoothing.kneser_ney import counts_of_counts
 
 COUNT_CUTOFF = 5
@@ -33,7 +33,7 @@ def katz(counts: Counts, kept: Kept) -> Estimate:
     discounts: list[list[float]] = []
     fallback: list[int] = []
 
-    def numerators() -> Iterator[Floats]:
+    def numerators() -> Iterator[Float64Array]:
         for n, level in enumerate(counts.levels, start=1):
             factors = good_turing_discounts(counts_of_counts(level.count, COUNT_CUTOFF + 1))
             discounts.append(list(factors))

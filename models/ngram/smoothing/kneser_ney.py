@@ -16,7 +16,7 @@ import numpy as np
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.absolute_discounting import FALLBACK_DISCOUNT
-from models.ngram.smoothing.estimate import Estimate, Floats, Kept, interpolated_estimate, sum_by_context
+from models.ngram.smoothing.estimate import Estimate, Float64Array, Kept, interpolated_estimate, sum_by_context
 from models.utils.arrays import IntArray
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
@@ -49,7 +49,7 @@ def _estimate(
     discounts: list[list[float]] = []
     fallback: list[int] = []
 
-    def shares() -> Iterator[tuple[Floats, Floats]]:
+    def shares() -> Iterator[tuple[Float64Array, Float64Array]]:
         for n, level in enumerate(counts.levels, start=1):
             adjusted = counts.adjusted_counts(n)
             amounts = discounts_of(adjusted)
@@ -82,7 +82,7 @@ def counts_of_counts(occurrences: IntArray, most: int = 4) -> list[float]:
     return [float(n) for n in sizes]
 
 
-def subtract_discounts(adjusted: IntArray, amounts: Sequence[float]) -> Floats:
+def subtract_discounts(adjusted: IntArray, amounts: Sequence[float]) -> Float64Array:
     """Subtract from each count the discount of its size, the last for all larger ones; zero stays zero."""
     discounted = np.empty(len(adjusted))
     _subtract(adjusted, np.array([0.0, *amounts]), discounted)
@@ -90,12 +90,12 @@ def subtract_discounts(adjusted: IntArray, amounts: Sequence[float]) -> Floats:
 
 
 @compiled
-def _tally_counts(occurrences: IntArray, out: Floats) -> None:
+def _tally_counts(occurrences: IntArray, out: Float64Array) -> None:
     for count in occurrences:
         out[min(count, len(out) - 1)] += 1
 
 
 @compiled
-def _subtract(adjusted: IntArray, amounts: Floats, out: Floats) -> None:
+def _subtract(adjusted: IntArray, amounts: Float64Array, out: Float64Array) -> None:
     for row in range(len(adjusted)):
         out[row] = adjusted[row] - amounts[min(adjusted[row], len(amounts) - 1)]
