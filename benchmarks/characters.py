@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from models.checkpoint import save as checkpoint
+from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
 from models.composite.mixture_weights import fit_weights, score_by_member
 from models.data.corpus import Corpus
@@ -21,7 +21,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts
-from models.tokenization.tokenizer import TokenizerConfig
+from models.tokenization.config import TokenizerConfig
 from models.utils.progress import run_to_completion
 
 
@@ -33,7 +33,7 @@ def main(folder: Path, orders: str, checkpoints: Path) -> None:
     """Count the characters of tinyshakespeare under FOLDER, and mix with the LSTM among CHECKPOINTS."""
     source = Corpus.open(folder / "tinyshakespeare" / "input.txt", kind="character")
     text, held_out = source.split(0.1)
-    shipped = checkpoint.load(resolve(checkpoints, "shakespeare-char").path)
+    shipped = load(resolve(checkpoints, "shakespeare-char").path)
     ids = held_out.encode(shipped.tokenizer).ids
     others = run_to_completion(score_by_member([shipped.model], ids, "document"))
     for order in map(int, orders.split(",")):

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.checkpoint.families import FAMILIES_BY_PRECISION
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 from models.evaluation.evaluator import Unit, evaluate
-from models.neural.config import NetworkKind
+from models.neural.config import NetworkKind, RecurrentConfig
 from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
 from models.utils.progress import run_to_completion

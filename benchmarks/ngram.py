@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from benchmarks._timing import in_turn, seconds
 from models.checkpoint import save as checkpoint
 from models.checkpoint.card import Provenance
+from models.checkpoint.load import load
 from models.data.corpus import Corpus
 from models.evaluation.evaluator import CHUNK_BYTES, evaluate
 from models.ngram import arpa
@@ -34,7 +35,8 @@ from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.state import State
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 TIMES = 5
@@ -159,7 +161,7 @@ def time_sharing(model: NgramModel, tokenizer: Tokenizer, folder: Path) -> None:
     entry = checkpoint.save(folder, "model", model, tokenizer, Provenance("none", "none"))
     file = entry.path / checkpoint.WEIGHTS_FILE
     say("checkpoint, weights", file.stat().st_size / 1e6, "MB")
-    say("loading it without hashing", 1e3 * seconds(lambda: checkpoint.load(entry.path, verify=False), 5), "ms")
+    say("loading it without hashing", 1e3 * seconds(lambda: load(entry.path, verify=False), 5), "ms")
     command = [sys.executable, "-c", _HOLD, str(entry.path)]
     held = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
@@ -175,7 +177,7 @@ def time_sharing(model: NgramModel, tokenizer: Tokenizer, folder: Path) -> None:
 _HOLD = """
 import sys
 from pathlib import Path
-from models.checkpoint.save import load
+from models.checkpoint.load import load
 model = load(Path(sys.argv[1])).model
 print(flush=True)
 sys.stdin.read()

@@ -13,7 +13,8 @@ from torch import nn
 
 from benchmarks._timing import seconds
 from models.data.bptt_batches import TokenIds
-from models.neural.model import RecurrentConfig, RecurrentModel
+from models.neural.config import RecurrentConfig
+from models.neural.model import RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer
 

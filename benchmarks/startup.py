@@ -18,7 +18,7 @@ from subprocess import Popen
 import click
 
 from benchmarks._servers import cpu_seconds, nextword
-from models.checkpoint.save import WEIGHTS_FILE
+from models.checkpoint.load import WEIGHTS_FILE
 
 
 def memory(server: Popen[bytes], kind: str, of: str = "") -> float:
