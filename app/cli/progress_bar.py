@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator
 from typing import TextIO, TypeVar
 
-from models.utils.progress import Progress
+from models.utils.progress import Progress, run_to_completion
 
 Result = TypeVar("Result")
 
@@ -79,10 +79,6 @@ def _measurements(progress: Progress) -> list[str]:
 def drive(work: Generator[Progress, None, Result], display: ProgressBar) -> Result:
     """Run the work to its end, showing how far it is; what it returns."""
     try:
-        while True:
-            display.show(next(work))
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
+        return run_to_completion(work, display.show)
     finally:
         display.close()

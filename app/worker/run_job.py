@@ -21,13 +21,15 @@ from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingReques
 from app.worker.run_protocol import Done, InputFile, Measured, Message, Reported, Resumed, RunSpec, Stopped
 from app.worker.workspaces import METRICS_FILE
 from models.checkpoint import save as checkpoint
+from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
 from models.composite.dynamic_evaluation import make_dynamic
 from models.evaluation.evaluator import evaluate
 from models.evaluation.report import evaluation_figures
 from models.recipes.build import build
 from models.recipes.compose import compose
-from models.utils.progress import Progress, with_progress
+from models.utils.files import write_atomically
+from models.utils.progress import Progress, run_to_completion, with_progress
 
 Result = TypeVar("Result")
 SendMessage = Callable[[Message], None]
@@ -90,7 +92,7 @@ def _compose(order: RunSpec, request: CompositionJob, send: SendMessage, stop: S
 
 
 def _evaluate(order: RunSpec, request: EvaluateJob, send: SendMessage, stop: ShouldStop) -> Message:
-    opened = checkpoint.load(resolve(Path(order.checkpoints), request.model).path)
+    opened = load(resolve(Path(order.checkpoints), request.model).path)
     unit = request.resolve_unit(opened.tokenizer.config)
     how = request.dynamic_config()
     model = opened.model if how is None else make_dynamic(opened.model, how, unit)
@@ -131,16 +133,15 @@ def _link_input(source: InputFile, name: str) -> Path:
 
 
 def _drive(work: Generator[Progress, None, Result], report: Callable[[Progress], None], stop: ShouldStop) -> Result:
-    """Run the work to its end; what it returns. Asked to stop, it is closed, and saves its state on the way out."""
-    try:
-        while True:
-            report(next(work))
-            if stop():
-                work.close()
-                raise _StopRequested
-    except StopIteration as end:
-        result: Result = end.value
-        return result
+    """Run `work` to its end and return its result; asked to stop, close it, upon which it saves its state."""
+
+    def report_or_stop(progress: Progress) -> None:
+        report(progress)
+        if stop():
+            work.close()
+            raise _StopRequested
+
+    return run_to_completion(work, report_or_stop)
 
 
 class _Reporter:
@@ -182,9 +183,8 @@ class _Reporter:
         """`step` is the first to be measured: those before it, by an earlier attempt, stand; others are forgotten."""
         self._send(Resumed(step - 1))
         kept = [(at, values) for at, values in _read_metrics(file) if at < step]
-        whole = file.with_suffix(".new")
-        whole.write_text("".join(json.dumps([at, values]) + "\n" for at, values in kept))
-        whole.replace(file)
+        with write_atomically(file) as temporary:
+            temporary.write_text("".join(json.dumps([at, values]) + "\n" for at, values in kept))
         for at, values in kept:
             self._send(Measured(at, values))
 

@@ -7,12 +7,12 @@ as well: it guards against accidents, as the hashes do.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
 from models.checkpoint.card import FileDigest
 from models.errors import CheckpointDamaged
+from models.utils.files import write_atomically
 
 
 class VerifiedHashes:
@@ -44,11 +44,10 @@ class VerifiedHashes:
         """Replace the JSON file; an error of the file system is ignored."""
         if self._path is None:
             return
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self._verified, indent=1))
-            temporary.replace(self._path)
+            with write_atomically(self._path) as temporary:
+                temporary.write_text(json.dumps(self._verified, indent=1))
 
 
 def _read(path: Path) -> dict[str, list[int | str]]:

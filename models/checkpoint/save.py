@@ -28,7 +28,7 @@ from models.composite.base import Composite
 from models.errors import CheckpointExists, InvalidInput
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.files import fsync_path
+from models.utils.files import fsync_path, rename_durably
 from models.utils.parallel import parallel_map
 from models.utils.tensorfile import write_tensors
 
@@ -115,7 +115,6 @@ def _write(
     )
     card.write(work / CARD_FILE)
     _kept(work, CARD_FILE)
-    fsync_path(work)
 
 
 def _kept(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
@@ -153,13 +152,12 @@ def _publish(work: Path, folder: Path, wanted: int | None) -> Path:
     while True:
         target = folder / str(wanted or next_version(folder))
         try:
-            work.rename(target)
+            rename_durably(work, target)
         except OSError as error:
-            if not target.exists():
+            if not (work.exists() and target.exists()):
                 raise
             if wanted is not None:
                 raise CheckpointExists(f"{folder.name}@{wanted} is already published") from error
         else:
-            fsync_path(folder)
             fsync_path(folder.parent)
             return target

@@ -24,8 +24,8 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
     Readers of `path` find the old file or the whole new one, even after a crash or a power cut.
     """
-    # Unique among running writers; a writer that was killed leaves its file, which the next of that id overwrites.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}")
+    # Unique among running threads; it ends as `path` does, since writers may choose a format by the suffix.
+    temporary = path.with_name(f".{os.getpid()}-{threading.get_native_id()}-{path.name}")
     try:
         yield temporary
         rename_durably(temporary, path)

@@ -18,6 +18,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
+from models.utils.files import write_atomically
 
 
 @click.command()
@@ -64,10 +65,5 @@ def import_command(
 def export_command(model: str, file: Path, checkpoints: Path) -> None:
     """Write the n-gram MODEL to FILE as ARPA text, compressed where the name ends in .gz."""
     found, source = load_ngram(checkpoints, model)
-    partial = file.with_name(f".{file.name}.partial{file.suffix}")
-    try:
-        with arpa.open_arpa(partial, "wt") as text:
-            arpa.write_arpa(source.table, found.tokenizer.vocabulary, text)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with write_atomically(file) as temporary, arpa.open_arpa(temporary, "wt") as text:
+        arpa.write_arpa(source.table, found.tokenizer.vocabulary, text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,7 @@ from models.data.bptt_batches import TokenIds
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 from models.neural.training.config import STATE_FILE
 from models.neural.training.trainer import Trainer
-from models.utils.files import fsync_path
+from models.utils.files import write_atomically
 from models.utils.tensorfile import write_tensors
 
 
@@ -82,14 +81,8 @@ def text_fingerprint(*texts: TokenIds | None) -> str:
 def write_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
     """Replace `path` by a new state in one step: a reader finds the old state or the new one, even after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write_tensors(tensors, unfinished, {"facts": json.dumps(facts, allow_nan=False)})
-        fsync_path(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    fsync_path(path.parent)
+    with write_atomically(path) as temporary:
+        write_tensors(tensors, temporary, {"facts": json.dumps(facts, allow_nan=False)})
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,0 +1,61 @@
+"""Files: atomic writing, and arrays kept on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.utils.files import concat_on_disk, disk_allocator, rename_durably, write_atomically
+
+
+def test_write_atomically_replaces_a_file_at_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    path.write_text("old")
+    with write_atomically(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert (temporary.parent, temporary.suffix) == (tmp_path, ".json")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_atomically_keeps_the_old_file_after_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "facts.json"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with write_atomically(path) as temporary:
+            temporary.write_text("ne")
+            raise ValueError("half written")
+
+    with pytest.raises(ValueError, match="half"):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_atomically_needs_something_written(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), write_atomically(tmp_path / "facts.json"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rename_durably_does_not_replace_a_directory_that_holds_something(tmp_path: Path) -> None:
+    for name in ("new", "old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    with pytest.raises(OSError, match="not empty"):
+        rename_durably(tmp_path / "new", tmp_path / "old")
+    rename_durably(tmp_path / "new", tmp_path / "newer")
+    assert {path.name for path in tmp_path.iterdir()} == {"newer", "old"}
+
+
+def test_arrays_on_disk_leave_no_file(tmp_path: Path) -> None:
+    pieces = [np.array([1, 2], np.int32), np.array([], np.int32), np.array([3], np.int32)]
+    assert concat_on_disk(pieces, tmp_path).tolist() == [1, 2, 3]
+    assert concat_on_disk([], tmp_path).tolist() == []
+    zeros = disk_allocator(tmp_path)(3, np.int64)
+    zeros[1] = 7
+    assert (zeros.dtype, zeros.tolist()) == (np.int64, [0, 7, 0])
+    assert disk_allocator(tmp_path)(0, np.int64).size == 0
+    assert list(tmp_path.iterdir()) == []
