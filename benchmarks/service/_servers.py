@@ -1,0 +1,82 @@
+"""Servers as processes of their own on free ports of this machine, from ready to ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+
+@contextmanager
+def nextword(checkpoints: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    """`nextword serve` with all models loaded; its process has the attribute `port`."""
+    with tempfile.TemporaryDirectory() as data:
+        chosen = {f"NEXTWORD_{name.upper()}": str(value) for name, value in {**settings, "data": data}.items()}
+        command = [sys.executable, "-m", "app.cli.main", "serve", "--no-worker", "--checkpoints", str(checkpoints)]
+        with running([*command, "--port"], "/health/ready", chosen) as process:
+            yield process
+
+
+@contextmanager
+def running(
+    command: list[str], ready: str, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command with a free port as its last argument, once `ready` answers; ended when the context is left."""
+    port = free_port()
+    process = subprocess.Popen(
+        [*command, str(port)],
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait(process, f"http://127.0.0.1:{port}{ready}")
+        process.port = port  # type: ignore[attr-defined]
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        with suppress(ProcessLookupError):  # what it started may outlive it
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """What the server has computed so far, in seconds of one core, all its processes together.
+
+    Beside a busy machine's clock it says what a quiet one would be able to do.
+    """
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # ended since
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == process.pid:  # its session, which `running` has made its own
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait(process: subprocess.Popen[bytes], address: str) -> None:
+    """Return once the address answers with 200. Raises RuntimeError when the process ends first."""
+    while process.poll() is None:
+        try:
+            with urlopen(address):
+                return
+        except (HTTPError, URLError, ConnectionError):  # not ready, or not listening yet
+            time.sleep(0.1)
+    raise RuntimeError(f"{process.args!r} ended with status {process.returncode}")

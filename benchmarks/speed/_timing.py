@@ -1,0 +1,31 @@
+"""Median times of calls, after one call that warms up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """The median time of one call, of `repeats` after one that warms up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begun)
+    return median(times)
+
+
+def in_turn(work: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """The median time of each call, all of them made in turn, so that what slows one slows the others."""
+    times: dict[str, list[float]] = {name: [] for name in work}
+    for call in work.values():
+        call()
+    for _ in range(repeats):
+        for name, call in work.items():
+            begun = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - begun)
+    return {name: median(taken) for name, taken in times.items()}

@@ -1,0 +1,92 @@
+"""Generation: seconds of a decode step and tokens a second, by family, batch size and sampling.
+
+Runs on models of tokens drawn from a Zipf distribution, since speed does not depend on what they mean.
+"""
+
+from __future__ import annotations
+
+import click
+import numpy as np
+import torch
+
+from benchmarks.speed._timing import seconds
+from models.data.bptt_batches import TokenIds
+from models.inference.config import SamplingParams
+from models.inference.generation import Batch, GenerationSequence
+from models.inference.sampling import random_generator, sample_token
+from models.language_model import LanguageModel
+from models.neural.config import RecurrentConfig
+from models.neural.training.config import TrainingConfig
+from models.neural.training.trainer import Trainer
+from models.ngram.config import NgramConfig
+from models.ngram.model import NgramModel
+from models.ngram.smoothing.estimator import estimate_from_tokens
+from models.special_tokens import EOS
+from models.tokenization.detokenizer import Detokenizer
+
+BATCHES = (1, 4, 16, 64)
+CHOICES = {
+    "greedy": SamplingParams(temperature=0),
+    "temperature": SamplingParams(temperature=0.8, seed=1),
+    "top_k 40": SamplingParams(top_k=40, seed=1),
+    "top_p 0.95": SamplingParams(top_p=0.95, seed=1),
+    "min_p 0.05": SamplingParams(min_p=0.05, seed=1),
+}
+
+
+def zipf_lines(vocabulary_size: int, count: int) -> TokenIds:
+    """Token ids whose frequencies fall as one over their rank, `</s>` being the second most frequent."""
+    weights = 1 / np.arange(1, vocabulary_size + 1)
+    ids = np.random.default_rng(0).choice(vocabulary_size, size=count, p=weights / weights.sum())
+    ids[-1] = EOS
+    return ids
+
+
+def models(vocabulary_size: int, hidden: int) -> dict[str, LanguageModel]:
+    """A model of each family."""
+    ids = zipf_lines(vocabulary_size, 300_000)
+    config = NgramConfig(order=5)
+    found: dict[str, LanguageModel] = {"ngram": NgramModel(config, estimate_from_tokens(config, ids, vocabulary_size))}
+    for kind in ("rnn", "gru", "lstm"):
+        recurrent = RecurrentConfig(kind, layers=2, embedding_size=hidden, hidden_size=hidden)
+        found[kind] = Trainer(recurrent, TrainingConfig(), ids, vocabulary_size).model()
+    return found
+
+
+def step_time(model: LanguageModel, rows: int, repeats: int) -> float:
+    """Seconds of one step of a batch of `rows` sequences."""
+    vocabulary = [f"w{i}" for i in range(model.vocabulary_size)]
+    batch = Batch(model)
+    params = SamplingParams(seed=1, max_tokens=1 << 30, ignore_end=True)
+    batch.admit([GenerationSequence([2, 3], params, Detokenizer(vocabulary), index) for index in range(rows)])
+    return seconds(batch.step, repeats)
+
+
+def choice_time(model: LanguageModel, params: SamplingParams, repeats: int) -> float:
+    """Seconds of choosing one token."""
+    row = model.logprobs(model.begin_state(1))[0].numpy()
+    numbers = random_generator(1)
+    return seconds(lambda: sample_token(row, params, numbers), repeats)
+
+
+@click.command()
+@click.option("--vocabulary", default=10_000, show_default=True)
+@click.option("--hidden", default=256, show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--repeats", default=50, show_default=True)
+def main(vocabulary: int, hidden: int, threads: int, repeats: int) -> None:
+    """Print one line for each family, and one for each way to choose."""
+    torch.set_num_threads(threads)
+    found = models(vocabulary, hidden)
+    click.echo("".join(f"{title:>16}" for title in ("batch of", *map(str, BATCHES))))
+    for name, model in found.items():
+        times = [step_time(model, rows, repeats) for rows in BATCHES]
+        cells = [f"{1e3 * t:.2f} ms {rows / t:,.0f}/s" for rows, t in zip(BATCHES, times, strict=True)]
+        click.echo("".join(f"{cell:>16}" for cell in (name, *cells)))
+    click.echo("\nchoosing one token of an n-gram row")
+    for name, params in CHOICES.items():
+        click.echo(f"{name:>16}{1e6 * choice_time(found['ngram'], params, repeats):13.0f} us")
+
+
+if __name__ == "__main__":
+    main()
