@@ -6,7 +6,6 @@ It is the only place where the registry, the engine and the jobs meet. It knows 
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.core.metrics import Metrics
+from app.core.process_tuning import exclude_from_gc
 from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
 from app.engine.engine import Engine
@@ -36,7 +36,7 @@ from app.schemas.base import ErrorAnswer
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
-from models.checkpoint.save import Checkpoint, load
+from models.checkpoint.load import Checkpoint, load
 from models.inference.prefix_cache import PrefixCache
 
 DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
@@ -84,27 +84,25 @@ def create_app(settings: Settings) -> FastAPI:
         )
         if not checkpoint.model.runs_inline:
             checkpoint.model.prefixes = PrefixCache(settings.prefix_cache_bytes)
-        # What lives as long as the server does is not looked through again and again for what is garbage: a full
-        # look takes a third of a second, in which nobody is answered. A model lies in no cycle, and is freed without.
-        gc.freeze()
+        exclude_from_gc()
         return checkpoint
 
     app.state.registry = registry = ModelRegistry(settings.checkpoints, opened)
     app.state.metrics = Metrics()
-    app.state.reception = InFlightRequests(settings)
+    app.state.in_flight = InFlightRequests(settings)
     app.state.engine = Engine(settings, app.state.metrics.count_tokens)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
-    app.state.line = partial(_find_queue, app)
+    app.state.find_queue = partial(_find_queue, app)
     _add_gauges(app)
     app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS)
     app.add_middleware(BodyLimitMiddleware, settings=settings)
     app.add_middleware(
         AdmissionMiddleware,
         settings=settings,
-        reception=app.state.reception,
+        in_flight=app.state.in_flight,
         metrics=app.state.metrics,
-        line=app.state.line,
+        find_queue=app.state.find_queue,
     )
     app.add_middleware(RequestIdMiddleware)
     add_error_handlers(app)
@@ -124,14 +122,20 @@ def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
 
 
 def _add_gauges(app: FastAPI) -> None:
-    engine, reception, show = app.state.engine, app.state.reception, app.state.metrics.add_gauge
-    show("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(reception))
-    show("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: reception.buffered_bytes)
-    show("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
-    show("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
+    engine, in_flight, add_gauge = app.state.engine, app.state.in_flight, app.state.metrics.add_gauge
+    add_gauge("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(in_flight))
+    add_gauge(
+        "nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: in_flight.buffered_bytes
+    )
+    add_gauge("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
+    add_gauge("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
     for name, line in engine.queues.items():
-        show(f"nextword_{name}_places", f"Places taken in the line of {name} models.", partial(getattr, line, "texts"))
-        show(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", partial(getattr, line, "tokens"))
+        add_gauge(
+            f"nextword_{name}_places", f"Places taken in the line of {name} models.", partial(getattr, line, "texts")
+        )
+        add_gauge(
+            f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", partial(getattr, line, "tokens")
+        )
 
 
 @asynccontextmanager

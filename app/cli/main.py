@@ -14,7 +14,7 @@ from types import FrameType
 
 import click
 
-from app.core.process_tuning import import_without_gc
+from app.core.process_tuning import import_without_gc, limit_openmp_spinning
 from models.errors import InvalidInput, NextwordError
 
 COMMAND_HELP = {
@@ -70,9 +70,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and end the process."""
     signal.signal(signal.SIGTERM, _terminate)
-    # Threads that compute together wait for the next work this long (some 0.1 ms) before they give up the processor,
-    # not for milliseconds, which others need: the event loop, for one. Read when torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "4000")
+    limit_openmp_spinning()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,21 +1,73 @@
-"""Imports that take seconds, where they are needed and not before, and a fifth faster.
+"""Tricks of the process, in one place: garbage collection, the GIL's switch interval, OpenMP's spinning, log records.
 
-What modules define stays as long as the process does. Python does not know that, and looks through all of it for
-garbage again and again while it grows.
+Each function says what it replaces and what it gains. None changes what the service answers.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
+import os
+import sys
 from importlib import import_module
 from types import ModuleType
 
+GC_THRESHOLD = 20_000
+"""New objects between two collections; Python's default is 700. An answer of hundreds of rows makes some thousands of
+dictionaries, none of which lies in a cycle. A larger number keeps cyclic garbage longer."""
+SWITCH_INTERVAL_SECONDS = 0.0005
+"""How long a thread keeps the GIL while another asks for it; Python's default is 0.005."""
+GOMP_SPINCOUNT = 4000
+"""Turns of the loop, some 0.1 ms, in which an idle OpenMP thread waits for work before it gives up its processor."""
+
 
 def import_without_gc(name: str) -> ModuleType:
-    """The module of that name; what has been defined so far is never looked through again."""
+    """Import and return a module, with garbage collection switched off meanwhile.
+
+    What modules define lives as long as the process; Python would look through all of it again and again while it
+    grows. Gain: a server is ready a fifth sooner.
+    """
     gc.disable()
     try:
         return import_module(name)
     finally:
         gc.freeze()
         gc.enable()
+
+
+def exclude_from_gc() -> None:
+    """Take all objects alive now out of garbage collection, for good.
+
+    Called once a model is loaded, which lives as long as the server and lies in no cycle. A full collection that looks
+    through the models takes a third of a second, in which nobody is answered.
+    """
+    gc.freeze()
+
+
+def tune_server() -> None:
+    """Set collection and thread switching for a process whose event loop and compute thread share the GIL.
+
+    The compute thread needs the GIL for a moment between two kernels and should not wait until the event loop has
+    parsed a whole request: with the default interval it waits up to 5 ms for each. Gain of either: TODO: measure.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    gc.set_threshold(GC_THRESHOLD)
+
+
+def limit_openmp_spinning() -> None:
+    """Let idle OpenMP threads give up the processor soon; must come before torch is imported.
+
+    The default lets them spin for milliseconds, on processors that the event loop needs: with two compute threads on
+    two cores both would be taken. Gain: TODO: measure.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", str(GOMP_SPINCOUNT))
+
+
+def skip_unused_log_fields() -> None:
+    """Skip what no log line shows: caller, thread and process of each record.
+
+    See "Optimization" in the standard library's logging HOWTO. Gain: a line takes 7 us instead of 10, and every request
+    writes one.
+    """
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

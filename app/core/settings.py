@@ -1,7 +1,6 @@
-"""Every setting of the service, in one place.
+"""Settings: every setting of the service, with its default, range and purpose.
 
-It knows names, defaults, ranges and what each is for. It does not know who uses them: `create_app` and the
-command line build one `Settings` and hand it down, and nothing else reads the environment.
+`create_app` and the command line build one `Settings` and hand it down; nothing else reads the environment.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.process_tuning import skip_unused_log_fields
 from models.errors import InvalidInput
 
 MIB = 1024 * 1024
@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         600, gt=0, description="Seconds that a request to a model may take where it does not say how long itself."
     )
     max_request_seconds: float = Field(24 * 3600, gt=0, description="Most seconds that a request may ask for.")
+    early_reject: bool = Field(
+        True, description="Whether a request without room is refused before its body is read, at a third of the cost."
+    )
     reader_seconds: float = Field(
         30, gt=0, description="Seconds that a client may leave its answer unread before the answer is ended."
     )
@@ -109,23 +112,26 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(1, gt=0, description="Seconds between two heartbeats of a worker.")
 
     def environment(self) -> dict[str, str]:
-        """The variables that give another process these settings."""
-        given = {name: value for name, value in self.model_dump().items() if value is not None}
-        return {f"NEXTWORD_{name.upper()}": str(value) for name, value in given.items()}
+        """Return the environment variables that give another process these settings."""
+        values = {name: value for name, value in self.model_dump().items() if value is not None}
+        return {f"NEXTWORD_{name.upper()}": str(value) for name, value in values.items()}
 
 
-def load_settings(**given: Any) -> Settings:
-    """Settings of what is given, None left out, and otherwise of the environment. Raises InvalidInput."""
+def load_settings(**overrides: Any) -> Settings:
+    """Build settings from `overrides`, None counting as unset, and otherwise from the environment.
+
+    Raises InvalidInput for a value that is not acceptable, naming the setting.
+    """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InvalidInput(".".join(map(str, first["loc"])), first["msg"]) from None
 
 
 def log_to_stderr(settings: Settings) -> None:
-    """Log as the settings say, a line each."""
-    # What no line tells is not found out for each: see "Optimization" in the standard library's logging HOWTO.
-    logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    """Log one line per record to standard error, from the level that the settings say."""
+    skip_unused_log_fields()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    # Alembic tells of each of its plug-ins at every start, around the banner that users look for.
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.root.level))

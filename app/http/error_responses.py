@@ -1,21 +1,13 @@
-"""What a client is told when something goes wrong: one table from exceptions to status and code, one shape.
+"""Errors as clients see them: a table from exceptions to status, type and code, and the one shape of every answer.
 
-It knows exceptions and HTTP. It does not know where they are raised; the exceptions that only a service has
-(too busy, stopping, still loading) are defined here because both the registry and the engine raise them.
-
-    NextwordError
-    ├── Abandoned               the client hung up; nobody reads the answer
-    ├── ModelFailed             an exception in a step, or a number that is none
-    ├── TimedOut                it took longer than it may
-    └── Unavailable             not now; `retry_after` says when to try again
-        ├── Overloaded          the queue is full
-        ├── Stopping            the server is going down
-        └── ModelLoading        the model is there and still being loaded
+`to_api_error` makes an ApiError of any exception, `record_error` notes and logs it, `add_error_handlers` has an
+application answer expected errors. The exceptions themselves know nothing of HTTP.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -54,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 
 class SlowReader(ClientDisconnect):
-    """The client does not read its answer: as good as gone, since it cannot be told anything either."""
+    """The client does not read its answer; like one that hung up, it cannot be told anything."""
 
 
 STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
@@ -97,7 +89,7 @@ CODES_BY_STATUS = {
 
 @dataclass(frozen=True)
 class ApiError:
-    """An error as the client sees it."""
+    """Status, headers and content of an error's answer."""
 
     status: int
     type: str
@@ -107,16 +99,16 @@ class ApiError:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def content(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """Return the body of the answer."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def response(self) -> OrjsonResponse:
-        """The answer."""
+        """Return the answer."""
         return OrjsonResponse(self.content(), self.status, self.headers)
 
 
 def to_api_error(error: Exception) -> ApiError:
-    """What a client is told about `error`; of an unexpected one, nothing but that it happened."""
+    """Describe `error` for the client; of an unexpected one, say only that it happened."""
     if isinstance(error, HTTPException):
         return _from_http_exception(error)
     status, kind, code = next(STATUS_BY_EXCEPTION[base] for base in type(error).__mro__ if base in STATUS_BY_EXCEPTION)
@@ -125,11 +117,16 @@ def to_api_error(error: Exception) -> ApiError:
     if status == 500 and not isinstance(error, ModelFailed):
         return ApiError(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    headers = error.headers if isinstance(error, Unavailable) else _headers(error)
-    return ApiError(status, kind, code, str(error), param, headers)
+    return ApiError(status, kind, code, str(error), param, _retry_headers(error))
 
 
-def _headers(error: Exception) -> Mapping[str, str]:
+def _retry_headers(error: Exception) -> Mapping[str, str]:
+    """Say when to try again: in whole seconds as HTTP has it, and in the milliseconds that OpenAI's clients prefer."""
+    if isinstance(error, Unavailable):
+        return {
+            "retry-after": str(math.ceil(error.retry_after)),
+            "retry-after-ms": str(math.ceil(1e3 * error.retry_after)),
+        }
     return {"retry-after": str(error.retry_after)} if isinstance(error, DatabaseUnavailable) else {}
 
 
@@ -140,18 +137,18 @@ def _from_http_exception(error: HTTPException) -> ApiError:
 
 
 def _from_validation_errors(code: str, errors: Sequence[Any], body: Any) -> tuple[str, str, str | None]:
-    """Code, message and param; the message tells of every field, the param names the first."""
+    """Return code, message and param; the message tells of every field, the param names the first."""
     first = errors[0]
     if first["type"] == "json_invalid":
         return "invalid_json", f"the body is not JSON: {first['ctx']['error']}", None
     kind = body.get("kind") if isinstance(body, dict) else None
-    told = [(_param_name(error, kind), _validation_message(error)) for error in errors]
-    message = "; ".join(f"{param}: {text}" if param else text for param, text in told)
-    return code, message, told[0][0]
+    problems = [(_param_name(error, kind), _validation_message(error)) for error in errors]
+    message = "; ".join(f"{param}: {text}" if param else text for param, text in problems)
+    return code, message, problems[0][0]
 
 
 def _param_name(error: Any, kind: Any) -> str | None:
-    """The field; of a body that is one of several kinds, pydantic names the kind before it."""
+    """Return the field's dotted name, without the kind that pydantic puts before it in a body of several kinds."""
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return str(error["ctx"]["discriminator"]).strip("'")
     field = error["loc"][1:]
@@ -169,43 +166,42 @@ def _validation_message(error: Any) -> str:
 
 
 def record_error(scope: Scope, error: Exception) -> None:
-    """Note what became of a request; log what its client is not told, the cause of a failure of the server's own."""
-    told = to_api_error(error)
-    scope.setdefault("state", {})["outcome"] = told.code
-    if told.status == 500:
+    """Note the outcome of a request, and log the cause of a failure of the server itself, which clients do not see."""
+    api_error = to_api_error(error)
+    scope.setdefault("state", {})["outcome"] = api_error.code
+    if api_error.status == 500:
         cause = error.__cause__ if isinstance(error, ModelFailed) and error.__cause__ else error
         request_id = scope.get("state", {}).get("request_id")
         logger.error("request %s failed: %s %s", request_id, scope["method"], scope["path"], exc_info=cause)
 
 
 HANDLED_ERRORS = HTTPException, RequestValidationError, NextwordError
-"""Errors that are answered in one place; any other is the server's own failure."""
+"""Expected errors, which one handler answers; any other is the server's own failure."""
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Let `app` answer every expected error in the one shape."""
+    """Have `app` answer every expected error in the one shape."""
     for kind in HANDLED_ERRORS:
         app.add_exception_handler(kind, handle_error)
 
 
 async def handle_error(request: Request, error: Exception) -> OrjsonResponse:
-    """The answer to a request that led to `error`, which is logged where the client is told nothing of it."""
+    """Answer a request that led to `error`; log the error where the client is told nothing of it."""
     record_error(request.scope, error)
     return to_api_error(_with_helpful_message(request, error)).response()
 
 
 def _with_helpful_message(request: Request, error: Exception) -> Exception:
-    """An error that the framework found, told so that it helps."""
+    """Replace the framework's own error by one that says what would be accepted."""
     if isinstance(error, RequestValidationError) and isinstance(error.body, bytes):
-        return unsupported_media_type(
-            request.headers, JSON
-        )  # the framework parses nothing else, and finds no fields then
-    asked = f"{request.method} {request.url.path}; /docs lists what there is"
-    words = {
-        400: "the body is not JSON in UTF-8",  # all that the framework itself finds bad
-        404: f"no such route: {asked}",
-        405: f"this route does not take the method: {asked}",
+        # The framework parses JSON only; of a body of another kind it finds no fields.
+        return unsupported_media_type(request.headers, JSON)
+    endpoint = f"{request.method} {request.url.path}; /docs lists what there is"
+    messages = {
+        400: "the body is not JSON in UTF-8",  # the framework answers 400 for nothing else
+        404: f"no such route: {endpoint}",
+        405: f"this route does not take the method: {endpoint}",
     }
-    if isinstance(error, HTTPException) and error.status_code in words:
-        return HTTPException(error.status_code, words[error.status_code], error.headers)
+    if isinstance(error, HTTPException) and error.status_code in messages:
+        return HTTPException(error.status_code, messages[error.status_code], error.headers)
     return error

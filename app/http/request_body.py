@@ -1,10 +1,6 @@
-"""Large bodies, read in slices: pieces of a text, and the lines of a file of records.
+"""Bodies of requests: their media types, and large ones read as a stream of bytes or of lines.
 
-It knows ASGI's receiving end, memory limits and line ends. It does not know what is made of a piece or a line.
-
-Kinds of bodies: which there are, and what a request says its own is.
-
-It knows media types; how a body of a kind is read, the routes know.
+BufferedBody decouples a client that sends from a route that reads; LineSplitter cuts bytes into numbered lines.
 """
 
 from __future__ import annotations
@@ -19,29 +15,62 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+JSON = "application/json"
+TEXT = "text/plain"
+NDJSON = "application/x-ndjson"
+STREAMED_TYPES = frozenset([TEXT, NDJSON])
+"""Media types that are read in pieces and so may be larger than JSON."""
 BUFFER_BYTES = 8 * 1024 * 1024
-"""Bytes that a spool keeps in memory; more go to a temporary file."""
+"""Bytes of a body that are kept in memory; more go to a temporary file."""
 READ_BYTES = 256 * 1024
+"""Bytes that a route is given at a time."""
+
+
+def media_type(headers: Headers) -> str:
+    """Return the media type of a body in lower case, without parameters; empty where none is given."""
+    return strip_parameters(headers.get("content-type", ""))
+
+
+def strip_parameters(content_type: str) -> str:
+    """Return a `Content-Type` in lower case, without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def get_header(scope: Scope, name: bytes) -> str:
+    """Return a request's first header of a name in lower case, or "" where there is none.
+
+    Starlette's `Headers` takes several times as long, and every request is asked for some. TODO: measure.
+    """
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
+
+
+def unsupported_media_type(headers: Headers, *accepted: str) -> HTTPException:
+    """Return the error for a body of another type than those accepted."""
+    actual = media_type(headers) or "none"
+    return HTTPException(415, f"the body's Content-Type must be {' or '.join(accepted)}; it is {actual}")
 
 
 async def gather_chunks(stream: AsyncIterator[bytes], size: int = READ_BYTES) -> AsyncIterator[bytes]:
-    """The bytes of `stream`, the small pieces that arrive gathered into pieces of at least `size`."""
-    held: list[bytes] = []
+    """Yield the bytes of `stream`, small pieces joined to pieces of at least `size` bytes."""
+    pieces: list[bytes] = []
     total = 0
     async for piece in stream:
-        held.append(piece)
+        pieces.append(piece)
         total += len(piece)
         if total >= size:
-            yield b"".join(held)
-            held, total = [], 0
-    yield b"".join(held)
+            yield b"".join(pieces)
+            pieces, total = [], 0
+    yield b"".join(pieces)
 
 
 class BufferedBody:
-    """Takes a body in as fast as it comes, and gives it out as fast as it is wanted.
+    """A body taken in as fast as it comes and read as fast as it is needed.
 
-    A client that sends all of its body before it reads any of the answer would otherwise wait for a server that
-    waits for it. One that hangs up is noticed at the next read, also after its body has come.
+    Otherwise a client that sends its whole body before it reads any of the answer, and a server that answers as it
+    reads, would wait for each other. A client that hangs up is noticed at the next read, even after its body has come.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -53,7 +82,7 @@ class BufferedBody:
         self._filling = asyncio.create_task(self._fill())
 
     async def read(self) -> bytes:
-        """The next bytes, empty at the end. Raises ClientDisconnect, and what else went wrong after what had come."""
+        """Return the next bytes, empty at the end. Raises ClientDisconnect at once, other errors after what came."""
         while True:
             failure = self._filling.exception() if self._filling.done() else None
             if failure and (self._read == self._written or isinstance(failure, ClientDisconnect)):
@@ -66,16 +95,16 @@ class BufferedBody:
             await self._changed.wait()
 
     async def wait_for_disconnect(self) -> None:
-        """Returns when the client hangs up. Raises what else is wrong with the body."""
+        """Return when the client hangs up. Raises whatever else is wrong with the body."""
         await asyncio.wait([self._filling])
         failure = self._filling.exception()
         if failure and not isinstance(failure, ClientDisconnect):
             raise failure
 
     def close(self) -> None:
-        """Forget it all."""
+        """Drop the body and stop taking it in."""
         if self._filling.done():
-            self._filling.exception()  # whoever reads no more has no use for it
+            self._filling.exception()  # marks it as seen: asyncio would log it otherwise
         self._filling.cancel()
         self._file.close()
 
@@ -89,7 +118,7 @@ class BufferedBody:
         return data
 
     async def _fill(self) -> None:
-        """Take in the body, and wait for the client to hang up: it always ends in an error, or cancelled."""
+        """Take in the body, then wait for the client to hang up; always ends in an error, or cancelled."""
         try:
             while (message := await self._receive())["type"] == "http.request":
                 self._take(message)
@@ -106,7 +135,7 @@ class BufferedBody:
 
 
 class RecordLine(NamedTuple):
-    """A line of a body."""
+    """One line of a body, with its number."""
 
     number: int
     """From 1."""
@@ -115,7 +144,7 @@ class RecordLine(NamedTuple):
 
 
 class LineSplitter:
-    """Cuts bytes into lines, none longer than `limit` bytes."""
+    """A cutter of bytes into lines of at most `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -124,57 +153,19 @@ class LineSplitter:
         self._too_long = False
 
     def feed(self, data: bytes) -> list[RecordLine]:
-        """The lines that `data` completes."""
-        *whole, self._partial = (self._partial + data).split(b"\n")
-        lines = [self._line(line) for line in whole]
+        """Return the lines that `data` completes."""
+        *complete, self._partial = (self._partial + data).split(b"\n")
+        lines = [self._line(line) for line in complete]
         if len(self._partial) > self._limit:
             self._partial, self._too_long = b"", True
         return lines
 
     def finish(self) -> list[RecordLine]:
-        """The last line, where it lacks its end."""
+        """Return the last line, where it lacks its end."""
         return [self._line(self._partial)] if self._partial or self._too_long else []
 
     def _line(self, data: bytes) -> RecordLine:
         self._number += 1
-        kept = None if self._too_long or len(data) > self._limit else data
+        is_too_long = self._too_long or len(data) > self._limit
         self._too_long = False
-        return RecordLine(self._number, kept)
-
-
-JSON = "application/json"
-
-
-TEXT = "text/plain"
-
-
-NDJSON = "application/x-ndjson"
-
-
-STREAMED_TYPES = frozenset([TEXT, NDJSON])
-"""Read in slices, so they may be larger than JSON."""
-
-
-def media_type(headers: Headers) -> str:
-    """The media type of a body in lower case, without parameters; empty where none is given."""
-    return strip_parameters(headers.get("content-type", ""))
-
-
-def strip_parameters(content_type: str) -> str:
-    """A `Content-Type` in lower case, without parameters."""
-    return content_type.partition(";")[0].strip().lower()
-
-
-def get_header(scope: Scope, name: bytes) -> str:
-    """A header of a request, the first of that name (in lower case); empty where there is none."""
-    # Starlette's `Headers` takes several times as long, which counts where every request is asked for some.
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return ""
-
-
-def unsupported_media_type(headers: Headers, *accepted: str) -> HTTPException:
-    """The error for a body of another kind."""
-    found = media_type(headers) or "none"
-    return HTTPException(415, f"the body's Content-Type must be {' or '.join(accepted)}; it is {found}")
+        return RecordLine(self._number, None if is_too_long else data)

@@ -1,4 +1,4 @@
-"""The module `app.middleware.body_limit`."""
+"""BodyLimitMiddleware: a limit on the bytes of a body, by its media type."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from app.core.settings import Settings
 from app.http.request_body import STREAMED_TYPES, get_header, strip_parameters
 
 FILES_PATH = "/v1/files"
-"""Where bodies of any kind are files, with a limit of their own."""
-
-
+"""Path at which bodies of any media type are files, with a limit of their own."""
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
-"""What a form around a file may take."""
+"""Bytes that the form around a file may take."""
 
 
 class BodyLimitMiddleware:
@@ -45,5 +43,5 @@ class BodyLimitMiddleware:
     def _limit(self, scope: Scope) -> int:
         if scope["path"] == FILES_PATH:
             return self.settings.max_file_bytes + MULTIPART_OVERHEAD_BYTES
-        upload = strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
-        return self.settings.max_upload_bytes if upload else self.settings.max_json_bytes
+        is_streamed = strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
+        return self.settings.max_upload_bytes if is_streamed else self.settings.max_json_bytes

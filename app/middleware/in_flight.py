@@ -1,11 +1,7 @@
-"""A request under way: until when it may be, and what becomes of it when that moment comes.
+"""InFlightRequests and RequestDeadline: the requests under way, how many there may be, and when each must end.
 
-It knows time and cancellation; it does not know what the request is for.
-
-Who is in: the requests under way, how many there may be, and how all of them are sent away.
-
-It counts requests and the bytes of their bodies before any of them is read, and gives each a ticket. It knows no
-models and no ASGI.
+Requests and the bytes of their bodies are counted before a body is read. A server that stops shortens the deadlines of
+all requests.
 """
 
 from __future__ import annotations
@@ -21,23 +17,22 @@ from models.errors import NextwordError
 
 
 class RequestDeadline:
-    """Made when the request comes in."""
+    """The time at which one request must have ended, and why."""
 
     def __init__(self, seconds: float = math.inf) -> None:
-        """It may take so long, from now on."""
+        """Set the deadline so many seconds from now."""
         self._deadline = asyncio.get_running_loop().time() + seconds
         self._reason: NextwordError = RequestTimeout(f"it was not done within the {seconds:g} seconds that it may take")
         self._timeout: asyncio.Timeout | None = None
 
     @asynccontextmanager
     async def enforce(self) -> AsyncIterator[None]:
-        """Raises TimedOut, or what `cut` says, in the block when its time is up.
+        """Raise RequestTimeout in the block at the deadline, or the reason given to `shorten`.
 
-        Of nested blocks the innermost counts, and no other from then on: one that has begun to answer ends the answer
-        itself.
+        Of nested blocks only the innermost counts from then on: a stream that has begun to answer ends itself.
         """
         if self._timeout is not None:
-            if self._timeout.expired():  # and is about to end the block around this one, which may be another task's
+            if self._timeout.expired():  # it is about to end the block around this one, perhaps in another task
                 raise self._reason
             self._timeout.reschedule(None)
         timeout = asyncio.timeout_at(self._when())
@@ -54,11 +49,11 @@ class RequestDeadline:
 
     @property
     def is_enforced(self) -> bool:
-        """Whether a block of `limit` is under way."""
+        """Whether a block of `enforce` is under way."""
         return self._timeout is not None
 
     def shorten(self, seconds: float, reason: NextwordError) -> None:
-        """Let it go on for so many seconds at the most; `reason` is why."""
+        """Move the deadline to at most so many seconds from now; `reason` is raised then."""
         deadline = asyncio.get_running_loop().time() + seconds
         if deadline < self._deadline:
             self._deadline, self._reason = deadline, reason
@@ -70,12 +65,13 @@ class RequestDeadline:
 
 
 class InFlightRequests:
-    """Used in the event loop's thread only."""
+    """The requests under way and their number and size; used in the event loop's thread only."""
 
     def __init__(self, settings: Settings) -> None:
         self.stopping = False
-        """Whether nobody is let in any more."""
+        """Whether no request is admitted any more."""
         self.buffered_bytes = 0
+        """Bytes of bodies that the requests under way hold in memory, at most."""
         self._settings = settings
         self._deadlines: set[RequestDeadline] = set()
 
@@ -85,15 +81,18 @@ class InFlightRequests:
 
     @contextmanager
     def admit(self, seconds: float, body: int) -> Iterator[RequestDeadline]:
-        """A request that may take so long, and keeps so many bytes of its body. Raises Stopping or Overloaded."""
+        """Count a request while the block lasts, which may take so long and hold so many bytes of its body.
+
+        Raises ServerStopping or Overloaded.
+        """
         self._check(body)
-        ticket = RequestDeadline(seconds)
-        self._deadlines.add(ticket)
+        deadline = RequestDeadline(seconds)
+        self._deadlines.add(deadline)
         self.buffered_bytes += body
         try:
-            yield ticket
+            yield deadline
         finally:
-            self._deadlines.discard(ticket)
+            self._deadlines.discard(deadline)
             self.buffered_bytes -= body
 
     def _check(self, body: int) -> None:
@@ -105,8 +104,9 @@ class InFlightRequests:
             raise Overloaded(f"the requests under way hold {self.buffered_bytes} bytes; {body} more are too many now")
 
     def stop(self) -> None:
-        """Let nobody in, and have those who are in done within the time that the settings give them."""
+        """Admit no more, and end the requests under way within the time that the settings give them."""
         self.stopping = True
         seconds = self._settings.stop_seconds
-        for ticket in self._deadlines:
-            ticket.shorten(seconds, ServerStopping("the server is going down, and had no time to finish this", seconds))
+        reason = ServerStopping("the server is going down, and had no time to finish this", seconds)
+        for deadline in self._deadlines:
+            deadline.shorten(seconds, reason)

@@ -1,6 +1,6 @@
-"""What surrounds every request: an id for it, a limit on its body, and the answer when all else failed.
+"""RequestIdMiddleware: an id for every request, and the answer to an exception that nobody handled.
 
-Plain ASGI, so that streams pass through untouched. It knows no routes and no models.
+Plain ASGI, so that streams pass through untouched.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id (the client's own `x-request-id` where it is sane) and each answer that header.
+    """Gives each request an id (the client's own `x-request-id` where it is valid) and each answer that header.
 
-    An exception that nobody handled is logged with the id and answered with status 500 and nothing of itself.
+    An exception that nobody handled is logged with the id and answered with status 500, without details.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -33,30 +33,30 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        chosen = choose_request_id(scope)
-        tag = chosen.encode()
-        scope.setdefault("state", {})["request_id"] = chosen
+        request_id = choose_request_id(scope)
+        header = (b"x-request-id", request_id.encode())
+        scope.setdefault("state", {})["request_id"] = request_id
         started = False
 
-        async def send_tagged(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", tag)]
+                message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
         try:
-            await self.app(scope, receive, send_tagged)
+            await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
-            logger.debug("request %s: the client hung up", chosen)
+            logger.debug("request %s: the client hung up", request_id)
         except Exception as error:
             record_error(scope, error)
             if started:
                 raise
-            await to_api_error(error).response()(scope, receive, send_tagged)
+            await to_api_error(error).response()(scope, receive, send_with_id)
 
 
 def choose_request_id(scope: Scope) -> str:
-    """The client's own id where it is sane, else a new one."""
-    given = get_header(scope, b"x-request-id")
-    return given if given and VALID_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+    """Return the client's own id where it is valid, else a new one."""
+    client_id = get_header(scope, b"x-request-id")
+    return client_id if client_id and VALID_ID.fullmatch(client_id) else f"{random.getrandbits(128):032x}"

@@ -27,7 +27,7 @@ async def live() -> dict[str, Any]:
 async def ready(request: Request) -> JSONResponse:
     """Ready once every model published before the start is loaded or found unusable, until the server stops."""
     registry = request.app.state.registry
-    status = "stopping" if request.app.state.reception.stopping else "ready" if registry.has_scanned else "loading"
+    status = "stopping" if request.app.state.in_flight.stopping else "ready" if registry.has_scanned else "loading"
     snapshot = registry.snapshot
     content = {
         "status": status,

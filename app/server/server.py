@@ -1,18 +1,14 @@
-"""One server process: the application behind uvicorn, on a socket that listens already.
+"""Server: one process that serves the application behind uvicorn, on a socket that listens already.
 
-How the server goes down: nothing new is let in, what runs may finish, and a second signal ends it at once.
-
-It keeps listening meanwhile, so that whoever asks is told to go elsewhere, and a load balancer sees it is not ready.
-It knows uvicorn's loop and the reception; how a request is ended, its ticket knows.
+A stop signal lets requests under way finish within the time that the settings give them; meanwhile the server keeps
+listening, so that new requests are told to go elsewhere and a load balancer sees that it is not ready.
 """
 
 from __future__ import annotations
 
-import gc
+import logging
 import signal
 import socket
-import sys
-import threading
 import time
 from functools import partial
 from types import FrameType
@@ -22,32 +18,74 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
+from app.core.process_tuning import tune_server
 from app.core.settings import Settings
 from app.main import create_app
-from app.middleware.in_flight import InFlightRequests
-from app.server.early_reject import EarlyRejector, RejectingHttpProtocol
 
+logger = logging.getLogger(__name__)
 CLOSE_SECONDS = 2.0
-"""What it takes, after the last moment of the last request, to tell clients so and to close connections."""
+"""Time to answer the last requests and close connections once their deadline has passed."""
+ACCEPTS_PER_TURN = 32
+"""New connections taken per turn of the event loop, which takes one for each listening socket that it knows. Under
+load, turns are long, and with one per turn clients would wait for seconds even to be refused."""
+SHARED_ACCEPTS_PER_TURN = 4
+"""The same where several servers share a socket: each leaves most of the connections to the others."""
 
 
-class GracefulServer(uvicorn.Server):
-    """Ends with status 0 at SIGINT or SIGTERM, having finished what could be; at once when one comes again."""
+def uvicorn_config(app: FastAPI, **arguments: Any) -> uvicorn.Config:
+    """Return how uvicorn serves `app`, which `create_app` made."""
+    return uvicorn.Config(app, http=http_protocol(app), log_config=None, **arguments)
 
-    def __init__(
-        self, config: uvicorn.Config, reception: InFlightRequests, seconds: float, followers: threading.Event
-    ) -> None:
-        """Requests have so many `seconds` to finish; `followers` tells those who follow a job."""
-        super().__init__(config)
-        config.timeout_graceful_shutdown = int(CLOSE_SECONDS)
-        self._in_flight = reception
-        self._stop_seconds = seconds
-        self._stop_following = followers
+
+def http_protocol(app: FastAPI) -> Any:
+    """Return the HTTP protocol for uvicorn: the rejecting one, or its own where that is off or would not fit."""
+    if not app.state.settings.early_reject:
+        return "auto"
+    try:
+        from app.server import early_reject  # here, because a new uvicorn may lack what it imports
+
+        missing = early_reject.missing_internals()
+    except ImportError as error:
+        missing = [str(error)]
+    if missing:
+        logger.warning("uvicorn %s is unknown to early_reject (%s): it is off", uvicorn.__version__, ", ".join(missing))
+        return "auto"
+    state = app.state
+    rejector = early_reject.EarlyRejector(state.in_flight, state.metrics, state.find_queue)
+    return partial(early_reject.RejectingHttpProtocol, rejector)
+
+
+class Server(uvicorn.Server):
+    """A server that ends with status 0 at SIGINT or SIGTERM, having finished what it could; at once at a second one."""
+
+    def __init__(self, settings: Settings, banner: str = "") -> None:
+        """`banner` is printed when the server has started."""
+        app = create_app(settings)
+        super().__init__(uvicorn_config(app, timeout_graceful_shutdown=int(CLOSE_SECONDS)))
+        self._banner = banner
+        self._in_flight = app.state.in_flight
+        self._stop_following = app.state.stopping
+        self._stop_seconds = settings.stop_seconds
         self._signals: set[int] = set()
         self._deadline = 0.0
 
+    def serve_on(self, listener: socket.socket, accepts_per_turn: int = ACCEPTS_PER_TURN) -> None:
+        """Serve until a signal."""
+        # Before uvicorn handles signals, and after, one ends this process at once.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        tune_server()
+        # Duplicates inherit the mode; one that blocks would stop all servers that share it.
+        listener.setblocking(False)
+        self.run([listener.dup() for _ in range(accepts_per_turn)])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen and print the banner."""
+        await super().startup(sockets)
+        if self.started and self._banner:
+            click.echo(self._banner)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """See uvicorn."""
+        """Note a stop signal; a second one of the same kind ends the process."""
         del frame
         if sig in self._signals:
             signal.signal(sig, signal.SIG_DFL)
@@ -55,54 +93,10 @@ class GracefulServer(uvicorn.Server):
         self._signals.add(sig)
 
     async def on_tick(self, counter: int) -> bool:
-        """See uvicorn: ten times a second, whether to end."""
+        """Return whether to end; uvicorn asks ten times a second."""
         if self._signals and not self._in_flight.stopping:
             self._stop_following.set()
             self._in_flight.stop()
             self._deadline = time.monotonic() + self._stop_seconds + CLOSE_SECONDS
         done = self._in_flight.stopping and (not self._in_flight or time.monotonic() > self._deadline)
         return await super().on_tick(counter) or done
-
-
-GC_THRESHOLD = 20_000
-"""New ones between two looks for garbage in cycles: an answer of hundreds of rows has some thousands, in no cycle."""
-
-ACCEPTS_PER_TURN, SHARED_ACCEPTS_PER_TURN = 32, 4
-"""New connections taken at a turn of the event loop, which takes one for each socket that it knows: under a load of
-requests turns are long, and clients would wait for seconds to be even refused. Where several servers share a socket,
-each leaves most of those that come together to the others."""
-
-
-def uvicorn_config(app: FastAPI, **given: Any) -> uvicorn.Config:
-    """How uvicorn serves `app`, which `create_app` made."""
-    door = EarlyRejector(app.state.reception, app.state.metrics, app.state.line)
-    keeper: Any = partial(RejectingHttpProtocol, door)
-    return uvicorn.Config(app, http=keeper, log_config=None, **given)
-
-
-class Server(GracefulServer):
-    """Says where to find it, once it can be found."""
-
-    def __init__(self, settings: Settings, told: str = "") -> None:
-        """`told` is printed when it has started."""
-        app = create_app(settings)
-        state = app.state
-        super().__init__(uvicorn_config(app), state.reception, settings.stop_seconds, state.stopping)
-        self._banner = told
-
-    def serve_on(self, listener: socket.socket, accepted: int = ACCEPTS_PER_TURN) -> None:
-        """Serve until a signal, taking so many new connections at a turn."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the server sees to it, it ends this at once
-        # Between two compiled loops the computing thread needs the interpreter for a moment: it should not wait until
-        # the event loop has taken a whole request apart.
-        sys.setswitchinterval(0.0005)
-        gc.set_threshold(GC_THRESHOLD)
-        # A duplicate is made as its original is, and what one of them waits for stops all servers that share it.
-        listener.setblocking(False)
-        self.run([listener.dup() for _ in range(accepted)])
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
-        await super().startup(sockets)
-        if self.started and self._banner:
-            click.echo(self._banner)

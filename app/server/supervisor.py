@@ -1,6 +1,7 @@
-"""A process beside this one: begun with it, begun again when it dies, stopped with it.
+"""SubprocessSupervisor: a child process that is started, restarted when it dies, and stopped with this one.
 
-Knows one child process, which ends when its standard input does. What the child does, and how it stops, is its own.
+The child is told to stop by the end of its standard input, which also comes when this process is killed; `call_at_eof`
+is the child's side of it.
 """
 
 from __future__ import annotations
@@ -20,28 +21,29 @@ from app.core.settings import Settings
 logger = logging.getLogger(__name__)
 WORKER_COMMAND = (sys.executable, "-m", "app.cli.main", "worker", "--until-eof")
 WORKER_STOP_SECONDS = 15.0
-"""How long a worker may take to give its job back; then it is killed, and its lease ends by itself."""
+"""How long a worker may take to give its job back before it is killed; its lease then ends by itself."""
 QUICK_DEATH_SECONDS = 10.0
-"""A process that lived no longer is not begun again at once."""
+"""After a life no longer than this, the wait before the next restart doubles."""
 MAX_RESTART_WAIT_SECONDS = 30.0
+"""Longest wait before a restart."""
 
 
 class SubprocessSupervisor:
-    """Keeps a process running while the block lasts."""
+    """Keeps a process running while a `with` block lasts."""
 
     def __init__(
         self,
-        what: str,
+        name: str,
         command: Sequence[str],
         environment: Mapping[str, str],
         stop_seconds: float,
         descriptors: Sequence[int] = (),
     ) -> None:
-        """`what` it is called in the log; the child has these variables, and inherits these open files."""
-        self._name, self._command, self._stop_seconds, self._descriptors = what, command, stop_seconds, descriptors
+        """`name` is for the log; the child has these variables beside ours and inherits these file descriptors."""
+        self._name, self._command, self._stop_seconds, self._descriptors = name, command, stop_seconds, descriptors
         self._environment = {**os.environ, **environment}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._supervise, name=f"{what}-beside")
+        self._thread = threading.Thread(target=self._supervise, name=f"{name}-supervisor")
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -53,11 +55,11 @@ class SubprocessSupervisor:
         self._thread.join()
 
     def stop(self) -> None:
-        """Have it end, without waiting for it."""
+        """Tell the process to end, without waiting for it."""
         self._stopping.set()
 
     def kill(self) -> None:
-        """End it at once, for good."""
+        """Kill the process and do not restart it."""
         self.stop()
         if self.process is not None:
             self.process.kill()
@@ -65,16 +67,16 @@ class SubprocessSupervisor:
     def _supervise(self) -> None:
         wait = 1.0
         while not self._stopping.is_set():
-            begun = time.monotonic()
+            started = time.monotonic()
             status = self._run_once()
             if self._stopping.is_set():
                 return
-            wait = min(2 * wait, MAX_RESTART_WAIT_SECONDS) if time.monotonic() - begun < QUICK_DEATH_SECONDS else 1.0
+            wait = min(2 * wait, MAX_RESTART_WAIT_SECONDS) if time.monotonic() - started < QUICK_DEATH_SECONDS else 1.0
             logger.error("the %s ended with status %d; another begins in %.0f s", self._name, status, wait)
             self._stopping.wait(wait)
 
     def _run_once(self) -> int:
-        """One process from beginning to end; its status."""
+        """Run the process from its start to its end; return its exit status."""
         with subprocess.Popen(
             self._command, stdin=subprocess.PIPE, env=self._environment, pass_fds=self._descriptors
         ) as process:
@@ -82,7 +84,7 @@ class SubprocessSupervisor:
             while process.poll() is None and not self._stopping.wait(0.2):
                 pass
             assert process.stdin is not None
-            process.stdin.close()  # by which it knows that this process is gone, even if that was killed
+            process.stdin.close()  # tells it to stop
             try:
                 return process.wait(self._stop_seconds)
             except subprocess.TimeoutExpired:
@@ -91,7 +93,7 @@ class SubprocessSupervisor:
 
 
 class WorkerSupervisor(SubprocessSupervisor):
-    """Keeps a worker running while the block lasts."""
+    """Keeps a worker running while a `with` block lasts."""
 
     def __init__(self, settings: Settings, command: tuple[str, ...] = WORKER_COMMAND) -> None:
         folders = {"NEXTWORD_CHECKPOINTS": settings.checkpoints, "NEXTWORD_DATA": settings.data}
@@ -100,7 +102,7 @@ class WorkerSupervisor(SubprocessSupervisor):
 
 
 def call_at_eof(stop: Callable[[], None]) -> None:
-    """In the child: call `stop` when standard input ends."""
-    while os.read(sys.stdin.fileno(), 1):  # not through a buffer, whose lock would be held when the process ends
+    """Wait, in the child, for the end of standard input; then call `stop`."""
+    while os.read(sys.stdin.fileno(), 1):  # unbuffered: a buffer's lock would be held when the process ends
         pass
     stop()

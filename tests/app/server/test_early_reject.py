@@ -5,6 +5,7 @@ import logging
 import re
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.metrics import Metrics
 from app.core.settings import Settings
@@ -24,7 +26,7 @@ from app.middleware.admission import FindQueue
 from app.middleware.in_flight import InFlightRequests
 from app.server import early_reject
 from app.server.early_reject import EarlyRejector, RejectingHttpProtocol
-from app.server.heads import HEAD_BYTES
+from app.server.server import http_protocol
 from tests.helpers.serving import Server, busy, counted, idle, serving, wait_for
 
 BODY = b'{"max_tokens": 2, "seed": 1}'
@@ -153,7 +155,7 @@ REQUESTS = [
 ] + [
     (200, "ready", asking("x-request-id: ready", method="GET", path="/health/ready", body=b"")),
     (429, "chunks", asking("x-request-id: chunks", "transfer-encoding: chunked", body=CHUNKED)),
-    (429, "long", asking("x-request-id: long", "x-note: " + "a" * HEAD_BYTES)),
+    (429, "long", asking("x-request-id: long", "x-note: " + "a" * 4096)),
     (404, "other", asking("x-request-id: other", path="/v1/models/nothing/generate")),
 ]  # fmt: skip
 
@@ -317,3 +319,53 @@ def test_refusals_are_logged_together(full: Server, caplog: pytest.LogCaptureFix
             refused(connection.answer())
     wait_for(lambda: times() == 7)
     assert not [record for record in caplog.records if record.name == "uvicorn.access" and record.args[-1] == 429]
+
+
+def test_early_reject_can_be_turned_off_and_the_answers_stay(checkpoints: Path) -> None:
+    with serving(checkpoints, max_running=1, max_waiting=0, max_tokens=10**6, early_reject=False) as server:
+        assert http_protocol(server.app) == "auto"
+        with connected(server) as connection:
+            with busy(server, "lstm"):
+                before = counted(server, "generate", "overloaded")
+                for _ in range(2):
+                    connection.send(asking())
+                    refused(connection.answer())
+                assert counted(server, "generate", "overloaded") == before + 2
+            wait_for(lambda: idle(server.url))
+            connection.send(asking())
+            assert connection.answer()[0] == 200
+
+
+def test_missing_internals_are_none_of_the_uvicorn_that_is_installed() -> None:
+    assert early_reject.missing_internals() == []
+
+
+def test_missing_internals_are_named() -> None:
+    class Cycle:
+        def __init__(self) -> None:
+            self.scope = self.keep_alive = self.on_response = self.response_started = self.default_headers = None
+
+    class Protocol(HttpToolsProtocol):
+        def _start_asgi_task(self, cycle: Any) -> None: ...
+
+    assert early_reject.missing_internals(cycle=Cycle) == ["response_complete"]
+    assert early_reject.missing_internals(Protocol)[0] == "_start_asgi_task"
+
+
+def test_http_protocol_steps_aside_where_uvicorn_is_unknown(
+    small: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert http_protocol(small.app) != "auto"
+    monkeypatch.setattr(early_reject, "missing_internals", lambda: ["pipeline"])
+    assert http_protocol(small.app) == "auto"
+    assert "early_reject (pipeline): it is off" in caplog.text
+
+
+def test_http_protocol_steps_aside_where_uvicorn_lacks_the_module(
+    small: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delitem(sys.modules, "app.server.early_reject")
+    monkeypatch.delattr("app.server.early_reject")
+    monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
+    assert http_protocol(small.app) == "auto"
+    assert "early_reject" in caplog.text

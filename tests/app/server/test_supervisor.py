@@ -63,9 +63,9 @@ def test_it_learns_that_the_service_was_killed(tmp_path: Path) -> None:
     service = f"""
 import time
 from pathlib import Path
-from app.server.supervisor import WorkerBeside
+from app.server.supervisor import WorkerSupervisor
 from app.core.settings import Settings
-with WorkerBeside(Settings(data=Path({str(tmp_path)!r})), {command(log)!r}): time.sleep(60)
+with WorkerSupervisor(Settings(data=Path({str(tmp_path)!r})), {command(log)!r}): time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", service])
     wait_for(lambda: said(log), seconds=60)
