@@ -1,1 +1,1 @@
-"""The package `tests.app.cli`."""
+"""Tests of the command line: mirrors `app/cli`."""

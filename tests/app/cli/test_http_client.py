@@ -1,4 +1,4 @@
-"""The command line's way to a service: jobs submitted, listed, followed and cancelled; the worker is acted."""
+"""`nextword jobs` against a service: submit, list, follow, cancel; the test acts as the worker."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def work(leases: LeaseStore, end: Callable[[Lease], None]) -> threading.Thread:
     return thread
 
 
-def test_a_job_is_submitted_and_followed_to_its_end(own: Server, leases: LeaseStore, text: Path) -> None:
+def test_jobs_submit_follows_a_job_to_its_end(own: Server, leases: LeaseStore, text: Path) -> None:
     metrics = {"validation": {"lines": {"perplexity": 12.5}}}
     worker = work(leases, lambda lease: leases.succeed(lease, {"model": "demo@1", "metrics": metrics}))
     result = run(own, "submit", text, "--name", "demo", "-c", "order=3", "-t", "lowercase=true", "-t", "kind=word")
@@ -74,7 +74,7 @@ def test_a_job_is_submitted_and_followed_to_its_end(own: Server, leases: LeaseSt
     assert job["request"]["tokenizer"] == {"lowercase": True, "kind": "word"}
 
 
-def test_a_job_that_fails_says_why(own: Server, leases: LeaseStore, text: Path) -> None:
+def test_jobs_submit_reports_a_failure(own: Server, leases: LeaseStore, text: Path) -> None:
     worker = work(leases, lambda lease: leases.fail(lease, "training_failed", "diverged"))
     result = run(own, "submit", text, "--name", "demo", "--kind", "lstm", "-c", "epochs=1")
     worker.join()
@@ -91,7 +91,7 @@ def test_jobs_are_listed_shown_and_cancelled(own: Server, leases: LeaseStore, te
     assert json.loads(run(own, "show", submitted["id"], "--json").output)["status"] == "cancelled"
 
 
-def test_what_the_service_refuses_is_told_in_its_words(own: Server, text: Path) -> None:
+def test_client_passes_on_the_services_refusal(own: Server, text: Path) -> None:
     refused = run(own, "submit", text, "--name", "demo", "-c", "order=0").exception
     assert isinstance(refused, InvalidInput)
     assert refused.field == "config.order"
@@ -99,11 +99,11 @@ def test_what_the_service_refuses_is_told_in_its_words(own: Server, text: Path) 
         ServiceClient(own.url).get("/v1/jobs/job-none")
 
 
-def test_a_service_that_is_not_there_is_told() -> None:
+def test_client_reports_a_missing_service() -> None:
     with pytest.raises(ServiceError, match="does not answer"):
         ServiceClient("http://127.0.0.1:9").get("/v1/jobs")
 
 
-def test_an_event_that_breaks_off_is_none() -> None:
+def test_parse_events_drops_an_event_that_breaks_off() -> None:
     stream = b": keep-alive\n\nid: 1\nevent: queued\ndata: {}\n\nid: 2\nevent: started\ndata: {"
     assert [(event.id, event.event) for event in parse_events(io.BytesIO(stream))] == [("1", "queued")]

@@ -1,4 +1,4 @@
-"""The command as a process: how it ends, what it leaves behind, what it imports."""
+"""The command line as a process: exit statuses, leftovers and imports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.serving import ngram, publish
 NEXTWORD = [sys.executable, "-m", "app.cli.main"]
 
 
-def test_each_command_says_what_the_list_says_it_does() -> None:
+def test_commands_have_the_help_of_the_list() -> None:
     for name in COMMAND_HELP:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None, name
@@ -30,7 +30,7 @@ def test_help_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
-def test_a_command_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["trian"]) == 2
     assert capsys.readouterr().err == "nextword: No such command 'trian'.\n"
 
@@ -43,9 +43,7 @@ def long_text(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_training_that_is_interrupted_leaves_nothing(
-    long_text: Path, tmp_path: Path, number: signal.Signals, status: int
-) -> None:
+def test_train_interrupted_leaves_nothing(long_text: Path, tmp_path: Path, number: signal.Signals, status: int) -> None:
     root = tmp_path / "checkpoints"
     flags = ["--name", "x", "--kind", "lstm", "--epochs", "1000", "--threads", "1"]
     command = [*NEXTWORD, "train", long_text, *flags, "--checkpoints", root]
@@ -60,7 +58,7 @@ def test_a_training_that_is_interrupted_leaves_nothing(
     assert not root.exists() or not list(root.iterdir())
 
 
-def test_scores_come_as_lines_do_and_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+def test_score_prints_as_lines_arrive_and_ignores_a_closed_pipe(tmp_path: Path) -> None:
     publish(tmp_path, "words", ngram())
     command = [*NEXTWORD, "score", "words", "--checkpoints", tmp_path, "--threads", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -78,7 +76,7 @@ def test_scores_come_as_lines_do_and_a_closed_pipe_is_quiet(tmp_path: Path) -> N
         assert process.wait() == 141
 
 
-def test_serve_says_where_it_is_and_ends_well(tmp_path: Path) -> None:
+def test_serve_prints_its_address_and_ends_well(tmp_path: Path) -> None:
     publish(tmp_path / "checkpoints", "words", ngram())
     flags = ["--port", "0", "--checkpoints", tmp_path / "checkpoints", "--data", tmp_path / "data", "--no-worker"]
     with subprocess.Popen([*NEXTWORD, "serve", *flags], stdout=subprocess.PIPE, text=True) as process:
@@ -92,7 +90,7 @@ def test_serve_says_where_it_is_and_ends_well(tmp_path: Path) -> None:
         assert process.wait(timeout=60) == 0
 
 
-def test_a_port_that_is_taken_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_serve_on_a_taken_port_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert run(["serve", "--port", port, "--data", str(tmp_path), "--no-worker"]) == 1

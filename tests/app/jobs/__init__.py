@@ -1,1 +1,1 @@
-"""The package `tests.app.jobs`."""
+"""Tests of jobs: mirrors `app/jobs`."""

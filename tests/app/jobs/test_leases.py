@@ -1,4 +1,4 @@
-"""Who may write: claims, heartbeats, fencing, and a random walk that no job gets lost on."""
+"""Leases on jobs: claims, heartbeats, fencing, and a random walk on which no job gets lost."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def claim(database: Database, seconds: float = 60, worker: str = "w") -> tuple[J
     return claimed
 
 
-def test_claims_come_in_the_order_of_the_queue(database: Database) -> None:
+def test_claim_takes_jobs_in_queue_order(database: Database) -> None:
     ids = [queue(database).id for _ in range(3)]
     assert [claim(database)[0].id for _ in range(3)] == ids
     assert LeaseStore(database).claim("w", 60) is None
 
 
-def test_a_claimed_job_runs(database: Database) -> None:
+def test_claim_sets_the_job_running(database: Database) -> None:
     queue(database)
     job, lease = claim(database, worker="host-1")
     assert (job.status, job.attempt, job.worker, job.position) == (Status.RUNNING, 1, "host-1", None)
@@ -47,7 +47,7 @@ def test_a_claimed_job_runs(database: Database) -> None:
     assert job.started_at is not None
 
 
-def test_workers_that_claim_at_once_never_share_a_job(database: Database) -> None:
+def test_claim_by_concurrent_workers_never_shares_a_job(database: Database) -> None:
     ids = {queue(database).id for _ in range(20)}
     leases = LeaseStore(database)
     with ThreadPoolExecutor(8) as pool:
@@ -58,7 +58,7 @@ def test_workers_that_claim_at_once_never_share_a_job(database: Database) -> Non
     assert sorted(claimed) == sorted(ids)
 
 
-def test_a_lease_that_ended_is_claimed_again_before_the_queue(database: Database) -> None:
+def test_claim_prefers_an_expired_lease_to_the_queue(database: Database) -> None:
     job = queue(database)
     claim(database, ENDED)
     queue(database)
@@ -67,7 +67,7 @@ def test_a_lease_that_ended_is_claimed_again_before_the_queue(database: Database
     assert [event.event for event in JobStore(database).events(job.id)] == ["queued", "started", "lost", "started"]
 
 
-def test_nothing_is_written_under_a_lease_that_was_claimed_again(database: Database) -> None:
+def test_lease_claimed_again_refuses_every_write(database: Database) -> None:
     queue(database)
     job, old = claim(database, ENDED)
     _, new = claim(database)
@@ -89,7 +89,7 @@ def test_nothing_is_written_under_a_lease_that_was_claimed_again(database: Datab
     leases.succeed(new, {})
 
 
-def test_a_lease_that_ended_unclaimed_can_be_renewed(database: Database) -> None:
+def test_renew_revives_an_expired_lease_nobody_claimed(database: Database) -> None:
     queue(database)
     job, lease = claim(database, ENDED)
     assert LeaseStore(database).renew(lease, 60) is Status.RUNNING
@@ -97,7 +97,7 @@ def test_a_lease_that_ended_unclaimed_can_be_renewed(database: Database) -> None
     assert JobStore(database).get(job.id).attempt == 1
 
 
-def test_heartbeats_carry_progress_and_metrics(database: Database) -> None:
+def test_renew_stores_progress_and_metrics(database: Database) -> None:
     queue(database)
     job, lease = claim(database)
     leases = LeaseStore(database)
@@ -107,7 +107,7 @@ def test_heartbeats_carry_progress_and_metrics(database: Database) -> None:
     assert JobStore(database).metrics(job.id) == [(1, {"loss": 3.0}), (2, {"loss": 2.4, "perplexity": None})]
 
 
-def test_an_attempt_that_goes_on_from_a_step_forgets_what_came_after_it(database: Database) -> None:
+def test_renew_with_rewind_deletes_later_metrics(database: Database) -> None:
     queue(database)
     job, lease = claim(database)
     leases = LeaseStore(database)
@@ -116,7 +116,7 @@ def test_an_attempt_that_goes_on_from_a_step_forgets_what_came_after_it(database
     assert JobStore(database).metrics(job.id) == [(0, {}), (1, {}), (2, {"loss": 1.0}), (3, {})]
 
 
-def test_what_is_given_back_waits_in_its_old_place(database: Database) -> None:
+def test_release_keeps_the_place_in_the_queue(database: Database) -> None:
     job = queue(database)
     queue(database)
     _, lease = claim(database)
@@ -125,7 +125,7 @@ def test_what_is_given_back_waits_in_its_old_place(database: Database) -> None:
     assert claim(database)[0].attempt == 1
 
 
-def test_a_lost_process_counts_as_an_attempt(database: Database) -> None:
+def test_release_of_a_lost_process_counts_an_attempt(database: Database) -> None:
     job = queue(database)
     _, lease = claim(database)
     LeaseStore(database).release(lease, lost="killed by signal 9")
@@ -133,21 +133,21 @@ def test_a_lost_process_counts_as_an_attempt(database: Database) -> None:
     assert JobStore(database).events(job.id)[2].data == {"reason": "killed by signal 9"}
 
 
-def test_what_is_given_back_while_being_cancelled_is_cancelled(database: Database) -> None:
+def test_release_of_a_cancelling_job_cancels_it(database: Database) -> None:
     job = queue(database)
     _, lease = claim(database)
     JobStore(database).cancel(job.id)
     assert LeaseStore(database).release(lease, lost="whatever") is Status.CANCELLED
 
 
-def test_a_cancelling_job_whose_worker_is_lost_is_handed_out_as_such(database: Database) -> None:
+def test_claim_returns_a_cancelling_job_of_a_lost_worker(database: Database) -> None:
     job = queue(database)
     claim(database, ENDED)
     JobStore(database).cancel(job.id)
     assert claim(database)[0].status is Status.CANCELLING
 
 
-def test_a_cancel_that_came_first_forbids_publishing(database: Database) -> None:
+def test_begin_publishing_is_refused_after_a_cancel(database: Database) -> None:
     job = queue(database)
     _, lease = claim(database)
     JobStore(database).cancel(job.id)
@@ -155,7 +155,7 @@ def test_a_cancel_that_came_first_forbids_publishing(database: Database) -> None
     assert not JobStore(database).get(job.id).publishing
 
 
-def test_a_version_that_someone_else_published_is_left_to_them(database: Database) -> None:
+def test_renumber_leaves_a_version_to_its_publisher(database: Database) -> None:
     queue(database)
     job, lease = claim(database)
     assert queue(database).version == 2

@@ -1,4 +1,4 @@
-"""Guesses of size: never below what a real model turns out to have, and growing with what makes it grow."""
+"""Resource estimates are upper bounds of real models, and grow with what makes those grow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def recurrent(config: RecurrentConfig, training_config: TrainingConfig = HOUR) -
     return Recipe("demo", (Path("t"),), model=config, training=training_config)
 
 
-def test_the_parameters_of_an_lstm_are_counted_by_hand() -> None:
+def test_estimate_counts_lstm_parameters() -> None:
     # 8 million bytes are at most 2 million tokens, of 30 sqrt(2e6) + 2 = 42428 kinds.
     # Two layers of 4 gates: 4*650*(650+650+2) each; one matrix of 650 columns; one bias.
     found = estimate_training(
@@ -38,13 +38,13 @@ def test_the_parameters_of_an_lstm_are_counted_by_hand() -> None:
     assert found.parameters == 2 * 4 * 650 * (650 + 650 + 2) + 42_428 * 650 + 42_428
 
 
-def test_an_untied_gru_of_another_width_is_counted_by_hand() -> None:
+def test_estimate_counts_untied_gru_parameters() -> None:
     config = RecurrentConfig("gru", layers=1, embedding_size=10, hidden_size=20, tied=False)
     recipe = Recipe("demo", (Path("t"),), model=config, training=HOUR, tokenizer=TokenizerConfig(max_size=100))
     assert estimate_training(recipe, 1_000_000, 1).parameters == 3 * 20 * (10 + 20 + 2) + 100 * 20 + 100 + 100 * 10
 
 
-def test_a_feedforward_network_is_counted_by_hand() -> None:
+def test_estimate_counts_feedforward_parameters() -> None:
     # One matrix over 4 vectors of 10, two biases where it has one, a projection; the tied matrix and its bias.
     config = RecurrentConfig("feedforward", layers=1, embedding_size=10, hidden_size=20, window=4)
     recipe = Recipe("demo", (Path("t"),), model=config, training=HOUR, tokenizer=TokenizerConfig(max_size=100))
@@ -52,7 +52,7 @@ def test_a_feedforward_network_is_counted_by_hand() -> None:
 
 
 @pytest.mark.parametrize("order", [1, 3, 5])
-def test_an_ngram_model_is_no_larger_than_guessed(order: int, tmp_path: Path) -> None:
+def test_estimate_of_an_ngram_model_is_an_upper_bound(order: int, tmp_path: Path) -> None:
     numbers = random.Random(1)
     words = [f"w{n}" for n in range(300)]
     text = "\n".join(" ".join(numbers.choices(words, k=9)) for _ in range(500))
@@ -67,25 +67,25 @@ def test_an_ngram_model_is_no_larger_than_guessed(order: int, tmp_path: Path) ->
     assert found <= estimate_training(recipe, len(text), 1).parameters + 10 * order
 
 
-def test_characters_are_few() -> None:
+def test_estimate_assumes_a_small_character_vocabulary() -> None:
     recipe = Recipe("demo", (Path("t"),), model=NgramConfig(order=2), tokenizer=TokenizerConfig(kind="character"))
     assert estimate_training(recipe, 10_000_000, 1).parameters == 4 * (256 + 256**2)
 
 
-def test_more_threads_and_fewer_epochs_take_less_time() -> None:
+def test_estimate_of_time_falls_with_threads_and_epochs() -> None:
     slow, fast = (estimate_training(recurrent(RecurrentConfig(), how), 10**7, threads).seconds for how, threads in (
         (TrainingConfig(epochs=4), 1), (TrainingConfig(epochs=2), 2)
     ))  # fmt: skip
     assert (slow - 5) / (fast - 5) == pytest.approx(4)
 
 
-def test_measuring_needs_the_model_and_the_text() -> None:
+def test_estimate_of_an_evaluation_grows_with_model_and_text() -> None:
     small, large = estimate_evaluation(10**6, 10**6), estimate_evaluation(10**9, 10**9)
     assert small.memory_bytes < large.memory_bytes
     assert small.seconds < large.seconds
 
 
-def test_what_is_made_of_others_is_as_large_as_they_are() -> None:
+def test_estimate_of_a_composition_sums_its_members() -> None:
     found = estimate_composition(10**6, 10**6)
     assert found.parameters == 10**6
     assert found.memory_bytes > estimate_evaluation(10**6, 10**6).memory_bytes
@@ -100,7 +100,7 @@ def test_what_is_made_of_others_is_as_large_as_they_are() -> None:
         (ResourceEstimate(1, 1, 101), "101 seconds"),
     ],
 )
-def test_what_is_too_much_is_named(found: ResourceEstimate, message: str) -> None:
+def test_limits_name_the_resource_that_is_exceeded(found: ResourceEstimate, message: str) -> None:
     limits = ResourceLimits(10, 1000, 100)
     limits.check(ResourceEstimate(10, 1000, 100))
     with pytest.raises(TooExpensive, match=message):

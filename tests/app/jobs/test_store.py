@@ -1,4 +1,4 @@
-"""What the API sees of jobs: asked for once, versions fixed, listed, cancelled, followed."""
+"""The queue of jobs: created once, versions reserved, listed, cancelled, followed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def evaluation() -> NewJob:
     return NewJob("evaluate", {"model": "demo@1"}, {})
 
 
-def test_a_new_job_waits_in_the_queue(database: Database) -> None:
+def test_create_queues_a_job(database: Database) -> None:
     job = JobStore(database).create(ngram(order=3))
     assert (job.status, job.attempt, job.position) == (Status.QUEUED, 1, 1)
     assert (job.name, job.version, job.request) == ("demo", 1, {"name": "demo", "order": 3})
     assert JobStore(database).get(job.id) == job
 
 
-def test_an_unknown_job_is_not_found(database: Database) -> None:
+def test_get_of_an_unknown_job_raises_not_found(database: Database) -> None:
     jobs = JobStore(database)
     for look in (jobs.get, jobs.cancel, jobs.events, jobs.metrics):
         with pytest.raises(NotFound, match="job-none"):
             look("job-none")
 
 
-def test_versions_go_on_from_what_is_published_and_from_what_is_queued(database: Database) -> None:
+def test_create_numbers_versions_after_published_and_queued_ones(database: Database) -> None:
     jobs = JobStore(database)
     versions = [
         jobs.create(ngram(name), newest=newest).version for name, newest in [("a", 0), ("a", 0), ("a", 7), ("b", 2)]
@@ -45,19 +45,19 @@ def test_versions_go_on_from_what_is_published_and_from_what_is_queued(database:
     assert versions == [1, 2, 8, 3]
 
 
-def test_a_job_that_makes_no_model_takes_no_version(database: Database) -> None:
+def test_create_without_a_name_takes_no_version(database: Database) -> None:
     jobs = JobStore(database)
     assert [jobs.create(evaluation()).version for _ in range(2)] == [None, None]
 
 
-def test_jobs_created_at_once_get_versions_of_their_own(database: Database) -> None:
+def test_create_concurrently_gives_distinct_versions(database: Database) -> None:
     jobs = JobStore(database)
     with ThreadPoolExecutor(8) as pool:
         created = list(pool.map(lambda _: jobs.create(ngram()), range(24)))
     assert sorted(job.version or 0 for job in created) == list(range(1, 25))
 
 
-def test_the_same_key_and_request_is_the_same_job(database: Database) -> None:
+def test_create_with_a_repeated_key_returns_the_same_job(database: Database) -> None:
     jobs = JobStore(database)
     first = jobs.create(ngram(order=3), key="k1")
     assert jobs.create(ngram(order=3), key="k1") == first
@@ -66,20 +66,20 @@ def test_the_same_key_and_request_is_the_same_job(database: Database) -> None:
         jobs.create(ngram(order=4), key="k1")
 
 
-def test_the_same_key_at_once_makes_one_job(database: Database) -> None:
+def test_create_concurrently_with_one_key_makes_one_job(database: Database) -> None:
     jobs = JobStore(database)
     with ThreadPoolExecutor(8) as pool:
         created = list(pool.map(lambda _: jobs.create(ngram(), key="k"), range(16)))
     assert len({job.id for job in created}) == 1
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(database: Database) -> None:
+def test_create_names_a_missing_file(database: Database) -> None:
     job = NewJob("ngram", {}, {}, name="demo", training_file="file-none")
     with pytest.raises(InvalidInput, match="training_file: there is no file 'file-none'"):
         JobStore(database).create(job)
 
 
-def test_a_file_that_is_there_is_accepted(database: Database) -> None:
+def test_create_accepts_an_existing_file(database: Database) -> None:
     row = {"id": "file-1", "sha256": "0" * 64, "bytes": 1, "filename": "a", "purpose": "training", "created_at": 0.0}
     with database.write() as connection:
         connection.execute(insert(FILES), row)
@@ -87,7 +87,7 @@ def test_a_file_that_is_there_is_accepted(database: Database) -> None:
     assert JobStore(database).create(job).training_file == "file-1"
 
 
-def test_pages_run_from_the_newest_to_the_oldest(database: Database) -> None:
+def test_page_runs_from_newest_to_oldest(database: Database) -> None:
     jobs = JobStore(database)
     ids = [jobs.create(ngram()).id for _ in range(5)][::-1]
     first, more = jobs.page(limit=2)
@@ -96,7 +96,7 @@ def test_pages_run_from_the_newest_to_the_oldest(database: Database) -> None:
     assert (more, still_more) == (True, False)
 
 
-def test_pages_by_status(database: Database) -> None:
+def test_page_filters_by_status(database: Database) -> None:
     jobs = JobStore(database)
     kept, gone = jobs.create(ngram()), jobs.create(ngram())
     jobs.cancel(gone.id)
@@ -104,14 +104,14 @@ def test_pages_by_status(database: Database) -> None:
     assert [job.id for job in jobs.page(Status.CANCELLED)[0]] == [gone.id]
 
 
-def test_the_position_counts_those_that_wait_ahead(database: Database) -> None:
+def test_position_counts_jobs_ahead_in_the_queue(database: Database) -> None:
     jobs = JobStore(database)
     first, second, third = (jobs.create(ngram()) for _ in range(3))
     jobs.cancel(second.id)
     assert [jobs.get(job.id).position for job in (first, second, third)] == [1, None, 2]
 
 
-def test_cancelling_what_waits_is_done_at_once_and_any_number_of_times(database: Database) -> None:
+def test_cancel_of_a_queued_job_is_immediate_and_repeatable(database: Database) -> None:
     jobs = JobStore(database)
     job = jobs.create(ngram())
     cancelled = jobs.cancel(job.id)
@@ -120,7 +120,7 @@ def test_cancelling_what_waits_is_done_at_once_and_any_number_of_times(database:
     assert [event.event for event in jobs.events(job.id)] == ["queued", "cancelled"]
 
 
-def test_cancelling_what_runs_asks_its_worker(database: Database) -> None:
+def test_cancel_of_a_running_job_asks_its_worker(database: Database) -> None:
     jobs, leases = JobStore(database), LeaseStore(database)
     job = jobs.create(ngram())
     claimed = leases.claim("w", 60)
@@ -130,7 +130,7 @@ def test_cancelling_what_runs_asks_its_worker(database: Database) -> None:
     assert jobs.get(job.id).status is Status.CANCELLED
 
 
-def test_cancelling_what_is_being_published_changes_nothing(database: Database) -> None:
+def test_cancel_of_a_publishing_job_changes_nothing(database: Database) -> None:
     jobs, leases = JobStore(database), LeaseStore(database)
     job = jobs.create(ngram())
     claimed = leases.claim("w", 60)
@@ -145,7 +145,7 @@ def test_cancelling_what_is_being_published_changes_nothing(database: Database) 
     assert jobs.cancel(job.id).status is Status.SUCCEEDED
 
 
-def test_events_go_on_from_where_a_reader_stopped(database: Database) -> None:
+def test_events_resume_after_a_number(database: Database) -> None:
     jobs, leases = JobStore(database), LeaseStore(database)
     job = jobs.create(ngram())
     claimed = leases.claim("worker-1", 60)

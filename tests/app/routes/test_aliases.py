@@ -1,4 +1,4 @@
-"""Aliases over HTTP, and deleting models: what requests mean from one to the next."""
+"""Aliases over HTTP, and deletion of models: no request sees half a change."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def meant(client: httpx.Client, model: str) -> str:
     return str(answer.json()["model"])
 
 
-def test_an_alias_is_followed_at_once_and_rolled_back_by_one_call(client: httpx.Client) -> None:
+def test_set_alias_takes_effect_at_once_and_rolls_back(client: httpx.Client) -> None:
     for model in ("demo@2", "demo@3", "demo@2"):
         answer = put(client, "production", model)
         AliasAnswer.model_validate(answer.json())
@@ -60,7 +60,7 @@ def test_an_alias_is_followed_at_once_and_rolled_back_by_one_call(client: httpx.
     assert client.get("/v1/models/production").json()["id"] == "demo@2"
 
 
-def test_an_alias_moved_back_and_forth_always_means_one_of_the_two(client: httpx.Client, own: Server) -> None:
+def test_alias_moved_back_and_forth_always_means_one_model(client: httpx.Client, own: Server) -> None:
     put(client, "production", "demo@1")
     done = threading.Event()
 
@@ -89,11 +89,13 @@ def test_an_alias_moved_back_and_forth_always_means_one_of_the_two(client: httpx
         ("Not-A-Name", "demo@1", (400, "invalid_input")),
     ],
 )
-def test_what_an_alias_cannot_be(client: httpx.Client, alias: str, model: str, error: tuple[int, str]) -> None:
+def test_set_alias_refuses_invalid_names_and_models(
+    client: httpx.Client, alias: str, model: str, error: tuple[int, str]
+) -> None:
     assert refused(put(client, alias, model)) == error
 
 
-def test_an_alias_is_deleted_and_its_model_stays(client: httpx.Client) -> None:
+def test_delete_alias_keeps_the_model(client: httpx.Client) -> None:
     put(client, "production", "demo@1")
     assert client.delete("/v1/aliases/production").json()["deleted"] is True
     assert refused(client.delete("/v1/aliases/production")) == (404, "not_found")
@@ -102,14 +104,14 @@ def test_an_alias_is_deleted_and_its_model_stays(client: httpx.Client) -> None:
     assert meant(client, "demo@1") == "demo@1"
 
 
-def test_a_job_cannot_make_a_model_of_an_aliass_name(client: httpx.Client) -> None:
+def test_create_job_refuses_the_name_of_an_alias(client: httpx.Client) -> None:
     put(client, "production", "demo@1")
     file = client.post("/v1/files", content=b"the cat\n").json()["id"]
     body = {"name": "production", "kind": "ngram", "training_file": file}
     assert refused(client.post("/v1/jobs", json=body)) == (409, "name_taken")
 
 
-def test_a_model_is_deleted_unless_an_alias_means_it(client: httpx.Client) -> None:
+def test_delete_model_is_refused_while_an_alias_refers_to_it(client: httpx.Client) -> None:
     put(client, "production", "demo@3")
     assert refused(client.delete("/v1/models/demo@3")) == (409, "model_in_use")
     put(client, "production", "demo@2")
@@ -120,7 +122,7 @@ def test_a_model_is_deleted_unless_an_alias_means_it(client: httpx.Client) -> No
     assert refused(client.delete("/v1/models/demo")) == (400, "invalid_input")
 
 
-def test_a_model_is_not_deleted_while_a_mixture_is_made_of_it(client: httpx.Client, own: Server) -> None:
+def test_delete_model_is_refused_while_a_mixture_refers_to_it(client: httpx.Client, own: Server) -> None:
     root = own.app.state.settings.checkpoints
     members = [resolve(root, f"demo@{version}") for version in (1, 2)]
     model = MixtureModel(MixtureConfig((0.5, 0.5)), [load(entry.path).model for entry in members])
@@ -133,7 +135,7 @@ def test_a_model_is_not_deleted_while_a_mixture_is_made_of_it(client: httpx.Clie
     assert client.delete("/v1/models/demo@1").status_code == 200
 
 
-def test_the_number_of_a_deleted_model_is_never_used_again(client: httpx.Client, own: Server) -> None:
+def test_delete_model_never_frees_its_number(client: httpx.Client, own: Server) -> None:
     client.delete("/v1/models/demo@3")
     assert publish(own.app.state.settings.checkpoints, "demo", ngram()).version == 4
     file = client.post("/v1/files", content=b"the cat\n").json()["id"]
@@ -141,7 +143,7 @@ def test_the_number_of_a_deleted_model_is_never_used_again(client: httpx.Client,
     assert client.post("/v1/jobs", json=body).json()["model"] == "demo@5"
 
 
-def test_an_alias_set_at_one_service_is_followed_by_another(client: httpx.Client, own: Server) -> None:
+def test_alias_set_at_one_service_is_seen_by_another(client: httpx.Client, own: Server) -> None:
     settings = own.app.state.settings
     with serving(settings.checkpoints, data=settings.data) as second, httpx.Client(base_url=second.url) as other:
         put(client, "production", "demo@2")

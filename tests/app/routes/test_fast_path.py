@@ -1,4 +1,4 @@
-"""The short way answers as the framework's way does, which bodies of `+json` take."""
+"""The fast path answers exactly as the framework does, errors included."""
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ def both(client: httpx.Client, route: str, body: object) -> tuple[httpx.Response
 
 
 @pytest.mark.parametrize("model", ["words", "counts", "letters", "lstm"])
-def test_both_ways_give_the_same(client: httpx.Client, model: str) -> None:
+def test_fast_path_answers_like_the_framework(client: httpx.Client, model: str) -> None:
     for text in TEXTS:
         bodies = {
             "next": {"context": text, "top_k": 3},
@@ -44,7 +44,7 @@ def test_both_ways_give_the_same(client: httpx.Client, model: str) -> None:
         ("words/nothing", {}),
     ],
 )
-def test_what_is_wrong_is_told_alike(client: httpx.Client, route: str, body: object) -> None:
+def test_fast_path_reports_errors_like_the_framework(client: httpx.Client, route: str, body: object) -> None:
     short, long = both(client, route, body)
     assert 400 <= short.status_code < 500
     assert (short.status_code, short.json()) == (long.status_code, long.json())
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_told_alike(client: httpx.Client, route: str, body: obj
 
 @pytest.mark.parametrize("bos", [True, False])
 @pytest.mark.parametrize("special", [True, False])
-def test_one_context_is_as_in_a_batch(client: httpx.Client, bos: bool, special: bool) -> None:
+def test_next_of_one_context_equals_a_batch(client: httpx.Client, bos: bool, special: bool) -> None:
     for model in ("words", "counts"):
         for text in TEXTS:
             for k in (1, 3, 999):
@@ -63,7 +63,7 @@ def test_one_context_is_as_in_a_batch(client: httpx.Client, bos: bool, special: 
 
 
 @pytest.mark.parametrize("flags", [{}, {"bos": False}, {"eos": False}, {"context": "the zebra"}])
-def test_one_text_is_as_in_a_batch(client: httpx.Client, flags: dict) -> None:
+def test_probability_of_one_text_equals_a_batch(client: httpx.Client, flags: dict) -> None:
     for model in ("words", "counts"):
         for text in TEXTS:
             body = {"text": text, "tokens": True} | flags

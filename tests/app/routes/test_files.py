@@ -1,4 +1,4 @@
-"""Uploading over HTTP: forms and raw streams, what is refused and how, and what comes back."""
+"""Uploads over HTTP: forms and raw streams, refusals, listing and fetching."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def left_over(own: Server) -> list[Path]:
     return list((own.app.state.settings.data / "files" / "incoming").glob("*"))
 
 
-def test_a_form_is_a_file_that_can_be_fetched(client: httpx.Client) -> None:
+def test_upload_of_a_form_can_be_fetched(client: httpx.Client) -> None:
     file = put(client, filename="C:\\texts\\corpus.txt")
     assert (file["object"], file["bytes"], file["filename"], file["purpose"]) == (
         "file", len(TEXT), "corpus.txt", "training",
@@ -54,7 +54,7 @@ def test_a_form_is_a_file_that_can_be_fetched(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/x-www-form-urlencoded"])
-def test_a_raw_stream_is_a_file(client: httpx.Client, kind: str) -> None:
+def test_upload_of_a_raw_stream_is_a_file(client: httpx.Client, kind: str) -> None:
     pieces = (TEXT[start : start + 999] for start in range(0, len(TEXT), 999))  # sent without a length
     query = {"filename": "raw.txt", "purpose": "validation"}
     answer = client.post("/v1/files", content=pieces, params=query, headers={"content-type": kind})
@@ -64,7 +64,7 @@ def test_a_raw_stream_is_a_file(client: httpx.Client, kind: str) -> None:
     assert client.get(f"/v1/files/{answer.json()['id']}/content").content == TEXT
 
 
-def test_the_same_upload_twice_is_one_file(client: httpx.Client) -> None:
+def test_upload_twice_is_one_file(client: httpx.Client) -> None:
     assert put(client) == put(client)
 
 
@@ -85,16 +85,14 @@ def test_files_are_listed_page_by_page_and_deleted(client: httpx.Client) -> None
 @pytest.mark.parametrize(
     ("text", "message"), [(b"caf\xe9 noir", "offset 3"), (b"", "empty"), ("né".encode()[:-1], "offset 1")]
 )
-def test_what_is_not_text_is_refused_with_the_place(
-    client: httpx.Client, own: Server, text: bytes, message: str
-) -> None:
+def test_upload_refuses_bytes_that_are_not_text(client: httpx.Client, own: Server, text: bytes, message: str) -> None:
     answer = client.post("/v1/files", files={"file": ("a", text)})
     assert error(answer) == (400, "invalid_text", "file")
     assert message in answer.json()["error"]["message"]
     assert left_over(own) == []
 
 
-def test_what_is_too_large_is_refused(client: httpx.Client, own: Server) -> None:
+def test_upload_refuses_large_files(client: httpx.Client, own: Server) -> None:
     text = b"a" * ((1 << 20) + 1)
     assert error(client.post("/v1/files", files={"file": ("a", text)}))[:2] == (413, "file_too_large")
     endless = (text for _ in range(8))
@@ -110,12 +108,12 @@ def test_what_is_too_large_is_refused(client: httpx.Client, own: Server) -> None
         ({"file": ("a", b"x")}, {"purpose": "Not This"}, "purpose"),
     ],
 )
-def test_a_form_that_is_not_right_names_the_field(client: httpx.Client, files: dict, data: dict, param: str) -> None:
+def test_upload_of_a_bad_form_names_the_field(client: httpx.Client, files: dict, data: dict, param: str) -> None:
     answer = client.post("/v1/files", files=files or {"other": ("", b"")}, data=data)
     assert error(answer)[0::2] in {(400, param), (400, "other")}
 
 
-def test_a_client_that_hangs_up_leaves_nothing(client: httpx.Client, own: Server) -> None:
+def test_upload_by_a_client_that_disconnects_leaves_nothing(client: httpx.Client, own: Server) -> None:
     def breaks_off() -> Iterator[bytes]:
         yield TEXT
         raise ConnectionError
@@ -126,7 +124,7 @@ def test_a_client_that_hangs_up_leaves_nothing(client: httpx.Client, own: Server
     wait_for(lambda: left_over(own) == [])
 
 
-def test_a_full_disk_is_told(client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upload_reports_a_full_disk(client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

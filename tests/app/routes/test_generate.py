@@ -1,4 +1,4 @@
-"""Generated texts over HTTP: the library's own, streamed or not, alone or in company."""
+"""Text generation over HTTP equals the library's, streamed or not, alone or in company."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +37,9 @@ def stream(client: httpx.Client, model: str, **body: object) -> list[dict]:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("body", [{"temperature": 0}, {"seed": 3, "n": 3, "top_p": 0.9}, {"seed": 4, "start": "zero"}])
-def test_texts_are_the_librarys(client: httpx.Client, local: dict[str, Checkpoint], model: str, body: dict) -> None:
+def test_generate_returns_the_texts_of_the_library(
+    client: httpx.Client, local: dict[str, Checkpoint], model: str, body: dict
+) -> None:
     found = ask(client, model, prompt="the old", max_tokens=12, **body)
     checkpoint, n = local[model], body.get("n", 1)
     params = SamplingParams(max_tokens=12, **{key: value for key, value in body.items() if key != "n"})
@@ -58,7 +60,7 @@ def test_texts_are_the_librarys(client: httpx.Client, local: dict[str, Checkpoin
     }
 
 
-def test_a_prompt_read_before_is_not_read_again(client: httpx.Client) -> None:
+def test_generate_reuses_the_prefix_cache(client: httpx.Client) -> None:
     def cached(model: str, prompt: str) -> int:
         usage = ask(client, model, prompt=prompt, max_tokens=1)["usage"]
         return usage["prompt_tokens_details"]["cached_tokens"]
@@ -79,7 +81,7 @@ def test_a_prompt_read_before_is_not_read_again(client: httpx.Client) -> None:
     assert (cached("words", "a bird"), figures("words")) == (0, None)
 
 
-def test_generated_tokens_have_the_probability_that_scoring_gives_them(client: httpx.Client) -> None:
+def test_generate_reports_the_logprobs_of_scoring(client: httpx.Client) -> None:
     choice = ask(client, "lstm", prompt="the old", max_tokens=8, seed=5)["choices"][0]
     text = " ".join(token["token"] for token in choice["tokens"])
     body = {"text": text, "context": "the old", "eos": False}
@@ -89,7 +91,7 @@ def test_generated_tokens_have_the_probability_that_scoring_gives_them(client: h
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("stop", [None, ["dog", "friend"], "a"])
-def test_a_stream_is_the_same_text_in_parts(client: httpx.Client, model: str, stop: object) -> None:
+def test_generate_streams_the_same_text_in_chunks(client: httpx.Client, model: str, stop: object) -> None:
     body = {"prompt": "the", "max_tokens": 15, "seed": 7, "n": 2, "stop": stop}
     whole, events = ask(client, model, **body), stream(client, model, **body)
     for choice in whole["choices"]:
@@ -103,13 +105,13 @@ def test_a_stream_is_the_same_text_in_parts(client: httpx.Client, model: str, st
     assert all("usage" not in event for event in events[:-1])
 
 
-def test_a_seed_that_was_not_given_is_told_and_gives_the_same_again(client: httpx.Client) -> None:
+def test_generate_reports_a_chosen_seed(client: httpx.Client) -> None:
     first = ask(client, "lstm", max_tokens=20)
     assert ask(client, "lstm", max_tokens=20, seed=first["seed"]) == first
     assert ask(client, "lstm", max_tokens=20)["choices"] != first["choices"]
 
 
-def test_finish_reasons(client: httpx.Client) -> None:
+def test_generate_reports_finish_reasons(client: httpx.Client) -> None:
     assert ask(client, "words", max_tokens=1, seed=1)["choices"][0]["finish_reason"] == "length"
     assert ask(client, "words", max_tokens=60, seed=1)["choices"][0]["finish_reason"] == "end"
     assert ask(client, "words", max_tokens=60, seed=1, ignore_end=True)["choices"][0]["finish_reason"] == "length"
@@ -121,7 +123,7 @@ def test_finish_reasons(client: httpx.Client) -> None:
     assert (none["finish_reason"], none["text"]) == ("no_continuation", "")
 
 
-def test_twenty_clients_at_once_get_what_each_gets_alone(client: httpx.Client, server: Server) -> None:
+def test_generate_for_twenty_clients_equals_each_alone(client: httpx.Client, server: Server) -> None:
     def body(i: int) -> dict:
         return {"prompt": "the old dog saw a bird " * (i % 4), "max_tokens": 5 + i, "seed": i, "ignore_end": True}
 
@@ -137,7 +139,7 @@ def test_twenty_clients_at_once_get_what_each_gets_alone(client: httpx.Client, s
 
 @pytest.mark.parametrize("model", ["lstm", "words"])
 @pytest.mark.parametrize("streaming", [True, False])
-def test_a_client_that_hangs_up_frees_its_place(checkpoints, model: str, streaming: bool) -> None:
+def test_generate_frees_the_place_of_a_client_that_disconnects(checkpoints, model: str, streaming: bool) -> None:
     # Room for one request only, and that one would go on for a million tokens.
     with serving(checkpoints, max_running=1, max_waiting=0, max_tokens=10**6) as server:
         body = {"max_tokens": 10**6, "ignore_end": True, "stream": streaming}
@@ -176,6 +178,8 @@ def test_a_client_that_hangs_up_frees_its_place(checkpoints, model: str, streami
     ],
 )
 @pytest.mark.parametrize("streaming", [True, False])
-def test_bad_input_fails_before_the_first_byte(client: httpx.Client, body: dict, param: str, streaming: bool) -> None:
+def test_generate_refuses_bad_input_before_the_first_byte(
+    client: httpx.Client, body: dict, param: str, streaming: bool
+) -> None:
     answer = client.post("/v1/models/words/generate", json={**body, "stream": streaming})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

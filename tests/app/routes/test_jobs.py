@@ -1,4 +1,4 @@
-"""Jobs over HTTP: asked for, refused, listed, followed; the worker is acted by the test."""
+"""Jobs over HTTP: created, refused, listed, followed; the test acts as the worker."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def refused(answer: httpx.Response) -> tuple[int, str, str | None]:
     return answer.status_code, told["code"], told["param"]
 
 
-def test_a_job_is_queued_with_its_version_and_its_size(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+def test_create_job_reserves_a_version_and_estimates(client: httpx.Client, leases: LeaseStore, file: str) -> None:
     job = ask(client, file, config={"order": 3})
     assert (job["object"], job["status"], job["queue_position"]) == ("job", "queued", 1)
     assert job["model"].startswith("demo@")
@@ -76,11 +76,11 @@ def test_a_job_is_queued_with_its_version_and_its_size(client: httpx.Client, lea
     assert client.get(f"/v1/jobs/{job['id']}").json() == job
 
 
-def test_versions_go_on_from_what_is_published(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+def test_create_job_numbers_versions_after_published_ones(client: httpx.Client, leases: LeaseStore, file: str) -> None:
     assert [ask(client, file, name="words")["model"] for _ in range(2)] == ["words@2", "words@3"]
 
 
-def test_a_key_makes_one_job_of_many_requests(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+def test_create_job_with_one_key_makes_one_job(client: httpx.Client, leases: LeaseStore, file: str) -> None:
     first = ask(client, file, key="a")
     assert ask(client, file, key="a") == first
     body = {"name": "other", "kind": "ngram", "training_file": file}
@@ -88,7 +88,7 @@ def test_a_key_makes_one_job_of_many_requests(client: httpx.Client, leases: Leas
     assert refused(answer) == (409, "idempotency_key_reused", None)
 
 
-def test_a_key_holds_though_the_name_of_a_model_came_to_mean_another(
+def test_create_job_with_a_key_outlasts_a_moved_name(
     client: httpx.Client, own: Server, leases: LeaseStore, file: str
 ) -> None:
     body = {"kind": "evaluate", "model": "moving", "validation_file": file}
@@ -119,7 +119,7 @@ def test_a_key_holds_though_the_name_of_a_model_came_to_mean_another(
         ({"kind": "gru", "config": {"epochs": -1}}, "config.epochs"),
     ],
 )
-def test_what_is_not_accepted_is_named(client: httpx.Client, file: str, body: dict, param: str) -> None:
+def test_create_job_names_the_field_at_fault(client: httpx.Client, file: str, body: dict, param: str) -> None:
     asked = {"name": "demo", "kind": "ngram", "training_file": file, **body}
     status, code, named = refused(client.post("/v1/jobs", json=asked))
     assert (status, code) == (400, "invalid_input")
@@ -142,7 +142,7 @@ def test_what_is_not_accepted_is_named(client: httpx.Client, file: str, body: di
         ({"kind": "neural_cache", "members": ["words"]}, "members"),
     ],
 )
-def test_what_cannot_be_made_of_models_is_named(
+def test_create_job_names_the_fault_of_a_composition(
     client: httpx.Client, own: Server, body: dict, param: str | None
 ) -> None:
     if client.get("/v1/models/letters").status_code == 404:
@@ -160,31 +160,31 @@ def test_what_cannot_be_made_of_models_is_named(
         ({"dynamic": {"speed": 1}}, "dynamic.speed"),
     ],
 )
-def test_how_a_model_cannot_learn_while_it_is_measured(client: httpx.Client, file: str, body: dict, param: str) -> None:
+def test_create_job_names_the_fault_of_an_evaluation(client: httpx.Client, file: str, body: dict, param: str) -> None:
     asked = {"kind": "evaluate", "model": "words", "validation_file": file, **body}
     assert refused(client.post("/v1/jobs", json=asked)) == (400, "invalid_input", param)
 
 
-def test_a_mixture_is_queued_with_the_members_that_the_names_mean_now(client: httpx.Client, leases: LeaseStore) -> None:
+def test_create_job_resolves_the_members_of_a_mixture(client: httpx.Client, leases: LeaseStore) -> None:
     asked = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
     job = client.post("/v1/jobs", json=asked).json()
     assert job["request"] == {**asked, "members": ["words@1"]}
     assert job["estimate"]["parameters"] == ngram().parameter_count
 
 
-def test_the_absurd_is_refused_before_it_is_queued(client: httpx.Client, file: str) -> None:
+def test_create_job_refuses_what_is_too_expensive(client: httpx.Client, file: str) -> None:
     before = client.get("/v1/jobs").json()["data"]
     body = {"name": "demo", "kind": "lstm", "training_file": file, "config": {"hidden_size": 100_000}}
     assert refused(client.post("/v1/jobs", json=body)) == (400, "too_expensive", "config")
     assert client.get("/v1/jobs").json()["data"] == before
 
 
-def test_a_file_and_a_share_to_measure_on_are_one_too_many(client: httpx.Client, file: str) -> None:
+def test_create_job_refuses_two_validation_texts(client: httpx.Client, file: str) -> None:
     body = {"name": "demo", "kind": "ngram", "training_file": file, "validation_file": file, "validation_fraction": 0.1}
     assert refused(client.post("/v1/jobs", json=body)) == (400, "invalid_input", "validation_fraction")
 
 
-def test_a_model_to_measure_must_be_there(client: httpx.Client, file: str) -> None:
+def test_create_job_needs_an_existing_model_to_evaluate(client: httpx.Client, file: str) -> None:
     body = {"kind": "evaluate", "model": "nobody", "validation_file": file}
     assert refused(client.post("/v1/jobs", json=body)) == (400, "invalid_input", "model")
     body["model"] = "words"
@@ -205,7 +205,7 @@ def test_jobs_are_listed_and_cancelled(client: httpx.Client, leases: LeaseStore,
     assert refused(client.get("/v1/jobs", params={"status": "lost"}))[0] == 400
 
 
-def test_an_unknown_job_is_not_found(client: httpx.Client) -> None:
+def test_job_that_is_unknown_is_not_found(client: httpx.Client) -> None:
     for answer in (
         client.get("/v1/jobs/job-none"),
         client.post("/v1/jobs/job-none/cancel"),
@@ -216,14 +216,14 @@ def test_an_unknown_job_is_not_found(client: httpx.Client) -> None:
         assert refused(answer) == (404, "not_found", None)
 
 
-def test_a_file_in_use_stays(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+def test_delete_file_is_refused_while_a_job_needs_it(client: httpx.Client, leases: LeaseStore, file: str) -> None:
     job = ask(client, file)
     assert refused(client.delete(f"/v1/files/{file}"))[:2] == (409, "file_in_use")
     client.post(f"/v1/jobs/{job['id']}/cancel")
     assert client.delete(f"/v1/files/{file}").status_code == 200
 
 
-def test_progress_error_and_metrics_show(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+def test_job_shows_progress_error_and_metrics(client: httpx.Client, leases: LeaseStore, file: str) -> None:
     job = ask(client, file)
     lease = claim(leases)
     progress = {"phase": "training", "step": 5, "steps": 10, "fraction": 0.5, "epoch": 0.5, "metrics": {"loss": None}}
@@ -240,7 +240,7 @@ def test_progress_error_and_metrics_show(client: httpx.Client, leases: LeaseStor
     assert (failed["status"], failed["error"]) == ("failed", {"code": "training_failed", "message": "diverged"})
 
 
-def test_events_are_listed(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+def test_list_events_returns_pages(client: httpx.Client, leases: LeaseStore, file: str) -> None:
     job = ask(client, file)
     claim(leases)
     listed = client.get(f"/v1/jobs/{job['id']}/events", params={"limit": 1}).json()
@@ -250,7 +250,7 @@ def test_events_are_listed(client: httpx.Client, leases: LeaseStore, file: str) 
     assert ([event["event"] for event in rest["data"]], rest["has_more"]) == (["started"], False)
 
 
-def test_a_job_is_followed_to_its_end_and_gone_on_with(
+def test_list_events_streams_to_the_end_and_resumes(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
@@ -278,7 +278,7 @@ def test_a_job_is_followed_to_its_end_and_gone_on_with(
     assert refused(bad) == (400, "invalid_input", "Last-Event-ID")
 
 
-def test_a_stream_is_kept_alive(
+def test_list_events_sends_keep_alives(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.01)
@@ -290,7 +290,9 @@ def test_a_stream_is_kept_alive(
     client.post(f"/v1/jobs/{job['id']}/cancel")
 
 
-def test_a_database_that_is_gone_is_told(client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_report_an_unavailable_database(
+    client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gone(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("the database is not available: locked")
 

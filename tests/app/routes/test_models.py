@@ -1,4 +1,4 @@
-"""Which models there are, what is known of them, and their vocabularies."""
+"""Lists and descriptions of models, their vocabularies, and health checks."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.serving import TEXT, ngram, publish, serving
 
 
-def test_the_list_names_every_version(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+def test_list_models_names_every_version(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     found = client.get("/v1/models").json()
     ModelList.model_validate(found)
     assert [model["id"] for model in found["data"]] == [f"{name}@1" for name in sorted(local)]
@@ -21,7 +21,7 @@ def test_the_list_names_every_version(client: httpx.Client, local: dict[str, Che
 
 
 @pytest.mark.parametrize("asked", ["lstm", "lstm@1", "lstm%401"])
-def test_a_model_is_described_by_its_card(client: httpx.Client, local: dict[str, Checkpoint], asked: str) -> None:
+def test_describe_model_returns_its_card(client: httpx.Client, local: dict[str, Checkpoint], asked: str) -> None:
     found = client.get(f"/v1/models/{asked}").json()
     ModelDetail.model_validate(found)
     card = local["lstm"].card
@@ -35,7 +35,7 @@ def test_a_model_is_described_by_its_card(client: httpx.Client, local: dict[str,
 
 
 @pytest.mark.parametrize("asked", ["nothing", "lstm@2", "lstm@", "lstm@one", "@1", "LSTM", "..%2Fetc"])
-def test_an_unknown_model_is_not_found_and_the_known_are_listed(client: httpx.Client, asked: str) -> None:
+def test_describe_model_lists_known_models_for_an_unknown_one(client: httpx.Client, asked: str) -> None:
     answer = client.get(f"/v1/models/{asked}")
     assert answer.status_code == 404
     if "%2F" not in asked:
@@ -43,7 +43,7 @@ def test_an_unknown_model_is_not_found_and_the_known_are_listed(client: httpx.Cl
         assert "counts@1, gru@1, letters@1, lstm@1, words@1" in answer.json()["error"]["message"]
 
 
-def test_a_vocabulary_comes_in_pages(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+def test_list_vocabulary_returns_pages(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     tokens, after = [], -1
     while True:
         page = client.get("/v1/models/words/vocabulary", params={"after": after, "limit": 7}).json()
@@ -58,7 +58,7 @@ def test_a_vocabulary_comes_in_pages(client: httpx.Client, local: dict[str, Chec
     assert page["total"] == local["words"].tokenizer.vocabulary_size
 
 
-def test_a_vocabulary_is_searched_by_prefix(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+def test_list_vocabulary_filters_by_prefix(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     found = client.get("/v1/models/words/vocabulary", params={"prefix": "fr"}).json()
     assert [entry["token"] for entry in found["data"]] == ["friend"]
     assert client.get("/v1/models/words/vocabulary", params={"prefix": "<"}).json()["data"] == []
@@ -68,12 +68,14 @@ def test_a_vocabulary_is_searched_by_prefix(client: httpx.Client, local: dict[st
 @pytest.mark.parametrize(
     ("params", "param"), [({"limit": 0}, "limit"), ({"after": "x"}, "after"), ({"page": 2}, "page")]
 )
-def test_a_page_that_cannot_be_is_refused(client: httpx.Client, params: dict[str, object], param: str) -> None:
+def test_list_vocabulary_refuses_an_impossible_page(
+    client: httpx.Client, params: dict[str, object], param: str
+) -> None:
     answer = client.get("/v1/models/words/vocabulary", params=params)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
-def test_health(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+def test_health_routes_report_liveness_and_readiness(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     live, ready = client.get("/health/live"), client.get("/health/ready")
     Live.model_validate(live.json())
     Ready.model_validate(ready.json())
@@ -81,7 +83,7 @@ def test_health(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     assert ready.json()["status"] == "ready"
 
 
-def test_a_model_of_parts_of_words_is_served_like_any_other(tmp_path: Path) -> None:
+def test_models_with_bpe_tokens_are_served_like_any_other(tmp_path: Path) -> None:
     parts = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=300), [TEXT])
     publish(tmp_path / "models", "parts", ngram(parts), parts)
     with serving(tmp_path / "models") as own, httpx.Client(base_url=f"{own.url}/v1/models", timeout=60) as client:

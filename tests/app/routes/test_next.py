@@ -29,7 +29,7 @@ def distribution(checkpoint: Checkpoint, context: str, bos: bool = True) -> torc
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("context", ["", "the old", "a zebra saw\nthe"])
 @pytest.mark.parametrize("bos", [True, False])
-def test_the_whole_distribution(
+def test_next_returns_the_whole_distribution(
     client: httpx.Client, local: dict[str, Checkpoint], model: str, context: str, bos: bool
 ) -> None:
     found = ask(client, model, context=context, top_k=0, bos=bos, entropy=True)
@@ -50,7 +50,7 @@ def test_the_whole_distribution(
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("special", [True, False])
-def test_the_best_are_the_head_of_the_whole(client: httpx.Client, model: str, special: bool) -> None:
+def test_next_top_k_is_the_head_of_the_whole(client: httpx.Client, model: str, special: bool) -> None:
     whole = ask(client, model, context="the", top_k=0)["next"]
     expected = [entry["id"] for entry in whole if special or entry["id"] > EOS][:4]
     found = ask(client, model, context="the", top_k=4, special=special)
@@ -61,7 +61,7 @@ def test_the_best_are_the_head_of_the_whole(client: httpx.Client, model: str, sp
 
 
 @pytest.mark.parametrize("model", ["words", "lstm"])
-def test_a_prefix_keeps_the_words_that_begin_with_it(client: httpx.Client, model: str) -> None:
+def test_next_prefix_keeps_words_that_begin_with_it(client: httpx.Client, model: str) -> None:
     whole = ask(client, model, context="the", top_k=0)["next"]
     expected = [entry for entry in whole if entry["token"].startswith("s")]
     found = ask(client, model, context="the", prefix="s", top_k=0)
@@ -72,7 +72,7 @@ def test_a_prefix_keeps_the_words_that_begin_with_it(client: httpx.Client, model
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_batch_is_each_alone(client: httpx.Client, model: str) -> None:
+def test_next_of_a_batch_equals_each_alone(client: httpx.Client, model: str) -> None:
     contexts = ["", "the", "the old dog saw", "zebra", "a"] * 15
     short = ask(client, model, context=contexts[:5], top_k=3)["results"]
     assert short == [
@@ -89,7 +89,7 @@ def test_a_batch_is_each_alone(client: httpx.Client, model: str) -> None:
         assert result["explain"] == alone["explain"]
 
 
-def test_the_context_comes_back_as_it_was_read(client: httpx.Client) -> None:
+def test_next_returns_the_tokenized_context(client: httpx.Client) -> None:
     assert ask(client, "words", context="the zebra saw\n<unk>")["context"] == [
         {"token": "the", "id": 2, "oov": False},
         {"token": "zebra", "id": UNK, "oov": True},
@@ -99,7 +99,7 @@ def test_the_context_comes_back_as_it_was_read(client: httpx.Client) -> None:
     ]
 
 
-def test_an_ngram_model_explains_its_back_off_path_in_words(client: httpx.Client) -> None:
+def test_next_explains_the_back_off_path_in_words(client: httpx.Client) -> None:
     path = ask(client, "words", context="zebra the", explain=True)["explain"]
     assert path["matched_order"] == 2
     assert path["context"] == ["the"]
@@ -120,7 +120,7 @@ def test_an_ngram_model_explains_its_back_off_path_in_words(client: httpx.Client
         ({"context": "a " * 9000}, "context"),
     ],
 )
-def test_bad_input_names_its_field(client: httpx.Client, body: dict[str, object], param: str) -> None:
+def test_next_names_the_field_at_fault(client: httpx.Client, body: dict[str, object], param: str) -> None:
     answer = client.post("/v1/models/words/next", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param

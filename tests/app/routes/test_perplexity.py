@@ -1,4 +1,4 @@
-"""Perplexity over HTTP, from JSON, plain text and records, is the evaluation's own."""
+"""Perplexity over HTTP, from JSON, plain text and records, equals the evaluator's."""
 
 import json
 import socket
@@ -47,14 +47,16 @@ def same(found: dict, evaluation: Evaluation) -> None:
 @pytest.mark.parametrize("model", ["words", "counts", "lstm", "gru"])
 @pytest.mark.parametrize("unit", ["lines", "document"])
 @pytest.mark.parametrize("empty_lines", ["keep", "drop"])
-def test_a_text(client: httpx.Client, local: dict[str, Checkpoint], model: str, unit: str, empty_lines: str) -> None:
+def test_perplexity_of_a_text_equals_the_library(
+    client: httpx.Client, local: dict[str, Checkpoint], model: str, unit: str, empty_lines: str
+) -> None:
     evaluation = expected(local[model], SAMPLE, unit, empty_lines)
     same(ask(client, model, SAMPLE, unit=unit, empty_lines=empty_lines), evaluation)
     uploaded = upload(client, model, SAMPLE.encode(), unit=unit, empty_lines=empty_lines)
     same(uploaded.json(), evaluation)
 
 
-def test_the_unit_is_that_of_the_tokens_unless_given(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+def test_perplexity_unit_defaults_to_the_tokenizers(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     same(ask(client, "words", SAMPLE), expected(local["words"], SAMPLE, "lines"))
     same(ask(client, "letters", SAMPLE), expected(local["letters"], SAMPLE, "document"))
     answer = client.post("/v1/models/letters/perplexity", json={"text": SAMPLE, "unit": "lines"})
@@ -65,7 +67,7 @@ def test_the_unit_is_that_of_the_tokens_unless_given(client: httpx.Client, local
 
 
 @pytest.mark.parametrize("model", ["words", "lstm"])
-def test_several_texts_are_each_alone_and_all_together(
+def test_perplexity_of_several_texts_is_each_and_all(
     client: httpx.Client, local: dict[str, Checkpoint], model: str
 ) -> None:
     texts = ["the cat saw a bird .\na bird", "zebra", "the old dog"]
@@ -91,14 +93,14 @@ def slowly(data: bytes, size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("model", ["words", "letters"])
-def test_a_large_text_is_read_in_slices(client: httpx.Client, local: dict[str, Checkpoint], model: str) -> None:
+def test_perplexity_of_a_large_text_is_chunked(client: httpx.Client, local: dict[str, Checkpoint], model: str) -> None:
     assert len(BIG) > 400_000
     evaluation = expected(local[model], BIG, "document")
     same(upload(client, model, BIG.encode(), unit="document").json(), evaluation)
     same(upload(client, model, in_pieces(BIG.encode(), 7777), unit="document").json(), evaluation)
 
 
-def test_text_that_is_none(client: httpx.Client) -> None:
+def test_perplexity_refuses_bytes_that_are_not_text(client: httpx.Client) -> None:
     answer = upload(client, "words", b"the cat \xff saw")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_text"
@@ -109,7 +111,7 @@ def test_text_that_is_none(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("params", [{"unit": "words"}, {"empty_lines": "x"}, {"keep_text": 1}, {"page": 1}])
-def test_bad_parameters_name_themselves(client: httpx.Client, params: dict[str, object]) -> None:
+def test_perplexity_names_a_bad_parameter(client: httpx.Client, params: dict[str, object]) -> None:
     answer = upload(client, "words", b"the cat", **params)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, next(iter(params)))
 
@@ -123,12 +125,12 @@ def test_bad_parameters_name_themselves(client: httpx.Client, params: dict[str, 
         ({"text": "a", "units": "lines"}, "units"),
     ],
 )
-def test_bad_bodies_are_refused(client: httpx.Client, body: dict[str, object], param: str) -> None:
+def test_perplexity_refuses_bad_bodies(client: httpx.Client, body: dict[str, object], param: str) -> None:
     answer = client.post("/v1/models/words/perplexity", json=body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
-def test_json_has_its_settings_in_the_body(client: httpx.Client) -> None:
+def test_perplexity_of_json_takes_settings_from_the_body(client: httpx.Client) -> None:
     answer = client.post("/v1/models/words/perplexity?unit=lines", json={"text": "a"})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "unit")
 
@@ -142,7 +144,7 @@ def results(answer: httpx.Response) -> list[dict]:
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-def test_records_come_back_in_order_with_their_other_fields(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+def test_perplexity_of_records_keeps_order_and_fields(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     texts = TEXT.splitlines()[:50]
     lines = [json.dumps({"id": i, "tags": ["é", None], "text": text}) for i, text in enumerate(texts)]
     found = results(upload(client, "words", "\n".join(lines).encode(), "application/x-ndjson"))
@@ -155,7 +157,7 @@ def test_records_come_back_in_order_with_their_other_fields(client: httpx.Client
     assert kept[0]["text"] == texts[0]
 
 
-def test_a_bad_record_does_not_stop_the_others(client: httpx.Client) -> None:
+def test_perplexity_of_a_bad_record_does_not_stop_the_others(client: httpx.Client) -> None:
     lines = [
         b'{"id": 1, "text": "the cat"}',
         b"{not json",
@@ -177,7 +179,7 @@ def test_a_bad_record_does_not_stop_the_others(client: httpx.Client) -> None:
     assert found[5]["id"] == 7
 
 
-def test_more_records_than_any_buffer_holds_while_nobody_reads_the_answer(client: httpx.Client) -> None:
+def test_perplexity_of_records_outlasts_an_unread_answer(client: httpx.Client) -> None:
     # httpx sends the whole body before it reads anything: the server must not wait for its reader.
     count, pad = 3000, b"x" * 8000
     content = b"".join(b'{"id":%d,"text":"the cat saw a bird .","pad":"%s"}\n' % (i, pad) for i in range(count))
@@ -186,7 +188,7 @@ def test_more_records_than_any_buffer_holds_while_nobody_reads_the_answer(client
     assert json.loads(found[-1])["id"] == count - 1
 
 
-def test_results_flow_while_records_still_come(server, client: httpx.Client) -> None:
+def test_perplexity_results_flow_while_records_arrive(server, client: httpx.Client) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(
@@ -204,7 +206,7 @@ def test_results_flow_while_records_still_come(server, client: httpx.Client) -> 
             received += connection.recv(65536)
 
 
-def test_a_body_that_is_too_large(checkpoints, client: httpx.Client) -> None:
+def test_perplexity_refuses_a_large_body(checkpoints, client: httpx.Client) -> None:
     with (
         serving(checkpoints, max_upload_bytes=100_000, max_json_bytes=2000) as server,
         httpx.Client(base_url=server.url, timeout=60) as small,

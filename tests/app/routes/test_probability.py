@@ -1,4 +1,4 @@
-"""Probabilities over HTTP are the model library's."""
+"""Probabilities over HTTP equal the library's."""
 
 import math
 
@@ -23,7 +23,7 @@ def ask(client: httpx.Client, model: str, **body: object) -> dict:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("flags", [{}, {"bos": False}, {"eos": False}, {"context": "the old dog"}])
-def test_each_text_has_the_probability_that_the_model_gives_it(
+def test_probability_of_each_text_is_the_models(
     client: httpx.Client, local: dict[str, Checkpoint], model: str, flags: dict
 ) -> None:
     found = ask(client, model, text=TEXTS, tokens=True, **flags)
@@ -42,14 +42,14 @@ def test_each_text_has_the_probability_that_the_model_gives_it(
     assert found["total"]["token_count"] == sum(score.token_count for score in expected)
 
 
-def test_one_text_is_a_list_of_one(client: httpx.Client) -> None:
+def test_probability_of_one_text_is_a_list_of_one(client: httpx.Client) -> None:
     found = ask(client, "words", text="the cat")
     assert len(found["results"]) == 1
     assert "tokens" not in found["results"][0]
     assert found["total"]["logprob"] == found["results"][0]["logprob"]
 
 
-def test_the_probabilities_of_all_continuations_sum_to_one(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+def test_probability_of_all_continuations_sums_to_one(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     vocabulary = local["words"].tokenizer.vocabulary
     found = ask(client, "words", text=[t for t in vocabulary if t != "</s>"], context="the", eos=False)
     end = ask(client, "words", text="", context="the", eos=True)
@@ -57,14 +57,14 @@ def test_the_probabilities_of_all_continuations_sum_to_one(client: httpx.Client,
     assert total == pytest.approx(1, abs=1e-5)
 
 
-def test_probability_and_next_agree(client: httpx.Client) -> None:
+def test_probability_agrees_with_next(client: httpx.Client) -> None:
     body = {"context": "the old", "top_k": 1}
     best = client.post("/v1/models/lstm/next", json=body).json()["next"][0]
     found = ask(client, "lstm", text=best["token"], context="the old", eos=False)
     assert found["results"][0]["logprob"] == pytest.approx(best["logprob"], abs=1e-5)
 
 
-def test_unknown_words_are_marked_and_keep_their_form(client: httpx.Client) -> None:
+def test_probability_marks_unknown_words(client: httpx.Client) -> None:
     tokens = ask(client, "words", text="the zebra", tokens=True)["results"][0]["tokens"]
     assert [(token["token"], token["oov"]) for token in tokens] == [("the", False), ("zebra", True), ("</s>", False)]
 
@@ -73,6 +73,6 @@ def test_unknown_words_are_marked_and_keep_their_form(client: httpx.Client) -> N
     ("body", "param"),
     [({}, "text"), ({"text": []}, "text"), ({"text": ["a"] * 1025}, "text"), ({"text": "a", "context": 1}, "context")],
 )
-def test_bad_input_names_its_field(client: httpx.Client, body: dict[str, object], param: str) -> None:
+def test_probability_names_the_field_at_fault(client: httpx.Client, body: dict[str, object], param: str) -> None:
     answer = client.post("/v1/models/words/probability", json=body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

@@ -1,4 +1,4 @@
-"""Rescoring: the formula, by hand, and the order."""
+"""Rescoring: the formula computed by hand, and the order."""
 
 import httpx
 import pytest
@@ -19,7 +19,7 @@ def ask(client: httpx.Client, model: str = "words", **body: object) -> dict:
     return answer.json()
 
 
-def test_the_total_is_the_documented_sum(client: httpx.Client) -> None:
+def test_rescore_total_is_the_documented_sum(client: httpx.Client) -> None:
     found = ask(client, lm_weight=0.5, word_bonus=0.25, oov_penalty=2.0, context="at night ,")
     texts = [hypothesis["text"] for hypothesis in HYPOTHESES]
     scored = client.post("/v1/models/words/probability", json={"text": texts, "context": "at night ,"}).json()
@@ -34,11 +34,11 @@ def test_the_total_is_the_documented_sum(client: httpx.Client) -> None:
     assert found["results"][0]["text"] == "the cat saw a bird"
 
 
-def test_without_the_model_the_recogniser_decides(client: httpx.Client) -> None:
+def test_rescore_without_the_model_keeps_the_recognisers_order(client: httpx.Client) -> None:
     assert [ranked["index"] for ranked in ask(client, lm_weight=0)["results"]] == [2, 0, 1]
 
 
-def test_what_the_model_rules_out_comes_last(client: httpx.Client) -> None:
+def test_rescore_ranks_impossible_hypotheses_last(client: httpx.Client) -> None:
     found = ask(client, "counts")["results"]
     assert found[0]["text"] == "the cat saw a bird" or found[0]["total"] is None
     ruled_out = [ranked for ranked in found if ranked["total"] is None]
@@ -48,7 +48,7 @@ def test_what_the_model_rules_out_comes_last(client: httpx.Client) -> None:
     assert all(ranked["total"] is not None for ranked in ask(client, "counts", lm_weight=0.0)["results"])
 
 
-def test_ties_keep_their_order(client: httpx.Client) -> None:
+def test_rescore_keeps_the_order_of_ties(client: httpx.Client) -> None:
     same = [{"text": "a bird"}] * 5
     found = ask(client, hypotheses=same)["results"]
     assert [ranked["index"] for ranked in found] == [0, 1, 2, 3, 4]
@@ -64,6 +64,6 @@ def test_ties_keep_their_order(client: httpx.Client) -> None:
         ({"lm_weight": 1e300}, "lm_weight"),
     ],
 )
-def test_bad_input_names_its_field(client: httpx.Client, body: dict[str, object], param: str) -> None:
+def test_rescore_names_the_field_at_fault(client: httpx.Client, body: dict[str, object], param: str) -> None:
     answer = client.post("/v1/models/words/rescore", json={"hypotheses": HYPOTHESES, **body})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

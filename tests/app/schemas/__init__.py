@@ -1,1 +1,1 @@
-"""The package `tests.app.schemas`."""
+"""Tests of schemas: mirrors `app/schemas`."""

@@ -1,4 +1,4 @@
-"""Recipes as plain data: what is understood, and how each mistake is named."""
+"""Parsing of recipes: accepted fields, and how each mistake is named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.recipes.recipe import Recipe
 from models.tokenization.config import TokenizerConfig
 
 
-def test_every_table_becomes_its_configuration() -> None:
+def test_parse_recipe_reads_every_table() -> None:
     written = {
         "name": "x",
         "files": ["a.txt", "b.txt"],
@@ -36,7 +36,7 @@ def test_every_table_becomes_its_configuration() -> None:
     )
 
 
-def test_an_ngram_model_is_what_no_kind_means() -> None:
+def test_parse_recipe_defaults_to_an_ngram_model() -> None:
     made = parse_recipe({"name": "x", "files": ["a"], "model": {"order": 3, "prune": [0, 1]}})
     assert made.model == NgramConfig(order=3, prune=(0, 1))
     assert made.training is None
@@ -60,17 +60,17 @@ def test_an_ngram_model_is_what_no_kind_means() -> None:
         ({"validation_fraction": 2}, "validation_fraction"),
     ],
 )
-def test_a_mistake_is_named_as_it_was_written(change: dict[str, Any], field: str) -> None:
+def test_parse_recipe_names_a_mistake_as_written(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_recipe({"name": "x", "files": ["a"]} | change)
     assert caught.value.field == field
 
 
-def test_a_missing_field_is_named() -> None:
+def test_parse_recipe_names_a_missing_field() -> None:
     with pytest.raises(InvalidInput, match="files: field required"):
         parse_recipe({"name": "x"})
 
 
-def test_a_date_is_no_setting() -> None:
+def test_parse_recipe_refuses_a_date() -> None:
     with pytest.raises(InvalidInput, match="text, numbers and lists"):
         parse_recipe({"name": date(2026, 1, 1), "files": ["a"]})

@@ -1,1 +1,1 @@
-"""The package `tests.app.storage`."""
+"""Tests of storage: mirrors `app/storage`."""

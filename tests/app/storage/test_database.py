@@ -1,4 +1,4 @@
-"""Transactions, the clock, migrations, and what a database that fails looks like."""
+"""Transactions, clock and migrations of the database, and how its failures are reported."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def _aliases(database: Database) -> int:
         return connection.execute(select(func.count()).select_from(ALIASES)).scalar_one()
 
 
-def test_migrations_make_exactly_the_tables_described(database: Database) -> None:
+def test_migrate_makes_exactly_the_tables_described(database: Database) -> None:
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
-def test_migrating_again_changes_nothing(database: Database) -> None:
+def test_migrate_again_changes_nothing(database: Database) -> None:
     with database.write() as connection:
         connection.execute(insert(ALIASES), MODEL)
     migrate(database)
     assert _aliases(database) == 1
 
 
-def test_processes_that_migrate_at_once_do_it_once(empty_url: str) -> None:
+def test_migrate_by_concurrent_processes_runs_once(empty_url: str) -> None:
     program = "import sys, app.storage.migrations as m, app.storage.database as d; m.migrate(d.Database(sys.argv[1]))"
     started = [subprocess.Popen([sys.executable, "-c", program, empty_url]) for _ in range(3)]
     assert [process.wait(60) for process in started] == [0, 0, 0]
@@ -51,7 +51,7 @@ def test_processes_that_migrate_at_once_do_it_once(empty_url: str) -> None:
     opened.close()
 
 
-def test_a_database_whose_tables_are_not_made_yet_is_unavailable(empty_url: str) -> None:
+def test_database_without_tables_is_unavailable(empty_url: str) -> None:
     opened = Database(empty_url)
     with pytest.raises(DatabaseUnavailable):
         _aliases(opened)
@@ -60,7 +60,7 @@ def test_a_database_whose_tables_are_not_made_yet_is_unavailable(empty_url: str)
     opened.close()
 
 
-def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
+def test_write_that_fails_is_rolled_back(database: Database) -> None:
     def fail() -> None:
         with database.write() as connection:
             connection.execute(insert(ALIASES), MODEL)
@@ -71,20 +71,18 @@ def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
     assert _aliases(database) == 0
 
 
-def test_the_clock_counts_seconds_since_1970(database: Database) -> None:
+def test_epoch_counts_seconds_since_1970(database: Database) -> None:
     with database.read() as connection:
         assert connection.execute(select(Epoch())).scalar_one() == pytest.approx(time.time(), abs=5)
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "nonsense", "postgresql://x"])
-def test_other_databases_are_refused(url: str) -> None:
+def test_database_refuses_other_urls(url: str) -> None:
     with pytest.raises(InvalidInput, match="database_url"):
         Database(url)
 
 
-def test_a_locked_sqlite_is_unavailable_and_then_available_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sqlite_is_unavailable_while_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "LOCK_TIMEOUT_SECONDS", 0.1)
     opened = Database(sqlite_url(tmp_path))
     migrate(opened)
@@ -101,13 +99,13 @@ def test_a_locked_sqlite_is_unavailable_and_then_available_again(
     opened.close()
 
 
-def test_a_sqlite_directory_that_is_gone_is_unavailable(tmp_path: Path) -> None:
+def test_sqlite_is_unavailable_without_its_directory(tmp_path: Path) -> None:
     opened = Database(f"sqlite:///{tmp_path}/nowhere/nextword.db")
     with pytest.raises(DatabaseUnavailable), opened.read():
         pass
 
 
-def test_a_postgresql_that_is_gone_is_unavailable_and_then_available_again() -> None:
+def test_postgresql_is_unavailable_while_stopped() -> None:
     with postgresql_server() as server:
         opened = Database(server.create())
         migrate(opened)
@@ -120,7 +118,7 @@ def test_a_postgresql_that_is_gone_is_unavailable_and_then_available_again() -> 
         opened.close()
 
 
-def test_a_postgresql_database_of_no_encoding_will_do(postgresql: Server) -> None:
+def test_postgresql_without_an_encoding_works(postgresql: Server) -> None:
     opened = Database(postgresql.create("template0 LC_COLLATE 'C' LC_CTYPE 'C'", "SQL_ASCII"))
     migrate(opened)
     with opened.write() as connection:
@@ -130,7 +128,7 @@ def test_a_postgresql_database_of_no_encoding_will_do(postgresql: Server) -> Non
     opened.close()
 
 
-def test_a_connection_that_breaks_inside_a_transaction_is_unavailable(postgresql: Server) -> None:
+def test_connection_broken_in_a_transaction_is_unavailable(postgresql: Server) -> None:
     opened = Database(postgresql.create())
     migrate(opened)
 

@@ -1,4 +1,4 @@
-"""Uploaded files: kept once, listed, and not removed while something needs them."""
+"""Uploaded files: stored once, listed, and not deleted while a job needs them."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def stored(files: FileStore) -> list[Path]:
     return [path for path in files.directory.rglob("*") if path.is_file()]
 
 
-def test_a_file_is_found_again_byte_for_byte(files: FileStore) -> None:
+def test_store_upload_keeps_a_file_byte_for_byte(files: FileStore) -> None:
     file = put(files)
     assert (file.bytes, file.filename, file.purpose) == (6, "a.txt", "training")
     assert files.get(file.id) == file
     assert files.path(file.id).read_bytes() == TEXT
 
 
-def test_the_same_file_again_is_the_same_file(files: FileStore) -> None:
+def test_store_upload_of_the_same_file_returns_it(files: FileStore) -> None:
     assert put(files) == put(files)
     assert len(files.page(None, None, 10)[0]) == 1
 
 
-def test_the_same_bytes_under_another_name_are_kept_once(files: FileStore) -> None:
+def test_store_upload_keeps_equal_bytes_once(files: FileStore) -> None:
     first, second = put(files), put(files, filename="b.txt")
     assert first.id != second.id
     assert len(stored(files)) == 1
@@ -54,13 +54,13 @@ def test_the_same_bytes_under_another_name_are_kept_once(files: FileStore) -> No
     assert stored(files) == []
 
 
-def test_an_unknown_file_is_not_there(files: FileStore) -> None:
+def test_get_of_an_unknown_file_raises_not_found(files: FileStore) -> None:
     for look in (files.get, files.path, files.delete):
         with pytest.raises(NotFound, match="file-none"):
             look("file-none")
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(files: FileStore) -> None:
+def test_upload_that_breaks_off_leaves_nothing(files: FileStore) -> None:
     def break_off() -> None:
         with files.begin_upload() as upload:
             upload.write(TEXT)
@@ -71,7 +71,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(files: FileStore) -> None:
     assert stored(files) == []
 
 
-def test_what_a_crash_left_is_swept_when_it_is_old(files: FileStore) -> None:
+def test_remove_stale_uploads_spares_recent_ones(files: FileStore) -> None:
     put(files)
     for age, name in ((0, "new"), (2 * 24 * 3600, "old")):
         path = files.directory / "incoming" / name
@@ -81,14 +81,14 @@ def test_what_a_crash_left_is_swept_when_it_is_old(files: FileStore) -> None:
     assert [path.name for path in (files.directory / "incoming").iterdir()] == ["new"]
 
 
-def test_pages_run_from_the_newest_to_the_oldest_by_purpose(files: FileStore) -> None:
+def test_page_runs_from_newest_to_oldest_by_purpose(files: FileStore) -> None:
     made = [put(files, f"{n}".encode(), purpose=purpose) for n, purpose in enumerate(["a", "b", "a", "a"])]
     wanted = [made[3], made[2], made[0]]
     assert files.page("a", None, 2) == (wanted[:2], True)
     assert files.page("a", wanted[1].id, 2) == (wanted[2:], False)
 
 
-def test_a_file_that_a_waiting_job_needs_stays(files: FileStore, database: Database) -> None:
+def test_delete_refuses_a_file_that_a_queued_job_needs(files: FileStore, database: Database) -> None:
     training, validation = put(files), put(files, b"b")
     jobs = JobStore(database)
     ids = {"training_file": training.id, "validation_file": validation.id}
@@ -101,7 +101,7 @@ def test_a_file_that_a_waiting_job_needs_stays(files: FileStore, database: Datab
     assert jobs.get(job.id).training_file == training.id
 
 
-def test_uploads_and_deletions_at_once_never_lose_the_bytes_of_a_file(files: FileStore) -> None:
+def test_file_store_never_loses_bytes_to_concurrent_deletions(files: FileStore) -> None:
     def come_and_go(n: int) -> None:
         file = put(files, filename=f"{n % 3}.txt")
         if n % 2:

@@ -1,4 +1,4 @@
-"""A disk without room, really full: uploads, trainings and publications end with a clear word and leave nothing.
+"""A really full disk: uploads, trainings and publications fail clearly and leave nothing.
 
 A small file system of memory stands in for the disk; to mount one takes root, and without it all is skipped.
 """
@@ -54,7 +54,7 @@ def files(directory: Path) -> list[str]:
     return [path.name for path in directory.rglob("*") if path.is_file()]
 
 
-def test_a_job_without_room_for_its_state_or_its_model_fails_clearly(small: Server) -> None:
+def test_job_on_a_full_disk_fails_clearly(small: Server) -> None:
     settings = small.app.state.settings
     with httpx.Client(base_url=small.url, timeout=60) as client, working(small):
         file = upload(client, some_text(20))
@@ -66,7 +66,7 @@ def test_a_job_without_room_for_its_state_or_its_model_fails_clearly(small: Serv
         assert files(settings.checkpoints) == []
 
 
-def test_an_upload_without_room_is_refused_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:
+def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:
     given = {"data": disk / "uploads", "database_url": sqlite_url(tmp_path)}
     with serving(tmp_path / "checkpoints", **given) as running, httpx.Client(base_url=running.url) as client:
         refused = client.post("/v1/files", content=b"a" * 2 * ROOM, headers={"content-type": "text/plain"})

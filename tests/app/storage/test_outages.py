@@ -1,4 +1,4 @@
-"""A database that is locked or gone for a while, amid a training: requests are told, and the job goes on."""
+"""A database that is locked or gone during a training: requests are refused, and the job goes on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check(client: httpx.Client, job: dict) -> None:
     assert set(range(10, steps[-1] + 1, 10)) <= set(steps)
 
 
-def test_a_job_outlasts_a_sqlite_that_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_outlasts_a_locked_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.1)
     with serving(tmp_path / "checkpoints", data=tmp_path, **PACE) as own, client_of(own) as client, working(own):
         job = train(client)
@@ -61,7 +61,7 @@ def test_a_job_outlasts_a_sqlite_that_is_locked(tmp_path: Path, monkeypatch: pyt
         check(client, job)
 
 
-def test_a_job_outlasts_a_postgresql_that_is_stopped(tmp_path: Path) -> None:
+def test_job_outlasts_a_stopped_postgresql(tmp_path: Path) -> None:
     with postgresql_server() as server:
         given = {"database_url": server.create(), **PACE}
         with serving(tmp_path / "checkpoints", **given) as own, client_of(own) as client, working(own):

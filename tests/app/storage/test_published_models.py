@@ -1,4 +1,4 @@
-"""Publishing and withdrawing: one rename, the first comes first, and a number is never used for two models."""
+"""Publishing and deleting models: the first publisher wins, and a number is never used twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stage(root: Path, job_id: str, attempt: int = 1) -> Path:
     return staged
 
 
-def test_a_staged_model_becomes_visible(tmp_path: Path) -> None:
+def test_publish_makes_a_staged_model_visible(tmp_path: Path) -> None:
     publish(stage(tmp_path, "job-1"), tmp_path, "demo", 3, "job-1")
     assert [entry.id for entry in list_checkpoints(tmp_path)] == ["demo@3"]
     assert is_published(tmp_path, "demo", 3, "job-1")
@@ -38,7 +38,7 @@ def test_a_staged_model_becomes_visible(tmp_path: Path) -> None:
     assert job_result(tmp_path, "demo", 3) == {"model": "demo@3", "metrics": {"training": 1}}
 
 
-def test_of_two_attempts_at_a_job_the_first_is_published(tmp_path: Path) -> None:
+def test_publish_by_two_attempts_keeps_the_first(tmp_path: Path) -> None:
     first, second = stage(tmp_path, "job-1", 1), stage(tmp_path, "job-1", 2)
     (first / "which").write_text("first")
     publish(first, tmp_path, "demo", 1, "job-1")
@@ -46,7 +46,7 @@ def test_of_two_attempts_at_a_job_the_first_is_published(tmp_path: Path) -> None
     assert (tmp_path / "demo/1/which").exists()
 
 
-def test_of_many_jobs_for_one_version_one_wins(tmp_path: Path) -> None:
+def test_publish_by_concurrent_jobs_lets_one_win(tmp_path: Path) -> None:
     staged = {f"job-{n}": stage(tmp_path, f"job-{n}") for n in range(8)}
 
     def attempt(job_id: str) -> bool:
@@ -60,12 +60,12 @@ def test_of_many_jobs_for_one_version_one_wins(tmp_path: Path) -> None:
         assert sum(pool.map(attempt, staged)) == 1
 
 
-def test_what_is_not_there_cannot_be_published(tmp_path: Path) -> None:
+def test_publish_needs_a_staged_model(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         publish(tmp_path / "nothing", tmp_path, "demo", 1, "job-1")
 
 
-def test_a_withdrawn_model_is_gone_and_its_number_stays_taken(tmp_path: Path) -> None:
+def test_delete_version_keeps_its_number_taken(tmp_path: Path) -> None:
     for version in (1, 2):
         publish(stage(tmp_path, f"job-{version}"), tmp_path, "demo", version, f"job-{version}")
     delete_version(tmp_path, "demo", 2)
@@ -80,7 +80,7 @@ def test_a_withdrawn_model_is_gone_and_its_number_stays_taken(tmp_path: Path) ->
             delete_version(tmp_path, "demo", version)
 
 
-def test_what_killed_publications_left_is_swept_a_day_later(tmp_path: Path) -> None:
+def test_remove_stale_staging_waits_a_day(tmp_path: Path) -> None:
     publish(stage(tmp_path, "job-1"), tmp_path, "demo", 1, "job-1")
     left, alive, others = (tmp_path / name for name in (".demo-0123456789ab", ".demo-ba9876543210", ".not-ours"))
     for folder in (left, alive, others):
@@ -95,7 +95,7 @@ def test_what_killed_publications_left_is_swept_a_day_later(tmp_path: Path) -> N
     remove_stale_staging(tmp_path / "not-there")
 
 
-def test_a_card_that_cannot_be_read_is_someone_elses(tmp_path: Path) -> None:
+def test_is_published_is_false_for_a_damaged_card(tmp_path: Path) -> None:
     publish(stage(tmp_path, "job-1"), tmp_path, "demo", 1, "job-1")
     (tmp_path / "demo/1" / CARD_FILE).write_text("{")
     with pytest.raises(CheckpointExists):

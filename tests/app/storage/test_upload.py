@@ -1,4 +1,4 @@
-"""Bytes on their way in: what is counted, hashed and refused, whatever the pieces they come in."""
+"""Uploads: bytes are counted, hashed and refused alike, however they are cut."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(st.text(min_size=1), st.lists(st.integers(0, 1000), max_size=5))
-def test_hash_and_size_are_those_of_the_whole(text: str, places: list[int]) -> None:
+def test_finish_returns_hash_and_size_of_the_whole(text: str, places: list[int]) -> None:
     data = text.encode()
     assert upload(cut(data, places)) == (hashlib.sha256(data).hexdigest(), len(data))
 
 
 @given(st.binary(min_size=1), st.lists(st.integers(0, 1000), max_size=5))
-def test_the_first_bad_byte_is_told_however_the_bytes_are_cut(data: bytes, places: list[int]) -> None:
+def test_write_names_the_first_bad_byte_however_bytes_are_cut(data: bytes, places: list[int]) -> None:
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -48,17 +48,17 @@ def test_the_first_bad_byte_is_told_however_the_bytes_are_cut(data: bytes, place
         assert upload(cut(data, places))[1] == len(data)
 
 
-def test_a_character_cut_off_at_the_end_is_told() -> None:
+def test_finish_names_a_character_cut_off() -> None:
     with pytest.raises(InvalidText, match="file: must be UTF-8 text; the byte at offset 2 is not"):
         upload([b"ab", "é".encode()[:1]])
 
 
-def test_an_empty_file_is_refused() -> None:
+def test_finish_refuses_an_empty_file() -> None:
     with pytest.raises(InvalidText, match="it is empty"):
         upload([])
 
 
-def test_one_byte_too_many_is_refused_and_no_byte_of_it_kept(tmp_path: Path) -> None:
+def test_write_refuses_one_byte_too_many(tmp_path: Path) -> None:
     assert upload([b"abc", b"de"], max_bytes=5)[1] == 5
     with Upload(tmp_path / "new", 4) as incoming:
         incoming.write(b"abc")
@@ -67,7 +67,7 @@ def test_one_byte_too_many_is_refused_and_no_byte_of_it_kept(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_is_full_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_write_on_a_full_disk_raises_and_leaves_nothing(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal(SIGXFSZ, SIG_IGN)  # then the system answers "file too large", as it answers "no space left"
     try:

@@ -1,1 +1,1 @@
-"""The package `tests.app.worker`."""
+"""Tests of workers: mirrors `app/worker`."""

@@ -1,4 +1,4 @@
-"""What the work of a job reports when it goes on from what an earlier attempt left."""
+"""Messages of a job's work when it resumes the state of an earlier attempt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def measured(messages: list[Message]) -> dict[int, dict[str, float | None]]:
     return {message.step: message.values for message in messages if isinstance(message, Measured)}
 
 
-def test_a_training_lost_after_its_last_step_still_tells_all_its_metrics(order: RunSpec) -> None:
+def test_run_job_after_a_loss_at_the_end_sends_all_metrics(order: RunSpec) -> None:
     first: list[Message] = []
     second: list[Message] = []
     assert isinstance(run_job(order, first.append, lambda: False), Done)
@@ -37,7 +37,7 @@ def test_a_training_lost_after_its_last_step_still_tells_all_its_metrics(order: 
     assert measured(second) == measured(first)
 
 
-def test_a_training_that_goes_on_tells_the_metrics_of_before_it_stopped(order: RunSpec) -> None:
+def test_run_job_that_resumes_sends_earlier_metrics(order: RunSpec) -> None:
     whole: list[Message] = []
     parts: list[Message] = []
     run_job(order, whole.append, lambda: False)

@@ -1,4 +1,4 @@
-"""Child processes behind the seam: what they say, how they are stopped, and what becomes of those that vanish."""
+"""Child processes of runs: their messages, how they are stopped, and those that vanish."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def outcome(script: str, stop_after: float | None = None) -> list[Message]:
     return said
 
 
-def test_messages_arrive_in_order_and_the_end_is_the_last() -> None:
+def test_poll_returns_messages_in_order_with_the_end_last() -> None:
     said = outcome("""
 say("Reported", progress={"job": order["job_id"], "threads": order["threads"]})
 for step in range(3000): say("Measured", step=step, values={"loss": None})
@@ -47,7 +47,7 @@ time.sleep(60)
     assert said[-1] == Done("x", {"a": 1})
 
 
-def test_the_thread_budget_is_known_before_any_library_is_loaded() -> None:
+def test_start_sets_thread_limits_before_libraries_load() -> None:
     said = outcome('say("Failed", code=os.environ["OMP_NUM_THREADS"], message=os.environ["NUMBA_NUM_THREADS"])')
     assert said == [Failed("3", "3")]
 
@@ -62,30 +62,30 @@ def test_the_thread_budget_is_known_before_any_library_is_loaded() -> None:
         ('sys.stdout.write(\'{"kind": "Do\'); sys.exit(0)', "status 0 and no result"),
     ],
 )
-def test_a_child_that_vanishes_is_lost(script: str, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_poll_reports_a_vanished_child_as_lost(script: str, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
     (end,) = outcome(script)
     assert isinstance(end, Lost)
     assert reason in end.reason
 
 
-def test_a_child_told_to_stop_says_so() -> None:
+def test_stop_lets_a_child_end_by_itself() -> None:
     said = outcome(
         'say("Reported", progress={}); assert sys.stdin.readline() == "stop\\n"; say("Stopped")', stop_after=30
     )
     assert said[-1] == Stopped()
 
 
-def test_a_child_that_does_not_stop_in_time_is_killed_however_much_it_says() -> None:
+def test_stop_kills_a_child_that_exceeds_its_time() -> None:
     said = outcome('while True: say("Reported", progress={}); time.sleep(0.001)', stop_after=0.3)
     assert isinstance(said[-1], Lost)
 
 
-def test_a_child_is_killed_at_once() -> None:
+def test_stop_without_time_kills_at_once() -> None:
     said = outcome('say("Reported", progress={}); time.sleep(60)', stop_after=0)
     assert isinstance(said[-1], Lost)
 
 
-def test_a_child_outlives_neither_its_pipe_nor_its_worker() -> None:
+def test_child_outlives_neither_its_pipe_nor_its_worker() -> None:
     """The worker of this test is killed; its child then finds its input closed."""
     child = SAY + "print(os.getpid(), file=sys.stderr, flush=True); sys.stdin.readline()"
     worker = f"""

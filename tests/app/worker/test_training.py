@@ -1,4 +1,4 @@
-"""The whole path with nothing acted: files come in, workers do jobs in processes of their own, models are served."""
+"""Jobs from upload to serving: real workers, child processes and a real service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client(own: Server) -> Iterator[httpx.Client]:
         yield opened
 
 
-def test_models_are_trained_measured_and_served(client: httpx.Client, own: Server) -> None:
+def test_jobs_train_evaluate_and_serve_models(client: httpx.Client, own: Server) -> None:
     training, validation = upload(client, some_text(200)), upload(client, some_text(40), "held-out.txt")
     counted = ask(client, name="counted", kind="ngram", training_file=training, validation_file=validation)
     trained = ask(client, name="trained", kind="lstm", training_file=training, config={**LSTM, "epochs": 1})
@@ -49,7 +49,7 @@ def test_models_are_trained_measured_and_served(client: httpx.Client, own: Serve
     assert left_over(own) == []
 
 
-def test_a_model_is_extended_by_a_job_where_its_counts_were_kept(client: httpx.Client, own: Server) -> None:
+def test_jobs_extend_a_model_with_kept_counts(client: httpx.Client, own: Server) -> None:
     shared = {"kind": "ngram", "validation_fraction": 0, "config": {"order": 3}}
     first = ask(client, name="base", training_file=upload(client, some_text(50)), keep_counts=True, **shared)
     with working(own):
@@ -69,7 +69,7 @@ def test_a_model_is_extended_by_a_job_where_its_counts_were_kept(client: httpx.C
     assert refused.json()["error"]["param"] == "memory"
 
 
-def test_models_are_mixed_by_jobs_and_the_mixtures_are_served(client: httpx.Client, own: Server) -> None:
+def test_jobs_compose_mixtures_that_are_served(client: httpx.Client, own: Server) -> None:
     checkpoints = own.app.state.settings.checkpoints
     for name, model in (("counts", ngram(smoothing="mle")), ("network", recurrent())):
         publish(checkpoints, name, model)
@@ -106,7 +106,7 @@ def test_models_are_mixed_by_jobs_and_the_mixtures_are_served(client: httpx.Clie
     assert left_over(own) == []
 
 
-def test_a_training_is_cancelled_within_seconds(client: httpx.Client, own: Server) -> None:
+def test_cancel_stops_a_training_within_seconds(client: httpx.Client, own: Server) -> None:
     file = upload(client, some_text(2000))
     job = ask(client, name="cancelled", kind="lstm", training_file=file, config={**LSTM, "epochs": 1000})
     with working(own):
@@ -119,7 +119,7 @@ def test_a_training_is_cancelled_within_seconds(client: httpx.Client, own: Serve
     assert left_over(own) == []
 
 
-def test_a_worker_told_to_stop_saves_what_the_next_goes_on_from(client: httpx.Client, own: Server) -> None:
+def test_worker_told_to_stop_saves_a_state_to_resume(client: httpx.Client, own: Server) -> None:
     file = upload(client, some_text(600))
     body = {"kind": "lstm", "training_file": file, "config": {**LSTM, "epochs": 6}}
     whole, parted = ask(client, name="whole", **body), ask(client, name="parted", **body)
@@ -145,7 +145,7 @@ def test_a_worker_told_to_stop_saves_what_the_next_goes_on_from(client: httpx.Cl
     ],
     ids=["no known word to measure on", "no text", "numbers that diverge"],
 )
-def test_what_cannot_be_trained_fails_clearly(
+def test_jobs_that_cannot_be_trained_fail_clearly(
     client: httpx.Client, own: Server, training: str, validation: str | None, body: dict, code: str
 ) -> None:
     asked = {"name": "failed", "training_file": upload(client, training), **body}

@@ -1,4 +1,4 @@
-"""What a worker makes of whatever happens to the work, the database and itself; the work is acted by a script."""
+"""Workers under failures of the work, the database and themselves; the work follows a script."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Act = Callable[["Run"], list[Message]]
 
 
 class Run:
-    """Work that follows a script; told to stop, it ends as `stopped` says. Its end comes once, as the seam has it."""
+    """Run that follows a script; told to stop, it ends as `stopped` says. Its end comes once."""
 
     def __init__(self, order: RunSpec, acts: list[Act], stopped: Message) -> None:
         self.order, self.acts, self.stopped = order, list(acts), stopped
@@ -117,11 +117,11 @@ def nothing_is_left(scene: Scene) -> bool:
     return scene.workspaces.job_ids() == set()
 
 
-def test_there_is_nothing_to_do(scene: Scene) -> None:
+def test_worker_finds_an_empty_queue(scene: Scene) -> None:
     assert not scene.worker.run_next_job()
 
 
-def test_a_model_is_published_as_the_version_that_was_fixed(scene: Scene) -> None:
+def test_worker_publishes_the_reserved_version(scene: Scene) -> None:
     job = scene.queue()
     after = scene.work(Reported({"step": 1}), Measured(1, {"loss": 2.0}), stages)
     assert after.status is Status.SUCCEEDED
@@ -133,7 +133,7 @@ def test_a_model_is_published_as_the_version_that_was_fixed(scene: Scene) -> Non
     assert nothing_is_left(scene)
 
 
-def test_an_order_says_all_there_is_to_know(scene: Scene) -> None:
+def test_run_spec_is_complete(scene: Scene) -> None:
     job = scene.queue()
     scene.work(Done(None))
     order = scene.runs[0].order
@@ -143,13 +143,13 @@ def test_an_order_says_all_there_is_to_know(scene: Scene) -> None:
     assert Path(order.staging).is_relative_to(scene.checkpoints)
 
 
-def test_work_that_makes_no_model_has_a_result(scene: Scene) -> None:
+def test_attempt_without_a_model_stores_a_result(scene: Scene) -> None:
     scene.queue("evaluate")
     after = scene.work(Done(None, {"perplexity": 3.0}))
     assert (after.status, after.result) == (Status.SUCCEEDED, {"perplexity": 3.0})
 
 
-def test_work_that_fails_says_why_and_is_not_tried_again(scene: Scene) -> None:
+def test_attempt_that_fails_is_not_repeated(scene: Scene) -> None:
     scene.queue()
     after = scene.work(Failed("training_failed", "no text"))
     assert (after.status, after.error_code, after.error_message) == (Status.FAILED, "training_failed", "no text")
@@ -157,7 +157,7 @@ def test_work_that_fails_says_why_and_is_not_tried_again(scene: Scene) -> None:
     assert nothing_is_left(scene)
 
 
-def test_lost_work_is_tried_again_so_many_times(scene: Scene) -> None:
+def test_attempt_that_is_lost_is_repeated_up_to_the_limit(scene: Scene) -> None:
     scene.queue()
     for attempt in (2, 3):
         after = scene.work(Lost("killed"))
@@ -168,7 +168,7 @@ def test_lost_work_is_tried_again_so_many_times(scene: Scene) -> None:
     assert nothing_is_left(scene)
 
 
-def test_a_job_whose_workers_are_lost_again_and_again_fails(scene: Scene) -> None:
+def test_job_whose_workers_are_lost_repeatedly_fails(scene: Scene) -> None:
     scene.queue()
     for _ in range(3):
         scene.leases.claim("lost", -1)
@@ -176,7 +176,7 @@ def test_a_job_whose_workers_are_lost_again_and_again_fails(scene: Scene) -> Non
     assert (after.status, after.error_code, scene.runs) == (Status.FAILED, "worker_lost", [])
 
 
-def test_metrics_beyond_the_step_gone_on_from_are_taken_anew(scene: Scene) -> None:
+def test_monitor_rewinds_metrics_beyond_the_resumed_step(scene: Scene) -> None:
     job = scene.queue()
     scene.work(*(Measured(step, {"loss": 1.0}) for step in (1, 2, 3)), Lost("killed"))
     scene.work(Resumed(2), Measured(1, {"loss": 1.0}), Lost("killed"))
@@ -185,7 +185,7 @@ def test_metrics_beyond_the_step_gone_on_from_are_taken_anew(scene: Scene) -> No
     assert scene.jobs.metrics(job.id)[-1] == (3, {"loss": 9.0})
 
 
-def test_a_cancel_kills_the_work_and_leaves_nothing(scene: Scene) -> None:
+def test_cancel_kills_the_work_and_leaves_nothing(scene: Scene) -> None:
     job = scene.queue()
 
     def cancel(run: Run) -> list[Message]:
@@ -198,7 +198,7 @@ def test_a_cancel_kills_the_work_and_leaves_nothing(scene: Scene) -> None:
     assert nothing_is_left(scene)
 
 
-def test_a_cancel_that_comes_just_before_publishing_leaves_no_model(scene: Scene) -> None:
+def test_cancel_just_before_publishing_leaves_no_model(scene: Scene) -> None:
     job = scene.queue()
 
     def cancel_and_finish(run: Run) -> list[Message]:
@@ -209,7 +209,7 @@ def test_a_cancel_that_comes_just_before_publishing_leaves_no_model(scene: Scene
     assert scene.versions() == {}
 
 
-def test_a_cancelled_job_whose_worker_was_lost_is_ended_by_the_next(scene: Scene) -> None:
+def test_cancel_of_a_lost_workers_job_is_finished_by_the_next(scene: Scene) -> None:
     job = scene.queue()
     scene.leases.claim("lost", -1)
     scene.jobs.cancel(job.id)
@@ -217,7 +217,7 @@ def test_a_cancelled_job_whose_worker_was_lost_is_ended_by_the_next(scene: Scene
     assert scene.runs == []
 
 
-def test_a_model_that_a_lost_worker_published_is_found_and_not_made_again(scene: Scene) -> None:
+def test_attempt_finds_a_model_that_a_lost_worker_published(scene: Scene) -> None:
     job = scene.queue()
     _, lease = scene.leases.claim("lost", -1) or pytest.fail("nothing to claim")
     assert scene.leases.begin_publishing(lease)
@@ -228,7 +228,7 @@ def test_a_model_that_a_lost_worker_published_is_found_and_not_made_again(scene:
     assert after.result == {"model": "demo@1", "metrics": {"training": 1}}
 
 
-def test_an_attempt_that_was_thought_lost_and_publishes_first_is_the_only_one(scene: Scene) -> None:
+def test_attempt_thought_lost_that_publishes_first_is_the_only_one(scene: Scene) -> None:
     job = scene.queue()
 
     def overtaken(run: Run) -> list[Message]:
@@ -239,7 +239,7 @@ def test_an_attempt_that_was_thought_lost_and_publishes_first_is_the_only_one(sc
     assert scene.versions() == {"1": job.id}
 
 
-def test_a_version_that_the_command_line_published_meanwhile_stays_its_own(scene: Scene) -> None:
+def test_attempt_renumbers_when_its_version_is_taken(scene: Scene) -> None:
     job = scene.queue()
     write_card(scene.checkpoints / "demo" / "1", None)
     write_card(scene.checkpoints / "demo" / "2", None)
@@ -251,7 +251,7 @@ def test_a_version_that_the_command_line_published_meanwhile_stays_its_own(scene
     assert "renumbered" in [event.event for event in scene.jobs.events(job.id)]
 
 
-def test_a_model_that_cannot_be_published_fails_the_job(scene: Scene) -> None:
+def test_attempt_fails_when_its_model_cannot_be_published(scene: Scene) -> None:
     scene.queue()
     scene.checkpoints.mkdir()
     (scene.checkpoints / "demo").write_text("in the way")
@@ -259,7 +259,7 @@ def test_a_model_that_cannot_be_published_fails_the_job(scene: Scene) -> None:
     assert (after.status, after.error_code) == (Status.FAILED, "not_published")
 
 
-def test_a_worker_told_to_stop_gives_its_job_back(scene: Scene) -> None:
+def test_worker_told_to_stop_releases_its_job(scene: Scene) -> None:
     scene.queue()
 
     def stop(run: Run) -> list[Message]:
@@ -270,7 +270,7 @@ def test_a_worker_told_to_stop_gives_its_job_back(scene: Scene) -> None:
     assert (after.status, after.attempt, scene.runs[0].told) == (Status.QUEUED, 1, scene.pace.stop_seconds)
 
 
-def test_work_too_slow_to_save_its_state_is_given_back_all_the_same(scene: Scene) -> None:
+def test_worker_releases_a_job_too_slow_to_save_its_state(scene: Scene) -> None:
     scene.queue()
     scene.stopped = Lost("killed")
 
@@ -282,7 +282,7 @@ def test_work_too_slow_to_save_its_state_is_given_back_all_the_same(scene: Scene
     assert (after.status, after.attempt) == (Status.QUEUED, 1)
 
 
-def test_work_whose_lease_was_lost_is_killed_and_writes_nothing(scene: Scene) -> None:
+def test_monitor_kills_work_whose_lease_was_lost(scene: Scene) -> None:
     job = scene.queue()
 
     def lose(run: Run) -> list[Message]:
@@ -296,7 +296,7 @@ def test_work_whose_lease_was_lost_is_killed_and_writes_nothing(scene: Scene) ->
     assert scene.jobs.metrics(job.id) == []
 
 
-def test_work_that_ends_after_its_lease_was_lost_is_left_to_the_new_holder(scene: Scene) -> None:
+def test_attempt_that_ends_after_its_lease_was_lost_writes_nothing(scene: Scene) -> None:
     scene.queue()
 
     def lose_and_finish(run: Run) -> list[Message]:
@@ -309,7 +309,7 @@ def test_work_that_ends_after_its_lease_was_lost_is_left_to_the_new_holder(scene
     assert scene.versions() == {}
 
 
-def test_a_worker_that_wakes_when_its_successor_has_failed_publishes_nothing(scene: Scene) -> None:
+def test_worker_that_wakes_after_its_successor_failed_publishes_nothing(scene: Scene) -> None:
     job = scene.queue()
     _, lease = scene.leases.claim("asleep", 60) or pytest.fail("nothing to claim")
     staged = scene.workspaces.staging(job.id, lease.fencing_token) / "demo" / "1"
@@ -323,9 +323,7 @@ def test_a_worker_that_wakes_when_its_successor_has_failed_publishes_nothing(sce
     assert scene.versions() == {}
 
 
-def test_a_database_that_does_not_answer_for_a_while_loses_nothing(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_monitor_outlasts_an_unavailable_database(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     job = scene.queue()
     monkeypatch.setattr("app.worker.run_monitor.RETRY_SECONDS", 0.01)
     failures = iter(range(4))
@@ -345,9 +343,7 @@ def test_a_database_that_does_not_answer_for_a_while_loses_nothing(
     assert [step for step, _ in scene.jobs.metrics(job.id)] == [1, 2]
 
 
-def test_a_worker_told_to_stop_does_not_wait_for_a_database_that_is_gone(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_told_to_stop_does_not_wait_for_the_database(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.queue()
 
     def stop(run: Run) -> list[Message]:
@@ -363,7 +359,7 @@ def test_a_worker_told_to_stop_does_not_wait_for_a_database_that_is_gone(
     assert scene.runs[0].told is not None
 
 
-def test_what_lost_workers_left_behind_is_removed_when_its_job_is_over(scene: Scene) -> None:
+def test_clean_up_removes_leftovers_of_finished_jobs(scene: Scene) -> None:
     job, other = scene.queue(), scene.queue()
     for of in (job.id, other.id, "job-of-another-database"):
         scene.workspaces.prepare(of, 1)
@@ -372,7 +368,7 @@ def test_what_lost_workers_left_behind_is_removed_when_its_job_is_over(scene: Sc
     assert scene.workspaces.job_ids() == {other.id, "job-of-another-database"}
 
 
-def test_a_worker_runs_until_it_is_stopped(scene: Scene) -> None:
+def test_worker_runs_until_it_is_stopped(scene: Scene) -> None:
     jobs = [scene.queue("evaluate") for _ in range(3)]
     scene.acts = [says(Done(None))]
     thread = threading.Thread(target=scene.worker.run)
@@ -384,6 +380,6 @@ def test_a_worker_runs_until_it_is_stopped(scene: Scene) -> None:
     assert not thread.is_alive()
 
 
-def test_leases_of_another_claim_are_none_of_ours(scene: Scene) -> None:
+def test_renew_refuses_the_lease_of_another_claim(scene: Scene) -> None:
     with pytest.raises(LeaseLost):
         scene.leases.succeed(Lease("job-none", 1), {})

@@ -1,4 +1,4 @@
-"""What an attempt takes over from earlier ones, and what is left when a job is done."""
+"""Directories of attempts: adopting an earlier state, fencing, and clearing up."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def found(spaces: Workspaces, lease: int) -> dict[str, str]:
     return {path.name: path.read_text() for path in spaces.workdir("job", lease).iterdir()}
 
 
-def test_the_first_attempt_begins_with_nothing(spaces: Workspaces) -> None:
+def test_prepare_gives_the_first_attempt_an_empty_directory(spaces: Workspaces) -> None:
     spaces.prepare("job", 1)
     assert found(spaces, 1) == {}
 
 
-def test_the_newest_saved_state_is_taken_over_with_its_metrics(spaces: Workspaces) -> None:
+def test_prepare_adopts_the_newest_state_with_its_metrics(spaces: Workspaces) -> None:
     save(spaces, 1, "state 1", "metrics 1")
     save(spaces, 2, "state 2", "metrics 2")
     spaces.prepare("job", 3)  # lost before it saved anything
@@ -40,21 +40,21 @@ def test_the_newest_saved_state_is_taken_over_with_its_metrics(spaces: Workspace
     assert found(spaces, 4) == {STATE_FILE: "state 2", METRICS_FILE: "metrics 2"}
 
 
-def test_what_a_lost_attempt_still_writes_does_not_reach_its_successor(spaces: Workspaces) -> None:
+def test_prepare_shields_an_attempt_from_a_lost_one(spaces: Workspaces) -> None:
     save(spaces, 1, "state 1", "metrics 1")
     spaces.prepare("job", 2)
     save(spaces, 1, "state 1, later", "metrics 1, later")
     assert found(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
 
 
-def test_preparing_again_is_harmless(spaces: Workspaces) -> None:
+def test_prepare_again_changes_nothing(spaces: Workspaces) -> None:
     save(spaces, 1, "state 1", "metrics 1")
     for _ in range(2):
         spaces.prepare("job", 2)
     assert found(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
 
 
-def test_what_earlier_attempts_staged_is_out_of_their_reach_and_ours_is_not(spaces: Workspaces) -> None:
+def test_fence_removes_staged_models_of_earlier_attempts_only(spaces: Workspaces) -> None:
     for lease in (1, 2, 10):
         spaces.staging("job", lease).mkdir(parents=True)
     spaces.fence("job", 10)
@@ -62,7 +62,7 @@ def test_what_earlier_attempts_staged_is_out_of_their_reach_and_ours_is_not(spac
     spaces.fence("job-without-any", 1)
 
 
-def test_nothing_is_left_when_a_job_is_done(spaces: Workspaces) -> None:
+def test_clear_removes_everything_of_a_job(spaces: Workspaces) -> None:
     save(spaces, 1, "state", "metrics")
     spaces.staging("job", 1).mkdir(parents=True)
     assert spaces.job_ids() == {"job"}

@@ -1,4 +1,4 @@
-"""A published model for the commands to use, and the command line in this process."""
+"""A published model for the commands, and a runner of the command line in this process."""
 
 from __future__ import annotations
 

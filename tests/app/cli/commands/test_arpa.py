@@ -1,4 +1,4 @@
-"""nextword export, import and convert, on files."""
+"""`nextword export`, `import` and `convert` on files."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ def scored(nextword: Run, root: Path, model: str) -> list[float]:
 
 
 @pytest.mark.parametrize("name", ["words.arpa", "words.arpa.gz"])
-def test_a_model_goes_out_and_comes_back(nextword: Run, published: Path, tmp_path: Path, name: str) -> None:
+def test_export_and_import_round_trip(nextword: Run, published: Path, tmp_path: Path, name: str) -> None:
     file, root = tmp_path / name, tmp_path / "checkpoints"
     assert nextword("export", "words", file, root=published).status == 0
     assert list(tmp_path.iterdir()) == [file]
@@ -36,7 +36,7 @@ def test_a_model_goes_out_and_comes_back(nextword: Run, published: Path, tmp_pat
     assert scored(nextword, root, "back") == pytest.approx(theirs, abs=1e-4 * math.log(10) * 4)
 
 
-def test_a_model_in_fewer_bits(nextword: Run, published: Path, tmp_path: Path) -> None:
+def test_convert_publishes_fewer_bits(nextword: Run, published: Path, tmp_path: Path) -> None:
     file, root = tmp_path / "words.arpa", tmp_path / "checkpoints"
     nextword("export", "words", file, root=published)
     nextword("import", file, "--name", "words", "--untokenized", root=root)
@@ -48,7 +48,7 @@ def test_a_model_in_fewer_bits(nextword: Run, published: Path, tmp_path: Path) -
     assert scored(nextword, root, "small") == pytest.approx(scored(nextword, root, "words"), rel=0.02)
 
 
-def test_what_cannot_be_done_is_said(nextword: Run, published: Path, tmp_path: Path) -> None:
+def test_arpa_commands_name_the_fault(nextword: Run, published: Path, tmp_path: Path) -> None:
     run = nextword("export", "lstm", tmp_path / "x.arpa", root=published)
     assert (run.status, list(tmp_path.iterdir())) == (2, [])
     assert "n-gram" in run.err

@@ -1,4 +1,4 @@
-"""The commands that ask a published model: evaluate, score, generate, next, models."""
+"""Commands that use a published model: evaluate, score, generate, next, models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.command_line import Run
 from tests.helpers.serving import TEXT
 
 
-def test_evaluate_says_what_the_library_says(nextword: Run, published: Path, tmp_path: Path) -> None:
+def test_evaluate_prints_the_librarys_figures(nextword: Run, published: Path, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
     done = nextword("evaluate", "words", tmp_path / "text.txt", "--json")
     result = json.loads(done.out)
@@ -28,7 +28,7 @@ def test_evaluate_says_what_the_library_says(nextword: Run, published: Path, tmp
     assert f"{expected.perplexity:.4f}" in shown
 
 
-def test_evaluate_takes_characters_as_a_document(nextword: Run, tmp_path: Path) -> None:
+def test_evaluate_defaults_to_document_for_characters(nextword: Run, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("the cat\n", encoding="utf-8")
     assert json.loads(nextword("evaluate", "letters", tmp_path / "text.txt", "--json").out)["unit"] == "document"
     refused = nextword("evaluate", "letters", tmp_path / "text.txt", "--unit", "lines")
@@ -36,13 +36,13 @@ def test_evaluate_takes_characters_as_a_document(nextword: Run, tmp_path: Path) 
     assert "unit" in refused.err
 
 
-def test_an_infinite_perplexity_is_said_to_be_one(nextword: Run, tmp_path: Path) -> None:
+def test_evaluate_prints_an_infinite_perplexity(nextword: Run, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("garden the the the\n", encoding="utf-8")
     assert json.loads(nextword("evaluate", "counts", tmp_path / "text.txt", "--json").out)["perplexity"] is None
     assert "infinite" in nextword("evaluate", "counts", tmp_path / "text.txt").out
 
 
-def test_score_prints_one_result_a_line(nextword: Run) -> None:
+def test_score_prints_one_result_per_line(nextword: Run) -> None:
     done = nextword("score", "words", stdin=b"the cat saw a bird .\n\nthe zebra\r\nlast")
     rows = [line.split("\t") for line in done.out.splitlines()]
     assert [row[3] for row in rows] == ["the cat saw a bird .", "", "the zebra", "last"]
@@ -51,7 +51,7 @@ def test_score_prints_one_result_a_line(nextword: Run) -> None:
     assert all(float(row[0]) < 0 for row in rows)
 
 
-def test_score_as_json(nextword: Run) -> None:
+def test_score_prints_json(nextword: Run) -> None:
     likely, impossible = map(
         json.loads, nextword("score", "counts", "--json", stdin=b"the cat\ngarden the\n").out.splitlines()
     )
@@ -60,7 +60,7 @@ def test_score_as_json(nextword: Run) -> None:
     assert impossible["zero_probability"] is True
 
 
-def test_score_names_the_line_that_is_not_utf8_after_those_before_it(nextword: Run) -> None:
+def test_score_names_a_line_that_is_not_utf8(nextword: Run) -> None:
     done = nextword("score", "words", stdin=b"the cat\nthe dog\nb\xffd\n")
     assert len(done.out.splitlines()) == 2
     assert done.status == 2
@@ -73,7 +73,7 @@ def test_generate_continues_the_prompt(nextword: Run) -> None:
     assert done.out.startswith("the old dog")
 
 
-def test_a_seed_makes_a_text_come_again(nextword: Run) -> None:
+def test_generate_repeats_a_text_by_its_seed(nextword: Run) -> None:
     flags = ["generate", "lstm", "--seed", "5", "--max-tokens", "8", "--ignore-end", "-n", "2"]
     first = json.loads(nextword(*flags, "--json").out)
     assert json.loads(nextword(*flags, "--json").out) == first
@@ -90,7 +90,7 @@ def test_generate_stops_at_any_of_several_strings(nextword: Run) -> None:
     assert json.loads(done.out)["choices"][0]["finish_reason"] == "stop"
 
 
-def test_next_ranks_what_may_come(nextword: Run) -> None:
+def test_next_ranks_tokens(nextword: Run) -> None:
     result = json.loads(
         nextword("next", "words", "--context", "the old zebra", "--top-k", "0", "--special", "--json").out
     )
@@ -101,7 +101,7 @@ def test_next_ranks_what_may_come(nextword: Run) -> None:
     assert nextword("next", "words", "--context", "the old", "--top-k", "1").out.split("\t")[1] == "dog\n"
 
 
-def test_int8_is_a_little_off_and_only_where_asked_for(nextword: Run) -> None:
+def test_precision_int8_is_used_only_on_request(nextword: Run) -> None:
     def score(*flags: str) -> str:
         return nextword("score", "lstm", *flags, stdin=b"the old dog saw a cat .").out.split("\t")[0]
 
@@ -115,7 +115,7 @@ def test_next_keeps_to_a_prefix(nextword: Run) -> None:
     assert [token["token"] for token in found] == ["bird"]
 
 
-def test_models_lists_the_damaged_too(nextword: Run, tmp_path: Path, published: Path) -> None:
+def test_models_lists_damaged_ones_too(nextword: Run, tmp_path: Path, published: Path) -> None:
     assert [line.split()[0] for line in nextword("models").out.splitlines()] == [
         "MODEL",
         "counts@1",
@@ -131,7 +131,7 @@ def test_models_lists_the_damaged_too(nextword: Run, tmp_path: Path, published: 
 
 
 @pytest.mark.parametrize("command", ["evaluate", "score", "generate", "next"])
-def test_an_unknown_model_is_one_line_that_lists_what_there_is(nextword: Run, tmp_path: Path, command: str) -> None:
+def test_unknown_model_is_one_line_that_lists_known_ones(nextword: Run, tmp_path: Path, command: str) -> None:
     (tmp_path / "text.txt").write_text("x\n")
     done = nextword(command, "nowhere", *([tmp_path / "text.txt"] if command == "evaluate" else []))
     assert done.status == 1
@@ -139,7 +139,7 @@ def test_an_unknown_model_is_one_line_that_lists_what_there_is(nextword: Run, tm
     assert "words@1" in done.err
 
 
-def test_a_copy_learns_from_the_text_and_says_so(nextword: Run, tmp_path: Path) -> None:
+def test_evaluate_dynamic_adapts_and_says_so(nextword: Run, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("the cat saw a bird .\n" * 60, encoding="utf-8")
     flags = ["evaluate", "lstm", text, "--json", "--quiet"]

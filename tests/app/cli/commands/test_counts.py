@@ -1,4 +1,4 @@
-"""`nextword counts`, and what `nextword train` says of counts."""
+"""`nextword counts`, and options of `nextword train` about counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_merged_and_extended_models_are_those_of_both_texts(nextword: Run, files: list[Path], tmp_path: Path) -> None:
+def test_counts_merge_and_extend_equal_training_on_both_texts(nextword: Run, files: list[Path], tmp_path: Path) -> None:
     root = tmp_path / "checkpoints"
     first, second, both = files
     shared = ("--order", "3", "--validation-fraction", "0", "--quiet")
@@ -41,7 +41,7 @@ def test_merged_and_extended_models_are_those_of_both_texts(nextword: Run, files
     assert "without keeping counts" in refused.err
 
 
-def test_models_of_other_vocabularies_are_not_merged(nextword: Run, files: list[Path], tmp_path: Path) -> None:
+def test_counts_merge_refuses_other_vocabularies(nextword: Run, files: list[Path], tmp_path: Path) -> None:
     root = tmp_path / "checkpoints"
     for name, flag in (("one", "--no-lowercase"), ("two", "--lowercase")):
         assert nextword("train", files[0], "--name", name, "--keep-counts", flag, "--quiet", root=root).status == 0
@@ -50,7 +50,7 @@ def test_models_of_other_vocabularies_are_not_merged(nextword: Run, files: list[
 
 
 @pytest.mark.parametrize("size", ["much", "1k"])
-def test_a_budget_that_is_none_is_refused(nextword: Run, files: list[Path], tmp_path: Path, size: str) -> None:
+def test_train_refuses_a_bad_memory_size(nextword: Run, files: list[Path], tmp_path: Path, size: str) -> None:
     refused = nextword("train", files[0], "--name", "x", "--memory", size, root=tmp_path)
     assert refused.status == 2
     assert "memory" in refused.err

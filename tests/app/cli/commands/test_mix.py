@@ -1,4 +1,4 @@
-"""`nextword mix`: flags, a recipe, and what is published."""
+"""`nextword mix`: options, a recipe, and the published model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_mixture_is_fitted_measured_and_published(nextword: Run, root: Path, text: Path) -> None:
+def test_mix_fits_evaluates_and_publishes_a_mixture(nextword: Run, root: Path, text: Path) -> None:
     done = nextword("mix", "words", "lstm@1", "--name", "both", "--validation", text, "--quiet", root=root)
     assert done.status == 0, done.err
     assert done.out.startswith("published both@1 ")
@@ -37,7 +37,7 @@ def test_a_mixture_is_fitted_measured_and_published(nextword: Run, root: Path, t
     assert nextword("next", "both", "--context", "the", root=root).status == 0
 
 
-def test_a_recipe_says_the_same_and_flags_win(nextword: Run, root: Path, tmp_path: Path) -> None:
+def test_mix_options_win_over_the_recipe(nextword: Run, root: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "mix.toml"
     recipe.write_text('name = "both"\nmembers = ["words", "lstm"]\n[model]\nweights = [0.5, 0.5]\n')
     done = nextword("mix", "--recipe", recipe, "--weights", "0.75,0.25", "--json", "--quiet", root=root)
@@ -46,7 +46,7 @@ def test_a_recipe_says_the_same_and_flags_win(nextword: Run, root: Path, tmp_pat
     assert load(root / "both" / "1").card.config == {"weights": [0.75, 0.25]}
 
 
-def test_a_cache_is_published_over_a_model(nextword: Run, root: Path, text: Path) -> None:
+def test_mix_publishes_a_cache_over_a_model(nextword: Run, root: Path, text: Path) -> None:
     for kind, base in (("cache", "words"), ("neural_cache", "lstm")):
         done = nextword("mix", base, "--kind", kind, "--name", kind, "--window", "50", "--quiet", root=root)
         assert done.status == 0, done.err
@@ -68,7 +68,7 @@ def test_a_cache_is_published_over_a_model(nextword: Run, root: Path, text: Path
         (["words", "--name", "x", "--kind", "neural_cache"], "members: must be one recurrent model"),
     ],
 )
-def test_what_cannot_be_mixed_is_refused_by_name(nextword: Run, root: Path, flags: list[str], said: str) -> None:
+def test_mix_names_the_member_at_fault(nextword: Run, root: Path, flags: list[str], said: str) -> None:
     done = nextword("mix", *flags, "--quiet", root=root)
     assert done.status == 2
     assert said in done.err

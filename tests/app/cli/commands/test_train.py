@@ -1,4 +1,4 @@
-"""`nextword train`: flags, files and both, and what is published."""
+"""`nextword train`: options, recipe files and both, and the published model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_model_is_published_with_the_command_that_made_it(nextword: Run, text: Path, tmp_path: Path) -> None:
+def test_train_publishes_a_model_with_its_command(nextword: Run, text: Path, tmp_path: Path) -> None:
     root = tmp_path / "checkpoints"
     done = nextword("train", text, "--name", "cats", "--order", "2", "--licence", "mine", "--json", root=root)
     assert done.status == 0
@@ -36,7 +36,7 @@ def test_a_model_is_published_with_the_command_that_made_it(nextword: Run, text:
     assert nextword("train", text, "--name", "cats", "--quiet", root=root).out.startswith("published cats@2 ")
 
 
-def test_flags_win_over_the_file(nextword: Run, text: Path, tmp_path: Path) -> None:
+def test_train_options_win_over_the_file(nextword: Run, text: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
         f'name = "cats"\nfiles = ["{text}"]\nvalidation_fraction = 0.2\n'
@@ -62,7 +62,7 @@ def test_flags_win_over_the_file(nextword: Run, text: Path, tmp_path: Path) -> N
         (["--name", "x", "--recipe", "nowhere.toml"], "recipe: nowhere.toml cannot be read"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(nextword: Run, text: Path, flags: list[str], said: str) -> None:
+def test_train_reports_a_mistake_in_one_line(nextword: Run, text: Path, flags: list[str], said: str) -> None:
     done = nextword("train", text, *flags)
     assert done.status == 2
     assert done.err.startswith("nextword: ")
@@ -70,6 +70,6 @@ def test_a_mistake_is_one_line_and_status_2(nextword: Run, text: Path, flags: li
     assert done.err.count("\n") == 1
 
 
-def test_a_file_that_is_no_toml_is_named(nextword: Run, tmp_path: Path) -> None:
+def test_train_names_a_file_that_is_not_toml(nextword: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("name = ")
     assert "bad.toml is not TOML" in nextword("train", "--recipe", tmp_path / "bad.toml").err
