@@ -1,23 +1,24 @@
-"""A parallel for loop for compiled functions, on the threads of GNU OpenMP that torch has started.
+"""A parallel for loop for compiled functions, on the threads of the GNU OpenMP runtime that torch uses.
 
 `run_parallel` calls an entry function on every thread of a team; within it, functions made by `parallel_for` share out
-iterations. Torch's own threads, so that two pools do not compete for the processors. Numba's `prange` is not used
-because every loop of it ends at a barrier, where a late thread keeps all others waiting for milliseconds; here it just
-takes fewer iterations. The protocol of `GOMP_parallel` is stable, since compiled programs rely on it. Where torch comes
-without GNU's runtime, a team is one thread.
+iterations. The threads are torch's own, so that two pools do not compete for the processors. Numba's `prange` is not
+used because each of its loops ends at a barrier, where a late thread keeps all others waiting for milliseconds; here
+the others take its iterations. The interface of `GOMP_parallel` is stable, since compiled programs rely on it. Where
+torch comes without GNU's runtime, a team is one thread.
 """
 
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, get_type_hints
 
 import numpy as np
-import torch
 from numba import cfunc, types
 from numpy.typing import NDArray
 
@@ -94,7 +95,7 @@ def run_parallel(function: EntryFunction, args: NamedTuple, cost: int) -> None:
     The team is as large as torch's pool of threads, and smaller for a low `cost`, in multiply-adds.
     """
     entry, runtime = _compile_entry(function), load_runtime()
-    threads = min(torch.get_num_threads(), 1 + cost // _COST_PER_THREAD) if runtime else 1
+    threads = min(runtime.max_threads(), 1 + cost // _COST_PER_THREAD) if runtime else 1
     task, address = _thread_tasks.task_for(type(args))
     yield_thread = runtime.yield_thread if runtime else 0
     task[0] = 0, 0, Team(address, address + CACHE_LINE, threads, yield_thread, gil.request_flag_address()), args
@@ -166,6 +167,12 @@ class OpenMPRuntime:
         self.parallel.restype = None
         self.yield_thread = ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0
         """Address of the C function that lets other threads run."""
+        self._max_threads = library.omp_get_max_threads
+
+    def max_threads(self) -> int:
+        """Return how many threads may compute at once: torch's number where torch is imported, else OpenMP's."""
+        torch = sys.modules.get("torch")
+        return int(torch.get_num_threads() if torch else self._max_threads())
 
 
 @cache
@@ -175,8 +182,14 @@ def _compile_entry(function: EntryFunction) -> Any:
 
 @cache
 def load_runtime() -> OpenMPRuntime | None:
-    """Return the OpenMP runtime that torch has loaded, or None if it is not GNU's."""
-    torch_folder = Path(torch.__file__).parent
+    """Return the OpenMP runtime that comes with torch, or None if it is not GNU's.
+
+    Torch is not imported for this, since that takes a second which n-gram models have no other need of.
+    """
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return None
+    torch_folder = Path(spec.origin).parent
     for folder in (torch_folder / "lib", torch_folder.with_name("torch.libs")):
         for path in folder.glob("libgomp*"):
             return OpenMPRuntime(ctypes.CDLL(str(path)))
