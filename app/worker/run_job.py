@@ -1,7 +1,7 @@
-"""What a job's work is: a recipe built and left ready to be published, or a model measured on a text.
+"""The work of a job: build a recipe, compose a model or evaluate one, reporting progress on the way.
 
-Knows requests, recipes and how their progress becomes reports. It does not know what process it runs in, that others
-may do the same work at the same time, or how a model is published.
+`run_job` takes a RunSpec and returns how the work ended. A finished model is left in the staging directory; publishing
+it is the worker's, which holds the lease.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,9 +21,9 @@ import torch
 from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
 from app.worker.run_protocol import Done, InputFile, Measured, Message, Reported, Resumed, RunSpec, Stopped
 from app.worker.workspaces import METRICS_FILE
-from models.checkpoint import save as checkpoint
 from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
+from models.checkpoint.save import save
 from models.composite.dynamic_evaluation import make_dynamic
 from models.evaluation.evaluator import evaluate
 from models.evaluation.report import evaluation_figures
@@ -36,87 +37,92 @@ SendMessage = Callable[[Message], None]
 ShouldStop = Callable[[], bool]
 
 REPORT_SECONDS = 0.2
-"""Progress is reported no more often."""
+"""Least time between two progress reports."""
 _READ_BYTES = 1 << 16
 
 
 class _StopRequested(Exception):
-    """The work was asked to stop, and has saved its state."""
+    """The work stopped on request, after saving its state."""
 
 
-def run_job(order: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
-    """Do the work, reporting as it goes, until it is done or `stop()` says so.
+def run_job(spec: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
+    """Do the work, sending reports, until it is done or `stop()` returns true.
 
-    Raises what the work raises: InvalidInput, TrainingFailed, CheckpointError, OSError, MemoryError.
+    Raises InvalidInput, TrainingFailed, CheckpointError, OSError and MemoryError as the work does.
     """
-    torch.set_num_threads(order.threads)
-    request = parse_job_request(order.request)
+    torch.set_num_threads(spec.threads)
+    request = parse_job_request(spec.request)
     try:
         if isinstance(request, EvaluateJob):
-            return _evaluate(order, request, send, stop)
+            return _evaluate(spec, request, send, stop)
         if isinstance(request, CompositionJob):
-            return _compose(order, request, send, stop)
-        return _train(order, request, send, stop)
+            return _compose(spec, request, send, stop)
+        return _train(spec, request, send, stop)
     except _StopRequested:
         return Stopped()
 
 
-def _train(order: RunSpec, request: TrainingRequest, send: SendMessage, stop: ShouldStop) -> Message:
-    workdir, library = Path(order.workdir), Path(order.checkpoints).resolve()
-    recipe = request.recipe(*_link_inputs(order, workdir / "inputs"))
+def _train(spec: RunSpec, request: TrainingRequest, send: SendMessage, stop: ShouldStop) -> Message:
+    workdir, library = Path(spec.workdir), Path(spec.checkpoints).resolve()
+    recipe = request.recipe(*_link_inputs(spec, workdir / "inputs"))
     if recipe.extends is not None:
         recipe = replace(recipe, extends=resolve(library, str(recipe.extends)).path)
-    work = build(recipe, workdir, save_seconds=order.save_seconds)
+    work = build(recipe, workdir, save_seconds=spec.save_seconds)
     reporter = _Reporter(send, workdir / METRICS_FILE)
     built = _drive(work, reporter.report, stop)
     reporter.finish()
-    provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
-    staged = checkpoint.save(
-        Path(order.staging), recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files
+    provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
+    staged = save(
+        Path(spec.staging), recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files
     )
     return Done(str(staged.path))
 
 
-def _compose(order: RunSpec, request: CompositionJob, send: SendMessage, stop: ShouldStop) -> Message:
-    library = Path(order.checkpoints).resolve()
-    _enter_directory(Path(order.workdir) / "inputs")
-    validation = _link_input(order.validation, order.validation.name) if order.validation else None
+def _compose(spec: RunSpec, request: CompositionJob, send: SendMessage, stop: ShouldStop) -> Message:
+    library = Path(spec.checkpoints).resolve()
+    _enter_directory(Path(spec.workdir) / "inputs")
+    validation = _link_input(spec.validation, spec.validation.name) if spec.validation else None
     composition = request.composition(validation)
-    made = _drive(compose(composition, library), _Reporter(send).report, stop)
-    provenance = replace(made.provenance(f"POST /v1/jobs {json.dumps(order.request)}"), job=order.job_id)
-    staging = Path(order.staging)
-    staged = checkpoint.save(
-        staging, composition.name, made.model, made.tokenizer, provenance, members=made.members, library=library
+    composite = _drive(compose(composition, library), _Reporter(send).report, stop)
+    provenance = replace(composite.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
+    staged = save(
+        Path(spec.staging),
+        composition.name,
+        composite.model,
+        composite.tokenizer,
+        provenance,
+        members=composite.members,
+        library=library,
     )
     return Done(str(staged.path))
 
 
-def _evaluate(order: RunSpec, request: EvaluateJob, send: SendMessage, stop: ShouldStop) -> Message:
-    opened = load(resolve(Path(order.checkpoints), request.model).path)
-    unit = request.resolve_unit(opened.tokenizer.config)
-    how = request.dynamic_config()
-    model = opened.model if how is None else make_dynamic(opened.model, how, unit)
-    assert order.validation is not None
-    with Path(order.validation.path).open("rb") as file:
-        pieces = iter(lambda: file.read(_READ_BYTES), b"")
-        work = evaluate(model, opened.tokenizer, pieces, unit, request.empty_lines)
-        found = _drive(with_progress(work), _Reporter(send).report, stop)
-    return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(found))
+def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: ShouldStop) -> Message:
+    checkpoint = load(resolve(Path(spec.checkpoints), request.model).path)
+    unit = request.resolve_unit(checkpoint.tokenizer.config)
+    dynamic = request.dynamic_config()
+    model = checkpoint.model if dynamic is None else make_dynamic(checkpoint.model, dynamic, unit)
+    assert spec.validation is not None
+    with Path(spec.validation.path).open("rb") as file:
+        chunks = iter(lambda: file.read(_READ_BYTES), b"")
+        work = evaluate(model, checkpoint.tokenizer, chunks, unit, request.empty_lines)
+        evaluation = _drive(with_progress(work), _Reporter(send).report, stop)
+    return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation))
 
 
-def _link_inputs(order: RunSpec, directory: Path) -> tuple[Path, Path | None]:
-    """The files under the names that their uploader gave them, in a directory that is then the current one.
+def _link_inputs(spec: RunSpec, directory: Path) -> tuple[Path, Path | None]:
+    """Link the input files, under their uploaders' names, into a directory and make it the current one.
 
-    A card so tells of names, not of where this machine keeps what.
+    Cards then hold these names rather than paths of this machine.
     """
     _enter_directory(directory)
-    assert order.training is not None
-    training = _link_input(order.training, order.training.name)
-    if order.validation is None:
+    assert spec.training is not None
+    training = _link_input(spec.training, spec.training.name)
+    if spec.validation is None:
         return training, None
-    clash = order.validation.name == order.training.name
+    clash = spec.validation.name == spec.training.name
     return training, _link_input(
-        order.validation, f"validation-{order.validation.name}" if clash else order.validation.name
+        spec.validation, f"validation-{spec.validation.name}" if clash else spec.validation.name
     )
 
 
@@ -133,21 +139,21 @@ def _link_input(source: InputFile, name: str) -> Path:
 
 
 def _drive(work: Generator[Progress, None, Result], report: Callable[[Progress], None], stop: ShouldStop) -> Result:
-    """Run `work` to its end and return its result; asked to stop, close it, upon which it saves its state."""
+    """Run the work to its end and return its result. Told to stop, close it, which saves its state."""
 
     def report_or_stop(progress: Progress) -> None:
         report(progress)
         if stop():
-            work.close()
             raise _StopRequested
 
-    return run_to_completion(work, report_or_stop)
+    with closing(work):
+        return run_to_completion(work, report_or_stop)
 
 
 class _Reporter:
-    """Turns progress into reports: how far the work is, now and then; what a training measures, all of it.
+    """Sender of reports: progress now and then, metrics of a training completely.
 
-    The metrics are in a file before the work goes on: a state that it saves is never ahead of them.
+    Metrics are appended to a file before the training goes on, so a saved state is never ahead of them.
     """
 
     def __init__(self, send: SendMessage, file: Path | None = None) -> None:
@@ -158,7 +164,7 @@ class _Reporter:
         self._resumed = False
 
     def report(self, progress: Progress) -> None:
-        """Pass on what there is to tell."""
+        """Report progress and metrics."""
         if progress.phase == "training" and self._file is not None:
             self._measure(self._file, progress.step, {name: _finite_or_none(v) for name, v in progress.metrics.items()})
         if progress.phase != self._phase or time.monotonic() - self._last >= REPORT_SECONDS:
@@ -166,7 +172,7 @@ class _Reporter:
             self._send(Reported(_progress_fields(progress)))
 
     def finish(self) -> None:
-        """All is measured. If this attempt measured nothing, an earlier one trained to the end: tell what it had."""
+        """Send the metrics of an earlier attempt that trained to the end, if this one measured nothing."""
         if self._file is not None and not self._resumed:
             for step, values in _read_metrics(self._file):
                 self._send(Measured(step, values))
@@ -180,17 +186,17 @@ class _Reporter:
         self._send(Measured(step, values))
 
     def _resume(self, file: Path, step: int) -> None:
-        """`step` is the first to be measured: those before it, by an earlier attempt, stand; others are forgotten."""
+        """Keep the metrics of an earlier attempt before `step`, the first measured now; drop later ones."""
         self._send(Resumed(step - 1))
-        kept = [(at, values) for at, values in _read_metrics(file) if at < step]
+        earlier = [(number, values) for number, values in _read_metrics(file) if number < step]
         with write_atomically(file) as temporary:
-            temporary.write_text("".join(json.dumps([at, values]) + "\n" for at, values in kept))
-        for at, values in kept:
-            self._send(Measured(at, values))
+            temporary.write_text("".join(json.dumps([number, values]) + "\n" for number, values in earlier))
+        for number, values in earlier:
+            self._send(Measured(number, values))
 
 
 def _read_metrics(file: Path) -> list[tuple[int, dict[str, float | None]]]:
-    """The metrics in the file; a last line that was cut off is none."""
+    """Read the metrics in the file; a last line without an end is ignored."""
     if not file.exists():
         return []
     lines = file.read_text().split("\n")[:-1]
@@ -198,11 +204,11 @@ def _read_metrics(file: Path) -> list[tuple[int, dict[str, float | None]]]:
 
 
 def _progress_fields(progress: Progress) -> dict[str, Any]:
-    told: Mapping[str, Any] = {field.name: getattr(progress, field.name) for field in fields(Progress)}
+    values = {field.name: getattr(progress, field.name) for field in fields(Progress)}
     metrics = {name: _finite_or_none(value) for name, value in progress.metrics.items()}
-    return {**told, "fraction": progress.fraction, "metrics": metrics}
+    return {**values, "fraction": progress.fraction, "metrics": metrics}
 
 
 def _finite_or_none(value: float) -> float | None:
-    """What is not a finite number is not JSON."""
+    """Return None for a number that JSON cannot hold."""
     return value if math.isfinite(value) else None
