@@ -44,7 +44,7 @@ def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
 
 
 def equal_size_configs(size: int, vocabulary_size: int) -> list[RecurrentConfig]:
-    """Return a one-layer configuration of each family, as near as can be to the parameters of an LSTM of `size`."""
+    """Return a one-layer configuration of each family with about the parameters of an LSTM of `size`."""
     lstm = RecurrentConfig("lstm", layers=1, embedding_size=size, hidden_size=size)
     budget = parameter_count(lstm, vocabulary_size)
     configs = []
@@ -60,7 +60,7 @@ def parameter_count(config: RecurrentConfig, vocabulary_size: int) -> int:
 
 
 def multiply_adds(config: RecurrentConfig, vocabulary_size: int) -> int:
-    """Count the multiply-adds for one token: each matrix once, but for the embedding, of which a row is read."""
+    """Count the multiply-adds for one token: each matrix once, but for the embedding, which is looked up."""
     network = _empty_network(config, vocabulary_size)
     inner = sum(p.numel() for name, p in network.named_matrices() if name not in ("embedding", "output_weight"))
     return inner + network.output_matrix.numel()

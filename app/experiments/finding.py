@@ -1,4 +1,4 @@
-"""Input and outcome of an experiment: token ids and budgets, then rows for a table and curves for a plot."""
+"""Input and outcome of an experiment: token ids and budgets; rows of a table and curves of a plot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Initialization: what a training makes of zeros, of numbers too large, and of the scales of Glorot and He."""
+"""Initialization: training from zeros, from numbers too large, and from the scales of Glorot and He."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Plots of findings as PNG files, drawn by matplotlib, which is optional and imported only when a plot is drawn."""
+"""Plots of findings as PNG files, drawn by matplotlib.
+
+matplotlib is an optional dependency and imported only when a plot is drawn.
+"""
 
 from __future__ import annotations
 

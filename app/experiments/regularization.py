@@ -1,4 +1,4 @@
-"""Under- and overfitting: how well the training text and held-out text fit, over dropout and L2 strength.
+"""Under- and overfitting: fit to training and held-out text, over dropout and L2 strength.
 
 The training text is so small a part that it can be learned by heart, so that both show within a short training.
 """
@@ -51,7 +51,7 @@ def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
 
 
 def _best_in_between(rows: list[dict[str, Any]]) -> bool:
-    """Tell whether of rising strengths the first fits the training text best, and a middle one the held-out text."""
+    """Tell whether the first strength fits the training text best, and a middle one the held-out text."""
     trained, held_out = ([comparable_perplexity(row[part]) for row in rows] for part in ("train", "valid"))
     return min(trained) == trained[0] and min(held_out) < min(held_out[0], held_out[-1])
 

@@ -19,7 +19,7 @@ MAX_DISTANCE, MAX_ROWS = 100, 32
 
 
 def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
-    """Follow the gradient of a prediction back through the held-out text, before and after training each family."""
+    """Follow the gradient of a prediction back through held-out text, before and after training."""
     texts = _texts(setting)
     curves, rows, share_at_half = [], [], {}
     for config in equal_size_configs(setting.size, len(setting.vocabulary)):

@@ -1,4 +1,4 @@
-"""Card of a checkpoint, `card.json`: what its files are, what the model was made from and how good it is.
+"""Card of a checkpoint, `card.json`: its files, the origin of the model, and its metrics.
 
 `Card` is read and written here; `FileDigest` identifies a file, `Provenance` is what the maker of a model adds.
 """

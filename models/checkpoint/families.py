@@ -1,4 +1,7 @@
-"""Which class reads a checkpoint of which kind: a new family adds one line here, and nothing else above it changes."""
+"""Classes of models by the kind in a checkpoint's card.
+
+A new family adds a line here; nothing that loads, measures or serves models changes.
+"""
 
 from __future__ import annotations
 
@@ -25,4 +28,4 @@ FAMILIES_BY_PRECISION: dict[str, dict[str, type[LanguageModel]]] = {
     "float32": FAMILIES,
     "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model},
 }
-"""The families by what recurrent models compute in, whatever precision they are stored in."""
+"""Families by the precision in which recurrent models compute, whatever they are stored in."""

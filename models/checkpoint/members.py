@@ -1,4 +1,4 @@
-"""Members of a composite checkpoint: published models, pinned by name@version and hash, under the same root.
+"""Members of a composite checkpoint: published models, pinned by name@version and hash.
 
 The hash of a card covers the hashes of its files, so it pins all of a member, and that member's own members.
 """
@@ -20,7 +20,10 @@ def pin_member(ref: CheckpointRef) -> PinnedMember:
 
 
 def find_member(library: Path, member: PinnedMember) -> Path:
-    """Return the directory of a member. Raises CheckpointDamaged, naming it, where it is missing or has changed."""
+    """Return the directory of a member under the root `library`.
+
+    Raises CheckpointDamaged, naming the member, where it is missing or has changed.
+    """
     if "/" in member.model or member.model.startswith(".") or "@" not in member.model:
         raise CheckpointDamaged(f"member {member.model!r} is not a name@version")
     try:
@@ -39,7 +42,7 @@ def checkpoints_using(library: Path, model: str) -> list[str]:
 
 
 def member_ids(path: Path) -> tuple[str, ...]:
-    """Return the members, as name@version, of the checkpoint in `path`; a card that cannot be read has none."""
+    """Return a checkpoint's members as name@version; a card that cannot be read has none."""
     try:
         return tuple(member.model for member in Card.read(path / CARD_FILE).members)
     except CheckpointDamaged:

@@ -99,7 +99,7 @@ def _resolve_path(path: Path) -> CheckpointRef:
 
 
 def _folders(path: Path) -> list[Path]:
-    """Return the directories in a directory, sorted; one that is missing, or vanishes meanwhile, holds none."""
+    """Return the directories in a directory, sorted; a missing one holds none."""
     try:
         return sorted(child for child in path.iterdir() if child.is_dir())
     except (FileNotFoundError, NotADirectoryError):

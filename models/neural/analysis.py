@@ -23,8 +23,9 @@ Activations: TypeAlias = dict[str, float]
 
 @torch.no_grad()
 def gate_activations(network: Network, tokens: Tensor) -> list[list[Activations]]:
-    """Return, for each of `tokens` [T], read after `</s>`, and each layer, mean gate activations and vector norms.
+    """Return mean gate activations and vector norms for each token of a text and each layer.
 
+    `tokens` [T] are read after `</s>`.
     An LSTM has `input`, `forget` and `output` gates and a `cell_norm`, a GRU `reset` and `update`, both a
     `hidden_norm`: L2 norms of vectors [H]. Raises InvalidInput for networks without gates.
     """
@@ -68,7 +69,7 @@ def _cells(forget: Tensor, added: Tensor) -> Tensor:
 
 
 def gradient_norms_by_distance(network: Network, tokens: Tensor) -> list[float]:
-    """Return the norm of the loss's gradient by the embedding k tokens before the last, for k = 0, 1, ..., T - 2.
+    """Return the norm of the loss's gradient by the embedding k tokens back, k = 0, 1, ..., T - 2.
 
     `tokens` [B, T] are read from the zero state and the last token of each row is predicted; norms are means over
     rows. In a plain recurrent network the gradient is a product of as many Jacobians as there are steps (Bengio et al.

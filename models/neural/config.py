@@ -18,7 +18,14 @@ StoragePrecision: TypeAlias = Literal["float32", "float16"]
 
 @dataclass(frozen=True)
 class RecurrentConfig:
-    """Architecture of a recurrent or feed-forward language model; `TrainingConfig` says how it is trained."""
+    """Architecture of a recurrent or feed-forward language model; `TrainingConfig` says how it is trained.
+
+    >>> RecurrentConfig("gru", layers=1).state_sizes
+    (256,)
+    >>> RecurrentConfig("feedforward", layers=2)
+    Traceback (most recent call last):
+    models.errors.InvalidInput: layers: for a feed-forward network, only 1 is accepted
+    """
 
     kind: NetworkKind = "lstm"
     nonlinearity: Nonlinearity = "tanh"

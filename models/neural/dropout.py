@@ -34,7 +34,7 @@ class Dropout:
 
 @dataclass(frozen=True)
 class WordDropout:
-    """Dropout of whole words: zeroes a word's vector wherever it stands (Gal and Ghahramani 2016, section 4.2)."""
+    """Dropout of whole words, wherever they stand (Gal and Ghahramani 2016, section 4.2)."""
 
     rate: float
     vocabulary_size: int

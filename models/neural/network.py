@@ -83,14 +83,14 @@ class RecurrentLayer(nn.Module):
 
 
 class FeedForwardLayer(nn.Module):
-    """A hidden layer [H] over the vectors [E] of the last W tokens, with no memory of anything before them.
+    """A hidden layer [H] over the vectors [E] of the last W tokens, without memory beyond them.
 
     Bengio et al. 2003, equation (1) without direct connections: f(sum_j W_j e_{t-j} + b). Its state is the last output
     and the inputs that the next token's window still covers, so that it is used like a recurrent layer.
     """
 
     def __init__(self, width: int, inputs: int, outputs: int, nonlinearity: Callable[[Tensor], Tensor]) -> None:
-        """Make a layer over `width` tokens (W) with uninitialized weights; those of the newest token come last."""
+        """Make a layer over W = `width` tokens, with uninitialized weights, those of the newest last."""
         super().__init__()
         self._width, self._nonlinearity = width, nonlinearity
         self.weight = nn.Parameter(torch.empty(outputs, width * inputs))
@@ -147,7 +147,10 @@ class Network(nn.Module):
     def forward(
         self, tokens: Tensor, state: RecurrentState, hooks: DropoutHooks = NO_DROPOUT
     ) -> tuple[Tensor, RecurrentState]:
-        """Read tokens [B, T]; return the top layer's outputs [B, T, H] and the next state, to which no hook applies."""
+        """Read tokens [B, T]; return the top layer's outputs [B, T, H] and the next state.
+
+        No hook applies to the state.
+        """
         x = hooks.embeddings(functional.embedding(tokens, self.embedding), tokens)
         states: list[RecurrentState] = []
         for i, layer in enumerate(self.layers):
@@ -156,7 +159,7 @@ class Network(nn.Module):
         return hooks.outputs(x), tuple(torch.stack(vectors, 1) for vectors in zip(*states, strict=True))
 
     def project(self, outputs: Tensor) -> Tensor:
-        """Return outputs [..., H] as the output matrix multiplies them, projected [..., E] where the sizes differ."""
+        """Return what the output matrix multiplies: outputs [..., H], projected where sizes differ."""
         return outputs if self.projection is None else functional.linear(outputs, self.projection)
 
     @property

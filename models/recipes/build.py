@@ -123,7 +123,7 @@ def _open_texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]
 def _encode(
     text: Corpus, recipe: Recipe, base: PublishedCounts | None, counter: NgramCounter
 ) -> tuple[Tokenizer, EncodedCorpus]:
-    """Return the base's tokenizer or one trained on the text, and the ids, on disk where memory is limited."""
+    """Encode the text with the base's tokenizer or a newly trained one; limited memory puts ids on disk."""
     if counter.memory is None and base is None:
         return text.train_tokenizer(recipe.tokenizer)
     tokenizer = base.tokenizer if base else Tokenizer.train(recipe.tokenizer, text.chunks())

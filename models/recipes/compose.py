@@ -1,4 +1,4 @@
-"""Composing published models into a mixture, or a cache over one: load the members, fit weights, measure.
+"""Composing published models into a mixture or a cache: load the members, fit weights, measure.
 
 `compose` is a generator that yields progress, so that its caller can show it, and stop the work by closing it.
 """
@@ -80,7 +80,7 @@ def compose(composition: Composition, library: Path) -> Generator[Progress, None
 
 
 def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> Composite:
-    """Make the composite of `members` that `config` describes. Raises InvalidInput where they do not fit it."""
+    """Make the composite of `members` that `config` describes; InvalidInput where they do not fit."""
     return _FAMILIES[type(config)].from_members(asdict(config), members)
 
 

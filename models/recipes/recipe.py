@@ -1,4 +1,4 @@
-"""Recipes as data: `Recipe` turns texts into a model, `Composition` turns published models into another.
+"""Recipes as data: `Recipe` for a model of texts, `Composition` for a model of published models.
 
 They load neither torch nor Numba, so that commands and HTTP can check a recipe without the libraries that compute.
 """

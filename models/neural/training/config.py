@@ -1,4 +1,4 @@
-"""How a network is trained, as data: every choice that changes the result, and the values that each accepts.
+"""Configuration of a training: every choice that changes the result, and the values it accepts.
 
 `TrainingConfig` is the `[training]` table of a recipe. It loads no torch, so that recipes can be checked without it.
 """

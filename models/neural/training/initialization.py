@@ -1,4 +1,4 @@
-"""Initialization of a network: random matrices, zero biases, and an output bias of the log unigram probabilities."""
+"""Initialization of a network: random matrices, zero biases, output bias of log unigram frequencies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def initialize(
 
 
 def log_unigram_probabilities(counts: NDArray[np.int64]) -> Tensor:
-    """Return log-probabilities [V] in nats of tokens by frequency; add-one smoothing keeps unseen ones finite."""
+    """Return log-probabilities [V] in nats of tokens by frequency, with add-one smoothing."""
     return torch.from_numpy(np.log(counts + 1.0) - math.log(counts.sum() + len(counts))).float()
 
 

@@ -1,4 +1,4 @@
-"""Cross-entropy over a large vocabulary: output layer and softmax as one operation, a slice of tokens at a time.
+"""Cross-entropy over a large vocabulary, computed in slices together with the output layer.
 
 Neither logits nor probabilities [N, V] are ever stored: `cross_entropy` computes the gradients in the forward pass,
 while a slice of logits is at hand, and hands them to autograd as known.

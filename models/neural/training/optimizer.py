@@ -50,7 +50,7 @@ def learning_rate_at(schedule: LearningRateSchedule, peak: float, step: int, ste
 
 
 def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
-    """Scale the gradients down to the global L2 norm `limit` where theirs is larger; return the norm before.
+    """Scale gradients whose global L2 norm exceeds `limit` down to it; return the norm before.
 
     0 sets no limit. Pascanu et al. 2013, algorithm 1, to the letter: torch's `clip_grad_norm_` divides by the norm plus
     1e-6, with which the recipes of published models would no longer give the same weights bit for bit.
@@ -70,10 +70,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 class WeightAverage:
-    """Exponential moving average of weights (Polyak and Juditsky 1992; the decay as in Kingma and Ba 2015)."""
+    """Exponential moving average of weights (Polyak and Juditsky 1992; Kingma and Ba 2015)."""
 
     def __init__(self, weights: Mapping[str, Tensor], decay: float) -> None:
-        """Average `weights`, tensors that are changed in place; `decay` is the share kept of the past at each step."""
+        """Average `weights`, tensors that change in place; a step keeps the share `decay` of the past."""
         self._current = weights
         self._decay = decay
         self.weights = {name: tensor.clone() for name, tensor in weights.items()}
@@ -81,7 +81,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Include the weights after `step`, counted from 1; their share corrects for the missing steps before 1."""
+        """Include the weights after `step`, counted from 1; the mean is of the steps made so far."""
         share = (1 - self._decay) / (1 - self._decay**step)
         for name, mean in self.weights.items():
             mean.lerp_(self._current[name], share)

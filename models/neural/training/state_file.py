@@ -79,7 +79,7 @@ def text_fingerprint(*texts: TokenIds | None) -> str:
 
 
 def write_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Replace `path` by a new state in one step: a reader finds the old state or the new one, even after a crash."""
+    """Replace `path` by a new state in one step, so that even a crash leaves the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(path) as temporary:
         write_tensors(tensors, temporary, {"facts": json.dumps(facts, allow_nan=False)})

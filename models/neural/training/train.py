@@ -64,6 +64,14 @@ def train(
 
     A training that is resumed with the same arguments and number of threads gives the same model, bit for bit.
 
+    >>> from models.utils.progress import run_to_completion
+    >>> ids = np.tile([2, 3, 4, 1], 50)
+    >>> config = RecurrentConfig("gru", layers=1, embedding_size=8, hidden_size=8)
+    >>> training_config = TrainingConfig(epochs=2, batch_size=2, bptt=8)
+    >>> result = run_to_completion(train(config, training_config, ids, ids[:0], vocabulary_size=5))
+    >>> result.steps
+    26
+
     Args:
         text_starts: Positions at which a text may begin; by default those after each `</s>`.
         resume_from: Directory with a saved state to continue from.
@@ -151,7 +159,7 @@ class _StepTimer:
 
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
-    """Return the metrics of a report: losses in nats a token, running means over the last fifty steps or so."""
+    """Return the metrics of a report; losses are running means over some fifty steps, in nats a token."""
     stats = trainer.stats
     metrics = {"learning_rate": trainer.learning_rate}
     if stats.step:

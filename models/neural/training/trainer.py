@@ -56,7 +56,7 @@ class TrainingStats:
     """Validations since the best one."""
 
     def record_step(self, loss: float, norm: float, limit: float) -> None:
-        """Count a step with its loss (nats a token), its gradient's norm before clipping and the limit of clipping."""
+        """Count a step: its loss (nats a token), gradient norm before clipping, and limit of clipping."""
         self.step += 1
         self.clipped += bool(limit) and norm > limit
         self.weight = _DECAY * self.weight + 1
@@ -157,7 +157,7 @@ class Trainer:
         return RecurrentModel(self.config, self.best if best else self._weights(), self.vocabulary_size)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return every tensor that the next step depends on, and the best weights, by their names in a saved state."""
+        """Return the tensors of a saved state: all that the next step depends on, and the best weights."""
         tensors = {f"weights.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         if self._average:
