@@ -1,4 +1,4 @@
-"""Choices of the training recipe: a smaller LSTM than that of `ptb`, with one choice changed at a time.
+"""Choices of the training recipe: a smaller LSTM than that of `ptb`, one choice changed at a time.
 
 python -m benchmarks.quality.choices TRAIN VALID. So that all trainings fit an afternoon, the text is a part of the
 whole and the network is smaller in proportion: there are as many epochs as the recipe has, and as many numbers for each

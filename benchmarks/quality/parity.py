@@ -52,7 +52,7 @@ def corpora(folder: Path, name: str) -> tuple[Corpus, Corpus]:
 
 
 def kenlm_scores(model: NgramModel, tokenizer: Tokenizer, text: Corpus) -> NDArray[np.float64]:
-    """What KenLM says of every token, in nats, given `model` as ARPA."""
+    """Return KenLM's log-probability of every token, in nats, from `model` as ARPA."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.arpa"
         with path.open("w", encoding="utf-8") as file:
@@ -80,7 +80,7 @@ def compare_estimation(folder: Path, name: str) -> Iterator[tuple[str, float, fl
 
 
 def compare_formulas(folder: Path, name: str, training_lines: int, lines: int) -> Iterator[tuple[str, float, float]]:
-    """Every smoothing against its formula on the first lines: what is compared, how far apart, how far it may be."""
+    """Compare every smoothing with its formula; yield its name, the largest difference and the limit."""
     chunks = [next(text.chunks()).splitlines() for text in corpora(folder, name)]
     first, held_out = chunks[0][:training_lines], chunks[1][:lines]
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), ["\n".join(first) + "\n"])

@@ -58,7 +58,7 @@ Scores = dict[str, NDArray[np.float32]]
 
 
 def members(lstm: RecurrentModel, ngram: NgramModel) -> dict[str, LanguageModel]:
-    """All that is mixed; a cache of weight one says nothing but what it remembers."""
+    """Return the members of the mixtures; a cache of weight one knows nothing but its window."""
     return {
         "LSTM": lstm,
         "Kneser-Ney": ngram,

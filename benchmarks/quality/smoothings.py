@@ -61,7 +61,7 @@ def windows(ids: Ids, order: int) -> set[tuple[int, ...]]:
 
 
 def occurring(ids: Ids, order: int) -> list[tuple[int, ...]]:
-    """All n-grams of a text that stand within a line."""
+    """Return the n-grams of a text that stand within a line."""
     text = [1, *ids.tolist()]
     grams = zip(*(text[n:] for n in range(order)), strict=False) if order > 1 else ((w,) for w in text[1:])
     return [gram for gram in grams if 1 not in gram[1:-1]]

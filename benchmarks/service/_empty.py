@@ -1,4 +1,4 @@
-"""FastAPI application whose routes parse the bodies of `next` and `probability` and always answer the same.
+"""Empty FastAPI routes that parse the bodies of `next` and `probability` and always answer the same.
 
 `python -m benchmarks.service._empty ANSWERS PORT`, the answers being a JSON file by route. The service is compared with
 it: the same server, the same models of bodies, the same encoder of answers, and nothing else.

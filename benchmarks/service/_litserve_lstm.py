@@ -1,4 +1,4 @@
-"""LSTM of torch behind LitServe, as a PyTorch user would serve one: the peer of `benchmarks.service.litserve`.
+"""LSTM of torch behind LitServe, as a PyTorch user would serve one: the peer of `litserve`.
 
 It reads the same checkpoint as our server, takes a prompt of words and returns sampled ones. LitServe batches waiting
 requests; a batch is read and continued as one, with torch's own fused layers in float32.

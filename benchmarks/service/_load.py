@@ -1,4 +1,4 @@
-"""Load of concurrent clients: each sends its next request as soon as it has the answer to the last one.
+"""Load of concurrent clients that send their next request as soon as they have an answer.
 
 All clients run in one event loop that does little else, over HTTP/1.1 on kept connections, as much of it as answers
 with a content-length need. It must run in another process than the server, and costs some tens of microseconds a
@@ -18,7 +18,7 @@ import numpy as np
 
 @dataclass
 class Load:
-    """What a number of clients measured."""
+    """Measurements of a number of clients."""
 
     clients: int
     answers: list[bytes]
@@ -45,7 +45,10 @@ class Load:
 
 
 def load(port: int, path: str, bodies: Iterator[bytes], clients: int, seconds: float) -> Load:
-    """Keep so many clients asking for so long, then wait for what is under way. Raises RuntimeError for a refusal."""
+    """Keep `clients` requests under way for `seconds`, then wait for the last answers.
+
+    Raises RuntimeError for a refusal.
+    """
     return asyncio.run(_load(port, path, bodies, clients, seconds))
 
 
@@ -69,7 +72,7 @@ async def _load(port: int, path: str, bodies: Iterator[bytes], clients: int, sec
 
 
 class _Connection(asyncio.Protocol):
-    """One kept connection that waits for one answer at a time."""
+    """Kept connection that waits for one answer at a time."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass
 class Offered:
-    """What became of requests that were offered at a fixed rate."""
+    """Outcome of requests that were offered at a fixed rate."""
 
     admitted: list[float] = field(default_factory=list)
     """Seconds of each that was answered with 200."""
@@ -35,14 +35,17 @@ class Offered:
 
     @property
     def answered(self) -> int:
-        """How many requests have an answer."""
+        """Number of requests that have an answer."""
         return len(self.admitted) + len(self.refused) + len(self.others)
 
 
 def offer(
     port: int, path: str, bodies: Iterator[bytes], rate: float, seconds: float, look: Callable[[], object]
 ) -> Offered:
-    """Ask so many times a second for so long, on as many connections as that takes; `look` once a second meanwhile."""
+    """Send `rate` requests a second for `seconds`, on as many connections as that takes.
+
+    `look` is called once a second meanwhile.
+    """
     return _Client(port, path, bodies).run(rate, seconds, look)
 
 
@@ -127,7 +130,7 @@ class _Client:
 
 
 def _received(connection: socket.socket) -> bytes:
-    """What has come; nothing when the server has closed the connection, even as it was asked."""
+    """Return the bytes received; none when the server has closed the connection."""
     try:
         return connection.recv(1 << 16)
     except ConnectionResetError:

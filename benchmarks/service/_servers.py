@@ -30,7 +30,7 @@ def nextword(checkpoints: Path, **settings: object) -> Iterator[subprocess.Popen
 def running(
     command: list[str], ready: str, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command with a free port as its last argument, once `ready` answers; ended when the context is left."""
+    """Run a command with a free port as its last argument; enter the context once `ready` answers."""
     port = free_port()
     process = subprocess.Popen(
         [*command, str(port)],
@@ -51,7 +51,7 @@ def running(
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """What the server has computed so far, in seconds of one core, all its processes together.
+    """Return the processor time of a server so far, in seconds, all its processes together.
 
     Beside a busy machine's clock it says what a quiet one would be able to do.
     """

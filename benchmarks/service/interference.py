@@ -53,7 +53,7 @@ async def stream(port: int, times: list[float]) -> None:
 
 
 async def ask(port: int, route: str, **fields: Any) -> None:
-    """One request, to its end; hung up when cancelled."""
+    """Send a request and read its answer to the end; hang up when cancelled."""
     reader, writer = await post(port, route, **fields)
     try:
         answer = await reader.read()

@@ -50,7 +50,7 @@ ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 class Body(BaseModel):
-    """What `next` takes, as the empty route parses it."""
+    """Body of a `next` request, as the empty route parses it."""
 
     context: str
     top_k: int = 10
@@ -97,7 +97,7 @@ def serving(build: Callable[..., FastAPI], *arguments: Any) -> Iterator[Client]:
 
 
 class Client:
-    """One kept connection."""
+    """Client with a kept connection."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)

@@ -76,7 +76,7 @@ def measured(
 
 
 def completed(answer: bytes) -> int:
-    """How many tokens an answer says that it has."""
+    """Return the number of tokens that an answer reports."""
     found = json.loads(answer)
     return int(found.get("usage", found)["completion_tokens"])
 

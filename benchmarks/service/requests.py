@@ -75,7 +75,7 @@ def lists(server: Popen[bytes], model: str, rounds: int, seconds: float) -> None
 
 
 def answers(port: int, model: str) -> dict[str, Any]:
-    """What the service answers to each question."""
+    """Return the answers of the service by route."""
     found = {}
     for route, body in QUESTIONS.values():
         url = f"http://127.0.0.1:{port}/v1/models/{model}/{route}"

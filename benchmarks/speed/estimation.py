@@ -45,7 +45,7 @@ TOKENS = 900_000
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took."""
+    """Cost of a run."""
 
     seconds: float
     cpu_seconds: float
@@ -72,7 +72,7 @@ def publish(text: Path, order: int, folder: Path) -> None:
 
 
 def measured(text: Path, order: int, threads: int, began: float) -> Cost:
-    """One run of ours, in a process that has done nothing else; `began` is the time at which it was asked for."""
+    """Measure a run of ours in this process; `began` is when the process was started."""
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as folder:
         few = Path(folder, "few.txt")
@@ -89,13 +89,13 @@ def _peak() -> int:
 
 
 def ours(text: Path, order: int, threads: int) -> Cost:
-    """One run in a fresh process."""
+    """Measure a run of ours in a fresh process."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(measured, text, order, threads, time.time()).result()
 
 
 def lmplz(program: str, text: Path, order: int) -> Cost:
-    """One run of `lmplz`; with less memory than it takes by default, which costs it time to clear."""
+    """Measure a run of `lmplz`, with less memory than its default, which costs it time to clear."""
     command = [program, "-o", str(order), "--text", str(text), "--arpa", "/dev/null", "-S", "1G"]
     cpu, wall = _children(), time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)

@@ -39,7 +39,7 @@ def model_step(model: RecurrentModel, rows: int) -> Step:
 
 
 class Plain(nn.Module):
-    """The same network of torch's own layers, to be quantised by torch."""
+    """Network of torch's own layers, which torch can quantize."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ def gru_cell(gates: Tensor, state_gates: Tensor, vector: Tensor) -> Tensor:
 
 
 def in_turn(steps: dict[str, Step], seconds: float) -> dict[str, float]:
-    """The median time of each, in seconds, each called just before it is timed to have its matrices where it can."""
+    """Return the median seconds of each step, called once just before it is timed to warm the caches."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or not all(times.values()):
@@ -139,7 +139,7 @@ def candidates(kind: NetworkKind, hidden: int, layers: int, vocabulary: int) -> 
 
 
 def losses(checkpoint: Path, text: Path, unit: Unit) -> Iterator[str]:
-    """A line for each precision: perplexity and what of it is lost, tokens scored a second; empty lines dropped."""
+    """Return a line for each precision: perplexity, its increase, tokens a second; empty lines dropped."""
     exact = None
     for precision, families in FAMILIES_BY_PRECISION.items():
         found, begun = load(checkpoint, families=families), time.perf_counter()

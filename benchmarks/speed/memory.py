@@ -1,4 +1,4 @@
-"""Memory: time and peak memory of counting n-grams within several budgets, beside counting without one.
+"""Memory: time and peak memory of counting n-grams within several budgets and without one.
 
 Takes the folder of corpora; counts order 5 on wikitext-2 and the books of the gutenberg folder. Counts that do not fit
 a budget are on disk. Memory is what the process cannot give back: pages of a file are the system's to take. Each line

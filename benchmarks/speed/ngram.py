@@ -133,7 +133,7 @@ def as_arpa(model: NgramModel, tokenizer: Tokenizer, path: Path) -> None:
 
 
 def time_kenlm(peer: kenlm.Model, tokenizer: Tokenizer, repeats: int) -> None:
-    """What comes next, as KenLM's binding can tell it."""
+    """Time next-word distributions by KenLM's binding, which scores one word at a time."""
     begin, after = kenlm.State(), kenlm.State()
     peer.BeginSentenceWrite(begin)
     row = seconds(lambda: [peer.BaseScore(begin, word, after) for word in tokenizer.vocabulary], repeats)
@@ -141,7 +141,7 @@ def time_kenlm(peer: kenlm.Model, tokenizer: Tokenizer, repeats: int) -> None:
 
 
 def time_tools(path: Path, text: Path) -> None:
-    """KenLM's own programs, where they are to be had: sizes of its files, and `query` with its start and loading."""
+    """Time KenLM's programs where they are installed: sizes of files, and `query` with its loading."""
     build, query = shutil.which("build_binary"), shutil.which("query")
     if build is None or query is None:
         click.echo("build_binary and query are not on PATH")

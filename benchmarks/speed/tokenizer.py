@@ -27,7 +27,7 @@ def say(what: str, value: float, unit: str, decimals: int = 3) -> None:
 
 
 def plain(tokenizer: Tokenizer) -> HuggingFaceTokenizer:
-    """The same tokenizer as anyone would read it from its file."""
+    """Return the same tokenizer as Hugging Face reads it from its file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tokenizer.json"
         tokenizer.save(path)

@@ -51,7 +51,7 @@ class Plain(nn.Module):
         self.state: tuple[Tensor, Tensor] | None = None
 
     def advance(self) -> None:
-        """One window of every stream."""
+        """Train on the next batch."""
         bptt, width = self.how.bptt, self.text.shape[1]
         begin = self.steps * bptt % (width - bptt)
         inputs, targets = self.text[:, begin : begin + bptt], self.text[:, begin + 1 : begin + bptt + 1]
@@ -65,7 +65,7 @@ class Plain(nn.Module):
         self.steps += 1
 
     def model(self) -> RecurrentModel:
-        """What it has learned, as one of ours."""
+        """Return the weights as a model of ours."""
         weights = self.lstm.state_dict()
         tensors = {"embedding": self.embedding.weight.detach(), "output_bias": self.output.bias.detach()}
         for name in Network(self.config, self.size).state_dict():
