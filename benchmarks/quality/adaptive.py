@@ -45,10 +45,10 @@ file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 def row(name: str, model: LanguageModel, ids: Ids) -> None:
     """Print the perplexity of a text and the seconds it took."""
-    begun = time.perf_counter()
+    began = time.perf_counter()
     scores, _ = run_to_completion(score_row(model, model.begin_state(1), ids))
-    taken = time.perf_counter() - begun
-    click.echo(f"{name:<52}{np.exp(-scores.mean(dtype=np.float64)):>9.2f}{taken:>9.1f} s")
+    elapsed = time.perf_counter() - began
+    click.echo(f"{name:<52}{np.exp(-scores.mean(dtype=np.float64)):>9.2f}{elapsed:>9.1f} s")
 
 
 def mixed(weights: tuple[float, ...], members: list[LanguageModel]) -> MixtureModel:
@@ -92,9 +92,9 @@ def recurrent(path: Path, training: tuple[Path, ...], text: Path, most: int | No
     row("+ neural cache (500, 0.1, theta 0.3)", neural, ids)
     mixtures: list[list[LanguageModel]] = [[network, base], [network, base, cached], [neural, base]]
     for members in mixtures:
-        found = fit_weights(run_to_completion(score_by_member(members, ids, "document")))
-        weights = ", ".join(f"{weight:.3f}" for weight in found.weights)
-        row(f"{' + '.join(NAMES.get(m.kind, m.kind) for m in members)} ({weights})", mixed(found.weights, members), ids)
+        fit = fit_weights(run_to_completion(score_by_member(members, ids, "document")))
+        weights = ", ".join(f"{weight:.3f}" for weight in fit.weights)
+        row(f"{' + '.join(NAMES.get(m.kind, m.kind) for m in members)} ({weights})", mixed(fit.weights, members), ids)
     for config in (DynamicConfig("sgd", 0.1), DynamicConfig("rms", 1e-3)):
         row(f"dynamic, {config.rule} {config.learning_rate:g}", DynamicModel(config, network), ids)
 

@@ -47,12 +47,12 @@ def main(folder: Path, orders: str, checkpoints: Path) -> None:
         if tokenizer.vocabulary != shipped.tokenizer.vocabulary:
             raise click.ClickException("the shipped model has learnt other characters: nothing to mix")
         scores = np.concatenate([run_to_completion(score_by_member([model], ids, "document")), others])[:, :-1]
-        found = fit_weights(scores)
-        mixed = np.log(np.array(found.weights) @ np.exp(scores.astype(float)))
+        fit = fit_weights(scores)
+        mixed = np.log(np.array(fit.weights) @ np.exp(scores.astype(float)))
         nats = [-part.mean() for part in (*scores.astype(float), mixed)]
         click.echo(
             f"order {order}: {nats[0]:.4f} nats a character, LSTM {nats[1]:.4f}, both {nats[2]:.4f} with weights "
-            f"{found.weights[0]:.2f} and {found.weights[1]:.2f}; {len(encoded.ids):,} learnt in {seconds:.2f} s, "
+            f"{fit.weights[0]:.2f} and {fit.weights[1]:.2f}; {len(encoded.ids):,} learnt in {seconds:.2f} s, "
             f"{scores.shape[1]:,} scored; {sum(model.table.order_sizes):,} n-grams"
         )
 

@@ -71,12 +71,12 @@ def main(text: Path, valid: Path, only: tuple[str, ...], part: float, size: int,
         fields = CHOICES[name]
         of = {key: value for key, value in fields.items() if hasattr(architecture, key)}
         how = {key: value for key, value in fields.items() if key not in of}
-        begun = time.process_time()
+        began = time.process_time()
         course = train(
             replace(architecture, **of), replace(training, **how), tokens, held_out, tokenizer.vocabulary_size
         )
         trained = drive(course, ProgressBar())
-        spent, reached = time.process_time() - begun, trained.metrics["best_perplexity"]
+        spent, reached = time.process_time() - began, trained.metrics["best_perplexity"]
         click.echo(f"{name:30}{reached:9.2f}{trained.model.parameter_count:12,} parameters{spent:9,.0f} CPU-seconds")
 
 

@@ -104,10 +104,10 @@ def main(
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(text).chunks())
     files = {"train": text, "valid": valid} | ({"test": test} if test else {})
     ids = {name: Corpus.open(path).encode(tokenizer).ids for name, path in files.items()}
-    begun = time.process_time()
+    began = time.process_time()
     how = replace(TRAINING, epochs=epochs)
     lstm = drive(trained(ids["train"], ids["valid"], tokenizer.vocabulary_size, how, workdir), ProgressBar()).model
-    spent = time.process_time() - begun
+    spent = time.process_time() - began
     kneser_ney = NgramConfig(order=5)
     ngram = NgramModel(kneser_ney, estimate_from_tokens(kneser_ney, ids["train"], tokenizer.vocabulary_size))
     found = {name: scores(members(lstm, ngram), ids[name]) for name in files if name != "train"}

@@ -50,9 +50,9 @@ def compare(ids: Ids, held_out: Ids, size: int, orders: range, delta: float) -> 
     click.echo(f"{'perplexity, by order':<26}" + "".join(f"{order:>10}" for order in orders))
     for smoothing in get_args(Smoothing):
         configs = [NgramConfig(order, smoothing, delta=delta) for order in orders]
-        found = [perplexity(model_of(config, ids, size), held_out) for config in configs]
+        perplexities = [perplexity(model_of(config, ids, size), held_out) for config in configs]
         name = f"add_delta, {delta}" if smoothing == "add_delta" else smoothing
-        click.echo(f"{name:<26}" + "".join(f"{p:>10.1f}" for p in found))
+        click.echo(f"{name:<26}" + "".join(f"{p:>10.1f}" for p in perplexities))
 
 
 def windows(ids: Ids, order: int) -> set[tuple[int, ...]]:

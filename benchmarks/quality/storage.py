@@ -37,9 +37,9 @@ def main(folder: Path, name: str, order: int) -> None:
             click.echo(f"{bits:>4}  {error}")
             continue
         megabytes = sum(array.nbytes for array in stored.arrays().values()) / 1e6
-        found = perplexity(NgramModel(config, stored), held_out)
+        rounded = perplexity(NgramModel(config, stored), held_out)
         within = stored.details.get("quantised", {}).get("sums_within", 0.0)
-        click.echo(f"{bits:>4}{megabytes:>10.2f}{found:>12.2f}{found / exact - 1:>9.2%}{within:>13.1e}")
+        click.echo(f"{bits:>4}{megabytes:>10.2f}{rounded:>12.2f}{rounded / exact - 1:>9.2%}{within:>13.1e}")
 
 
 if __name__ == "__main__":

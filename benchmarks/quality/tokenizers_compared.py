@@ -35,16 +35,16 @@ file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 def row(name: str, config: TokenizerConfig, order: int, training: tuple[Path, ...], text: Path) -> None:
     """Print what one tokenizer makes of the text."""
-    begun = time.perf_counter()
+    began = time.perf_counter()
     tokenizer, learned = Corpus.open(training, kind=config.kind, empty_lines="drop").train_tokenizer(config)
     smoothing = NgramConfig(order=order)
     model = NgramModel(smoothing, estimate_from_tokens(smoothing, learned.ids, tokenizer.vocabulary_size))
     middle = time.perf_counter()
     pieces = Corpus.open(text, kind=config.kind, empty_lines="drop").chunks()
-    found = run_to_completion(evaluate(model, tokenizer, pieces, "document", "drop"))
+    result = run_to_completion(evaluate(model, tokenizer, pieces, "document", "drop"))
     ended = time.perf_counter()
-    cells = (f"{tokenizer.vocabulary_size:,}", str(order), f"{found.bits_per_byte:.3f}", f"{found.perplexity:.1f}")
-    more = (f"{found.perplexity_per_word:.1f}", f"{found.oov_count:,}", f"{middle - begun:.1f} s")
+    cells = (f"{tokenizer.vocabulary_size:,}", str(order), f"{result.bits_per_byte:.3f}", f"{result.perplexity:.1f}")
+    more = (f"{result.perplexity_per_word:.1f}", f"{result.oov_count:,}", f"{middle - began:.1f} s")
     click.echo(f"{name:<24}" + "".join(f"{cell:>12}" for cell in (*cells, *more, f"{ended - middle:.1f} s")))
 
 

@@ -50,13 +50,13 @@ class Generator(litserve.LitAPI):
     def predict(self, requests: list[dict[str, Any]]) -> list[list[int]]:
         temperature = torch.tensor([[request["temperature"]] for request in requests])
         state = self._read([request["ids"] for request in requests])
-        chosen = []
+        sampled = []
         for _ in range(max(request["max_tokens"] for request in requests)):
             logits = nn.functional.linear(state[0][-1], *self._output)
             logits[:, :2] = -torch.inf  # neither an unknown word nor an end
-            chosen.append(torch.multinomial((logits / temperature).softmax(-1), 1))
-            _, state = self._layers(self._embedding(chosen[-1]), state)
-        rows = torch.cat(chosen, 1).tolist()
+            sampled.append(torch.multinomial((logits / temperature).softmax(-1), 1))
+            _, state = self._layers(self._embedding(sampled[-1]), state)
+        rows = torch.cat(sampled, 1).tolist()
         return [row[: request["max_tokens"]] for row, request in zip(rows, requests, strict=True)]
 
     def unbatch(self, output: list[list[int]]) -> list[list[int]]:

@@ -60,15 +60,15 @@ async def _load(port: int, path: str, bodies: Iterator[bytes], clients: int, sec
     begin = time.perf_counter()
 
     async def client(connection: _Connection) -> None:
-        while (asked := time.perf_counter()) < begin + seconds:
+        while (sent := time.perf_counter()) < begin + seconds:
             answers.append(await connection.ask(path, next(bodies)))
-            latencies.append(time.perf_counter() - asked)
+            latencies.append(time.perf_counter() - sent)
 
     await asyncio.gather(*map(client, connections))
-    taken = time.perf_counter() - begin
+    elapsed = time.perf_counter() - begin
     for connection in connections:
         connection.close()
-    return Load(clients, answers, latencies, taken)
+    return Load(clients, answers, latencies, elapsed)
 
 
 class _Connection(asyncio.Protocol):
@@ -91,8 +91,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found or len(body) < _length(head):
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator or len(body) < _length(head):
             return
         self._received = b""
         if head.startswith(b"HTTP/1.1 200"):

@@ -147,8 +147,8 @@ class _Asking:
 
     def is_whole(self) -> bool:
         """Whether all of the answer is there."""
-        head, found, body = self.received.partition(b"\r\n\r\n")
-        if not found:
+        head, separator, body = self.received.partition(b"\r\n\r\n")
+        if not separator:
             return False
         length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
         return len(body) >= int(length)

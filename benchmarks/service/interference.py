@@ -71,13 +71,13 @@ async def beside(work: Callable[[], Awaitable[None]] | None) -> tuple[float, flo
             await work()
 
     task = asyncio.create_task(forever())
-    begun = time.perf_counter()
+    began = time.perf_counter()
     await asyncio.sleep(TURN)
     if task.done() and work:
         task.result()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    return begun + SETTLED, begun + TURN
+    return began + SETTLED, began + TURN
 
 
 async def measure(port: int, streams: int, turns: int) -> dict[str, list[float]]:
@@ -112,12 +112,12 @@ def main(streams: int, turns: int, threads: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         publish(Path(folder))
         with nextword(Path(folder), threads=threads) as process:
-            found = asyncio.run(measure(process.port, streams, turns))  # type: ignore[attr-defined]
-    alone = np.mean(found["nothing else"])
-    for name, gaps in found.items():
+            gaps_by_load = asyncio.run(measure(process.port, streams, turns))  # type: ignore[attr-defined]
+    alone = np.mean(gaps_by_load["nothing else"])
+    for name, gaps in gaps_by_load.items():
         mean, high = np.mean(gaps), np.quantile(gaps, 0.99)
-        told = f"{streams} streams and {name:13} {1e3 * mean:7.2f} ms   p99 {1e3 * high:7.2f} ms"
-        click.echo(f"{told}   {1e3 * (mean - alone):+6.2f} ms, {mean / alone:.2f} times   {len(gaps):,} gaps")
+        row = f"{streams} streams and {name:13} {1e3 * mean:7.2f} ms   p99 {1e3 * high:7.2f} ms"
+        click.echo(f"{row}   {1e3 * (mean - alone):+6.2f} ms, {mean / alone:.2f} times   {len(gaps):,} gaps")
 
 
 if __name__ == "__main__":

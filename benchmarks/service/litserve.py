@@ -62,15 +62,15 @@ def bodies(tokens: int, **fields: Any) -> Iterator[bytes]:
 
 
 def measured(
-    server: AbstractContextManager[Any], path: str, asked: Iterator[bytes], clients: list[int], seconds: float
+    server: AbstractContextManager[Any], path: str, requests: Iterator[bytes], clients: list[int], seconds: float
 ) -> dict[int, Load]:
     """The loads of so many clients, one after the other, each after a warm-up."""
     found = {}
     with server as process:
         for count in clients:
-            load(process.port, path, asked, count, 1)
+            load(process.port, path, requests, count, 1)
             before = cpu_seconds(process)
-            found[count] = load(process.port, path, asked, count, seconds)
+            found[count] = load(process.port, path, requests, count, seconds)
             found[count].cpu_seconds = cpu_seconds(process) - before
     return found
 

@@ -28,7 +28,7 @@ def resident(server: Popen[bytes]) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def told(seconds: list[float]) -> str:
+def percentiles(seconds: list[float]) -> str:
     """The median and the 99th percentile, in milliseconds."""
     if not seconds:
         return "none"
@@ -56,18 +56,20 @@ def main(checkpoints: Path, model: str, tokens: int, clients: int, times: float,
         capacity = load(port, path, bodies, clients, seconds)
         rate = len(capacity.latencies) / capacity.seconds
         print(f"{model}, {tokens} tokens a request")
-        print(f"capacity   {rate:.1f} requests/s with {clients} clients: {told(capacity.latencies)}", flush=True)
+        print(f"capacity   {rate:.1f} requests/s with {clients} clients: {percentiles(capacity.latencies)}", flush=True)
         memory: list[float] = []
-        found = offer(port, path, bodies, times * rate, seconds, lambda: memory.append(resident(server)))
-    print(f"offered    {times * rate:.1f} requests/s: {len(found.late)} sent, {found.unsent} not (no connection free)")
-    print(f"sent late  {told(found.late)}")
-    print(f"admitted   {len(found.admitted) / seconds:.1f} requests/s: {told(found.admitted)}")
-    print(f"refused    {len(found.refused) / found.answered:.1%}: {told(found.refused)}")
-    ratio = np.quantile(found.admitted, 0.99) / np.quantile(capacity.latencies, 0.99)
+        result = offer(port, path, bodies, times * rate, seconds, lambda: memory.append(resident(server)))
+    print(
+        f"offered    {times * rate:.1f} requests/s: {len(result.late)} sent, {result.unsent} not (no connection free)"
+    )
+    print(f"sent late  {percentiles(result.late)}")
+    print(f"admitted   {len(result.admitted) / seconds:.1f} requests/s: {percentiles(result.admitted)}")
+    print(f"refused    {len(result.refused) / result.answered:.1%}: {percentiles(result.refused)}")
+    ratio = np.quantile(result.admitted, 0.99) / np.quantile(capacity.latencies, 0.99)
     print(f"p99 of the admitted / p99 at capacity: {ratio:.2f}")
     print("memory, MB " + " ".join(f"{megabytes:.0f}" for megabytes in memory))
-    if found.others:
-        print(f"neither: {len(found.others)}, such as {found.others[0]}")
+    if result.others:
+        print(f"neither: {len(result.others)}, such as {result.others[0]}")
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ def main(checkpoints: Path, workers: int, rounds: int) -> None:
     """Start the service on CHECKPOINTS again and again."""
     clock, processor = [], []
     for _ in range(rounds + 1):
-        begun = time.perf_counter()
+        began = time.perf_counter()
         with nextword(checkpoints, workers=workers, log_level="warning") as server:
-            clock.append(time.perf_counter() - begun)
+            clock.append(time.perf_counter() - began)
             processor.append(cpu_seconds(server))
             told = [memory(server, kind, of) for of in ("", WEIGHTS_FILE) for kind in ("Rss", "Pss")]
     print(f"ready after {median(clock[1:]):.2f} s (best {min(clock[1:]):.2f}); processor {median(processor[1:]):.2f} s")

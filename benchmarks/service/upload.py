@@ -32,16 +32,16 @@ Figures = tuple[dict[str, Any], float, float]
 def evaluated(checkpoints: Path, model: str, unit: str, file: Path) -> Figures:
     """By the command, in this process."""
     arguments = [model, str(file), "--unit", unit, "--checkpoints", str(checkpoints), "--quiet", "--json"]
-    with redirect_stdout(StringIO()) as told:
+    with redirect_stdout(StringIO()) as output:
         clock, processor = timed(lambda: command.main(arguments, standalone_mode=False), time.process_time)
-    return json.loads(told.getvalue()), clock, processor
+    return json.loads(output.getvalue()), clock, processor
 
 
 def timed(work: Callable[[], object], processor: Callable[[], float]) -> tuple[float, float]:
     """Seconds that `work` takes by the clock, and by what counts the processor's."""
-    begun, used = time.perf_counter(), processor()
+    began, used = time.perf_counter(), processor()
     work()
-    return time.perf_counter() - begun, processor() - used
+    return time.perf_counter() - began, processor() - used
 
 
 @click.command()
@@ -67,15 +67,15 @@ def main(file: Path, checkpoints: Path, model: str, unit: str, megabytes: float,
         for _ in range(rounds):
             answers: list[bytes] = []
             clock, processor = timed(lambda: answers.append(client.ask("POST", path, text, "text/plain")), used)  # noqa: B023
-            found, whole, whole_processor = evaluated(checkpoints, model, unit, large)
+            figures, whole, whole_processor = evaluated(checkpoints, model, unit, large)
             _, start, start_processor = evaluated(checkpoints, model, unit, small)
             sides.append((clock, processor, whole - start, whole_processor - start_processor))
             answer = json.loads(answers[0])
-            assert answer["token_count"] == found["token_count"]
-            assert math.isclose(answer["perplexity"], found["perplexity"], rel_tol=1e-6)
+            assert answer["token_count"] == figures["token_count"]
+            assert math.isclose(answer["perplexity"], figures["perplexity"], rel_tol=1e-6)
     clock, processor, command_clock, command_processor = map(median, zip(*sides, strict=True))
-    tokens = found["token_count"]
-    print(f"{model}, {len(text) / 1e6:.1f} MB, {tokens} tokens, perplexity {found['perplexity']:.2f}")
+    tokens = figures["token_count"]
+    print(f"{model}, {len(text) / 1e6:.1f} MB, {tokens} tokens, perplexity {figures['perplexity']:.2f}")
     print(f"{'tokens a second':<20}{'clock':>12}{'processor':>12}")
     print(f"{'over HTTP':<20}{tokens / clock:>12.0f}{tokens / processor:>12.0f}")
     print(f"{'nextword evaluate':<20}{tokens / command_clock:>12.0f}{tokens / command_processor:>12.0f}")

@@ -12,9 +12,9 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
     work()
     times = []
     for _ in range(repeats):
-        begun = time.perf_counter()
+        began = time.perf_counter()
         work()
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - began)
     return median(times)
 
 
@@ -25,7 +25,7 @@ def in_turn(work: Mapping[str, Callable[[], object]], repeats: int) -> dict[str,
         call()
     for _ in range(repeats):
         for name, call in work.items():
-            begun = time.perf_counter()
+            began = time.perf_counter()
             call()
-            times[name].append(time.perf_counter() - begun)
-    return {name: median(taken) for name, taken in times.items()}
+            times[name].append(time.perf_counter() - began)
+    return {name: median(call_times) for name, call_times in times.items()}

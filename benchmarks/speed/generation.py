@@ -46,11 +46,11 @@ def models(vocabulary_size: int, hidden: int) -> dict[str, LanguageModel]:
     """A model of each family."""
     ids = zipf_lines(vocabulary_size, 300_000)
     config = NgramConfig(order=5)
-    found: dict[str, LanguageModel] = {"ngram": NgramModel(config, estimate_from_tokens(config, ids, vocabulary_size))}
+    family: dict[str, LanguageModel] = {"ngram": NgramModel(config, estimate_from_tokens(config, ids, vocabulary_size))}
     for kind in ("rnn", "gru", "lstm"):
         recurrent = RecurrentConfig(kind, layers=2, embedding_size=hidden, hidden_size=hidden)
-        found[kind] = Trainer(recurrent, TrainingConfig(), ids, vocabulary_size).model()
-    return found
+        family[kind] = Trainer(recurrent, TrainingConfig(), ids, vocabulary_size).model()
+    return family
 
 
 def step_time(model: LanguageModel, rows: int, repeats: int) -> float:
@@ -77,15 +77,15 @@ def choice_time(model: LanguageModel, params: SamplingParams, repeats: int) -> f
 def main(vocabulary: int, hidden: int, threads: int, repeats: int) -> None:
     """Print one line for each family, and one for each way to choose."""
     torch.set_num_threads(threads)
-    found = models(vocabulary, hidden)
+    family = models(vocabulary, hidden)
     click.echo("".join(f"{title:>16}" for title in ("batch of", *map(str, BATCHES))))
-    for name, model in found.items():
+    for name, model in family.items():
         times = [step_time(model, rows, repeats) for rows in BATCHES]
         cells = [f"{1e3 * t:.2f} ms {rows / t:,.0f}/s" for rows, t in zip(BATCHES, times, strict=True)]
         click.echo("".join(f"{cell:>16}" for cell in (name, *cells)))
     click.echo("\nchoosing one token of an n-gram row")
     for name, params in CHOICES.items():
-        click.echo(f"{name:>16}{1e6 * choice_time(found['ngram'], params, repeats):13.0f} us")
+        click.echo(f"{name:>16}{1e6 * choice_time(family['ngram'], params, repeats):13.0f} us")
 
 
 if __name__ == "__main__":

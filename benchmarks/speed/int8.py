@@ -116,9 +116,9 @@ def in_turn(steps: dict[str, Step], seconds: float) -> dict[str, float]:
     while time.perf_counter() < end or not all(times.values()):
         for name, step in steps.items():
             step()
-            begun = time.perf_counter()
+            began = time.perf_counter()
             step()
-            times[name].append(time.perf_counter() - begun)
+            times[name].append(time.perf_counter() - began)
     return {name: median(found) for name, found in times.items()}
 
 
@@ -142,10 +142,10 @@ def losses(checkpoint: Path, text: Path, unit: Unit) -> Iterator[str]:
     """Return a line for each precision: perplexity, its increase, tokens a second; empty lines dropped."""
     exact = None
     for precision, families in FAMILIES_BY_PRECISION.items():
-        found, begun = load(checkpoint, families=families), time.perf_counter()
+        found, began = load(checkpoint, families=families), time.perf_counter()
         with text.open(encoding="utf-8") as lines:
             result = run_to_completion(evaluate(found.model, found.tokenizer, lines, unit, "drop"))
-        speed, perplexity = result.token_count / (time.perf_counter() - begun), result.perplexity or math.inf
+        speed, perplexity = result.token_count / (time.perf_counter() - began), result.perplexity or math.inf
         exact = exact or perplexity
         yield f"{precision:10} perplexity {perplexity:9.3f} ({perplexity / exact - 1:+.3%}) {speed:9,.0f} tokens/s"
 

@@ -57,16 +57,16 @@ def states(model: NgramModel, ids: NDArray[np.int32]) -> list[State]:
     return [model.advance(model.begin_state(1), row) for row in rows]
 
 
-def per_state(ask: Callable[[State], object], asked: list[State], repeats: int) -> float:
+def per_state(ask: Callable[[State], object], contexts: list[State], repeats: int) -> float:
     """Mean over `asked` of the median time, in microseconds."""
-    return 1e6 * float(np.mean([seconds(lambda state=state: ask(state), repeats) for state in asked]))  # type: ignore[misc]
+    return 1e6 * float(np.mean([seconds(lambda state=state: ask(state), repeats) for state in contexts]))  # type: ignore[misc]
 
 
 def time_estimation(text: Path, config: NgramConfig, ids: NDArray[np.int32], size: int, repeats: int) -> None:
     """Ids to a table, and `lmplz` from text to ARPA where it is to be had."""
-    taken = seconds(lambda: estimate_from_tokens(config, ids, size), repeats)
-    say("estimation, ids to table", taken, "s")
-    say("", len(ids) / taken / 1e6, "million tokens/s")
+    elapsed = seconds(lambda: estimate_from_tokens(config, ids, size), repeats)
+    say("estimation, ids to table", elapsed, "s")
+    say("", len(ids) / elapsed / 1e6, "million tokens/s")
     say("peak memory of this process so far", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MiB")
     lmplz = shutil.which("lmplz")
     if lmplz is None or any(config.prune):
@@ -151,9 +151,9 @@ def time_tools(path: Path, text: Path) -> None:
         subprocess.run([build, kind, str(path), str(binary)], check=True, capture_output=True)
         say(f"KenLM's {kind}, file", binary.stat().st_size / 1e6, "MB")
         with text.open("rb") as lines:
-            begun = time.perf_counter()
+            began = time.perf_counter()
             subprocess.run([query, "-v", "summary", str(binary)], check=True, capture_output=True, stdin=lines)
-        say(f"KenLM's query, {kind}", time.perf_counter() - begun, "s")
+        say(f"KenLM's query, {kind}", time.perf_counter() - began, "s")
 
 
 def time_sharing(model: NgramModel, tokenizer: Tokenizer, folder: Path) -> None:
