@@ -12,7 +12,6 @@ from itertools import accumulate, pairwise, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput, TrainingFailed
@@ -21,6 +20,7 @@ from models.ngram.counting.counts import Counts, Level
 from models.ngram.counting.suffix_array import SuffixArray, build_suffix_array, count_tokens, prefetch_at
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray, Ranges
+from models.utils.parallel import thread_count
 
 
 class LevelBuffers(NamedTuple):
@@ -42,7 +42,7 @@ def count_ngrams(ids: IntArray, order: int, vocabulary_size: int, *, at_boundary
     """Count the n-grams of orders 1 to `order` in `ids` [T], lines each ending in `</s>`.
 
     Memory grows with T. With `at_boundary` a line begins with the first id; else what comes before it is not known.
-    Uses as many threads as torch may. Raises TrainingFailed for no tokens at all, InvalidInput for ids
+    Uses `thread_count()` threads. Raises TrainingFailed for no tokens at all, InvalidInput for ids
     outside the vocabulary.
 
     >>> counts = count_ngrams(np.array([2, 3, 2, 1]), order=2, vocabulary_size=4)
@@ -57,7 +57,7 @@ def count_ngrams(ids: IntArray, order: int, vocabulary_size: int, *, at_boundary
     text: IntArray = np.concatenate([[EOS] * at_boundary, ids], dtype=dtype, casting="unsafe")
     occurrences: IntArray = np.zeros(vocabulary_size, dtype)
     count_tokens(text, occurrences)
-    ranges = _balanced_ranges(occurrences, torch.get_num_threads())
+    ranges = _balanced_ranges(occurrences, thread_count())
     with ThreadPoolExecutor(len(ranges)) as pool:
         suffixes = build_suffix_array(text, occurrences, order, ranges, pool)
         longer = extract_levels(text, vocabulary_size, order, suffixes, ranges, pool)
