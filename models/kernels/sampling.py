@@ -127,13 +127,14 @@ class SamplingMetadata:
 def sample_rows(task_address: int) -> None:
     """Entry function: sample a token of each row of a SampleRowsArgs."""
     task = array_at(task_address, 1, _SAMPLE_ROWS_TASK)[0]
-    _sample_one(task.team, 0, task.args.row_count, (task.args, softmax_buffers(task.args.width)))
+    _sample_each(task.team, 0, task.args.row_count, (task.args, softmax_buffers(task.args.width)))
     request_gil(task.team.gil_flag)
 
 
 @parallel_for
 @subroutine
-def _sample_one(b: int, args: tuple[SampleRowsArgs, SoftmaxBuffers]) -> None:
+def _sample_each(b: int, args: tuple[SampleRowsArgs, SoftmaxBuffers]) -> None:
+    """Sample a token of row b."""
     call, buffers = args
     row = array_at(call.rows + 4 * b * call.width, call.width, np.float32)
     sample_row(row, call.sample, b, buffers)

@@ -133,20 +133,20 @@ def forward(task_address: int) -> None:
 @subroutine
 def matmul(team: Team, args: MatmulArgs, begin: int) -> int:
     """Multiply rows by a matrix, on all threads, in iterations from `begin` on; return the next one."""
-    begin = _quantize_iteration(team, begin, _iterations(args.row_count), args)
-    return _matmul_panel(team, begin, args.matrix.outputs // PANEL_OUTPUTS, (args, team.size))
+    begin = _quantize_rows(team, begin, _iterations(args.row_count), args)
+    return _multiply_panels(team, begin, args.matrix.outputs // PANEL_OUTPUTS, (args, team.size))
 
 
 @subroutine
 def run_layers(team: Team, args: ForwardArgs, begin: int) -> int:
     """Run all layers, on all threads, in iterations from `begin` on; return the next one."""
-    begin = _load_inputs_iteration(team, begin, _iterations(args.batch_size), args)
+    begin = _load_first_inputs(team, begin, _iterations(args.batch_size), args)
     for i in range(args.depth):
         panels = _layer(args, i).of_state.outputs // PANEL_OUTPUTS
         for t in range(args.length):
             input_panels = panels if t == 0 else 0  # inputs are multiplied for all times at once
-            begin = _gates_panel(team, begin, input_panels + panels, (args, i, input_panels, team.size))
-            begin = _step_iteration(team, begin, _iterations(args.batch_size), (args, i, t))
+            begin = _multiply_gates(team, begin, input_panels + panels, (args, i, input_panels, team.size))
+            begin = _step_cells(team, begin, _iterations(args.batch_size), (args, i, t))
     return begin
 
 
@@ -164,7 +164,8 @@ def _rows_of_iteration(iteration: int, count: int) -> range:
 
 @parallel_for
 @subroutine
-def _quantize_iteration(iteration: int, args: MatmulArgs) -> None:
+def _quantize_rows(iteration: int, args: MatmulArgs) -> None:
+    """Quantize some rows of a matrix product."""
     inputs = args.matrix.inputs
     for n in _rows_of_iteration(iteration, args.row_count):
         row = array_at(args.rows + 4 * n * args.stride, inputs, np.float32)
@@ -173,7 +174,8 @@ def _quantize_iteration(iteration: int, args: MatmulArgs) -> None:
 
 @parallel_for
 @subroutine
-def _matmul_panel(panel: int, args: tuple[MatmulArgs, int]) -> None:
+def _multiply_panels(panel: int, args: tuple[MatmulArgs, int]) -> None:
+    """Multiply all rows of a matrix product by one panel; arguments and the size of the team."""
     call, team_size = args
     rows = _quantized_rows(call.quantized, call.row_count, call.matrix.inputs)
     _multiply(panel, team_size, rows, call.matrix, float_matrix(call.results, call.row_count, call.matrix.outputs))
@@ -181,14 +183,15 @@ def _matmul_panel(panel: int, args: tuple[MatmulArgs, int]) -> None:
 
 @parallel_for
 @subroutine
-def _load_inputs_iteration(iteration: int, args: ForwardArgs) -> None:
+def _load_first_inputs(iteration: int, args: ForwardArgs) -> None:
+    """Prepare the first layer for some sequences."""
     for b in _rows_of_iteration(iteration, args.batch_size):
         _load_inputs(args, 0, b)
 
 
 @parallel_for
 @subroutine
-def _gates_panel(iteration: int, args: tuple[ForwardArgs, int, int, int]) -> None:
+def _multiply_gates(iteration: int, args: tuple[ForwardArgs, int, int, int]) -> None:
     """Multiply inputs or vectors by one panel of layer i's matrices.
 
     Inputs in the first `input_panels` iterations, vectors in the others.
@@ -207,7 +210,7 @@ def _gates_panel(iteration: int, args: tuple[ForwardArgs, int, int, int]) -> Non
 
 @parallel_for
 @subroutine
-def _step_iteration(iteration: int, args: tuple[ForwardArgs, int, int]) -> None:
+def _step_cells(iteration: int, args: tuple[ForwardArgs, int, int]) -> None:
     """Step layer i of some sequences at time t, and quantize what is multiplied next."""
     call, i, t = args
     count, hidden, units = call.batch_size, _layer(call, i).of_state.inputs, _layer(call, i).of_state.outputs
@@ -231,10 +234,8 @@ def _load_inputs(args: ForwardArgs, i: int, b: int) -> None:
     hidden = _layer(args, i).of_state.inputs
     width = _layer(args, i).of_inputs.inputs
     inputs = float_matrix(args.embedded if i == 0 else args.outputs, args.batch_size * args.length, width)
-    rows, tokens = (
-        _quantized_rows(args.quantized_inputs, len(inputs), width),
-        array_at(args.tokens, len(inputs), np.int64),
-    )
+    rows = _quantized_rows(args.quantized_inputs, len(inputs), width)
+    tokens = array_at(args.tokens, len(inputs), np.int64)
     for n in range(b * args.length, (b + 1) * args.length):
         if i == 0:
             _embed(args, max(tokens[n], 0), inputs[n])

@@ -65,12 +65,12 @@ def _output_layer(team: Team, args: OutputArgs) -> int:
     """Compute log-probabilities on all threads; iterations from 0 on. Returns the number of the next one."""
     begin = matmul(team, args.projection, 0) if args.projects else 0
     begin = matmul(team, args.product, begin)
-    return _finish_row(team, begin, args.product.row_count, (args, softmax_buffers(args.width)))
+    return _finish_rows(team, begin, args.product.row_count, (args, softmax_buffers(args.width)))
 
 
 @parallel_for
 @subroutine
-def _finish_row(n: int, args: tuple[OutputArgs, SoftmaxBuffers]) -> None:
+def _finish_rows(n: int, args: tuple[OutputArgs, SoftmaxBuffers]) -> None:
     """Make log-probabilities of row n of the product and, if wanted, sample its token."""
     call, buffers = args
     address = call.product.results + 4 * n * call.product.matrix.outputs

@@ -136,12 +136,12 @@ def test_int8_scores_one_token_at_a_time_as_all_at_once_in_every_bit(model):
 
 def test_int8_scores_do_not_depend_on_the_number_of_threads(threads):
     config = RecurrentConfig("lstm", layers=2, embedding_size=128, hidden_size=200)
-    model, read, found = Int8Model(config, weights(config), V), tokens(5, 20), []
+    model, read, results = Int8Model(config, weights(config), V), tokens(5, 20), []
     for count in (1, 2, 3):
         threads(count)
-        found.append(model.score(model.begin_state(5), read))
-    assert all(torch.equal(scores, found[0][0]) for scores, _ in found)
-    assert all(np.array_equal(after[1], found[0][1][1]) for _, after in found)
+        results.append(model.score(model.begin_state(5), read))
+    assert all(torch.equal(scores, results[0][0]) for scores, _ in results)
+    assert all(np.array_equal(after[1], results[0][1][1]) for _, after in results)
 
 
 def test_int8_model_is_close_to_the_float_model(config, model):
@@ -175,8 +175,8 @@ def test_int8_model_of_a_trained_model_loses_next_to_nothing():
     assert math.exp(-int8.score(int8.begin_state(1), held_out)[0].mean()) == pytest.approx(perplexity, rel=5e-3)
     prefixes = held_out[0, :1500].view(100, 15)
     exact = model.logprobs(model.advance(model.begin_state(100), prefixes)).double()
-    found = int8.logprobs(int8.advance(int8.begin_state(100), prefixes)).double()
-    assert (exact.exp() * (exact - found)).sum(1).mean() < 1e-3
+    approximate = int8.logprobs(int8.advance(int8.begin_state(100), prefixes)).double()
+    assert (exact.exp() * (exact - approximate)).sum(1).mean() < 1e-3
 
 
 def test_int8_model_is_stored_as_the_float_model_that_it_was_made_from(config, model):
@@ -227,7 +227,7 @@ def test_int8_advance_reads_an_embedding_in_half_precision_exactly():
     floats = Int8Model(CONFIGS[0], rounded, V)
     read = torch.arange(V).view(-1, 3)
     assert halves.tensors()["embedding"].dtype == torch.float16
-    for found, expected in zip(
+    for result, expected in zip(
         halves.advance(halves.begin_state(100), read), floats.advance(floats.begin_state(100), read), strict=True
     ):
-        assert np.array_equal(found, expected)
+        assert np.array_equal(result, expected)
