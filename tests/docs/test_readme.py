@@ -1,35 +1,49 @@
-"""README says what is so: its tables are those that its command makes, and its test command is the one that CI runs."""
+"""README and the generated pages say what is so: their tables are current, and the test command is the one of CI."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks import readme
 from models.checkpoint.load import load
 from models.checkpoint.repository import list_checkpoints
+from tools import reference
+from tools.documents import CALL
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("table", [readme.models, readme.settings])
-def test_tables_are_current(table, monkeypatch):
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("README.md", reference.model_table),
+        ("docs/benchmarks/index.md", reference.model_table),
+        ("docs/reference/settings.md", reference.settings_table),
+        ("docs/reference/command-line.md", reference.command_sections),
+    ],
+)
+def test_generated_tables_are_current(page, table, monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert table() in README
+    assert table() in (ROOT / page).read_text(encoding="utf-8"), "run: python -m tools.reference"
 
 
-@pytest.mark.parametrize("entry", list_checkpoints(ROOT / "checkpoints"), ids=lambda entry: entry.id)
-def test_shipped_models_are_whole_and_a_mixture_is_made_of_those_that_are_shipped(entry):
-    load(entry.path)
+@pytest.mark.parametrize("ref", list_checkpoints(ROOT / "checkpoints"), ids=lambda ref: ref.id)
+def test_shipped_models_are_whole_and_a_mixture_is_made_of_those_that_are_shipped(ref):
+    load(ref.path)
 
 
-def test_ci_runs_the_test_command():
+def test_readme_has_the_test_command_that_ci_runs():
     assert "\nmake test " in README
     assert "make test\n" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_every_call_has_an_answer():
-    calls = list(readme.CALL.finditer(README))
+def test_readme_has_an_answer_for_every_call():
+    calls = list(CALL.finditer(README))
     assert len(calls) > 8
     for call in calls:
         assert call[0].count("\n") > 2, call["command"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md"])
+def test_first_pages_are_short(page):
+    assert len((ROOT / page).read_text(encoding="utf-8").splitlines()) <= 150

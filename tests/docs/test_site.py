@@ -1,0 +1,43 @@
+"""The documentation's sources: every page is in the menu, every picture is there, nothing comes from elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+
+
+def menu_pages(entry: object) -> list[str]:
+    """The pages of an entry of the menu, a page, a titled one or a list of entries."""
+    if isinstance(entry, str):
+        return [entry]
+    entries = entry.values() if isinstance(entry, dict) else entry
+    return [page for part in entries for page in menu_pages(part)]
+
+
+def test_menu_has_every_page_once():
+    menu = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    assert sorted(menu_pages(menu)) == sorted(str(page.relative_to(DOCS)) for page in PAGES)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_page_shows_pictures_that_are_there(page):
+    for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / picture).is_file(), picture
+
+
+@pytest.mark.parametrize("file", [*PAGES, *DOCS.rglob("*.svg"), *DOCS.rglob("*.css")], ids=lambda file: file.name)
+def test_page_loads_nothing_from_elsewhere(file):
+    text = file.read_text(encoding="utf-8")
+    assert not re.findall(r"""(?:src=["']?|url\(["']?|!\[[^\]]*\]\()https?://""", text)
+    assert "<script" not in text
+
+
+def test_glossary_defines_each_word_once():
+    terms = re.findall(r"^(\S.*)\n:   ", (DOCS / "reference/glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(terms) > 80
+    assert len(set(terms)) == len(terms)

@@ -1,0 +1,130 @@
+"""Generated parts of the documentation: the settings, the command line and the shipped models.
+
+`python -m tools.reference` writes them into docs/ and README.md; a test holds them to what this module returns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from app.cli.main import cli
+from app.core.settings import Settings
+from models.checkpoint.card import CARD_FILE, Card
+from models.checkpoint.repository import CheckpointRef, list_checkpoints
+from tools.documents import replace_between
+
+CHECKPOINTS = Path("checkpoints")
+SETTINGS_PAGE = Path("docs/reference/settings.md")
+COMMANDS_PAGE = Path("docs/reference/command-line.md")
+MODEL_PAGES = (Path("README.md"), Path("docs/benchmarks/index.md"))
+UNITS = {"word": "words", "character": "characters", "bpe": "parts of words"}
+
+
+def main() -> None:
+    """Write all generated parts."""
+    update(SETTINGS_PAGE, "settings", settings_table())
+    update(COMMANDS_PAGE, "commands", command_sections())
+    for page in MODEL_PAGES:
+        update(page, "models", model_table())
+
+
+def update(page: Path, name: str, content: str) -> None:
+    """Put `content` between the marks `name` of a page."""
+    page.write_text(replace_between(page.read_text(encoding="utf-8"), name, content), encoding="utf-8")
+
+
+def settings_table() -> str:
+    """Every setting with its default and what it is for."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `NEXTWORD_{name.upper()}` | {default} | {field.description} |\n")
+    return "| Variable | Default | Meaning |\n|---|---|---|\n" + "".join(rows)
+
+
+def model_table() -> str:
+    """What the cards say of the shipped models."""
+    rows = [_model_row(ref, Card.read(ref.path / CARD_FILE)) for ref in list_checkpoints(CHECKPOINTS)]
+    head = (
+        "| model | kind | vocabulary | parameters | size | perplexity | in int8 | bits a character "
+        "| held-out tokens, unknown |\n"
+    )
+    return head + "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+
+
+def _model_row(ref: CheckpointRef, card: Card) -> str:
+    """Describe one model: the perplexity of each unit that its tokenizer has."""
+    size = sum(path.stat().st_size for path in ref.path.iterdir())
+    held_out = card.provenance.metrics["validation"]
+    perplexity = ", ".join(f"{figures['perplexity']:.2f} ({unit})" for unit, figures in held_out.items())
+    document = held_out["document"]
+    int8 = card.provenance.metrics.get("int8", {}).get("document", {}).get("perplexity_increase")
+    cells = (
+        f"`{ref.name}`",
+        card.kind,
+        f"{card.vocabulary_size:,} {UNITS[card.tokenizer['kind']]}",
+        f"{card.parameters:,}",
+        f"{size / 1e6:.1f} MB",
+        perplexity,
+        "" if int8 is None else f"{int8:+.2%}",
+        f"{document['bits_per_character']:.3f}",
+        f"{document['token_count']:,}, {document['oov_count']:,}",
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def command_sections() -> str:
+    """Every command with its arguments and options, as sections of Markdown."""
+    return "".join(_command_section(context) for context in _contexts(cli, None, "nextword"))
+
+
+def _contexts(command: click.Command, parent: click.Context | None, name: str) -> Iterator[click.Context]:
+    """Walk through a command and its subcommands, without running any."""
+    context = click.Context(command, parent=parent, info_name=name)
+    if parent is not None:
+        yield context
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield from _contexts(found, context, child)
+
+
+def _command_section(context: click.Context) -> str:
+    command = context.command
+    level = "##" if context.parent is None or context.parent.parent is None else "###"
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    records = [record for option in command.get_params(context) if (record := option.get_help_record(context))]
+    rows = "".join(f"| {_code(flag)} | {_escape(text)} |\n" for flag, text in records if text)
+    table = f"| Option | Meaning |\n|---|---|\n{rows}\n" if rows else ""
+    return f"{level} {context.command_path}\n\n```text\n{usage}\n```\n\n{_paragraphs(command.help or '')}{table}"
+
+
+def _paragraphs(text: str) -> str:
+    """Return the paragraphs of a help text, each on a line of its own."""
+    return "".join(f"{_escape(paragraph)}\n\n" for paragraph in re.split(r"\n\s*\n", text.strip()))
+
+
+def _code(text: str) -> str:
+    """Mark a flag as code within a table, whose columns a bar would end."""
+    return f"<code>{_entities(text)}</code>"
+
+
+def _escape(text: str) -> str:
+    """Keep what stands outside of backticks from being read as HTML, a link or the end of a column."""
+    parts = " ".join(text.split()).split("`")
+    return "`".join(part if i % 2 else _entities(part) for i, part in enumerate(parts))
+
+
+def _entities(text: str) -> str:
+    for character in "&<|[]":
+        text = text.replace(character, f"&#{ord(character)};")
+    return text
+
+
+if __name__ == "__main__":
+    main()
