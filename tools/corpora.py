@@ -1,0 +1,104 @@
+"""Placing the texts that the shipped models were trained on, checked against the hashes in their cards.
+
+`python -m tools.corpora FOLDER` looks for each text by name under FOLDER and copies what matches into corpora/, where
+the recipes expect it; without FOLDER it lists what is there and what is missing. No package index serves these texts,
+so nothing is fetched: where each can be found is told instead.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from models.checkpoint.card import CARD_FILE, Card, FileDigest
+from models.checkpoint.repository import list_checkpoints
+
+CHECKPOINTS = Path("checkpoints")
+RECIPES = Path("benchmarks/recipes")
+CORPORA = Path("corpora")
+SOURCES = {
+    "gutenberg": "a book of the collection `gutenberg` of NLTK's data, once cut into sentences and tokens",
+    "tinyshakespeare": "data/tinyshakespeare/input.txt of Andrej Karpathy's repository char-rnn",
+}
+"""Where the texts of each folder of corpora/ can be had by hand."""
+NOT_PLACED = """\
+Not placed by this command, for benchmarks only:
+  corpora/ptb         Penn Treebank: under copyright, to be licensed from the Linguistic Data Consortium
+  corpora/wikitext-2  WikiText-2: published by its authors (Merity et al. 2016), CC BY-SA 3.0"""
+State = Literal["there", "placed", "differs", "missing"]
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--any", "accept_any", is_flag=True, help="Place texts that differ from those of the shipped models, too."
+)
+def main(folder: Path | None, accept_any: bool) -> None:
+    """Place the texts of the shipped models from FOLDER into corpora/."""
+    candidates = _files_by_name(folder) if folder else {}
+    states: list[State] = []
+    for target, digest in sorted(wanted_texts().items()):
+        state = place(target, digest, candidates.get(target.name, []), accept_any=accept_any)
+        states.append(state)
+        click.echo(f"{state:<8} {target}{_remark(state, target)}")
+    click.echo(NOT_PLACED)
+    if not {"differs", "missing"}.isdisjoint(states):
+        raise SystemExit(1)
+
+
+def wanted_texts() -> dict[Path, FileDigest]:
+    """Return every text that a recipe names, with the digest in the card of the model that it made."""
+    digests: dict[str, FileDigest] = {}
+    for ref in list_checkpoints(CHECKPOINTS):
+        digests |= Card.read(ref.path / CARD_FILE).provenance.corpus
+    return {path: digests[path.name] for recipe in RECIPES.glob("*.toml") for path in _texts_of(recipe)}
+
+
+def _texts_of(recipe: Path) -> Iterator[Path]:
+    fields: dict[str, Any] = tomllib.loads(recipe.read_text(encoding="utf-8"))
+    yield from map(Path, fields.get("files", []))
+    if "validation" in fields:
+        yield Path(fields["validation"])
+
+
+def place(target: Path, digest: FileDigest, candidates: list[Path], *, accept_any: bool) -> State:
+    """Copy the candidate whose bytes are those of `digest` to `target`, unless it is there; say how that went.
+
+    With `accept_any` a candidate with other bytes is copied as well, where none is right.
+    """
+    if target.is_file() and FileDigest.of(target) == digest:
+        return "there"
+    matching = [path for path in candidates if FileDigest.of(path) == digest]
+    chosen = matching or (candidates if accept_any else [])
+    if not chosen:
+        return "differs" if candidates or target.is_file() else "missing"
+    if not target.is_file() or not target.samefile(chosen[0]):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(chosen[0], target)
+    return "placed" if matching else "differs"
+
+
+def _files_by_name(folder: Path) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            files.setdefault(path.name, []).append(path)
+    return files
+
+
+def _remark(state: State, target: Path) -> str:
+    source = SOURCES.get(target.parent.name, "unknown")
+    if state == "missing":
+        return f": {source}"
+    if state == "differs":
+        return f": another text than the shipped models were trained on ({source})"
+    return ""
+
+
+if __name__ == "__main__":
+    main()
