@@ -5,15 +5,17 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# Another index of torch builds, searched beside pip's own: a CPU-only build (2.13.0+cpu) found there wins over 2.13.0.
-TORCH_INDEX ?=
+# PyTorch's own builds for CPUs: those of the Python package index bring gigabytes of GPU libraries on Linux x86-64.
+# TORCH_INDEX=<another index> takes torch from there, TORCH_INDEX= leaves the choice to pip.
+CPU_TORCH_INDEX := https://download.pytorch.org/whl/cpu
 HOST ?= 127.0.0.1
 PORT ?= 8000
 CHECKPOINTS ?= checkpoints
 DATA ?= data
 
 BIN := $(VENV)/bin
-PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
+TORCH_CHOICE = $(if $(filter undefined,$(origin TORCH_INDEX)),--default $(CPU_TORCH_INDEX),--index "$(TORCH_INDEX)")
 
 # Constraints by environment bind the build of this package too; the second name is what pip reads there since 25.3.
 export PIP_CONSTRAINT := requirements.lock
@@ -21,7 +23,7 @@ export PIP_BUILD_CONSTRAINT := requirements.lock
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve test check bench prove lock clean
+.PHONY: help install serve test check docs bench corpora prove lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -40,8 +42,14 @@ check: $(VENV)/.installed-dev ## lint, formatting, types and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.installed-docs ## build the documentation into build/docs; a warning is an error
+	$(BIN)/zensical build --strict --clean
+
 bench: $(VENV)/.installed-dev ## list the benchmarks
 	@$(BIN)/python -m benchmarks
+
+corpora: install ## place the texts of the recipes, from a folder of yours (FROM; ANY=1 takes other texts, too)
+	@$(BIN)/python -m tools.corpora $(if $(ANY),--any) $(if $(FROM),"$(FROM)")
 
 prove: $(VENV)/.installed-dev ## run the long proofs in full
 	$(BIN)/python -m pytest -m prove
@@ -49,20 +57,25 @@ prove: $(VENV)/.installed-dev ## run the long proofs in full
 lock: ## resolve the dependencies afresh into requirements.lock
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
-	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= build/lock/bin/python -m pip install --quiet --upgrade setuptools ".[dev]"
+	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= build/lock/bin/python -m pip install --quiet --upgrade setuptools ".[dev,docs]"
 	build/lock/bin/python -m pip freeze --all --exclude nextword --exclude pip | sed 's/+[a-z0-9.]*$$//' > requirements.lock
 
 clean: ## remove .venv and what was built
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The stamps are newer than what they were made from: a second `make serve` installs nothing.
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
+	$(BIN)/python tools/install_torch.py $(TORCH_CHOICE)
 	$(PIP_INSTALL) --editable ".[plots]"
 	$(BIN)/nextword compile
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml requirements.lock $(VENV)/.installed
 	$(PIP_INSTALL) --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.installed-docs: pyproject.toml requirements.lock $(VENV)/.installed
+	$(PIP_INSTALL) --editable ".[docs]"
 	@touch $@
 
 $(BIN)/python:
