@@ -91,14 +91,14 @@ def test_corpus_split_makes_parts_of_the_whole(
     whole = Corpus.open(written(tmp_path, text.encode()), kind=kind)
     cleaned = "".join(whole.chunks())
     units = len(cleaned) if kind == "character" else cleaned.count("\n")
-    kept = units - math.ceil(units * Fraction(str(fraction)))
-    if not 0 < kept < units:
+    train_units = units - math.ceil(units * Fraction(str(fraction)))
+    if not 0 < train_units < units:
         with pytest.raises(InvalidInput, match="validation_fraction"):
             whole.split(fraction)
         return
     train, held_out = ("".join(part.chunks()) for part in whole.split(fraction))
     assert train + held_out == cleaned
-    assert (len(train) if kind == "character" else train.count("\n")) == kept
+    assert (len(train) if kind == "character" else train.count("\n")) == train_units
 
 
 @pytest.mark.parametrize(("fraction", "held_out"), [(0.07, 7), (0.9, 90), (0.001, 1), (0.285, 29)])

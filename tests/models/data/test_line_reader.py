@@ -99,9 +99,11 @@ def test_line_reader_drops_a_byte_order_mark_at_the_very_start_only() -> None:
 @pytest.mark.parametrize("cut", range(13))
 @pytest.mark.parametrize("bad", [b"\xff", b"\xe4\xb8", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf5\x80\x80\x80"])
 def test_line_reader_names_the_first_bad_byte_for_any_slices(bad: bytes, cut: int) -> None:
-    for data, at in ((b"\xef\xbb\xbfa\n\xc3\xa9 " + bad + b"\nb", 8), (b"a\n\xc3\xa9 b" + bad, 6)):
+    for data, offset in ((b"\xef\xbb\xbfa\n\xc3\xa9 " + bad + b"\nb", 8), (b"a\n\xc3\xa9 b" + bad, 6)):
         for strip in (True, False):
-            with pytest.raises(InvalidText, match=rf"text: must be UTF-8, and byte {at} \(from 0\) is not$") as caught:
+            with pytest.raises(
+                InvalidText, match=rf"text: must be UTF-8, and byte {offset} \(from 0\) is not$"
+            ) as caught:
                 read(data, [cut], strip=strip)
             assert caught.value.field == "text"
 

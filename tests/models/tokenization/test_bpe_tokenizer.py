@@ -28,13 +28,13 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).filter(lam
 
 def test_bpe_merges_the_most_frequent_pair_first():
     # "low low low lower": "lo" and "ow" stand 4 times each, of which the one whose ids come first wins, then "low".
-    # The blank before a word is a part of it, so that " low" is next: 3 times, one of them in " lower".
-    found = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=261), ["low low low lower\n"])
-    assert found.merges == [("l", "o"), ("lo", "w"), ("Ġ", "low")]
-    assert found.vocabulary[:2] == ["<unk>", "</s>"]
-    assert found.vocabulary[-3:] == ["lo", "low", "Ġlow"]
-    assert found.vocabulary_size == 261
-    assert found.surface_forms("low lower\n") == ["low", "Ġlow", "e", "r", "</s>"]
+    # The space before a word is a part of it, so that " low" is next: 3 times, one of them in " lower".
+    tokenizer = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=261), ["low low low lower\n"])
+    assert tokenizer.merges == [("l", "o"), ("lo", "w"), ("Ġ", "low")]
+    assert tokenizer.vocabulary[:2] == ["<unk>", "</s>"]
+    assert tokenizer.vocabulary[-3:] == ["lo", "low", "Ġlow"]
+    assert tokenizer.vocabulary_size == 261
+    assert tokenizer.surface_forms("low lower\n") == ["low", "Ġlow", "e", "r", "</s>"]
 
 
 @settings(max_examples=100)
@@ -63,12 +63,12 @@ def plain(tmp_path_factory):
 
 
 def test_bpe_is_the_same_saved_and_loaded(plain):
-    found = Tokenizer.load(plain)
-    assert found.is_equivalent_to(TOKENIZER)
-    assert found.merges == TOKENIZER.merges
-    assert found.encode("the friendly cat\n").ids.tolist() == TOKENIZER.encode("the friendly cat\n").ids.tolist()
+    loaded = Tokenizer.load(plain)
+    assert loaded.is_equivalent_to(TOKENIZER)
+    assert loaded.merges == TOKENIZER.merges
+    assert loaded.encode("the friendly cat\n").ids.tolist() == TOKENIZER.encode("the friendly cat\n").ids.tolist()
     other = Tokenizer.train(BPE, ["another text of some words\n"])
-    assert not found.is_equivalent_to(other)
+    assert not loaded.is_equivalent_to(other)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_byte_detokenizer_gives_a_character_once_all_of_its_bytes_are_there():
 
 
 def test_bpe_ids_with_prefix_take_the_prefix_as_text():
-    found = {TOKENIZER.vocabulary[i] for i in TOKENIZER.ids_with_prefix(" th").tolist()}
-    assert "Ġthe" in found
-    assert all(token.startswith("Ġth") for token in found)
+    tokens = {TOKENIZER.vocabulary[i] for i in TOKENIZER.ids_with_prefix(" th").tolist()}
+    assert "Ġthe" in tokens
+    assert all(token.startswith("Ġth") for token in tokens)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.errors import InvalidInput, TrainingFailed
 from models.special_tokens import SPECIAL_TOKENS
+from models.threads import set_thread_count, thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.pipeline import build_pipeline, surface_forms
 from models.tokenization.tokenizer import Tokenizer
@@ -22,10 +22,10 @@ CHUNKS = st.lists(texts.map(lambda text: text + "\n"), max_size=5)
 
 @pytest.fixture(params=[1, 3])
 def threads(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
+    before = thread_count()
+    set_thread_count(request.param)
     yield
-    torch.set_num_threads(before)
+    set_thread_count(before)
 
 
 @pytest.mark.usefixtures("threads")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 
+from models.threads import set_thread_count, thread_count
 from models.utils.parallel import (
     ROWS_PER_SLICE,
     context_ranges,
@@ -19,10 +19,10 @@ from models.utils.parallel import (
 
 @pytest.fixture(params=[1, 2, 3])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
+    before = thread_count()
+    set_thread_count(request.param)
     yield request.param
-    torch.set_num_threads(before)
+    set_thread_count(before)
 
 
 def test_parallel_map_keeps_order(threads: int) -> None:
@@ -91,8 +91,8 @@ def test_read_ahead_raises_an_error_after_the_items_before_it() -> None:
 
 
 def test_read_ahead_makes_one_item_more_than_was_asked_for() -> None:
-    made: list[int] = []
-    items = read_ahead(made.append(i) or i for i in range(9))
+    yielded: list[int] = []
+    items = read_ahead(yielded.append(i) or i for i in range(9))
     next(items)
     items.close()  # type: ignore[attr-defined]
-    assert made == [0, 1]
+    assert yielded == [0, 1]
