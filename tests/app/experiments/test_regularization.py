@@ -1,4 +1,4 @@
-"""What lies in between is best, or not."""
+"""Regularization: whether the best strength lies in between."""
 
 import pytest
 

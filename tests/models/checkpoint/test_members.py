@@ -100,8 +100,8 @@ def test_members_that_do_not_share_a_tokenizer_are_refused_by_name(entry):
 
 def test_members_already_loaded_are_not_loaded_again(entry):
     parts = {name: load(entry.path.parents[1] / name.partition("@")[0] / "1") for name in ("model-0@1", "model-1@1")}
-    found = load(entry.path, find_loaded=parts.get).model
-    assert [part.model for part in parts.values()] == list(found.members)
+    mixture_model = load(entry.path, find_loaded=parts.get).model
+    assert [part.model for part in parts.values()] == list(mixture_model.members)
 
 
 def test_checkpoints_using_a_model_are_listed(entry):

@@ -7,7 +7,7 @@ from models.errors import CheckpointNotFound, InvalidInput
 
 
 def publish(path: Path) -> None:
-    """All that the catalogue looks at."""
+    """Make the files of a checkpoint that a repository looks at."""
     path.mkdir(parents=True)
     (path / "card.json").write_text("")
 

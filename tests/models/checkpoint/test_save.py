@@ -48,10 +48,10 @@ def entry(tmp_path: Path) -> CheckpointRef:
 
 def test_load_restores_what_was_saved_bit_for_bit(tmp_path):
     model = Bigram.random(TOKENIZER.vocabulary_size, seed=7)
-    found = reopen(publish(tmp_path, model=model))
-    assert torch.equal(found.model.matrix, model.matrix)
-    assert found.tokenizer.vocabulary == TOKENIZER.vocabulary
-    assert found.tokenizer.config == TOKENIZER.config
+    checkpoint = reopen(publish(tmp_path, model=model))
+    assert torch.equal(checkpoint.model.matrix, model.matrix)
+    assert checkpoint.tokenizer.vocabulary == TOKENIZER.vocabulary
+    assert checkpoint.tokenizer.config == TOKENIZER.config
 
 
 def test_save_writes_a_card_of_provenance_model_and_files(entry):
@@ -67,9 +67,9 @@ def test_load_maps_weights_without_copying(entry):
     maps = Path("/proc/self/maps")
     if not maps.exists():
         pytest.skip("needs /proc")
-    found = reopen(entry)
+    checkpoint = reopen(entry)
     assert str(entry.path.resolve() / "weights.safetensors") in maps.read_text()
-    assert found.model.vocabulary_size == TOKENIZER.vocabulary_size
+    assert checkpoint.model.vocabulary_size == TOKENIZER.vocabulary_size
 
 
 def test_save_counts_versions_up_and_leaves_old_ones(tmp_path):

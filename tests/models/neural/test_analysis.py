@@ -13,18 +13,18 @@ from models.special_tokens import EOS
 
 
 def network(kind: NetworkKind) -> Network:
-    made = Network(RecurrentConfig(kind, layers=1 if kind == "feedforward" else 2, embedding_size=3, hidden_size=4), 9)
+    net = Network(RecurrentConfig(kind, layers=1 if kind == "feedforward" else 2, embedding_size=3, hidden_size=4), 9)
     generator = torch.Generator().manual_seed(1)
-    for parameter in made.parameters():
+    for parameter in net.parameters():
         torch.nn.init.normal_(parameter, generator=generator)
-    return made.requires_grad_(False)
+    return net.requires_grad_(False)
 
 
 def test_gate_activations_have_the_norms_of_the_state() -> None:
     net, tokens = network("lstm"), torch.tensor([5, 3, 8])
-    found = gate_activations(net, tokens)
+    activations = gate_activations(net, tokens)
     _, vectors = net(torch.tensor([[EOS]]), net.zero_state(1))
-    for token, layers in zip(tokens, found, strict=True):
+    for token, layers in zip(tokens, activations, strict=True):
         _, vectors = net(token[None, None], vectors)
         for layer, openings in enumerate(layers):
             assert openings["hidden_norm"] == pytest.approx(vectors[0][0, layer].norm().item(), rel=1e-4)

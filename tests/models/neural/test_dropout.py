@@ -40,9 +40,9 @@ def test_dropout_of_rate_zero_draws_nothing() -> None:
 def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
     tokens = torch.arange(6).repeat(3, 4)
     x = WordDropout(0.5, 6, torch.Generator().manual_seed(1))(torch.ones(3, 24, 2), tokens)
-    kept = x[0, :6, 0]
-    assert set(kept.tolist()) == {0.0, 2.0}
-    assert torch.equal(x, kept[tokens][..., None].expand_as(x))
+    scales = x[0, :6, 0]
+    assert set(scales.tolist()) == {0.0, 2.0}
+    assert torch.equal(x, scales[tokens][..., None].expand_as(x))
 
 
 def test_weight_drop_drops_single_weights() -> None:

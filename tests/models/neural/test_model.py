@@ -96,8 +96,8 @@ def test_advance_keeps_padding_out_of_states(model: RecurrentModel) -> None:
         alone, alone_after = model.score(select(state, [row]), tokens[row : row + 1, :length])
         torch.testing.assert_close(scores[row, :length], alone[0], atol=1e-5, rtol=0)
         assert not scores[row, length:].any()
-        for found in (after, advanced):
-            torch.testing.assert_close(flat(found)[row], flat(alone_after)[0], atol=1e-5, rtol=0)
+        for batched in (after, advanced):
+            torch.testing.assert_close(flat(batched)[row], flat(alone_after)[0], atol=1e-5, rtol=0)
 
 
 def test_advance_does_not_mutate_states(model: RecurrentModel) -> None:
@@ -118,9 +118,9 @@ def test_states_are_unchanged_by_joining_and_leaving_a_batch(model: RecurrentMod
 
 def test_topk_is_the_head_of_the_sorted_row(model: RecurrentModel) -> None:
     state = model.advance(model.begin_state(3), ids(3, 4))
-    values, found = model.topk(state, 4)
+    values, tokens = model.topk(state, 4)
     expected = model.logprobs(state).sort(dim=1, descending=True, stable=True)
-    assert torch.equal(found, expected.indices[:, :4])
+    assert torch.equal(tokens, expected.indices[:, :4])
     torch.testing.assert_close(values, expected.values[:, :4])
     assert model.topk(state, V + 5)[0].shape == (3, V)
     assert model.topk(state, 0)[1].shape == (3, 0)
@@ -150,21 +150,21 @@ def test_from_tensors_restores_the_model_bit_for_bit(model: RecurrentModel) -> N
 
 
 def test_tensors_in_half_precision_halve_matrices_and_keep_biases() -> None:
-    kept = {n: t.dtype for n, t in RecurrentModel(CONFIGS[1], weights(CONFIGS[1]), V).tensors().items()}
-    assert kept["embedding"] == kept["layers.0.weight_hh"] == torch.float16
-    assert kept["output_bias"] == kept["layers.0.bias_ih"] == torch.float32
+    dtypes = {n: t.dtype for n, t in RecurrentModel(CONFIGS[1], weights(CONFIGS[1]), V).tensors().items()}
+    assert dtypes["embedding"] == dtypes["layers.0.weight_hh"] == torch.float16
+    assert dtypes["output_bias"] == dtypes["layers.0.bias_ih"] == torch.float32
 
 
 def test_float32_weights_are_not_copied() -> None:
-    given = weights(CONFIGS[0])
-    held = RecurrentModel(CONFIGS[0], given, V).tensors()
-    assert all(held[name].data_ptr() == tensor.data_ptr() for name, tensor in given.items())
+    float_weights = weights(CONFIGS[0])
+    stored = RecurrentModel(CONFIGS[0], float_weights, V).tensors()
+    assert all(stored[name].data_ptr() == tensor.data_ptr() for name, tensor in float_weights.items())
 
 
 def damaged(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
-    kept = weights(CONFIGS[0])
-    kept.pop(name, None)
-    return kept if tensor is None else {**kept, name: tensor}
+    changed = weights(CONFIGS[0])
+    changed.pop(name, None)
+    return changed if tensor is None else {**changed, name: tensor}
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ FAMILIES = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
 
 
 def network(config: RecurrentConfig, vocabulary_size: int = 7) -> Network:
-    made = Network(config, vocabulary_size)
+    net = Network(config, vocabulary_size)
     generator = torch.Generator().manual_seed(1)
-    for parameter in made.parameters():
+    for parameter in net.parameters():
         torch.nn.init.normal_(parameter, generator=generator)
-    return made.requires_grad_(False)
+    return net.requires_grad_(False)
 
 
 def sigmoid(x: Array) -> Array:
@@ -31,7 +31,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def textbook(config: RecurrentConfig, weights: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
-    """One step of one layer of one row, straight from the papers that `RecurrentLayer` names."""
+    """Compute a step of a layer for a row, straight from the papers that `RecurrentLayer` names."""
     by_input = np.split(weights["weight_ih"] @ x + weights["bias_ih"], weights["bias_ih"].size // h.size)
     by_hidden = np.split(weights["weight_hh"] @ h + weights["bias_hh"], weights["bias_hh"].size // h.size)
     if config.kind == "rnn":
@@ -62,8 +62,8 @@ def test_layers_follow_the_textbook(kind: NetworkKind, nonlinearity: Nonlinearit
             h[layer], c[layer] = textbook(config, mine, x, h[layer], c[layer])
             x = h[layer]
         np.testing.assert_allclose(outputs[0, t], x, atol=1e-5, rtol=1e-4)
-    for found, expected in zip(vectors, (h, c), strict=False):
-        np.testing.assert_allclose(found[0], expected, atol=1e-5, rtol=1e-4)
+    for vector, expected in zip(vectors, (h, c), strict=False):
+        np.testing.assert_allclose(vector[0], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_zero_state_has_cells_for_an_lstm_only() -> None:
@@ -132,11 +132,11 @@ def test_config_names_the_field_it_refuses(field: str, value: object) -> None:
 
 
 def window_layer(width: int) -> FeedForwardLayer:
-    made = FeedForwardLayer(width, 3, 2, torch.tanh)
+    feedforward = FeedForwardLayer(width, 3, 2, torch.tanh)
     generator = torch.Generator().manual_seed(1)
-    for parameter in made.parameters():
+    for parameter in feedforward.parameters():
         torch.nn.init.normal_(parameter, generator=generator)
-    return made.requires_grad_(False)
+    return feedforward.requires_grad_(False)
 
 
 def naive(window: FeedForwardLayer, read: torch.Tensor, width: int) -> torch.Tensor:

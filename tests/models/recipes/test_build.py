@@ -116,10 +116,12 @@ def test_build_trains_a_recurrent_model_and_reports_progress(text: Path, token: 
     assert losses[-1] < losses[0]
     assert metrics["int8"].keys() == metrics["validation"].keys()
     for unit, exact in metrics["validation"].items():
-        found = metrics["int8"][unit]
-        assert found["perplexity"] == pytest.approx(exact["perplexity"], rel=0.01)
-        assert found["perplexity_increase"] == pytest.approx(found["perplexity"] / exact["perplexity"] - 1)
-        assert found["token_count"] == exact["token_count"]
+        int8_figures = metrics["int8"][unit]
+        assert int8_figures["perplexity"] == pytest.approx(exact["perplexity"], rel=0.01)
+        assert int8_figures["perplexity_increase"] == pytest.approx(
+            int8_figures["perplexity"] / exact["perplexity"] - 1
+        )
+        assert int8_figures["token_count"] == exact["token_count"]
 
 
 def test_build_measures_a_feedforward_network_in_float32_only(text: Path) -> None:
@@ -138,10 +140,10 @@ def test_build_resumes_a_stopped_training_to_the_same_model(text: Path, tmp_path
     assert_same(resumed, whole)
 
 
-def assert_same(one: BuiltModel, other: BuiltModel) -> None:
-    theirs = other.model.tensors()
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.model.tensors().items())
-    assert one.metrics["validation"] == other.metrics["validation"]
+def assert_same(actual: BuiltModel, expected: BuiltModel) -> None:
+    theirs = expected.model.tensors()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in actual.model.tensors().items())
+    assert actual.metrics["validation"] == expected.metrics["validation"]
 
 
 def test_recipe_of_a_recurrent_model_states_its_training() -> None:

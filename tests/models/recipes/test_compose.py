@@ -39,37 +39,37 @@ def text(tmp_path: Path) -> Path:
     return path
 
 
-def made(root: Path, *members: str, **fields: object) -> ComposedModel:
+def compose_members(root: Path, *members: str, **fields: object) -> ComposedModel:
     return run_to_completion(compose(Composition("all", members, **fields), root))  # type: ignore[arg-type]
 
 
 def test_compose_fits_weights_and_measures_the_mixture(root: Path, text: Path) -> None:
-    found = made(root, "counts", "smooth", validation=text)
+    composed = compose_members(root, "counts", "smooth", validation=text)
     members = [load(root / name / "1").model for name in ("counts", "smooth")]
     ids = WORDS.encode(TEXT).ids
     expected = fit_weights(run_to_completion(score_by_member(members, ids, "document")))
-    assert found.metrics["fit"]["weights"] == list(expected.weights)
-    assert found.metrics["fit"].keys() == {"weights", "iterations", "token_count", "skipped", "unit"}
+    assert composed.metrics["fit"]["weights"] == list(expected.weights)
+    assert composed.metrics["fit"].keys() == {"weights", "iterations", "token_count", "skipped", "unit"}
     mixed = MixtureModel(MixtureConfig(expected.weights), members)
     perplexity = run_to_completion(evaluate(mixed, WORDS, [TEXT], "lines")).perplexity
-    assert found.metrics["validation"]["lines"]["perplexity"] == pytest.approx(perplexity)
+    assert composed.metrics["validation"]["lines"]["perplexity"] == pytest.approx(perplexity)
     for member in members:
         alone = run_to_completion(evaluate(member, WORDS, [TEXT], "document")).perplexity
-        assert alone is None or found.metrics["validation"]["document"]["perplexity"] < 1.000001 * alone
+        assert alone is None or composed.metrics["validation"]["document"]["perplexity"] < 1.000001 * alone
 
 
 def test_compose_fits_weights_line_by_line(root: Path, text: Path) -> None:
     publish(root, "other", recurrent(seed=5))
-    lines = made(root, "network", "other", validation=text, unit="lines").metrics["fit"]
-    document = made(root, "network", "other", validation=text).metrics["fit"]
+    lines = compose_members(root, "network", "other", validation=text, unit="lines").metrics["fit"]
+    document = compose_members(root, "network", "other", validation=text).metrics["fit"]
     assert (lines["unit"], document["unit"]) == ("lines", "document")
     assert not np.allclose(lines["weights"], document["weights"], atol=1e-6)
 
 
 def test_compose_result_can_be_published_and_composed_again(root: Path, text: Path) -> None:
-    first = made(root, "counts", "network", model=MixtureConfig((0.9, 0.1)))
+    first = compose_members(root, "counts", "network", model=MixtureConfig((0.9, 0.1)))
     save(root, "first", first.model, first.tokenizer, first.provenance("mix"), members=first.members)
-    second = made(root, "first", model=CacheConfig(20, 0.1), validation=text)
+    second = compose_members(root, "first", model=CacheConfig(20, 0.1), validation=text)
     entry = save(root, "second", second.model, second.tokenizer, second.provenance("mix"), members=second.members)
     card = load(entry.path).card
     assert (card.kind, [member.model for member in card.members]) == ("cache", ["first@1"])
@@ -80,8 +80,8 @@ def test_compose_result_can_be_published_and_composed_again(root: Path, text: Pa
 
 def test_compose_pins_the_newest_version_by_its_number(root: Path) -> None:
     publish(root, "counts", ngram(order=2))
-    found = made(root, "counts", model=CacheConfig())
-    assert found.members == (resolve(root, "counts@2"),)
+    composed = compose_members(root, "counts", model=CacheConfig())
+    assert composed.members == (resolve(root, "counts@2"),)
 
 
 @pytest.mark.parametrize(
@@ -101,5 +101,5 @@ def test_compose_pins_the_newest_version_by_its_number(root: Path) -> None:
 )
 def test_compose_names_the_field_of_what_does_not_fit(root, members, fields, field) -> None:
     with pytest.raises(InvalidInput) as error:
-        made(root, *members, **fields)
+        compose_members(root, *members, **fields)
     assert error.value.field == field

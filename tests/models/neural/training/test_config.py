@@ -1,4 +1,4 @@
-"""What a training recipe accepts."""
+"""Training configurations: accepted and refused values."""
 
 import pytest
 

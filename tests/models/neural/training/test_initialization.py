@@ -1,4 +1,4 @@
-"""What a network starts from."""
+"""Initialization by the formulas of its methods."""
 
 import math
 

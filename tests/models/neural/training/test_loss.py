@@ -25,10 +25,10 @@ def test_cross_entropy_and_gradients_equal_those_of_the_whole_matrix(
     expected = functional.cross_entropy(functional.linear(hidden, weight, bias), targets)
     torch.testing.assert_close(loss, expected)
     parameters = hidden, weight, bias
-    for found, wanted in zip(
+    for actual, expected_part in zip(
         torch.autograd.grad(3 * loss, parameters), torch.autograd.grad(3 * expected, parameters), strict=True
     ):
-        torch.testing.assert_close(found, wanted)
+        torch.testing.assert_close(actual, expected_part)
 
 
 def test_cross_entropy_of_equal_logits_is_the_log_of_the_vocabulary() -> None:

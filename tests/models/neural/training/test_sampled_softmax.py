@@ -1,4 +1,4 @@
-"""The sampled loss: exact where all is drawn, right on average where not, and its gradient torch's own."""
+"""Sampled softmax: exact where all words are drawn, unbiased otherwise, with torch's own gradient."""
 
 import numpy as np
 import pytest
@@ -46,10 +46,10 @@ def test_sampled_cross_entropy_and_gradients_follow_the_formula(at_once: int, mo
     expected = naive(hidden, weight, bias, targets, sample)
     torch.testing.assert_close(loss, expected)
     parameters = hidden, weight, bias
-    for found, wanted in zip(
+    for actual, expected_part in zip(
         torch.autograd.grad(3 * loss, parameters), torch.autograd.grad(3 * expected, parameters), strict=True
     ):
-        torch.testing.assert_close(found, wanted)
+        torch.testing.assert_close(actual, expected_part)
 
 
 def test_sampled_cross_entropy_of_all_words_is_the_whole_softmax() -> None:
@@ -65,10 +65,10 @@ def test_sampled_cross_entropy_estimates_the_sum_without_bias() -> None:
     sampler = WordSampler(np.arange(SIZE), 5, torch.Generator().manual_seed(2))
     own = (weight[3] @ hidden[0] + bias[3]).item()
     # exp(loss) is the sum over own.
-    found = [
+    estimates = [
         sampled_cross_entropy(hidden[:1], weight, bias, targets, sampler.draw()).exp().item() for _ in range(count)
     ]
-    sums = np.array(found) * np.exp(own)
+    sums = np.array(estimates) * np.exp(own)
     exact = (weight @ hidden[0] + bias).exp().sum().item()
     assert sums.mean() == pytest.approx(exact, abs=5 * sums.std() / count**0.5)
 

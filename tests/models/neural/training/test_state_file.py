@@ -47,10 +47,10 @@ def stop_at(report: int, training: Generator[Progress, None, TrainingResult]) ->
     training.close()
 
 
-def assert_same(found: TrainingResult, expected: TrainingResult) -> None:
-    assert (found.model_step, found.steps, found.metrics) == (expected.model_step, expected.steps, expected.metrics)
-    wanted = expected.model.tensors()
-    assert all(torch.equal(tensor, wanted[name]) for name, tensor in found.model.tensors().items())
+def assert_same(result: TrainingResult, expected: TrainingResult) -> None:
+    assert (result.model_step, result.steps, result.metrics) == (expected.model_step, expected.steps, expected.metrics)
+    expected_tensors = expected.model.tensors()
+    assert all(torch.equal(tensor, expected_tensors[name]) for name, tensor in result.model.tensors().items())
 
 
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
@@ -107,9 +107,9 @@ def test_resume_of_a_killed_training_continues_from_its_last_save(tmp_path: Path
     training = train(CONFIG, RECIPE, TOKENS, HELD_OUT, 15, save_to=tmp_path, save_seconds=0.0, report_every=1)
     for _ in range(5):
         next(training)
-    left = (tmp_path / STATE_FILE).read_bytes()  # what a kill now would leave
+    state = (tmp_path / STATE_FILE).read_bytes()  # what a kill now would leave
     training.close()
-    (tmp_path / STATE_FILE).write_bytes(left)
+    (tmp_path / STATE_FILE).write_bytes(state)
     assert_same(finish(running(directory=tmp_path, go_on=True)), expected)
 
 
@@ -143,15 +143,15 @@ def test_resume_names_a_missing_and_an_incomplete_state(tmp_path: Path) -> None:
 
 
 def test_text_fingerprint_depends_on_where_texts_end() -> None:
-    one, two, three = (np.array(ids) for ids in ([1, 2], [3], [2, 3]))
-    assert text_fingerprint(one, two) == text_fingerprint(one.astype(np.int32), two)
+    first, second, third = (np.array(ids) for ids in ([1, 2], [3], [2, 3]))
+    assert text_fingerprint(first, second) == text_fingerprint(first.astype(np.int32), second)
     assert (
         len(
             {
-                text_fingerprint(one, two),
-                text_fingerprint(one[:1], three),
-                text_fingerprint(one, None),
-                text_fingerprint(one),
+                text_fingerprint(first, second),
+                text_fingerprint(first[:1], third),
+                text_fingerprint(first, None),
+                text_fingerprint(first),
             }
         )
         == 4

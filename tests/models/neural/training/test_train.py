@@ -14,6 +14,7 @@ from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import TrainingResult, held_out_loss, train
 from models.utils.progress import Progress
+from tests.helpers.language_models import arrays
 
 LINE = [5, 6, 7, 8, 9, 10, 4, 2, 1]
 TOKENS = np.array([*LINE, 3, 4, 5, 1, 2, 9, 2, 9, 1] * 12, dtype=np.int32)
@@ -65,10 +66,12 @@ def test_train_reports_steps_epochs_and_speed() -> None:
 def test_train_validates_each_epoch_and_the_last_step() -> None:
     recipe = replace(RECIPE, epochs=2.5)
     _, reports = drive(train(LSTM, recipe, TOKENS, TOKENS[:30], 11, report_every=10**6))
-    told = [r for r in reports if r.phase == "training"]
-    assert [round(r.epoch, 1) for r in told] == [1, 2, 2.6]  # 7 steps an epoch, 2.5 of them are 18
+    training_reports = [r for r in reports if r.phase == "training"]
+    assert [round(r.epoch, 1) for r in training_reports] == [1, 2, 2.6]  # 7 steps an epoch, 2.5 of them are 18
     assert any(r.phase == "validating" for r in reports)
-    assert told[-1].metrics["validation_perplexity"] == pytest.approx(math.exp(told[-1].metrics["validation_loss"]))
+    assert training_reports[-1].metrics["validation_perplexity"] == pytest.approx(
+        math.exp(training_reports[-1].metrics["validation_loss"])
+    )
 
 
 def test_train_stopped_early_returns_the_best_weights() -> None:
@@ -80,26 +83,26 @@ def test_train_stopped_early_returns_the_best_weights() -> None:
     best = min(losses, key=lambda step: losses[step])
     assert trained.model_step == best
     assert trained.steps == best + 3 * 2 < reports[-1].steps
-    scores, _ = trained.model.score(trained.model.begin_state(1), torch.from_numpy(other[None]))
-    assert -scores.mean().item() == pytest.approx(losses[best], abs=1e-6)
+    scores, _ = trained.model.score(trained.model.begin_state(1), other[None])
+    assert -scores.mean() == pytest.approx(losses[best], abs=1e-6)
 
 
 def test_train_validates_the_model_that_will_be_stored() -> None:
     config = replace(LSTM, storage="float16")
     trained, _ = drive(train(config, replace(RECIPE, epochs=3), TOKENS, TOKENS[:40], 11))
     again = type(trained.model).from_tensors(trained.model.config(), trained.model.tensors(), 11)
-    scores, _ = again.score(again.begin_state(1), torch.from_numpy(TOKENS[None, :40].astype(np.int64)))
-    assert trained.metrics["best_perplexity"] == pytest.approx(math.exp(-scores.double().mean().item()), abs=1e-6)
+    scores, _ = again.score(again.begin_state(1), TOKENS[None, :40].astype(np.int64))
+    assert trained.metrics["best_perplexity"] == pytest.approx(math.exp(-scores.mean(dtype=np.float64)), abs=1e-6)
 
 
 def test_train_gives_the_same_model_for_a_seed() -> None:
-    def weights(seed: int) -> torch.Tensor:
+    def weights(seed: int) -> np.ndarray:
         recipe = replace(RECIPE, epochs=1, dropout=0.3, seed=seed)
         model = drive(train(LSTM, recipe, TOKENS, NONE, 11))[0].model
-        return torch.cat([t.flatten() for t in model.tensors().values()])
+        return np.concatenate([weight.ravel() for weight in model.tensors().values()])
 
-    assert torch.equal(weights(5), weights(5))
-    assert not torch.equal(weights(5), weights(6))
+    assert np.array_equal(weights(5), weights(5))
+    assert not np.array_equal(weights(5), weights(6))
 
 
 GRU = RecurrentConfig("gru", layers=1, embedding_size=4, hidden_size=4)
@@ -110,7 +113,7 @@ def random_model() -> RecurrentModel:
     network = Network(GRU, 9)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(1))
-    return RecurrentModel(GRU, network.state_dict(), 9)
+    return RecurrentModel(GRU, arrays(network), 9)
 
 
 def drive_loss(tokens: np.ndarray[tuple[int], np.dtype[np.int32]]) -> tuple[float, list[Progress]]:
@@ -124,8 +127,8 @@ def drive_loss(tokens: np.ndarray[tuple[int], np.dtype[np.int32]]) -> tuple[floa
 
 def alone(tokens: np.ndarray[tuple[int], np.dtype[np.int32]]) -> float:
     scorer = random_model()
-    scores, _ = scorer.score(scorer.begin_state(1), torch.from_numpy(tokens.astype(np.int64))[None])
-    return -scores.double().sum().item()
+    scores, _ = scorer.score(scorer.begin_state(1), tokens.astype(np.int64)[None])
+    return -scores.sum(dtype=np.float64)
 
 
 def test_held_out_loss_of_a_short_text_is_one_pass() -> None:
