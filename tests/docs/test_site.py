@@ -41,3 +41,21 @@ def test_glossary_defines_each_word_once():
     terms = re.findall(r"^(\S.*)\n:   ", (DOCS / "reference/glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(terms) > 80
     assert len(set(terms)) == len(terms)
+
+
+def test_glossary_names_classes_that_exist():
+    named = re.findall(r"`([A-Z][a-z]+[A-Za-z]+)`", (DOCS / "reference/glossary.md").read_text(encoding="utf-8"))
+    code = "\n".join(
+        file.read_text(encoding="utf-8") for part in ("app", "models") for file in (ROOT / part).rglob("*.py")
+    )
+    assert len(named) > 5
+    assert [name for name in named if f"class {name}" not in code] == []
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.name
+)
+def test_page_names_paths_that_exist(page):
+    """Paths of the code in backticks, with or without `.py`; those of invented files hold a `<`."""
+    named = re.findall(r"`((?:app|models|tests|benchmarks|tools|docs)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not any((ROOT / f"{name}{end}").exists() for end in ("", ".py"))] == []
