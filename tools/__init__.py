@@ -1,4 +1,4 @@
-"""Programs for those who work on Nextword: they make documents, place corpora and choose a build of PyTorch.
+"""Programs for contributors: they make documents, place corpora and choose a build of PyTorch.
 
 Run from the project's folder: `python -m tools.reference` (generated pages), `python -m tools.readme` (README's
 answers), `python -m tools.picture` (the picture of it at work), `python -m tools.corpora` and

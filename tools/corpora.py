@@ -1,4 +1,4 @@
-"""Placing the texts that the shipped models were trained on, checked against the hashes in their cards.
+"""Placement of the shipped models' training texts, checked against the hashes in their cards.
 
 `python -m tools.corpora FOLDER` looks for each text by name under FOLDER and copies what matches into corpora/, where
 the recipes expect it; without FOLDER it lists what is there and what is missing. No package index serves these texts,
@@ -67,7 +67,7 @@ def _texts_of(recipe: Path) -> Iterator[Path]:
 
 
 def place(target: Path, digest: FileDigest, candidates: list[Path], *, accept_any: bool) -> State:
-    """Copy the candidate whose bytes are those of `digest` to `target`, unless it is there; say how that went.
+    """Copy the candidate with the bytes of `digest` to `target`, unless it is there; return the outcome.
 
     With `accept_any` a candidate with other bytes is copied as well, where none is right.
     """

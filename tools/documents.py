@@ -1,4 +1,4 @@
-"""Parts of documents that programs write: what stands between two marks, and the calls whose answers are shown."""
+"""Parts of documents that programs write: text between two marks, and calls with their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Installing the build of PyTorch that suits a machine without a GPU, before everything else is installed.
+"""Installation of the PyTorch build for CPUs, before everything else is installed.
 
 On Linux x86-64 the Python package index has a build that brings gigabytes of GPU libraries; PyTorch's own index has one
 for CPUs. Only torch is taken from there, so that no other package depends on which index answered. Needs nothing but

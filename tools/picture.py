@@ -1,4 +1,4 @@
-"""The picture of Nextword at work: next words of three models, and a text coloured by its tokens' probabilities.
+"""The picture of Nextword at work: next words of three models, and a text with its probabilities.
 
 `python -m tools.picture` asks a service with the shipped models and writes docs/assets/at-work.svg. An SVG of our own
 needs no plotting library, and its text stays text.
@@ -26,7 +26,7 @@ LINE_CHARACTERS, CHARACTER = 84, 9.9
 
 
 def main() -> None:
-    """Ask and draw."""
+    """Ask the models and draw the picture."""
     with running_service() as address:
         columns = {model: _ask(address, model, "next", {"context": CONTEXT, "top_k": 6})["next"] for model in MODELS}
         body = {"prompt": PROMPT, "max_tokens": 60, "temperature": 0.7, "seed": 7, "ignore_end": True}

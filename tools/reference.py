@@ -38,7 +38,7 @@ def update(page: Path, name: str, content: str) -> None:
 
 
 def settings_table() -> str:
-    """Every setting with its default and what it is for."""
+    """Return the table of all settings, with defaults and meanings."""
     rows = []
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
@@ -47,7 +47,7 @@ def settings_table() -> str:
 
 
 def model_table() -> str:
-    """What the cards say of the shipped models."""
+    """Return the table of the shipped models, from their cards."""
     rows = [_model_row(ref, Card.read(ref.path / CARD_FILE)) for ref in list_checkpoints(CHECKPOINTS)]
     head = (
         "| model | kind | vocabulary | parameters | size | perplexity | in int8 | bits a character "
@@ -78,7 +78,7 @@ def _model_row(ref: CheckpointRef, card: Card) -> str:
 
 
 def command_sections() -> str:
-    """Every command with its arguments and options, as sections of Markdown."""
+    """Return a section of Markdown for each command, with its arguments and options."""
     return "".join(_command_section(context) for context in _contexts(cli, None, "nextword"))
 
 

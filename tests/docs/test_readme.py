@@ -1,4 +1,4 @@
-"""README and the generated pages say what is so: their tables are current, and the test command is the one of CI."""
+"""README and the generated pages: current tables, an answer for each call, and the test command of CI."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The documentation's sources: every page is in the menu, every picture is there, nothing comes from elsewhere."""
+"""The documentation's sources: menu, pictures, names of code, and nothing loaded from elsewhere."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which index torch is taken from, what is printed of it, and how long an index that does not answer costs."""
+"""The index that torch is taken from, the line that says so, and the price of a silent index."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTING = '<a href="torch-2.13.0%2Bcpu-cp311-cp311-manylinux_2_28_x86_64.whl">to
 
 @contextmanager
 def index(page: str, delay: float = 0.0) -> Iterator[str]:
-    """An index on this machine that answers with `page`, after so many seconds."""
+    """Serve an index on this machine that answers with `page` after `delay` seconds."""
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -48,7 +48,7 @@ def index(page: str, delay: float = 0.0) -> Iterator[str]:
 
 @pytest.fixture
 def pip_calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What pip was asked for, on a Linux x86-64 machine without torch; it always succeeds."""
+    """Record pip's commands on a Linux x86-64 machine without torch, where pip always succeeds."""
     calls: list[list[str]] = []
 
     def run(command: list[str]) -> subprocess.CompletedProcess[str]:
