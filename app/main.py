@@ -37,7 +37,6 @@ from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.load import Checkpoint, load
-from models.inference.prefix_cache import PrefixCache
 
 DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
 
@@ -82,8 +81,6 @@ def create_app(settings: Settings) -> FastAPI:
         checkpoint = warm_up(
             load(path, verified_hashes=ledger, families=families, find_loaded=registry.loaded_checkpoint)
         )
-        if not checkpoint.model.runs_inline:
-            checkpoint.model.prefixes = PrefixCache(settings.prefix_cache_bytes)
         exclude_from_gc()
         return checkpoint
 

@@ -1,44 +1,64 @@
-"""What every language model is: a start state, a transition, and a distribution per state.
+"""The interface of every language model: a begin state, a transition, and a distribution per state.
 
-An n-gram model has finitely many states and a recurrent one has vectors; nothing else differs, so everything
-above this file (sampling, generation, evaluation, serving) is written once. It knows tensors and token ids;
-it does not know text, tokenizers, files or any particular family.
+A language model is an automaton with an output. An n-gram model has finitely many states and a recurrent one has
+vectors; nothing else differs, so sampling, generation, scoring, evaluation and serving are written once, against
+`LanguageModel`. Token ids, states and log-probabilities are NumPy arrays: PyTorch is loaded only by those families that
+compute with it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from models.inference.prefix_cache import PrefixCache
 from models.state import State
+from models.utils.arrays import top_k
 
-if TYPE_CHECKING:  # whoever chooses has imported it; others should not wait for it
+if TYPE_CHECKING:  # the sampling kernel takes a second to import, and only who samples needs it
     from models.kernels.sampling import SamplingMetadata
+
+TokenIds: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float32]
+Lengths: TypeAlias = NDArray[np.int64]
+"""How many tokens of each row are read [B]."""
+Tensors: TypeAlias = dict[str, NDArray[Any]]
+"""Arrays by name, as a checkpoint's safetensors file holds them."""
 
 
 class LanguageModel(ABC):
-    """An automaton with an output. All log-probabilities are in nats; ids are int64."""
+    """An automaton with an output. All log-probabilities are in nats; token ids are int64.
+
+    The next-token distribution after a prompt, and the log-probability of a text, of any model:
+
+    >>> from models.ngram.config import NgramConfig
+    >>> from models.ngram.model import NgramModel
+    >>> from models.ngram.smoothing.estimate import estimate
+    >>> text = np.array([2, 3, 2, 3, 2, 4, 1], np.int32)
+    >>> config = NgramConfig(order=2, smoothing="add_delta")
+    >>> model = NgramModel(config, estimate(config, text, vocabulary_size=5))
+    >>> state = model.advance(model.begin_state(1), np.array([[2]]))
+    >>> np.exp(model.logprobs(state)).round(3)
+    array([[0.125, 0.125, 0.125, 0.375, 0.25 ]], dtype=float32)
+    >>> scores, state = model.score(model.begin_state(1), np.array([[2, 3]]))
+    >>> scores.shape
+    (1, 2)
+    """
 
     vocabulary_size: int
     precision: str = "float32"
-    """Of the numbers that the computation uses; those of `tensors` are as they are stored."""
+    """Of the numbers that the computation uses; `tensors` are in the precision of the checkpoint."""
     resets_at_eos: bool = False
-    """Whether reading `</s>` leads to the start state whatever came before, so that lines can be scored as one row."""
+    """Whether reading `</s>` always leads to the begin state, so that lines can be scored as one row."""
     adaptive: bool = False
-    """Whether it learns from the text it scores, so that its figures are another contest."""
+    """Whether the model learns from the text it scores; its figures are not comparable with those of others."""
     runs_inline: bool = False
-    """Whether a token takes microseconds and no threads of its own, so that short work is best done on the spot."""
+    """Whether a token takes microseconds and no threads, so that short work needs no other thread."""
     chunk_tokens: int = 1024
-    """How many tokens long work scores at a time: some tens of milliseconds, so that short work can go in between.
-    Whoever drives the work may change it between two slices."""
-    prefixes: PrefixCache[State] | None = None
-    """One-row states after prefixes that were read before, for whoever serves the model to give it."""
+    """Tokens in one chunk of long work, by default: some tens of milliseconds, so that short work can go in between."""
 
     @property
     @abstractmethod
@@ -47,75 +67,88 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def begin_state(self, rows: int) -> State:
-        """The state of `rows` sequences that have read only the boundary token."""
+        """Return the state of `rows` sequences that have read only the boundary token."""
 
     @abstractmethod
     def null_state(self, rows: int) -> State:
-        """The state of `rows` sequences that have read nothing, not even the boundary token.
+        """Return the state of `rows` sequences that have read nothing, not even the boundary token.
 
         The empty context of an n-gram model, the zero vectors of a recurrent one.
         """
 
-    @abstractmethod
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
-        """The state after reading `tokens` [B, T]; row i reads only its first `lengths[i]` (0 leaves it as it is)."""
+    def initial_state(self, rows: int, *, bos: bool) -> State:
+        """Return `begin_state`, or `null_state` without the boundary token (`bos`)."""
+        return self.begin_state(rows) if bos else self.null_state(rows)
 
     @abstractmethod
-    def logprobs(self, state: State) -> Tensor:
-        """Log-probabilities of the next token [B, V], float32 nats; each row sums to one. The only definition of P."""
+    def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
+        """Return the state after `tokens` [B, T]; row i reads only its first `lengths[i]` (0 leaves it as it is)."""
 
-    def sample(self, state: State, choice: SamplingMetadata) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """A token [B] of each next distribution, or what `choosing` has in place of one, and the token's log P [B]."""
-        return choice.sample(self.logprobs(state).numpy())
+    @abstractmethod
+    def logprobs(self, state: State) -> Floats:
+        """Return log-probabilities of the next token [B, V], in nats: a new array, the only definition of P."""
 
-    def step(self, state: State, choice: SamplingMetadata) -> tuple[NDArray[np.int64], NDArray[np.float32], State]:
-        """What `choose` finds, and the state after reading it; after any token, where none was found."""
-        tokens, logprobs = self.sample(state, choice)
-        return tokens, logprobs, self.advance(state, torch.from_numpy(np.maximum(tokens, 0))[:, None])
+    def sample(self, state: State, sampling: SamplingMetadata) -> tuple[TokenIds, Floats]:
+        """Return a token [B] of each next distribution (or NO_TOKEN, NOT_FINITE) and the token's log P [B]."""
+        return sampling.sample(self.logprobs(state))
 
-    def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
-        """The `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to the lower id."""
-        rows = self.logprobs(state)
-        values, ids = rows.topk(min(k, rows.shape[1]))
-        if k and bool(((rows >= values[:, -1:]).sum(1) > values.shape[1]).any()):
-            # The last place is shared with tokens that were left out, and torch.topk leaves out any of them.
-            ordered = torch.sort(rows, dim=-1, descending=True, stable=True)
-            return ordered.values[:, :k], ordered.indices[:, :k]
-        ids, by_id = ids.sort(1)
-        values, by_value = values.gather(1, by_id).sort(dim=1, descending=True, stable=True)
-        return values, ids.gather(1, by_value)
+    def step(self, state: State, sampling: SamplingMetadata) -> tuple[TokenIds, Floats, State]:
+        """Return what `sample` does, and the state after reading the token; after any token, where there is none."""
+        tokens, logprobs = self.sample(state, sampling)
+        return tokens, logprobs, self.advance(state, np.maximum(tokens, 0)[:, None])
 
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Log P(token | what came before) [B, T] in nats, and the state after; positions past `lengths` hold 0."""
-        columns = []
+    def topk(self, state: State, k: int) -> tuple[Floats, TokenIds]:
+        """Return the `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to lower ids."""
+        return top_k(self.logprobs(state), k)
+
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
+        """Return log P(token | all before it) [B, T] in nats, and the state after; positions past `lengths` hold 0."""
+        scores = np.zeros(tokens.shape, np.float32)
         for t in range(tokens.shape[1]):
-            token = tokens[:, t : t + 1]
-            column = self.logprobs(state).gather(1, token)
-            if lengths is None:
-                state = self.advance(state, token)
-            else:
-                column = column.masked_fill((lengths <= t)[:, None], 0.0)
-                state = self.advance(state, token, (lengths - t).clamp(0, 1))
-            columns.append(column)
-        return torch.cat(columns, 1) if columns else torch.zeros(tokens.shape), state
+            column = tokens[:, t : t + 1]
+            scores[:, t] = np.take_along_axis(self.logprobs(state), column, 1)[:, 0]
+            state = self.advance(state, column, None if lengths is None else np.clip(lengths - t, 0, 1))
+        if lengths is not None:
+            scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
+        return scores, state
+
+    def topk_after(
+        self, context: Sequence[int] | NDArray[np.integer[Any]], k: int, *, bos: bool = True
+    ) -> tuple[Floats, TokenIds]:
+        """Return the log-probabilities and ids [k] of the `k` most probable tokens after `context` [T]."""
+        values, ids = self.topk(self.advance(self.initial_state(1, bos=bos), _as_row(context)), k)
+        return values[0], ids[0]
+
+    def score_after(
+        self,
+        context: Sequence[int] | NDArray[np.integer[Any]],
+        ids: Sequence[int] | NDArray[np.integer[Any]],
+        *,
+        bos: bool = True,
+    ) -> Floats:
+        """Return log P [T] of each of `ids` [T] in nats, after `context` and the ids before it."""
+        return self.score(self.advance(self.initial_state(1, bos=bos), _as_row(context)), _as_row(ids))[0][0]
 
     def explain(self, state: State) -> dict[str, Any]:
-        """How the distribution of a one-row state comes about, as JSON-ready data; families say what they can."""
+        """Return how the distribution of a one-row state comes about, as JSON-ready data; by default nothing."""
         del state
         return {}
 
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """What the family needs, beside `tensors`, to be built again; JSON-ready."""
+    def warm_up(self) -> None:  # noqa: B027 - most families have nothing to build
+        """Build what the first long request would otherwise wait for; by default nothing."""
 
     @abstractmethod
-    def tensors(self) -> dict[str, Tensor]:
-        """Every number of the model by name, as it is stored; reading them back gives a bit-equal model."""
+    def config(self) -> dict[str, Any]:
+        """Return what the family needs, beside `tensors`, to be built again; JSON-ready."""
+
+    @abstractmethod
+    def tensors(self) -> Tensors:
+        """Return every number of the model by name, as it is stored; reading them back gives a bit-equal model."""
 
     @classmethod
     @abstractmethod
-    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
-        """The inverse of `config` and `tensors`.
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """Build the model that `config` and `tensors` describe.
 
         Raises CheckpointDamaged when a tensor is missing, has another shape or dtype, or does not hang together.
         """
@@ -123,4 +156,9 @@ class LanguageModel(ABC):
     @property
     def parameter_count(self) -> int:
         """How many numbers the model holds."""
-        return sum(t.numel() for t in self.tensors().values())
+        return sum(tensor.size for tensor in self.tensors().values())
+
+
+def _as_row(ids: Sequence[int] | NDArray[np.integer[Any]]) -> TokenIds:
+    """Return token ids as one row, int64 [1, T]."""
+    return np.array([ids], np.int64)

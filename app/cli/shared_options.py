@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import torch
 from pydantic import ValidationError
 
 from app.core.container_limits import cpu_quota
@@ -22,6 +21,7 @@ from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef, resolve
 from models.errors import InvalidInput
 from models.ngram.model import NgramModel
+from models.threads import set_thread_count
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ precision_option = click.option(
 
 def load_model(checkpoints: Path, model: str, threads: int, precision: str) -> tuple[CheckpointRef, Checkpoint]:
     """The checkpoint that `model` means, ready to compute in that many threads."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     entry = resolve(checkpoints, model)
     return entry, load(entry.path, families=FAMILIES_BY_PRECISION[precision])
 

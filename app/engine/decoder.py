@@ -12,7 +12,7 @@ from collections import deque
 from app.engine.generation_request import GenerationRequest, notify_readers
 from app.engine.scheduler import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
 from models.inference.generation import Batch, GenerationSequence, StepOutput, prompt_prefills
-from models.inference.prefill import PromptPrefill, prefill_chunk, unfinished
+from models.inference.prefill import PromptPrefill, Runtime, prefill_chunk, unfinished
 from models.language_model import LanguageModel
 from models.state import concat
 
@@ -20,13 +20,17 @@ from models.state import concat
 class Decoder:
     """One batch that runs join and leave; used in the scheduler's thread only."""
 
-    def __init__(self, model: LanguageModel, rows: int) -> None:
-        """At most `rows` sequences at a time, save that a run never waits for an empty batch."""
+    def __init__(self, model: LanguageModel, rows: int, runtime: Runtime | None = None) -> None:
+        """At most `rows` sequences at a time, save that a run never waits for an empty batch.
+
+        `runtime` is this decoder's own; without one there is no prefix cache.
+        """
         self._model = model
         self._max_rows = rows
         self._waiting: deque[GenerationRequest] = deque()
         self._prefilling: dict[GenerationRequest, list[PromptPrefill]] = {}
-        self._chunk_sizer = ChunkSizer(model)
+        self._runtime = runtime or Runtime.of(model)
+        self._chunk_sizer = ChunkSizer(self._runtime, fixed=model.runs_inline)
         self._decode_seconds = 0.0
         self._running: dict[GenerationSequence, GenerationRequest] = {}
         self._batch = Batch(model)
@@ -68,7 +72,7 @@ class Decoder:
             run = self._waiting.popleft()
             taken += len(run.sequences)
             try:
-                self._prefilling[run] = prompt_prefills(self._model, run.sequences)
+                self._prefilling[run] = prompt_prefills(self._model, run.sequences, self._runtime)
             except Exception as error:  # the model failed: that is the end of this run, not of the thread
                 run.fail(error)
 
@@ -80,7 +84,8 @@ class Decoder:
             max(DECODING_CHUNK_SECONDS, self._decode_seconds) if self._batch else IDLE_CHUNK_SECONDS
         )
         try:
-            self._chunk_sizer.finish_chunk(prefill_chunk(self._model, rows[: self._model.chunk_tokens]) if rows else 0)
+            rows = rows[: self._runtime.chunk_tokens]
+            self._chunk_sizer.finish_chunk(prefill_chunk(self._model, rows, self._runtime) if rows else 0)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
             self._prefill_one_by_one()
         if whole := [run for run, rows in self._prefilling.items() if not unfinished(rows)]:
@@ -93,7 +98,7 @@ class Decoder:
         for run, rows in list(self._prefilling.items()):
             try:
                 if pending := unfinished(rows):
-                    prefill_chunk(self._model, pending)
+                    prefill_chunk(self._model, pending, self._runtime)
             except Exception as error:
                 del self._prefilling[run]
                 run.fail(error)

@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakKeyDictionary
-
-import torch
 
 from app.core.container_limits import cpu_quota
 from app.core.exceptions import ModelFailed, RequestAbandoned, ServerStopping
@@ -25,7 +24,11 @@ from app.engine.generation_request import GenerationRequest
 from app.engine.scheduler import ChunkedTask, ChunkSizer, Scheduler
 from models.errors import NextwordError
 from models.inference.generation import GenerationSequence
+from models.inference.prefill import Runtime
+from models.inference.prefix_cache import PrefixCache
 from models.language_model import LanguageModel
+from models.state import State
+from models.threads import set_thread_count
 from models.utils.progress import run_to_completion
 
 Result = TypeVar("Result")
@@ -44,10 +47,12 @@ class Engine:
         self.threads = settings.threads or cpu_quota()
         self._max_rows = settings.max_running
         self._count = count
+        self._prefix_cache_bytes = settings.prefix_cache_bytes
+        self._runtimes: WeakKeyDictionary[LanguageModel, Runtime] = WeakKeyDictionary()
         self._chunk_sizers: WeakKeyDictionary[LanguageModel, ChunkSizer] = WeakKeyDictionary()
         self._stopping = False
         self._quick_pool = ThreadPoolExecutor(self.threads, "quick-pool")
-        self._slow_scheduler = Scheduler("slow", lambda: torch.set_num_threads(self.threads))
+        self._slow_scheduler = Scheduler("slow", lambda: set_thread_count(self.threads))
         self._quick_scheduler = Scheduler("quick", lambda: None)
         room = settings.max_running, settings.max_waiting, settings.max_pending_tokens
         self.queues = {"slow": WorkQueue(*room), "quick": WorkQueue(*room)}
@@ -67,6 +72,13 @@ class Engine:
     def queue(self, model: LanguageModel) -> WorkQueue:
         """Where work of this model waits."""
         return self.queues["quick" if model.runs_inline else "slow"]
+
+    def runtime(self, model: LanguageModel) -> Runtime:
+        """Return the chunk size and the prefix cache of this model's work, which generators of it are made with."""
+        if model not in self._runtimes:
+            cache = None if model.runs_inline else PrefixCache[State](self._prefix_cache_bytes)
+            self._runtimes[model] = Runtime(model.chunk_tokens, cache)
+        return self._runtimes[model]
 
     @property
     def running(self) -> int:
@@ -100,7 +112,7 @@ class Engine:
             job = ChunkedTask(work)
             self._quick_pool.submit(job.run_to_end)
         else:
-            job = ChunkedTask(work, self._chunk_sizers.setdefault(model, ChunkSizer(model)))
+            job = ChunkedTask(work, self._chunk_sizers.setdefault(model, ChunkSizer(self.runtime(model))))
             self._slow_scheduler.add_task(job)
         with wrap_model_errors(), self.queue(model).reserve_tokens(tokens):
             result = await job.future
@@ -127,13 +139,13 @@ class Engine:
         tokens = prompt + sum(sequence.params.max_tokens for sequence in sequences)
         with self.reserve(model, len(sequences), tokens):
             scheduler = self._quick_scheduler if model.runs_inline else self._slow_scheduler
-            run = GenerationRequest(sequences, streaming)
-            scheduler.call_soon(lambda: self._decoder_of(scheduler, model).add(run))
+            run, runtime = GenerationRequest(sequences, streaming), self.runtime(model)
+            scheduler.call_soon(lambda: self._decoder_of(scheduler, model, runtime).add(run))
             try:
                 yield run
             finally:
                 if not run.is_finished:
-                    scheduler.call_soon(lambda: self._decoder_of(scheduler, model).cancel(run))
+                    scheduler.call_soon(lambda: self._decoder_of(scheduler, model, runtime).cancel(run))
                 self._count("prompt", prompt)
                 self._count("completion", sum(len(sequence.tokens) for sequence in sequences))
 
@@ -143,11 +155,11 @@ class Engine:
         ]
         return [decoder for decoder in found if isinstance(decoder, Decoder)]
 
-    def _decoder_of(self, scheduler: Scheduler, model: LanguageModel) -> Decoder:
-        """The model's decoder; in the scheduler's thread."""
+    def _decoder_of(self, scheduler: Scheduler, model: LanguageModel, runtime: Runtime) -> Decoder:
+        """The model's decoder, with chunks of its own; in the scheduler's thread."""
         decoder = scheduler.decoders.get(id(model))
         if not isinstance(decoder, Decoder):
-            decoder = scheduler.decoders[id(model)] = Decoder(model, self._max_rows)
+            decoder = scheduler.decoders[id(model)] = Decoder(model, self._max_rows, replace(runtime))
         return decoder
 
 

@@ -18,8 +18,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, Protocol, TypeVar
 
+from models.inference.prefill import Runtime
 from models.kernels import gil
-from models.language_model import LanguageModel
 
 DECODING_CHUNK_SECONDS = 0.004
 """Of a slice while texts are running: they wait for one that reads prompts and one of long work before each token."""
@@ -38,18 +38,20 @@ MAX_CHUNK_TOKENS = 4096
 
 
 class ChunkSizer:
-    """Those of one model, if it belongs to one thread; those of quick models, which are shared, stay as they are."""
+    """Sets how many tokens a chunk of a model's work holds, so that it takes a given time; learns from past chunks."""
 
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
+    def __init__(self, runtime: Runtime, *, fixed: bool = False) -> None:
+        """Set `runtime.chunk_tokens`; `fixed`: leave it, as for n-gram models, whose chunks several threads share."""
+        self._runtime = runtime
+        self._fixed = fixed
         self._speed = 0.0
         self._begun = 0.0
 
     def start_chunk(self, seconds: float) -> None:
         """The model's next slice should take so long."""
-        if not self._model.runs_inline:
+        if not self._fixed:
             tokens = int(self._speed * seconds) if self._speed else FIRST_CHUNK_TOKENS
-            self._model.chunk_tokens = min(max(tokens, 1), MAX_CHUNK_TOKENS)
+            self._runtime.chunk_tokens = min(max(tokens, 1), MAX_CHUNK_TOKENS)
         self._begun = time.perf_counter()
 
     def finish_chunk(self, tokens: object) -> None:

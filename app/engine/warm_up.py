@@ -14,7 +14,6 @@ from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
 from models.inference.scoring import score_texts
-from models.ngram.model import NgramModel
 from models.utils.progress import run_to_completion
 
 
@@ -28,8 +27,7 @@ def warm_up(checkpoint: Checkpoint) -> Checkpoint:
         run_to_completion(score_texts(model, tokenizer, texts))
     model.explain(model.begin_state(1))
     run_to_completion(evaluate(model, tokenizer, [text], "document"))
-    if isinstance(model, NgramModel):
-        _ = model.hash_index  # made now, or the first long text would wait for it
+    model.warm_up()
     for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # a filter is another way
         for _ in generate(model, make_sequences(tokenizer, text, params)):
             pass

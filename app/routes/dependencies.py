@@ -19,6 +19,7 @@ from app.engine.engine import Engine, WaitForDisconnect, await_unless_disconnect
 from app.engine.model_registry import ServedModel
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
+from models.inference.prefill import Runtime
 
 Result = TypeVar("Result")
 ModelName = Annotated[
@@ -52,6 +53,11 @@ class ModelRequest:
     def checkpoint(self) -> Checkpoint:
         """The model asked for."""
         return self.served.checkpoint
+
+    @property
+    def runtime(self) -> Runtime:
+        """The chunk size and the prefix cache that work on this model is done with."""
+        return self.engine.runtime(self.checkpoint.model)
 
     async def run(self, work: Generator[object, None, Result], tokens: int) -> Result:
         """What `work` on about `tokens` tokens returns; it is stopped when the client hangs up.

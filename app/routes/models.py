@@ -14,8 +14,9 @@ from app.engine.model_registry import ServedModel, Snapshot
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
-from models.language_model import LanguageModel
+from models.inference.prefix_cache import PrefixCache
 from models.special_tokens import EOS
+from models.state import State
 from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -44,7 +45,7 @@ async def describe_model(call: InjectedModelRequest) -> OrjsonResponse:
     told = {
         "metrics": card["provenance"]["metrics"],
         "card": card,
-        "prefix_cache": _prefix_cache_figures(call.checkpoint.model),
+        "prefix_cache": _prefix_cache_figures(call.runtime.prefix_cache),
     }
     return OrjsonResponse(_summary(call.served, newest) | told)
 
@@ -70,8 +71,7 @@ def _vocabulary_entries(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[di
     return [{"token": tokenizer.vocabulary[i], "id": i, "special": i <= EOS} for i in ids.tolist()]
 
 
-def _prefix_cache_figures(model: LanguageModel) -> dict[str, int] | None:
-    cache = model.prefixes
+def _prefix_cache_figures(cache: PrefixCache[State] | None) -> dict[str, int] | None:
     if cache is None:
         return None
     counted = {"hits": cache.hits, "misses": cache.misses, "cached_tokens": cache.cached_tokens}

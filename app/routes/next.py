@@ -20,7 +20,9 @@ async def predict_next(call: InjectedModelRequest, body: NextRequest) -> OrjsonR
     Probabilities are the model's own: they are not scaled up to make those shown sum to one.
     """
     contexts = [body.context] if isinstance(body.context, str) else body.context
-    results = await call.run(predict(call.checkpoint, contexts, body), _estimate_cost(call, contexts, body))
+    results = await call.run(
+        predict(call.checkpoint, contexts, body, call.runtime), _estimate_cost(call, contexts, body)
+    )
     if isinstance(body.context, str):
         return OrjsonResponse({"model": call.served.id} | results[0])
     return OrjsonResponse({"model": call.served.id, "results": results})

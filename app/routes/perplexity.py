@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, closing
-from dataclasses import fields, replace
+from functools import reduce
+from operator import add
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -41,20 +42,25 @@ from app.schemas.perplexity import (
 )
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput, InvalidText, NextwordError
-from models.evaluation.evaluator import Evaluation, Evaluator
+from models.evaluation.evaluator import Evaluator
+from models.evaluation.metrics import Evaluation
+from models.evaluation.report import evaluation_figures
+from models.inference.prefill import Runtime
 
 
-def make_evaluator(checkpoint: Checkpoint, wanted: PerplexityQuery | PerplexityRequest) -> Evaluator:
+def make_evaluator(checkpoint: Checkpoint, wanted: PerplexityQuery | PerplexityRequest, runtime: Runtime) -> Evaluator:
     """What scores one text. Raises InvalidInput for a unit that the model does not have."""
     unit = wanted.unit or ("lines" if checkpoint.tokenizer.config.has_lines else "document")
-    return Evaluator(checkpoint.model, checkpoint.tokenizer, unit, wanted.empty_lines or "keep")
+    return Evaluator(checkpoint.model, checkpoint.tokenizer, unit, wanted.empty_lines or "keep", runtime)
 
 
-def evaluate_texts(checkpoint: Checkpoint, wanted: PerplexityRequest) -> Generator[object, None, list[Evaluation]]:
+def evaluate_texts(
+    checkpoint: Checkpoint, wanted: PerplexityRequest, runtime: Runtime
+) -> Generator[object, None, list[Evaluation]]:
     """The evaluation of each text. Raises InvalidText naming the one that cannot be scored."""
     evaluations = []
     for name, text in _named_texts(wanted):
-        scorer = make_evaluator(checkpoint, wanted)
+        scorer = make_evaluator(checkpoint, wanted, runtime)
         try:
             yield from scorer.feed(text)
             evaluations.append((yield from scorer.finish()))
@@ -69,57 +75,41 @@ def _named_texts(wanted: PerplexityRequest) -> list[tuple[str, str]]:
     return [(f"text.{i}", text) for i, text in enumerate(wanted.text)]
 
 
-def sum_evaluations(evaluations: list[Evaluation]) -> Evaluation:
-    """The figures of all texts together: counts and sums add up."""
-    first = evaluations[0]
-    added = [f.name for f in fields(first) if f.name not in ("unit", "empty_lines", "adaptive")]
-    return replace(first, **{name: sum(getattr(e, name) for e in evaluations) for name in added})
-
-
 def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
     """What an answer says of an evaluation."""
     return {
-        "perplexity": evaluation.perplexity,
-        "perplexity_without_oov": evaluation.perplexity_without_oov,
+        **evaluation_figures(evaluation),
         **logprob_fields(evaluation.logprob),
-        "token_count": evaluation.token_count,
-        "oov_count": evaluation.oov_count,
         "characters": evaluation.characters,
-        "bits_per_character": evaluation.bits_per_character,
-        "bits_per_byte": evaluation.bits_per_byte,
-        "word_count": evaluation.word_count,
-        "perplexity_per_word": evaluation.perplexity_per_word,
         "unit": evaluation.unit,
-        "empty_lines": evaluation.empty_lines,
-        "adaptive": evaluation.adaptive,
     }
 
 
 def evaluate_records(
-    checkpoint: Checkpoint, wanted: PerplexityQuery, lines: list[RecordLine]
+    checkpoint: Checkpoint, wanted: PerplexityQuery, lines: list[RecordLine], runtime: Runtime
 ) -> Generator[object, None, bytes]:
     """A line of JSON for each line that is not blank, in order; an error stands in for a record that is no good."""
     results: list[bytes] = []
     for line in lines:
-        results += yield from _evaluate_line(checkpoint, wanted, line)
+        results += yield from _evaluate_line(checkpoint, wanted, line, runtime)
     return b"".join(results)
 
 
 def _evaluate_line(
-    checkpoint: Checkpoint, wanted: PerplexityQuery, line: RecordLine
+    checkpoint: Checkpoint, wanted: PerplexityQuery, line: RecordLine, runtime: Runtime
 ) -> Generator[object, None, list[bytes]]:
     if line.data is not None and not line.data.strip():
         return []
-    return [json_line((yield from _evaluate_record(checkpoint, wanted, line)))]
+    return [json_line((yield from _evaluate_record(checkpoint, wanted, line, runtime)))]
 
 
 def _evaluate_record(
-    checkpoint: Checkpoint, wanted: PerplexityQuery, line: RecordLine
+    checkpoint: Checkpoint, wanted: PerplexityQuery, line: RecordLine, runtime: Runtime
 ) -> Generator[object, None, dict[str, Any]]:
     record: dict[str, Any] = {}
     try:
         record, text = _parse_record(line, wanted.keep_text)
-        scorer = make_evaluator(checkpoint, wanted)
+        scorer = make_evaluator(checkpoint, wanted, runtime)
         yield from scorer.feed(text)
         return record | evaluation_content((yield from scorer.finish()))
     except NextwordError as error:
@@ -183,8 +173,8 @@ async def _of_json(call: ModelRequest, query: PerplexityQuery) -> Response:
     wanted = _parsed(await call.request.body())
     texts = [wanted.text] if isinstance(wanted.text, str) else wanted.text
     call.check_count("text", texts)
-    evaluations = await call.run(evaluate_texts(call.checkpoint, wanted), call.estimate_tokens(texts))
-    answer = {"model": call.served.id} | evaluation_content(sum_evaluations(evaluations))
+    evaluations = await call.run(evaluate_texts(call.checkpoint, wanted, call.runtime), call.estimate_tokens(texts))
+    answer = {"model": call.served.id} | evaluation_content(reduce(add, evaluations))
     if not isinstance(wanted.text, str):
         answer["results"] = [evaluation_content(evaluation) for evaluation in evaluations]
     return OrjsonResponse(answer)
@@ -200,7 +190,7 @@ def _parsed(body: bytes) -> PerplexityRequest:
 async def _of_text(call: ModelRequest, query: PerplexityQuery) -> Response:
     if query.keep_text:
         raise InvalidInput("keep_text", "is for records")
-    scorer = make_evaluator(call.checkpoint, query)
+    scorer = make_evaluator(call.checkpoint, query, call.runtime)
     with call.place(), closing(BufferedBody(call.request.receive)) as spool:
         while data := await spool.read():
             await call.compute(scorer.feed(data), call.estimate_tokens([data]), spool.wait_for_disconnect)
@@ -209,7 +199,7 @@ async def _of_text(call: ModelRequest, query: PerplexityQuery) -> Response:
 
 
 async def _of_records(call: ModelRequest, query: PerplexityQuery) -> Response:
-    make_evaluator(call.checkpoint, query)  # a wrong unit fails here, before the first byte
+    make_evaluator(call.checkpoint, query, call.runtime)  # a wrong unit fails here, before the first byte
     async with AsyncExitStack() as stack:
         stack.enter_context(call.place())
         spool = BufferedBody(call.request.receive)
@@ -226,9 +216,11 @@ async def _results(
     data = first
     while data:
         yield await call.compute(
-            evaluate_records(call.checkpoint, query, lines.feed(data)),
+            evaluate_records(call.checkpoint, query, lines.feed(data), call.runtime),
             call.estimate_tokens([data]),
             spool.wait_for_disconnect,
         )
         data = await spool.read()
-    yield await call.compute(evaluate_records(call.checkpoint, query, lines.finish()), 0, spool.wait_for_disconnect)
+    yield await call.compute(
+        evaluate_records(call.checkpoint, query, lines.finish(), call.runtime), 0, spool.wait_for_disconnect
+    )

@@ -26,7 +26,7 @@ async def score_probability(call: InjectedModelRequest, body: ProbabilityRequest
     call.check_count("text", texts)
     call.check_context("context", body.context)
     model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
-    work = score_texts(model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos)
+    work = score_texts(model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos, runtime=call.runtime)
     scores = await call.run(work, call.estimate_tokens([*texts, body.context]))
     results, total = _result_contents(scores)
     if body.tokens:

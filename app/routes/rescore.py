@@ -27,7 +27,13 @@ async def rescore(call: InjectedModelRequest, body: RescoreRequest) -> OrjsonRes
     call.check_context("context", body.context)
     texts = [hypothesis.text for hypothesis in body.hypotheses]
     work = score_texts(
-        call.checkpoint.model, call.checkpoint.tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos
+        call.checkpoint.model,
+        call.checkpoint.tokenizer,
+        texts,
+        context=body.context,
+        bos=body.bos,
+        eos=body.eos,
+        runtime=call.runtime,
     )
     scores = await call.run(work, call.estimate_tokens([*texts, body.context]))
     ranked = sorted((_weighted_content(i, score, body) for i, score in enumerate(scores)), key=_sort_key)

@@ -16,8 +16,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
 from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
 from app.worker.run_protocol import Done, InputFile, Measured, Message, Reported, Resumed, RunSpec, Stopped
 from app.worker.workspaces import METRICS_FILE
@@ -29,6 +27,7 @@ from models.evaluation.evaluator import evaluate
 from models.evaluation.report import evaluation_figures
 from models.recipes.build import build
 from models.recipes.compose import compose
+from models.threads import set_thread_count
 from models.utils.files import write_atomically
 from models.utils.progress import Progress, run_to_completion, with_progress
 
@@ -50,7 +49,7 @@ def run_job(spec: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
 
     Raises InvalidInput, TrainingFailed, CheckpointError, OSError and MemoryError as the work does.
     """
-    torch.set_num_threads(spec.threads)
+    set_thread_count(spec.threads)
     request = parse_job_request(spec.request)
     try:
         if isinstance(request, EvaluateJob):

@@ -22,7 +22,8 @@ from torch.nn import functional
 
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.load import load
-from models.evaluation.evaluator import Unit, evaluate
+from models.evaluation.evaluator import evaluate
+from models.evaluation.metrics import Unit
 from models.neural.config import NetworkKind, RecurrentConfig
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel

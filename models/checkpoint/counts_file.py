@@ -8,12 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from models.checkpoint.card import FileDigest
 from models.errors import CheckpointDamaged, CheckpointNotFound
+from models.language_model import Tensors
 from models.ngram.counting.counts import Counts, Level
 
 COUNTS_FILE = "counts.safetensors"
@@ -21,12 +20,10 @@ _ARRAYS = {"begins": "child_offsets", "token": "token", "suffix": "suffix", "cou
 """Names in the file, and the fields of `Level` that they stand for."""
 
 
-def counts_tensors(counts: Counts) -> dict[str, Tensor]:
+def counts_tensors(counts: Counts) -> Tensors:
     """The arrays of all levels by name, sharing memory."""
     levels = enumerate(counts.levels, start=1)
-    return {
-        f"{name}.{n}": torch.from_numpy(getattr(level, field)) for n, level in levels for name, field in _ARRAYS.items()
-    }
+    return {f"{name}.{n}": getattr(level, field) for n, level in levels for name, field in _ARRAYS.items()}
 
 
 def read_counts(file: Path, vocabulary_size: int, facts: FileDigest | None) -> Counts:

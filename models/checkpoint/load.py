@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from safetensors import SafetensorError
 
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.families import FAMILIES
@@ -22,6 +21,7 @@ from models.composite.base import Composite
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
+from models.utils.tensorfile import map_tensors
 
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -138,7 +138,7 @@ def _model(path: Path, card: Card, families: Families) -> LanguageModel:
     weights = path / WEIGHTS_FILE
     family = _family(path, card, families)
     try:
-        return family.from_tensors(card.config, _tensors(weights), card.vocabulary_size)
+        return family.from_tensors(card.config, map_tensors(weights), card.vocabulary_size)
     except (CheckpointDamaged, SafetensorError) as error:
         raise CheckpointDamaged(f"{weights}: does not fit the config in {CARD_FILE}: {error}") from error
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
@@ -155,8 +155,3 @@ def _family(path: Path, card: Card, families: Families) -> type[LanguageModel]:
 
 def _unfit(path: Path, card: Card, error: Exception) -> CheckpointDamaged:
     return CheckpointDamaged(f"{path / CARD_FILE}: field config is not that of a {card.kind} model ({error})")
-
-
-def _tensors(file: Path) -> dict[str, Tensor]:
-    with safe_open(file, framework="pt") as stored:
-        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from models.checkpoint.card import CARD_FILE, FORMAT_VERSION, Card, FileDigest, Provenance
 from models.checkpoint.families import FAMILIES
@@ -26,7 +25,7 @@ from models.checkpoint.members import pin_member
 from models.checkpoint.repository import CheckpointRef, check_name, next_version
 from models.composite.base import Composite
 from models.errors import CheckpointExists, InvalidInput
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, Tensors
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import fsync_path, rename_durably
 from models.utils.parallel import parallel_map
@@ -42,7 +41,7 @@ def save(
     *,
     version: int | None = None,
     members: Sequence[CheckpointRef] = (),
-    extra_files: Mapping[str, dict[str, Tensor]] | None = None,
+    extra_files: Mapping[str, Tensors] | None = None,
     library: Path | None = None,
     families: Families = FAMILIES,
 ) -> CheckpointRef:
@@ -67,12 +66,12 @@ def save(
 
 def check_distributions(model: LanguageModel) -> None:
     """Raise InvalidInput unless the model's distributions after a few contexts are distributions."""
-    spread = torch.linspace(0, model.vocabulary_size - 1, 4).long()
-    contexts = model.advance(model.begin_state(4), torch.stack([spread, spread.flip(0)], 1))
+    spread = np.linspace(0, model.vocabulary_size - 1, 4).astype(np.int64)
+    contexts = model.advance(model.begin_state(4), np.stack([spread, spread[::-1]], 1))
     for state in (model.begin_state(1), model.null_state(1), contexts):
-        rows = model.logprobs(state).double()
+        sums = np.exp(model.logprobs(state), dtype=np.float64).sum(-1)
         # A log-probability may be -inf (a word never seen); NaN and +inf spoil the sum.
-        if not torch.allclose(rows.exp().sum(-1), torch.ones(len(rows), dtype=torch.double), atol=1e-3):
+        if not np.allclose(sums, 1, atol=1e-3):
             raise InvalidInput("model", "its probabilities of the next token do not sum to one, so it is not published")
 
 
@@ -99,7 +98,7 @@ def _write(
 ) -> None:
     if not members:
         tokenizer.save(work / TOKENIZER_FILE)
-        write_tensors({name: tensor.contiguous() for name, tensor in model.tensors().items()}, work / WEIGHTS_FILE)
+        write_tensors(model.tensors(), work / WEIGHTS_FILE)
     card = Card(
         format=FORMAT_VERSION,
         kind=model.kind,

@@ -1,7 +1,6 @@
-"""What is made of other models: a mixture, a cache over one. It holds members and no tensors of its own.
+"""The base class of models that are made of other models: a mixture of several, a cache over one.
 
-It knows what a whole takes over from its parts. It does not know how their probabilities are combined, nor where the
-members of a checkpoint lie (`members`).
+A composite holds its members and no arrays of its own; its checkpoint names the published models that it is made of.
 """
 
 from __future__ import annotations
@@ -10,14 +9,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
 
-from torch import Tensor
-
 from models.errors import CheckpointDamaged, InvalidInput
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, Tensors
 
 
 class Composite(LanguageModel):
-    """A language model over the same tokens as its members; long work goes in the slices of the slowest one."""
+    """A language model over the same tokens as its members; long work goes in chunks that suit the slowest one."""
 
     def __init__(self, members: Sequence[LanguageModel]) -> None:
         """Raises InvalidInput where the vocabularies differ in size, or there are no members."""
@@ -30,22 +27,27 @@ class Composite(LanguageModel):
         self.runs_inline = all(member.runs_inline for member in members)
         self.chunk_tokens = min(member.chunk_tokens for member in members)
 
+    def warm_up(self) -> None:
+        """Warm up every member."""
+        for member in self.members:
+            member.warm_up()
+
     @property
     def parameter_count(self) -> int:
         """The numbers of all members together."""
         return sum(member.parameter_count for member in self.members)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """None: the numbers are those of the members."""
+    def tensors(self) -> Tensors:
+        """Return nothing: the numbers are those of the members."""
         return {}
 
     @classmethod
-    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
-        """Raises CheckpointDamaged: see `from_members`."""
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """Raise CheckpointDamaged: a composite is built by `from_members`."""
         del config, tensors, vocabulary_size
         raise CheckpointDamaged("made of other models, and none are named")
 
     @classmethod
     @abstractmethod
     def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
-        """The model that `config` makes of `members`. Raises InvalidInput, TypeError or ValueError where it cannot."""
+        """Build the model that `config` makes of `members`. Raises InvalidInput, TypeError or ValueError."""

@@ -1,8 +1,8 @@
-"""A cache over any model: what was read lately is likelier to come again (Kuhn and De Mori 1990).
+"""A cache over any model: tokens that were read lately are likelier to come again (Kuhn and De Mori 1990).
 
-P = (1 - a - b) P_base + a P_1 + b P_2: P_1 the frequency of a token among the last N read; P_2 its frequency among
-those of them that stand after the same token as the next one will. What a cache cannot say, because nothing is
-remembered or nothing after that token, its share stays with the base. It knows tokens; it does not know the base.
+P = (1 - a - b) P_base + a P_1 + b P_2: P_1 is the frequency of a token among the last N read; P_2 its frequency among
+those of them that follow the same token as the next one will. Where nothing is remembered, or nothing after that token,
+the cache's share stays with the base.
 """
 
 from __future__ import annotations
@@ -12,25 +12,22 @@ from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
-from models.composite import token_window
 from models.composite.base import Composite
 from models.composite.config import CacheConfig
-from models.composite.token_window import EMPTY_SLOT
+from models.composite.token_window import EMPTY_SLOT, empty_window, mask_leading_eos, mix_logprobs, slide_window
 from models.errors import InvalidInput
-from models.language_model import LanguageModel
+from models.language_model import Floats, LanguageModel, Lengths, TokenIds
 from models.state import State
 
 _COMPARISONS_PER_CHUNK = 1 << 25
-"""Remembered tokens looked at in one slice of long work: some tens of milliseconds."""
+"""Remembered tokens compared in one chunk of long work: some tens of milliseconds."""
 
 
 class CacheModel(Composite):
-    """A base and what it has read of late; its state is the base's and the tokens remembered, int64 [B, N]."""
+    """A base model and the last tokens read; its state is the base's and the tokens remembered, int64 [B, N]."""
 
     kind = "cache"
 
@@ -42,59 +39,57 @@ class CacheModel(Composite):
 
     def begin_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.begin_state(rows), token_window.empty_window(rows, self.cache_config.window)
+        return self.base.begin_state(rows), empty_window(rows, self.cache_config.window)
 
     def null_state(self, rows: int) -> State:
         """See `LanguageModel`."""
-        return self.base.null_state(rows), token_window.empty_window(rows, self.cache_config.window)
+        return self.base.null_state(rows), empty_window(rows, self.cache_config.window)
 
-    @torch.inference_mode()
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+    def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
         """See `LanguageModel`."""
         base, remembered = _unpack(state)
-        read = token_window.mask_leading_eos(remembered, tokens)
-        return self.base.advance(base, tokens, lengths), token_window.slide_window(remembered, read, lengths)
+        new = mask_leading_eos(remembered, tokens)
+        return self.base.advance(base, tokens, lengths), slide_window(remembered, new, lengths)
 
-    @torch.inference_mode()
-    def logprobs(self, state: State) -> Tensor:
+    def logprobs(self, state: State) -> Floats:
         """See `LanguageModel`."""
         base, remembered = _unpack(state)
-        cached = torch.zeros(len(remembered), self.vocabulary_size)
-        kept = torch.ones(len(remembered), 1)
-        for places, weight in (
+        cached = np.zeros((len(remembered), self.vocabulary_size), np.float32)
+        base_share = np.ones((len(remembered), 1), np.float32)
+        rows, tokens = np.arange(len(remembered))[:, None], np.maximum(remembered, 0)
+        for counted, weight in (
             (remembered != EMPTY_SLOT, self.cache_config.weight),
             (_follows_last_token(remembered), self.cache_config.bigram_weight),
         ):
-            count = places.sum(1, keepdim=True)
-            kept -= weight * (count > 0)
-            cached.scatter_add_(1, remembered.clamp(min=0), weight * places / count.clamp(min=1))
-        return token_window.mix_logprobs(self.base.logprobs(base), kept, cached)
+            count = counted.sum(1, keepdims=True)
+            base_share -= np.float32(weight) * (count > 0)
+            np.add.at(cached, (rows, tokens), (weight * counted / np.maximum(count, 1)).astype(np.float32))
+        return mix_logprobs(self.base.logprobs(base), base_share, cached)
 
-    @torch.inference_mode()
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
         """See `LanguageModel`."""
         base, remembered = _unpack(state)
         scores, after = self.base.score(base, tokens, lengths)
-        read = token_window.mask_leading_eos(remembered, tokens)
-        kept, cached = np.ones(tokens.shape, np.float32), np.zeros(tokens.shape, np.float32)
+        new = mask_leading_eos(remembered, tokens)
+        base_share, cached = np.ones(tokens.shape, np.float32), np.zeros(tokens.shape, np.float32)
         _cache_shares(
-            torch.cat([remembered, read], 1).numpy(),
-            tokens.contiguous().numpy(),
+            np.concatenate([remembered, new], 1),
+            np.ascontiguousarray(tokens),
             (self.cache_config.weight, self.cache_config.bigram_weight),
-            (kept, cached),
+            (base_share, cached),
         )
-        scores = token_window.mix_logprobs(scores, torch.from_numpy(kept), torch.from_numpy(cached))
+        scores = mix_logprobs(scores, base_share, cached)
         if lengths is not None:
-            scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
-        return scores, (after, token_window.slide_window(remembered, read, lengths))
+            scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
+        return scores, (after, slide_window(remembered, new, lengths))
 
     def explain(self, state: State) -> dict[str, Any]:
-        """How many tokens are remembered, and what the base says itself."""
+        """Return how many tokens are remembered, and the base's own explanation."""
         base, remembered = _unpack(state)
         return {"remembered": int((remembered != EMPTY_SLOT).sum()), **self.base.explain(base)}
 
     def config(self) -> dict[str, Any]:
-        """The window and the weights."""
+        """Return the window and the weights."""
         return asdict(self.cache_config)
 
     @classmethod
@@ -105,27 +100,29 @@ class CacheModel(Composite):
         return cls(CacheConfig(**config), members[0])
 
 
-def _unpack(state: State) -> tuple[State, Tensor]:
+def _unpack(state: State) -> tuple[State, TokenIds]:
+    """Return the base's state and the tokens remembered."""
     base, remembered = state
     assert isinstance(remembered, np.ndarray)
-    return base, torch.from_numpy(remembered)
+    return base, remembered
 
 
-def _follows_last_token(remembered: Tensor) -> Tensor:
-    """[B, N]: which of the tokens remembered stand after one that is the same as the last."""
-    before = torch.cat([torch.full_like(remembered[:, :1], EMPTY_SLOT), remembered[:, :-1]], 1)
-    return (before == remembered[:, -1:]) & (before != EMPTY_SLOT)
+def _follows_last_token(remembered: TokenIds) -> NDArray[np.bool_]:
+    """Return which of the tokens remembered [B, N] follow one that equals the last."""
+    before = np.concatenate([np.full_like(remembered[:, :1], EMPTY_SLOT), remembered[:, :-1]], 1)
+    follows: NDArray[np.bool_] = (before == remembered[:, -1:]) & (before != EMPTY_SLOT)
+    return follows
 
 
 @njit(nogil=True, cache=True)
 def _cache_shares(
-    read: NDArray[np.int64],
-    tokens: NDArray[np.int64],
+    read: TokenIds,
+    tokens: TokenIds,
     weights: tuple[float, float],
-    results: tuple[NDArray[np.float32], NDArray[np.float32]],
+    results: tuple[Floats, Floats],
 ) -> None:
-    """For each of `tokens` [B, T], of what was `read` before it [B, N + T]: the base's share and what caches add."""
-    kept, cached = results
+    """Compute the base's share and the cache's part for each of `tokens` [B, T], from what was read [B, N + T]."""
+    base_share, cached = results
     rows, count = tokens.shape
     window = read.shape[1] - count
     for row in range(rows):
@@ -137,14 +134,14 @@ def _cache_shares(
             before = np.int64(-1)
             for i in range(t, t + window):
                 word = read[row, i]
-                hit, after = word == token, before == last
+                is_token, follows = word == token, before == last
                 known += word != -1
-                seen += hit
-                followed += after
-                seen_after += hit & after
+                seen += is_token
+                followed += follows
+                seen_after += is_token & follows
                 before = word
-            kept[row, t] -= weights[0]
+            base_share[row, t] -= weights[0]
             cached[row, t] = weights[0] * seen / known
             if followed:
-                kept[row, t] -= weights[1]
+                base_share[row, t] -= weights[1]
                 cached[row, t] += weights[1] * seen_after / followed

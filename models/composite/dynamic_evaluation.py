@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,9 +17,10 @@ from models.composite.cache import CacheModel
 from models.composite.config import DynamicConfig
 from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
-from models.evaluation.evaluator import Unit
-from models.language_model import LanguageModel
-from models.neural.model import FloatBackend, RecurrentModel, as_arrays
+from models.evaluation.metrics import Unit
+from models.language_model import Floats, LanguageModel, Lengths, TokenIds
+from models.neural.float_backend import FloatBackend
+from models.neural.model import RecurrentModel, as_arrays
 from models.state import State
 
 
@@ -60,38 +62,35 @@ class DynamicModel(RecurrentModel):
     adaptive = True
 
     def __init__(self, config: DynamicConfig, model: RecurrentModel) -> None:
-        self._trained_weights = {name: tensor.float() for name, tensor in model.tensors().items()}
         architecture = replace(model.architecture, storage="float32")
-        copies = {name: tensor.clone() for name, tensor in self._trained_weights.items()}
+        copies = {name: weight.astype(np.float32) for name, weight in model.tensors().items()}
         super().__init__(architecture, copies, model.vocabulary_size)
+        self._trained_weights = {name: torch.from_numpy(weight.copy()) for name, weight in copies.items()}
         self.dynamic_config = config
         self.chunk_tokens = config.segment
-        self._network = cast("FloatBackend", self._compute).network
+        self._network = cast("FloatBackend", self._backend).network
         self._weights = dict(self._network.named_parameters())
         self._mean_squares = {name: torch.zeros_like(weight) for name, weight in self._weights.items()}
         self._segments = 0
 
-    @torch.inference_mode(False)  # which a mixture computes in
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
         """Log P [1, T] under the weights as they are, and the vectors after; then the weights move.
 
         The gradient is that of the mean cross-entropy of these tokens, and goes back no further than them.
         """
         if lengths is not None or len(tokens) != 1:
             raise InvalidInput("unit", 'must be "document" in dynamic evaluation: one text in order')
-        if not tokens.numel():
-            return torch.zeros(tokens.shape), state
+        if not tokens.size:
+            return np.zeros(tokens.shape, np.float32), state
         network = self._network.requires_grad_(True)
-        before = tuple(torch.from_numpy(each.copy()) for each in as_arrays(state))
-        tokens = tokens.clone()
-        with torch.enable_grad():
-            outputs, after = network(tokens, before)
-            hidden = torch.cat([before[0][:, -1:], outputs[:, :-1]], 1)
-            scores = network.logits(hidden[0]).log_softmax(-1).gather(1, tokens.T)[:, 0]
-            gradients = torch.autograd.grad(-scores.mean(), list(self._weights.values()))
+        before, ids = tuple(map(torch.from_numpy, as_arrays(state))), torch.from_numpy(tokens)
+        outputs, after = network(ids, before)
+        hidden = torch.cat([before[0][:, -1:], outputs[:, :-1]], 1)
+        scores = network.logprobs(hidden[0]).gather(1, ids.T)[:, 0]
+        gradients = torch.autograd.grad(-scores.mean(), list(self._weights.values()))
         network.requires_grad_(False)
         self._update_weights(dict(zip(self._weights, gradients, strict=True)))
-        return scores.detach()[None], tuple(each.detach().numpy() for each in after)
+        return scores.detach()[None].numpy(), tuple(vectors.detach().numpy() for vectors in after)
 
     @torch.no_grad()
     def _update_weights(self, gradients: dict[str, Tensor]) -> None:

@@ -1,6 +1,6 @@
 """Linear interpolation of models that share a tokenizer: P(token) = sum_k w_k P_k(token) (Jelinek and Mercer 1980).
 
-It knows how distributions are mixed; it does not know where the weights come from (`interpolation` fits them).
+The weights are part of the config; `mixture_weights` fits them to held-out text.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from models.composite.base import Composite
 from models.composite.config import MixtureConfig
 from models.errors import InvalidInput
-from models.language_model import LanguageModel
+from models.language_model import Floats, LanguageModel, Lengths, TokenIds
 from models.state import State
+from models.utils.arrays import log_sum_exp
 
 
 class MixtureModel(Composite):
@@ -31,7 +31,8 @@ class MixtureModel(Composite):
             raise InvalidInput("weights", f"must be {len(members)}, one for each member, not {len(config.weights)}")
         self.mixture_config = config
         self.resets_at_eos = all(member.resets_at_eos for member in members)
-        self._log_weights = torch.tensor(config.weights, dtype=torch.float64).log().float()
+        with np.errstate(divide="ignore"):  # a weight of zero
+            self._log_weights = np.log(config.weights).astype(np.float32)
 
     def begin_state(self, rows: int) -> State:
         """See `LanguageModel`."""
@@ -41,31 +42,29 @@ class MixtureModel(Composite):
         """See `LanguageModel`."""
         return tuple(member.null_state(rows) for member in self.members)
 
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+    def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
         """See `LanguageModel`."""
         return tuple(member.advance(part, tokens, lengths) for member, part in zip(self.members, state, strict=True))
 
-    @torch.inference_mode()
-    def logprobs(self, state: State) -> Tensor:
+    def logprobs(self, state: State) -> Floats:
         """See `LanguageModel`."""
         return self._interpolate([member.logprobs(part) for member, part in zip(self.members, state, strict=True)])
 
-    @torch.inference_mode()
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
         """See `LanguageModel`."""
         parts = [member.score(part, tokens, lengths) for member, part in zip(self.members, state, strict=True)]
         scores = self._interpolate([scores for scores, _ in parts])
         if lengths is not None:
-            scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
+            scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
         return scores, tuple(after for _, after in parts)
 
     def explain(self, state: State) -> dict[str, Any]:
-        """The weight of each member, and what it says itself."""
+        """Return the weight of each member, and the member's own explanation."""
         pairs = zip(self.members, state, self.mixture_config.weights, strict=True)
         return {"members": [{"kind": m.kind, "weight": w, **m.explain(part)} for m, part, w in pairs]}
 
     def config(self) -> dict[str, Any]:
-        """The weights."""
+        """Return the weights."""
         return {name: list(value) for name, value in asdict(self.mixture_config).items()}
 
     @classmethod
@@ -73,7 +72,6 @@ class MixtureModel(Composite):
         """See `Composite`."""
         return cls(MixtureConfig(**config), members)
 
-    def _interpolate(self, logprobs: list[Tensor]) -> Tensor:
-        """log sum_k w_k exp(l_k) of members' log-probabilities [...], each of the same shape."""
-        weights = self._log_weights.view(-1, *[1] * logprobs[0].dim())
-        return torch.logsumexp(torch.stack(logprobs) + weights, 0)
+    def _interpolate(self, logprobs: list[Floats]) -> Floats:
+        """Return log sum_k w_k exp(l_k) of the members' log-probabilities l_k [...], all of one shape."""
+        return log_sum_exp([member + weight for member, weight in zip(logprobs, self._log_weights, strict=True)])

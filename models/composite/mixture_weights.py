@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TrainingFailed
-from models.evaluation.evaluator import Unit
+from models.evaluation.metrics import Unit
 from models.inference.scoring import Ids, score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS

@@ -1,36 +1,31 @@
-"""The neural cache: what was read in a state like this one is likelier to come again (Grave, Joulin and Usunier 2017).
+"""The neural cache: a token read in a state like this one is likelier to come again (Grave, Joulin and Usunier 2017).
 
 P = (1 - w) P_base + w P_cache; P_cache(x | h) is proportional to the sum, over the last N tokens x_i that equal x, of
-exp(theta h . h_i), where h_i is the hidden vector that x_i was read after (equation 4). It knows hidden vectors and
-tokens; how the vectors come about, the base knows.
+exp(theta h . h_i), where h_i is the hidden vector that x_i was read after (equation 4).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from models.composite import token_window
 from models.composite.base import Composite
 from models.composite.config import NeuralCacheConfig
-from models.composite.token_window import EMPTY_SLOT
+from models.composite.token_window import EMPTY_SLOT, empty_window, mask_leading_eos, mix_logprobs, slide_window
 from models.errors import InvalidInput
-from models.language_model import LanguageModel
+from models.language_model import Floats, LanguageModel, Lengths, TokenIds
 from models.neural.model import RecurrentModel
 from models.state import State
 
 _POSITIONS_PER_SLICE = 256
-"""Tokens whose likeness to all remembered ones is held at a time."""
+"""Positions whose likeness to all remembered tokens is held in memory at a time."""
 
 
 class NeuralCacheModel(Composite):
-    """A recurrent base and what it has read of late.
+    """A recurrent base model and the last tokens read.
 
     Its state is the base's, the tokens remembered, int64 [B, N], and the vectors they were read after [B, N, H].
     """
@@ -53,42 +48,42 @@ class NeuralCacheModel(Composite):
         """See `LanguageModel`."""
         return self._empty_state(self.base.null_state(rows), rows)
 
-    @torch.inference_mode()
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
+    def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
         """See `LanguageModel`."""
         base, remembered, keys = _unpack(state)
         hidden, after = self.base.advance_with_hidden(base, tokens, lengths)
-        return self._next_state(after, remembered, keys, hidden, tokens, lengths)
+        new = mask_leading_eos(remembered, tokens)
+        return after, slide_window(remembered, new, lengths), slide_window(keys, hidden, lengths)
 
-    @torch.inference_mode()
-    def logprobs(self, state: State) -> Tensor:
+    def logprobs(self, state: State) -> Floats:
         """See `LanguageModel`."""
         base, remembered, keys = _unpack(state)
-        shares = self._attention(self.base.hidden(base)[:, None], remembered, keys)[:, 0]
-        cached = torch.zeros(len(remembered), self.vocabulary_size)
-        cached.scatter_add_(1, remembered.clamp(min=0), self.cache_config.weight * shares)
-        return token_window.mix_logprobs(self.base.logprobs(base), self._base_share(remembered[:, -1:]), cached)
+        attention = self._attention(self.base.hidden(base)[:, None], remembered, keys)[:, 0]
+        cached = np.zeros((len(remembered), self.vocabulary_size), np.float32)
+        places = np.arange(len(remembered))[:, None], np.maximum(remembered, 0)
+        np.add.at(cached, places, np.float32(self.cache_config.weight) * attention)
+        return mix_logprobs(self.base.logprobs(base), self._base_share(remembered[:, -1:]), cached)
 
-    @torch.inference_mode()
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
         """See `LanguageModel`."""
         base, remembered, keys = _unpack(state)
         hidden, after = self.base.advance_with_hidden(base, tokens, lengths)
-        read = torch.cat([remembered, token_window.mask_leading_eos(remembered, tokens)], 1)
-        cached = self._cache_probabilities(tokens, hidden, read, torch.cat([keys, hidden], 1))
-        kept = self._base_share(read[:, self.cache_config.window - 1 : -1])
-        scores = token_window.mix_logprobs(self.base.score_from_hidden(hidden, tokens, lengths), kept, cached)
+        new = mask_leading_eos(remembered, tokens)
+        read = np.concatenate([remembered, new], 1)
+        cached = self._cache_probabilities(tokens, hidden, read, np.concatenate([keys, hidden], 1))
+        base_share = self._base_share(read[:, self.cache_config.window - 1 : -1])
+        scores = mix_logprobs(self.base.score_from_hidden(hidden, tokens, lengths), base_share, cached)
         if lengths is not None:
-            scores[torch.arange(tokens.shape[1]) >= lengths[:, None]] = 0.0
-        return scores, self._next_state(after, remembered, keys, hidden, tokens, lengths)
+            scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
+        return scores, (after, slide_window(remembered, new, lengths), slide_window(keys, hidden, lengths))
 
     def explain(self, state: State) -> dict[str, Any]:
-        """How many tokens are remembered, and what the base says itself."""
+        """Return how many tokens are remembered, and the base's own explanation."""
         base, remembered, _ = _unpack(state)
         return {"remembered": int((remembered != EMPTY_SLOT).sum()), **self.base.explain(base)}
 
     def config(self) -> dict[str, Any]:
-        """The window, the weight and theta."""
+        """Return the window, the weight and theta."""
         return asdict(self.cache_config)
 
     @classmethod
@@ -99,46 +94,41 @@ class NeuralCacheModel(Composite):
         return cls(NeuralCacheConfig(**config), members[0])
 
     def _empty_state(self, base: State, rows: int) -> State:
+        """Return the base's state with nothing remembered."""
         window = self.cache_config.window
         keys = np.zeros((rows, window, self.base.architecture.hidden_size), np.float32)
-        return base, token_window.empty_window(rows, window), keys
+        return base, empty_window(rows, window), keys
 
-    def _next_state(
-        self, base: State, remembered: Tensor, keys: Tensor, hidden: Tensor, tokens: Tensor, lengths: Tensor | None
-    ) -> State:
-        read = token_window.mask_leading_eos(remembered, tokens)
-        return (
-            base,
-            token_window.slide_window(remembered, read, lengths),
-            token_window.slide_window(keys, hidden, lengths),
-        )
+    def _base_share(self, last: TokenIds) -> Floats:
+        """Return the base's share where `last` was read last: all of it where nothing is remembered."""
+        return np.where(last == EMPTY_SLOT, np.float32(1), np.float32(1 - self.cache_config.weight))
 
-    def _base_share(self, last: Tensor) -> Tensor:
-        """The base's share where `last` was read last: all where nothing is remembered."""
-        return torch.where(last == EMPTY_SLOT, 1.0, 1.0 - self.cache_config.weight)
-
-    def _cache_probabilities(self, tokens: Tensor, hidden: Tensor, read: Tensor, keys: Tensor) -> Tensor:
-        """What the cache adds [B, T] for `tokens` [B, T] after `hidden`, from all that was read [B, N + T]."""
+    def _cache_probabilities(self, tokens: TokenIds, hidden: Floats, read: TokenIds, keys: Floats) -> Floats:
+        """Return the cache's part [B, T] of P(tokens [B, T]) after `hidden`, from all that was read [B, N + T]."""
         window = self.cache_config.window
-        parts = [torch.zeros(len(tokens), 0)]
+        parts = [np.zeros((len(tokens), 0), np.float32)]
         for begin in range(0, tokens.shape[1], _POSITIONS_PER_SLICE):
             end = min(begin + _POSITIONS_PER_SLICE, tokens.shape[1])
             seen = read[:, begin : end + window - 1]
-            shares = self._attention(hidden[:, begin:end], seen, keys[:, begin : end + window - 1])
-            parts.append((shares * (seen[:, None] == tokens[:, begin:end, None])).sum(-1))
-        return torch.cat(parts, 1) * self.cache_config.weight
+            attention = self._attention(hidden[:, begin:end], seen, keys[:, begin : end + window - 1])
+            parts.append((attention * (seen[:, None] == tokens[:, begin:end, None])).sum(-1))
+        return np.concatenate(parts, 1) * np.float32(self.cache_config.weight)
 
-    def _attention(self, hidden: Tensor, read: Tensor, keys: Tensor) -> Tensor:
-        """[B, T, N + T - 1]: what each token `read` has of P_cache at each place, which sees the last N before it."""
-        places, seen = hidden.shape[1], read.shape[1]
-        window = torch.ones(places, seen, dtype=torch.bool).tril(seen - places).triu()
-        likeness = self.cache_config.theta * hidden @ keys.transpose(1, 2)
-        likeness.masked_fill_(~(window & (read != EMPTY_SLOT)[:, None]), -math.inf)
-        return likeness.softmax(-1).nan_to_num(0.0)  # where nothing is remembered, 0 / 0
+    def _attention(self, hidden: Floats, read: TokenIds, keys: Floats) -> Floats:
+        """Return each read token's share of P_cache [B, T, N + T - 1]; position t sees the last N before it."""
+        positions, seen = hidden.shape[1], read.shape[1]
+        visible = np.triu(np.tril(np.ones((positions, seen), np.bool_), seen - positions))
+        likeness = np.float32(self.cache_config.theta) * (hidden @ keys.transpose(0, 2, 1))
+        likeness[~(visible & (read != EMPTY_SLOT)[:, None])] = -np.inf
+        largest = likeness.max(-1, keepdims=True, initial=-np.inf)
+        weights = np.exp(likeness - np.where(largest == -np.inf, np.float32(0), largest))
+        total = weights.sum(-1, keepdims=True)
+        return weights / np.where(total == 0, np.float32(1), total)  # nothing is remembered: no share for any token
 
 
-def _unpack(state: State) -> tuple[State, Tensor, Tensor]:
+def _unpack(state: State) -> tuple[State, TokenIds, Floats]:
+    """Return the base's state, the tokens remembered and the vectors they were read after."""
     base, remembered, keys = state
     assert isinstance(remembered, np.ndarray)
     assert isinstance(keys, np.ndarray)
-    return base, torch.from_numpy(remembered), torch.from_numpy(keys)
+    return base, remembered, keys

@@ -1,46 +1,49 @@
 """The last tokens that were read, as part of a state: what a cache remembers.
 
-A boundary before any word is where a text begins, not a part of it, so it is not remembered: the state that has read
-only the boundary remembers as little as the one that has read nothing. It knows tokens and windows of them; it does not
-know what is made of them.
+A boundary before the first word is not part of the text and is not remembered: the begin state remembers as little as
+the null state.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from models.language_model import Floats, TokenIds
 from models.special_tokens import EOS
+from models.utils.arrays import log_sum_exp
+
+Number = TypeVar("Number", bound=np.generic)
 
 EMPTY_SLOT = -1
-"""In place of a token, where none is remembered."""
+"""In place of a token id where nothing is remembered."""
 
 
-def empty_window(rows: int, window: int) -> NDArray[np.int64]:
-    """No token: int64 [rows, window]."""
+def empty_window(rows: int, window: int) -> TokenIds:
+    """Return windows without a token: int64 [rows, window]."""
     return np.full((rows, window), EMPTY_SLOT)
 
 
-def mask_leading_eos(history: Tensor, tokens: Tensor) -> Tensor:
-    """`tokens` [B, T] with NOTHING in place of the boundaries before any word."""
-    leading = (tokens == EOS).cumprod(1).bool() & (history[:, -1:] == EMPTY_SLOT)
-    return tokens.masked_fill(leading, EMPTY_SLOT)
+def mask_leading_eos(remembered: TokenIds, tokens: TokenIds) -> TokenIds:
+    """Return `tokens` [B, T] with EMPTY_SLOT for every `</s>` that no word precedes, in `remembered` [B, N] either."""
+    leading = np.logical_and.accumulate(tokens == EOS, axis=1) & (remembered[:, -1:] == EMPTY_SLOT)
+    return np.where(leading, EMPTY_SLOT, tokens)
 
 
-def slide_window(before: Tensor, read: Tensor, lengths: Tensor | None) -> NDArray[Any]:
-    """The last N of [B, N, ...] and then [B, T, ...], of which row i counts the first `lengths[i]`: [B, N, ...]."""
-    window = before.shape[1]
-    both = torch.cat([before, read], 1)
+def slide_window(
+    remembered: NDArray[Number], new: NDArray[Number], lengths: NDArray[np.int64] | None
+) -> NDArray[Number]:
+    """Return the last N of `remembered` [B, N, ...] followed by the first `lengths[i]` of `new` [B, T, ...]."""
+    both = np.concatenate([remembered, new], 1)
     if lengths is None:
-        return both[:, read.shape[1] :].clone().numpy()
-    at = torch.arange(window) + lengths[:, None]
-    return both[torch.arange(len(both))[:, None], at].numpy()
+        return both[:, new.shape[1] :].copy()
+    places = np.arange(remembered.shape[1]) + lengths[:, None]
+    return both[np.arange(len(both))[:, None], places]
 
 
-def mix_logprobs(logprobs: Tensor, kept: Tensor, cached: Tensor) -> Tensor:
-    """log(kept P + cached) of log P [...], of the share that is left to it and of what a cache adds, of that shape."""
-    return torch.logaddexp(logprobs + kept.log(), cached.log())
+def mix_logprobs(logprobs: Floats, base_share: Floats, cached: Floats) -> Floats:
+    """Return log(base_share * P + cached) of the base's log P [...], of shares [...] and the cache's part [...]."""
+    with np.errstate(divide="ignore"):  # where a share is zero
+        return log_sum_exp([logprobs + np.log(base_share), np.log(cached)])

@@ -1,7 +1,7 @@
-"""How well a model predicts a text, in one pass and bounded memory.
+"""Evaluation of a model on a text, in one pass and bounded memory.
 
-It knows units, and which lines can be scored before those in front of them have been. It does not know where text comes
-from, how rows are batched (`scoring`), nor what follows from log-probabilities (`figures`).
+`evaluate` scores a whole text; an `Evaluator` takes it in pieces. Lines are held back and sorted by length, or scored
+side by side, where their order cannot change a number; the figures themselves are in `metrics`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from models.data.line_reader import WHITESPACE, EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.metrics import Evaluation, Mask, Unit
-from models.inference.scoring import Ids, score_row, score_rows
+from models.inference.prefill import Ids, Runtime
+from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer
@@ -23,16 +24,14 @@ from models.tokenization.word_splitter import char_classes, count_words, padded_
 from models.utils.parallel import parallel_imap
 from models.utils.progress import run_to_completion
 
-__all__ = ["CHUNK_BYTES", "Evaluation", "Evaluator", "Unit", "check_unit", "evaluate"]
-
 CHUNK_BYTES = 1 << 18
-"""Text is tokenised in pieces of this size, so that a yield is never far."""
+"""Bytes of text tokenized at a time, so that a yield is never far."""
 HELD_CHUNKS = 16
-"""Lines are held until they fill this many slices, so that those of like length meet."""
+"""Lines are held back until they fill this many chunks, so that lines of like length meet in a batch."""
 
 
 def check_unit(unit: Unit, tokenizer: Tokenizer) -> None:
-    """Raise InvalidInput for a unit that is none, or that a character tokenizer does not have."""
+    """Raise InvalidInput for an unknown unit, or one that a character tokenizer does not have."""
     if unit not in ("lines", "document"):
         raise InvalidInput("unit", 'must be "lines" or "document"')
     if unit == "lines" and not tokenizer.config.has_lines:
@@ -40,60 +39,69 @@ def check_unit(unit: Unit, tokenizer: Tokenizer) -> None:
 
 
 class Evaluator:
-    """Scores one text that arrives in pieces; memory does not grow with it."""
+    """Scores one text that arrives in pieces; memory does not grow with the text.
+
+    >>> from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
+    >>> from models.ngram.config import NgramConfig
+    >>> from models.ngram.model import NgramModel
+    >>> from models.ngram.smoothing.estimate import estimate
+    >>> from models.utils.progress import run_to_completion
+    >>> tokenizer = Tokenizer.train(TokenizerConfig(), ["a b a b a c\\n"])
+    >>> config = NgramConfig(order=2, smoothing="add_delta")
+    >>> ids = tokenizer.encode("a b a b a c\\n").ids
+    >>> model = NgramModel(config, estimate(config, ids, tokenizer.vocabulary_size))
+    >>> evaluator = Evaluator(model, tokenizer, "document")
+    >>> run_to_completion(evaluator.feed("a b "))
+    >>> run_to_completion(evaluator.feed("a\\n"))
+    >>> evaluation = run_to_completion(evaluator.finish())
+    >>> evaluation.token_count, round(evaluation.perplexity, 2)
+    (4, 3.34)
+    """
 
     def __init__(
-        self, model: LanguageModel, tokenizer: Tokenizer, unit: Unit, empty_lines: EmptyLines = "keep"
+        self,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        unit: Unit,
+        empty_lines: EmptyLines = "keep",
+        runtime: Runtime | None = None,
     ) -> None:
-        """Raises InvalidInput for a unit that is none, or that a character tokenizer does not have."""
+        """Raises InvalidInput for an unknown unit, or one that a character tokenizer does not have."""
         check_unit(unit, tokenizer)
         self._model, self._tokenizer = model, tokenizer
+        self._runtime = runtime or Runtime.of(model)
         self._has_lines = tokenizer.config.has_lines
         self._reader = LineReader(strip=self._has_lines, empty_lines=empty_lines)
-        # A model that forgets at every `</s>` scores lines as one row: the numbers are the same, and no line waits.
+        # A model that `</s>` resets scores lines as one row: the numbers are the same, and no line waits.
         self._scores_as_one_row = unit == "document" or model.resets_at_eos
         self._state = model.begin_state(1)
-        self._inside_word = False  # whether the text so far ends in one
+        self._inside_word = False  # whether the text so far ends in a word
         self._inside_line = False  # whether `_state` is in the middle of a line
         self._held_lines: list[tuple[Ids, Mask]] = []  # lines not yet scored, and which of their tokens are unknown
         self._result = self._zero = Evaluation(unit, empty_lines, model.adaptive)
 
     def feed(self, text: str | bytes) -> Generator[int, None, None]:
-        """Read on; a piece may end anywhere, in a character even. Yields after each slice how many tokens it held.
+        """Read the next piece, which may end anywhere, even in a character; yields the size of each chunk in tokens.
 
         Raises InvalidText, with the offset in bytes, for what is not UTF-8.
         """
-        for clean in self._clean(text):
-            yield from self._score(clean)
+        for chunk in self._clean(text):
+            yield from self._score(chunk)
 
     def feed_all(self, text: Iterable[str | bytes]) -> Generator[int, None, None]:
-        """`feed` each piece of `text`; a model that forgets at `</s>` scores lines on as many threads as torch may use.
+        """Read each piece of `text`, whole lines on several threads at once where `</s>` resets the model.
 
-        What is found is the same to the last bit.
+        The result is the same as that of `feed`, to the last bit.
         """
-        chunks = (clean for piece in text for clean in self._clean(piece))
-        for whole, run in groupby(chunks, self._is_whole_lines()):
-            for found in parallel_imap(self._evaluate_whole_lines, run) if whole else ():
-                self._result += found
-                yield found.token_count
-            for chunk in () if whole else run:
-                yield from self._score(chunk)
-
-    def _clean(self, piece: str | bytes) -> Iterator[str]:
-        data = _bytes(piece)
-        for begin in range(0, len(data), CHUNK_BYTES):
-            yield self._reader.feed(data[begin : begin + CHUNK_BYTES])
-
-    def _is_whole_lines(self) -> Callable[[str], bool]:
-        """Tells of one chunk after the other whether the model can score it before what stands in front of it."""
-        inside = False
-
-        def tell(chunk: str) -> bool:
-            nonlocal inside
-            before, inside = inside, not chunk.endswith("\n") if chunk else inside
-            return self._model.resets_at_eos and self._has_lines and not before and not inside
-
-        return tell
+        chunks = (chunk for piece in text for chunk in self._clean(piece))
+        for whole_lines, run in groupby(chunks, self._is_whole_lines()):
+            if not whole_lines:
+                for chunk in run:
+                    yield from self._score(chunk)
+                continue
+            for evaluation in parallel_imap(self._evaluate_whole_lines, run):
+                self._result += evaluation
+                yield evaluation.token_count
 
     def finish(self) -> Generator[int, None, Evaluation]:
         """Score what was held back and return the result. Raises InvalidText when there was nothing to score."""
@@ -105,11 +113,29 @@ class Evaluator:
         yield from self._score_held()
         return self._result
 
+    def _clean(self, piece: str | bytes) -> Iterator[str]:
+        """Yield chunks of a piece of text as the tokenizer reads it."""
+        data = _encode(piece)
+        for begin in range(0, len(data), CHUNK_BYTES):
+            yield self._reader.feed(data[begin : begin + CHUNK_BYTES])
+
+    def _is_whole_lines(self) -> Callable[[str], bool]:
+        """Return a function that tells of one chunk after another whether it can be scored before those in front."""
+        inside = False
+
+        def is_whole_lines(chunk: str) -> bool:
+            nonlocal inside
+            before, inside = inside, not chunk.endswith("\n") if chunk else inside
+            return self._model.resets_at_eos and self._has_lines and not before and not inside
+
+        return is_whole_lines
+
     def _evaluate_whole_lines(self, text: str) -> Evaluation:
-        """What the model makes of whole lines, to which nothing matters that stands in front of them."""
+        """Return the evaluation of whole lines, for which nothing matters that stands in front of them."""
         encoding = self._tokenizer.encode(text)
-        scores, _ = run_to_completion(score_row(self._model, self._model.begin_state(1), encoding.ids))
-        return self._count_text(text, inside=False).add_tokens(scores, encoding.oov)
+        scoring = score_row(self._model, self._model.begin_state(1), encoding.ids, self._runtime)
+        scores, _ = run_to_completion(scoring)
+        return self._count_text(text, inside_word=False).add_tokens(scores, encoding.oov)
 
     def _score(self, text: str) -> Generator[int, None, None]:
         encoding = self._tokenizer.encode(text)
@@ -120,19 +146,19 @@ class Evaluator:
         else:
             yield from self._score_lines(encoding.ids, encoding.oov)
 
-    def _count_text(self, text: str, inside: bool) -> Evaluation:
-        """Only the size of `text`; `inside`: a word before it may go on in it."""
+    def _count_text(self, text: str, inside_word: bool) -> Evaluation:
+        """Return only the size of `text`; `inside_word`: a word before it may go on in it."""
         data = text.encode()
-        words = int(count_words(padded_bytes(data), char_classes(lowercase=False, pretokenized=True), inside))
+        words = int(count_words(padded_bytes(data), char_classes(lowercase=False, pretokenized=True), inside_word))
         return replace(self._zero, characters=len(text), byte_count=len(data), word_count=words)
 
     def _score_row(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:
-        """Score what comes next, and remember it."""
-        scores, self._state = yield from score_row(self._model, self._state, ids)
+        """Score the next tokens of the row that `_state` belongs to."""
+        scores, self._state = yield from score_row(self._model, self._state, ids, self._runtime)
         self._result = self._result.add_tokens(scores, oov)
 
     def _score_lines(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:
-        """Hold whole lines back; only of a line longer than a chunk is the beginning scored before its end is read."""
+        """Hold back whole lines; the beginning of a line longer than a chunk is scored before its end is read."""
         ends = np.flatnonzero(ids == EOS) + 1
         *lines, rest = zip(np.split(ids, ends), np.split(oov, ends), strict=True)
         if self._inside_line and lines:
@@ -142,17 +168,15 @@ class Evaluator:
         if len(rest[0]):
             yield from self._score_row(*rest)
             self._inside_line = True
-        if sum(len(line) for line, _ in self._held_lines) >= HELD_CHUNKS * self._model.chunk_tokens:
+        if sum(len(line) for line, _ in self._held_lines) >= HELD_CHUNKS * self._runtime.chunk_tokens:
             yield from self._score_held()
 
     def _score_held(self) -> Generator[int, None, None]:
+        """Score the lines that were held back."""
         if self._held_lines:
-            scores = yield from score_rows(
-                self._model, self._model.begin_state(1), [ids for ids, _ in self._held_lines]
-            )
-            self._result = self._result.add_tokens(
-                np.concatenate(scores), np.concatenate([oov for _, oov in self._held_lines])
-            )
+            lines, oov = zip(*self._held_lines, strict=True)
+            scores = yield from score_rows(self._model, self._model.begin_state(1), lines, self._runtime)
+            self._result = self._result.add_tokens(np.concatenate(scores), np.concatenate(oov))
             self._held_lines = []
 
 
@@ -163,13 +187,13 @@ def evaluate(
     unit: Unit,
     empty_lines: EmptyLines = "keep",
 ) -> Generator[int, None, Evaluation]:
-    """An `Evaluator` fed with all pieces of `text`; yields after each slice how many tokens it held."""
+    """Evaluate `model` on all pieces of `text`; yields the size of each chunk in tokens."""
     evaluator = Evaluator(model, tokenizer, unit, empty_lines)
     yield from evaluator.feed_all(text)
     return (yield from evaluator.finish())
 
 
-def _bytes(text: str | bytes) -> bytes:
+def _encode(text: str | bytes) -> bytes:
     if isinstance(text, bytes):
         return text
     try:

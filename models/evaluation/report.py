@@ -9,7 +9,8 @@ from collections.abc import Generator
 from typing import Any
 
 from models.data.corpus import Corpus
-from models.evaluation.evaluator import Evaluation, Unit, evaluate
+from models.evaluation.evaluator import evaluate
+from models.evaluation.metrics import Evaluation, Unit
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress, with_progress

@@ -1,25 +1,23 @@
 """Generation: sequences that grow by a token a step, any number of them in one batch that they join and leave.
 
-It knows when a sequence ends and how rows of a state come together and part; it does not know who drives the steps,
-nor how a token is chosen (`sampling`).
+`generate` drives sequences to their ends; a service joins and steps a `Batch` itself. A sequence has its own random
+numbers, so its tokens do not depend on the sequences beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from collections.abc import Sequence as Several
+from collections.abc import Callable, Iterator, Sequence
 from math import fsum
 from typing import NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.inference.config import FinishReason, SamplingParams
-from models.inference.prefill import PromptPrefill, prefill
+from models.inference.prefill import PromptPrefill, Runtime, prefill_prompts
 from models.inference.sampling import BatchSampler, not_finite_error, random_generator
 from models.inference.stop_strings import StopStrings
 from models.kernels.sampling import NO_TOKEN, NOT_FINITE
-from models.language_model import LanguageModel
+from models.language_model import Floats, LanguageModel, TokenIds
 from models.special_tokens import EOS
 from models.state import State, concat, select
 from models.tokenization.detokenizer import Detokenizer
@@ -28,40 +26,40 @@ from models.utils.progress import run_to_completion
 
 
 class GenerationSequence:
-    """One text in the making. It has its own random numbers, so its tokens are the same alone or in company."""
+    """One text that is being generated: its prompt, its tokens so far, and why it ended."""
 
-    def __init__(self, prompt: Several[int], params: SamplingParams, detokenizer: Detokenizer, index: int = 0) -> None:
+    def __init__(self, prompt: Sequence[int], params: SamplingParams, detokenizer: Detokenizer, index: int = 0) -> None:
         """Continue `prompt` (ids); `index` tells the samples of one prompt and seed apart."""
         self.prompt = tuple(prompt)
         self.params = params
         self.index = index
         self.tokens: list[int] = []
-        """Chosen so far, those that make up a stop string included, `</s>` not."""
+        """Sampled so far, those that make up a stop string included, `</s>` not."""
         self.logprobs: list[float] = []
-        """The model's own log P of each in nats, whatever temperature and filters made of it."""
+        """The model's own log P of each token in nats, whatever temperature and filters made of it."""
         self.text = ""
         """What is certain so far; at the end the whole text."""
         self.cached_tokens = 0
-        """How many tokens of the prompt did not have to be read, since a cache knew what comes of them."""
+        """How many tokens of the prompt a cached prefix spared."""
         self.streamed = True
-        """Whether somebody reads it as it grows. Else its text is made at its end, unless a stop string may end it."""
+        """Whether the text is read as it grows. If not, it is made at the end, unless a stop string may end it."""
         self.finish_reason: FinishReason | None = None
         self.error: Exception | None = None
         """What the model failed with, where it did."""
+        self.generator = random_generator(params.seed, index)
         self._detokenizer = detokenizer
         self._detokenized = 0
         self._stops = StopStrings(params.stop)
-        # Asked of every text after every token: `params` would be one more place in memory to look at.
+        # Copied, because they are looked at for every text after every token.
         self._max_tokens, self._may_stop = params.max_tokens, bool(params.stop)
-        self.generator = random_generator(params.seed, index)
 
     @property
     def logprob(self) -> float:
-        """Log P of the tokens so far, given the prompt, in nats: what scoring says of them."""
+        """Log P of the tokens so far, given the prompt, in nats: the same number that scoring them gives."""
         return fsum(self.logprobs)
 
     def extend(self, token: int, logprob: float) -> StepOutput | None:
-        """Go on with a token that a model chose, and the model's log P of it in nats; None if nobody has to know."""
+        """Append a sampled token with the model's log P of it in nats; None where nobody reads the text meanwhile."""
         if token == EOS or token < 0:
             return self._finish_on(token)
         self.tokens.append(token)
@@ -69,55 +67,55 @@ class GenerationSequence:
         last = len(self.tokens) == self._max_tokens
         if not (last or self.streamed or self._may_stop):
             return None
-        piece = self._detokenize_new()
+        text = self._detokenize_new()
         if self._stops.matched:
-            return self.finish("stop", piece, token)
+            return self.finish("stop", text, token)
         if last:
-            return self.finish("length", piece, token)
-        self.text += piece
-        return StepOutput(self, token, logprob, piece)
+            return self.finish("length", text, token)
+        self.text += text
+        return StepOutput(self, token, logprob, text)
 
-    def _finish_on(self, token: int) -> StepOutput:
-        """End with what no text goes on with."""
-        if token == NOT_FINITE:
-            return self.fail(not_finite_error())
-        return self.finish("no_continuation" if token == NO_TOKEN else "end")
-
-    def finish(self, reason: FinishReason, piece: str = "", token: int | None = None) -> StepOutput:
-        """End here, with `piece` and what was held back for fear of a stop string."""
-        piece += self._detokenize_new() + self._stops.flush()
-        self.text += piece
+    def finish(self, reason: FinishReason, text: str = "", token: int | None = None) -> StepOutput:
+        """End here, with `text` and what was held back because it might have begun a stop string."""
+        text += self._detokenize_new() + self._stops.flush()
+        self.text += text
         self.finish_reason = reason
-        return StepOutput(self, token, None if token is None else self.logprobs[-1], piece, reason)
-
-    def _detokenize_new(self) -> str:
-        """What is certain now of the text of tokens that it was not made of yet."""
-        fresh = self.tokens[self._detokenized :]
-        self._detokenized = len(self.tokens)
-        return self._stops.push("".join(map(self._detokenizer.push, fresh)))
+        return StepOutput(self, token, None if token is None else self.logprobs[-1], text, reason)
 
     def fail(self, error: Exception) -> StepOutput:
         """End here because the model failed."""
         self.error = error
         return self.finish("failed")
 
+    def _finish_on(self, token: int) -> StepOutput:
+        """End on what no text goes on with: `</s>`, NO_TOKEN or NOT_FINITE."""
+        if token == NOT_FINITE:
+            return self.fail(not_finite_error())
+        return self.finish("no_continuation" if token == NO_TOKEN else "end")
+
+    def _detokenize_new(self) -> str:
+        """Return what is certain now of the text of the tokens that are not part of it yet."""
+        new = self.tokens[self._detokenized :]
+        self._detokenized = len(self.tokens)
+        return self._stops.push("".join(map(self._detokenizer.push, new)))
+
 
 class StepOutput(NamedTuple):
-    """What one step did to one sequence."""
+    """What one decode step did to one sequence."""
 
     sequence: GenerationSequence
     token: int | None
-    """Chosen now; None when the sequence ends without one."""
+    """Sampled now; None where the sequence ends without one."""
     logprob: float | None
-    """The model's log P of it in nats."""
+    """The model's log P of the token in nats."""
     text: str
     """Newly certain, often empty: what may belong to a stop string is held back."""
     finish_reason: FinishReason | None = None
-    """Set in the last event of a sequence."""
+    """Set in the last output of a sequence."""
 
 
 class Batch:
-    """The sequences that one model works on together: each step gives every one of them a token."""
+    """The sequences that one model generates together: each step gives every one of them a token."""
 
     def __init__(self, model: LanguageModel) -> None:
         self.sequences: list[GenerationSequence] = []
@@ -127,18 +125,20 @@ class Batch:
         self._sampler = BatchSampler()
 
     def __len__(self) -> int:
-        """How many sequences are under way."""
+        """Return how many sequences are in the batch."""
         return len(self.sequences)
 
-    def admit(self, sequences: Several[GenerationSequence]) -> None:
-        """Read the prompts at once and take the sequences in; they get their first token at the next step."""
+    def admit(self, sequences: Sequence[GenerationSequence]) -> None:
+        """Read the prompts at once and add the sequences; they get their first token at the next step."""
         if sequences:
-            self.join(sequences, run_to_completion(prefill(self._model, prompt_prefills(self._model, sequences))))
+            runtime = Runtime.of(self._model)
+            prompts = prompt_prefills(self._model, sequences, runtime)
+            self.join(sequences, run_to_completion(prefill_prompts(self._model, prompts, runtime)))
 
-    def join(self, sequences: Several[GenerationSequence], state: State) -> None:
-        """Take in sequences whose prompts were read before; row i of `state` belongs to sequence i.
+    def join(self, sequences: Sequence[GenerationSequence], state: State) -> None:
+        """Add sequences whose prompts were read before; row i of `state` belongs to sequence i.
 
-        Those that have been finished meanwhile stay out.
+        Those that have been finished meanwhile are left out.
         """
         self._state = concat([self._state, state])
         self._sampler.join([one.params for one in sequences], [one.generator for one in sequences])
@@ -146,53 +146,53 @@ class Batch:
         self._drop_finished()
 
     def step(self) -> list[StepOutput]:
-        """One token for each sequence, which is read at once; those that end leave. An event for each that is watched.
+        """Sample a token for each sequence and read it; return the outputs that somebody has to know of.
 
-        A sequence that the model fails on keeps the error and ends; the others go on.
+        Sequences that end leave the batch. One that the model fails on keeps the error and ends; the others go on.
         """
         if not self.sequences:
             return []
-        how = self._sampler.next_metadata()
-        events, found = self._try_all_rows(
-            lambda state, row: self._model.step(state, how if row is None else how.for_row(row))
+        sampling = self._sampler.next_metadata()
+        outputs, results = self._try_all_rows(
+            lambda state, row: self._model.step(state, sampling if row is None else sampling.for_row(row))
         )
         if self.sequences:
-            tokens, logprobs, self._state = cast("tuple[NDArray[np.int64], NDArray[np.float32], State]", found)
-            events += self._extend_sequences(tokens, logprobs)
-        return events
+            tokens, logprobs, self._state = cast("tuple[TokenIds, Floats, State]", results)
+            outputs += self._extend_sequences(tokens, logprobs)
+        return outputs
 
-    def _extend_sequences(self, tokens: NDArray[np.int64], logprobs: NDArray[np.float32]) -> list[StepOutput]:
-        """A token each [B], chosen with log P [B]."""
-        found = zip(self.sequences, tokens.tolist(), logprobs.tolist(), strict=True)
-        events = [event for sequence, token, logprob in found if (event := sequence.extend(token, logprob))]
-        if any(event.finish_reason for event in events):
+    def evict(self, sequence: GenerationSequence) -> StepOutput | None:
+        """Cancel a sequence; None when it is not here, having ended on its own."""
+        if sequence not in self.sequences:
+            return None
+        output = sequence.finish("cancelled")
+        self._drop_finished()
+        return output
+
+    def _extend_sequences(self, tokens: TokenIds, logprobs: Floats) -> list[StepOutput]:
+        """Append a token [B], sampled with log P [B], to each sequence."""
+        rows = zip(self.sequences, tokens.tolist(), logprobs.tolist(), strict=True)
+        outputs = [output for sequence, token, logprob in rows if (output := sequence.extend(token, logprob))]
+        if any(output.finish_reason for output in outputs):
             self._drop_finished()
-        return events
+        return outputs
 
     def _try_all_rows(self, work: Callable[[State, int | None], State]) -> tuple[list[StepOutput], State]:
-        """What `work` makes of all rows at once or, where it fails, of each alone; those that it fails on leave."""
+        """Return what `work` makes of all rows at once; where it fails, of each alone, and the failures' outputs."""
         try:
             return [], work(self._state, None)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
             return self._try_each_row(work)
 
     def _try_each_row(self, work: Callable[[State, int | None], State]) -> tuple[list[StepOutput], State]:
-        events, made = [], []
+        outputs, results = [], []
         for row, sequence in enumerate(self.sequences):
             try:
-                made.append(work(select(self._state, [row]), row))
+                results.append(work(select(self._state, [row]), row))
             except Exception as error:
-                events.append(sequence.fail(error))
+                outputs.append(sequence.fail(error))
         self._drop_finished()
-        return events, concat(made) if made else self._state
-
-    def evict(self, sequence: GenerationSequence) -> StepOutput | None:
-        """Cancel a sequence; None when it is not here, having ended on its own."""
-        if sequence not in self.sequences:
-            return None
-        event = sequence.finish("cancelled")
-        self._drop_finished()
-        return event
+        return outputs, concat(results) if results else self._state
 
     def _drop_finished(self) -> None:
         staying = [row for row, sequence in enumerate(self.sequences) if sequence.finish_reason is None]
@@ -202,21 +202,22 @@ class Batch:
             self.sequences = [self.sequences[row] for row in staying]
 
 
-def prompt_prefills(model: LanguageModel, sequences: Several[GenerationSequence]) -> list[PromptPrefill]:
-    """What has to be read for each sequence before its first step; equal prompts are one row."""
-    rows: dict[tuple[str, tuple[int, ...]], PromptPrefill] = {}
+def prompt_prefills(
+    model: LanguageModel, sequences: Sequence[GenerationSequence], runtime: Runtime
+) -> list[PromptPrefill]:
+    """Return what has to be read for each sequence before its first step; equal prompts share one prefill."""
+    prefills: dict[tuple[str, tuple[int, ...]], PromptPrefill] = {}
     for sequence in sequences:
         key = (sequence.params.start, sequence.prompt)
-        if key not in rows:
-            rows[key] = PromptPrefill(
-                model, np.array(sequence.prompt, np.int32), bos=sequence.params.start == "boundary"
-            )
-        sequence.cached_tokens = rows[key].cached_tokens
-    return [rows[sequence.params.start, sequence.prompt] for sequence in sequences]
+        if key not in prefills:
+            ids, bos = np.array(sequence.prompt, np.int32), sequence.params.start == "boundary"
+            prefills[key] = PromptPrefill(model, ids, runtime, bos=bos)
+        sequence.cached_tokens = prefills[key].cached_tokens
+    return [prefills[sequence.params.start, sequence.prompt] for sequence in sequences]
 
 
 def make_sequences(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n: int = 1) -> list[GenerationSequence]:
-    """`n` sequences that continue `prompt`, each with random numbers of its own derived from the one seed.
+    """Return `n` sequences that continue `prompt`, each with random numbers of its own derived from the one seed.
 
     Their text goes on where the prompt ends: it begins with a blank where a word follows a word.
     Raises InvalidText for a prompt that is not Unicode.
@@ -227,12 +228,12 @@ def make_sequences(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n:
     return [GenerationSequence(ids, params, tokenizer.detokenizer(line), index) for index in range(n)]
 
 
-def generate(model: LanguageModel, sequences: Several[GenerationSequence]) -> Iterator[StepOutput]:
+def generate(model: LanguageModel, sequences: Sequence[GenerationSequence]) -> Iterator[StepOutput]:
     """Drive sequences to their ends, as one batch. Raises what the model fails with."""
     batch = Batch(model)
     batch.admit(sequences)
     while batch:
-        for event in batch.step():
-            if event.sequence.error:
-                raise event.sequence.error
-            yield event
+        for output in batch.step():
+            if output.sequence.error:
+                raise output.sequence.error
+            yield output

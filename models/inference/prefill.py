@@ -1,101 +1,143 @@
-"""Reading rows of tokens that come before anything is asked: any number of rows together, a slice at a time.
+"""Prefill: reading prompts, any number of them together, a chunk at a time, before the first decode step.
 
-It knows where a row begins, how far it has been read and which prefixes are worth keeping; it does not know what its
-state is wanted for. A row that begins like one read before is read from where they part.
+Whoever runs a model decides how much it reads at a time and whether it remembers prefixes (`Runtime`): the model itself
+is shared and never changed. `prefill` reads rows of token ids to their ends; a `PromptPrefill` is one prompt that is
+being read, so that a scheduler can do other work between two calls of `prefill_chunk`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from models.language_model import LanguageModel
+from models.inference.prefix_cache import PrefixCache
+from models.language_model import LanguageModel, TokenIds
 from models.state import State, concat, split
+from models.utils.arrays import Offsets, padded_indices
 
 Ids = NDArray[np.int32]
 
 CACHE_BLOCK_TOKENS = 64
-"""The state after every so many tokens is kept, so that texts that part later on share what they have in common."""
+"""States are cached after every so many tokens of a prompt, so that prompts that part later share what they have in
+common; fewer make the cache fuller and the shared part longer."""
+
+
+@dataclass
+class Runtime:
+    """What the caller who runs a model decides about it; used by one thread at a time."""
+
+    chunk_tokens: int
+    """Tokens in one chunk of work; may be changed between two chunks."""
+    prefix_cache: PrefixCache[State] | None = None
+    """One-row states after prefixes that were read before."""
+
+    @classmethod
+    def of(cls, model: LanguageModel) -> Self:
+        """Return the model's default chunk size, without a prefix cache."""
+        return cls(model.chunk_tokens)
 
 
 class PromptPrefill:
-    """Tokens to be read, and the state after as many of them as have been."""
+    """A prompt that is being read: its token ids, how many were read, and the state after them."""
 
-    def __init__(self, model: LanguageModel, ids: Ids, *, bos: bool = True) -> None:
-        """Read `ids` [T] from the boundary token or, without `bos`, from nothing."""
+    def __init__(self, model: LanguageModel, ids: Ids, runtime: Runtime, *, bos: bool = True) -> None:
+        """Begin after the longest cached prefix of `ids` [T], else at the boundary token (without `bos`: nothing)."""
         self.ids = ids
         self._bos = bos
-        found: tuple[int, State | None] = (0, None)
-        if model.prefixes is not None:
-            found = model.prefixes.longest_prefix(ids, bos=bos)
-        self.cached_tokens, state = found
-        """How many tokens need not be read."""
+        self._cache = runtime.prefix_cache
+        cached: tuple[int, State | None] = (0, None)
+        if self._cache is not None:
+            cached = self._cache.longest_prefix(ids, bos=bos)
+        self.cached_tokens, state = cached
+        """How many tokens a cached prefix spared."""
         self.position = self.cached_tokens
-        self.state = state if state is not None else model.begin_state(1) if bos else model.null_state(1)
+        """How many tokens were read."""
+        self.state = state if state is not None else model.initial_state(1, bos=bos)
 
     @property
     def done(self) -> bool:
-        """Whether all has been read."""
+        """Whether all tokens were read."""
         return self.position == len(self.ids)
 
     def next_chunk(self, most: int) -> Ids:
-        """What to read next, `most` tokens or up to where a state is kept."""
-        return self.ids[
-            self.position : min(
-                self.position + most, self.position + CACHE_BLOCK_TOKENS - self.position % CACHE_BLOCK_TOKENS
-            )
-        ]
+        """Return the next tokens to read: at most `most`, and none beyond where a state is cached."""
+        return self.ids[self.position : min(self.position + most, self._next_block())]
 
-    def _advance(self, model: LanguageModel, count: int, state: State) -> None:
-        """So many tokens were read, and led to `state`, which is this row's own."""
+    def move_to(self, state: State, count: int) -> None:
+        """Take over the one-row `state` after the next `count` tokens, and cache it at the end of a block or prompt."""
         self.position += count
         self.state = state
-        if model.prefixes is not None and (self.done or self.position % CACHE_BLOCK_TOKENS == 0):
-            model.prefixes.put(self.ids[: self.position], state, _bytes(state), bos=self._bos)
+        if self._cache is not None and (self.done or self.position % CACHE_BLOCK_TOKENS == 0):
+            self._cache.put(self.ids[: self.position], state, _byte_count(state), bos=self._bos)
+
+    def _next_block(self) -> int:
+        return self.position + CACHE_BLOCK_TOKENS - self.position % CACHE_BLOCK_TOKENS
 
 
-def prefill_chunk(model: LanguageModel, rows: Sequence[PromptPrefill]) -> int:
-    """Read one slice of rows that are not done; returns how many tokens it held."""
-    width = max(1, model.chunk_tokens // len(rows))
-    parts = [row.next_chunk(width) for row in rows]
-    if len(rows) == 1:  # nothing to pad, to stack or to take apart
-        rows[0]._advance(model, len(parts[0]), model.advance(rows[0].state, _tokens(parts[0])))
-        return len(parts[0])
-    state = model.advance(concat([row.state for row in rows]), *pad_rows(parts))
-    for row, part, own in zip(rows, parts, split(state), strict=True):
-        row._advance(model, len(part), own)
-    return sum(map(len, parts))
+def prefill(
+    model: LanguageModel, ids: Ids, ends: Offsets, runtime: Runtime | None = None, *, bos: bool = True
+) -> Generator[int, None, State]:
+    """Return the state [N] after N rows of ids, laid end to end in `ids` [T], row i ending before `ends[i]`.
+
+    Each row begins at the boundary token or, without `bos`, at nothing. Yields the size of each chunk in tokens.
+    """
+    runtime = runtime or Runtime.of(model)
+    if runtime.prefix_cache is not None:
+        rows = np.split(ids, ends)[:-1]
+        return (
+            yield from prefill_prompts(model, [PromptPrefill(model, row, runtime, bos=bos) for row in rows], runtime)
+        )
+    state, lengths, begin = model.initial_state(len(ends), bos=bos), np.diff(ends, prepend=0), 0
+    while begin < lengths.max():
+        width = max(1, runtime.chunk_tokens // len(ends))
+        counts = np.clip(lengths - begin, 0, width)
+        indices, _ = padded_indices(ends - lengths + begin, counts)
+        state = model.advance(state, ids[indices].astype(np.int64), counts)
+        begin += width
+        yield int(counts.sum())
+    return state
 
 
-def prefill(model: LanguageModel, rows: Sequence[PromptPrefill]) -> Generator[int, None, State]:
-    """The state after each of the rows, which may hold one several times; yields the size of each slice in tokens."""
-    while pending := unfinished(rows):
-        yield prefill_chunk(model, pending)
-    return concat([row.state for row in rows])
+def prefill_prompts(
+    model: LanguageModel, prompts: Sequence[PromptPrefill], runtime: Runtime
+) -> Generator[int, None, State]:
+    """Return the state after each prompt; one may be there several times. Yields the size of each chunk in tokens."""
+    while pending := unfinished(prompts):
+        yield prefill_chunk(model, pending, runtime)
+    return concat([prompt.state for prompt in prompts])
 
 
-def unfinished(rows: Iterable[PromptPrefill]) -> list[PromptPrefill]:
-    """Those that are not done, each once."""
-    return [row for row in dict.fromkeys(rows) if not row.done]
+def prefill_chunk(model: LanguageModel, prompts: Sequence[PromptPrefill], runtime: Runtime) -> int:
+    """Read one chunk of prompts that are not done; return how many tokens it held."""
+    width = max(1, runtime.chunk_tokens // len(prompts))
+    chunks = [prompt.next_chunk(width) for prompt in prompts]
+    if len(prompts) == 1:  # nothing to pad, to stack or to take apart
+        state = model.advance(prompts[0].state, chunks[0][None].astype(np.int64))
+        prompts[0].move_to(state, len(chunks[0]))
+        return len(chunks[0])
+    states = split(model.advance(concat([prompt.state for prompt in prompts]), *pad_rows(chunks)))
+    for prompt, chunk, state in zip(prompts, chunks, states, strict=True):
+        prompt.move_to(state, len(chunk))
+    return sum(map(len, chunks))
 
 
-def pad_rows(rows: Sequence[Ids]) -> tuple[Tensor, Tensor | None]:
-    """Rows of ids as one int64 tensor [B, T] filled up at the right, and their lengths [B], where these differ."""
+def unfinished(prompts: Iterable[PromptPrefill]) -> list[PromptPrefill]:
+    """Return the prompts that are not done, each once."""
+    return [prompt for prompt in dict.fromkeys(prompts) if not prompt.done]
+
+
+def pad_rows(rows: Sequence[Ids]) -> tuple[TokenIds, NDArray[np.int64] | None]:
+    """Return rows of ids as int64 [B, T], filled up with 0 on the right, and their lengths [B] where these differ."""
     lengths = [len(row) for row in rows]
     tokens = np.zeros((len(rows), max(lengths)), np.int64)
-    for i, row in enumerate(rows):
-        tokens[i, : lengths[i]] = row
-    differ = min(lengths) < max(lengths)
-    return torch.from_numpy(tokens), torch.from_numpy(np.array(lengths)) if differ else None
+    for padded, row in zip(tokens, rows, strict=True):
+        padded[: len(row)] = row
+    return tokens, np.array(lengths) if min(lengths) < max(lengths) else None
 
 
-def _tokens(ids: Ids) -> Tensor:
-    return torch.from_numpy(ids.astype(np.int64))[None]
-
-
-def _bytes(state: State) -> int:
-    return sum(map(_bytes, state)) if isinstance(state, tuple) else state.nbytes
+def _byte_count(state: State) -> int:
+    return sum(map(_byte_count, state)) if isinstance(state, tuple) else state.nbytes

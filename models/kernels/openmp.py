@@ -10,7 +10,6 @@ torch comes without GNU's runtime, a team is one thread.
 from __future__ import annotations
 
 import ctypes
-import sys
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from models.kernels import gil
 from models.kernels.jit import atomic_add, atomic_load, call_c_function, compare_and_swap, subroutine
 from models.kernels.workspace import CACHE_LINE
+from models.threads import thread_count
 
 _SPINS = 2_000
 """Looks at whether the others are done, some microseconds, before it is cheaper to let other threads run."""
@@ -92,10 +92,10 @@ _thread_tasks = _ThreadTasks()
 def run_parallel(function: EntryFunction, args: NamedTuple, cost: int) -> None:
     """Call `function` with a task record of `args` on the threads of a team; return when all are done.
 
-    The team is as large as torch's pool of threads, and smaller for a low `cost`, in multiply-adds.
+    The team has `thread_count()` threads, and fewer for a low `cost`, in multiply-adds.
     """
     entry, runtime = _compile_entry(function), load_runtime()
-    threads = min(runtime.max_threads(), 1 + cost // _COST_PER_THREAD) if runtime else 1
+    threads = min(thread_count(), 1 + cost // _COST_PER_THREAD) if runtime else 1
     task, address = _thread_tasks.task_for(type(args))
     yield_thread = runtime.yield_thread if runtime else 0
     task[0] = 0, 0, Team(address, address + CACHE_LINE, threads, yield_thread, gil.request_flag_address()), args
@@ -167,12 +167,6 @@ class OpenMPRuntime:
         self.parallel.restype = None
         self.yield_thread = ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0
         """Address of the C function that lets other threads run."""
-        self._max_threads = library.omp_get_max_threads
-
-    def max_threads(self) -> int:
-        """Return how many threads may compute at once: torch's number where torch is imported, else OpenMP's."""
-        torch = sys.modules.get("torch")
-        return int(torch.get_num_threads() if torch else self._max_threads())
 
 
 @cache

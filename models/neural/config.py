@@ -15,6 +15,9 @@ NetworkKind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 StoragePrecision: TypeAlias = Literal["float32", "float16"]
 
+LOGITS_PER_SLICE = 2_000_000
+"""Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
+
 
 @dataclass(frozen=True)
 class RecurrentConfig:

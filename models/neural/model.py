@@ -1,7 +1,7 @@
-"""A trained recurrent network as a language model: a state of vectors, advanced by tokens, answering with log P.
+"""A trained recurrent network as a language model: its states, its scores in bounded memory, its checkpoint.
 
-It knows how states are carried, batched and scored in bounded memory, and which tensors make a checkpoint. It does not
-know the equations of the layers (`network`) nor how weights come about (`training`).
+Everything here is NumPy. What multiplies the matrices is an `InferenceBackend`: PyTorch in float32, imported when the
+first such model is made, or compiled loops in int8 (`models.neural.int8`), which never import it.
 """
 
 from __future__ import annotations
@@ -11,60 +11,48 @@ from dataclasses import asdict
 from typing import Any, Protocol, Self, TypeAlias, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.errors import CheckpointDamaged, InvalidInput
-from models.language_model import LanguageModel
-from models.neural.config import RecurrentConfig
-from models.neural.network import LOGITS_PER_SLICE, Network
+from models.language_model import Floats, LanguageModel, Lengths, Tensors, TokenIds
+from models.neural.config import LOGITS_PER_SLICE, RecurrentConfig
 from models.special_tokens import EOS
 from models.state import State, select
 
-Floats: TypeAlias = NDArray[np.float32]
 StateArrays: TypeAlias = tuple[Floats, ...]
-"""A state: for each of `RecurrentState` its numbers [B, L, H]."""
+"""A state: vectors [B, L, H] of each of `RecurrentConfig.state_sizes`."""
+
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+"""Gates stacked in each weight matrix of a layer."""
 
 
 class InferenceBackend(Protocol):
-    """What reads and answers as a `Network` does: a `FloatBackend`, or what was made from it to be faster."""
+    """Computes a network's outputs in one precision."""
 
-    def forward(self, ids: NDArray[np.int64], vectors: StateArrays) -> tuple[Floats, StateArrays]:
-        """Read ids [B, T]: the top layer's outputs [B, T, H], and the vectors after."""
+    def forward(self, ids: TokenIds, state: StateArrays, /) -> tuple[Floats, StateArrays]:
+        """Read ids [B, T]; return the top layer's outputs [B, T, H] and the next state."""
 
-    def logprobs(self, outputs: Tensor) -> Tensor:
-        """Log-probabilities [N, V] after outputs [N, H]."""
-
-
-class FloatBackend:
-    """Reads and answers by a `Network`."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.logprobs = network.logprobs
-
-    def forward(self, ids: NDArray[np.int64], vectors: StateArrays) -> tuple[Floats, StateArrays]:
-        """See `InferenceBackend`."""
-        outputs, after = self.network(torch.from_numpy(ids), tuple(map(torch.from_numpy, vectors)))
-        return outputs.numpy(), tuple(each.numpy() for each in after)
+    def logprobs(self, hidden: Floats, /) -> Floats:
+        """Return log-probabilities [N, V] after hidden vectors [N, H]."""
 
 
 class RecurrentModel(LanguageModel):
-    """A network that reads token by token; its state is `Arrays`."""
+    """A network that reads token by token; its state is `StateArrays`."""
 
     chunk_tokens = 256
 
-    def __init__(self, config: RecurrentConfig, tensors: Mapping[str, Tensor], vocabulary_size: int) -> None:
+    def __init__(self, config: RecurrentConfig, tensors: Mapping[str, NDArray[Any]], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
 
-        float32 tensors are kept as they are, without a copy, so they may be mapped from a file.
+        float32 arrays are kept as they are, without a copy, so they may be mapped from a file.
         """
         self.architecture = config
         self.vocabulary_size = vocabulary_size
-        self._stored = {name: tensor.to(_stored_as(config, tensor)) for name, tensor in tensors.items()}
-        self._compute = self._make_backend(_network(config, self._stored, vocabulary_size))
-        self._start = self.advance(self.null_state(1), torch.full((1, 1), EOS))
+        self._stored = {
+            name: array.astype(_stored_as(config, array.ndim), copy=False) for name, array in tensors.items()
+        }
+        self._backend = self._make_backend()
+        self._begin_state = self.advance(self.null_state(1), np.full((1, 1), EOS))
 
     @property
     def kind(self) -> str:
@@ -72,107 +60,126 @@ class RecurrentModel(LanguageModel):
         return self.architecture.kind
 
     def null_state(self, rows: int) -> State:
-        """Zero vectors: nothing has been read."""
-        layers = self.architecture.layers
-        return tuple(np.zeros((rows, layers, size), np.float32) for size in self.architecture.state_sizes)
+        """See `LanguageModel`; zero vectors."""
+        config = self.architecture
+        return tuple(np.zeros((rows, config.layers, size), np.float32) for size in config.state_sizes)
 
     def begin_state(self, rows: int) -> State:
-        """Zero vectors that have read the boundary token."""
-        return select(self._start, [0] * rows)
+        """See `LanguageModel`."""
+        return select(self._begin_state, [0] * rows)
 
-    @torch.inference_mode()
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
-        """The vectors after `tokens` [B, T]; the vocabulary is not touched."""
+    def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
+        """See `LanguageModel`."""
         return self._read(state, tokens, lengths)[1]
 
-    @torch.inference_mode()
-    def logprobs(self, state: State) -> Tensor:
-        """Log-probabilities [B, V] in nats: one softmax over the whole vocabulary."""
-        return self._compute.logprobs(self.hidden(state))
+    def logprobs(self, state: State) -> Floats:
+        """See `LanguageModel`; one softmax over the whole vocabulary."""
+        return self._backend.logprobs(self.hidden(state))
 
-    @torch.inference_mode()
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Log P [B, T] of each token in one pass, the softmax in slices of a few megabytes; and the vectors after."""
-        before, after = self.advance_with_hidden(state, tokens, lengths)
-        return self.score_from_hidden(before, tokens, lengths), after
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
+        """See `LanguageModel`; one pass over the tokens, and the softmax in slices of a few megabytes."""
+        hidden, after = self.advance_with_hidden(state, tokens, lengths)
+        return self.score_from_hidden(hidden, tokens, lengths), after
 
-    def hidden(self, state: State) -> Tensor:
-        """The top layer's hidden vectors [B, H], which all that the model says of the next token is computed from."""
-        return torch.from_numpy(as_arrays(state)[0][:, -1])
+    def hidden(self, state: State) -> Floats:
+        """Return the top layer's hidden vectors [B, H], from which the next token's distribution is computed."""
+        return as_arrays(state)[0][:, -1]
 
-    @torch.inference_mode()
-    def advance_with_hidden(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """The hidden vectors [B, T, H] before each token (anything past `lengths`), and the state after them all."""
+    def advance_with_hidden(
+        self, state: State, tokens: TokenIds, lengths: Lengths | None = None
+    ) -> tuple[Floats, State]:
+        """Return the hidden vectors [B, T, H] before each token (anything past `lengths`), and the state after all."""
         outputs, after = self._read(state, tokens, lengths)
-        return torch.cat([self.hidden(state)[:, None], torch.from_numpy(outputs)], 1)[:, :-1], after
+        return np.concatenate([self.hidden(state)[:, None], outputs], 1)[:, :-1], after
 
-    @torch.inference_mode()
-    def score_from_hidden(self, hidden: Tensor, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Log P [B, T] of each token after the hidden vectors [B, T, H]; positions past `lengths` hold 0."""
-        scores = torch.zeros(tokens.shape)
-        read = torch.ones(tokens.shape, dtype=torch.bool)
+    def score_from_hidden(self, hidden: Floats, tokens: TokenIds, lengths: Lengths | None = None) -> Floats:
+        """Return log P [B, T] of tokens after hidden vectors [B, T, H]; positions past `lengths` hold 0."""
+        scores = np.zeros(tokens.shape, np.float32)
+        inside = np.ones(tokens.shape, np.bool_)
         if lengths is not None:
-            read = torch.arange(tokens.shape[1]) < lengths[:, None]
-        if tokens.numel():
-            scores[read] = self._log_likelihood(hidden[read], tokens[read])
+            inside = np.arange(tokens.shape[1]) < lengths[:, None]
+        scores[inside] = self._log_likelihood(hidden[inside], tokens[inside])
         return scores
 
     def config(self) -> dict[str, Any]:
-        """The architecture."""
+        """Return the architecture."""
         return asdict(self.architecture)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The weights, in the precision of `storage`."""
+    def tensors(self) -> Tensors:
+        """Return the weights, in the precision of `storage`."""
         return dict(self._stored)
 
     @classmethod
-    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
-        """The model of these weights; CheckpointDamaged names the first tensor that does not fit."""
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """See `LanguageModel`; CheckpointDamaged names the first tensor that does not fit."""
         try:
             architecture = RecurrentConfig(**config)
         except (InvalidInput, TypeError) as error:
             raise CheckpointDamaged(f"config: {error}") from error
-        expected = _empty(architecture, vocabulary_size).state_dict()
-        for name in sorted(expected.keys() | tensors.keys()):
-            _check(name, architecture, expected.get(name), tensors.get(name))
+        shapes = weight_shapes(architecture, vocabulary_size)
+        for name in sorted(shapes.keys() | tensors.keys()):
+            _check_tensor(name, architecture, shapes.get(name), tensors.get(name))
         return cls(architecture, tensors, vocabulary_size)
 
-    def _make_backend(self, network: Network) -> InferenceBackend:
-        """What computes this model, made from its weights; kinds of model that compute otherwise say so here."""
-        return FloatBackend(network)
+    def _make_backend(self) -> InferenceBackend:
+        """Return what computes with the weights; models of another precision override it."""
+        from models.neural.float_backend import FloatBackend  # imports PyTorch, which no other model needs
 
-    def _read(self, state: State, tokens: Tensor, lengths: Tensor | None) -> tuple[Floats, StateArrays]:
-        """Outputs [B, T, H] (anything past `lengths`) and the vectors after."""
-        ids, vectors = tokens.numpy(), as_arrays(state)
-        if ids.size and (lengths is None or (lengths.numpy() == ids.shape[1]).all()):
-            return self._compute.forward(ids, vectors)
-        outputs = np.zeros((*ids.shape, self.architecture.hidden_size), np.float32)
+        return FloatBackend(self.architecture, self._stored, self.vocabulary_size)
+
+    def _read(self, state: State, tokens: TokenIds, lengths: Lengths | None) -> tuple[Floats, StateArrays]:
+        """Return outputs [B, T, H] (anything past `lengths`) and the state after."""
+        vectors = as_arrays(state)
+        if tokens.size and (lengths is None or (lengths == tokens.shape[1]).all()):
+            return self._backend.forward(tokens, vectors)
+        outputs = np.zeros((*tokens.shape, self.architecture.hidden_size), np.float32)
         if lengths is None:
             return outputs, vectors
         vectors = tuple(v.copy() for v in vectors)
-        for rows, begin, end in _spans(lengths.numpy()):
-            part, after = self._compute.forward(ids[rows, begin:end], tuple(v[rows] for v in vectors))
+        for rows, begin, end in _spans(lengths):
+            part, after = self._backend.forward(tokens[rows, begin:end], tuple(v[rows] for v in vectors))
             outputs[rows, begin:end] = part
-            for whole, rest in zip(vectors, after, strict=True):
-                whole[rows] = rest
+            for whole, new in zip(vectors, after, strict=True):
+                whole[rows] = new
         return outputs, vectors
 
-    def _log_likelihood(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """Log P [N] of tokens [N] after hidden vectors [N, H]."""
+    def _log_likelihood(self, hidden: Floats, tokens: TokenIds) -> Floats:
+        """Return log P [N] of tokens [N] after hidden vectors [N, H]."""
         size = max(1, LOGITS_PER_SLICE // self.vocabulary_size)
-        parts = zip(torch.split(hidden, size), torch.split(tokens, size), strict=True)
-        return torch.cat([self._compute.logprobs(h).gather(1, t[:, None])[:, 0] for h, t in parts])
+        scores = np.empty(len(tokens), np.float32)
+        for begin in range(0, len(tokens), size):
+            rows = self._backend.logprobs(hidden[begin : begin + size])
+            scores[begin : begin + size] = rows[np.arange(len(rows)), tokens[begin : begin + size]]
+        return scores
+
+
+def weight_shapes(config: RecurrentConfig, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor in a checkpoint, by name: those of `network.Network`'s parameters."""
+    embedding, hidden = config.embedding_size, config.hidden_size
+    shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary_size, embedding), "output_bias": (vocabulary_size,)}
+    if not config.tied:
+        shapes["output_weight"] = (vocabulary_size, hidden)
+    elif embedding != hidden:
+        shapes["projection"] = (embedding, hidden)
+    if config.kind == "feedforward":
+        return shapes | {"layers.0.weight": (hidden, config.window * embedding), "layers.0.bias": (hidden,)}
+    rows = _GATES[config.kind] * hidden
+    for i in range(config.layers):
+        shapes[f"layers.{i}.weight_ih"] = rows, hidden if i else embedding
+        shapes[f"layers.{i}.weight_hh"] = rows, hidden
+        shapes[f"layers.{i}.bias_ih"] = shapes[f"layers.{i}.bias_hh"] = (rows,)
+    return shapes
 
 
 def as_arrays(state: State) -> StateArrays:
-    """The state as the flat tuple that it is."""
+    """Return the state as the flat tuple that it is."""
     return cast("StateArrays", state)
 
 
-def _spans(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int, int]]:
-    """Rows that read on together, and from where to where: up to the shortest remaining length, again and again.
+def _spans(lengths: Lengths) -> Iterator[tuple[NDArray[np.int64], int, int]]:
+    """Yield rows that read on together, and from where to where: up to the shortest remaining length, again and again.
 
-    Padding never enters a state this way, and the fused kernel, which returns no vectors in between, can be used.
+    Padding never enters a state this way, and PyTorch's fused kernel, which returns no vectors in between, can be used.
     """
     begin = 0
     for end in sorted({n for n in lengths.tolist() if n > 0}):
@@ -180,34 +187,22 @@ def _spans(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int,
         begin = end
 
 
-def _stored_as(config: RecurrentConfig, tensor: Tensor) -> torch.dtype:
-    """Matrices as `storage` says; biases are few and as large as a log-probability, so they keep their precision."""
-    return torch.float16 if config.storage == "float16" and tensor.dim() > 1 else torch.float32
+def _stored_as(config: RecurrentConfig, dimensions: int) -> np.dtype[Any]:
+    """Return the dtype of a tensor: matrices as `storage` says, biases float32 (few, and as large as a log P)."""
+    return np.dtype(np.float16 if config.storage == "float16" and dimensions > 1 else np.float32)
 
 
-def _network(config: RecurrentConfig, stored: Mapping[str, Tensor], vocabulary_size: int) -> Network:
-    """The network of these weights, in float32."""
-    network = _empty(config, vocabulary_size)
-    network.load_state_dict({name: tensor.float() for name, tensor in stored.items()}, assign=True)
-    network.requires_grad_(False)
-    return network.eval()
-
-
-def _empty(config: RecurrentConfig, vocabulary_size: int) -> Network:
-    """A network without memory for its weights."""
-    with torch.device("meta"):
-        return Network(config, vocabulary_size)
-
-
-def _check(name: str, config: RecurrentConfig, expected: Tensor | None, found: Tensor | None) -> None:
+def _check_tensor(
+    name: str, config: RecurrentConfig, shape: tuple[int, ...] | None, tensor: NDArray[Any] | None
+) -> None:
     """Raise CheckpointDamaged unless the tensor is there, wanted, of the right shape and dtype, and finite."""
-    if expected is None:
+    if shape is None:
         raise CheckpointDamaged(f"tensor {name}: not part of this architecture")
-    if found is None:
+    if tensor is None:
         raise CheckpointDamaged(f"tensor {name}: missing")
-    dtype = _stored_as(config, expected)
-    if found.shape != expected.shape or found.dtype != dtype:
-        wanted = f"{dtype} {list(expected.shape)}"
-        raise CheckpointDamaged(f"tensor {name}: {wanted} expected, {found.dtype} {list(found.shape)} found")
-    if not bool(found.isfinite().all()):
+    dtype = _stored_as(config, len(shape))
+    if tensor.shape != shape or tensor.dtype != dtype:
+        wanted = f"{dtype} {list(shape)}"
+        raise CheckpointDamaged(f"tensor {name}: {wanted} expected, {tensor.dtype} {list(tensor.shape)} found")
+    if not np.isfinite(tensor).all():
         raise CheckpointDamaged(f"tensor {name}: holds numbers that are not finite")

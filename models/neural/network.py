@@ -23,8 +23,6 @@ RecurrentState: TypeAlias = tuple[Tensor, ...]
 
 [B, L, H] each for a network, [B, H] each for one layer.
 """
-LOGITS_PER_SLICE = 2_000_000
-"""Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
 
 
 @dataclass(frozen=True)

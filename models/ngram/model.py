@@ -11,12 +11,10 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.errors import CheckpointDamaged, InvalidInput
-from models.language_model import LanguageModel
+from models.language_model import Floats, LanguageModel, Lengths, Tensors, TokenIds
 from models.ngram import query, top_k
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig
@@ -55,41 +53,43 @@ class NgramModel(LanguageModel):
         """The state of `rows` sequences that have read nothing."""
         return np.full((rows, self.table.order - 1), -1)
 
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> NDArray[np.int64]:
+    def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> NDArray[np.int64]:
         """See `LanguageModel`; only the last `order - 1` tokens are looked at."""
         paths, (words, ends) = _as_array(state).copy(), self._checked_tokens(tokens, lengths)
         query.advance(self._trie, paths, words, ends, query.query_buffers(self._trie))
         return paths
 
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, NDArray[np.int64]]:
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, NDArray[np.int64]]:
         """See `LanguageModel`; holds no lock of the interpreter."""
         paths, (words, ends) = _as_array(state).copy(), self._checked_tokens(tokens, lengths)
         scores = np.zeros(words.shape, np.float32)
         index = self.hash_index if words.size >= INDEX_MIN_TOKENS else EMPTY_INDEX
         query.score(self._trie, paths, words, ends, scores, query.query_buffers(self._trie, index))
-        return torch.from_numpy(scores), paths
+        return scores, paths
 
     def score_ids(self, state: State, ids: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Log P of each of `ids` [T] after a one-row state, float32 [T], and the state after."""
-        scores, after = self.score(state, torch.from_numpy(ids)[None])
-        return scores[0].numpy(), after
+        scores, after = self.score(state, ids[None])
+        return scores[0], after
 
-    def _checked_tokens(self, tokens: Tensor, lengths: Tensor | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _checked_tokens(
+        self, tokens: NDArray[np.integer[Any]], lengths: Lengths | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """`tokens` [B, T] as the loops are compiled for, and how many of each row are read [B]."""
-        words = np.ascontiguousarray(tokens.numpy(), np.int64)
-        ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths.numpy())
+        words = np.ascontiguousarray(tokens, np.int64)
+        ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths)
         if not query.ids_in_range(words, ends, self.vocabulary_size):
             raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
         return words, ends
 
-    def logprobs(self, state: State) -> Tensor:
+    def logprobs(self, state: State) -> Floats:
         """See `LanguageModel`."""
         paths = _as_array(state)
         rows = np.empty((len(paths), self.vocabulary_size), np.float32)
         top_k.write_distributions(self._trie, paths, rows)
-        return torch.from_numpy(rows)
+        return rows
 
-    def topk(self, state: State, k: int) -> tuple[Tensor, Tensor]:
+    def topk(self, state: State, k: int) -> tuple[Floats, TokenIds]:
         """See `LanguageModel`; looks only at words that a context lists and at the best unigrams."""
         if k > MAX_LISTED_TOP_K:
             return super().topk(state, k)
@@ -98,7 +98,7 @@ class NgramModel(LanguageModel):
         values, words = np.empty(shape, np.float32), np.empty(shape, np.int64)
         if k:
             top_k.topk(self._trie, paths, self.ranked_ngrams, values, words)
-        return torch.from_numpy(values), torch.from_numpy(words)
+        return values, words
 
     @cached_property
     def hash_index(self) -> HashIndex:
@@ -109,6 +109,10 @@ class NgramModel(LanguageModel):
     def ranked_ngrams(self) -> top_k.RankedNgrams:
         """What a list of the best words is found with."""
         return top_k.rank_ngrams(self._trie)
+
+    def warm_up(self) -> None:
+        """Build the hash index, which the first long text would otherwise wait for."""
+        _ = self.hash_index
 
     def explain(self, state: State) -> dict[str, Any]:
         """The contexts that a one-row state asks in turn, longest first.
@@ -140,21 +144,20 @@ class NgramModel(LanguageModel):
         """The fields of `NgramConfig`, and under `estimation` what the smoothing found (discounts, fallbacks)."""
         return {**asdict(self.ngram_config), "prune": list(self.ngram_config.prune), "estimation": self.table.details}
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> Tensors:
         """The arrays of the table, sharing memory with it."""
-        return {name: torch.from_numpy(array) for name, array in self.table.arrays().items()}
+        return self.table.arrays()
 
     @classmethod
-    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
         """See `LanguageModel`; the model reads the memory of `tensors`, mapped files included, without a copy."""
         fields = dict(config)
         facts = fields.pop("estimation", {})
         try:
             ngram_config = NgramConfig(**{**fields, "prune": tuple(fields.get("prune", ()))})
-            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         except (TypeError, InvalidInput) as error:
             raise CheckpointDamaged(f"n-gram model: {error}") from error
-        return cls(ngram_config, BackoffTable.from_arrays(arrays, ngram_config.order, vocabulary_size, facts))
+        return cls(ngram_config, BackoffTable.from_arrays(tensors, ngram_config.order, vocabulary_size, facts))
 
 
 def _as_array(state: State) -> NDArray[np.int64]:

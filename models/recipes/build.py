@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
@@ -23,7 +22,7 @@ from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
 from models.evaluation.report import measure_units
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, Tensors
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import STATE_FILE, TrainingConfig
 from models.neural.training.train import train
@@ -56,7 +55,7 @@ class BuiltModel:
     """What an n-gram model was made of, where the recipe keeps it."""
 
     @property
-    def extra_files(self) -> dict[str, dict[str, Tensor]]:
+    def extra_files(self) -> dict[str, Tensors]:
         """Files of tensors that are published with the model, by name."""
         return {} if self.counts is None else {COUNTS_FILE: counts_tensors(self.counts)}
 

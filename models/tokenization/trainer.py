@@ -17,13 +17,14 @@ from tokenizers import trainers
 
 from models.errors import TrainingFailed
 from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
+from models.threads import thread_count
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import BYTE_TO_UNICODE, DEFAULT_BPE_SIZE, TokenizerConfig
 from models.tokenization.encoding import MISSING
 from models.tokenization.pipeline import Merges, build_pipeline
 from models.tokenization.vocab_lookup import build_vocab_table, encode_text, reserve, table_tokens
 from models.tokenization.word_tokenizer import WordTokenizer
-from models.utils.parallel import parallel_map, thread_count
+from models.utils.parallel import parallel_map
 
 _BLOCK_BYTES = 1 << 16
 """Text that is counted in one call. Room is reserved for that many new tokens: more would not fit the CPU's caches."""

@@ -32,3 +32,32 @@ def padded_indices(begins: Offsets, lengths: Offsets) -> tuple[Offsets, NDArray[
     """
     steps = np.arange(lengths.max(initial=0))
     return begins[:, None] + np.minimum(steps, lengths[:, None] - 1), steps < lengths[:, None]
+
+
+def top_k(rows: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the `k` largest numbers of each row of [B, V] and their places [B, k]: largest first, ties in order."""
+    k = min(k, rows.shape[1])
+    if k and 2 * k < rows.shape[1]:
+        places = np.argpartition(-rows, k - 1, axis=1)[:, :k]
+        places.sort(axis=1)
+        places = np.take_along_axis(places, _descending(np.take_along_axis(rows, places, 1)), 1)
+        # Where the last place is shared with numbers left out, the partition leaves out any of them.
+        tied = (rows >= np.take_along_axis(rows, places[:, -1:], 1)).sum(1) > k
+        places[tied] = _descending(rows[tied])[:, :k]
+    else:
+        places = _descending(rows)[:, :k]
+    return np.take_along_axis(rows, places, 1), places
+
+
+def _descending(rows: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Places [B, N] of the numbers of each row from the largest to the smallest, equal ones in their order."""
+    return np.argsort(-rows, axis=1, kind="stable")
+
+
+def log_sum_exp(terms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return log sum_k exp(terms[k]) of arrays of one shape, element by element; -inf where every term is."""
+    largest = np.maximum.reduce(terms)
+    shift = np.where(largest == -np.inf, np.float32(0), largest)
+    total = sum(np.exp(term - shift) for term in terms[1:]) + np.exp(terms[0] - shift)
+    with np.errstate(divide="ignore"):
+        return np.log(total) + shift

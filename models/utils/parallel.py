@@ -6,8 +6,6 @@ out. `read_ahead` overlaps making the next item with using the one before.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from models.threads import thread_count
 from models.utils.arrays import IntArray, Ranges
 
 Item = TypeVar("Item")
@@ -23,15 +22,6 @@ Result = TypeVar("Result")
 
 ROWS_PER_SLICE = 1 << 16
 """Rows in one piece of work: enough to be worth a thread's while, few enough for the CPU's cache."""
-
-
-def thread_count() -> int:
-    """Return how many threads may compute at once: torch's number where torch is loaded, else the CPUs.
-
-    Torch is not imported for this, since that takes a second which text and n-gram models have no other need of.
-    """
-    torch = sys.modules.get("torch")
-    return torch.get_num_threads() if torch else os.cpu_count() or 1
 
 
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
-import torch
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -33,8 +32,8 @@ def trained(lines: Sequence[Sequence[int]], config: NgramConfig, size: int = SIZ
 
 
 def predict(model: NgramModel, history: Sequence[int]) -> list[float]:
-    state = model.advance(model.begin_state(1), torch.tensor([list(history)], dtype=torch.int64))
-    row: list[float] = model.logprobs(state)[0].double().exp().tolist()
+    state = model.advance(model.begin_state(1), np.array([list(history)], np.int64))
+    row: list[float] = np.exp(model.logprobs(state)[0], dtype=np.float64).tolist()
     return row
 
 

@@ -15,7 +15,7 @@ from models.checkpoint.save import save
 from models.composite.base import Composite
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, Tensors
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
@@ -56,7 +56,12 @@ def recurrent(
     network = Network(config, V)
     counts = np.bincount(text_ids(), minlength=V)
     initialize(network, "uniform", 0.8, counts, torch.Generator().manual_seed(2))
-    return family(config, network.state_dict(), V)
+    return family(config, arrays(network), V)
+
+
+def arrays(network: Network) -> Tensors:
+    """The network's weights, as a model takes them."""
+    return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
 
 
 def mixture(weights: tuple[float, ...], *members: LanguageModel) -> MixtureModel:

@@ -34,6 +34,7 @@ from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
+from tests.helpers.language_models import arrays
 from tests.helpers.texts import some_text
 
 # A busy machine may be slow, and a test that hangs up early proves nothing.
@@ -55,7 +56,7 @@ def recurrent(kind: str = "lstm", tokenizer: Tokenizer = WORDS, seed: int = 2) -
     network = Network(config, tokenizer.vocabulary_size)
     counts = np.bincount(tokenizer.encode(TEXT).ids, minlength=tokenizer.vocabulary_size)
     initialize(network, "uniform", 1.0, counts, torch.Generator().manual_seed(seed))
-    return RecurrentModel(config, network.state_dict(), tokenizer.vocabulary_size)
+    return RecurrentModel(config, arrays(network), tokenizer.vocabulary_size)
 
 
 def publish(root: Path, name: str, model: LanguageModel, tokenizer: Tokenizer = WORDS) -> CheckpointRef:

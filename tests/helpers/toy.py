@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike
 
 from models.errors import CheckpointDamaged
-from models.language_model import LanguageModel
+from models.language_model import Floats, LanguageModel, Lengths, Tensors, TokenIds
 from models.special_tokens import EOS
 from models.state import State
 
@@ -19,15 +18,16 @@ class Bigram(LanguageModel):
 
     kind: ClassVar[str] = "toy"
 
-    def __init__(self, probabilities: Tensor) -> None:
-        self.matrix = probabilities.log()
-        self.vocabulary_size = probabilities.shape[1]
+    def __init__(self, probabilities: ArrayLike) -> None:
+        with np.errstate(divide="ignore"):
+            self.matrix = np.log(np.asarray(probabilities, np.float32))
+        self.vocabulary_size = self.matrix.shape[1]
 
     @classmethod
     def random(cls, vocabulary_size: int, seed: int = 0) -> Self:
         """Rows drawn from a Dirichlet distribution, uneven enough to be told apart."""
-        weights = torch.rand((vocabulary_size + 1, vocabulary_size), generator=torch.Generator().manual_seed(seed)) ** 4
-        return cls(weights / weights.sum(-1, keepdim=True))
+        weights = np.random.default_rng(seed).random((vocabulary_size + 1, vocabulary_size)) ** 4
+        return cls(weights / weights.sum(-1, keepdims=True))
 
     def begin_state(self, rows: int) -> State:
         return np.full(rows, EOS)
@@ -35,32 +35,32 @@ class Bigram(LanguageModel):
     def null_state(self, rows: int) -> State:
         return np.full(rows, self.vocabulary_size)
 
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
-        read = torch.cat([torch.from_numpy(state)[:, None], tokens], 1)
-        ends = torch.full((len(tokens),), tokens.shape[1]) if lengths is None else lengths
-        return read.gather(1, ends[:, None])[:, 0].numpy()
+    def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
+        read = np.concatenate([state[:, None], tokens], 1)
+        ends = np.full(len(tokens), tokens.shape[1]) if lengths is None else lengths
+        return np.take_along_axis(read, ends[:, None], 1)[:, 0]
 
-    def logprobs(self, state: State) -> Tensor:
+    def logprobs(self, state: State) -> Floats:
         return self.matrix[state]
 
-    def score(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        scores = self.matrix[torch.cat([torch.from_numpy(state)[:, None], tokens[:, :-1]], 1), tokens]
+    def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
+        scores = self.matrix[np.concatenate([state[:, None], tokens[:, :-1]], 1)[:, : tokens.shape[1]], tokens]
         if lengths is not None:
-            scores = scores.masked_fill(torch.arange(tokens.shape[1]) >= lengths[:, None], 0.0)
+            scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
         return scores, self.advance(state, tokens, lengths)
 
     def config(self) -> dict[str, Any]:
         return {}
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> Tensors:
         return {"matrix": self.matrix}
 
     @classmethod
-    def from_tensors(cls, config: dict[str, Any], tensors: dict[str, Tensor], vocabulary_size: int) -> Self:
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
         if config:
             raise ValueError(f"unknown settings {sorted(config)}")
-        matrix = tensors.get("matrix", torch.zeros(0, dtype=torch.bool))
-        if matrix.shape != (vocabulary_size + 1, vocabulary_size) or matrix.dtype != torch.float32:
+        matrix = tensors.get("matrix", np.zeros(0, np.bool_))
+        if matrix.shape != (vocabulary_size + 1, vocabulary_size) or matrix.dtype != np.float32:
             raise CheckpointDamaged(f"not one matrix of {vocabulary_size} columns")
         model = cls.__new__(cls)
         model.matrix, model.vocabulary_size = matrix, vocabulary_size

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from torch import Tensor
 
 from models.checkpoint.load import load
 from models.composite.cache import CacheModel
@@ -20,7 +18,7 @@ from models.errors import CheckpointDamaged
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
 from models.kernels.sampling import SamplingMetadata
-from models.language_model import LanguageModel
+from models.language_model import LanguageModel, TokenIds
 from models.neural.int8.model import Int8Model
 from models.special_tokens import EOS
 from models.state import State, concat, row_count, select, split
@@ -62,8 +60,8 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
     return MODELS[request.param]()
 
 
-def tokens(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randint(V, shape, generator=torch.Generator().manual_seed(seed))
+def tokens(*shape: int, seed: int = 0) -> TokenIds:
+    return np.random.default_rng(seed).integers(V, size=shape)
 
 
 def leaves(state: State) -> list[np.ndarray]:
@@ -79,8 +77,8 @@ def same(model: LanguageModel, left: State, right: State) -> None:
     close(model.logprobs(model.advance(left, later)), model.logprobs(model.advance(right, later)))
 
 
-def close(left: Tensor, right: Tensor) -> None:
-    torch.testing.assert_close(left, right, atol=1e-5, rtol=0)
+def close(left: np.ndarray, right: np.ndarray) -> None:
+    np.testing.assert_allclose(left, right, atol=1e-5, rtol=0)
 
 
 def variety(model: LanguageModel) -> State:
@@ -92,21 +90,23 @@ def variety(model: LanguageModel) -> State:
 def test_rows_are_distributions(model):
     state = variety(model)
     rows = model.logprobs(state)
-    assert rows.dtype == torch.float32
+    assert rows.dtype == np.float32
     assert rows.shape == (row_count(state), V)
-    assert not rows.isnan().any()
+    assert not np.isnan(rows).any()
     within = 1e-3 if model.config().get("bits", 32) < 32 else 1e-5  # rounded numbers sum to one less exactly
-    assert float((rows.double().exp().sum(-1) - 1).abs().max()) <= within
+    assert np.abs(np.exp(rows, dtype=np.float64).sum(-1) - 1).max() <= within
 
 
 def test_topk_is_the_sorted_row(model):
     state = variety(model)
-    values, ids = torch.sort(model.logprobs(state), dim=-1, descending=True, stable=True)
+    rows = model.logprobs(state)
+    ids = np.argsort(-rows, axis=-1, kind="stable")
+    values = np.take_along_axis(rows, ids, -1)
     for k in (1, 3, V, V + 5):
         best, chosen = model.topk(state, k)
         close(best, values[:, :k])
-        assert chosen.dtype == torch.int64
-        assert torch.equal(chosen, ids[:, :k])
+        assert chosen.dtype == np.int64
+        assert np.array_equal(chosen, ids[:, :k])
 
 
 Lengths = st.lists(st.integers(0, 9), min_size=1, max_size=5)
@@ -118,7 +118,7 @@ few = settings(max_examples=12)
 def test_score_is_the_loop(model, lengths, seed):
     state = model.advance(model.begin_state(len(lengths)), tokens(len(lengths), 2, seed=seed))
     read = tokens(len(lengths), max(lengths), seed=seed + 100)
-    for limits in (None, torch.tensor(lengths)):
+    for limits in (None, np.array(lengths)):
         scores, after = model.score(state, read, limits)
         expected, expected_after = LanguageModel.score(model, state, read, limits)
         close(scores, expected)
@@ -129,13 +129,13 @@ def test_score_is_the_loop(model, lengths, seed):
 @given(lengths=Lengths, seed=st.integers(0, 99))
 def test_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
     read = tokens(len(lengths), max(lengths), seed=seed)
-    batch = model.score(model.begin_state(len(lengths)), read, torch.tensor(lengths))
+    batch = model.score(model.begin_state(len(lengths)), read, np.array(lengths))
     for row, length in enumerate(lengths):
         alone = model.score(model.begin_state(1), read[row : row + 1, :length])
         close(batch[0][row, :length], alone[0][0])
         assert (batch[0][row, length:] == 0).all()
         same(model, select(batch[1], [row]), alone[1])
-    same(model, model.advance(model.begin_state(len(lengths)), read, torch.tensor(lengths)), batch[1])
+    same(model, model.advance(model.begin_state(len(lengths)), read, np.array(lengths)), batch[1])
 
 
 @few
@@ -145,7 +145,7 @@ def test_what_is_read_in_parts_is_as_if_read_at_once(model, cut, seed):
     whole, after = model.score(model.begin_state(2), read)
     first, between = model.score(model.begin_state(2), read[:, :cut])
     rest, end = model.score(between, read[:, cut:])
-    close(torch.cat([first, rest], 1), whole)
+    close(np.concatenate([first, rest], 1), whole)
     same(model, end, after)
     same(model, model.advance(model.advance(model.begin_state(2), read[:, :cut]), read[:, cut:]), after)
 
@@ -171,36 +171,34 @@ def test_what_is_split_is_as_selected_one_by_one_and_owns_its_memory(model):
             assert not np.shares_memory(own, whole)
 
 
-@torch.inference_mode()  # outside of it, torch itself forbids what is tried here
 def test_states_are_not_mutated(model):
     state = variety(model)
     before = [leaf.copy() for leaf in leaves(state)]
     read = tokens(row_count(state), 4)
     model.score(state, read)
     model.advance(state, read)
-    model.advance(state, read, torch.arange(row_count(state)) % 5)
+    model.advance(state, read, np.arange(row_count(state)) % 5)
     model.topk(state, 3)
-    model.logprobs(state).exp_()
+    model.logprobs(state)[:] = 0
     model.explain(select(state, [4]))
     assert all(np.array_equal(leaf, copy) for leaf, copy in zip(leaves(state), before, strict=True))
 
 
-@torch.inference_mode()
 def test_a_start_is_given_out_fresh_however_it_is_used(model):
-    expected = model.logprobs(model.begin_state(1)).clone()
+    expected = model.logprobs(model.begin_state(1)).copy()
     for leaf in [*leaves(model.begin_state(1)), *leaves(model.null_state(1))]:
         leaf.fill(0)
-    model.logprobs(model.begin_state(1)).fill_(0)
-    assert torch.equal(model.logprobs(model.begin_state(1)), expected)
+    model.logprobs(model.begin_state(1)).fill(0)
+    assert np.array_equal(model.logprobs(model.begin_state(1)), expected)
 
 
 def test_the_start_has_read_the_boundary_and_nothing_else(model):
-    same(model, model.advance(model.null_state(2), torch.full((2, 1), EOS)), model.begin_state(2))
+    same(model, model.advance(model.null_state(2), np.full((2, 1), EOS)), model.begin_state(2))
 
 
 def test_a_model_that_says_it_forgets_at_the_boundary_does(model):
     if model.resets_at_eos:
-        ended = torch.cat([tokens(5, 6), torch.full((5, 1), EOS)], 1)
+        ended = np.concatenate([tokens(5, 6), np.full((5, 1), EOS)], 1)
         same(model, model.advance(model.begin_state(5), ended), model.begin_state(5))
 
 
@@ -208,7 +206,7 @@ def test_reading_nothing_leaves_a_state_as_it_is(model):
     state = variety(model)
     rows = row_count(state)
     same(model, model.advance(state, tokens(rows, 0)), state)
-    same(model, model.advance(state, tokens(rows, 3), torch.zeros(rows, dtype=torch.int64)), state)
+    same(model, model.advance(state, tokens(rows, 3), np.zeros(rows, np.int64)), state)
     scores, after = model.score(state, tokens(rows, 0))
     assert scores.shape == (rows, 0)
     same(model, after, state)
@@ -221,18 +219,18 @@ def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
     assert (found.kind, found.config(), found.parameter_count) == (model.kind, model.config(), model.parameter_count)
     stored = found.tensors()
     assert stored.keys() == model.tensors().keys()
-    assert all(torch.equal(tensor, stored[name]) for name, tensor in model.tensors().items())
+    assert all(np.array_equal(tensor, stored[name]) for name, tensor in model.tensors().items())
     read = tokens(3, 5)
-    assert torch.equal(found.score(found.begin_state(3), read)[0], model.score(model.begin_state(3), read)[0])
-    assert torch.equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
+    assert np.array_equal(found.score(found.begin_state(3), read)[0], model.score(model.begin_state(3), read)[0])
+    assert np.array_equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
 
 
 def test_tensors_that_do_not_hang_together_are_damage(model):
     stored = model.tensors()
     for name, tensor in stored.items():
         rest = {other: kept for other, kept in stored.items() if other != name}
-        other_type = tensor.double() if tensor.is_floating_point() else tensor.double().float()
-        for changed in (None, tensor[:-1], tensor[None], torch.cat([tensor, tensor[-1:]]), other_type):
+        other_type = tensor.astype(np.float64 if tensor.dtype.kind == "f" else np.float32)
+        for changed in (None, tensor[:-1], tensor[None], np.concatenate([tensor, tensor[-1:]]), other_type):
             with pytest.raises(CheckpointDamaged):
                 type(model).from_tensors(model.config(), rest if changed is None else {**rest, name: changed}, V)
 
@@ -250,8 +248,8 @@ def test_samples_have_the_frequencies_that_the_model_says(model):
     drawn = make_sequences(TOKENIZER, "b d", params, n=2000)
     list(generate(model, drawn))
     counts = np.bincount([sequence.tokens[0] if sequence.tokens else EOS for sequence in drawn], minlength=V)
-    prompt = torch.tensor(drawn[0].prompt)[None]
-    expected = model.logprobs(model.advance(model.begin_state(1), prompt))[0].double().exp().numpy() * 2000
+    prompt = np.array(drawn[0].prompt)[None]
+    expected = np.exp(model.logprobs(model.advance(model.begin_state(1), prompt))[0], dtype=np.float64) * 2000
     possible = expected > 0
     assert counts[~possible].sum() == 0
     if possible.sum() > 1:
@@ -268,7 +266,7 @@ def test_a_step_is_a_choice_and_the_reading_of_it(model):
     chosen, own = model.sample(state, choice)
     assert np.array_equal(found, chosen)
     assert np.allclose(logprobs, own, atol=1e-6)
-    same(model, after, model.advance(state, torch.from_numpy(chosen)[:, None]))
+    same(model, after, model.advance(state, chosen[:, None]))
     nothing, _, _ = model.step(
         model.begin_state(0), SamplingMetadata(*(np.zeros(n) for n in (0, 0)), np.zeros((0, 2), np.bool_), {})
     )
@@ -295,3 +293,19 @@ def test_what_it_tells_of_itself_is_json(model):
     json.dumps(model.explain(state), allow_nan=False)
     assert model.parameter_count > 0
     assert model.vocabulary_size == V
+
+
+@few
+@given(context=st.lists(st.integers(0, V - 1), max_size=6), ids=st.lists(st.integers(0, V - 1), max_size=6))
+def test_topk_after_and_score_after_are_advance_then_topk_and_score(model, context, ids):
+    for bos in (True, False):
+        state = model.advance(model.initial_state(1, bos=bos), np.array([context], np.int64))
+        for answer, expected in zip(model.topk_after(context, 3, bos=bos), model.topk(state, 3), strict=True):
+            close(answer, expected[0])
+        close(model.score_after(context, ids, bos=bos), model.score(state, np.array([ids], np.int64))[0][0])
+
+
+def test_warm_up_changes_no_answer(model):
+    before = model.logprobs(variety(model))
+    model.warm_up()
+    assert np.array_equal(model.logprobs(variety(model)), before)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import torch
 
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import json_option, threads_option, to_json
@@ -22,6 +21,7 @@ from app.experiments import (
 )
 from app.experiments.finding import ExperimentInput, Finding
 from models.data.corpus import Corpus
+from models.threads import set_thread_count
 from models.tokenization.config import TokenKind
 from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
 from models.utils.progress import Progress
@@ -74,7 +74,7 @@ def command(
     Characters show in minutes what words show in hours: their softmax costs next to nothing, and most of a network is
     what is compared.
     """
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     if drawn:
         plots.check()
     config = TokenizerConfig(token, max_size=max_size)

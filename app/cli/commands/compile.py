@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
-import torch
+import numpy as np
 
 from app.cli.commands.next import candidates
 from app.engine.warm_up import warm_up
@@ -19,9 +19,9 @@ from models.checkpoint import save as checkpoint
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
+from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
-from models.neural.model import RecurrentConfig
-from models.neural.network import Network
+from models.neural.model import weight_shapes
 from models.ngram.config import NgramConfig, Smoothing
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
@@ -48,7 +48,7 @@ def command() -> None:
 
 def _compile_int8() -> None:
     config = RecurrentConfig(layers=1, embedding_size=1, hidden_size=1)
-    zeros = {name: torch.zeros_like(tensor) for name, tensor in Network(config, 4).state_dict().items()}
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(config, 4).items()}
     checkpoint.check_distributions(Int8Model(config, zeros, 4))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.shared_options import checkpoints_option, json_option, print_published, threads_option
@@ -22,6 +21,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts
 from models.recipes.published_counts import merge_published_counts
+from models.threads import set_thread_count
 
 
 @click.group()
@@ -53,7 +53,7 @@ def merge(
     """
     if len(models) < 2:
         raise InvalidInput("models", "must be two or more")
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     entries = [resolve(checkpoints, model) for model in models]
     first = checkpoint.load(entries[0].path)
     if not isinstance(first.model, NgramModel):

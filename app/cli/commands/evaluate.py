@@ -23,7 +23,8 @@ from models.composite.config import DynamicConfig, UpdateRule
 from models.composite.dynamic_evaluation import make_dynamic
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
-from models.evaluation.evaluator import Unit, evaluate
+from models.evaluation.evaluator import evaluate
+from models.evaluation.metrics import Unit
 from models.evaluation.report import evaluation_figures
 from models.utils.progress import with_progress
 

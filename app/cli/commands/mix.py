@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
@@ -17,6 +16,7 @@ from models.checkpoint import save as checkpoint
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.recipes.compose import compose
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition
+from models.threads import set_thread_count
 
 
 @click.command()
@@ -53,7 +53,7 @@ def command(
     composition = recipes.parse_composition(
         recipes.merge_fields(recipes.read_recipe_file(recipe_path), _composition_fields(members, values))
     )
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     made = drive(compose(composition, checkpoints), ProgressBar(quiet))
     provenance = made.provenance(shlex.join(["nextword", *arguments]))
     entry = checkpoint.save(checkpoints, composition.name, made.model, made.tokenizer, provenance, members=made.members)

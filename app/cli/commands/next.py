@@ -20,7 +20,6 @@ from app.cli.shared_options import (
 )
 from app.schemas.base import logprob_fields
 from models.checkpoint.load import Checkpoint
-from models.inference.scoring import read
 from models.special_tokens import EOS
 
 
@@ -58,8 +57,8 @@ def command(
 def candidates(checkpoint: Checkpoint, context: str, prefix: str, special: bool) -> list[dict[str, Any]]:
     """Every token that qualifies, the most probable first, ties by id."""
     tokenizer = checkpoint.tokenizer
-    state = read(checkpoint.model, tokenizer.encode(context).ids)
-    row = checkpoint.model.logprobs(state)[0].numpy()
+    model, context_ids = checkpoint.model, tokenizer.encode(context).ids.astype(np.int64)
+    row = model.logprobs(model.advance(model.begin_state(1), context_ids[None]))[0]
     ids = (
         tokenizer.ids_with_prefix(prefix) if prefix else np.arange(0 if special else EOS + 1, tokenizer.vocabulary_size)
     )

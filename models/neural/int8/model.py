@@ -6,18 +6,17 @@ weights of a network and calls the compiled loops of `models.neural.int8.forward
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.errors import InvalidInput
 from models.kernels.openmp import run_parallel
 from models.kernels.sampling import SampleArgs, SamplingMetadata
 from models.kernels.workspace import WorkspacePool, address_of
+from models.language_model import Floats, TokenIds
+from models.neural.config import RecurrentConfig
 from models.neural.int8.cells import CELLS
 from models.neural.int8.dot_product import BYTES_PER_LANE, FACTORS_PER_STEP, PANEL_OUTPUTS
 from models.neural.int8.forward import (
@@ -31,8 +30,7 @@ from models.neural.int8.forward import (
     quantized_bytes,
 )
 from models.neural.int8.output_layer import OutputArgs, StepArgs, compute_output, decode_step
-from models.neural.model import Floats, RecurrentModel, StateArrays, as_arrays
-from models.neural.network import Network, RecurrentLayer
+from models.neural.model import RecurrentModel, StateArrays, as_arrays
 from models.state import State
 
 _SMALLEST_SCALE = np.float32(1e-30)
@@ -47,16 +45,12 @@ class Int8Model(RecurrentModel):
 
     precision = "int8"
 
-    def advance(self, state: State, tokens: Tensor, lengths: Tensor | None = None) -> State:
-        """Advance the state; see `LanguageModel.advance`."""
-        return self._read(state, tokens, lengths)[1]
-
-    def step(self, state: State, sampling: SamplingMetadata) -> tuple[NDArray[np.int64], Floats, State]:
+    def step(self, state: State, sampling: SamplingMetadata) -> tuple[TokenIds, Floats, State]:
         """See `LanguageModel`; one compiled call, unless there are filters."""
         return super().step(state, sampling) if sampling.filters else self._int8.step(as_arrays(state), sampling)
 
-    def _make_backend(self, network: Network) -> Int8Backend:
-        self._int8 = Int8Backend(network, self._stored["embedding"])
+    def _make_backend(self) -> Int8Backend:
+        self._int8 = Int8Backend(self.architecture, self._stored)
         return self._int8
 
 
@@ -80,30 +74,36 @@ class Int8Matrix:
 
 
 class Int8Backend:
-    """Computes as the network that it is made from, of which it keeps nothing, in bytes."""
+    """Computes in bytes as a network of the same weights does, of which it keeps only the embedding."""
 
-    def __init__(self, network: Network, embedding: Tensor) -> None:
-        """Quantize the matrices; `embedding` [V, E] stays as it is stored, for a token reads one row of it.
+    def __init__(self, config: RecurrentConfig, weights: Mapping[str, NDArray[np.floating]]) -> None:
+        """Quantize the matrices; the embedding [V, E] stays as it is stored, for a token reads one row of it.
 
-        Raises InvalidInput where a weight is not finite.
+        `weights` are named as in a checkpoint. Raises InvalidInput where one is not finite.
         """
-        config = network.config
-        self._embedding = embedding.contiguous().numpy()
+        self._embedding = np.ascontiguousarray(weights["embedding"])
+        floats = {name: weight.astype(np.float32, copy=False) for name, weight in weights.items()}
         self._workspaces = WorkspacePool()
         self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind)
-        self._layers = [_quantize_layer(layer) for layer in cast("Iterator[RecurrentLayer]", network.layers)]
+        self._layers = [
+            tuple(
+                Int8Matrix(floats[f"layers.{i}.weight_{part}"], floats[f"layers.{i}.bias_{part}"])
+                for part in ("ih", "hh")
+            )
+            for i in range(config.layers)
+        ]
         self._layer_records = np.array(
             [LayerArgs(*(matrix.args for matrix in layer)) for layer in self._layers], LAYER_RECORD
         )
-        self._output = Int8Matrix(network.output_matrix.numpy(), network.output_bias.numpy())
+        self._output = Int8Matrix(floats.get("output_weight", floats["embedding"]), floats["output_bias"])
         self._projection: Int8Matrix | None = None
-        if network.projection is not None:
-            weight = network.projection.numpy()
+        if "projection" in floats:
+            weight = floats["projection"]
             self._projection = Int8Matrix(weight, np.zeros(len(weight), np.float32))
         self._forward_cost = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
         self._output_cost = self._output.outputs * self._output.inputs
 
-    def forward(self, ids: NDArray[np.int64], vectors: StateArrays) -> tuple[Floats, StateArrays]:
+    def forward(self, ids: TokenIds, vectors: StateArrays) -> tuple[Floats, StateArrays]:
         """See `InferenceBackend`. Raises IndexError for a token that is none."""
         ids, before = np.ascontiguousarray(ids, np.int64), _as_contiguous(vectors)
         if ids.size and not 0 <= ids.min() <= ids.max() < len(self._embedding):
@@ -115,16 +115,16 @@ class Int8Backend:
             run_parallel(forward, args, count * self._forward_cost)
         return outputs, after
 
-    def logprobs(self, outputs: Tensor) -> Tensor:
-        """Log-probabilities [N, V] after outputs [N, H], not contiguous."""
-        hidden, count = np.ascontiguousarray(outputs.numpy()), len(outputs)
+    def logprobs(self, hidden: Floats) -> Floats:
+        """See `InferenceBackend`; the result is not contiguous."""
+        hidden, count = np.ascontiguousarray(hidden), len(hidden)
         results = np.empty((count, self._output.args.outputs), np.float32)
         with self._workspaces.borrow(self._output_sizes(count)) as workspace:
             args = self._output_args(count, address_of(hidden), hidden.shape[1], address_of(results), workspace)
             run_parallel(compute_output, args, count * self._output_cost)
-        return torch.from_numpy(results[:, : self._output.outputs])
+        return results[:, : self._output.outputs]
 
-    def step(self, vectors: StateArrays, sampling: SamplingMetadata) -> tuple[NDArray[np.int64], Floats, StateArrays]:
+    def step(self, vectors: StateArrays, sampling: SamplingMetadata) -> tuple[TokenIds, Floats, StateArrays]:
         """See `LanguageModel`; what is done beside the compiled call does not release the GIL."""
         before = _as_contiguous(vectors)
         count, depth, hidden = before[0].shape
@@ -216,14 +216,6 @@ class Int8Backend:
             4 * count * length * units,
             4 * count * units,
         ]
-
-
-def _quantize_layer(layer: RecurrentLayer) -> tuple[Int8Matrix, Int8Matrix]:
-    """Return the matrices that a layer multiplies with inputs and with the state."""
-    return (
-        Int8Matrix(layer.weight_ih.numpy(), layer.bias_ih.numpy()),
-        Int8Matrix(layer.weight_hh.numpy(), layer.bias_hh.numpy()),
-    )
 
 
 def _as_contiguous(vectors: StateArrays) -> StateArrays:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 
-from models.neural.network import LOGITS_PER_SLICE
+from models.neural.config import LOGITS_PER_SLICE
 
 
 class Gradients(NamedTuple):

@@ -82,7 +82,8 @@ def write_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -
     """Replace `path` by a new state in one step, so that even a crash leaves the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(path) as temporary:
-        write_tensors(tensors, temporary, {"facts": json.dumps(facts, allow_nan=False)})
+        arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
+        write_tensors(arrays, temporary, {"facts": json.dumps(facts, allow_nan=False)})
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from models.data.bptt_batches import TokenIds
 from models.language_model import LanguageModel
@@ -116,13 +115,13 @@ def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress,
     """
     rows = max(1, min(_MAX_VALIDATION_ROWS, len(tokens) // _VALIDATION_TOKENS_PER_ROW))
     width = -(-len(tokens) // rows)
-    padded = torch.from_numpy(np.pad(tokens, (0, rows * width - len(tokens))).astype(np.int64)).view(rows, width)
-    lengths = (len(tokens) - torch.arange(rows) * width).clamp(0, width)
+    padded = np.pad(tokens, (0, rows * width - len(tokens))).astype(np.int64).reshape(rows, width)
+    lengths = np.clip(len(tokens) - np.arange(rows) * width, 0, width)
     state, total = model.begin_state(rows), 0.0
     for begin in range(0, width, _VALIDATION_CHUNK_TOKENS):
         chunk = padded[:, begin : begin + _VALIDATION_CHUNK_TOKENS]
-        scores, state = model.score(state, chunk, (lengths - begin).clamp(0, chunk.shape[1]))
-        total -= float(scores.sum(dtype=torch.float64))
+        scores, state = model.score(state, chunk, np.clip(lengths - begin, 0, chunk.shape[1]))
+        total -= float(scores.sum(dtype=np.float64))
         yield Progress("validating", min(begin + _VALIDATION_CHUNK_TOKENS, width) * rows, width * rows)
     return total / len(tokens)
 

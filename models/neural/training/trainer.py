@@ -154,7 +154,9 @@ class Trainer:
 
         It may share their memory.
         """
-        return RecurrentModel(self.config, self.best if best else self._weights(), self.vocabulary_size)
+        weights = self.best if best else self._weights()
+        arrays = {name: weight.detach().numpy() for name, weight in weights.items()}
+        return RecurrentModel(self.config, arrays, self.vocabulary_size)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of a saved state: all that the next step depends on, and the best weights."""

@@ -19,8 +19,8 @@ from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts, Level
 from models.ngram.counting.suffix_array import SuffixArray, build_suffix_array, count_tokens, prefetch_at
 from models.special_tokens import EOS
+from models.threads import thread_count
 from models.utils.arrays import IntArray, Ranges
-from models.utils.parallel import thread_count
 
 
 class LevelBuffers(NamedTuple):

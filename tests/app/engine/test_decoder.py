@@ -265,7 +265,7 @@ class Poisoned(Bigram):
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_a_failure_of_one_text_is_not_its_neighbours(seeds: list[int]) -> None:
     """What one text fails on it fails on alone, too; the others end as they would alone."""
-    poisoned = Poisoned(MODEL.matrix.exp())
+    poisoned = Poisoned(np.exp(MODEL.matrix))
 
     async def outcome(decoder: Decoder, run: GenerationRequest) -> object:
         while decoder.step():

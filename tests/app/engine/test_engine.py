@@ -5,7 +5,6 @@ import threading
 from collections.abc import Awaitable, Callable, Generator
 
 import pytest
-import torch
 
 from app.core.exceptions import ModelFailed, Overloaded, RequestAbandoned, ServerStopping
 from app.core.settings import Settings
@@ -16,6 +15,7 @@ from models.composite.mixture import MixtureModel
 from models.inference.config import SamplingParams
 from models.inference.generation import make_sequences
 from models.language_model import LanguageModel
+from models.threads import thread_count
 from tests.helpers.serving import WORDS, ngram, recurrent
 
 NGRAM, LSTM = ngram(), recurrent()
@@ -70,7 +70,7 @@ def test_work_is_done_where_it_belongs(model: LanguageModel, tokens: int, thread
 def test_the_recurrent_thread_has_the_threads_it_was_given() -> None:
     def count() -> Generator[None, None, int]:
         yield
-        return torch.get_num_threads()
+        return thread_count()
 
     async def main(engine: Engine) -> None:
         assert await engine.run(LSTM, count(), 1, forever) == 2

@@ -9,7 +9,6 @@ from app.core.exceptions import Overloaded
 from app.http.error_responses import STATUS_BY_EXCEPTION, to_api_error
 from app.schemas.base import ErrorAnswer
 from models.errors import CheckpointDamaged, InvalidText, NextwordError, TrainingFailed
-from models.ngram import short
 from tests.helpers.serving import Server
 
 NEXT = "/v1/models/words/next"
@@ -95,8 +94,6 @@ def broken(server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.M
     model = server.app.state.registry.get(request.param).checkpoint.model
     for method in ("logprobs", "sample", "step", "topk", "score"):
         monkeypatch.setattr(model, method, _break)
-    for function in ("best", "score"):
-        monkeypatch.setattr(short, function, _break)
     return request.param
 
 

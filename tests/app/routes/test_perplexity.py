@@ -10,7 +10,8 @@ import pytest
 
 from app.schemas.perplexity import PerplexityAnswer
 from models.checkpoint.load import Checkpoint
-from models.evaluation.evaluator import Evaluation, evaluate
+from models.evaluation.evaluator import evaluate
+from models.evaluation.metrics import Evaluation
 from models.utils.progress import run_to_completion
 from tests.helpers.serving import TEXT, serving
 

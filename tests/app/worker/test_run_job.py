@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Done, InputFile, Measured, Message, RunSpec, Stopped
+from models.threads import thread_count
 from tests.helpers.texts import some_text
 
 LSTM = {"layers": 1, "hidden_size": 8, "embedding_size": 8, "batch_size": 4, "bptt": 8, "epochs": 1}
@@ -21,7 +21,7 @@ def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunSpec:
     (tmp_path / "text").write_text(some_text(100))
     request: dict[str, Any] = {"kind": "lstm", "name": "demo", "training_file": "file-1", "config": LSTM}
     places = [str(tmp_path / name) for name in ("work", "staging", "checkpoints")]
-    return RunSpec("job-1", request, *places, torch.get_num_threads(), 60, InputFile(str(tmp_path / "text"), "text"))
+    return RunSpec("job-1", request, *places, thread_count(), 60, InputFile(str(tmp_path / "text"), "text"))
 
 
 def measured(messages: list[Message]) -> dict[int, dict[str, float | None]]:

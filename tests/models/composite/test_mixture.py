@@ -2,8 +2,8 @@
 
 import math
 
+import numpy as np
 import pytest
-import torch
 
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
@@ -14,19 +14,19 @@ from tests.helpers.toy import Bigram
 
 def test_a_mixture_is_the_weighted_mean_of_its_members():
     # After "a" the first member gives "b" 1/4 and the second 3/4: 0.2 * 1/4 + 0.8 * 3/4 = 0.65.
-    rows = torch.tensor([[0.25, 0.25, 0.25, 0.25]] * 5), torch.tensor([[0.05, 0.1, 0.1, 0.75]] * 5)
+    rows = np.array([[0.25, 0.25, 0.25, 0.25]] * 5), np.array([[0.05, 0.1, 0.1, 0.75]] * 5)
     mixed = mixture((0.2, 0.8), *(Bigram(matrix) for matrix in rows))
-    state = mixed.advance(mixed.begin_state(1), torch.tensor([[2]]))
-    assert mixed.logprobs(state)[0, 3].exp() == pytest.approx(0.65)
-    scores, _ = mixed.score(mixed.begin_state(1), torch.tensor([[3, 0]]))
+    state = mixed.advance(mixed.begin_state(1), np.array([[2]]))
+    assert np.exp(mixed.logprobs(state)[0, 3]) == pytest.approx(0.65)
+    scores, _ = mixed.score(mixed.begin_state(1), np.array([[3, 0]]))
     # 0.2 * 1/4 + 0.8 * 0.05 = 0.09
     assert scores[0].tolist() == pytest.approx([math.log(0.65), math.log(0.09)])
 
 
 def test_what_one_member_rules_out_another_may_allow_and_what_all_rule_out_is_ruled_out():
-    certain = torch.tensor([[0.0, 0.0, 1.0, 0.0]] * 5), torch.tensor([[0.0, 0.0, 0.0, 1.0]] * 5)
+    certain = np.array([[0.0, 0.0, 1.0, 0.0]] * 5), np.array([[0.0, 0.0, 0.0, 1.0]] * 5)
     mixed = mixture((0.5, 0.5), *(Bigram(matrix) for matrix in certain))
-    scores, _ = mixed.score(mixed.begin_state(1), torch.tensor([[2, 3, 1]]))
+    scores, _ = mixed.score(mixed.begin_state(1), np.array([[2, 3, 1]]))
     assert scores[0].tolist() == [pytest.approx(math.log(0.5)), pytest.approx(math.log(0.5)), -math.inf]
 
 

@@ -1,14 +1,16 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import InvalidInput, InvalidText
-from models.evaluation.evaluator import Evaluation, Evaluator, evaluate
+from models.evaluation.evaluator import Evaluator, evaluate
+from models.evaluation.metrics import Evaluation
 from models.special_tokens import EOS
+from models.threads import set_thread_count, thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
@@ -24,7 +26,7 @@ class Remembering(Bigram):
 
     resets_at_eos = False
 
-    def begin_state(self, rows: int) -> torch.Tensor:
+    def begin_state(self, rows: int) -> np.ndarray:
         return self.null_state(rows)
 
 
@@ -33,7 +35,7 @@ class Forgetting(Bigram):
 
 
 def uniform(size: int, kind: type[Bigram] = Bigram) -> Bigram:
-    return kind(torch.full((size + 1, size), 1 / size))
+    return kind(np.full((size + 1, size), 1 / size))
 
 
 def run(model: Bigram, text: str, unit: str = "lines", tokenizer: Tokenizer = WORDS, **options) -> Evaluation:
@@ -50,7 +52,7 @@ def test_a_uniform_model_is_as_perplexed_as_it_has_words():
 
 
 def test_words_out_of_vocabulary_are_set_apart_and_a_literal_unk_is_not_one():
-    probabilities = torch.tensor([[0.1, 0.2, 0.4, 0.2, 0.1]] * 6)
+    probabilities = np.array([[0.1, 0.2, 0.4, 0.2, 0.1]] * 6)
     found = run(Bigram(probabilities), "a x <unk>\n")
     assert (found.token_count, found.oov_count) == (4, 1)
     # a 0.4, x -> <unk> 0.1, <unk> 0.1, </s> 0.2
@@ -124,9 +126,9 @@ def test_what_is_not_unicode_is_refused(text):
 
 
 def impossible(*tokens: int) -> Bigram:
-    rows = torch.ones(6, 5)
+    rows = np.ones((6, 5))
     rows[:, list(tokens)] = 0
-    return Bigram(rows / rows.sum(-1, keepdim=True))
+    return Bigram(rows / rows.sum(-1, keepdims=True))
 
 
 def test_a_word_that_cannot_be_makes_perplexity_infinite_and_not_nan():
@@ -185,7 +187,7 @@ def test_a_line_longer_than_memory_should_hold_is_scored_as_the_line_it_is(unit)
     assert found.token_count == 2 + 900_001 + 2
     model = Remembering.random(5)
     row = [5, *[A, B, C] * 300_000, EOS]
-    middle = model.matrix[torch.tensor(row[:-1]), torch.tensor(row[1:])].double().sum()
+    middle = model.matrix[np.array(row[:-1]), np.array(row[1:])].sum(dtype=np.float64)
     if unit == "document":
         middle += model.matrix[EOS, A] - model.matrix[5, A]
     first = model.matrix[5, A] + model.matrix[A, EOS]
@@ -199,17 +201,17 @@ def test_threads_change_nothing_to_the_last_bit(unit):
     lines[10_000] = "a b x " * 300_000  # longer than what is held of a line: what comes of it waits for its beginning
     data = "\n".join(lines).encode()
     pieces = [data[i : i + 60_000] for i in range(0, len(data), 60_000)]
-    model, before = Forgetting.random(5), torch.get_num_threads()
+    model, before = Forgetting.random(5), thread_count()
     evaluator = Evaluator(model, WORDS, unit)
     for piece in pieces:
         run_to_completion(evaluator.feed(piece))
     expected = run_to_completion(evaluator.finish())
     try:
         for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
+            set_thread_count(threads)
             assert run_to_completion(evaluate(model, WORDS, pieces, unit)) == expected
     finally:
-        torch.set_num_threads(before)
+        set_thread_count(before)
 
 
 def test_it_yields_between_slices_so_that_others_get_their_turn():

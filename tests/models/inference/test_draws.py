@@ -1,11 +1,14 @@
 """What is asked for rows that come and go stays theirs, and each has the numbers of its own stream in their order."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.inference.config import SamplingParams
-from models.inference.sampling import PREFETCHED_UNIFORMS, BatchSampler, choice, make_filter, random_generator
+from models.inference.sampling import PREFETCHED_UNIFORMS, BatchSampler, make_filter, random_generator
+from models.kernels.sampling import SamplingMetadata
 
 PARAMS = [
     SamplingParams(),
@@ -23,6 +26,13 @@ EVENTS = st.one_of(
 )
 
 
+def sample_once(params: Sequence[SamplingParams], generators: Sequence[np.random.Generator]) -> SamplingMetadata:
+    """What rows that came together are sampled by, one number being taken for each."""
+    sampler = BatchSampler(prefetch=1)
+    sampler.join(params, generators)
+    return sampler.next_metadata()
+
+
 @settings(deadline=None)
 @given(st.lists(EVENTS, max_size=12))
 def test_any_company_is_as_each_alone(events: list) -> None:
@@ -38,11 +48,9 @@ def test_any_company_is_as_each_alone(events: list) -> None:
             rows = [rows[row] for row in staying]
         else:
             for _ in range(*event):
-                found, expected = (
-                    draws.next_metadata(),
-                    choice([params for params, _ in rows], [own for _, own in rows]),
-                )
-                for name in ("temperatures", "numbers", "excluded"):
+                found = draws.next_metadata()
+                expected = sample_once([params for params, _ in rows], [own for _, own in rows])
+                for name in ("temperatures", "uniforms", "excluded"):
                     assert np.array_equal(getattr(found, name), getattr(expected, name))
                 assert found.filters.keys() == {row for row, (params, _) in enumerate(rows) if make_filter(params)}
                 for row, filtered in found.filters.items():

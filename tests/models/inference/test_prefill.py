@@ -6,9 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.inference.prefill import CACHE_BLOCK_TOKENS, PromptPrefill, prefill, prefill_chunk, unfinished
+from models.inference.prefill import (
+    CACHE_BLOCK_TOKENS,
+    PromptPrefill,
+    Runtime,
+    prefill,
+    prefill_chunk,
+    prefill_prompts,
+    unfinished,
+)
 from models.inference.prefix_cache import PrefixCache
-from models.inference.scoring import read, read_rows, score_texts
+from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
@@ -17,7 +25,9 @@ from models.neural.network import Network
 from models.neural.training.initialization import initialize
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
+from models.utils.arrays import concat_rows
 from models.utils.progress import run_to_completion
+from tests.helpers.language_models import arrays
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
 V = LETTERS.vocabulary_size
@@ -27,7 +37,7 @@ def model(family: type[RecurrentModel], kind: str = "lstm") -> RecurrentModel:
     config = RecurrentConfig(kind, layers=2, embedding_size=6, hidden_size=8)
     network = Network(config, V)
     initialize(network, "uniform", 0.8, np.ones(V, np.int64), torch.Generator().manual_seed(2))
-    return family(config, network.state_dict(), V)
+    return family(config, arrays(network), V)
 
 
 MODELS = [model(RecurrentModel), model(Int8Model), model(Int8Model, "gru")]
@@ -35,7 +45,7 @@ MODELS = [model(RecurrentModel), model(Int8Model), model(Int8Model, "gru")]
 
 def expected(of: LanguageModel, ids: np.ndarray, *, bos: bool) -> list[np.ndarray]:
     state = of.begin_state(1) if bos else of.null_state(1)
-    return list(of.advance(state, torch.from_numpy(ids.astype(np.int64))[None])) if len(ids) else list(state)
+    return list(of.advance(state, ids.astype(np.int64)[None])) if len(ids) else list(state)
 
 
 def assert_same(of: LanguageModel, found: object, wanted: list[np.ndarray]) -> None:
@@ -60,53 +70,55 @@ rows = st.lists(
 @pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
 @given(st.lists(rows, min_size=1, max_size=4), st.sampled_from([1, 7, 64, 1000]), st.sampled_from([0, 9_000, 10**7]))
 def test_a_state_is_the_same_however_its_row_is_read(of, groups, slice_tokens, capacity):
-    of.prefixes, of.chunk_tokens = PrefixCache(capacity), slice_tokens
+    runtime = Runtime(slice_tokens, PrefixCache(capacity))
     texts = np.random.default_rng(1).integers(2, V, (4, 3 * CACHE_BLOCK_TOKENS)).astype(np.int32)
     texts[1, : CACHE_BLOCK_TOKENS + 2] = texts[0, : CACHE_BLOCK_TOKENS + 2]  # two that have a beginning in common
     for group in groups:
-        asked = [PromptPrefill(of, texts[text, :length], bos=bos) for text, length, bos in group]
-        run_to_completion(prefill(of, asked))
+        asked = [PromptPrefill(of, texts[text, :length], runtime, bos=bos) for text, length, bos in group]
+        run_to_completion(prefill_prompts(of, asked, runtime))
         for row, (text, length, bos) in zip(asked, group, strict=True):
             assert_same(of, row.state, expected(of, texts[text, :length], bos=bos))
 
 
 def test_what_was_read_before_is_not_read_again():
     of = model(Int8Model)
-    of.prefixes, of.chunk_tokens = PrefixCache(10**7), 50
+    cache = PrefixCache(10**7)
+    runtime = Runtime(50, cache)
     text = np.arange(300, dtype=np.int32) % (V - 2) + 2
-    sizes = list(prefill(of, [PromptPrefill(of, text[:200])]))
+    sizes = list(prefill_prompts(of, [PromptPrefill(of, text[:200], runtime)], runtime))
     assert sum(sizes) == 200
     assert max(sizes) <= 50
-    longer = PromptPrefill(of, text)
-    assert (longer.cached_tokens, sum(prefill(of, [longer]))) == (200, 100)
-    other = PromptPrefill(of, np.append(text[:150], text[:9]))
-    assert (other.cached_tokens, sum(prefill(of, [other]))) == (
+    longer = PromptPrefill(of, text, runtime)
+    assert (longer.cached_tokens, sum(prefill_prompts(of, [longer], runtime))) == (200, 100)
+    other = PromptPrefill(of, np.append(text[:150], text[:9]), runtime)
+    assert (other.cached_tokens, sum(prefill_prompts(of, [other], runtime))) == (
         CACHE_BLOCK_TOKENS * (150 // CACHE_BLOCK_TOKENS),
         159 - CACHE_BLOCK_TOKENS * (150 // CACHE_BLOCK_TOKENS),
     )
-    assert PromptPrefill(of, text, bos=False).cached_tokens == 0
-    assert (of.prefixes.hits, of.prefixes.misses) == (2, 2)
+    assert PromptPrefill(of, text, runtime, bos=False).cached_tokens == 0
+    assert (cache.hits, cache.misses) == (2, 2)
 
 
 def test_a_row_held_twice_is_read_once_and_one_that_is_done_not_at_all():
     of = model(Int8Model)
-    row, nothing = PromptPrefill(of, np.array([2, 3, 4], np.int32)), PromptPrefill(of, np.zeros(0, np.int32))
+    runtime = Runtime.of(of)
+    row, nothing = (PromptPrefill(of, np.array(ids, np.int32), runtime) for ids in ([2, 3, 4], []))
     assert unfinished([row, nothing, row]) == [row]
-    assert prefill_chunk(of, [row]) == 3
+    assert prefill_chunk(of, [row], runtime) == 3
     assert unfinished([row, nothing]) == []
 
 
 @pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
 def test_contexts_of_scores_and_predictions_go_through_the_cache(of):
-    of.prefixes = None
     plain = run_to_completion(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
     contexts = [LETTERS.encode(text).ids for text in ("a b", "a b c d", "")]
-    apart = [read(of, ids) for ids in contexts]
-    of.prefixes = PrefixCache(10**6)
+    apart = [of.advance(of.begin_state(1), ids[None].astype(np.int64)) for ids in contexts]
+    cache = PrefixCache(10**6)
+    runtime = Runtime(of.chunk_tokens, cache)
     for _ in range(2):
-        cached = run_to_completion(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
+        cached = run_to_completion(score_texts(of, LETTERS, ["c d", "e"], context="a b", runtime=runtime))
         assert [score.logprob for score in cached] == pytest.approx([score.logprob for score in plain], abs=1e-5)
-        together = run_to_completion(read_rows(of, contexts))
+        together = run_to_completion(prefill(of, *concat_rows(contexts), runtime))
         for i, state in enumerate(apart):
             assert_same(of, [part[i : i + 1] for part in together], list(state))
-    assert of.prefixes.hits == 5  # all but the first reading of "a b"; "a b c d" begins with it
+    assert cache.hits == 5  # all but the first reading of "a b"; "a b c d" begins with it

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from scipy.stats import chisquare
 
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
-from models.inference.sampling import choice, random_generator, sample_token, sampling_weights
-from models.kernels.sampling import NO_TOKEN, NOT_FINITE
+from models.inference.sampling import BatchSampler, random_generator, sample_token, sampling_weights
+from models.kernels.sampling import NO_TOKEN, NOT_FINITE, SamplingMetadata
 from models.special_tokens import EOS, UNK
 
 ALL = {"allow_unk": True}
@@ -29,6 +30,13 @@ def shares(logprobs: NDArray[np.float32], **params) -> list[float]:
 def draws(logprobs: NDArray[np.float32], count: int, **params) -> list[int | None]:
     chosen, numbers = SamplingParams(**params), random_generator(0)
     return [sample_token(logprobs, chosen, numbers) for _ in range(count)]
+
+
+def sample_once(params: Sequence[SamplingParams], generators: Sequence[np.random.Generator]) -> SamplingMetadata:
+    """What rows are sampled by, one number being taken for each."""
+    sampler = BatchSampler(prefetch=1)
+    sampler.join(params, generators)
+    return sampler.next_metadata()
 
 
 FIVE = row(0.1, 0.2, 0.4, 0.2, 0.1)
@@ -133,8 +141,8 @@ class Fixed:
     def __init__(self, value: float) -> None:
         self.value = value
 
-    def random(self) -> float:
-        return self.value
+    def random(self, size: int) -> NDArray[np.float64]:
+        return np.full(size, self.value)
 
 
 @pytest.mark.parametrize(("number", "expected"), [(0.0, 2), (0.4999, 2), (0.5001, 4), (1 - 2**-53, 4)])
@@ -177,7 +185,7 @@ def test_numbers_that_are_none_are_an_error_of_their_row_alone(temperature, bad)
     rows = np.stack([row(0.1, 0.1, 0.8, 0), row(0.1, 0.1, 0.8, 0), row(1, 0, 0, 0)])
     rows[0, 3] = bad
     params = [SamplingParams(temperature=temperature, top_k=top_k, ignore_end=True) for top_k in (0, 1, 2)]
-    assert choice(params, [Fixed(0.5)] * 3).sample(rows)[0].tolist() == [NOT_FINITE, 2, NO_TOKEN]
+    assert sample_once(params, [Fixed(0.5)] * 3).sample(rows)[0].tolist() == [NOT_FINITE, 2, NO_TOKEN]
     with pytest.raises(ArithmeticError, match="no numbers"):
         draws(row(bad, 0.5, 0.5), 1, temperature=temperature, **ALL)
 
@@ -189,7 +197,7 @@ def test_a_row_is_chosen_from_as_if_it_were_alone(asked):
     alone = [
         sample_token(one, *each, random_generator(i)) for i, (one, *each) in enumerate(zip(rows, params, strict=True))
     ]
-    how = choice(params, [random_generator(i) for i in range(len(asked))])
+    how = sample_once(params, [random_generator(i) for i in range(len(asked))])
     assert [how.for_row(i).sample(rows[i : i + 1].copy())[0] for i in range(len(asked))] == alone
     tokens, logprobs = how.sample(rows.copy())
     assert tokens.tolist() == alone

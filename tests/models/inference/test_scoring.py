@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import InvalidText
-from models.inference.scoring import read, score_row, score_rows, score_texts
+from models.inference.scoring import score_row, score_rows, score_texts
 from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -18,7 +18,7 @@ A, B, C = 2, 3, 4
 
 
 def sliced(slice_tokens: int) -> Bigram:
-    model = Bigram(MODEL.matrix.exp())
+    model = Bigram(np.exp(MODEL.matrix))
     model.chunk_tokens = slice_tokens  # type: ignore[misc]
     return model
 
@@ -71,7 +71,7 @@ Rows = st.lists(st.lists(st.integers(0, TOKENIZER.vocabulary_size - 1), max_size
 
 @given(Rows, st.integers(1, 50))
 def test_batches_and_slices_change_nothing(rows, slice_tokens):
-    state = read(MODEL, np.array([A], np.int32))
+    state = MODEL.advance(MODEL.begin_state(1), np.array([[A]]))
     work = score_rows(sliced(slice_tokens), state, [np.array(row, np.int32) for row in rows])
     expected = [logprobs(*zip([A, *row], row, strict=False)) for row in rows]
     assert [found.tolist() for found in run_to_completion(work)] == [pytest.approx(row) for row in expected]

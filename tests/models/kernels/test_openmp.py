@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import torch
 
 from models.kernels import openmp
 from models.kernels.jit import array_at, subroutine
 from models.kernels.openmp import parallel_for, record_dtype, run_parallel, task_record
+from models.threads import set_thread_count, thread_count
 
 ITERATIONS = 1000
 LOOPS = 20
@@ -54,10 +54,10 @@ TASK = task_record(CountingArgs)
 
 @pytest.fixture
 def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    before = thread_count()
+    set_thread_count(2)
     yield
-    torch.set_num_threads(before)
+    set_thread_count(before)
 
 
 def team_size(cost: int) -> int:
@@ -79,13 +79,13 @@ def test_run_parallel_does_little_work_in_the_calling_thread(two_threads):
 def test_run_parallel_shares_much_work_among_as_many_threads_as_torch_may_use(two_threads):
     for _ in range(50):
         assert team_size(cost=10**9) == 2
-    torch.set_num_threads(1)
+    set_thread_count(1)
     assert team_size(cost=10**9) == 1
 
 
 @pytest.mark.skipif(openmp.load_runtime() is None, reason="torch brought no GNU OpenMP here")
 def test_run_parallel_finishes_with_more_threads_than_processors(two_threads):
-    torch.set_num_threads(16)
+    set_thread_count(16)
     for _ in range(20):
         assert team_size(cost=10**9) == 16
 

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
 from models.errors import CheckpointDamaged
+from models.language_model import Floats, Tensors, TokenIds
 from models.neural.config import RecurrentConfig
-from models.neural.model import RecurrentModel
+from models.neural.model import RecurrentModel, weight_shapes
+from models.neural.network import Network
 from models.special_tokens import EOS
 from models.state import State, concat, select
 
@@ -22,9 +23,9 @@ CONFIGS = [
 ]
 
 
-def weights(config: RecurrentConfig, scale: float = 0.5) -> dict[str, Tensor]:
+def weights(config: RecurrentConfig, scale: float = 0.5) -> Tensors:
     """Random weights of the right shapes, made by asking an all-zero model for its tensors."""
-    generator = torch.Generator().manual_seed(5)
+    generator = np.random.default_rng(5)
     gates = {"rnn": 1, "gru": 3, "lstm": 4}[config.kind]
     shapes: dict[str, tuple[int, ...]] = {"embedding": (V, config.embedding_size), "output_bias": (V,)}
     for i in range(config.layers):
@@ -35,7 +36,7 @@ def weights(config: RecurrentConfig, scale: float = 0.5) -> dict[str, Tensor]:
         shapes["output_weight"] = (V, config.hidden_size)
     elif config.embedding_size != config.hidden_size:
         shapes["projection"] = (config.embedding_size, config.hidden_size)
-    return {name: scale * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    return {name: np.float32(scale) * generator.standard_normal(shape, np.float32) for name, shape in shapes.items()}
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.kind}-{c.nonlinearity}-{c.layers}-{c.storage}")
@@ -43,85 +44,86 @@ def model(request: pytest.FixtureRequest) -> RecurrentModel:
     return RecurrentModel(request.param, weights(request.param), V)
 
 
-def ids(*shape: int) -> Tensor:
-    return torch.randint(V, shape, generator=torch.Generator().manual_seed(3))
+def ids(*shape: int) -> TokenIds:
+    return np.random.default_rng(3).integers(V, size=shape)
 
 
-def flat(state: State) -> Tensor:
-    parts = [flat(part) for part in state] if isinstance(state, tuple) else [torch.from_numpy(state).flatten(1)]
-    return torch.cat(parts, 1)
+def flat(state: State) -> np.ndarray:
+    parts = [flat(part) for part in state] if isinstance(state, tuple) else [state.reshape(len(state), -1)]
+    return np.concatenate(parts, 1)
 
 
-def loop(model: RecurrentModel, state: State, tokens: Tensor) -> tuple[Tensor, State]:
+def loop(model: RecurrentModel, state: State, tokens: TokenIds) -> tuple[Floats, State]:
     columns = []
     for t in range(tokens.shape[1]):
-        columns.append(model.logprobs(state).gather(1, tokens[:, t : t + 1]))
+        columns.append(np.take_along_axis(model.logprobs(state), tokens[:, t : t + 1], 1))
         state = model.advance(state, tokens[:, t : t + 1])
-    return torch.cat(columns, 1), state
+    return np.concatenate(columns, 1), state
 
 
 def test_begin_state_has_read_eos_and_null_state_nothing(model: RecurrentModel) -> None:
     assert not flat(model.null_state(2)).any()
-    read = model.advance(model.null_state(2), torch.full((2, 1), EOS))
-    torch.testing.assert_close(flat(model.begin_state(2)), flat(read))
+    read = model.advance(model.null_state(2), np.full((2, 1), EOS))
+    np.testing.assert_allclose(flat(model.begin_state(2)), flat(read), atol=1e-5, rtol=1.3e-6)
 
 
 def test_logprobs_sum_to_one(model: RecurrentModel) -> None:
     rows = model.logprobs(model.advance(model.begin_state(3), ids(3, 4)))
-    assert rows.dtype == torch.float32
-    torch.testing.assert_close(rows.exp().sum(1), torch.ones(3))
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(np.exp(rows).sum(1), np.ones(3), atol=1e-5, rtol=1.3e-6)
 
 
 def test_score_equals_the_loop(model: RecurrentModel) -> None:
     state, tokens = model.begin_state(3), ids(3, 9)
     scores, after = model.score(state, tokens)
     expected, expected_after = loop(model, state, tokens)
-    torch.testing.assert_close(scores, expected, atol=1e-5, rtol=0)
-    torch.testing.assert_close(flat(after), flat(expected_after), atol=1e-5, rtol=0)
+    np.testing.assert_allclose(scores, expected, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(flat(after), flat(expected_after), atol=1e-5, rtol=0)
 
 
 def test_score_in_many_slices_equals_score_in_one(model: RecurrentModel, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = model.score(model.begin_state(2), ids(2, 9))
     monkeypatch.setattr("models.neural.model.LOGITS_PER_SLICE", 4 * V)
     sliced, _ = model.score(model.begin_state(2), ids(2, 9))
-    torch.testing.assert_close(sliced, whole, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(sliced, whole, atol=1e-6, rtol=0)
 
 
 def test_advance_keeps_padding_out_of_states(model: RecurrentModel) -> None:
-    lengths = torch.tensor([4, 0, 7, 4, 1])
+    lengths = np.array([4, 0, 7, 4, 1])
     state, tokens = model.advance(model.begin_state(5), ids(5, 2)), ids(5, 7)
     scores, after = model.score(state, tokens, lengths)
     advanced = model.advance(state, tokens, lengths)
     for row, length in enumerate(lengths.tolist()):
         alone, alone_after = model.score(select(state, [row]), tokens[row : row + 1, :length])
-        torch.testing.assert_close(scores[row, :length], alone[0], atol=1e-5, rtol=0)
+        np.testing.assert_allclose(scores[row, :length], alone[0], atol=1e-5, rtol=0)
         assert not scores[row, length:].any()
         for batched in (after, advanced):
-            torch.testing.assert_close(flat(batched)[row], flat(alone_after)[0], atol=1e-5, rtol=0)
+            np.testing.assert_allclose(flat(batched)[row], flat(alone_after)[0], atol=1e-5, rtol=0)
 
 
 def test_advance_does_not_mutate_states(model: RecurrentModel) -> None:
     state = model.advance(model.begin_state(2), ids(2, 3))
-    before = flat(state).clone()
-    for lengths in (None, torch.tensor([1, 3])):
+    before = flat(state).copy()
+    for lengths in (None, np.array([1, 3])):
         model.advance(state, ids(2, 3), lengths)
         model.score(state, ids(2, 3), lengths)
-    assert torch.equal(flat(state), before)
+    assert np.array_equal(flat(state), before)
 
 
 def test_states_are_unchanged_by_joining_and_leaving_a_batch(model: RecurrentModel) -> None:
     first, second = model.advance(model.begin_state(1), ids(1, 4)), model.advance(model.begin_state(2), ids(2, 2))
     together = select(concat([first, second]), [2, 0])
-    expected = torch.cat([model.logprobs(second)[1:], model.logprobs(first)])
-    torch.testing.assert_close(model.logprobs(together), expected, atol=1e-5, rtol=0)
+    expected = np.concatenate([model.logprobs(second)[1:], model.logprobs(first)])
+    np.testing.assert_allclose(model.logprobs(together), expected, atol=1e-5, rtol=0)
 
 
 def test_topk_is_the_head_of_the_sorted_row(model: RecurrentModel) -> None:
     state = model.advance(model.begin_state(3), ids(3, 4))
     values, tokens = model.topk(state, 4)
-    expected = model.logprobs(state).sort(dim=1, descending=True, stable=True)
-    assert torch.equal(tokens, expected.indices[:, :4])
-    torch.testing.assert_close(values, expected.values[:, :4])
+    rows = model.logprobs(state)
+    expected = np.argsort(-rows, axis=1, kind="stable")[:, :4]
+    assert np.array_equal(tokens, expected)
+    np.testing.assert_allclose(values, np.take_along_axis(rows, expected, 1), atol=1e-5, rtol=1.3e-6)
     assert model.topk(state, V + 5)[0].shape == (3, V)
     assert model.topk(state, 0)[1].shape == (3, 0)
 
@@ -137,31 +139,31 @@ def test_advance_by_nothing_changes_nothing(model: RecurrentModel) -> None:
     state = model.begin_state(2)
     scores, after = model.score(state, ids(2, 0))
     assert scores.shape == (2, 0)
-    assert torch.equal(flat(after), flat(state))
-    assert torch.equal(flat(model.advance(state, ids(2, 0))), flat(state))
+    assert np.array_equal(flat(after), flat(state))
+    assert np.array_equal(flat(model.advance(state, ids(2, 0))), flat(state))
 
 
 def test_from_tensors_restores_the_model_bit_for_bit(model: RecurrentModel) -> None:
     again = RecurrentModel.from_tensors(model.config(), model.tensors(), V)
     state = model.begin_state(2)
-    assert torch.equal(again.score(state, ids(2, 6))[0], model.score(state, ids(2, 6))[0])
-    assert all(torch.equal(again.tensors()[name], tensor) for name, tensor in model.tensors().items())
+    assert np.array_equal(again.score(state, ids(2, 6))[0], model.score(state, ids(2, 6))[0])
+    assert all(np.array_equal(again.tensors()[name], tensor) for name, tensor in model.tensors().items())
     assert again.kind == model.kind == model.config()["kind"]
 
 
 def test_tensors_in_half_precision_halve_matrices_and_keep_biases() -> None:
     dtypes = {n: t.dtype for n, t in RecurrentModel(CONFIGS[1], weights(CONFIGS[1]), V).tensors().items()}
-    assert dtypes["embedding"] == dtypes["layers.0.weight_hh"] == torch.float16
-    assert dtypes["output_bias"] == dtypes["layers.0.bias_ih"] == torch.float32
+    assert dtypes["embedding"] == dtypes["layers.0.weight_hh"] == np.float16
+    assert dtypes["output_bias"] == dtypes["layers.0.bias_ih"] == np.float32
 
 
 def test_float32_weights_are_not_copied() -> None:
     float_weights = weights(CONFIGS[0])
     stored = RecurrentModel(CONFIGS[0], float_weights, V).tensors()
-    assert all(stored[name].data_ptr() == tensor.data_ptr() for name, tensor in float_weights.items())
+    assert all(np.shares_memory(stored[name], tensor) for name, tensor in float_weights.items())
 
 
-def damaged(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
+def damaged(name: str, tensor: np.ndarray | None) -> Tensors:
     changed = weights(CONFIGS[0])
     changed.pop(name, None)
     return changed if tensor is None else {**changed, name: tensor}
@@ -171,13 +173,13 @@ def damaged(name: str, tensor: Tensor | None) -> dict[str, Tensor]:
     ("name", "tensor", "says"),
     [
         ("embedding", None, "missing"),
-        ("stranger", torch.zeros(1), "not part"),
-        ("projection", torch.zeros(6, 9), r"\[6, 8\] expected, torch.float32 \[6, 9\] found"),
-        ("layers.1.bias_hh", torch.zeros(32, dtype=torch.float64), "torch.float32"),
-        ("output_bias", torch.full((V,), torch.nan), "not finite"),
+        ("stranger", np.zeros(1, np.float32), "not part"),
+        ("projection", np.zeros((6, 9), np.float32), r"float32 \[6, 8\] expected, float32 \[6, 9\] found"),
+        ("layers.1.bias_hh", np.zeros(32), "float32 .* expected, float64"),
+        ("output_bias", np.full(V, np.nan, np.float32), "not finite"),
     ],
 )
-def test_from_tensors_names_damage(name: str, tensor: Tensor | None, says: str) -> None:
+def test_from_tensors_names_damage(name: str, tensor: np.ndarray | None, says: str) -> None:
     with pytest.raises(CheckpointDamaged, match=says) as caught:
         RecurrentModel.from_tensors({"kind": "lstm", "embedding_size": 6, "hidden_size": 8}, damaged(name, tensor), V)
     assert f"tensor {name}:" in str(caught.value)
@@ -187,3 +189,9 @@ def test_from_tensors_names_damage(name: str, tensor: Tensor | None, says: str) 
 def test_from_tensors_refuses_a_foreign_config(config: dict[str, object]) -> None:
     with pytest.raises(CheckpointDamaged, match="config"):
         RecurrentModel.from_tensors(config, {}, V)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.kind}-{c.layers}-{c.tied}")
+def test_weight_shapes_are_those_of_the_networks_parameters(config: RecurrentConfig) -> None:
+    expected = {name: tuple(weight.shape) for name, weight in Network(config, V).state_dict().items()}
+    assert weight_shapes(config, V) == expected

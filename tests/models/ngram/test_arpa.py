@@ -7,7 +7,6 @@ from pathlib import Path
 import kenlm
 import numpy as np
 import pytest
-import torch
 
 from models.errors import InvalidInput
 from models.ngram import arpa
@@ -222,7 +221,7 @@ def test_read_arpa_accepts_the_variants_of_other_programs() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(table.trie, expected.trie, strict=True))
     table, vocabulary = arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS.replace("-2 <unk>\n", "").replace("1=5", "1=4")))
     assert vocabulary == words
-    assert NgramModel(NgramConfig(3), table).logprobs(torch.tensor([[-1, -1]]))[0, 0] == -math.inf
+    assert NgramModel(NgramConfig(3), table).logprobs(np.array([[-1, -1]]))[0, 0] == -math.inf
     table, _ = arpa.read_arpa(
         io.StringIO(PRUNED_BY_OTHERS.replace("\\end\\", "\\4-grams:\n\\end\\").replace("3=2", "3=2\nngram 4=0"))
     )

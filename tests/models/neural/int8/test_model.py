@@ -22,6 +22,8 @@ from models.neural.training.initialization import initialize
 from models.neural.training.train import train
 from models.special_tokens import EOS
 from models.state import concat, select
+from models.threads import set_thread_count, thread_count
+from tests.helpers.language_models import arrays
 
 V = 300
 CONFIGS = [
@@ -33,10 +35,10 @@ CONFIGS = [
 ]
 
 
-def weights(config: RecurrentConfig, scale: float = 0.2) -> dict[str, torch.Tensor]:
+def weights(config: RecurrentConfig, scale: float = 0.2) -> dict[str, np.ndarray]:
     network = Network(config, V)
     initialize(network, "uniform", scale, np.arange(V), torch.Generator().manual_seed(4))
-    return network.state_dict()
+    return arrays(network)
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.kind} {c.nonlinearity} {c.layers}x{c.hidden_size}")
@@ -51,13 +53,13 @@ def model(config):
 
 @pytest.fixture
 def threads():
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
+    before = thread_count()
+    yield set_thread_count
+    set_thread_count(before)
 
 
-def tokens(*shape: int) -> torch.Tensor:
-    return torch.randint(V, shape, generator=torch.Generator().manual_seed(6))
+def tokens(*shape: int) -> np.ndarray:
+    return np.random.default_rng(6).integers(V, size=shape)
 
 
 def quantize(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,22 +116,22 @@ def test_matmul_equals_whole_numbers_of_numpy(count, inputs, outputs, spread, se
 
 
 def test_int8_row_does_not_depend_on_its_company_in_a_single_bit(model):
-    read, lengths = tokens(7, 9), torch.tensor([9, 0, 3, 9, 5, 1, 9])
+    read, lengths = tokens(7, 9), np.array([9, 0, 3, 9, 5, 1, 9])
     scores, after = model.score(model.begin_state(7), read, lengths)
     rows = model.logprobs(after)
     for row, length in enumerate(lengths.tolist()):
         alone, state = model.score(model.begin_state(1), read[row : row + 1, :length])
-        assert torch.equal(alone[0], scores[row, :length])
-        assert torch.equal(model.logprobs(state)[0], rows[row])
+        assert np.array_equal(alone[0], scores[row, :length])
+        assert np.array_equal(model.logprobs(state)[0], rows[row])
     swapped = select(concat([after, model.begin_state(2)]), [8, 3, 3, 0])
-    assert torch.equal(model.logprobs(swapped)[1], rows[3])
+    assert np.array_equal(model.logprobs(swapped)[1], rows[3])
 
 
 def test_int8_scores_one_token_at_a_time_as_all_at_once_in_every_bit(model):
     read, state = tokens(3, 12), model.begin_state(3)
     scores, after = model.score(state, read)
     for t in range(12):
-        assert torch.equal(model.logprobs(state).gather(1, read[:, t : t + 1])[:, 0], scores[:, t])
+        assert np.array_equal(model.logprobs(state)[np.arange(3), read[:, t]], scores[:, t])
         state = model.advance(state, read[:, t : t + 1])
     assert all(np.array_equal(left, right) for left, right in zip(state, after, strict=True))
 
@@ -140,7 +142,7 @@ def test_int8_scores_do_not_depend_on_the_number_of_threads(threads):
     for count in (1, 2, 3):
         threads(count)
         results.append(model.score(model.begin_state(5), read))
-    assert all(torch.equal(scores, results[0][0]) for scores, _ in results)
+    assert all(np.array_equal(scores, results[0][0]) for scores, _ in results)
     assert all(np.array_equal(after[1], results[0][1][1]) for _, after in results)
 
 
@@ -148,8 +150,8 @@ def test_int8_model_is_close_to_the_float_model(config, model):
     float_model, read = RecurrentModel(config, weights(config), V), tokens(4, 30)
     exact, exact_after = float_model.score(float_model.begin_state(4), read)
     scores, after = model.score(model.begin_state(4), read)
-    assert (scores - exact).abs().max() < 0.05
-    assert (scores - exact).abs().mean() < 0.01
+    assert np.abs(scores - exact).max() < 0.05
+    assert np.abs(scores - exact).mean() < 0.01
     for left, right in zip(after, exact_after, strict=True):
         np.testing.assert_allclose(left, right, atol=0.05, rtol=0.05)
 
@@ -160,7 +162,7 @@ def test_int8_model_of_a_trained_model_loses_next_to_nothing():
     for _ in range(7_000):
         last = EOS if numbers.random() < 0.1 else 2 + (3 * last + int(numbers.geometric(0.3))) % 60
         ids.append(last)
-    corpus, held_out = np.array(ids[:5_000], np.int32), torch.tensor(ids[5_000:])[None]
+    corpus, held_out = np.array(ids[:5_000], np.int32), np.array(ids[5_000:])[None]
     config = RecurrentConfig("gru", layers=1, embedding_size=24, hidden_size=32)
     work = train(config, TrainingConfig(epochs=3, batch_size=16, bptt=16, learning_rate=0.02), corpus, corpus[:0], 62)
     while True:
@@ -173,42 +175,43 @@ def test_int8_model_of_a_trained_model_loses_next_to_nothing():
     perplexity = math.exp(-model.score(model.begin_state(1), held_out)[0].mean())
     assert perplexity < 40  # of 62 words: it has learnt something to lose
     assert math.exp(-int8.score(int8.begin_state(1), held_out)[0].mean()) == pytest.approx(perplexity, rel=5e-3)
-    prefixes = held_out[0, :1500].view(100, 15)
-    exact = model.logprobs(model.advance(model.begin_state(100), prefixes)).double()
-    approximate = int8.logprobs(int8.advance(int8.begin_state(100), prefixes)).double()
-    assert (exact.exp() * (exact - approximate)).sum(1).mean() < 1e-3
+    prefixes = held_out[0, :1500].reshape(100, 15)
+    exact = model.logprobs(model.advance(model.begin_state(100), prefixes)).astype(np.float64)
+    approximate = int8.logprobs(int8.advance(int8.begin_state(100), prefixes)).astype(np.float64)
+    assert (np.exp(exact) * (exact - approximate)).sum(1).mean() < 1e-3
 
 
 def test_int8_model_is_stored_as_the_float_model_that_it_was_made_from(config, model):
     float_model = RecurrentModel(config, weights(config), V)
     assert model.config() == float_model.config()
-    assert all(torch.equal(model.tensors()[name], tensor) for name, tensor in float_model.tensors().items())
+    assert all(np.array_equal(model.tensors()[name], tensor) for name, tensor in float_model.tensors().items())
     assert (model.precision, float_model.precision) == ("int8", "float32")
 
 
 def test_int8_model_keeps_the_weights_without_a_copy(config):
     mapped = weights(config)
     stored = Int8Model(config, mapped, V).tensors()
-    assert {name: tensor.data_ptr() for name, tensor in stored.items()} == {n: t.data_ptr() for n, t in mapped.items()}
+    assert stored.keys() == mapped.keys()
+    assert all(np.shares_memory(tensor, mapped[name]) for name, tensor in stored.items())
 
 
 @pytest.mark.parametrize("name", ["layers.0.weight_hh", "output_bias", "embedding"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_int8_matrix_refuses_weights_that_are_not_finite(name, value):
     config = CONFIGS[0]
-    damaged = {**weights(config), name: weights(config)[name].clone().fill_(value)}
+    damaged = {**weights(config), name: np.full_like(weights(config)[name], value)}
     with pytest.raises(InvalidInput, match="weights"):
         Int8Model(config, damaged, V)
 
 
 def test_int8_logprobs_of_a_state_that_overflows_are_nan():
     config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=4, hidden_size=8, tied=False)
-    large = {name: tensor.abs() + 1e3 for name, tensor in weights(config).items()}
+    large = {name: np.abs(tensor) + np.float32(1e3) for name, tensor in weights(config).items()}
     model = Int8Model(config, large, V)
-    state = model.advance(model.begin_state(2), tokens(2, 40), torch.tensor([40, 1]))
+    state = model.advance(model.begin_state(2), tokens(2, 40), np.array([40, 1]))
     assert not np.isfinite(state[0][0]).any()
-    assert model.logprobs(state)[0].isnan().all()
-    assert model.logprobs(state)[1].isfinite().all()
+    assert np.isnan(model.logprobs(state)[0]).all()
+    assert np.isfinite(model.logprobs(state)[1]).all()
 
 
 @pytest.mark.parametrize("token", [-1, V])
@@ -221,12 +224,15 @@ def test_int8_advance_refuses_an_id_beyond_the_vocabulary(model, token):
 
 def test_int8_advance_reads_an_embedding_in_half_precision_exactly():
     stored = weights(CONFIGS[0])
-    stored["embedding"][:3] = torch.tensor([6e-8, -2e-6, 65504.0])[:, None]  # the smallest, a subnormal, the largest
+    stored["embedding"][:3] = np.array([6e-8, -2e-6, 65504.0])[:, None]  # the smallest, a subnormal, the largest
     halves = Int8Model(replace(CONFIGS[0], storage="float16"), stored, V)
-    rounded = {name: tensor.half().float() if tensor.dim() > 1 else tensor for name, tensor in stored.items()}
+    rounded = {
+        name: tensor.astype(np.float16).astype(np.float32) if tensor.ndim > 1 else tensor
+        for name, tensor in stored.items()
+    }
     floats = Int8Model(CONFIGS[0], rounded, V)
-    read = torch.arange(V).view(-1, 3)
-    assert halves.tensors()["embedding"].dtype == torch.float16
+    read = np.arange(V).reshape(-1, 3)
+    assert halves.tensors()["embedding"].dtype == np.float16
     for result, expected in zip(
         halves.advance(halves.begin_state(100), read), floats.advance(floats.begin_state(100), read), strict=True
     ):

@@ -8,6 +8,8 @@ from models.kernels.sampling import SamplingMetadata
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
 from models.neural.network import Network
+from models.threads import set_thread_count, thread_count
+from tests.helpers.language_models import arrays
 
 CONFIGS = [
     RecurrentConfig("gru", layers=1, embedding_size=8, hidden_size=40),
@@ -17,10 +19,10 @@ CONFIGS = [
 
 @pytest.fixture(params=[1, 3])
 def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
+    before = thread_count()
+    set_thread_count(request.param)
     yield
-    torch.set_num_threads(before)
+    set_thread_count(before)
 
 
 @pytest.mark.parametrize("vocabulary", [2, 33, 1000])
@@ -31,15 +33,15 @@ def test_decode_step_samples_as_separate_calls_do(config, vocabulary, threads):
     with torch.no_grad():
         for tensor in network.parameters():
             tensor.normal_(std=0.3)
-    model = Int8Model(config, network.state_dict(), vocabulary)
-    state = model.advance(model.begin_state(9), torch.from_numpy(numbers.integers(vocabulary, size=(9, 4))))
+    model = Int8Model(config, arrays(network), vocabulary)
+    state = model.advance(model.begin_state(9), numbers.integers(vocabulary, size=(9, 4)))
     temperatures, uniforms = numbers.choice([0, 0.5, 1], 9).astype(np.float32), numbers.random(9)
     sampling = SamplingMetadata(temperatures, uniforms, numbers.random((9, 2)) < 0.3, {})
     tokens, logprobs, after = model.step(state, sampling)
-    rows = model.logprobs(state).numpy()
+    rows = model.logprobs(state)
     expected = sampling.sample(rows.copy())
     assert np.array_equal(tokens, expected[0])
     assert np.array_equal(logprobs[tokens >= 0], rows[np.arange(9), tokens][tokens >= 0])
     assert len(set(tokens.tolist())) > 1 or vocabulary == 2
-    read = model.advance(state, torch.from_numpy(tokens.clip(0))[:, None])
+    read = model.advance(state, tokens.clip(0)[:, None])
     assert all(np.array_equal(left, right) for left, right in zip(after, read, strict=True))
