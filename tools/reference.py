@@ -42,7 +42,7 @@ def settings_table() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
-        rows.append(f"| `NEXTWORD_{name.upper()}` | {default} | {field.description} |\n")
+        rows.append(f"| `NEXTWORD_{name.upper()}` | {default} | {_escape(field.description or '')} |\n")
     return "| Variable | Default | Meaning |\n|---|---|---|\n" + "".join(rows)
 
 
