@@ -61,7 +61,7 @@ def kneser_ney(ids: Ids, tokenizer: Tokenizer) -> NgramModel:
 
 
 def caches(corpora: Path) -> None:
-    """The first tables."""
+    """Print the table of caches over Kneser-Ney, by corpus."""
     warm_up = NgramModel(NgramConfig(1), estimate_from_tokens(NgramConfig(1), np.arange(1, 5, dtype=np.int32), 5))
     cached = CacheModel(CacheConfig(5), warm_up)
     cached.score(cached.begin_state(1), torch.tensor([[2]]))
@@ -76,7 +76,7 @@ def caches(corpora: Path) -> None:
 
 
 def recurrent(path: Path, training: tuple[Path, ...], text: Path, most: int | None, empty_lines: EmptyLines) -> None:
-    """The second table."""
+    """Print the table of what adapts over a network."""
     checkpoint = load(path)
     network, tokenizer = checkpoint.model, checkpoint.tokenizer
     assert isinstance(network, RecurrentModel)

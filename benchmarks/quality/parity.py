@@ -100,7 +100,7 @@ def compare_formulas(folder: Path, name: str, training_lines: int, lines: int) -
 
 
 def _apart(model: NgramModel, reference: Reference, line: list[int]) -> float:
-    """The largest difference in log-probability over a line; zero against zero is none."""
+    """Return the largest difference in log-probability over a line; zero against zero is none."""
     words = [*line, EOS]
     ours = model.score(model.begin_state(1), torch.tensor([words]))[0][0].tolist()
     differences = [0.0]

@@ -74,7 +74,7 @@ def scores(models: dict[str, LanguageModel], ids: TokenIds) -> Scores:
 
 
 def perplexity(found: Scores, weights: dict[str, float]) -> float:
-    """Of the mixture with these weights."""
+    """Return the perplexity of the mixture with these weights."""
     with np.errstate(divide="ignore"):
         mixed = np.logaddexp.reduce([found[name].astype(float) + np.log(weight) for name, weight in weights.items()])
     return math.exp(-mixed.mean())
@@ -83,7 +83,7 @@ def perplexity(found: Scores, weights: dict[str, float]) -> float:
 def trained(
     tokens: TokenIds, held_out: TokenIds, size: int, how: TrainingConfig, workdir: Path | None
 ) -> Generator[Progress, None, TrainingResult]:
-    """The LSTM; with a directory, its state is saved there, and a training found there goes on."""
+    """Return the LSTM; with a directory, its state is saved there, and a training found there goes on."""
     found = workdir if workdir and (workdir / STATE_FILE).exists() else None
     return train(ARCHITECTURE, how, tokens, held_out, size, resume_from=found, save_to=workdir)
 

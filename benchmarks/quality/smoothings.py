@@ -35,12 +35,12 @@ def texts(folder: Path, name: str) -> tuple[Ids, Ids, int]:
 
 
 def model_of(config: NgramConfig, ids: Ids, size: int) -> NgramModel:
-    """The model of a config."""
+    """Return the model of a config."""
     return NgramModel(config, estimate_from_counts(config, count_ngrams(ids, config.order, size)))
 
 
 def perplexity(model: NgramModel, held_out: Ids) -> float:
-    """Of a text, lines each on their own."""
+    """Return the perplexity of a text, each line on its own."""
     scores = model.score_ids(model.begin_state(1), held_out)[0].astype(np.float64)
     return math.exp(-scores.mean()) if np.isfinite(scores).all() else math.inf
 
@@ -56,7 +56,7 @@ def compare(ids: Ids, held_out: Ids, size: int, orders: range, delta: float) -> 
 
 
 def windows(ids: Ids, order: int) -> set[tuple[int, ...]]:
-    """The different n-grams of a text, by the same rules as those counted."""
+    """Return the different n-grams of a text, by the same rules as those counted."""
     return set(occurring(ids, order))
 
 

@@ -20,7 +20,7 @@ from app.schemas.probability import ProbabilityRequest
 
 
 def application(answers: dict[str, Any]) -> FastAPI:
-    """The application that gives those answers."""
+    """Return the application that gives those answers."""
     app = FastAPI()
 
     @app.post("/v1/models/{model}/next")

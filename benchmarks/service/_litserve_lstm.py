@@ -66,7 +66,7 @@ class Generator(litserve.LitAPI):
         return {"text": " ".join(self._words[token] for token in output), "completion_tokens": len(output)}
 
     def _read(self, prompts: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The vectors after each prompt; packing is slow and only needed where lengths differ."""
+        """Return the vectors after each prompt; packing is slow and only needed where lengths differ."""
         lengths = torch.tensor([len(prompt) for prompt in prompts])
         embedded = self._embedding(pad_sequence(prompts, batch_first=True))
         if (lengths == lengths[0]).all():

@@ -27,7 +27,7 @@ class Load:
     seconds: float
     """From the first request to the last answer."""
     cpu_seconds: float = 0.0
-    """That the server spent meanwhile, where somebody looked."""
+    """Processor time of the server meanwhile; 0 where it was not measured."""
 
     def rate(self, tokens: int) -> float:
         """Tokens a second, each answer having so many."""
@@ -80,7 +80,7 @@ class _Connection(asyncio.Protocol):
         self._received = b""
 
     async def ask(self, path: str, body: bytes) -> bytes:
-        """The body of the answer."""
+        """Return the body of the answer."""
         self._answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         self._transport.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)

@@ -21,7 +21,7 @@ class Panel:
 
 
 def picture(panels: list[Panel]) -> str:
-    """The SVG; on a white ground, since pages may be dark."""
+    """Return the SVG; on a white ground, since pages may be dark."""
     width = len(panels) * WIDTH
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" font-family="sans-serif" '
     parts = [head + 'font-size="12">', f'<rect width="{width}" height="{HEIGHT}" fill="white"/>']

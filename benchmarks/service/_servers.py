@@ -65,7 +65,7 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -64,7 +64,7 @@ async def ask(port: int, route: str, **fields: Any) -> None:
 
 
 async def beside(work: Callable[[], Awaitable[None]] | None) -> tuple[float, float]:
-    """A turn with as much of `work` as fits; from when to when it counts."""
+    """Return a turn with as much of `work` as fits; from when to when it counts."""
 
     async def forever() -> None:
         while work:

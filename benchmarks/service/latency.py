@@ -57,7 +57,7 @@ class Body(BaseModel):
 
 
 def empty() -> FastAPI:
-    """A route that parses a body and returns an answer of the size that `next` has."""
+    """Return a route that parses a body and returns an answer of the size that `next` has."""
     app = FastAPI()
     token = {"token": "the", "id": 4, "logprob": -2.3025851249694824, "probability": 0.10000000149011612}
 
@@ -69,7 +69,7 @@ def empty() -> FastAPI:
 
 
 def service(checkpoints: Path, data: Path) -> FastAPI:
-    """The service, built in the process that serves it."""
+    """Return the service, built in the process that serves it."""
     from app.core.settings import Settings
     from app.main import create_app
 
@@ -103,7 +103,7 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
 
     def ask(self, method: str, path: str, content: bytes = b"", kind: str = "application/json") -> bytes:
-        """The body of the answer."""
+        """Return the body of the answer."""
         self._connection.request(method, path, content, {"content-type": kind})
         answer = self._connection.getresponse()
         body = answer.read()
@@ -146,14 +146,14 @@ def timed(ask: Callable[[], object], seconds: float) -> list[float]:
 
 
 def row(what: str, seconds: list[float], unit: str = "") -> dict[str, Any]:
-    """A line of the table, in milliseconds."""
+    """Return a line of the table, in milliseconds."""
     ordered = sorted(seconds)
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     return {"what": what, "p50_ms": 1e3 * statistics.median(ordered), "p99_ms": 1e3 * p99, "note": unit}
 
 
 def measure_model(client: Client, model: str, seconds: float) -> Iterator[dict[str, Any]]:
-    """The rows of one model."""
+    """Return the rows of one model."""
     base = f"/v1/models/{model}"
     for what, (route, body) in ROUTES.items():
         content = json.dumps(body).encode()

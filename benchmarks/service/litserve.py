@@ -43,7 +43,7 @@ PROMPT_WORDS = 8
 def publish(
     root: Path, kind: NetworkKind = "lstm", layers: int = 2, hidden: int = 650, vocabulary: int = 10_000
 ) -> Path:
-    """A checkpoint of random weights; speed does not depend on what they mean."""
+    """Return a checkpoint of random weights; speed does not depend on what they mean."""
     words = " ".join(f"w{i}" for i in range(vocabulary - 2))
     tokenizer = Tokenizer.train(TokenizerConfig(), [words + "\n"])
     config = RecurrentConfig(kind, layers=layers, embedding_size=hidden, hidden_size=hidden)
@@ -64,7 +64,7 @@ def bodies(tokens: int, **fields: Any) -> Iterator[bytes]:
 def measured(
     server: AbstractContextManager[Any], path: str, requests: Iterator[bytes], clients: list[int], seconds: float
 ) -> dict[int, Load]:
-    """The loads of so many clients, one after the other, each after a warm-up."""
+    """Return the loads of so many clients, one after the other, each after a warm-up."""
     found = {}
     with server as process:
         for count in clients:

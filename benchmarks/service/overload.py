@@ -23,13 +23,13 @@ from benchmarks.service._servers import nextword
 
 
 def resident(server: Popen[bytes]) -> float:
-    """The server's resident memory, in MB."""
+    """Return the server's resident memory, in MB."""
     pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def percentiles(seconds: list[float]) -> str:
-    """The median and the 99th percentile, in milliseconds."""
+    """Return the median and the 99th percentile, in milliseconds."""
     if not seconds:
         return "none"
     p50, p99 = 1e3 * np.quantile(seconds, [0.5, 0.99])

@@ -31,7 +31,7 @@ QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def measured(server: Popen[bytes], path: str, body: dict[str, Any], clients: int, seconds: float) -> Load:
-    """A load on one server, and its processor time meanwhile."""
+    """Return a load on one server, and its processor time meanwhile."""
     content, before = json.dumps(body).encode(), cpu_seconds(server)
     found = load(server.port, path, repeat(content), clients, seconds)  # type: ignore[attr-defined]
     found.cpu_seconds = cpu_seconds(server) - before

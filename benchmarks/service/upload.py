@@ -30,7 +30,7 @@ Figures = tuple[dict[str, Any], float, float]
 
 
 def evaluated(checkpoints: Path, model: str, unit: str, file: Path) -> Figures:
-    """By the command, in this process."""
+    """Evaluate a text by the command, in this process."""
     arguments = [model, str(file), "--unit", unit, "--checkpoints", str(checkpoints), "--quiet", "--json"]
     with redirect_stdout(StringIO()) as output:
         clock, processor = timed(lambda: command.main(arguments, standalone_mode=False), time.process_time)

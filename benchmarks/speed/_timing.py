@@ -8,7 +8,7 @@ from statistics import median
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median time of one call, of `repeats` after one that warms up."""
+    """Return the median time of one call, of `repeats` after one that warms up."""
     work()
     times = []
     for _ in range(repeats):
@@ -19,7 +19,7 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def in_turn(work: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """The median time of each call, all of them made in turn, so that what slows one slows the others."""
+    """Return the median time of each call, made in turn so that what slows one slows the others."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for call in work.values():
         call()

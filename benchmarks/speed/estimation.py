@@ -108,7 +108,7 @@ def _children() -> float:
 
 
 def middle(costs: list[Cost], what: Callable[[Cost], float]) -> float:
-    """The median of one figure."""
+    """Return the median of one figure."""
     return median(what(cost) for cost in costs)
 
 

@@ -43,7 +43,7 @@ def zipf_lines(vocabulary_size: int, count: int) -> TokenIds:
 
 
 def models(vocabulary_size: int, hidden: int) -> dict[str, LanguageModel]:
-    """A model of each family."""
+    """Return a model of each family."""
     ids = zipf_lines(vocabulary_size, 300_000)
     config = NgramConfig(order=5)
     family: dict[str, LanguageModel] = {"ngram": NgramModel(config, estimate_from_tokens(config, ids, vocabulary_size))}

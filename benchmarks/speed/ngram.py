@@ -94,7 +94,7 @@ def cut(text: str) -> Iterator[str]:
 
 
 def evaluated(model: NgramModel, tokenizer: Tokenizer, text: str, threads: int) -> None:
-    """The perplexity of a text of several megabytes."""
+    """Time the evaluation of a text of several megabytes."""
     torch.set_num_threads(threads)
     run_to_completion(evaluate(model, tokenizer, [text] * TIMES, "lines"))
     torch.set_num_threads(1)
@@ -157,7 +157,7 @@ def time_tools(path: Path, text: Path) -> None:
 
 
 def time_sharing(model: NgramModel, tokenizer: Tokenizer, folder: Path) -> None:
-    """The checkpoint on disk, loading it, and what two processes that hold it take of memory."""
+    """Measure the checkpoint on disk, loading it, and the memory of two processes that share it."""
     entry = checkpoint.save(folder, "model", model, tokenizer, Provenance("none", "none"))
     file = entry.path / checkpoint.WEIGHTS_FILE
     say("checkpoint, weights", file.stat().st_size / 1e6, "MB")
@@ -185,7 +185,7 @@ sys.stdin.read()
 
 
 def _share(pid: int, name: str) -> float:
-    """The proportional set size (Pss) of the mappings of a file in a process."""
+    """Return the proportional set size (Pss) of the mappings of a file in a process."""
     total, inside = 0.0, False
     for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
         key = line.split()[0]
@@ -195,7 +195,7 @@ def _share(pid: int, name: str) -> float:
 
 
 def time_next_word(model: NgramModel, ids: NDArray[np.int32], repeats: int) -> None:
-    """The whole distribution, the best words, and reading one word."""
+    """Time the whole distribution, the best words, and reading a word."""
     asked, word = states(model, ids), torch.tensor([[2]])
     say("next word, whole distribution", per_state(model.logprobs, asked, repeats), "µs")
     say("next word, best 10", per_state(lambda state: model.topk(state, 10), asked, repeats), "µs")

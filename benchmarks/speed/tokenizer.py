@@ -49,7 +49,7 @@ def facts(corpus: Corpus, tokenizer: Tokenizer) -> int:
 
 
 def compare(tokenizer: Tokenizer, text: str, repeats: int) -> None:
-    """The bulk path and the library's, both from a text in memory."""
+    """Time our encoding in bulk and the library's, both from a text in memory."""
     *whole, rest = text.split("\n")  # not splitlines, which also ends lines where no line ends
     peer, lines = plain(tokenizer), [*(line + "\n" for line in whole), rest]
     expected = [i for encoding in peer.encode_batch_fast(lines) for i in encoding.ids]
