@@ -119,12 +119,12 @@ class WordCounter:
         """Yield the text's ids in `vocabulary` in pieces, freeing each; MISSING where it lacks the form."""
         ids = {token: i for i, token in enumerate(vocabulary)}
         ids_by_number = {
-            reader: np.array([ids.get(form, MISSING) for form in reader.surface_forms()], np.int32)
-            for reader in self._vocabularies
+            growing: np.array([ids.get(form, MISSING) for form in growing.surface_forms()], np.int32)
+            for growing in self._vocabularies
         }
         while self._chunks:
-            reader, pieces = self._chunks.pop(0)
-            yield from (ids_by_number[reader][numbers] for numbers in pieces)
+            growing, pieces = self._chunks.pop(0)
+            yield from (ids_by_number[growing][numbers] for numbers in pieces)
 
 
 class _GrowingVocabulary:
