@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from app.engine.generation_request import GenerationChunk, GenerationRequest
 from app.engine.scheduler import ChunkedTask, ChunkSizer
 from models.inference.config import SamplingParams
 from models.inference.generation import GenerationSequence, generate, make_sequences
+from models.inference.prefill import Runtime
 from models.inference.prefix_cache import PrefixCache
 from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
@@ -27,6 +29,7 @@ from models.neural.training.initialization import initialize
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
+from tests.helpers.language_models import arrays
 from tests.helpers.toy import Bigram
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
@@ -42,12 +45,12 @@ def lstm() -> Int8Model:
     config = RecurrentConfig(layers=2, embedding_size=6, hidden_size=8)
     network = Network(config, LETTERS.vocabulary_size)
     initialize(network, "uniform", 1.0, np.ones(LETTERS.vocabulary_size, np.int64), torch.Generator().manual_seed(3))
-    return Int8Model(config, network.state_dict(), LETTERS.vocabulary_size)
+    return Int8Model(config, arrays(network), LETTERS.vocabulary_size)
 
 
 ALONE = {"bigram": MODEL, "lstm": lstm()}
 TOGETHER = {"bigram": MODEL, "lstm": lstm()}
-TOGETHER["lstm"].prefixes = PrefixCache(20_000)
+CACHES = {"bigram": None, "lstm": PrefixCache(20_000)}
 
 
 def alone(model: LanguageModel = MODEL, **asked: object) -> list[list[int]]:
@@ -75,8 +78,9 @@ class Script:
 
     def __init__(self, model: str, rows: int) -> None:
         self.model, self.plain = TOGETHER[model], ALONE[model]
-        self.decoder = Decoder(self.model, rows)
-        self.slices = ChunkSizer(self.model)
+        self.runtime = Runtime(self.model.chunk_tokens, CACHES[model])
+        self.decoder = Decoder(self.model, rows, replace(self.runtime))
+        self.slices = ChunkSizer(self.runtime)
         self.runs: list[tuple[GenerationRequest, dict]] = []
         self.jobs: list[tuple[ChunkedTask, str, str]] = []
         self.waiting: deque[ChunkedTask] = deque()
@@ -91,7 +95,8 @@ class Script:
                 self.runs.append((GenerationRequest(texts(**action), streaming=True), action))
                 self.decoder.add(self.runs[-1][0])
             case "score", context, text:
-                job = ChunkedTask(score_texts(self.model, LETTERS, [text, "b"], context=context), self.slices)
+                work = score_texts(self.model, LETTERS, [text, "b"], context=context, runtime=self.runtime)
+                job = ChunkedTask(work, self.slices)
                 self.jobs.append((job, context, text))
                 self.waiting.append(job)
             case "cancel", i if i < len(self.runs):

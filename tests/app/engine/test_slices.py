@@ -4,7 +4,7 @@ import pytest
 
 from app.engine import scheduler
 from app.engine.scheduler import ChunkSizer
-from tests.helpers.serving import ngram, recurrent
+from models.inference.prefill import Runtime
 
 
 class Clock:
@@ -24,45 +24,44 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_slice_is_as_long_as_it_may_be_once_the_speed_is_known(clock: Clock) -> None:
-    model = recurrent()
-    timed = ChunkSizer(model)
+    runtime = Runtime(256)
+    timed = ChunkSizer(runtime)
     timed.start_chunk(0.01)
-    assert model.chunk_tokens <= 16  # nothing is known yet
+    assert runtime.chunk_tokens <= 16  # nothing is known yet
     clock.now += 0.002
     timed.finish_chunk(8)  # 4000 tokens a second
     timed.start_chunk(0.01)
-    assert model.chunk_tokens == pytest.approx(40, abs=1)
+    assert runtime.chunk_tokens == pytest.approx(40, abs=1)
     clock.now += 0.02
     timed.finish_chunk(40)  # 2000, so 3000 on the whole
     timed.start_chunk(0.1)
-    assert model.chunk_tokens == pytest.approx(300, abs=1)
+    assert runtime.chunk_tokens == pytest.approx(300, abs=1)
 
 
 @pytest.mark.parametrize("nothing", [0, None, "text"])
 def test_what_tells_nothing_changes_nothing(clock: Clock, nothing: object) -> None:
-    model = recurrent()
-    timed = ChunkSizer(model)
+    runtime = Runtime(256)
+    timed = ChunkSizer(runtime)
     timed.start_chunk(1)
-    first = model.chunk_tokens
+    first = runtime.chunk_tokens
     timed.finish_chunk(nothing)
     timed.start_chunk(1)
-    assert model.chunk_tokens == first
+    assert runtime.chunk_tokens == first
 
 
 def test_there_is_always_a_token_and_never_more_than_memory_is_for(clock: Clock) -> None:
-    model = recurrent()
-    timed = ChunkSizer(model)
+    runtime = Runtime(256)
+    timed = ChunkSizer(runtime)
     timed.start_chunk(1)
     clock.now += 1e-6
     timed.finish_chunk(1000)
     timed.start_chunk(1)
-    assert model.chunk_tokens <= 10_000
+    assert runtime.chunk_tokens <= 10_000
     timed.start_chunk(1e-12)
-    assert model.chunk_tokens == 1
+    assert runtime.chunk_tokens == 1
 
 
 def test_a_model_that_several_threads_share_is_left_as_it_is() -> None:
-    model = ngram()
-    before = model.chunk_tokens
-    ChunkSizer(model).start_chunk(0.001)
-    assert model.chunk_tokens == before
+    runtime = Runtime(65536)
+    ChunkSizer(runtime, fixed=True).start_chunk(0.001)
+    assert runtime.chunk_tokens == 65536
