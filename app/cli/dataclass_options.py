@@ -1,6 +1,6 @@
-"""Command-line flags of frozen dataclasses: one flag a field, its type, default and help read from the class.
+"""Command-line options of frozen dataclasses: one per field, its type and help read from the class.
 
-It knows annotations and the texts below fields. It does not know what the fields mean.
+`dataclass_options` adds them to a command; `given_options` picks those that the user gave.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class NumberList(click.ParamType[list[Any]]):
-    """Numbers of one type separated by commas."""
+    """Parameter type of numbers separated by commas."""
 
     name = "numbers"
 
@@ -26,7 +26,7 @@ class NumberList(click.ParamType[list[Any]]):
         self._number = number
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Any]:
-        """`"0,0,1"` as [0, 0, 1]."""
+        """Convert `"0,0,1"` to [0, 0, 1]."""
         if isinstance(value, list):
             return value
         try:
@@ -37,23 +37,23 @@ class NumberList(click.ParamType[list[Any]]):
 
 
 def dataclass_options(kind: type[Any], skip: Iterable[str] = (), note: str = "") -> Callable[[Command], Command]:
-    """A decorator that adds a flag for each field of the dataclass `kind`.
+    """Return a decorator that adds an option per field of the dataclass `kind`.
 
-    A flag that is not given is None, so that a file may say instead; the default stands in the help, after `note`.
+    An option that is not given is None, so that a recipe file can set it; the help shows `note` and the default.
     """
-    hints, documented, left_out = get_type_hints(kind), attribute_docs(kind), set(skip)
+    hints, docs, skipped = get_type_hints(kind), attribute_docs(kind), set(skip)
 
     def decorate(command: Command) -> Command:
         for field in reversed(fields(kind)):
-            if field.name not in left_out:
-                command = _field_option(field, hints[field.name], note + documented.get(field.name, ""))(command)
+            if field.name not in skipped:
+                command = _field_option(field, hints[field.name], note + docs.get(field.name, ""))(command)
         return command
 
     return decorate
 
 
 def given_options(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Of the parsed `values`, those that are fields of `kind` and were given."""
+    """Pick the parsed `values` that are fields of `kind` and were given."""
     names = [field.name for field in fields(kind)]
     return {name: values[name] for name in names if values.get(name) is not None}
 

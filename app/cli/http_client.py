@@ -1,6 +1,6 @@
-"""A service's files and jobs over HTTP, for the command line; nothing but the standard library.
+"""HTTP client of a service's files and jobs, for the command line.
 
-Knows routes, errors' one shape and server-sent events. It prints nothing.
+`ServiceClient` uses only the standard library, so that `nextword jobs` starts fast.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from urllib.request import Request, urlopen
 from models.errors import InvalidInput, NextwordError
 
 SILENCE_TIMEOUT_SECONDS = 60.0
-"""Longer than a service keeps silent: it sends a comment every quarter of a minute."""
+"""Longest silence of a connection; a streaming service sends a comment every 15 s."""
 RECONNECT_SECONDS = 1.0
 GIVE_UP_SECONDS = 120.0
-"""How long a service may be gone before following a job is given up."""
+"""How long a service may be unreachable before following a job is given up."""
 
 
 class ServiceError(NextwordError):
-    """The service refused, or does not answer."""
+    """The service refused a request, or does not answer."""
 
 
 @dataclass(frozen=True)
 class ServerSentEvent:
-    """What the service says while a job goes on."""
+    """Server-sent event about a job."""
 
     id: str | None
     event: str
@@ -40,18 +40,21 @@ class ServerSentEvent:
 
 
 class ServiceClient:
-    """The service at `url`. Every method raises ServiceError, or InvalidInput where the service says so."""
+    """Client of the service at `url`.
+
+    Methods raise ServiceError, or InvalidInput where a field is at fault.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        """The answer to a GET; a query of None is left out."""
-        given = {name: value for name, value in query.items() if value is not None}
-        return self._json(Request(f"{self._url}{path}?{urlencode(given)}"))
+        """Send a GET request; query parameters that are None are left out."""
+        parameters = {name: value for name, value in query.items() if value is not None}
+        return self._json(Request(f"{self._url}{path}?{urlencode(parameters)}"))
 
     def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
-        """The answer to a POST of JSON; with an idempotency `key` it may be repeated."""
+        """Send a POST request with a JSON body; with an idempotency `key` it may be repeated."""
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"content-type": "application/json"}
         if key is not None:
@@ -59,7 +62,7 @@ class ServiceClient:
         return self._json(Request(f"{self._url}{path}", data, headers, method="POST"))
 
     def upload(self, path: Path) -> str:
-        """The id of a file, sent as it is read."""
+        """Upload a file, sent as it is read; returns its id."""
         query = urlencode({"filename": path.name})
         headers = {"content-type": "text/plain", "content-length": str(path.stat().st_size)}
         with path.open("rb") as file:
@@ -67,7 +70,7 @@ class ServiceClient:
         return str(answer["id"])
 
     def follow_job(self, job_id: str) -> Iterator[ServerSentEvent]:
-        """What happens to a job until it is over, through any number of lost connections."""
+        """Yield the events of a job until it is over; lost connections are reopened."""
         last, lost = "0", None
         while True:
             try:
@@ -91,8 +94,8 @@ class ServiceClient:
 
     def _json(self, request: Request) -> dict[str, Any]:
         with self._open(request) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+            content: dict[str, Any] = json.load(answer)
+            return content
 
     @contextmanager
     def _open(self, request: Request) -> Iterator[HTTPResponse]:
@@ -107,7 +110,7 @@ class ServiceClient:
 
 
 def parse_events(lines: IO[bytes]) -> Iterator[ServerSentEvent]:
-    """The events of a stream; one that breaks off within an event has not had that event."""
+    """Parse server-sent events; an event that breaks off is dropped."""
     fields: dict[str, str] = {}
     for line in lines:
         text = line.decode().rstrip("\r\n")
@@ -121,10 +124,10 @@ def parse_events(lines: IO[bytes]) -> Iterator[ServerSentEvent]:
 
 
 def _service_error(error: HTTPError) -> NextwordError:
-    """What the service says is wrong, in its own words."""
+    """Convert the service's error response to an exception."""
     try:
-        told = json.load(error)["error"]
-        message, param = str(told["message"]), told["param"]
+        detail = json.load(error)["error"]
+        message, param = str(detail["message"]), detail["param"]
     except (ValueError, KeyError, TypeError):
         return ServiceError(f"the service answers with status {error.code}")
     if error.code == 400 and param:

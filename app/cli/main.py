@@ -1,7 +1,7 @@
-"""The `nextword` command: finds the command that was asked for, and turns every error into one line.
+"""Entry point of the `nextword` command line: runs a command and turns every error into one line.
 
-It knows the commands' names and how a process ends: 0, 1 for what went wrong, 2 for what was asked wrongly, 130 after
-Ctrl-C. What a command does is in `commands`.
+Exit statuses: 0, 1 for a failure, 2 for wrong arguments, 130 after Ctrl-C. Commands are modules of `app/cli/commands`,
+imported when they are called.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ COMMAND_HELP = {
 }
 
 _HOMES = {"import": ("arpa", "import_command"), "export": ("arpa", "export_command")}
-"""Module and function of the commands that share a file; every other one is `command` in a file of its name."""
+"""Module and function of commands that share a module; the others are `command` in the module of their name."""
 
 
 class _LazyGroup(click.Group):
-    """Commands are imported when they run: most of them need torch, whose import takes seconds, and `--help` none."""
+    """Group that imports a command when it runs: many of them need torch, whose import takes seconds."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMAND_HELP)
@@ -75,14 +75,14 @@ def main() -> None:
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    # As an exception, so that what a command has begun to write is removed on the way out.
+    # As an exception, so that a command removes its partial files on the way out.
     sys.exit(128 + number)
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line, which the command finds as `click.Context.obj`; its exit status."""
+    """Run a command line and return its exit status; commands find the arguments as `click.Context.obj`."""
     try:
-        # Not `cli(...)`: that would end the process itself when a pipe is closed, with a status that means failure.
+        # Not `cli(...)`: that would end the process when a pipe is closed, with a status that means failure.
         with cli.make_context("nextword", arguments, obj=arguments) as context:
             cli.invoke(context)
         sys.stdout.flush()
@@ -96,7 +96,7 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _print_error("stopped", 130)
     except BrokenPipeError:
-        # The reader has seen enough; what is still buffered would break the pipe again when the interpreter ends.
+        # The reader closed the pipe; buffered output would break it again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (NextwordError, OSError, MemoryError) as error:

@@ -1,7 +1,4 @@
-"""Progress of long work on standard error: a line redrawn in place, or in a log a line now and then.
-
-It knows how to show a `Progress`. It does not know what the work is.
-"""
+"""Progress of long work on standard error: a bar redrawn in place, or a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _SECONDS_ON_A_TERMINAL, _SECONDS_IN_A_LOG = 0.2, 10.0
 
 
 class ProgressBar:
-    """Shows the latest report, but not more often than can be read."""
+    """Progress bar that draws the latest report, at most 5 times per second (in a log every 10 s)."""
 
     def __init__(self, quiet: bool = False, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -32,7 +29,7 @@ class ProgressBar:
         self._shown_at = -self._pause
 
     def show(self, progress: Progress) -> None:
-        """Draw the report if it is of a new phase or the last drawing is old enough."""
+        """Draw the report if its phase is new or the last drawing is old enough."""
         new = progress.phase != self._phase
         if self._quiet or not (new or time.monotonic() - self._shown_at >= self._pause):
             return
@@ -46,39 +43,39 @@ class ProgressBar:
         print(text, end="" if self._live else "\n", file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Leave the line as it stands."""
+        """End the line."""
         if self._live and self._phase:
             print(file=self._stream, flush=True)
         self._phase = ""
 
 
 def progress_line(progress: Progress) -> str:
-    """Everything there is to tell, in one line."""
-    told = [progress.phase]
+    """Format a report as one line."""
+    parts = [progress.phase]
     if progress.steps:
         done = round(_BAR_WIDTH * progress.fraction)
-        told.append(
+        parts.append(
             f"{progress.fraction:4.0%} {'#' * done}{'.' * (_BAR_WIDTH - done)} {progress.step}/{progress.steps}"
         )
     elif progress.step:
-        told.append(f"{progress.step:,}")
-    return ", ".join([" ".join(told), *_measurements(progress)])
+        parts.append(f"{progress.step:,}")
+    return ", ".join([" ".join(parts), *_measurements(progress)])
 
 
 def _measurements(progress: Progress) -> list[str]:
-    told = [f"epoch {progress.epoch:.2f}"] if progress.epoch else []
-    told += [form.format(progress.metrics[name]) for name, form in _METRICS.items() if name in progress.metrics]
+    texts = [f"epoch {progress.epoch:.2f}"] if progress.epoch else []
+    texts += [form.format(progress.metrics[name]) for name, form in _METRICS.items() if name in progress.metrics]
     if progress.tokens_per_second is not None:
-        told.append(f"{progress.tokens_per_second:,.0f} tokens/s")
+        texts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
     if progress.seconds_left is not None:
         minutes, seconds = divmod(round(progress.seconds_left), 60)
-        told.append(f"{minutes}:{seconds:02} left")
-    return told
+        texts.append(f"{minutes}:{seconds:02} left")
+    return texts
 
 
-def drive(work: Generator[Progress, None, Result], display: ProgressBar) -> Result:
-    """Run the work to its end, showing how far it is; what it returns."""
+def drive(work: Generator[Progress, None, Result], bar: ProgressBar) -> Result:
+    """Run the work to its end, showing its progress; returns its result."""
     try:
-        return run_to_completion(work, display.show)
+        return run_to_completion(work, bar.show)
     finally:
-        display.close()
+        bar.close()

@@ -6,13 +6,13 @@ out while the one before it still serves. It knows what models can do; it does n
 
 from __future__ import annotations
 
-from app.routes.prediction import predict
-from app.schemas.next import NextRequest
 from models.checkpoint.load import Checkpoint
 from models.checkpoint.save import check_distributions
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
+from models.inference.next_token import next_tokens
+from models.inference.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
 from models.utils.progress import run_to_completion
 
@@ -23,7 +23,7 @@ def warm_up(checkpoint: Checkpoint) -> Checkpoint:
     text = tokenizer.decode(list(range(2, min(tokenizer.vocabulary_size, 6))))
     check_distributions(model)
     for texts in ([text], [text, text]):  # one text goes another way than several do
-        run_to_completion(predict(checkpoint, texts, NextRequest(top_k=1)))
+        run_to_completion(next_tokens(model, tokenizer, texts, NextTokenQuery(top_k=1)))
         run_to_completion(score_texts(model, tokenizer, texts))
     model.explain(model.begin_state(1))
     run_to_completion(evaluate(model, tokenizer, [text], "document"))

@@ -1,4 +1,4 @@
-"""/v1/aliases: names that mean one version of a model; and deleting a model, which an alias forbids."""
+"""Routes of aliases (/v1/aliases), and deletion of a model, which aliases can forbid."""
 
 from __future__ import annotations
 
@@ -22,23 +22,26 @@ router = APIRouter(tags=["models"])
 
 @router.get("/v1/aliases", response_model=AliasList, summary="List the aliases")
 async def list_aliases(request: Request) -> dict[str, Any]:
-    """All aliases and what they mean."""
-    found = request.app.state.stores.aliases.snapshot
-    return {"object": "list", "data": [_alias_content(found[name]) for name in sorted(found)], "has_more": False}
+    """List all aliases with the models that they refer to."""
+    aliases = request.app.state.stores.aliases.snapshot
+    return {"object": "list", "data": [_alias_content(aliases[name]) for name in sorted(aliases)], "has_more": False}
 
 
 @router.get("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Describe an alias")
 async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
-    """What it means."""
-    found = request.app.state.stores.aliases.snapshot.get(alias)
-    if found is None:
+    """Return the model that an alias refers to."""
+    entry = request.app.state.stores.aliases.snapshot.get(alias)
+    if entry is None:
         raise NotFound(f"there is no alias {alias!r}")
-    return _alias_content(found)
+    return _alias_content(entry)
 
 
 @router.put("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Set an alias")
 def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any]:
-    """Let `alias` mean that version: every request from now on, none half. To roll back, set it to the one before."""
+    """Point `alias` to one version of a model, for all requests from now on.
+
+    To roll back, point it to the version before.
+    """
     registry: ModelRegistry = request.app.state.registry
     check_name(alias)
 
@@ -56,14 +59,17 @@ def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any
 
 @router.delete("/v1/aliases/{alias}", response_model=AliasDeleted, summary="Delete an alias")
 def delete_alias(request: Request, alias: str) -> dict[str, Any]:
-    """Forget it; the model stays."""
+    """Delete an alias; the model stays."""
     _alias_store(request).delete(alias)
     return {"id": alias, "object": "alias", "deleted": True}
 
 
 @router.delete("/v1/models/{model}", response_model=ModelDeleted, summary="Delete a model")
 async def delete_model(request: Request, model: str) -> dict[str, Any]:
-    """Remove one version for good; not while an alias or a mixture refers to it. Its number is never used again."""
+    """Delete one version for good, unless an alias or a mixture refers to it.
+
+    Its number is never used again.
+    """
     registry: ModelRegistry = request.app.state.registry
     name, _, version = model.partition("@")
     check_name(name)
@@ -72,13 +78,13 @@ async def delete_model(request: Request, model: str) -> dict[str, Any]:
     root = request.app.state.settings.checkpoints
 
     def remove() -> None:
-        if made := checkpoints_using(root, model):
-            raise ModelInUse(f"{model} is a part of {', '.join(made)}; delete that first")
+        if composites := checkpoints_using(root, model):
+            raise ModelInUse(f"{model} is a part of {', '.join(composites)}; delete that first")
         delete_version(root, name, int(version))
 
     await run_in_threadpool(_alias_store(request).run_unless_aliased, name, int(version), remove)
     while _is_served(registry, model):
-        await asyncio.sleep(0.02)  # until the registry has noticed: the answer is not ahead of it
+        await asyncio.sleep(0.02)  # answer only once the registry has noticed
     return {"id": model, "object": "model", "deleted": True}
 
 

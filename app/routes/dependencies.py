@@ -1,7 +1,6 @@
-"""One request to one model, as a route sees it: the model, the engine to compute with, the limits to keep.
+"""Dependencies that FastAPI injects into routes under /v1/models/{model}.
 
-It is what FastAPI injects into every route under /v1/models/{model}. It knows how work is handed to the engine and
-how a client that hangs up is noticed; what is computed, the routes say.
+`ModelRequest` is one request to one model: the model, the engine that computes, and the limits of the settings.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ TimeoutHeader = Annotated[
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A request with what answers it."""
+    """A request with the model and the engine that answer it."""
 
     request: Request
     served: ServedModel
@@ -51,7 +50,7 @@ class ModelRequest:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The model asked for."""
+        """Checkpoint of the requested model."""
         return self.served.checkpoint
 
     @property
@@ -60,29 +59,29 @@ class ModelRequest:
         return self.engine.runtime(self.checkpoint.model)
 
     async def run(self, work: Generator[object, None, Result], tokens: int) -> Result:
-        """What `work` on about `tokens` tokens returns; it is stopped when the client hangs up.
+        """Run `work` on about `tokens` tokens and return its result; stop it when the client disconnects.
 
         Only for a request whose body has been read to its end.
         """
         return await self.engine.run(self.checkpoint.model, work, tokens, self.wait_for_disconnect)
 
     def place(self) -> AbstractContextManager[None]:
-        """Room to `compute` in while the body comes. Raises Overloaded or Stopping."""
+        """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""
         return self.engine.reserve(self.checkpoint.model)
 
     async def compute(self, work: Generator[object, None, Result], tokens: int, gone: WaitForDisconnect) -> Result:
-        """What `work` on about `tokens` tokens returns, for a request that has a place and may still have a body."""
+        """Run `work` on about `tokens` tokens in the reserved place; the body may still arrive."""
         return await await_unless_disconnected(
             gone, asyncio.ensure_future(self.engine.compute(self.checkpoint.model, work, tokens))
         )
 
     async def wait_for_disconnect(self) -> None:
-        """Returns when the client hangs up; for a request whose body has been read to its end."""
+        """Return when the client disconnects; for a request whose body has been read to its end."""
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
 
     def estimate_tokens(self, texts: Iterable[str | bytes]) -> int:
-        """About how many tokens texts have, without looking at them: a word and its blank are some five characters."""
+        """Estimate the token count of texts from their length: a word and its space are some five characters."""
         return sum(map(len, texts)) // (1 if self.checkpoint.tokenizer.config.kind == "character" else 5) + 1
 
     def check_count(self, field: str, items: Sequence[object]) -> None:
@@ -91,15 +90,15 @@ class ModelRequest:
             raise InvalidInput(field, f"at most {self.settings.max_texts} in one request, not {len(items)}")
 
     def check_context(self, field: str, text: str) -> None:
-        """Raise InvalidInput when a text to be read at once has more tokens than the settings allow."""
+        """Raise InvalidInput when a context has more tokens than the settings allow."""
         limit = self.settings.max_prompt_tokens
-        # A text has hardly more tokens than characters; most texts need no counting.
-        if 2 * len(text) > limit and (found := len(self.checkpoint.tokenizer.encode(text).ids)) > limit:
-            raise InvalidInput(field, f"at most {limit} tokens, not {found}")
+        # A text has hardly more tokens than characters, so most texts need not be tokenized here.
+        if 2 * len(text) > limit and (count := len(self.checkpoint.tokenizer.encode(text).ids)) > limit:
+            raise InvalidInput(field, f"at most {limit} tokens, not {count}")
 
 
 def model_request(request: Request, model: str) -> ModelRequest:
-    """The call of a request to `model`. Raises what the registry does where it cannot be asked."""
+    """Build the ModelRequest of a request to `model`. Raises as `ModelRegistry.get` does."""
     state = request.app.state
     return ModelRequest(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
 
@@ -107,7 +106,7 @@ def model_request(request: Request, model: str) -> ModelRequest:
 async def _inject_model_request(
     request: Request, model: ModelName, x_request_timeout_ms: TimeoutHeader = None
 ) -> ModelRequest:
-    del x_request_timeout_ms  # the gate has seen to it
+    del x_request_timeout_ms  # the admission middleware enforces it
     return model_request(request, model)
 
 

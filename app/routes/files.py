@@ -1,4 +1,4 @@
-"""/v1/files: text that is uploaded to learn from or to measure on, in the shapes of OpenAI's files API."""
+"""Routes of uploaded texts (/v1/files), in the shapes of OpenAI's files API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models.errors import InvalidInput
 router = APIRouter(prefix="/v1/files", tags=["files"])
 FORM_TYPE = "multipart/form-data"
 _WRITE_BYTES = 1 << 20
-"""Bytes gathered before they go to the disk."""
+"""Bytes gathered before they are written to disk."""
 _UPLOAD_OPENAPI = {
     "requestBody": {
         "required": True,
@@ -43,7 +43,7 @@ _UPLOAD_OPENAPI = {
 
 @router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_UPLOAD_OPENAPI, summary="Upload a text")
 async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
-    """Take a text of UTF-8, as a form or as it is, onto the disk as it comes.
+    """Store a UTF-8 text, sent as a form or as a plain body, on disk as it arrives.
 
     The same text under the same name and purpose is the same file, however often it is sent.
     """
@@ -51,35 +51,35 @@ async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> di
     form = MultipartUpload(request.headers["content-type"], frozenset({"purpose"})) if _is_form(request) else None
     with await run_in_threadpool(files.begin_upload) as incoming:
         await _write_upload(gather_chunks(request.stream(), _WRITE_BYTES), incoming, form)
-        given = {} if form is None else {**form.fields, "filename": form.filename}
-        name = query.filename or given.get("filename") or "upload.txt"
-        stored = await run_in_threadpool(files.store_upload, incoming, _file_name(name), _purpose(query, given))
-    return _file_content(stored)
+        fields = {} if form is None else {**form.fields, "filename": form.filename}
+        name = query.filename or fields.get("filename") or "upload.txt"
+        file = await run_in_threadpool(files.store_upload, incoming, _file_name(name), _purpose(query, fields))
+    return _file_content(file)
 
 
 @router.get("", response_model=FileList, summary="List the files")
 def list_files(request: Request, query: Annotated[FilesQuery, Query()]) -> dict[str, Any]:
-    """What was uploaded, newest first."""
-    found, more = request.app.state.stores.files.page(query.purpose, query.after, query.limit)
-    return {"object": "list", "data": [_file_content(file) for file in found], "has_more": more}
+    """List uploaded files, newest first."""
+    page, more = request.app.state.stores.files.page(query.purpose, query.after, query.limit)
+    return {"object": "list", "data": [_file_content(file) for file in page], "has_more": more}
 
 
 @router.get("/{file_id}", response_model=FileAnswer, summary="Describe a file")
 def describe_file(request: Request, file_id: str) -> dict[str, Any]:
-    """What is known about it."""
+    """Describe a file."""
     return _file_content(request.app.state.stores.files.get(file_id))
 
 
 @router.get("/{file_id}/content", response_class=FileResponse, summary="Fetch a file")
 def fetch_file(request: Request, file_id: str) -> FileResponse:
-    """Its bytes, as they were uploaded."""
+    """Return the bytes of a file, as they were uploaded."""
     files: FileStore = request.app.state.stores.files
     return FileResponse(files.path(file_id), media_type="text/plain", filename=files.get(file_id).filename)
 
 
 @router.delete("/{file_id}", response_model=FileDeleted, summary="Delete a file")
 def delete_file(request: Request, file_id: str) -> dict[str, Any]:
-    """Forget it; not while a job that is not finished needs it."""
+    """Delete a file, unless an unfinished job needs it."""
     request.app.state.stores.files.delete(file_id)
     return {"id": file_id, "object": "file", "deleted": True}
 
@@ -96,16 +96,16 @@ def _is_form(request: Request) -> bool:
     return media_type(request.headers) == FORM_TYPE
 
 
-def _purpose(query: UploadQuery, given: dict[str, Any]) -> str:
-    purpose = query.purpose or str(given.get("purpose") or "training")
+def _purpose(query: UploadQuery, fields: dict[str, Any]) -> str:
+    purpose = query.purpose or str(fields.get("purpose") or "training")
     if not re.fullmatch(PURPOSE_PATTERN, purpose):
         raise InvalidInput("purpose", "must be 1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter")
     return purpose
 
 
-def _file_name(given: str) -> str:
-    """The last part of a path: where a file lay on its uploader's machine is nobody's business."""
-    name = PurePosixPath(given.replace("\\", "/")).name
+def _file_name(path: str) -> str:
+    """Return the last part of a path; the uploader's directories are dropped."""
+    name = PurePosixPath(path.replace("\\", "/")).name
     if not name or len(name.encode()) > 255 or not name.isprintable():
         raise InvalidInput("filename", "must be printable, of at most 255 bytes")
     return name

@@ -1,4 +1,4 @@
-"""POST /v1/models/{model}/generate: texts that continue a prompt, whole or a token at a time."""
+"""Route POST /v1/models/{model}/generate: texts that continue a prompt, whole or streamed."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from models.inference.generation import GenerationSequence, make_sequences
 SHARED_FIELDS = sorted(
     {field.name for field in fields(SamplingParams)} & GenerateRequest.model_fields.keys() - {"seed", "stop"}
 )
-"""Fields that a request names as `SamplingParams` does, and means as they are."""
+"""Fields that a request shares with `SamplingParams`, by name and meaning."""
 
 router = APIRouter(prefix="/v1/models", tags=["generate"])
 
 
 @router.post("/{model}/generate", response_model=GenerateAnswer, responses=STREAM_RESPONSES, summary="Generate text")
 async def generate(call: InjectedModelRequest, body: GenerateRequest) -> Response:
-    """Texts that continue a prompt, sampled or (temperature 0) always the most probable token.
+    """Generate texts that continue a prompt: sampled, or (temperature 0) always the most probable token.
 
-    With `stream`, server-sent events: a token each (several where you read more slowly than they come), the last
-    with `usage`, then `[DONE]`. What goes wrong on the way is told in an event `{"error": ...}` in its place.
+    With `stream`, tokens are sent as server-sent events, one each (several where the reader is slow), the last with
+    `usage`, then `[DONE]`. An error after the first byte is sent as an event `{"error": ...}`.
     """
     _check_limits(call, body)
     head: dict[str, Any] = {"model": call.served.id, "seed": secrets.randbits(53) if body.seed is None else body.seed}
@@ -54,7 +54,7 @@ async def generate(call: InjectedModelRequest, body: GenerateRequest) -> Respons
 
 
 def _check_limits(call: ModelRequest, body: GenerateRequest) -> None:
-    """Raise InvalidInput for more than the settings allow."""
+    """Raise InvalidInput for values beyond the limits of the settings."""
     call.check_context("prompt", body.prompt)
     for field, value, limit in (
         ("max_tokens", body.max_tokens, call.settings.max_tokens),
@@ -97,7 +97,7 @@ def _choice_content(call: ModelRequest, sequence: GenerationSequence) -> dict[st
 
 def _token_contents(call: ModelRequest, tokens: list[int], logprobs: list[float]) -> list[dict[str, Any]]:
     vocabulary, found = call.checkpoint.tokenizer.vocabulary, zip(tokens, logprobs, strict=True)
-    if math.isfinite(sum(logprobs)):  # as they nearly always are: it is soon done
+    if math.isfinite(sum(logprobs)):  # nearly always: skips a check per token
         return [{"token": vocabulary[token], "id": token, "logprob": logprob} for token, logprob in found]
     return [{"token": vocabulary[token], "id": token, **logprob_fields(logprob)} for token, logprob in found]
 

@@ -1,4 +1,4 @@
-"""GET /health/live and /health/ready: whether the process answers, and which models are loaded."""
+"""Routes of health checks: /health/live (the process answers) and /health/ready (models are loaded)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("/live", response_model=Live, summary="Does the process answer?")
 async def live() -> dict[str, Any]:
-    """Always so while the process runs; for a container's restart policy."""
+    """Answer while the process runs; for a container's restart policy."""
     return {"status": "live"}
 
 
@@ -25,7 +25,10 @@ async def live() -> dict[str, Any]:
     responses={503: {"model": Ready, "description": "Models are still being loaded, or the server stops."}},
 )
 async def ready(request: Request) -> JSONResponse:
-    """Ready once every model published before the start is loaded or found unusable, until the server stops."""
+    """Report whether all models published before the start are loaded or unusable.
+
+    Not ready again once the server is stopping.
+    """
     registry = request.app.state.registry
     status = "stopping" if request.app.state.in_flight.stopping else "ready" if registry.has_scanned else "loading"
     snapshot = registry.snapshot

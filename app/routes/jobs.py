@@ -1,4 +1,4 @@
-"""Routes of jobs (/v1/jobs): create, list, follow and cancel them. Workers in other processes do the work."""
+"""Routes of jobs (/v1/jobs): create, list, follow and cancel them; workers do the work."""
 
 from __future__ import annotations
 
@@ -78,9 +78,10 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
 def create_job(
     request: Request, jobs: InjectedJobStore, body: JobRequestBody, key: IdempotencyKey = None
 ) -> dict[str, Any]:
-    """Queue a job: train a model, compose one of others, or evaluate one. A job that is too expensive is refused.
+    """Queue a job: train a model, compose one of others, or evaluate one.
 
-    The version of the model is reserved now; it is published, and served, when the job succeeds.
+    A job that is too expensive is refused. The version of the model is reserved now; it is published, and served,
+    when the job succeeds.
     """
     state = request.app.state
     if key is not None and (earlier := jobs.find_by_key(request_as_sent(body), key)):

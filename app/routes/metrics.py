@@ -1,4 +1,4 @@
-"""GET /metrics: what the service counts, in Prometheus' text format."""
+"""Route GET /metrics: the service's counters in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ router = APIRouter(tags=["health"])
     summary="What was counted?",
 )
 async def metrics(request: Request) -> Response:
-    """Requests by outcome, their time, tokens, and what is under way, of the server process that answers."""
+    """Return counters of the server process that answers: requests, their time, tokens, work in progress."""
     return Response(request.app.state.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,4 +1,4 @@
-"""GET /v1/models, one of them, and its vocabulary."""
+"""Routes that list models (/v1/models), describe one, and page through its vocabulary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 @router.get("", response_model=ModelList, summary="List the models")
 async def list_models(request: Request) -> OrjsonResponse:
-    """Every model that can be asked, and what is being loaded or cannot be used."""
+    """List the served models, and those that are being loaded or cannot be used."""
     snapshot = request.app.state.registry.snapshot
     return OrjsonResponse(
         {
@@ -39,30 +39,30 @@ async def list_models(request: Request) -> OrjsonResponse:
 
 @router.get("/{model}", response_model=ModelDetail, summary="Describe a model")
 async def describe_model(call: InjectedModelRequest) -> OrjsonResponse:
-    """Its card: what it is, what it was made from and how good it is."""
+    """Describe a model by its card: what it is, what it was made from and how good it is."""
     newest = _is_newest(call.served, call.request.app.state.registry.snapshot)
     card = asdict(call.checkpoint.card)
-    told = {
+    details = {
         "metrics": card["provenance"]["metrics"],
         "card": card,
         "prefix_cache": _prefix_cache_figures(call.runtime.prefix_cache),
     }
-    return OrjsonResponse(_summary(call.served, newest) | told)
+    return OrjsonResponse(_summary(call.served, newest) | details)
 
 
 @router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
 async def list_vocabulary(call: InjectedModelRequest, query: Annotated[VocabularyQuery, Query()]) -> OrjsonResponse:
-    """A page of its vocabulary, by id: frequent tokens first."""
+    """List a page of the vocabulary by id: frequent tokens first."""
     tokenizer = call.checkpoint.tokenizer
-    found = tokenizer.ids_with_prefix(query.prefix) if query.prefix else np.arange(tokenizer.vocabulary_size)
-    page = found[np.searchsorted(found, query.after, side="right") :]
+    ids = tokenizer.ids_with_prefix(query.prefix) if query.prefix else np.arange(tokenizer.vocabulary_size)
+    page = ids[np.searchsorted(ids, query.after, side="right") :]
     return OrjsonResponse(
         {
             "object": "list",
             "model": call.served.id,
             "data": _vocabulary_entries(tokenizer, page[: query.limit]),
             "has_more": len(page) > query.limit,
-            "total": len(found),
+            "total": len(ids),
         }
     )
 
@@ -74,8 +74,8 @@ def _vocabulary_entries(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[di
 def _prefix_cache_figures(cache: PrefixCache[State] | None) -> dict[str, int] | None:
     if cache is None:
         return None
-    counted = {"hits": cache.hits, "misses": cache.misses, "cached_tokens": cache.cached_tokens}
-    return {"prefixes": len(cache), "bytes": cache.bytes, "capacity_bytes": cache.capacity} | counted
+    counts = {"hits": cache.hits, "misses": cache.misses, "cached_tokens": cache.cached_tokens}
+    return {"prefixes": len(cache), "bytes": cache.bytes, "capacity_bytes": cache.capacity} | counts
 
 
 def _is_newest(served: ServedModel, snapshot: Snapshot) -> bool:

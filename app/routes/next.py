@@ -1,41 +1,56 @@
-"""POST /v1/models/{model}/next: which tokens come next, and how probable each is."""
+"""Route POST /v1/models/{model}/next: the most probable next tokens after one or more contexts."""
 
 from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
 
 from fastapi import APIRouter
 
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
-from app.routes.prediction import predict
-from app.schemas.next import NextAnswer, NextBatch, NextRequest
+from app.schemas.next import NextAnswer, NextBatch, NextRequest, next_content
 from models.errors import InvalidInput
+from models.inference.next_token import next_tokens
 
 router = APIRouter(prefix="/v1/models", tags=["predict"])
+LONG_RESULT_TOKENS = 1000
+"""After a result of so many tokens other work may go first."""
 
 
 @router.post("/{model}/next", response_model=NextAnswer | NextBatch, summary="Predict the next token")
 async def predict_next(call: InjectedModelRequest, body: NextRequest) -> OrjsonResponse:
-    """The most probable next tokens after a context, or after each of several.
+    """Predict the most probable next tokens after a context, or after each of several.
 
     Probabilities are the model's own: they are not scaled up to make those shown sum to one.
     """
     contexts = [body.context] if isinstance(body.context, str) else body.context
-    results = await call.run(
-        predict(call.checkpoint, contexts, body, call.runtime), _estimate_cost(call, contexts, body)
-    )
+    results = await call.run(_results(call, contexts, body), _estimate_cost(call, contexts, body))
     if isinstance(body.context, str):
         return OrjsonResponse({"model": call.served.id} | results[0])
     return OrjsonResponse({"model": call.served.id, "results": results})
 
 
+def _results(call: ModelRequest, contexts: list[str], body: NextRequest) -> Generator[int, None, list[dict[str, Any]]]:
+    """Compute the content for each context as work of the engine: it may have many thousand tokens."""
+    tokenizer, results = call.checkpoint.tokenizer, []
+    predictions = yield from next_tokens(call.checkpoint.model, tokenizer, contexts, body.query(), call.runtime)
+    for prediction in predictions:
+        results.append(next_content(prediction, tokenizer.vocabulary))
+        if len(prediction.ids) >= LONG_RESULT_TOKENS:
+            yield 0
+    return results
+
+
 def _estimate_cost(call: ModelRequest, contexts: list[str], body: NextRequest) -> int:
-    """About how many tokens are read and told of; raises InvalidInput where they are too many."""
+    """Estimate how many tokens are read and returned. Raises InvalidInput where they are too many."""
     call.check_count("context", contexts)
     for context in contexts:
         call.check_context("context", context)
-    told = min(body.top_k or call.checkpoint.card.vocabulary_size, call.checkpoint.card.vocabulary_size)
-    if len(contexts) * told > call.settings.max_rows:
+    count = min(body.top_k or call.checkpoint.card.vocabulary_size, call.checkpoint.card.vocabulary_size)
+    if len(contexts) * count > call.settings.max_rows:
         raise InvalidInput(
-            "top_k", f"{told} tokens for each of {len(contexts)} contexts are more than {call.settings.max_rows} in all"
+            "top_k",
+            f"{count} tokens for each of {len(contexts)} contexts are more than {call.settings.max_rows} in all",
         )
-    return call.estimate_tokens(contexts) + len(contexts) * told
+    return call.estimate_tokens(contexts) + len(contexts) * count

@@ -1,4 +1,4 @@
-"""POST /v1/models/{model}/probability: how probable texts are."""
+"""Route POST /v1/models/{model}/probability: probabilities of texts and of their tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 @router.post("/{model}/probability", response_model=ProbabilityAnswer, summary="Score texts")
 async def score_probability(call: InjectedModelRequest, body: ProbabilityRequest) -> OrjsonResponse:
-    """The probability of each text after a context: the product of its tokens' probabilities."""
+    """Score each text after a context: its probability is the product of its tokens' probabilities."""
     texts = [body.text] if isinstance(body.text, str) else body.text
     call.check_count("text", texts)
     call.check_context("context", body.context)
@@ -36,20 +36,20 @@ async def score_probability(call: InjectedModelRequest, body: ProbabilityRequest
 
 
 def _result_contents(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What is told of each text, and of all together."""
-    sums = list(scores.totals())
-    results = [_figures(*figures) | {"probability": math.exp(figures[0])} for figures in sums]
-    return results, _figures(*map(sum, zip(*sums, strict=True)))
+    """Return the results of each text, and of all together."""
+    totals = list(scores.totals())
+    results = [_score_content(*total) | {"probability": math.exp(total[0])} for total in totals]
+    return results, _score_content(*map(sum, zip(*totals, strict=True)))
 
 
-def _figures(logprob: float, token_count: int, oov_count: int) -> dict[str, Any]:
+def _score_content(logprob: float, token_count: int, oov_count: int) -> dict[str, Any]:
     return logprob_fields(logprob) | {"token_count": token_count, "oov_count": oov_count}
 
 
 def _token_contents(tokenizer: Tokenizer, scores: TextScores) -> Iterator[list[dict[str, Any]]]:
-    """What is told of the tokens of each text."""
-    found = scores.encodings
-    surfaces = tokenizer.batch_surface_forms(scores.texts, found)
-    columns = zip(surfaces, found.ids.tolist(), found.oov.tolist(), scores.logprobs.tolist(), strict=True)
-    told = [{"token": token, "id": i, "oov": oov} | logprob_fields(logprob) for token, i, oov, logprob in columns]
-    return (told[begin:end] for begin, end in pairwise([0, *found.ends.tolist()]))
+    """Yield the scored tokens of each text."""
+    encodings = scores.encodings
+    surface_forms = tokenizer.batch_surface_forms(scores.texts, encodings)
+    columns = zip(surface_forms, encodings.ids.tolist(), encodings.oov.tolist(), scores.logprobs.tolist(), strict=True)
+    tokens = [{"token": token, "id": i, "oov": oov} | logprob_fields(logprob) for token, i, oov, logprob in columns]
+    return (tokens[begin:end] for begin, end in pairwise([0, *encodings.ends.tolist()]))

@@ -1,4 +1,4 @@
-"""POST /v1/models/{model}/rescore: a recogniser's hypotheses, ranked with the model's help."""
+"""Route POST /v1/models/{model}/rescore: n-best hypotheses of a recogniser, ranked with the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 @router.post("/{model}/rescore", response_model=RescoreAnswer, summary="Rank hypotheses")
 async def rescore(call: InjectedModelRequest, body: RescoreRequest) -> OrjsonResponse:
-    """Hypotheses, best first, by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
+    """Rank hypotheses by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
 
     `logprob` is the model's, in nats, of the whole hypothesis after the context; `words` are its tokens, the end
     not counted. Scores from other logarithms: multiply log10 by 2.302585 first.
@@ -55,5 +55,5 @@ def _weighted_content(index: int, score: TextScore, body: RescoreRequest) -> dic
 
 
 def _sort_key(weighed: dict[str, Any]) -> float:
-    """Best first; what the model rules out last."""
+    """Return the sort key: best first, hypotheses of probability zero last."""
     return math.inf if weighed["total"] is None else -weighed["total"]

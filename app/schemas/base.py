@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -83,20 +81,9 @@ def logprob_fields(logprob: float) -> dict[str, Any]:
     """
     if logprob == -math.inf:
         return {"logprob": None, "zero_probability": True}
-    _require_logprob(logprob)
-    return {"logprob": logprob}
-
-
-def zero_probability(logprobs: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of log-probabilities [N] are told as null and with that mark. Raises as `logprob_fields`."""
-    _require_logprob(float(logprobs.sum()))  # no number below infinity if one of them is none
-    zeros: NDArray[np.bool_] = logprobs == -math.inf
-    return zeros
-
-
-def _require_logprob(logprob: float) -> None:
     if not logprob < math.inf:
         raise ModelFailed from ArithmeticError(f"the model gave the log-probability {logprob}")
+    return {"logprob": logprob}
 
 
 class Token(ResponseBody):

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
-from app.schemas.base import BOS_FIELD, MODEL_ID_FIELD, ContextToken, RequestBody, ResponseBody, Text, Texts, Token
+from app.schemas.base import (
+    BOS_FIELD,
+    MODEL_ID_FIELD,
+    ContextToken,
+    RequestBody,
+    ResponseBody,
+    Text,
+    Texts,
+    Token,
+    logprob_fields,
+)
+from models.inference.predictions import ContextTokens, NextTokenQuery, NextTokens
 
 
 class NextRequest(RequestBody):
@@ -31,6 +44,11 @@ class NextRequest(RequestBody):
         description="Whether to tell how the probabilities come about: matched order, back-off path.",
         examples=[True],
     )
+
+    def query(self) -> NextTokenQuery:
+        """Return the request as the library has it: the whole vocabulary always includes the special tokens."""
+        special = self.special or not (self.top_k or self.prefix)
+        return NextTokenQuery(self.top_k, self.prefix, special, self.bos, self.entropy, self.explain)
 
 
 class NextToken(Token):
@@ -62,3 +80,34 @@ class NextBatch(ResponseBody):
 
     model: str = MODEL_ID_FIELD
     results: list[NextResult] = Field(description="One for each context, in their order.")
+
+
+def context_content(context: ContextTokens) -> list[dict[str, Any]]:
+    """Return the JSON content of a tokenized context."""
+    return [{"token": token, "id": i, "oov": oov} for token, i, oov in zip(*context, strict=True)]
+
+
+def next_token_contents(prediction: NextTokens, vocabulary: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the JSON content of the predicted tokens. Raises ModelFailed for NaN and +inf."""
+    columns = zip(prediction.ids, prediction.probabilities, prediction.logprobs, strict=True)
+    tokens: list[dict[str, Any]] = [
+        {"token": vocabulary[i], "id": i, "probability": probability, "logprob": logprob}
+        for i, probability, logprob in columns
+    ]
+    if math.isfinite(sum(prediction.logprobs)):  # nearly always: skips a check per token
+        return tokens
+    return [token | logprob_fields(token["logprob"]) for token in tokens]
+
+
+def next_content(prediction: NextTokens, vocabulary: Sequence[str]) -> dict[str, Any]:
+    """Return the JSON content of the result for one context."""
+    content: dict[str, Any] = {
+        "context": context_content(prediction.context),
+        "next": next_token_contents(prediction, vocabulary),
+        "mass": prediction.mass,
+    }
+    if prediction.entropy is not None:
+        content["entropy"] = prediction.entropy
+    if prediction.explanation is not None:
+        content["explain"] = prediction.explanation
+    return content

@@ -104,7 +104,7 @@ def raising_disk_full() -> Iterator[None]:
         yield
     except OSError as error:
         if is_no_space(error):
-            raise DiskFull(f"there is no room to write: {os.strerror(error.errno)}") from error
+            raise DiskFull(f"there is no room to write: {error.strerror}") from error
         raise
 
 
@@ -180,11 +180,11 @@ class FileStore:
 
         Raises InvalidInput where there is no file `after`.
         """
-        wanted = select(*_COLUMNS)
+        query = select(*_COLUMNS)
         if purpose is not None:
-            wanted = wanted.where(FILES.c.purpose == purpose)
+            query = query.where(FILES.c.purpose == purpose)
         with self.database.read() as connection:
-            rows, more = fetch_page(connection, FILES, wanted, after, limit)
+            rows, more = fetch_page(connection, FILES, query, after, limit)
         return [StoredFile(*row) for row in rows], more
 
     def delete(self, file_id: str) -> None:

@@ -1,1 +1,5 @@
-"""The package `app.cli.commands`."""
+"""Commands of `nextword`, one module each; a module is imported when its command is called.
+
+Options and light imports stand at the top of a module; imports that load torch or Numba stand in the function that
+runs.
+"""

@@ -1,7 +1,4 @@
-"""`nextword import`: an n-gram model in ARPA text, from KenLM, SRILM or others, published as a checkpoint.
-
-`nextword export`: a published n-gram model as ARPA text, which KenLM, SRILM and others read.
-"""
+"""`nextword import` and `nextword export`: n-gram models from and to ARPA text."""
 
 from __future__ import annotations
 
@@ -10,15 +7,11 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared_options import checkpoints_option, json_option, load_ngram, model_argument, print_published
-from models.checkpoint import save as checkpoint
+from app.cli.shared_options import checkpoints_option, json_option, model_argument, print_published
+from app.core.process_tuning import without_gc
 from models.checkpoint.card import FileDigest, Provenance
-from models.ngram import arpa
 from models.ngram.config import NgramConfig
-from models.ngram.model import NgramModel
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.tokenizer import Tokenizer
-from models.utils.files import write_atomically
 
 
 @click.command()
@@ -47,15 +40,21 @@ def import_command(
 
     Its words become the vocabulary. What smoothing made it is not known; the card calls it back-off, which it is.
     """
-    with arpa.open_arpa(file, "rt") as text:
-        tables, vocabulary = arpa.read_arpa(text)
+    with without_gc():
+        from models.checkpoint.save import save
+        from models.ngram.arpa import open_arpa, read_arpa
+        from models.ngram.model import NgramModel
+        from models.tokenization.tokenizer import Tokenizer
+
+    with open_arpa(file, "rt") as text:
+        table, vocabulary = read_arpa(text)
     tokenizer = Tokenizer(TokenizerConfig(lowercase=lowercase, pretokenized=tokenized), vocabulary)
-    tables.details["imported"] = file.name
-    model = NgramModel(NgramConfig(tables.order, "backoff"), tables)
+    table.details["imported"] = file.name
+    model = NgramModel(NgramConfig(table.order, "backoff"), table)
     corpus = {file.name: FileDigest.of(file)}
     provenance = Provenance(shlex.join(["nextword", *arguments]), licence, corpus)
-    entry = checkpoint.save(checkpoints, name, model, tokenizer, provenance)
-    print_published(entry, model.kind, {}, as_json)
+    ref = save(checkpoints, name, model, tokenizer, provenance)
+    print_published(ref, model.kind, {}, as_json)
 
 
 @click.command()
@@ -64,6 +63,11 @@ def import_command(
 @checkpoints_option
 def export_command(model: str, file: Path, checkpoints: Path) -> None:
     """Write the n-gram MODEL to FILE as ARPA text, compressed where the name ends in .gz."""
-    found, source = load_ngram(checkpoints, model)
-    with write_atomically(file) as temporary, arpa.open_arpa(temporary, "wt") as text:
-        arpa.write_arpa(source.table, found.tokenizer.vocabulary, text)
+    with without_gc():
+        from app.cli.model_loading import load_ngram
+        from models.ngram.arpa import open_arpa, write_arpa
+        from models.utils.files import write_atomically
+
+    checkpoint, ngram = load_ngram(checkpoints, model)
+    with write_atomically(file) as temporary, open_arpa(temporary, "wt") as text:
+        write_arpa(ngram.table, checkpoint.tokenizer.vocabulary, text)

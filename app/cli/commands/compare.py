@@ -1,39 +1,30 @@
-"""`nextword compare`: what courses say of language models, tried on a text: tables, JSON and plots."""
+"""`nextword compare`: experiments on families of models and ways to train them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import json_option, threads_option, to_json
-from app.experiments import (
-    families,
-    gate_activations,
-    gradient_clipping,
-    initialization,
-    plots,
-    regularization,
-    vanishing_gradients,
-)
-from app.experiments.finding import ExperimentInput, Finding
-from models.data.corpus import Corpus
+from app.cli.shared_options import json_option, quiet_option, threads_option, to_json
+from app.core.process_tuning import import_without_gc, without_gc
 from models.threads import set_thread_count
-from models.tokenization.config import TokenKind
-from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
-from models.utils.progress import Progress
+from models.tokenization.config import TokenizerConfig, TokenKind
 
-EXPERIMENTS: dict[str, Callable[[ExperimentInput], Generator[Progress, None, Finding]]] = {
-    "families": families.run,
-    "vanishing": vanishing_gradients.run,
-    "clipping": gradient_clipping.run,
-    "initialisations": initialization.run,
-    "regularisation": regularization.run,
-    "gates": gate_activations.run,
+if TYPE_CHECKING:
+    from app.experiments.finding import ExperimentInput, Finding
+
+EXPERIMENTS = {
+    "families": "families",
+    "vanishing": "vanishing_gradients",
+    "clipping": "gradient_clipping",
+    "initialisations": "initialization",
+    "regularisation": "regularization",
+    "gates": "gate_activations",
 }
+"""Modules of the experiments; each has a function `run`."""
 
 
 @click.command()
@@ -52,7 +43,7 @@ EXPERIMENTS: dict[str, Callable[[ExperimentInput], Generator[Progress, None, Fin
 )
 @click.option("--plots/--no-plots", "drawn", default=True, help="Draw each finding as PNG. [default: plots]")
 @threads_option
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @json_option
 def command(
     text: Path,
@@ -69,19 +60,23 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Compare families of models and ways to train them on TEXT; a JSON file and a plot for each finding.
+    """Compare families of models and ways to train them on TEXT; write a JSON file and a plot per finding.
 
     Characters show in minutes what words show in hours: their softmax costs next to nothing, and most of a network is
     what is compared.
     """
+    with without_gc():
+        from app.experiments import plots
+
     set_thread_count(threads)
     if drawn:
-        plots.check()
+        plots.check_matplotlib()
     config = TokenizerConfig(token, max_size=max_size)
     setting = read_setting(text, validation_fraction, config, size=size, seconds=seconds, steps=steps)
     output.mkdir(parents=True, exist_ok=True)
     for name in only or EXPERIMENTS:
-        finding = drive(EXPERIMENTS[name](setting), ProgressBar(quiet))
+        experiment = import_without_gc(f"app.experiments.{EXPERIMENTS[name]}")
+        finding: Finding = drive(experiment.run(setting), ProgressBar(quiet))
         (output / f"{name}.json").write_text(to_json(finding.as_json()) + "\n", encoding="utf-8")
         if drawn:
             plots.draw(finding, output / f"{name}.png")
@@ -89,14 +84,19 @@ def command(
 
 
 def read_setting(text: Path, validation_fraction: float, config: TokenizerConfig, **limits: Any) -> ExperimentInput:
-    """The setting of a text, its end held out. Raises InvalidInput and InvalidText."""
+    """Read the text, hold out its end and tokenize both. Raises InvalidInput and InvalidText."""
+    with without_gc():
+        from app.experiments.finding import ExperimentInput
+        from models.data.corpus import Corpus
+        from models.tokenization.tokenizer import Tokenizer
+
     train, valid = Corpus.open(text, kind=config.kind).split(validation_fraction)
     tokenizer = Tokenizer.train(config, train.chunks())
     return ExperimentInput(train.encode(tokenizer).ids, valid.encode(tokenizer).ids, tokenizer.vocabulary, **limits)
 
 
 def format_table(finding: Finding) -> str:
-    """The finding's rows under its claim and whether it held, in columns as wide as they need to be."""
+    """Format the rows of a finding as a table, under its claim and whether it held."""
     names = list(finding.rows[0])
     cells = [names, *([_format_cell(row[name]) for name in names] for row in finding.rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(names))]

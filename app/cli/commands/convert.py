@@ -1,4 +1,4 @@
-"""`nextword convert`: a published n-gram model in fewer bits, without its text or counts."""
+"""`nextword convert`: publish an n-gram model again in fewer bits, without its text or counts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared_options import checkpoints_option, json_option, load_ngram, model_argument, print_published
-from models.checkpoint import save as checkpoint
-from models.ngram.model import NgramModel
-from models.ngram.quantization import quantize
+from app.cli.shared_options import checkpoints_option, json_option, model_argument, print_published
+from app.core.process_tuning import without_gc
 
 
 @click.command()
@@ -27,9 +25,14 @@ def command(arguments: list[str], /, model: str, bits: int, name: str, checkpoin
     Back-off weights are worked out anew, so that distributions still sum to one. The perplexities in MODEL's card are
     not those of the result, and do not go into its own.
     """
-    found, source = load_ngram(checkpoints, model)
-    config = replace(source.ngram_config, bits=bits)
-    result = NgramModel(config, quantize(source.table, bits))
-    provenance = replace(found.card.provenance, command=shlex.join(["nextword", *arguments]), metrics={})
-    entry = checkpoint.save(checkpoints, name, result, found.tokenizer, provenance)
-    print_published(entry, result.kind, {}, as_json)
+    with without_gc():
+        from app.cli.model_loading import load_ngram
+        from models.checkpoint.save import save
+        from models.ngram.model import NgramModel
+        from models.ngram.quantization import quantize
+
+    checkpoint, ngram = load_ngram(checkpoints, model)
+    quantized = NgramModel(replace(ngram.ngram_config, bits=bits), quantize(ngram.table, bits))
+    provenance = replace(checkpoint.card.provenance, command=shlex.join(["nextword", *arguments]), metrics={})
+    ref = save(checkpoints, name, quantized, checkpoint.tokenizer, provenance)
+    print_published(ref, quantized.kind, {}, as_json)

@@ -1,4 +1,4 @@
-"""`nextword counts`: n-gram models made of the counts that lie beside published ones, without their texts."""
+"""`nextword counts`: merge the counts of published n-gram models into a new one, without their texts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.shared_options import checkpoints_option, json_option, print_published, threads_option
+from app.core.process_tuning import without_gc
 from app.schemas.recipes import parse_config
-from models.checkpoint import save as checkpoint
 from models.checkpoint.card import Provenance, to_jsonable
-from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
 from models.checkpoint.repository import resolve
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
-from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate_from_counts
-from models.recipes.published_counts import merge_published_counts
 from models.threads import set_thread_count
 
 
@@ -53,20 +49,27 @@ def merge(
     """
     if len(models) < 2:
         raise InvalidInput("models", "must be two or more")
+    with without_gc():
+        from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
+        from models.checkpoint.load import load
+        from models.checkpoint.save import save
+        from models.ngram.model import NgramModel
+        from models.ngram.smoothing.estimator import estimate_from_counts
+        from models.recipes.published_counts import merge_published_counts
+
     set_thread_count(threads)
-    entries = [resolve(checkpoints, model) for model in models]
-    first = checkpoint.load(entries[0].path)
+    refs = [resolve(checkpoints, model) for model in models]
+    first = load(refs[0].path)
     if not isinstance(first.model, NgramModel):
         raise InvalidInput("models", f"must be n-gram models, and {models[0]} is not one")
-    said = given_options(NgramConfig, values)
-    settings = replace(
-        first.model.ngram_config, **{name: getattr(parse_config(NgramConfig, said), name) for name in said}
-    )
-    base = merge_published_counts([entry.path for entry in entries], settings.order)
-    model = NgramModel(settings, estimate_from_counts(settings, base.counts))
-    told = {"models": [entry.id for entry in entries], "model": to_jsonable(vars(settings))}
+    options = given_options(NgramConfig, values)
+    overrides = parse_config(NgramConfig, options)
+    config = replace(first.model.ngram_config, **{name: getattr(overrides, name) for name in options})
+    merged = merge_published_counts([ref.path for ref in refs], config.order)
+    model = NgramModel(config, estimate_from_counts(config, merged.counts))
+    recipe = {"models": [ref.id for ref in refs], "model": to_jsonable(vars(config))}
     licence = first.card.provenance.licence
-    provenance = Provenance(shlex.join(["nextword", *arguments]), licence, base.corpus, told)
-    beside = {COUNTS_FILE: counts_tensors(base.counts)}
-    entry = checkpoint.save(checkpoints, name, model, base.tokenizer, provenance, extra_files=beside)
-    print_published(entry, model.kind, {}, as_json)
+    provenance = Provenance(shlex.join(["nextword", *arguments]), licence, merged.corpus, recipe)
+    extra_files = {COUNTS_FILE: counts_tensors(merged.counts)}
+    ref = save(checkpoints, name, model, merged.tokenizer, provenance, extra_files=extra_files)
+    print_published(ref, model.kind, {}, as_json)

@@ -1,4 +1,4 @@
-"""`nextword evaluate`: the perplexity of a model on a text file of any size."""
+"""`nextword evaluate`: perplexity of a model on a text file of any size."""
 
 from __future__ import annotations
 
@@ -12,24 +12,22 @@ from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
     checkpoints_option,
     json_option,
-    load_model,
     model_argument,
     precision_option,
+    quiet_option,
     threads_option,
     to_json,
 )
-from app.schemas import recipes
+from app.core.process_tuning import without_gc
+from app.schemas.recipes import parse_config
 from models.composite.config import DynamicConfig, UpdateRule
-from models.composite.dynamic_evaluation import make_dynamic
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
-from models.evaluation.evaluator import evaluate
 from models.evaluation.metrics import Unit
-from models.evaluation.report import evaluation_figures
 from models.utils.progress import with_progress
 
 _READ_BYTES = 1 << 16
-"""Bytes read at a time."""
+"""Bytes per read."""
 
 
 @click.command()
@@ -55,7 +53,7 @@ _READ_BYTES = 1 << 16
 @checkpoints_option
 @precision_option
 @threads_option
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @json_option
 def command(
     model: str,
@@ -71,16 +69,23 @@ def command(
     **values: Any,
 ) -> None:
     """Measure how well MODEL predicts the text of FILE (- for standard input)."""
-    entry, checkpoint = load_model(checkpoints, model, threads, precision)
+    with without_gc():
+        from app.cli.model_loading import load_model
+        from models.composite.dynamic_evaluation import make_dynamic
+        from models.evaluation.evaluator import evaluate
+        from models.evaluation.report import evaluation_figures
+
+    ref, checkpoint = load_model(checkpoints, model, threads, precision)
     tokenizer = checkpoint.tokenizer
     unit = unit or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
-    scoring, how = checkpoint.model, given_options(DynamicConfig, values)
+    scorer, options = checkpoint.model, given_options(DynamicConfig, values)
     if dynamic is not None:
-        scoring = make_dynamic(checkpoint.model, recipes.parse_config(DynamicConfig, {"rule": dynamic, **how}), unit)
-    elif how:
-        raise InvalidInput(next(iter(how)), "is for --dynamic only")
-    steps = evaluate(scoring, tokenizer, iter(lambda: file.read(_READ_BYTES), b""), unit, empty_lines)
-    result = {"model": entry.id, "unit": unit} | evaluation_figures(drive(with_progress(steps), ProgressBar(quiet)))
+        scorer = make_dynamic(checkpoint.model, parse_config(DynamicConfig, {"rule": dynamic, **options}), unit)
+    elif options:
+        raise InvalidInput(next(iter(options)), "is for --dynamic only")
+    chunks = iter(lambda: file.read(_READ_BYTES), b"")
+    evaluation = drive(with_progress(evaluate(scorer, tokenizer, chunks, unit, empty_lines)), ProgressBar(quiet))
+    result = {"model": ref.id, "unit": unit} | evaluation_figures(evaluation)
     if as_json:
         click.echo(to_json(result))
         return

@@ -1,10 +1,10 @@
-"""`nextword generate`: text from a model, shown as it comes."""
+"""`nextword generate`: generate text with a model, shown token by token."""
 
 from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,16 +12,18 @@ from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.shared_options import (
     checkpoints_option,
     json_option,
-    load_model,
     model_argument,
     precision_option,
     threads_option,
     to_json,
 )
+from app.core.process_tuning import without_gc
 from app.schemas.base import logprob_fields
 from models.inference.config import SamplingParams
-from models.inference.generation import GenerationSequence, generate, make_sequences
-from models.tokenization.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from models.inference.generation import GenerationSequence
+    from models.tokenization.tokenizer import Tokenizer
 
 
 @click.command()
@@ -39,30 +41,34 @@ def command(
     """Continue a prompt with MODEL, or begin a text; several texts are separated by a line of dashes."""
     values["seed"] = secrets.randbits(53) if values["seed"] is None else values["seed"]
     params = SamplingParams(**given_options(SamplingParams, values))
-    entry, checkpoint = load_model(checkpoints, model, threads, precision)
+    with without_gc():
+        from app.cli.model_loading import load_model
+        from models.inference.generation import generate, make_sequences
+
+    ref, checkpoint = load_model(checkpoints, model, threads, precision)
     sequences = make_sequences(checkpoint.tokenizer, prompt, params, n)
-    events = generate(checkpoint.model, sequences)
+    outputs = generate(checkpoint.model, sequences)
     if n == 1 and not as_json:
         click.echo(prompt, nl=False)
-        for event in events:
-            click.echo(event.text, nl=False)
+        for output in outputs:
+            click.echo(output.text, nl=False)
         click.echo()
         return
-    for _ in events:
+    for _ in outputs:
         pass
     if as_json:
         choices = [_choice_content(checkpoint.tokenizer, sequence) for sequence in sequences]
-        click.echo(to_json({"model": entry.id, "seed": params.seed, "choices": choices}))
+        click.echo(to_json({"model": ref.id, "seed": params.seed, "choices": choices}))
     else:
         click.echo("\n----\n".join(prompt + sequence.text for sequence in sequences))
 
 
 def _choice_content(tokenizer: Tokenizer, sequence: GenerationSequence) -> dict[str, Any]:
-    chosen = zip(sequence.tokens, sequence.logprobs, strict=True)
+    tokens = zip(sequence.tokens, sequence.logprobs, strict=True)
     return {
         "index": sequence.index,
         "text": sequence.text,
-        "tokens": [{"token": tokenizer.vocabulary[i], "id": i, "logprob": logprob} for i, logprob in chosen],
+        "tokens": [{"token": tokenizer.vocabulary[i], "id": i, "logprob": logprob} for i, logprob in tokens],
         "finish_reason": sequence.finish_reason,
         **logprob_fields(sequence.logprob),
     }

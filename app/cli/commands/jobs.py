@@ -1,4 +1,4 @@
-"""`nextword jobs`: ask a running service for jobs over HTTP, list, follow and cancel them."""
+"""`nextword jobs`: submit jobs to a running service over HTTP, list, follow and cancel them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(context: click.Context, url: str | None) -> None:
 
 
 def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    """`order=3` as {"order": 3}; what is no JSON is text."""
+    """Parse `order=3` to {"order": 3}; a value that is not JSON is text."""
     del context
     pairs = {}
     for value in values:
@@ -64,13 +64,13 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @json_option
 @click.pass_obj
 def submit(
-    client: ServiceClient, /, text: Path, validation: Path | None, follow: bool, as_json: bool, **asked: Any
+    client: ServiceClient, /, text: Path, validation: Path | None, follow: bool, as_json: bool, **options: Any
 ) -> None:
     """Upload TEXT and ask for a model of it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
-    body = {name: value for name, value in asked.items() if value}
-    if asked["kind"] == "evaluate":
-        body = {"kind": "evaluate", "model": asked["name"], "validation_file": client.upload(text)}
-    elif asked["members"]:
+    body = {name: value for name, value in options.items() if value}
+    if options["kind"] == "evaluate":
+        body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text)}
+    elif options["members"]:
         body["validation_file"] = client.upload(text)
     else:
         body["training_file"] = client.upload(text)
@@ -91,13 +91,13 @@ def submit(
 @click.pass_obj
 def list_jobs(client: ServiceClient, status: str | None, limit: int, as_json: bool) -> None:
     """List the jobs, newest first."""
-    found = client.get("/v1/jobs", status=status, limit=limit)
+    page = client.get("/v1/jobs", status=status, limit=limit)
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(page))
         return
-    if found["data"]:
+    if page["data"]:
         click.echo(_COLUMNS.format("JOB", "KIND", "STATUS", "DONE", "MODEL"))
-    for job in found["data"]:
+    for job in page["data"]:
         click.echo(_COLUMNS.format(job["id"], job["kind"], job["status"], _fraction_done(job), job["model"]))
 
 
@@ -129,16 +129,16 @@ def cancel(client: ServiceClient, job: str, as_json: bool) -> None:
 
 
 def _follow(client: ServiceClient, job_id: str, as_json: bool) -> None:
-    """Show how far the job is until it is over. Raises ServiceError unless it succeeded."""
-    display = ProgressBar()
+    """Show the progress of a job until it is over. Raises ServiceError unless it succeeded."""
+    bar = ProgressBar()
     try:
         for event in client.follow_job(job_id):
             if event.event == "progress":
-                display.show(_progress(event.data))
+                bar.show(_progress(event.data))
             elif event.event in ("lost", "released", "renumbered"):
                 click.echo(f"{event.event}: {event.data.get('reason', event.data.get('model', ''))}", err=True)
     finally:
-        display.close()
+        bar.close()
     job = client.get(f"/v1/jobs/{job_id}")
     _print_job(job, as_json)
     if job["status"] != "succeeded":
@@ -146,13 +146,13 @@ def _follow(client: ServiceClient, job_id: str, as_json: bool) -> None:
 
 
 def _progress(data: dict[str, Any]) -> Progress:
-    known = {field.name: data[field.name] for field in fields(Progress)}
-    known["metrics"] = {name: value for name, value in data["metrics"].items() if value is not None}
-    return Progress(**known)
+    values = {field.name: data[field.name] for field in fields(Progress)}
+    values["metrics"] = {name: value for name, value in data["metrics"].items() if value is not None}
+    return Progress(**values)
 
 
 def _fraction_done(job: dict[str, Any]) -> str:
-    """How much of the present phase is done."""
+    """Format the position in the queue, or the finished share of the current phase."""
     if job["status"] == "queued":
         return f"#{job['queue_position']}"
     return f"{job['progress']['fraction']:.0%}" if job["progress"] and job["status"] == "running" else ""
@@ -165,7 +165,7 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
     click.echo(f"{job['id']}  {job['status']}  {job['model']}")
     if job["error"]:
         click.echo(f"{job['error']['code']}: {job['error']['message']}")
-    for unit, found in ((job["result"] or {}).get("metrics", {}).get("validation") or {}).items():
-        click.echo(f"perplexity {found['perplexity'] or float('inf'):.2f} on held-out {unit}")
+    for unit, figures in ((job["result"] or {}).get("metrics", {}).get("validation") or {}).items():
+        click.echo(f"perplexity {figures['perplexity'] or float('inf'):.2f} on held-out {unit}")
     if "perplexity" in (job["result"] or {}):
         click.echo(f"perplexity {job['result']['perplexity'] or float('inf'):.2f} by {job['result']['unit']}")

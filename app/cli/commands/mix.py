@@ -1,4 +1,4 @@
-"""`nextword mix`: a mixture of published models, or a cache over one, measured on a held-out text and published."""
+"""`nextword mix`: publish a mixture of published models, or a cache over one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import checkpoints_option, json_option, print_published, recipe_option, threads_option
-from app.schemas import recipes
-from models.checkpoint import save as checkpoint
+from app.cli.shared_options import (
+    checkpoints_option,
+    json_option,
+    print_published,
+    quiet_option,
+    recipe_option,
+    threads_option,
+)
+from app.core.process_tuning import without_gc
+from app.schemas.recipes import merge_fields, parse_composition, read_recipe_file
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
-from models.recipes.compose import compose
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition
 from models.threads import set_thread_count
 
@@ -29,7 +35,7 @@ from models.threads import set_thread_count
 @dataclass_options(NeuralCacheConfig, skip=("window", "weight"), note="neural cache: ")
 @checkpoints_option
 @threads_option
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @json_option
 @click.pass_obj
 def command(
@@ -50,25 +56,28 @@ def command(
     own: it refers to its members. In the TOML file --recipe, `members`, `name` and what is not said of a kind stand at
     the top, the rest, with `kind`, in the table [model].
     """
-    composition = recipes.parse_composition(
-        recipes.merge_fields(recipes.read_recipe_file(recipe_path), _composition_fields(members, values))
-    )
+    composition = parse_composition(merge_fields(read_recipe_file(recipe_path), _composition_fields(members, values)))
+    with without_gc():
+        from models.checkpoint.save import save
+        from models.recipes.compose import compose
+
     set_thread_count(threads)
-    made = drive(compose(composition, checkpoints), ProgressBar(quiet))
-    provenance = made.provenance(shlex.join(["nextword", *arguments]))
-    entry = checkpoint.save(checkpoints, composition.name, made.model, made.tokenizer, provenance, members=made.members)
-    print_published(entry, made.model.kind, made.metrics, as_json)
+    composite = drive(compose(composition, checkpoints), ProgressBar(quiet))
+    provenance = composite.provenance(shlex.join(["nextword", *arguments]))
+    model, tokenizer = composite.model, composite.tokenizer
+    ref = save(checkpoints, composition.name, model, tokenizer, provenance, members=composite.members)
+    print_published(ref, model.kind, composite.metrics, as_json)
 
 
 def _composition_fields(members: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
-    """The flags as a file would have them."""
+    """Arrange the options as a recipe file has them."""
     kind = values.pop("kind")
     model = {
         name: value for config in COMPOSITE_CONFIGS.values() for name, value in given_options(config, values).items()
     }
-    said = given_options(Composition, values)
+    options = given_options(Composition, values)
     return {
         **({"members": list(members)} if members else {}),
-        **{name: str(value) if isinstance(value, Path) else value for name, value in said.items()},
+        **{name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
         "model": {**({"kind": kind} if kind else {}), **model},
     }

@@ -1,4 +1,4 @@
-"""`nextword models`: what is published, read from the cards alone."""
+"""`nextword models`: list published models from their cards alone, without loading one."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _COLUMNS = "{:<32} {:<12} {:<9} {:>10} {:>12} {:>9}  {}"
 @json_option
 def command(checkpoints: Path, as_json: bool) -> None:
     """List the published models, one a line."""
-    found = [_card_summary(entry) for entry in list_checkpoints(checkpoints)]
+    models = [_card_summary(ref) for ref in list_checkpoints(checkpoints)]
     if as_json:
-        click.echo(to_json({"object": "list", "data": found, "has_more": False}))
+        click.echo(to_json({"object": "list", "data": models, "has_more": False}))
         return
-    if found:
+    if models:
         click.echo(_COLUMNS.format("MODEL", "KIND", "TOKENS", "VOCABULARY", "PARAMETERS", "MB", "PERPLEXITY"))
-    for model in found:
+    for model in models:
         click.echo(_table_row(model))
 
 
-def _card_summary(entry: CheckpointRef) -> dict[str, Any]:
-    """What the card says; of a damaged one, what is wrong with it."""
+def _card_summary(ref: CheckpointRef) -> dict[str, Any]:
+    """Summarize a card; a damaged one by its problem."""
     try:
-        card = Card.read(entry.path / CARD_FILE)
+        card = Card.read(ref.path / CARD_FILE)
     except CheckpointDamaged as error:
-        return {"id": entry.id, "object": "model", "problem": str(error)}
+        return {"id": ref.id, "object": "model", "problem": str(error)}
     return {
-        "id": entry.id,
+        "id": ref.id,
         "object": "model",
         "kind": card.kind,
         "unit": card.tokenizer.get("kind"),
@@ -64,6 +64,6 @@ def _table_row(model: dict[str, Any]) -> str:
 
 
 def _perplexities(metrics: dict[str, Any]) -> str:
-    """On the text held out when it was made, by unit."""
-    measured = metrics.get("validation", {})
-    return ", ".join(f"{found.get('perplexity') or float('inf'):.2f} {unit}" for unit, found in measured.items())
+    """Format the perplexities on the held-out text, by unit."""
+    validation = metrics.get("validation", {})
+    return ", ".join(f"{figures.get('perplexity') or float('inf'):.2f} {unit}" for unit, figures in validation.items())

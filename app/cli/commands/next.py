@@ -1,26 +1,23 @@
-"""`nextword next`: what a model expects after a context."""
+"""`nextword next`: most probable next tokens after a context."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
 
 import click
-import numpy as np
 
 from app.cli.shared_options import (
     checkpoints_option,
     json_option,
-    load_model,
     model_argument,
     precision_option,
     threads_option,
     to_json,
 )
-from app.schemas.base import logprob_fields
-from models.checkpoint.load import Checkpoint
-from models.special_tokens import EOS
+from app.core.process_tuning import without_gc
+from app.schemas.next import context_content, next_token_contents
+from models.inference.predictions import NextTokenQuery
+from models.utils.progress import run_to_completion
 
 
 @click.command()
@@ -45,38 +42,16 @@ def command(
     as_json: bool,
 ) -> None:
     """Show the most probable next tokens of MODEL, best first."""
-    entry, checkpoint = load_model(checkpoints, model, threads, precision)
-    found = candidates(checkpoint, context, prefix, special)[: top_k or None]
+    with without_gc():
+        from app.cli.model_loading import load_model
+        from models.inference.next_token import next_tokens
+
+    ref, checkpoint = load_model(checkpoints, model, threads, precision)
+    tokenizer, query = checkpoint.tokenizer, NextTokenQuery(top_k, prefix, special)
+    (prediction,) = run_to_completion(next_tokens(checkpoint.model, tokenizer, [context], query))
+    tokens = next_token_contents(prediction, tokenizer.vocabulary)
     if as_json:
-        click.echo(to_json({"model": entry.id, "context": _echo(checkpoint, context), "next": found}))
+        click.echo(to_json({"model": ref.id, "context": context_content(prediction.context), "next": tokens}))
         return
-    for token in found:
+    for token in tokens:
         click.echo(f"{token['probability']:.6f}\t{token['token']}")
-
-
-def candidates(checkpoint: Checkpoint, context: str, prefix: str, special: bool) -> list[dict[str, Any]]:
-    """Every token that qualifies, the most probable first, ties by id."""
-    tokenizer = checkpoint.tokenizer
-    model, context_ids = checkpoint.model, tokenizer.encode(context).ids.astype(np.int64)
-    row = model.logprobs(model.advance(model.begin_state(1), context_ids[None]))[0]
-    ids = (
-        tokenizer.ids_with_prefix(prefix) if prefix else np.arange(0 if special else EOS + 1, tokenizer.vocabulary_size)
-    )
-    ranked = ids[np.argsort(-row[ids], kind="stable")]
-    return [
-        {
-            "token": tokenizer.vocabulary[i],
-            "id": int(i),
-            "probability": math.exp(row[i]),
-            **logprob_fields(float(row[i])),
-        }
-        for i in ranked
-    ]
-
-
-def _echo(checkpoint: Checkpoint, context: str) -> list[dict[str, Any]]:
-    """The context as it was understood."""
-    tokenizer = checkpoint.tokenizer
-    encoding = tokenizer.encode(context)
-    read = zip(tokenizer.surface_forms(context), encoding.ids.tolist(), encoding.oov.tolist(), strict=True)
-    return [{"token": token, "id": i, "oov": oov} for token, i, oov in read]

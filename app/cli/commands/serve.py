@@ -1,4 +1,4 @@
-"""`nextword serve`: the service on a port of this machine, until it is told to stop."""
+"""`nextword serve`: run the HTTP service until it is told to stop."""
 
 from __future__ import annotations
 
@@ -9,55 +9,54 @@ from pathlib import Path
 
 import click
 
+from app.cli.shared_options import FOLDER
 from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, load_settings, log_to_stderr
 from app.server.supervisor import WorkerSupervisor
 from app.server.worker_processes import server_processes, wait_for_stop_signal
 from models.checkpoint.repository import list_checkpoints
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-
 
 @click.command()
 @click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one. [default: 8000]")
-@click.option("--checkpoints", type=_FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
-@click.option("--data", type=_FOLDER, metavar="DIR", help="What the service itself writes. [default: data]")
+@click.option("--checkpoints", type=FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
+@click.option("--data", type=FOLDER, metavar="DIR", help="What the service itself writes. [default: data]")
 @click.option("--workers", type=int, metavar="N", help="Server processes, on the one port. [default: 1]")
 @click.option("--worker/--no-worker", default=True, help="Whether to run a worker beside it. [default: worker]")
-def command(worker: bool, **given: Path | str | int | None) -> None:
+def command(worker: bool, **options: Path | str | int | None) -> None:
     """Serve the published models over HTTP, until Ctrl-C or SIGTERM; running requests are finished.
 
     A worker beside it does the jobs that are asked for; leave it out where workers run elsewhere.
 
-    What no flag says is read from environment variables NEXTWORD_<SETTING>; the README lists them.
+    Settings without an option are read from environment variables NEXTWORD_<SETTING>; the documentation lists them.
     """
-    serve(load_settings(**given), worker=worker)
+    serve(load_settings(**options), worker=worker)
 
 
 def serve(settings: Settings, *, worker: bool = False) -> None:
-    """Serve until a signal, with or without a worker beside it. Raises OSError where the port is taken."""
+    """Serve until a signal, with or without a worker process. Raises OSError where the port is taken."""
     log_to_stderr(settings)
-    beside = WorkerSupervisor(settings) if worker else nullcontext()
+    supervisor = WorkerSupervisor(settings) if worker else nullcontext()
     with _listen(settings.host, settings.port) as listener:
-        told = greeting(settings, listener.getsockname()[1])
+        banner = greeting(settings, listener.getsockname()[1])
         if settings.workers == 1:
-            # Importing it takes seconds and much memory, which one who only watches over servers has no use for.
-            server = import_without_gc("app.server.server").Server(settings, told)
-            with beside:
+            # Takes seconds and much memory to import, which a supervisor of server processes does not need.
+            server = import_without_gc("app.server.server").Server(settings, banner)
+            with supervisor:
                 server.serve_on(listener)
         else:
-            with beside, server_processes(settings, listener) as servers:
-                click.echo(told)
+            with supervisor, server_processes(settings, listener) as servers:
+                click.echo(banner)
                 wait_for_stop_signal(servers)
 
 
 def greeting(settings: Settings, port: int) -> str:
-    """Where the API, its documentation and the models are."""
-    # Who listens everywhere is found here, too.
+    """Format the banner: addresses of the API and its documentation, and the models."""
+    # A server that listens on all addresses is reached at the local one.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     host = f"[{host}]" if ":" in host else host
-    names = sorted({entry.name for entry in list_checkpoints(settings.checkpoints)})
+    names = sorted({ref.name for ref in list_checkpoints(settings.checkpoints)})
     return "\n".join(
         (
             f"Nextword {version('nextword')}",
@@ -69,11 +68,11 @@ def greeting(settings: Settings, port: int) -> str:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; the error of one that cannot says where."""
+    """Open a listening socket; an OSError names the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        # The standard library adds the address to the reason, in its own words.
+        # The standard library appends the address to the reason in its own format.
         reason = str(error.strerror).partition(" (while")[0]
         raise OSError(f"cannot listen on {host} port {port}: {reason}") from error

@@ -1,4 +1,4 @@
-"""`nextword train`: a recipe from a file, flags or both, built in sight of the user and published."""
+"""`nextword train`: build a recipe given by a file, options or both, and publish the model."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import torch
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import checkpoints_option, json_option, print_published, recipe_option, threads_option
+from app.cli.shared_options import (
+    FOLDER,
+    checkpoints_option,
+    json_option,
+    print_published,
+    quiet_option,
+    recipe_option,
+    threads_option,
+)
 from app.core.attribute_docs import attribute_docs
-from app.schemas import recipes
-from models.checkpoint import save as checkpoint
+from app.core.process_tuning import without_gc
+from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_recipe, read_recipe_file
 from models.checkpoint.repository import resolve
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
-from models.recipes.build import build
 from models.recipes.recipe import Recipe
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig, TokenKind
 
 
@@ -28,7 +35,7 @@ from models.tokenization.config import TokenizerConfig, TokenKind
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @recipe_option
 @dataclass_options(Recipe, skip=("files", "model", "tokenizer", "training", "extends", "memory"))
-@click.option("--kind", type=click.Choice(recipes.MODEL_KINDS), help="Family of the model. [default: ngram]")
+@click.option("--kind", type=click.Choice(MODEL_KINDS), help="Family of the model. [default: ngram]")
 @dataclass_options(NgramConfig, note="n-gram: ")
 @dataclass_options(RecurrentConfig, skip=["kind"], note="recurrent: ")
 @dataclass_options(TrainingConfig, note="training: ")
@@ -38,14 +45,14 @@ from models.tokenization.config import TokenizerConfig, TokenKind
 @click.option("--memory", metavar="SIZE", help=f"{attribute_docs(Recipe)['memory']} As 500M, 2G or 50%.")
 @click.option(
     "--workdir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     metavar="DIR",
     help="Save the state of a recurrent training here once a minute, and go on from the one that is here; "
     "the place for counts that do not fit --memory.",
 )
 @checkpoints_option
 @threads_option
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @json_option
 @click.pass_obj
 def command(
@@ -66,21 +73,23 @@ def command(
     and what else is not said of a family stand at the top, the others in the tables [model] (with `kind`),
     [tokenizer] (with `kind`) and [training]. Ctrl-C stops without publishing anything.
     """
-    written = recipes.merge_fields(recipes.read_recipe_file(recipe_path), _recipe_fields(files, values))
-    if isinstance(written.get("extends"), str):
-        written["extends"] = str(resolve(checkpoints, written["extends"]).path)
-    recipe = recipes.parse_recipe(written)
-    torch.set_num_threads(threads)
+    fields = merge_fields(read_recipe_file(recipe_path), _recipe_fields(files, values))
+    if isinstance(fields.get("extends"), str):
+        fields["extends"] = str(resolve(checkpoints, fields["extends"]).path)
+    recipe = parse_recipe(fields)
+    with without_gc():
+        from models.checkpoint.save import save
+        from models.recipes.build import build
+
+    set_thread_count(threads)
     built = drive(build(recipe, workdir), ProgressBar(quiet))
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
-    entry = checkpoint.save(
-        checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files
-    )
-    print_published(entry, built.model.kind, built.metrics, as_json)
+    ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files)
+    print_published(ref, built.model.kind, built.metrics, as_json)
 
 
 def _recipe_fields(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
-    """The flags as a file would have them."""
+    """Arrange the options as a recipe file has them."""
     kind, token = values.pop("kind"), values.pop("token")
     return {
         **({"files": [str(path) for path in files]} if files else {}),

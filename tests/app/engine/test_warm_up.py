@@ -8,9 +8,9 @@ import pytest
 
 from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
-from app.routes.prediction import predict
-from app.schemas.next import NextRequest
 from models.checkpoint.load import Checkpoint, load
+from models.inference.next_token import next_tokens
+from models.inference.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
 from models.ngram import query, top_k
 from models.utils.progress import run_to_completion
@@ -32,10 +32,9 @@ def test_what_long_texts_need_of_an_ngram_model_is_there_afterwards(tmp_path: Pa
 def test_no_loop_of_a_short_question_is_left_to_compile(tmp_path: Path) -> None:
     loaded = load(publish(tmp_path, "model", ngram()).path)
     warm_up(loaded)
-    loops: list[Any] = [top_k.topk_continuation, query.score_continuation]  # as Numba has them
+    loops: list[Any] = [top_k.topk, query.advance, query.score]  # as Numba has them
     known = [list(loop.signatures) for loop in loops]
-    body = NextRequest(context="the cat", top_k=3)
-    run_to_completion(predict(loaded, ["the cat"], body))
+    run_to_completion(next_tokens(loaded.model, loaded.tokenizer, ["the cat"], NextTokenQuery(top_k=3)))
     run_to_completion(score_texts(loaded.model, loaded.tokenizer, ["the cat"], context="a"))
     assert [list(loop.signatures) for loop in loops] == known
     assert all(known)

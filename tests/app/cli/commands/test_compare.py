@@ -1,4 +1,4 @@
-"""`nextword compare`: every finding as a table, a JSON file and a picture."""
+"""`nextword compare`: every finding as a table, a JSON file and a plot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_experiment_leaves_rows_curves_and_a_picture(
+def test_compare_writes_rows_curves_and_a_plot_for_every_experiment(
     text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = run(["compare", str(text), *SMALL, "--output", str(tmp_path / "out"), "--json", "--quiet"])
@@ -45,7 +45,7 @@ def test_every_experiment_leaves_rows_curves_and_a_picture(
     assert findings["gates"]["rows"][-1].keys() > {"token", "input", "forget", "output", "cell_norm"}
 
 
-def test_one_experiment_as_a_table_without_a_picture(
+def test_compare_prints_one_experiment_as_a_table_without_a_plot(
     text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = run(["compare", str(text), *SMALL, "--only", "gates", "--no-plots", "--output", str(tmp_path / "out")])
@@ -54,6 +54,6 @@ def test_one_experiment_as_a_table_without_a_picture(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["gates.json"]
 
 
-def test_an_unknown_experiment_is_refused(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_refuses_an_unknown_experiment(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", str(text), "--only", "attention"]) == 2
     assert "'attention' is not one of" in capsys.readouterr().err

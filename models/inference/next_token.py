@@ -1,0 +1,141 @@
+"""Next-token prediction: the most probable tokens after each of many contexts.
+
+`next_tokens` answers a `NextTokenQuery` as a generator that yields between chunks of work. A batch of contexts is read
+together; a single context of a model that answers inline is read and ranked in one call, without building a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.inference.predictions import ContextTokens, NextTokenQuery, NextTokens
+from models.inference.prefill import Runtime, prefill
+from models.language_model import Floats, LanguageModel, TokenIds
+from models.special_tokens import EOS
+from models.state import State, row_count, select
+from models.tokenization.encoding import BatchEncoding
+from models.tokenization.tokenizer import Tokenizer
+from models.utils.arrays import top_k
+
+SPECIAL_COUNT = EOS + 1
+"""How many tokens are special: `<unk>` and `</s>` come first in every vocabulary."""
+FULL_ROWS_AT_ONCE = 32
+"""Contexts whose complete distributions are in memory at a time."""
+MAX_TOP_K = 1000
+"""From this k on, complete distributions are computed; below it, models find the best tokens without them."""
+
+
+def next_tokens(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    contexts: Sequence[str],
+    query: NextTokenQuery,
+    runtime: Runtime | None = None,
+) -> Generator[int, None, list[NextTokens]]:
+    """Predict the tokens after each context; yields the size of each chunk read, in tokens."""
+    runtime = runtime or Runtime.of(model)
+    full_rows = bool(query.prefix) or query.entropy or not 0 < query.top_k < MAX_TOP_K
+    if len(contexts) == 1 and model.runs_inline and not (full_rows or query.explain):
+        return [_predict_inline(model, tokenizer, contexts[0], query)]
+    rows = FULL_ROWS_AT_ONCE if full_rows else max(FULL_ROWS_AT_ONCE, runtime.chunk_tokens // FULL_ROWS_AT_ONCE)
+    predictions: list[NextTokens] = []
+    for begin in range(0, len(contexts), rows):
+        predictions += yield from _predict_batch(model, tokenizer, contexts[begin : begin + rows], query, runtime)
+    return predictions
+
+
+def _predict_inline(model: LanguageModel, tokenizer: Tokenizer, context: str, query: NextTokenQuery) -> NextTokens:
+    """Predict after one context in one call of the model; half the time of a batch of one."""
+    tokens = tokenizer.encode_with_surfaces(context)
+    k = query.top_k if query.special else query.top_k + SPECIAL_COUNT
+    logprobs, ids = model.topk_after(tokens.ids, min(k, model.vocabulary_size), bos=query.bos)
+    if not query.special:
+        ordinary = np.flatnonzero(ids > EOS)[: query.top_k]
+        logprobs, ids = logprobs[ordinary], ids[ordinary]
+    values = logprobs.astype(np.float64)
+    context_tokens = ContextTokens(tokens.surface_forms, tokens.ids, tokens.oov)
+    return NextTokens(context_tokens, ids.tolist(), values.tolist(), np.exp(values).tolist())
+
+
+def _predict_batch(
+    model: LanguageModel, tokenizer: Tokenizer, contexts: Sequence[str], query: NextTokenQuery, runtime: Runtime
+) -> Generator[int, None, list[NextTokens]]:
+    encodings = tokenizer.encode_batch(contexts)
+    state = yield from prefill(model, encodings.ids, encodings.ends, runtime, bos=query.bos)
+    context_tokens = _context_tokens(tokenizer, contexts, encodings)
+    ranked = _ranked_tokens(model, tokenizer, state, query)
+    entropies, explanations = _entropies(model, state, query), _explanations(model, tokenizer, state, query)
+    rows = zip(context_tokens, ranked, entropies, explanations, strict=True)
+    return [NextTokens(context, *tokens, entropy, explanation) for context, tokens, entropy, explanation in rows]
+
+
+def _context_tokens(tokenizer: Tokenizer, contexts: Sequence[str], encodings: BatchEncoding) -> Iterator[ContextTokens]:
+    surface_forms = tokenizer.batch_surface_forms(contexts, encodings)
+    ids, oov = encodings.ids.tolist(), encodings.oov.tolist()
+    for begin, end in pairwise([0, *encodings.ends.tolist()]):
+        yield ContextTokens(surface_forms[begin:end], ids[begin:end], oov[begin:end])
+
+
+def _ranked_tokens(
+    model: LanguageModel, tokenizer: Tokenizer, state: State, query: NextTokenQuery
+) -> Iterator[tuple[list[int], list[float], list[float]]]:
+    """Yield ids, log-probabilities and probabilities of the wanted tokens of each row, best first."""
+    logprobs, ids = _rank(model, tokenizer, state, query)
+    wanted = _wanted(ids, query)
+    values = logprobs[wanted].astype(np.float64)
+    columns = ids[wanted].tolist(), values.tolist(), np.exp(values).tolist()
+    for begin, end in pairwise([0, *wanted.sum(1).cumsum().tolist()]):
+        yield columns[0][begin:end], columns[1][begin:end], columns[2][begin:end]
+
+
+def _rank(model: LanguageModel, tokenizer: Tokenizer, state: State, query: NextTokenQuery) -> tuple[Floats, TokenIds]:
+    """Return log-probabilities and ids [B, K], best first; K leaves room for special tokens dropped later."""
+    if query.prefix:
+        candidates = tokenizer.ids_with_prefix(query.prefix)
+        logprobs, places = top_k(model.logprobs(state)[:, candidates], query.top_k or len(candidates))
+        return logprobs, candidates[places]
+    k = query.top_k + (0 if query.special else SPECIAL_COUNT) if query.top_k else model.vocabulary_size
+    return model.topk(state, min(k, model.vocabulary_size))
+
+
+def _wanted(ids: NDArray[np.int64], query: NextTokenQuery) -> NDArray[np.bool_]:
+    """Return which of the ranked `ids` [B, K] are wanted."""
+    if query.special or query.prefix:
+        return np.ones(ids.shape, np.bool_)
+    ordinary = ids > EOS
+    return ordinary & (ordinary.cumsum(1) <= query.top_k) if query.top_k else ordinary
+
+
+def _entropies(model: LanguageModel, state: State, query: NextTokenQuery) -> Sequence[float | None]:
+    if not query.entropy:
+        return [None] * row_count(state)
+    rows = model.logprobs(state).astype(np.float64)
+    # A token of probability zero contributes nothing, where floats would say 0 * -inf.
+    entropies: list[float] = (-(np.exp(rows) * np.maximum(rows, -1e9)).sum(-1)).tolist()
+    return entropies
+
+
+def _explanations(
+    model: LanguageModel, tokenizer: Tokenizer, state: State, query: NextTokenQuery
+) -> Sequence[dict[str, Any] | None]:
+    if not query.explain:
+        return [None] * row_count(state)
+    explanations = (model.explain(select(state, [row])) for row in range(row_count(state)))
+    return [_with_tokens(explanation, tokenizer.vocabulary) for explanation in explanations]
+
+
+def _with_tokens(explanation: Any, vocabulary: Sequence[str]) -> Any:
+    """Replace the ids of every `context` in a JSON-ready explanation by tokens."""
+    if isinstance(explanation, list):
+        return [_with_tokens(part, vocabulary) for part in explanation]
+    if not isinstance(explanation, dict):
+        return explanation
+    return {
+        key: [vocabulary[i] for i in value] if key == "context" else _with_tokens(value, vocabulary)
+        for key, value in explanation.items()
+    }
