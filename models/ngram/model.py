@@ -1,6 +1,7 @@
-"""NgramModel: querying a back-off table. A state is the contexts that what was read ends in, as far as they are listed.
+"""NgramModel: a back-off table queried through the interface of every language model.
 
-It knows states, batches and distributions. It does not know how tables are estimated, nor text or files.
+A state is the path of contexts that the words read so far end in, as far as the table lists them (see `query`). The
+compiled queries hold no GIL.
 """
 
 from __future__ import annotations
@@ -19,78 +20,82 @@ from models.ngram import query, top_k
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig
 from models.ngram.hash_index import EMPTY_INDEX, HashIndex, build_index
+from models.ngram.query import query_buffers
 from models.ngram.trie import backoff, child_range
 from models.special_tokens import EOS
 from models.state import State
+from models.utils.arrays import IntArray
 
 MAX_LISTED_TOP_K = 1000
-"""Above this many, the best words are found by sorting the whole row."""
+"""Largest k for which the best words are collected in a list; above it the whole row is sorted."""
 INDEX_MIN_TOKENS = 1 << 13
-"""From so many words on it pays to index the pairs and triples before they are scored."""
+"""Tokens from which on scoring builds and uses the hash index, whose building takes a fraction of a second."""
 
 
 class NgramModel(LanguageModel):
-    """A back-off table read as an automaton. States are int64 [B, N - 1], see `trie`: the contexts backed off along."""
+    """A back-off table as a language model.
+
+    States are [B, N - 1] int64: the places of the contexts in the trie, -1 where they are not listed.
+
+    >>> from models.ngram.smoothing.estimator import estimate_from_tokens
+    >>> config = NgramConfig(order=2, smoothing="witten_bell")
+    >>> model = NgramModel(config, estimate_from_tokens(config, np.array([2, 3, 1, 2, 3, 1, 2, 4, 1]), 5))
+    >>> values, words = model.topk_after([2], k=2)
+    >>> words.tolist()
+    [3, 4]
+    """
 
     kind = "ngram"
     resets_at_eos = True
     runs_inline = True
     chunk_tokens = 65536
 
-    def __init__(self, ngram_config: NgramConfig, tables: BackoffTable) -> None:
+    def __init__(self, ngram_config: NgramConfig, table: BackoffTable) -> None:
         self.ngram_config = ngram_config
-        self.table = tables
-        self.vocabulary_size = tables.vocabulary_size
-        self._trie = tables.trie
+        self.table = table
+        self.vocabulary_size = table.vocabulary_size
+        self._trie = table.trie
 
     def begin_state(self, rows: int) -> NDArray[np.int64]:
-        """The state of `rows` sequences that have read only `</s>`: nothing but the unigram `</s>` is a context."""
+        """Return the state of `rows` sequences that have read only `</s>`: its unigram is their one context."""
         state = self.null_state(rows)
         state[:, :1] = EOS
         return state
 
     def null_state(self, rows: int) -> NDArray[np.int64]:
-        """The state of `rows` sequences that have read nothing."""
-        return np.full((rows, self.table.order - 1), -1)
+        """Return the state of `rows` sequences that have read nothing."""
+        state = np.empty((rows, self.table.order - 1), np.int64)
+        state.fill(-1)
+        return state
 
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> NDArray[np.int64]:
-        """See `LanguageModel`; only the last `order - 1` tokens are looked at."""
+        """Return the state after `tokens` [B, T], of which only the last `order - 1` matter."""
         paths, (words, ends) = _as_array(state).copy(), self._checked_tokens(tokens, lengths)
-        query.advance(self._trie, paths, words, ends, query.query_buffers(self._trie))
+        query.advance(self._trie, paths, words, ends, query_buffers(self._trie))
         return paths
 
     def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, NDArray[np.int64]]:
-        """See `LanguageModel`; holds no lock of the interpreter."""
+        """Return log P of each of `tokens` [B, T] given those before, 0 past `lengths`, and the state after."""
         paths, (words, ends) = _as_array(state).copy(), self._checked_tokens(tokens, lengths)
         scores = np.zeros(words.shape, np.float32)
         index = self.hash_index if words.size >= INDEX_MIN_TOKENS else EMPTY_INDEX
-        query.score(self._trie, paths, words, ends, scores, query.query_buffers(self._trie, index))
+        query.score(self._trie, paths, words, ends, scores, query_buffers(self._trie, index))
         return scores, paths
 
-    def score_ids(self, state: State, ids: NDArray[np.integer[Any]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Log P of each of `ids` [T] after a one-row state, float32 [T], and the state after."""
-        scores, after = self.score(state, ids[None])
+    def score_ids(self, state: State, ids: IntArray) -> tuple[Floats, NDArray[np.int64]]:
+        """Return log P of each of `ids` [T] after a one-row state, float32 [T], and the state after."""
+        scores, after = self.score(state, np.asarray(ids, np.int64)[None])
         return scores[0], after
 
-    def _checked_tokens(
-        self, tokens: NDArray[np.integer[Any]], lengths: Lengths | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """`tokens` [B, T] as the loops are compiled for, and how many of each row are read [B]."""
-        words = np.ascontiguousarray(tokens, np.int64)
-        ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths)
-        if not query.ids_in_range(words, ends, self.vocabulary_size):
-            raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
-        return words, ends
-
     def logprobs(self, state: State) -> Floats:
-        """See `LanguageModel`."""
+        """Return log P of each next word [B, V], in nats."""
         paths = _as_array(state)
         rows = np.empty((len(paths), self.vocabulary_size), np.float32)
         top_k.write_distributions(self._trie, paths, rows)
         return rows
 
     def topk(self, state: State, k: int) -> tuple[Floats, TokenIds]:
-        """See `LanguageModel`; looks only at words that a context lists and at the best unigrams."""
+        """Return the `k` best next words, reading only the children of the contexts and the best unigrams."""
         if k > MAX_LISTED_TOP_K:
             return super().topk(state, k)
         paths = _as_array(state)
@@ -100,22 +105,22 @@ class NgramModel(LanguageModel):
             top_k.topk(self._trie, paths, self.ranked_ngrams, values, words)
         return values, words
 
+    def warm_up(self) -> None:
+        """Build the hash index and the ranking now, so that the first long text does not wait for them."""
+        _ = self.hash_index, self.ranked_ngrams
+
     @cached_property
     def hash_index(self) -> HashIndex:
-        """Where pairs and triples are, for long texts: a fraction of a second's work when it is first asked for."""
+        """Hash index of bigrams and trigrams, for long texts; built when first needed."""
         return build_index(self._trie)
 
     @cached_property
     def ranked_ngrams(self) -> top_k.RankedNgrams:
-        """What a list of the best words is found with."""
+        """Unigrams and bigrams by falling probability, for `topk`; built when first needed."""
         return top_k.rank_ngrams(self._trie)
 
-    def warm_up(self) -> None:
-        """Build the hash index, which the first long text would otherwise wait for."""
-        _ = self.hash_index
-
     def explain(self, state: State) -> dict[str, Any]:
-        """The contexts that a one-row state asks in turn, longest first.
+        """Return the contexts that a one-row state backs off along, longest first, JSON-ready.
 
         `matched_order` is the length of the n-grams the longest matched `context` (token ids) lists; `backoff` has
         for each context on the path its `order`, `context`, how many words it has `listed`, and the `weight` (a
@@ -137,27 +142,44 @@ class NgramModel(LanguageModel):
 
     @property
     def parameter_count(self) -> int:
-        """How many probabilities and back-off weights the table holds."""
+        """Number of log-probabilities and back-off weights in the table."""
         return 2 * sum(self.table.order_sizes) - self.table.order_sizes[-1]
 
     def config(self) -> dict[str, Any]:
-        """The fields of `NgramConfig`, and under `estimation` what the smoothing found (discounts, fallbacks)."""
+        """Return the fields of `NgramConfig`, and as `estimation` the details of the table."""
         return {**asdict(self.ngram_config), "prune": list(self.ngram_config.prune), "estimation": self.table.details}
 
     def tensors(self) -> Tensors:
-        """The arrays of the table, sharing memory with it."""
+        """Return the arrays of the table by name, sharing memory with it."""
         return self.table.arrays()
 
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
-        """See `LanguageModel`; the model reads the memory of `tensors`, mapped files included, without a copy."""
+        """Build the model from `config` and `tensors`, whose memory (mapped files, too) is not copied.
+
+        Raises CheckpointDamaged when an array is missing, of another shape or dtype, or unsound.
+        """
         fields = dict(config)
-        facts = fields.pop("estimation", {})
+        details = fields.pop("estimation", {})
         try:
             ngram_config = NgramConfig(**{**fields, "prune": tuple(fields.get("prune", ()))})
         except (TypeError, InvalidInput) as error:
             raise CheckpointDamaged(f"n-gram model: {error}") from error
-        return cls(ngram_config, BackoffTable.from_arrays(tensors, ngram_config.order, vocabulary_size, facts))
+        return cls(ngram_config, BackoffTable.from_arrays(tensors, ngram_config.order, vocabulary_size, details))
+
+    def _checked_tokens(self, tokens: IntArray, lengths: Lengths | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return `tokens` [B, T] and their number in each row [B] as int64.
+
+        Raises InvalidInput for ids outside the vocabulary.
+        """
+        words = np.ascontiguousarray(tokens, np.int64)
+        ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths, np.int64)
+        if not query.ids_in_range(words, ends, self.vocabulary_size):
+            raise self._out_of_range()
+        return words, ends
+
+    def _out_of_range(self) -> InvalidInput:
+        return InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
 
 
 def _as_array(state: State) -> NDArray[np.int64]:

@@ -213,26 +213,3 @@ def backed_off_logprob(trie: Trie, places: NDArray[np.int64], t: Int) -> float:
         if places[n - 1, t] >= 0:
             weight += float(backoff(trie, n, places[n - 1, t]))
     return weight + float(logprob(trie, n, places[n - 1, t + 1]))
-
-
-@compiled
-def score_continuation(
-    trie: Trie,
-    path: NDArray[np.int64],
-    context: NDArray[np.int64],
-    context_length: NDArray[np.int64],
-    words: NDArray[np.int64],
-    length: NDArray[np.int64],
-    size: Int,
-    out: NDArray[np.float32],
-    buffers: QueryBuffers,
-) -> bool:
-    """Do `ids_in_range`, `advance` and `score` in one call; return False if an id is out of range.
-
-    A call from Python converts its arguments, which costs more than the work on a few words.
-    """
-    if not (ids_in_range(context, context_length, size) and ids_in_range(words, length, size)):
-        return False
-    advance(trie, path, context, context_length, buffers)
-    score(trie, path, words, length, out, buffers)
-    return True

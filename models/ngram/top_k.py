@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, inlined
-from models.ngram.query import QueryBuffers, advance, ids_in_range
 from models.ngram.trie import Trie, backoff, child_range, find_child, logprob, split_ngrams, token
 from models.utils.arrays import IntArray
 
@@ -169,25 +168,3 @@ def topk(
             weight, begin, end = listed_range(trie, path, 2)
             insert_ranked(trie, path, 2, ranked.bigrams[begin:end], best_values, best_words, weight)
         insert_ranked(trie, path, 1, ranked.unigrams, best_values, best_words, longer_backoff(trie, path, 1))
-
-
-@compiled
-def topk_continuation(
-    trie: Trie,
-    path: NDArray[np.int64],
-    context: NDArray[np.int64],
-    length: NDArray[np.int64],
-    ranked: RankedNgrams,
-    values: NDArray[np.float32],
-    words: NDArray[np.int64],
-    buffers: QueryBuffers,
-) -> bool:
-    """Do `ids_in_range`, `advance` and `topk` in one call; return False if an id is out of range.
-
-    A call from Python converts its arguments, which costs more than the work on a few words.
-    """
-    if not ids_in_range(context, length, len(ranked.unigrams)):
-        return False
-    advance(trie, path, context, length, buffers)
-    topk(trie, path, ranked, values, words)
-    return True
