@@ -222,7 +222,7 @@ def make_sequences(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n:
     Their text goes on where the prompt ends: it begins with a blank where a word follows a word.
     Raises InvalidText for a prompt that is not Unicode.
     """
-    ids = tokenizer.encode_ids(prompt)
+    ids = tokenizer.encode_batch([prompt]).ids.tolist()
     # A line is spaced without regard to the lines before it.
     line = ids[len(ids) - ids[::-1].index(EOS) :] if EOS in ids else ids
     return [GenerationSequence(ids, params, tokenizer.detokenizer(line), index) for index in range(n)]

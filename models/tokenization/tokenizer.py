@@ -112,7 +112,10 @@ class Tokenizer:
         return Encoding.from_ids(self._model.encode(check_unicode(text)))
 
     def encode_batch(self, texts: Sequence[str], *, add_eos: bool = False) -> BatchEncoding:
-        """Encode several texts, faster than one by one; `add_eos`: with `</s>` at the end of each."""
+        """Encode several texts, faster than one by one; `add_eos`: with `</s>` at the end of each.
+
+        A short text that comes alone is looked up in the cache.
+        """
         if len(texts) == 1 and self._is_short(texts[0]):
             return self._encode_short(texts[0], add_eos)
         texts = list(map(check_unicode, texts))
@@ -123,10 +126,6 @@ class Tokenizer:
         if not self._is_short(text):
             return self._tokenize([text])[0]
         return TokenizedText.concat(self._word_cache.look_up(text.split(" ")))
-
-    def encode_ids(self, text: str) -> list[int]:
-        """Return the ids of `encode` as a list; those of short texts come from a cache."""
-        return self.encode_with_surfaces(text).ids if self._is_short(text) else self.encode(text).ids.tolist()
 
     def _is_short(self, text: str) -> bool:
         return len(text) <= SHORT_TEXT_CHARS and self.config.kind == "word"

@@ -74,8 +74,8 @@ def test_encode_with_surfaces_is_encode_and_surface_forms(text: str) -> None:
         expected = TokenizedText(encoding.ids.tolist(), encoding.oov.tolist(), tokenizer.surface_forms(text))
         assert tokenizer.encode_with_surfaces(text) == tokenizer.encode_with_surfaces(text) == expected
         long = text + " the cat" * 200
-        assert tokenizer.encode_ids(text) == expected.ids
-        assert tokenizer.encode_ids(long) == tokenizer.encode(long).ids.tolist()
+        assert tokenizer.encode_batch([text])[0].ids.tolist() == expected.ids
+        assert tokenizer.encode_batch([long])[0].ids.tolist() == tokenizer.encode(long).ids.tolist()
         together = tokenizer.encode_batch([text, "cat", text], add_eos=True)
         assert [row.ids.tolist() for row in together] == [
             [*tokenizer.encode(t).ids.tolist(), 1] for t in (text, "cat", text)
