@@ -13,7 +13,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
 from models.checkpoint.load import load
 from models.composite.cache import CacheModel
@@ -30,6 +29,7 @@ from models.neural.model import RecurrentModel
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
@@ -64,7 +64,7 @@ def caches(corpora: Path) -> None:
     """Print the table of caches over Kneser-Ney, by corpus."""
     warm_up = NgramModel(NgramConfig(1), estimate_from_tokens(NgramConfig(1), np.arange(1, 5, dtype=np.int32), 5))
     cached = CacheModel(CacheConfig(5), warm_up)
-    cached.score(cached.begin_state(1), torch.tensor([[2]]))
+    cached.score(cached.begin_state(1), np.array([[2]]))
     for name, (training, held_out, unigram, bigram) in CORPORA.items():
         tokenizer, encoded = Corpus.open(corpora / training).train_tokenizer(TokenizerConfig(pretokenized=True))
         ids = Corpus.open(corpora / held_out).encode(tokenizer).ids
@@ -115,7 +115,7 @@ def main(
     empty_lines: EmptyLines,
 ) -> None:
     """Measure on what lies in CORPORA."""
-    torch.set_num_threads(1)
+    set_thread_count(1)
     if checkpoint is None:
         caches(corpora)
     elif not training or text is None:

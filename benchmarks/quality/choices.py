@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from app.cli.progress_bar import ProgressBar, drive
 from benchmarks.quality.ptb import ARCHITECTURE, TRAINING
 from models.data.corpus import Corpus
 from models.neural.training.train import train
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 
@@ -57,7 +57,7 @@ CHOICES: dict[str, dict[str, Any]] = {
 @click.option("--threads", default=1, show_default=True)
 def main(text: Path, valid: Path, only: tuple[str, ...], part: float, size: int, epochs: float, threads: int) -> None:
     """Print, for each choice, the validation perplexity that it reaches and what it costs."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(text).chunks())
     tokens, held_out = (Corpus.open(path).encode(tokenizer).ids for path in (text, valid))
     tokens = tokens[: round(part * len(tokens))]

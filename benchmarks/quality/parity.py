@@ -22,7 +22,6 @@ from typing import get_args
 import click
 import kenlm
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.data.corpus import Corpus
@@ -102,7 +101,7 @@ def compare_formulas(folder: Path, name: str, training_lines: int, lines: int) -
 def _apart(model: NgramModel, reference: Reference, line: list[int]) -> float:
     """Return the largest difference in log-probability over a line; zero against zero is none."""
     words = [*line, EOS]
-    ours = model.score(model.begin_state(1), torch.tensor([words]))[0][0].tolist()
+    ours = model.score(model.begin_state(1), np.array([words]))[0][0].tolist()
     differences = [0.0]
     for t, word in enumerate(words):
         p = reference.probability(model.ngram_config.smoothing, word, tuple(words[:t]), model.ngram_config.delta)

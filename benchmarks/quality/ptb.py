@@ -16,7 +16,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.cli.progress_bar import ProgressBar, drive
@@ -35,6 +34,7 @@ from models.neural.training.train import TrainingResult, train
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress, run_to_completion
@@ -100,7 +100,7 @@ def main(
     text: Path, valid: Path, test: Path | None, epochs: float, workdir: Path | None, threads: int, as_json: bool
 ) -> None:
     """Train, mix and measure."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(text).chunks())
     files = {"train": text, "valid": valid} | ({"test": test} if test else {})
     ids = {name: Corpus.open(path).encode(tokenizer).ids for name, path in files.items()}

@@ -49,7 +49,7 @@ def publish(
     config = RecurrentConfig(kind, layers=layers, embedding_size=hidden, hidden_size=hidden)
     network = Network(config, vocabulary).requires_grad_(False)
     initialize(network, "uniform", 0.05, np.ones(vocabulary, np.int64), torch.Generator().manual_seed(1))
-    model = RecurrentModel(config, network.state_dict(), vocabulary)
+    model = RecurrentModel(config, network.arrays(), vocabulary)
     return save(root, NAME, model, tokenizer, Provenance("python -m benchmarks.service.litserve", "none")).path
 
 

@@ -27,12 +27,12 @@ from pathlib import Path
 from statistics import median
 
 import click
-import torch
 
 from models.checkpoint import save as checkpoint
 from models.ngram.config import NgramConfig
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
 from models.utils.progress import run_to_completion
 
@@ -73,7 +73,7 @@ def publish(text: Path, order: int, folder: Path) -> None:
 
 def measured(text: Path, order: int, threads: int, began: float) -> Cost:
     """Measure a run of ours in this process; `began` is when the process was started."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     with tempfile.TemporaryDirectory() as folder:
         few = Path(folder, "few.txt")
         few.write_text("a few words\nto load the loops\n" * 9)

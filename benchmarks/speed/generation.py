@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import click
 import numpy as np
-import torch
 
 from benchmarks.speed._timing import seconds
 from models.data.bptt_batches import TokenIds
@@ -22,6 +21,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
+from models.threads import set_thread_count
 from models.tokenization.detokenizer import Detokenizer
 
 BATCHES = (1, 4, 16, 64)
@@ -76,7 +76,7 @@ def choice_time(model: LanguageModel, params: SamplingParams, repeats: int) -> f
 @click.option("--repeats", default=50, show_default=True)
 def main(vocabulary: int, hidden: int, threads: int, repeats: int) -> None:
     """Print one line for each family, and one for each way to choose."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     family = models(vocabulary, hidden)
     click.echo("".join(f"{title:>16}" for title in ("batch of", *map(str, BATCHES))))
     for name, model in family.items():

@@ -29,13 +29,14 @@ from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
+from models.threads import set_thread_count
 from models.utils.progress import run_to_completion
 
-Step = Callable[[], Tensor]
+Step = Callable[[], object]
 
 
 def model_step(model: RecurrentModel, rows: int) -> Step:
-    state, token = model.begin_state(rows), torch.full((rows, 1), 2)
+    state, token = model.begin_state(rows), np.full((rows, 1), 2)
     return lambda: model.logprobs(model.advance(state, token))
 
 
@@ -128,8 +129,8 @@ def candidates(kind: NetworkKind, hidden: int, layers: int, vocabulary: int) -> 
     network = Network(config, vocabulary).requires_grad_(False)
     initialize(network, "uniform", 0.05, np.arange(vocabulary), torch.Generator().manual_seed(1))
     models = {
-        "float32": RecurrentModel(config, network.state_dict(), vocabulary),
-        "int8": Int8Model(config, network.state_dict(), vocabulary),
+        "float32": RecurrentModel(config, network.arrays(), vocabulary),
+        "int8": Int8Model(config, network.arrays(), vocabulary),
     }
     torchs = quantised_by_torch(network)
     return lambda rows: {
@@ -172,7 +173,7 @@ def main(
     unit: Unit,
 ) -> None:
     """Print milliseconds a step by batch size, or with a checkpoint and a text, what int8 loses."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     if checkpoint and text:
         for line in losses(checkpoint, text, unit):
             click.echo(line)

@@ -17,10 +17,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import click
-import torch
 
 from models.data.corpus import Corpus
 from models.ngram.counting.counter import NgramCounter
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 
@@ -55,7 +55,7 @@ class Peak:
 
 def counted(files: list[Path], memory: int | None, threads: int) -> tuple[int, float, int, str]:
     """Tokens, seconds, growth in bytes, and a digest of the counts."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     with tempfile.TemporaryDirectory() as folder:
         counter = NgramCounter.create(memory, Path(folder))
         few = Path(folder, "few.txt")

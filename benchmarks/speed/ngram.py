@@ -21,7 +21,6 @@ from pathlib import Path
 import click
 import kenlm
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchmarks.speed._timing import in_turn, seconds
@@ -35,6 +34,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.state import State
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
@@ -53,12 +53,12 @@ def say(what: str, value: float, unit: str) -> None:
 def states(model: NgramModel, ids: NDArray[np.int32]) -> list[State]:
     """States met in the text, evenly spread."""
     ends = np.linspace(1, len(ids), CONTEXTS, dtype=int)
-    rows = [torch.from_numpy(ids[max(0, end - 20) : end].astype(np.int64))[None] for end in ends]
+    rows = [ids[None, max(0, end - 20) : end].astype(np.int64) for end in ends]
     return [model.advance(model.begin_state(1), row) for row in rows]
 
 
 def per_state(ask: Callable[[State], object], contexts: list[State], repeats: int) -> float:
-    """Mean over `asked` of the median time, in microseconds."""
+    """Return the mean over `contexts` of the median time, in microseconds."""
     return 1e6 * float(np.mean([seconds(lambda state=state: ask(state), repeats) for state in contexts]))  # type: ignore[misc]
 
 
@@ -95,9 +95,9 @@ def cut(text: str) -> Iterator[str]:
 
 def evaluated(model: NgramModel, tokenizer: Tokenizer, text: str, threads: int) -> None:
     """Time the evaluation of a text of several megabytes."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     run_to_completion(evaluate(model, tokenizer, [text] * TIMES, "lines"))
-    torch.set_num_threads(1)
+    set_thread_count(1)
 
 
 def time_scoring(model: NgramModel, tokenizer: Tokenizer, text: str, peer: kenlm.Model, repeats: int) -> None:
@@ -196,10 +196,10 @@ def _share(pid: int, name: str) -> float:
 
 def time_next_word(model: NgramModel, ids: NDArray[np.int32], repeats: int) -> None:
     """Time the whole distribution, the best words, and reading a word."""
-    asked, word = states(model, ids), torch.tensor([[2]])
-    say("next word, whole distribution", per_state(model.logprobs, asked, repeats), "µs")
-    say("next word, best 10", per_state(lambda state: model.topk(state, 10), asked, repeats), "µs")
-    say("reading one word", per_state(lambda state: model.advance(state, word), asked, repeats), "µs")
+    contexts, word = states(model, ids), np.array([[2]])
+    say("next word, whole distribution", per_state(model.logprobs, contexts, repeats), "µs")
+    say("next word, best 10", per_state(lambda state: model.topk(state, 10), contexts, repeats), "µs")
+    say("reading one word", per_state(lambda state: model.advance(state, word), contexts, repeats), "µs")
 
 
 @click.command()
@@ -210,7 +210,7 @@ def time_next_word(model: NgramModel, ids: NDArray[np.int32], repeats: int) -> N
 @click.option("--repeats", default=5, show_default=True)
 def main(training: Path, scored: Path, order: int, prune: str, repeats: int) -> None:
     """Learn from TRAINING, score SCORED."""
-    torch.set_num_threads(1)
+    set_thread_count(1)
     config = NgramConfig(order, prune=tuple(int(t) for t in prune.split(",")))
     corpus = Corpus.open(training, empty_lines="drop")
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), corpus.chunks())

@@ -17,6 +17,7 @@ from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer
+from models.threads import set_thread_count
 
 
 def zipf(vocabulary_size: int, count: int) -> TokenIds:
@@ -54,14 +55,14 @@ def plain_speed(config: RecurrentConfig, recipe: TrainingConfig, tokens: TokenId
 def scoring_speed(model: RecurrentModel, tokens: TokenIds, rows: int, repeats: int) -> float:
     """Tokens a second of `score` over slices as evaluation takes them."""
     width = max(1, model.chunk_tokens // rows)
-    part = torch.from_numpy(tokens[: rows * width].astype(np.int64)).view(rows, width)
+    part = tokens[: rows * width].astype(np.int64).reshape(rows, width)
     state = model.begin_state(rows)
-    return part.numel() / seconds(lambda: model.score(state, part), repeats)
+    return part.size / seconds(lambda: model.score(state, part), repeats)
 
 
 def decode_latency(model: RecurrentModel, rows: int, repeats: int) -> float:
     """Seconds of one step of `rows` sequences: read a token, give the whole next distribution."""
-    state, token = model.begin_state(rows), torch.full((rows, 1), 2)
+    state, token = model.begin_state(rows), np.full((rows, 1), 2)
     return seconds(lambda: model.logprobs(model.advance(state, token)), repeats)
 
 
@@ -78,7 +79,7 @@ def main(
     vocabulary: int, layers: int, embedding: int, hidden: int, batch: int, bptt: int, threads: int, repeats: int
 ) -> None:
     """Print one line for each family, and one for the plain loop."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     tokens = zipf(vocabulary, 200_000)
     recipe = TrainingConfig(batch_size=batch, bptt=bptt)
     click.echo(f"{'':12}{'parameters':>12}{'train':>9}{'score 1':>9}{'score 16':>9}{'step 1':>9}{'step 16':>9}")

@@ -25,6 +25,7 @@ from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
+from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
@@ -72,7 +73,7 @@ class Plain(nn.Module):
             if name.startswith("layers."):
                 _, layer, matrix = name.split(".")
                 tensors[name] = weights[f"{matrix}_l{layer}"]
-        return RecurrentModel(self.config, tensors, self.size)
+        return RecurrentModel(self.config, {name: tensor.numpy() for name, tensor in tensors.items()}, self.size)
 
 
 @click.command()
@@ -85,7 +86,7 @@ class Plain(nn.Module):
 @click.option("--threads", type=int, default=cpu_quota, show_default="CPU quota")
 def main(train: Path, valid: Path, seconds: float, layers: int, size: int, sampled_words: int, threads: int) -> None:
     """Print tokens a second and validation perplexity of both, and the ratios."""
-    torch.set_num_threads(threads)
+    set_thread_count(threads)
     tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(train).chunks())
     tokens, held_out = (Corpus.open(path).encode(tokenizer).ids for path in (train, valid))
     config = RecurrentConfig(layers=layers, embedding_size=size, hidden_size=size)

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -172,6 +174,10 @@ class Network(nn.Module):
     def logprobs(self, outputs: Tensor) -> Tensor:
         """Return log-probabilities [N, V] in nats after outputs [N, H]."""
         return self.logits(outputs).log_softmax(-1)
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return the weights by name, as `RecurrentModel` takes them; they share the network's memory."""
+        return {name: tensor.numpy() for name, tensor in self.state_dict().items()}
 
     def named_matrices(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield the parameters that are matrices with their names; the others are biases."""

@@ -29,6 +29,7 @@ from models.neural.training.optimizer import (
     set_learning_rate,
 )
 from models.neural.training.sampled_softmax import WordSampler, sampled_cross_entropy
+from models.threads import thread_count
 
 _DECAY = 0.98
 """Share that a running mean keeps of its past at each step: it looks back over some fifty steps."""
@@ -100,6 +101,7 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         """Weights of the best validation; empty before the first."""
         self.network = Network(config, vocabulary_size)
+        torch.set_num_threads(thread_count())  # PyTorch may have been imported after the number was set
         self._random = torch.Generator().manual_seed(training_config.seed)
         counts = np.bincount(tokens, minlength=vocabulary_size)
         method, scale = training_config.initialisation, training_config.initial_scale
