@@ -55,6 +55,8 @@ class LanguageModel(ABC):
     """Whether reading `</s>` always leads to the begin state, so that lines can be scored as one row."""
     adaptive: bool = False
     """Whether the model learns from the text it scores; its figures are not comparable with those of others."""
+    can_learn: bool = False
+    """Whether dynamic evaluation can go on training the model, or a member of it, on the text it scores."""
     runs_inline: bool = False
     """Whether a token takes microseconds and no threads, so that short work needs no other thread."""
     chunk_tokens: int = 1024

@@ -28,8 +28,8 @@ from app.storage.aliases import AliasStore
 from app.storage.file_store import FileStore
 from models.checkpoint.counts_file import COUNTS_FILE
 from models.checkpoint.load import shared_tokenizer
+from models.composite.base import check_dynamic
 from models.composite.config import MixtureConfig
-from models.composite.dynamic_evaluation import check_dynamic
 from models.errors import CheckpointNotFound, InvalidInput
 from models.recipes.compose import make_composite
 

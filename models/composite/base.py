@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from models.errors import CheckpointDamaged, InvalidInput
+from models.evaluation.metrics import Unit
 from models.language_model import LanguageModel, Tensors
+
+
+def check_dynamic(model: LanguageModel, unit: Unit) -> None:
+    """Raise InvalidInput where dynamic evaluation has nothing to train in `model`, or lines are scored one by one."""
+    if unit != "document":
+        raise InvalidInput("unit", 'must be "document" in dynamic evaluation, which learns from one line for the next')
+    if not model.can_learn:
+        raise InvalidInput("dynamic", f"there is nothing in this {model.kind} model that could learn from a text")
 
 
 class Composite(LanguageModel):
@@ -23,6 +32,7 @@ class Composite(LanguageModel):
         self.members = tuple(members)
         self.vocabulary_size = members[0].vocabulary_size
         self.adaptive = any(member.adaptive for member in members)
+        self.can_learn = any(member.can_learn for member in members)
         self.precision = min((member.precision for member in members), key=("int8", "float32").index)
         self.runs_inline = all(member.runs_inline for member in members)
         self.chunk_tokens = min(member.chunk_tokens for member in members)

@@ -1,7 +1,7 @@
-"""Dynamic evaluation (Krause, Kahembwe, Murray and Renals 2018): a model that goes on learning from what it has scored.
+"""Dynamic evaluation (Krause, Kahembwe, Murray and Renals 2018): a model goes on learning from the text it scores.
 
-It knows how weights move after each segment of a text. The weights are a copy, made for one text and thrown away with
-it: the model that is served never changes, and nothing here is for generating or for states that are kept.
+`make_dynamic` copies a model for one text and throws the copy away with it: a served model never changes, and a dynamic
+one is neither for generation nor for states that are kept.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.composite.cache import CacheModel
+from models.composite.base import Composite, check_dynamic
 from models.composite.config import DynamicConfig
-from models.composite.mixture import MixtureModel
 from models.errors import InvalidInput
 from models.evaluation.metrics import Unit
 from models.language_model import Floats, LanguageModel, Lengths, TokenIds
@@ -24,34 +23,19 @@ from models.neural.model import RecurrentModel, as_arrays
 from models.state import State
 
 
-def check_dynamic(model: LanguageModel, unit: Unit) -> None:
-    """Raise InvalidInput where nothing in `model` can learn, or lines are to be scored each on its own."""
-    if unit != "document":
-        raise InvalidInput("unit", 'must be "document" in dynamic evaluation, which learns from one line for the next')
-    if not _has_trainable_member(model):
-        raise InvalidInput("dynamic", f"there is nothing in this {model.kind} model that could learn from a text")
-
-
 def make_dynamic(model: LanguageModel, config: DynamicConfig, unit: Unit) -> LanguageModel:
-    """A copy of `model` that learns from the one text it scores; what is recurrent in a mixture or below a cache does.
+    """Copy `model` so that every recurrent member learns from the one text that the copy scores.
 
-    Raises what `check` does.
+    Raises InvalidInput as `check_dynamic` does.
     """
     check_dynamic(model, unit)
     return _dynamic_copy(model, config)
 
 
-def _has_trainable_member(model: LanguageModel) -> bool:
-    """A neural cache does not: the vectors it remembers would be those of weights that are gone."""
-    if isinstance(model, MixtureModel | CacheModel):
-        return any(map(_has_trainable_member, model.members))
-    return isinstance(model, RecurrentModel)
-
-
 def _dynamic_copy(model: LanguageModel, config: DynamicConfig) -> LanguageModel:
     if isinstance(model, RecurrentModel):
         return DynamicModel(config, model)
-    if isinstance(model, MixtureModel | CacheModel):
+    if isinstance(model, Composite) and model.can_learn:
         return type(model).from_members(model.config(), [_dynamic_copy(member, config) for member in model.members])
     return model
 
@@ -62,19 +46,19 @@ class DynamicModel(RecurrentModel):
     adaptive = True
 
     def __init__(self, config: DynamicConfig, model: RecurrentModel) -> None:
-        architecture = replace(model.architecture, storage="float32")
-        copies = {name: weight.astype(np.float32) for name, weight in model.tensors().items()}
-        super().__init__(architecture, copies, model.vocabulary_size)
-        self._trained_weights = {name: torch.from_numpy(weight.copy()) for name, weight in copies.items()}
+        """Copy the weights of `model`; all chunks have `config.segment` tokens."""
+        weights = {name: weight.astype(np.float32) for name, weight in model.tensors().items()}
+        super().__init__(replace(model.architecture, storage="float32"), weights, model.vocabulary_size)
         self.dynamic_config = config
         self.chunk_tokens = config.segment
+        self._trained_weights = {name: torch.from_numpy(weight.copy()) for name, weight in weights.items()}
         self._network = cast("FloatBackend", self._backend).network
         self._weights = dict(self._network.named_parameters())
         self._mean_squares = {name: torch.zeros_like(weight) for name, weight in self._weights.items()}
         self._segments = 0
 
     def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
-        """Log P [1, T] under the weights as they are, and the vectors after; then the weights move.
+        """Return log P [1, T] under the present weights, and the state after; then move the weights.
 
         The gradient is that of the mean cross-entropy of these tokens, and goes back no further than them.
         """

@@ -39,6 +39,7 @@ class NeuralCacheModel(Composite):
             raise InvalidInput("members", f"must be one recurrent model, and a {base.kind} model has no hidden vectors")
         self.base, self.cache_config = base, config
         self.adaptive = True
+        self.can_learn = False  # the remembered vectors would be those of weights that have moved on
 
     def begin_state(self, rows: int) -> State:
         """See `LanguageModel`."""

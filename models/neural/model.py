@@ -40,6 +40,7 @@ class RecurrentModel(LanguageModel):
     """A network that reads token by token; its state is `StateArrays`."""
 
     chunk_tokens = 256
+    can_learn = True
 
     def __init__(self, config: RecurrentConfig, tensors: Mapping[str, NDArray[Any]], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.

@@ -34,3 +34,7 @@ sys.exit("torch was imported" if "torch" in sys.modules else 0)
 @pytest.mark.parametrize("name", ["gutenberg-kn", "gutenberg-lstm", "gutenberg-mix"])
 def test_serving_ngram_and_int8_models_loads_no_torch(name: str) -> None:
     subprocess.run([sys.executable, "-c", PROGRAM, str(CHECKPOINTS / name / "1")], check=True)
+
+
+def test_building_the_service_loads_no_torch() -> None:
+    subprocess.run([sys.executable, "-c", "import app.main, sys; sys.exit('torch' in sys.modules)"], check=True)
