@@ -36,10 +36,10 @@ class LanguageModel(ABC):
 
     >>> from models.ngram.config import NgramConfig
     >>> from models.ngram.model import NgramModel
-    >>> from models.ngram.smoothing.estimate import estimate
+    >>> from models.ngram.smoothing.estimator import estimate_from_tokens
     >>> text = np.array([2, 3, 2, 3, 2, 4, 1], np.int32)
     >>> config = NgramConfig(order=2, smoothing="add_delta")
-    >>> model = NgramModel(config, estimate(config, text, vocabulary_size=5))
+    >>> model = NgramModel(config, estimate_from_tokens(config, text, vocabulary_size=5))
     >>> state = model.advance(model.begin_state(1), np.array([[2]]))
     >>> np.exp(model.logprobs(state)).round(3)
     array([[0.125, 0.125, 0.125, 0.375, 0.25 ]], dtype=float32)
