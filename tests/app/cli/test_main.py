@@ -30,6 +30,18 @@ def test_help_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+def test_help_of_commands_and_the_list_of_models_import_no_library_that_computes(tmp_path: Path) -> None:
+    publish(tmp_path, "words", ngram())
+    lines = [*([name, "--help"] for name in COMMAND_HELP), ["models", "--checkpoints", str(tmp_path)]]
+    code = (
+        f"import sys; from app.cli.main import run; assert not any(run(line) for line in {lines});"
+        "sys.exit(str({'torch', 'numba', 'fastapi'} & sys.modules.keys() or ''))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.stderr.strip() == ""
+    assert "words@1" in process.stdout
+
+
 def test_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["trian"]) == 2
     assert capsys.readouterr().err == "nextword: No such command 'trian'.\n"
