@@ -44,18 +44,18 @@ class Evaluator:
     >>> from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
     >>> from models.ngram.config import NgramConfig
     >>> from models.ngram.model import NgramModel
-    >>> from models.ngram.smoothing.estimate import estimate
+    >>> from models.ngram.smoothing.estimator import estimate_from_tokens
     >>> from models.utils.progress import run_to_completion
     >>> tokenizer = Tokenizer.train(TokenizerConfig(), ["a b a b a c\\n"])
     >>> config = NgramConfig(order=2, smoothing="add_delta")
     >>> ids = tokenizer.encode("a b a b a c\\n").ids
-    >>> model = NgramModel(config, estimate(config, ids, tokenizer.vocabulary_size))
+    >>> model = NgramModel(config, estimate_from_tokens(config, ids, tokenizer.vocabulary_size))
     >>> evaluator = Evaluator(model, tokenizer, "document")
     >>> run_to_completion(evaluator.feed("a b "))
     >>> run_to_completion(evaluator.feed("a\\n"))
     >>> evaluation = run_to_completion(evaluator.finish())
     >>> evaluation.token_count, round(evaluation.perplexity, 2)
-    (4, 3.34)
+    (4, 3.5)
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Evaluator:
         self._result = self._zero = Evaluation(unit, empty_lines, model.adaptive)
 
     def feed(self, text: str | bytes) -> Generator[int, None, None]:
-        """Read the next piece, which may end anywhere, even in a character; yields the size of each chunk in tokens.
+        """Read the next piece, which may end anywhere, even in a character; yields the size of each chunk.
 
         Raises InvalidText, with the offset in bytes, for what is not UTF-8.
         """
@@ -120,7 +120,7 @@ class Evaluator:
             yield self._reader.feed(data[begin : begin + CHUNK_BYTES])
 
     def _is_whole_lines(self) -> Callable[[str], bool]:
-        """Return a function that tells of one chunk after another whether it can be scored before those in front."""
+        """Return a function that tells of successive chunks whether they can be scored out of order."""
         inside = False
 
         def is_whole_lines(chunk: str) -> bool:
