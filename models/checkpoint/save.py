@@ -29,7 +29,7 @@ from models.language_model import LanguageModel, Tensors
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import fsync_path, rename_durably
 from models.utils.parallel import parallel_map
-from models.utils.tensorfile import write_tensors
+from models.utils.tensor_file import write_tensors
 
 
 def save(

@@ -1,4 +1,4 @@
-"""Types of arrays, and rows of different lengths: concatenated, or as the index of a padded rectangle."""
+"""Types of arrays, rows of different lengths, largest numbers of rows, sums of exponentials."""
 
 from __future__ import annotations
 
@@ -35,22 +35,25 @@ def padded_indices(begins: Offsets, lengths: Offsets) -> tuple[Offsets, NDArray[
 
 
 def top_k(rows: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the `k` largest numbers of each row of [B, V] and their places [B, k]: largest first, ties in order."""
+    """Return the `k` largest numbers of each row of [B, V] and their positions, both [B, k].
+
+    The largest comes first, and equal numbers come in the order of their positions.
+    """
     k = min(k, rows.shape[1])
     if k and 2 * k < rows.shape[1]:
-        places = np.argpartition(-rows, k - 1, axis=1)[:, :k]
-        places.sort(axis=1)
-        places = np.take_along_axis(places, _descending(np.take_along_axis(rows, places, 1)), 1)
-        # Where the last place is shared with numbers left out, the partition leaves out any of them.
-        tied = (rows >= np.take_along_axis(rows, places[:, -1:], 1)).sum(1) > k
-        places[tied] = _descending(rows[tied])[:, :k]
+        positions = np.argpartition(-rows, k - 1, axis=1)[:, :k]
+        positions.sort(axis=1)
+        positions = np.take_along_axis(positions, _descending(np.take_along_axis(rows, positions, 1)), 1)
+        # Of numbers equal to the last of the k, the partition takes any; those rows are sorted whole.
+        tied = (rows >= np.take_along_axis(rows, positions[:, -1:], 1)).sum(1) > k
+        positions[tied] = _descending(rows[tied])[:, :k]
     else:
-        places = _descending(rows)[:, :k]
-    return np.take_along_axis(rows, places, 1), places
+        positions = _descending(rows)[:, :k]
+    return np.take_along_axis(rows, positions, 1), positions
 
 
 def _descending(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Places [B, N] of the numbers of each row from the largest to the smallest, equal ones in their order."""
+    """Return the positions [B, N] of the numbers of each row, largest first, equal ones in order."""
     return np.argsort(-rows, axis=1, kind="stable")
 
 
@@ -60,4 +63,5 @@ def log_sum_exp(terms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     shift = np.where(largest == -np.inf, np.float32(0), largest)
     total = sum(np.exp(term - shift) for term in terms[1:]) + np.exp(terms[0] - shift)
     with np.errstate(divide="ignore"):
-        return np.log(total) + shift
+        logarithm: NDArray[np.float32] = np.log(total) + shift
+    return logarithm

@@ -1,4 +1,4 @@
-"""Arrays by name in a safetensors file: writing them, and mapping them into memory."""
+"""Safetensors files: writing arrays by name, and mapping them into memory."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _DTYPES = {
     **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
     **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
 }
-"""NumPy's names of the types that a safetensors file may hold."""
+"""Names in NumPy of the types that a safetensors file may hold."""
 
 
 def write_tensors(tensors: Mapping[str, NDArray[Any]], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file, with `metadata` in its header. Raises OSError where there is no room for it."""
+    """Write a safetensors file, with `metadata` in its header. Raises OSError where the disk is full."""
     try:
         save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path, metadata)
-    except SafetensorError as error:  # a full disk is told apart by the message alone
+    except SafetensorError as error:  # it reports a full disk in words alone
         if shutil.disk_usage(path.parent).free < sum(array.nbytes for array in tensors.values()):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
 
 
 def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """Open a safetensors file: its arrays are mapped into memory, and read from the disk when they are used.
+    """Map the arrays of a safetensors file into memory; they are read from the disk when they are used.
 
     `safe_open` would read and copy them all. A change of an array stays in this process. Raises SafetensorError for
-    what is not such a file.
+    any other file.
     """
     tensors: dict[str, NDArray[Any]] = {}
-    with safe_open(path, framework="numpy") as file:  # checks that the header describes the whole file without a gap
+    with safe_open(path, framework="numpy") as file:  # raises unless the header describes the file without a gap
         content = np.asarray(np.memmap(path, np.uint8, mode="c"))
         begin = 8 + int(content[:8].view("<u8")[0])
         for name in file.offset_keys():
