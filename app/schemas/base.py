@@ -115,4 +115,4 @@ class ErrorDetail(ResponseBody):
 class ErrorAnswer(ResponseBody):
     """Body of every error response."""
 
-    error: ErrorDetail = Field(description="What went wrong.")
+    error: ErrorDetail = Field(description="Description of the error.")

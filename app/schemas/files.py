@@ -18,9 +18,9 @@ class FileAnswer(ResponseBody):
     object: Literal["file"] = Field(description="Always `file`.")
     bytes: int = Field(description="Its size.")
     created_at: int = Field(description="When it was first uploaded, in seconds since 1970.")
-    filename: str = Field(description="What its uploader called it.", examples=["corpus.txt"])
-    purpose: str = Field(description="What its uploader means it for.", examples=["training"])
-    status: Literal["processed"] = Field(description="Always `processed`: it was checked as it came.")
+    filename: str = Field(description="File name given by the uploader.", examples=["corpus.txt"])
+    purpose: str = Field(description="Purpose given by the uploader.", examples=["training"])
+    status: Literal["processed"] = Field(description="Always `processed`: files are checked while they are uploaded.")
     sha256: str = Field(description="Hash of its bytes.")
 
 
@@ -47,7 +47,7 @@ class _Query(BaseModel):
 class FilesQuery(_Query):
     """Query parameters of the list of files."""
 
-    purpose: str | None = Field(None, description="Only files meant for this.")
+    purpose: str | None = Field(None, description="Only files with this purpose.")
     after: str | None = Field(None, description="Only files older than this one.")
     limit: int = Field(20, ge=1, le=100, description="Most files on a page.")
 
@@ -55,5 +55,9 @@ class FilesQuery(_Query):
 class UploadQuery(_Query):
     """Query parameters of an upload that is not a form; a form has fields for them."""
 
-    purpose: str | None = Field(None, pattern=f"^{PURPOSE_PATTERN}$", description="What it is for; `training`.")
-    filename: str | None = Field(None, min_length=1, max_length=255, description="What to call it; `upload.txt`.")
+    purpose: str | None = Field(
+        None, pattern=f"^{PURPOSE_PATTERN}$", description="Purpose of the file; `training` if unset."
+    )
+    filename: str | None = Field(
+        None, min_length=1, max_length=255, description="Name of the file; `upload.txt` if unset."
+    )

@@ -19,7 +19,7 @@ Stop = Annotated[
 class GenerateRequest(RequestBody):
     """Request to continue a prompt."""
 
-    prompt: Text = Field("", description="What the text begins with; empty: begin one.", examples=["it was a dark"])
+    prompt: Text = Field("", description="Beginning of the text; empty: begin a new text.", examples=["it was a dark"])
     max_tokens: int = Field(64, ge=1, description="Most tokens in each text.", examples=[20])
     temperature: float = Field(
         1.0, ge=0, le=1e6, description="Divides log-probabilities; 0 takes the most probable token.", examples=[0.8]
@@ -39,7 +39,7 @@ class GenerateRequest(RequestBody):
         None,
         ge=0,
         lt=2**64,
-        description="The same seed gives the same texts; unset: one is chosen, and told.",
+        description="The same seed gives the same texts; unset: a seed is chosen and returned.",
         examples=[1],
     )
     stop: Stop = Field(None, description="A text ends before any of these strings.", examples=[["\n"]])
@@ -48,7 +48,8 @@ class GenerateRequest(RequestBody):
     ignore_end: bool = Field(False, description="Whether to go on where the text would end: `</s>` is never chosen.")
     allow_unk: bool = Field(False, description="Whether `<unk>` may be chosen.")
     start: Literal["boundary", "zero"] = Field(
-        "boundary", description="What is read before the prompt: the beginning of a line, or (`zero`) nothing at all."
+        "boundary",
+        description="State before the prompt: after the beginning of a line, or (`zero`) after nothing at all.",
     )
 
 
@@ -56,7 +57,7 @@ class Choice(ResponseBody):
     """A generated text."""
 
     index: int = Field(description="Which of the `n` texts, from 0.")
-    text: str = Field(description="What follows the prompt; put them together as they are.")
+    text: str = Field(description="Text that follows the prompt; append it to the prompt as it is.")
     tokens: list[Token] = Field(
         description="Its tokens, those of a stop string included, with the model's own logprobs."
     )
@@ -70,7 +71,7 @@ class Choice(ResponseBody):
 class PromptDetails(ResponseBody):
     """Details of the prompt's tokens."""
 
-    cached_tokens: int = Field(description="Those that did not have to be read, since the same were read before.")
+    cached_tokens: int = Field(description="Prompt tokens whose states were found in the prefix cache.")
 
 
 class Usage(ResponseBody):
@@ -79,23 +80,23 @@ class Usage(ResponseBody):
     prompt_tokens: int = Field(description="Tokens of the prompt, read once.")
     completion_tokens: int = Field(description="Tokens of all texts.")
     total_tokens: int = Field(description="Their sum.")
-    prompt_tokens_details: PromptDetails = Field(description="More about the tokens of the prompt.")
+    prompt_tokens_details: PromptDetails = Field(description="Details of the prompt's tokens.")
 
 
 class GenerateAnswer(ResponseBody):
     """Generated texts that continue the prompt."""
 
     model: str = MODEL_ID_FIELD
-    seed: int = Field(description="Gives the same texts again.")
+    seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[Choice] = Field(description="The texts.")
-    usage: Usage = Field(description="How many tokens it took.")
+    usage: Usage = Field(description="Token counts of the request.")
 
 
 class ChoicePart(ResponseBody):
     """New part of a text in a stream."""
 
     index: int = Field(description="Which of the `n` texts, from 0.")
-    text: str = Field(description="What it adds; empty while a stop string may be coming.")
+    text: str = Field(description="New part of the text; empty while a stop string may be coming.")
     tokens: list[Token] = Field(description="The tokens chosen since the text's last event, if any were.")
     finish_reason: FinishReason | None = Field(description="Set in the last event of each text.")
 
@@ -104,7 +105,7 @@ class GenerateEvent(ResponseBody):
     """Event of a stream, sent as `data: {...}`; after the last comes `data: [DONE]`."""
 
     model: str = MODEL_ID_FIELD
-    seed: int = Field(description="Gives the same texts again.")
+    seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[ChoicePart] = Field(description="One text's next part.")
     usage: Usage | None = Field(None, description="In the last event only.")
 

@@ -44,14 +44,16 @@ class _TrainingJob(RequestBody):
     """Fields of all jobs that train a model."""
 
     name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-model"])
-    training_file: str = Field(description="Id of the uploaded text to learn from.", examples=["file-0123456789ab"])
-    validation_file: str | None = Field(None, description="Id of an uploaded text to measure on.")
+    training_file: str = Field(description="Id of the uploaded text to train on.", examples=["file-0123456789ab"])
+    validation_file: str | None = Field(None, description="Id of an uploaded text to evaluate on.")
     validation_fraction: float | None = Field(
         None, ge=0, lt=1, description="Without `validation_file`: the share of the text, its end, to measure on; 0.05."
     )
-    tokenizer: Annotated[dict[str, Any], _json_schema(TokenizerConfig)] = Field({}, description="What a token is.")
+    tokenizer: Annotated[dict[str, Any], _json_schema(TokenizerConfig)] = Field(
+        {}, description="Configuration of the tokenizer."
+    )
     empty_lines: EmptyLinesField = "keep"
-    licence: str = Field("unknown", description="Of the training text; stands in the model's card.")
+    licence: str = Field("unknown", description="Licence of the training text, for the model's card.")
 
     def recipe(self, training: Path, validation: Path | None) -> Recipe:
         """Build the recipe. Raises InvalidInput, naming the field, for a value that is not accepted."""
@@ -77,7 +79,9 @@ class NgramJob(_TrainingJob):
     """Count an n-gram model."""
 
     kind: Literal["ngram"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], _json_schema(NgramConfig)] = Field({}, description="What to estimate.")
+    config: Annotated[dict[str, Any], _json_schema(NgramConfig)] = Field(
+        {}, description="Configuration of the n-gram model."
+    )
     extends: str | None = Field(
         None,
         description="An n-gram model published with its counts, as `name`, `name@version` or an alias: the text is "
@@ -130,7 +134,7 @@ class RecurrentJob(_TrainingJob):
 class CompositionJob(RequestBody):
     """Make a model of published ones."""
 
-    kind: Literal["mixture", "cache", "neural_cache"] = Field(description="What to make of them.")
+    kind: Literal["mixture", "cache", "neural_cache"] = Field(description="Kind of the composite model.")
     name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-mixture"])
     members: list[str] = Field(
         min_length=1,
@@ -143,9 +147,9 @@ class CompositionJob(RequestBody):
     )
     validation_file: str | None = Field(
         None,
-        description="Id of an uploaded text to measure on; a mixture without weights is fitted to it.",
+        description="Id of an uploaded text to evaluate on; a mixture without weights is fitted to it.",
     )
-    unit: Unit = Field("document", description="How the text is read when weights are fitted.")
+    unit: Unit = Field("document", description="Unit of the text when weights are fitted.")
     empty_lines: EmptyLinesField = "keep"
 
     def composition(self, validation: Path | None) -> Composition:
@@ -161,9 +165,9 @@ class CompositionJob(RequestBody):
 class EvaluateJob(RequestBody):
     """Measure a published model on a text."""
 
-    kind: Literal["evaluate"] = Field(description="Measure rather than train.")
+    kind: Literal["evaluate"] = Field(description="Evaluate a model.")
     model: str = Field(description="The model, as `name`, `name@version` or an alias.", examples=["my-model@1"])
-    validation_file: str = Field(description="Id of the uploaded text to measure on.")
+    validation_file: str = Field(description="Id of the uploaded text to evaluate on.")
     unit: Unit | None = Field(
         None, description="`lines`: each on its own; `document`: as one. Without it, lines, or document for characters."
     )

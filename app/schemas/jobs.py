@@ -13,29 +13,29 @@ from app.storage.tables import Status
 class JobProgress(ResponseBody):
     """Progress of a job's work."""
 
-    phase: str = Field(description="What is being done.", examples=["training"])
+    phase: str = Field(description="Name of the current phase.", examples=["training"])
     step: int = Field(description="Units of work done in this phase.")
     steps: int = Field(description="Units of work in this phase; 0 where that is not known.")
     fraction: float = Field(description="Share of this phase that is done, 0 to 1.")
-    epoch: float = Field(description="Passes made over the training text.")
-    tokens_per_second: float | None = Field(description="Tokens worked through per second.")
-    seconds_left: float | None = Field(description="Guessed seconds to the end of this phase.")
+    epoch: float = Field(description="Passes over the training text.")
+    tokens_per_second: float | None = Field(description="Tokens processed per second.")
+    seconds_left: float | None = Field(description="Estimated seconds to the end of this phase.")
     metrics: dict[str, float | None] = Field(description="Measured so far, by name; null where not finite.")
 
 
 class JobError(ResponseBody):
     """Reason of a job's failure."""
 
-    code: str = Field(description="For a program.", examples=["invalid_text"])
-    message: str = Field(description="For a human.")
+    code: str = Field(description="Fixed code for programs.", examples=["invalid_text"])
+    message: str = Field(description="Message for people.")
 
 
 class JobEstimate(ResponseBody):
     """Upper estimate of a job's resources, made before anything was read."""
 
-    parameters: int = Field(description="Numbers in the model.")
-    memory_bytes: int = Field(description="Peak memory of its process.")
-    seconds: float = Field(description="From its start to its end.")
+    parameters: int = Field(description="Parameters of the model.")
+    memory_bytes: int = Field(description="Peak memory of the job's process.")
+    seconds: float = Field(description="Seconds from start to end.")
 
 
 class JobAnswer(ResponseBody):
@@ -43,25 +43,25 @@ class JobAnswer(ResponseBody):
 
     id: str = Field(description="Its id.", examples=["job-0123456789abcdef01234567"])
     object: Literal["job"] = Field(description="Always `job`.")
-    kind: str = Field(description="The family to train, or `evaluate`.", examples=["ngram"])
-    status: Status = Field(description="Where it stands.")
+    kind: str = Field(description="Family of the model to train or compose, or `evaluate`.", examples=["ngram"])
+    status: Status = Field(description="Status of the job.")
     model: str | None = Field(
         description="The model it makes, as `name@version`, published when the job succeeds; or the one it measures."
     )
-    queue_position: int | None = Field(description="Its place in the queue, from 1; null unless queued.")
-    progress: JobProgress | None = Field(description="How far it is; null before it began.")
-    attempt: int = Field(description="1, and one more for each worker or process that was lost.")
-    worker: str | None = Field(description="Who works on it, or last did.")
-    created_at: int = Field(description="When it was asked for, in seconds since 1970.")
-    started_at: int | None = Field(description="When a worker first took it.")
-    heartbeat_at: int | None = Field(description="When its worker was last heard of.")
-    finished_at: int | None = Field(description="When it ended.")
-    error: JobError | None = Field(description="Why it failed; null unless it did.")
+    queue_position: int | None = Field(description="Position in the queue, from 1; null unless queued.")
+    progress: JobProgress | None = Field(description="Progress of the work; null before it began.")
+    attempt: int = Field(description="Number of the attempt: 1, and one more for each worker or process that was lost.")
+    worker: str | None = Field(description="Worker that has the job, or had it last.")
+    created_at: int = Field(description="When the job was created, in seconds since 1970.")
+    started_at: int | None = Field(description="When a worker first claimed the job.")
+    heartbeat_at: int | None = Field(description="When the worker last sent a heartbeat.")
+    finished_at: int | None = Field(description="When the job reached a final status.")
+    error: JobError | None = Field(description="Reason of the failure; null unless the job failed.")
     result: dict[str, Any] | None = Field(
-        description="What came of it: the model and its metrics, or what was measured."
+        description="Result: the model and its metrics, or the figures of an evaluation."
     )
-    estimate: JobEstimate = Field(description="What it was guessed to take.")
-    request: dict[str, Any] = Field(description="What was asked for.")
+    estimate: JobEstimate = Field(description="Estimated resources.")
+    request: dict[str, Any] = Field(description="The request.")
 
 
 class JobList(ResponseBody):
@@ -81,7 +81,7 @@ class JobEvent(ResponseBody):
     event: str = Field(
         description="`queued`, `started`, `lost`, `released`, `publishing`, `renumbered`, `cancelling` or a final one."
     )
-    data: dict[str, Any] = Field(description="What there is to say about it.")
+    data: dict[str, Any] = Field(description="Details of the event.")
 
 
 class JobEventList(ResponseBody):
@@ -116,7 +116,7 @@ class _Query(BaseModel):
 class JobsQuery(_Query):
     """Query parameters of the list of jobs."""
 
-    status: Status | None = Field(None, description="Only jobs that stand there.")
+    status: Status | None = Field(None, description="Only jobs with this status.")
     after: str | None = Field(None, description="Only jobs older than this one.")
     limit: int = Field(20, ge=1, le=100, description="Most jobs on a page.")
 

@@ -23,46 +23,50 @@ class ModelSummary(ResponseBody):
         description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache`, `neural_cache`.",
         examples=["ngram"],
     )
-    unit: Literal["word", "character", "bpe"] = Field(description="What its tokens are.", examples=["word"])
+    unit: Literal["word", "character", "bpe"] = Field(description="Kind of tokens.", examples=["word"])
     vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")
-    parameters: int = Field(description="Numbers the model holds.")
-    precision: Literal["int8", "float32"] = Field(description="What it computes in; its files say what was trained.")
-    bytes: int = Field(description="Size of its files but its card, in bytes; 0 for what is made of others.")
+    parameters: int = Field(description="Parameters of the model.")
+    precision: Literal["int8", "float32"] = Field(
+        description="Numbers that the model computes with; its files hold what was trained."
+    )
+    bytes: int = Field(description="Size of its files without the card, in bytes; 0 for models made of others.")
 
 
 class ModelProblem(ResponseBody):
     """A published model that cannot be used."""
 
     id: str = Field(description="`name@version`.", examples=["gutenberg-kn@2"])
-    message: str = Field(description="What is wrong with it.")
+    message: str = Field(description="Reason why it cannot be used.")
 
 
 class ModelList(ResponseBody):
     """List of all models, by name and version."""
 
     object: Literal["list"] = Field(description="Always `list`.")
-    data: list[ModelSummary] = Field(description="The models that can be asked.")
+    data: list[ModelSummary] = Field(description="The served models.")
     has_more: bool = Field(description="Always false: the list is whole.")
-    loading: list[str] = Field(description="Models, as `name@version`, that are there and still being loaded.")
+    loading: list[str] = Field(description="Published models still being loaded, as `name@version`.")
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
 
 
 class PrefixCacheFigures(ResponseBody):
     """Contents and hit counts of a prefix cache."""
 
-    prefixes: int = Field(description="How many prefixes are kept.")
-    bytes: int = Field(description="Memory that they take.")
-    capacity_bytes: int = Field(description="Most that they may take.")
-    hits: int = Field(description="Prompts and contexts, since the model loaded, that began with one that was kept.")
-    misses: int = Field(description="Those that did not.")
-    cached_tokens: int = Field(description="Tokens that did not have to be read.")
+    prefixes: int = Field(description="Count of cached prefixes.")
+    bytes: int = Field(description="Memory that the prefixes take.")
+    capacity_bytes: int = Field(description="Most memory that the prefixes may take.")
+    hits: int = Field(description="Prompts and contexts since the model was loaded that began with a cached prefix.")
+    misses: int = Field(description="Prompts and contexts that did not.")
+    cached_tokens: int = Field(description="Tokens whose states were found in the cache.")
 
 
 class ModelDetail(ModelSummary):
     """A served model with its metrics, prefix cache and card."""
 
-    metrics: dict[str, Any] = Field(description="What was measured when it was made, perplexities among it.")
-    prefix_cache: PrefixCacheFigures | None = Field(description="Of a recurrent model; others need none.")
+    metrics: dict[str, Any] = Field(description="Figures measured when the model was made, perplexities among them.")
+    prefix_cache: PrefixCacheFigures | None = Field(
+        description="Prefix cache of a recurrent model; null for other models."
+    )
     card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")
 
 
@@ -81,7 +85,7 @@ class Vocabulary(ResponseBody):
     model: str = Field(description="The model, as `name@version`.", examples=["gutenberg-kn@1"])
     data: list[VocabularyEntry] = Field(description="Tokens, by rising id.")
     has_more: bool = Field(description="Whether there are more; ask with `after` = the last id here.")
-    total: int = Field(description="How many tokens there are in all pages.")
+    total: int = Field(description="Count of tokens in all pages.")
 
 
 class VocabularyQuery(BaseModel):
@@ -106,6 +110,6 @@ class Ready(ResponseBody):
     status: Literal["ready", "loading", "stopping"] = Field(
         description="`loading` until the first are loaded and `stopping` once the server goes down, with status 503."
     )
-    models: list[str] = Field(description="Models that can be asked, as `name@version`.")
+    models: list[str] = Field(description="Served models, as `name@version`.")
     loading: list[str] = Field(description="Models still being loaded.")
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")

@@ -27,7 +27,7 @@ class NextRequest(RequestBody):
 
     context: Texts = Field(
         "",
-        description="What was read so far. A list is a batch: the answer then holds `results`, one for each.",
+        description="Text read so far. A list is a batch: the answer then holds `results`, one for each.",
         examples=["it was a dark and"],
     )
     prefix: Text = Field(
@@ -60,12 +60,12 @@ class NextToken(Token):
 class NextResult(ResponseBody):
     """The next token after one context."""
 
-    context: list[ContextToken] = Field(description="The context as it was cut into tokens.")
+    context: list[ContextToken] = Field(description="The context as it was tokenized.")
     next: list[NextToken] = Field(description="The most probable next tokens, best first.")
     mass: float = Field(description="Sum of their probabilities, which are the model's own and not scaled up.")
     entropy: float | None = Field(None, description="Entropy of the whole distribution, in nats, where asked for.")
     explain: dict[str, Any] | None = Field(
-        None, description="How the distribution comes about, where asked for; what it says depends on the model's kind."
+        None, description="Explanation of the distribution, where asked for; its fields depend on the model's kind."
     )
 
 

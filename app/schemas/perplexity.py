@@ -53,7 +53,7 @@ class PerplexityResult(ResponseBody):
     logprob: float | None = LOGPROB_FIELD
     zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     token_count: int = Field(description="Tokens scored, the end of each line included.")
-    oov_count: int = Field(description="How many of them are out of the vocabulary.")
+    oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
     characters: int = Field(description="Characters of the text, newlines included.")
     bits_per_character: float | None = Field(description="Cross-entropy in bits, for each character of the text.")
     bits_per_byte: float | None = Field(
@@ -63,7 +63,7 @@ class PerplexityResult(ResponseBody):
     perplexity_per_word: float | None = Field(
         description="exp of the cross-entropy for each of them, whatever the tokens; null where it is infinite."
     )
-    unit: Unit = Field(description="What was scored on its own: `lines` or the whole `document`.")
+    unit: Unit = Field(description="Unit that was scored on its own: `lines` or the whole `document`.")
     empty_lines: EmptyLines = Field(description="Whether empty lines counted.")
     adaptive: bool = Field(description="Whether the model learned from the text as it scored it, as a cache does.")
 
@@ -72,7 +72,7 @@ class PerplexityAnswer(PerplexityResult):
     """Figures of one text, or of all texts together."""
 
     model: str = MODEL_ID_FIELD
-    results: list[PerplexityResult] | None = Field(None, description="Those of each text, where a list was given.")
+    results: list[PerplexityResult] | None = Field(None, description="Figures of each text, where a list was given.")
 
 
 TEXT_EXAMPLE = "it was the best of times , it was the worst of times ,\nit was the age of wisdom .\n"

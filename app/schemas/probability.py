@@ -43,7 +43,7 @@ class ProbabilityResult(ResponseBody):
     probability: float = Field(description="Its exponential; 0 where that is too small for a float.")
     zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
-    oov_count: int = Field(description="How many of them are out of the vocabulary.")
+    oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
     tokens: list[ScoredToken] | None = Field(None, description="Each token, where asked for.")
 
 
@@ -53,7 +53,7 @@ class ProbabilityTotal(ResponseBody):
     logprob: float | None = LOGPROB_FIELD
     zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     token_count: int = Field(description="Tokens scored.")
-    oov_count: int = Field(description="How many of them are out of the vocabulary.")
+    oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
 
 
 class ProbabilityAnswer(ResponseBody):

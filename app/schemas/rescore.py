@@ -35,7 +35,7 @@ class RescoreRequest(RequestBody):
         description="The n-best list.",
         examples=[[{"text": "it was a fine day", "score": -12.5}, {"text": "it was a find a", "score": -12.1}]],
     )
-    context: Text = Field("", description="What was said before; read, not scored.", examples=[""])
+    context: Text = Field("", description="Text said before; read, not scored.", examples=[""])
     lm_weight: float = Field(
         1.0, ge=-1e6, le=1e6, description="Weight of the model's log-probability (nats).", examples=[0.7]
     )
@@ -65,15 +65,15 @@ class ScoreParts(ResponseBody):
 class Ranked(ResponseBody):
     """A hypothesis with its new score."""
 
-    index: int = Field(description="Its place in the request, from 0.")
+    index: int = Field(description="Index of the hypothesis in the request, from 0.")
     text: str = Field(description="Its words.")
     total: float | None = Field(description="Sum of the parts; null, and ranked last, where the probability is zero.")
-    parts: ScoreParts = Field(description="What the total is made of.")
+    parts: ScoreParts = Field(description="Summands of the total.")
     logprob: float | None = LOGPROB_FIELD
     zero_probability: bool | None = ZERO_PROBABILITY_FIELD
     words: int = Field(description="Tokens, the end of the text not counted.")
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
-    oov_count: int = Field(description="How many are out of the vocabulary.")
+    oov_count: int = Field(description="Count of tokens out of the vocabulary.")
 
 
 class RescoreAnswer(ResponseBody):

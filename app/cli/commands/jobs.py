@@ -11,12 +11,12 @@ import click
 
 from app.cli.http_client import ServiceClient, ServiceError
 from app.cli.progress_bar import ProgressBar
-from app.core.settings import Settings
+from app.cli.shared_options import json_option
+from app.core.settings import load_settings
 from models.utils.progress import Progress
 
 _COLUMNS = "{:<30} {:<8} {:<11} {:>8}  {}"
 _TEXT = click.Path(exists=True, dir_okay=False, path_type=Path)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
 
 
 @click.group()
@@ -24,7 +24,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print machin
 @click.pass_context
 def command(context: click.Context, url: str | None) -> None:
     """Ask a service for jobs, follow and cancel them."""
-    settings = Settings()
+    settings = load_settings()
     context.obj = ServiceClient(url or f"http://{settings.host}:{settings.port}")
 
 
