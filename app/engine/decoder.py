@@ -1,7 +1,7 @@
-"""The running texts of one model: who waits, whose prompt is being read, who gets a token at each step.
+"""Decoder: the texts of one model that are being generated, in one batch that requests join and leave.
 
-It knows how requests share one batch and where their tokens go. It runs in the scheduler's thread and knows neither
-HTTP nor how much the service takes on.
+Requests wait for rows, first come, first served; prompts are read in chunks beside the batch (prefill); then every text
+gets one token per decode step. Runs in the scheduler's thread.
 """
 
 from __future__ import annotations
@@ -9,31 +9,65 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from app.engine.generation_request import GenerationRequest, notify_readers
-from app.engine.scheduler import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
-from models.inference.generation import Batch, GenerationSequence, StepOutput, prompt_prefills
+from app.engine.chunk_size import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
+from app.engine.generation_request import GenerationChunk, GenerationRequest
+from app.engine.outbox import Outbox
+from models.inference.generation import Batch, GenerationSequence, StepOutput, prompt_prefills, sequences_from_ids
 from models.inference.prefill import PromptPrefill, Runtime, prefill_chunk, unfinished
 from models.language_model import LanguageModel
 from models.state import concat
+from models.tokenization.tokenizer import Tokenizer
+
+
+class _Generation:
+    """A request under way: its texts, and how much of each has left the engine."""
+
+    def __init__(self, request: GenerationRequest, tokenizer: Tokenizer) -> None:
+        self.request = request
+        self.sequences = sequences_from_ids(tokenizer, request.prompt, request.params, request.n)
+        self._sent_tokens = [0] * request.n
+        self._sent_characters = [0] * request.n
+        for sequence in self.sequences:
+            sequence.streamed = request.streaming
+
+    def next_chunk(self, sequence: GenerationSequence) -> GenerationChunk:
+        """Return what a text has gained since its chunk before."""
+        index = sequence.index
+        begin = self._sent_tokens[index]
+        tokens, text = sequence.tokens[begin:], sequence.text[self._sent_characters[index] :]
+        self._sent_tokens[index] += len(tokens)
+        self._sent_characters[index] += len(text)
+        return GenerationChunk(
+            self.request.id,
+            index,
+            tokens,
+            sequence.logprobs[begin:],
+            text,
+            sequence.finish_reason,
+            sequence.cached_tokens,
+            sequence.error,
+        )
 
 
 class Decoder:
-    """One batch that runs join and leave; used in the scheduler's thread only."""
+    """One batch of texts, those that wait for a row in it, and those whose prompts are being read."""
 
-    def __init__(self, model: LanguageModel, rows: int, runtime: Runtime | None = None) -> None:
-        """At most `rows` sequences at a time, save that a run never waits for an empty batch.
-
-        `runtime` is this decoder's own; without one there is no prefix cache.
-        """
+    def __init__(
+        self, model: LanguageModel, tokenizer: Tokenizer, runtime: Runtime, max_rows: int, outbox: Outbox
+    ) -> None:
+        """`runtime` is this decoder's own; `max_rows` is the most texts at a time, unless one request has more."""
         self._model = model
-        self._max_rows = rows
-        self._waiting: deque[GenerationRequest] = deque()
-        self._prefilling: dict[GenerationRequest, list[PromptPrefill]] = {}
-        self._runtime = runtime or Runtime.of(model)
-        self._chunk_sizer = ChunkSizer(self._runtime, fixed=model.runs_inline)
-        self._decode_seconds = 0.0
-        self._running: dict[GenerationSequence, GenerationRequest] = {}
+        self._tokenizer = tokenizer
+        self._runtime = runtime
+        self._max_rows = max_rows
+        self._outbox = outbox
+        self._waiting: deque[_Generation] = deque()
+        self._prefilling: dict[_Generation, list[PromptPrefill]] = {}
+        self._running: dict[GenerationSequence, _Generation] = {}
         self._batch = Batch(model)
+        self._chunk_sizer = ChunkSizer(runtime, fixed=model.runs_inline)
+        self._decode_seconds = 0.0
+        """How long the last decode step took."""
 
     def __len__(self) -> int:
         """How many texts have a row in the batch."""
@@ -41,83 +75,114 @@ class Decoder:
 
     @property
     def waiting(self) -> int:
-        """How many texts have none yet."""
-        return sum(len(run.sequences) for run in [*self._waiting, *self._prefilling])
+        """How many texts have no row yet."""
+        return sum(generation.request.n for generation in [*self._waiting, *self._prefilling])
 
-    def add(self, run: GenerationRequest) -> None:
-        """Take in a run when there is room."""
-        self._waiting.append(run)
+    def add(self, request: GenerationRequest) -> None:
+        """Take in a request; its texts begin when there are rows for them."""
+        self._waiting.append(_Generation(request, self._tokenizer))
 
-    def cancel(self, run: GenerationRequest) -> None:
-        """Forget a run, wherever it is; one that has ended is none."""
-        if run in self._waiting:
-            self._waiting.remove(run)
-        self._prefilling.pop(run, None)
-        for sequence in run.sequences:
-            self._running.pop(sequence, None)
-            if not self._batch.evict(sequence) and sequence.finish_reason is None:
-                sequence.finish("cancelled")
+    def cancel(self, request_id: int) -> None:
+        """End a request, wherever it is; ignored if it has ended."""
+        under_way = dict.fromkeys([*self._waiting, *self._prefilling, *self._running.values()])
+        for generation in under_way:
+            if generation.request.id == request_id:
+                self._cancel(generation)
 
     def step(self) -> bool:
-        """A slice of reading prompts, and a token for each running text; returns whether there is more to do."""
+        """Read a chunk of prompts and give each running text a token; return whether there is more to do."""
         self._admit()
         self._prefill()
         self._decode_step()
         return bool(self._batch or self._prefilling or self._waiting)
 
     def _admit(self) -> None:
-        """Begin with the runs that wait and fit, first come first served."""
-        taken = len(self._batch) + sum(len(run.sequences) for run in self._prefilling)
-        while self._waiting and (not taken or taken + len(self._waiting[0].sequences) <= self._max_rows):
-            run = self._waiting.popleft()
-            taken += len(run.sequences)
+        """Begin to read the prompts of requests that wait and fit."""
+        taken = len(self._batch) + sum(generation.request.n for generation in self._prefilling)
+        while self._waiting and (not taken or taken + self._waiting[0].request.n <= self._max_rows):
+            generation = self._waiting.popleft()
+            taken += generation.request.n
             try:
-                self._prefilling[run] = prompt_prefills(self._model, run.sequences, self._runtime)
-            except Exception as error:  # the model failed: that is the end of this run, not of the thread
-                run.fail(error)
+                self._prefilling[generation] = prompt_prefills(self._model, generation.sequences, self._runtime)
+            except Exception as error:  # the model failed: that ends this request, not the thread
+                self._fail(generation, error)
 
     def _prefill(self) -> None:
-        """Read on in all prompts together; those that are read to their ends join the batch."""
-        rows = unfinished(row for run in self._prefilling.values() for row in run)
-        # As long as a step, where that is longer: else texts wait for their prompts while steps are made for few rows.
-        self._chunk_sizer.start_chunk(
-            max(DECODING_CHUNK_SECONDS, self._decode_seconds) if self._batch else IDLE_CHUNK_SECONDS
-        )
+        """Read on in all prompts together; texts whose prompts have been read join the batch."""
+        prefills = unfinished(prefill for prefills in self._prefilling.values() for prefill in prefills)
+        # At least as long as a decode step: otherwise texts wait for their prompts while steps are made for few rows.
+        shortest = max(DECODING_CHUNK_SECONDS, self._decode_seconds) if self._batch else IDLE_CHUNK_SECONDS
+        self._chunk_sizer.start_chunk(shortest)
         try:
-            rows = rows[: self._runtime.chunk_tokens]
-            self._chunk_sizer.finish_chunk(prefill_chunk(self._model, rows, self._runtime) if rows else 0)
+            prefills = prefills[: self._runtime.chunk_tokens]
+            self._chunk_sizer.finish_chunk(prefill_chunk(self._model, prefills, self._runtime) if prefills else 0)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
             self._prefill_one_by_one()
-        if whole := [run for run, rows in self._prefilling.items() if not unfinished(rows)]:
-            states = [row.state for run in whole for row in self._prefilling.pop(run)]
-            self._batch.join([sequence for run in whole for sequence in run.sequences], concat(states))
-            for run in whole:
-                self._running |= dict.fromkeys(run.sequences, run)
+        self._join_batch([generation for generation, each in self._prefilling.items() if not unfinished(each)])
 
     def _prefill_one_by_one(self) -> None:
-        for run, rows in list(self._prefilling.items()):
+        for generation, prefills in list(self._prefilling.items()):
             try:
-                if pending := unfinished(rows):
+                if pending := unfinished(prefills):
                     prefill_chunk(self._model, pending, self._runtime)
             except Exception as error:
-                del self._prefilling[run]
-                run.fail(error)
+                del self._prefilling[generation]
+                self._fail(generation, error)
+
+    def _join_batch(self, generations: list[_Generation]) -> None:
+        if generations:
+            states = [prefill.state for generation in generations for prefill in self._prefilling.pop(generation)]
+            self._batch.join([sequence for one in generations for sequence in one.sequences], concat(states))
+            for generation in generations:
+                self._running |= dict.fromkeys(generation.sequences, generation)
 
     def _decode_step(self) -> None:
-        begun = time.perf_counter()
-        self._notify(self._batch.step())
-        self._decode_seconds = time.perf_counter() - begun
+        started = time.perf_counter()
+        outputs = self._batch.step()
+        self._decode_seconds = time.perf_counter() - started
+        if outputs:
+            self._send(outputs)
 
-    def _notify(self, events: list[StepOutput]) -> None:
-        """Let readers know what happened to their texts."""
-        news: dict[GenerationRequest, None] = {}
-        for event in events:
-            run = self._running.get(event.sequence)
-            if run is None:  # another text of its run has failed
-                continue
-            news[run] = None
-            if event.finish_reason is not None:
-                del self._running[event.sequence]
-                if event.sequence.error is not None:
-                    self.cancel(run)
-        notify_readers(news)
+    def _send(self, outputs: list[StepOutput]) -> None:
+        """Send what a decode step did to its texts; a text that failed ends the others of its request."""
+        chunks = []
+        failed: dict[_Generation, None] = {}
+        for output in outputs:
+            sequence = output.sequence
+            generation = self._running[sequence]
+            if generation.request.streaming or sequence.finish_reason is not None:
+                chunks.append(generation.next_chunk(sequence))
+            if sequence.finish_reason is not None:
+                del self._running[sequence]
+                if sequence.error is not None:
+                    failed[generation] = None
+        for generation in failed:
+            chunks += self._cancel_texts(generation)
+        if chunks:
+            self._outbox.put(chunks)
+
+    def _cancel(self, generation: _Generation) -> None:
+        if generation in self._waiting:
+            self._waiting.remove(generation)
+        self._prefilling.pop(generation, None)
+        self._outbox.put(self._cancel_texts(generation))
+
+    def _cancel_texts(self, generation: _Generation) -> list[GenerationChunk]:
+        """End the texts of a request that have not ended; return their last chunks."""
+        chunks = []
+        for sequence in generation.sequences:
+            self._running.pop(sequence, None)
+            if sequence.finish_reason is None:
+                if not self._batch.evict(sequence):
+                    sequence.finish("cancelled")
+                chunks.append(generation.next_chunk(sequence))
+        return chunks
+
+    def _fail(self, generation: _Generation, error: Exception) -> None:
+        """End the texts of a request that have not ended because the model failed."""
+        chunks = []
+        for sequence in generation.sequences:
+            if sequence.finish_reason is None:
+                sequence.fail(error)
+                chunks.append(generation.next_chunk(sequence))
+        self._outbox.put(chunks)

@@ -1,80 +1,89 @@
-"""Where models compute: who does which work, how much is taken on, and results and streams for the event loop.
+"""Engine: where models compute, how much work is taken on, and results and streams for the event loop.
 
-Recurrent models, and what holds one, belong to one thread, which gives every running text its next token and then does
-one slice of long work. N-gram models are quick: short work is done on the spot, long work on a small pool of threads.
-It knows models and generators of slices; it does not know HTTP, nor where models come from.
+Recurrent models, and composites that hold one, belong to one thread, which alternates decode steps with chunks of long
+work. N-gram models run inline: short work on the spot, long work on a small pool of threads, texts in a second thread.
+Requests, tasks and cancellations go to these threads as messages; chunks and results come back through an outbox.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TypeVar
+from itertools import count
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from app.core.container_limits import cpu_quota
-from app.core.exceptions import ModelFailed, RequestAbandoned, ServerStopping
+from app.core.exceptions import ModelFailed, ServerStopping
 from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
+from app.engine.chunk_size import ChunkSizer
+from app.engine.chunked_task import ChunkedTask
 from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
-from app.engine.scheduler import ChunkedTask, ChunkSizer, Scheduler
+from app.engine.generation_stream import GenerationStream
+from app.engine.outbox import EngineResult, Outbox, TaskResult
+from app.engine.scheduler import AddTask, CancelGeneration, Scheduler, StartGeneration
 from models.errors import NextwordError
-from models.inference.generation import GenerationSequence
+from models.inference.config import SamplingParams
 from models.inference.prefill import Runtime
 from models.inference.prefix_cache import PrefixCache
 from models.language_model import LanguageModel
 from models.state import State
 from models.threads import set_thread_count
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 Result = TypeVar("Result")
-WaitForDisconnect = Callable[[], Awaitable[None]]
-"""Returns when nobody waits for the result any more."""
 
 INLINE_TOKENS = 2500
-"""Quick work on no more tokens than this takes less time than handing it to another thread and back."""
+"""Work of a model that runs inline on at most this many tokens takes less time than a change of threads."""
 
 
 class Engine:
-    """Computes from `start` to `stop`; every other method belongs to the event loop's thread."""
+    """Computes from `start` to `stop`; all methods belong to the event loop's thread."""
 
-    def __init__(self, settings: Settings, count: Callable[[str, int], None]) -> None:
-        """`count` is told of tokens that were read (`prompt`), written (`completion`) and scored (`scored`)."""
+    def __init__(self, settings: Settings, count_tokens: Callable[[str, int], None]) -> None:
+        """`count_tokens` is told of tokens that were read (`prompt`), written (`completion`) and scored (`scored`)."""
         self.threads = settings.threads or cpu_quota()
         self._max_rows = settings.max_running
-        self._count = count
+        self._count_tokens = count_tokens
         self._prefix_cache_bytes = settings.prefix_cache_bytes
         self._runtimes: WeakKeyDictionary[LanguageModel, Runtime] = WeakKeyDictionary()
         self._chunk_sizers: WeakKeyDictionary[LanguageModel, ChunkSizer] = WeakKeyDictionary()
-        self._stopping = False
+        self._is_stopping = False
+        self._ids = count()
+        self._streams: dict[int, GenerationStream] = {}
+        self._futures: dict[int, asyncio.Future[Any]] = {}
+        self._outbox = Outbox(self._deliver)
         self._quick_pool = ThreadPoolExecutor(self.threads, "quick-pool")
-        self._slow_scheduler = Scheduler("slow", lambda: set_thread_count(self.threads))
-        self._quick_scheduler = Scheduler("quick", lambda: None)
-        room = settings.max_running, settings.max_waiting, settings.max_pending_tokens
-        self.queues = {"slow": WorkQueue(*room), "quick": WorkQueue(*room)}
+        rows = settings.max_running
+        self._slow_scheduler = Scheduler("slow", self._outbox, rows, lambda: set_thread_count(self.threads))
+        self._quick_scheduler = Scheduler("quick", self._outbox, rows, lambda: None)
+        limits = settings.max_running, settings.max_waiting, settings.max_pending_tokens
+        self.queues = {"slow": WorkQueue(*limits), "quick": WorkQueue(*limits)}
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads; results come to the event loop that runs now."""
+        self._outbox.open()
         self._slow_scheduler.start()
         self._quick_scheduler.start()
 
     def stop(self) -> None:
-        """Take nothing more and end the threads after the turn in hand; what is unfinished is never answered."""
-        self._stopping = True
+        """Take nothing more and end the threads after their current round; unfinished work is never answered."""
+        self._is_stopping = True
         self._slow_scheduler.stop()
         self._quick_scheduler.stop()
         self._quick_pool.shutdown(cancel_futures=True)
 
     def queue(self, model: LanguageModel) -> WorkQueue:
-        """Where work of this model waits."""
+        """Return the queue in which work of this model waits."""
         return self.queues["quick" if model.runs_inline else "slow"]
 
     def runtime(self, model: LanguageModel) -> Runtime:
-        """Return the chunk size and the prefix cache of this model's work, which generators of it are made with."""
+        """Return the chunk size and the prefix cache of this model's work, which is made with them."""
         if model not in self._runtimes:
             cache = None if model.runs_inline else PrefixCache[State](self._prefix_cache_bytes)
             self._runtimes[model] = Runtime(model.chunk_tokens, cache)
@@ -90,103 +99,111 @@ class Engine:
         """How many texts wait for a row."""
         return sum(decoder.waiting for decoder in self._decoders())
 
-    async def run(
-        self, model: LanguageModel, work: Generator[object, None, Result], tokens: int, gone: WaitForDisconnect
-    ) -> Result:
-        """What `work`, on about `tokens` tokens of `model`, returns; it is dropped once nobody waits for it.
+    def runs_inline(self, model: LanguageModel, tokens: int) -> bool:
+        """Whether work on so many tokens is done at once in the event loop's thread."""
+        return model.runs_inline and tokens <= INLINE_TOKENS
 
+    async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
+        """Return the result of `work`, which does one chunk per step, on about `tokens` tokens.
 
-        Raises Overloaded, Stopping, Abandoned, what `work` finds wrong with the request, and ModelFailed.
+        Raises Overloaded, ServerStopping, what `work` finds wrong with the request, and ModelFailed. Work is dropped
+        before its next chunk when the caller is cancelled.
         """
-        if model.runs_inline and tokens <= INLINE_TOKENS:
+        if self.runs_inline(model, tokens):
             with wrap_model_errors():
                 result = run_to_completion(work)
-            self._count("scored", tokens)
+            self._count_tokens("scored", tokens)
             return result
         with self.reserve(model):
-            return await await_unless_disconnected(gone, asyncio.ensure_future(self.compute(model, work, tokens)))
+            return await self.compute(model, work, tokens)
 
     async def compute(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
-        """What `work`, on about `tokens` tokens, returns, for a caller who holds a place."""
-        if model.runs_inline:
-            job = ChunkedTask(work)
-            self._quick_pool.submit(job.run_to_end)
-        else:
-            job = ChunkedTask(work, self._chunk_sizers.setdefault(model, ChunkSizer(self.runtime(model))))
-            self._slow_scheduler.add_task(job)
-        with wrap_model_errors(), self.queue(model).reserve_tokens(tokens):
-            result = await job.future
-        self._count("scored", tokens)
+        """Do as `run`, in another thread, for a caller who has reserved a place."""
+        chunk_sizer = None if model.runs_inline else self._chunk_sizer(model)
+        task = ChunkedTask(next(self._ids), work, chunk_sizer)
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._futures[task.id] = future
+        try:
+            if model.runs_inline:
+                self._quick_pool.submit(task.run_to_end, self._outbox)
+            else:
+                self._slow_scheduler.send(AddTask(task))
+            with wrap_model_errors(), self.queue(model).reserve_tokens(tokens):
+                result = await future
+        finally:
+            task.cancelled = True  # no more is done where nobody waits for it
+            del self._futures[task.id]
+        self._count_tokens("scored", tokens)
         return result
 
     @contextmanager
     def reserve(self, model: LanguageModel, texts: int = 1, tokens: int = 0) -> Iterator[None]:
-        """Room for a request of so much. Raises Overloaded or Stopping at once."""
-        if self._stopping:
+        """Hold room for a request while the block lasts. Raises Overloaded or ServerStopping at once."""
+        if self._is_stopping:
             raise ServerStopping("the server is going down")
         with self.queue(model).reserve(texts, tokens):
             yield
 
     @contextmanager
     def generate(
-        self, model: LanguageModel, sequences: list[GenerationSequence], *, streaming: bool
-    ) -> Iterator[GenerationRequest]:
-        """Texts in the making: they join the batch at its next step and leave it when the context is left.
+        self,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        prompt: Sequence[int],
+        params: SamplingParams,
+        n: int = 1,
+        *,
+        streaming: bool,
+    ) -> Iterator[GenerationStream]:
+        """Generate `n` texts that continue `prompt` (token ids); they leave the batch when the block is left.
 
-        Raises Overloaded or Stopping.
+        Raises Overloaded or ServerStopping.
         """
-        prompt = len(sequences[0].prompt)
-        tokens = prompt + sum(sequence.params.max_tokens for sequence in sequences)
-        with self.reserve(model, len(sequences), tokens):
+        with self.reserve(model, n, len(prompt) + n * params.max_tokens):
+            request = GenerationRequest(next(self._ids), tuple(prompt), params, n, streaming)
+            stream = self._streams[request.id] = GenerationStream(request)
             scheduler = self._quick_scheduler if model.runs_inline else self._slow_scheduler
-            run, runtime = GenerationRequest(sequences, streaming), self.runtime(model)
-            scheduler.call_soon(lambda: self._decoder_of(scheduler, model, runtime).add(run))
+            scheduler.send(StartGeneration(model, tokenizer, self.runtime(model), request))
             try:
-                yield run
+                yield stream
             finally:
-                if not run.is_finished:
-                    scheduler.call_soon(lambda: self._decoder_of(scheduler, model, runtime).cancel(run))
-                self._count("prompt", prompt)
-                self._count("completion", sum(len(sequence.tokens) for sequence in sequences))
+                del self._streams[request.id]
+                if not stream.is_finished:
+                    scheduler.send(CancelGeneration(model, request.id))
+                self._count_tokens("prompt", len(prompt))
+                self._count_tokens("completion", stream.completion_tokens)
+
+    def _deliver(self, result: EngineResult) -> None:
+        """Hand a result to whoever waits for it."""
+        if isinstance(result, TaskResult):
+            future = self._futures.get(result.task_id)
+            if future is None or future.done():
+                return
+            if result.error is None:
+                future.set_result(result.value)
+            else:
+                future.set_exception(result.error)
+        elif stream := self._streams.get(result.request_id):
+            stream.add(result)
+        else:  # its reader has left meanwhile
+            self._count_tokens("completion", len(result.tokens))
+
+    def _chunk_sizer(self, model: LanguageModel) -> ChunkSizer:
+        if model not in self._chunk_sizers:
+            self._chunk_sizers[model] = ChunkSizer(self.runtime(model))
+        return self._chunk_sizers[model]
 
     def _decoders(self) -> list[Decoder]:
-        found = [
-            decoder for one in (self._slow_scheduler, self._quick_scheduler) for decoder in list(one.decoders.values())
-        ]
-        return [decoder for decoder in found if isinstance(decoder, Decoder)]
-
-    def _decoder_of(self, scheduler: Scheduler, model: LanguageModel, runtime: Runtime) -> Decoder:
-        """The model's decoder, with chunks of its own; in the scheduler's thread."""
-        decoder = scheduler.decoders.get(id(model))
-        if not isinstance(decoder, Decoder):
-            decoder = scheduler.decoders[id(model)] = Decoder(model, self._max_rows, replace(runtime))
-        return decoder
+        schedulers = self._slow_scheduler, self._quick_scheduler
+        return [decoder for scheduler in schedulers for decoder in list(scheduler.decoders.values())]
 
 
 @contextmanager
 def wrap_model_errors() -> Iterator[None]:
-    """Whatever is not raised on purpose in here is the model's failure: raises ModelFailed from it."""
+    """Raise ModelFailed from any exception of the block that is not raised on purpose."""
     try:
         yield
     except NextwordError:
         raise
     except Exception as error:
         raise ModelFailed from error
-
-
-async def await_unless_disconnected(gone: WaitForDisconnect, work: asyncio.Future[Result]) -> Result:
-    """The result of `work`; it is cancelled, and Abandoned raised, when `gone` ends first."""
-    watcher = asyncio.ensure_future(gone())
-    watcher.add_done_callback(lambda _: work.cancel())
-    task = asyncio.current_task()
-    try:
-        return await work  # itself: to wait for either takes two more turns of a loop that may be busy
-    except asyncio.CancelledError:
-        if not watcher.done() or (task and task.cancelling()):
-            raise
-        watcher.result()
-        raise RequestAbandoned("the client hung up") from None
-    finally:
-        watcher.cancel()
-        watcher.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else asks
-        work.cancel()

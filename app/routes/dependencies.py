@@ -14,8 +14,9 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Header, Path, Request
 
 from app.core.settings import Settings
-from app.engine.engine import Engine, WaitForDisconnect, await_unless_disconnected
+from app.engine.engine import Engine
 from app.engine.model_registry import ServedModel
+from app.http.disconnect import WaitForDisconnect, await_unless_disconnected
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
@@ -63,7 +64,11 @@ class ModelRequest:
 
         Only for a request whose body has been read to its end.
         """
-        return await self.engine.run(self.checkpoint.model, work, tokens, self.wait_for_disconnect)
+        model = self.checkpoint.model
+        result = self.engine.run(model, work, tokens)
+        if self.engine.runs_inline(model, tokens):  # done before anyone could hang up
+            return await result
+        return await await_unless_disconnected(self.wait_for_disconnect, asyncio.ensure_future(result))
 
     def place(self) -> AbstractContextManager[None]:
         """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.engine.engine import await_unless_disconnected
-from app.engine.generation_request import GenerationChunk, GenerationRequest
+from app.engine.generation_request import GenerationChunk
+from app.engine.generation_stream import GenerationStream
+from app.http.disconnect import await_unless_disconnected
 from app.http.responses import OrjsonResponse
 from app.http.streaming import SSE_DONE, ManagedStream, sse_event
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
@@ -20,7 +21,6 @@ from app.schemas.base import logprob_fields
 from app.schemas.generate import STREAM_RESPONSES, GenerateAnswer, GenerateRequest
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
-from models.inference.generation import GenerationSequence, make_sequences
 
 SHARED_FIELDS = sorted(
     {field.name for field in fields(SamplingParams)} & GenerateRequest.model_fields.keys() - {"seed", "stop"}
@@ -39,18 +39,20 @@ async def generate(call: InjectedModelRequest, body: GenerateRequest) -> Respons
     """
     _check_limits(call, body)
     head: dict[str, Any] = {"model": call.served.id, "seed": secrets.randbits(53) if body.seed is None else body.seed}
-    sequences = make_sequences(call.checkpoint.tokenizer, body.prompt, _sampling_params(body, head["seed"]), body.n)
+    params = _sampling_params(body, head["seed"])
+    model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
+    prompt = tokenizer.encode_batch([body.prompt]).ids.tolist()
     async with AsyncExitStack() as stack:
-        work = call.engine.generate(call.checkpoint.model, sequences, streaming=body.stream)
-        run = stack.enter_context(work)
+        texts = stack.enter_context(
+            call.engine.generate(model, tokenizer, prompt, params, body.n, streaming=body.stream)
+        )
         if body.stream:
             return ManagedStream(
-                _stream_events(call, run, head), "text/event-stream", stack.pop_all(), format_error=sse_event
+                _stream_events(call, texts, head), "text/event-stream", stack.pop_all(), format_error=sse_event
             )
-        await await_unless_disconnected(call.wait_for_disconnect, run.finished)
-        run.raise_if_failed()
-    choices = [_choice_content(call, sequence) for sequence in sequences]
-    return OrjsonResponse(head | {"choices": choices, "usage": _usage(sequences)})
+        await await_unless_disconnected(call.wait_for_disconnect, texts.finished)
+        choices = [_choice_content(call, chunk) for chunk in texts.result()]
+    return OrjsonResponse(head | {"choices": choices, "usage": _usage(texts)})
 
 
 def _check_limits(call: ModelRequest, body: GenerateRequest) -> None:
@@ -70,28 +72,28 @@ def _sampling_params(body: GenerateRequest, seed: int) -> SamplingParams:
 
 
 async def _stream_events(
-    call: ModelRequest, run: GenerationRequest, head: dict[str, Any]
+    call: ModelRequest, texts: GenerationStream, head: dict[str, Any]
 ) -> AsyncGenerator[bytes, None]:
-    left = len(run.sequences)
-    async for part in run.chunks():
-        left -= part.finish_reason is not None
-        data = head | {"choices": [_chunk_content(call, part)]}
-        yield sse_event(data if left else data | {"usage": _usage(run.sequences)})
+    unfinished = texts.request.n
+    async for chunk in texts.chunks():
+        unfinished -= chunk.finish_reason is not None
+        data = head | {"choices": [_chunk_content(call, chunk)]}
+        yield sse_event(data if unfinished else data | {"usage": _usage(texts)})
     yield SSE_DONE
 
 
-def _chunk_content(call: ModelRequest, part: GenerationChunk) -> dict[str, Any]:
-    tokens = _token_contents(call, part.tokens, part.logprobs)
-    return {"index": part.sequence.index, "text": part.text, "tokens": tokens, "finish_reason": part.finish_reason}
+def _chunk_content(call: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
+    tokens = _token_contents(call, chunk.tokens, chunk.logprobs)
+    return {"index": chunk.index, "text": chunk.text, "tokens": tokens, "finish_reason": chunk.finish_reason}
 
 
-def _choice_content(call: ModelRequest, sequence: GenerationSequence) -> dict[str, Any]:
+def _choice_content(call: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
     return {
-        "index": sequence.index,
-        "text": sequence.text,
-        "tokens": _token_contents(call, sequence.tokens, sequence.logprobs),
-        "logprob": sequence.logprob,
-        "finish_reason": sequence.finish_reason,
+        "index": chunk.index,
+        "text": chunk.text,
+        "tokens": _token_contents(call, chunk.tokens, chunk.logprobs),
+        "logprob": chunk.logprob,
+        "finish_reason": chunk.finish_reason,
     }
 
 
@@ -102,7 +104,7 @@ def _token_contents(call: ModelRequest, tokens: list[int], logprobs: list[float]
     return [{"token": vocabulary[token], "id": token, **logprob_fields(logprob)} for token, logprob in found]
 
 
-def _usage(sequences: list[GenerationSequence]) -> dict[str, Any]:
-    prompt, completion = len(sequences[0].prompt), sum(len(sequence.tokens) for sequence in sequences)
+def _usage(texts: GenerationStream) -> dict[str, Any]:
+    prompt, completion = len(texts.request.prompt), texts.completion_tokens
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    return counts | {"prompt_tokens_details": {"cached_tokens": sequences[0].cached_tokens}}
+    return counts | {"prompt_tokens_details": {"cached_tokens": texts.cached_tokens}}

@@ -1,4 +1,4 @@
-"""Generation: sequences that grow by a token a step, any number of them in one batch that they join and leave.
+"""Generation of texts, a token a step, by any number of sequences in a batch that they join and leave.
 
 `generate` drives sequences to their ends; a service joins and steps a `Batch` itself. A sequence has its own random
 numbers, so its tokens do not depend on the sequences beside it.
@@ -26,7 +26,7 @@ from models.utils.progress import run_to_completion
 
 
 class GenerationSequence:
-    """One text that is being generated: its prompt, its tokens so far, and why it ended."""
+    """A text that is being generated: its prompt, its tokens so far, and why it ended."""
 
     def __init__(self, prompt: Sequence[int], params: SamplingParams, detokenizer: Detokenizer, index: int = 0) -> None:
         """Continue `prompt` (ids); `index` tells the samples of one prompt and seed apart."""
@@ -59,7 +59,7 @@ class GenerationSequence:
         return fsum(self.logprobs)
 
     def extend(self, token: int, logprob: float) -> StepOutput | None:
-        """Append a sampled token with the model's log P of it in nats; None where nobody reads the text meanwhile."""
+        """Append a sampled token and the model's log P of it; None where nobody reads the text meanwhile."""
         if token == EOS or token < 0:
             return self._finish_on(token)
         self.tokens.append(token)
@@ -101,7 +101,7 @@ class GenerationSequence:
 
 
 class StepOutput(NamedTuple):
-    """What one decode step did to one sequence."""
+    """Effect of a decode step on a sequence."""
 
     sequence: GenerationSequence
     token: int | None
@@ -178,7 +178,7 @@ class Batch:
         return outputs
 
     def _try_all_rows(self, work: Callable[[State, int | None], State]) -> tuple[list[StepOutput], State]:
-        """Return what `work` makes of all rows at once; where it fails, of each alone, and the failures' outputs."""
+        """Call `work` with all rows or, where it fails, with each alone; return the failures' outputs too."""
         try:
             return [], work(self._state, None)
         except Exception:  # whatever a model may raise: one by one it shows whose it is
@@ -217,14 +217,20 @@ def prompt_prefills(
 
 
 def make_sequences(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n: int = 1) -> list[GenerationSequence]:
-    """Return `n` sequences that continue `prompt`, each with random numbers of its own derived from the one seed.
+    """Return `n` sequences that continue `prompt`, each with random numbers of its own from the one seed.
 
     Their text goes on where the prompt ends: it begins with a blank where a word follows a word.
     Raises InvalidText for a prompt that is not Unicode.
     """
-    ids = tokenizer.encode_batch([prompt]).ids.tolist()
+    return sequences_from_ids(tokenizer, tokenizer.encode_batch([prompt]).ids.tolist(), params, n)
+
+
+def sequences_from_ids(
+    tokenizer: Tokenizer, ids: Sequence[int], params: SamplingParams, n: int = 1
+) -> list[GenerationSequence]:
+    """Return what `make_sequences` does, for a prompt that is encoded already."""
     # A line is spaced without regard to the lines before it.
-    line = ids[len(ids) - ids[::-1].index(EOS) :] if EOS in ids else ids
+    line = list(ids[len(ids) - ids[::-1].index(EOS) :] if EOS in ids else ids)
     return [GenerationSequence(ids, params, tokenizer.detokenizer(line), index) for index in range(n)]
 
 

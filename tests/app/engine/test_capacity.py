@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.core.exceptions import Overloaded
 from app.engine import capacity
 from app.engine.capacity import OVERLOAD_BEGINS_SECONDS, OVERLOAD_ENDS_SECONDS, WorkQueue
+from app.http.error_responses import to_api_error
 
 
 class Clock:
@@ -43,7 +44,7 @@ def test_the_wait_is_what_is_left_at_the_speed_so_far(monkeypatch: pytest.Monkey
         assert line.seconds_to_drain == pytest.approx(6.0)
         with pytest.raises(Overloaded) as refused:
             line.check_room()
-        assert refused.value.headers == {"retry-after": "6", "retry-after-ms": "6000"}
+        assert to_api_error(refused.value).headers == {"retry-after": "6", "retry-after-ms": "6000"}
 
 
 def test_the_past_fades(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +72,8 @@ def test_what_fails_counts_as_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_is_told_to_come_back_at_once_or_never() -> None:
-    assert Overloaded("", 0.0).headers == {"retry-after": "1", "retry-after-ms": "100"}
-    assert Overloaded("", 1e9).headers == {"retry-after": "120", "retry-after-ms": "120000"}
+    assert to_api_error(Overloaded("", 0.0)).headers == {"retry-after": "1", "retry-after-ms": "100"}
+    assert to_api_error(Overloaded("", 1e9)).headers == {"retry-after": "120", "retry-after-ms": "120000"}
 
 
 def test_in_a_crowd_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:

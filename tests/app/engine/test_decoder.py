@@ -3,7 +3,9 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.core.exceptions import ModelFailed
+from app.engine.chunk_size import ChunkSizer
+from app.engine.chunked_task import ChunkedTask
 from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationChunk, GenerationRequest
-from app.engine.scheduler import ChunkedTask, ChunkSizer
+from app.engine.generation_stream import GenerationStream
 from models.inference.config import SamplingParams
 from models.inference.generation import GenerationSequence, generate, make_sequences
 from models.inference.prefill import Runtime
@@ -30,14 +34,23 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 from tests.helpers.language_models import arrays
+from tests.helpers.outbox import CollectingOutbox
 from tests.helpers.toy import Bigram
 
 LETTERS = Tokenizer.train(TokenizerConfig(), ["a b c d e f g h\n"])
 MODEL = Bigram.random(LETTERS.vocabulary_size)
 
 
+IDS = count()
+
+
 def texts(prompt: str = "a", n: int = 1, **params: object) -> list[GenerationSequence]:
     return make_sequences(LETTERS, prompt, SamplingParams(**{"max_tokens": 12, "seed": 1, **params}), n)
+
+
+def request(prompt: str = "a", n: int = 1, *, streaming: bool, **params: object) -> GenerationRequest:
+    sampling = SamplingParams(**{"max_tokens": 12, "seed": 1, **params})
+    return GenerationRequest(next(IDS), tuple(LETTERS.encode_batch([prompt]).ids.tolist()), sampling, n, streaming)
 
 
 def lstm() -> Int8Model:
@@ -79,7 +92,8 @@ class Script:
     def __init__(self, model: str, rows: int) -> None:
         self.model, self.plain = TOGETHER[model], ALONE[model]
         self.runtime = Runtime(self.model.chunk_tokens, CACHES[model])
-        self.decoder = Decoder(self.model, rows, replace(self.runtime))
+        self.outbox = CollectingOutbox()
+        self.decoder = Decoder(self.model, LETTERS, replace(self.runtime), rows, self.outbox)
         self.slices = ChunkSizer(self.runtime)
         self.runs: list[tuple[GenerationRequest, dict]] = []
         self.jobs: list[tuple[ChunkedTask, str, str]] = []
@@ -92,40 +106,39 @@ class Script:
                 for _ in range(action):
                     self.step()
             case dict():
-                self.runs.append((GenerationRequest(texts(**action), streaming=True), action))
+                self.runs.append((request(**action, streaming=True), action))
                 self.decoder.add(self.runs[-1][0])
             case "score", context, text:
                 work = score_texts(self.model, LETTERS, [text, "b"], context=context, runtime=self.runtime)
-                job = ChunkedTask(work, self.slices)
+                job = ChunkedTask(next(IDS), work, self.slices)
                 self.jobs.append((job, context, text))
                 self.waiting.append(job)
             case "cancel", i if i < len(self.runs):
-                self.decoder.cancel(self.runs[i][0])
+                self.decoder.cancel(self.runs[i][0].id)
                 self.cancelled.add(i)
             case "drop", i if i < len(self.jobs):
-                self.jobs[i][0].future.cancel()
+                self.jobs[i][0].cancelled = True
 
     def step(self) -> bool:
         """As the scheduler takes turns: a step, then a slice of one job; returns whether there is more."""
         more = self.decoder.step()
         if self.waiting:
             job = self.waiting.popleft()
-            if job.run_chunk(1e-9):  # the smallest slices there are
+            if job.run_chunk(self.outbox, 1e-9):  # the smallest slices there are
                 self.waiting.append(job)
         return more or bool(self.waiting)
 
-    async def check(self) -> None:
+    def check(self) -> None:
         while self.step():
             pass
         for i, (run, asked) in enumerate(self.runs):
             if i not in self.cancelled:
-                await asyncio.wait_for(run.finished, 5)
-                run.raise_if_failed()
-                assert [sequence.tokens for sequence in run.sequences] == alone(self.plain, **asked)
-            assert all(sequence.finish_reason for sequence in run.sequences)
+                assert self.outbox.tokens(run.id, run.n) == alone(self.plain, **asked)
+            assert self.outbox.finish_reasons(run.id).keys() == set(range(run.n))
+            assert all(self.outbox.finish_reasons(run.id).values())
         for job, context, text in self.jobs:
-            if not job.future.cancelled():
-                found = await asyncio.wait_for(job.future, 5)
+            if not job.cancelled or job.id in self.outbox.results:
+                found = self.outbox.results[job.id].value
                 expected = run_to_completion(score_texts(self.plain, LETTERS, [text, "b"], context=context))
                 assert all(np.array_equal(f.logprobs, e.logprobs) for f, e in zip(found, expected, strict=True))
 
@@ -134,13 +147,10 @@ class Script:
 @given(actions, st.integers(1, 6))
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_any_order_of_joining_leaving_scoring_and_stepping(model: str, actions: list, rows: int) -> None:
-    async def main() -> None:
-        script = Script(model, rows)
-        for action in actions:
-            script.act(action)
-        await script.check()
-
-    asyncio.run(main())
+    script = Script(model, rows)
+    for action in actions:
+        script.act(action)
+    script.check()
 
 
 def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,43 +158,51 @@ def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) ->
     logprobs = MODEL.logprobs
     monkeypatch.setattr(MODEL, "logprobs", lambda state: (seen.append(len(state)), logprobs(state))[1])
 
-    async def main() -> None:
-        decoder = Decoder(MODEL, rows=3)
-        runs = [GenerationRequest(texts(n=n, ignore_end=True), streaming=False) for n in (2, 2, 1, 5, 1)]
-        for run in runs:
-            decoder.add(run)
-        while decoder.step():
-            pass
-        for run in runs:
-            await run.finished
-            run.raise_if_failed()
+    outbox = CollectingOutbox()
+    decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 3, outbox)
+    runs = [request(n=n, ignore_end=True, streaming=False) for n in (2, 2, 1, 5, 1)]
+    for run in runs:
+        decoder.add(run)
+    while decoder.step():
+        pass
+    for run in runs:
+        assert all(outbox.tokens(run.id, run.n))
+        assert set(outbox.finish_reasons(run.id).values()) == {"length"}
 
-    asyncio.run(main())
     # 2 alone, as 2 + 2 do not fit; then 2 + 1; then 5, which never fits and so goes alone; then 1.
     assert list(dict.fromkeys(seen)) == [2, 3, 5, 1]
 
 
 def test_without_streaming_only_the_end_is_told() -> None:
-    async def main() -> list:
-        decoder = Decoder(MODEL, 8)
-        run = GenerationRequest(texts(n=2, ignore_end=True), streaming=False)
-        decoder.add(run)
-        while decoder.step():
-            pass
-        return [part async for part in run.chunks()]
+    outbox = CollectingOutbox()
+    decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 8, outbox)
+    run = request(n=2, ignore_end=True, streaming=False)
+    decoder.add(run)
+    while decoder.step():
+        pass
+    assert [part.finish_reason for part in outbox.chunks[run.id]] == ["length", "length"]
 
-    parts = asyncio.run(main())
-    assert [part.finish_reason for part in parts] == ["length", "length"]
+
+class Reader:
+    """An outbox that hands the chunks of one request to its stream."""
+
+    def __init__(self, run: GenerationRequest) -> None:
+        self.stream = GenerationStream(run)
+
+    def put(self, chunks: Iterable[GenerationChunk]) -> None:
+        for chunk in chunks:
+            self.stream.add(chunk)
 
 
 @given(st.lists(st.integers(0, 3), max_size=12))
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_a_slow_reader_misses_nothing_and_is_not_waited_for(pauses: list[int]) -> None:
     async def main() -> list[GenerationChunk]:
-        decoder = Decoder(MODEL, 8)
-        run = GenerationRequest(texts(n=2, ignore_end=True), streaming=True)
+        run = request(n=2, ignore_end=True, streaming=True)
+        reader = Reader(run)
+        decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 8, reader)
         decoder.add(run)
-        parts, found = run.chunks(), []
+        parts, found = reader.stream.chunks(), []
         decoder.step()  # reads the prompt
         for steps in [*pauses, 12]:
             for _ in range(1 + steps):  # goes on whether or not anything is read
@@ -193,10 +211,12 @@ def test_a_slow_reader_misses_nothing_and_is_not_waited_for(pauses: list[int]) -
         return [part for part in found if part] + [part async for part in parts]
 
     parts = asyncio.run(main())
-    for index, tokens in enumerate(alone(n=2, ignore_end=True)):
-        mine = [part for part in parts if part.sequence.index == index]
-        assert [token for part in mine for token in part.tokens] == tokens
-        assert "".join(part.text for part in mine) == mine[0].sequence.text
+    expected = texts(n=2, ignore_end=True)
+    list(generate(MODEL, expected))
+    for index, sequence in enumerate(expected):
+        mine = [part for part in parts if part.index == index]
+        assert [token for part in mine for token in part.tokens] == sequence.tokens
+        assert "".join(part.text for part in mine) == sequence.text
         assert [part.finish_reason for part in mine] == [None] * (len(mine) - 1) + ["length"]
 
 
@@ -229,25 +249,22 @@ class Failing(LanguageModel):
 
 @pytest.mark.parametrize("model", [Failing(steps=3), Failing(steps=9, reads=0), Failing(steps=9, reads=2)])
 def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Failing) -> None:
-    async def main() -> None:
-        decoder = Decoder(model, 8)
-        hit = GenerationRequest(texts(ignore_end=True), streaming=True)
-        decoder.add(hit)
-        while decoder.step():
-            pass
-        await hit.finished
-        with pytest.raises(ModelFailed):
-            hit.raise_if_failed()
-        model.steps = model.reads = 1000
-        spared = GenerationRequest(texts(), streaming=True)
-        decoder.add(spared)
-        while decoder.step():
-            pass
-        await spared.finished
-        spared.raise_if_failed()
-        assert [sequence.tokens for sequence in spared.sequences] == alone()
-
-    asyncio.run(main())
+    outbox = CollectingOutbox()
+    decoder = Decoder(model, LETTERS, Runtime.of(model), 8, outbox)
+    hit = request(ignore_end=True, streaming=True)
+    decoder.add(hit)
+    while decoder.step():
+        pass
+    assert outbox.finish_reasons(hit.id) == {0: "failed"}
+    with pytest.raises(ModelFailed):
+        outbox.tokens(hit.id, 1)
+    model.steps = model.reads = 1000
+    spared = request(streaming=True)
+    decoder.add(spared)
+    while decoder.step():
+        pass
+    assert all(outbox.finish_reasons(spared.id).values())
+    assert outbox.tokens(spared.id, 1) == alone()
 
 
 class Poisoned(Bigram):
@@ -272,27 +289,24 @@ def test_a_failure_of_one_text_is_not_its_neighbours(seeds: list[int]) -> None:
     """What one text fails on it fails on alone, too; the others end as they would alone."""
     poisoned = Poisoned(np.exp(MODEL.matrix))
 
-    async def outcome(decoder: Decoder, run: GenerationRequest) -> object:
+    def outcome(decoder: Decoder, outbox: CollectingOutbox, run: GenerationRequest) -> object:
         while decoder.step():
             pass
+        reasons = outbox.finish_reasons(run.id)
+        assert reasons.keys() == set(range(run.n))
+        assert all(reasons.values())
         try:
-            await asyncio.wait_for(run.finished, 5)
-            run.raise_if_failed()
+            return outbox.tokens(run.id, run.n)
         except ModelFailed as error:
             return str(error.__cause__)
-        return [sequence.tokens for sequence in run.sequences]
 
-    async def main() -> None:
-        together = Decoder(poisoned, 100)
-        runs = [
-            GenerationRequest(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=seed % 3 > 0) for seed in seeds
-        ]
-        for run in runs:
-            together.add(run)
-        for seed, run in zip(seeds, runs, strict=True):
-            by_itself = GenerationRequest(texts(seed=seed, n=1 + seed % 2, max_tokens=6), streaming=False)
-            alone = Decoder(poisoned, 100)
-            alone.add(by_itself)
-            assert await outcome(together, run) == await outcome(alone, by_itself)
-
-    asyncio.run(main())
+    outbox = CollectingOutbox()
+    together = Decoder(poisoned, LETTERS, Runtime.of(poisoned), 100, outbox)
+    runs = [request(seed=seed, n=1 + seed % 2, max_tokens=6, streaming=seed % 3 > 0) for seed in seeds]
+    for run in runs:
+        together.add(run)
+    for seed, run in zip(seeds, runs, strict=True):
+        by_itself = request(seed=seed, n=1 + seed % 2, max_tokens=6, streaming=False)
+        alone = Decoder(poisoned, LETTERS, Runtime.of(poisoned), 100, outbox)
+        alone.add(by_itself)
+        assert outcome(together, outbox, run) == outcome(alone, outbox, by_itself)

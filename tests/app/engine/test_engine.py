@@ -9,20 +9,16 @@ import pytest
 from app.core.exceptions import ModelFailed, Overloaded, RequestAbandoned, ServerStopping
 from app.core.settings import Settings
 from app.engine.engine import INLINE_TOKENS, Engine
+from app.http.disconnect import await_unless_disconnected
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig
 from models.composite.mixture import MixtureModel
 from models.inference.config import SamplingParams
-from models.inference.generation import make_sequences
 from models.language_model import LanguageModel
 from models.threads import thread_count
 from tests.helpers.serving import WORDS, ngram, recurrent
 
 NGRAM, LSTM = ngram(), recurrent()
-
-
-async def forever() -> None:
-    await asyncio.Event().wait()
 
 
 def running(main: Callable[[Engine], Awaitable[None]], **settings: object) -> None:
@@ -62,7 +58,7 @@ def blocked(until: threading.Event) -> Generator[None, None, str]:
 )
 def test_work_is_done_where_it_belongs(model: LanguageModel, tokens: int, thread: str) -> None:
     async def main(engine: Engine) -> None:
-        assert await engine.run(model, where(), tokens, forever) == thread
+        assert await engine.run(model, where(), tokens) == thread
 
     running(main)
 
@@ -73,7 +69,7 @@ def test_the_recurrent_thread_has_the_threads_it_was_given() -> None:
         return thread_count()
 
     async def main(engine: Engine) -> None:
-        assert await engine.run(LSTM, count(), 1, forever) == 2
+        assert await engine.run(LSTM, count(), 1) == 2
 
     running(main, threads=2)
 
@@ -82,14 +78,14 @@ def test_the_recurrent_thread_has_the_threads_it_was_given() -> None:
 def test_what_is_too_much_is_refused_at_once_and_room_comes_back(model: LanguageModel) -> None:
     async def main(engine: Engine) -> None:
         go = threading.Event()
-        asked = [asyncio.ensure_future(engine.run(model, blocked(go), 10**6, forever)) for _ in range(3)]
+        asked = [asyncio.ensure_future(engine.run(model, blocked(go), 10**5)) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
-            await engine.run(model, where(), 10**6, forever)
+            await engine.run(model, where(), 10**5)
         assert 0 < refused.value.retry_after <= 120
         go.set()
         assert await asyncio.gather(*asked) == ["done"] * 3
-        await engine.run(model, where(), 10**6, forever)
+        await engine.run(model, where(), 10**5)
 
     running(main)
 
@@ -99,14 +95,15 @@ def test_work_that_nobody_waits_for_is_dropped(model: LanguageModel) -> None:
     async def main(engine: Engine) -> None:
         never = threading.Event()
         for _ in range(10):
+            work = asyncio.ensure_future(engine.run(model, blocked(never), 10**6))
             with pytest.raises(RequestAbandoned):
-                await engine.run(model, blocked(never), 10**6, lambda: asyncio.sleep(0.002))
-            task = asyncio.ensure_future(engine.run(model, blocked(never), 10**6, forever))
+                await await_unless_disconnected(lambda: asyncio.sleep(0.002), work)
+            task = asyncio.ensure_future(engine.run(model, blocked(never), 10**6))
             await asyncio.sleep(0.002)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        assert isinstance(await engine.run(model, where(), 10**6, forever), str)
+        assert isinstance(await engine.run(model, where(), 10**6), str)
 
     running(main)
 
@@ -120,7 +117,7 @@ def test_failures_reach_their_own_request() -> None:
         for model, tokens in ((NGRAM, 1), (NGRAM, 10**6), (LSTM, 1)):
             for _ in range(5):  # more often than there are places
                 with pytest.raises(ModelFailed) as failed:
-                    await engine.run(model, failing(), tokens, forever)
+                    await engine.run(model, failing(), tokens)
                 assert isinstance(failed.value.__cause__, ArithmeticError)
 
     running(main)
@@ -132,19 +129,20 @@ def test_texts_count_as_many_and_leave_when_their_context_is_left(model: Languag
 
     async def main(engine: Engine) -> None:
         for _ in range(3):
-            with engine.generate(model, make_sequences(WORDS, "", params, 3), streaming=True) as run:
+            with engine.generate(model, WORDS, [], params, 3, streaming=True) as run:
                 async for _ in run.chunks():
                     break
                 with (
                     pytest.raises(Overloaded),
-                    engine.generate(model, make_sequences(WORDS, "", params), streaming=True),
+                    engine.generate(model, WORDS, [], params, streaming=True),
                 ):
                     pass
-        short = make_sequences(WORDS, "the", SamplingParams(max_tokens=2, seed=1), 3)
-        with engine.generate(model, short, streaming=False) as run:
+        the, short = WORDS.encode_batch(["the"]).ids.tolist(), SamplingParams(max_tokens=2, seed=1)
+        with engine.generate(model, WORDS, the, short, 3, streaming=False) as run:
             await asyncio.wait_for(run.finished, 20)
-            run.raise_if_failed()
-        assert all(sequence.finish_reason for sequence in short)
+            chunks = run.result()
+        assert [chunk.index for chunk in chunks] == [0, 1, 2]
+        assert all(chunk.finish_reason for chunk in chunks)
 
     running(main)
 
@@ -153,6 +151,6 @@ def test_nothing_is_taken_on_once_it_stops() -> None:
     async def main(engine: Engine) -> None:
         engine.stop()
         with pytest.raises(ServerStopping):
-            await engine.run(LSTM, where(), 1, forever)
+            await engine.run(LSTM, where(), 1)
 
     running(main)

@@ -1,37 +1,25 @@
-"""Turns: what is done in which order, in one thread, and what becomes of failures."""
+"""Rounds of the computing thread: what is done in which order, and what becomes of failures."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import pytest
 
-from app.engine.scheduler import ChunkedTask, Scheduler
+from app.engine.chunked_task import ChunkedTask
+from app.engine.scheduler import AddTask, Scheduler
+from tests.helpers.outbox import CollectingOutbox
+from tests.helpers.serving import wait_for
 
-
-@contextmanager
-def scheduling(prepare: Callable[[], object] = lambda: None) -> Iterator[Scheduler]:
-    scheduler = Scheduler("test", prepare)
-    scheduler.start()
-    try:
-        yield scheduler
-    finally:
-        scheduler.stop()
-
-
-def work(slices: int, log: list[str], name: str = "slice") -> Generator[None, None, str]:
-    for _ in range(slices):
-        log.append(name)
-        yield
-    return name
+IDS = count()
 
 
 class Steps:
-    """A decoder that has so many turns to do."""
+    """A decoder that has so many steps to do."""
 
-    def __init__(self, turns: int, log: list[str]) -> None:
-        self.left = turns
+    def __init__(self, steps: int, log: list[str]) -> None:
+        self.left = steps
         self._log = log
 
     def step(self) -> bool:
@@ -40,82 +28,95 @@ class Steps:
         return self.left > 0
 
 
-def test_a_decode_step_comes_between_any_two_slices() -> None:
-    async def main() -> list[str]:
-        log: list[str] = []
-        with scheduling() as scheduler:
-            one, other = ChunkedTask(work(4, log, "one")), ChunkedTask(work(4, log, "other"))
+@contextmanager
+def scheduling(
+    prepare: Callable[[], object] = lambda: None, decoder: Steps | None = None
+) -> Iterator[tuple[Scheduler, CollectingOutbox]]:
+    outbox = CollectingOutbox()
+    scheduler = Scheduler("test", outbox, 8, prepare)
+    if decoder:
+        scheduler.decoders[1] = decoder
+    scheduler.start()
+    try:
+        yield scheduler, outbox
+    finally:
+        scheduler.stop()
 
-            def begin() -> None:
-                scheduler.decoders[1] = Steps(20, log)
 
-            scheduler.call_soon(begin)
-            scheduler.add_task(one)
-            scheduler.add_task(other)
-            assert await asyncio.gather(one.future, other.future) == ["one", "other"]
-        return log
+def task(chunks: Generator[None, None, object]) -> ChunkedTask:
+    return ChunkedTask(next(IDS), chunks)
 
-    log = asyncio.run(main())
-    slices = [what for what in log if what != "step"]
-    assert sorted(slices) == ["one"] * 4 + ["other"] * 4
-    assert slices[:2] in (["one", "other"], ["one", "one"])
+
+def work(chunks: int, log: list[str], name: str = "chunk") -> Generator[None, None, str]:
+    for _ in range(chunks):
+        log.append(name)
+        yield
+    return name
+
+
+def test_scheduler_steps_decoders_between_any_two_chunks() -> None:
+    log: list[str] = []
+    one, other = task(work(4, log, "one")), task(work(4, log, "other"))
+    steps = Steps(10**9, log)
+    with scheduling(decoder=steps) as (scheduler, outbox):
+        scheduler.send(AddTask(one))
+        scheduler.send(AddTask(other))
+        wait_for(lambda: len(outbox.results) == 2)
+        steps.left = 0
+    assert [outbox.results[each.id].value for each in (one, other)] == ["one", "other"]
+    chunks = [what for what in log if what != "step"]
+    assert sorted(chunks) == ["one"] * 4 + ["other"] * 4
+    assert chunks[:2] in (["one", "other"], ["one", "one"])
     for i, what in enumerate(log[:-1]):
         assert what == "step" or log[i + 1] == "step"
 
 
-def test_a_job_that_fails_leaves_the_others() -> None:
+def test_scheduler_goes_on_when_a_task_fails() -> None:
     def failing() -> Generator[None, None, None]:
         yield
         raise ValueError("broken")
 
-    async def main() -> None:
-        with scheduling() as scheduler:
-            bad, good = ChunkedTask(failing()), ChunkedTask(work(3, []))
-            scheduler.add_task(bad)
-            scheduler.add_task(good)
-            with pytest.raises(ValueError, match="broken"):
-                await bad.future
-            assert await good.future == "slice"
-
-    asyncio.run(main())
+    bad, good = task(failing()), task(work(3, []))
+    with scheduling() as (scheduler, outbox):
+        scheduler.send(AddTask(bad))
+        scheduler.send(AddTask(good))
+        wait_for(lambda: len(outbox.results) == 2)
+    with pytest.raises(ValueError, match="broken"):
+        raise outbox.results[bad.id].error or AssertionError
+    assert outbox.results[good.id].value == "chunk"
 
 
-def test_a_cancelled_job_is_not_driven_on() -> None:
-    closed = threading.Event()
+def test_scheduler_drops_a_cancelled_task() -> None:
+    closed, begun = threading.Event(), threading.Event()
 
     def endless() -> Generator[None, None, None]:
         try:
             while True:
+                begun.set()
                 yield
         finally:
             closed.set()
 
-    async def main() -> None:
-        with scheduling() as scheduler:
-            job = ChunkedTask(endless())
-            scheduler.add_task(job)
-            await asyncio.sleep(0.01)
-            job.future.cancel()
-            assert await asyncio.to_thread(closed.wait, 5)
-
-    asyncio.run(main())
+    endless_task = task(endless())
+    with scheduling() as (scheduler, outbox):
+        scheduler.send(AddTask(endless_task))
+        assert begun.wait(5)
+        endless_task.cancelled = True
+        assert closed.wait(5)
+    assert not outbox.results
 
 
-def test_everything_happens_in_the_one_prepared_thread() -> None:
+def test_scheduler_does_everything_in_the_one_prepared_thread() -> None:
     seen: list[int] = []
 
     def note() -> Generator[None, None, None]:
         seen.append(threading.get_ident())
         yield
 
-    async def main() -> None:
-        with scheduling(lambda: seen.append(threading.get_ident())) as scheduler:
-            jobs = [ChunkedTask(note()) for _ in range(3)]
-            for job in jobs:
-                scheduler.add_task(job)
-            await asyncio.gather(*(job.future for job in jobs))
-
-    asyncio.run(main())
+    with scheduling(lambda: seen.append(threading.get_ident())) as (scheduler, outbox):
+        for _ in range(3):
+            scheduler.send(AddTask(task(note())))
+        wait_for(lambda: len(outbox.results) == 3)
     assert len(seen) == 4
     assert len(set(seen)) == 1
     assert seen[0] != threading.get_ident()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.engine import scheduler
-from app.engine.scheduler import ChunkSizer
+from app.engine import chunk_size
+from app.engine.chunk_size import ChunkSizer
 from models.inference.prefill import Runtime
 
 
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(scheduler, "time", clock)
+    monkeypatch.setattr(chunk_size, "time", clock)
     return clock
 
 
