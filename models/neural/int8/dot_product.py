@@ -43,7 +43,7 @@ class InstructionSet:
     lanes: int
     """Sums in one register."""
     tile_rows: int
-    """Rows whose sums fit in the registers together, and which share what is read of a matrix."""
+    """Rows whose sums fit in the registers together, and which share what is read of a matrix. TODO: measure"""
     multiply_accumulate: _MultiplyAccumulate
     """Emit: a register of sums, twice four bytes of the row in all lanes, twice four of the matrix -> new sums."""
 
@@ -66,7 +66,7 @@ class DotArgs(NamedTuple):
     result_stride: ir.Value
     """Bytes between the results of two rows."""
     next_panel: ir.Value
-    """As many bytes as a panel has are prefetched from here."""
+    """As many bytes as a panel has are prefetched from here. TODO: measure"""
 
 
 @llvm_intrinsic(types.void, *[types.int64] * len(DotArgs._fields))

@@ -23,7 +23,9 @@ from models.neural.int8.dot_product import FACTORS_PER_STEP, PANEL_OUTPUTS, mult
 ZERO_POINT = 64
 """The byte of a row that stands for 0; 1 to 127 stand for -63 to 63 times a scale. A matrix's have a sign instead."""
 ROWS_PER_ITERATION = 4
-"""Rows that are quantized, or stepped, in one iteration: a single row takes hardly longer than claiming one."""
+"""Rows that are quantized, or stepped, in one iteration: a single row takes hardly longer than claiming one.
+
+TODO: measure"""
 
 _LARGEST = np.float32(ZERO_POINT - 1)
 _ROUNDING = np.float32(ZERO_POINT + 0.5)
