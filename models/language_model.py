@@ -84,27 +84,27 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
-        """Return the state after `tokens` [B, T]; row i reads only its first `lengths[i]` (0 leaves it as it is)."""
+        """Return the state after `tokens` [B, T], of which row i reads only the first `lengths[i]`."""
 
     @abstractmethod
     def logprobs(self, state: State) -> Floats:
         """Return log-probabilities of the next token [B, V], in nats: a new array, the only definition of P."""
 
     def sample(self, state: State, sampling: SamplingMetadata) -> tuple[TokenIds, Floats]:
-        """Return a token [B] of each next distribution (or NO_TOKEN, NOT_FINITE) and the token's log P [B]."""
+        """Sample a token [B] of each row (or NO_TOKEN, NOT_FINITE); return it and its log P [B]."""
         return sampling.sample(self.logprobs(state))
 
     def step(self, state: State, sampling: SamplingMetadata) -> tuple[TokenIds, Floats, State]:
-        """Return what `sample` does, and the state after reading the token; after any token, where there is none."""
+        """Sample a token of each row as `sample` does, and read it; where there is none, any token is read."""
         tokens, logprobs = self.sample(state, sampling)
         return tokens, logprobs, self.advance(state, np.maximum(tokens, 0)[:, None])
 
     def topk(self, state: State, k: int) -> tuple[Floats, TokenIds]:
-        """Return the `k` most probable next tokens: log-probabilities and ids [B, k], best first, ties to lower ids."""
+        """Return log P and ids [B, k] of the `k` most probable next tokens, best first, ties to lower ids."""
         return top_k(self.logprobs(state), k)
 
     def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
-        """Return log P(token | all before it) [B, T] in nats, and the state after; positions past `lengths` hold 0."""
+        """Return log P(token | all before it) [B, T] in nats, 0 past `lengths`, and the state after."""
         scores = np.zeros(tokens.shape, np.float32)
         for t in range(tokens.shape[1]):
             column = tokens[:, t : t + 1]
@@ -129,7 +129,9 @@ class LanguageModel(ABC):
         bos: bool = True,
     ) -> Floats:
         """Return log P [T] of each of `ids` [T] in nats, after `context` and the ids before it."""
-        return self.score(self.advance(self.initial_state(1, bos=bos), _as_row(context)), _as_row(ids))[0][0]
+        scores, _ = self.score(self.advance(self.initial_state(1, bos=bos), _as_row(context)), _as_row(ids))
+        row: Floats = scores[0]
+        return row
 
     def explain(self, state: State) -> dict[str, Any]:
         """Return how the distribution of a one-row state comes about, as JSON-ready data; by default nothing."""
@@ -145,7 +147,7 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def tensors(self) -> Tensors:
-        """Return every number of the model by name, as it is stored; reading them back gives a bit-equal model."""
+        """Return every number of the model by name, as stored: `from_tensors` gives a bit-equal model."""
 
     @classmethod
     @abstractmethod
@@ -157,7 +159,7 @@ class LanguageModel(ABC):
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers the model holds."""
+        """Numbers that the model holds."""
         return sum(tensor.size for tensor in self.tensors().values())
 
 

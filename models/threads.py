@@ -1,4 +1,4 @@
-"""How many threads one computation may use: one number for the whole process.
+"""Number of threads that one computation may use, for the whole process.
 
 PyTorch keeps such a number too, but asking it would import it: seconds and a hundred megabytes for who serves n-gram
 or int8 models. `set_thread_count` keeps the two equal.
@@ -17,12 +17,15 @@ class _Limit:
 
 
 def thread_count() -> int:
-    """Return how many threads one computation may use: all processors, unless `set_thread_count` said otherwise."""
+    """Return the number of threads that one computation may use, to begin with all processors."""
     return _Limit.count
 
 
 def set_thread_count(count: int) -> None:
-    """Let one computation use `count` threads; PyTorch's too, once it is loaded and a network computes with it."""
+    """Let one computation use `count` threads, those of PyTorch too.
+
+    Where PyTorch is not loaded yet, `FloatBackend` passes the number on.
+    """
     _Limit.count = count
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)

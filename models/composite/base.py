@@ -15,7 +15,7 @@ from models.language_model import LanguageModel, Tensors
 
 
 def check_dynamic(model: LanguageModel, unit: Unit) -> None:
-    """Raise InvalidInput where dynamic evaluation has nothing to train in `model`, or lines are scored one by one."""
+    """Raise InvalidInput unless dynamic evaluation can train `model`, on a text read as a whole."""
     if unit != "document":
         raise InvalidInput("unit", 'must be "document" in dynamic evaluation, which learns from one line for the next')
     if not model.can_learn:
@@ -23,7 +23,7 @@ def check_dynamic(model: LanguageModel, unit: Unit) -> None:
 
 
 class Composite(LanguageModel):
-    """A language model over the same tokens as its members; long work goes in chunks that suit the slowest one."""
+    """A language model over the tokens of its members; chunks of long work suit the slowest one."""
 
     def __init__(self, members: Sequence[LanguageModel]) -> None:
         """Raises InvalidInput where the vocabularies differ in size, or there are no members."""

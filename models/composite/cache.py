@@ -1,4 +1,4 @@
-"""A cache over any model: tokens that were read lately are likelier to come again (Kuhn and De Mori 1990).
+"""A cache over any model: recent tokens are likelier to come again (Kuhn and De Mori 1990).
 
 P = (1 - a - b) P_base + a P_1 + b P_2: P_1 is the frequency of a token among the last N read; P_2 its frequency among
 those of them that follow the same token as the next one will. Where nothing is remembered, or nothing after that token,
@@ -27,7 +27,7 @@ _COMPARISONS_PER_CHUNK = 1 << 25
 
 
 class CacheModel(Composite):
-    """A base model and the last tokens read; its state is the base's and the tokens remembered, int64 [B, N]."""
+    """A base model and the last tokens read; its state is the base's and these tokens, int64 [B, N]."""
 
     kind = "cache"
 
@@ -38,21 +38,21 @@ class CacheModel(Composite):
         self.chunk_tokens = min(base.chunk_tokens, max(256, _COMPARISONS_PER_CHUNK // config.window))
 
     def begin_state(self, rows: int) -> State:
-        """See `LanguageModel`."""
+        """Return the base's begin state, with no token remembered."""
         return self.base.begin_state(rows), empty_window(rows, self.cache_config.window)
 
     def null_state(self, rows: int) -> State:
-        """See `LanguageModel`."""
+        """Return the base's null state, with no token remembered."""
         return self.base.null_state(rows), empty_window(rows, self.cache_config.window)
 
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
-        """See `LanguageModel`."""
+        """Advance the base, and remember the tokens."""
         base, remembered = _unpack(state)
         new = mask_leading_eos(remembered, tokens)
         return self.base.advance(base, tokens, lengths), slide_window(remembered, new, lengths)
 
     def logprobs(self, state: State) -> Floats:
-        """See `LanguageModel`."""
+        """Return log P of the base and the caches, mixed."""
         base, remembered = _unpack(state)
         cached = np.zeros((len(remembered), self.vocabulary_size), np.float32)
         base_share = np.ones((len(remembered), 1), np.float32)
@@ -67,7 +67,7 @@ class CacheModel(Composite):
         return mix_logprobs(self.base.logprobs(base), base_share, cached)
 
     def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
-        """See `LanguageModel`."""
+        """Score the tokens by the base, and look each up among those before it."""
         base, remembered = _unpack(state)
         scores, after = self.base.score(base, tokens, lengths)
         new = mask_leading_eos(remembered, tokens)
@@ -94,7 +94,7 @@ class CacheModel(Composite):
 
     @classmethod
     def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
-        """See `Composite`."""
+        """Build the model over one member; see `Composite.from_members`."""
         if len(members) != 1:
             raise InvalidInput("members", f"must be the one model below the cache, not {len(members)}")
         return cls(CacheConfig(**config), members[0])
@@ -121,7 +121,7 @@ def _cache_shares(
     weights: tuple[float, float],
     results: tuple[Floats, Floats],
 ) -> None:
-    """Compute the base's share and the cache's part for each of `tokens` [B, T], from what was read [B, N + T]."""
+    """Write the base's share and the cache's part for each of `tokens` [B, T]; `read` is [B, N + T]."""
     base_share, cached = results
     rows, count = tokens.shape
     window = read.shape[1] - count

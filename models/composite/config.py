@@ -1,4 +1,4 @@
-"""The module `models.composite.config`."""
+"""Configs of composite models and of dynamic evaluation, as data: no NumPy, no model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from models.errors import InvalidInput
 
 MAX_WINDOW = 100_000
-"""Tokens in the longest window."""
+"""Tokens that a cache may remember at most."""
 
 
 def check_cache_fields(window: int, **weights: float) -> None:
@@ -25,7 +25,7 @@ def check_cache_fields(window: int, **weights: float) -> None:
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """What a cache remembers and how much it says. Raises InvalidInput where a value is not accepted."""
+    """Window and weights of a cache. Raises InvalidInput where a value is not accepted."""
 
     window: int = 500
     """How many tokens it remembers, 1 to 100,000."""
@@ -40,7 +40,7 @@ class CacheConfig:
 
 @dataclass(frozen=True)
 class MixtureConfig:
-    """How members are weighed. Raises InvalidInput for weights that are no distribution."""
+    """Weights of a mixture. Raises InvalidInput for weights that are no distribution."""
 
     weights: tuple[float, ...] = ()
     """One for each member, 0 to 1, together 1. Without any, they are fitted to a held-out text."""
@@ -55,7 +55,7 @@ class MixtureConfig:
 
 @dataclass(frozen=True)
 class NeuralCacheConfig:
-    """What a neural cache remembers and how much it says. Raises InvalidInput where a value is not accepted."""
+    """Window and weight of a neural cache. Raises InvalidInput where a value is not accepted."""
 
     window: int = 500
     """How many tokens it remembers, 1 to 100,000, each with its hidden vector."""
@@ -75,7 +75,7 @@ UpdateRule = Literal["sgd", "rms"]
 
 @dataclass(frozen=True)
 class DynamicConfig:
-    """How weights follow a text. Raises InvalidInput where a value is not accepted."""
+    """Steps of dynamic evaluation. Raises InvalidInput where a value is not accepted."""
 
     rule: UpdateRule = "sgd"
     """`sgd`: against the gradient; `rms`: against the gradient over the root mean square of those before it."""

@@ -1,4 +1,4 @@
-"""Dynamic evaluation (Krause, Kahembwe, Murray and Renals 2018): a model goes on learning from the text it scores.
+"""Dynamic evaluation: a model goes on learning from the text it scores (Krause et al. 2018).
 
 `make_dynamic` copies a model for one text and throws the copy away with it: a served model never changes, and a dynamic
 one is neither for generation nor for states that are kept.
@@ -41,7 +41,7 @@ def _dynamic_copy(model: LanguageModel, config: DynamicConfig) -> LanguageModel:
 
 
 class DynamicModel(RecurrentModel):
-    """A recurrent model whose weights move with each call of `score`, which must be given one text in order."""
+    """A recurrent model whose weights move at each call of `score`, which reads one text in order."""
 
     adaptive = True
 
@@ -78,10 +78,11 @@ class DynamicModel(RecurrentModel):
 
     @torch.no_grad()
     def _update_weights(self, gradients: dict[str, Tensor]) -> None:
-        """theta += -rate g + decay (theta_trained - theta), for `rms` each weight by its own scale (equation 5).
+        """Move the weights theta against the gradient g, and back towards the trained weights (equation 5).
 
-        The paper takes the mean squares of gradients from the training text; here they are those of this text so far,
-        and their mean root is what keeps the quotient small where a weight has hardly moved.
+        theta += -rate g + decay (theta_trained - theta), for `rms` each weight by a scale of its own. The paper takes
+        the mean squares of gradients from the training text; here they are those of this text so far, and their mean
+        root is what keeps the quotient small where a weight has hardly moved.
         """
         config = self.dynamic_config
         self._segments += 1

@@ -1,6 +1,6 @@
-"""Linear interpolation of models that share a tokenizer: P(token) = sum_k w_k P_k(token) (Jelinek and Mercer 1980).
+"""Linear interpolation of models that share a tokenizer (Jelinek and Mercer 1980).
 
-The weights are part of the config; `mixture_weights` fits them to held-out text.
+P(token) = sum_k w_k P_k(token). The weights are part of the config; `mixture_weights` fits them to held-out text.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ class MixtureModel(Composite):
             self._log_weights = np.log(config.weights).astype(np.float32)
 
     def begin_state(self, rows: int) -> State:
-        """See `LanguageModel`."""
+        """Return the begin state of every member."""
         return tuple(member.begin_state(rows) for member in self.members)
 
     def null_state(self, rows: int) -> State:
-        """See `LanguageModel`."""
+        """Return the null state of every member."""
         return tuple(member.null_state(rows) for member in self.members)
 
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
-        """See `LanguageModel`."""
+        """Advance every member."""
         return tuple(member.advance(part, tokens, lengths) for member, part in zip(self.members, state, strict=True))
 
     def logprobs(self, state: State) -> Floats:
-        """See `LanguageModel`."""
+        """Return the log of the weighted mean of the members' distributions."""
         return self._interpolate([member.logprobs(part) for member, part in zip(self.members, state, strict=True)])
 
     def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
-        """See `LanguageModel`."""
+        """Score the tokens with every member, and interpolate."""
         parts = [member.score(part, tokens, lengths) for member, part in zip(self.members, state, strict=True)]
         scores = self._interpolate([scores for scores, _ in parts])
         if lengths is not None:
@@ -69,7 +69,7 @@ class MixtureModel(Composite):
 
     @classmethod
     def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
-        """See `Composite`."""
+        """Build the mixture; see `Composite.from_members`."""
         return cls(MixtureConfig(**config), members)
 
     def _interpolate(self, logprobs: list[Floats]) -> Floats:

@@ -1,6 +1,6 @@
-"""Weights of a mixture, fitted to held-out text by expectation maximisation (Dempster, Laird and Rubin 1977).
+"""Weights of a mixture, fitted to held-out text by expectation maximization (Dempster et al. 1977).
 
-It knows log-probabilities of tokens and weights; it does not know how a mixture uses them.
+`score_by_member` scores the text with each member, `fit_weights` finds the weights under which it is most probable.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from numpy.typing import NDArray
 
 from models.errors import TrainingFailed
 from models.evaluation.metrics import Unit
-from models.inference.scoring import Ids, score_row, score_rows
+from models.inference.prefill import Ids
+from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 
 _MAX_ITERATIONS = 1000
 _MIN_GAIN = 1e-10
-"""Nats a token: less gained in one iteration ends the fit."""
+"""Nats a token; the fit ends with the iteration that gains less."""
 
 
 @dataclass(frozen=True)
 class WeightFit:
-    """What expectation maximisation found."""
+    """Outcome of expectation maximization."""
 
     weights: tuple[float, ...]
-    """Of each member; they sum to one."""
+    """Weight of each member; they sum to one."""
     iterations: int
     token_count: int
     """Tokens that the weights were fitted to."""
@@ -36,10 +37,13 @@ class WeightFit:
 
 
 def fit_weights(logprobs: NDArray[np.floating]) -> WeightFit:
-    """The weights under which the tokens are most probable, by their log-probabilities [K, N] under each member.
+    """Fit weights to the log-probabilities [K, N] of N tokens under K members.
 
     The likelihood is concave, so the fit is the only one. E: r_kn = w_k p_kn / sum_j w_j p_jn; M: w_k = mean_n r_kn.
     Raises TrainingFailed where no token has a probability.
+
+    >>> fit_weights(np.log([[0.5, 0.1], [0.1, 0.5]])).weights
+    (0.5, 0.5)
     """
     possible = np.isfinite(logprobs).any(0)
     scores = logprobs[:, possible].astype(np.float64)
@@ -48,11 +52,11 @@ def fit_weights(logprobs: NDArray[np.floating]) -> WeightFit:
     scores = np.exp(scores - scores.max(0))  # a factor common to all members changes no share
     weights, last, iterations = np.full(len(scores), 1 / len(scores)), -np.inf, 0
     while iterations < _MAX_ITERATIONS:
-        mixed = weights @ scores
-        likelihood = np.log(mixed).mean()
+        mixture = weights @ scores
+        likelihood = np.log(mixture).mean()
         if likelihood - last < _MIN_GAIN:
             break
-        weights = weights * (scores / mixed).mean(1)
+        weights = weights * (scores / mixture).mean(1)
         last, iterations = likelihood, iterations + 1
     weights = weights / weights.sum()
     return WeightFit(tuple(weights.tolist()), iterations, scores.shape[1], int((~possible).sum()))
@@ -61,7 +65,7 @@ def fit_weights(logprobs: NDArray[np.floating]) -> WeightFit:
 def score_by_member(
     members: Sequence[LanguageModel], ids: Ids, unit: Unit
 ) -> Generator[int, None, NDArray[np.float32]]:
-    """Log P [K, N] of each of `ids` [N] under each member, by `unit`; yields the size of each slice in tokens."""
+    """Return log P [K, N] of `ids` [N] under each member; yields the size of each chunk in tokens."""
     rows = []
     for member in members:
         if unit == "document":

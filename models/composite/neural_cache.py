@@ -1,7 +1,8 @@
-"""The neural cache: a token read in a state like this one is likelier to come again (Grave, Joulin and Usunier 2017).
+"""A cache of tokens by hidden vector (Grave, Joulin and Usunier 2017).
 
-P = (1 - w) P_base + w P_cache; P_cache(x | h) is proportional to the sum, over the last N tokens x_i that equal x, of
-exp(theta h . h_i), where h_i is the hidden vector that x_i was read after (equation 4).
+A token that was read in a state like the present one is likelier to come again: P = (1 - w) P_base + w P_cache, where
+P_cache(x | h) is proportional to the sum, over the last N tokens x_i that equal x, of exp(theta h . h_i), and h_i is
+the hidden vector that x_i was read after (equation 4).
 """
 
 from __future__ import annotations
@@ -42,22 +43,22 @@ class NeuralCacheModel(Composite):
         self.can_learn = False  # the remembered vectors would be those of weights that have moved on
 
     def begin_state(self, rows: int) -> State:
-        """See `LanguageModel`."""
+        """Return the base's begin state, with nothing remembered."""
         return self._empty_state(self.base.begin_state(rows), rows)
 
     def null_state(self, rows: int) -> State:
-        """See `LanguageModel`."""
+        """Return the base's null state, with nothing remembered."""
         return self._empty_state(self.base.null_state(rows), rows)
 
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
-        """See `LanguageModel`."""
+        """Advance the base, and remember the tokens and the hidden vectors before them."""
         base, remembered, keys = _unpack(state)
         hidden, after = self.base.advance_with_hidden(base, tokens, lengths)
         new = mask_leading_eos(remembered, tokens)
         return after, slide_window(remembered, new, lengths), slide_window(keys, hidden, lengths)
 
     def logprobs(self, state: State) -> Floats:
-        """See `LanguageModel`."""
+        """Return log P of the base and the cache, mixed."""
         base, remembered, keys = _unpack(state)
         attention = self._attention(self.base.hidden(base)[:, None], remembered, keys)[:, 0]
         cached = np.zeros((len(remembered), self.vocabulary_size), np.float32)
@@ -66,7 +67,7 @@ class NeuralCacheModel(Composite):
         return mix_logprobs(self.base.logprobs(base), self._base_share(remembered[:, -1:]), cached)
 
     def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, State]:
-        """See `LanguageModel`."""
+        """Score the tokens by the base, and look each up among those before it."""
         base, remembered, keys = _unpack(state)
         hidden, after = self.base.advance_with_hidden(base, tokens, lengths)
         new = mask_leading_eos(remembered, tokens)
@@ -89,7 +90,7 @@ class NeuralCacheModel(Composite):
 
     @classmethod
     def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
-        """See `Composite`."""
+        """Build the model over one member; see `Composite.from_members`."""
         if len(members) != 1:
             raise InvalidInput("members", f"must be the one model below the cache, not {len(members)}")
         return cls(NeuralCacheConfig(**config), members[0])
@@ -105,7 +106,7 @@ class NeuralCacheModel(Composite):
         return np.where(last == EMPTY_SLOT, np.float32(1), np.float32(1 - self.cache_config.weight))
 
     def _cache_probabilities(self, tokens: TokenIds, hidden: Floats, read: TokenIds, keys: Floats) -> Floats:
-        """Return the cache's part [B, T] of P(tokens [B, T]) after `hidden`, from all that was read [B, N + T]."""
+        """Return the cache's part [B, T] of P(tokens) after `hidden`; `read` is [B, N + T]."""
         window = self.cache_config.window
         parts = [np.zeros((len(tokens), 0), np.float32)]
         for begin in range(0, tokens.shape[1], _POSITIONS_PER_SLICE):
@@ -122,9 +123,10 @@ class NeuralCacheModel(Composite):
         likeness = np.float32(self.cache_config.theta) * (hidden @ keys.transpose(0, 2, 1))
         likeness[~(visible & (read != EMPTY_SLOT)[:, None])] = -np.inf
         largest = likeness.max(-1, keepdims=True, initial=-np.inf)
-        weights = np.exp(likeness - np.where(largest == -np.inf, np.float32(0), largest))
-        total = weights.sum(-1, keepdims=True)
-        return weights / np.where(total == 0, np.float32(1), total)  # nothing is remembered: no share for any token
+        weights: Floats = np.exp(likeness - np.where(largest == -np.inf, np.float32(0), largest))
+        total: Floats = weights.sum(-1, keepdims=True)
+        total[total == 0] = 1  # nothing is remembered: no share for any token
+        return weights / total
 
 
 def _unpack(state: State) -> tuple[State, TokenIds, Floats]:

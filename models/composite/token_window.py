@@ -27,7 +27,7 @@ def empty_window(rows: int, window: int) -> TokenIds:
 
 
 def mask_leading_eos(remembered: TokenIds, tokens: TokenIds) -> TokenIds:
-    """Return `tokens` [B, T] with EMPTY_SLOT for every `</s>` that no word precedes, in `remembered` [B, N] either."""
+    """Return `tokens` [B, T] with EMPTY_SLOT for each `</s>` that no word precedes."""
     leading = np.logical_and.accumulate(tokens == EOS, axis=1) & (remembered[:, -1:] == EMPTY_SLOT)
     return np.where(leading, EMPTY_SLOT, tokens)
 
@@ -35,15 +35,16 @@ def mask_leading_eos(remembered: TokenIds, tokens: TokenIds) -> TokenIds:
 def slide_window(
     remembered: NDArray[Number], new: NDArray[Number], lengths: NDArray[np.int64] | None
 ) -> NDArray[Number]:
-    """Return the last N of `remembered` [B, N, ...] followed by the first `lengths[i]` of `new` [B, T, ...]."""
-    both = np.concatenate([remembered, new], 1)
+    """Return the last N of `remembered` [B, N, ...] and the first `lengths[i]` of `new` [B, T, ...]."""
+    both: NDArray[Number] = np.concatenate([remembered, new], 1)
     if lengths is None:
         return both[:, new.shape[1] :].copy()
     places = np.arange(remembered.shape[1]) + lengths[:, None]
-    return both[np.arange(len(both))[:, None], places]
+    window: NDArray[Number] = both[np.arange(len(both))[:, None], places]
+    return window
 
 
 def mix_logprobs(logprobs: Floats, base_share: Floats, cached: Floats) -> Floats:
-    """Return log(base_share * P + cached) of the base's log P [...], of shares [...] and the cache's part [...]."""
+    """Return log(base_share * P + cached) of the base's log P and of the cache's part, both [...]."""
     with np.errstate(divide="ignore"):  # where a share is zero
         return log_sum_exp([logprobs + np.log(base_share), np.log(cached)])

@@ -1,6 +1,4 @@
-"""What was measured on a text: perplexity with its unit and counts, whatever the model and however it was scored.
-
-It knows out-of-vocabulary words and what a zero probability does to a mean; it does not know text, nor models.
+"""Figures of a scored text: perplexity and bits, with their unit and counts.
 
 Cross-entropy H = -1/N sum_i log P(w_i | w_1 ... w_(i-1)) over the N scored tokens, every `</s>` among them;
 perplexity = exp(H); bits per character = N H / (log 2 * characters). (Jurafsky and Martin, Speech and Language
@@ -24,39 +22,45 @@ Scores: TypeAlias = NDArray[np.float32]
 Unit: TypeAlias = Literal["lines", "document"]
 
 _LARGEST_EXPONENT = 700.0
-"""exp of more than this is no finite number."""
+"""The exponential of more than this is not a finite float."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured on a text. Log-probabilities are in nats and exclude the tokens of probability zero."""
+    """Sums over a scored text, and the figures that follow; log-probabilities exclude zero probabilities.
+
+    >>> evaluation = Evaluation("document", "keep", characters=4, byte_count=4, word_count=2)
+    >>> evaluation = evaluation.add_tokens(np.log(np.array([0.5, 0.125], np.float32)), np.array([False, True]))
+    >>> round(evaluation.perplexity, 6), round(evaluation.perplexity_without_oov, 6)
+    (4.0, 2.0)
+    """
 
     unit: Unit
     """`lines`: each line on its own; `document`: what was read before is remembered across lines."""
     empty_lines: EmptyLines
     adaptive: bool = False
-    """Whether the model learned from the text as it scored it: such figures are another contest."""
+    """Whether the model learned from the text as it scored it; its figures are not comparable with those of others."""
     token_count: int = 0
     """Tokens scored, each `</s>` included."""
     oov_count: int = 0
-    """Those whose surface form the vocabulary lacks."""
+    """Tokens whose surface form the vocabulary lacks."""
     characters: int = 0
-    """Of the text as it was scored, newlines included."""
+    """Characters of the text as it was scored, newlines included."""
     byte_count: int = 0
-    """The same in bytes of UTF-8."""
+    """Bytes of the text in UTF-8."""
     word_count: int = 0
-    """What stands between blanks, and each end of a line: as many as a tokenizer of words separated by blanks makes."""
+    """Words between blanks, and line ends: the tokens of a tokenizer that splits at blanks."""
     known_logprob: float = 0.0
-    """Sum over tokens in the vocabulary."""
+    """Sum of log P in nats over tokens in the vocabulary."""
     oov_logprob: float = 0.0
-    """Sum over the others, each scored as `<unk>`."""
+    """Sum of log P in nats over the others, each scored as `<unk>`."""
     known_zeros: int = 0
-    """Tokens in the vocabulary to which the model gives no probability at all."""
+    """Tokens in the vocabulary whose probability is zero."""
     oov_zeros: int = 0
-    """The same among the others."""
+    """Other tokens whose probability is zero."""
 
     def add_tokens(self, scores: Scores, oov: Mask) -> Evaluation:
-        """The evaluation after more tokens: their log-probabilities [T] and whether they are out of vocabulary [T]."""
+        """Return the evaluation with more tokens of log P [T], and whether the vocabulary lacks them [T]."""
         possible = np.isfinite(scores)
         return replace(
             self,
@@ -69,7 +73,7 @@ class Evaluation:
         )
 
     def __add__(self, other: Evaluation) -> Evaluation:
-        """That of both texts, one after the other."""
+        """Return the evaluation of both texts, one after the other."""
         added = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED_FIELDS}
         return replace(self, **added)
 
@@ -85,27 +89,27 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float | None:
-        """Over all tokens; None where it is infinite."""
+        """Perplexity over all tokens; None where it is infinite."""
         return _perplexity(self.logprob, self.token_count)
 
     @property
     def perplexity_without_oov(self) -> float | None:
-        """Over the tokens in the vocabulary; None where it is infinite or there are none."""
+        """Perplexity over the tokens in the vocabulary; None where it is infinite or there are none."""
         return _perplexity(-math.inf if self.known_zeros else self.known_logprob, self.token_count - self.oov_count)
 
     @property
     def perplexity_per_word(self) -> float | None:
-        """For each of `word_count`, whatever the tokenizer makes of them; None where it is infinite."""
+        """Perplexity per word, whatever the tokenizer makes of words; None where it is infinite."""
         return _perplexity(self.logprob, self.word_count)
 
     @property
     def bits_per_character(self) -> float | None:
-        """Of the text, not of what the tokenizer makes of it; None where it is infinite."""
+        """Bits per character of the text; None where it is infinite."""
         return self._bits(self.characters)
 
     @property
     def bits_per_byte(self) -> float | None:
-        """Of the text in UTF-8, not of what the tokenizer makes of it; None where it is infinite."""
+        """Bits per byte of the text in UTF-8; None where it is infinite."""
         return self._bits(self.byte_count)
 
     def _bits(self, units: int) -> float | None:

@@ -1,7 +1,4 @@
-"""What a model measures on a held-out text, as its card and the command line write it.
-
-It knows units, precisions and the names of figures. It does not know how a text is scored, nor where a model is from.
-"""
+"""Figures of an evaluation by name, as cards, the command line and HTTP answers write them."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from models.utils.progress import Progress, with_progress
 def measure_units(
     model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
-    """The figures of the held-out text, by unit; a character model has no lines."""
+    """Evaluate `model` on a held-out text in every unit it has; return the figures by unit."""
     units: tuple[Unit, ...] = ("document",) if held_out.kind == "character" else ("lines", "document")
     figures: dict[str, dict[str, Any]] = {}
     for unit in units:
@@ -29,7 +26,7 @@ def measure_units(
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """The figures of an evaluation as a card and the command line write them: finite numbers, or None."""
+    """Return the figures of an evaluation by name: finite numbers, or None."""
     return {
         "perplexity": evaluation.perplexity,
         "perplexity_without_oov": evaluation.perplexity_without_oov,

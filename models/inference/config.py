@@ -1,4 +1,4 @@
-"""The module `models.inference.config`."""
+"""Sampling parameters, and the reasons why a sequence ends, as data: no NumPy, no Numba, no model."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal, TypeAlias
 from models.errors import InvalidInput
 
 MAX_STOP = 16
-"""More stop strings than this are refused."""
+"""Stop strings that one sequence may have."""
 
 
 MAX_STOP_LENGTH = 256
-"""In characters; longer stop strings are refused."""
+"""Characters that one stop string may have."""
 
 
 TEMPERATURES = (1e-6, 1e6)
-"""Between these float32 differences of log-probabilities can be divided by the temperature without overflow."""
+"""Bounds between which float32 differences of log-probabilities can be divided by the temperature without overflow."""
 
 
 _ACCEPTED_TEMPERATURES = "0, or {:g} to {:g}".format(*TEMPERATURES)
@@ -27,10 +27,17 @@ _ACCEPTED_STOPS = f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} charact
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How one sequence is sampled. Raises InvalidInput where a value is not acceptable.
+    """Sampling parameters of one sequence. Raises InvalidInput where a value is not acceptable.
 
     `<unk>` and, with `ignore_end`, `</s>` are excluded first. Then, in this order: `temperature`, `top_k`, `top_p`,
-    `min_p`, each on the distribution that the one before it left, renormalised; then the draw.
+    `min_p`, each on the distribution that the one before it left, renormalized; then a token is drawn.
+
+    >>> SamplingParams(temperature=0.8, top_p=0.95, seed=1, stop=("The end",)).max_tokens
+    64
+    >>> SamplingParams(top_p=0)
+    Traceback (most recent call last):
+        ...
+    models.errors.InvalidInput: top_p: must be above 0, up to 1 (all)
     """
 
     temperature: float = 1.0
@@ -73,5 +80,5 @@ def _require(holds: bool, field: str, accepted: str) -> None:
 
 
 FinishReason: TypeAlias = Literal["stop", "end", "length", "no_continuation", "cancelled", "failed"]
-"""A stop string came, `</s>` was chosen, max_tokens were, every token left is excluded or impossible, evicted, or the
-model failed."""
+"""A stop string was complete, `</s>` was sampled, `max_tokens` were; every token left is excluded or impossible; the
+sequence was evicted; the model failed."""

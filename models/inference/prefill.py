@@ -1,4 +1,4 @@
-"""Prefill: reading prompts, any number of them together, a chunk at a time, before the first decode step.
+"""Prefill: prompts are read together, a chunk at a time, before the first decode step.
 
 Whoever runs a model decides how much it reads at a time and whether it remembers prefixes (`Runtime`): the model itself
 is shared and never changed. `prefill` reads rows of token ids to their ends; a `PromptPrefill` is one prompt that is
@@ -28,7 +28,7 @@ common; fewer make the cache fuller and the shared part longer."""
 
 @dataclass
 class Runtime:
-    """What the caller who runs a model decides about it; used by one thread at a time."""
+    """Chunk size and prefix cache of a caller that runs a model; used by one thread at a time."""
 
     chunk_tokens: int
     """Tokens in one chunk of work; may be changed between two chunks."""
@@ -45,7 +45,7 @@ class PromptPrefill:
     """A prompt that is being read: its token ids, how many were read, and the state after them."""
 
     def __init__(self, model: LanguageModel, ids: Ids, runtime: Runtime, *, bos: bool = True) -> None:
-        """Begin after the longest cached prefix of `ids` [T], else at the boundary token (without `bos`: nothing)."""
+        """Begin after the longest cached prefix of `ids` [T], else after `</s>` (without `bos`: nothing)."""
         self.ids = ids
         self._bos = bos
         self._cache = runtime.prefix_cache
@@ -68,7 +68,7 @@ class PromptPrefill:
         return self.ids[self.position : min(self.position + most, self._next_block())]
 
     def move_to(self, state: State, count: int) -> None:
-        """Take over the one-row `state` after the next `count` tokens, and cache it at the end of a block or prompt."""
+        """Take the one-row `state` after the next `count` tokens; cache it at the end of a block or prompt."""
         self.position += count
         self.state = state
         if self._cache is not None and (self.done or self.position % CACHE_BLOCK_TOKENS == 0):
@@ -81,7 +81,7 @@ class PromptPrefill:
 def prefill(
     model: LanguageModel, ids: Ids, ends: Offsets, runtime: Runtime | None = None, *, bos: bool = True
 ) -> Generator[int, None, State]:
-    """Return the state [N] after N rows of ids, laid end to end in `ids` [T], row i ending before `ends[i]`.
+    """Return the state after N rows of ids laid end to end in `ids` [T], row i ending before `ends[i]`.
 
     Each row begins at the boundary token or, without `bos`, at nothing. Yields the size of each chunk in tokens.
     """
@@ -105,7 +105,7 @@ def prefill(
 def prefill_prompts(
     model: LanguageModel, prompts: Sequence[PromptPrefill], runtime: Runtime
 ) -> Generator[int, None, State]:
-    """Return the state after each prompt; one may be there several times. Yields the size of each chunk in tokens."""
+    """Return the state after each prompt, a prompt being allowed twice; yields the size of each chunk."""
     while pending := unfinished(prompts):
         yield prefill_chunk(model, pending, runtime)
     return concat([prompt.state for prompt in prompts])
@@ -131,7 +131,7 @@ def unfinished(prompts: Iterable[PromptPrefill]) -> list[PromptPrefill]:
 
 
 def pad_rows(rows: Sequence[Ids]) -> tuple[TokenIds, NDArray[np.int64] | None]:
-    """Return rows of ids as int64 [B, T], filled up with 0 on the right, and their lengths [B] where these differ."""
+    """Return rows of ids as int64 [B, T], filled up with 0, and their lengths [B] where these differ."""
     lengths = [len(row) for row in rows]
     tokens = np.zeros((len(rows), max(lengths)), np.int64)
     for padded, row in zip(tokens, rows, strict=True):

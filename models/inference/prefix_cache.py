@@ -1,7 +1,6 @@
-"""Prefixes that were read before: what is known after each, within so many bytes; the least recently used go first.
+"""A cache of values by prefix of token ids, bounded in bytes; the least recently used go first.
 
-It knows token ids and how large what it keeps is. It does not know models: each has a cache of its own, which goes
-with it, so that a state is never taken for another model's.
+A model's states are kept in a cache of its own, so that a state is never taken for another model's.
 """
 
 from __future__ import annotations
@@ -16,34 +15,40 @@ Value = TypeVar("Value")
 _Key = tuple[bool, bytes]
 
 _ENTRY_OVERHEAD = 500
-"""Bytes that an entry costs beside what it keeps, roughly."""
+"""Bytes of an entry beside its value and its ids, roughly."""
 
 
 class PrefixCache(Generic[Value]):
-    """Used by one thread; what it counts may be read by any."""
+    """Values by prefix of token ids; used by one thread, while its counters may be read by any.
+
+    >>> cache = PrefixCache[str](capacity=10_000)
+    >>> cache.put(np.array([2, 3], np.int32), "after 2 3", 9, bos=True)
+    >>> cache.longest_prefix(np.array([2, 3, 4], np.int32), bos=True)
+    (2, 'after 2 3')
+    """
 
     def __init__(self, capacity: int) -> None:
-        """At most `capacity` bytes; 0 keeps nothing."""
+        """Keep at most `capacity` bytes; 0 keeps nothing."""
         self.capacity = capacity
         self.bytes = 0
-        """Taken now."""
+        """Bytes of all entries."""
         self.hits = 0
-        """How many rows began with a prefix that was there."""
+        """Lookups that found a prefix."""
         self.misses = 0
-        """How many did not, those of no token left out."""
+        """Lookups that found none, those of no token left out."""
         self.cached_tokens = 0
-        """How many tokens did not have to be read."""
+        """Tokens of all prefixes that were found: they did not have to be read."""
         self._entries: OrderedDict[_Key, tuple[Value, int]] = OrderedDict()
         self._lengths: Counter[int] = Counter()
 
     def __len__(self) -> int:
-        """How many prefixes are kept."""
+        """Return the number of entries."""
         return len(self._entries)
 
     def longest_prefix(self, ids: NDArray[np.int32], *, bos: bool) -> tuple[int, Value | None]:
-        """How many of the first `ids` [T] make the longest prefix kept, and what was kept of it; 0 and None for none.
+        """Return the length and the value of the longest prefix of `ids` [T]; 0 and None for none.
 
-        `bos` tells whether the boundary token was read before them.
+        `bos` tells whether the boundary token was read before the ids.
         """
         data = ids.tobytes()
         for length in sorted((n for n in self._lengths if n <= len(ids)), reverse=True):
@@ -56,12 +61,12 @@ class PrefixCache(Generic[Value]):
         self.misses += len(ids) > 0
         return 0, None
 
-    def put(self, ids: NDArray[np.int32], kept: Value, size: int, *, bos: bool) -> None:
-        """Keep what is known after `ids` [T], `size` bytes, unless it is there or there is not so much room at all."""
+    def put(self, ids: NDArray[np.int32], value: Value, size: int, *, bos: bool) -> None:
+        """Keep a value of `size` bytes after `ids` [T], unless it is there or larger than the whole cache."""
         key, size = (bos, ids.tobytes()), size + ids.nbytes + _ENTRY_OVERHEAD
         if key in self._entries or size > self.capacity or not len(ids):
             return
-        self._entries[key] = kept, size
+        self._entries[key] = value, size
         self._lengths[len(ids)] += 1
         self.bytes += size
         while self.bytes > self.capacity:

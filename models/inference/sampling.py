@@ -79,12 +79,12 @@ def _draw(uniforms: NDArray[np.float64], generators: Sequence[np.random.Generato
 
 
 def random_generator(seed: int | None, index: int = 0) -> np.random.Generator:
-    """Return the random numbers of sample `index` of a prompt: a Philox stream of its own for every seed and index."""
+    """Return the Philox stream of random numbers of sample `index` of a prompt, another for every seed."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
 
 
 def sample_token(logprobs: Floats, params: SamplingParams, generator: np.random.Generator) -> int | None:
-    """Sample a token from log-probabilities [V] in nats; None where every token is excluded or impossible.
+    """Sample a token from log-probabilities [V]; None where every token is excluded or impossible.
 
     Takes one number of `generator`, none at temperature 0. Raises ArithmeticError where a log-probability is NaN or
     infinity.
@@ -103,7 +103,7 @@ def not_finite_error() -> ArithmeticError:
 
 
 def sampling_weights(logprobs: Floats, params: SamplingParams) -> Floats:
-    """Return the weights [V] of any sum that `sample_token` draws from at a temperature above 0; 0 for never."""
+    """Return the weights [V] that `sample_token` draws from at a temperature above 0; 0 for never."""
     row = logprobs.copy()
     row[:EXCLUDABLE_IDS][excluded_mask([params])[0]] = -np.inf
     return _filtered_weights(row, params)
@@ -115,7 +115,7 @@ def excluded_mask(params: Sequence[SamplingParams]) -> NDArray[np.bool_]:
 
 
 def make_filter(params: SamplingParams) -> Filter | None:
-    """Return what finds the tokens [V] that top_k, top_p and min_p leave out; None where they leave out none."""
+    """Return a function that finds the tokens [V] that the filters leave out; None without filters."""
     if params.temperature and (params.top_k or params.top_p < 1 or params.min_p):
         return partial(_filtered_mask, params=params)
     return None
@@ -127,7 +127,7 @@ def _filtered_mask(logprobs: Floats, params: SamplingParams) -> NDArray[np.bool_
 
 
 def _filtered_weights(logprobs: Floats, params: SamplingParams) -> Floats:
-    """Return the weights [V] after temperature and filters; excluded tokens have a log-probability of -inf."""
+    """Return the weights [V] after temperature and filters; an excluded token has log P = -inf."""
     best = logprobs.max()
     if not np.isfinite(best):
         return np.zeros_like(logprobs) if best == -np.inf else np.full_like(logprobs, np.nan)
@@ -155,7 +155,7 @@ def _top_p(weights: Floats, p: float) -> Floats:
 
 
 def _keep_largest(weights: Floats, count: int, smallest: np.float32) -> Floats:
-    """Return the `count` largest weights, `smallest` being the last of them and lower ids first; 0 elsewhere."""
+    """Return the `count` largest weights, of which `smallest` is the last, lower ids first; 0 elsewhere."""
     chosen = weights > smallest
     chosen[np.flatnonzero(weights == smallest)[: count - chosen.sum()]] = True
     return np.where(chosen, weights, np.float32(0))

@@ -47,12 +47,12 @@ class TextScore:
 
     @property
     def token_count(self) -> int:
-        """How many tokens were scored, the end included where it was."""
+        """Tokens scored, the end included where it was."""
         return len(self.ids)
 
     @property
     def oov_count(self) -> int:
-        """How many of the tokens the vocabulary lacks."""
+        """Tokens that the vocabulary lacks."""
         return int(self.oov.sum())
 
     def tokens(self, tokenizer: Tokenizer) -> list[str]:
@@ -78,7 +78,7 @@ class TextScores(Sequence[TextScore]):
         return TextScore(self.texts[k], encoding.ids, encoding.oov, self.logprobs[end - len(encoding.ids) : end])
 
     def totals(self) -> Iterator[tuple[float, int, int]]:
-        """Yield for each text its log P in nats, its number of tokens, and how many of them the vocabulary lacks."""
+        """Yield log P in nats, the number of tokens, and of those out of vocabulary, for each text."""
         logprobs, oov = self.logprobs.tolist(), self.encodings.oov.tolist()
         for begin, end in pairwise([0, *self.encodings.ends.tolist()]):
             yield sum(logprobs[begin:end]), end - begin, oov[begin:end].count(True)
@@ -94,7 +94,7 @@ def score_texts(
     eos: bool = True,
     runtime: Runtime | None = None,
 ) -> Generator[int, None, TextScores]:
-    """Score each text after `context`, which is read and not scored; yields the size of each chunk in tokens.
+    """Score each text after `context`, which is read and not scored; yields the size of each chunk.
 
     Without `bos` the model starts from `LanguageModel.null_state`, as if nothing had been read. With `eos` the end of
     each text is scored too. Raises InvalidText for text that is not Unicode.
@@ -110,7 +110,7 @@ def score_texts(
 def score_row(
     model: LanguageModel, state: State, ids: Ids, runtime: Runtime | None = None
 ) -> Generator[int, None, tuple[Floats, State]]:
-    """Return scores [T] of one long row from a one-row state, and the state after; yields chunk sizes in tokens."""
+    """Return scores [T] of one long row, and the state after it; yields the size of each chunk in tokens."""
     runtime = runtime or Runtime.of(model)
     parts: list[Floats] = []
     begin = 0
@@ -126,7 +126,7 @@ def score_row(
 def score_rows(
     model: LanguageModel, state: State, rows: Sequence[Ids], runtime: Runtime | None = None
 ) -> Generator[int, None, list[Floats]]:
-    """Return scores [T_i] of each row, all read from one one-row state; yields the size of each chunk in tokens."""
+    """Return scores [T_i] of each row, all from the same one-row state; yields the size of each chunk."""
     ids, ends = concat_rows(rows)
     scores = yield from score_flat(model, state, ids, ends, runtime)
     return np.split(scores, ends)[:-1]
@@ -135,7 +135,7 @@ def score_rows(
 def score_flat(
     model: LanguageModel, state: State, ids: Ids, ends: Offsets, runtime: Runtime | None = None
 ) -> Generator[int, None, Floats]:
-    """Return scores [T] of N rows laid end to end in `ids` [T], row i ending before `ends[i]`; else as `score_rows`."""
+    """Score N rows laid end to end in `ids` [T], row i ending before `ends[i]`, as `score_rows` does."""
     runtime = runtime or Runtime.of(model)
     if len(ends) == 1:
         return (yield from score_row(model, state, ids, runtime))[0]

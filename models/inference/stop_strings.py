@@ -1,7 +1,4 @@
-"""Stop strings over a stream of text: nothing is given out that may turn out to belong to one.
-
-It knows text in pieces; it does not know tokens, nor why else a sequence may end.
-"""
+"""Stop strings in a stream of text: no text is let through that may turn out to belong to one."""
 
 from __future__ import annotations
 
@@ -9,20 +6,24 @@ from collections.abc import Sequence
 
 
 class StopStrings:
-    """Lets text through up to the stop string that is complete first; of two complete at once, the longer counts.
+    """Lets text through up to the first complete stop string; of two complete at once, the longer counts.
 
-    What has come out in the end does not depend on how the text was cut into pieces.
+    The result does not depend on how the text was cut into pieces.
+
+    >>> stops = StopStrings(["the end"])
+    >>> stops.push("This is the"), stops.push(" end."), stops.matched
+    ('This is ', '', True)
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self.matched = False
-        """Whether a stop string was complete; nothing comes out any more."""
+        """Whether a stop string was complete; no more text is let through."""
         self._stops = tuple(stops)
         self._longest = max(map(len, self._stops), default=1)
         self._held_back = ""
 
     def push(self, piece: str) -> str:
-        """The text that is certain now that `piece` has come."""
+        """Append `piece` and return the text that is certain now."""
         if self.matched:
             return ""
         if not self._stops:
@@ -35,11 +36,11 @@ class StopStrings:
         return text[:certain]
 
     def flush(self) -> str:
-        """The text still held back, when no more is to come."""
+        """Return the text still held back, when no more is to come."""
         text, self._held_back = self._held_back, ""
         return "" if self.matched else text
 
     def _partial_match_length(self, text: str) -> int:
-        """Length of the longest end of `text` that is the beginning of a stop string."""
+        """Return the length of the longest end of `text` that is the beginning of a stop string."""
         sizes = range(min(self._longest - 1, len(text)), 0, -1)
         return next((size for size in sizes if any(stop.startswith(text[-size:]) for stop in self._stops)), 0)

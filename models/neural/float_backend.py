@@ -1,4 +1,4 @@
-"""Float32 inference of networks by PyTorch, which is imported with this module and by no other kind of inference."""
+"""Float32 inference of networks by PyTorch, which no other kind of inference imports."""
 
 from __future__ import annotations
 

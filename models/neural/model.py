@@ -1,4 +1,4 @@
-"""A trained recurrent network as a language model: its states, its scores in bounded memory, its checkpoint.
+"""A recurrent network as a language model: states, scores in bounded memory, checkpoint.
 
 Everything here is NumPy. What multiplies the matrices is an `InferenceBackend`: PyTorch in float32, imported when the
 first such model is made, or compiled loops in int8 (`models.neural.int8`), which never import it.
@@ -61,16 +61,16 @@ class RecurrentModel(LanguageModel):
         return self.architecture.kind
 
     def null_state(self, rows: int) -> State:
-        """See `LanguageModel`; zero vectors."""
+        """Return zero vectors."""
         config = self.architecture
         return tuple(np.zeros((rows, config.layers, size), np.float32) for size in config.state_sizes)
 
     def begin_state(self, rows: int) -> State:
-        """See `LanguageModel`."""
+        """Return copies of the vectors after the boundary token."""
         return select(self._begin_state, [0] * rows)
 
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
-        """See `LanguageModel`."""
+        """Return the vectors after the tokens; the vocabulary is not touched."""
         return self._read(state, tokens, lengths)[1]
 
     def logprobs(self, state: State) -> Floats:
@@ -89,7 +89,10 @@ class RecurrentModel(LanguageModel):
     def advance_with_hidden(
         self, state: State, tokens: TokenIds, lengths: Lengths | None = None
     ) -> tuple[Floats, State]:
-        """Return the hidden vectors [B, T, H] before each token (anything past `lengths`), and the state after all."""
+        """Return the hidden vectors [B, T, H] before each token, and the state after all of them.
+
+        Past `lengths` they are meaningless.
+        """
         outputs, after = self._read(state, tokens, lengths)
         return np.concatenate([self.hidden(state)[:, None], outputs], 1)[:, :-1], after
 
@@ -178,7 +181,7 @@ def as_arrays(state: State) -> StateArrays:
 
 
 def _spans(lengths: Lengths) -> Iterator[tuple[NDArray[np.int64], int, int]]:
-    """Yield rows that read on together, and from where to where: up to the shortest remaining length, again and again.
+    """Yield rows that read on together, and their range of positions: up to the shortest rest each time.
 
     Padding never enters a state this way, and PyTorch's fused kernel, which returns no vectors in between, can be used.
     """
@@ -189,14 +192,14 @@ def _spans(lengths: Lengths) -> Iterator[tuple[NDArray[np.int64], int, int]]:
 
 
 def _stored_as(config: RecurrentConfig, dimensions: int) -> np.dtype[Any]:
-    """Return the dtype of a tensor: matrices as `storage` says, biases float32 (few, and as large as a log P)."""
+    """Return a tensor's dtype: matrices as `storage` says, biases float32 (few, as large as a log P)."""
     return np.dtype(np.float16 if config.storage == "float16" and dimensions > 1 else np.float32)
 
 
 def _check_tensor(
     name: str, config: RecurrentConfig, shape: tuple[int, ...] | None, tensor: NDArray[Any] | None
 ) -> None:
-    """Raise CheckpointDamaged unless the tensor is there, wanted, of the right shape and dtype, and finite."""
+    """Raise CheckpointDamaged unless the tensor is wanted, there, of this shape and dtype, and finite."""
     if shape is None:
         raise CheckpointDamaged(f"tensor {name}: not part of this architecture")
     if tensor is None:
