@@ -34,7 +34,7 @@ def main(folder: Path, name: str, order: int) -> None:
     both = ("counts up to 0, 0, 1; 1e-07", NgramConfig(order, prune=(0, 0, 1), prune_entropy=1e-7))
     for label, config in [*by_count, *by_entropy, both]:
         model = NgramModel(config, estimate_from_counts(config, counts))
-        stored = sum(tensor.numel() * tensor.element_size() for tensor in model.tensors().values())
+        stored = sum(array.nbytes for array in model.tensors().values())
         ngrams = sum(model.table.order_sizes)
         click.echo(f"{label:<34}{ngrams:>12,}{stored / 1e6:>8.1f}{perplexity(model, held_out):>12.1f}")
 

@@ -64,7 +64,7 @@ def step_time(model: LanguageModel, rows: int, repeats: int) -> float:
 
 def choice_time(model: LanguageModel, params: SamplingParams, repeats: int) -> float:
     """Seconds of choosing one token."""
-    row = model.logprobs(model.begin_state(1))[0].numpy()
+    row = model.logprobs(model.begin_state(1))[0]
     numbers = random_generator(1)
     return seconds(lambda: sample_token(row, params, numbers), repeats)
 
