@@ -8,10 +8,9 @@ VENV ?= .venv
 # PyTorch's own builds for CPUs: those of the Python package index bring gigabytes of GPU libraries on Linux x86-64.
 # TORCH_INDEX=<another index> takes torch from there, TORCH_INDEX= leaves the choice to pip.
 CPU_TORCH_INDEX := https://download.pytorch.org/whl/cpu
-HOST ?= 127.0.0.1
-PORT ?= 8000
-CHECKPOINTS ?= checkpoints
-DATA ?= data
+# HOST, PORT, CHECKPOINTS and DATA are options of `make serve`; unset, NEXTWORD_<NAME> of the environment counts.
+SERVE_OPTIONS = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) \
+  $(if $(CHECKPOINTS),--checkpoints $(CHECKPOINTS)) $(if $(DATA),--data $(DATA))
 
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
@@ -31,7 +30,7 @@ help: ## list these commands
 install: $(VENV)/.installed ## make .venv with the `nextword` command in it
 
 serve: install ## serve the shipped checkpoints on 127.0.0.1:8000 (HOST, PORT, CHECKPOINTS, DATA)
-	@exec $(BIN)/nextword serve --host $(HOST) --port $(PORT) --checkpoints $(CHECKPOINTS) --data $(DATA)
+	@exec $(BIN)/nextword serve $(SERVE_OPTIONS)
 
 test: $(VENV)/.installed-dev ## run the tests
 	$(BIN)/python -m pytest -m "not prove"
