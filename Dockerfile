@@ -21,11 +21,12 @@ RUN useradd --uid 1000 --create-home nextword \
 # Dependencies first: this layer, by far the largest, changes only with the lock file.
 WORKDIR /srv/nextword
 COPY pyproject.toml requirements.lock ./
-RUN mkdir app models && touch README.md LICENSE app/__init__.py models/__init__.py \
+RUN mkdir app models nextword && touch README.md LICENSE app/__init__.py models/__init__.py nextword/__init__.py \
  && python -m pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --editable .
 
 COPY LICENSE ./
 COPY models models
+COPY nextword nextword
 COPY app app
 USER nextword
 # The loops that are compiled when first called are compiled here instead.
