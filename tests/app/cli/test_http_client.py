@@ -31,10 +31,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def leases(own: Server, monkeypatch: pytest.MonkeyPatch) -> LeaseStore:
     monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
-    found: LeaseStore = own.app.state.stores.leases
-    while claimed := found.claim("sweeper", 60):  # what an earlier test left
-        found.confirm_cancelled(claimed[1])
-    return found
+    content: LeaseStore = own.app.state.stores.leases
+    while claimed := content.claim("sweeper", 60):  # what an earlier test left
+        content.confirm_cancelled(claimed[1])
+    return content
 
 
 @pytest.fixture

@@ -64,9 +64,9 @@ def test_train_interrupted_leaves_nothing(long_text: Path, tmp_path: Path, numbe
         while "training" not in process.stderr.readline():
             pass
         process.send_signal(number)
-        said = process.stderr.read()
+        errors = process.stderr.read()
         assert process.wait() == status
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert not root.exists() or not list(root.iterdir())
 
 

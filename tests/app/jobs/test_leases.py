@@ -51,10 +51,12 @@ def test_claim_by_concurrent_workers_never_shares_a_job(database: Database) -> N
     ids = {queue(database).id for _ in range(20)}
     leases = LeaseStore(database)
     with ThreadPoolExecutor(8) as pool:
-        claimed = [found[0].id for found in pool.map(lambda n: leases.claim(f"w{n}", 60), range(20)) if found]
+        claimed = [
+            claimed_job[0].id for claimed_job in pool.map(lambda n: leases.claim(f"w{n}", 60), range(20)) if claimed_job
+        ]
     assert len(claimed) == len(set(claimed))
-    while found := leases.claim("w", 60):  # a claimer may have skipped a row that another was looking at
-        claimed.append(found[0].id)
+    while claimed_job := leases.claim("w", 60):  # a claimer may have skipped a row that another was looking at
+        claimed.append(claimed_job[0].id)
     assert sorted(claimed) == sorted(ids)
 
 
@@ -194,11 +196,11 @@ class Walk(RuleBasedStateMachine):
 
     @rule(target=held, seconds=st.sampled_from([ENDED, 60.0]))
     def claim(self, seconds: float) -> Lease | MultipleResults[Lease]:
-        found = self.leases.claim("w", seconds)
-        if found is None:
+        claimed_job = self.leases.claim("w", seconds)
+        if claimed_job is None:
             assert Status.QUEUED not in self.statuses.values()
             return multiple()
-        job, lease = found
+        job, lease = claimed_job
         if self.statuses[job.id] is Status.QUEUED:
             self.statuses[job.id] = Status.RUNNING
         assert lease.fencing_token == self.newest.get(job.id, 0) + 1
@@ -248,8 +250,8 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def the_store_agrees(self) -> None:
-        found, _ = self.jobs.page(limit=1000)
-        assert {job.id: job.status for job in found} == self.statuses
+        page, _ = self.jobs.page(limit=1000)
+        assert {job.id: job.status for job in page} == self.statuses
 
     @invariant()
     def events_have_no_gaps_and_end_once(self) -> None:

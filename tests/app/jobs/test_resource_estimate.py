@@ -32,10 +32,10 @@ def recurrent(config: RecurrentConfig, training_config: TrainingConfig = HOUR) -
 def test_estimate_counts_lstm_parameters() -> None:
     # 8 million bytes are at most 2 million tokens, of 30 sqrt(2e6) + 2 = 42428 kinds.
     # Two layers of 4 gates: 4*650*(650+650+2) each; one matrix of 650 columns; one bias.
-    found = estimate_training(
+    estimate = estimate_training(
         recurrent(RecurrentConfig("lstm", layers=2, embedding_size=650, hidden_size=650)), 8_000_000, 1
     )
-    assert found.parameters == 2 * 4 * 650 * (650 + 650 + 2) + 42_428 * 650 + 42_428
+    assert estimate.parameters == 2 * 4 * 650 * (650 + 650 + 2) + 42_428 * 650 + 42_428
 
 
 def test_estimate_counts_untied_gru_parameters() -> None:
@@ -63,8 +63,8 @@ def test_estimate_of_an_ngram_model_is_an_upper_bound(order: int, tmp_path: Path
         while True:
             next(work)
     except StopIteration as end:
-        found = end.value.model.parameter_count
-    assert found <= estimate_training(recipe, len(text), 1).parameters + 10 * order
+        estimate = end.value.model.parameter_count
+    assert estimate <= estimate_training(recipe, len(text), 1).parameters + 10 * order
 
 
 def test_estimate_assumes_a_small_character_vocabulary() -> None:
@@ -86,22 +86,22 @@ def test_estimate_of_an_evaluation_grows_with_model_and_text() -> None:
 
 
 def test_estimate_of_a_composition_sums_its_members() -> None:
-    found = estimate_composition(10**6, 10**6)
-    assert found.parameters == 10**6
-    assert found.memory_bytes > estimate_evaluation(10**6, 10**6).memory_bytes
-    assert found.seconds > estimate_evaluation(10**6, 10**6).seconds
+    estimate = estimate_composition(10**6, 10**6)
+    assert estimate.parameters == 10**6
+    assert estimate.memory_bytes > estimate_evaluation(10**6, 10**6).memory_bytes
+    assert estimate.seconds > estimate_evaluation(10**6, 10**6).seconds
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("estimate", "message"),
     [
         (ResourceEstimate(11, 1, 1), "config: this job would take about 11 parameters, and at most 10 are allowed"),
         (ResourceEstimate(1, 1001, 1), "1,001 bytes of memory"),
         (ResourceEstimate(1, 1, 101), "101 seconds"),
     ],
 )
-def test_limits_name_the_resource_that_is_exceeded(found: ResourceEstimate, message: str) -> None:
+def test_limits_name_the_resource_that_is_exceeded(estimate: ResourceEstimate, message: str) -> None:
     limits = ResourceLimits(10, 1000, 100)
     limits.check(ResourceEstimate(10, 1000, 100))
     with pytest.raises(TooExpensive, match=message):
-        limits.check(found)
+        limits.check(estimate)

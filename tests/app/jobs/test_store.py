@@ -98,9 +98,9 @@ def test_page_runs_from_newest_to_oldest(database: Database) -> None:
 
 def test_page_filters_by_status(database: Database) -> None:
     jobs = JobStore(database)
-    kept, gone = jobs.create(ngram()), jobs.create(ngram())
+    queued, gone = jobs.create(ngram()), jobs.create(ngram())
     jobs.cancel(gone.id)
-    assert [job.id for job in jobs.page(Status.QUEUED)[0]] == [kept.id]
+    assert [job.id for job in jobs.page(Status.QUEUED)[0]] == [queued.id]
     assert [job.id for job in jobs.page(Status.CANCELLED)[0]] == [gone.id]
 
 

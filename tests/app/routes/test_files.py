@@ -35,8 +35,8 @@ def put(client: httpx.Client, text: bytes = TEXT, filename: str = "a.txt") -> di
 
 
 def error(answer: httpx.Response) -> tuple[int, str, str | None]:
-    told = answer.json()["error"]
-    return answer.status_code, told["code"], told["param"]
+    detail = answer.json()["error"]
+    return answer.status_code, detail["code"], detail["param"]
 
 
 def left_over(own: Server) -> list[Path]:

@@ -40,23 +40,23 @@ def stream(client: httpx.Client, model: str, **body: object) -> list[dict]:
 def test_generate_returns_the_texts_of_the_library(
     client: httpx.Client, local: dict[str, Checkpoint], model: str, body: dict
 ) -> None:
-    found = ask(client, model, prompt="the old", max_tokens=12, **body)
+    content = ask(client, model, prompt="the old", max_tokens=12, **body)
     checkpoint, n = local[model], body.get("n", 1)
     params = SamplingParams(max_tokens=12, **{key: value for key, value in body.items() if key != "n"})
     expected = make_sequences(checkpoint.tokenizer, "the old", params, n)
     list(generate(checkpoint.model, expected))
-    for choice, sequence in zip(found["choices"], expected, strict=True):
+    for choice, sequence in zip(content["choices"], expected, strict=True):
         assert choice["text"] == sequence.text
         assert [token["id"] for token in choice["tokens"]] == sequence.tokens
         assert choice["logprob"] == pytest.approx(sequence.logprob, abs=1e-4)
         assert choice["finish_reason"] == sequence.finish_reason
     completion = sum(len(sequence.tokens) for sequence in expected)
     prompt = len(expected[0].prompt)
-    assert found["usage"] == {
+    assert content["usage"] == {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": found["usage"]["prompt_tokens_details"],
+        "prompt_tokens_details": content["usage"]["prompt_tokens_details"],
     }
 
 

@@ -35,10 +35,10 @@ def client(own: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def leases(own: Server) -> LeaseStore:
-    found: LeaseStore = own.app.state.stores.leases
-    while claimed := found.claim("sweeper", 60):  # what an earlier test left
-        found.confirm_cancelled(claimed[1])
-    return found
+    leases: LeaseStore = own.app.state.stores.leases
+    while claimed := leases.claim("sweeper", 60):  # what an earlier test left
+        leases.confirm_cancelled(claimed[1])
+    return leases
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def file(client: httpx.Client) -> str:
 
 def ask(client: httpx.Client, file: str, key: str | None = None, **body: object) -> dict:
     headers = {} if key is None else {"idempotency-key": key}
-    asked = {"name": "demo", "kind": "ngram", "training_file": file, **body}
-    answer = client.post("/v1/jobs", json=asked, headers=headers)
+    request = {"name": "demo", "kind": "ngram", "training_file": file, **body}
+    answer = client.post("/v1/jobs", json=request, headers=headers)
     assert answer.status_code == 202, answer.text
     JobAnswer.model_validate(answer.json())
     return answer.json()
@@ -63,8 +63,8 @@ def claim(leases: LeaseStore) -> Lease:
 
 
 def refused(answer: httpx.Response) -> tuple[int, str, str | None]:
-    told = answer.json()["error"]
-    return answer.status_code, told["code"], told["param"]
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["param"]
 
 
 def test_create_job_reserves_a_version_and_estimates(client: httpx.Client, leases: LeaseStore, file: str) -> None:
@@ -120,8 +120,8 @@ def test_create_job_with_a_key_outlasts_a_moved_name(
     ],
 )
 def test_create_job_names_the_field_at_fault(client: httpx.Client, file: str, body: dict, param: str) -> None:
-    asked = {"name": "demo", "kind": "ngram", "training_file": file, **body}
-    status, code, named = refused(client.post("/v1/jobs", json=asked))
+    request = {"name": "demo", "kind": "ngram", "training_file": file, **body}
+    status, code, named = refused(client.post("/v1/jobs", json=request))
     assert (status, code) == (400, "invalid_input")
     assert named == param
 
@@ -148,8 +148,8 @@ def test_create_job_names_the_fault_of_a_composition(
     if client.get("/v1/models/letters").status_code == 404:
         publish(own.app.state.settings.checkpoints, "letters", ngram(CHARACTERS), CHARACTERS)
         wait_for(lambda: client.get("/v1/models/letters").status_code == 200)
-    asked = {"name": "demo", "kind": "mixture", "members": ["words", "words@1"], **body}
-    assert refused(client.post("/v1/jobs", json=asked)) == (400, "invalid_input", param)
+    request = {"name": "demo", "kind": "mixture", "members": ["words", "words@1"], **body}
+    assert refused(client.post("/v1/jobs", json=request)) == (400, "invalid_input", param)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +161,14 @@ def test_create_job_names_the_fault_of_a_composition(
     ],
 )
 def test_create_job_names_the_fault_of_an_evaluation(client: httpx.Client, file: str, body: dict, param: str) -> None:
-    asked = {"kind": "evaluate", "model": "words", "validation_file": file, **body}
-    assert refused(client.post("/v1/jobs", json=asked)) == (400, "invalid_input", param)
+    request = {"kind": "evaluate", "model": "words", "validation_file": file, **body}
+    assert refused(client.post("/v1/jobs", json=request)) == (400, "invalid_input", param)
 
 
 def test_create_job_resolves_the_members_of_a_mixture(client: httpx.Client, leases: LeaseStore) -> None:
-    asked = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
-    job = client.post("/v1/jobs", json=asked).json()
-    assert job["request"] == {**asked, "members": ["words@1"]}
+    request = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
+    job = client.post("/v1/jobs", json=request).json()
+    assert job["request"] == {**request, "members": ["words@1"]}
     assert job["estimate"]["parameters"] == ngram().parameter_count
 
 
@@ -267,10 +267,10 @@ def test_list_events_streams_to_the_end_and_resumes(
         worker.start()
         body = b"".join(answer.iter_bytes())
         worker.join()
-    said = list(parse_events(body.splitlines(keepends=True)))  # type: ignore[arg-type]
-    numbered = [(event.id, event.event) for event in said if event.id]
+    events = list(parse_events(body.splitlines(keepends=True)))  # type: ignore[arg-type]
+    numbered = [(event.id, event.event) for event in events if event.id]
     assert numbered == [("1", "queued"), ("2", "started"), ("3", "succeeded")]
-    assert {event.event for event in said if not event.id} <= {"progress"}
+    assert {event.event for event in events if not event.id} <= {"progress"}
     again = client.get(f"/v1/jobs/{job['id']}/events", headers={**STREAM, "last-event-id": "2"}).text
     assert json.loads(next(line for line in again.splitlines() if line.startswith("data: "))[6:])["model"] == "demo@1"
     assert "id: 2" not in again

@@ -13,32 +13,32 @@ from tests.helpers.serving import TEXT, ngram, publish, serving
 
 
 def test_list_models_names_every_version(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
-    found = client.get("/v1/models").json()
-    ModelList.model_validate(found)
-    assert [model["id"] for model in found["data"]] == [f"{name}@1" for name in sorted(local)]
-    assert (found["object"], found["has_more"], found["loading"], found["problems"]) == ("list", False, [], [])
-    assert all(model["newest"] for model in found["data"])
+    content = client.get("/v1/models").json()
+    ModelList.model_validate(content)
+    assert [model["id"] for model in content["data"]] == [f"{name}@1" for name in sorted(local)]
+    assert (content["object"], content["has_more"], content["loading"], content["problems"]) == ("list", False, [], [])
+    assert all(model["newest"] for model in content["data"])
 
 
-@pytest.mark.parametrize("asked", ["lstm", "lstm@1", "lstm%401"])
-def test_describe_model_returns_its_card(client: httpx.Client, local: dict[str, Checkpoint], asked: str) -> None:
-    found = client.get(f"/v1/models/{asked}").json()
-    ModelDetail.model_validate(found)
+@pytest.mark.parametrize("model_id", ["lstm", "lstm@1", "lstm%401"])
+def test_describe_model_returns_its_card(client: httpx.Client, local: dict[str, Checkpoint], model_id: str) -> None:
+    content = client.get(f"/v1/models/{model_id}").json()
+    ModelDetail.model_validate(content)
     card = local["lstm"].card
-    assert found["id"] == "lstm@1"
-    assert found["metrics"] == {"perplexity": {"lines": 12.5}}
-    assert found["card"]["files"]["weights.safetensors"]["sha256"] == card.files["weights.safetensors"].sha256
-    assert found["bytes"] == sum(f.stat().st_size for f in local["lstm"].path.iterdir() if f.name != "card.json")
-    assert (found["kind"], found["parameters"]) == ("lstm", local["lstm"].model.parameter_count)
-    assert found["precision"] == "int8"
+    assert content["id"] == "lstm@1"
+    assert content["metrics"] == {"perplexity": {"lines": 12.5}}
+    assert content["card"]["files"]["weights.safetensors"]["sha256"] == card.files["weights.safetensors"].sha256
+    assert content["bytes"] == sum(f.stat().st_size for f in local["lstm"].path.iterdir() if f.name != "card.json")
+    assert (content["kind"], content["parameters"]) == ("lstm", local["lstm"].model.parameter_count)
+    assert content["precision"] == "int8"
     assert client.get("/v1/models/words").json()["precision"] == "float32"
 
 
-@pytest.mark.parametrize("asked", ["nothing", "lstm@2", "lstm@", "lstm@one", "@1", "LSTM", "..%2Fetc"])
-def test_describe_model_lists_known_models_for_an_unknown_one(client: httpx.Client, asked: str) -> None:
-    answer = client.get(f"/v1/models/{asked}")
+@pytest.mark.parametrize("model_id", ["nothing", "lstm@2", "lstm@", "lstm@one", "@1", "LSTM", "..%2Fetc"])
+def test_describe_model_lists_known_models_for_an_unknown_one(client: httpx.Client, model_id: str) -> None:
+    answer = client.get(f"/v1/models/{model_id}")
     assert answer.status_code == 404
-    if "%2F" not in asked:
+    if "%2F" not in model_id:
         assert answer.json()["error"]["code"] == "model_not_found"
         assert "counts@1, gru@1, letters@1, lstm@1, words@1" in answer.json()["error"]["message"]
 
@@ -59,8 +59,8 @@ def test_list_vocabulary_returns_pages(client: httpx.Client, local: dict[str, Ch
 
 
 def test_list_vocabulary_filters_by_prefix(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
-    found = client.get("/v1/models/words/vocabulary", params={"prefix": "fr"}).json()
-    assert [entry["token"] for entry in found["data"]] == ["friend"]
+    content = client.get("/v1/models/words/vocabulary", params={"prefix": "fr"}).json()
+    assert [entry["token"] for entry in content["data"]] == ["friend"]
     assert client.get("/v1/models/words/vocabulary", params={"prefix": "<"}).json()["data"] == []
     assert client.get("/v1/models/words/vocabulary", params={"prefix": "s", "limit": 1}).json()["has_more"]
 
@@ -90,8 +90,8 @@ def test_models_with_bpe_tokens_are_served_like_any_other(tmp_path: Path) -> Non
         assert client.get("/parts").json()["unit"] == "bpe"
         listed = client.get("/parts/vocabulary", params={"prefix": " th"}).json()["data"]
         assert "\u0120the" in [entry["token"] for entry in listed]
-        found = client.post("/parts/perplexity", json={"text": "Zo\u00eb saw the cat .\n"}).json()
-        assert (found["unit"], found["oov_count"], found["word_count"]) == ("lines", 0, 6)
+        content = client.post("/parts/perplexity", json={"text": "Zo\u00eb saw the cat .\n"}).json()
+        assert (content["unit"], content["oov_count"], content["word_count"]) == ("lines", 0, 6)
         written = client.post("/parts/generate", json={"prompt": "the cat", "max_tokens": 20, "seed": 1}).json()
         assert written["choices"][0]["text"].startswith(" ")
         assert "\u0120" not in written["choices"][0]["text"]

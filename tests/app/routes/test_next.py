@@ -32,19 +32,19 @@ def distribution(checkpoint: Checkpoint, context: str, bos: bool = True) -> np.n
 def test_next_returns_the_whole_distribution(
     client: httpx.Client, local: dict[str, Checkpoint], model: str, context: str, bos: bool
 ) -> None:
-    found = ask(client, model, context=context, top_k=0, bos=bos, entropy=True)
+    content = ask(client, model, context=context, top_k=0, bos=bos, entropy=True)
     expected = distribution(local[model], context, bos)
-    assert sorted(entry["id"] for entry in found["next"]) == list(range(local[model].tokenizer.vocabulary_size))
-    for entry in found["next"]:
+    assert sorted(entry["id"] for entry in content["next"]) == list(range(local[model].tokenizer.vocabulary_size))
+    for entry in content["next"]:
         logprob = -math.inf if entry["logprob"] is None else entry["logprob"]
         assert logprob == pytest.approx(expected[entry["id"]], abs=1e-5)
         assert entry["probability"] == pytest.approx(math.exp(logprob))
         assert entry.get("zero_probability", False) == (logprob == -math.inf)
-    assert sum(entry["probability"] for entry in found["next"]) == pytest.approx(1, abs=1e-5)
-    assert found["mass"] == pytest.approx(1, abs=1e-5)
+    assert sum(entry["probability"] for entry in content["next"]) == pytest.approx(1, abs=1e-5)
+    assert content["mass"] == pytest.approx(1, abs=1e-5)
     p = np.exp(expected[np.isfinite(expected)])
-    assert found["entropy"] == pytest.approx(-(p * np.log(p)).sum(), abs=1e-4)
-    probabilities = [entry["probability"] for entry in found["next"]]
+    assert content["entropy"] == pytest.approx(-(p * np.log(p)).sum(), abs=1e-4)
+    probabilities = [entry["probability"] for entry in content["next"]]
     assert probabilities == sorted(probabilities, reverse=True)
 
 
@@ -53,9 +53,9 @@ def test_next_returns_the_whole_distribution(
 def test_next_top_k_is_the_head_of_the_whole(client: httpx.Client, model: str, special: bool) -> None:
     whole = ask(client, model, context="the", top_k=0)["next"]
     expected = [entry["id"] for entry in whole if special or entry["id"] > EOS][:4]
-    found = ask(client, model, context="the", top_k=4, special=special)
-    assert [entry["id"] for entry in found["next"]] == expected
-    assert found["mass"] == pytest.approx(sum(entry["probability"] for entry in found["next"]))
+    content = ask(client, model, context="the", top_k=4, special=special)
+    assert [entry["id"] for entry in content["next"]] == expected
+    assert content["mass"] == pytest.approx(sum(entry["probability"] for entry in content["next"]))
     everything = ask(client, model, context="the", top_k=1000, special=special)["next"]
     assert len(everything) == (len(whole) if special else len(whole) - 2)
 
@@ -64,10 +64,10 @@ def test_next_top_k_is_the_head_of_the_whole(client: httpx.Client, model: str, s
 def test_next_prefix_keeps_words_that_begin_with_it(client: httpx.Client, model: str) -> None:
     whole = ask(client, model, context="the", top_k=0)["next"]
     expected = [entry for entry in whole if entry["token"].startswith("s")]
-    found = ask(client, model, context="the", prefix="s", top_k=0)
-    assert [entry["token"] for entry in found["next"]] == [entry["token"] for entry in expected]
-    assert found["mass"] == pytest.approx(sum(entry["probability"] for entry in expected), abs=1e-6)
-    assert ask(client, model, context="the", prefix="s", top_k=1)["next"] == found["next"][:1]
+    content = ask(client, model, context="the", prefix="s", top_k=0)
+    assert [entry["token"] for entry in content["next"]] == [entry["token"] for entry in expected]
+    assert content["mass"] == pytest.approx(sum(entry["probability"] for entry in expected), abs=1e-6)
+    assert ask(client, model, context="the", prefix="s", top_k=1)["next"] == content["next"][:1]
     assert ask(client, model, context="the", prefix="zz")["next"] == []
 
 

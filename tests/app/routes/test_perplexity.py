@@ -36,13 +36,13 @@ def expected(checkpoint: Checkpoint, text: str, unit: str, empty_lines: str = "k
     return run_to_completion(evaluate(checkpoint.model, checkpoint.tokenizer, [text], unit, empty_lines))
 
 
-def same(found: dict, evaluation: Evaluation) -> None:
+def same(figures: dict, evaluation: Evaluation) -> None:
     for name in ("perplexity", "perplexity_without_oov", "bits_per_character"):
         value = getattr(evaluation, name)
-        assert found[name] == (None if value is None else pytest.approx(value, rel=1e-5)), name
+        assert figures[name] == (None if value is None else pytest.approx(value, rel=1e-5)), name
     for name in ("token_count", "oov_count", "characters", "unit", "empty_lines"):
-        assert found[name] == getattr(evaluation, name), name
-    assert found.get("zero_probability", False) == evaluation.zero_probability
+        assert figures[name] == getattr(evaluation, name), name
+    assert figures.get("zero_probability", False) == evaluation.zero_probability
 
 
 @pytest.mark.parametrize("model", ["words", "counts", "lstm", "gru"])
@@ -72,12 +72,12 @@ def test_perplexity_of_several_texts_is_each_and_all(
     client: httpx.Client, local: dict[str, Checkpoint], model: str
 ) -> None:
     texts = ["the cat saw a bird .\na bird", "zebra", "the old dog"]
-    found = ask(client, model, texts, unit="document")
+    figures = ask(client, model, texts, unit="document")
     alone = [expected(local[model], text, "document") for text in texts]
-    for result, evaluation in zip(found["results"], alone, strict=True):
+    for result, evaluation in zip(figures["results"], alone, strict=True):
         same(result, evaluation)
-    assert found["logprob"] == pytest.approx(sum(evaluation.logprob for evaluation in alone), rel=1e-5)
-    assert found["token_count"] == sum(evaluation.token_count for evaluation in alone)
+    assert figures["logprob"] == pytest.approx(sum(evaluation.logprob for evaluation in alone), rel=1e-5)
+    assert figures["token_count"] == sum(evaluation.token_count for evaluation in alone)
 
 
 def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
@@ -148,14 +148,14 @@ def results(answer: httpx.Response) -> list[dict]:
 def test_perplexity_of_records_keeps_order_and_fields(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     texts = TEXT.splitlines()[:50]
     lines = [json.dumps({"id": i, "tags": ["é", None], "text": text}) for i, text in enumerate(texts)]
-    found = results(upload(client, "words", "\n".join(lines).encode(), "application/x-ndjson"))
-    assert [result["id"] for result in found] == list(range(50))
-    for text, result in zip(texts, found, strict=True):
+    figures = results(upload(client, "words", "\n".join(lines).encode(), "application/x-ndjson"))
+    assert [result["id"] for result in figures] == list(range(50))
+    for text, result in zip(texts, figures, strict=True):
         same(result, expected(local["words"], text, "lines"))
         assert result["tags"] == ["é", None]
         assert "text" not in result
-    kept = results(upload(client, "words", lines[0].encode(), "application/x-ndjson", keep_text=True))
-    assert kept[0]["text"] == texts[0]
+    with_text = results(upload(client, "words", lines[0].encode(), "application/x-ndjson", keep_text=True))
+    assert with_text[0]["text"] == texts[0]
 
 
 def test_perplexity_of_a_bad_record_does_not_stop_the_others(client: httpx.Client) -> None:
@@ -173,20 +173,20 @@ def test_perplexity_of_a_bad_record_does_not_stop_the_others(client: httpx.Clien
         b'{"id": 11, "text": "' + b"a " * 600_000 + b'"}',
         b'{"id": 12, "text": "a bird"}',
     ]
-    found = results(upload(client, "words", b"\r\n".join(lines), "application/x-ndjson"))
-    assert [result.get("line") for result in found] == [None, 2, 4, 5, 6, 7, 8, 9, 10, 11, None]
-    assert [result.get("id") for result in found if "error" not in result] == [1, 12]
-    assert all(result["error"]["message"] for result in found if "error" in result)
-    assert found[5]["id"] == 7
+    figures = results(upload(client, "words", b"\r\n".join(lines), "application/x-ndjson"))
+    assert [result.get("line") for result in figures] == [None, 2, 4, 5, 6, 7, 8, 9, 10, 11, None]
+    assert [result.get("id") for result in figures if "error" not in result] == [1, 12]
+    assert all(result["error"]["message"] for result in figures if "error" in result)
+    assert figures[5]["id"] == 7
 
 
 def test_perplexity_of_records_outlasts_an_unread_answer(client: httpx.Client) -> None:
     # httpx sends the whole body before it reads anything: the server must not wait for its reader.
     count, pad = 3000, b"x" * 8000
     content = b"".join(b'{"id":%d,"text":"the cat saw a bird .","pad":"%s"}\n' % (i, pad) for i in range(count))
-    found = upload(client, "words", content, "application/x-ndjson").content.splitlines()
-    assert len(found) == count
-    assert json.loads(found[-1])["id"] == count - 1
+    figures = upload(client, "words", content, "application/x-ndjson").content.splitlines()
+    assert len(figures) == count
+    assert json.loads(figures[-1])["id"] == count - 1
 
 
 def test_perplexity_results_flow_while_records_arrive(server, client: httpx.Client) -> None:
@@ -219,7 +219,7 @@ def test_perplexity_refuses_a_large_body(checkpoints, client: httpx.Client) -> N
             assert "100000" in answer.json()["error"]["message"]
         announced = upload(small, "words", b'{"text": "a"}\n' * 10_000, "application/x-ndjson")
         assert announced.status_code == 413
-        # Without a length it is found out too late for the status: the last line tells.
+        # Without a length it is figures out too late for the status: the last line tells.
         cut = results(upload(small, "words", slowly(b'{"text": "a"}\n' * 10_000, 9000), "application/x-ndjson"))
         assert cut[-1]["error"]["code"] == "body_too_large"
         for path in ("next", "perplexity", "generate"):

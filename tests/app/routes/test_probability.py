@@ -26,10 +26,10 @@ def ask(client: httpx.Client, model: str, **body: object) -> dict:
 def test_probability_of_each_text_is_the_models(
     client: httpx.Client, local: dict[str, Checkpoint], model: str, flags: dict
 ) -> None:
-    found = ask(client, model, text=TEXTS, tokens=True, **flags)
+    content = ask(client, model, text=TEXTS, tokens=True, **flags)
     checkpoint = local[model]
     expected = run_to_completion(score_texts(checkpoint.model, checkpoint.tokenizer, TEXTS, **flags))
-    for result, score in zip(found["results"], expected, strict=True):
+    for result, score in zip(content["results"], expected, strict=True):
         zero = score.logprob == -math.inf
         assert result["logprob"] == (None if zero else pytest.approx(score.logprob, abs=1e-4))
         assert result["probability"] == pytest.approx(math.exp(score.logprob), rel=1e-3)
@@ -39,29 +39,29 @@ def test_probability_of_each_text_is_the_models(
         assert [token["oov"] for token in result["tokens"]] == score.oov.tolist()
         if not zero:
             assert sum(token["logprob"] for token in result["tokens"]) == pytest.approx(result["logprob"], abs=1e-4)
-    assert found["total"]["token_count"] == sum(score.token_count for score in expected)
+    assert content["total"]["token_count"] == sum(score.token_count for score in expected)
 
 
 def test_probability_of_one_text_is_a_list_of_one(client: httpx.Client) -> None:
-    found = ask(client, "words", text="the cat")
-    assert len(found["results"]) == 1
-    assert "tokens" not in found["results"][0]
-    assert found["total"]["logprob"] == found["results"][0]["logprob"]
+    content = ask(client, "words", text="the cat")
+    assert len(content["results"]) == 1
+    assert "tokens" not in content["results"][0]
+    assert content["total"]["logprob"] == content["results"][0]["logprob"]
 
 
 def test_probability_of_all_continuations_sums_to_one(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     vocabulary = local["words"].tokenizer.vocabulary
-    found = ask(client, "words", text=[t for t in vocabulary if t != "</s>"], context="the", eos=False)
+    content = ask(client, "words", text=[t for t in vocabulary if t != "</s>"], context="the", eos=False)
     end = ask(client, "words", text="", context="the", eos=True)
-    total = sum(result["probability"] for result in found["results"]) + end["results"][0]["probability"]
+    total = sum(result["probability"] for result in content["results"]) + end["results"][0]["probability"]
     assert total == pytest.approx(1, abs=1e-5)
 
 
 def test_probability_agrees_with_next(client: httpx.Client) -> None:
     body = {"context": "the old", "top_k": 1}
     best = client.post("/v1/models/lstm/next", json=body).json()["next"][0]
-    found = ask(client, "lstm", text=best["token"], context="the old", eos=False)
-    assert found["results"][0]["logprob"] == pytest.approx(best["logprob"], abs=1e-5)
+    content = ask(client, "lstm", text=best["token"], context="the old", eos=False)
+    assert content["results"][0]["logprob"] == pytest.approx(best["logprob"], abs=1e-5)
 
 
 def test_probability_marks_unknown_words(client: httpx.Client) -> None:

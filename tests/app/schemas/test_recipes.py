@@ -37,9 +37,9 @@ def test_parse_recipe_reads_every_table() -> None:
 
 
 def test_parse_recipe_defaults_to_an_ngram_model() -> None:
-    made = parse_recipe({"name": "x", "files": ["a"], "model": {"order": 3, "prune": [0, 1]}})
-    assert made.model == NgramConfig(order=3, prune=(0, 1))
-    assert made.training is None
+    parsed = parse_recipe({"name": "x", "files": ["a"], "model": {"order": 3, "prune": [0, 1]}})
+    assert parsed.model == NgramConfig(order=3, prune=(0, 1))
+    assert parsed.training is None
 
 
 @pytest.mark.parametrize(

@@ -82,10 +82,10 @@ def test_remove_stale_uploads_spares_recent_ones(files: FileStore) -> None:
 
 
 def test_page_runs_from_newest_to_oldest_by_purpose(files: FileStore) -> None:
-    made = [put(files, f"{n}".encode(), purpose=purpose) for n, purpose in enumerate(["a", "b", "a", "a"])]
-    wanted = [made[3], made[2], made[0]]
-    assert files.page("a", None, 2) == (wanted[:2], True)
-    assert files.page("a", wanted[1].id, 2) == (wanted[2:], False)
+    files_in_order = [put(files, f"{n}".encode(), purpose=purpose) for n, purpose in enumerate(["a", "b", "a", "a"])]
+    expected = [files_in_order[3], files_in_order[2], files_in_order[0]]
+    assert files.page("a", None, 2) == (expected[:2], True)
+    assert files.page("a", expected[1].id, 2) == (expected[2:], False)
 
 
 def test_delete_refuses_a_file_that_a_queued_job_needs(files: FileStore, database: Database) -> None:
@@ -110,6 +110,6 @@ def test_file_store_never_loses_bytes_to_concurrent_deletions(files: FileStore) 
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(come_and_go, range(30)))
-    left = files.page(None, None, 100)[0]
-    assert all(files.path(file.id).read_bytes() == TEXT for file in left)
-    assert len(stored(files)) == bool(left)
+    remaining = files.page(None, None, 100)[0]
+    assert all(files.path(file.id).read_bytes() == TEXT for file in remaining)
+    assert len(stored(files)) == bool(remaining)

@@ -45,8 +45,8 @@ def small(request: pytest.FixtureRequest, disk: Path, tmp_path: Path) -> Iterato
     """A service that has little room for its data, or for its models; its database has all it wants."""
     places = {"data": tmp_path / "data", "checkpoints": tmp_path / "checkpoints"} | {request.param: disk}
     pace = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1}
-    given = {"data": places["data"], "database_url": sqlite_url(tmp_path), **pace}
-    with serving(places["checkpoints"], **given) as running:
+    overrides = {"data": places["data"], "database_url": sqlite_url(tmp_path), **pace}
+    with serving(places["checkpoints"], **overrides) as running:
         yield running
 
 
@@ -67,11 +67,11 @@ def test_job_on_a_full_disk_fails_clearly(small: Server) -> None:
 
 
 def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:
-    given = {"data": disk / "uploads", "database_url": sqlite_url(tmp_path)}
-    with serving(tmp_path / "checkpoints", **given) as running, httpx.Client(base_url=running.url) as client:
+    overrides = {"data": disk / "uploads", "database_url": sqlite_url(tmp_path)}
+    with serving(tmp_path / "checkpoints", **overrides) as running, httpx.Client(base_url=running.url) as client:
         refused = client.post("/v1/files", content=b"a" * 2 * ROOM, headers={"content-type": "text/plain"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (507, "disk_full")
         assert files(disk / "uploads") == []
         assert client.get("/v1/files").json()["data"] == []
-        kept = client.post("/v1/files", content=b"a" * 1000, headers={"content-type": "text/plain"})
-        assert kept.status_code == 201
+        small_upload = client.post("/v1/files", content=b"a" * 1000, headers={"content-type": "text/plain"})
+        assert small_upload.status_code == 201

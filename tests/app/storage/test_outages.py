@@ -63,8 +63,8 @@ def test_job_outlasts_a_locked_sqlite(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_job_outlasts_a_stopped_postgresql(tmp_path: Path) -> None:
     with postgresql_server() as server:
-        given = {"database_url": server.create(), **PACE}
-        with serving(tmp_path / "checkpoints", **given) as own, client_of(own) as client, working(own):
+        settings = {"database_url": server.create(), **PACE}
+        with serving(tmp_path / "checkpoints", **settings) as own, client_of(own) as client, working(own):
             job = train(client)
             server.stop()
             wait_for(lambda: refused(client))

@@ -82,15 +82,15 @@ def test_delete_version_keeps_its_number_taken(tmp_path: Path) -> None:
 
 def test_remove_stale_staging_waits_a_day(tmp_path: Path) -> None:
     publish(stage(tmp_path, "job-1"), tmp_path, "demo", 1, "job-1")
-    left, alive, others = (tmp_path / name for name in (".demo-0123456789ab", ".demo-ba9876543210", ".not-ours"))
-    for folder in (left, alive, others):
+    abandoned, alive, others = (tmp_path / name for name in (".demo-0123456789ab", ".demo-ba9876543210", ".not-ours"))
+    for folder in (abandoned, alive, others):
         folder.mkdir()
         (folder / "weights").write_text("half")
     long_ago = time.time() - STALE_STAGING_SECONDS - 60
-    for folder in (left, others, tmp_path / "demo", tmp_path / ".jobs"):
+    for folder in (abandoned, others, tmp_path / "demo", tmp_path / ".jobs"):
         os.utime(folder, (long_ago, long_ago))
     remove_stale_staging(tmp_path)
-    assert not left.exists()
+    assert not abandoned.exists()
     assert {path.name for path in tmp_path.iterdir()} == {alive.name, others.name, "demo", ".jobs"}
     remove_stale_staging(tmp_path / "not-there")
 

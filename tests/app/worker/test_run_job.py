@@ -43,6 +43,6 @@ def test_run_job_that_resumes_sends_earlier_metrics(order: RunSpec) -> None:
     run_job(order, whole.append, lambda: False)
     parted = RunSpec(**{**vars(order), "workdir": f"{order.workdir}-parted"})
     assert run_job(parted, parts.append, lambda: len(measured(parts)) == 2) == Stopped()
-    told = len(parts)
+    sent = len(parts)
     run_job(parted, parts.append, lambda: False)
-    assert measured(parts[told:]) == measured(whole)
+    assert measured(parts[sent:]) == measured(whole)

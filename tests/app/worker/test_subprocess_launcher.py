@@ -23,33 +23,33 @@ order = json.loads(sys.stdin.readline())
 
 def outcome(script: str, stop_after: float | None = None) -> list[Message]:
     run = SubprocessLauncher(0, [sys.executable, "-c", SAY + script]).start(ORDER)
-    said: list[Message] = []
+    messages: list[Message] = []
     until = time.monotonic() + 30
-    while not (said and isinstance(said[-1], End)):
+    while not (messages and isinstance(messages[-1], End)):
         assert time.monotonic() < until
-        said += run.poll(0.05)
-        if stop_after is not None and said:
+        messages += run.poll(0.05)
+        if stop_after is not None and messages:
             run.stop(stop_after)
             stop_after = None
     assert run.poll(0) == []
-    return said
+    return messages
 
 
 def test_poll_returns_messages_in_order_with_the_end_last() -> None:
-    said = outcome("""
+    messages = outcome("""
 say("Reported", progress={"job": order["job_id"], "threads": order["threads"]})
 for step in range(3000): say("Measured", step=step, values={"loss": None})
 say("Done", staged="x", result={"a": 1})
 time.sleep(60)
 """)
-    assert said[0] == Reported({"job": "job-1", "threads": 3})
-    assert said[1:-1] == [Measured(step, {"loss": None}) for step in range(3000)]
-    assert said[-1] == Done("x", {"a": 1})
+    assert messages[0] == Reported({"job": "job-1", "threads": 3})
+    assert messages[1:-1] == [Measured(step, {"loss": None}) for step in range(3000)]
+    assert messages[-1] == Done("x", {"a": 1})
 
 
 def test_start_sets_thread_limits_before_libraries_load() -> None:
-    said = outcome('say("Failed", code=os.environ["OMP_NUM_THREADS"], message=os.environ["NUMBA_NUM_THREADS"])')
-    assert said == [Failed("3", "3")]
+    messages = outcome('say("Failed", code=os.environ["OMP_NUM_THREADS"], message=os.environ["NUMBA_NUM_THREADS"])')
+    assert messages == [Failed("3", "3")]
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_poll_reports_a_vanished_child_as_lost(script: str, reason: str, capfd: 
 
 
 def test_stop_lets_a_child_end_by_itself() -> None:
-    said = outcome(
+    messages = outcome(
         'say("Reported", progress={}); assert sys.stdin.readline() == "stop\\n"; say("Stopped")', stop_after=30
     )
-    assert said[-1] == Stopped()
+    assert messages[-1] == Stopped()
 
 
 def test_stop_kills_a_child_that_exceeds_its_time() -> None:
-    said = outcome('while True: say("Reported", progress={}); time.sleep(0.001)', stop_after=0.3)
-    assert isinstance(said[-1], Lost)
+    messages = outcome('while True: say("Reported", progress={}); time.sleep(0.001)', stop_after=0.3)
+    assert isinstance(messages[-1], Lost)
 
 
 def test_stop_without_time_kills_at_once() -> None:
-    said = outcome('say("Reported", progress={}); time.sleep(60)', stop_after=0)
-    assert isinstance(said[-1], Lost)
+    messages = outcome('say("Reported", progress={}); time.sleep(60)', stop_after=0)
+    assert isinstance(messages[-1], Lost)
 
 
 def test_child_outlives_neither_its_pipe_nor_its_worker() -> None:

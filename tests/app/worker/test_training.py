@@ -81,8 +81,8 @@ def test_jobs_compose_mixtures_that_are_served(client: httpx.Client, own: Server
     with working(own):
         for job in (mixed, cached, learned):
             assert over(client, job)["status"] == "succeeded", job
-    asked = {"text": some_text(60), "unit": "document"}
-    alone = client.post("/v1/models/network/perplexity", json=asked).json()
+    request = {"text": some_text(60), "unit": "document"}
+    alone = client.post("/v1/models/network/perplexity", json=request).json()
     assert (learned["result"]["unit"], learned["result"]["adaptive"], alone["adaptive"]) == ("document", True, False)
     assert learned["result"]["perplexity"] < alone["perplexity"]
     fitted = mixed["result"]["metrics"]["fit"]
@@ -95,9 +95,9 @@ def test_jobs_compose_mixtures_that_are_served(client: httpx.Client, own: Server
     assert [member["model"] for member in card["members"]] == ["counts@1", "network@1"]
     assert (card["provenance"]["job"], list(card["provenance"]["corpus"])) == (mixed["id"], ["held-out.txt"])
     measured = [
-        client.post(f"/v1/models/{name}/perplexity", json=asked).json() for name in ("counts", "mixed", "cached")
+        client.post(f"/v1/models/{name}/perplexity", json=request).json() for name in ("counts", "mixed", "cached")
     ]
-    assert [found["adaptive"] for found in measured] == [False, False, True]
+    assert [figures["adaptive"] for figures in measured] == [False, False, True]
     assert measured[1]["perplexity"] == pytest.approx(
         mixed["result"]["metrics"]["validation"]["document"]["perplexity"],
         rel=0.01,  # served in int8
@@ -112,9 +112,9 @@ def test_cancel_stops_a_training_within_seconds(client: httpx.Client, own: Serve
     with working(own):
         begun(client, job)
         client.post(f"/v1/jobs/{job['id']}/cancel")
-        asked = time.monotonic()
+        cancelled_at = time.monotonic()
         assert over(client, job)["status"] == "cancelled"
-        assert time.monotonic() - asked < 30  # a second or two; the limit is for machines that are busy
+        assert time.monotonic() - cancelled_at < 30  # a second or two; the limit is for machines that are busy
     assert not (own.app.state.settings.checkpoints / "cancelled").exists()
     assert left_over(own) == []
 
@@ -148,10 +148,10 @@ def test_worker_told_to_stop_saves_a_state_to_resume(client: httpx.Client, own: 
 def test_jobs_that_cannot_be_trained_fail_clearly(
     client: httpx.Client, own: Server, training: str, validation: str | None, body: dict, code: str
 ) -> None:
-    asked = {"name": "failed", "training_file": upload(client, training), **body}
+    request = {"name": "failed", "training_file": upload(client, training), **body}
     if validation is not None:
-        asked["validation_file"] = upload(client, validation)
-    job = ask(client, **asked)
+        request["validation_file"] = upload(client, validation)
+    job = ask(client, **request)
     with working(own):
         assert over(client, job)["status"] == "failed"
     assert job["error"]["code"] == code, job["error"]

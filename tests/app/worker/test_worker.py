@@ -33,7 +33,7 @@ class Run:
 
     def __init__(self, order: RunSpec, acts: list[Act], stopped: Message) -> None:
         self.order, self.acts, self.stopped = order, list(acts), stopped
-        self.told: float | None = None
+        self.stopped_after: float | None = None
         self.ended = False
 
     def poll(self, seconds: float) -> list[Message]:
@@ -43,12 +43,12 @@ class Run:
         return messages
 
     def _next(self) -> list[Message]:
-        if self.told is not None:
-            return [self.stopped if self.told else Lost("killed")]
+        if self.stopped_after is not None:
+            return [self.stopped if self.stopped_after else Lost("killed")]
         return self.acts.pop(0)(self) if self.acts else []
 
     def stop(self, seconds: float) -> None:
-        self.told = seconds
+        self.stopped_after = seconds
 
 
 @dataclass
@@ -87,8 +87,8 @@ class Scene:
 
     def versions(self) -> dict[str, str | None]:
         """The job of each published version."""
-        found = self.checkpoints.glob(f"demo/*/{CARD_FILE}")
-        return {path.parent.name: json.loads(path.read_text())["provenance"]["job"] for path in found}
+        cards = self.checkpoints.glob(f"demo/*/{CARD_FILE}")
+        return {path.parent.name: json.loads(path.read_text())["provenance"]["job"] for path in cards}
 
 
 def says(*messages: Message) -> Act:
@@ -193,7 +193,7 @@ def test_cancel_kills_the_work_and_leaves_nothing(scene: Scene) -> None:
         return []
 
     after = scene.work(cancel)
-    assert (after.status, scene.runs[0].told) == (Status.CANCELLED, 0)
+    assert (after.status, scene.runs[0].stopped_after) == (Status.CANCELLED, 0)
     assert scene.versions() == {}
     assert nothing_is_left(scene)
 
@@ -267,7 +267,7 @@ def test_worker_told_to_stop_releases_its_job(scene: Scene) -> None:
         return []
 
     after = scene.work(stop)
-    assert (after.status, after.attempt, scene.runs[0].told) == (Status.QUEUED, 1, scene.pace.stop_seconds)
+    assert (after.status, after.attempt, scene.runs[0].stopped_after) == (Status.QUEUED, 1, scene.pace.stop_seconds)
 
 
 def test_worker_releases_a_job_too_slow_to_save_its_state(scene: Scene) -> None:
@@ -291,7 +291,7 @@ def test_monitor_kills_work_whose_lease_was_lost(scene: Scene) -> None:
         return [Measured(1, {"loss": 1.0})]
 
     after = scene.work(lose, stages)
-    assert (after.status, after.worker, scene.runs[0].told) == (Status.RUNNING, "another", 0)
+    assert (after.status, after.worker, scene.runs[0].stopped_after) == (Status.RUNNING, "another", 0)
     assert scene.versions() == {}
     assert scene.jobs.metrics(job.id) == []
 
@@ -356,7 +356,7 @@ def test_worker_told_to_stop_does_not_wait_for_the_database(scene: Scene, monkey
 
     with pytest.raises(DatabaseUnavailable):
         scene.work(stop)
-    assert scene.runs[0].told is not None
+    assert scene.runs[0].stopped_after is not None
 
 
 def test_clean_up_removes_leftovers_of_finished_jobs(scene: Scene) -> None:

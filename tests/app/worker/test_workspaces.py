@@ -22,13 +22,13 @@ def save(spaces: Workspaces, lease: int, state: str, metrics: str) -> None:
     (spaces.workdir("job", lease) / METRICS_FILE).write_text(metrics)
 
 
-def found(spaces: Workspaces, lease: int) -> dict[str, str]:
+def adopted(spaces: Workspaces, lease: int) -> dict[str, str]:
     return {path.name: path.read_text() for path in spaces.workdir("job", lease).iterdir()}
 
 
 def test_prepare_gives_the_first_attempt_an_empty_directory(spaces: Workspaces) -> None:
     spaces.prepare("job", 1)
-    assert found(spaces, 1) == {}
+    assert adopted(spaces, 1) == {}
 
 
 def test_prepare_adopts_the_newest_state_with_its_metrics(spaces: Workspaces) -> None:
@@ -37,21 +37,21 @@ def test_prepare_adopts_the_newest_state_with_its_metrics(spaces: Workspaces) ->
     spaces.prepare("job", 3)  # lost before it saved anything
     (spaces.workdir("job", 3) / STATE_FILE).unlink()
     spaces.prepare("job", 4)
-    assert found(spaces, 4) == {STATE_FILE: "state 2", METRICS_FILE: "metrics 2"}
+    assert adopted(spaces, 4) == {STATE_FILE: "state 2", METRICS_FILE: "metrics 2"}
 
 
 def test_prepare_shields_an_attempt_from_a_lost_one(spaces: Workspaces) -> None:
     save(spaces, 1, "state 1", "metrics 1")
     spaces.prepare("job", 2)
     save(spaces, 1, "state 1, later", "metrics 1, later")
-    assert found(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
+    assert adopted(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
 
 
 def test_prepare_again_changes_nothing(spaces: Workspaces) -> None:
     save(spaces, 1, "state 1", "metrics 1")
     for _ in range(2):
         spaces.prepare("job", 2)
-    assert found(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
+    assert adopted(spaces, 2) == {STATE_FILE: "state 1", METRICS_FILE: "metrics 1"}
 
 
 def test_fence_removes_staged_models_of_earlier_attempts_only(spaces: Workspaces) -> None:

@@ -111,8 +111,8 @@ def test_precision_int8_is_used_only_on_request(nextword: Run) -> None:
 
 
 def test_next_keeps_to_a_prefix(nextword: Run) -> None:
-    found = json.loads(nextword("next", "words", "--prefix", "b", "--json").out)["next"]
-    assert [token["token"] for token in found] == ["bird"]
+    output = json.loads(nextword("next", "words", "--prefix", "b", "--json").out)["next"]
+    assert [token["token"] for token in output] == ["bird"]
 
 
 def test_models_lists_damaged_ones_too(nextword: Run, tmp_path: Path, published: Path) -> None:
@@ -144,9 +144,9 @@ def test_evaluate_dynamic_adapts_and_says_so(nextword: Run, tmp_path: Path) -> N
     text.write_text("the cat saw a bird .\n" * 60, encoding="utf-8")
     flags = ["evaluate", "lstm", text, "--json", "--quiet"]
     plain = json.loads(nextword(*flags, "--unit", "document").out)
-    found = json.loads(nextword(*flags, "--dynamic", "sgd", "--learning-rate", "0.5").out)
-    assert (found["unit"], found["adaptive"], plain["adaptive"]) == ("document", True, False)
-    assert found["perplexity"] < plain["perplexity"]
+    output = json.loads(nextword(*flags, "--dynamic", "sgd", "--learning-rate", "0.5").out)
+    assert (output["unit"], output["adaptive"], plain["adaptive"]) == ("document", True, False)
+    assert output["perplexity"] < plain["perplexity"]
     for wrong, said in (
         (["--dynamic", "sgd", "--unit", "lines"], "unit: must be"),
         (["--decay", "0.1"], "decay: is for --dynamic only"),

@@ -32,8 +32,8 @@ def test_counts_merge_and_extend_equal_training_on_both_texts(nextword: Run, fil
     assert nextword("train", first, first, "--name", "twice", *shared, "--memory", "100M", root=root).status == 0
     merged = nextword("counts", "merge", "first", "first@1", "--name", "merged", root=root)
     assert merged.status == 0, merged.err
-    for found, expected in (("extended", "both"), ("merged", "twice")):
-        tensors = [load(root / name / "1").model.tensors() for name in (found, expected)]
+    for output, expected in (("extended", "both"), ("merged", "twice")):
+        tensors = [load(root / name / "1").model.tensors() for name in (output, expected)]
         assert {k: v.tolist() for k, v in tensors[0].items()} == {k: v.tolist() for k, v in tensors[1].items()}
     assert (root / "merged" / "1" / "counts.safetensors").exists()
     refused = nextword("counts", "merge", "first", "both", "--name", "merged", root=root)

@@ -31,9 +31,9 @@ def test_mix_fits_evaluates_and_publishes_a_mixture(nextword: Run, root: Path, t
     assert done.out.startswith("published both@1 ")
     assert "weights " in done.out
     assert "on held-out lines" in done.out
-    found = load(root / "both" / "1")
-    assert [member.model for member in found.card.members] == ["words@1", "lstm@1"]
-    assert found.card.provenance.command.startswith("nextword mix words lstm@1 --name both")
+    output = load(root / "both" / "1")
+    assert [member.model for member in output.card.members] == ["words@1", "lstm@1"]
+    assert output.card.provenance.command.startswith("nextword mix words lstm@1 --name both")
     assert nextword("next", "both", "--context", "the", root=root).status == 0
 
 
@@ -56,7 +56,7 @@ def test_mix_publishes_a_cache_over_a_model(nextword: Run, root: Path, text: Pat
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["words", "lstm"], "name: field required"),
         (["words", "lstm", "--name", "x"], "validation: must be a text to fit the weights to"),
@@ -68,8 +68,8 @@ def test_mix_publishes_a_cache_over_a_model(nextword: Run, root: Path, text: Pat
         (["words", "--name", "x", "--kind", "neural_cache"], "members: must be one recurrent model"),
     ],
 )
-def test_mix_names_the_member_at_fault(nextword: Run, root: Path, flags: list[str], said: str) -> None:
+def test_mix_names_the_member_at_fault(nextword: Run, root: Path, flags: list[str], message: str) -> None:
     done = nextword("mix", *flags, "--quiet", root=root)
     assert done.status == 2
-    assert said in done.err
+    assert message in done.err
     assert not (root / "x").exists()

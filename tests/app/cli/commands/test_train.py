@@ -53,7 +53,7 @@ def test_train_options_win_over_the_file(nextword: Run, text: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         ([], "name: field required"),
         (["--name", "x", "--order", "99"], "model.order: must be a whole number from 1 to 32"),
@@ -62,11 +62,11 @@ def test_train_options_win_over_the_file(nextword: Run, text: Path, tmp_path: Pa
         (["--name", "x", "--recipe", "nowhere.toml"], "recipe: nowhere.toml cannot be read"),
     ],
 )
-def test_train_reports_a_mistake_in_one_line(nextword: Run, text: Path, flags: list[str], said: str) -> None:
+def test_train_reports_a_mistake_in_one_line(nextword: Run, text: Path, flags: list[str], message: str) -> None:
     done = nextword("train", text, *flags)
     assert done.status == 2
     assert done.err.startswith("nextword: ")
-    assert said in done.err
+    assert message in done.err
     assert done.err.count("\n") == 1
 
 
