@@ -1,4 +1,4 @@
-"""A parallel for loop for compiled functions, on the threads of the GNU OpenMP runtime that torch uses.
+"""A parallel for loop for compiled functions, on the threads of GNU OpenMP, those that torch uses too.
 
 `run_parallel` calls an entry function on every thread of a team; within it, functions made by `parallel_for` share out
 iterations. The threads are torch's own, so that two pools do not compete for the processors. Numba's `prange` is not

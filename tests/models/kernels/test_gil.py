@@ -1,4 +1,4 @@
-"""The GIL: other threads yield as long as the registered compute thread wants it, and it yields to them."""
+"""The GIL: other threads yield as long as the registered compute thread wants it, and it yields too."""
 
 import threading
 import time
