@@ -59,13 +59,14 @@ def main(file: Path, checkpoints: Path, model: str, unit: str, megabytes: float,
         large, small = Path(folder, "large.txt"), Path(folder, "small.txt")
         large.write_bytes(text)
         small.write_bytes(line)
-        client, path = Client(server.port), f"/v1/models/{model}/perplexity?unit={unit}"  # type: ignore[attr-defined]
+        port, path = server.port, f"/v1/models/{model}/perplexity?unit={unit}"  # type: ignore[attr-defined]
         used = partial(cpu_seconds, server)
-        client.ask("POST", path, line, "text/plain")
+        Client(port).ask("POST", path, line, "text/plain")
         evaluated(checkpoints, model, unit, small)
         sides: list[tuple[float, float, float, float]] = []
         for _ in range(rounds):
             answers: list[bytes] = []
+            client = Client(port)  # the server may have closed a connection that was idle while the command ran
             clock, processor = timed(lambda: answers.append(client.ask("POST", path, text, "text/plain")), used)  # noqa: B023
             figures, whole, whole_processor = evaluated(checkpoints, model, unit, large)
             _, start, start_processor = evaluated(checkpoints, model, unit, small)
