@@ -1,6 +1,6 @@
-"""The application: builds what lives as long as the server does, and puts the routes in front of it.
+"""The application: builds what lives as long as the server, with middleware and routes in front.
 
-It is the only place where the registry, the engine and the jobs meet. It knows no models and no HTTP beyond that.
+The composition root of the web service: only here do registry, engine and jobs meet.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The service of these settings. Models load, and threads run, from its start-up to its shutdown."""
+    """Build the service of these settings. Models load and threads run from its start-up to its shutdown."""
     app = FastAPI(
         title="Nextword",
         version=version("nextword"),
@@ -74,17 +74,17 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are at /metrics
     )
     families = FAMILIES_BY_PRECISION[settings.precision]
-    ledger = VerifiedHashes(settings.data / "verified.json")
+    verified_hashes = VerifiedHashes(settings.data / "verified.json")
     app.state.settings = settings
 
-    def opened(path: Path) -> Checkpoint:
-        checkpoint = warm_up(
-            load(path, verified_hashes=ledger, families=families, find_loaded=registry.loaded_checkpoint)
-        )
+    def load_model(path: Path) -> Checkpoint:
+        find_loaded = registry.loaded_checkpoint
+        checkpoint = load(path, verified_hashes=verified_hashes, families=families, find_loaded=find_loaded)
+        warm_up(checkpoint)
         exclude_from_gc()
         return checkpoint
 
-    app.state.registry = registry = ModelRegistry(settings.checkpoints, opened)
+    app.state.registry = registry = ModelRegistry(settings.checkpoints, load_model)
     app.state.metrics = Metrics()
     app.state.in_flight = InFlightRequests(settings)
     app.state.engine = Engine(settings, app.state.metrics.count_tokens)
@@ -92,6 +92,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.stopping = threading.Event()
     app.state.find_queue = partial(_find_queue, app)
     _add_gauges(app)
+    _add_middleware(app)
+    add_error_handlers(app)
+    add_swagger_ui(app)
+    for resource in (models, next_token, probability, perplexity, rescore, generate, files, jobs, aliases):
+        app.include_router(resource.router, responses=ERROR_RESPONSES)
+    for router in (health.router, metrics.router):
+        app.include_router(router)
+    return app
+
+
+def _add_middleware(app: FastAPI) -> None:
+    """Surround the routes, from the inside out."""
+    settings = app.state.settings
     app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS)
     app.add_middleware(BodyLimitMiddleware, settings=settings)
     app.add_middleware(
@@ -102,17 +115,10 @@ def create_app(settings: Settings) -> FastAPI:
         find_queue=app.state.find_queue,
     )
     app.add_middleware(RequestIdMiddleware)
-    add_error_handlers(app)
-    add_swagger_ui(app)
-    for resource in (models, next_token, probability, perplexity, rescore, generate, files, jobs, aliases):
-        app.include_router(resource.router, responses=ERROR_RESPONSES)
-    for router in (health.router, metrics.router):
-        app.include_router(router)
-    return app
 
 
 def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
-    """The line that work of a model has to wait in; quick work may not have to."""
+    """Return the queue in which work of a model has to wait; None for models that run inline."""
     served = app.state.registry.snapshot.by_name.get(app.state.stores.aliases.resolve(name))
     model = served.checkpoint.model if served else None
     return app.state.engine.queue(model) if model and not model.runs_inline else None
@@ -126,13 +132,10 @@ def _add_gauges(app: FastAPI) -> None:
     )
     add_gauge("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
     add_gauge("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
-    for name, line in engine.queues.items():
-        add_gauge(
-            f"nextword_{name}_places", f"Places taken in the line of {name} models.", partial(getattr, line, "texts")
-        )
-        add_gauge(
-            f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", partial(getattr, line, "tokens")
-        )
+    for name, queue in engine.queues.items():
+        places, tokens = partial(getattr, queue, "texts"), partial(getattr, queue, "tokens")
+        add_gauge(f"nextword_{name}_places", f"Places taken in the line of {name} models.", places)
+        add_gauge(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", tokens)
 
 
 @asynccontextmanager

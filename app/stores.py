@@ -1,4 +1,4 @@
-"""Everything that is kept in the database and beside it, opened by the settings: for the service, and for workers."""
+"""Stores: the database, files, jobs, leases and aliases, opened by the settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Stores:
-    """What is kept."""
+    """The stores of the service."""
 
     database: Database
     files: FileStore
@@ -31,18 +31,18 @@ class Stores:
 
     @classmethod
     def open(cls, settings: Settings) -> Stores:
-        """Those of the settings; nothing is asked of the database yet. Raises InvalidInput for a bad database_url."""
+        """Open the stores of the settings, without connecting yet. Raises InvalidInput for a bad database_url."""
         database = Database(settings.database_url or sqlite_url(settings.data))
         files = FileStore(database, settings.data / "files", settings.max_file_bytes)
         return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database))
 
     def prepare(self) -> None:
-        """Bring the database up to date and clear away what broken uploads left; raises DatabaseUnavailable."""
+        """Migrate the database and remove what broken uploads left. Raises DatabaseUnavailable."""
         migrate(self.database)
         self.files.remove_stale_uploads()
 
     async def maintain(self, seconds: float) -> None:
-        """Prepare as soon as the database answers, then keep the aliases up to date, forever."""
+        """Prepare as soon as the database answers, then keep the aliases up to date forever."""
         while True:
             try:
                 await asyncio.to_thread(self.prepare)

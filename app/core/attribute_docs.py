@@ -1,4 +1,4 @@
-"""What a dataclass says of its fields, read from its source: for the help of flags, and for the API's documentation."""
+"""Descriptions of a dataclass's fields, read from its source, for help and API documentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def attribute_docs(kind: type[Any]) -> dict[str, str]:
-    """What a dataclass says of its fields: the text below each, or `name: text` in its docstring; one line each."""
+    """Return each field's description: the string below it, or `name: text` in the class's docstring."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     texts = dict(re.findall(r"^(\w+): (.+)$", inspect.getdoc(kind) or "", re.MULTILINE))

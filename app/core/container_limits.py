@@ -1,4 +1,4 @@
-"""How many cores and how much memory this process may use: the container's quota, not the host's."""
+"""Cores and memory that this process may use: the container's quota, not the host's."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
 def cpu_quota(cgroup: Path = CGROUP_ROOT) -> int:
-    """Cores, at least 1: the smaller of the control group's quota (version 2 or 1) and the scheduling affinity."""
+    """Return cores, at least 1: the smaller of the cgroup's quota (v2 or v1) and the scheduling affinity."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_v2_cores(cgroup) or _cgroup_v1_cores(cgroup)
     return max(1, min(affinity, math.ceil(quota) if quota else affinity))
 
 
 def spare_cores(cgroup: Path = CGROUP_ROOT) -> int:
-    """Cores for a job: all but one, which the service keeps for itself where there are several."""
+    """Return the cores for a job: all but one, which the service keeps for itself where there are several."""
     return max(1, cpu_quota(cgroup) - 1)
 
 
 def memory_quota(cgroup: Path = CGROUP_ROOT) -> int:
-    """Bytes: the smaller of the control group's limit (version 2 or 1) and the machine's memory."""
+    """Return bytes: the smaller of the cgroup's limit (v2 or v1) and the machine's memory."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = (_read(cgroup / name) for name in ("memory.max", "memory/memory.limit_in_bytes"))
     return min([machine, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
 def parse_memory_size(written: str, quota: int | None = None) -> int:
-    """ "500M", "2G" or "50%" as bytes: powers of 1024, or a share of what this process may use. Raises InvalidInput."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt%]?)", written.strip().lower())
-    if found is None or (found[2] == "%" and float(found[1]) > 100):
+    """Return "500M" or "2G" (powers of 1024) or "50%" (of what this process may use) as bytes.
+
+    Raises InvalidInput.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt%]?)", written.strip().lower())
+    if match is None or (match[2] == "%" and float(match[1]) > 100):
         raise InvalidInput("memory", 'must be bytes as "2G" or "500M", or a share of the memory as "50%"')
-    unit = (
-        (memory_quota() if quota is None else quota) / 100 if found[2] == "%" else 1024 ** "bkmgt".find(found[2] or "b")
-    )
-    return int(float(found[1]) * unit)
+    if match[2] == "%":
+        return int(float(match[1]) * (memory_quota() if quota is None else quota) / 100)
+    return int(float(match[1]) * 1024 ** "bkmgt".find(match[2] or "b"))
 
 
 def _cgroup_v2_cores(cgroup: Path) -> float | None:
@@ -58,6 +60,6 @@ def _read(path: Path) -> str:
 
 
 def _ratio(quota: str = "", period: str = "") -> float | None:
-    """None where there is no quota: no such file, `max`, or -1."""
+    """Return quota / period, or None where there is no quota: no such file, `max`, or -1."""
     limited = quota.isdecimal() and period.isdecimal() and int(period) > 0
     return int(quota) / int(period) if limited else None

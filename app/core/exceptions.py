@@ -1,4 +1,4 @@
-"""Every error of the service that is raised on purpose; `http.error_responses` gives each its HTTP status and code.
+"""Errors that the service raises on purpose; `http.error_responses` gives each its status and code.
 
 NextwordError
 ├── RequestAbandoned        the client hung up; nobody reads the answer

@@ -1,6 +1,6 @@
-"""What the service counts, for Prometheus: requests by outcome, their time, tokens, and what is under way now.
+"""Metrics for Prometheus: requests by outcome, their time, tokens, and what is under way now.
 
-Every server process has numbers of its own. It knows names and kinds of metrics; what happened, others tell it.
+Each server process has numbers of its own.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class Metrics:
-    """The numbers of this process since it began."""
+    """The metrics of this process since it began."""
 
     MODEL_ROUTES = frozenset(["generate", "next", "perplexity", "probability", "rescore"])
-    """The labels of requests to models; all others are `other`."""
+    """Labels of requests to models; all others are `other`."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -44,25 +44,25 @@ class Metrics:
         )
 
     def count_request(self, route: str, outcome: str, seconds: float) -> None:
-        """A request has ended."""
+        """Count a request that has ended, and its time where it ended well."""
         self._child(self._requests, route, outcome).inc()
         if outcome == "ok":
             self._child(self._seconds, route).observe(seconds)
 
     def count_tokens(self, kind: str, tokens: int) -> None:
-        """So many tokens were read or written."""
+        """Count tokens that were read or written."""
         self._child(self._tokens, kind).inc(tokens)
 
     def _child(self, metric: Any, *labels: str) -> Any:
-        """The metric with these labels; looking it up takes it several times as long as a dictionary."""
+        """Return the metric with these labels, from a cache: the library's look-up takes several times as long."""
         if (metric, labels) not in self._children:
             self._children[metric, labels] = metric.labels(*labels)
         return self._children[metric, labels]
 
     def add_gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
-        """Tell of a number that is read whenever somebody asks."""
+        """Add a number that is read whenever the metrics are rendered."""
         Gauge(name, description, registry=self.registry).set_function(read)
 
     def render(self) -> bytes:
-        """All of it, in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -1,4 +1,4 @@
-"""Tricks of the process, in one place: garbage collection, the GIL's switch interval, OpenMP's spinning, log records.
+"""Tricks of the process, in one place: garbage collection, switch interval, OpenMP spinning, logging.
 
 Each function says what it replaces and what it gains. None changes what the service answers.
 """

@@ -1,7 +1,6 @@
-"""How much is taken on: lines of work, each with room for so many texts and tokens, and how fast they get shorter.
+"""WorkQueue: how many texts and tokens are taken on, and how long it takes until they are done.
 
-Nothing waits here: there is room at once, or the work is refused and told when to come back. It knows neither what
-the work is nor HTTP.
+Nothing waits here: there is room at once, or the work is refused with the time after which to try again.
 """
 
 from __future__ import annotations
@@ -14,26 +13,29 @@ from time import monotonic
 from app.core.exceptions import Overloaded
 
 THROUGHPUT_HORIZON_SECONDS = 10.0
-"""How long ago work was done that counts 1/e of what is done now, in a line's speed."""
+"""Age at which past work counts 1/e of current work in the throughput."""
 
 INITIAL_SECONDS_PER_TEXT = 0.1
-"""What a text is taken to need until one has been done."""
+"""Assumed time of a text until one has been done."""
 
-OVERLOAD_BEGINS_SECONDS, OVERLOAD_ENDS_SECONDS = 0.1, 1.0
-"""How long some have to be refused until there is a crowd, and nobody until there is none."""
+OVERLOAD_BEGINS_SECONDS = 0.1
+"""After refusals for so long, with no pause of OVERLOAD_ENDS_SECONDS between two, there is an overload."""
+OVERLOAD_ENDS_SECONDS = 1.0
+"""After so long without a refusal, an overload is over."""
 
 
 class WorkQueue:
     """The work of one kind that is under way or waits; used in the event loop's thread only.
 
-    Places to wait are for those who come together by chance. While more keep coming than can be done, there is always
-    another to take a row, and who waits is only answered later: in such a crowd nobody waits.
+    The waiting room absorbs bursts. Under a sustained overload, waiting only adds latency, since there is always
+    another request to take a free row; so meanwhile nothing may wait.
     """
 
     def __init__(self, max_running: int, max_waiting: int, max_tokens: int) -> None:
         self.texts = 0
+        """Under way or waiting."""
         self.tokens = 0
-        """Read or written by all of it together, at the most."""
+        """Read or written by all of them together, at most."""
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._max_tokens = max_tokens
@@ -41,10 +43,10 @@ class WorkQueue:
         self._throughput = _Throughput()
 
     def has_room(self, texts: int = 1, tokens: int = 0) -> bool:
-        """Whether there is room for so much, which is about to come; an empty line has room for anything."""
+        """Return whether there is room for work that is about to come; an empty queue has room for anything."""
         now = monotonic()
-        most = self._max_running + self._waiting_room(now)
-        if not self.texts or (self.texts + texts <= most and self.tokens + tokens <= self._max_tokens):
+        limit = self._max_running + self._waiting_room(now)
+        if not self.texts or (self.texts + texts <= limit and self.tokens + tokens <= self._max_tokens):
             return True
         if now - self._refused_last > OVERLOAD_ENDS_SECONDS:
             self._refusing_since = now
@@ -52,9 +54,10 @@ class WorkQueue:
         return False
 
     def _waiting_room(self, now: float) -> int:
+        """Return how many texts may wait."""
         lately = now - self._refused_last <= OVERLOAD_ENDS_SECONDS
-        crowded = lately and self._refused_last - self._refusing_since >= OVERLOAD_BEGINS_SECONDS
-        return 0 if crowded else self._max_waiting
+        overloaded = lately and self._refused_last - self._refusing_since >= OVERLOAD_BEGINS_SECONDS
+        return 0 if overloaded else self._max_waiting
 
     def check_room(self, texts: int = 1, tokens: int = 0) -> None:
         """Raise Overloaded unless there is room for so much."""
@@ -62,7 +65,7 @@ class WorkQueue:
             raise self.overloaded_error(tokens)
 
     def overloaded_error(self, tokens: int = 0) -> Overloaded:
-        """What is said where there is no room for a text, or for so many tokens."""
+        """Return the error for work on so many tokens that has no room."""
         if self.tokens + tokens <= self._max_tokens:
             message = f"{self.texts} texts are under way or waiting, and no more are taken on"
         else:
@@ -71,7 +74,7 @@ class WorkQueue:
 
     @contextmanager
     def reserve(self, texts: int = 1, tokens: int = 0) -> Iterator[None]:
-        """Room for so much while the block lasts. Raises Overloaded where there is none."""
+        """Take room while the block lasts. Raises Overloaded where there is none."""
         self.check_room(texts, tokens)
         self._throughput.begin(idle=not self.texts)
         self.texts += texts
@@ -86,7 +89,7 @@ class WorkQueue:
 
     @contextmanager
     def reserve_tokens(self, tokens: int) -> Iterator[None]:
-        """So many tokens more while the block lasts, for one who has a place."""
+        """Count more tokens of a text that has a place, while the block lasts."""
         self.tokens += tokens
         try:
             yield
@@ -95,12 +98,12 @@ class WorkQueue:
 
     @property
     def seconds_to_drain(self) -> float:
-        """About how long it will take until all that is under way and waits has been done."""
+        """Estimate how long it takes until all that is under way and waits is done."""
         return self.texts * self._throughput.seconds_per_text
 
 
 class _Throughput:
-    """Texts done in the time that there were any to do; the past fades."""
+    """Texts done per second of time with work to do; the past fades."""
 
     def __init__(self) -> None:
         self._texts = 0.0
@@ -108,17 +111,17 @@ class _Throughput:
         self._since = 0.0
 
     def begin(self, *, idle: bool) -> None:
-        """Work comes in; until now there was none, if `idle`."""
+        """Note that work came in; `idle` if there was none until now."""
         if idle:
             self._since = monotonic()
 
     def end(self, texts: int) -> None:
-        """Work is over, of which so much was done."""
+        """Note that work has ended, of which `texts` were done."""
         now = monotonic()
         elapsed, self._since = now - self._since, now
-        fading = math.exp(-elapsed / THROUGHPUT_HORIZON_SECONDS)
-        self._texts = self._texts * fading + texts
-        self._seconds = self._seconds * fading + elapsed
+        decay = math.exp(-elapsed / THROUGHPUT_HORIZON_SECONDS)
+        self._texts = self._texts * decay + texts
+        self._seconds = self._seconds * decay + elapsed
 
     @property
     def seconds_per_text(self) -> float:

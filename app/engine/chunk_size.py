@@ -21,7 +21,7 @@ class ChunkSizer:
     """Chooses the chunk size of one model from the tokens per second of past chunks."""
 
     def __init__(self, runtime: Runtime, *, fixed: bool = False) -> None:
-        """Set `runtime.chunk_tokens`; `fixed` leaves it, as for n-gram models, whose chunks several threads share."""
+        """Set `runtime.chunk_tokens`, unless `fixed`, as for n-gram models, which several threads share."""
         self._runtime = runtime
         self._fixed = fixed
         self._tokens_per_second = 0.0

@@ -50,12 +50,12 @@ class _Generation:
 
 
 class Decoder:
-    """One batch of texts, those that wait for a row in it, and those whose prompts are being read."""
+    """The batch of a model, the texts that wait for a row in it, and those whose prompts are being read."""
 
     def __init__(
         self, model: LanguageModel, tokenizer: Tokenizer, runtime: Runtime, max_rows: int, outbox: Outbox
     ) -> None:
-        """`runtime` is this decoder's own; `max_rows` is the most texts at a time, unless one request has more."""
+        """Take a `runtime` of its own; `max_rows` is the most texts at a time, unless one request has more."""
         self._model = model
         self._tokenizer = tokenizer
         self._runtime = runtime
@@ -70,12 +70,12 @@ class Decoder:
         """How long the last decode step took."""
 
     def __len__(self) -> int:
-        """How many texts have a row in the batch."""
+        """Number of texts with a row in the batch."""
         return len(self._batch)
 
     @property
     def waiting(self) -> int:
-        """How many texts have no row yet."""
+        """Number of texts without a row yet."""
         return sum(generation.request.n for generation in [*self._waiting, *self._prefilling])
 
     def add(self, request: GenerationRequest) -> None:

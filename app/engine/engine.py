@@ -46,7 +46,7 @@ class Engine:
     """Computes from `start` to `stop`; all methods belong to the event loop's thread."""
 
     def __init__(self, settings: Settings, count_tokens: Callable[[str, int], None]) -> None:
-        """`count_tokens` is told of tokens that were read (`prompt`), written (`completion`) and scored (`scored`)."""
+        """Tell `count_tokens` how many tokens were read (`prompt`), written (`completion`) or `scored`."""
         self.threads = settings.threads or cpu_quota()
         self._max_rows = settings.max_running
         self._count_tokens = count_tokens
@@ -91,12 +91,12 @@ class Engine:
 
     @property
     def running(self) -> int:
-        """How many texts have a row in a batch."""
+        """Number of texts with a row in a batch."""
         return sum(len(decoder) for decoder in self._decoders())
 
     @property
     def waiting(self) -> int:
-        """How many texts wait for a row."""
+        """Number of texts that wait for a row."""
         return sum(decoder.waiting for decoder in self._decoders())
 
     def runs_inline(self, model: LanguageModel, tokens: int) -> bool:

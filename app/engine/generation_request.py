@@ -30,7 +30,7 @@ class GenerationRequest:
 
 @dataclass(slots=True)
 class GenerationChunk:
-    """What one text of a request has gained since the chunk before."""
+    """Tokens and text that one text of a request has gained since the chunk before."""
 
     request_id: int
     index: int

@@ -1,7 +1,7 @@
-"""Which models can be asked now: the published checkpoints of one folder, loaded, by name and by name@version.
+"""ModelRegistry: the published checkpoints of one folder, loaded, by name and by name@version.
 
-It scans, loads and swaps: whoever asks reads one immutable snapshot, and a change in the folder replaces that
-snapshot by one assignment, so a request keeps the model it began with. It knows nothing of HTTP or of computing.
+Readers see an immutable Snapshot. A change in the folder replaces it by one assignment, so a request keeps the model
+that it began with.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class ServedModel:
 
     @property
     def id(self) -> str:
-        """`name@version`."""
+        """Return the model's id, `name@version`."""
         return self.ref.id
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is served at one moment."""
+    """The models that are served, loading or broken at one moment."""
 
     models: tuple[ServedModel, ...] = ()
     """By name, then version."""
@@ -53,7 +53,7 @@ class Snapshot:
 
 
 class ModelRegistry:
-    """The checkpoints under `root`, each opened by `load`."""
+    """The checkpoints under `root`, each loaded by `load`."""
 
     def __init__(self, root: Path, load: Callable[[Path], Checkpoint]) -> None:
         self.snapshot = Snapshot()
@@ -66,7 +66,7 @@ class ModelRegistry:
         self._problems: dict[str, str] = {}
 
     def get(self, model: str) -> ServedModel:
-        """The model asked for, never another: a `name` means its newest version that can be used.
+        """Return the model of that name, never another: a `name` means its newest version that can be used.
 
         Raises CheckpointNotFound (listing what exists), ModelLoading or CheckpointDamaged.
         """
@@ -81,12 +81,12 @@ class ModelRegistry:
         raise CheckpointNotFound(f"there is no model {model!r}; there are: {known}")
 
     def loaded_checkpoint(self, model: str) -> Checkpoint | None:
-        """The checkpoint of `name@version`, where it is in memory: what is made of it need not open it again."""
+        """Return the checkpoint of `name@version` where it is in memory, for composites that are made of it."""
         served = self._served.get(model)
         return served.checkpoint if served else None
 
     async def watch(self, seconds: float) -> None:
-        """Refresh forever, off the event loop, pausing for `seconds` in between."""
+        """Refresh forever, off the event loop, with pauses of `seconds`."""
         readable = True
         while True:
             try:
@@ -99,7 +99,7 @@ class ModelRegistry:
             await asyncio.sleep(seconds)
 
     def refresh(self) -> None:
-        """Bring the snapshot up to the folder: one thread at a time.
+        """Bring the snapshot up to date with the folder; one thread at a time.
 
         A checkpoint that cannot be loaded is logged once, reported among the problems and tried again when it, or a
         model that it is made of, changes; what was served under its name before stays.
@@ -119,7 +119,7 @@ class ModelRegistry:
         self.has_scanned = True
 
     def _own_fingerprint_and_members(self, entry: CheckpointRef) -> tuple[Fingerprint, tuple[str, ...]]:
-        """The fingerprint of a checkpoint's own files and its members; a card is read only when files have changed."""
+        """Return the fingerprint of a checkpoint's files and its members; read its card only after a change."""
         own = _fingerprint(entry.path)
         if self._members.get(entry.id, ((), ()))[0] != own:
             self._members[entry.id] = own, member_ids(entry.path)
@@ -153,7 +153,7 @@ class ModelRegistry:
 
 
 def _newest_match(model: str, names: Iterable[str]) -> str | None:
-    """The newest of `names` (`name@version`) that `model` could mean."""
+    """Return the newest of `names` (`name@version`) that `model` could mean."""
     meant = [name for name in names if model in (name, name.partition("@")[0])]
     return max(meant, key=lambda name: int(name.partition("@")[2]), default=None)
 
@@ -161,7 +161,7 @@ def _newest_match(model: str, names: Iterable[str]) -> str | None:
 def _combined_fingerprint(
     name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]
 ) -> tuple[Fingerprint, ...]:
-    """The fingerprints of a checkpoint and of all that it is made of, one that is not there being ()."""
+    """Return the fingerprints of a checkpoint and of all its members; () for one that is missing."""
     met = [name]
     for known in met:  # which grows meanwhile; no name is met twice, whatever a card says
         met += [member for member in parts.get(known, ((), ()))[1] if member not in met]
@@ -177,7 +177,7 @@ def _fingerprint(path: Path) -> Fingerprint:
 
 
 def _newest_first(found: Iterable[CheckpointRef]) -> list[CheckpointRef]:
-    """The newest version of every name, then the one before it, and so on: what `name` means is served first."""
+    """Sort so that the newest version of each name comes first, then the second newest of each, and so on."""
     rank: Counter[str] = Counter()
 
     def turn(entry: CheckpointRef) -> int:

@@ -11,7 +11,7 @@ from app.engine.generation_request import GenerationChunk
 
 
 class TaskResult(NamedTuple):
-    """How a chunked task ended."""
+    """Outcome of a chunked task."""
 
     task_id: int
     value: Any

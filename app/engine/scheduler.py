@@ -1,4 +1,4 @@
-"""Scheduler: one computing thread that alternates decode steps of all models with one chunk of long work.
+"""Scheduler: a thread that computes decode steps of all models and chunks of long work in turn.
 
 So a long text never stalls a generation for more than a chunk. Requests come in through an inbox of messages and
 results leave through an outbox: nothing else is shared with the event loop.
@@ -55,7 +55,7 @@ Message: TypeAlias = AddTask | StartGeneration | CancelGeneration | Stop
 
 
 class Scheduler:
-    """Computes in a thread of its own from `start` to `stop`; decoders and tasks are touched in that thread only."""
+    """A computing thread, from `start` to `stop`; decoders and tasks are touched in that thread only."""
 
     def __init__(self, name: str, outbox: Outbox, max_rows: int, prepare: Callable[[], object]) -> None:
         """`max_rows` is the most texts in one batch; `prepare` is called first in the new thread."""

@@ -1,7 +1,7 @@
-"""A model's first answers, given to nobody: what it takes to begin is done, and what fails, before a client asks.
+"""Warm-up: a model's first answers, computed before any client asks.
 
-Loops are compiled or fetched from their cache, mapped weights are touched, and a model that cannot answer is found
-out while the one before it still serves. It knows what models can do; it does not know who asks them.
+Kernels are compiled or fetched from their cache, mapped weights are read, and a model that cannot answer is found out
+while its predecessor still serves.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from models.utils.progress import run_to_completion
 
 
 def warm_up(checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint, having done once what it will be asked to do. Raises what it fails with."""
+    """Do once what the checkpoint will be asked to do, and return it. Raises whatever it fails with."""
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     text = tokenizer.decode(list(range(2, min(tokenizer.vocabulary_size, 6))))
     check_distributions(model)
-    for texts in ([text], [text, text]):  # one text goes another way than several do
+    for texts in ([text], [text, text]):  # one text takes another path than several
         run_to_completion(next_tokens(model, tokenizer, texts, NextTokenQuery(top_k=1)))
         run_to_completion(score_texts(model, tokenizer, texts))
     model.explain(model.begin_state(1))
     run_to_completion(evaluate(model, tokenizer, [text], "document"))
     model.warm_up()
-    for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # a filter is another way
+    for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # with and without a filter
         for _ in generate(model, make_sequences(tokenizer, text, params)):
             pass
     return checkpoint

@@ -1,4 +1,4 @@
-"""Errors as clients see them: a table from exceptions to status, type and code, and the one shape of every answer.
+"""Errors as clients see them: a table from exceptions to status, type and code, and their one shape.
 
 `to_api_error` makes an ApiError of any exception, `record_error` notes and logs it, `add_error_handlers` has an
 application answer expected errors. The exceptions themselves know nothing of HTTP.
@@ -121,7 +121,7 @@ def to_api_error(error: Exception) -> ApiError:
 
 
 def _retry_headers(error: Exception) -> Mapping[str, str]:
-    """Say when to try again: in whole seconds as HTTP has it, and in the milliseconds that OpenAI's clients prefer."""
+    """Say when to try again: in seconds, as HTTP has it, and in milliseconds, as OpenAI has it."""
     if isinstance(error, Unavailable):
         return {
             "retry-after": str(math.ceil(error.retry_after)),
@@ -148,7 +148,7 @@ def _from_validation_errors(code: str, errors: Sequence[Any], body: Any) -> tupl
 
 
 def _param_name(error: Any, kind: Any) -> str | None:
-    """Return the field's dotted name, without the kind that pydantic puts before it in a body of several kinds."""
+    """Return the field's dotted name, without the kind that pydantic puts before it in a tagged union."""
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return str(error["ctx"]["discriminator"]).strip("'")
     field = error["loc"][1:]
@@ -166,7 +166,7 @@ def _validation_message(error: Any) -> str:
 
 
 def record_error(scope: Scope, error: Exception) -> None:
-    """Note the outcome of a request, and log the cause of a failure of the server itself, which clients do not see."""
+    """Note the outcome of a request, and log the cause of a failure that the client is not told."""
     api_error = to_api_error(error)
     scope.setdefault("state", {})["outcome"] = api_error.code
     if api_error.status == 500:

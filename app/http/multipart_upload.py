@@ -1,6 +1,6 @@
-"""A multipart/form-data body as it streams in: one file, handed on piece by piece, and small fields beside it.
+"""MultipartUpload: a multipart/form-data body, parsed as it streams in: one file and small fields.
 
-It knows the form and its limits; it does not know where the file's bytes go.
+Starlette's own parser would spool the whole file to disk before a route sees it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from models.errors import InvalidInput
 
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 4096
-"""Longest value of a field that is not the file."""
+"""Longest value of a field beside the file."""
 
 
 class MultipartUpload:
-    """Feed it the body; it collects `fields` and `filename`, and gives back the file's own bytes."""
+    """A parser that is fed the body, collects `fields` and `filename`, and returns the file's own bytes."""
 
     def __init__(self, content_type: str, accepted: frozenset[str]) -> None:
-        """`accepted` are the names of fields beside the file. Raises InvalidInput without a boundary."""
+        """Accept fields of these names beside the file. Raises InvalidInput without a boundary."""
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise InvalidInput("content-type", "multipart/form-data must name its boundary")
@@ -47,7 +47,7 @@ class MultipartUpload:
         )
 
     def feed(self, data: bytes) -> bytes:
-        """The file's bytes among `data`; raises InvalidInput for a form that is not as it should be."""
+        """Return the file's bytes among `data`. Raises InvalidInput for a form that is not as it should be."""
         self._file_bytes = b""
         try:
             self._parser.write(data)
@@ -56,7 +56,7 @@ class MultipartUpload:
         return self._file_bytes
 
     def finish(self) -> None:
-        """The body has ended; raises InvalidInput where the form had not, or had no file."""
+        """Check, at the end of the body, that the form has ended and had a file. Raises InvalidInput."""
         if not self._complete:
             raise InvalidInput("body", "the multipart/form-data body ends before its last boundary")
         if self.filename is None:

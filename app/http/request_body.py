@@ -82,7 +82,7 @@ class BufferedBody:
         self._filling = asyncio.create_task(self._fill())
 
     async def read(self) -> bytes:
-        """Return the next bytes, empty at the end. Raises ClientDisconnect at once, other errors after what came."""
+        """Return the next bytes, empty at the end. Raises ClientDisconnect at once, other errors at the end."""
         while True:
             failure = self._filling.exception() if self._filling.done() else None
             if failure and (self._read == self._written or isinstance(failure, ClientDisconnect)):
@@ -135,7 +135,7 @@ class BufferedBody:
 
 
 class RecordLine(NamedTuple):
-    """One line of a body, with its number."""
+    """A line of a body, with its number."""
 
     number: int
     """From 1."""

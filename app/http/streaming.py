@@ -1,4 +1,4 @@
-"""Streamed answers: ManagedStream, and BidirectionalStream, which is sent while the body still comes in.
+"""Streamed answers: ManagedStream, and BidirectionalStream, sent while the body still comes in.
 
 A stream owns the resources that its content needs (a place in the engine, a temporary file) and releases them at its
 end, whichever way that comes. An error after the status was sent is told in the last piece of the body.
@@ -84,7 +84,7 @@ class ManagedStream(StreamingResponse):
 
 
 class BidirectionalStream(ManagedStream):
-    """A streamed answer whose content reads the request's body, and so notices itself when the client hangs up."""
+    """A streamed answer whose content reads the request's body, and so notices a client that hangs up."""
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive

@@ -1,7 +1,4 @@
-"""The documentation page: Swagger UI at /docs, its script and style served from an installed package, not a CDN.
-
-It knows where the page and its assets lie; the text in it comes from the routes and the schemas.
-"""
+"""Swagger UI at /docs, its script and style served from an installed package instead of a CDN."""
 
 from __future__ import annotations
 
@@ -11,10 +8,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 ASSETS_PATH = "/docs/assets"
+"""Path of script and style."""
 
 
 def add_swagger_ui(app: FastAPI) -> None:
-    """Serve the page at /docs and lead / there."""
+    """Serve the page at /docs and redirect / to it."""
     # Only the package's files are used; its code, which patches applications, is never imported.
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="assets")
 

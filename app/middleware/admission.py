@@ -1,4 +1,4 @@
-"""AdmissionMiddleware: admits a request or refuses it before its body is read, and ends it at its deadline.
+"""AdmissionMiddleware: admits or refuses a request before its body is read; ends it at its deadline.
 
 Plain ASGI, so that streams pass through untouched. Health and metrics are always answered. A reader that takes nothing
 of its answer for too long is cut off.
@@ -35,7 +35,7 @@ FindQueue = Callable[[str], WorkQueue | None]
 
 
 class AdmissionMiddleware:
-    """Refuses a request with 429 where there is no room or 503 while the server stops; ends a late one with 504."""
+    """Refuses with 429 where there is no room, with 503 while the server stops; ends late requests (504)."""
 
     def __init__(
         self, app: ASGIApp, settings: Settings, in_flight: InFlightRequests, metrics: Metrics, find_queue: FindQueue

@@ -1,4 +1,4 @@
-"""InFlightRequests and RequestDeadline: the requests under way, how many there may be, and when each must end.
+"""InFlightRequests and RequestDeadline: how many requests there may be, and when each must end.
 
 Requests and the bytes of their bodies are counted before a body is read. A server that stops shortens the deadlines of
 all requests.
@@ -76,7 +76,7 @@ class InFlightRequests:
         self._deadlines: set[RequestDeadline] = set()
 
     def __len__(self) -> int:
-        """How many requests are under way."""
+        """Number of requests under way."""
         return len(self._deadlines)
 
     @contextmanager

@@ -52,7 +52,7 @@ CYCLE_ATTRIBUTES = ("default_headers", "keep_alive", "on_response", "response_co
 
 
 def missing_internals(protocol: type[Any] = HttpToolsProtocol, cycle: type[Any] = RequestResponseCycle) -> list[str]:
-    """Return what RejectingHttpProtocol needs of uvicorn's classes and does not find; empty for a uvicorn it knows."""
+    """Return what RejectingHttpProtocol needs of uvicorn's classes and does not find there."""
     methods = [
         name
         for name, parameters in METHODS.items()
@@ -87,7 +87,7 @@ class Refusal(NamedTuple):
 
 
 class EarlyRejector:
-    """Decides which requests to refuse, for all connections of a server; used in the event loop's thread only."""
+    """Decides, in the event loop's thread, which requests of all connections to refuse."""
 
     def __init__(self, in_flight: InFlightRequests, metrics: Metrics, find_queue: FindQueue) -> None:
         self._in_flight = in_flight
@@ -101,7 +101,7 @@ class EarlyRejector:
         """Refusals since the last line of the log, by client and path."""
 
     def reject(self, scope: Scope, client: Client, headers: Headers) -> Refusal | None:
-        """Count and return the refusal, with these headers, of a request without room; None where there is room."""
+        """Count and return the refusal, with these headers, of a request; None where there is room."""
         now = asyncio.get_running_loop().time()
         queue, label, _ = self._route(scope, now)
         if queue is None or self._in_flight.stopping:
@@ -116,7 +116,7 @@ class EarlyRejector:
         return refusal
 
     def _route(self, scope: Scope, now: float) -> Route:
-        """Return where a request leads; clients that are refused by the thousand ask for few models and routes."""
+        """Return where a request leads, mostly from a cache: thousands of refusals are of few routes."""
         key = scope["method"], scope["path"]
         route = self._routes.get(key)
         if route is None or now > route.expires_at:
@@ -128,7 +128,7 @@ class EarlyRejector:
         return route
 
     def _count_admitted(self, queue: WorkQueue) -> None:
-        """Count a request that takes its place only when its task runs, after all bytes that have come are read."""
+        """Count a request that takes its place only when its task runs, after all arrived bytes are read."""
         if not self._admitted:
             asyncio.get_running_loop().call_soon(self._admitted.clear)
         self._admitted[queue] += 1

@@ -38,7 +38,7 @@ def uvicorn_config(app: FastAPI, **arguments: Any) -> uvicorn.Config:
 
 
 def http_protocol(app: FastAPI) -> Any:
-    """Return the HTTP protocol for uvicorn: the rejecting one, or its own where that is off or would not fit."""
+    """Return the rejecting protocol, or "auto" for uvicorn's own where rejection is off or cannot work."""
     if not app.state.settings.early_reject:
         return "auto"
     try:
@@ -56,7 +56,7 @@ def http_protocol(app: FastAPI) -> Any:
 
 
 class Server(uvicorn.Server):
-    """A server that ends with status 0 at SIGINT or SIGTERM, having finished what it could; at once at a second one."""
+    """A server that finishes its requests at SIGINT or SIGTERM, and ends at once at a second one."""
 
     def __init__(self, settings: Settings, banner: str = "") -> None:
         """`banner` is printed when the server has started."""

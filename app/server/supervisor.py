@@ -1,4 +1,4 @@
-"""SubprocessSupervisor: a child process that is started, restarted when it dies, and stopped with this one.
+"""SubprocessSupervisor: starts a child process, restarts it when it dies, and stops it with this one.
 
 The child is told to stop by the end of its standard input, which also comes when this process is killed; `call_at_eof`
 is the child's side of it.
@@ -39,7 +39,7 @@ class SubprocessSupervisor:
         stop_seconds: float,
         descriptors: Sequence[int] = (),
     ) -> None:
-        """`name` is for the log; the child has these variables beside ours and inherits these file descriptors."""
+        """Run `command` with these variables beside ours and these file descriptors; `name` is for the log."""
         self._name, self._command, self._stop_seconds, self._descriptors = name, command, stop_seconds, descriptors
         self._environment = {**os.environ, **environment}
         self._stopping = threading.Event()

@@ -72,7 +72,7 @@ def wait_for_stop_signal(servers: list[SubprocessSupervisor]) -> None:
 
 
 def main() -> None:
-    """Be one of the servers: serve by the environment's settings on the socket whose descriptor is the argument.
+    """Serve by the environment's settings on the socket whose descriptor is the argument.
 
     Stops in order when standard input ends, as at SIGTERM.
     """
