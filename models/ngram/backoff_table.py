@@ -161,7 +161,7 @@ def _check_codebook(trie: Trie, n: int, column: str, begin: int) -> int:
     end = begin + int(largest_code(trie, n, column == "logprob")) + 1
     numbers = trie.codebooks[begin:end]
     if codebook != begin or width > _MAX_CODE_BITS or len(numbers) != end - begin:
-        raise _damaged(f"order {n}: the book of {column} is out of place")
+        raise _damaged(f"order {n}: the codebook of {column} is out of place")
     if not np.all(numbers <= 0 if column == "logprob" else numbers < np.inf):
         raise _damaged(f"order {n}: a {column} is not a number, or too large")
     return end
