@@ -44,7 +44,7 @@ TimeoutHeader = Annotated[
 class ModelRequest:
     """A request with the model and the engine that answer it."""
 
-    request: Request
+    http_request: Request
     served: ServedModel
     engine: Engine
     settings: Settings
@@ -56,7 +56,7 @@ class ModelRequest:
 
     @property
     def runtime(self) -> Runtime:
-        """The chunk size and the prefix cache that work on this model is done with."""
+        """Chunk size and prefix cache of work on this model."""
         return self.engine.runtime(self.checkpoint.model)
 
     async def run(self, work: Generator[object, None, Result], tokens: int) -> Result:
@@ -70,19 +70,21 @@ class ModelRequest:
             return await result
         return await await_unless_disconnected(self.wait_for_disconnect, asyncio.ensure_future(result))
 
-    def place(self) -> AbstractContextManager[None]:
+    def reserve(self) -> AbstractContextManager[None]:
         """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""
         return self.engine.reserve(self.checkpoint.model)
 
-    async def compute(self, work: Generator[object, None, Result], tokens: int, gone: WaitForDisconnect) -> Result:
+    async def compute(
+        self, work: Generator[object, None, Result], tokens: int, disconnect: WaitForDisconnect
+    ) -> Result:
         """Run `work` on about `tokens` tokens in the reserved place; the body may still arrive."""
         return await await_unless_disconnected(
-            gone, asyncio.ensure_future(self.engine.compute(self.checkpoint.model, work, tokens))
+            disconnect, asyncio.ensure_future(self.engine.compute(self.checkpoint.model, work, tokens))
         )
 
     async def wait_for_disconnect(self) -> None:
         """Return when the client disconnects; for a request whose body has been read to its end."""
-        while (await self.request.receive())["type"] != "http.disconnect":
+        while (await self.http_request.receive())["type"] != "http.disconnect":
             pass
 
     def estimate_tokens(self, texts: Iterable[str | bytes]) -> int:

@@ -31,36 +31,39 @@ router = APIRouter(prefix="/v1/models", tags=["generate"])
 
 
 @router.post("/{model}/generate", response_model=GenerateAnswer, responses=STREAM_RESPONSES, summary="Generate text")
-async def generate(call: InjectedModelRequest, body: GenerateRequest) -> Response:
+async def generate(request: InjectedModelRequest, body: GenerateRequest) -> Response:
     """Generate texts that continue a prompt: sampled, or (temperature 0) always the most probable token.
 
     With `stream`, tokens are sent as server-sent events, one each (several where the reader is slow), the last with
     `usage`, then `[DONE]`. An error after the first byte is sent as an event `{"error": ...}`.
     """
-    _check_limits(call, body)
-    head: dict[str, Any] = {"model": call.served.id, "seed": secrets.randbits(53) if body.seed is None else body.seed}
+    _check_limits(request, body)
+    head: dict[str, Any] = {
+        "model": request.served.id,
+        "seed": secrets.randbits(53) if body.seed is None else body.seed,
+    }
     params = _sampling_params(body, head["seed"])
-    model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
+    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
     prompt = tokenizer.encode_batch([body.prompt]).ids.tolist()
     async with AsyncExitStack() as stack:
         texts = stack.enter_context(
-            call.engine.generate(model, tokenizer, prompt, params, body.n, streaming=body.stream)
+            request.engine.generate(model, tokenizer, prompt, params, body.n, streaming=body.stream)
         )
         if body.stream:
             return ManagedStream(
-                _stream_events(call, texts, head), "text/event-stream", stack.pop_all(), format_error=sse_event
+                _stream_events(request, texts, head), "text/event-stream", stack.pop_all(), format_error=sse_event
             )
-        await await_unless_disconnected(call.wait_for_disconnect, texts.finished)
-        choices = [_choice_content(call, chunk) for chunk in texts.result()]
+        await await_unless_disconnected(request.wait_for_disconnect, texts.finished)
+        choices = [_choice_content(request, chunk) for chunk in texts.result()]
     return OrjsonResponse(head | {"choices": choices, "usage": _usage(texts)})
 
 
-def _check_limits(call: ModelRequest, body: GenerateRequest) -> None:
+def _check_limits(request: ModelRequest, body: GenerateRequest) -> None:
     """Raise InvalidInput for values beyond the limits of the settings."""
-    call.check_context("prompt", body.prompt)
+    request.check_context("prompt", body.prompt)
     for field, value, limit in (
-        ("max_tokens", body.max_tokens, call.settings.max_tokens),
-        ("n", body.n, call.settings.max_choices),
+        ("max_tokens", body.max_tokens, request.settings.max_tokens),
+        ("n", body.n, request.settings.max_choices),
     ):
         if value > limit:
             raise InvalidInput(field, f"at most {limit}, not {value}")
@@ -72,36 +75,36 @@ def _sampling_params(body: GenerateRequest, seed: int) -> SamplingParams:
 
 
 async def _stream_events(
-    call: ModelRequest, texts: GenerationStream, head: dict[str, Any]
+    request: ModelRequest, texts: GenerationStream, head: dict[str, Any]
 ) -> AsyncGenerator[bytes, None]:
     unfinished = texts.request.n
     async for chunk in texts.chunks():
         unfinished -= chunk.finish_reason is not None
-        data = head | {"choices": [_chunk_content(call, chunk)]}
+        data = head | {"choices": [_chunk_content(request, chunk)]}
         yield sse_event(data if unfinished else data | {"usage": _usage(texts)})
     yield SSE_DONE
 
 
-def _chunk_content(call: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
-    tokens = _token_contents(call, chunk.tokens, chunk.logprobs)
+def _chunk_content(request: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
+    tokens = _token_contents(request, chunk.tokens, chunk.logprobs)
     return {"index": chunk.index, "text": chunk.text, "tokens": tokens, "finish_reason": chunk.finish_reason}
 
 
-def _choice_content(call: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
+def _choice_content(request: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
     return {
         "index": chunk.index,
         "text": chunk.text,
-        "tokens": _token_contents(call, chunk.tokens, chunk.logprobs),
+        "tokens": _token_contents(request, chunk.tokens, chunk.logprobs),
         "logprob": chunk.logprob,
         "finish_reason": chunk.finish_reason,
     }
 
 
-def _token_contents(call: ModelRequest, tokens: list[int], logprobs: list[float]) -> list[dict[str, Any]]:
-    vocabulary, found = call.checkpoint.tokenizer.vocabulary, zip(tokens, logprobs, strict=True)
+def _token_contents(request: ModelRequest, tokens: list[int], logprobs: list[float]) -> list[dict[str, Any]]:
+    vocabulary, pairs = request.checkpoint.tokenizer.vocabulary, zip(tokens, logprobs, strict=True)
     if math.isfinite(sum(logprobs)):  # nearly always: skips a check per token
-        return [{"token": vocabulary[token], "id": token, "logprob": logprob} for token, logprob in found]
-    return [{"token": vocabulary[token], "id": token, **logprob_fields(logprob)} for token, logprob in found]
+        return [{"token": vocabulary[token], "id": token, "logprob": logprob} for token, logprob in pairs]
+    return [{"token": vocabulary[token], "id": token, **logprob_fields(logprob)} for token, logprob in pairs]
 
 
 def _usage(texts: GenerationStream) -> dict[str, Any]:

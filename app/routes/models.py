@@ -38,28 +38,28 @@ async def list_models(request: Request) -> OrjsonResponse:
 
 
 @router.get("/{model}", response_model=ModelDetail, summary="Describe a model")
-async def describe_model(call: InjectedModelRequest) -> OrjsonResponse:
+async def describe_model(request: InjectedModelRequest) -> OrjsonResponse:
     """Describe a model by its card: what it is, what it was made from and how good it is."""
-    newest = _is_newest(call.served, call.request.app.state.registry.snapshot)
-    card = asdict(call.checkpoint.card)
+    newest = _is_newest(request.served, request.http_request.app.state.registry.snapshot)
+    card = asdict(request.checkpoint.card)
     details = {
         "metrics": card["provenance"]["metrics"],
         "card": card,
-        "prefix_cache": _prefix_cache_figures(call.runtime.prefix_cache),
+        "prefix_cache": _prefix_cache_figures(request.runtime.prefix_cache),
     }
-    return OrjsonResponse(_summary(call.served, newest) | details)
+    return OrjsonResponse(_summary(request.served, newest) | details)
 
 
 @router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
-async def list_vocabulary(call: InjectedModelRequest, query: Annotated[VocabularyQuery, Query()]) -> OrjsonResponse:
+async def list_vocabulary(request: InjectedModelRequest, query: Annotated[VocabularyQuery, Query()]) -> OrjsonResponse:
     """List a page of the vocabulary by id: frequent tokens first."""
-    tokenizer = call.checkpoint.tokenizer
+    tokenizer = request.checkpoint.tokenizer
     ids = tokenizer.ids_with_prefix(query.prefix) if query.prefix else np.arange(tokenizer.vocabulary_size)
     page = ids[np.searchsorted(ids, query.after, side="right") :]
     return OrjsonResponse(
         {
             "object": "list",
-            "model": call.served.id,
+            "model": request.served.id,
             "data": _vocabulary_entries(tokenizer, page[: query.limit]),
             "has_more": len(page) > query.limit,
             "total": len(ids),

@@ -19,22 +19,24 @@ LONG_RESULT_TOKENS = 1000
 
 
 @router.post("/{model}/next", response_model=NextAnswer | NextBatch, summary="Predict the next token")
-async def predict_next(call: InjectedModelRequest, body: NextRequest) -> OrjsonResponse:
+async def predict_next(request: InjectedModelRequest, body: NextRequest) -> OrjsonResponse:
     """Predict the most probable next tokens after a context, or after each of several.
 
     Probabilities are the model's own: they are not scaled up to make those shown sum to one.
     """
     contexts = [body.context] if isinstance(body.context, str) else body.context
-    results = await call.run(_results(call, contexts, body), _estimate_cost(call, contexts, body))
+    results = await request.run(_results(request, contexts, body), _estimate_cost(request, contexts, body))
     if isinstance(body.context, str):
-        return OrjsonResponse({"model": call.served.id} | results[0])
-    return OrjsonResponse({"model": call.served.id, "results": results})
+        return OrjsonResponse({"model": request.served.id} | results[0])
+    return OrjsonResponse({"model": request.served.id, "results": results})
 
 
-def _results(call: ModelRequest, contexts: list[str], body: NextRequest) -> Generator[int, None, list[dict[str, Any]]]:
+def _results(
+    request: ModelRequest, contexts: list[str], body: NextRequest
+) -> Generator[int, None, list[dict[str, Any]]]:
     """Compute the content for each context as work of the engine: it may have many thousand tokens."""
-    tokenizer, results = call.checkpoint.tokenizer, []
-    predictions = yield from next_tokens(call.checkpoint.model, tokenizer, contexts, body.query(), call.runtime)
+    tokenizer, results = request.checkpoint.tokenizer, []
+    predictions = yield from next_tokens(request.checkpoint.model, tokenizer, contexts, body.query(), request.runtime)
     for prediction in predictions:
         results.append(next_content(prediction, tokenizer.vocabulary))
         if len(prediction.ids) >= LONG_RESULT_TOKENS:
@@ -42,15 +44,15 @@ def _results(call: ModelRequest, contexts: list[str], body: NextRequest) -> Gene
     return results
 
 
-def _estimate_cost(call: ModelRequest, contexts: list[str], body: NextRequest) -> int:
+def _estimate_cost(request: ModelRequest, contexts: list[str], body: NextRequest) -> int:
     """Estimate how many tokens are read and returned. Raises InvalidInput where they are too many."""
-    call.check_count("context", contexts)
+    request.check_count("context", contexts)
     for context in contexts:
-        call.check_context("context", context)
-    count = min(body.top_k or call.checkpoint.card.vocabulary_size, call.checkpoint.card.vocabulary_size)
-    if len(contexts) * count > call.settings.max_rows:
+        request.check_context("context", context)
+    count = min(body.top_k or request.checkpoint.card.vocabulary_size, request.checkpoint.card.vocabulary_size)
+    if len(contexts) * count > request.settings.max_rows:
         raise InvalidInput(
             "top_k",
-            f"{count} tokens for each of {len(contexts)} contexts are more than {call.settings.max_rows} in all",
+            f"{count} tokens for each of {len(contexts)} contexts are more than {request.settings.max_rows} in all",
         )
-    return call.estimate_tokens(contexts) + len(contexts) * count
+    return request.estimate_tokens(contexts) + len(contexts) * count

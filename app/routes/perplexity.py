@@ -54,32 +54,32 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
     openapi_extra=REQUEST_BODIES,
     summary="Measure perplexity",
 )
-async def measure_perplexity(call: InjectedModelRequest, query: Annotated[PerplexityQuery, Query()]) -> Response:
+async def measure_perplexity(request: InjectedModelRequest, query: Annotated[PerplexityQuery, Query()]) -> Response:
     """Measure the perplexity of a text: exp of the mean cross-entropy of its tokens, line ends included.
 
     The text comes as JSON; or as `text/plain` (UTF-8), of any length, read and scored in slices; or as
     `application/x-ndjson`, a record `{"text": ...}` a line: results are streamed back, one a line, in order, with the
     record's other fields. A record that cannot be scored has an `error` in its place.
     """
-    kind = media_type(call.request.headers)
+    kind = media_type(request.http_request.headers)
     if kind == JSON:
-        return await _evaluate_json(call, query)
+        return await _evaluate_json(request, query)
     if kind == TEXT:
-        return await _evaluate_text(call, query)
+        return await _evaluate_text(request, query)
     if kind == NDJSON:
-        return await _evaluate_records(call, query)
-    raise unsupported_media_type(call.request.headers, JSON, TEXT, NDJSON)
+        return await _evaluate_records(request, query)
+    raise unsupported_media_type(request.http_request.headers, JSON, TEXT, NDJSON)
 
 
-async def _evaluate_json(call: ModelRequest, query: PerplexityQuery) -> Response:
+async def _evaluate_json(request: ModelRequest, query: PerplexityQuery) -> Response:
     for name, value in query:
         if value:
             raise InvalidInput(name, "as a parameter it is for bodies of the other kinds; JSON has it in the body")
-    body = _parse_body(await call.request.body())
+    body = _parse_body(await request.http_request.body())
     texts = [body.text] if isinstance(body.text, str) else body.text
-    call.check_count("text", texts)
-    evaluations = await call.run(_evaluate_texts(call, body), call.estimate_tokens(texts))
-    content = {"model": call.served.id} | _evaluation_content(reduce(add, evaluations))
+    request.check_count("text", texts)
+    evaluations = await request.run(_evaluate_texts(request, body), request.estimate_tokens(texts))
+    content = {"model": request.served.id} | _evaluation_content(reduce(add, evaluations))
     if not isinstance(body.text, str):
         content["results"] = [_evaluation_content(evaluation) for evaluation in evaluations]
     return OrjsonResponse(content)
@@ -92,52 +92,54 @@ def _parse_body(body: bytes) -> PerplexityRequest:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
 
 
-async def _evaluate_text(call: ModelRequest, query: PerplexityQuery) -> Response:
+async def _evaluate_text(request: ModelRequest, query: PerplexityQuery) -> Response:
     if query.keep_text:
         raise InvalidInput("keep_text", "is for records")
-    evaluator = _make_evaluator(call, query)
-    with call.place(), closing(BufferedBody(call.request.receive)) as body:
+    evaluator = _make_evaluator(request, query)
+    with request.reserve(), closing(BufferedBody(request.http_request.receive)) as body:
         while data := await body.read():
-            await call.compute(evaluator.feed(data), call.estimate_tokens([data]), body.wait_for_disconnect)
-        evaluation = await call.compute(evaluator.finish(), 0, body.wait_for_disconnect)
-    return OrjsonResponse({"model": call.served.id} | _evaluation_content(evaluation))
+            await request.compute(evaluator.feed(data), request.estimate_tokens([data]), body.wait_for_disconnect)
+        evaluation = await request.compute(evaluator.finish(), 0, body.wait_for_disconnect)
+    return OrjsonResponse({"model": request.served.id} | _evaluation_content(evaluation))
 
 
-async def _evaluate_records(call: ModelRequest, query: PerplexityQuery) -> Response:
-    _make_evaluator(call, query)  # a wrong unit fails before the first byte
+async def _evaluate_records(request: ModelRequest, query: PerplexityQuery) -> Response:
+    _make_evaluator(request, query)  # a wrong unit fails before the first byte
     async with AsyncExitStack() as stack:
-        stack.enter_context(call.place())
-        body = BufferedBody(call.request.receive)
+        stack.enter_context(request.reserve())
+        body = BufferedBody(request.http_request.receive)
         stack.callback(body.close)
         first = await body.read()  # a body whose declared size is too large fails before the first byte
-        return BidirectionalStream(_results(call, query, body, first), NDJSON, stack.pop_all(), format_error=_json_line)
+        return BidirectionalStream(
+            _results(request, query, body, first), NDJSON, stack.pop_all(), format_error=_json_line
+        )
 
 
 async def _results(
-    call: ModelRequest, query: PerplexityQuery, body: BufferedBody, first: bytes
+    request: ModelRequest, query: PerplexityQuery, body: BufferedBody, first: bytes
 ) -> AsyncGenerator[bytes, None]:
     """Yield the results of the records that each piece of the body completes."""
-    lines = LineSplitter(call.settings.max_record_bytes)
+    lines = LineSplitter(request.settings.max_record_bytes)
     data = first
     while data:
-        work = _evaluate_lines(call, query, lines.feed(data))
-        yield await call.compute(work, call.estimate_tokens([data]), body.wait_for_disconnect)
+        work = _evaluate_lines(request, query, lines.feed(data))
+        yield await request.compute(work, request.estimate_tokens([data]), body.wait_for_disconnect)
         data = await body.read()
-    yield await call.compute(_evaluate_lines(call, query, lines.finish()), 0, body.wait_for_disconnect)
+    yield await request.compute(_evaluate_lines(request, query, lines.finish()), 0, body.wait_for_disconnect)
 
 
-def _make_evaluator(call: ModelRequest, options: PerplexityQuery | PerplexityRequest) -> Evaluator:
+def _make_evaluator(request: ModelRequest, options: PerplexityQuery | PerplexityRequest) -> Evaluator:
     """Build the evaluator of one text. Raises InvalidInput for a unit that the model does not have."""
-    model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
+    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
     unit = options.unit or ("lines" if tokenizer.config.has_lines else "document")
-    return Evaluator(model, tokenizer, unit, options.empty_lines or "keep", call.runtime)
+    return Evaluator(model, tokenizer, unit, options.empty_lines or "keep", request.runtime)
 
 
-def _evaluate_texts(call: ModelRequest, body: PerplexityRequest) -> Generator[object, None, list[Evaluation]]:
+def _evaluate_texts(request: ModelRequest, body: PerplexityRequest) -> Generator[object, None, list[Evaluation]]:
     """Evaluate each text. Raises InvalidText, naming the text that cannot be scored."""
     evaluations = []
     for name, text in _named_texts(body):
-        evaluator = _make_evaluator(call, body)
+        evaluator = _make_evaluator(request, body)
         try:
             yield from evaluator.feed(text)
             evaluations.append((yield from evaluator.finish()))
@@ -153,25 +155,25 @@ def _named_texts(body: PerplexityRequest) -> list[tuple[str, str]]:
 
 
 def _evaluate_lines(
-    call: ModelRequest, query: PerplexityQuery, lines: list[RecordLine]
+    request: ModelRequest, query: PerplexityQuery, lines: list[RecordLine]
 ) -> Generator[object, None, bytes]:
     """Evaluate records: a line of JSON per line that is not blank, in order."""
     results: list[bytes] = []
     for line in lines:
         if line.data is None or line.data.strip():
-            result = yield from _evaluate_record(call, query, line)
+            result = yield from _evaluate_record(request, query, line)
             results.append(_json_line(result))
     return b"".join(results)
 
 
 def _evaluate_record(
-    call: ModelRequest, query: PerplexityQuery, line: RecordLine
+    request: ModelRequest, query: PerplexityQuery, line: RecordLine
 ) -> Generator[object, None, dict[str, Any]]:
     """Evaluate a record; a record that cannot be scored has an error in its place."""
     record: dict[str, Any] = {}
     try:
         record, text = _parse_record(line, query.keep_text)
-        evaluator = _make_evaluator(call, query)
+        evaluator = _make_evaluator(request, query)
         yield from evaluator.feed(text)
         return record | _evaluation_content((yield from evaluator.finish()))
     except NextwordError as error:

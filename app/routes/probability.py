@@ -20,19 +20,21 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/probability", response_model=ProbabilityAnswer, summary="Score texts")
-async def score_probability(call: InjectedModelRequest, body: ProbabilityRequest) -> OrjsonResponse:
+async def score_probability(request: InjectedModelRequest, body: ProbabilityRequest) -> OrjsonResponse:
     """Score each text after a context: its probability is the product of its tokens' probabilities."""
     texts = [body.text] if isinstance(body.text, str) else body.text
-    call.check_count("text", texts)
-    call.check_context("context", body.context)
-    model, tokenizer = call.checkpoint.model, call.checkpoint.tokenizer
-    work = score_texts(model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos, runtime=call.runtime)
-    scores = await call.run(work, call.estimate_tokens([*texts, body.context]))
+    request.check_count("text", texts)
+    request.check_context("context", body.context)
+    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
+    work = score_texts(
+        model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos, runtime=request.runtime
+    )
+    scores = await request.run(work, request.estimate_tokens([*texts, body.context]))
     results, total = _result_contents(scores)
     if body.tokens:
         for result, tokens in zip(results, _token_contents(tokenizer, scores), strict=True):
             result["tokens"] = tokens
-    return OrjsonResponse({"model": call.served.id, "results": results, "total": total})
+    return OrjsonResponse({"model": request.served.id, "results": results, "total": total})
 
 
 def _result_contents(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -17,27 +17,27 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/rescore", response_model=RescoreAnswer, summary="Rank hypotheses")
-async def rescore(call: InjectedModelRequest, body: RescoreRequest) -> OrjsonResponse:
+async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> OrjsonResponse:
     """Rank hypotheses by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
 
     `logprob` is the model's, in nats, of the whole hypothesis after the context; `words` are its tokens, the end
     not counted. Scores from other logarithms: multiply log10 by 2.302585 first.
     """
-    call.check_count("hypotheses", body.hypotheses)
-    call.check_context("context", body.context)
+    request.check_count("hypotheses", body.hypotheses)
+    request.check_context("context", body.context)
     texts = [hypothesis.text for hypothesis in body.hypotheses]
     work = score_texts(
-        call.checkpoint.model,
-        call.checkpoint.tokenizer,
+        request.checkpoint.model,
+        request.checkpoint.tokenizer,
         texts,
         context=body.context,
         bos=body.bos,
         eos=body.eos,
-        runtime=call.runtime,
+        runtime=request.runtime,
     )
-    scores = await call.run(work, call.estimate_tokens([*texts, body.context]))
+    scores = await request.run(work, request.estimate_tokens([*texts, body.context]))
     ranked = sorted((_weighted_content(i, score, body) for i, score in enumerate(scores)), key=_sort_key)
-    return OrjsonResponse({"model": call.served.id, "results": ranked})
+    return OrjsonResponse({"model": request.served.id, "results": ranked})
 
 
 def _weighted_content(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]:
