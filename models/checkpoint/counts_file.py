@@ -1,6 +1,6 @@
-"""Counts on disk: a safetensors file beside a checkpoint's own, from which a model can be extended and merged.
+"""File of n-gram counts beside a checkpoint, from which its model can be extended and merged.
 
-It knows the file's arrays, and how sound ones look. It does not know which model they belong to.
+The counts are a safetensors file. `read_counts` checks whatever the compiled loops rely on, since they check nothing.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ _ARRAYS = {"begins": "child_offsets", "token": "token", "suffix": "suffix", "cou
 
 
 def counts_tensors(counts: Counts) -> Tensors:
-    """The arrays of all levels by name, sharing memory."""
+    """Return the arrays of all levels by their names in the file, sharing memory."""
     levels = enumerate(counts.levels, start=1)
     return {f"{name}.{n}": getattr(level, field) for n, level in levels for name, field in _ARRAYS.items()}
 
 
-def read_counts(file: Path, vocabulary_size: int, facts: FileDigest | None) -> Counts:
-    """What was written there; `facts` are those in the checkpoint's card.
+def read_counts(file: Path, vocabulary_size: int, digest: FileDigest | None) -> Counts:
+    """Read counts from a file; `digest` is that in the checkpoint's card.
 
     Raises CheckpointNotFound where there is no such file, CheckpointDamaged for one that holds anything else.
     """
-    if facts is None or not file.is_file():
+    if digest is None or not file.is_file():
         raise CheckpointNotFound(f"{file} is not there: its model was made without keeping counts")
-    if FileDigest.of(file) != facts:
+    if FileDigest.of(file) != digest:
         raise CheckpointDamaged(f"{file}: its SHA-256 is not the one in the card: altered")
     try:
         with safe_open(file, framework="numpy") as stored:
-            found = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-        order = len(found) // len(_ARRAYS)
-        levels = [Level(*(found[f"{name}.{n}"] for name in _ARRAYS)) for n in range(1, order + 1)]
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+        order = len(arrays) // len(_ARRAYS)
+        levels = [Level(*(arrays[f"{name}.{n}"] for name in _ARRAYS)) for n in range(1, order + 1)]
     except (SafetensorError, KeyError, OSError) as error:
         raise CheckpointDamaged(f"{file}: not counts ({error})") from error
-    _check(file, levels, vocabulary_size)
+    _check_levels(file, levels, vocabulary_size)
     return Counts(levels, vocabulary_size)
 
 
-def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
-    """Whatever the loops would trip over."""
+def _check_levels(file: Path, levels: list[Level], vocabulary_size: int) -> None:
+    """Raise CheckpointDamaged for arrays that would lead the compiled loops out of bounds."""
     contexts = 1
     for n, level in enumerate(levels, start=1):
         arrays = [level.child_offsets, level.token, level.suffix, level.count]
@@ -68,4 +68,5 @@ def _check(file: Path, levels: list[Level], vocabulary_size: int) -> None:
 
 
 def _within(values: np.ndarray, size: int) -> bool:
+    """Tell whether all values are from 0 to `size` - 1."""
     return not len(values) or (int(values.min()) >= 0 and int(values.max()) < size)

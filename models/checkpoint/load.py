@@ -1,7 +1,7 @@
-"""Opening a checkpoint: its card, its tokenizer and its model, or the reason why they cannot be trusted.
+"""Loading a checkpoint: its card, its tokenizer and its model, or CheckpointDamaged with the reason.
 
-It knows the files of a checkpoint, when they count as damaged, and that a composite is made of others. It does not
-know how a family lays out its tensors, nor which checkpoint a user means (`catalogue`).
+Every file is compared with its hash in the card before it is used. Weights are mapped into memory rather than read, so
+that several processes share one copy of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from safetensors import SafetensorError
 
@@ -26,12 +27,13 @@ from models.utils.tensor_file import map_tensors
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "weights.safetensors"
 
-Families = Mapping[str, type[LanguageModel]]
+Families: TypeAlias = Mapping[str, type[LanguageModel]]
+"""Classes of models by the kind in a card."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model ready to use, with what makes it usable on text and what is known about it."""
+    """A loaded model with its tokenizer and its card."""
 
     card: Card
     tokenizer: Tokenizer
@@ -39,8 +41,8 @@ class Checkpoint:
     path: Path
 
 
-FindLoaded = Callable[[str], Checkpoint | None]
-"""The checkpoint `name@version` where it is in memory already."""
+FindLoaded: TypeAlias = Callable[[str], Checkpoint | None]
+"""Returns the checkpoint `name@version` if it is in memory already."""
 
 
 def load(
@@ -52,17 +54,26 @@ def load(
     library: Path | None = None,
     find_loaded: FindLoaded = lambda _: None,
 ) -> Checkpoint:
-    """Open the checkpoint in the directory `path`; its weights are mapped into memory, not read.
+    """Load the checkpoint in the directory `path`.
 
-    `verify` checks every file's hash, unless `ledger` remembers having done so; without it only sizes are compared.
-    A composite's members are those that are `opened`, or are opened here, from `library` (without one, the root that
-    the checkpoint lies under). Raises CheckpointDamaged, naming the file or the member, when anything is missing,
-    altered, foreign or from a newer program.
+    >>> checkpoint = load(Path("checkpoints/shakespeare-char/1"))
+    >>> checkpoint.card.kind, checkpoint.tokenizer.config.kind
+    ('lstm', 'character')
+
+    Args:
+        verify: Whether to compare every file's hash with the card's; otherwise only sizes are compared.
+        verified_hashes: Remembers files that were verified before, which are not read again.
+        families: Classes of models by kind; `FAMILIES_BY_PRECISION["int8"]` computes recurrent models in int8.
+        library: Root under which a composite's members lie; by default the root of the checkpoint itself.
+        find_loaded: Looks up members that are in memory already, by name@version.
+
+    Raises CheckpointDamaged, naming the file or the member, when anything is missing, altered, foreign or from a newer
+    program.
     """
     card = Card.read(_own_file(path, CARD_FILE))
     library = library or path.absolute().parent.parent
     if card.members:
-        again = partial(
+        load_member = partial(
             load,
             verify=verify,
             verified_hashes=verified_hashes,
@@ -70,12 +81,11 @@ def load(
             library=library,
             find_loaded=find_loaded,
         )
-        parts = {m.model: place for m in card.members for place in [find_member(library, m)]}
-        return _composite(
-            path, card, families, {name: find_loaded(name) or again(place) for name, place in parts.items()}
-        )
+        paths = {member.model: find_member(library, member) for member in card.members}
+        members = {name: find_loaded(name) or load_member(member_path) for name, member_path in paths.items()}
+        return _composite(path, card, families, members)
     for name in (TOKENIZER_FILE, WEIGHTS_FILE):
-        _check(_own_file(path, name), card, (verified_hashes or VerifiedHashes()) if verify else None)
+        _check_file(_own_file(path, name), card, (verified_hashes or VerifiedHashes()) if verify else None)
     tokenizer = _tokenizer(path / TOKENIZER_FILE, card)
     return Checkpoint(card, tokenizer, _model(path, card, families), path)
 
@@ -93,7 +103,7 @@ def shared_tokenizer(tokenizers: Iterable[tuple[str, Tokenizer]]) -> Tokenizer:
 
 
 def _own_file(path: Path, name: str) -> Path:
-    """The file `name` of the checkpoint, which must be there and not elsewhere by way of a link."""
+    """Return the path of a checkpoint's file, which must be there and not a link that leads elsewhere."""
     file = path / name
     if not file.is_file():
         raise CheckpointDamaged(f"{file}: missing or not a file")
@@ -102,17 +112,19 @@ def _own_file(path: Path, name: str) -> Path:
     return file
 
 
-def _check(file: Path, card: Card, ledger: VerifiedHashes | None) -> None:
-    facts = card.files.get(file.name)
-    if facts is None:
+def _check_file(file: Path, card: Card, verified_hashes: VerifiedHashes | None) -> None:
+    """Raise CheckpointDamaged unless the card has the file's hash, or at least its size without hashes."""
+    digest = card.files.get(file.name)
+    if digest is None:
         raise CheckpointDamaged(f"{file.with_name(CARD_FILE)}: does not list {file.name}")
-    if ledger is not None:
-        ledger.verify(file, facts)
-    elif file.stat().st_size != facts.size:
-        raise CheckpointDamaged(f"{file}: not {facts.size} bytes: truncated or altered")
+    if verified_hashes is not None:
+        verified_hashes.verify(file, digest)
+    elif file.stat().st_size != digest.size:
+        raise CheckpointDamaged(f"{file}: not {digest.size} bytes: truncated or altered")
 
 
 def _tokenizer(file: Path, card: Card) -> Tokenizer:
+    """Load the tokenizer. Raises CheckpointDamaged where its size is not the card's."""
     tokenizer = Tokenizer.load(file)
     if tokenizer.vocabulary_size != card.vocabulary_size:
         raise CheckpointDamaged(
@@ -121,20 +133,21 @@ def _tokenizer(file: Path, card: Card) -> Tokenizer:
     return tokenizer
 
 
-def _composite(path: Path, card: Card, families: Families, parts: Mapping[str, Checkpoint]) -> Checkpoint:
-    """The checkpoint that is made of `parts`, by name@version."""
+def _composite(path: Path, card: Card, families: Families, members: Mapping[str, Checkpoint]) -> Checkpoint:
+    """Make the checkpoint of a composite from its members, by name@version."""
     family = _family(path, card, families)
     if not issubclass(family, Composite):
         raise CheckpointDamaged(f"{path / CARD_FILE}: a {card.kind} model has no members")
     try:
-        tokenizer = shared_tokenizer((name, part.tokenizer) for name, part in parts.items())
-        model = family.from_members(card.config, [parts[member.model].model for member in card.members])
+        tokenizer = shared_tokenizer((name, member.tokenizer) for name, member in members.items())
+        model = family.from_members(card.config, [members[member.model].model for member in card.members])
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise _unfit(path, card, error) from error
     return Checkpoint(card, tokenizer, model, path)
 
 
 def _model(path: Path, card: Card, families: Families) -> LanguageModel:
+    """Make the model of mapped weights. Raises CheckpointDamaged where they do not fit the card."""
     weights = path / WEIGHTS_FILE
     family = _family(path, card, families)
     try:
@@ -146,6 +159,7 @@ def _model(path: Path, card: Card, families: Families) -> LanguageModel:
 
 
 def _family(path: Path, card: Card, families: Families) -> type[LanguageModel]:
+    """Return the class of the card's kind. Raises CheckpointDamaged for an unknown kind."""
     family = families.get(card.kind)
     if family is None:
         known = ", ".join(sorted(families))
@@ -154,4 +168,5 @@ def _family(path: Path, card: Card, families: Families) -> type[LanguageModel]:
 
 
 def _unfit(path: Path, card: Card, error: Exception) -> CheckpointDamaged:
+    """Return the error for a config that the card's kind does not accept."""
     return CheckpointDamaged(f"{path / CARD_FILE}: field config is not that of a {card.kind} model ({error})")

@@ -1,7 +1,6 @@
-"""Checkpoints on disk: a model, its tokenizer and its card, published by one rename and never changed after it.
+"""Publishing a checkpoint: a model, its tokenizer and its card, made visible by one rename.
 
-It knows how the files of a checkpoint come about and what a model must pass to be published. How they are read again,
-and when they count as damaged, `opening` knows; which checkpoint a user means, `catalogue`.
+`save` writes and checks the files under a temporary name first, so that what is visible is complete even after a crash.
 """
 
 from __future__ import annotations
@@ -45,27 +44,34 @@ def save(
     library: Path | None = None,
     families: Families = FAMILIES,
 ) -> CheckpointRef:
-    """Publish a model as `<root>/<name>/<version>/`, complete or not at all, and return its entry.
+    """Publish a model as `<root>/<name>/<version>/`, complete or not at all.
 
-    The files are written under a temporary name in `root`, synced, read back and probed before one rename makes them
-    visible. Without a `version` the next free number is taken. `members` says where a composite's own lie, under
-    `library` (without one, under `root`); `beside` are files of tensors that go with the model, by name. Raises
-    CheckpointExists when the version is already there, InvalidInput when the name, the card or the model's
+    The files are written under a temporary name in `root`, synced, read back and checked before one rename makes them
+    visible.
+
+    Args:
+        version: Number of the version; by default the next free one.
+        members: The published models that a composite is made of.
+        extra_files: Files of tensors that go with the model, by name.
+        library: Root under which the members lie; by default `root`.
+        families: Classes of models by kind, with which the files are read back.
+
+    Raises CheckpointExists when the version is already there, InvalidInput when the name, the card or the model's
     distributions are not acceptable.
     """
     check_name(name)
     _check_members(model, members)
-    with _workplace(root, name) as work:
+    with _temporary_directory(root, name) as work:
         for file, tensors in (extra_files or {}).items():
             write_tensors(tensors, work / file)
-        _write(work, model, tokenizer, provenance, members)
-        # The hashes were taken by reading the files back: to do that twice would tell nothing more.
+        _write_files(work, model, tokenizer, provenance, members)
+        # The hashes were computed by reading the files back, so there is nothing to verify.
         check_distributions(load(work, verify=False, library=library or root, families=families).model)
         return CheckpointRef.from_path(_publish(work, root / name, version))
 
 
 def check_distributions(model: LanguageModel) -> None:
-    """Raise InvalidInput unless the model's distributions after a few contexts are distributions."""
+    """Raise InvalidInput unless the model's probabilities sum to one after a few contexts."""
     spread = np.linspace(0, model.vocabulary_size - 1, 4).astype(np.int64)
     contexts = model.advance(model.begin_state(4), np.stack([spread, spread[::-1]], 1))
     for state in (model.begin_state(1), model.null_state(1), contexts):
@@ -76,8 +82,8 @@ def check_distributions(model: LanguageModel) -> None:
 
 
 @contextmanager
-def _workplace(root: Path, name: str) -> Iterator[Path]:
-    """A directory in `root` that no listing sees, gone afterwards unless it was renamed."""
+def _temporary_directory(root: Path, name: str) -> Iterator[Path]:
+    """Make a directory in `root` that no listing sees; remove it afterwards unless it was renamed."""
     root.mkdir(parents=True, exist_ok=True)
     work = root / f".{name}-{secrets.token_hex(6)}"
     work.mkdir()
@@ -88,14 +94,16 @@ def _workplace(root: Path, name: str) -> Iterator[Path]:
 
 
 def _check_members(model: LanguageModel, members: Sequence[CheckpointRef]) -> None:
-    wanted = len(model.members) if isinstance(model, Composite) else 0
-    if len(members) != wanted:
-        raise InvalidInput("members", f"must be {wanted} published models, not {len(members)}")
+    """Raise InvalidInput unless there are as many published members as the model has."""
+    count = len(model.members) if isinstance(model, Composite) else 0
+    if len(members) != count:
+        raise InvalidInput("members", f"must be {count} published models, not {len(members)}")
 
 
-def _write(
+def _write_files(
     work: Path, model: LanguageModel, tokenizer: Tokenizer, provenance: Provenance, members: Sequence[CheckpointRef]
 ) -> None:
+    """Write tokenizer, weights and card; a composite has a card alone."""
     if not members:
         tokenizer.save(work / TOKENIZER_FILE)
         write_tensors(model.tensors(), work / WEIGHTS_FILE)
@@ -109,54 +117,59 @@ def _write(
         provenance=provenance,
         versions=_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files=_kept(work),
-        members=tuple(pin_member(entry) for entry in members),
+        files=_settle_files(work),
+        members=tuple(pin_member(ref) for ref in members),
     )
     card.write(work / CARD_FILE)
-    _kept(work, CARD_FILE)
+    _settle_files(work, CARD_FILE)
 
 
-def _kept(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
-    """Make sure that files can be read and are on the disk; meanwhile, what tells each of them from all others."""
+def _settle_files(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
+    """Make files readable for all and sync them to disk; return their digests, computed meanwhile."""
     files = sorted(work.glob(pattern))
-    facts: dict[str, FileDigest] = {}
+    digests: dict[str, FileDigest] = {}
 
-    def settle() -> None:
+    def sync() -> None:
         for file in files:
             # Libraries write some files for their owner only; a service may run as another user.
             file.chmod(work.stat().st_mode & 0o666)
             fsync_path(file)
 
-    def describe() -> None:
-        facts.update((file.name, FileDigest.of(file)) for file in files)
+    def digest() -> None:
+        digests.update((file.name, FileDigest.of(file)) for file in files)
 
-    parallel_map(lambda task: task(), (settle, describe))
-    return facts
+    parallel_map(lambda task: task(), (sync, digest))
+    return digests
 
 
 def _versions() -> dict[str, str]:
+    """Return the versions of the software that makes the checkpoint."""
     return {"python": platform.python_version()} | {name: _version(name) for name in ("nextword", "torch", "numpy")}
 
 
 def _version(package: str) -> str:
+    """Return the version of an installed package."""
     try:
         return version(package)
     except PackageNotFoundError:  # run from its source tree
         return "unknown"
 
 
-def _publish(work: Path, folder: Path, wanted: int | None) -> Path:
-    """Rename `work` to a version in `folder`. Onto a published version that fails: its directory is not empty."""
+def _publish(work: Path, folder: Path, version: int | None) -> Path:
+    """Rename `work` to a version in `folder`, by default the next free one.
+
+    A rename onto a published version fails, since its directory is not empty: two processes cannot take one number.
+    """
     folder.mkdir(exist_ok=True)
     while True:
-        target = folder / str(wanted or next_version(folder))
+        target = folder / str(version or next_version(folder))
         try:
             rename_durably(work, target)
         except OSError as error:
             if not (work.exists() and target.exists()):
                 raise
-            if wanted is not None:
-                raise CheckpointExists(f"{folder.name}@{wanted} is already published") from error
+            if version is not None:
+                raise CheckpointExists(f"{folder.name}@{version} is already published") from error
         else:
             fsync_path(folder.parent)
             return target
