@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import nextword
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -59,3 +61,20 @@ def test_page_names_paths_that_exist(page):
     """Paths of the code in backticks, with or without `.py`; those of invented files hold a `<`."""
     named = re.findall(r"`((?:app|models|tests|benchmarks|tools|docs)/[\w./-]+)`", page.read_text(encoding="utf-8"))
     assert [name for name in named if not any((ROOT / f"{name}{end}").exists() for end in ("", ".py"))] == []
+
+
+def test_python_api_example_runs(monkeypatch, capsys):
+    page = (DOCS / "reference/python-api.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    monkeypatch.chdir(ROOT)
+    exec(example[1], {})
+    assert capsys.readouterr().out.startswith("great -2.5\nlittle -2.69\ngood -2.71\n")
+
+
+def test_python_api_describes_every_name_that_stays():
+    page = (DOCS / "reference/python-api.md").read_text(encoding="utf-8")
+    assert [name for name in nextword.__all__ if not re.search(rf"^::: \S+\.{name}$", page, re.MULTILINE)] in (
+        [],
+        ["NextwordError"],
+    )
