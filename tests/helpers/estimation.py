@@ -15,29 +15,29 @@ from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 
 SMOOTHINGS = get_args(Smoothing)
-
-
 SIZE = 5
-
-
 LINES = st.lists(st.lists(st.sampled_from([0, 2, 3, 4]), max_size=9), min_size=1, max_size=12)
 
 
-def flat(lines: Sequence[Sequence[int]]) -> NDArray[np.int32]:
+def concat_lines(lines: Sequence[Sequence[int]]) -> NDArray[np.int32]:
+    """Return `lines` as one row of ids [T], each ended by `</s>`."""
     return np.array([i for line in lines for i in (*line, 1)], np.int32)
 
 
-def trained(lines: Sequence[Sequence[int]], config: NgramConfig, size: int = SIZE) -> NgramModel:
-    return NgramModel(config, estimate_from_tokens(config, flat(lines), size))
+def estimate_model(lines: Sequence[Sequence[int]], config: NgramConfig, size: int = SIZE) -> NgramModel:
+    """Estimate a model from lines of ids."""
+    return NgramModel(config, estimate_from_tokens(config, concat_lines(lines), size))
 
 
-def predict(model: NgramModel, history: Sequence[int]) -> list[float]:
+def next_probabilities(model: NgramModel, history: Sequence[int]) -> list[float]:
+    """Return the probability of each next word [V] after `history`."""
     state = model.advance(model.begin_state(1), np.array([list(history)], np.int64))
     row: list[float] = np.exp(model.logprobs(state)[0], dtype=np.float64).tolist()
     return row
 
 
-def same(left: Counts, right: Counts) -> None:
+def assert_same_counts(left: Counts, right: Counts) -> None:
+    """Assert that two counts hold the same n-grams, as often."""
     assert left.vocabulary_size == right.vocabulary_size
     for a, b in zip(left.levels, right.levels, strict=True):
         for name in ("child_offsets", "token", "suffix", "count"):

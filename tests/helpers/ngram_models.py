@@ -7,14 +7,14 @@ import numpy as np
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from models.ngram.trie import find_child
-from tests.helpers.estimation import trained
+from tests.helpers.estimation import estimate_model
 
 SIZE = 30
 
 
 def model(smoothing: Smoothing = "kneser_ney", order: int = 4) -> NgramModel:
     lines = np.random.default_rng(5).integers(2, 20, (60, 12)).tolist()
-    return trained(lines, NgramConfig(order, smoothing), SIZE)
+    return estimate_model(lines, NgramConfig(order, smoothing), SIZE)
 
 
 def path_of(subject: NgramModel, words: list[int]) -> list[int]:

@@ -14,7 +14,7 @@ from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from tests.helpers.arpa_texts import PRUNED_BY_OTHERS
-from tests.helpers.estimation import flat, trained
+from tests.helpers.estimation import concat_lines, estimate_model
 
 SIZE = 30
 VOCABULARY = ["<unk>", "</s>", *(f"w{i}" for i in range(2, SIZE))]
@@ -31,7 +31,7 @@ def text_of(table: BackoffTable) -> str:
 
 
 def scores(model: NgramModel) -> list[float]:
-    values: list[float] = model.score_ids(model.begin_state(1), flat(HELD_OUT))[0].tolist()
+    values: list[float] = model.score_ids(model.begin_state(1), concat_lines(HELD_OUT))[0].tolist()
     return values
 
 
@@ -47,7 +47,7 @@ def scores(model: NgramModel) -> list[float]:
     ids=str,
 )
 def test_write_arpa_gives_kenlm_the_same_score_for_every_token(config: NgramConfig, tmp_path: Path) -> None:
-    model = trained(TRAINING, config, SIZE)
+    model = estimate_model(TRAINING, config, SIZE)
     path = tmp_path / "model.arpa"
     path.write_text(text_of(model.table))
     peer = kenlm.Model(str(path))
@@ -57,7 +57,7 @@ def test_write_arpa_gives_kenlm_the_same_score_for_every_token(config: NgramConf
 
 
 def test_write_arpa_writes_zero_of_mle_as_next_to_nothing_for_kenlm(tmp_path: Path) -> None:
-    model = trained(TRAINING, NgramConfig(2, "mle"), SIZE)
+    model = estimate_model(TRAINING, NgramConfig(2, "mle"), SIZE)
     path = tmp_path / "model.arpa"
     path.write_text(text_of(model.table))
     peer = kenlm.Model(str(path))
@@ -73,7 +73,7 @@ def test_write_arpa_writes_zero_of_mle_as_next_to_nothing_for_kenlm(tmp_path: Pa
 @pytest.mark.parametrize("order", [1, 3])
 def test_read_arpa_reads_what_write_arpa_wrote(smoothing: Smoothing, order: int) -> None:
     config = NgramConfig(order, smoothing)
-    model = trained(TRAINING, config, SIZE)
+    model = estimate_model(TRAINING, config, SIZE)
     table, vocabulary = arpa.read_arpa(io.StringIO(text_of(model.table)))
     assert vocabulary == VOCABULARY
     assert table.order_sizes == model.table.order_sizes
@@ -83,7 +83,7 @@ def test_read_arpa_reads_what_write_arpa_wrote(smoothing: Smoothing, order: int)
 def test_read_arpa_reads_files_of_several_slices() -> None:
     words = np.random.default_rng(8).zipf(1.2, 60_000) % 300
     lines = [line[line != 1].tolist() for line in np.split(words, 3000)]
-    table = trained(lines, NgramConfig(4, prune=(0, 0, 1)), 300).table
+    table = estimate_model(lines, NgramConfig(4, prune=(0, 0, 1)), 300).table
     assert max(table.order_sizes) > 1 << 14
     vocabulary = ["<unk>", "</s>", *(f"w{i}" for i in range(2, 300))]
     file = io.StringIO()
@@ -99,7 +99,7 @@ def test_read_arpa_reads_files_of_several_slices() -> None:
 
 
 def test_write_arpa_leaves_out_orders_without_ngrams() -> None:
-    text = text_of(trained([[2]], NgramConfig(5), SIZE).table)  # the longest n-gram is <s> w2 </s>
+    text = text_of(estimate_model([[2]], NgramConfig(5), SIZE).table)  # the longest n-gram is <s> w2 </s>
     assert "ngram 3=1" in text
     assert "ngram 4" not in text
 
@@ -107,7 +107,7 @@ def test_write_arpa_leaves_out_orders_without_ngrams() -> None:
 @pytest.mark.parametrize("token", ["", "a b", "\n", "<s>"])
 def test_write_arpa_refuses_tokens_that_arpa_cannot_hold(token: str) -> None:
     with pytest.raises(InvalidInput, match="vocabulary"):
-        arpa.write_arpa(trained([[2]], NgramConfig(2), 3).table, ["<unk>", "</s>", token], io.StringIO())
+        arpa.write_arpa(estimate_model([[2]], NgramConfig(2), 3).table, ["<unk>", "</s>", token], io.StringIO())
 
 
 def test_read_arpa_accepts_any_sequence_blank_lines_and_missing_weights() -> None:
@@ -206,10 +206,8 @@ def test_read_arpa_reads_what_lmplz_writes_as_kenlm_does(line: str, tmp_path: Pa
     path.write_text(LMPLZ)
     table, vocabulary = arpa.read_arpa(io.StringIO(LMPLZ))
     model, ids = NgramModel(NgramConfig(3), table), {token: i for i, token in enumerate(vocabulary)}
-    logprobs = model.score_ids(model.begin_state(1), flat([[ids.get(word, 0) for word in line.split()]]))[0] / math.log(
-        10
-    )
-    expected = [log10 for log10, _, _ in kenlm.Model(str(path)).full_scores(line)]
+    text = concat_lines([[ids.get(word, 0) for word in line.split()]])
+    logprobs = model.score_ids(model.begin_state(1), text)[0] / math.log(10)
     assert logprobs.tolist() == pytest.approx(expected, abs=1e-5)
 
 

@@ -14,12 +14,12 @@ from models.ngram.backoff_table import BackoffTable, check_trie
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.trie import LEVEL_FIELDS
-from tests.helpers.estimation import trained
+from tests.helpers.estimation import estimate_model
 
 SIZE = 6
 Arrays = dict[str, NDArray[Any]]
-TABLE = trained([[2, 3, 2], [2, 3, 4], [], [2] * 9], NgramConfig(3), SIZE).table
-WIDE = trained([[i, i % 7 + 2] for i in range(2, 40)], NgramConfig(3), 40).table
+TABLE = estimate_model([[2, 3, 2], [2, 3, 4], [], [2] * 9], NgramConfig(3), SIZE).table
+WIDE = estimate_model([[i, i % 7 + 2] for i in range(2, 40)], NgramConfig(3), 40).table
 
 
 def arrays(table: BackoffTable = TABLE) -> Arrays:
@@ -47,7 +47,7 @@ def test_backoff_table_stores_the_offsets_of_a_block_with_many_children_apart() 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 def test_backoff_table_is_no_larger_than_its_fields(order: int) -> None:
-    table = trained([[2, 3, 2], [2, 3, 4]], NgramConfig(order), 2**16).table
+    table = estimate_model([[2, 3, 2], [2, 3, 4]], NgramConfig(order), 2**16).table
     assert table.trie.levels["token_bits"][1:].tolist() == [0] + [16] * (order - 1)
     assert BackoffTable.from_arrays(arrays(table), order, 2**16, {}).order_sizes == table.order_sizes
 
@@ -137,7 +137,7 @@ LINES = np.random.default_rng(7).integers(2, 40, (200, 10)).tolist()
 
 @pytest.mark.parametrize("order", [1, 2, 5])
 def test_check_trie_accepts_what_is_estimated(order: int) -> None:
-    trie = trained(LINES, NgramConfig(order), 40).table.trie
+    trie = estimate_model(LINES, NgramConfig(order), 40).table.trie
     check_trie(trie, order, 40)
     with pytest.raises(CheckpointDamaged, match="orders"):
         check_trie(trie, order + 1, 40)

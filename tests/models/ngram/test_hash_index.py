@@ -9,7 +9,7 @@ from models.ngram.hash_index import EMPTY_INDEX, build_index
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
-from tests.helpers.estimation import trained
+from tests.helpers.estimation import estimate_model
 
 SIZE = 200
 LINES = np.random.default_rng(8).zipf(1.3, (400, 15)).clip(2, SIZE - 1).tolist()
@@ -18,7 +18,7 @@ LINES = np.random.default_rng(8).zipf(1.3, (400, 15)).clip(2, SIZE - 1).tolist()
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 @pytest.mark.parametrize("prune", [(), (0, 1)])
 def test_hash_index_leaves_scores_as_they_are(order: int, prune: tuple[int, ...]) -> None:
-    trie = trained(LINES, NgramConfig(order, prune=prune[:order]), SIZE).table.trie
+    trie = estimate_model(LINES, NgramConfig(order, prune=prune[:order]), SIZE).table.trie
     words = np.random.default_rng(9).zipf(1.3, (3, 1500)).clip(0, SIZE - 1)
     lengths = np.array([1500, 0, 700])
     results = []
@@ -45,6 +45,6 @@ def test_hash_index_finds_ngrams_whose_hash_bits_agree_with_another() -> None:
 
 
 def test_hash_index_has_a_slot_for_each_bigram_and_trigram() -> None:
-    table = trained(LINES, NgramConfig(4), SIZE).table
+    table = estimate_model(LINES, NgramConfig(4), SIZE).table
     index = build_index(table.trie)
     assert np.count_nonzero(index.slots) == sum(table.order_sizes[1:3])

@@ -11,7 +11,7 @@ from models.language_model import LanguageModel
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from models.state import concat, select
-from tests.helpers.estimation import SMOOTHINGS, trained
+from tests.helpers.estimation import SMOOTHINGS, estimate_model
 
 SIZE = 40
 LINES = np.random.default_rng(1).integers(2, 25, (50, 14)).tolist()
@@ -20,7 +20,7 @@ TOKENS[0, :11] = np.array(LINES[0][:11])
 
 
 def model(smoothing: Smoothing = "kneser_ney", order: int = 4) -> NgramModel:
-    return trained(LINES, NgramConfig(order, smoothing), SIZE)
+    return estimate_model(LINES, NgramConfig(order, smoothing), SIZE)
 
 
 @pytest.mark.parametrize("order", [1, 2, 4])
@@ -82,7 +82,7 @@ def test_ngram_model_topk_is_the_head_of_the_sorted_row(smoothing: Smoothing) ->
 
 
 def test_ngram_model_null_state_has_the_unigrams() -> None:
-    subject = trained([[2, 2, 3]], NgramConfig(2, "mle"), 5)
+    subject = estimate_model([[2, 2, 3]], NgramConfig(2, "mle"), 5)
     assert np.exp(subject.logprobs(subject.null_state(1)))[0].tolist() == pytest.approx([0, 1 / 4, 2 / 4, 1 / 4, 0])
 
 
@@ -96,7 +96,7 @@ def test_ngram_model_refuses_ids_outside_the_vocabulary(token: int) -> None:
 
 
 def test_ngram_model_explain_walks_the_back_off_path() -> None:
-    subject = trained([[2, 3, 4], [3, 4], [3, 2]], NgramConfig(3), 6)
+    subject = estimate_model([[2, 3, 4], [3, 4], [3, 2]], NgramConfig(3), 6)
     state = subject.advance(subject.begin_state(1), np.array([[2, 3]]))
     explained = subject.explain(state)
     assert (explained["matched_order"], explained["context"]) == (3, [2, 3])
@@ -108,7 +108,7 @@ def test_ngram_model_explain_walks_the_back_off_path() -> None:
 
 
 def test_ngram_model_explain_is_json_even_where_nothing_is_passed_on() -> None:
-    explained = trained([[2, 3]], NgramConfig(2, "mle"), 5).explain(np.array([[2]]))
+    explained = estimate_model([[2, 3]], NgramConfig(2, "mle"), 5).explain(np.array([[2]]))
     assert explained["backoff"][0]["weight"] == 0.0
 
 

@@ -7,14 +7,14 @@ from models.errors import InvalidInput
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from models.ngram.quantization import MAX_SUM_ERROR, lloyd_codebook, quantize
-from tests.helpers.estimation import trained
+from tests.helpers.estimation import estimate_model
 
 SIZE = 60
 LINES = [(np.abs(np.random.default_rng(i).normal(0, 12, 10)).astype(int) + 2).tolist() for i in range(300)]
 
 
 def model(smoothing: Smoothing = "kneser_ney", **settings: int) -> NgramModel:
-    return trained(LINES, NgramConfig(4, smoothing, **settings), SIZE)
+    return estimate_model(LINES, NgramConfig(4, smoothing, **settings), SIZE)
 
 
 @pytest.mark.parametrize("smoothing", ["kneser_ney", "backoff", "witten_bell", "katz"])
@@ -62,7 +62,7 @@ def test_lloyd_codebook_by_hand() -> None:
 def test_quantize_refuses_what_no_weight_can_make_good() -> None:
     lines = np.random.default_rng(0).integers(0, 3, (3000, 12)).tolist()
     lines = [[2 if word == 1 else word for word in line] for line in lines]
-    exact = trained(lines, NgramConfig(3), 3)  # every context lists every word, and backs off to nothing
+    exact = estimate_model(lines, NgramConfig(3), 3)  # every context lists every word, and backs off to nothing
     with pytest.raises(InvalidInput, match=r"bits: .*sum to one"):
         quantize(exact.table, 4)
 

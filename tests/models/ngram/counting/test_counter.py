@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from models.ngram.counting.counter import block_tokens, count_in_blocks
 from models.ngram.counting.extraction import count_ngrams
-from tests.helpers.estimation import same
+from tests.helpers.estimation import assert_same_counts
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=60), st.integers(1, 5), st.integers(0, 9))
 def test_count_in_blocks_equals_counting_at_once(tmp_path: Path, text: list[int], order: int, more: int) -> None:
     ids = np.array(text, np.int32)
-    same(count_in_blocks(ids, order, 5, order + more, tmp_path), count_ngrams(ids, order, 5))
+    assert_same_counts(count_in_blocks(ids, order, 5, order + more, tmp_path), count_ngrams(ids, order, 5))
     assert list(tmp_path.iterdir()) == []  # nothing has a name that a killed process could leave behind
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.absolute_discounting import estimate_discount
-from tests.helpers.estimation import predict, trained
+from tests.helpers.estimation import estimate_model, next_probabilities
 
 A, B, C = 2, 3, 4
 LINES = [[A, B], [A, B], [A, C]]
@@ -15,20 +15,20 @@ LINES = [[A, B], [A, B], [A, C]]
 
 
 def test_backoff_absolute_by_hand() -> None:
-    model = trained(LINES, NgramConfig(2, "backoff"))
+    model = estimate_model(LINES, NgramConfig(2, "backoff"))
     # unigrams: n1 = 1, n2 = 1, D = 1/3, of 9 tokens: </s> and a 8/27, b 5/27, c 2/27, <unk> the rest, 4/27
     # bigrams: n1 = 2, n2 = 2, D = 1/3: P(b|a) = (2 - 1/3)/3 = 5/9, P(c|a) = 2/9; left over 2/9
     # unlisted after a have (4 + 8 + 8)/27 = 20/27 of the unigrams: alpha = 2/9 * 27/20 = 3/10
     expected = [0.3 * 4 / 27, 0.3 * 8 / 27, 0.3 * 8 / 27, 5 / 9, 2 / 9]
-    assert all(math.isclose(p, e, rel_tol=1e-6) for p, e in zip(predict(model, [A]), expected, strict=True))
+    assert all(math.isclose(p, e, rel_tol=1e-6) for p, e in zip(next_probabilities(model, [A]), expected, strict=True))
     assert model.table.details == {"discounts": [1 / 3, 1 / 3]}
 
 
 def test_backoff_absolute_takes_nothing_from_a_context_that_lists_every_word() -> None:
-    model = trained([[0], [0], [], [2]], NgramConfig(2, "backoff"), size=3)
+    model = estimate_model([[0], [0], [], [2]], NgramConfig(2, "backoff"), size=3)
     # bigrams: <s> <unk> 2, <unk> </s> 2, <s> </s> 1, <s> a 1, a </s> 1: D = 3 / (3 + 4)
     # after <s> all three words were seen: 2 - D, 1 - D and 1 - D, over their sum, 4 - 3 D = 19/7
-    assert predict(model, []) == pytest.approx([11 / 19, 4 / 19, 4 / 19], rel=1e-6)
+    assert next_probabilities(model, []) == pytest.approx([11 / 19, 4 / 19, 4 / 19], rel=1e-6)
 
 
 @pytest.mark.parametrize(("counts", "d"), [([1, 1, 2], 0.5), ([1, 1, 1, 2, 5], 0.6), ([1, 3], 0.5), ([2, 2], 0.5)])

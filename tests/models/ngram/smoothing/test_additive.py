@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from models.ngram.config import NgramConfig
-from tests.helpers.estimation import predict, trained
+from tests.helpers.estimation import estimate_model, next_probabilities
 
 STUDENTS, OPENED, THEIR, BOOKS, MINDS, EXAMS = range(2, 8)
 TEXTBOOK = [[STUDENTS, OPENED, THEIR, w] for w, n in [(BOOKS, 400), (EXAMS, 100), (MINDS, 500)] for _ in range(n)]
@@ -13,33 +13,33 @@ TEXTBOOK = [[STUDENTS, OPENED, THEIR, w] for w, n in [(BOOKS, 400), (EXAMS, 100)
 
 
 def test_mle_of_the_textbook_example() -> None:
-    row = predict(trained(TEXTBOOK, NgramConfig(4, "mle"), size=9), [STUDENTS, OPENED, THEIR])
+    row = next_probabilities(estimate_model(TEXTBOOK, NgramConfig(4, "mle"), size=9), [STUDENTS, OPENED, THEIR])
     assert math.isclose(row[BOOKS], 0.4, rel_tol=1e-6)
     assert math.isclose(row[EXAMS], 0.1, rel_tol=1e-6)
     assert row[STUDENTS] == 0
 
 
 def test_mle_of_an_unseen_context_is_that_of_its_longest_seen_suffix() -> None:
-    model = trained(TEXTBOOK, NgramConfig(4, "mle"), size=9)
-    assert math.isclose(predict(model, [EXAMS, OPENED, THEIR])[BOOKS], 0.4, rel_tol=1e-6)
+    model = estimate_model(TEXTBOOK, NgramConfig(4, "mle"), size=9)
+    assert math.isclose(next_probabilities(model, [EXAMS, OPENED, THEIR])[BOOKS], 0.4, rel_tol=1e-6)
     # after an unknown word only the unigrams are left: 400 books in 5000 tokens
-    assert math.isclose(predict(model, [0])[BOOKS], 0.08, rel_tol=1e-6)
+    assert math.isclose(next_probabilities(model, [0])[BOOKS], 0.08, rel_tol=1e-6)
 
 
 def test_mle_gives_zero_never_nan() -> None:
-    model = trained(TEXTBOOK, NgramConfig(4, "mle"), size=9)
+    model = estimate_model(TEXTBOOK, NgramConfig(4, "mle"), size=9)
     scores, state = model.score(model.begin_state(1), np.array([[BOOKS, 8, STUDENTS]]))
     assert scores.tolist()[0][:2] == [-math.inf, -math.inf]
     assert not np.isnan(model.logprobs(state)).any()
 
 
 def test_add_delta_by_hand() -> None:
-    model = trained(TEXTBOOK, NgramConfig(4, "add_delta", delta=2.0), size=9)
-    row = predict(model, [STUDENTS, OPENED, THEIR])
+    model = estimate_model(TEXTBOOK, NgramConfig(4, "add_delta", delta=2.0), size=9)
+    row = next_probabilities(model, [STUDENTS, OPENED, THEIR])
     assert math.isclose(row[BOOKS], 402 / 1018, rel_tol=1e-6)
     assert math.isclose(row[STUDENTS], 2 / 1018, rel_tol=1e-6)
 
 
 def test_add_delta_of_an_unseen_context_is_uniform() -> None:
-    model = trained(TEXTBOOK, NgramConfig(4, "add_delta"), size=9)
-    assert all(math.isclose(p, 1 / 9, rel_tol=1e-6) for p in predict(model, [EXAMS, OPENED, THEIR]))
+    model = estimate_model(TEXTBOOK, NgramConfig(4, "add_delta"), size=9)
+    assert all(math.isclose(p, 1 / 9, rel_tol=1e-6) for p in next_probabilities(model, [EXAMS, OPENED, THEIR]))

@@ -9,14 +9,14 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.smoothing.entropy_pruning import prune_by_entropy
 from models.ngram.smoothing.estimator import apply_smoothing, estimate_from_counts, kept_ngrams
-from tests.helpers.estimation import flat, predict, trained
+from tests.helpers.estimation import concat_lines, estimate_model, next_probabilities
 
 LINES = np.random.default_rng(3).integers(2, 7, (60, 6)).tolist()
 SIZE = 8
 
 
 def test_prune_by_entropy_leaves_out_what_costs_less_than_the_threshold() -> None:
-    counts = count_ngrams(flat(LINES), 2, SIZE)
+    counts = count_ngrams(concat_lines(LINES), 2, SIZE)
     config = NgramConfig(2)
     kept = kept_ngrams(counts, config.thresholds)
     estimate = apply_smoothing(config, counts, kept)
@@ -46,17 +46,17 @@ def distribution(p: np.ndarray, lower: np.ndarray, tokens: list[int], listed: li
 
 
 def test_prune_by_entropy_changes_nothing_by_a_tiny_threshold_and_keeps_words_by_a_huge_one() -> None:
-    whole = trained(LINES, NgramConfig(4), SIZE)
-    same = trained(LINES, NgramConfig(4, prune_entropy=1e-15), SIZE)
+    whole = estimate_model(LINES, NgramConfig(4), SIZE)
+    same = estimate_model(LINES, NgramConfig(4, prune_entropy=1e-15), SIZE)
     assert same.table.order_sizes == whole.table.order_sizes
     for history in ([], [2], [2, 3], [5, 6, 2]):
-        assert predict(same, history) == pytest.approx(predict(whole, history), rel=1e-5)
-    assert trained(LINES, NgramConfig(4, prune_entropy=10.0), SIZE).table.order_sizes == [SIZE, 0, 0, 0]
+        assert next_probabilities(same, history) == pytest.approx(next_probabilities(whole, history), rel=1e-5)
+    assert estimate_model(LINES, NgramConfig(4, prune_entropy=10.0), SIZE).table.order_sizes == [SIZE, 0, 0, 0]
 
 
 def test_prune_by_entropy_keeps_what_longer_ngrams_build_on() -> None:
     config = NgramConfig(4, prune_entropy=2e-3)
-    counts = count_ngrams(flat(LINES), 4, SIZE)
+    counts = count_ngrams(concat_lines(LINES), 4, SIZE)
     kept = kept_ngrams(counts, config.thresholds)
     _, stays = prune_by_entropy(counts, apply_smoothing(config, counts, kept), kept, config.prune_entropy)
     for level, shorter, chosen in zip(counts.levels[1:], stays, stays[1:], strict=False):

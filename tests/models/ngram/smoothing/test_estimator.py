@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.ngram.config import NgramConfig, Smoothing
-from tests.helpers.estimation import LINES, SIZE, SMOOTHINGS, predict, trained
+from tests.helpers.estimation import LINES, SIZE, SMOOTHINGS, estimate_model, next_probabilities
 from tests.helpers.reference import Reference
 
 PRUNE = st.lists(st.integers(0, 2), max_size=3).map(lambda steps: (0, *np.cumsum(steps).tolist()))
@@ -23,11 +23,11 @@ def histories(lines: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
 @settings(max_examples=60, deadline=None)
 @given(LINES, st.integers(1, 6), st.sampled_from(["mle", "add_delta"]))
 def test_estimate_of_ratios_equals_the_formula(lines: list[list[int]], order: int, smoothing: Smoothing) -> None:
-    model = trained(lines, NgramConfig(order, smoothing, delta=0.5))
+    model = estimate_model(lines, NgramConfig(order, smoothing, delta=0.5))
     reference = Reference(lines, order, SIZE)
     for history in histories(lines):
         expected = [reference.probability(smoothing, w, history, delta=0.5) for w in range(SIZE)]
-        assert predict(model, history) == pytest.approx(expected, rel=1e-5)
+        assert next_probabilities(model, history) == pytest.approx(expected, rel=1e-5)
 
 
 DISCOUNTING = [smoothing for smoothing in SMOOTHINGS if smoothing not in ("mle", "add_delta", "jelinek_mercer")]
@@ -39,11 +39,11 @@ def test_estimate_of_discounting_equals_the_formula_cut_off_or_not(
     lines: list[list[int]], order: int, prune: tuple[int, ...], smoothing: Smoothing
 ) -> None:
     prune = prune[:order]
-    model = trained(lines, NgramConfig(order, smoothing, prune=prune))
+    model = estimate_model(lines, NgramConfig(order, smoothing, prune=prune))
     reference = Reference(lines, order, SIZE, prune)
     for history in histories(lines):
         expected = [reference.probability(smoothing, w, history) for w in range(SIZE)]
-        assert predict(model, history) == pytest.approx(expected, rel=1e-5)
+        assert next_probabilities(model, history) == pytest.approx(expected, rel=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
@@ -51,11 +51,11 @@ def test_estimate_of_discounting_equals_the_formula_cut_off_or_not(
 def test_estimate_of_mixed_frequencies_equals_the_formula(
     lines: list[list[int]], order: int, prune: tuple[int, ...]
 ) -> None:
-    model = trained(lines, NgramConfig(order, "jelinek_mercer", prune=prune[:order]))
+    model = estimate_model(lines, NgramConfig(order, "jelinek_mercer", prune=prune[:order]))
     reference = Reference(lines, order, SIZE, prune[:order])
     for history in histories(lines):
         expected = [reference.probability("jelinek_mercer", w, history) for w in range(SIZE)]
-        assert predict(model, history) == pytest.approx(expected, rel=1e-3)
+        assert next_probabilities(model, history) == pytest.approx(expected, rel=1e-3)
 
 
 @settings(max_examples=30, deadline=None)
@@ -63,9 +63,9 @@ def test_estimate_of_mixed_frequencies_equals_the_formula(
 def test_estimate_of_pruned_models_sums_to_one(
     lines: list[list[int]], order: int, prune: tuple[int, ...], threshold: float, smoothing: Smoothing
 ) -> None:
-    model = trained(lines, NgramConfig(order, smoothing, prune=prune[:order], prune_entropy=threshold))
+    model = estimate_model(lines, NgramConfig(order, smoothing, prune=prune[:order], prune_entropy=threshold))
     for history in histories(lines):
-        assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
+        assert sum(next_probabilities(model, history)) == pytest.approx(1, abs=1e-6)
 
 
 DEGENERATE = {
@@ -82,9 +82,9 @@ DEGENERATE = {
 @pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 2, 3, 12])
 def test_estimate_of_degenerate_corpora_sums_to_one(lines: list[list[int]], smoothing: Smoothing, order: int) -> None:
-    model = trained(lines, NgramConfig(order, smoothing, delta=0.1), size=7)
+    model = estimate_model(lines, NgramConfig(order, smoothing, delta=0.1), size=7)
     for history in histories(lines):
-        assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
+        assert sum(next_probabilities(model, history)) == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize("order", range(1, 13))
@@ -93,13 +93,13 @@ def test_estimate_sums_to_one_at_every_order(smoothing: Smoothing, order: int) -
     lines = np.random.default_rng(order).integers(2, 30, (40, 15)).tolist()
     lines += lines[:10]
     prune = () if smoothing in ("mle", "add_delta") else (0, 0, 1)[:order]
-    model = trained(lines, NgramConfig(order, smoothing, prune=prune), size=40)
+    model = estimate_model(lines, NgramConfig(order, smoothing, prune=prune), size=40)
     for history in [(), *[line[:i] for line in lines[:3] for i in (1, 7, 15)], (39, 38), (5, 31, 5)]:
-        assert sum(predict(model, history)) == pytest.approx(1, abs=1e-6)
+        assert sum(next_probabilities(model, history)) == pytest.approx(1, abs=1e-6)
 
 
 def test_estimate_with_cut_offs_leaves_out_rare_ngrams_and_keeps_every_word() -> None:
     lines = [[2, 3, 4], [2, 3, 3], [2, 3, 4]]
     # bigrams: <s> 2 x3, 2 3 x3, 3 4 x2, 4 </s> x2, 3 3 x1, 3 </s> x1; trigrams: <s> 2 3 x3, 2 3 4 x2, 3 4 </s> x2, ...
-    table = trained(lines, NgramConfig(3, prune=(0, 1, 2))).table
+    table = estimate_model(lines, NgramConfig(3, prune=(0, 1, 2))).table
     assert table.order_sizes == [5, 4, 1]

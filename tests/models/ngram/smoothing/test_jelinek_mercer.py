@@ -7,7 +7,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.jelinek_mercer import maximize_weights
-from tests.helpers.estimation import trained
+from tests.helpers.estimation import estimate_model
 
 LINES = np.random.default_rng(5).geometric(0.3, (80, 6)).clip(max=5).tolist()
 
@@ -25,7 +25,7 @@ def test_maximize_weights_finds_the_highest_likelihood() -> None:
 
 
 def test_jelinek_mercer_trusts_the_seldom_seen_less() -> None:
-    facts = trained(LINES, NgramConfig(2, "jelinek_mercer"), size=7).table.details
+    facts = estimate_model(LINES, NgramConfig(2, "jelinek_mercer"), size=7).table.details
     bigrams = facts["weights"][1]
     assert bigrams[0] == pytest.approx(0, abs=0.01)  # a context seen once predicts nothing once that is held out
     assert bigrams[-1] == max(bigrams)

@@ -4,7 +4,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.katz import good_turing_discounts
-from tests.helpers.estimation import predict, trained
+from tests.helpers.estimation import estimate_model, next_probabilities
 
 A, B, C = 2, 3, 4
 
@@ -27,7 +27,7 @@ def test_good_turing_discounts_have_a_smaller_k_where_the_larger_has_none() -> N
 def test_katz_adds_an_occurrence_to_a_context_that_frees_nothing() -> None:
     # every word comes after a six times; with discounts of one for counts above k nothing is left for <unk>
     lines = [[A, w] for w in (A, B, C) for _ in range(6)] + [[B], [C], [B, C], [C, B], [B, B]] * 2 + [[C, C, A]]
-    model = trained(lines, NgramConfig(2, "katz"))
-    row = predict(model, [A])
+    model = estimate_model(lines, NgramConfig(2, "katz"))
+    row = next_probabilities(model, [A])
     assert row[0] > 0
     assert sum(row) == pytest.approx(1, abs=1e-6)

@@ -5,7 +5,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.kneser_ney import FALLBACK_DISCOUNTS, modified_discounts
-from tests.helpers.estimation import predict, trained
+from tests.helpers.estimation import estimate_model, next_probabilities
 
 A, B, C = 2, 3, 4
 LINES = [[A, B], [A, B], [A, C]]
@@ -33,7 +33,7 @@ def test_modified_discounts_are_none_where_counts_of_counts_give_none(counts: li
 
 
 def test_kneser_ney_by_hand_with_fallback_discounts() -> None:
-    model = trained(LINES, NgramConfig(2))
+    model = estimate_model(LINES, NgramConfig(2))
     # no bigram is counted three times but once: n3 = 1, n1 = 2, n2 = 2, n4 = 0; Y = 1/3
     # D1 = 1 - 2/3 = 1/3, D2 = 2 - 3 * 1/3 * 1/2 = 3/2, D3 = 3
     # unigrams count the words before: </s> 2 (b, c), a 1, b 1, c 1, of 5; n3 = 0, so 0.5, 1, 1.5
@@ -41,14 +41,14 @@ def test_kneser_ney_by_hand_with_fallback_discounts() -> None:
     # after a: b (2 - 3/2)/3, c (1 - 1/3)/3, freed (3/2 + 1/3)/3 = 11/18
     lower = [0.1, 0.3, 0.2, 0.2, 0.2]
     expected = [p * 11 / 18 + seen for p, seen in zip(lower, [0, 0, 0, 1 / 6, 2 / 9], strict=True)]
-    assert predict(model, [A]) == pytest.approx(expected, rel=1e-6)
+    assert next_probabilities(model, [A]) == pytest.approx(expected, rel=1e-6)
     assert model.table.details["fallback_orders"] == [1]
     assert model.table.details["discounts"] == [list(FALLBACK_DISCOUNTS), pytest.approx([1 / 3, 3 / 2, 3])]
 
 
 def test_kneser_ney_counts_occurrences_at_the_highest_order_alone() -> None:
-    model = trained(LINES, NgramConfig(1))
+    model = estimate_model(LINES, NgramConfig(1))
     # </s> 3, a 3, b 2, c 1, <unk> 0, of 9; n1 = 1, n2 = 1, n3 = 2, n4 = 0: Y = 1/3, D = 1/3, 0 - out of range
     # so 0.5, 1, 1.5: freed (1.5 + 1.5 + 1 + 0.5) / 9 = 1/2
     expected = [0.1, 1.5 / 9 + 0.1, 1.5 / 9 + 0.1, 1 / 9 + 0.1, 0.5 / 9 + 0.1]
-    assert predict(model, []) == pytest.approx(expected, rel=1e-6)
+    assert next_probabilities(model, []) == pytest.approx(expected, rel=1e-6)
