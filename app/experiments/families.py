@@ -22,12 +22,12 @@ TRAINING_CONFIG = TrainingConfig(schedule="constant", learning_rate=2e-3)
 VALIDATIONS = 6
 
 
-def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
+def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train each family for the same number of seconds, in turns."""
-    configs = equal_size_configs(setting.size, len(setting.vocabulary))
-    trainings = [TrainingRun(setting, config, TRAINING_CONFIG) for config in configs]
+    configs = equal_size_configs(inputs.size, len(inputs.vocabulary))
+    trainings = [TrainingRun(inputs, config, TRAINING_CONFIG) for config in configs]
     for _ in range(VALIDATIONS):
-        yield from run_interleaved([training.advance for training in trainings], setting.seconds / VALIDATIONS)
+        yield from run_interleaved([training.advance for training in trainings], inputs.seconds / VALIDATIONS)
         for training in trainings:
             yield from training.validate()
     reached = {training.trainer.config.kind: training.perplexity for training in trainings}
@@ -36,8 +36,8 @@ def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
         "of networks of as many parameters that learned for as long, gated ones predict better than plain recurrent "
         "ones and than those with a fixed window",
         all(is_lower(reached[gated], reached[other]) for gated in ("gru", "lstm") for other in ("rnn", "feedforward")),
-        [_row(setting, training) for training in trainings],
-        [_curve(setting, training) for training in trainings],
+        [_row(inputs, training) for training in trainings],
+        [_curve(inputs, training) for training in trainings],
         ("seconds of training", "perplexity of the held-out text"),
         logarithmic=True,
     )
@@ -85,22 +85,22 @@ def _empty_network(config: RecurrentConfig, vocabulary_size: int) -> Network:
         return Network(config, vocabulary_size)
 
 
-def _row(setting: ExperimentInput, training: TrainingRun) -> dict[str, Any]:
+def _row(inputs: ExperimentInput, training: TrainingRun) -> dict[str, Any]:
     """Return the figures of one family."""
     config, training_config = training.trainer.config, training.trainer.training_config
-    vocabulary_size = len(setting.vocabulary)
+    vocabulary_size = len(inputs.vocabulary)
     return {
         "kind": config.kind,
         "hidden_size": config.hidden_size,
         "parameters": parameter_count(config, vocabulary_size),
         "multiply_adds": multiply_adds(config, vocabulary_size),
         "kernel": torch_kernel(training.trainer.network),
-        "tokens_per_second": len(training.steps) * training_config.batch_size * training_config.bptt / setting.seconds,
+        "tokens_per_second": len(training.steps) * training_config.batch_size * training_config.bptt / inputs.seconds,
         "perplexity": training.perplexity,
     }
 
 
-def _curve(setting: ExperimentInput, training: TrainingRun) -> Curve:
+def _curve(inputs: ExperimentInput, training: TrainingRun) -> Curve:
     """Return the perplexities of one family over the seconds of its training."""
-    times = [setting.seconds * (i + 1) / VALIDATIONS for i in range(len(training.validated))]
+    times = [inputs.seconds * (i + 1) / VALIDATIONS for i in range(len(training.validated))]
     return Curve(training.trainer.config.kind, times, [perplexity for _, perplexity in training.validated])

@@ -24,20 +24,20 @@ LENGTHS = range(8, 31)
 """Of sentences in tokens, their end included."""
 
 
-def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
+def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train an LSTM and let it read a sentence."""
-    config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
-    training = TrainingRun(setting, config, TRAINING_CONFIG)
-    yield from training.run("training", setting.steps)
-    ids = _sentence(setting)
+    config = RecurrentConfig("lstm", layers=1, embedding_size=inputs.size, hidden_size=inputs.size)
+    training = TrainingRun(inputs, config, TRAINING_CONFIG)
+    yield from training.run("training", inputs.steps)
+    ids = _sentence(inputs)
     activations = [layers[0] for layers in gate_activations(training.trainer.network, torch.from_numpy(ids))]
-    tokens = [_printable(setting.vocabulary[i]) for i in ids.tolist()]
+    tokens = [_printable(inputs.vocabulary[i]) for i in ids.tolist()]
     rows = [{"token": token, **values} for token, values in zip(tokens, activations, strict=True)]
     positions = list(range(len(tokens)))
     curves = [
         Curve(gate, positions, [values[gate] for values in activations]) for gate in ("input", "forget", "output")
     ]
-    cells = [values["cell_norm"] / math.sqrt(setting.size) for values in activations]
+    cells = [values["cell_norm"] / math.sqrt(inputs.size) for values in activations]
     return Finding(
         "gates",
         "an LSTM decides at each token how much to take in, to keep and to give out",
@@ -54,10 +54,10 @@ def _printable(token: str) -> str:
     return token if token.isprintable() and not token.isspace() else repr(token)[1:-1].replace(" ", "\u2423")
 
 
-def _sentence(setting: ExperimentInput) -> NDArray[np.int64]:
+def _sentence(inputs: ExperimentInput) -> NDArray[np.int64]:
     """Return the first held-out sentence with a length in `LENGTHS`, or the beginning of the text."""
-    ends = np.flatnonzero(setting.valid == EOS) + 1
-    for line in np.split(setting.valid, ends):
+    ends = np.flatnonzero(inputs.valid == EOS) + 1
+    for line in np.split(inputs.valid, ends):
         if len(line) in LENGTHS:
             return line.astype(np.int64)
-    return setting.valid[: LENGTHS.stop].astype(np.int64)
+    return inputs.valid[: LENGTHS.stop].astype(np.int64)

@@ -18,9 +18,9 @@ LIMITS = (0.0, 0.25)
 """Norms that gradients are scaled down to; 0 leaves them as they are."""
 
 
-def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
+def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train twice from the same weights on the same batches."""
-    config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=setting.size, hidden_size=setting.size)
+    config = RecurrentConfig("rnn", "relu", layers=1, embedding_size=inputs.size, hidden_size=inputs.size)
     curves, rows = [], []
     for limit in LIMITS:
         name = f"clipped at {limit:g}" if limit else "not clipped"
@@ -28,8 +28,8 @@ def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
             optimiser="sgd", learning_rate=1.0, momentum=0.0, schedule="constant", clip=limit, dropout=0.0, bptt=64,
             weight_decay=0.0, initialisation="he",
         )  # fmt: skip
-        training = TrainingRun(setting, config, training_config)
-        yield from training.run(name, setting.steps)
+        training = TrainingRun(inputs, config, training_config)
+        yield from training.run(name, inputs.steps)
         stats = training.trainer.stats
         curves.append(Curve(name, training.steps, training.norms))
         rows.append(

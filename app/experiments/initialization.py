@@ -21,14 +21,14 @@ INITIALIZATIONS: dict[str, dict[str, Any]] = {
 VALIDATIONS = 8
 
 
-def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
+def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train an LSTM from each initialization."""
-    config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
+    config = RecurrentConfig("lstm", layers=1, embedding_size=inputs.size, hidden_size=inputs.size)
     curves: list[Curve] = []
     rows: list[dict[str, Any]] = []
     for name, fields in INITIALIZATIONS.items():
-        training = TrainingRun(setting, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **fields))
-        yield from training.run(name, setting.steps, VALIDATIONS)
+        training = TrainingRun(inputs, config, TrainingConfig(schedule="constant", learning_rate=2e-3, **fields))
+        yield from training.run(name, inputs.steps, VALIDATIONS)
         steps, perplexities = ([point[i] for point in training.validated] for i in (0, 1))
         curves.append(Curve(name, steps, perplexities))
         rows.append(

@@ -24,11 +24,11 @@ PASSES = 10
 """How often the training text is read."""
 
 
-def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
+def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Train on the same text with each strength of either regularization."""
     plain = TrainingConfig(schedule="constant", learning_rate=4e-3, dropout=0.0, weight_decay=0.0)
-    tokens = setting.train[: max(1, setting.steps * plain.batch_size * plain.bptt // PASSES)]
-    small, rows = replace(setting, train=tokens), []
+    tokens = inputs.train[: max(1, inputs.steps * plain.batch_size * plain.bptt // PASSES)]
+    small, rows = replace(inputs, train=tokens), []
     configs = [replace(plain, dropout=rate) for rate in DROPOUTS]
     configs += [replace(plain, weight_decay=decay) for decay in DECAYS[1:]]
     for training_config in configs:
@@ -56,13 +56,13 @@ def _best_in_between(rows: list[dict[str, Any]]) -> bool:
     return min(trained) == trained[0] and min(held_out) < min(held_out[0], held_out[-1])
 
 
-def _row(setting: ExperimentInput, training_config: TrainingConfig) -> Generator[Progress, None, dict[str, Any]]:
+def _row(inputs: ExperimentInput, training_config: TrainingConfig) -> Generator[Progress, None, dict[str, Any]]:
     """Train with one strength and return its figures."""
-    config = RecurrentConfig("lstm", layers=1, embedding_size=setting.size, hidden_size=setting.size)
+    config = RecurrentConfig("lstm", layers=1, embedding_size=inputs.size, hidden_size=inputs.size)
     dropout, weight_decay = training_config.dropout, training_config.weight_decay
-    training = TrainingRun(setting, config, training_config)
-    yield from training.run(f"dropout {dropout:g}, weight decay {weight_decay:g}", setting.steps)
-    sample = setting.train[: len(setting.valid)]
+    training = TrainingRun(inputs, config, training_config)
+    yield from training.run(f"dropout {dropout:g}, weight decay {weight_decay:g}", inputs.steps)
+    sample = inputs.train[: len(inputs.valid)]
     train = None if training.diverged else math.exp((yield from held_out_loss(training.trainer.model(), sample)))
     return {"dropout": dropout, "weight_decay": weight_decay, "train": train, "valid": training.perplexity}
 

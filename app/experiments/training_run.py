@@ -29,10 +29,10 @@ ProgressReports: TypeAlias = Generator[Progress, None, None]
 class TrainingRun:
     """A training with the history of its steps and validations."""
 
-    def __init__(self, setting: ExperimentInput, config: RecurrentConfig, training_config: TrainingConfig) -> None:
-        """Initialize a training on the text of `setting`."""
-        self._setting = setting
-        self.trainer = Trainer(config, training_config, setting.train, len(setting.vocabulary))
+    def __init__(self, inputs: ExperimentInput, config: RecurrentConfig, training_config: TrainingConfig) -> None:
+        """Initialize a training on the text of `inputs`."""
+        self._inputs = inputs
+        self.trainer = Trainer(config, training_config, inputs.train, len(inputs.vocabulary))
         self.steps: list[int] = []
         self.losses: list[float | None] = []
         """Nats a token of each step; None at a step at which the training diverged."""
@@ -66,7 +66,7 @@ class TrainingRun:
         """Record the perplexity of the held-out text, unless it is out of all bounds."""
         if self.diverged:
             return
-        loss = yield from held_out_loss(self.trainer.model(), self._setting.valid)
+        loss = yield from held_out_loss(self.trainer.model(), self._inputs.valid)
         if loss < MAX_VALIDATION_LOSS:
             self.validated.append((self.trainer.stats.step, math.exp(loss)))
 

@@ -18,16 +18,16 @@ MAX_DISTANCE, MAX_ROWS = 100, 32
 """How many tokens a gradient is followed back, and from how many places of the held-out text."""
 
 
-def run(setting: ExperimentInput) -> Generator[Progress, None, Finding]:
+def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Follow the gradient of a prediction back through held-out text, before and after training."""
-    texts = _texts(setting)
+    texts = _texts(inputs)
     curves, rows, share_at_half = [], [], {}
-    for config in equal_size_configs(setting.size, len(setting.vocabulary)):
-        training = TrainingRun(setting, config, TRAINING_CONFIG)
+    for config in equal_size_configs(inputs.size, len(inputs.vocabulary)):
+        training = TrainingRun(inputs, config, TRAINING_CONFIG)
         rows.append(_row(config.kind, 0, gradient_norms_by_distance(training.trainer.network, texts)))
-        yield from training.run(f"training {config.kind}", setting.steps)
+        yield from training.run(f"training {config.kind}", inputs.steps)
         norms = gradient_norms_by_distance(training.trainer.network, texts)
-        rows.append(_row(config.kind, setting.steps, norms))
+        rows.append(_row(config.kind, inputs.steps, norms))
         curves.append(Curve(config.kind, list(range(len(norms))), norms))
         share_at_half[config.kind] = norms[len(norms) // 2] / norms[0]
     return Finding(
@@ -48,8 +48,8 @@ def _row(kind: str, steps: int, norms: list[float]) -> dict[str, Any]:
     return {"kind": kind, "steps": steps, **shares}
 
 
-def _texts(setting: ExperimentInput) -> torch.Tensor:
+def _texts(inputs: ExperimentInput) -> torch.Tensor:
     """Return rows [B, T] of the held-out text at equal distances, long enough to follow a gradient back."""
-    length = min(MAX_DISTANCE + 2, len(setting.valid))
-    starts = np.linspace(0, len(setting.valid) - length, MAX_ROWS).astype(int)
-    return torch.from_numpy(np.stack([setting.valid[at : at + length] for at in starts]).astype(np.int64))
+    length = min(MAX_DISTANCE + 2, len(inputs.valid))
+    starts = np.linspace(0, len(inputs.valid) - length, MAX_ROWS).astype(int)
+    return torch.from_numpy(np.stack([inputs.valid[at : at + length] for at in starts]).astype(np.int64))
