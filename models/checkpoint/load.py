@@ -22,7 +22,7 @@ from models.composite.base import Composite
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.tensor_file import map_tensors
+from models.utils.files import map_tensors
 
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "weights.safetensors"

@@ -26,9 +26,8 @@ from models.composite.base import Composite
 from models.errors import CheckpointExists, InvalidInput
 from models.language_model import LanguageModel, Tensors
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.files import fsync_path, rename_durably
+from models.utils.files import fsync_path, rename_durably, write_tensors
 from models.utils.parallel import parallel_map
-from models.utils.tensor_file import write_tensors
 
 
 def save(

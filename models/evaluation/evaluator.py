@@ -20,7 +20,8 @@ from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.word_splitter import char_classes, count_words, padded_bytes
+from models.tokenization.word_splitter import count_words, padded_bytes
+from models.tokenization.word_tokenizer import char_classes
 from models.utils.parallel import parallel_imap
 from models.utils.progress import run_to_completion
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput
 from models.special_tokens import EOS_TOKEN, UNK_TOKEN
 from models.tokenization.config import BYTE_TO_UNICODE, TokenizerConfig
+from models.tokenization.encoding import TokenModel
 from models.tokenization.pipeline import Merges, build_pipeline
-from models.tokenization.token_model import TokenModel
 from models.tokenization.word_cache import WordCache
 
 _MAX_CACHED_PIECES = 100_000

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from models.special_tokens import EOS, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.encoding import MISSING
+from models.tokenization.encoding import MISSING, TokenModel
 from models.tokenization.pipeline import build_pipeline
-from models.tokenization.token_model import TokenModel
 
 
 class CharacterTokenizer(TokenModel):

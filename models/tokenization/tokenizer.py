@@ -25,9 +25,8 @@ from models.tokenization.bpe_tokenizer import BpeTokenizer, to_byte_symbols
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import ByteDetokenizer, Detokenizer
-from models.tokenization.encoding import BatchEncoding, Encoding
+from models.tokenization.encoding import BatchEncoding, Encoding, TokenModel
 from models.tokenization.pipeline import Merges, build_pipeline
-from models.tokenization.token_model import TokenModel
 from models.tokenization.trainer import WordCounter, build_vocabulary, train_vocabulary
 from models.tokenization.word_cache import WordCache
 from models.tokenization.word_tokenizer import WordTokenizer

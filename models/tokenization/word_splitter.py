@@ -1,8 +1,7 @@
 """Splitting of UTF-8 text into word tokens by compiled loops.
 
-They give what the pipeline that defines tokens gives, 68 times as fast. `char_classes` asks the pipeline of
-`models.tokenization.pipeline` how it treats each character, so that there is only one definition of a word; the loops
-then split by these classes. A line with characters of no known class (UNSUPPORTED) is left to the pipeline:
+They give what the pipeline that defines tokens gives, 68 times as fast. They split by classes of characters, which
+`word_tokenizer.char_classes` asks of that pipeline, so that there is only one definition of a word. A line with characters of no known class (UNSUPPORTED) is left to the pipeline:
 `next_unsupported_lines` finds those. The loops check neither bounds nor UTF-8.
 
 The factor: Penn Treebank, split at white space, against Hugging Face `tokenizers`, one thread
@@ -11,7 +10,6 @@ The factor: Penn Treebank, split at white space, against Hugging Face `tokenizer
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +17,6 @@ from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, count_trailing_zeros, load_int64
 from models.special_tokens import SPECIAL_TOKENS
-from models.tokenization.config import TokenizerConfig
-from models.tokenization.pipeline import build_pipeline, surface_forms
 from models.utils.arrays import ByteArray
 
 WORD, SPACE, PUNCTUATION, UNSUPPORTED = range(4)
@@ -28,10 +24,6 @@ WORD, SPACE, PUNCTUATION, UNSUPPORTED = range(4)
 IDEOGRAPHIC_SPACE = 0x3000
 """The one white space character beyond the table of `CharClasses`."""
 
-# Characters whose lower case is the same in every version of Unicode that Python and the pipeline may be built with:
-# Latin, Greek, Cyrillic, punctuation and symbols.
-_SUPPORTED_CODE_POINTS = frozenset([*range(0x0530), *range(0x1E00, 0x2300)])
-_OGHAM_SPACE = 0x1680
 
 STRIDE = 8
 """Bytes that the loops read at once, from any byte of a text on. Those beyond its end must be there and 0."""
@@ -56,26 +48,6 @@ class CharClasses(NamedTuple):
     table: NDArray[np.uint8]
     beyond_table: int
     splits_punctuation: bool
-
-
-@cache
-def char_classes(lowercase: bool, pretokenized: bool) -> CharClasses:
-    """Build the classes for word tokenizers with these settings, asking their pipeline for each."""
-    config = TokenizerConfig(lowercase=lowercase, pretokenized=pretokenized)
-    pipeline = build_pipeline(config, SPECIAL_TOKENS)
-    beyond_table = WORD if pretokenized and not lowercase else UNSUPPORTED
-    table = np.full(max(_SUPPORTED_CODE_POINTS) + 1, beyond_table, np.uint8)
-    for code in _SUPPORTED_CODE_POINTS:
-        # The lower case of two letters of Latin Extended-B is not among the supported characters.
-        if _SUPPORTED_CODE_POINTS.issuperset(map(ord, chr(code).lower())):
-            table[code] = _classify(surface_forms(pipeline, f"a{chr(code)}a"))
-    table[[ord("\n"), _OGHAM_SPACE]] = SPACE
-    return CharClasses(table, beyond_table, not pretokenized)
-
-
-def _classify(forms: list[str]) -> int:
-    """Return the class of a character, given how the pipeline splits it from a letter on each side."""
-    return WORD if len(forms) == 1 else SPACE if forms == ["a", "a"] else PUNCTUATION
 
 
 def padded_bytes(text: bytes) -> ByteArray:

@@ -1,25 +1,56 @@
-"""Word tokens in bulk, from the compiled loops or, for lines that they do not support, the pipeline."""
+"""Word tokens in bulk, from the compiled loops or, for lines that they do not support, the pipeline.
+
+`char_classes` asks the pipeline how it treats each character, for the loops to do the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.encoding import MISSING
+from models.tokenization.encoding import MISSING, TokenModel
 from models.tokenization.pipeline import build_pipeline, surface_forms
-from models.tokenization.token_model import TokenModel
 from models.tokenization.vocab_lookup import build_vocab_table, encode_text, encode_texts
 from models.tokenization.word_splitter import (
+    PUNCTUATION,
+    SPACE,
     UNSUPPORTED,
-    char_classes,
+    WORD,
+    CharClasses,
     next_unsupported_lines,
     padded_bytes,
     split_tokens,
 )
+
+# Characters whose lower case is the same in every version of Unicode that Python and the pipeline may be built with:
+# Latin, Greek, Cyrillic, punctuation and symbols.
+_SUPPORTED_CODE_POINTS = frozenset([*range(0x0530), *range(0x1E00, 0x2300)])
+_OGHAM_SPACE = 0x1680
+
+
+@cache
+def char_classes(lowercase: bool, pretokenized: bool) -> CharClasses:
+    """Build the classes for word tokenizers with these settings, asking their pipeline for each."""
+    config = TokenizerConfig(lowercase=lowercase, pretokenized=pretokenized)
+    pipeline = build_pipeline(config, SPECIAL_TOKENS)
+    beyond_table = WORD if pretokenized and not lowercase else UNSUPPORTED
+    table = np.full(max(_SUPPORTED_CODE_POINTS) + 1, beyond_table, np.uint8)
+    for code in _SUPPORTED_CODE_POINTS:
+        # The lower case of two letters of Latin Extended-B is not among the supported characters.
+        if _SUPPORTED_CODE_POINTS.issuperset(map(ord, chr(code).lower())):
+            table[code] = _classify(surface_forms(pipeline, f"a{chr(code)}a"))
+    table[[ord("\n"), _OGHAM_SPACE]] = SPACE
+    return CharClasses(table, beyond_table, not pretokenized)
+
+
+def _classify(forms: list[str]) -> int:
+    """Return the class of a character, given how the pipeline splits it from a letter on each side."""
+    return WORD if len(forms) == 1 else SPACE if forms == ["a", "a"] else PUNCTUATION
 
 
 class WordTokenizer(TokenModel):

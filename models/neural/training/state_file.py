@@ -21,8 +21,7 @@ from models.data.bptt_batches import TokenIds
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 from models.neural.training.config import STATE_FILE
 from models.neural.training.trainer import Trainer
-from models.utils.files import write_atomically
-from models.utils.tensor_file import write_tensors
+from models.utils.files import write_atomically, write_tensors
 
 
 class StateSaver:
