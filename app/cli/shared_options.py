@@ -55,6 +55,6 @@ def print_published(ref: CheckpointRef, kind: str, metrics: dict[str, Any], as_j
         )
 
 
-def to_json(result: Any) -> str:
+def to_json(result: object) -> str:
     """Format a JSON-ready result as one line."""
     return json.dumps(result, ensure_ascii=False, allow_nan=False)
