@@ -30,6 +30,11 @@ class BpttStreams:
 
     A row that is reset goes back to the start of its line, so that it reads what a model reads that is given a
     sentence of its own: the begin state, then the line from its first token.
+
+    >>> streams = BpttStreams(np.array([5, 6, 1, 7, 8, 1]), count=2)
+    >>> batch = streams.next_batch(2, reset_rate=0.0, generator=torch.Generator())
+    >>> batch.inputs.tolist(), batch.targets.tolist()
+    ([[1, 5], [1, 7]], [[5, 6], [7, 8]])
     """
 
     def __init__(self, tokens: TokenIds, count: int, text_starts: TokenIds | None = None) -> None:
