@@ -1,8 +1,9 @@
 """Splitting of UTF-8 text into word tokens by compiled loops.
 
 They give what the pipeline that defines tokens gives, 68 times as fast. They split by classes of characters, which
-`word_tokenizer.char_classes` asks of that pipeline, so that there is only one definition of a word. A line with characters of no known class (UNSUPPORTED) is left to the pipeline:
-`next_unsupported_lines` finds those. The loops check neither bounds nor UTF-8.
+`word_tokenizer.char_classes` asks of that pipeline, so that there is only one definition of a word. A line with
+characters of no known class (UNSUPPORTED) is left to the pipeline: `next_unsupported_lines` finds those. The loops
+check neither bounds nor UTF-8.
 
 The factor: Penn Treebank, split at white space, against Hugging Face `tokenizers`, one thread
 (`python -m benchmarks.speed.tokenizer`).
