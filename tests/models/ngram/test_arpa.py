@@ -208,6 +208,7 @@ def test_read_arpa_reads_what_lmplz_writes_as_kenlm_does(line: str, tmp_path: Pa
     model, ids = NgramModel(NgramConfig(3), table), {token: i for i, token in enumerate(vocabulary)}
     text = concat_lines([[ids.get(word, 0) for word in line.split()]])
     logprobs = model.score_ids(model.begin_state(1), text)[0] / math.log(10)
+    expected = [log10 for log10, _, _ in kenlm.Model(str(path)).full_scores(line)]
     assert logprobs.tolist() == pytest.approx(expected, abs=1e-5)
 
 
