@@ -71,4 +71,4 @@ def write_card(directory: Path, job_id: str | None) -> None:
     (directory / CARD_FILE).write_text(json.dumps({**named, **numbers, **tables}))
 
 
-ORDER = RunSpec("job-1", {"kind": "ngram"}, "work", "staging", "checkpoints", 3, 1.0)
+RUN_SPEC = RunSpec("job-1", {"kind": "ngram"}, "work", "staging", "checkpoints", 3, 1.0)

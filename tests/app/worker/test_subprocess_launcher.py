@@ -12,7 +12,7 @@ import pytest
 
 from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Stopped
 from app.worker.subprocess_launcher import SubprocessLauncher
-from tests.helpers.jobs import ORDER
+from tests.helpers.jobs import RUN_SPEC
 
 SAY = """
 import json, os, signal, sys, time
@@ -22,7 +22,7 @@ order = json.loads(sys.stdin.readline())
 
 
 def outcome(script: str, stop_after: float | None = None) -> list[Message]:
-    run = SubprocessLauncher(0, [sys.executable, "-c", SAY + script]).start(ORDER)
+    run = SubprocessLauncher(0, [sys.executable, "-c", SAY + script]).start(RUN_SPEC)
     messages: list[Message] = []
     until = time.monotonic() + 30
     while not (messages and isinstance(messages[-1], End)):
@@ -91,8 +91,8 @@ def test_child_outlives_neither_its_pipe_nor_its_worker() -> None:
     worker = f"""
 import sys, time
 from app.worker.subprocess_launcher import SubprocessLauncher
-from tests.helpers.jobs import ORDER
-SubprocessLauncher(0, [sys.executable, "-c", {child!r}]).start(ORDER)
+from tests.helpers.jobs import RUN_SPEC
+SubprocessLauncher(0, [sys.executable, "-c", {child!r}]).start(RUN_SPEC)
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", worker], stderr=subprocess.PIPE)

@@ -31,8 +31,8 @@ Act = Callable[["Run"], list[Message]]
 class Run:
     """Run that follows a script; told to stop, it ends as `stopped` says. Its end comes once."""
 
-    def __init__(self, order: RunSpec, acts: list[Act], stopped: Message) -> None:
-        self.order, self.acts, self.stopped = order, list(acts), stopped
+    def __init__(self, spec: RunSpec, acts: list[Act], stopped: Message) -> None:
+        self.spec, self.acts, self.stopped = spec, list(acts), stopped
         self.stopped_after: float | None = None
         self.ended = False
 
@@ -57,7 +57,7 @@ class Scene:
 
     database: Database
     root: Path
-    pace: WorkerConfig = field(default_factory=lambda: WorkerConfig(heartbeat_seconds=0, max_attempts=3))
+    config: WorkerConfig = field(default_factory=lambda: WorkerConfig(heartbeat_seconds=0, max_attempts=3))
     acts: list[Act] = field(default_factory=list)
     stopped: Message = field(default_factory=Stopped)
     runs: list[Run] = field(default_factory=list)
@@ -67,13 +67,13 @@ class Scene:
         self.checkpoints = self.root / "checkpoints"
         self.workspaces = Workspaces(self.root / "data", self.checkpoints)
         files = FileStore(self.database, self.root / "files", 1000)
-        self.around = WorkerContext(
-            self.leases, files, self, self.workspaces, self.checkpoints, self.pace, threading.Event()
+        self.context = WorkerContext(
+            self.leases, files, self, self.workspaces, self.checkpoints, self.config, threading.Event()
         )
-        self.worker = Worker(self.jobs, self.around)
+        self.worker = Worker(self.jobs, self.context)
 
-    def start(self, order: RunSpec) -> Run:
-        self.runs.append(Run(order, self.acts, self.stopped))
+    def start(self, spec: RunSpec) -> Run:
+        self.runs.append(Run(spec, self.acts, self.stopped))
         return self.runs[-1]
 
     def queue(self, kind: str = "ngram") -> Job:
@@ -97,8 +97,8 @@ def says(*messages: Message) -> Act:
 
 def stages(run: Run) -> list[Message]:
     """A finished model of the job, ready to be published."""
-    staged = Path(run.order.staging) / "demo" / "1"
-    write_card(staged, run.order.job_id)
+    staged = Path(run.spec.staging) / "demo" / "1"
+    write_card(staged, run.spec.job_id)
     return [Done(str(staged))]
 
 
@@ -136,11 +136,11 @@ def test_worker_publishes_the_reserved_version(scene: Scene) -> None:
 def test_run_spec_is_complete(scene: Scene) -> None:
     job = scene.queue()
     scene.work(Done(None))
-    order = scene.runs[0].order
-    assert (order.job_id, order.request, order.threads) == (job.id, {}, scene.pace.threads)
-    assert (order.training, order.validation) == (None, None)
-    assert Path(order.workdir) == scene.workspaces.workdir(job.id, 1)
-    assert Path(order.staging).is_relative_to(scene.checkpoints)
+    spec = scene.runs[0].spec
+    assert (spec.job_id, spec.request, spec.threads) == (job.id, {}, scene.config.threads)
+    assert (spec.training, spec.validation) == (None, None)
+    assert Path(spec.workdir) == scene.workspaces.workdir(job.id, 1)
+    assert Path(spec.staging).is_relative_to(scene.checkpoints)
 
 
 def test_attempt_without_a_model_stores_a_result(scene: Scene) -> None:
@@ -267,7 +267,7 @@ def test_worker_told_to_stop_releases_its_job(scene: Scene) -> None:
         return []
 
     after = scene.work(stop)
-    assert (after.status, after.attempt, scene.runs[0].stopped_after) == (Status.QUEUED, 1, scene.pace.stop_seconds)
+    assert (after.status, after.attempt, scene.runs[0].stopped_after) == (Status.QUEUED, 1, scene.config.stop_seconds)
 
 
 def test_worker_releases_a_job_too_slow_to_save_its_state(scene: Scene) -> None:
