@@ -57,9 +57,9 @@ class Launcher:
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 settings = Settings(data=Path(sys.argv[1]), checkpoints=Path(sys.argv[1]) / "checkpoints", database_url=sys.argv[2])
-made = build_worker(settings, Stores.open(settings), stop)
-made._context = replace(made._context, launcher=Launcher())
-made.run()
+worker = build_worker(settings, Stores.open(settings), stop)
+worker._context = replace(worker._context, launcher=Launcher())
+worker.run()
 """
 """A worker whose work is done at once."""
 
@@ -120,17 +120,17 @@ def throughput(count: int, workers: int, instant: bool) -> None:
         with _processes([command] * workers, **quiet):
             while jobs.page(Status.SUCCEEDED, limit=1)[0] == []:
                 time.sleep(0.01)
-            begun, already = time.monotonic(), len(jobs.page(Status.SUCCEEDED, limit=count)[0])
+            began, already = time.monotonic(), len(jobs.page(Status.SUCCEEDED, limit=count)[0])
             while len(jobs.page(Status.SUCCEEDED, limit=count)[0]) < count:
                 time.sleep(0.05)
-            seconds = time.monotonic() - begun
-        found = [jobs.get(job_id) for job_id in ids]
+            seconds = time.monotonic() - began
+        finished = [jobs.get(job_id) for job_id in ids]
         started = [[event.event for event in jobs.events(job_id)].count("started") for job_id in ids]
-        share = Counter(job.worker for job in found)
+        share = Counter(job.worker for job in finished)
         click.echo(
             f"{count} jobs, {workers} workers, {name}: {(count - already) / seconds:.1f} jobs/s; started "
             f"{max(started)} time at the most; by worker {sorted(share.values())}; longest wait "
-            f"{max((job.started_at or 0) - job.created_at for job in found):.1f} s"
+            f"{max((job.started_at or 0) - job.created_at for job in finished):.1f} s"
         )
         store.close()
 
@@ -182,8 +182,8 @@ def _text(path: Path, lines: int) -> Path:
 def latency(seconds: float, pause: float, threads: str | None) -> None:
     """`next` of an n-gram model and of an LSTM, the service idle and with a job beside it."""
     with tempfile.TemporaryDirectory() as directory:
-        given = {} if threads is None else {"NEXTWORD_JOB_THREADS": threads}
-        with _service(Path(directory), NEXTWORD_LOG_LEVEL="warning", **given) as (client, port):
+        settings = {} if threads is None else {"NEXTWORD_JOB_THREADS": threads}
+        with _service(Path(directory), NEXTWORD_LOG_LEVEL="warning", **settings) as (client, port):
             file = client.upload(_text(Path(directory) / "text.txt", 4000))
             small = {"layers": 1, "hidden_size": 64, "embedding_size": 64, "epochs": 0.2}
             for kind, config in (("ngram", {"order": 3}), ("lstm", small)):
@@ -221,10 +221,10 @@ def _times(port: int, model: str, seconds: float, pause: float) -> list[float]:
     body = json.dumps({"context": "w1 w2 w3"})
     times, until = [], time.monotonic() + seconds
     while time.monotonic() < until:
-        begun = time.perf_counter()
+        began = time.perf_counter()
         connection.request("POST", f"/v1/models/{model}/next", body, {"content-type": "application/json"})
         connection.getresponse().read()
-        times.append(1000 * (time.perf_counter() - begun))
+        times.append(1000 * (time.perf_counter() - began))
         time.sleep(pause)
     connection.close()
     return times

@@ -136,13 +136,13 @@ class Client:
 def timed(ask: Callable[[], object], seconds: float) -> list[float]:
     """Seconds of each of at least 10 calls, after one that is not counted."""
     ask()
-    found: list[float] = []
+    times: list[float] = []
     until = time.perf_counter() + seconds
-    while len(found) < 10 or time.perf_counter() < until:
+    while len(times) < 10 or time.perf_counter() < until:
         began = time.perf_counter()
         ask()
-        found.append(time.perf_counter() - began)
-    return found
+        times.append(time.perf_counter() - began)
+    return times
 
 
 def row(what: str, seconds: list[float], unit: str = "") -> dict[str, Any]:
@@ -181,11 +181,11 @@ def took(client: Client, base: str, text: bytes) -> float:
 
 def show(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     """Print rows as they come."""
-    found = []
+    lines = []
     for line in rows:
         print(f"  {line['what']:<28}{line['p50_ms']:>10.2f}{line['p99_ms']:>10.2f}  {line['note']}", flush=True)
-        found.append(line)
-    return found
+        lines.append(line)
+    return lines
 
 
 @click.command()
@@ -195,11 +195,11 @@ def show(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 @click.option("--json", "as_json", type=click.Path(path_type=Path), help="Write the figures there as well.")
 def main(checkpoints: Path, models: tuple[str, ...], seconds: float, as_json: Path | None) -> None:
     """Time every route of every model in CHECKPOINTS."""
-    found: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
     print(f"{'milliseconds':<30}{'p50':>10}{'p99':>10}")
     with serving(empty) as client:
         content = json.dumps({"context": "it was the best of", "top_k": 10}).encode()
-        found["empty"] = show(
+        rows["empty"] = show(
             iter([row("an empty FastAPI route", timed(lambda: client.ask("POST", "/", content), seconds))])
         )
     with tempfile.TemporaryDirectory() as data, serving(service, checkpoints, Path(data)) as client:
@@ -208,9 +208,9 @@ def main(checkpoints: Path, models: tuple[str, ...], seconds: float, as_json: Pa
         listed = [model["name"] for model in json.loads(client.ask("GET", "/v1/models"))["data"] if model["newest"]]
         for model in models or listed:
             print(model)
-            found[model] = show(measure_model(client, model, seconds))
+            rows[model] = show(measure_model(client, model, seconds))
     if as_json:
-        as_json.write_text(json.dumps(found, indent=1) + "\n")
+        as_json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

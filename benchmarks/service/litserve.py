@@ -65,30 +65,30 @@ def measured(
     server: AbstractContextManager[Any], path: str, requests: Iterator[bytes], clients: list[int], seconds: float
 ) -> dict[int, Load]:
     """Return the loads of so many clients, one after the other, each after a warm-up."""
-    found = {}
+    loads = {}
     with server as process:
         for count in clients:
             load(process.port, path, requests, count, 1)
             before = cpu_seconds(process)
-            found[count] = load(process.port, path, requests, count, seconds)
-            found[count].cpu_seconds = cpu_seconds(process) - before
-    return found
+            loads[count] = load(process.port, path, requests, count, seconds)
+            loads[count].cpu_seconds = cpu_seconds(process) - before
+    return loads
 
 
 def completed(answer: bytes) -> int:
     """Return the number of tokens that an answer reports."""
-    found = json.loads(answer)
-    return int(found.get("usage", found)["completion_tokens"])
+    fields = json.loads(answer)
+    return int(fields.get("usage", fields)["completion_tokens"])
 
 
-def show(name: str, found: Load, tokens: int, than: Load | None = None) -> str:
-    assert all(completed(answer) == tokens for answer in found.answers), "a text is shorter than was asked for"
-    line = f"{found.clients:4} clients  {name:9}{found.rate(tokens):8,.0f} tokens/s"
-    cpu = 1e3 * found.cpu_seconds / (tokens * len(found.answers))
-    line += f"   p50 {1e3 * found.p50:7.1f} ms   p99 {1e3 * found.p99:7.1f} ms   {cpu:6.2f} ms of one core a token"
+def show(name: str, side: Load, tokens: int, than: Load | None = None) -> str:
+    assert all(completed(answer) == tokens for answer in side.answers), "a text is shorter than was asked for"
+    line = f"{side.clients:4} clients  {name:9}{side.rate(tokens):8,.0f} tokens/s"
+    cpu = 1e3 * side.cpu_seconds / (tokens * len(side.answers))
+    line += f"   p50 {1e3 * side.p50:7.1f} ms   p99 {1e3 * side.p99:7.1f} ms   {cpu:6.2f} ms of one core a token"
     if than is None:
         return line
-    ratio, target = found.rate(tokens) / than.rate(tokens), TARGETS.get(found.clients)
+    ratio, target = side.rate(tokens) / than.rate(tokens), TARGETS.get(side.clients)
     return f"{line}   {ratio:.1f} times" + (f" (target {target:g})" if target else "")
 
 
@@ -97,12 +97,14 @@ def panels(servers: dict[str, dict[int, Load]], tokens: int) -> list[Panel]:
 
     def curves(value: Callable[[Load], float]) -> dict[str, Points]:
         return {
-            name: [(n, value(found)) for n, found in loads.items()] for name, loads in servers.items() if len(loads)
+            name: [(n, value(measurement)) for n, measurement in loads.items()]
+            for name, loads in servers.items()
+            if len(loads)
         }
 
     return [
-        Panel("tokens a second", curves(lambda found: found.rate(tokens))),
-        Panel(f"seconds for {tokens} tokens, median", curves(lambda found: found.p50)),
+        Panel("tokens a second", curves(lambda measurement: measurement.rate(tokens))),
+        Panel(f"seconds for {tokens} tokens, median", curves(lambda measurement: measurement.p50)),
     ]
 
 
@@ -125,12 +127,14 @@ def main(clients: str, seconds: float, tokens: int, threads: int, plot: Path | N
         elif only != "nextword":
             command = [sys.executable, "-m", "benchmarks.service._litserve_lstm", str(checkpoint), str(threads)]
             theirs = measured(running(command, "/health"), "/predict", bodies(tokens), counts, seconds)
-            click.echo("\n".join(show("LitServe", found, tokens) for found in theirs.values()))
+            click.echo("\n".join(show("LitServe", measurement, tokens) for measurement in theirs.values()))
         if only != "litserve":
             server = nextword(Path(folder, "checkpoints"), threads=threads)
             path = f"/v1/models/{NAME}/generate"
             ours = measured(server, path, bodies(tokens, ignore_end=True), counts, seconds)
-            click.echo("\n".join(show("Nextword", found, tokens, theirs.get(n)) for n, found in ours.items()))
+            click.echo(
+                "\n".join(show("Nextword", measurement, tokens, theirs.get(n)) for n, measurement in ours.items())
+            )
     if plot:
         plot.write_text(picture(panels({"Nextword, int8": ours, "LitServe, float32": theirs}, tokens)))
 

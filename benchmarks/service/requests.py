@@ -33,9 +33,9 @@ QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def measured(server: Popen[bytes], path: str, body: dict[str, Any], clients: int, seconds: float) -> Load:
     """Return a load on one server, and its processor time meanwhile."""
     content, before = json.dumps(body).encode(), cpu_seconds(server)
-    found = load(server.port, path, repeat(content), clients, seconds)  # type: ignore[attr-defined]
-    found.cpu_seconds = cpu_seconds(server) - before
-    return found
+    measurement = load(server.port, path, repeat(content), clients, seconds)  # type: ignore[attr-defined]
+    measurement.cpu_seconds = cpu_seconds(server) - before
+    return measurement
 
 
 def compare(servers: list[Popen[bytes]], model: str, rounds: int, seconds: float) -> None:
@@ -44,10 +44,11 @@ def compare(servers: list[Popen[bytes]], model: str, rounds: int, seconds: float
     for what, (route, body) in QUESTIONS.items():
         for clients in (1, 16):
             path = f"/v1/models/{model}/{route}"
-            found = [[measured(s, path, body, clients, seconds) for s in servers] for _ in range(rounds)]
-            empty, ours = (median(one.rate(1) for one in side) for side in zip(*found, strict=True))
+            loads = [[measured(s, path, body, clients, seconds) for s in servers] for _ in range(rounds)]
+            empty, ours = (median(single.rate(1) for single in side) for side in zip(*loads, strict=True))
             costs = (
-                median(1e6 * one.cpu_seconds / len(one.latencies) for one in side) for side in zip(*found, strict=True)
+                median(1e6 * single.cpu_seconds / len(single.latencies) for single in side)
+                for side in zip(*loads, strict=True)
             )
             cost, our_cost = costs
             print(
@@ -65,24 +66,24 @@ def lists(server: Popen[bytes], model: str, rounds: int, seconds: float) -> None
         path, words = f"/v1/models/{model}/{route}", len(text.split())
         for count in (100, 1000):
             many = {field: sentences(count, words, words)}
-            found = [
+            loads = [
                 (measured(server, path, many, 16, seconds), measured(server, path, single, 16, seconds))
                 for _ in range(rounds)
             ]
-            rate, alone = median(many.rate(count) for many, _ in found), median(one.rate(1) for _, one in found)
-            ratio = median(many.rate(count) / one.rate(1) for many, one in found)
+            rate, alone = median(many.rate(count) for many, _ in loads), median(single.rate(1) for _, single in loads)
+            ratio = median(many.rate(count) / single.rate(1) for many, single in loads)
             print(f"{route:<26}{count:>10}{rate:>9.0f}{alone:>9.0f}{ratio:>7.1f}", flush=True)
 
 
 def answers(port: int, model: str) -> dict[str, Any]:
     """Return the answers of the service by route."""
-    found = {}
+    by_route = {}
     for route, body in QUESTIONS.values():
         url = f"http://127.0.0.1:{port}/v1/models/{model}/{route}"
-        asked = Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-        with urlopen(asked) as answer:
-            found[route] = json.load(answer)
-    return found
+        request = Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+        with urlopen(request) as answer:
+            by_route[route] = json.load(answer)
+    return by_route
 
 
 @click.command()
