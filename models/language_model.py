@@ -118,7 +118,7 @@ class LanguageModel(ABC):
         self, context: Sequence[int] | NDArray[np.integer[Any]], k: int, *, bos: bool = True
     ) -> tuple[Floats, TokenIds]:
         """Return the log-probabilities and ids [k] of the `k` most probable tokens after `context` [T]."""
-        values, ids = self.topk(self.advance(self.initial_state(1, bos=bos), _as_row(context)), k)
+        values, ids = self.topk(self._state_after(context, bos), k)
         return values[0], ids[0]
 
     def score_after(
@@ -129,9 +129,14 @@ class LanguageModel(ABC):
         bos: bool = True,
     ) -> Floats:
         """Return log P [T] of each of `ids` [T] in nats, after `context` and the ids before it."""
-        scores, _ = self.score(self.advance(self.initial_state(1, bos=bos), _as_row(context)), _as_row(ids))
+        scores, _ = self.score(self._state_after(context, bos), _as_row(ids))
         row: Floats = scores[0]
         return row
+
+    def _state_after(self, context: Sequence[int] | NDArray[np.integer[Any]], bos: bool) -> State:
+        """Return the one-row state after `context` [T]."""
+        state = self.initial_state(1, bos=bos)
+        return self.advance(state, _as_row(context)) if len(context) else state
 
     def explain(self, state: State) -> dict[str, Any]:
         """Return how the distribution of a one-row state comes about, as JSON-ready data; by default nothing."""
@@ -165,4 +170,4 @@ class LanguageModel(ABC):
 
 def _as_row(ids: Sequence[int] | NDArray[np.integer[Any]]) -> TokenIds:
     """Return token ids as one row, int64 [1, T]."""
-    return np.array([ids], np.int64)
+    return np.asarray(ids, np.int64)[None]

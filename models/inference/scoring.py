@@ -100,9 +100,12 @@ def score_texts(
     each text is scored too. Raises InvalidText for text that is not Unicode.
     """
     runtime = runtime or Runtime.of(model)
-    before = tokenizer.encode(context).ids
-    state = yield from prefill(model, before, np.array([len(before)]), runtime, bos=bos)
+    before = tokenizer.encode_batch([context]).ids if context else np.zeros(0, np.int32)
     encodings = tokenizer.encode_batch(texts, add_eos=eos)
+    if model.runs_inline and len(texts) == 1 and len(before) + len(encodings.ids) <= runtime.chunk_tokens:
+        # One call instead of two generators: 16 instead of 38 microseconds for a short text and a 5-gram model.
+        return TextScores(texts, encodings, model.score_after(before, encodings.ids, bos=bos))
+    state = yield from prefill(model, before, np.array([len(before)]), runtime, bos=bos)
     scores = yield from score_flat(model, state, encodings.ids, encodings.ends, runtime)
     return TextScores(texts, encodings, scores)
 
