@@ -25,7 +25,7 @@ assert run_to_completion(evaluate(model, tokenizer, ["What is this?\\n"], "docum
 for params in (SamplingParams(seed=1, max_tokens=5), SamplingParams(seed=1, max_tokens=5, top_k=3)):
     sequences = make_sequences(tokenizer, "Once upon a time", params, 2)
     assert len(list(generate(model, sequences))) >= 2
-assert model.topk_after(tokenizer.encode_ids("Once"), 3)[1].shape == (3,)
+assert model.topk_after(tokenizer.encode("Once").ids, 3)[1].shape == (3,)
 model.warm_up()
 sys.exit("torch was imported" if "torch" in sys.modules else 0)
 """
