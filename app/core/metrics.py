@@ -54,7 +54,7 @@ class Metrics:
         self._child(self._tokens, kind).inc(tokens)
 
     def _child(self, metric: Any, *labels: str) -> Any:
-        """Return the metric with these labels, from a cache: the library's look-up takes several times as long."""
+        """Return the metric with these labels, from a cache: the library's look-up takes much longer."""
         if (metric, labels) not in self._children:
             self._children[metric, labels] = metric.labels(*labels)
         return self._children[metric, labels]

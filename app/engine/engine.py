@@ -84,10 +84,11 @@ class Engine:
 
     def runtime(self, model: LanguageModel) -> Runtime:
         """Return the chunk size and the prefix cache of this model's work, which is made with them."""
-        if model not in self._runtimes:
+        runtime = self._runtimes.get(model)
+        if runtime is None:
             cache = None if model.runs_inline else PrefixCache[State](self._prefix_cache_bytes)
-            self._runtimes[model] = Runtime(model.chunk_tokens, cache)
-        return self._runtimes[model]
+            runtime = self._runtimes[model] = Runtime(model.chunk_tokens, cache)
+        return runtime
 
     @property
     def running(self) -> int:

@@ -1,9 +1,9 @@
-"""The short way to routes that take a model and a body of JSON: what the framework does for each request takes longer
-than a short question to an n-gram model.
+"""FastPathMiddleware: a shortcut past FastAPI to routes that take a model and a JSON body.
 
-It knows the one shape of such routes, `route(call, body)`, and takes what is as it should be. Whatever is not (another
-method or kind of body, a body that is not valid) goes the framework's way, which tells what is wrong with it; the
-routes stand there like any other, and are documented.
+What FastAPI does for each request takes longer than a short question to an n-gram model. Valid requests take the
+shortcut; all others go to FastAPI, which says what is wrong with them and documents the same routes. A custom
+`APIRoute`, the way that FastAPI documents, still pays for its router: 32 to 45 % more CPU time for `next` and
+`probability` at 1 and 16 clients (`next`, 16 clients: 438 us a request instead of 316).
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from app.http.request_body import JSON, get_header, strip_parameters
 from app.routes.dependencies import model_request
 
 Endpoint: TypeAlias = Callable[..., Coroutine[Any, Any, Response]]
+"""A route `endpoint(request: ModelRequest, body: SomeModel)`."""
 MODELS_PREFIX = ["", "v1", "models"]
+"""What precedes the model and the route's name in a path, split at slashes."""
 
 
 class _FastRoute(NamedTuple):
-    """A route and the kind of its body."""
+    """A route and the type of its body."""
 
     endpoint: Endpoint
     body_type: type[BaseModel]
 
 
 class FastPathMiddleware:
-    """Answers `POST /v1/models/{model}/{name}` by the route of that name, where there is one."""
+    """Answers `POST /v1/models/{model}/{name}` with the route of that name, if there is one and the body is valid."""
 
     def __init__(self, app: ASGIApp, routes: Mapping[str, Endpoint]) -> None:
         self.app = app
@@ -40,18 +42,18 @@ class FastPathMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        *beginning, model, name = scope["path"].split("/") if scope["type"] == "http" else ("", "")
-        way = self._routes.get(name)
+        *prefix, model, name = scope["path"].split("/") if scope["type"] == "http" else ("", "")
+        route = self._routes.get(name)
         if (
-            way
-            and beginning == MODELS_PREFIX
+            route
+            and prefix == MODELS_PREFIX
             and scope["method"] == "POST"
             and strip_parameters(get_header(scope, b"content-type")) == JSON
         ):
             request = Request(scope, receive, send)
             try:
                 content = await _read_body(receive)
-                response = await _call_endpoint(request, content, model, way)
+                response = await _call_endpoint(request, content, model, route)
             except HANDLED_ERRORS as error:
                 response = await handle_error(request, error)
             if response is not None:
@@ -62,7 +64,7 @@ class FastPathMiddleware:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    """The whole body. Raises ClientDisconnect."""
+    """Return the whole body. Raises ClientDisconnect."""
     parts = []
     more = True
     while more:
@@ -74,20 +76,20 @@ async def _read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _call_endpoint(request: Request, content: bytes, model: str, way: _FastRoute) -> Response | None:
-    """The answer, or None to a body that is not valid."""
+async def _call_endpoint(request: Request, content: bytes, model: str, route: _FastRoute) -> Response | None:
+    """Return the answer, or None if the body is not valid."""
     try:
-        body = way.body_type.model_validate_json(content)
+        body = route.body_type.model_validate_json(content)
     except ValidationError:
         return None
-    return await way.endpoint(model_request(request, model), body)
+    return await route.endpoint(model_request(request, model), body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Receives a body that has been read, and then what comes after it."""
-    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    """Return a `receive` that gives out a body that has been read, and then what comes after it."""
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Message:
-        return left.pop() if left else await receive()
+        return unread.pop() if unread else await receive()
 
     return receive_again
