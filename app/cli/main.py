@@ -30,9 +30,9 @@ COMMAND_HELP = {
     "next": "Show the most probable next tokens after a context.",
     "models": "List the published models.",
     "serve": "Serve the published models over HTTP.",
-    "worker": "Do the jobs that are asked for over HTTP.",
-    "jobs": "Ask a service for jobs, follow and cancel them.",
-    "compare": "Try what courses say of language models on a text.",
+    "worker": "Run the jobs submitted over HTTP.",
+    "jobs": "Submit jobs to a service, follow and cancel them.",
+    "compare": "Compare families of models and ways to train them on a text.",
     "compile": "Compile the hot loops now rather than when first used.",
 }
 

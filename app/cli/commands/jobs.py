@@ -23,7 +23,7 @@ _TEXT = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--url", help="The service. [default: http://127.0.0.1:8000, or by NEXTWORD_HOST and NEXTWORD_PORT]")
 @click.pass_context
 def command(context: click.Context, url: str | None) -> None:
-    """Ask a service for jobs, follow and cancel them."""
+    """Submit jobs to a service, follow and cancel them."""
     settings = load_settings()
     context.obj = ServiceClient(url or f"http://{settings.host}:{settings.port}")
 
@@ -59,14 +59,14 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @click.option(
     "-t", "--tokenizer", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="A field of the tokens'."
 )
-@click.option("--licence", help="Of the text; stands in the model's card.")
+@click.option("--licence", help="Licence of the text, for the model's card.")
 @click.option("--follow/--no-follow", default=True, help="Whether to wait for its end. [default: follow]")
 @json_option
 @click.pass_obj
 def submit(
     client: ServiceClient, /, text: Path, validation: Path | None, follow: bool, as_json: bool, **options: Any
 ) -> None:
-    """Upload TEXT and ask for a model of it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
+    """Upload TEXT and submit a job on it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
     body = {name: value for name, value in options.items() if value}
     if options["kind"] == "evaluate":
         body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text)}
@@ -85,7 +85,7 @@ def submit(
 
 
 @command.command("list")
-@click.option("--status", help="Only those that stand there: queued, running, succeeded, failed, ...")
+@click.option("--status", help="Only jobs with this status: queued, running, succeeded, failed, ...")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, help="At most so many. [default: 20]")
 @json_option
 @click.pass_obj
@@ -106,7 +106,7 @@ def list_jobs(client: ServiceClient, status: str | None, limit: int, as_json: bo
 @json_option
 @click.pass_obj
 def show(client: ServiceClient, job: str, as_json: bool) -> None:
-    """Show where JOB stands."""
+    """Show the status of JOB."""
     _print_job(client.get(f"/v1/jobs/{job}"), as_json)
 
 
@@ -124,7 +124,7 @@ def follow(client: ServiceClient, job: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def cancel(client: ServiceClient, job: str, as_json: bool) -> None:
-    """Stop JOB; nothing is left of it."""
+    """Cancel JOB; nothing of it is published."""
     _print_job(client.post(f"/v1/jobs/{job}/cancel"), as_json)
 
 

@@ -52,8 +52,8 @@ def command(
     """Make a model of published MODELs and publish it beside them.
 
     A mixture weighs their probabilities by --weights, or by those that suit the text of --validation best. A cache or
-    neural_cache, over one model, raises the probability of what was read lately. The new model holds no numbers of its
-    own: it refers to its members. In the TOML file --recipe, `members`, `name` and what is not said of a kind stand at
+    neural_cache, over one model, raises the probability of words read lately. The new model has no parameters of its
+    own: it refers to its members. In the TOML file --recipe, `members`, `name` and other fields of no table stand at
     the top, the rest, with `kind`, in the table [model].
     """
     composition = parse_composition(merge_fields(read_recipe_file(recipe_path), _composition_fields(members, values)))

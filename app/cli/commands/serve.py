@@ -27,7 +27,7 @@ from models.checkpoint.repository import list_checkpoints
 def command(worker: bool, **options: Path | str | int | None) -> None:
     """Serve the published models over HTTP, until Ctrl-C or SIGTERM; running requests are finished.
 
-    A worker beside it does the jobs that are asked for; leave it out where workers run elsewhere.
+    A worker process beside it runs the jobs; leave it out where workers run elsewhere.
 
     Settings without an option are read from environment variables NEXTWORD_<SETTING>; the documentation lists them.
     """

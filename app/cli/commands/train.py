@@ -69,9 +69,9 @@ def command(
 ) -> None:
     """Make a model from text FILES and publish it.
 
-    Every setting is a flag, a field of the TOML file --recipe, or left to its default. In the file, `files`, `name`
-    and what else is not said of a family stand at the top, the others in the tables [model] (with `kind`),
-    [tokenizer] (with `kind`) and [training]. Ctrl-C stops without publishing anything.
+    Every setting is an option, a field of the TOML file --recipe, or left to its default. In the file, `files`, `name`
+    and other fields of no table stand at the top, the others in the tables [model] (with `kind`), [tokenizer] (with
+    `kind`) and [training]. Ctrl-C stops without publishing anything.
     """
     fields = merge_fields(read_recipe_file(recipe_path), _recipe_fields(files, values))
     if isinstance(fields.get("extends"), str):

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @click.option("--checkpoints", type=FOLDER, metavar="DIR", help="Where models are published. [default: checkpoints]")
 @click.option("--data", type=FOLDER, metavar="DIR", help="Where uploads and saved states are. [default: data]")
 @click.option("--threads", "job_threads", type=click.IntRange(1), help="Threads of a job. [default: all but one]")
-@click.option("--until-eof", is_flag=True, help="Stop when standard input closes, too: whoever started this is gone.")
+@click.option("--until-eof", is_flag=True, help="Stop when standard input closes, too: its starter is gone.")
 def command(until_eof: bool, **options: Path | int | None) -> None:
-    """Do jobs until Ctrl-C or SIGTERM; the one in hand then saves its state and goes back to the queue.
+    """Run jobs until Ctrl-C or SIGTERM; the current one then saves its state and goes back to the queue.
 
-    Run as many as there are processors to spare. Settings without an option are read from environment variables
-    NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
+    Start as many workers as there are processors to spare. Settings without an option are read from environment
+    variables NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
     """
     from app.stores import Stores
     from app.worker.run_monitor import retry_while_unavailable
