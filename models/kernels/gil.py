@@ -2,13 +2,17 @@
 
 CPython does not queue the threads that wait for its lock (the GIL): whoever is awake when it is free takes it. An event
 loop releases it around every system call, for microseconds, and has it again before a waiting thread has woken up; and
-the switch interval, after which a waiting thread may insist, begins anew at every such release. So a decode step would
-wait for milliseconds between two compiled calls of 100 microseconds; and where calls take microseconds, the event loop
-would wait in its turn for as long as there is anything to compute.
+the switch interval, after which a waiting thread may insist, begins anew at every such release. So a decode step was
+seen to wait two milliseconds between two compiled calls; and where calls take microseconds, the event loop would wait
+in its turn for as long as there is anything to compute.
 
 The compute thread is the one that called `register_compute_thread`. A compiled call sets a flag just before it ends,
 `request_gil`; other threads look at the flag in `yield_to_compute_thread` and sleep for a moment if it is set. The
 compute thread sleeps in turn every two milliseconds, `yield_periodically`.
+
+`python -m benchmarks.speed.gil` isolates the gain. On two processors with much other work (a load of 7) it found none:
+compiled calls of 40 microseconds returned every 139 microseconds without requests, every 163 with them. TODO: measure
+on an idle machine, and remove the requests if they gain nothing there either.
 """
 
 from __future__ import annotations
