@@ -87,7 +87,7 @@ def variety(model: LanguageModel) -> State:
     return concat([model.null_state(1), model.begin_state(1), *contexts])
 
 
-def test_rows_are_distributions(model):
+def test_logprobs_are_distributions(model):
     state = variety(model)
     rows = model.logprobs(state)
     assert rows.dtype == np.float32
@@ -127,7 +127,7 @@ def test_score_is_the_loop(model, lengths, seed):
 
 @few
 @given(lengths=Lengths, seed=st.integers(0, 99))
-def test_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
+def test_score_of_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
     read = tokens(len(lengths), max(lengths), seed=seed)
     batch = model.score(model.begin_state(len(lengths)), read, np.array(lengths))
     for row, length in enumerate(lengths):
@@ -140,7 +140,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch(model, lengths, seed):
 
 @few
 @given(cut=st.integers(0, 12), seed=st.integers(0, 99))
-def test_what_is_read_in_parts_is_as_if_read_at_once(model, cut, seed):
+def test_score_in_parts_is_score_at_once(model, cut, seed):
     read = tokens(2, 12, seed=seed)
     whole, after = model.score(model.begin_state(2), read)
     first, between = model.score(model.begin_state(2), read[:, :cut])
@@ -150,7 +150,7 @@ def test_what_is_read_in_parts_is_as_if_read_at_once(model, cut, seed):
     same(model, model.advance(model.advance(model.begin_state(2), read[:, :cut]), read[:, cut:]), after)
 
 
-def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
+def test_concat_and_select_change_nothing_for_other_rows(model):
     states = [model.advance(model.begin_state(1), tokens(1, length, seed=length)) for length in (1, 4, 6)]
     order = [2, 0, 0, 1]
     together = select(concat(states), order)
@@ -160,7 +160,7 @@ def test_who_joins_and_leaves_changes_nothing_for_the_others(model):
         same(model, select(after, [row]), model.advance(states[origin], step[row : row + 1]))
 
 
-def test_what_is_split_is_as_selected_one_by_one_and_owns_its_memory(model):
+def test_split_selects_rows_one_by_one_and_owns_its_memory(model):
     state = variety(model)
     parts = split(state)
     assert len(parts) == row_count(state)
@@ -171,7 +171,7 @@ def test_what_is_split_is_as_selected_one_by_one_and_owns_its_memory(model):
             assert not np.shares_memory(own, whole)
 
 
-def test_states_are_not_mutated(model):
+def test_advance_and_score_do_not_mutate_states(model):
     state = variety(model)
     before = [leaf.copy() for leaf in leaves(state)]
     read = tokens(row_count(state), 4)
@@ -184,7 +184,7 @@ def test_states_are_not_mutated(model):
     assert all(np.array_equal(leaf, copy) for leaf, copy in zip(leaves(state), before, strict=True))
 
 
-def test_a_start_is_given_out_fresh_however_it_is_used(model):
+def test_begin_state_is_fresh_however_it_is_used(model):
     expected = model.logprobs(model.begin_state(1)).copy()
     for leaf in [*leaves(model.begin_state(1)), *leaves(model.null_state(1))]:
         leaf.fill(0)
@@ -192,17 +192,17 @@ def test_a_start_is_given_out_fresh_however_it_is_used(model):
     assert np.array_equal(model.logprobs(model.begin_state(1)), expected)
 
 
-def test_the_start_has_read_the_boundary_and_nothing_else(model):
+def test_begin_state_has_read_the_boundary_and_nothing_else(model):
     same(model, model.advance(model.null_state(2), np.full((2, 1), EOS)), model.begin_state(2))
 
 
-def test_a_model_that_says_it_forgets_at_the_boundary_does(model):
+def test_resets_at_eos_means_that_the_boundary_leads_to_the_begin_state(model):
     if model.resets_at_eos:
         ended = np.concatenate([tokens(5, 6), np.full((5, 1), EOS)], 1)
         same(model, model.advance(model.begin_state(5), ended), model.begin_state(5))
 
 
-def test_reading_nothing_leaves_a_state_as_it_is(model):
+def test_advance_by_nothing_leaves_a_state_as_it_is(model):
     state = variety(model)
     rows = row_count(state)
     same(model, model.advance(state, tokens(rows, 0)), state)
@@ -212,7 +212,7 @@ def test_reading_nothing_leaves_a_state_as_it_is(model):
     same(model, after, state)
 
 
-def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
+def test_save_and_load_give_the_same_model_bit_for_bit(model, tmp_path):
     entry = published(tmp_path, model)
     found = load(entry.path, families=families(model)).model
     assert type(found) is type(model)
@@ -225,7 +225,7 @@ def test_saved_and_loaded_it_is_the_same_bit_for_bit(model, tmp_path):
     assert np.array_equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
 
 
-def test_tensors_that_do_not_hang_together_are_damage(model):
+def test_from_tensors_refuses_tensors_that_do_not_hang_together(model):
     stored = model.tensors()
     for name, tensor in stored.items():
         rest = {other: kept for other, kept in stored.items() if other != name}
@@ -235,7 +235,7 @@ def test_tensors_that_do_not_hang_together_are_damage(model):
                 type(model).from_tensors(model.config(), rest if changed is None else {**rest, name: changed}, V)
 
 
-def test_a_config_of_another_kind_is_damage(model, tmp_path):
+def test_load_refuses_a_config_of_another_kind(model, tmp_path):
     entry = published(tmp_path, model)
     card = json.loads((entry.path / "card.json").read_text())
     (entry.path / "card.json").write_text(json.dumps({**card, "config": {"nonsense": 1}}))
@@ -243,7 +243,7 @@ def test_a_config_of_another_kind_is_damage(model, tmp_path):
         load(entry.path, families=families(model))
 
 
-def test_samples_have_the_frequencies_that_the_model_says(model):
+def test_generate_samples_by_the_models_distribution(model):
     params = SamplingParams(seed=8, max_tokens=1, allow_unk=True)
     drawn = make_sequences(TOKENIZER, "b d", params, n=2000)
     list(generate(model, drawn))
@@ -256,7 +256,7 @@ def test_samples_have_the_frequencies_that_the_model_says(model):
         assert chisquare(counts[possible], expected[possible] / expected.sum() * 2000).pvalue > 1e-4
 
 
-def test_a_step_is_a_choice_and_the_reading_of_it(model):
+def test_step_is_sample_and_advance(model):
     state = model.advance(model.begin_state(6), tokens(6, 3))
     numbers = np.random.default_rng(4)
     choice = SamplingMetadata(
@@ -273,7 +273,7 @@ def test_a_step_is_a_choice_and_the_reading_of_it(model):
     assert len(nothing) == 0
 
 
-def test_a_text_is_the_same_alone_and_in_company(model):
+def test_generate_gives_the_same_text_alone_and_in_company(model):
     def texts(count: int) -> list[Any]:
         kinds = [SamplingParams(seed=seed, max_tokens=5 + seed, ignore_end=seed % 2 > 0) for seed in range(count)]
         sequences = [make_sequences(TOKENIZER, "a b c d"[: 2 * i], params)[0] for i, params in enumerate(kinds)]
@@ -287,7 +287,7 @@ def test_a_text_is_the_same_alone_and_in_company(model):
         assert sequence.finish_reason == company[i].finish_reason
 
 
-def test_what_it_tells_of_itself_is_json(model):
+def test_config_and_explanation_are_json(model):
     state = model.advance(model.begin_state(1), tokens(1, 3))
     assert json.loads(json.dumps(model.config(), allow_nan=False)) == model.config()
     json.dumps(model.explain(state), allow_nan=False)

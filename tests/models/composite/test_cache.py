@@ -27,14 +27,14 @@ def scores(model: CacheModel, *tokens: int) -> np.ndarray:
     return np.exp(model.score(model.begin_state(1), np.array([tokens]))[0][0])
 
 
-def test_a_cache_by_hand():
+def test_cache_model_by_hand():
     # V = 12. Before the first token nothing is remembered: 1/12. Then "2" is all there is: 0.8/12 + 0.2. After "2 3"
     # it is half of it, 0.8/12 + 0.1; the window of two then holds "3 2", in which "4" is not: 0.8/12.
     found = scores(CacheModel(CacheConfig(2, 0.2), uniform()), 2, 2, 3, 2, 4)
     assert found == pytest.approx([1 / 12, 0.8 / 12 + 0.2, 0.8 / 12, 0.8 / 12 + 0.1, 0.8 / 12])
 
 
-def test_a_bigram_cache_by_hand():
+def test_cache_model_with_bigrams_by_hand():
     # After "2 3 2" a "3" has followed the only "2" that something followed: 0.7/12 + 0.1/3 + 0.2. After "2 3 2 3"
     # nothing but "2" has followed a "3". After a "4" that never came before, the bigram's share is the base's again.
     found = scores(CacheModel(CacheConfig(9, 0.1, 0.2), uniform()), 2, 3, 2, 3, 4, 5)
@@ -61,13 +61,13 @@ def naive(config: CacheConfig, base: np.ndarray, tokens: list[int]) -> list[floa
     window=st.integers(1, 8),
     weights=st.sampled_from([(0.1, 0.0), (0.0, 0.3), (0.5, 0.5), (1.0, 0.0)]),
 )
-def test_a_cache_is_a_count_over_the_last_tokens(tokens, window, weights):
+def test_cache_model_counts_over_the_last_tokens(tokens, window, weights):
     config = CacheConfig(window, *weights)
     base = np.exp(BASE.score(BASE.begin_state(1), np.array([tokens]))[0][0], dtype=np.float64)
     assert scores(CacheModel(config, BASE), *tokens) == pytest.approx(naive(config, base, tokens), abs=1e-6)
 
 
-def test_each_line_begins_with_an_empty_cache_and_a_document_carries_it():
+def test_cache_model_is_empty_at_each_line_and_carried_through_a_document():
     model, text = CacheModel(CacheConfig(50, 0.3), uniform()), ["c d\nc d\n"]
     lines = run_to_completion(evaluate(model, TOKENIZER, text, "lines"))
     document = run_to_completion(evaluate(model, TOKENIZER, text, "document"))
@@ -80,7 +80,7 @@ def test_each_line_begins_with_an_empty_cache_and_a_document_carries_it():
     assert not run_to_completion(evaluate(uniform(), TOKENIZER, text, "document")).adaptive
 
 
-def test_a_cache_is_as_quick_as_its_base_and_looks_at_no_more_than_a_slice_may_take():
+def test_cache_model_runs_inline_as_its_base_and_bounds_its_chunks():
     assert CacheModel(CacheConfig(500), ngram("mle")).runs_inline
     assert CacheModel(CacheConfig(100_000), ngram("mle")).chunk_tokens < 1000
     assert (
@@ -91,6 +91,6 @@ def test_a_cache_is_as_quick_as_its_base_and_looks_at_no_more_than_a_slice_may_t
     )
 
 
-def test_a_cache_has_one_base():
+def test_cache_model_has_one_base():
     with pytest.raises(InvalidInput, match="members"):
         CacheModel.from_members({}, [BASE, BASE])

@@ -24,7 +24,7 @@ def perplexity(model, unit="document"):
 
 @pytest.mark.parametrize("config", [DynamicConfig("sgd", 0.3, 0.001, 5), DynamicConfig("rms", 0.01, 0.001, 5)])
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
-def test_a_text_that_repeats_itself_is_learned_and_the_model_stays_as_it_was(kind, config):
+def test_make_dynamic_learns_a_repeated_text_and_leaves_the_model_as_it_was(kind, config):
     model = recurrent(kind)
     before = {name: tensor.copy() for name, tensor in model.tensors().items()}
     expected, adaptive = perplexity(model)
@@ -36,13 +36,13 @@ def test_a_text_that_repeats_itself_is_learned_and_the_model_stays_as_it_was(kin
     assert perplexity(model)[0] == expected
 
 
-def test_the_first_segment_is_scored_by_the_trained_weights():
+def test_dynamic_model_scores_the_first_segment_by_the_trained_weights():
     model, tokens = recurrent("lstm"), np.array([[2, 3, 4, 5, 6]])
     found, _ = DynamicModel(DynamicConfig(), model).score(model.begin_state(1), tokens)
     np.testing.assert_allclose(found, model.score(model.begin_state(1), tokens)[0], atol=1e-5, rtol=1.3e-6)
 
 
-def test_a_step_is_against_the_gradient_and_then_back_towards_the_trained_weights():
+def test_dynamic_model_steps_against_the_gradient_and_back_to_the_trained_weights():
     # The output bias has the gradient P - 1 at the token, P elsewhere; it moves by -0.5 of it, then a tenth back.
     model = recurrent("gru")
     dynamic = DynamicModel(DynamicConfig("sgd", 0.5, 0.1, 1), model)
@@ -53,7 +53,7 @@ def test_a_step_is_against_the_gradient_and_then_back_towards_the_trained_weight
     np.testing.assert_allclose(dynamic._weights["output_bias"], expected, atol=1e-6, rtol=0)
 
 
-def test_what_is_recurrent_in_a_mixture_or_below_a_cache_learns():
+def test_make_dynamic_trains_the_recurrent_members_of_a_composite():
     config = DynamicConfig("sgd", 0.3, 0.0, 5)
     network, counts = recurrent("lstm"), ngram("kneser_ney")
     for model in (mixture((0.5, 0.5), network, counts), CacheModel(CacheConfig(weight=0.05), network)):
@@ -71,13 +71,13 @@ def test_what_is_recurrent_in_a_mixture_or_below_a_cache_learns():
         (NeuralCacheModel(NeuralCacheConfig(), recurrent("lstm")), "document", "dynamic"),
     ],
 )
-def test_what_cannot_learn_is_refused(model, unit, field):
+def test_make_dynamic_refuses_a_model_that_cannot_learn(model, unit, field):
     with pytest.raises(InvalidInput) as error:
         make_dynamic(model, DynamicConfig(), unit)
     assert error.value.field == field
 
 
-def test_texts_side_by_side_are_refused():
+def test_dynamic_model_refuses_texts_side_by_side():
     model = DynamicModel(DynamicConfig(), recurrent("lstm"))
     for tokens, lengths in ((np.array([[2], [3]]), None), (np.array([[2]]), np.array([1]))):
         with pytest.raises(InvalidInput, match="document"):
@@ -88,7 +88,7 @@ def test_texts_side_by_side_are_refused():
     ("field", "value"),
     [("rule", "adam"), ("learning_rate", 0.0), ("learning_rate", math.inf), ("decay", 1.5), ("segment", 0)],
 )
-def test_a_bad_setting_is_named(field, value):
+def test_dynamic_config_names_a_bad_field(field, value):
     with pytest.raises(InvalidInput) as error:
         DynamicConfig(**{field: value})
     assert error.value.field == field

@@ -12,7 +12,7 @@ from tests.helpers.language_models import TOKENIZER, V, mixture, ngram, recurren
 from tests.helpers.toy import Bigram
 
 
-def test_a_mixture_is_the_weighted_mean_of_its_members():
+def test_mixture_model_is_the_weighted_mean_of_its_members():
     # After "a" the first member gives "b" 1/4 and the second 3/4: 0.2 * 1/4 + 0.8 * 3/4 = 0.65.
     rows = np.array([[0.25, 0.25, 0.25, 0.25]] * 5), np.array([[0.05, 0.1, 0.1, 0.75]] * 5)
     mixed = mixture((0.2, 0.8), *(Bigram(matrix) for matrix in rows))
@@ -23,14 +23,14 @@ def test_a_mixture_is_the_weighted_mean_of_its_members():
     assert scores[0].tolist() == pytest.approx([math.log(0.65), math.log(0.09)])
 
 
-def test_what_one_member_rules_out_another_may_allow_and_what_all_rule_out_is_ruled_out():
+def test_mixture_model_rules_out_only_what_every_member_does():
     certain = np.array([[0.0, 0.0, 1.0, 0.0]] * 5), np.array([[0.0, 0.0, 0.0, 1.0]] * 5)
     mixed = mixture((0.5, 0.5), *(Bigram(matrix) for matrix in certain))
     scores, _ = mixed.score(mixed.begin_state(1), np.array([[2, 3, 1]]))
     assert scores[0].tolist() == [pytest.approx(math.log(0.5)), pytest.approx(math.log(0.5)), -math.inf]
 
 
-def test_a_mixture_is_as_forgetful_quick_and_patient_as_its_members():
+def test_mixture_model_takes_over_traits_of_its_members():
     of_ngrams, with_network = (
         mixture((0.5, 0.5), ngram("mle"), ngram("mle", 2)),
         MixtureModel(MixtureConfig((0.5, 0.5)), [ngram("mle"), recurrent("lstm")]),
@@ -40,7 +40,7 @@ def test_a_mixture_is_as_forgetful_quick_and_patient_as_its_members():
     assert with_network.parameter_count == ngram("mle").parameter_count + recurrent("lstm").parameter_count
 
 
-def test_it_tells_the_weight_of_each_member_and_what_that_says_itself():
+def test_mixture_model_explains_weights_and_members():
     told = mixture((0.25, 0.75), ngram("mle"), Bigram.random(V))
     members = told.explain(told.begin_state(1))["members"]
     assert [(m["kind"], m["weight"]) for m in members] == [("ngram", 0.25), ("toy", 0.75)]
@@ -48,11 +48,11 @@ def test_it_tells_the_weight_of_each_member_and_what_that_says_itself():
 
 
 @pytest.mark.parametrize("weights", [(0.5, 0.6), (1.5, -0.5), (math.nan, 1.0), (1.0,), (0.5, 0.25, 0.25), ()])
-def test_weights_that_are_no_distribution_over_the_members_are_refused(weights):
+def test_mixture_model_refuses_weights_that_are_no_distribution(weights):
     with pytest.raises(InvalidInput, match="weights"):
         mixture(weights, Bigram.random(V), Bigram.random(V))
 
 
-def test_members_of_other_vocabularies_are_refused():
+def test_mixture_model_refuses_members_of_other_vocabularies():
     with pytest.raises(InvalidInput, match="members"):
         mixture((0.5, 0.5), Bigram.random(V), Bigram.random(TOKENIZER.vocabulary_size + 1))

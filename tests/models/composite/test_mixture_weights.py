@@ -13,7 +13,7 @@ from models.utils.progress import run_to_completion
 from tests.helpers.language_models import ngram, recurrent
 
 
-def test_the_weights_of_two_members_by_hand():
+def test_fit_weights_of_two_members_by_hand():
     # Three tokens of four have p = (1, 0), one has (0, 1): the likelihood w^3 (1 - w) is largest at w = 3/4.
     found = fit_weights(np.log([[1.0, 1.0, 1.0, 1e-300], [1e-300, 1e-300, 1e-300, 1.0]]))
     assert found.weights == pytest.approx((0.75, 0.25))
@@ -22,7 +22,7 @@ def test_the_weights_of_two_members_by_hand():
 
 @settings(max_examples=30)
 @given(st.integers(0, 10_000))
-def test_the_weights_are_those_of_the_highest_likelihood(seed):
+def test_fit_weights_finds_the_highest_likelihood(seed):
     p = np.random.default_rng(seed).dirichlet([0.3, 0.3, 1], 200).T[:2]
     found = fit_weights(np.log(p))
     best = minimize_scalar(lambda w: -np.log(w * p[0] + (1 - w) * p[1]).mean(), bounds=(0, 1), method="bounded")
@@ -31,7 +31,7 @@ def test_the_weights_are_those_of_the_highest_likelihood(seed):
     assert sum(found.weights) == pytest.approx(1)
 
 
-def test_tokens_that_every_member_rules_out_are_skipped_and_counted():
+def test_fit_weights_skips_and_counts_tokens_that_every_member_rules_out():
     scores = np.log([[0.5, 0.2], [0.1, 0.7]])
     ruled_out = np.full((2, 3), -np.inf)
     found = fit_weights(np.concatenate([scores, ruled_out], 1))
@@ -41,7 +41,7 @@ def test_tokens_that_every_member_rules_out_are_skipped_and_counted():
         fit_weights(ruled_out)
 
 
-def test_scores_are_those_of_each_line_or_of_the_whole_document():
+def test_score_by_member_scores_lines_or_the_whole_document():
     members = [ngram("kneser_ney"), recurrent("lstm")]
     ids = np.array([2, 3, 4, EOS, EOS, 5, 6, EOS, 3], np.int32)
     for unit, rows in (("document", [ids]), ("lines", np.split(ids, [4, 5, 8]))):

@@ -37,14 +37,14 @@ def naive(config: NeuralCacheConfig, tokens: list[int]) -> list[float]:
     window=st.integers(1, 9),
     theta=st.sampled_from([0.0, 0.3, 3.0]),
 )
-def test_a_neural_cache_is_equation_4(tokens, window, theta):
+def test_neural_cache_model_is_equation_4(tokens, window, theta):
     config = NeuralCacheConfig(window, 0.4, theta)
     model = NeuralCacheModel(config, BASE)
     scores, _ = model.score(model.begin_state(1), np.array([tokens]))
     assert scores[0].tolist() == pytest.approx(naive(config, tokens), abs=1e-5)
 
 
-def test_a_text_longer_than_is_held_at_a_time_is_scored_as_in_parts():
+def test_neural_cache_model_scores_a_long_text_as_in_parts():
     model = NeuralCacheModel(NeuralCacheConfig(7, 0.4, 1.0), BASE)
     tokens = np.random.default_rng(1).integers(1, 9, (2, 600))
     whole, _ = model.score(model.begin_state(2), tokens)
@@ -55,13 +55,13 @@ def test_a_text_longer_than_is_held_at_a_time_is_scored_as_in_parts():
     np.testing.assert_allclose(whole, np.concatenate(parts, 1), atol=1e-5, rtol=0)
 
 
-def test_a_base_without_hidden_vectors_is_refused():
+def test_neural_cache_model_refuses_a_base_without_hidden_vectors():
     with pytest.raises(InvalidInput, match="no hidden vectors"):
         NeuralCacheModel(NeuralCacheConfig(), ngram("mle"))
 
 
 @pytest.mark.parametrize(("field", "value"), [("theta", -1.0), ("theta", math.inf), ("weight", 2.0), ("window", 0)])
-def test_what_no_neural_cache_can_have_is_refused_by_name(field, value):
+def test_neural_cache_config_names_a_bad_field(field, value):
     with pytest.raises(InvalidInput) as error:
         NeuralCacheConfig(**{field: value})
     assert error.value.field == field

@@ -42,7 +42,7 @@ def run(model: Bigram, text: str, unit: str = "lines", tokenizer: Tokenizer = WO
     return run_to_completion(evaluate(model, tokenizer, [text], unit, **options))
 
 
-def test_a_uniform_model_is_as_perplexed_as_it_has_words():
+def test_evaluate_gives_a_uniform_model_its_vocabulary_size():
     found = run(uniform(5), "a b\nc\n")
     assert found.perplexity == pytest.approx(5)
     assert (found.token_count, found.oov_count, found.characters) == (5, 0, 6)
@@ -51,7 +51,7 @@ def test_a_uniform_model_is_as_perplexed_as_it_has_words():
     assert found.bits_per_character == pytest.approx(5 * math.log2(5) / 6)
 
 
-def test_words_out_of_vocabulary_are_set_apart_and_a_literal_unk_is_not_one():
+def test_evaluate_sets_apart_oov_words_but_no_literal_unk():
     probabilities = np.array([[0.1, 0.2, 0.4, 0.2, 0.1]] * 6)
     found = run(Bigram(probabilities), "a x <unk>\n")
     assert (found.token_count, found.oov_count) == (4, 1)
@@ -60,7 +60,7 @@ def test_words_out_of_vocabulary_are_set_apart_and_a_literal_unk_is_not_one():
     assert found.perplexity_without_oov == pytest.approx((0.4 * 0.1 * 0.2) ** (-1 / 3))
 
 
-def test_lines_start_anew_and_a_document_goes_on():
+def test_evaluate_starts_lines_anew_and_carries_a_document():
     model = Remembering.random(5)
     first, later = model.matrix[5], model.matrix[EOS]
     lines, document = (run(model, "a\nb\n", unit).logprob for unit in ("lines", "document"))
@@ -69,55 +69,55 @@ def test_lines_start_anew_and_a_document_goes_on():
     assert document == pytest.approx(inside + float(later[B]))
 
 
-def test_a_model_that_forgets_scores_lines_as_one_row_with_the_same_result():
+def test_evaluate_scores_lines_as_one_row_where_eos_resets_the_model():
     text = "a b c\nb\n\nx a\n" * 50
     flat, batched = (run(kind.random(5), text) for kind in (Forgetting, Bigram))
     assert flat.perplexity == pytest.approx(batched.perplexity)
     assert flat.token_count == batched.token_count
 
 
-def test_empty_lines_count_as_one_boundary_each_or_not_at_all():
+def test_evaluate_counts_empty_lines_as_a_boundary_or_not_at_all():
     kept, dropped = (run(uniform(5), "a\n\n \nb\n", empty_lines=choice) for choice in ("keep", "drop"))
     assert (kept.token_count, dropped.token_count) == (6, 4)
     assert (kept.empty_lines, dropped.empty_lines) == ("keep", "drop")
 
 
-def test_a_last_line_without_its_newline_ends_all_the_same():
+def test_evaluate_ends_a_last_line_without_newline():
     assert run(Bigram.random(5), "a b\nc") == run(Bigram.random(5), "a b\nc\n")
 
 
-def test_characters_have_one_end_and_newlines_of_their_own():
+def test_evaluate_gives_characters_one_end_and_ordinary_newlines():
     found = run(uniform(5), "ab\na", "document", CHARACTERS)
     assert (found.token_count, found.characters) == (5, 4)
     assert found.perplexity == pytest.approx(5)
 
 
-def test_a_character_model_knows_no_lines():
+def test_evaluate_refuses_lines_of_a_character_model():
     with pytest.raises(InvalidInput, match="document") as caught:
         run(uniform(5), "ab", "lines", CHARACTERS)
     assert caught.value.field == "unit"
 
 
 @pytest.mark.parametrize(("unit", "field"), [("words", "unit"), ("", "unit")])
-def test_a_unit_that_is_none_is_refused(unit, field):
+def test_evaluate_refuses_an_unknown_unit(unit, field):
     with pytest.raises(InvalidInput, match='"lines" or "document"'):
         run(uniform(5), "a", unit)
 
 
-def test_empty_lines_are_kept_or_dropped():
+def test_evaluator_keeps_or_drops_empty_lines():
     with pytest.raises(InvalidInput, match='"keep" or "drop"'):
         run(uniform(5), "a", empty_lines="maybe")
 
 
 @pytest.mark.parametrize("unit", ["lines", "document"])
 @pytest.mark.parametrize("text", ["", "  "])
-def test_nothing_to_score_is_said_so(unit, text):
+def test_evaluate_refuses_an_empty_text(unit, text):
     with pytest.raises(InvalidText, match="something to score"):
         run(uniform(5), text, unit)
 
 
 @pytest.mark.parametrize("text", ["\ud800", b"a\xff"])
-def test_what_is_not_unicode_is_refused(text):
+def test_evaluate_refuses_what_is_not_unicode(text):
     with pytest.raises(InvalidText):
         run_to_completion(evaluate(uniform(5), WORDS, [text], "lines"))
 
@@ -131,7 +131,7 @@ def impossible(*tokens: int) -> Bigram:
     return Bigram(rows / rows.sum(-1, keepdims=True))
 
 
-def test_a_word_that_cannot_be_makes_perplexity_infinite_and_not_nan():
+def test_evaluation_of_an_impossible_word_is_infinite_and_not_nan():
     found = run(impossible(C), "a c\n")
     assert found.zero_probability
     assert found.logprob == -math.inf
@@ -139,21 +139,21 @@ def test_a_word_that_cannot_be_makes_perplexity_infinite_and_not_nan():
     assert found.token_count == 3
 
 
-def test_unknown_words_that_cannot_be_leave_the_rest_finite():
+def test_evaluation_of_impossible_unknown_words_leaves_the_rest_finite():
     found = run(impossible(UNK), "a x\n")
     assert found.zero_probability
     assert found.perplexity is None
     assert found.perplexity_without_oov == pytest.approx(4)
 
 
-def test_nothing_but_unknown_words_leaves_no_perplexity_without_them():
+def test_evaluation_of_unknown_words_alone_has_no_perplexity_without_oov():
     found = run(uniform(5, Bigram), "x", "document", Tokenizer.train(TokenizerConfig(kind="character"), ["abc"]))
     assert found.perplexity == pytest.approx(5)
     assert found.perplexity_without_oov == pytest.approx(5)  # of the end of the text
     assert Evaluation("document", "keep", token_count=1, oov_count=1).perplexity_without_oov is None
 
 
-def test_a_mean_beyond_floats_counts_as_infinite():
+def test_evaluation_beyond_floats_counts_as_infinite():
     assert Evaluation("lines", "keep", token_count=1, known_logprob=-1e6).perplexity is None
 
 
@@ -166,7 +166,7 @@ UNITS = st.sampled_from(["lines", "document"])
 
 
 @given(TEXTS, UNITS, st.lists(st.integers(0, 200), max_size=8), st.integers(1, 64), st.sampled_from(["keep", "drop"]))
-def test_pieces_and_slices_change_nothing(text, unit, cuts, slice_tokens, empty_lines):
+def test_evaluator_is_unchanged_by_pieces_and_chunks(text, unit, cuts, slice_tokens, empty_lines):
     whole, pieced = Remembering.random(5), Remembering.random(5)
     pieced.chunk_tokens = slice_tokens  # type: ignore[misc]
     data = (text + "a").encode()
@@ -181,7 +181,7 @@ def test_pieces_and_slices_change_nothing(text, unit, cuts, slice_tokens, empty_
 
 
 @pytest.mark.parametrize("unit", ["lines", "document"])
-def test_a_line_longer_than_memory_should_hold_is_scored_as_the_line_it_is(unit):
+def test_evaluator_scores_a_very_long_line_as_one_line(unit):
     line = "a b c " * 300_000
     found = run(Remembering.random(5), f"a\n{line}\nb\n", unit)
     assert found.token_count == 2 + 900_001 + 2
@@ -196,7 +196,7 @@ def test_a_line_longer_than_memory_should_hold_is_scored_as_the_line_it_is(unit)
 
 
 @pytest.mark.parametrize("unit", ["lines", "document"])
-def test_threads_change_nothing_to_the_last_bit(unit):
+def test_evaluate_is_unchanged_by_threads_to_the_last_bit(unit):
     lines = [" ".join("abcx"[(i * j) % 4] for j in range(i % 40)) for i in range(1, 30_000)]
     lines[10_000] = "a b x " * 300_000  # longer than what is held of a line: what comes of it waits for its beginning
     data = "\n".join(lines).encode()
@@ -214,7 +214,7 @@ def test_threads_change_nothing_to_the_last_bit(unit):
         set_thread_count(before)
 
 
-def test_it_yields_between_slices_so_that_others_get_their_turn():
+def test_evaluator_yields_between_chunks():
     model = Bigram.random(5)
     model.chunk_tokens = 10  # type: ignore[misc]
     evaluator = Evaluator(model, WORDS, "document")
@@ -223,7 +223,7 @@ def test_it_yields_between_slices_so_that_others_get_their_turn():
     assert max(sizes) <= 10
 
 
-def test_figures_for_bytes_and_words_are_of_the_text_and_not_of_its_tokens():
+def test_evaluation_figures_of_bytes_and_words_are_of_the_text_and_not_of_tokens():
     # "é b\n  c": 3 words and 2 ends of lines; as it is scored, "é b\nc\n", 6 characters in 7 bytes.
     text = ["\u00e9 b\n  c"]
     words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["\u00e9 b\nc\n"])

@@ -47,7 +47,7 @@ def chain(*words: str, end: float = 0.0) -> Bigram:
 # --- where a text begins and ends
 
 
-def test_a_text_begins_after_the_boundary_or_after_nothing():
+def test_generate_begins_after_the_boundary_or_after_nothing():
     rows = np.full((TOKENIZER.vocabulary_size + 1, TOKENIZER.vocabulary_size), 0.0)
     rows[:, A] = 1.0
     rows[EOS] = np.eye(TOKENIZER.vocabulary_size)[B]
@@ -56,35 +56,35 @@ def test_a_text_begins_after_the_boundary_or_after_nothing():
     assert one(model=model, max_tokens=2, start="zero").text == "a a"
 
 
-def test_a_text_goes_on_from_its_prompt():
+def test_generate_continues_the_prompt():
     assert one("b c", chain("a", "b", "c", "d", "e"), max_tokens=2).text == " d e"
 
 
-def test_a_text_that_begins_a_line_begins_without_a_blank():
+def test_generate_begins_a_line_without_a_blank():
     assert one("b c\n", chain("a", "b"), max_tokens=2).text == "a b"
 
 
-def test_the_length_ends_a_text():
+def test_generate_ends_at_max_tokens():
     found = one(model=chain("a", "b", "c"), max_tokens=2)
     assert (found.text, found.finish_reason, found.tokens) == ("a b", "length", [A, B])
 
 
-def test_the_boundary_ends_a_text_and_is_no_part_of_it():
+def test_generate_ends_at_the_boundary_which_is_no_part_of_the_text():
     found = one(model=chain("a", "b", end=1.0), max_tokens=9)
     assert (found.text, found.finish_reason, found.tokens, len(found.logprobs)) == ("a", "end", [A], 1)
 
 
-def test_the_boundary_can_be_forbidden():
+def test_generate_can_forbid_the_boundary():
     assert one(model=chain("a", "b", end=0.9), max_tokens=5, ignore_end=True).text == "a b a b a"
 
 
-def test_nothing_to_choose_is_said_so():
+def test_generate_says_that_no_continuation_is_left():
     found = one(model=chain("a", "b", end=1.0), max_tokens=9, ignore_end=True)
     assert (found.text, found.finish_reason, found.tokens) == ("a", "no_continuation", [A])
 
 
 @pytest.mark.parametrize("temperature", [0, 1])
-def test_unknown_words_are_generated_only_where_allowed(temperature):
+def test_generate_samples_unknown_words_only_where_allowed(temperature):
     rows = np.full((TOKENIZER.vocabulary_size + 1, TOKENIZER.vocabulary_size), 0.0)
     rows[:, UNK] = 1.0
     params = {"max_tokens": 2, "temperature": temperature}
@@ -92,7 +92,7 @@ def test_unknown_words_are_generated_only_where_allowed(temperature):
     assert one(model=Bigram(rows), **params, allow_unk=True).tokens == [UNK, UNK]
 
 
-def test_a_stop_string_may_span_tokens_and_the_text_ends_before_it():
+def test_generate_ends_before_a_stop_string_that_spans_tokens():
     sequence = make_sequences(TOKENIZER, "", SamplingParams(stop=("c d",), max_tokens=9))[0]
     events = run(chain("a", "b", "c", "d", "e"), [sequence])
     assert [event.text for event in events] == ["a", " b", " ", ""]
@@ -100,7 +100,7 @@ def test_a_stop_string_may_span_tokens_and_the_text_ends_before_it():
     assert TOKENIZER.decode(sequence.tokens) == "a b c d"
 
 
-def test_what_was_held_back_comes_with_the_end():
+def test_generate_gives_held_back_text_at_the_end():
     sequence = make_sequences(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=2))[0]
     events = run(chain("a", "b", "c"), [sequence])
     assert [(event.text, event.finish_reason) for event in events] == [("a", None), (" b", "length")]
@@ -108,7 +108,7 @@ def test_what_was_held_back_comes_with_the_end():
     assert (ended.text, ended.finish_reason) == ("a", "end")
 
 
-def test_events_joined_are_the_text():
+def test_step_outputs_join_to_the_text():
     sequences = make_sequences(TOKENIZER, "a", SamplingParams(seed=1, stop=("d e", "b"), max_tokens=30), n=20)
     events = run(MODEL, sequences)
     for sequence in sequences:
@@ -119,7 +119,7 @@ def test_events_joined_are_the_text():
 
 
 @pytest.mark.parametrize("stop", [(), ("d e", "b")])
-def test_a_text_that_nobody_watches_is_the_same_and_told_of_at_its_end(stop):
+def test_unstreamed_sequence_has_the_same_text_in_one_output(stop):
     for seed in range(20):
         params = SamplingParams(seed=seed, stop=stop, max_tokens=12)
         watched, unwatched = make_sequences(TOKENIZER, "a", params)[0], make_sequences(TOKENIZER, "a", params)[0]
@@ -137,7 +137,7 @@ def test_a_text_that_nobody_watches_is_the_same_and_told_of_at_its_end(stop):
 
 
 @pytest.mark.parametrize("params", [{"temperature": 0}, {"temperature": 0.3}, {"top_k": 2}, {"top_p": 0.5}])
-def test_the_logprob_is_the_models_own_and_what_scoring_says(params):
+def test_sequence_logprob_is_the_models_own_and_equals_scoring(params):
     found = one("b", ignore_end=True, max_tokens=12, seed=3, **params)
     text = TOKENIZER.decode(found.tokens)
     (score,) = run_to_completion(score_texts(MODEL, TOKENIZER, [text], context="b", eos=False))
@@ -146,14 +146,14 @@ def test_the_logprob_is_the_models_own_and_what_scoring_says(params):
     assert found.logprob == pytest.approx(score.logprob)
 
 
-def test_first_tokens_have_the_frequencies_that_the_model_says():
+def test_generate_samples_first_tokens_by_the_models_distribution():
     sequences = make_sequences(TOKENIZER, "a", SamplingParams(seed=5, max_tokens=1, allow_unk=True), n=4000)
     run(MODEL, sequences)
     counts = np.bincount([s.tokens[0] if s.tokens else EOS for s in sequences], minlength=TOKENIZER.vocabulary_size)
     assert chisquare(counts, np.exp(MODEL.matrix[A], dtype=np.float64) * 4000, sum_check=False).pvalue > 1e-4
 
 
-def test_a_seed_gives_the_same_texts_and_its_samples_differ():
+def test_make_sequences_repeats_texts_for_a_seed_and_varies_samples():
     def texts(seed: int) -> list[str]:
         sequences = make_sequences(TOKENIZER, "", SamplingParams(seed=seed, ignore_end=True, max_tokens=20), n=5)
         run(MODEL, sequences)
@@ -163,7 +163,7 @@ def test_a_seed_gives_the_same_texts_and_its_samples_differ():
     assert len({*texts(1), *texts(2)}) == 10
 
 
-def test_the_first_of_many_samples_is_the_only_one_of_one():
+def test_make_sequences_has_the_same_first_sample_whatever_n():
     alone, first = (make_sequences(TOKENIZER, "", SamplingParams(seed=4), n=n)[0] for n in (1, 3))
     run(MODEL, [alone])
     run(MODEL, [first])
@@ -181,7 +181,7 @@ class Counting(Bigram):
         return super().advance(state, tokens, lengths)
 
 
-def test_samples_of_one_prompt_read_it_once():
+def test_batch_admit_reads_the_prompt_of_several_samples_once():
     model = Counting.random(TOKENIZER.vocabulary_size)
     Batch(model).admit(
         make_sequences(TOKENIZER, "a b c", SamplingParams(), n=7) + make_sequences(TOKENIZER, "a", SamplingParams())
@@ -189,7 +189,7 @@ def test_samples_of_one_prompt_read_it_once():
     assert model.read == 3 + 1
 
 
-def test_a_long_prompt_is_read_in_slices():
+def test_prefill_prompts_reads_a_long_prompt_in_chunks():
     model = Counting.random(TOKENIZER.vocabulary_size)
     model.chunk_tokens = 10
     sequences = make_sequences(TOKENIZER, "a b c " * 20, SamplingParams()) + make_sequences(
@@ -201,14 +201,14 @@ def test_a_long_prompt_is_read_in_slices():
     assert max(sizes) <= 10
 
 
-def test_a_batch_of_nothing_does_nothing():
+def test_batch_of_nothing_does_nothing():
     batch = Batch(MODEL)
     batch.admit([])
     assert batch.step() == []
     assert not batch
 
 
-def test_who_is_evicted_unwatched_leaves_with_what_it_has():
+def test_batch_evict_gives_an_unstreamed_sequence_its_text():
     batch = Batch(chain("a", "b", "c", "d"))
     (gone,) = make_sequences(TOKENIZER, "", SamplingParams(max_tokens=9))
     gone.streamed = False
@@ -217,7 +217,7 @@ def test_who_is_evicted_unwatched_leaves_with_what_it_has():
     assert batch.evict(gone).text == gone.text == "a b"
 
 
-def test_who_is_evicted_leaves_with_what_it_has():
+def test_batch_evict_gives_the_text_so_far():
     batch = Batch(chain("a", "b", "c", "d"))
     gone, staying = make_sequences(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=3), n=2)
     batch.admit([gone, staying])
@@ -233,7 +233,7 @@ def test_who_is_evicted_leaves_with_what_it_has():
     assert staying.finish_reason == "length"
 
 
-def test_who_is_cancelled_while_its_prompt_is_read_stays_out():
+def test_batch_join_leaves_out_a_sequence_cancelled_during_prefill():
     batch = Batch(chain("a", "b", "c"))
     gone, staying = make_sequences(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
     runtime = Runtime.of(MODEL)
@@ -270,7 +270,7 @@ Moves = st.lists(
 
 
 @given(Moves)
-def test_whoever_comes_and_goes_each_request_has_its_own_result(moves):
+def test_batch_gives_each_request_its_own_result_in_any_company(moves):
     batch, admitted = Batch(MODEL), []
     for move in [*moves, *["step"] * 13]:
         if move == "step":

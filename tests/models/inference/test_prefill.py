@@ -69,7 +69,7 @@ rows = st.lists(
 
 @pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
 @given(st.lists(rows, min_size=1, max_size=4), st.sampled_from([1, 7, 64, 1000]), st.sampled_from([0, 9_000, 10**7]))
-def test_a_state_is_the_same_however_its_row_is_read(of, groups, slice_tokens, capacity):
+def test_prefill_prompts_gives_the_same_state_however_a_row_is_read(of, groups, slice_tokens, capacity):
     runtime = Runtime(slice_tokens, PrefixCache(capacity))
     texts = np.random.default_rng(1).integers(2, V, (4, 3 * CACHE_BLOCK_TOKENS)).astype(np.int32)
     texts[1, : CACHE_BLOCK_TOKENS + 2] = texts[0, : CACHE_BLOCK_TOKENS + 2]  # two that have a beginning in common
@@ -80,7 +80,7 @@ def test_a_state_is_the_same_however_its_row_is_read(of, groups, slice_tokens, c
             assert_same(of, row.state, expected(of, texts[text, :length], bos=bos))
 
 
-def test_what_was_read_before_is_not_read_again():
+def test_prompt_prefill_does_not_read_a_cached_prefix_again():
     of = model(Int8Model)
     cache = PrefixCache(10**7)
     runtime = Runtime(50, cache)
@@ -99,7 +99,7 @@ def test_what_was_read_before_is_not_read_again():
     assert (cache.hits, cache.misses) == (2, 2)
 
 
-def test_a_row_held_twice_is_read_once_and_one_that_is_done_not_at_all():
+def test_prefill_chunk_reads_a_prompt_once_and_a_finished_one_not_at_all():
     of = model(Int8Model)
     runtime = Runtime.of(of)
     row, nothing = (PromptPrefill(of, np.array(ids, np.int32), runtime) for ids in ([2, 3, 4], []))
@@ -109,7 +109,7 @@ def test_a_row_held_twice_is_read_once_and_one_that_is_done_not_at_all():
 
 
 @pytest.mark.parametrize("of", MODELS, ids=lambda m: f"{m.kind} {m.precision}")
-def test_contexts_of_scores_and_predictions_go_through_the_cache(of):
+def test_prefill_of_contexts_goes_through_the_prefix_cache(of):
     plain = run_to_completion(score_texts(of, LETTERS, ["c d", "e"], context="a b"))
     contexts = [LETTERS.encode(text).ids for text in ("a b", "a b c d", "")]
     apart = [of.advance(of.begin_state(1), ids[None].astype(np.int64)) for ids in contexts]

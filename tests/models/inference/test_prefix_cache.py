@@ -11,7 +11,7 @@ def ids(*tokens: int) -> np.ndarray:
     return np.array(tokens, np.int32)
 
 
-def test_the_longest_prefix_is_found_and_what_it_saved_is_counted():
+def test_prefix_cache_finds_the_longest_prefix_and_counts_what_it_saved():
     cache = PrefixCache[str](10_000)
     cache.put(ids(1), "1", 8, bos=True)
     cache.put(ids(1, 2, 3), "1 2 3", 8, bos=True)
@@ -23,14 +23,14 @@ def test_the_longest_prefix_is_found_and_what_it_saved_is_counted():
     assert (cache.hits, cache.misses, cache.cached_tokens) == (3, 1, 3 + 1 + 4)
 
 
-def test_a_row_of_nothing_is_neither_a_hit_nor_a_miss():
+def test_prefix_cache_counts_an_empty_row_neither_as_hit_nor_miss():
     cache = PrefixCache[str](10_000)
     cache.put(ids(), "nothing", 8, bos=True)
     assert cache.longest_prefix(ids(), bos=True) == (0, None)
     assert (len(cache), cache.hits, cache.misses) == (0, 0, 0)
 
 
-def test_who_was_not_asked_for_longest_goes_first():
+def test_prefix_cache_drops_the_least_recently_used_first():
     cache = PrefixCache[int](3 * 1600)
     for token in (1, 2, 3):
         cache.put(ids(token), token, 1000, bos=True)  # and some 500 bytes each of its own
@@ -39,7 +39,7 @@ def test_who_was_not_asked_for_longest_goes_first():
     assert [cache.longest_prefix(ids(token), bos=True)[0] for token in (1, 2, 3, 4)] == [1, 0, 1, 1]
 
 
-def test_nothing_is_kept_that_there_is_no_room_for():
+def test_prefix_cache_keeps_nothing_larger_than_itself():
     for capacity in (0, 1000):
         cache = PrefixCache[str](capacity)
         cache.put(ids(1), "large", 1000, bos=True)
@@ -50,7 +50,7 @@ Rows = st.lists(st.integers(0, 2), max_size=6).map(lambda tokens: ids(*tokens))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), Rows), max_size=40), st.sampled_from([2_000, 5_000, 10**6]))
-def test_against_a_dictionary(actions, capacity):
+def test_prefix_cache_agrees_with_a_dictionary(actions, capacity):
     cache, kept = PrefixCache[tuple](capacity), {}
     for puts, bos, row in actions:
         if puts:

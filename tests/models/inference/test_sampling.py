@@ -1,16 +1,25 @@
+"""Sampling of tokens against weights by hand, and rows of a batch against rows alone."""
+
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
-from models.inference.sampling import BatchSampler, random_generator, sample_token, sampling_weights
+from models.inference.sampling import (
+    PREFETCHED_UNIFORMS,
+    BatchSampler,
+    make_filter,
+    random_generator,
+    sample_token,
+    sampling_weights,
+)
 from models.kernels.sampling import NO_TOKEN, NOT_FINITE, SamplingMetadata
 from models.special_tokens import EOS, UNK
 
@@ -23,17 +32,17 @@ def row(*probabilities: float) -> NDArray[np.float32]:
 
 
 def shares(logprobs: NDArray[np.float32], **params) -> list[float]:
-    found = sampling_weights(logprobs, SamplingParams(**params))
-    return [float(share) for share in found / found.sum(dtype=np.float64)]
+    weights = sampling_weights(logprobs, SamplingParams(**params))
+    return [float(share) for share in weights / weights.sum(dtype=np.float64)]
 
 
 def draws(logprobs: NDArray[np.float32], count: int, **params) -> list[int | None]:
-    chosen, numbers = SamplingParams(**params), random_generator(0)
-    return [sample_token(logprobs, chosen, numbers) for _ in range(count)]
+    sampling_params, generator = SamplingParams(**params), random_generator(0)
+    return [sample_token(logprobs, sampling_params, generator) for _ in range(count)]
 
 
 def sample_once(params: Sequence[SamplingParams], generators: Sequence[np.random.Generator]) -> SamplingMetadata:
-    """What rows are sampled by, one number being taken for each."""
+    """Return what rows are sampled by, one number being taken for each."""
     sampler = BatchSampler(prefetch=1)
     sampler.join(params, generators)
     return sampler.next_metadata()
@@ -66,11 +75,11 @@ FIVE = row(0.1, 0.2, 0.4, 0.2, 0.1)
         ({"temperature": 0.5, "min_p": 0.4}, [0, 0, 1, 0, 0]),
     ],
 )
-def test_filters_keep_what_they_say_in_the_order_they_say(params, expected):
+def test_sampling_weights_apply_filters_in_order(params, expected):
     assert shares(FIVE, **ALL, **params) == pytest.approx(expected, abs=1e-6)
 
 
-def test_unknown_and_end_are_excluded_before_anything_is_counted():
+def test_sampling_weights_exclude_unknown_and_end_first():
     # without <unk> (0.1) and </s> (0.2): 0.4, 0.2, 0.1 of 0.7
     assert shares(FIVE) == pytest.approx([0, 2 / 9, 4 / 9, 2 / 9, 1 / 9], abs=1e-6)
     assert shares(FIVE, ignore_end=True) == pytest.approx([0, 0, 4 / 7, 2 / 7, 1 / 7], abs=1e-6)
@@ -83,7 +92,7 @@ def test_unknown_and_end_are_excluded_before_anything_is_counted():
     st.floats(0.01, 1),
     st.floats(0, 1),
 )
-def test_filters_agree_with_a_naive_reference(counts, top_k, top_p, min_p):
+def test_sampling_weights_agree_with_a_naive_reference(counts, top_k, top_p, min_p):
     total = sum(counts)
     ranked = sorted(range(len(counts)), key=lambda i: (-counts[i], i))
     kept = [i for i in ranked if counts[i]][: top_k or None]
@@ -99,7 +108,7 @@ def test_filters_agree_with_a_naive_reference(counts, top_k, top_p, min_p):
         assert set(np.flatnonzero(found)) == set(kept)
 
 
-def test_greedy_takes_the_best_and_on_ties_the_lower_id():
+def test_sample_token_at_temperature_0_takes_the_best_and_on_ties_the_lower_id():
     assert draws(row(0.1, 0.1, 0.3, 0.2, 0.3), 3, temperature=0) == [2, 2, 2]
     assert draws(row(0.9, 0.05, 0.01, 0.04), 1, temperature=0) == [EOS]
     assert draws(row(0.9, 0.05, 0.01, 0.04), 1, temperature=0, ignore_end=True) == [3]
@@ -111,7 +120,7 @@ def test_greedy_takes_the_best_and_on_ties_the_lower_id():
     ("probabilities", "params"),
     [((1, 0, 0), {}), ((0.5, 0.5, 0), {"ignore_end": True}), ((0, 1, 0), {"ignore_end": True, "allow_unk": True})],
 )
-def test_nothing_left_to_choose_is_said_so(probabilities, params, temperature):
+def test_sample_token_is_none_where_nothing_is_left(probabilities, params, temperature):
     assert draws(row(*probabilities), 2, temperature=temperature, **params) == [None, None]
 
 
@@ -126,7 +135,7 @@ def test_nothing_left_to_choose_is_said_so(probabilities, params, temperature):
         {"temperature": 0.7, "top_k": 9, "min_p": 0.1},
     ],
 )
-def test_frequencies_are_the_weights(params):
+def test_sample_token_frequencies_are_the_weights(params):
     logprobs = row(*np.random.default_rng(5).dirichlet(np.ones(20)))
     expected = np.array(shares(logprobs, **params)) * 5_000
     counts = np.bincount(draws(logprobs, 5_000, **params), minlength=20)
@@ -146,13 +155,13 @@ class Fixed:
 
 
 @pytest.mark.parametrize(("number", "expected"), [(0.0, 2), (0.4999, 2), (0.5001, 4), (1 - 2**-53, 4)])
-def test_the_ends_of_the_unit_interval_never_draw_the_impossible(number, expected):
+def test_sample_token_never_takes_the_impossible_at_the_ends_of_the_unit_interval(number, expected):
     assert sample_token(row(0, 0, 0.5, 0, 0.5, 0), SamplingParams(**ALL), Fixed(number)) == expected
 
 
 @pytest.mark.parametrize("size", [3, 255, 256, 257, 1000])
 @pytest.mark.parametrize("seed", range(20))
-def test_a_number_falls_on_the_token_where_the_running_sum_passes_it(size, seed):
+def test_sample_token_takes_the_token_where_the_running_sum_passes_the_number(size, seed):
     numbers = np.random.default_rng(seed)
     counts = numbers.choice([0, 0, 1, 3], size)
     counts[numbers.integers(size)] = 1
@@ -163,14 +172,14 @@ def test_a_number_falls_on_the_token_where_the_running_sum_passes_it(size, seed)
 
 
 @pytest.mark.parametrize("temperature", [1e-6, 1e-3, 1e3, 1e6])
-def test_the_coldest_and_the_hottest_are_distributions(temperature):
+def test_sampling_weights_of_extreme_temperatures_are_finite(temperature):
     found = sampling_weights(row(0.3, 0, 0.3, 0.4, 1e-30), SamplingParams(temperature=temperature, **ALL))
     assert np.isfinite(found).all()
     assert found[1] == 0
     assert found[3] == 1
 
 
-def test_a_seed_gives_the_same_numbers_and_an_index_gives_others():
+def test_random_generator_repeats_for_a_seed_and_differs_by_index():
     def numbers(seed: int | None, index: int = 0) -> list[float]:
         return list(random_generator(seed, index).random(4))
 
@@ -181,7 +190,7 @@ def test_a_seed_gives_the_same_numbers_and_an_index_gives_others():
 
 @pytest.mark.parametrize("temperature", [0, 1])
 @pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf])
-def test_numbers_that_are_none_are_an_error_of_their_row_alone(temperature, bad):
+def test_sampling_of_not_finite_rows_fails_for_these_alone(temperature, bad):
     rows = np.stack([row(0.1, 0.1, 0.8, 0), row(0.1, 0.1, 0.8, 0), row(1, 0, 0, 0)])
     rows[0, 3] = bad
     params = [SamplingParams(temperature=temperature, top_k=top_k, ignore_end=True) for top_k in (0, 1, 2)]
@@ -191,7 +200,7 @@ def test_numbers_that_are_none_are_an_error_of_their_row_alone(temperature, bad)
 
 
 @given(st.lists(st.fixed_dictionaries({"temperature": st.sampled_from([0, 0.5, 1]), "top_k": st.integers(0, 3)})))
-def test_a_row_is_chosen_from_as_if_it_were_alone(asked):
+def test_batch_sampler_samples_a_row_as_if_it_were_alone(asked):
     rows = np.random.default_rng(1).normal(size=(len(asked), 600)).astype(np.float32)
     params = [SamplingParams(**one) for one in asked]
     alone = [
@@ -204,7 +213,7 @@ def test_a_row_is_chosen_from_as_if_it_were_alone(asked):
     assert logprobs.tolist() == rows[np.arange(len(asked)), tokens].tolist()
 
 
-def test_the_row_given_is_not_touched():
+def test_sample_token_does_not_change_its_row():
     logprobs = FIVE.copy()
     draws(logprobs, 1, ignore_end=True, top_k=2, top_p=0.5, min_p=0.2)
     assert (logprobs == FIVE).all()
@@ -223,7 +232,60 @@ def test_the_row_given_is_not_touched():
         ("start", "nowhere"),
     ],
 )
-def test_what_is_not_acceptable_is_refused_by_its_name(field, value):
+def test_sampling_params_name_a_field_that_is_not_acceptable(field, value):
     with pytest.raises(InvalidInput, match=rf"{field}: must be") as caught:
         SamplingParams(**{field: value})
     assert caught.value.field == field
+
+
+# --- rows that come and go
+
+PARAMS = [
+    SamplingParams(),
+    SamplingParams(temperature=0, top_k=3),
+    SamplingParams(temperature=0.5, ignore_end=True, allow_unk=True),
+    SamplingParams(top_k=2),
+    SamplingParams(top_p=0.5, ignore_end=True),
+]
+EVENTS = st.one_of(
+    st.lists(st.sampled_from(PARAMS), max_size=3),  # rows that join
+    st.integers(0, 2**8 - 1),  # rows that stay, as bits
+    st.sampled_from([1, 2, PREFETCHED_UNIFORMS - 1, PREFETCHED_UNIFORMS, PREFETCHED_UNIFORMS + 1]).map(
+        lambda steps: (steps,)
+    ),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(EVENTS, max_size=12))
+def test_batch_sampler_gives_each_row_its_own_numbers_in_any_company(events: list) -> None:
+    sampler, rows = BatchSampler(), []
+    for count, event in enumerate(events):
+        if isinstance(event, list):
+            seeds = [(count, index) for index in range(len(event))]
+            sampler.join(event, [random_generator(*seed) for seed in seeds])
+            rows += [(params, random_generator(*seed)) for params, seed in zip(event, seeds, strict=True)]
+        elif isinstance(event, int):
+            staying = [row for row in range(len(rows)) if event >> row % 8 & 1]
+            sampler.keep(staying)
+            rows = [rows[row] for row in staying]
+        else:
+            for _ in range(*event):
+                metadata = sampler.next_metadata()
+                expected = sample_once([params for params, _ in rows], [generator for _, generator in rows])
+                for name in ("temperatures", "uniforms", "excluded"):
+                    assert np.array_equal(getattr(metadata, name), getattr(expected, name))
+                assert metadata.filters.keys() == {row for row, (params, _) in enumerate(rows) if make_filter(params)}
+                for row, row_filter in metadata.filters.items():
+                    logprobs = np.log(np.array([0.1, 0.2, 0.3, 0.25, 0.15], np.float32))
+                    assert np.array_equal(row_filter(logprobs), make_filter(rows[row][0])(logprobs))
+
+
+def test_batch_sampler_metadata_does_not_change_when_rows_go_on() -> None:
+    sampler = BatchSampler()
+    sampler.join(PARAMS, [random_generator(i) for i in range(len(PARAMS))])
+    first = sampler.next_metadata()
+    uniforms = first.uniforms.copy()
+    for _ in range(2 * PREFETCHED_UNIFORMS):
+        sampler.next_metadata()
+    assert np.array_equal(first.uniforms, uniforms)

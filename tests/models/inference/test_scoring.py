@@ -31,28 +31,28 @@ def score(texts: list[str], **options) -> list[list[float]]:
     return [found.logprobs.tolist() for found in run_to_completion(score_texts(MODEL, TOKENIZER, texts, **options))]
 
 
-def test_each_token_is_scored_after_those_before_it():
+def test_score_texts_scores_each_token_after_those_before_it():
     assert score(["a b"]) == [pytest.approx(logprobs((START, A), (A, B), (B, EOS)))]
     assert score(["a b"], eos=False) == [pytest.approx(logprobs((START, A), (A, B)))]
     assert score(["a b"], bos=False) == [pytest.approx(logprobs((NOTHING, A), (A, B), (B, EOS)))]
 
 
-def test_a_context_is_read_and_not_scored():
+def test_score_texts_reads_a_context_and_does_not_score_it():
     assert score(["b"], context="a c") == [pytest.approx(logprobs((C, B), (B, EOS)))]
     assert score(["b"], context="a c", bos=False) == score(["b"], context="a c")  # a bigram forgets the start
 
 
-def test_a_newline_is_the_boundary():
+def test_score_texts_takes_a_newline_for_the_boundary():
     assert score(["a\nb"], eos=False) == [pytest.approx(logprobs((START, A), (A, EOS), (EOS, B)))]
 
 
-def test_a_text_of_nothing_has_an_end_or_nothing():
+def test_score_texts_of_an_empty_text_is_its_end_or_nothing():
     assert score([""]) == [pytest.approx(logprobs((START, EOS)))]
     assert score([""], eos=False) == [[]]
     assert score([]) == []
 
 
-def test_what_is_told_of_a_text():
+def test_text_score_holds_tokens_ids_and_oov():
     (found,) = run_to_completion(score_texts(MODEL, TOKENIZER, ["A b <unk>"]))
     assert found.tokens(TOKENIZER) == ["A", "b", "<unk>", "</s>"]
     assert found.ids.tolist() == [UNK, B, UNK, EOS]
@@ -61,7 +61,7 @@ def test_what_is_told_of_a_text():
     assert found.logprob == pytest.approx(sum(logprobs((START, UNK), (UNK, B), (B, UNK), (UNK, EOS))))
 
 
-def test_text_that_is_not_unicode_is_refused():
+def test_score_texts_refuses_text_that_is_not_unicode():
     with pytest.raises(InvalidText):
         score(["\ud800"])
 
@@ -70,7 +70,7 @@ Rows = st.lists(st.lists(st.integers(0, TOKENIZER.vocabulary_size - 1), max_size
 
 
 @given(Rows, st.integers(1, 50))
-def test_batches_and_slices_change_nothing(rows, slice_tokens):
+def test_score_rows_is_unchanged_by_batches_and_chunks(rows, slice_tokens):
     state = MODEL.advance(MODEL.begin_state(1), np.array([[A]]))
     work = score_rows(sliced(slice_tokens), state, [np.array(row, np.int32) for row in rows])
     expected = [logprobs(*zip([A, *row], row, strict=False)) for row in rows]
@@ -78,14 +78,14 @@ def test_batches_and_slices_change_nothing(rows, slice_tokens):
 
 
 @given(st.lists(st.integers(0, TOKENIZER.vocabulary_size - 1), max_size=40), st.integers(1, 50))
-def test_a_long_row_is_carried_through_its_slices(row, slice_tokens):
+def test_score_row_carries_the_state_through_chunks(row, slice_tokens):
     scores, state = run_to_completion(score_row(sliced(slice_tokens), MODEL.begin_state(1), np.array(row, np.int32)))
     assert scores.tolist() == pytest.approx(logprobs(*zip([START, *row], row, strict=False)))
     assert state.tolist() == [START, *row][-1:]
 
 
 @given(Rows, st.integers(1, 50))
-def test_no_slice_holds_more_than_it_may_and_together_they_hold_all(rows, slice_tokens):
+def test_score_rows_yields_chunks_of_at_most_chunk_tokens(rows, slice_tokens):
     model = sliced(slice_tokens)
     sizes = list(score_rows(model, model.begin_state(1), [np.array(row, np.int32) for row in rows]))
     assert all(0 < size <= slice_tokens for size in sizes)

@@ -12,33 +12,33 @@ def run(pieces: list[str], *stops: str) -> tuple[list[str], str, bool]:
     return out, reader.flush(), reader.matched
 
 
-def test_without_stop_strings_everything_passes_at_once():
+def test_stop_strings_let_everything_through_where_there_are_none():
     assert run(["a", "", " b"]) == (["a", "", " b"], "", False)
 
 
-def test_a_stop_string_may_span_pieces_and_nothing_of_it_comes_out():
+def test_stop_strings_hold_back_a_stop_string_that_spans_pieces():
     assert run(["so", "me E", "N", "D more", "!"], "END") == (["so", "me ", "", "", ""], "", True)
 
 
-def test_what_turned_out_not_to_be_one_comes_out_later():
+def test_stop_strings_let_through_later_what_was_none():
     assert run(["a E", "N", "d"], "END") == (["a ", "", "ENd"], "", False)
     assert run(["a E", "N"], "END") == (["a ", ""], "EN", False)
 
 
-def test_a_beginning_within_a_beginning_is_kept():
+def test_stop_strings_keep_a_beginning_within_a_beginning():
     # after "aab" the last "ab" may still be the stop string's; the first "a" cannot
     assert run(["a", "a", "b", "a", "b", "c"], "ababc") == (["", "a", "", "", "", ""], "", True)
     assert run(["aa", "b"], "aab") == (["", ""], "", True)
 
 
 @pytest.mark.parametrize("pieces", [["abcd"], ["ab", "cd"], ["a", "b", "c", "d"]])
-def test_the_first_to_be_complete_counts(pieces):
+def test_stop_strings_end_at_the_first_that_is_complete(pieces):
     out, rest, found = run(pieces, "abcd", "bc")
     assert ("".join(out) + rest, found) == ("a", True)
 
 
 @pytest.mark.parametrize("stops", [("bc", "abc"), ("abc", "bc")])
-def test_of_two_complete_at_once_the_longer_counts(stops):
+def test_stop_strings_prefer_the_longer_of_two_complete_at_once(stops):
     assert run(["xabc"], *stops) == (["x"], "", True)
 
 
@@ -54,7 +54,7 @@ Texts = st.text("ab ", max_size=20)
 
 
 @given(st.lists(Texts, max_size=8), st.lists(st.text("ab ", min_size=1, max_size=5), max_size=3))
-def test_any_cut_of_the_text_gives_what_a_naive_reading_of_the_whole_gives(pieces, stops):
+def test_stop_strings_agree_with_a_naive_reading_of_the_whole(pieces, stops):
     out, rest, found = run(pieces, *stops)
     text = "".join(pieces)
     assert "".join(out) + rest == naive(text, stops)
@@ -62,7 +62,7 @@ def test_any_cut_of_the_text_gives_what_a_naive_reading_of_the_whole_gives(piece
 
 
 @given(st.lists(Texts, max_size=8), st.lists(st.text("ab ", min_size=1, max_size=5), max_size=3))
-def test_what_has_come_out_never_needs_taking_back_and_nothing_is_held_in_vain(pieces, stops):
+def test_stop_strings_never_take_text_back_nor_hold_it_in_vain(pieces, stops):
     reader, seen, shown = StopStrings(stops), "", ""
     for piece in pieces:
         seen += piece
