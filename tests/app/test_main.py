@@ -9,14 +9,14 @@ from pathlib import Path
 from tests.helpers.serving import Server, get, post, process, publish, recurrent, serving, stream, wait_for
 
 
-def test_a_server_without_models_serves_and_says_so(tmp_path: Path) -> None:
+def test_server_without_models_serves_and_says_so(tmp_path: Path) -> None:
     with serving(tmp_path / "none") as server:
         assert get(f"{server.url}/v1/models").json()["data"] == []
         answer = post(f"{server.url}/v1/models/words/next", json={})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
 
 
-def test_a_model_that_is_still_being_loaded_is_said_to_be(tmp_path: Path, monkeypatch) -> None:
+def test_server_says_that_a_model_is_still_being_loaded(tmp_path: Path, monkeypatch) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
     server = Server.of(tmp_path / "models")
     go = threading.Event()
@@ -38,7 +38,7 @@ def test_a_model_that_is_still_being_loaded_is_said_to_be(tmp_path: Path, monkey
         server.stop()
 
 
-def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
+def test_server_finishes_running_requests_at_sigterm(tmp_path: Path) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
     with process(tmp_path / "models", tmp_path / "data", NEXTWORD_STOP_SECONDS="60") as (server, url):
         wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
@@ -62,7 +62,7 @@ def test_sigterm_lets_running_requests_finish(tmp_path: Path) -> None:
 ENDLESS = {"max_tokens": 10**6, "ignore_end": True, "stream": True}
 
 
-def test_what_does_not_finish_in_time_is_told_so(tmp_path: Path) -> None:
+def test_server_tells_requests_that_do_not_finish_in_time(tmp_path: Path) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
     with process(tmp_path / "models", tmp_path / "data", NEXTWORD_STOP_SECONDS="1") as (server, url):
         wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
@@ -78,7 +78,7 @@ def test_what_does_not_finish_in_time_is_told_so(tmp_path: Path) -> None:
         assert server.wait(60) == 0
 
 
-def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+def test_server_ends_at_once_at_a_second_signal(tmp_path: Path) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
     with process(tmp_path / "models", tmp_path / "data", NEXTWORD_STOP_SECONDS="3600") as (server, url):
         wait_for(lambda: get(f"{url}/health/ready").status_code == 200)

@@ -17,37 +17,37 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("content", "cores"), [("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("max 100000", 8), ("", 8)]
 )
-def test_version_2(tmp_path: Path, content: str, cores: int) -> None:
+def test_cpu_quota_of_cgroup_v2(tmp_path: Path, content: str, cores: int) -> None:
     (tmp_path / "cpu.max").write_text(content + "\n")
     assert cpu_quota(tmp_path) == cores
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("300000", 3), ("-1", 8), ("9000000", 8)])
-def test_version_1(tmp_path: Path, quota: str, cores: int) -> None:
+def test_cpu_quota_of_cgroup_v1(tmp_path: Path, quota: str, cores: int) -> None:
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu/cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
     assert cpu_quota(tmp_path) == cores
 
 
-def test_a_job_leaves_one_core_to_the_service(tmp_path: Path) -> None:
+def test_spare_cores_leave_one_to_the_service(tmp_path: Path) -> None:
     assert spare_cores(tmp_path / "none") == 7
     (tmp_path / "cpu.max").write_text("100000 100000")
     assert spare_cores(tmp_path) == 1
 
 
-def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
+def test_cpu_quota_without_cgroups_is_the_affinity(tmp_path: Path) -> None:
     assert cpu_quota(tmp_path / "none") == 8
 
 
 @pytest.mark.parametrize(
     ("written", "expected"), [("500", 500), ("2k", 2048), ("1.5M", 3 << 19), ("3 G", 3 << 30), ("50%", 500)]
 )
-def test_memory_is_written_as_bytes_or_as_a_share(written: str, expected: int) -> None:
+def test_parse_memory_size_takes_bytes_or_a_share(written: str, expected: int) -> None:
     assert parse_memory_size(written, quota=1000) == expected
 
 
 @pytest.mark.parametrize("written", ["", "much", "-1G", "2GB", "101%"])
-def test_memory_that_is_no_amount_is_refused(written: str) -> None:
+def test_parse_memory_size_refuses_what_is_no_amount(written: str) -> None:
     with pytest.raises(InvalidInput, match="memory"):
         parse_memory_size(written)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app.core.settings import Settings
 
 
-def test_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().checkpoints == Path("checkpoints")
     monkeypatch.setenv("NEXTWORD_PORT", "9000")
     monkeypatch.setenv("NEXTWORD_CHECKPOINTS", "/models")
@@ -19,19 +19,19 @@ def test_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("port", 70000), ("threads", 0), ("reload_seconds", 0), ("log_level", "loud")]
 )
-def test_what_is_out_of_range_is_refused(name: str, value: object) -> None:
+def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         Settings(**{name: value})
 
 
-def test_unknown_settings_are_refused() -> None:
+def test_settings_that_are_unknown_are_refused() -> None:
     with pytest.raises(ValidationError, match="colour"):
         Settings(colour="red")
 
 
-def test_every_setting_is_described() -> None:
+def test_settings_are_all_described() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 
 
-def test_a_published_model_is_seen_within_a_second() -> None:
+def test_settings_have_published_models_seen_within_a_second() -> None:
     assert Settings().reload_seconds <= 1

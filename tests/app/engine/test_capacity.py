@@ -1,4 +1,4 @@
-"""Room in a line: taken, refused, given back, and how long it takes to empty."""
+"""Room in a work queue: taken, refused, given back, and how long it takes to drain."""
 
 import math
 from contextlib import suppress
@@ -21,7 +21,7 @@ class Clock:
         monkeypatch.setattr(capacity, "monotonic", lambda: self.now)
 
 
-def test_texts_and_tokens_have_their_limits_and_an_empty_line_has_room_for_anything() -> None:
+def test_work_queue_limits_texts_and_tokens_and_has_room_for_anything_when_empty() -> None:
     line = WorkQueue(max_running=2, max_waiting=0, max_tokens=10)
     with line.reserve(texts=5, tokens=100):
         pass
@@ -34,7 +34,7 @@ def test_texts_and_tokens_have_their_limits_and_an_empty_line_has_room_for_anyth
     assert (line.texts, line.tokens) == (0, 0)
 
 
-def test_the_wait_is_what_is_left_at_the_speed_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_queue_drains_what_is_left_at_the_throughput_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     line = WorkQueue(max_running=3, max_waiting=0, max_tokens=1000)
     with line.reserve(texts=2):
@@ -47,7 +47,7 @@ def test_the_wait_is_what_is_left_at_the_speed_so_far(monkeypatch: pytest.Monkey
         assert to_api_error(refused.value).headers == {"retry-after": "6", "retry-after-ms": "6000"}
 
 
-def test_the_past_fades(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_queue_forgets_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     line = WorkQueue(max_running=2, max_waiting=0, max_tokens=10)
     for seconds in (1.0, 10.0):
@@ -58,7 +58,7 @@ def test_the_past_fades(monkeypatch: pytest.MonkeyPatch) -> None:
         assert line.seconds_to_drain == pytest.approx((10 + 1 / math.e) / (1 + 1 / math.e))
 
 
-def test_what_fails_counts_as_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_queue_counts_what_fails_as_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     line = WorkQueue(max_running=2, max_waiting=0, max_tokens=1000)
     with suppress(ArithmeticError), line.reserve(tokens=100):
@@ -71,12 +71,12 @@ def test_what_fails_counts_as_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
         assert line.seconds_to_drain == pytest.approx(1 + 1 / math.exp(0.1))
 
 
-def test_nobody_is_told_to_come_back_at_once_or_never() -> None:
+def test_overloaded_never_says_to_come_back_at_once_or_never() -> None:
     assert to_api_error(Overloaded("", 0.0)).headers == {"retry-after": "1", "retry-after-ms": "100"}
     assert to_api_error(Overloaded("", 1e9)).headers == {"retry-after": "120", "retry-after-ms": "120000"}
 
 
-def test_in_a_crowd_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_queue_has_no_waiting_room_in_an_overload(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     line = WorkQueue(max_running=2, max_waiting=2, max_tokens=10)
     with line.reserve(texts=3):
@@ -95,7 +95,7 @@ def test_in_a_crowd_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 9)), max_size=20), st.randoms())
-def test_no_limit_is_ever_passed_and_all_room_comes_back(asked: list, numbers) -> None:
+def test_work_queue_passes_no_limit_and_all_room_comes_back(asked: list, numbers) -> None:
     with pytest.MonkeyPatch.context() as still:
         Clock(still)
         _take_and_give_back(asked, numbers)

@@ -1,4 +1,4 @@
-"""How many tokens make a slice: as many as the last ones took time for."""
+"""The chunk size: as many tokens as the last chunks took time for."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_slice_is_as_long_as_it_may_be_once_the_speed_is_known(clock: Clock) -> None:
+def test_chunk_sizer_makes_chunks_as_long_as_they_may_be_once_the_speed_is_known(clock: Clock) -> None:
     runtime = Runtime(256)
     timed = ChunkSizer(runtime)
     timed.start_chunk(0.01)
@@ -39,7 +39,7 @@ def test_a_slice_is_as_long_as_it_may_be_once_the_speed_is_known(clock: Clock) -
 
 
 @pytest.mark.parametrize("nothing", [0, None, "text"])
-def test_what_tells_nothing_changes_nothing(clock: Clock, nothing: object) -> None:
+def test_chunk_sizer_learns_nothing_from_no_tokens(clock: Clock, nothing: object) -> None:
     runtime = Runtime(256)
     timed = ChunkSizer(runtime)
     timed.start_chunk(1)
@@ -49,7 +49,7 @@ def test_what_tells_nothing_changes_nothing(clock: Clock, nothing: object) -> No
     assert runtime.chunk_tokens == first
 
 
-def test_there_is_always_a_token_and_never_more_than_memory_is_for(clock: Clock) -> None:
+def test_chunk_sizer_keeps_between_one_token_and_the_bound_of_memory(clock: Clock) -> None:
     runtime = Runtime(256)
     timed = ChunkSizer(runtime)
     timed.start_chunk(1)
@@ -61,7 +61,7 @@ def test_there_is_always_a_token_and_never_more_than_memory_is_for(clock: Clock)
     assert runtime.chunk_tokens == 1
 
 
-def test_a_model_that_several_threads_share_is_left_as_it_is() -> None:
+def test_chunk_sizer_leaves_the_chunks_that_several_threads_share() -> None:
     runtime = Runtime(65536)
     ChunkSizer(runtime, fixed=True).start_chunk(0.001)
     assert runtime.chunk_tokens == 65536

@@ -94,7 +94,7 @@ class Script:
         self.runtime = Runtime(self.model.chunk_tokens, CACHES[model])
         self.outbox = CollectingOutbox()
         self.decoder = Decoder(self.model, LETTERS, replace(self.runtime), rows, self.outbox)
-        self.slices = ChunkSizer(self.runtime)
+        self.chunk_sizer = ChunkSizer(self.runtime)
         self.runs: list[tuple[GenerationRequest, dict]] = []
         self.jobs: list[tuple[ChunkedTask, str, str]] = []
         self.waiting: deque[ChunkedTask] = deque()
@@ -110,7 +110,7 @@ class Script:
                 self.decoder.add(self.runs[-1][0])
             case "score", context, text:
                 work = score_texts(self.model, LETTERS, [text, "b"], context=context, runtime=self.runtime)
-                job = ChunkedTask(next(IDS), work, self.slices)
+                job = ChunkedTask(next(IDS), work, self.chunk_sizer)
                 self.jobs.append((job, context, text))
                 self.waiting.append(job)
             case "cancel", i if i < len(self.runs):
@@ -120,11 +120,11 @@ class Script:
                 self.jobs[i][0].cancelled = True
 
     def step(self) -> bool:
-        """As the scheduler takes turns: a step, then a slice of one job; returns whether there is more."""
+        """As the scheduler takes turns: a step, then a chunk of one task; returns whether there is more."""
         more = self.decoder.step()
         if self.waiting:
             job = self.waiting.popleft()
-            if job.run_chunk(self.outbox, 1e-9):  # the smallest slices there are
+            if job.run_chunk(self.outbox, 1e-9):  # the smallest chunks there are
                 self.waiting.append(job)
         return more or bool(self.waiting)
 
@@ -146,14 +146,14 @@ class Script:
 @pytest.mark.parametrize("model", ALONE)
 @given(actions, st.integers(1, 6))
 @hypothesis_settings(max_examples=40, deadline=None)
-def test_any_order_of_joining_leaving_scoring_and_stepping(model: str, actions: list, rows: int) -> None:
+def test_decoder_in_any_order_of_joining_leaving_scoring_and_stepping(model: str, actions: list, rows: int) -> None:
     script = Script(model, rows)
     for action in actions:
         script.act(action)
     script.check()
 
 
-def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoder_has_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     logprobs = MODEL.logprobs
     monkeypatch.setattr(MODEL, "logprobs", lambda state: (seen.append(len(state)), logprobs(state))[1])
@@ -173,7 +173,7 @@ def test_no_more_rows_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) ->
     assert list(dict.fromkeys(seen)) == [2, 3, 5, 1]
 
 
-def test_without_streaming_only_the_end_is_told() -> None:
+def test_decoder_sends_only_the_end_without_streaming() -> None:
     outbox = CollectingOutbox()
     decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 8, outbox)
     run = request(n=2, ignore_end=True, streaming=False)
@@ -196,7 +196,7 @@ class Reader:
 
 @given(st.lists(st.integers(0, 3), max_size=12))
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_a_slow_reader_misses_nothing_and_is_not_waited_for(pauses: list[int]) -> None:
+def test_generation_stream_of_a_slow_reader_misses_nothing_and_is_not_waited_for(pauses: list[int]) -> None:
     async def main() -> list[GenerationChunk]:
         run = request(n=2, ignore_end=True, streaming=True)
         reader = Reader(run)
@@ -248,7 +248,7 @@ class Failing(LanguageModel):
 
 
 @pytest.mark.parametrize("model", [Failing(steps=3), Failing(steps=9, reads=0), Failing(steps=9, reads=2)])
-def test_a_failure_is_told_to_those_it_hits_and_the_decoder_goes_on(model: Failing) -> None:
+def test_decoder_goes_on_after_a_failure_that_only_its_requests_are_told_of(model: Failing) -> None:
     outbox = CollectingOutbox()
     decoder = Decoder(model, LETTERS, Runtime.of(model), 8, outbox)
     hit = request(ignore_end=True, streaming=True)
@@ -285,7 +285,7 @@ class Poisoned(Bigram):
 
 @given(st.lists(st.integers(0, 999), min_size=1, max_size=12))
 @hypothesis_settings(max_examples=40, deadline=None)
-def test_a_failure_of_one_text_is_not_its_neighbours(seeds: list[int]) -> None:
+def test_decoder_fails_no_neighbours_of_a_text_that_fails(seeds: list[int]) -> None:
     """What one text fails on it fails on alone, too; the others end as they would alone."""
     poisoned = Poisoned(np.exp(MODEL.matrix))
 

@@ -1,6 +1,8 @@
-"""Which thread computes what, how much is taken on, and that a place is always given back."""
+"""The engine: the thread that does each kind of work, how much is taken on, and that room always comes back."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Generator
 
@@ -56,14 +58,14 @@ def blocked(until: threading.Event) -> Generator[None, None, str]:
         (CacheModel(CacheConfig(), LSTM), 1, "slow"),
     ],
 )
-def test_work_is_done_where_it_belongs(model: LanguageModel, tokens: int, thread: str) -> None:
+def test_engine_does_work_in_the_thread_where_it_belongs(model: LanguageModel, tokens: int, thread: str) -> None:
     async def main(engine: Engine) -> None:
         assert await engine.run(model, where(), tokens) == thread
 
     running(main)
 
 
-def test_the_recurrent_thread_has_the_threads_it_was_given() -> None:
+def test_engine_gives_the_recurrent_thread_its_threads() -> None:
     def count() -> Generator[None, None, int]:
         yield
         return thread_count()
@@ -75,7 +77,7 @@ def test_the_recurrent_thread_has_the_threads_it_was_given() -> None:
 
 
 @pytest.mark.parametrize("model", [NGRAM, LSTM])
-def test_what_is_too_much_is_refused_at_once_and_room_comes_back(model: LanguageModel) -> None:
+def test_engine_refuses_without_room_at_once_and_room_comes_back(model: LanguageModel) -> None:
     async def main(engine: Engine) -> None:
         go = threading.Event()
         asked = [asyncio.ensure_future(engine.run(model, blocked(go), 10**5)) for _ in range(3)]
@@ -91,7 +93,7 @@ def test_what_is_too_much_is_refused_at_once_and_room_comes_back(model: Language
 
 
 @pytest.mark.parametrize("model", [NGRAM, LSTM])
-def test_work_that_nobody_waits_for_is_dropped(model: LanguageModel) -> None:
+def test_engine_drops_work_that_nobody_waits_for(model: LanguageModel) -> None:
     async def main(engine: Engine) -> None:
         never = threading.Event()
         for _ in range(10):
@@ -108,7 +110,7 @@ def test_work_that_nobody_waits_for_is_dropped(model: LanguageModel) -> None:
     running(main)
 
 
-def test_failures_reach_their_own_request() -> None:
+def test_engine_failures_reach_their_own_request() -> None:
     def failing() -> Generator[None, None, None]:
         yield
         raise ArithmeticError("broken")
@@ -124,7 +126,7 @@ def test_failures_reach_their_own_request() -> None:
 
 
 @pytest.mark.parametrize("model", [NGRAM, LSTM])
-def test_texts_count_as_many_and_leave_when_their_context_is_left(model: LanguageModel) -> None:
+def test_engine_counts_texts_which_leave_when_their_block_is_left(model: LanguageModel) -> None:
     params = SamplingParams(max_tokens=10**6, ignore_end=True)
 
     async def main(engine: Engine) -> None:
@@ -147,10 +149,18 @@ def test_texts_count_as_many_and_leave_when_their_context_is_left(model: Languag
     running(main)
 
 
-def test_nothing_is_taken_on_once_it_stops() -> None:
+def test_engine_takes_nothing_on_once_it_stops() -> None:
     async def main(engine: Engine) -> None:
         engine.stop()
         with pytest.raises(ServerStopping):
             await engine.run(LSTM, where(), 1)
 
     running(main)
+
+
+def test_engine_and_workers_load_no_web_framework() -> None:
+    modules = "app.engine.engine, app.engine.warm_up, app.jobs.submission, app.stores, app.worker.child_main"
+    found = (
+        f"import sys, {modules}; print([name for name in ('fastapi', 'starlette', 'uvicorn') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True).stdout == "\n"

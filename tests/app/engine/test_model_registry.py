@@ -1,4 +1,4 @@
-"""Which models are served: what is published, what is broken, what is gone, under traffic and without a failure."""
+"""The models that are served: what is published, what is broken, what is gone, under traffic and without a failure."""
 
 import json
 import logging
@@ -33,7 +33,7 @@ def damage(folder: Path) -> None:
     (folder / "weights.safetensors").write_bytes(b"not weights")
 
 
-def test_a_name_means_its_newest_version(root: Path) -> None:
+def test_registry_means_the_newest_version_by_a_name(root: Path) -> None:
     registry = ModelRegistry(root, load)
     with pytest.raises(ModelLoading):
         registry.get("words")
@@ -47,7 +47,7 @@ def test_a_name_means_its_newest_version(root: Path) -> None:
     assert registry.get("words@1") is first
 
 
-def test_versions_are_numbers(root: Path) -> None:
+def test_registry_sorts_versions_as_numbers(root: Path) -> None:
     shutil.copytree(root / "words" / "1", root / "words" / "10")
     shutil.copytree(root / "words" / "1", root / "words" / "9")
     registry = ModelRegistry(root, load)
@@ -56,7 +56,7 @@ def test_versions_are_numbers(root: Path) -> None:
     assert [served.id for served in registry.snapshot.models] == ["words@1", "words@9", "words@10"]
 
 
-def test_the_newest_version_of_each_name_is_opened_first(root: Path) -> None:
+def test_registry_loads_the_newest_version_of_each_name_first(root: Path) -> None:
     publish(root, "words", ngram(order=3))
     publish(root, "other", ngram(order=1))
     opened: list[str] = []
@@ -75,7 +75,9 @@ def test_the_newest_version_of_each_name_is_opened_first(root: Path) -> None:
     assert registry.snapshot.loading == ()
 
 
-def test_a_broken_version_is_told_of_once_and_leaves_the_old_one(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_registry_logs_a_broken_version_once_and_keeps_the_old_one(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     shutil.copytree(root / "words" / "1", root / "words" / "2")
     damage(root / "words" / "2")
     registry = ModelRegistry(root, load)
@@ -95,7 +97,7 @@ def test_a_broken_version_is_told_of_once_and_leaves_the_old_one(root: Path, cap
     assert registry.snapshot.problems == {}
 
 
-def test_damage_done_to_a_served_version_leaves_it_as_it_was(root: Path) -> None:
+def test_registry_serves_on_a_version_that_is_damaged(root: Path) -> None:
     registry = ModelRegistry(root, load)
     registry.refresh()
     before = registry.get("words")
@@ -105,7 +107,7 @@ def test_damage_done_to_a_served_version_leaves_it_as_it_was(root: Path) -> None
     assert list(registry.snapshot.problems) == ["words@1"]
 
 
-def test_what_is_gone_is_not_served(root: Path) -> None:
+def test_registry_does_not_serve_what_is_gone(root: Path) -> None:
     registry = ModelRegistry(root, load)
     registry.refresh()
     shutil.rmtree(root / "words")
@@ -123,7 +125,7 @@ def mixture(root: Path, *members: CheckpointRef) -> CheckpointRef:
     return save(root, "all", model, WORDS, Provenance("none", "none"), members=members)
 
 
-def test_a_mixture_is_opened_after_its_members_and_shares_them(root: Path) -> None:
+def test_registry_loads_a_mixture_after_its_members_and_shares_them(root: Path) -> None:
     mixture(root, publish(root, "words", ngram(order=3)), publish(root, "more", ngram(order=1)))
     registry = ModelRegistry(root, lambda path: load(path, find_loaded=registry.loaded_checkpoint))
     registry.refresh()
@@ -133,7 +135,7 @@ def test_a_mixture_is_opened_after_its_members_and_shares_them(root: Path) -> No
     assert list(mixed.members) == members
 
 
-def test_a_mixture_is_tried_again_when_a_member_comes_and_told_of_when_one_changes(root: Path) -> None:
+def test_registry_tries_a_mixture_again_when_a_member_comes_or_changes(root: Path) -> None:
     first = mixture(root, publish(root, "words", ngram(order=3)), publish(root, "more", ngram(order=1)))
     mixture(root, first, publish(root, "third", ngram(order=1)))
     aside = root.parent / "aside"
@@ -153,7 +155,7 @@ def test_a_mixture_is_tried_again_when_a_member_comes_and_told_of_when_one_chang
     assert "member more@1 is not the one" in registry.snapshot.problems["all@1"]
 
 
-def test_cards_that_name_each_other_are_no_endless_road(root: Path) -> None:
+def test_registry_ends_with_cards_that_name_each_other(root: Path) -> None:
     shutil.copytree(root / "words" / "1", root / "words" / "2")
     for version, other in ((1, 2), (2, 1)):
         file = root / "words" / str(version) / "card.json"
@@ -201,7 +203,7 @@ class Traffic:
         self._pool.shutdown()
 
 
-def test_a_model_published_under_traffic_is_served_within_two_seconds(server: Server, root: Path) -> None:
+def test_registry_serves_a_model_published_under_traffic_within_two_seconds(server: Server, root: Path) -> None:
     traffic = Traffic(server)
     try:
         wait_for(lambda: len(traffic.answers) > 20)
@@ -224,7 +226,7 @@ def test_a_model_published_under_traffic_is_served_within_two_seconds(server: Se
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_unusable")
 
 
-def test_a_text_in_the_making_is_finished_by_the_model_that_began_it(tmp_path: Path) -> None:
+def test_registry_lets_a_text_be_finished_by_the_model_that_began_it(tmp_path: Path) -> None:
     root = tmp_path / "models"
     publish(root, "words", ngram(order=2))
     with serving(root, max_tokens=10**6) as server:

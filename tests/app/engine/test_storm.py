@@ -6,7 +6,7 @@ from tests.helpers.serving import idle, post, serving, wait_for
 from tests.helpers.storm import ANSWERS, failures, storm
 
 
-def test_a_storm_leaves_nothing_behind(checkpoints: Path) -> None:
+def test_engine_has_nothing_left_after_a_storm(checkpoints: Path) -> None:
     with serving(checkpoints, max_running=4, max_waiting=4, max_tokens=10_000) as server:
         before = post(f"{server.url}/v1/models/lstm/generate", json={"seed": 1}).json()
         statuses = [status for status, _ in storm(server.url, range(100), clients=16)]

@@ -18,18 +18,18 @@ from tests.helpers.serving import ngram, publish, recurrent
 
 
 @pytest.mark.parametrize("model", [ngram(), ngram(order=1), ngram(smoothing="mle"), recurrent(), recurrent("gru")])
-def test_a_model_that_answers_is_given_back_as_it_was(tmp_path: Path, model) -> None:
+def test_warm_up_returns_a_model_that_answers_as_it_was(tmp_path: Path, model) -> None:
     checkpoint = load(publish(tmp_path, "model", model).path)
     assert warm_up(checkpoint) is checkpoint
 
 
-def test_what_long_texts_need_of_an_ngram_model_is_there_afterwards(tmp_path: Path) -> None:
+def test_warm_up_builds_what_long_texts_need_of_an_ngram_model(tmp_path: Path) -> None:
     model = load(publish(tmp_path, "model", ngram()).path)
     assert "hash_index" not in vars(model.model)
     assert "hash_index" in vars(warm_up(model).model)
 
 
-def test_no_loop_of_a_short_question_is_left_to_compile(tmp_path: Path) -> None:
+def test_warm_up_compiles_all_loops_of_a_short_question(tmp_path: Path) -> None:
     loaded = load(publish(tmp_path, "model", ngram()).path)
     warm_up(loaded)
     loops: list[Any] = [top_k.topk, query.advance, query.score]  # as Numba has them
@@ -40,7 +40,7 @@ def test_no_loop_of_a_short_question_is_left_to_compile(tmp_path: Path) -> None:
     assert all(known)
 
 
-def test_one_that_cannot_answer_leaves_the_one_before_it(tmp_path: Path) -> None:
+def test_warm_up_of_a_model_that_cannot_answer_leaves_the_one_before_it(tmp_path: Path) -> None:
     publish(tmp_path, "words", ngram())
 
     def opened(path: Path) -> Checkpoint:

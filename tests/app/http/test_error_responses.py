@@ -22,7 +22,7 @@ def refused(answer: httpx.Response, status: int, code: str) -> dict:
     return answer.json()["error"]
 
 
-def test_unknown_routes_and_methods(client: httpx.Client) -> None:
+def test_error_of_unknown_routes_and_methods(client: httpx.Client) -> None:
     assert "GET /v2/models" in refused(client.get("/v2/models"), 404, "route_not_found")["message"]
     assert "GET" in refused(client.get(NEXT), 405, "method_not_allowed")["message"]
     assert client.get(NEXT).headers["allow"] == "POST"
@@ -46,7 +46,7 @@ def test_unknown_routes_and_methods(client: httpx.Client) -> None:
     ],
 )
 @pytest.mark.parametrize("route", ["next", "perplexity"])
-def test_bodies_that_are_no_request(client: httpx.Client, content: bytes, code: str, route: str) -> None:
+def test_error_of_bodies_that_are_no_request(client: httpx.Client, content: bytes, code: str, route: str) -> None:
     answer = client.post(f"/v1/models/words/{route}", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 400, answer.text
     found = ErrorAnswer.model_validate(answer.json()).error.code
@@ -56,20 +56,20 @@ def test_bodies_that_are_no_request(client: httpx.Client, content: bytes, code: 
 
 @pytest.mark.parametrize("route", ["next", "probability", "perplexity", "rescore", "generate"])
 @pytest.mark.parametrize("kind", ["application/xml", "application/x-www-form-urlencoded", None])
-def test_a_body_of_another_kind(client: httpx.Client, route: str, kind: str | None) -> None:
+def test_error_of_a_body_of_another_media_type(client: httpx.Client, route: str, kind: str | None) -> None:
     headers = {} if kind is None else {"content-type": kind}
     answer = client.post(f"/v1/models/words/{route}", content=b'{"text": "a"}', headers=headers)
     assert "application/json" in refused(answer, 415, "unsupported_media_type")["message"]
 
 
-def test_every_bad_field_is_told_of(client: httpx.Client) -> None:
+def test_error_names_every_bad_field(client: httpx.Client) -> None:
     error = refused(client.post(NEXT, json={"top_k": -1, "colour": 1}), 400, "invalid_input")
     assert error["param"] == "top_k"
     assert "top_k: Input should be greater than or equal to 0" in error["message"]
     assert "colour: no such field" in error["message"]
 
 
-def test_a_request_has_an_id_of_its_own_or_the_clients(client: httpx.Client) -> None:
+def test_request_id_is_new_or_the_clients(client: httpx.Client) -> None:
     first, second = (client.get("/health/live").headers["x-request-id"] for _ in range(2))
     assert first != second
     for sane in ("abc-123", "A.b_c:d", "x" * 128):
@@ -108,7 +108,7 @@ def broken(server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.M
         ("generate", {}),
     ],
 )
-def test_a_model_that_fails_fails_its_own_request_only(
+def test_error_of_a_model_fails_its_own_request_only(
     client: httpx.Client, broken: str, caplog: pytest.LogCaptureFixture, route: str, body: dict
 ) -> None:
     answer = client.post(f"/v1/models/{broken}/{route}", json=body, headers={"x-request-id": "find-me"})
@@ -123,7 +123,7 @@ def test_a_model_that_fails_fails_its_own_request_only(
     assert client.post(f"/v1/models/{other}/generate", json={}).status_code == 200
 
 
-def test_a_stream_that_has_begun_ends_with_the_error(client: httpx.Client, broken: str) -> None:
+def test_error_ends_a_stream_that_has_begun(client: httpx.Client, broken: str) -> None:
     answer = client.post(f"/v1/models/{broken}/generate", json={"stream": True})
     events = [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
     assert json.loads(events[-1])["error"]["code"] == "model_failed"
@@ -133,12 +133,12 @@ def test_a_stream_that_has_begun_ends_with_the_error(client: httpx.Client, broke
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "model_failed"
 
 
-def test_after_a_failure_the_model_serves_on(client: httpx.Client) -> None:
+def test_error_of_a_model_leaves_it_serving(client: httpx.Client) -> None:
     for model in ("words", "lstm"):
         assert client.post(f"/v1/models/{model}/generate", json={}).status_code == 200
 
 
-def test_the_table_covers_what_is_raised_on_purpose() -> None:
+def test_error_table_covers_what_is_raised_on_purpose() -> None:
     assert (to_api_error(InvalidText("text.0", "must be text")).status, to_api_error(InvalidText("t", "")).param) == (
         400,
         "t",

@@ -30,7 +30,7 @@ def parse(body: bytes, size: int = 1 << 16) -> tuple[MultipartUpload, bytes]:
 
 
 @given(st.binary(max_size=200), st.integers(1, 300))
-def test_the_file_comes_out_as_it_went_in(file: bytes, size: int) -> None:
+def test_multipart_upload_gives_out_the_file_as_it_went_in(file: bytes, size: int) -> None:
     parser, data = parse(form(file.replace(b"--frontier", b"")), size)
     assert data == file.replace(b"--frontier", b"")
     assert (parser.fields, parser.filename) == ({"purpose": "training"}, "corpus.txt")
@@ -47,11 +47,11 @@ def test_the_file_comes_out_as_it_went_in(file: bytes, size: int) -> None:
         (part('name="purpose"', b"x" * 5000) + form(), "purpose: at most 4096 bytes"),
     ],
 )
-def test_a_form_that_is_not_as_it_should_be_is_refused(body: bytes, message: str) -> None:
+def test_multipart_upload_refuses_a_malformed_form(body: bytes, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         parse(body)
 
 
-def test_a_form_without_a_boundary_is_refused() -> None:
+def test_multipart_upload_refuses_a_form_without_a_boundary() -> None:
     with pytest.raises(InvalidInput, match="boundary"):
         MultipartUpload("multipart/form-data", ACCEPTED)

@@ -15,7 +15,7 @@ PIECES = st.lists(st.binary(max_size=12).map(lambda b: b.replace(b"\x00", b"\n")
 
 
 @given(PIECES)
-def test_lines_are_those_of_the_whole(found: list[bytes]) -> None:
+def test_line_splitter_gives_the_lines_of_the_whole(found: list[bytes]) -> None:
     lines = LineSplitter(limit=5)
     cut = [line for piece in found for line in lines.feed(piece)] + lines.finish()
     whole = b"".join(found).split(b"\n")
@@ -25,7 +25,7 @@ def test_lines_are_those_of_the_whole(found: list[bytes]) -> None:
 
 
 @given(PIECES, st.integers(1, 20))
-def test_pieces_join_to_the_whole(found: list[bytes], size: int) -> None:
+def test_gather_chunks_joins_to_the_whole(found: list[bytes], size: int) -> None:
     async def stream() -> AsyncIterator[bytes]:
         for piece in found:
             yield piece
@@ -48,20 +48,20 @@ def spooled(messages: list[Message]) -> list[bytes]:
                 return message
             return await asyncio.Future()  # nothing more comes, and nobody hangs up
 
-        spool = BufferedBody(receive)
+        body = BufferedBody(receive)
         try:
             found = []
-            while data := await spool.read():
+            while data := await body.read():
                 found.append(data)
             return found
         finally:
-            spool.close()
+            body.close()
 
     return asyncio.run(read())
 
 
 @given(PIECES)
-def test_a_spool_gives_out_what_it_takes_in(found: list[bytes]) -> None:
+def test_buffered_body_gives_out_what_it_takes_in(found: list[bytes]) -> None:
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in found]
     assert b"".join(spooled([*messages, {"type": "http.request"}])) == b"".join(found)
 
@@ -72,28 +72,28 @@ GONE = {"type": "http.disconnect"}
 
 
 @pytest.mark.parametrize("messages", [[GONE], [HELD, GONE]])
-def test_a_spool_tells_of_a_client_that_hangs_up(messages: list[Message]) -> None:
+def test_buffered_body_notices_a_client_that_hangs_up(messages: list[Message]) -> None:
     with pytest.raises(ClientDisconnect):
         spooled(messages)
 
 
-def test_a_hang_up_after_the_body_is_noticed_too() -> None:
+def test_buffered_body_notices_a_hang_up_after_the_body_too() -> None:
     async def main() -> None:
         messages = iter([WHOLE, GONE])
 
         async def receive() -> Message:
             return next(messages)
 
-        spool = BufferedBody(receive)
+        body = BufferedBody(receive)
         await asyncio.sleep(0.01)
         with pytest.raises(ClientDisconnect):
-            await spool.read()
-        spool.close()
+            await body.read()
+        body.close()
 
     asyncio.run(main())
 
 
-def test_what_came_before_an_error_is_given_out_first() -> None:
+def test_buffered_body_gives_out_what_came_before_an_error_first() -> None:
     async def main() -> None:
         messages = iter([HELD, HELD])
 
@@ -102,11 +102,11 @@ def test_what_came_before_an_error_is_given_out_first() -> None:
                 return message
             raise ValueError("too large")
 
-        spool = BufferedBody(receive)
+        body = BufferedBody(receive)
         await asyncio.sleep(0.01)
-        assert await spool.read() == b"abcabc"
+        assert await body.read() == b"abcabc"
         with pytest.raises(ValueError, match="too large"):
-            await spool.read()
-        spool.close()
+            await body.read()
+        body.close()
 
     asyncio.run(main())

@@ -39,20 +39,20 @@ def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
     return document["components"]["schemas"][name] if name else schema
 
 
-def test_the_root_leads_to_the_page(client: httpx.Client) -> None:
+def test_swagger_ui_is_where_the_root_leads(client: httpx.Client) -> None:
     answer = client.get("/", follow_redirects=True)
     assert (answer.status_code, answer.url.path) == (200, "/docs")
     assert 'id="swagger-ui"' in answer.text
 
 
-def test_the_page_needs_no_other_host(client: httpx.Client) -> None:
+def test_swagger_ui_needs_no_other_host(client: httpx.Client) -> None:
     page = client.get("/docs").text
     assert "http" not in page
     for asset in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert client.get(asset).status_code == 200
 
 
-def test_everything_is_described(document: dict[str, Any]) -> None:
+def test_openapi_describes_everything(document: dict[str, Any]) -> None:
     for method, path, operation in operations(document):
         assert operation["summary"], (method, path)
         assert operation["description"], (method, path)
@@ -64,7 +64,7 @@ def test_everything_is_described(document: dict[str, Any]) -> None:
             assert described.get("description"), (name, field)
 
 
-def test_errors_are_documented_in_the_one_shape(document: dict[str, Any]) -> None:
+def test_openapi_documents_errors_in_the_one_shape(document: dict[str, Any]) -> None:
     for method, path, operation in operations(document):
         assert "422" not in operation["responses"], (method, path)
         if path.startswith("/v1"):
@@ -84,7 +84,7 @@ def examples(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[tu
             yield kind, {name: field["examples"][0] for name, field in properties.items() if "examples" in field}
 
 
-def test_every_example_works(document: dict[str, Any], shipped: Server) -> None:
+def test_openapi_examples_all_work(document: dict[str, Any], shipped: Server) -> None:
     asked = 0
     with httpx.Client(base_url=shipped.url, timeout=60) as client:
         for method, path, operation in operations(document):
@@ -126,7 +126,9 @@ TRY_IT_OUT = """
 """
 
 
-def test_try_it_out_succeeds_on_every_route(document: dict[str, Any], shipped: Server, tmp_path: Path) -> None:
+def test_swagger_ui_try_it_out_succeeds_on_every_route(
+    document: dict[str, Any], shipped: Server, tmp_path: Path
+) -> None:
     if CHROMIUM is None:
         pytest.skip(
             "no Chromium is installed, so the documentation is not tried in a browser: apt-get install chromium"

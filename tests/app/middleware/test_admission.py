@@ -44,7 +44,7 @@ def connection(server: Server, path: str, media_type: str, *headers: str) -> Ite
 
 @pytest.mark.parametrize("model", ["words", "lstm"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_takes_too_long_is_stopped(generous: Server, model: str, kind: str) -> None:
+def test_admission_stops_a_request_at_its_deadline(generous: Server, model: str, kind: str) -> None:
     route, content, media_type = KINDS[kind]
     before = counted(generous, route, "timed_out")
     headers = {"content-type": media_type, "x-request-timeout-ms": "30"}
@@ -55,7 +55,7 @@ def test_what_takes_too_long_is_stopped(generous: Server, model: str, kind: str)
 
 
 @pytest.mark.parametrize("model", ["words", "lstm"])
-def test_streams_are_told_that_their_time_is_up(generous: Server, model: str) -> None:
+def test_admission_tells_streams_that_their_time_is_up(generous: Server, model: str) -> None:
     url = f"{generous.url}/v1/models/{model}"
     headers = {"x-request-timeout-ms": "2000"}
     answer = post(f"{url}/generate", json={**ENDLESS, "stream": True}, headers=headers)
@@ -79,7 +79,7 @@ def test_streams_are_told_that_their_time_is_up(generous: Server, model: str) ->
 
 
 @pytest.mark.parametrize("given", ["", "0", "-1", "1.5", "1e3", "soon", "\u0663", "9" * 30])
-def test_a_time_that_is_none_is_refused(generous: Server, given: str) -> None:
+def test_admission_refuses_a_timeout_that_is_no_number(generous: Server, given: str) -> None:
     headers = {"x-request-timeout-ms": given.encode()}
     answer = post(f"{generous.url}/v1/models/words/next", json={}, headers=headers)
     error = answer.json()["error"]
@@ -87,7 +87,7 @@ def test_a_time_that_is_none_is_refused(generous: Server, given: str) -> None:
     assert "from 1 to 86400000" in error["message"]
 
 
-def test_a_body_that_never_comes_is_not_waited_for(generous: Server) -> None:
+def test_admission_does_not_wait_for_a_body_that_never_comes(generous: Server) -> None:
     head = ("content-length: 100", "x-request-timeout-ms: 100")
     with connection(generous, "/v1/models/lstm/next", "application/json", *head) as opened:
         opened.sendall(b'{"context"')
@@ -95,7 +95,7 @@ def test_a_body_that_never_comes_is_not_waited_for(generous: Server) -> None:
     wait_for(lambda: idle(generous.url))
 
 
-def test_what_is_too_much_is_refused_before_its_body_has_come(checkpoints: Path) -> None:
+def test_admission_refuses_without_room_before_the_body_has_come(checkpoints: Path) -> None:
     with serving(checkpoints, max_running=1, max_waiting=0, max_tokens=10**6) as server, busy(server, "lstm"):
         for route, _, media_type in KINDS.values():
             with connection(server, f"/v1/models/lstm/{route}", media_type, "content-length: 1000") as opened:
@@ -109,7 +109,7 @@ def test_what_is_too_much_is_refused_before_its_body_has_come(checkpoints: Path)
         assert counted(server, "generate", "overloaded") == 1
 
 
-def test_limits_on_requests_bytes_and_tokens(checkpoints: Path) -> None:
+def test_admission_limits_requests_bytes_and_tokens(checkpoints: Path) -> None:
     settings = {"max_requests": 2, "max_pending_bytes": 2000, "max_tokens": 10**6, "max_pending_tokens": 10**6 + 50}
     with serving(checkpoints, **settings) as server, busy(server, "lstm"):
         url = f"{server.url}/v1/models/lstm"
@@ -124,7 +124,7 @@ def test_limits_on_requests_bytes_and_tokens(checkpoints: Path) -> None:
             assert metrics(server.url)["nextword_requests_under_way"] == 2
 
 
-def test_a_reader_that_does_not_read_is_sent_away_and_others_are_not_kept_waiting(checkpoints: Path) -> None:
+def test_admission_cuts_off_a_reader_that_does_not_read_and_others_do_not_wait(checkpoints: Path) -> None:
     with serving(checkpoints, max_running=20, max_pending_tokens=10**7, max_tokens=10**5, reader_seconds=0.3) as server:
         body = json.dumps({"n": 16, "max_tokens": 10**5, "ignore_end": True, "stream": True}).encode()
         path = "/v1/models/words/generate"
@@ -138,7 +138,7 @@ def test_a_reader_that_does_not_read_is_sent_away_and_others_are_not_kept_waitin
 
 @pytest.mark.parametrize("model", ["words", "lstm"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_work_whose_client_has_gone_is_stopped(generous: Server, model: str, kind: str) -> None:
+def test_admission_stops_work_whose_client_has_hung_up(generous: Server, model: str, kind: str) -> None:
     route, content, media_type = KINDS[kind]
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
@@ -150,7 +150,7 @@ def test_work_whose_client_has_gone_is_stopped(generous: Server, model: str, kin
     wait_for(lambda: idle(generous.url), seconds=20)
 
 
-def test_a_storm_of_requests_leaves_nothing_behind(checkpoints: Path) -> None:
+def test_admission_leaves_nothing_behind_after_a_storm_of_requests(checkpoints: Path) -> None:
     with serving(checkpoints, max_running=4, max_waiting=4) as server:
         with ThreadPoolExecutor(40) as pool:
             answers = list(

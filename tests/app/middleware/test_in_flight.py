@@ -14,12 +14,12 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
-async def ended(ticket: RequestDeadline) -> None:
-    async with ticket.enforce():
+async def ended(deadline: RequestDeadline) -> None:
+    async with deadline.enforce():
         await forever()
 
 
-def test_it_ends_what_takes_too_long_and_nothing_else() -> None:
+def test_deadline_ends_what_takes_too_long_and_nothing_else() -> None:
     async def main() -> None:
         with pytest.raises(RequestTimeout, match=r"0\.01 seconds"):
             await ended(RequestDeadline(0.01))
@@ -32,12 +32,12 @@ def test_it_ends_what_takes_too_long_and_nothing_else() -> None:
     asyncio.run(main())
 
 
-def test_the_innermost_block_counts() -> None:
+def test_deadline_of_the_innermost_block_counts() -> None:
     async def main() -> list[str]:
-        ticket, seen = RequestDeadline(0.01), []
-        async with ticket.enforce():
+        deadline, seen = RequestDeadline(0.01), []
+        async with deadline.enforce():
             with pytest.raises(RequestTimeout):
-                await ended(ticket)
+                await ended(deadline)
             await asyncio.sleep(0.02)  # the answer has begun: it is not cut off any more
             seen.append("ended by itself")
         return seen
@@ -45,18 +45,18 @@ def test_the_innermost_block_counts() -> None:
     assert asyncio.run(main()) == ["ended by itself"]
 
 
-def test_a_block_that_begins_as_the_one_around_it_ends_has_no_time() -> None:
-    async def late(ticket: RequestDeadline) -> None:
+def test_deadline_leaves_no_time_to_a_block_that_begins_as_the_outer_one_ends() -> None:
+    async def late(deadline: RequestDeadline) -> None:
         time.sleep(0.02)  # the loop is late, and will find the time up
         for _ in range(2):  # at the second turn it has, and the block around has yet to be told
             await asyncio.sleep(0)
-        await ended(ticket)
+        await ended(deadline)
 
     async def main() -> None:
-        ticket = RequestDeadline(0.01)
-        inner = asyncio.ensure_future(late(ticket))
+        deadline = RequestDeadline(0.01)
+        inner = asyncio.ensure_future(late(deadline))
         with pytest.raises(RequestTimeout):
-            async with ticket.enforce():
+            async with deadline.enforce():
                 await asyncio.shield(inner)
         with pytest.raises(RequestTimeout):
             await inner
@@ -65,13 +65,13 @@ def test_a_block_that_begins_as_the_one_around_it_ends_has_no_time() -> None:
 
 
 @pytest.mark.parametrize("seconds", [60, math.inf])
-def test_it_can_be_cut_short_and_never_prolonged(seconds: float) -> None:
+def test_deadline_can_be_shortened_and_never_prolonged(seconds: float) -> None:
     async def main() -> None:
-        ticket = RequestDeadline(seconds)
-        ending = asyncio.ensure_future(ended(ticket))
+        deadline = RequestDeadline(seconds)
+        ending = asyncio.ensure_future(ended(deadline))
         await asyncio.sleep(0)
-        ticket.shorten(0.01, ServerStopping("going down"))
-        ticket.shorten(1000, RequestTimeout("later"))
+        deadline.shorten(0.01, ServerStopping("going down"))
+        deadline.shorten(1000, RequestTimeout("later"))
         with pytest.raises(ServerStopping):
             await ending
         late = RequestDeadline(60)  # cut before its block begins, as a request may be

@@ -1,4 +1,4 @@
-"""Refusals where HTTP is read: whatever is asked how, a connection stays in step, and all is told that `gate` tells."""
+"""Refusals where HTTP is read: a connection stays in step, and the answers are those of the admission middleware."""
 
 import json
 import logging
@@ -134,7 +134,7 @@ LARGE = json.dumps({"prompt": "the cat " * 100_000}).encode()
         "url",
     ],
 )
-def test_a_kept_connection_is_refused_and_then_answered(small: Server, pieces: list[bytes]) -> None:
+def test_early_reject_refuses_and_then_answers_on_a_kept_connection(small: Server, pieces: list[bytes]) -> None:
     with connected(small) as connection:
         wait_for(lambda: idle(small.url))
         with busy(small, "lstm"):
@@ -162,7 +162,7 @@ REQUESTS = [
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=12), st.lists(st.floats(0, 1), max_size=12))
-def test_a_connection_stays_in_step_however_requests_are_cut(
+def test_early_reject_stays_in_step_however_requests_are_cut(
     full: Server, requests: list[tuple[int, str, bytes]], cuts: list[float]
 ) -> None:
     sent = b"".join(request for _, _, request in requests)
@@ -174,14 +174,14 @@ def test_a_connection_stays_in_step_however_requests_are_cut(
 
 
 @pytest.mark.parametrize("request_", [asking(version="1.0"), asking("connection: close")], ids=["1.0", "close"])
-def test_a_connection_that_is_not_to_be_kept_is_closed(full: Server, request_: bytes) -> None:
+def test_early_reject_closes_a_connection_that_is_not_to_be_kept(full: Server, request_: bytes) -> None:
     with connected(full) as connection:
         connection.send(request_)
         assert refused(connection.answer())["connection"] == "close"
         assert connection.ended()
 
 
-def test_answers_come_in_the_order_of_the_requests(full: Server) -> None:
+def test_early_reject_answers_in_the_order_of_the_requests(full: Server) -> None:
     ready = asking(method="GET", path="/health/ready", body=b"")
     with connected(full) as connection:
         connection.send(ready + asking("x-request-id: a") + ready + asking("x-request-id: b") * 2 + ready)
@@ -190,7 +190,7 @@ def test_answers_come_in_the_order_of_the_requests(full: Server) -> None:
     assert [refused(answers[i])["x-request-id"] for i in (1, 3, 4)] == ["a", "b", "b"]
 
 
-def test_who_comes_again_before_an_answer_waits_for_it(full: Server) -> None:
+def test_early_reject_waits_for_the_answer_under_way(full: Server) -> None:
     long = json.dumps({"max_tokens": 4000, "ignore_end": True}).encode()
     with connected(full) as connection:
         connection.send(asking())
@@ -202,7 +202,7 @@ def test_who_comes_again_before_an_answer_waits_for_it(full: Server) -> None:
         refused(connection.answer())
 
 
-def test_thousands_that_come_at_once_are_each_refused(full: Server) -> None:
+def test_early_reject_refuses_each_of_thousands_that_come_at_once(full: Server) -> None:
     slow = asking(method="GET", path="/v1/models", body=b"")
     with connected(full) as connection:
         for first in (b"", slow):  # each begun as it comes, or all of them waiting for the one before
@@ -213,18 +213,18 @@ def test_thousands_that_come_at_once_are_each_refused(full: Server) -> None:
                 refused(connection.answer())
 
 
-def test_it_is_told_what_the_gate_tells(full: Server) -> None:
+def test_early_reject_answers_what_admission_answers(full: Server) -> None:
     with connected(full) as connection:
-        # The second of three that come at once has another behind it, and so goes to the gate.
+        # The second of three that come at once has another behind it, and so goes to the middleware.
         connection.send(asking(method="GET", path="/health/ready", body=b"") + asking() + asking())
         connection.answer()
-        gates, doors = connection.answer(), connection.answer()
-    assert gates[::2] == doors[::2]
-    assert set(refused(gates)) == set(refused(doors))
-    assert gates[1]["content-type"] == doors[1]["content-type"]
+        late, early = connection.answer(), connection.answer()
+    assert late[::2] == early[::2]
+    assert set(refused(late)) == set(refused(early))
+    assert late[1]["content-type"] == early[1]["content-type"]
 
 
-def test_each_has_an_id_of_its_own_or_that_of_the_client(full: Server) -> None:
+def test_early_reject_gives_an_id_of_its_own_or_the_clients(full: Server) -> None:
     with connected(full) as connection:
         connection.send(asking("x-request-id: mine") + asking("x-request-id: <not sane>") + asking())
         found = [refused(connection.answer())["x-request-id"] for _ in range(3)]
@@ -233,7 +233,7 @@ def test_each_has_an_id_of_its_own_or_that_of_the_client(full: Server) -> None:
     assert len(set(found)) == 3
 
 
-def test_what_is_no_work_of_that_line_is_answered(full: Server) -> None:
+def test_early_reject_lets_pass_what_is_no_work_of_the_queue(full: Server) -> None:
     with connected(full) as connection:
         for path, method, status in [
             ("/v1/models/words/generate", "POST", 200),
@@ -246,7 +246,7 @@ def test_what_is_no_work_of_that_line_is_answered(full: Server) -> None:
             assert connection.answer()[0] == status
 
 
-def test_a_connection_is_not_idle_whose_request_lies_unread() -> None:
+def test_protocol_keeps_a_connection_whose_request_lies_unread() -> None:
     asked, sent = threading.Event(), threading.Event()
 
     def stall(model: str) -> None:
@@ -267,7 +267,7 @@ def test_a_connection_is_not_idle_whose_request_lies_unread() -> None:
         assert first.ended()  # as it is idle now
 
 
-def test_a_connection_that_breaks_while_it_is_idle_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+def test_protocol_forgets_a_connection_that_breaks_while_idle(caplog: pytest.LogCaptureFixture) -> None:
     with running(lambda _: None) as url:
         with Connection(url) as broken, Connection(url) as idle_:
             for each in (broken, idle_):
@@ -303,7 +303,7 @@ def running(line: FindQueue) -> Iterator[str]:
         thread.join()
 
 
-def test_refusals_are_logged_together(full: Server, caplog: pytest.LogCaptureFixture) -> None:
+def test_early_reject_logs_refusals_together(full: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     line = re.compile('127.0.0.1 - "POST /v1/models/gru/generate": no room, (.) times within 1 s')
 

@@ -32,7 +32,7 @@ def said(log: Path) -> list[list[str]]:
     return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def test_it_lives_as_long_as_the_service(tmp_path: Path) -> None:
+def test_supervisor_keeps_a_process_as_long_as_the_service(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with WorkerSupervisor(Settings(data=tmp_path / "data"), command(log)):
         wait_for(lambda: said(log))
@@ -40,7 +40,7 @@ def test_it_lives_as_long_as_the_service(tmp_path: Path) -> None:
     assert [words[0] for words in said(log)] == ["begun", "ended"]
 
 
-def test_it_is_begun_again_when_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_supervisor_restarts_a_process_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "QUICK_DEATH_SECONDS", 0.0)
     log = tmp_path / "log"
     with WorkerSupervisor(Settings(data=tmp_path), command(log)):
@@ -50,7 +50,7 @@ def test_it_is_begun_again_when_it_is_killed(tmp_path: Path, monkeypatch: pytest
     assert [words[0] for words in said(log)] == ["begun", "begun", "ended"]
 
 
-def test_it_is_killed_where_it_does_not_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_supervisor_kills_a_process_that_does_not_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "WORKER_STOP_SECONDS", 0.2)
     with WorkerSupervisor(Settings(data=tmp_path), (sys.executable, "-c", "import time; time.sleep(60)")) as running:
         wait_for(lambda: running.process)
@@ -58,7 +58,7 @@ def test_it_is_killed_where_it_does_not_go(tmp_path: Path, monkeypatch: pytest.M
     assert running.process.returncode == -signal.SIGKILL
 
 
-def test_it_learns_that_the_service_was_killed(tmp_path: Path) -> None:
+def test_supervisor_that_is_killed_stops_the_process(tmp_path: Path) -> None:
     log = tmp_path / "log"
     service = f"""
 import time
@@ -74,7 +74,7 @@ with WorkerSupervisor(Settings(data=Path({str(tmp_path)!r})), {command(log)!r}):
     wait_for(lambda: said(log)[-1][0] == "ended")
 
 
-def test_a_worker_that_listens_for_the_end_of_its_input_ends_in_order_at_sigterm(tmp_path: Path) -> None:
+def test_call_at_eof_lets_a_worker_end_in_order_at_sigterm(tmp_path: Path) -> None:
     folders = ["--data", str(tmp_path / "data"), "--checkpoints", str(tmp_path / "checkpoints")]
     worker = [sys.executable, "-m", "app.cli.main", "worker", "--until-eof", *folders]
     with subprocess.Popen(worker, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

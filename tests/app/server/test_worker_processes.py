@@ -55,7 +55,7 @@ def several(folder: Path, model: LanguageModel) -> Iterator[tuple[subprocess.Pop
             service.kill()
 
 
-def test_several_servers_are_one_service(tmp_path: Path) -> None:
+def test_server_processes_are_one_service(tmp_path: Path) -> None:
     with several(tmp_path, ngram()) as (service, url):
         begun = children(service.pid)
         assert len(begun) == 2
@@ -76,7 +76,7 @@ def test_several_servers_are_one_service(tmp_path: Path) -> None:
         assert not any(Path(f"/proc/{pid}").exists() for pid in last)
 
 
-def test_a_second_signal_ends_them_at_once(tmp_path: Path) -> None:
+def test_server_processes_end_at_once_at_a_second_signal(tmp_path: Path) -> None:
     with several(tmp_path, ngram()) as (service, _):
         last = children(service.pid)
         for server in last:
@@ -96,7 +96,7 @@ def running(process: int) -> bool:
         return False
 
 
-def test_threads_are_shared_out(tmp_path: Path) -> None:
+def test_settings_per_process_share_out_threads(tmp_path: Path) -> None:
     many = Settings(workers=512 // 2, data=tmp_path)
     assert settings_per_process(many).threads == 1
     assert settings_per_process(Settings(workers=2, threads=3)).threads == 3
