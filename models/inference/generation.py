@@ -141,7 +141,7 @@ class Batch:
         Those that have been finished meanwhile are left out.
         """
         self._state = concat([self._state, state])
-        self._sampler.join([one.params for one in sequences], [one.generator for one in sequences])
+        self._sampler.join([sequence.params for sequence in sequences], [sequence.generator for sequence in sequences])
         self.sequences += sequences
         self._drop_finished()
 

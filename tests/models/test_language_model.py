@@ -214,21 +214,21 @@ def test_advance_by_nothing_leaves_a_state_as_it_is(model):
 
 def test_save_and_load_give_the_same_model_bit_for_bit(model, tmp_path):
     entry = published(tmp_path, model)
-    found = load(entry.path, families=families(model)).model
-    assert type(found) is type(model)
-    assert (found.kind, found.config(), found.parameter_count) == (model.kind, model.config(), model.parameter_count)
-    stored = found.tensors()
+    loaded = load(entry.path, families=families(model)).model
+    assert type(loaded) is type(model)
+    assert (loaded.kind, loaded.config(), loaded.parameter_count) == (model.kind, model.config(), model.parameter_count)
+    stored = loaded.tensors()
     assert stored.keys() == model.tensors().keys()
     assert all(np.array_equal(tensor, stored[name]) for name, tensor in model.tensors().items())
     read = tokens(3, 5)
-    assert np.array_equal(found.score(found.begin_state(3), read)[0], model.score(model.begin_state(3), read)[0])
-    assert np.array_equal(found.logprobs(variety(found)), model.logprobs(variety(model)))
+    assert np.array_equal(loaded.score(loaded.begin_state(3), read)[0], model.score(model.begin_state(3), read)[0])
+    assert np.array_equal(loaded.logprobs(variety(loaded)), model.logprobs(variety(model)))
 
 
 def test_from_tensors_refuses_tensors_that_do_not_hang_together(model):
     stored = model.tensors()
     for name, tensor in stored.items():
-        rest = {other: kept for other, kept in stored.items() if other != name}
+        rest = {other: rest_tensor for other, rest_tensor in stored.items() if other != name}
         other_type = tensor.astype(np.float64 if tensor.dtype.kind == "f" else np.float32)
         for changed in (None, tensor[:-1], tensor[None], np.concatenate([tensor, tensor[-1:]]), other_type):
             with pytest.raises(CheckpointDamaged):
@@ -262,9 +262,9 @@ def test_step_is_sample_and_advance(model):
     choice = SamplingMetadata(
         np.array([0, 0.5, 1] * 2, np.float32), numbers.random(6), numbers.random((6, 2)) < 0.5, {}
     )
-    found, logprobs, after = model.step(state, choice)
+    sampled, logprobs, after = model.step(state, choice)
     chosen, own = model.sample(state, choice)
-    assert np.array_equal(found, chosen)
+    assert np.array_equal(sampled, chosen)
     assert np.allclose(logprobs, own, atol=1e-6)
     same(model, after, model.advance(state, chosen[:, None]))
     nothing, _, _ = model.step(

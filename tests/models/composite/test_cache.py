@@ -30,29 +30,29 @@ def scores(model: CacheModel, *tokens: int) -> np.ndarray:
 def test_cache_model_by_hand():
     # V = 12. Before the first token nothing is remembered: 1/12. Then "2" is all there is: 0.8/12 + 0.2. After "2 3"
     # it is half of it, 0.8/12 + 0.1; the window of two then holds "3 2", in which "4" is not: 0.8/12.
-    found = scores(CacheModel(CacheConfig(2, 0.2), uniform()), 2, 2, 3, 2, 4)
-    assert found == pytest.approx([1 / 12, 0.8 / 12 + 0.2, 0.8 / 12, 0.8 / 12 + 0.1, 0.8 / 12])
+    probabilities = scores(CacheModel(CacheConfig(2, 0.2), uniform()), 2, 2, 3, 2, 4)
+    assert probabilities == pytest.approx([1 / 12, 0.8 / 12 + 0.2, 0.8 / 12, 0.8 / 12 + 0.1, 0.8 / 12])
 
 
 def test_cache_model_with_bigrams_by_hand():
     # After "2 3 2" a "3" has followed the only "2" that something followed: 0.7/12 + 0.1/3 + 0.2. After "2 3 2 3"
     # nothing but "2" has followed a "3". After a "4" that never came before, the bigram's share is the base's again.
-    found = scores(CacheModel(CacheConfig(9, 0.1, 0.2), uniform()), 2, 3, 2, 3, 4, 5)
+    probabilities = scores(CacheModel(CacheConfig(9, 0.1, 0.2), uniform()), 2, 3, 2, 3, 4, 5)
     expected = [1 / 12, 0.9 / 12, 0.9 / 12 + 0.1 / 2, 0.7 / 12 + 0.1 / 3 + 0.2, 0.7 / 12, 0.9 / 12]
-    assert found == pytest.approx(expected)
+    assert probabilities == pytest.approx(expected)
 
 
 def naive(config: CacheConfig, base: np.ndarray, tokens: list[int]) -> list[float]:
     """The probability of each token, by counting in the list of those before it."""
-    found, read = [], []
+    probabilities, read = [], []
     for p, token in zip(base, tokens, strict=True):
         last = read[-config.window :]
         after = [b for a, b in itertools.pairwise(last) if a == last[-1]]
         for weight, seen in ((config.weight, last), (config.bigram_weight, after)):
-            p += weight * (seen.count(token) / len(seen) - base[len(found)]) if seen else 0
-        found.append(p)
+            p += weight * (seen.count(token) / len(seen) - base[len(probabilities)]) if seen else 0
+        probabilities.append(p)
         read += [] if token == EOS and not read else [token]
-    return found
+    return probabilities
 
 
 @settings(max_examples=50)

@@ -18,8 +18,8 @@ TEXT = ["a b c d e f g h\n"] * 60
 
 
 def perplexity(model, unit="document"):
-    found = run_to_completion(evaluate(model, TOKENIZER, TEXT, unit))
-    return found.perplexity, found.adaptive
+    evaluation = run_to_completion(evaluate(model, TOKENIZER, TEXT, unit))
+    return evaluation.perplexity, evaluation.adaptive
 
 
 @pytest.mark.parametrize("config", [DynamicConfig("sgd", 0.3, 0.001, 5), DynamicConfig("rms", 0.01, 0.001, 5)])
@@ -29,17 +29,17 @@ def test_make_dynamic_learns_a_repeated_text_and_leaves_the_model_as_it_was(kind
     before = {name: tensor.copy() for name, tensor in model.tensors().items()}
     expected, adaptive = perplexity(model)
     assert not adaptive
-    found, adaptive = perplexity(make_dynamic(model, config, "document"))
+    dynamic_perplexity, adaptive = perplexity(make_dynamic(model, config, "document"))
     assert adaptive
-    assert found < 0.8 * expected
+    assert dynamic_perplexity < 0.8 * expected
     assert all(np.array_equal(tensor, before[name]) for name, tensor in model.tensors().items())
     assert perplexity(model)[0] == expected
 
 
 def test_dynamic_model_scores_the_first_segment_by_the_trained_weights():
     model, tokens = recurrent("lstm"), np.array([[2, 3, 4, 5, 6]])
-    found, _ = DynamicModel(DynamicConfig(), model).score(model.begin_state(1), tokens)
-    np.testing.assert_allclose(found, model.score(model.begin_state(1), tokens)[0], atol=1e-5, rtol=1.3e-6)
+    scores, _ = DynamicModel(DynamicConfig(), model).score(model.begin_state(1), tokens)
+    np.testing.assert_allclose(scores, model.score(model.begin_state(1), tokens)[0], atol=1e-5, rtol=1.3e-6)
 
 
 def test_dynamic_model_steps_against_the_gradient_and_back_to_the_trained_weights():
@@ -57,9 +57,9 @@ def test_make_dynamic_trains_the_recurrent_members_of_a_composite():
     config = DynamicConfig("sgd", 0.3, 0.0, 5)
     network, counts = recurrent("lstm"), ngram("kneser_ney")
     for model in (mixture((0.5, 0.5), network, counts), CacheModel(CacheConfig(weight=0.05), network)):
-        found, adaptive = perplexity(make_dynamic(model, config, "document"))
+        dynamic_perplexity, adaptive = perplexity(make_dynamic(model, config, "document"))
         assert adaptive
-        assert found < perplexity(model)[0]
+        assert dynamic_perplexity < perplexity(model)[0]
         assert network in model.members
 
 

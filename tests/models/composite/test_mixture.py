@@ -41,8 +41,8 @@ def test_mixture_model_takes_over_traits_of_its_members():
 
 
 def test_mixture_model_explains_weights_and_members():
-    told = mixture((0.25, 0.75), ngram("mle"), Bigram.random(V))
-    members = told.explain(told.begin_state(1))["members"]
+    mixed = mixture((0.25, 0.75), ngram("mle"), Bigram.random(V))
+    members = mixed.explain(mixed.begin_state(1))["members"]
     assert [(m["kind"], m["weight"]) for m in members] == [("ngram", 0.25), ("toy", 0.75)]
     assert members[0].keys() > {"kind", "weight"}
 

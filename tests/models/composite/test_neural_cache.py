@@ -18,17 +18,17 @@ BASE = recurrent("lstm")
 
 def naive(config: NeuralCacheConfig, tokens: list[int]) -> list[float]:
     """Log P of each token, one after the other."""
-    found, read, state = [], [], BASE.begin_state(1)
+    logprobs, read, state = [], [], BASE.begin_state(1)
     for token in tokens:
         hidden, p = BASE.hidden(state)[0], math.exp(BASE.logprobs(state)[0, token])
         seen = [(math.exp(config.theta * float(hidden @ h)), x) for h, x in read[-config.window :]]
         if seen:
             share = sum(e for e, x in seen if x == token) / sum(e for e, _ in seen)
             p = (1 - config.weight) * p + config.weight * share
-        found.append(math.log(p))
+        logprobs.append(math.log(p))
         read += [] if token == EOS and not read else [(hidden, token)]
         state = BASE.advance(state, np.array([[token]]))
-    return found
+    return logprobs
 
 
 @settings(max_examples=25)

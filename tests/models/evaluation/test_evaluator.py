@@ -43,21 +43,21 @@ def run(model: Bigram, text: str, unit: str = "lines", tokenizer: Tokenizer = WO
 
 
 def test_evaluate_gives_a_uniform_model_its_vocabulary_size():
-    found = run(uniform(5), "a b\nc\n")
-    assert found.perplexity == pytest.approx(5)
-    assert (found.token_count, found.oov_count, found.characters) == (5, 0, 6)
-    assert found.logprob == pytest.approx(-5 * math.log(5))
+    evaluation = run(uniform(5), "a b\nc\n")
+    assert evaluation.perplexity == pytest.approx(5)
+    assert (evaluation.token_count, evaluation.oov_count, evaluation.characters) == (5, 0, 6)
+    assert evaluation.logprob == pytest.approx(-5 * math.log(5))
     # 5 tokens of log2 5 bits over 6 characters
-    assert found.bits_per_character == pytest.approx(5 * math.log2(5) / 6)
+    assert evaluation.bits_per_character == pytest.approx(5 * math.log2(5) / 6)
 
 
 def test_evaluate_sets_apart_oov_words_but_no_literal_unk():
     probabilities = np.array([[0.1, 0.2, 0.4, 0.2, 0.1]] * 6)
-    found = run(Bigram(probabilities), "a x <unk>\n")
-    assert (found.token_count, found.oov_count) == (4, 1)
+    evaluation = run(Bigram(probabilities), "a x <unk>\n")
+    assert (evaluation.token_count, evaluation.oov_count) == (4, 1)
     # a 0.4, x -> <unk> 0.1, <unk> 0.1, </s> 0.2
-    assert found.perplexity == pytest.approx((0.4 * 0.1 * 0.1 * 0.2) ** (-1 / 4))
-    assert found.perplexity_without_oov == pytest.approx((0.4 * 0.1 * 0.2) ** (-1 / 3))
+    assert evaluation.perplexity == pytest.approx((0.4 * 0.1 * 0.1 * 0.2) ** (-1 / 4))
+    assert evaluation.perplexity_without_oov == pytest.approx((0.4 * 0.1 * 0.2) ** (-1 / 3))
 
 
 def test_evaluate_starts_lines_anew_and_carries_a_document():
@@ -87,9 +87,9 @@ def test_evaluate_ends_a_last_line_without_newline():
 
 
 def test_evaluate_gives_characters_one_end_and_ordinary_newlines():
-    found = run(uniform(5), "ab\na", "document", CHARACTERS)
-    assert (found.token_count, found.characters) == (5, 4)
-    assert found.perplexity == pytest.approx(5)
+    evaluation = run(uniform(5), "ab\na", "document", CHARACTERS)
+    assert (evaluation.token_count, evaluation.characters) == (5, 4)
+    assert evaluation.perplexity == pytest.approx(5)
 
 
 def test_evaluate_refuses_lines_of_a_character_model():
@@ -132,24 +132,24 @@ def impossible(*tokens: int) -> Bigram:
 
 
 def test_evaluation_of_an_impossible_word_is_infinite_and_not_nan():
-    found = run(impossible(C), "a c\n")
-    assert found.zero_probability
-    assert found.logprob == -math.inf
-    assert found.perplexity is found.perplexity_without_oov is found.bits_per_character is None
-    assert found.token_count == 3
+    evaluation = run(impossible(C), "a c\n")
+    assert evaluation.zero_probability
+    assert evaluation.logprob == -math.inf
+    assert evaluation.perplexity is evaluation.perplexity_without_oov is evaluation.bits_per_character is None
+    assert evaluation.token_count == 3
 
 
 def test_evaluation_of_impossible_unknown_words_leaves_the_rest_finite():
-    found = run(impossible(UNK), "a x\n")
-    assert found.zero_probability
-    assert found.perplexity is None
-    assert found.perplexity_without_oov == pytest.approx(4)
+    evaluation = run(impossible(UNK), "a x\n")
+    assert evaluation.zero_probability
+    assert evaluation.perplexity is None
+    assert evaluation.perplexity_without_oov == pytest.approx(4)
 
 
 def test_evaluation_of_unknown_words_alone_has_no_perplexity_without_oov():
-    found = run(uniform(5, Bigram), "x", "document", Tokenizer.train(TokenizerConfig(kind="character"), ["abc"]))
-    assert found.perplexity == pytest.approx(5)
-    assert found.perplexity_without_oov == pytest.approx(5)  # of the end of the text
+    evaluation = run(uniform(5, Bigram), "x", "document", Tokenizer.train(TokenizerConfig(kind="character"), ["abc"]))
+    assert evaluation.perplexity == pytest.approx(5)
+    assert evaluation.perplexity_without_oov == pytest.approx(5)  # of the end of the text
     assert Evaluation("document", "keep", token_count=1, oov_count=1).perplexity_without_oov is None
 
 
@@ -172,19 +172,19 @@ def test_evaluator_is_unchanged_by_pieces_and_chunks(text, unit, cuts, slice_tok
     data = (text + "a").encode()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = [data[begin:end] for begin, end in pairwise(edges)]
-    found = run_to_completion(evaluate(pieced, WORDS, pieces, unit, empty_lines))
+    evaluation = run_to_completion(evaluate(pieced, WORDS, pieces, unit, empty_lines))
     expected = run(whole, text + "a", unit, empty_lines=empty_lines)
-    assert found.perplexity == pytest.approx(expected.perplexity)
-    assert found.bits_per_character == pytest.approx(expected.bits_per_character)
-    assert (found.byte_count, found.word_count) == (expected.byte_count, expected.word_count)
-    assert (found.token_count, found.oov_count) == (expected.token_count, expected.oov_count)
+    assert evaluation.perplexity == pytest.approx(expected.perplexity)
+    assert evaluation.bits_per_character == pytest.approx(expected.bits_per_character)
+    assert (evaluation.byte_count, evaluation.word_count) == (expected.byte_count, expected.word_count)
+    assert (evaluation.token_count, evaluation.oov_count) == (expected.token_count, expected.oov_count)
 
 
 @pytest.mark.parametrize("unit", ["lines", "document"])
 def test_evaluator_scores_a_very_long_line_as_one_line(unit):
     line = "a b c " * 300_000
-    found = run(Remembering.random(5), f"a\n{line}\nb\n", unit)
-    assert found.token_count == 2 + 900_001 + 2
+    evaluation = run(Remembering.random(5), f"a\n{line}\nb\n", unit)
+    assert evaluation.token_count == 2 + 900_001 + 2
     model = Remembering.random(5)
     row = [5, *[A, B, C] * 300_000, EOS]
     middle = model.matrix[np.array(row[:-1]), np.array(row[1:])].sum(dtype=np.float64)
@@ -192,7 +192,7 @@ def test_evaluator_scores_a_very_long_line_as_one_line(unit):
         middle += model.matrix[EOS, A] - model.matrix[5, A]
     first = model.matrix[5, A] + model.matrix[A, EOS]
     last = model.matrix[5 if unit == "lines" else EOS, B] + model.matrix[B, EOS]
-    assert found.logprob == pytest.approx(float(middle + first + last), rel=1e-6)
+    assert evaluation.logprob == pytest.approx(float(middle + first + last), rel=1e-6)
 
 
 @pytest.mark.parametrize("unit", ["lines", "document"])
@@ -228,10 +228,10 @@ def test_evaluation_figures_of_bytes_and_words_are_of_the_text_and_not_of_tokens
     text = ["\u00e9 b\n  c"]
     words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["\u00e9 b\nc\n"])
     letters = Tokenizer.train(TokenizerConfig(kind="character"), ["\u00e9 b\nc\n"])
-    found = run_to_completion(evaluate(Bigram.random(words.vocabulary_size), words, text, "lines"))
-    assert (found.token_count, found.word_count, found.byte_count, found.characters) == (5, 5, 7, 6)
-    assert found.perplexity_per_word == found.perplexity
-    assert found.bits_per_byte == pytest.approx(-found.logprob / math.log(2) / 7)
-    found = run_to_completion(evaluate(Bigram.random(letters.vocabulary_size), letters, text, "document"))
-    assert (found.token_count, found.word_count, found.byte_count) == (8, 4, 8)
-    assert found.perplexity_per_word == pytest.approx(math.exp(-found.logprob / 4))
+    evaluation = run_to_completion(evaluate(Bigram.random(words.vocabulary_size), words, text, "lines"))
+    assert (evaluation.token_count, evaluation.word_count, evaluation.byte_count, evaluation.characters) == (5, 5, 7, 6)
+    assert evaluation.perplexity_per_word == evaluation.perplexity
+    assert evaluation.bits_per_byte == pytest.approx(-evaluation.logprob / math.log(2) / 7)
+    evaluation = run_to_completion(evaluate(Bigram.random(letters.vocabulary_size), letters, text, "document"))
+    assert (evaluation.token_count, evaluation.word_count, evaluation.byte_count) == (8, 4, 8)
+    assert evaluation.perplexity_per_word == pytest.approx(math.exp(-evaluation.logprob / 4))

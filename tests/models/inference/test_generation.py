@@ -65,13 +65,13 @@ def test_generate_begins_a_line_without_a_blank():
 
 
 def test_generate_ends_at_max_tokens():
-    found = one(model=chain("a", "b", "c"), max_tokens=2)
-    assert (found.text, found.finish_reason, found.tokens) == ("a b", "length", [A, B])
+    sequence = one(model=chain("a", "b", "c"), max_tokens=2)
+    assert (sequence.text, sequence.finish_reason, sequence.tokens) == ("a b", "length", [A, B])
 
 
 def test_generate_ends_at_the_boundary_which_is_no_part_of_the_text():
-    found = one(model=chain("a", "b", end=1.0), max_tokens=9)
-    assert (found.text, found.finish_reason, found.tokens, len(found.logprobs)) == ("a", "end", [A], 1)
+    sequence = one(model=chain("a", "b", end=1.0), max_tokens=9)
+    assert (sequence.text, sequence.finish_reason, sequence.tokens, len(sequence.logprobs)) == ("a", "end", [A], 1)
 
 
 def test_generate_can_forbid_the_boundary():
@@ -79,8 +79,8 @@ def test_generate_can_forbid_the_boundary():
 
 
 def test_generate_says_that_no_continuation_is_left():
-    found = one(model=chain("a", "b", end=1.0), max_tokens=9, ignore_end=True)
-    assert (found.text, found.finish_reason, found.tokens) == ("a", "no_continuation", [A])
+    sequence = one(model=chain("a", "b", end=1.0), max_tokens=9, ignore_end=True)
+    assert (sequence.text, sequence.finish_reason, sequence.tokens) == ("a", "no_continuation", [A])
 
 
 @pytest.mark.parametrize("temperature", [0, 1])
@@ -94,28 +94,28 @@ def test_generate_samples_unknown_words_only_where_allowed(temperature):
 
 def test_generate_ends_before_a_stop_string_that_spans_tokens():
     sequence = make_sequences(TOKENIZER, "", SamplingParams(stop=("c d",), max_tokens=9))[0]
-    events = run(chain("a", "b", "c", "d", "e"), [sequence])
-    assert [event.text for event in events] == ["a", " b", " ", ""]
+    outputs = run(chain("a", "b", "c", "d", "e"), [sequence])
+    assert [output.text for output in outputs] == ["a", " b", " ", ""]
     assert (sequence.text, sequence.finish_reason) == ("a b ", "stop")
     assert TOKENIZER.decode(sequence.tokens) == "a b c d"
 
 
 def test_generate_gives_held_back_text_at_the_end():
     sequence = make_sequences(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=2))[0]
-    events = run(chain("a", "b", "c"), [sequence])
-    assert [(event.text, event.finish_reason) for event in events] == [("a", None), (" b", "length")]
+    outputs = run(chain("a", "b", "c"), [sequence])
+    assert [(output.text, output.finish_reason) for output in outputs] == [("a", None), (" b", "length")]
     ended = one(model=chain("a", "b", end=1.0), stop=("a x",))
     assert (ended.text, ended.finish_reason) == ("a", "end")
 
 
 def test_step_outputs_join_to_the_text():
     sequences = make_sequences(TOKENIZER, "a", SamplingParams(seed=1, stop=("d e", "b"), max_tokens=30), n=20)
-    events = run(MODEL, sequences)
+    outputs = run(MODEL, sequences)
     for sequence in sequences:
-        own = [event for event in events if event.sequence is sequence]
-        assert "".join(event.text for event in own) == sequence.text
-        assert [event.token for event in own if event.token is not None] == sequence.tokens
-        assert [event.finish_reason for event in own] == [None] * (len(own) - 1) + [sequence.finish_reason]
+        own = [output for output in outputs if output.sequence is sequence]
+        assert "".join(output.text for output in own) == sequence.text
+        assert [output.token for output in own if output.token is not None] == sequence.tokens
+        assert [output.finish_reason for output in own] == [None] * (len(own) - 1) + [sequence.finish_reason]
 
 
 @pytest.mark.parametrize("stop", [(), ("d e", "b")])
@@ -125,12 +125,12 @@ def test_unstreamed_sequence_has_the_same_text_in_one_output(stop):
         watched, unwatched = make_sequences(TOKENIZER, "a", params)[0], make_sequences(TOKENIZER, "a", params)[0]
         unwatched.streamed = False
         run(MODEL, [watched])
-        events = run(MODEL, [unwatched])
+        outputs = run(MODEL, [unwatched])
         assert unwatched.text == watched.text
         assert unwatched.tokens == watched.tokens
         assert unwatched.finish_reason == watched.finish_reason
-        assert len(events) == (len(watched.tokens) + (watched.finish_reason == "end") if stop else 1)
-        assert "".join(event.text for event in events) == watched.text
+        assert len(outputs) == (len(watched.tokens) + (watched.finish_reason == "end") if stop else 1)
+        assert "".join(output.text for output in outputs) == watched.text
 
 
 # --- random numbers and log-probabilities
@@ -138,12 +138,12 @@ def test_unstreamed_sequence_has_the_same_text_in_one_output(stop):
 
 @pytest.mark.parametrize("params", [{"temperature": 0}, {"temperature": 0.3}, {"top_k": 2}, {"top_p": 0.5}])
 def test_sequence_logprob_is_the_models_own_and_equals_scoring(params):
-    found = one("b", ignore_end=True, max_tokens=12, seed=3, **params)
-    text = TOKENIZER.decode(found.tokens)
+    sequence = one("b", ignore_end=True, max_tokens=12, seed=3, **params)
+    text = TOKENIZER.decode(sequence.tokens)
     (score,) = run_to_completion(score_texts(MODEL, TOKENIZER, [text], context="b", eos=False))
-    assert score.ids.tolist() == found.tokens
-    assert found.logprobs == pytest.approx(score.logprobs.tolist())
-    assert found.logprob == pytest.approx(score.logprob)
+    assert score.ids.tolist() == sequence.tokens
+    assert sequence.logprobs == pytest.approx(score.logprobs.tolist())
+    assert sequence.logprob == pytest.approx(score.logprob)
 
 
 def test_generate_samples_first_tokens_by_the_models_distribution():
@@ -210,24 +210,24 @@ def test_batch_of_nothing_does_nothing():
 
 def test_batch_evict_gives_an_unstreamed_sequence_its_text():
     batch = Batch(chain("a", "b", "c", "d"))
-    (gone,) = make_sequences(TOKENIZER, "", SamplingParams(max_tokens=9))
-    gone.streamed = False
-    batch.admit([gone])
+    (leaving,) = make_sequences(TOKENIZER, "", SamplingParams(max_tokens=9))
+    leaving.streamed = False
+    batch.admit([leaving])
     assert [batch.step(), batch.step()] == [[], []]
-    assert batch.evict(gone).text == gone.text == "a b"
+    assert batch.evict(leaving).text == leaving.text == "a b"
 
 
 def test_batch_evict_gives_the_text_so_far():
     batch = Batch(chain("a", "b", "c", "d"))
-    gone, staying = make_sequences(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=3), n=2)
-    batch.admit([gone, staying])
+    leaving, staying = make_sequences(TOKENIZER, "", SamplingParams(stop=("b x",), max_tokens=3), n=2)
+    batch.admit([leaving, staying])
     for _ in range(2):
         batch.step()
-    event = batch.evict(gone)
-    assert (gone.finish_reason, gone.text) == ("cancelled", "a b")
-    assert (event.text, event.token, event.finish_reason) == ("b", None, "cancelled")
-    assert batch.evict(gone) is None
-    assert [event.sequence for event in batch.step()] == [staying]
+    output = batch.evict(leaving)
+    assert (leaving.finish_reason, leaving.text) == ("cancelled", "a b")
+    assert (output.text, output.token, output.finish_reason) == ("b", None, "cancelled")
+    assert batch.evict(leaving) is None
+    assert [output.sequence for output in batch.step()] == [staying]
     assert (staying.text, len(batch)) == ("a b c", 0)
     assert batch.evict(staying) is None
     assert staying.finish_reason == "length"
@@ -235,13 +235,13 @@ def test_batch_evict_gives_the_text_so_far():
 
 def test_batch_join_leaves_out_a_sequence_cancelled_during_prefill():
     batch = Batch(chain("a", "b", "c"))
-    gone, staying = make_sequences(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
+    leaving, staying = make_sequences(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
     runtime = Runtime.of(MODEL)
-    state = run_to_completion(prefill_prompts(MODEL, prompt_prefills(MODEL, [gone, staying], runtime), runtime))
-    gone.finish("cancelled")
-    batch.join([gone, staying], state)
-    assert [event.sequence for event in batch.step()] == [staying]
-    assert (gone.tokens, gone.finish_reason) == ([], "cancelled")
+    state = run_to_completion(prefill_prompts(MODEL, prompt_prefills(MODEL, [leaving, staying], runtime), runtime))
+    leaving.finish("cancelled")
+    batch.join([leaving, staying], state)
+    assert [output.sequence for output in batch.step()] == [staying]
+    assert (leaving.tokens, leaving.finish_reason) == ([], "cancelled")
 
 
 def request(number: int) -> GenerationSequence:

@@ -48,8 +48,8 @@ def expected(of: LanguageModel, ids: np.ndarray, *, bos: bool) -> list[np.ndarra
     return list(of.advance(state, ids.astype(np.int64)[None])) if len(ids) else list(state)
 
 
-def assert_same(of: LanguageModel, found: object, wanted: list[np.ndarray]) -> None:
-    for left, right in zip(found, wanted, strict=True):
+def assert_same(of: LanguageModel, states: object, expected_states: list[np.ndarray]) -> None:
+    for left, right in zip(states, expected_states, strict=True):
         # In int8 every bit is the same however a row is read.
         assert np.array_equal(left, right) if isinstance(of, Int8Model) else np.allclose(left, right, atol=1e-5)
 
@@ -74,9 +74,9 @@ def test_prefill_prompts_gives_the_same_state_however_a_row_is_read(of, groups, 
     texts = np.random.default_rng(1).integers(2, V, (4, 3 * CACHE_BLOCK_TOKENS)).astype(np.int32)
     texts[1, : CACHE_BLOCK_TOKENS + 2] = texts[0, : CACHE_BLOCK_TOKENS + 2]  # two that have a beginning in common
     for group in groups:
-        asked = [PromptPrefill(of, texts[text, :length], runtime, bos=bos) for text, length, bos in group]
-        run_to_completion(prefill_prompts(of, asked, runtime))
-        for row, (text, length, bos) in zip(asked, group, strict=True):
+        prompts = [PromptPrefill(of, texts[text, :length], runtime, bos=bos) for text, length, bos in group]
+        run_to_completion(prefill_prompts(of, prompts, runtime))
+        for row, (text, length, bos) in zip(prompts, group, strict=True):
             assert_same(of, row.state, expected(of, texts[text, :length], bos=bos))
 
 

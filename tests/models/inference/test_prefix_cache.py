@@ -51,15 +51,17 @@ Rows = st.lists(st.integers(0, 2), max_size=6).map(lambda tokens: ids(*tokens))
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), Rows), max_size=40), st.sampled_from([2_000, 5_000, 10**6]))
 def test_prefix_cache_agrees_with_a_dictionary(actions, capacity):
-    cache, kept = PrefixCache[tuple](capacity), {}
+    cache, reference = PrefixCache[tuple](capacity), {}
     for puts, bos, row in actions:
         if puts:
             cache.put(row, tuple(row), 100, bos=bos)
-            kept[bos, tuple(row)] = True
+            reference[bos, tuple(row)] = True
         else:
-            length, found = cache.longest_prefix(row, bos=bos)
-            assert found == (tuple(row[:length]) if length else None)
+            length, value = cache.longest_prefix(row, bos=bos)
+            assert value == (tuple(row[:length]) if length else None)
             if capacity == 10**6:  # nothing was forgotten
-                assert length == max((n for n in range(1, len(row) + 1) if (bos, tuple(row[:n])) in kept), default=0)
+                assert length == max(
+                    (n for n in range(1, len(row) + 1) if (bos, tuple(row[:n])) in reference), default=0
+                )
         assert cache.bytes <= capacity
         assert cache.bytes == sum(size for _, size in cache._entries.values())

@@ -95,17 +95,17 @@ def test_sampling_weights_exclude_unknown_and_end_first():
 def test_sampling_weights_agree_with_a_naive_reference(counts, top_k, top_p, min_p):
     total = sum(counts)
     ranked = sorted(range(len(counts)), key=lambda i: (-counts[i], i))
-    kept = [i for i in ranked if counts[i]][: top_k or None]
-    mass = sum(counts[i] for i in kept)
-    reached = [sum(counts[i] for i in kept[:n]) / mass for n in range(len(kept))]
-    kept = [i for i, before in zip(kept, reached, strict=True) if before < top_p]
-    kept = [i for i in kept if counts[i] >= min_p * counts[kept[0]]]
+    remaining = [i for i in ranked if counts[i]][: top_k or None]
+    mass = sum(counts[i] for i in remaining)
+    reached = [sum(counts[i] for i in remaining[:n]) / mass for n in range(len(remaining))]
+    remaining = [i for i, before in zip(remaining, reached, strict=True) if before < top_p]
+    remaining = [i for i in remaining if counts[i] >= min_p * counts[remaining[0]]]
     edge = [abs(before - top_p) for before in reached] + [abs(c / counts[ranked[0]] - min_p) for c in counts]
     if min(edge) > 1e-5:  # elsewhere rounding may decide
-        found = sampling_weights(
+        weights = sampling_weights(
             row(*(c / total for c in counts)), SamplingParams(top_k=top_k, top_p=top_p, min_p=min_p, **ALL)
         )
-        assert set(np.flatnonzero(found)) == set(kept)
+        assert set(np.flatnonzero(weights)) == set(remaining)
 
 
 def test_sample_token_at_temperature_0_takes_the_best_and_on_ties_the_lower_id():
@@ -173,10 +173,10 @@ def test_sample_token_takes_the_token_where_the_running_sum_passes_the_number(si
 
 @pytest.mark.parametrize("temperature", [1e-6, 1e-3, 1e3, 1e6])
 def test_sampling_weights_of_extreme_temperatures_are_finite(temperature):
-    found = sampling_weights(row(0.3, 0, 0.3, 0.4, 1e-30), SamplingParams(temperature=temperature, **ALL))
-    assert np.isfinite(found).all()
-    assert found[1] == 0
-    assert found[3] == 1
+    weights = sampling_weights(row(0.3, 0, 0.3, 0.4, 1e-30), SamplingParams(temperature=temperature, **ALL))
+    assert np.isfinite(weights).all()
+    assert weights[1] == 0
+    assert weights[3] == 1
 
 
 def test_random_generator_repeats_for_a_seed_and_differs_by_index():
@@ -200,17 +200,17 @@ def test_sampling_of_not_finite_rows_fails_for_these_alone(temperature, bad):
 
 
 @given(st.lists(st.fixed_dictionaries({"temperature": st.sampled_from([0, 0.5, 1]), "top_k": st.integers(0, 3)})))
-def test_batch_sampler_samples_a_row_as_if_it_were_alone(asked):
-    rows = np.random.default_rng(1).normal(size=(len(asked), 600)).astype(np.float32)
-    params = [SamplingParams(**one) for one in asked]
+def test_batch_sampler_samples_a_row_as_if_it_were_alone(fields):
+    rows = np.random.default_rng(1).normal(size=(len(fields), 600)).astype(np.float32)
+    params = [SamplingParams(**one) for one in fields]
     alone = [
         sample_token(one, *each, random_generator(i)) for i, (one, *each) in enumerate(zip(rows, params, strict=True))
     ]
-    how = sample_once(params, [random_generator(i) for i in range(len(asked))])
-    assert [how.for_row(i).sample(rows[i : i + 1].copy())[0] for i in range(len(asked))] == alone
-    tokens, logprobs = how.sample(rows.copy())
+    metadata = sample_once(params, [random_generator(i) for i in range(len(fields))])
+    assert [metadata.for_row(i).sample(rows[i : i + 1].copy())[0] for i in range(len(fields))] == alone
+    tokens, logprobs = metadata.sample(rows.copy())
     assert tokens.tolist() == alone
-    assert logprobs.tolist() == rows[np.arange(len(asked)), tokens].tolist()
+    assert logprobs.tolist() == rows[np.arange(len(fields)), tokens].tolist()
 
 
 def test_sample_token_does_not_change_its_row():

@@ -28,7 +28,10 @@ def logprobs(*transitions: tuple[int, int]) -> list[float]:
 
 
 def score(texts: list[str], **options) -> list[list[float]]:
-    return [found.logprobs.tolist() for found in run_to_completion(score_texts(MODEL, TOKENIZER, texts, **options))]
+    return [
+        text_score.logprobs.tolist()
+        for text_score in run_to_completion(score_texts(MODEL, TOKENIZER, texts, **options))
+    ]
 
 
 def test_score_texts_scores_each_token_after_those_before_it():
@@ -53,12 +56,12 @@ def test_score_texts_of_an_empty_text_is_its_end_or_nothing():
 
 
 def test_text_score_holds_tokens_ids_and_oov():
-    (found,) = run_to_completion(score_texts(MODEL, TOKENIZER, ["A b <unk>"]))
-    assert found.tokens(TOKENIZER) == ["A", "b", "<unk>", "</s>"]
-    assert found.ids.tolist() == [UNK, B, UNK, EOS]
-    assert found.oov.tolist() == [True, False, False, False]
-    assert (found.token_count, found.oov_count) == (4, 1)
-    assert found.logprob == pytest.approx(sum(logprobs((START, UNK), (UNK, B), (B, UNK), (UNK, EOS))))
+    (text_score,) = run_to_completion(score_texts(MODEL, TOKENIZER, ["A b <unk>"]))
+    assert text_score.tokens(TOKENIZER) == ["A", "b", "<unk>", "</s>"]
+    assert text_score.ids.tolist() == [UNK, B, UNK, EOS]
+    assert text_score.oov.tolist() == [True, False, False, False]
+    assert (text_score.token_count, text_score.oov_count) == (4, 1)
+    assert text_score.logprob == pytest.approx(sum(logprobs((START, UNK), (UNK, B), (B, UNK), (UNK, EOS))))
 
 
 def test_score_texts_refuses_text_that_is_not_unicode():
@@ -74,7 +77,7 @@ def test_score_rows_is_unchanged_by_batches_and_chunks(rows, slice_tokens):
     state = MODEL.advance(MODEL.begin_state(1), np.array([[A]]))
     work = score_rows(sliced(slice_tokens), state, [np.array(row, np.int32) for row in rows])
     expected = [logprobs(*zip([A, *row], row, strict=False)) for row in rows]
-    assert [found.tolist() for found in run_to_completion(work)] == [pytest.approx(row) for row in expected]
+    assert [text_score.tolist() for text_score in run_to_completion(work)] == [pytest.approx(row) for row in expected]
 
 
 @given(st.lists(st.integers(0, TOKENIZER.vocabulary_size - 1), max_size=40), st.integers(1, 50))

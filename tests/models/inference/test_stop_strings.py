@@ -33,8 +33,8 @@ def test_stop_strings_keep_a_beginning_within_a_beginning():
 
 @pytest.mark.parametrize("pieces", [["abcd"], ["ab", "cd"], ["a", "b", "c", "d"]])
 def test_stop_strings_end_at_the_first_that_is_complete(pieces):
-    out, rest, found = run(pieces, "abcd", "bc")
-    assert ("".join(out) + rest, found) == ("a", True)
+    out, rest, matched = run(pieces, "abcd", "bc")
+    assert ("".join(out) + rest, matched) == ("a", True)
 
 
 @pytest.mark.parametrize("stops", [("bc", "abc"), ("abc", "bc")])
@@ -55,10 +55,10 @@ Texts = st.text("ab ", max_size=20)
 
 @given(st.lists(Texts, max_size=8), st.lists(st.text("ab ", min_size=1, max_size=5), max_size=3))
 def test_stop_strings_agree_with_a_naive_reading_of_the_whole(pieces, stops):
-    out, rest, found = run(pieces, *stops)
+    out, rest, matched = run(pieces, *stops)
     text = "".join(pieces)
     assert "".join(out) + rest == naive(text, stops)
-    assert found == any(stop in text for stop in stops)
+    assert matched == any(stop in text for stop in stops)
 
 
 @given(st.lists(Texts, max_size=8), st.lists(st.text("ab ", min_size=1, max_size=5), max_size=3))
