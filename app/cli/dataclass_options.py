@@ -69,7 +69,7 @@ def _field_option(field: Field[Any], annotation: Any, text: str) -> Callable[[Co
     return click.option(f"--{name}", field.name, type=_click_type(annotation), help=text)
 
 
-def _default_text(default: Any) -> str:
+def _default_text(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 

@@ -48,7 +48,7 @@ class ServiceClient:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
 
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
+    def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """Send a GET request; query parameters that are None are left out."""
         parameters = {name: value for name, value in query.items() if value is not None}
         return self._json(Request(f"{self._url}{path}?{urlencode(parameters)}"))

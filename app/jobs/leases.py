@@ -161,7 +161,7 @@ def _claim(connection: Connection, job: Job, worker: str, seconds: float) -> tup
     return claimed, Lease(claimed.id, claimed.lease)
 
 
-def _update_leased(connection: Connection, lease: Lease, **values: Any) -> Status:
+def _update_leased(connection: Connection, lease: Lease, **values: object) -> Status:
     """Check the lease, lock the row and write columns, if any; returns the status before the write."""
     leased = (JOBS.c.id == lease.job_id) & (JOBS.c.lease == lease.fencing_token) & JOBS.c.status.in_(LEASED_STATUSES)
     status = connection.execute(select(JOBS.c.status).where(leased).with_for_update()).scalar_one_or_none()
@@ -172,6 +172,6 @@ def _update_leased(connection: Connection, lease: Lease, **values: Any) -> Statu
     return Status(status)
 
 
-def _finish(connection: Connection, lease: Lease, status: Status, data: Mapping[str, Any], **values: Any) -> None:
+def _finish(connection: Connection, lease: Lease, status: Status, data: Mapping[str, Any], **values: object) -> None:
     _update_leased(connection, lease, status=status, finished_at=Epoch(), lease_expires_at=None, **values)
     append_event(connection, lease.job_id, status, data)

@@ -218,7 +218,7 @@ def next_version(connection: Connection, name: str, newest: int) -> int:
     return max(highest or 0, newest) + 1
 
 
-def _set_status(connection: Connection, job_id: str, status: Status, **values: Any) -> None:
+def _set_status(connection: Connection, job_id: str, status: Status, **values: object) -> None:
     connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(status=status, **values))
     append_event(connection, job_id, status, {})
 

@@ -103,7 +103,7 @@ class JobSubmission:
             raise InvalidInput("extends", f"must be a model published with its counts; {served.id} was not")
         return served
 
-    def _new_job(self, request: JobRequest, estimate: ResourceEstimate, **resolved: Any) -> NewJob:
+    def _new_job(self, request: JobRequest, estimate: ResourceEstimate, **resolved: str | list[str]) -> NewJob:
         """Build the job; `resolved` are fields whose names of models were replaced by versions."""
         sent = request_as_sent(request)
         return NewJob(

@@ -7,6 +7,7 @@ writes fails at once, without waiting, if another process wrote in between.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,12 +43,12 @@ class Epoch(FunctionElement[float]):
 
 
 @compiles(Epoch, "sqlite")
-def _sqlite_epoch(*_: Any, **__: Any) -> str:
+def _sqlite_epoch(*_: object, **__: object) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 
 @compiles(Epoch, "postgresql")
-def _postgresql_epoch(*_: Any, **__: Any) -> str:
+def _postgresql_epoch(*_: object, **__: object) -> str:
     return "extract(epoch from clock_timestamp())::double precision"
 
 
@@ -110,7 +111,7 @@ def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: Any) -> None:
+    def configure(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")

@@ -107,5 +107,5 @@ def _recipe_fields(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str,
     }
 
 
-def _without_none(**values: Any) -> dict[str, Any]:
+def _without_none(**values: str | None) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
