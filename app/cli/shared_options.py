@@ -1,4 +1,4 @@
-"""Load the checkpoint that `model` refers to, and set the number of compute threads."""
+"""Options that several commands share, and the format in which they print results."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class NotFound(NextwordError):
 
 
 class Conflict(NextwordError):
-    """Impossible as things stand; the message says what stands in the way."""
+    """Request that the present state forbids; the message says what stands in the way."""
 
 
 class IdempotencyKeyReused(Conflict):

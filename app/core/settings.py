@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 
 
 class Settings(BaseSettings):
-    """Read from environment variables `NEXTWORD_<NAME>`; arguments win over them."""
+    """Settings read from environment variables `NEXTWORD_<NAME>`; arguments win over them."""
 
     model_config = SettingsConfigDict(env_prefix="NEXTWORD_", frozen=True, extra="forbid")
 

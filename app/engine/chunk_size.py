@@ -18,7 +18,7 @@ MAX_CHUNK_TOKENS = 4096
 
 
 class ChunkSizer:
-    """Chooses the chunk size of one model from the tokens per second of past chunks."""
+    """Choice of one model's chunk size from the tokens per second of past chunks."""
 
     def __init__(self, runtime: Runtime, *, fixed: bool = False) -> None:
         """Set `runtime.chunk_tokens`, unless `fixed`, as for n-gram models, which several threads share."""

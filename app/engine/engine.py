@@ -43,7 +43,7 @@ INLINE_TOKENS = 2500
 
 
 class Engine:
-    """Computes from `start` to `stop`; all methods belong to the event loop's thread."""
+    """Computation of all models, from `start` to `stop`; all methods belong to the event loop's thread."""
 
     def __init__(self, settings: Settings, count_tokens: Callable[[str, int], None]) -> None:
         """Tell `count_tokens` how many tokens were read (`prompt`), written (`completion`) or `scored`."""

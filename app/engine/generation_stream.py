@@ -10,7 +10,7 @@ from app.engine.generation_request import GenerationChunk, GenerationRequest
 
 
 class GenerationStream:
-    """Collects the chunks of one request until they are read; used in the event loop's thread only.
+    """Collector of one request's chunks until they are read; used in the event loop's thread only.
 
     Unread chunks of a text are merged into one, so the batch never waits for a reader, and a slow reader costs no more
     memory than one that reads at the end.

@@ -27,7 +27,7 @@ Fingerprint = tuple[tuple[str, int, int, int], ...]
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A checkpoint that answers requests."""
+    """Loaded checkpoint that answers requests, and where it lies."""
 
     ref: CheckpointRef
     checkpoint: Checkpoint

@@ -24,7 +24,7 @@ EngineResult: TypeAlias = GenerationChunk | TaskResult
 
 
 class Outbox:
-    """Carries results to the event loop in order; many that come together cost the loop one call.
+    """Queue of results for the event loop; many that come together cost the loop one call.
 
     `put` belongs to computing threads; `deliver` is called in the event loop's thread, once for each result.
     """

@@ -25,13 +25,13 @@ from models.tokenization.tokenizer import Tokenizer
 
 
 class AddTask(NamedTuple):
-    """Take on long work."""
+    """Message: take on long work."""
 
     task: ChunkedTask
 
 
 class StartGeneration(NamedTuple):
-    """Continue a prompt with a model."""
+    """Message: continue a prompt with a model."""
 
     model: LanguageModel
     tokenizer: Tokenizer
@@ -41,14 +41,14 @@ class StartGeneration(NamedTuple):
 
 
 class CancelGeneration(NamedTuple):
-    """Forget a request, wherever it is; ignored if it has ended."""
+    """Message: end a generation, whether it waits or runs; ignored if it has ended."""
 
     model: LanguageModel
     request_id: int
 
 
 class Stop(NamedTuple):
-    """Compute no more."""
+    """Message: end the thread after its current round."""
 
 
 Message: TypeAlias = AddTask | StartGeneration | CancelGeneration | Stop

@@ -35,7 +35,7 @@ FindQueue = Callable[[str], WorkQueue | None]
 
 
 class AdmissionMiddleware:
-    """Refuses with 429 where there is no room, with 503 while the server stops; ends late requests (504)."""
+    """Middleware that refuses requests without room (429) or at a stop (503), and ends late ones (504)."""
 
     def __init__(
         self, app: ASGIApp, settings: Settings, in_flight: InFlightRequests, metrics: Metrics, find_queue: FindQueue

@@ -20,7 +20,7 @@ VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, the client's own `x-request-id` where it is valid, and answers with it.
+    """Middleware that answers with an id of the request: the client's `x-request-id` where it is valid.
 
     An exception that nobody handled is logged with the id and answered with status 500, without details.
     """

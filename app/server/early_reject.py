@@ -87,7 +87,7 @@ class Refusal(NamedTuple):
 
 
 class EarlyRejector:
-    """Decides, in the event loop's thread, which requests of all connections to refuse."""
+    """Decision which requests to refuse, of all connections; used in the event loop's thread only."""
 
     def __init__(self, in_flight: InFlightRequests, metrics: Metrics, find_queue: FindQueue) -> None:
         self._in_flight = in_flight

@@ -29,7 +29,7 @@ MAX_RESTART_WAIT_SECONDS = 30.0
 
 
 class SubprocessSupervisor:
-    """Keeps a process running while a `with` block lasts."""
+    """Supervisor that keeps a process running while a `with` block lasts."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class SubprocessSupervisor:
 
 
 class WorkerSupervisor(SubprocessSupervisor):
-    """Keeps a worker running while a `with` block lasts."""
+    """Supervisor that keeps a worker running while a `with` block lasts."""
 
     def __init__(self, settings: Settings, command: tuple[str, ...] = WORKER_COMMAND) -> None:
         folders = {"NEXTWORD_CHECKPOINTS": settings.checkpoints, "NEXTWORD_DATA": settings.data}

@@ -72,11 +72,7 @@ class Corpus:
 
     @classmethod
     def open(
-        cls,
-        files: Sequence[str | Path] | str | Path,
-        *,
-        kind: TokenKind = "word",
-        empty_lines: EmptyLines = "keep",
+        cls, files: Sequence[str | Path] | str | Path, *, kind: TokenKind = "word", empty_lines: EmptyLines = "keep"
     ) -> Corpus:
         """Return the corpus of `files`. Raises InvalidInput where none is given, or one does not exist."""
         paths = tuple(Path(f) for f in ([files] if isinstance(files, str | Path) else files))
@@ -189,7 +185,7 @@ class Corpus:
 
 
 class _SizeCounter:
-    """Counts the lines and characters of the chunks that pass, and their tokens out of vocabulary."""
+    """Counter of the lines and characters of the chunks that pass, and of their unknown tokens."""
 
     def __init__(self) -> None:
         self.lines = self.characters = self.oov_count = 0

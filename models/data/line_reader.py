@@ -21,7 +21,7 @@ _BYTE_ORDER_MARK = codecs.BOM_UTF8  # at the start of a text it only says that t
 
 
 class LineReader:
-    r"""Turns the bytes of one text into clean text.
+    r"""Converter of the bytes of one text to clean text.
 
     - UTF-8 is required; a byte order mark at the very start is dropped.
     - "\r\n" becomes "\n", the only end of a line ("\r" alone, U+0085 and U+2028 are white space).
@@ -48,10 +48,7 @@ class LineReader:
         self._inside_line = False  # whether the beginning of the buffer's first line was returned before
 
     def feed(self, data: bytes) -> str:
-        """Return the clean text that `data` completes, perhaps none.
-
-        Raises InvalidText, with the offset of a byte that is not UTF-8.
-        """
+        """Return the clean text that `data` completes. Raises InvalidText with the offset of what is not UTF-8."""
         newline = data.rfind(b"\n")
         end = len(self._buffer) + newline + 1 if newline >= 0 else 0
         self._buffer += data

@@ -40,7 +40,7 @@ def check_unit(unit: Unit, tokenizer: Tokenizer) -> None:
 
 
 class Evaluator:
-    """Scores one text that arrives in pieces; memory does not grow with the text.
+    """Evaluation of one text that arrives in pieces; memory does not grow with the text.
 
     >>> from models.tokenization.tokenizer import Tokenizer, TokenizerConfig
     >>> from models.ngram.config import NgramConfig

@@ -37,7 +37,7 @@ class Runtime:
 
     @classmethod
     def of(cls, model: LanguageModel) -> Self:
-        """Return the model's default chunk size, without a prefix cache."""
+        """Return a runtime with the model's default chunk size and no prefix cache."""
         return cls(model.chunk_tokens)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 
 class StopStrings:
-    """Lets text through up to the first complete stop string; of two complete at once, the longer counts.
+    """Filter that lets text through up to the first complete stop string.
 
-    The result does not depend on how the text was cut into pieces.
+    Of two that are complete at once, the longer counts. The result does not depend on how the text was cut into pieces.
 
     >>> stops = StopStrings(["the end"])
     >>> stops.push("This is the"), stops.push(" end."), stops.matched

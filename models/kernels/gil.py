@@ -1,4 +1,4 @@
-"""Give the compute thread the GIL ahead of the event loop.
+"""Priority of the compute thread over the event loop when both want the GIL.
 
 CPython does not queue the threads that wait for its lock (the GIL): whoever is awake when it is free takes it. An event
 loop releases it around every system call, for microseconds, and has it again before a waiting thread has woken up; and
@@ -50,15 +50,15 @@ _thread = _Thread()
 
 
 def register_compute_thread() -> None:
-    """Make the calling thread the compute thread, to which others yield.
-
-    It has to call `yield_periodically` then.
-    """
+    """Make the calling thread the compute thread; it has to call `yield_periodically` from then on."""
     _thread.registered, _thread.released, _thread.shared = True, 0.0, time.perf_counter()
 
 
 def request_flag_address() -> int:
-    """Return the address of the flag that compiled calls of the calling thread set."""
+    """Return the address of the flag by which compiled calls of this thread ask for the GIL.
+
+    In any thread but the compute thread it is a flag that nobody reads.
+    """
     return _REQUEST_FLAG_ADDRESS if _thread.registered else _IGNORED_FLAG_ADDRESS
 
 
@@ -87,19 +87,13 @@ def after_acquire() -> None:
 
 
 def yield_periodically() -> None:
-    """Let other threads have the GIL if they had no chance to take it lately.
-
-    The compute thread calls this between two pieces of work.
-    """
+    """Let other threads have the GIL if they had no chance to lately; for use between two pieces of work."""
     if time.perf_counter() - _thread.shared > _MAX_HOLD_SECONDS:
         time.sleep(_YIELD_SECONDS)
         _thread.shared = time.perf_counter()
 
 
 def yield_to_compute_thread() -> None:
-    """Let the compute thread have the GIL if it wants it, by sleeping for a moment.
-
-    Afterwards the caller has to wait for the GIL as any other thread.
-    """
+    """Sleep for a moment if the compute thread wants the GIL; afterwards wait for it as any other thread."""
     if _request_flag[0]:
         time.sleep(_YIELD_SECONDS)

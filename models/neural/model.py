@@ -27,7 +27,7 @@ _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 class InferenceBackend(Protocol):
-    """Computes a network's outputs in one precision."""
+    """Computation of a network's outputs in one precision."""
 
     def forward(self, ids: TokenIds, state: StateArrays, /) -> tuple[Floats, StateArrays]:
         """Read ids [B, T]; return the top layer's outputs [B, T, H] and the next state."""
@@ -49,9 +49,8 @@ class RecurrentModel(LanguageModel):
         """
         self.architecture = config
         self.vocabulary_size = vocabulary_size
-        self._stored = {
-            name: array.astype(_stored_as(config, array.ndim), copy=False) for name, array in tensors.items()
-        }
+        dtypes = {name: _stored_as(config, array.ndim) for name, array in tensors.items()}
+        self._stored = {name: array.astype(dtypes[name], copy=False) for name, array in tensors.items()}
         self._backend = self._make_backend()
         self._begin_state = self.advance(self.null_state(1), np.full((1, 1), EOS))
 
@@ -89,10 +88,7 @@ class RecurrentModel(LanguageModel):
     def advance_with_hidden(
         self, state: State, tokens: TokenIds, lengths: Lengths | None = None
     ) -> tuple[Floats, State]:
-        """Return the hidden vectors [B, T, H] before each token, and the state after all of them.
-
-        Past `lengths` they are meaningless.
-        """
+        """Return the hidden vectors [B, T, H] before each token (any past `lengths`), and the state after all."""
         outputs, after = self._read(state, tokens, lengths)
         return np.concatenate([self.hidden(state)[:, None], outputs], 1)[:, :-1], after
 

@@ -185,7 +185,7 @@ def largest_code(trie: Trie, n: Int, of_logprobs: bool) -> Int:
 def are_records_valid(trie: Trie, n: Int, vocabulary_size: Int) -> bool:
     """Return whether all words and log-probabilities of order n are allowed.
 
-    Log-probabilities with a codebook are checked there.
+    Log-probabilities that are codes are checked by `_check_codebook`, with the codebook.
     """
     level = trie.levels[n]
     for place in range(level.size):

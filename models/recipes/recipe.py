@@ -93,7 +93,7 @@ COMPOSITE_CONFIGS: dict[str, type[CompositeConfig]] = {
 
 @dataclass(frozen=True)
 class Composition:
-    """Everything that decides what a composite will be."""
+    """Recipe of a composite: its name, members and configuration, and the text its weights are fitted to."""
 
     name: str
     """What the model will be published as."""

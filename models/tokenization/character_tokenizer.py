@@ -16,7 +16,7 @@ from models.tokenization.pipeline import build_pipeline
 
 
 class CharacterTokenizer(TokenModel):
-    """Splits text into characters and looks up their ids."""
+    """Splitter of text into characters, with their ids."""
 
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
         self._lowercase = config.lowercase

@@ -31,7 +31,7 @@ _UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNI
 
 
 class Detokenizer:
-    """Joins the tokens of one text: `push` returns the text that each token adds.
+    """Joiner of the tokens of one text: `push` returns the text that each token adds.
 
     `verbatim`: tokens are joined without spaces, as characters are; then `</s>` adds nothing, and `<unk>` is U+FFFD, a
     single character too.
@@ -95,7 +95,7 @@ class Detokenizer:
 
 
 class ByteDetokenizer(Detokenizer):
-    """Joins sub-word tokens; a character comes once all of its bytes are there."""
+    """Joiner of sub-word tokens; a character comes once all of its bytes are there."""
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         super().__init__(vocabulary)

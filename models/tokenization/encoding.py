@@ -1,4 +1,4 @@
-"""Encoding of text: its results, `Encoding` for one text and `BatchEncoding` for several, and what makes them.
+"""Encoded text: `Encoding` of one, `BatchEncoding` of several, and `TokenModel`, which makes both.
 
 `TokenModel` is the interface of the three kinds of tokens: words, characters, parts of words.
 """
@@ -82,9 +82,6 @@ class TokenModel(ABC):
         """Return the surface forms [T] of `text`, aligned with `encode(text)`."""
 
     def encode_batch(self, texts: Sequence[str], *, add_eos: bool) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the ids [T] of all `texts`, concatenated, and the position after the last of each [N].
-
-        `add_eos`: each text ends in `</s>`.
-        """
+        """Return the ids [T] of all `texts`, with `</s>` behind each if `add_eos`, and where each ends [N]."""
         rows = [self.encode(text) for text in texts]
         return concat_rows([np.append(row, np.int32(EOS)) for row in rows] if add_eos else rows)

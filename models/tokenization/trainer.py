@@ -31,10 +31,7 @@ _BLOCK_BYTES = 1 << 16
 
 
 def train_vocabulary(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], Merges]:
-    """Make the vocabulary of `text`, given in chunks of whole lines, and the merges of bpe.
-
-    Raises TrainingFailed when no token is left.
-    """
+    """Make vocabulary and bpe merges of `text`, whole lines. Raises TrainingFailed where no token is left."""
     if config.kind == "bpe":
         return train_bpe(config, text)
     if config.kind == "character":
@@ -43,10 +40,7 @@ def train_vocabulary(config: TokenizerConfig, text: Iterable[str]) -> tuple[list
 
 
 def build_vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
-    """List the tokens by id: the special ones, then those of the text by falling count, then in order.
-
-    Raises TrainingFailed where no token of the text is left.
-    """
+    """List tokens by id: special ones, then by falling count, then in order; TrainingFailed without any."""
     ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in SPECIAL_TOKENS]
     if not ordinary:
         raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
@@ -81,7 +75,7 @@ def _ordinary_lines(text: Iterable[str]) -> Iterator[str]:
 
 
 class WordCounter:
-    """Counts the surface forms of a text, and with `keep_ids` remembers where each stands."""
+    """Counter of the surface forms of a text; with `keep_ids` it remembers where each stands."""
 
     def __init__(self, config: TokenizerConfig, *, keep_ids: bool) -> None:
         tokenizer = WordTokenizer(config, SPECIAL_TOKENS)

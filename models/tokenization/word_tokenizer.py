@@ -54,7 +54,7 @@ def _classify(forms: list[str]) -> int:
 
 
 class WordTokenizer(TokenModel):
-    """Splits text into the word tokens of one configuration and looks up their ids."""
+    """Splitter of text into the word tokens of one configuration, with their ids."""
 
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
         self._lowercase = config.lowercase

@@ -74,7 +74,7 @@ class Int8Matrix:
 
 
 class Int8Backend:
-    """Computes in bytes as a network of the same weights does, of which it keeps only the embedding."""
+    """Backend that computes in bytes; of the network's weights it keeps the embedding as it is."""
 
     def __init__(self, config: RecurrentConfig, weights: Mapping[str, NDArray[np.floating]]) -> None:
         """Quantize the matrices; the embedding [V, E] stays as it is stored, for a token reads one row of it.
@@ -142,13 +142,7 @@ class Int8Backend:
         return tokens, logprobs, after
 
     def _output_args(
-        self,
-        count: int,
-        rows: int,
-        stride: int,
-        results: int,
-        workspace: list[int],
-        sample: SampleArgs | None = None,
+        self, count: int, rows: int, stride: int, results: int, workspace: list[int], sample: SampleArgs | None = None
     ) -> OutputArgs:
         """Return arguments for `count` hidden vectors at `rows`, with a workspace of `_output_sizes`."""
         quantized, projected = workspace

@@ -21,7 +21,7 @@ FREQUENCY_EXPONENT = 0.75
 
 
 class WordSample(NamedTuple):
-    """Words drawn for one training step."""
+    """Sample of words that stands for the vocabulary in one training step."""
 
     ids: Tensor
     """[K] int64, ascending, no id twice."""
@@ -30,7 +30,7 @@ class WordSample(NamedTuple):
 
 
 class WordSampler:
-    """Draws every word independently with its own probability: frequent words always, rare ones seldom."""
+    """Sampler that draws each word with a probability of its own: frequent words always, rare ones seldom."""
 
     def __init__(self, counts: NDArray[np.int64], size: int, generator: torch.Generator) -> None:
         """Prepare samples of about `size` words; `counts` [V] says how often each token id occurs."""

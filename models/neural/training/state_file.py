@@ -25,7 +25,7 @@ from models.utils.files import write_atomically, write_tensors
 
 
 class StateSaver:
-    """Saves the state of one training in `directory`; does nothing where there is none."""
+    """Saver of one training's state in `directory`; does nothing where there is none."""
 
     def __init__(self, trainer: Trainer, text: str, directory: Path | None) -> None:
         """Save states of `trainer`; `text` is the fingerprint of what it is trained on."""
@@ -86,10 +86,7 @@ def write_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors and JSON values that `write_state` wrote.
-
-    Raises CheckpointNotFound or CheckpointDamaged, naming the file.
-    """
+    """Return what `write_state` wrote. Raises CheckpointNotFound or CheckpointDamaged, naming the file."""
     if not path.is_file():
         raise CheckpointNotFound(f"{path}: no saved training state")
     try:

@@ -127,7 +127,7 @@ def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress,
 
 
 class _StepTimer:
-    """Times the steps of this run and reports on them."""
+    """Timer of the steps of this run, which also reports on them."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
