@@ -14,7 +14,7 @@ from types import FrameType
 
 import click
 
-from app.core.process_tuning import import_without_gc, limit_openmp_spinning
+from app.core.process_tuning import import_without_gc, limit_blas_threads, limit_openmp_spinning
 from models.errors import InvalidInput, NextwordError
 
 COMMAND_HELP = {
@@ -71,6 +71,7 @@ def main() -> None:
     """Run the command line and end the process."""
     signal.signal(signal.SIGTERM, _terminate)
     limit_openmp_spinning()
+    limit_blas_threads()
     sys.exit(run(sys.argv[1:]))
 
 
