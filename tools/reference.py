@@ -110,8 +110,8 @@ def _paragraphs(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Mark a flag as code within a table, whose columns a bar would end."""
-    return f"<code>{_entities(text)}</code>"
+    """Mark a flag as code within a table, whose columns a bar would end; a line may end after each choice."""
+    return f"<code>{_entities(text).replace('&#124;', '&#124;<wbr>')}</code>"
 
 
 def _escape(text: str) -> str:
