@@ -29,7 +29,7 @@ from app.middleware.admission import AdmissionMiddleware
 from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
-from app.routes import aliases, files, generate, health, jobs, metrics, models, perplexity, probability, rescore
+from app.routes import aliases, files, generate, health, jobs, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.schemas.base import ErrorAnswer
@@ -97,8 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_swagger_ui(app)
     for resource in (models, next_token, probability, perplexity, rescore, generate, files, jobs, aliases):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
-    for router in (health.router, metrics.router):
-        app.include_router(router)
+    app.include_router(health.router)
     return app
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from app.engine.chunk_size import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
+from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
 from app.engine.generation_request import GenerationChunk, GenerationRequest
 from app.engine.outbox import Outbox
 from models.inference.generation import Batch, GenerationSequence, StepOutput, prompt_prefills, sequences_from_ids

@@ -19,12 +19,10 @@ from app.core.container_limits import cpu_quota
 from app.core.exceptions import ModelFailed, ServerStopping
 from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
-from app.engine.chunk_size import ChunkSizer
-from app.engine.chunked_task import ChunkedTask
+from app.engine.chunked_task import ChunkedTask, ChunkSizer
 from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
-from app.engine.generation_stream import GenerationStream
-from app.engine.outbox import EngineResult, Outbox, TaskResult
+from app.engine.outbox import EngineResult, GenerationStream, Outbox, TaskResult
 from app.engine.scheduler import AddTask, CancelGeneration, Scheduler, StartGeneration
 from models.errors import NextwordError
 from models.inference.config import SamplingParams

@@ -1,13 +1,14 @@
-"""Results on their way from computing threads to the event loop."""
+"""Results on their way from computing threads to the event loop, and there to one reader (GenerationStream)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
-from app.engine.generation_request import GenerationChunk
+from app.core.exceptions import ModelFailed
+from app.engine.generation_request import GenerationChunk, GenerationRequest
 
 
 class TaskResult(NamedTuple):
@@ -51,3 +52,68 @@ class Outbox:
         self._is_scheduled = False  # from here on, results may come that are not seen below
         while self._results:
             self._deliver(self._results.popleft())
+
+
+class GenerationStream:
+    """Collector of one request's chunks until they are read; used in the event loop's thread only.
+
+    Unread chunks of a text are merged into one, so the batch never waits for a reader, and a slow reader costs no more
+    memory than one that reads at the end.
+    """
+
+    def __init__(self, request: GenerationRequest) -> None:
+        self.request = request
+        self.completion_tokens = 0
+        """Received so far, in all texts together."""
+        self.cached_tokens = 0
+        """How many tokens of the prompt came from the prefix cache."""
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when every text has ended, whichever way; see `result`."""
+        self._unread: dict[int, GenerationChunk] = {}
+        self._unfinished = request.n
+        self._has_news = asyncio.Event()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every text has ended."""
+        return not self._unfinished
+
+    def add(self, chunk: GenerationChunk) -> None:
+        """Take in the next chunk of a text and wake the reader."""
+        if unread := self._unread.get(chunk.index):
+            unread.extend(chunk)
+        else:
+            self._unread[chunk.index] = chunk
+        self.completion_tokens += len(chunk.tokens)
+        self.cached_tokens = chunk.cached_tokens
+        if chunk.finish_reason is not None:
+            self._unfinished -= 1
+            if not self._unfinished and not self.finished.done():
+                self.finished.set_result(None)
+        self._has_news.set()
+
+    async def chunks(self) -> AsyncIterator[GenerationChunk]:
+        """Yield what is new as it comes, at most one chunk per text at a time, up to the last of each.
+
+        Raises ModelFailed at the first text that the model failed on.
+        """
+        unfinished = self.request.n
+        while unfinished:
+            await self._has_news.wait()
+            self._has_news.clear()
+            for chunk in self._take():
+                unfinished -= chunk.finish_reason is not None
+                yield chunk
+
+    def result(self) -> list[GenerationChunk]:
+        """Return one chunk for each text, once `finished` is done. Raises ModelFailed."""
+        return sorted(self._take(), key=lambda chunk: chunk.index)
+
+    def _take(self) -> list[GenerationChunk]:
+        """Return the unread chunks, which then count as read."""
+        chunks = list(self._unread.values())
+        self._unread.clear()
+        for chunk in chunks:
+            if chunk.error is not None:
+                raise ModelFailed from chunk.error
+        return chunks

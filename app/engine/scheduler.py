@@ -13,8 +13,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import NamedTuple, TypeAlias
 
-from app.engine.chunk_size import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS
-from app.engine.chunked_task import ChunkedTask
+from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkedTask
 from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
 from app.engine.outbox import Outbox

@@ -1,13 +1,20 @@
-"""Input and outcome of an experiment: token ids and budgets; rows of a table and curves of a plot."""
+"""Input and outcome of an experiment: token ids and budgets; rows of a table and curves of a plot.
+
+`draw` plots a finding as PNG; matplotlib is an optional dependency and imported only then.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from models.data.bptt_batches import TokenIds
+from models.errors import InvalidInput
+
+INCHES, DOTS_PER_INCH = (7.0, 4.5), 120
 
 
 @dataclass(frozen=True)
@@ -73,3 +80,33 @@ def comparable_perplexity(perplexity: float | None) -> float:
 def is_lower(perplexity: float | None, other: float | None) -> bool:
     """Tell whether one perplexity is lower than another; None is higher than any."""
     return comparable_perplexity(perplexity) < comparable_perplexity(other)
+
+
+def check_matplotlib() -> None:
+    """Raise InvalidInput where matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise InvalidInput("plots", "needs matplotlib: pip install 'nextword[plots]', or --no-plots") from None
+
+
+def draw(finding: Finding, path: Path) -> None:
+    """Write the finding's curves to `path` as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot()
+    for curve in finding.curves:
+        axes.plot(curve.x, [math.nan if y is None else y for y in curve.y], label=curve.label, marker=".", markersize=4)
+    if finding.logarithmic:
+        axes.set_yscale("log")
+    if finding.ticks:
+        axes.set_xticks(range(len(finding.ticks)), finding.ticks, rotation=90, fontsize="small")
+    axes.set_xlabel(finding.axes[0])
+    axes.set_ylabel(finding.axes[1])
+    axes.set_title(finding.heading, fontsize="small", wrap=True)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    FigureCanvasAgg(figure)
+    figure.savefig(path)

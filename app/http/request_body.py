@@ -1,20 +1,26 @@
 """Bodies of requests: their media types, and large ones read as a stream of bytes or of lines.
 
 BufferedBody decouples a client that sends from a route that reads; LineSplitter cuts bytes into numbered lines.
+`await_unless_disconnected` drops work whose client hangs up.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from tempfile import SpooledTemporaryFile
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from app.core.exceptions import RequestAbandoned
+
+Result = TypeVar("Result")
+WaitForDisconnect: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when the client hangs up."""
 JSON = "application/json"
 TEXT = "text/plain"
 NDJSON = "application/x-ndjson"
@@ -169,3 +175,21 @@ class LineSplitter:
         is_too_long = self._too_long or len(data) > self._limit
         self._too_long = False
         return RecordLine(self._number, None if is_too_long else data)
+
+
+async def await_unless_disconnected(wait_for_disconnect: WaitForDisconnect, work: asyncio.Future[Result]) -> Result:
+    """Return the result of `work`; cancel it and raise RequestAbandoned when the client hangs up first."""
+    watcher = asyncio.ensure_future(wait_for_disconnect())
+    watcher.add_done_callback(lambda _: work.cancel())
+    task = asyncio.current_task()
+    try:
+        return await work  # itself: waiting for either takes two more turns of a loop that may be busy
+    except asyncio.CancelledError:
+        if not watcher.done() or (task and task.cancelling()):
+            raise
+        watcher.result()
+        raise RequestAbandoned("the client hung up") from None
+    finally:
+        watcher.cancel()
+        watcher.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else asks
+        work.cancel()

@@ -16,7 +16,7 @@ from fastapi import Depends, Header, Path, Request
 from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.model_registry import ServedModel
-from app.http.disconnect import WaitForDisconnect, await_unless_disconnected
+from app.http.request_body import WaitForDisconnect, await_unless_disconnected
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime

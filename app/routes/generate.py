@@ -12,8 +12,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from app.engine.generation_request import GenerationChunk
-from app.engine.generation_stream import GenerationStream
-from app.http.disconnect import await_unless_disconnected
+from app.engine.outbox import GenerationStream
+from app.http.request_body import await_unless_disconnected
 from app.http.responses import OrjsonResponse
 from app.http.streaming import SSE_DONE, ManagedStream, sse_event
 from app.routes.dependencies import InjectedModelRequest, ModelRequest

@@ -1,25 +1,26 @@
-"""Routes of health checks: /health/live (the process answers) and /health/ready (models are loaded)."""
+"""Routes of health checks, /health/live (the process answers) and /health/ready (models are loaded), and of /metrics."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.schemas.models import Live, Ready
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(tags=["health"])
 
 
-@router.get("/live", response_model=Live, summary="Does the process answer?")
+@router.get("/health/live", response_model=Live, summary="Does the process answer?")
 async def live() -> dict[str, Any]:
     """Answer while the process runs; for a container's restart policy."""
     return {"status": "live"}
 
 
 @router.get(
-    "/ready",
+    "/health/ready",
     response_model=Ready,
     summary="Are the models loaded?",
     responses={503: {"model": Ready, "description": "Models are still being loaded, or the server stops."}},
@@ -39,3 +40,14 @@ async def ready(request: Request) -> JSONResponse:
         "problems": [{"id": name, "message": message} for name, message in sorted(snapshot.problems.items())],
     }
     return JSONResponse(content, 200 if status == "ready" else 503)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    summary="What was counted?",
+)
+async def metrics(request: Request) -> Response:
+    """Return counters of the server process that answers: requests, their time, tokens, work in progress."""
+    return Response(request.app.state.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -146,8 +146,7 @@ class CompositionJob(RequestBody):
         {}, description="A mixture's `weights`, or what a cache remembers and how much it says."
     )
     validation_file: str | None = Field(
-        None,
-        description="Id of an uploaded text to evaluate on; a mixture without weights is fitted to it.",
+        None, description="Id of an uploaded text to evaluate on; a mixture without weights is fitted to it."
     )
     unit: Unit = Field("document", description="Unit of the text when weights are fitted.")
     empty_lines: EmptyLinesField = "keep"
@@ -173,8 +172,7 @@ class EvaluateJob(RequestBody):
     )
     empty_lines: EmptyLinesField = "keep"
     dynamic: Annotated[dict[str, Any], _json_schema(DynamicConfig)] | None = Field(
-        None,
-        description="Dynamic evaluation: a copy of the model learns from the text as it scores it.",
+        None, description="Dynamic evaluation: a copy of the model learns from the text as it scores it."
     )
 
     def dynamic_config(self) -> DynamicConfig | None:

@@ -20,8 +20,7 @@ class ModelSummary(ResponseBody):
     version: int = Field(description="Its version: 1, 2, 3, ...", examples=[1])
     newest: bool = Field(description="Whether `name` alone means this version.")
     kind: str = Field(
-        description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache`, `neural_cache`.",
-        examples=["ngram"],
+        description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache`, `neural_cache`.", examples=["ngram"]
     )
     unit: Literal["word", "character", "bpe"] = Field(description="Kind of tokens.", examples=["word"])
     vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")

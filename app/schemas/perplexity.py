@@ -82,10 +82,7 @@ REQUEST_BODIES: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {"schema": PerplexityRequest.model_json_schema()},
-            "text/plain": {
-                "schema": {"type": "string", "description": "Text in UTF-8."},
-                "example": TEXT_EXAMPLE,
-            },
+            "text/plain": {"schema": {"type": "string", "description": "Text in UTF-8."}, "example": TEXT_EXAMPLE},
             "application/x-ndjson": {
                 "schema": {"type": "string", "description": 'A record `{"text": ...}` a line; other fields are kept.'},
                 "example": RECORD_EXAMPLE,

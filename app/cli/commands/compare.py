@@ -66,11 +66,11 @@ def command(
     what is compared.
     """
     with without_gc():
-        from app.experiments import plots
+        from app.experiments.finding import check_matplotlib, draw
 
     set_thread_count(threads)
     if drawn:
-        plots.check_matplotlib()
+        check_matplotlib()
     config = TokenizerConfig(token, max_size=max_size)
     setting = read_setting(text, validation_fraction, config, size=size, seconds=seconds, steps=steps)
     output.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def command(
         finding: Finding = drive(experiment.run(setting), ProgressBar(quiet))
         (output / f"{name}.json").write_text(to_json(finding.as_json()) + "\n", encoding="utf-8")
         if drawn:
-            plots.draw(finding, output / f"{name}.png")
+            draw(finding, output / f"{name}.png")
         click.echo(to_json(finding.as_json()) if as_json else format_table(finding))
 
 

@@ -47,9 +47,7 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @click.argument("text", type=_TEXT)
 @click.option("--name", help="The model's name; with --kind evaluate, the model to measure.", required=True)
 @click.option(
-    "--kind",
-    default="ngram",
-    help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; or evaluate. [default: ngram]",
+    "--kind", default="ngram", help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; or evaluate. [default: ngram]"
 )
 @click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")

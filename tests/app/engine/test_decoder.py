@@ -15,11 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.core.exceptions import ModelFailed
-from app.engine.chunk_size import ChunkSizer
-from app.engine.chunked_task import ChunkedTask
+from app.engine.chunked_task import ChunkedTask, ChunkSizer
 from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationChunk, GenerationRequest
-from app.engine.generation_stream import GenerationStream
+from app.engine.outbox import GenerationStream
 from models.inference.config import SamplingParams
 from models.inference.generation import GenerationSequence, generate, make_sequences
 from models.inference.prefill import Runtime

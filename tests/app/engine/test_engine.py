@@ -11,7 +11,7 @@ import pytest
 from app.core.exceptions import ModelFailed, Overloaded, RequestAbandoned, ServerStopping
 from app.core.settings import Settings
 from app.engine.engine import INLINE_TOKENS, Engine
-from app.http.disconnect import await_unless_disconnected
+from app.http.request_body import await_unless_disconnected
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig
 from models.composite.mixture import MixtureModel

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.engine import chunk_size
-from app.engine.chunk_size import ChunkSizer
+from app.engine import chunked_task
+from app.engine.chunked_task import ChunkSizer
 from models.inference.prefill import Runtime
 
 
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(chunk_size, "time", clock)
+    monkeypatch.setattr(chunked_task, "time", clock)
     return clock
 
 
