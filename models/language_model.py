@@ -25,6 +25,8 @@ TokenIds: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
 Lengths: TypeAlias = NDArray[np.int64]
 """How many tokens of each row are read [B]."""
+AnyIds: TypeAlias = "Sequence[int] | NDArray[np.integer[Any]]"
+"""Token ids [T] of any integer type."""
 Tensors: TypeAlias = dict[str, NDArray[Any]]
 """Arrays by name, as a checkpoint's safetensors file holds them."""
 
@@ -114,26 +116,18 @@ class LanguageModel(ABC):
             scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
         return scores, state
 
-    def topk_after(
-        self, context: Sequence[int] | NDArray[np.integer[Any]], k: int, *, bos: bool = True
-    ) -> tuple[Floats, TokenIds]:
+    def topk_after(self, context: AnyIds, k: int, *, bos: bool = True) -> tuple[Floats, TokenIds]:
         """Return the log-probabilities and ids [k] of the `k` most probable tokens after `context` [T]."""
         values, ids = self.topk(self._state_after(context, bos), k)
         return values[0], ids[0]
 
-    def score_after(
-        self,
-        context: Sequence[int] | NDArray[np.integer[Any]],
-        ids: Sequence[int] | NDArray[np.integer[Any]],
-        *,
-        bos: bool = True,
-    ) -> Floats:
+    def score_after(self, context: AnyIds, ids: AnyIds, *, bos: bool = True) -> Floats:
         """Return log P [T] of each of `ids` [T] in nats, after `context` and the ids before it."""
         scores, _ = self.score(self._state_after(context, bos), _as_row(ids))
         row: Floats = scores[0]
         return row
 
-    def _state_after(self, context: Sequence[int] | NDArray[np.integer[Any]], bos: bool) -> State:
+    def _state_after(self, context: AnyIds, bos: bool) -> State:
         """Return the one-row state after `context` [T]."""
         state = self.initial_state(1, bos=bos)
         return self.advance(state, _as_row(context)) if len(context) else state
@@ -168,6 +162,6 @@ class LanguageModel(ABC):
         return sum(tensor.size for tensor in self.tensors().values())
 
 
-def _as_row(ids: Sequence[int] | NDArray[np.integer[Any]]) -> TokenIds:
+def _as_row(ids: AnyIds) -> TokenIds:
     """Return token ids as one row, int64 [1, T]."""
     return np.asarray(ids, np.int64)[None]

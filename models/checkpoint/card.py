@@ -104,9 +104,8 @@ class Card:
         try:
             data = json.dumps(asdict(self), indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                "provenance", f"a card holds finite numbers, text, lists and objects only ({error})"
-            ) from error
+            message = f"a card holds finite numbers, text, lists and objects only ({error})"
+            raise InvalidInput("provenance", message) from error
         path.write_bytes(data)
 
     @classmethod

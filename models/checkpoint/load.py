@@ -91,10 +91,7 @@ def load(
 
 
 def shared_tokenizer(tokenizers: Iterable[tuple[str, Tokenizer]]) -> Tokenizer:
-    """Return the tokenizer that all members have; takes pairs of a member's name and its tokenizer.
-
-    Raises InvalidInput naming the first member with another.
-    """
+    """Return the tokenizer of all (name, tokenizer) pairs. Raises InvalidInput naming one that differs."""
     (first, tokenizer), *others = tokenizers
     for name, other in others:
         if not tokenizer.is_equivalent_to(other):
@@ -126,10 +123,9 @@ def _check_file(file: Path, card: Card, verified_hashes: VerifiedHashes | None) 
 def _tokenizer(file: Path, card: Card) -> Tokenizer:
     """Load the tokenizer. Raises CheckpointDamaged where its size is not the card's."""
     tokenizer = Tokenizer.load(file)
-    if tokenizer.vocabulary_size != card.vocabulary_size:
-        raise CheckpointDamaged(
-            f"{file}: {tokenizer.vocabulary_size} tokens instead of the card's {card.vocabulary_size}"
-        )
+    size, expected = tokenizer.vocabulary_size, card.vocabulary_size
+    if size != expected:
+        raise CheckpointDamaged(f"{file}: {size} tokens instead of the card's {expected}")
     return tokenizer
 
 

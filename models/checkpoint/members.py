@@ -20,10 +20,7 @@ def pin_member(ref: CheckpointRef) -> PinnedMember:
 
 
 def find_member(library: Path, member: PinnedMember) -> Path:
-    """Return the directory of a member under the root `library`.
-
-    Raises CheckpointDamaged, naming the member, where it is missing or has changed.
-    """
+    """Return a member's directory in `library`. Raises CheckpointDamaged where it is missing or changed."""
     if "/" in member.model or member.model.startswith(".") or "@" not in member.model:
         raise CheckpointDamaged(f"member {member.model!r} is not a name@version")
     try:

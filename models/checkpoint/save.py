@@ -29,6 +29,9 @@ from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import fsync_path, rename_durably, write_tensors
 from models.utils.parallel import parallel_map
 
+_PACKAGES = ("nextword", "torch", "numpy")
+"""Packages whose versions a card records."""
+
 
 def save(
     root: Path,
@@ -114,7 +117,7 @@ def _write_files(
         parameters=model.parameter_count,
         tokenizer=asdict(tokenizer.config),
         provenance=provenance,
-        versions=_versions(),
+        versions={"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=_settle_files(work),
         members=tuple(pin_member(ref) for ref in members),
@@ -139,11 +142,6 @@ def _settle_files(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
 
     parallel_map(lambda task: task(), (sync, digest))
     return digests
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of the software that makes the checkpoint."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in ("nextword", "torch", "numpy")}
 
 
 def _version(package: str) -> str:

@@ -116,10 +116,7 @@ def _follows_last_token(remembered: TokenIds) -> NDArray[np.bool_]:
 
 @njit(nogil=True, cache=True)
 def _cache_shares(
-    read: TokenIds,
-    tokens: TokenIds,
-    weights: tuple[float, float],
-    results: tuple[Floats, Floats],
+    read: TokenIds, tokens: TokenIds, weights: tuple[float, float], results: tuple[Floats, Floats]
 ) -> None:
     """Write the base's share and the cache's part for each of `tokens` [B, T]; `read` is [B, N + T]."""
     base_share, cached = results

@@ -24,10 +24,7 @@ from models.state import State
 
 
 def make_dynamic(model: LanguageModel, config: DynamicConfig, unit: Unit) -> LanguageModel:
-    """Copy `model` so that every recurrent member learns from the one text that the copy scores.
-
-    Raises InvalidInput as `check_dynamic` does.
-    """
+    """Copy `model` so that its recurrent members learn from the copy's one text; see `check_dynamic`."""
     check_dynamic(model, unit)
     return _dynamic_copy(model, config)
 

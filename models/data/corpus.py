@@ -141,9 +141,8 @@ class Corpus:
         # A fraction is exact where a float is not: 0.07 of 100 lines are 7, not 7.000000000000001 and so 8.
         train_units = units - ceil(units * Fraction(str(validation_fraction)))
         if not 0 < train_units < units:
-            raise InvalidInput(
-                "validation_fraction", f"must leave text on both sides; {validation_fraction!r} of {units} does not"
-            )
+            message = f"must leave text on both sides; {validation_fraction!r} of {units} does not"
+            raise InvalidInput("validation_fraction", message)
         border = self.start + train_units
         return replace(self, stop=border), replace(self, start=border)
 

@@ -48,7 +48,7 @@ class LineReader:
         self._inside_line = False  # whether the beginning of the buffer's first line was returned before
 
     def feed(self, data: bytes) -> str:
-        """Return the clean text that `data` completes. Raises InvalidText with the offset of what is not UTF-8."""
+        """Return the clean text that `data` completes. Raises InvalidText with the offset of a byte not UTF-8."""
         newline = data.rfind(b"\n")
         end = len(self._buffer) + newline + 1 if newline >= 0 else 0
         self._buffer += data
@@ -102,10 +102,8 @@ class LineReader:
         else:
             text = text.removesuffix("\r")  # a "\n" may follow
         if not text.strip(WHITESPACE):
-            raise InvalidText(
-                self._field,
-                f"must be words between blanks; none ends within {self._limit} bytes after {self._buffer_offset}",
-            )
+            where = f"{self._limit} bytes after {self._buffer_offset}"
+            raise InvalidText(self._field, f"must be words between blanks; none ends within {where}")
         return len(text.encode())
 
     def _clean(self, text: str) -> str:

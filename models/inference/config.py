@@ -9,19 +9,11 @@ from models.errors import InvalidInput
 
 MAX_STOP = 16
 """Stop strings that one sequence may have."""
-
-
 MAX_STOP_LENGTH = 256
 """Characters that one stop string may have."""
-
-
 TEMPERATURES = (1e-6, 1e6)
 """Bounds between which float32 differences of log-probabilities can be divided by the temperature without overflow."""
-
-
 _ACCEPTED_TEMPERATURES = "0, or {:g} to {:g}".format(*TEMPERATURES)
-
-
 _ACCEPTED_STOPS = f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} characters"
 
 

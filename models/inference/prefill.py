@@ -65,7 +65,8 @@ class PromptPrefill:
 
     def next_chunk(self, most: int) -> Ids:
         """Return the next tokens to read: at most `most`, and none beyond where a state is cached."""
-        return self.ids[self.position : min(self.position + most, self._next_block())]
+        block_end = self.position + CACHE_BLOCK_TOKENS - self.position % CACHE_BLOCK_TOKENS
+        return self.ids[self.position : min(self.position + most, block_end)]
 
     def move_to(self, state: State, count: int) -> None:
         """Take the one-row `state` after the next `count` tokens; cache it at the end of a block or prompt."""
@@ -73,9 +74,6 @@ class PromptPrefill:
         self.state = state
         if self._cache is not None and (self.done or self.position % CACHE_BLOCK_TOKENS == 0):
             self._cache.put(self.ids[: self.position], state, _byte_count(state), bos=self._bos)
-
-    def _next_block(self) -> int:
-        return self.position + CACHE_BLOCK_TOKENS - self.position % CACHE_BLOCK_TOKENS
 
 
 def prefill(

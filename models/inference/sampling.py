@@ -8,7 +8,6 @@ compiled: `models.kernels.sampling`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import cast
 
 import numpy as np
@@ -117,13 +116,8 @@ def excluded_mask(params: Sequence[SamplingParams]) -> NDArray[np.bool_]:
 def make_filter(params: SamplingParams) -> Filter | None:
     """Return a function that finds the tokens [V] that the filters leave out; None without filters."""
     if params.temperature and (params.top_k or params.top_p < 1 or params.min_p):
-        return partial(_filtered_mask, params=params)
+        return lambda logprobs: _filtered_weights(logprobs, params) == 0
     return None
-
-
-def _filtered_mask(logprobs: Floats, params: SamplingParams) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = _filtered_weights(logprobs, params) == 0
-    return mask
 
 
 def _filtered_weights(logprobs: Floats, params: SamplingParams) -> Floats:
@@ -135,16 +129,12 @@ def _filtered_weights(logprobs: Floats, params: SamplingParams) -> Floats:
     weights /= np.float32(params.temperature)
     np.exp(weights, out=weights)
     if 0 < params.top_k < len(weights):
-        weights = _top_k(weights, params.top_k)
+        weights = _keep_largest(weights, params.top_k, np.partition(weights, -params.top_k)[-params.top_k])
     if params.top_p < 1:
         weights = _top_p(weights, params.top_p)
     if params.min_p > 0:
         weights[weights < params.min_p * weights.max()] = 0
     return weights
-
-
-def _top_k(weights: Floats, k: int) -> Floats:
-    return _keep_largest(weights, k, np.partition(weights, -k)[-k])
 
 
 def _top_p(weights: Floats, p: float) -> Floats:

@@ -22,10 +22,7 @@ _MAX_KEPT_BYTES = 1 << 24
 
 
 def address_of(array: NDArray[Any]) -> int:
-    """Return the address of an array's data; four times faster than `array.ctypes.data`.
-
-    The caller keeps the array alive.
-    """
+    """Return the address of an array, which the caller keeps alive; four times faster than `ctypes.data`."""
     try:
         return addressof(c_char.from_buffer(array))  # type: ignore[arg-type] # numpy says so from Python 3.12 on
     except (TypeError, ValueError):  # an empty or a read-only array
@@ -40,10 +37,7 @@ class WorkspacePool:
 
     @contextmanager
     def borrow(self, sizes: Sequence[int]) -> Iterator[list[int]]:
-        """Yield addresses of memory of these sizes in bytes, each on cache lines of its own.
-
-        They are valid while the `with` block lasts.
-        """
+        """Yield addresses of memory of these sizes in bytes, each on its own cache lines, in the `with` block."""
         ends = list(accumulate((size + -size % CACHE_LINE for size in sizes), initial=0))
         # `pop` is one step: of two threads that see the last free block, one makes a block of its own.
         block = self._free.pop() if self._free else _Block(0)

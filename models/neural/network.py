@@ -121,10 +121,7 @@ def _layer(config: RecurrentConfig, input_size: int) -> nn.Module:
 
 
 class Network(nn.Module):
-    """Embedding, layers and output layer; a new one holds uninitialized numbers.
-
-    The names of its parameters are those of the tensors in a checkpoint.
-    """
+    """Embedding, layers and output layer, uninitialized at first; parameters are named as in a checkpoint."""
 
     def __init__(self, config: RecurrentConfig, vocabulary_size: int) -> None:
         super().__init__()

@@ -90,10 +90,7 @@ def _ngram_texts(trie: Trie, n: int, places: NDArray[np.int64], vocabulary: Sequ
 
 
 def _format_lines(order: UnpackedOrder, ngrams: Sequence[str], *, with_boundary: bool) -> Iterator[str]:
-    """Format a line for each n-gram; the boundary as a context has a line of its own.
-
-    The longest n-grams have no back-off weight.
-    """
+    """Format a line for each n-gram (the longest without a weight) and one for the boundary as a context."""
     logprobs = _log10(order.logprob)
     backoffs = _log10(order.backoff) or [0.0] * len(logprobs)
     if with_boundary:

@@ -106,10 +106,7 @@ class ArpaLines:
         return sizes
 
     def read_ngram(self, n: int, highest: bool) -> tuple[list[str], float, float]:
-        """Read an n-gram: its words, log-probability and log back-off weight (nats).
-
-        The weight is 0 where the line has none, as all lines of the `highest` order.
-        """
+        """Read an n-gram: words, log-probability and log back-off weight (nats; 0 where the line has none)."""
         fields = self.next_line().split()
         if len(fields) != n + 1 and (highest or len(fields) != n + 2):
             raise self.error(f"a number and {n} words{'' if highest else ' and perhaps a number'} should stand here")
@@ -185,9 +182,5 @@ def _ngram_ids(lines: ArpaLines, tokens: list[str], ids: dict[str, int]) -> list
 def _columns(words: Sequence[Sequence[int]], rows: Sequence[tuple[float, float, int]], n: int = 1) -> ArpaSection:
     """Make a section of n-grams and their log-probabilities, back-off weights and line numbers."""
     columns: list[tuple[float, ...]] = list(zip(*rows, strict=True)) or [(), (), ()]
-    return ArpaSection(
-        np.array(words, np.int64).reshape(-1, n),
-        np.array(columns[0], np.float64),
-        np.array(columns[1], np.float64),
-        np.array(columns[2], np.int64),
-    )
+    logprobs, backoffs = np.array(columns[:2], np.float64)
+    return ArpaSection(np.array(words, np.int64).reshape(-1, n), logprobs, backoffs, np.array(columns[2], np.int64))

@@ -31,9 +31,7 @@ Smoothing = Literal[
 
 @dataclass(frozen=True)
 class NgramConfig:
-    """Order, smoothing, pruning and precision of an n-gram model.
-
-    Raises InvalidInput for unacceptable values.
+    """Order, smoothing, pruning and precision of an n-gram model. Raises InvalidInput for other values.
 
     >>> NgramConfig(order=3, smoothing="katz", prune=(0, 1)).thresholds
     (0, 1, 1)

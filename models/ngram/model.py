@@ -168,18 +168,12 @@ class NgramModel(LanguageModel):
         return cls(ngram_config, BackoffTable.from_arrays(tensors, ngram_config.order, vocabulary_size, details))
 
     def _checked_tokens(self, tokens: IntArray, lengths: Lengths | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return `tokens` [B, T] and their number in each row [B] as int64.
-
-        Raises InvalidInput for ids outside the vocabulary.
-        """
+        """Return `tokens` [B, T] and lengths [B] as int64. Raises InvalidInput for ids outside the vocabulary."""
         words = np.ascontiguousarray(tokens, np.int64)
         ends = np.full(len(words), words.shape[1]) if lengths is None else np.ascontiguousarray(lengths, np.int64)
         if not query.ids_in_range(words, ends, self.vocabulary_size):
-            raise self._out_of_range()
+            raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
         return words, ends
-
-    def _out_of_range(self) -> InvalidInput:
-        return InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
 
 
 def _as_array(state: State) -> NDArray[np.int64]:

@@ -54,8 +54,7 @@ def quantize(table: BackoffTable, bits: int) -> BackoffTable:
         raise InvalidInput("bits", f"in {bits} bits, distributions would sum to one only within {error:.2g}")
     rounded = [
         order._replace(
-            logprob=logprobs[begins[n] : begins[n + 1]],
-            backoff=weights[begins[n] : begins[n] + len(order.backoff)],
+            logprob=logprobs[begins[n] : begins[n + 1]], backoff=weights[begins[n] : begins[n] + len(order.backoff)]
         )
         for n, order in enumerate(orders, start=1)
     ]

@@ -101,11 +101,7 @@ def score(
 
 @compiled
 def advance(
-    trie: Trie,
-    paths: NDArray[np.int64],
-    words: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    buffers: QueryBuffers,
+    trie: Trie, paths: NDArray[np.int64], words: NDArray[np.int64], lengths: NDArray[np.int64], buffers: QueryBuffers
 ) -> None:
     """Overwrite `paths` [B, N - 1] with those after the first `lengths[i]` of `words[i]` [B, T].
 

@@ -146,11 +146,7 @@ def insert_ranked(
 
 @compiled
 def topk(
-    trie: Trie,
-    paths: NDArray[np.int64],
-    ranked: RankedNgrams,
-    values: NDArray[np.float32],
-    words: NDArray[np.int64],
+    trie: Trie, paths: NDArray[np.int64], ranked: RankedNgrams, values: NDArray[np.float32], words: NDArray[np.int64]
 ) -> None:
     """Write the best words after each of `paths` and their log-probabilities [B, k], k <= V."""
     for row in range(len(paths)):

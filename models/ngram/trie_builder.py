@@ -161,12 +161,7 @@ def number_distinct(values: NDArray[np.int32], slots: NDArray[np.int32], limit: 
 
 @compiled
 def write_records(
-    data: NDArray[np.uint8],
-    first_bit: Int,
-    tokens: IntArray,
-    token_bits: Int,
-    codes: NDArray[np.int32],
-    width: Int,
+    data: NDArray[np.uint8], first_bit: Int, tokens: IntArray, token_bits: Int, codes: NDArray[np.int32], width: Int
 ) -> None:
     """Write the records of an order from `first_bit` on: a token of `token_bits` and a code each."""
     mask = (np.int64(1) << width) - 1

@@ -93,8 +93,10 @@ def build(
         model: LanguageModel = NgramModel(recipe.model, estimate_from_counts(recipe.model, counts))
     else:
         model, training_metrics = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
+    sizes = {"token_count": len(encoded.ids), "oov_count": encoded.oov_count}
+    sizes |= {"lines": encoded.lines, "characters": encoded.characters}
     seconds = {"seconds": round(time.monotonic() - began, 1)}
-    metrics: dict[str, Any] = {"training": _corpus_metrics(encoded) | training_metrics | seconds}
+    metrics: dict[str, Any] = {"training": sizes | training_metrics | seconds}
     if held_out is not None:
         metrics |= yield from _measure(model, tokenizer, held_out)
     corpus = (base.corpus if base else {}) | _file_digests(recipe)
@@ -110,13 +112,10 @@ def _read_base(recipe: Recipe) -> PublishedCounts | None:
 
 def _open_texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]:
     """Open the text to learn from, and the held-out text where there is one."""
-    empty_lines = recipe.empty_lines
-    text = Corpus.open(recipe.files, kind=kind, empty_lines=empty_lines)
+    text = Corpus.open(recipe.files, kind=kind, empty_lines=recipe.empty_lines)
     if recipe.validation is not None:
-        return text, Corpus.open(recipe.validation, kind=kind, empty_lines=empty_lines)
-    if recipe.validation_fraction:
-        return text.split(recipe.validation_fraction)
-    return text, None
+        return text, Corpus.open(recipe.validation, kind=kind, empty_lines=recipe.empty_lines)
+    return text.split(recipe.validation_fraction) if recipe.validation_fraction else (text, None)
 
 
 def _encode(
@@ -169,9 +168,7 @@ def _text_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.int
     To a character model a newline is no end, but a text may well begin after one; words have their `</s>`.
     """
     newline = tokenizer.token_to_id("\n") if tokenizer.config.kind == "character" else None
-    if newline is None:
-        return None
-    return np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
+    return None if newline is None else np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
 
 
 def _measure(
@@ -188,16 +185,6 @@ def _measure(
         if unit_figures["perplexity"] and exact[unit]["perplexity"]:  # both are finite
             unit_figures["perplexity_increase"] = unit_figures["perplexity"] / exact[unit]["perplexity"] - 1
     return {"validation": exact, "int8": figures}
-
-
-def _corpus_metrics(text: EncodedCorpus) -> dict[str, int]:
-    """Return the sizes of the training text."""
-    return {
-        "token_count": len(text.ids),
-        "oov_count": text.oov_count,
-        "lines": text.lines,
-        "characters": text.characters,
-    }
 
 
 def _file_digests(recipe: Recipe) -> dict[str, FileDigest]:

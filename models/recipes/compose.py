@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoint.card import FileDigest, Provenance, to_jsonable
-from models.checkpoint.load import Checkpoint, load, shared_tokenizer
+from models.checkpoint.load import load, shared_tokenizer
 from models.checkpoint.repository import CheckpointRef, resolve
 from models.composite.base import Composite
 from models.composite.cache import CacheModel
@@ -70,13 +70,15 @@ def compose(composition: Composition, library: Path) -> Generator[Progress, None
     checkpoints = [load(ref.path) for ref in refs]
     tokenizer = shared_tokenizer((ref.id, part.tokenizer) for ref, part in zip(refs, checkpoints, strict=True))
     check_unit(composition.unit, tokenizer)
-    held_out = _open_held_out(composition, tokenizer)
+    text, kind = composition.validation, tokenizer.config.kind
+    held_out = None if text is None else Corpus.open(text, kind=kind, empty_lines=composition.empty_lines)
     members = [checkpoint.model for checkpoint in checkpoints]
     model, metrics = yield from _fit_and_make(composition, members, tokenizer, held_out)
     if held_out is not None:
         metrics["validation"] = yield from measure_units(model, tokenizer, held_out)
     metrics["seconds"] = round(time.monotonic() - began, 1)
-    return ComposedModel(composition, model, tokenizer, tuple(refs), _licences(checkpoints), metrics)
+    licences = tuple(dict.fromkeys(checkpoint.card.provenance.licence for checkpoint in checkpoints))
+    return ComposedModel(composition, model, tokenizer, tuple(refs), licences, metrics)
 
 
 def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> Composite:
@@ -106,15 +108,3 @@ def _resolve_published(library: Path, name: str) -> CheckpointRef:
         return resolve(library, name)
     except CheckpointNotFound as error:
         raise InvalidInput("members", str(error)) from error
-
-
-def _open_held_out(composition: Composition, tokenizer: Tokenizer) -> Corpus | None:
-    """Open the held-out text, where there is one."""
-    if composition.validation is None:
-        return None
-    return Corpus.open(composition.validation, kind=tokenizer.config.kind, empty_lines=composition.empty_lines)
-
-
-def _licences(checkpoints: list[Checkpoint]) -> tuple[str, ...]:
-    """Return the different licences of the members' texts."""
-    return tuple(dict.fromkeys(checkpoint.card.provenance.licence for checkpoint in checkpoints))

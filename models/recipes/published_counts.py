@@ -47,7 +47,6 @@ def merge_published_counts(paths: Sequence[Path], order: int) -> PublishedCounts
     for path, other in zip(paths[1:], others, strict=True):
         if not merged.tokenizer.is_equivalent_to(other.tokenizer):
             raise InvalidInput("models", f"must have one vocabulary and tokenizer; that of {path} is another")
-        merged = PublishedCounts(
-            merge_counts(merged.counts, other.counts), merged.tokenizer, merged.corpus | other.corpus
-        )
+        counts = merge_counts(merged.counts, other.counts)
+        merged = PublishedCounts(counts, merged.tokenizer, merged.corpus | other.corpus)
     return merged

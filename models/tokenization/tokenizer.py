@@ -112,10 +112,7 @@ class Tokenizer:
         return Encoding.from_ids(self._model.encode(check_unicode(text)))
 
     def encode_batch(self, texts: Sequence[str], *, add_eos: bool = False) -> BatchEncoding:
-        """Encode several texts, faster than one by one; `add_eos`: with `</s>` at the end of each.
-
-        A short text that comes alone is looked up in the cache.
-        """
+        """Encode several texts, faster than one by one; `add_eos`: with `</s>` at the end of each."""
         if len(texts) == 1 and self._is_short(texts[0]):
             return self._encode_short(texts[0], add_eos)
         texts = list(map(check_unicode, texts))
@@ -212,10 +209,8 @@ class Tokenizer:
         try:
             return cls._from_json(json.loads(Path(path).read_bytes()))
         except Exception as error:  # `tokenizers` raises no narrower one
-            reason = f"{type(error).__name__}: {error}"
-            raise CheckpointDamaged(
-                f"{os.fspath(path)} is not a tokenizer that this package wrote: {reason}"
-            ) from error
+            message = f"is not a tokenizer that this package wrote: {type(error).__name__}: {error}"
+            raise CheckpointDamaged(f"{os.fspath(path)} {message}") from error
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Tokenizer:

@@ -52,10 +52,7 @@ def parallel_imap(function: Callable[[Item], Result], items: Iterable[Item]) -> 
 
 
 def read_ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield `items`, making the next one on a thread of its own while the one before is in use.
-
-    An error in `items` is raised where its item would have come.
-    """
+    """Yield `items`, making the next one on a thread while another is in use; errors come in their place."""
     iterator, end = iter(items), object()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, iterator, end)
@@ -70,9 +67,6 @@ def row_slices(size: int) -> list[slice]:
 
 
 def context_ranges(begins: IntArray) -> Ranges:
-    """Cut contexts into ranges of about ROWS_PER_SLICE rows.
-
-    begins: [contexts + 1] where the rows of each context begin, and where those of the last end.
-    """
+    """Cut contexts, whose rows begin at `begins` [contexts + 1], into ranges of about ROWS_PER_SLICE rows."""
     borders = np.searchsorted(begins, np.arange(ROWS_PER_SLICE, int(begins[-1]), ROWS_PER_SLICE))
     return list(pairwise(sorted({0, len(begins) - 1, *borders.tolist()})))

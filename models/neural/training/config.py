@@ -72,12 +72,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
-        choices = (
-            ("optimiser", OptimizerName),
-            ("schedule", LearningRateSchedule),
-            ("initialisation", InitializationMethod),
-        )
-        for name, accepted in choices:
+        types = OptimizerName, LearningRateSchedule, InitializationMethod
+        for name, accepted in zip(("optimiser", "schedule", "initialisation"), types, strict=True):
             if getattr(self, name) not in get_args(accepted):
                 raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
         for name in ("batch_size", "bptt"):

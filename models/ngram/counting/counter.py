@@ -56,10 +56,7 @@ def block_tokens(memory: int, order: int) -> int:
 
 
 def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
-    """Count `ids` [T] in blocks of `block` tokens (as many as the order or more), in files of `folder`.
-
-    Raises what `count_ngrams` does.
-    """
+    """Count `ids` [T] as `count_ngrams` does, in blocks of `block` tokens (the order or more) in `folder`."""
     if len(ids) <= block:
         return count_ngrams(ids, order, vocabulary_size)
     allocate = disk_allocator(folder)
@@ -89,10 +86,7 @@ def _copied(counts: Counts, allocate: Allocate) -> Counts:
 
 
 def _subtract_overlap(levels: list[Level], words: IntArray) -> None:
-    """Subtract one from the counts of all n-grams of `words`, which were counted twice.
-
-    They are the words after the end of a block; no count becomes zero.
-    """
+    """Subtract one from all n-grams of `words`, the words after a block's end, which were counted twice."""
     for begin in range(len(words)):
         row = 0
         for level, word in zip(levels, words[begin:].tolist(), strict=False):

@@ -40,10 +40,7 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """The n-grams of orders 1 to N that occur; `levels[n - 1]` are those of order n.
-
-    All V words are unigrams, seen or not.
-    """
+    """The n-grams that occur, those of order n in `levels[n - 1]`; all V words are unigrams, seen or not."""
 
     levels: list[Level]
     vocabulary_size: int
@@ -68,10 +65,7 @@ class Counts:
         return preceding
 
     def boundary_rows(self) -> list[tuple[int, int]]:
-        """Return the range of rows of each order that begin at the boundary.
-
-        It is empty for unigrams, among which `</s>` is an end.
-        """
+        """Return the rows of each order that begin at the boundary; none for unigrams, where `</s>` is an end."""
         rows = [(0, 0)]
         begin, end = EOS, EOS + 1
         for level in self.levels[1:]:

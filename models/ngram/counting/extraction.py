@@ -66,10 +66,7 @@ def count_ngrams(ids: IntArray, order: int, vocabulary_size: int, *, at_boundary
 
 
 def _balanced_ranges(occurrences: IntArray, threads: int) -> list[tuple[int, int]]:
-    """Split the suffix array where the first word changes, into about equal ranges.
-
-    `occurrences` [V] counts each word.
-    """
+    """Split the suffix array where the first word changes, by `occurrences` [V], in about equal ranges."""
     ends = np.cumsum(occurrences, dtype=np.int64)
     targets = np.linspace(0, ends[-1], threads + 1)[1:-1]
     cuts = sorted({0, *ends[np.searchsorted(ends, targets)].tolist(), int(ends[-1])})

@@ -54,9 +54,7 @@ def merge_counts(a: Counts, b: Counts, allocate: Allocate = np.empty) -> Counts:
         size = int(_merged_size(left, right))
         level = Level(allocate(len(own_context[0]) + 1, dtype), *(allocate(size, dtype) for _ in range(3)))
         own_context = [allocate(size, dtype) for _ in pair]
-        _merge_level(
-            left, right, level.child_offsets, level.token, level.suffix, level.count, own_context[0], own_context[1]
-        )
+        _merge_level(left, right, level.child_offsets, level.token, level.suffix, level.count, *own_context)
         merged_suffix = merged_row
         levels.append(level)
     return Counts(levels, a.vocabulary_size)

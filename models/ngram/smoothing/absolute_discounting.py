@@ -28,10 +28,7 @@ FALLBACK_DISCOUNT = 0.5
 
 
 def interpolated_absolute(counts: Counts, kept: Kept, discount: float | None = None) -> Estimate:
-    """Estimate interpolated, with `discount` or an estimated one for each order.
-
-    `details` hold the discounts.
-    """
+    """Estimate interpolated, with `discount` or one estimated for each order; `details` has the discounts."""
     discounts = [estimate_discount(level.count) if discount is None else discount for level in counts.levels]
     shares = (
         (subtract_discount(level.count, d), sum_by_context(level, level.count))
@@ -54,9 +51,6 @@ def subtract_discount(occurrences: IntArray, discount: float) -> Float64Array:
 
 
 def estimate_discount(occurrences: IntArray) -> float:
-    """Return D = n_1 / (n_1 + 2 n_2), with n_k the number of n-grams seen k times.
-
-    (Ney, Essen and Kneser 1994, eq. 21.)
-    """
+    """Return D = n_1 / (n_1 + 2 n_2), n_k n-grams being seen k times (Ney, Essen and Kneser 1994, eq. 21)."""
     once, twice = int(np.sum(occurrences == 1)), int(np.sum(occurrences == 2))
     return once / (once + 2 * twice) if once and twice else FALLBACK_DISCOUNT

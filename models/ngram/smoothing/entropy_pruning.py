@@ -38,10 +38,7 @@ def prune_by_entropy(counts: Counts, estimate: Estimate, kept: Kept, threshold: 
 
 
 def _renormalized(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
-    """Make the back-off weights anew, so that distributions sum to one.
-
-    N-grams that are not kept get the probability that backing off gives them.
-    """
+    """Renormalize the back-off weights; n-grams not kept get the probability that backing off gives them."""
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
     lower = np.full(1, 1.0 / counts.vocabulary_size)

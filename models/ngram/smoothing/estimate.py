@@ -24,8 +24,6 @@ Float64Array: TypeAlias = "NDArray[np.float64]"
 BoolArray: TypeAlias = "NDArray[np.bool_]"
 Kept: TypeAlias = Sequence[BoolArray]
 """Per order, unigrams first, which n-grams stay in the table: [rows] of each level."""
-
-
 ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Float64Array, Float64Array]]"
 """Per order from 1, the numerators [rows] of shares and their denominators [contexts]."""
 

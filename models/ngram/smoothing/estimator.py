@@ -89,15 +89,9 @@ def build_table(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTable:
         if n + 1 < len(selections):
             child_offsets = _kept_child_offsets(counts.levels[n + 1].child_offsets, rows, selections[n + 1])
             weights = estimate.backoff_weights[n + 1][rows]
-        orders.append(
-            UnpackedOrder(
-                level.token[rows],
-                safe_log(estimate.probabilities[n][rows], most=0.0),
-                child_offsets,
-                safe_log(weights),
-                suffix_closed=shorter is None or bool(shorter[level.suffix[rows]].all()),
-            )
-        )
+        logprobs = safe_log(estimate.probabilities[n][rows], most=0.0)
+        closed = shorter is None or bool(shorter[level.suffix[rows]].all())
+        orders.append(UnpackedOrder(level.token[rows], logprobs, child_offsets, safe_log(weights), closed))
     return BackoffTable(pack(orders), estimate.details)
 
 
