@@ -1,16 +1,26 @@
-"""Options that several commands share, and the format in which they print results."""
+"""Options that several commands share, loading of the models that they name, and the format of printed results."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from app.core.container_limits import cpu_quota
+from app.core.process_tuning import without_gc
 from app.core.settings import load_settings
-from models.checkpoint.repository import CheckpointRef
+from models.checkpoint.repository import CheckpointRef, resolve
+from models.errors import InvalidInput
+from models.threads import set_thread_count
+
+if TYPE_CHECKING:
+    from models.checkpoint.load import Checkpoint
+    from models.ngram.model import NgramModel
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 PRECISIONS = ("float32", "int8")
@@ -37,6 +47,39 @@ precision_option = click.option(
     help="What a recurrent model computes in: int8 is faster and a little less exact. [default: float32]",
 )
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
+
+
+def loading_options(command: Command) -> Command:
+    """Add the options that `load_model` needs: --checkpoints, --precision and --threads."""
+    return checkpoints_option(precision_option(threads_option(command)))
+
+
+def publishing_options(command: Command) -> Command:
+    """Add the options of commands that train and publish: --checkpoints, --threads, --quiet and --json."""
+    return checkpoints_option(threads_option(quiet_option(json_option(command))))
+
+
+def load_model(checkpoints: Path, model: str, threads: int, precision: str) -> tuple[CheckpointRef, Checkpoint]:
+    """Load the checkpoint that `model` refers to, and set the number of compute threads."""
+    with without_gc():
+        from models.checkpoint.families import FAMILIES_BY_PRECISION
+        from models.checkpoint.load import load
+
+    set_thread_count(threads)
+    ref = resolve(checkpoints, model)
+    return ref, load(ref.path, families=FAMILIES_BY_PRECISION[precision])
+
+
+def load_ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:
+    """Load a checkpoint that holds an n-gram model. Raises InvalidInput for one of another family."""
+    with without_gc():
+        from models.checkpoint.load import load
+        from models.ngram.model import NgramModel
+
+    checkpoint = load(resolve(checkpoints, model).path)
+    if not isinstance(checkpoint.model, NgramModel):
+        raise InvalidInput("model", f"must be an n-gram model, and {model} is not")
+    return checkpoint, checkpoint.model
 
 
 def print_published(ref: CheckpointRef, kind: str, metrics: dict[str, Any], as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Routes of health checks, /health/live (the process answers) and /health/ready (models are loaded), and of /metrics."""
+"""Routes /health/live (the process answers), /health/ready (models are loaded) and /metrics."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared_options import checkpoints_option, json_option, model_argument, print_published
+from app.cli.shared_options import checkpoints_option, json_option, load_ngram, model_argument, print_published
 from app.core.process_tuning import without_gc
 from models.checkpoint.card import FileDigest, Provenance
 from models.ngram.config import NgramConfig
@@ -64,7 +64,6 @@ def import_command(
 def export_command(model: str, file: Path, checkpoints: Path) -> None:
     """Write the n-gram MODEL to FILE as ARPA text, compressed where the name ends in .gz."""
     with without_gc():
-        from app.cli.model_loading import load_ngram
         from models.ngram.arpa import open_arpa, write_arpa
         from models.utils.files import write_atomically
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared_options import checkpoints_option, json_option, model_argument, print_published
+from app.cli.shared_options import checkpoints_option, json_option, load_ngram, model_argument, print_published
 from app.core.process_tuning import without_gc
 
 
@@ -26,7 +26,6 @@ def command(arguments: list[str], /, model: str, bits: int, name: str, checkpoin
     not those of the result, and do not go into its own.
     """
     with without_gc():
-        from app.cli.model_loading import load_ngram
         from models.checkpoint.save import save
         from models.ngram.model import NgramModel
         from models.ngram.quantization import quantize

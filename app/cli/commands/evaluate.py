@@ -9,15 +9,7 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import (
-    checkpoints_option,
-    json_option,
-    model_argument,
-    precision_option,
-    quiet_option,
-    threads_option,
-    to_json,
-)
+from app.cli.shared_options import json_option, load_model, loading_options, model_argument, quiet_option, to_json
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import parse_config
 from models.composite.config import DynamicConfig, UpdateRule
@@ -50,9 +42,7 @@ _READ_BYTES = 1 << 16
     help="Let a copy of a recurrent model learn from the text as it scores it, by this rule; document only.",
 )
 @dataclass_options(DynamicConfig, skip=["rule"], note="dynamic: ")
-@checkpoints_option
-@precision_option
-@threads_option
+@loading_options
 @quiet_option
 @json_option
 def command(
@@ -70,7 +60,6 @@ def command(
 ) -> None:
     """Measure how well MODEL predicts the text of FILE (- for standard input)."""
     with without_gc():
-        from app.cli.model_loading import load_model
         from models.composite.dynamic_evaluation import make_dynamic
         from models.evaluation.evaluator import evaluate
         from models.evaluation.report import evaluation_figures

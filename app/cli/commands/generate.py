@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
-from app.cli.shared_options import (
-    checkpoints_option,
-    json_option,
-    model_argument,
-    precision_option,
-    threads_option,
-    to_json,
-)
+from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
 from app.schemas.base import logprob_fields
 from models.inference.config import SamplingParams
@@ -31,9 +24,7 @@ if TYPE_CHECKING:
 @click.option("--prompt", default="", help="What to continue. [default: nothing, a text begins]")
 @dataclass_options(SamplingParams)
 @click.option("-n", "n", type=click.IntRange(1), default=1, help="How many texts. [default: 1]")
-@checkpoints_option
-@precision_option
-@threads_option
+@loading_options
 @json_option
 def command(
     model: str, prompt: str, n: int, checkpoints: Path, precision: str, threads: int, as_json: bool, **values: Any
@@ -42,7 +33,6 @@ def command(
     values["seed"] = secrets.randbits(53) if values["seed"] is None else values["seed"]
     params = SamplingParams(**given_options(SamplingParams, values))
     with without_gc():
-        from app.cli.model_loading import load_model
         from models.inference.generation import generate, make_sequences
 
     ref, checkpoint = load_model(checkpoints, model, threads, precision)

@@ -10,14 +10,7 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import (
-    checkpoints_option,
-    json_option,
-    print_published,
-    quiet_option,
-    recipe_option,
-    threads_option,
-)
+from app.cli.shared_options import print_published, publishing_options, recipe_option
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import merge_fields, parse_composition, read_recipe_file
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
@@ -33,10 +26,7 @@ from models.threads import set_thread_count
 @dataclass_options(MixtureConfig, note="mixture: ")
 @dataclass_options(CacheConfig, note="caches: ")
 @dataclass_options(NeuralCacheConfig, skip=("window", "weight"), note="neural cache: ")
-@checkpoints_option
-@threads_option
-@quiet_option
-@json_option
+@publishing_options
 @click.pass_obj
 def command(
     arguments: list[str],

@@ -6,14 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.cli.shared_options import (
-    checkpoints_option,
-    json_option,
-    model_argument,
-    precision_option,
-    threads_option,
-    to_json,
-)
+from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
 from app.schemas.next import context_content, next_token_contents
 from models.inference.predictions import NextTokenQuery
@@ -26,9 +19,7 @@ from models.utils.progress import run_to_completion
 @click.option("--prefix", default="", help="Only tokens that begin with this.")
 @click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
-@checkpoints_option
-@precision_option
-@threads_option
+@loading_options
 @json_option
 def command(
     model: str,
@@ -43,7 +34,6 @@ def command(
 ) -> None:
     """Show the most probable next tokens of MODEL, best first."""
     with without_gc():
-        from app.cli.model_loading import load_model
         from models.inference.next_token import next_tokens
 
     ref, checkpoint = load_model(checkpoints, model, threads, precision)

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from app.cli.shared_options import (
-    checkpoints_option,
-    json_option,
-    model_argument,
-    precision_option,
-    threads_option,
-    to_json,
-)
+from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
 from app.schemas.base import logprob_fields
 from models.errors import InvalidText
@@ -32,9 +25,7 @@ _READ_BYTES = 1 << 16
 
 @click.command()
 @model_argument
-@checkpoints_option
-@precision_option
-@threads_option
+@loading_options
 @json_option
 def command(model: str, checkpoints: Path, precision: str, threads: int, as_json: bool) -> None:
     """Score lines from standard input, one result a line, in order and without waiting for the end.
@@ -43,7 +34,6 @@ def command(model: str, checkpoints: Path, precision: str, threads: int, as_json
     vocabulary lacks, and the line, separated by tabs.
     """
     with without_gc():
-        from app.cli.model_loading import load_model
         from models.inference.scoring import score_texts
 
     ref, checkpoint = load_model(checkpoints, model, threads, precision)

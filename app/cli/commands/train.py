@@ -10,15 +10,7 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import (
-    FOLDER,
-    checkpoints_option,
-    json_option,
-    print_published,
-    quiet_option,
-    recipe_option,
-    threads_option,
-)
+from app.cli.shared_options import FOLDER, print_published, publishing_options, recipe_option
 from app.core.attribute_docs import attribute_docs
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_recipe, read_recipe_file
@@ -50,10 +42,7 @@ from models.tokenization.config import TokenizerConfig, TokenKind
     help="Save the state of a recurrent training here once a minute, and go on from the one that is here; "
     "the place for counts that do not fit --memory.",
 )
-@checkpoints_option
-@threads_option
-@quiet_option
-@json_option
+@publishing_options
 @click.pass_obj
 def command(
     arguments: list[str],
