@@ -15,7 +15,7 @@ MULTIPART_OVERHEAD_BYTES = 64 * 1024
 
 
 class BodyLimitMiddleware:
-    """Refuses, with status 413, to read more of a body than the settings allow for its media type."""
+    """Middleware that refuses (413) to read more of a body than the settings allow for its media type."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app

@@ -34,7 +34,7 @@ class _FastRoute(NamedTuple):
 
 
 class FastPathMiddleware:
-    """Answers `POST /v1/models/{model}/{name}` with a valid body by the route of that name."""
+    """Middleware that hands valid bodies of `POST /v1/models/{model}/{name}` to the route of that name."""
 
     def __init__(self, app: ASGIApp, routes: Mapping[str, Endpoint]) -> None:
         self.app = app

@@ -34,7 +34,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """Everything that the attempts of a worker share."""
+    """Context that all attempts of a worker share."""
 
     leases: LeaseStore
     files: FileStore

@@ -74,7 +74,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Card:
-    """Everything known about a checkpoint but its name and version, which are where it lies."""
+    """Card of a checkpoint: all that is known of it but name and version, which say where it lies."""
 
     format: int
     """Version of the layout; a reader refuses one that is newer than itself."""

@@ -22,7 +22,7 @@ from models.tokenization.config import TokenizerConfig
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a model will be; equal recipes and texts give equal models.
+    """Recipe of a model of texts: all that decides the model; equal recipes and texts give equal models.
 
     Raises InvalidInput for a value, or two together, that are not accepted.
 
