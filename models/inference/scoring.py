@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +61,7 @@ class TextScore:
 
 
 @dataclass(frozen=True)
-class TextScores(Sequence[TextScore]):
+class TextScores:
     """The log-probabilities of N texts; `logprobs` [T] stand beside the tokens of `encodings`."""
 
     texts: Sequence[str]
@@ -72,8 +71,11 @@ class TextScores(Sequence[TextScore]):
     def __len__(self) -> int:
         return len(self.texts)
 
-    def __getitem__(self, k: Any) -> Any:
-        """Return the score of text k."""
+    def __iter__(self) -> Iterator[TextScore]:
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, k: int) -> TextScore:
+        """Return the score of text k. Raises IndexError where there is none."""
         encoding, end = self.encodings[k], self.encodings.ends[k]
         return TextScore(self.texts[k], encoding.ids, encoding.oov, self.logprobs[end - len(encoding.ids) : end])
 
