@@ -27,7 +27,7 @@ class ChunkSizer:
 
     def __init__(self, runtime: Runtime, *, fixed: bool = False) -> None:
         """Set `runtime.chunk_tokens`, unless `fixed`, as for n-gram models, which several threads share."""
-        self._runtime = runtime
+        self.runtime = runtime
         self._fixed = fixed
         self._tokens_per_second = 0.0
         self._started = 0.0
@@ -36,7 +36,7 @@ class ChunkSizer:
         """Set the chunk size so that the chunk that begins now takes about `seconds`."""
         if not self._fixed:
             tokens = int(self._tokens_per_second * seconds) if self._tokens_per_second else FIRST_CHUNK_TOKENS
-            self._runtime.chunk_tokens = min(max(tokens, 1), MAX_CHUNK_TOKENS)
+            self.runtime.chunk_tokens = min(max(tokens, 1), MAX_CHUNK_TOKENS)
         self._started = time.perf_counter()
 
     def finish_chunk(self, tokens: object) -> None:
@@ -49,10 +49,7 @@ class ChunkSizer:
 class ChunkedTask:
     """A generator that does one chunk of work per step, driven in any one thread, and its id."""
 
-    def __init__(
-        self, task_id: int, chunks: Generator[object, None, object], chunk_sizer: ChunkSizer | None = None
-    ) -> None:
-        """`chunk_sizer` sets how long each chunk is; without one, chunks are as long as they are."""
+    def __init__(self, task_id: int, chunks: Generator[object, None, object], chunk_sizer: ChunkSizer) -> None:
         self.id = task_id
         self.cancelled = False
         """Set by whoever no longer wants the result; the task then ends before its next chunk."""
@@ -65,11 +62,8 @@ class ChunkedTask:
             self._chunks.close()
             return False
         try:
-            if self._chunk_sizer is None:
-                next(self._chunks)
-            else:
-                self._chunk_sizer.start_chunk(seconds)
-                self._chunk_sizer.finish_chunk(next(self._chunks))
+            self._chunk_sizer.start_chunk(seconds)
+            self._chunk_sizer.finish_chunk(next(self._chunks))
         except StopIteration as end:
             outbox.put([TaskResult(self.id, end.value)])
         except Exception as error:  # a model's failure belongs to its own request and to no other

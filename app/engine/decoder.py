@@ -80,7 +80,11 @@ class Decoder:
 
     def add(self, request: GenerationRequest) -> None:
         """Take in a request; its texts begin when there are rows for them."""
-        self._waiting.append(_Generation(request, self._tokenizer))
+        try:
+            self._waiting.append(_Generation(request, self._tokenizer))
+        except Exception as error:  # ends this request, not the thread
+            failed = (GenerationChunk(request.id, i, [], [], "", "failed", 0, error) for i in range(request.n))
+            self._outbox.put(failed)
 
     def cancel(self, request_id: int) -> None:
         """End a request, wherever it is; ignored if it has ended."""

@@ -46,10 +46,8 @@ class Engine:
     def __init__(self, settings: Settings, count_tokens: Callable[[str, int], None]) -> None:
         """Tell `count_tokens` how many tokens were read (`prompt`), written (`completion`) or `scored`."""
         self.threads = settings.threads or cpu_quota()
-        self._max_rows = settings.max_running
         self._count_tokens = count_tokens
         self._prefix_cache_bytes = settings.prefix_cache_bytes
-        self._runtimes: WeakKeyDictionary[LanguageModel, Runtime] = WeakKeyDictionary()
         self._chunk_sizers: WeakKeyDictionary[LanguageModel, ChunkSizer] = WeakKeyDictionary()
         self._is_stopping = False
         self._ids = count()
@@ -82,11 +80,7 @@ class Engine:
 
     def runtime(self, model: LanguageModel) -> Runtime:
         """Return the chunk size and the prefix cache of this model's work, which is made with them."""
-        runtime = self._runtimes.get(model)
-        if runtime is None:
-            cache = None if model.runs_inline else PrefixCache[State](self._prefix_cache_bytes)
-            runtime = self._runtimes[model] = Runtime(model.chunk_tokens, cache)
-        return runtime
+        return self._chunk_sizer(model).runtime
 
     @property
     def running(self) -> int:
@@ -118,8 +112,7 @@ class Engine:
 
     async def compute(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
         """Do as `run`, in another thread, for a caller who has reserved a place."""
-        chunk_sizer = None if model.runs_inline else self._chunk_sizer(model)
-        task = ChunkedTask(next(self._ids), work, chunk_sizer)
+        task = ChunkedTask(next(self._ids), work, self._chunk_sizer(model))
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._futures[task.id] = future
         try:
@@ -188,9 +181,12 @@ class Engine:
             self._count_tokens("completion", len(result.tokens))
 
     def _chunk_sizer(self, model: LanguageModel) -> ChunkSizer:
-        if model not in self._chunk_sizers:
-            self._chunk_sizers[model] = ChunkSizer(self.runtime(model))
-        return self._chunk_sizers[model]
+        chunk_sizer = self._chunk_sizers.get(model)
+        if chunk_sizer is None:
+            cache = None if model.runs_inline else PrefixCache[State](self._prefix_cache_bytes)
+            chunk_sizer = ChunkSizer(Runtime(model.chunk_tokens, cache), fixed=model.runs_inline)
+            self._chunk_sizers[model] = chunk_sizer
+        return chunk_sizer
 
     def _decoders(self) -> list[Decoder]:
         schedulers = self._slow_scheduler, self._quick_scheduler

@@ -108,7 +108,7 @@ class ModelRegistry:
         for gone in self._fingerprints.keys() - found.keys():
             self._forget(gone)
         parts = {name: self._own_fingerprint_and_members(entry) for name, entry in found.items()}
-        prints = {name: _combined_fingerprint(name, parts) for name in found}
+        prints = {name: _joint_fingerprint(name, parts) for name in found}
         pending = _newest_first(entry for name, entry in found.items() if self._fingerprints.get(name) != prints[name])
         # Members before what is made of them, which then shares their weights.
         pending.sort(key=lambda entry: len(prints[entry.id]))
@@ -158,9 +158,7 @@ def _newest_match(model: str, names: Iterable[str]) -> str | None:
     return max(meant, key=lambda name: int(name.partition("@")[2]), default=None)
 
 
-def _combined_fingerprint(
-    name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]
-) -> tuple[Fingerprint, ...]:
+def _joint_fingerprint(name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]) -> tuple[Fingerprint, ...]:
     """Return the fingerprints of a checkpoint and of all its members; () for one that is missing."""
     met = [name]
     for known in met:  # which grows meanwhile; no name is met twice, whatever a card says

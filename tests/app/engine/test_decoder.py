@@ -309,3 +309,16 @@ def test_decoder_fails_no_neighbours_of_a_text_that_fails(seeds: list[int]) -> N
         alone = Decoder(poisoned, LETTERS, Runtime.of(poisoned), 100, outbox)
         alone.add(by_itself)
         assert outcome(together, outbox, run) == outcome(alone, outbox, by_itself)
+
+
+def test_decoder_tells_a_request_that_cannot_begin_and_goes_on() -> None:
+    outbox = CollectingOutbox()
+    decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 8, outbox)
+    bad = GenerationRequest(next(IDS), (LETTERS.vocabulary_size,), SamplingParams(), 2)
+    good = request(streaming=False)
+    decoder.add(bad)
+    decoder.add(good)
+    while decoder.step():
+        pass
+    assert outbox.finish_reasons(bad.id) == {0: "failed", 1: "failed"}
+    assert outbox.tokens(good.id, 1) == alone()

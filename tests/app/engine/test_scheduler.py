@@ -7,8 +7,9 @@ from itertools import count
 
 import pytest
 
-from app.engine.chunked_task import ChunkedTask
+from app.engine.chunked_task import ChunkedTask, ChunkSizer
 from app.engine.scheduler import AddTask, Scheduler
+from models.inference.prefill import Runtime
 from tests.helpers.outbox import CollectingOutbox
 from tests.helpers.serving import wait_for
 
@@ -44,7 +45,7 @@ def scheduling(
 
 
 def task(chunks: Generator[None, None, object]) -> ChunkedTask:
-    return ChunkedTask(next(IDS), chunks)
+    return ChunkedTask(next(IDS), chunks, ChunkSizer(Runtime(1)))
 
 
 def work(chunks: int, log: list[str], name: str = "chunk") -> Generator[None, None, str]:
