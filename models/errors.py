@@ -1,14 +1,4 @@
-"""Errors that this package raises on purpose, all of them.
-
-NextwordError
-├── InvalidInput            a field of a config, request or text is not acceptable
-│   └── InvalidText         ... and it is the text: not UTF-8, too long, nothing to score
-├── CheckpointError         a checkpoint cannot be used; the message names the file
-│   ├── CheckpointNotFound  no such name or version
-│   ├── CheckpointExists    that name and version is already published
-│   └── CheckpointDamaged   missing, truncated, altered or foreign file
-└── TrainingFailed          the data or the numbers do not allow a model (diverged, empty corpus)
-"""
+"""Errors that this package raises on purpose; all of them are a `NextwordError`."""
 
 
 class NextwordError(Exception):

@@ -18,8 +18,7 @@ from models.utils.files import write_atomically
 class VerifiedHashes:
     """Hashes of files that were verified, kept in memory and, given a `path`, in a small JSON file there.
 
-    A file that is missing or unreadable counts as empty; one that cannot be written costs only the time of the next
-    verification.
+    A missing or unreadable file counts as empty; one that cannot be written costs only the next verification.
     """
 
     def __init__(self, path: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from models.errors import TrainingFailed
 from models.evaluation.metrics import Unit
 from models.inference.prefill import Ids
 from models.inference.scoring import score_row, score_rows
-from models.language_model import LanguageModel
+from models.language_model import Floats, LanguageModel
 from models.special_tokens import EOS
 
 _MAX_ITERATIONS = 1000
@@ -62,9 +62,7 @@ def fit_weights(logprobs: NDArray[np.floating]) -> WeightFit:
     return WeightFit(tuple(weights.tolist()), iterations, scores.shape[1], int((~possible).sum()))
 
 
-def score_by_member(
-    members: Sequence[LanguageModel], ids: Ids, unit: Unit
-) -> Generator[int, None, NDArray[np.float32]]:
+def score_by_member(members: Sequence[LanguageModel], ids: Ids, unit: Unit) -> Generator[int, None, Floats]:
     """Return log P [K, N] of `ids` [N] under each member; yields the size of each chunk in tokens."""
     rows = []
     for member in members:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.language_model import Floats, TokenIds
+from models.language_model import Floats, Lengths, TokenIds
 from models.special_tokens import EOS
 from models.utils.arrays import log_sum_exp
 
@@ -32,9 +32,7 @@ def mask_leading_eos(remembered: TokenIds, tokens: TokenIds) -> TokenIds:
     return np.where(leading, EMPTY_SLOT, tokens)
 
 
-def slide_window(
-    remembered: NDArray[Number], new: NDArray[Number], lengths: NDArray[np.int64] | None
-) -> NDArray[Number]:
+def slide_window(remembered: NDArray[Number], new: NDArray[Number], lengths: Lengths | None) -> NDArray[Number]:
     """Return the last N of `remembered` [B, N, ...] and the first `lengths[i]` of `new` [B, T, ...]."""
     both: NDArray[Number] = np.concatenate([remembered, new], 1)
     if lengths is None:

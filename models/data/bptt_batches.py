@@ -38,10 +38,7 @@ class BpttStreams:
     """
 
     def __init__(self, tokens: TokenIds, count: int, text_starts: TokenIds | None = None) -> None:
-        """Lay `count` cursors over `tokens`.
-
-        `text_starts`: ascending positions in `tokens` at which a text may begin; by default those after a `</s>`.
-        """
+        """Lay `count` cursors over `tokens`; texts begin at ascending `text_starts`, by default after `</s>`."""
         self._tokens = tokens
         self._text_starts = np.flatnonzero(np.roll(tokens, 1) == EOS) if text_starts is None else text_starts
         self._reset_all = True

@@ -107,10 +107,7 @@ class Corpus:
         return self._collect(parallel_imap(tokenizer.encode, size.count(read_ahead(self.chunks()))), size, folder)
 
     def train_tokenizer(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
-        """Train a tokenizer on this text and encode it; words are read once, other tokens twice.
-
-        Raises what `encode` and `Tokenizer.train` do.
-        """
+        """Train a tokenizer on this text and encode it, reading words once; raises as `encode` and `train` do."""
         if config.kind != self.kind or self.kind != "word":
             tokenizer = Tokenizer.train(config, self.chunks())
             return tokenizer, self.encode(tokenizer)

@@ -136,10 +136,7 @@ class Batch:
             self.join(sequences, run_to_completion(prefill_prompts(self._model, prompts, runtime)))
 
     def join(self, sequences: Sequence[GenerationSequence], state: State) -> None:
-        """Add sequences whose prompts were read before; row i of `state` belongs to sequence i.
-
-        Those that have been finished meanwhile are left out.
-        """
+        """Add sequences whose prompts are read, row i of `state` for sequence i; leave out those now finished."""
         self._state = concat([self._state, state])
         self._sampler.join([sequence.params for sequence in sequences], [sequence.generator for sequence in sequences])
         self.sequences += sequences

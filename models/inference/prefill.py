@@ -85,10 +85,8 @@ def prefill(
     """
     runtime = runtime or Runtime.of(model)
     if runtime.prefix_cache is not None:
-        rows = np.split(ids, ends)[:-1]
-        return (
-            yield from prefill_prompts(model, [PromptPrefill(model, row, runtime, bos=bos) for row in rows], runtime)
-        )
+        prompts = [PromptPrefill(model, row, runtime, bos=bos) for row in np.split(ids, ends)[:-1]]
+        return (yield from prefill_prompts(model, prompts, runtime))
     state, lengths, begin = model.initial_state(len(ends), bos=bos), np.diff(ends, prepend=0), 0
     while begin < lengths.max():
         width = max(1, runtime.chunk_tokens // len(ends))

@@ -31,11 +31,8 @@ class BatchSampler:
     def __init__(self, prefetch: int = PREFETCHED_UNIFORMS) -> None:
         """Take `prefetch` numbers at a time from the generator of each row."""
         self._prefetch = prefetch
-        self._arrays: _Arrays = (
-            np.zeros(0, np.float32),
-            np.zeros((0, EXCLUDABLE_IDS), np.bool_),
-            np.zeros((0, prefetch)),
-        )
+        excluded = np.zeros((0, EXCLUDABLE_IDS), np.bool_)
+        self._arrays: _Arrays = np.zeros(0, np.float32), excluded, np.zeros((0, prefetch))
         self._used = 0
         self._generators: list[np.random.Generator | None] = []
         """Of each row; None at temperature 0, where no number is needed."""

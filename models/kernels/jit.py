@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite.ir import IRBuilder, Value  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core.cpu import CPUContext
 from numba.extending import intrinsic
@@ -63,17 +64,15 @@ def subroutine(part: _Function) -> _Function:
     return cast("_Function", njit(error_model="numpy")(part))
 
 
-def llvm_intrinsic(
-    result: types.Type, *arguments: types.Type
-) -> Callable[[Callable[..., ir.Value]], Callable[..., Any]]:
+def llvm_intrinsic(result: types.Type, *arguments: types.Type) -> Callable[[Callable[..., Value]], Callable[..., Any]]:
     """Make a function that compiled functions can call from one that emits its LLVM code.
 
     The decorated function is given Numba's context, LLVM's builder and the values of the arguments, and returns the
     value of the result. `result` and `arguments` are their types.
     """
 
-    def decorate(generate: Callable[..., ir.Value]) -> Callable[..., Any]:
-        def declare(*_: object) -> tuple[Any, Callable[..., ir.Value]]:
+    def decorate(generate: Callable[..., Value]) -> Callable[..., Any]:
+        def declare(*_: object) -> tuple[Any, Callable[..., Value]]:
             return result(*arguments), lambda context, builder, _, values: generate(context, builder, *values)
 
         # Numba counts the parameters after the first one; those of `generate` after `builder` are the same.
@@ -102,7 +101,7 @@ def mix_bits(key: Int) -> Int:
 
 
 @llvm_intrinsic(types.voidptr, types.int64)
-def pointer(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+def pointer(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
     """Convert an address to a pointer."""
     del context
     return builder.inttoptr(address, ir.IntType(8).as_pointer())
@@ -115,14 +114,14 @@ def array_at(address: int, shape: int | tuple[int, ...], dtype: type[_Scalar] | 
 
 
 @llvm_intrinsic(types.int32, types.int64)
-def call_c_function(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+def call_c_function(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
     """Call the C function without arguments at an address; returns its int, arbitrary if it returns none."""
     del context
     return builder.call(builder.inttoptr(address, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
 
 
 @llvm_intrinsic(types.int64, types.int64, types.int64)
-def atomic_add(context: CPUContext, builder: ir.IRBuilder, address: ir.Value, number: ir.Value) -> ir.Value:
+def atomic_add(context: CPUContext, builder: IRBuilder, address: Value, number: Value) -> Value:
     """Add to the int64 at an address in one step; return its value before.
 
     No other thread can change the number between the reading and the writing.
@@ -132,7 +131,7 @@ def atomic_add(context: CPUContext, builder: ir.IRBuilder, address: ir.Value, nu
 
 
 @llvm_intrinsic(types.int64, types.int64)
-def atomic_load(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+def atomic_load(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
     """Read the int64 at an address, which other threads change by `atomic_add` and `compare_and_swap`.
 
     Everything that they wrote before such a change can be read afterwards.
@@ -142,9 +141,7 @@ def atomic_load(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -
 
 
 @llvm_intrinsic(types.boolean, types.int64, types.int64, types.int64)
-def compare_and_swap(
-    context: CPUContext, builder: ir.IRBuilder, address: ir.Value, expected: ir.Value, number: ir.Value
-) -> ir.Value:
+def compare_and_swap(context: CPUContext, builder: IRBuilder, address: Value, expected: Value, number: Value) -> Value:
     """Set the int64 at an address to `number` if it is `expected`; return whether it was."""
     del context
     return builder.extract_value(
@@ -153,27 +150,27 @@ def compare_and_swap(
 
 
 @llvm_intrinsic(types.int64, types.int64)
-def load_int64(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+def load_int64(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
     """Read the eight bytes at an address, which need not be aligned."""
     del context
     return builder.load(_int64_at(builder, address), align=1)
 
 
 @llvm_intrinsic(types.int64, types.int64)
-def count_trailing_zeros(context: CPUContext, builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
+def count_trailing_zeros(context: CPUContext, builder: IRBuilder, number: Value) -> Value:
     """Count the lowest bits that are 0 of a number other than 0."""
     del context
     return builder.cttz(number, ir.IntType(1)(1))
 
 
 @llvm_intrinsic(types.void, types.int64)
-def prefetch(context: CPUContext, builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+def prefetch(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
     """Ask for the cache line at an address that will soon be read; an invalid address does no harm."""
     emit_prefetch(builder, address)
     return context.get_dummy_value()  # type: ignore[no-untyped-call]
 
 
-def emit_prefetch(builder: ir.IRBuilder, address: ir.Value, cache_level: int = 1) -> None:
+def emit_prefetch(builder: IRBuilder, address: Value, cache_level: int = 1) -> None:
     """Append the code of `prefetch` to that of another intrinsic; the line is to come up to this cache."""
     place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
@@ -181,5 +178,5 @@ def emit_prefetch(builder: ir.IRBuilder, address: ir.Value, cache_level: int = 1
     builder.call(function, [builder.inttoptr(address, place), integer(0), integer(4 - cache_level), integer(1)])
 
 
-def _int64_at(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+def _int64_at(builder: IRBuilder, address: Value) -> Value:
     return builder.inttoptr(address, _INT64.as_pointer())

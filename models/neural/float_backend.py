@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from models.language_model import Floats, TokenIds
+from models.language_model import Floats, Tensors, TokenIds
 from models.neural.config import RecurrentConfig
 from models.neural.network import Network
 from models.threads import thread_count
@@ -17,9 +14,7 @@ from models.threads import thread_count
 class FloatBackend:
     """The network of PyTorch behind a float32 `RecurrentModel`; arrays go in and come out."""
 
-    def __init__(
-        self, config: RecurrentConfig, weights: Mapping[str, NDArray[np.floating]], vocabulary_size: int
-    ) -> None:
+    def __init__(self, config: RecurrentConfig, weights: Tensors, vocabulary_size: int) -> None:
         """Compute in float32 with `weights`; those that are float32 are not copied."""
         torch.set_num_threads(thread_count())  # PyTorch may have been imported after it was set
         with torch.device("meta"):  # without memory for other weights

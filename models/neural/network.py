@@ -144,10 +144,7 @@ class Network(nn.Module):
     def forward(
         self, tokens: Tensor, state: RecurrentState, hooks: DropoutHooks = NO_DROPOUT
     ) -> tuple[Tensor, RecurrentState]:
-        """Read tokens [B, T]; return the top layer's outputs [B, T, H] and the next state.
-
-        No hook applies to the state.
-        """
+        """Read tokens [B, T]; return the top outputs [B, T, H] and the next state, to which no hook applies."""
         x = hooks.embeddings(functional.embedding(tokens, self.embedding), tokens)
         states: list[RecurrentState] = []
         for i, layer in enumerate(self.layers):

@@ -83,9 +83,7 @@ def _ngram_texts(trie: Trie, n: int, places: NDArray[np.int64], vocabulary: Sequ
     contexts, indices = np.unique(parents, return_inverse=True)
     prefixes = _ngram_texts(trie, n - 1, contexts, vocabulary)
     if n == 2:  # the place of a unigram is its word
-        prefixes = [
-            BOS_TOKEN if word == EOS else prefix for word, prefix in zip(contexts.tolist(), prefixes, strict=True)
-        ]
+        prefixes = [BOS_TOKEN if i == EOS else prefix for i, prefix in zip(contexts.tolist(), prefixes, strict=True)]
     return [f"{prefixes[k]} {vocabulary[word]}" for k, word in zip(indices.tolist(), words.tolist(), strict=True)]
 
 
@@ -118,17 +116,15 @@ def read_arpa(file: TextIO) -> tuple[BackoffTable, list[str]]:
     orders, backoffs = [_sorted_unigrams(sections[0])], [np.zeros(1), sections[0].backoff]
     keys, suffixes = np.arange(size), np.zeros(1 + size, np.int64)
     for section in sections[1:]:
-        ngrams, rows = _sorted_section(section, keys, suffixes, size)
+        ngrams, rows = _sort_section(section, keys, suffixes, size)
         orders.append(ngrams)
         backoffs.append(np.where(ngrams.token == EOS, 0.0, section.backoff[rows]))
         keys = np.concatenate([keys, ngrams.parent * size + ngrams.token])
         suffixes = np.concatenate([suffixes, ngrams.suffix])
-    return BackoffTable(pack(list(_unpacked_orders(orders, backoffs)))), vocabulary
+    return BackoffTable(pack(list(_unpack_orders(orders, backoffs)))), vocabulary
 
 
-def _unpacked_orders(
-    orders: Sequence[SortedNgrams], backoffs: Sequence[NDArray[np.float64]]
-) -> Iterator[UnpackedOrder]:
+def _unpack_orders(orders: Sequence[SortedNgrams], backoffs: Sequence[NDArray[np.float64]]) -> Iterator[UnpackedOrder]:
     """Yield the orders of a table, given the back-off weights of the nodes of each order from 0."""
     begin = 1  # the first node of this order
     for n, ngrams in enumerate(orders, start=1):
@@ -149,9 +145,7 @@ def _sorted_unigrams(section: ArpaSection) -> SortedNgrams:
     return SortedNgrams(empty_node, section.words[:, 0], empty_node, section.logprob)
 
 
-def _sorted_section(
-    section: ArpaSection, keys: IntArray, suffixes: IntArray, size: int
-) -> tuple[SortedNgrams, IntArray]:
+def _sort_section(section: ArpaSection, keys: IntArray, suffixes: IntArray, size: int) -> tuple[SortedNgrams, IntArray]:
     """Sort a section of order 2 or more; return its n-grams and the row that each comes from.
 
     `keys` (parent * V + token) and `suffixes` are those of all nodes of lower orders, `size` is V.

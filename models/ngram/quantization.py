@@ -8,14 +8,13 @@ go on summing to one. Fewer distinct numbers make a smaller table because `trie_
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.kernels.jit import Int, compiled
+from models.kernels.jit import Floats, Int, compiled
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.trie import Trie, child_range, find_child, token
 from models.ngram.trie_builder import pack
-from models.utils.arrays import IntArray
+from models.utils.arrays import Float64Array, Int32Array, Int64Array, IntArray
 
 BACKOFF_STEPS_PER_NAT = 4096
 """Back-off weights are rounded to this many steps a nat: 16 bits hold each weight from e^-16 to 1."""
@@ -25,9 +24,7 @@ _LLOYD_ROUNDS = 20
 
 
 def quantize(table: BackoffTable, bits: int) -> BackoffTable:
-    """Return `table` with log-probabilities of `bits` bits.
-
-    Its `details` tell how far from one a distribution may sum.
+    """Return `table` with log-probabilities of `bits` bits; `details` tell how far from one sums may be.
 
     Raises InvalidInput where that is more than MAX_SUM_ERROR: a context that lists all words, or passes nothing on,
     has no weight that could make good what rounding changes.
@@ -61,7 +58,7 @@ def quantize(table: BackoffTable, bits: int) -> BackoffTable:
     return BackoffTable(pack(rounded), {**table.details, "quantised": {"bits": bits, "sums_within": error}})
 
 
-def lloyd_codebook(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def lloyd_codebook(values: Floats, size: int) -> Floats:
     """Return at most `size` ascending numbers that stand for `values`; minus infinity stands for itself."""
     finite = np.sort(values[values > -np.inf]).astype(np.float64)
     infinite = np.full(int(len(finite) < len(values)), -np.inf)
@@ -76,7 +73,7 @@ def lloyd_codebook(values: NDArray[np.float32], size: int) -> NDArray[np.float32
 
 
 @compiled
-def extend_suffixes(trie: Trie, n: Int, paths: NDArray[np.int32], longer: NDArray[np.int32]) -> None:
+def extend_suffixes(trie: Trie, n: Int, paths: Int32Array, longer: Int32Array) -> None:
     """Write the suffixes [M, n - 1] of the n-grams of order n, given those of their contexts [K, n - 2].
 
     Entry j - 1 of a row is the place of the last j words, -1 where they are not listed.
@@ -93,13 +90,7 @@ def extend_suffixes(trie: Trie, n: Int, paths: NDArray[np.int32], longer: NDArra
 
 @compiled
 def lower_order_probabilities(
-    trie: Trie,
-    n: Int,
-    paths: NDArray[np.int32],
-    begins: NDArray[np.int64],
-    logprobs: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    out: NDArray[np.float64],
+    trie: Trie, n: Int, paths: Int32Array, begins: Int64Array, logprobs: Floats, weights: Floats, out: Float64Array
 ) -> None:
     """Write P(last word | the words before it but the first) of each n-gram of order n into `out` [M].
 
@@ -124,11 +115,11 @@ def lower_order_probabilities(
 @compiled
 def renormalize(
     child_offsets: IntArray,
-    exact: NDArray[np.float64],
-    lower: NDArray[np.float64],
-    codebook: NDArray[np.float32],
-    codes: NDArray[np.int64],
-    weights: NDArray[np.float32],
+    exact: Float64Array,
+    lower: Float64Array,
+    codebook: Floats,
+    codes: Int64Array,
+    weights: Floats,
 ) -> float:
     """Replace the log `weights` [K] so that distributions sum to one; return the largest deviation.
 
@@ -153,7 +144,7 @@ def renormalize(
 
 
 @compiled
-def round_down_to_fit(codebook: NDArray[np.float32], codes: NDArray[np.int64], limit: float) -> float:
+def round_down_to_fit(codebook: Floats, codes: Int64Array, limit: float) -> float:
     """Lower the largest of `codes` until their probabilities sum to at most `limit`; return the sum."""
     total = 0.0
     for i in range(len(codes)):

@@ -17,9 +17,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models.kernels.jit import Int, compiled, inlined
+from models.kernels.jit import Floats, Int, compiled, inlined
 from models.ngram.hash_index import EMPTY_INDEX, HashIndex, place_bits, prefetch_slot, probe, verify
 from models.ngram.trie import (
     Trie,
@@ -33,6 +32,7 @@ from models.ngram.trie import (
     record_bit,
 )
 from models.special_tokens import EOS
+from models.utils.arrays import Int64Array
 
 CHUNK_WORDS = 256
 """Words that are looked for together, order by order; the places of a chunk stay in the first cache."""
@@ -46,14 +46,14 @@ prefetching 16.0 ms."""
 class QueryBuffers(NamedTuple):
     """Working memory of the queries, which must not allocate; one for each call."""
 
-    places: NDArray[np.int64]
+    places: Int64Array
     """[N, CHUNK_WORDS + 1] place of the n-gram of each order that ends in each word, -1 where there is none; column 0
     is the path before the chunk, column t + 1 belongs to word t."""
-    positions: NDArray[np.int64]
+    positions: Int64Array
     """[CHUNK_WORDS + 1] words of the chunk that must be searched for under their context."""
-    range_begins: NDArray[np.int64]
+    range_begins: Int64Array
     """[_SEARCH_GROUP] place where the rest of the range of each search begins."""
-    range_sizes: NDArray[np.int64]
+    range_sizes: Int64Array
     """[_SEARCH_GROUP] size of the rest of the range."""
     hash_index: HashIndex
     """Index of bigrams and trigrams, or EMPTY_INDEX."""
@@ -69,7 +69,7 @@ def query_buffers(trie: Trie, hash_index: HashIndex = EMPTY_INDEX) -> QueryBuffe
 
 
 @compiled
-def ids_in_range(words: NDArray[np.int64], lengths: NDArray[np.int64], size: Int) -> bool:
+def ids_in_range(words: Int64Array, lengths: Int64Array, size: Int) -> bool:
     """Return whether the first `lengths[i]` of each row of `words` [B, T] are ids from 0 to size - 1."""
     for i in range(len(lengths)):
         for t in range(lengths[i]):
@@ -80,12 +80,7 @@ def ids_in_range(words: NDArray[np.int64], lengths: NDArray[np.int64], size: Int
 
 @compiled
 def score(
-    trie: Trie,
-    paths: NDArray[np.int64],
-    words: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    out: NDArray[np.float32],
-    buffers: QueryBuffers,
+    trie: Trie, paths: Int64Array, words: Int64Array, lengths: Int64Array, out: Floats, buffers: QueryBuffers
 ) -> None:
     """Write log P of the first `lengths[i]` of `words[i]` [B, T], given those before, into `out` [B, T].
 
@@ -100,9 +95,7 @@ def score(
 
 
 @compiled
-def advance(
-    trie: Trie, paths: NDArray[np.int64], words: NDArray[np.int64], lengths: NDArray[np.int64], buffers: QueryBuffers
-) -> None:
+def advance(trie: Trie, paths: Int64Array, words: Int64Array, lengths: Int64Array, buffers: QueryBuffers) -> None:
     """Overwrite `paths` [B, N - 1] with those after the first `lengths[i]` of `words[i]` [B, T].
 
     A path depends on no more than the last N - 1 words: of longer rows, only those are read.
@@ -116,7 +109,7 @@ def advance(
 
 @inlined
 def match_ngrams(
-    trie: Trie, path: NDArray[np.int64], words: NDArray[np.int64], begin: Int, count: Int, buffers: QueryBuffers
+    trie: Trie, path: Int64Array, words: Int64Array, begin: Int, count: Int, buffers: QueryBuffers
 ) -> None:
     """Find the n-grams that end in each of the `count` words from `begin` on, and advance `path`."""
     places, index = buffers.places, buffers.hash_index
@@ -134,7 +127,7 @@ def match_ngrams(
 
 
 @inlined
-def collect_searches(trie: Trie, n: Int, places: NDArray[np.int64], count: Int, positions: NDArray[np.int64]) -> Int:
+def collect_searches(trie: Trie, n: Int, places: Int64Array, count: Int, positions: Int64Array) -> Int:
     """Write which words may be children of their context of n words into `positions`; return how many.
 
     If the order above is suffix-closed, a word that the context without its first word does not list is no child.
@@ -204,7 +197,7 @@ def search_hashed(trie: Trie, n: Int, buffers: QueryBuffers, size: Int) -> None:
 
 
 @inlined
-def backed_off_logprob(trie: Trie, places: NDArray[np.int64], t: Int) -> float:
+def backed_off_logprob(trie: Trie, places: Int64Array, t: Int) -> float:
     """Return log P of word t of a chunk: its longest n-gram's, plus longer contexts' back-off weights."""
     n, weight = len(places), 0.0
     while places[n - 1, t + 1] < 0:

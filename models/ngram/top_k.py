@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import Int, compiled, inlined
+from models.kernels.jit import Floats, Int, compiled, inlined
 from models.ngram.trie import Trie, backoff, child_range, find_child, logprob, split_ngrams, token
-from models.utils.arrays import IntArray
+from models.utils.arrays import Int64Array, IntArray
 
 
 class RankedNgrams(NamedTuple):
@@ -22,7 +22,7 @@ class RankedNgrams(NamedTuple):
     unranked bigrams 2.9. Longer contexts have few children; reading all of them costs less than ranking them.
     """
 
-    unigrams: NDArray[np.int64]
+    unigrams: Int64Array
     """[V] words by falling probability, then ascending id."""
     bigrams: NDArray[np.int32]
     """Places of bigrams: child ranges stay where they are, each by falling probability, then ascending id."""
@@ -39,7 +39,7 @@ def rank_ngrams(trie: Trie) -> RankedNgrams:
     return RankedNgrams(unigrams, _sort_by_logprob(trie, 2, contexts).astype(np.int32))
 
 
-def _sort_by_logprob(trie: Trie, n: int, contexts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sort_by_logprob(trie: Trie, n: int, contexts: Int64Array) -> Int64Array:
     """Return the places of the n-grams of order n, by ascending context, the most probable first."""
     logprobs = np.empty(len(contexts), np.float32)
     copy_logprobs(trie, n, logprobs)
@@ -47,14 +47,14 @@ def _sort_by_logprob(trie: Trie, n: int, contexts: NDArray[np.int64]) -> NDArray
 
 
 @compiled
-def copy_logprobs(trie: Trie, n: Int, out: NDArray[np.float32]) -> None:
+def copy_logprobs(trie: Trie, n: Int, out: Floats) -> None:
     """Write the log-probabilities of all n-grams of order n, in nats."""
     for place in range(len(out)):
         out[place] = logprob(trie, n, place)
 
 
 @inlined
-def longer_backoff(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
+def longer_backoff(trie: Trie, path: Int64Array, n: Int) -> float:
     """Return the sum of the log back-off weights of all contexts of `path` of n words or more.
 
     It is added to the log-probability of an n-gram of order n.
@@ -67,7 +67,7 @@ def longer_backoff(trie: Trie, path: NDArray[np.int64], n: Int) -> float:
 
 
 @inlined
-def listed_range(trie: Trie, path: NDArray[np.int64], n: Int) -> tuple[float, Int, Int]:
+def listed_range(trie: Trie, path: Int64Array, n: Int) -> tuple[float, Int, Int]:
     """Return `longer_backoff`, begin and end of the n-grams of order n, 2 or more, that continue `path`."""
     if path[n - 2] < 0:
         return 0.0, 0, 0
@@ -76,7 +76,7 @@ def listed_range(trie: Trie, path: NDArray[np.int64], n: Int) -> tuple[float, In
 
 
 @compiled
-def write_distributions(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+def write_distributions(trie: Trie, paths: Int64Array, out: Floats) -> None:
     """Write log P of each next word after each of `paths` [B, N - 1] into `out` [B, V].
 
     Unigrams are written first; the n-grams of longer contexts overwrite them.
@@ -93,7 +93,7 @@ def write_distributions(trie: Trie, paths: NDArray[np.int64], out: NDArray[np.fl
 
 
 @inlined
-def is_unlisted(trie: Trie, path: NDArray[np.int64], n: Int, word: Int) -> bool:
+def is_unlisted(trie: Trie, path: Int64Array, n: Int, word: Int) -> bool:
     """Return whether `word` is a child of no context of `path` of n words or more."""
     m = len(path)
     while m >= n and (path[m - 1] < 0 or find_child(trie, m, path[m - 1], word) < 0):
@@ -103,13 +103,7 @@ def is_unlisted(trie: Trie, path: NDArray[np.int64], n: Int, word: Int) -> bool:
 
 @inlined
 def insert_candidate(
-    trie: Trie,
-    path: NDArray[np.int64],
-    n: Int,
-    values: NDArray[np.float32],
-    words: NDArray[np.int64],
-    value: np.float32,
-    word: Int,
+    trie: Trie, path: Int64Array, n: Int, values: Floats, words: Int64Array, value: np.float32, word: Int
 ) -> None:
     """Insert an n-gram's last word into a top-k list, by falling value, then ascending id.
 
@@ -128,13 +122,7 @@ def insert_candidate(
 
 @inlined
 def insert_ranked(
-    trie: Trie,
-    path: NDArray[np.int64],
-    n: Int,
-    places: IntArray,
-    values: NDArray[np.float32],
-    words: NDArray[np.int64],
-    weight: float,
+    trie: Trie, path: Int64Array, n: Int, places: IntArray, values: Floats, words: Int64Array, weight: float
 ) -> None:
     """Insert n-grams of order n, best first, with `weight` added; stop at the first that is too low."""
     for place in places:
@@ -145,9 +133,7 @@ def insert_ranked(
 
 
 @compiled
-def topk(
-    trie: Trie, paths: NDArray[np.int64], ranked: RankedNgrams, values: NDArray[np.float32], words: NDArray[np.int64]
-) -> None:
+def topk(trie: Trie, paths: Int64Array, ranked: RankedNgrams, values: Floats, words: Int64Array) -> None:
     """Write the best words after each of `paths` and their log-probabilities [B, k], k <= V."""
     for row in range(len(paths)):
         path, best_values, best_words = paths[row], values[row], words[row]

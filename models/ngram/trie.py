@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, inlined, load_int64, prefetch
+from models.utils.arrays import Int64Array
 
 BLOCK_CONTEXTS = 16
 """Contexts in a block; part of the file format."""
@@ -119,10 +120,7 @@ def backoff_code(trie: Trie, n: Int, place: Int) -> Int:
 
 @inlined
 def backoff(trie: Trie, n: Int, place: Int) -> np.float32:
-    """Return the log back-off weight of a context of n words, in nats.
-
-    It applies to words that are not children of the context.
-    """
+    """Return the log back-off weight (nats) of a context of n words, for words that are not its children."""
     return decode_value(trie.codebooks, trie.levels[n].backoff_codebook, backoff_code(trie, n, place))
 
 
@@ -191,9 +189,7 @@ def find_parent(trie: Trie, n: Int, place: Int) -> Int:
 
 
 @compiled
-def split_ngrams(
-    trie: Trie, n: Int, places: NDArray[np.int64], contexts: NDArray[np.int64], words: NDArray[np.int64]
-) -> None:
+def split_ngrams(trie: Trie, n: Int, places: Int64Array, contexts: Int64Array, words: Int64Array) -> None:
     """Write the contexts and the last words of the n-grams of order n, 2 or more, at ascending `places`."""
     if len(places):
         context = find_parent(trie, n, places[0])

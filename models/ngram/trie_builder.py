@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import GOLDEN_RATIO, Int, compiled, inlined, next_slot, slot_count
+from models.kernels.jit import GOLDEN_RATIO, Floats, Int, compiled, inlined, next_slot, slot_count
 from models.ngram.trie import (
     BLOCK_CONTEXTS,
     BLOCK_HEADER_BYTES,
@@ -26,7 +26,7 @@ from models.ngram.trie import (
     logprob,
     token,
 )
-from models.utils.arrays import IntArray
+from models.utils.arrays import ByteArray, Int32Array, IntArray
 from models.utils.parallel import parallel_map
 
 _MAX_CODEBOOK_SIZE = 1 << 16
@@ -39,26 +39,23 @@ class UnpackedOrder(NamedTuple):
 
     token: IntArray
     """[M] last words."""
-    logprob: NDArray[np.float32]
+    logprob: Floats
     """[M] nats."""
     child_offsets: IntArray
     """[M + 1] the place of the first child of each n-gram, one order up, and where the last child ends; empty at the
     highest order."""
-    backoff: NDArray[np.float32]
+    backoff: Floats
     """[M] log back-off weights in nats; empty at the highest order."""
     suffix_closed: bool
     """Whether each n-gram without its first word is listed too."""
 
 
 class PackedColumn(NamedTuple):
-    """Numbers as bit fields: their width, the codes [M], and the codebook [D].
-
-    The codebook is empty where the codes are the numbers themselves, float32.
-    """
+    """Numbers as bit fields: width, codes [M], codebook [D], empty where codes are the float32 themselves."""
 
     width: int
-    codes: NDArray[np.int32]
-    codebook: NDArray[np.float32]
+    codes: Int32Array
+    codebook: Floats
 
 
 def pack(orders: list[UnpackedOrder]) -> Trie:
@@ -79,10 +76,8 @@ def pack(orders: list[UnpackedOrder]) -> Trie:
         first_bit, token_bits = level["first_record_bit"], level["token_bits"]
         write_records(data, first_bit, order.token, token_bits, column.codes, column.width)
         if n < len(orders):
-            column, first_byte, first_offset = backoffs[n - 1], level["first_block_byte"], overflow_begins[n - 1]
-            write_blocks(
-                data, first_byte, order.child_offsets, column.codes, column.width, overflow_offsets, first_offset
-            )
+            column, first_byte, begin = backoffs[n - 1], level["first_block_byte"], overflow_begins[n - 1]
+            write_blocks(data, first_byte, order.child_offsets, column.codes, column.width, overflow_offsets, begin)
 
     parallel_map(write, range(len(orders), 0, -1))  # the highest order, the longest, first
     return Trie(levels, data, np.concatenate(codebooks), overflow_offsets)
@@ -93,7 +88,7 @@ def _assign_positions(
     orders: list[UnpackedOrder],
     logprobs: list[PackedColumn],
     backoffs: list[PackedColumn],
-    codebooks: list[NDArray[np.float32]],
+    codebooks: list[Floats],
 ) -> int:
     """Fill in `levels`, append to `codebooks`; return the size of the data in bytes, padding apart."""
     end, token_bits = 0, 0
@@ -112,7 +107,7 @@ def _assign_positions(
     return end
 
 
-def _append_codebook(codebooks: list[NDArray[np.float32]], column: PackedColumn) -> int:
+def _append_codebook(codebooks: list[Floats], column: PackedColumn) -> int:
     """Append the codebook of a column; return its position, or NO_CODEBOOK if it has none."""
     if not len(column.codebook):
         return NO_CODEBOOK
@@ -121,7 +116,7 @@ def _append_codebook(codebooks: list[NDArray[np.float32]], column: PackedColumn)
     return begin
 
 
-def pack_column(values: NDArray[np.float32]) -> PackedColumn:
+def pack_column(values: Floats) -> PackedColumn:
     """Encode `values` by a codebook where that takes less room, else as they are."""
     raw = np.ascontiguousarray(values).view(np.int32)
     limit = min(_MAX_CODEBOOK_SIZE, len(values))
@@ -136,7 +131,7 @@ def pack_column(values: NDArray[np.float32]) -> PackedColumn:
 
 
 @compiled
-def number_distinct(values: NDArray[np.int32], slots: NDArray[np.int32], limit: Int, out: NDArray[np.int32]) -> Int:
+def number_distinct(values: Int32Array, slots: Int32Array, limit: Int, out: Int32Array) -> Int:
     """Number the distinct `values` in the order of their first occurrence; return how many there are.
 
     The numbers are written to `out`; `slots` [S, 2] is the hash table, of value and number. Returns -1, with `out`
@@ -161,7 +156,7 @@ def number_distinct(values: NDArray[np.int32], slots: NDArray[np.int32], limit: 
 
 @compiled
 def write_records(
-    data: NDArray[np.uint8], first_bit: Int, tokens: IntArray, token_bits: Int, codes: NDArray[np.int32], width: Int
+    data: ByteArray, first_bit: Int, tokens: IntArray, token_bits: Int, codes: Int32Array, width: Int
 ) -> None:
     """Write the records of an order from `first_bit` on: a token of `token_bits` and a code each."""
     mask = (np.int64(1) << width) - 1
@@ -191,12 +186,12 @@ def block_overflows(child_offsets: IntArray, first: Int, end: Int) -> bool:
 
 @compiled
 def write_blocks(
-    data: NDArray[np.uint8],
+    data: ByteArray,
     first_byte: Int,
     child_offsets: IntArray,
-    codes: NDArray[np.int32],
+    codes: Int32Array,
     width: Int,
-    overflow_offsets: NDArray[np.int32],
+    overflow_offsets: Int32Array,
     first_offset: Int,
 ) -> None:
     """Write the blocks of an order from `first_byte` on, and offsets that overflow from `first_offset` on."""
@@ -220,11 +215,8 @@ def write_blocks(
 
 
 @inlined
-def write_bits(data: NDArray[np.uint8], bit: Int, width: Int, field: Int) -> None:
-    """Write a field of `width` bits, up to 57, from `bit` on, into bits that are 0.
-
-    Bytes beyond the field are not touched.
-    """
+def write_bits(data: ByteArray, bit: Int, width: Int, field: Int) -> None:
+    """Write a field of `width` bits, up to 57, from `bit` on, into bits that are 0; no other byte changes."""
     byte, shift = bit >> 3, bit & 7
     data[byte] |= np.uint8((field << shift) & 0xFF)
     written = 8 - shift
@@ -251,7 +243,7 @@ def unpack(trie: Trie, n: int, begin: int = 0, end: int | None = None) -> Unpack
 
 
 @compiled
-def copy_records(trie: Trie, n: Int, begin: Int, tokens: IntArray, logprobs: NDArray[np.float32]) -> None:
+def copy_records(trie: Trie, n: Int, begin: Int, tokens: IntArray, logprobs: Floats) -> None:
     """Copy the fields of the records of order n from place `begin` on."""
     for i in range(len(tokens)):
         tokens[i] = token(trie, n, begin + i)
@@ -259,7 +251,7 @@ def copy_records(trie: Trie, n: Int, begin: Int, tokens: IntArray, logprobs: NDA
 
 
 @compiled
-def copy_blocks(trie: Trie, n: Int, begin: Int, child_offsets: IntArray, backoffs: NDArray[np.float32]) -> None:
+def copy_blocks(trie: Trie, n: Int, begin: Int, child_offsets: IntArray, backoffs: Floats) -> None:
     """Copy the fields of the blocks of order n from place `begin` on."""
     for i in range(len(backoffs)):
         first, size = child_range(trie, n, begin + i)

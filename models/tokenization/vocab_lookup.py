@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.kernels.jit import LOW_32_BITS, Int, compiled, inlined, load_int64, mix_bits, next_slot, slot_count
 from models.special_tokens import EOS
@@ -26,7 +25,7 @@ from models.tokenization.word_splitter import (
     padded_bytes,
     token_end,
 )
-from models.utils.arrays import ByteArray, Int64Array
+from models.utils.arrays import ByteArray, Int32Array, Int64Array
 
 
 class VocabTable(NamedTuple):
@@ -81,7 +80,7 @@ def table_tokens(table: VocabTable) -> list[str]:
     return [token_bytes[begin:end].decode() for begin, end in pairwise(table.offsets[: table.size[0] + 1].tolist())]
 
 
-def encode_text(text: bytes, classes: CharClasses, table: VocabTable, *, growing: bool = False) -> NDArray[np.int32]:
+def encode_text(text: bytes, classes: CharClasses, table: VocabTable, *, growing: bool = False) -> Int32Array:
     """Return the number of each token of `text` [T]; a newline's is EOS.
 
     A token that the table lacks is MISSING or, in a `growing` table, gets the next number; `reserve` room before.
@@ -93,12 +92,7 @@ def encode_text(text: bytes, classes: CharClasses, table: VocabTable, *, growing
 
 @compiled
 def encode_texts(
-    data: ByteArray,
-    spans: Int64Array,
-    classes: CharClasses,
-    table: VocabTable,
-    numbers: NDArray[np.int32],
-    ends: Int64Array,
+    data: ByteArray, spans: Int64Array, classes: CharClasses, table: VocabTable, numbers: Int32Array, ends: Int64Array
 ) -> Int:
     """Write the number of each token of N texts to `numbers` [>= T] and return T.
 
@@ -120,7 +114,7 @@ def encode_span(
     classes: CharClasses,
     table: VocabTable,
     growing: bool,
-    numbers: NDArray[np.int32],
+    numbers: Int32Array,
     n: Int,
 ) -> Int:
     """Write the numbers of the tokens of `data[i:end]` to `numbers[n:]`; return the position behind.

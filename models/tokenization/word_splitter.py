@@ -24,8 +24,6 @@ WORD, SPACE, PUNCTUATION, UNSUPPORTED = range(4)
 """Classes of characters: part of a word, white space, any other that stands for itself, left to the pipeline."""
 IDEOGRAPHIC_SPACE = 0x3000
 """The one white space character beyond the table of `CharClasses`."""
-
-
 STRIDE = 8
 """Bytes that the loops read at once, from any byte of a text on. Those beyond its end must be there and 0."""
 NEWLINE, _LESS_THAN, _APOSTROPHE, _CURLY_APOSTROPHE, _CURLY_APOSTROPHE_BYTES = 0x0A, 0x3C, 0x27, 0x2019, 3

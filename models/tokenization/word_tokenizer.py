@@ -93,10 +93,7 @@ class WordTokenizer(TokenModel):
         ]
 
     def line_runs(self, text: str) -> Iterator[tuple[bytes, bool]]:
-        """Yield runs of lines as UTF-8, each with whether the compiled loops support it.
-
-        A supported run is normalized already; the pipeline normalizes the others itself.
-        """
+        """Yield runs of lines as UTF-8, and whether the compiled loops support each; if so it is normalized."""
         if self._is_supported(text):
             yield self._normalize(text), True
             return

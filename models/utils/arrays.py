@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 IntArray: TypeAlias = "NDArray[np.integer[Any]]"
+Int32Array: TypeAlias = "NDArray[np.int32]"
 Int64Array: TypeAlias = "NDArray[np.int64]"
+Float64Array: TypeAlias = "NDArray[np.float64]"
+BoolArray: TypeAlias = "NDArray[np.bool_]"
 ByteArray: TypeAlias = "NDArray[np.uint8]"
 Offsets: TypeAlias = "NDArray[np.int64]"
 """Positions in an array of concatenated rows."""

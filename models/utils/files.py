@@ -1,9 +1,7 @@
-"""Files: atomic and durable writing, and arrays kept on disk.
+"""Files: atomic and durable writing, arrays kept on disk, safetensors files.
 
 Arrays of `disk_allocator` and `concat_on_disk` lie in files without a name, which the system removes with the process
 however that ends. Their pages are loaded when they are read, and freed again when memory runs short.
-
-Safetensors files: writing arrays by name, and mapping them into memory.
 """
 
 from __future__ import annotations
@@ -43,8 +41,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 def rename_durably(source: Path, target: Path) -> None:
     """Rename a file or directory, and return when the rename is safe from a power cut.
 
-    Its content is safe before the new name appears. A file `target` is replaced. Raises OSError where `target` is a
-    directory with something in it.
+    Its content is safe before the new name appears. A file `target` is replaced; OSError if it is a full directory.
     """
     fsync_path(source)
     source.replace(target)
@@ -105,8 +102,7 @@ def write_tensors(tensors: Mapping[str, NDArray[Any]], path: Path, metadata: dic
 def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Map the arrays of a safetensors file into memory; they are read from the disk when they are used.
 
-    `safe_open` would read and copy them all. A change of an array stays in this process. Raises SafetensorError for
-    any other file.
+    `safe_open` would read and copy them all. Changes stay in this process. Raises SafetensorError for other files.
     """
     tensors: dict[str, NDArray[Any]] = {}
     with safe_open(path, framework="numpy") as file:  # raises unless the header describes the file without a gap

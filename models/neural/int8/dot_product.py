@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite.ir import IRBuilder, Value  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.core.cpu import CPUContext
@@ -31,7 +32,7 @@ _PREFETCHING_ROWS = FACTORS_PER_STEP * PANEL_OUTPUTS // CACHE_LINE
 
 _INT8, _INT16, _INT32, _INT64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _FLOAT = ir.FloatType()
-_MultiplyAccumulate: TypeAlias = Callable[[ir.IRBuilder, ir.Value, list[ir.Value], list[ir.Value]], ir.Value]
+_MultiplyAccumulate: TypeAlias = Callable[[IRBuilder, Value, list[Value], list[Value]], Value]
 
 
 @dataclass(frozen=True)
@@ -51,29 +52,29 @@ class InstructionSet:
 class DotArgs(NamedTuple):
     """Arguments of `multiply_panel` as LLVM values: addresses and numbers, all int64."""
 
-    rows: ir.Value
+    rows: Value
     """N rows of bytes."""
-    scales: ir.Value
+    scales: Value
     """A float32 for each row."""
-    count: ir.Value
+    count: Value
     """N."""
-    panel: ir.Value
+    panel: Value
     """For every four bytes of a row the four of each of 32 matrix rows; then 32 scales, offsets (int32) and biases."""
-    steps: ir.Value
+    steps: Value
     """Length of a row in steps of eight bytes."""
-    results: ir.Value
+    results: Value
     """32 float32 for each row, written."""
-    result_stride: ir.Value
+    result_stride: Value
     """Bytes between the results of two rows."""
-    next_panel: ir.Value
+    next_panel: Value
     """As many bytes as a panel has are prefetched from here. TODO: measure"""
 
 
 @llvm_intrinsic(types.void, *[types.int64] * len(DotArgs._fields))
 def multiply_panel(
-    context: CPUContext, builder: ir.IRBuilder, rows: ir.Value, scales: ir.Value, count: ir.Value, panel: ir.Value,
-    steps: ir.Value, results: ir.Value, result_stride: ir.Value, next_panel: ir.Value,
-) -> ir.Value:  # fmt: skip
+    context: CPUContext, builder: IRBuilder, rows: Value, scales: Value, count: Value, panel: Value,
+    steps: Value, results: Value, result_stride: Value, next_panel: Value,
+) -> Value:  # fmt: skip
     """Multiply rows of bytes by a panel; the arguments are those of `DotArgs`.
 
     Writes (sum of products - offset) * (scale of the row * scale of the matrix row) + bias.
@@ -100,7 +101,7 @@ def best_instruction_set(features: str) -> InstructionSet:
     return next(kind for kind in INSTRUCTION_SETS if not kind.feature or f"+{kind.feature}" in available)
 
 
-def emit_multiply_panel(instructions: InstructionSet, builder: ir.IRBuilder, args: DotArgs) -> None:
+def emit_multiply_panel(instructions: InstructionSet, builder: IRBuilder, args: DotArgs) -> None:
     """Emit `multiply_panel` for one kind of processor: whole tiles of rows, then the rest one by one."""
     tile = _INT64(instructions.tile_rows)
     in_tiles = builder.mul(builder.udiv(args.count, tile), tile)
@@ -110,7 +111,7 @@ def emit_multiply_panel(instructions: InstructionSet, builder: ir.IRBuilder, arg
         _emit_tile(instructions, builder, args, [row])
 
 
-def _emit_tile(instructions: InstructionSet, builder: ir.IRBuilder, args: DotArgs, indices: list[ir.Value]) -> None:
+def _emit_tile(instructions: InstructionSet, builder: IRBuilder, args: DotArgs, indices: list[Value]) -> None:
     """Emit `multiply_panel` for the rows at `indices`."""
     numbers = _element_address(builder, args.panel, args.steps, _INT64(FACTORS_PER_STEP * PANEL_OUTPUTS))
     for index, sums in zip(indices, _emit_sums(instructions, builder, args, indices), strict=True):
@@ -120,8 +121,8 @@ def _emit_tile(instructions: InstructionSet, builder: ir.IRBuilder, args: DotArg
 
 
 def _emit_sums(
-    instructions: InstructionSet, builder: ir.IRBuilder, args: DotArgs, indices: list[ir.Value]
-) -> list[list[ir.Value]]:
+    instructions: InstructionSet, builder: IRBuilder, args: DotArgs, indices: list[Value]
+) -> list[list[Value]]:
     """Emit the loop over factors; return for each row the registers with its sums."""
     lanes = instructions.lanes
     register, bytes_ = ir.VectorType(_INT32, lanes), ir.VectorType(_INT8, BYTES_PER_LANE * lanes)
@@ -151,9 +152,7 @@ def _emit_sums(
     return [[builder.load(total) for total in row_totals] for row_totals in totals]
 
 
-def _store_results(
-    builder: ir.IRBuilder, totals: list[ir.Value], scale: ir.Value, numbers: ir.Value, results: ir.Value
-) -> None:
+def _store_results(builder: IRBuilder, totals: list[Value], scale: Value, numbers: Value, results: Value) -> None:
     """Emit the results of a row, given its sums and the address of the numbers after a panel's bytes."""
     for part, total in enumerate(totals):
         offset = _INT64(4 * total.type.count * part)
@@ -162,7 +161,7 @@ def _store_results(
         builder.store(values, builder.inttoptr(builder.add(results, offset), values.type.as_pointer()), align=4)
 
 
-def _dequantize(builder: ir.IRBuilder, total: ir.Value, row_scales: ir.Value, numbers: ir.Value) -> ir.Value:
+def _dequantize(builder: IRBuilder, total: Value, row_scales: Value, numbers: Value) -> Value:
     """Emit the conversion of sums to float32, given the address of the numbers after a panel's bytes."""
     whole, real = total.type, ir.VectorType(_FLOAT, total.type.count)
     kinds = enumerate((real, whole, real))
@@ -171,35 +170,35 @@ def _dequantize(builder: ir.IRBuilder, total: ir.Value, row_scales: ir.Value, nu
     return builder.fadd(product, biases)
 
 
-def _load(builder: ir.IRBuilder, base: ir.Value, offset: ir.Value, kind: ir.Type) -> ir.Value:
+def _load(builder: IRBuilder, base: Value, offset: Value, kind: ir.Type) -> Value:
     return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
 
 
-def _element_address(builder: ir.IRBuilder, base: ir.Value, index: ir.Value, size: ir.Value) -> ir.Value:
+def _element_address(builder: IRBuilder, base: Value, index: Value, size: Value) -> Value:
     """Emit the address of an element of an array whose elements have this size."""
     return builder.add(base, builder.mul(index, size))
 
 
-def _scaled(builder: ir.IRBuilder, index: ir.Value, factor: int, offset: int) -> ir.Value:
+def _scaled(builder: IRBuilder, index: Value, factor: int, offset: int) -> Value:
     """Emit index * factor + offset."""
     return builder.add(builder.mul(index, _INT64(factor)), _INT64(offset))
 
 
-def _broadcast(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
+def _broadcast(builder: IRBuilder, value: Value, lanes: int) -> Value:
     """Emit a vector with the value in all lanes."""
     kind = ir.VectorType(value.type, lanes)
     first = builder.insert_element(kind(ir.Undefined), value, _INT32(0))
     return builder.shuffle_vector(first, kind(ir.Undefined), ir.VectorType(_INT32, lanes)(None))
 
 
-def _call_llvm(builder: ir.IRBuilder, name: str, arguments: list[ir.Value], result: ir.Type) -> ir.Value:
+def _call_llvm(builder: IRBuilder, name: str, arguments: list[Value], result: ir.Type) -> Value:
     """Emit a call of an LLVM intrinsic."""
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
     return builder.call(function, arguments)
 
 
-def _alloca(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+def _alloca(builder: IRBuilder, value: Value) -> Value:
     """Emit a local variable with an initial value."""
     return cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
 
@@ -207,9 +206,7 @@ def _alloca(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
 def _vnni(name: str) -> _MultiplyAccumulate:
     """Return code for VNNI: one instruction adds four products to each sum."""
 
-    def multiply_accumulate(
-        builder: ir.IRBuilder, total: ir.Value, left: list[ir.Value], right: list[ir.Value]
-    ) -> ir.Value:
+    def multiply_accumulate(builder: IRBuilder, total: Value, left: list[Value], right: list[Value]) -> Value:
         for x, y in zip(left, right, strict=True):
             words = [builder.bitcast(bytes_, total.type) for bytes_ in (x, y)]
             total = _call_llvm(builder, name, [total, *words], total.type)
@@ -219,44 +216,41 @@ def _vnni(name: str) -> _MultiplyAccumulate:
 
 
 def _pairwise(
-    pairs: Callable[[ir.IRBuilder, ir.Value, ir.Value], ir.Value],
-    neighbors: Callable[[ir.IRBuilder, ir.Value], ir.Value],
+    pairs: Callable[[IRBuilder, Value, Value], Value], neighbors: Callable[[IRBuilder, Value], Value]
 ) -> _MultiplyAccumulate:
     """Return code that adds in 16 bits first, where there is no VNNI.
 
     `pairs` multiplies bytes and adds two and two, `neighbors` adds two and two of the sums.
     """
 
-    def multiply_accumulate(
-        builder: ir.IRBuilder, total: ir.Value, left: list[ir.Value], right: list[ir.Value]
-    ) -> ir.Value:
+    def multiply_accumulate(builder: IRBuilder, total: Value, left: list[Value], right: list[Value]) -> Value:
         words = builder.add(*[pairs(builder, x, y) for x, y in zip(left, right, strict=True)])
         return builder.add(total, neighbors(builder, words))
 
     return multiply_accumulate
 
 
-def _avx2_pairs(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+def _avx2_pairs(builder: IRBuilder, left: Value, right: Value) -> Value:
     words = ir.VectorType(_INT16, left.type.count // 2)
     return _call_llvm(builder, "llvm.x86.avx2.pmadd.ub.sw", [left, right], words)
 
 
-def _avx2_neighbors(builder: ir.IRBuilder, words: ir.Value) -> ir.Value:
+def _avx2_neighbors(builder: IRBuilder, words: Value) -> Value:
     ones = words.type([1] * words.type.count)
     return _call_llvm(builder, "llvm.x86.avx2.pmadd.wd", [words, ones], ir.VectorType(_INT32, words.type.count // 2))
 
 
-def _portable_pairs(builder: ir.IRBuilder, left: ir.Value, right: ir.Value) -> ir.Value:
+def _portable_pairs(builder: IRBuilder, left: Value, right: Value) -> Value:
     words = ir.VectorType(_INT16, left.type.count)
     return builder.add(*_even_and_odd(builder, builder.mul(builder.zext(left, words), builder.sext(right, words))))
 
 
-def _portable_neighbors(builder: ir.IRBuilder, words: ir.Value) -> ir.Value:
+def _portable_neighbors(builder: IRBuilder, words: Value) -> Value:
     wide = ir.VectorType(_INT32, words.type.count // 2)
     return builder.add(*[builder.sext(half, wide) for half in _even_and_odd(builder, words)])
 
 
-def _even_and_odd(builder: ir.IRBuilder, numbers: ir.Value) -> list[ir.Value]:
+def _even_and_odd(builder: IRBuilder, numbers: Value) -> list[Value]:
     """Emit two vectors: the elements at even places and those at odd ones."""
     places = [list(range(odd, numbers.type.count, 2)) for odd in range(2)]
     masks = [ir.VectorType(_INT32, len(half))(half) for half in places]

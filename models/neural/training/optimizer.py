@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from models.neural.network import Network
 from models.neural.training.config import LearningRateSchedule, OptimizerName
 
 
-def make_optimizer(
-    name: OptimizerName, network: Network, weight_decay: float, momentum: float
-) -> torch.optim.Optimizer:
+def make_optimizer(name: OptimizerName, network: Network, weight_decay: float, momentum: float) -> Optimizer:
     """Make an optimizer of all parameters; weights decay in matrices only, since biases do not overfit.
 
     `adam` and `sgd` add the gradient of the L2 penalty to the loss's; `adamw` shrinks the weights apart from it
@@ -27,8 +26,8 @@ def make_optimizer(
     biases = [p for p in network.parameters() if p.dim() == 1]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": biases, "weight_decay": 0.0}]
     if name == "sgd":
-        return torch.optim.SGD(groups, lr=0.0, momentum=momentum, nesterov=momentum > 0)
-    family = torch.optim.AdamW if name == "adamw" else torch.optim.Adam
+        return SGD(groups, lr=0.0, momentum=momentum, nesterov=momentum > 0)
+    family = AdamW if name == "adamw" else Adam
     return family(groups, lr=0.0, betas=(momentum, 0.999), fused=True)
 
 
@@ -63,7 +62,7 @@ def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
     return norm
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Let the next step use this rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate

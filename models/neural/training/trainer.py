@@ -152,10 +152,7 @@ class Trainer:
             self.best = {name: tensor.clone() for name, tensor in self._weights().items()}
 
     def model(self, *, best: bool = False) -> RecurrentModel:
-        """Return a model of the current weights, or of the best, which must be used before the next step.
-
-        It may share their memory.
-        """
+        """Return a model of current or best weights, whose memory it may share: use it before the next step."""
         weights = self.best if best else self._weights()
         arrays = {name: weight.detach().numpy() for name, weight in weights.items()}
         return RecurrentModel(self.config, arrays, self.vocabulary_size)

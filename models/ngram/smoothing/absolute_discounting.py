@@ -13,15 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import (
-    Estimate,
-    Float64Array,
-    Kept,
-    backoff_estimate,
-    interpolated_estimate,
-    sum_by_context,
-)
-from models.utils.arrays import IntArray
+from models.ngram.smoothing.estimate import Estimate, Kept, backoff_estimate, interpolated_estimate, sum_by_context
+from models.utils.arrays import Float64Array, IntArray
 
 FALLBACK_DISCOUNT = 0.5
 """Discount of an order in which no n-gram is seen once, or none twice."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Float64Array, sum_by_context
+from models.ngram.smoothing.estimate import Estimate, sum_by_context
+from models.utils.arrays import Float64Array
 
 
 def mle(counts: Counts) -> Estimate:

@@ -18,8 +18,8 @@ import numpy as np
 
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import BoolArray, Estimate, Float64Array, Kept, backoff_weights, sum_by_context
-from models.utils.arrays import IntArray
+from models.ngram.smoothing.estimate import Estimate, Kept, backoff_weights, sum_by_context
+from models.utils.arrays import BoolArray, Float64Array, IntArray
 
 
 def prune_by_entropy(counts: Counts, estimate: Estimate, kept: Kept, threshold: float) -> tuple[Estimate, Kept]:

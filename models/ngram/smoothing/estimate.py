@@ -13,15 +13,12 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled
 from models.ngram.counting.counts import Counts, Level
-from models.utils.arrays import IntArray
+from models.utils.arrays import BoolArray, Float64Array, IntArray
 from models.utils.parallel import context_ranges, parallel_map, read_ahead
 
-Float64Array: TypeAlias = "NDArray[np.float64]"
-BoolArray: TypeAlias = "NDArray[np.bool_]"
 Kept: TypeAlias = Sequence[BoolArray]
 """Per order, unigrams first, which n-grams stay in the table: [rows] of each level."""
 ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Float64Array, Float64Array]]"

@@ -20,13 +20,13 @@ from models.ngram.quantization import quantize
 from models.ngram.smoothing.absolute_discounting import backoff_absolute, interpolated_absolute
 from models.ngram.smoothing.additive import add_delta, mle
 from models.ngram.smoothing.entropy_pruning import prune_by_entropy
-from models.ngram.smoothing.estimate import BoolArray, Estimate, Float64Array, Kept
+from models.ngram.smoothing.estimate import Estimate, Kept
 from models.ngram.smoothing.jelinek_mercer import jelinek_mercer
 from models.ngram.smoothing.katz import katz
 from models.ngram.smoothing.kneser_ney import interpolated_kneser_ney, kneser_ney
 from models.ngram.smoothing.witten_bell import witten_bell
 from models.ngram.trie_builder import UnpackedOrder, pack
-from models.utils.arrays import IntArray
+from models.utils.arrays import BoolArray, Float64Array, IntArray
 from models.utils.parallel import parallel_map, row_slices
 
 RowSelection: TypeAlias = "BoolArray | slice"
@@ -34,10 +34,7 @@ RowSelection: TypeAlias = "BoolArray | slice"
 
 
 def estimate_from_tokens(config: NgramConfig, ids: IntArray, vocabulary_size: int) -> BackoffTable:
-    """Estimate the table of `config` for `ids` [T], lines each ending in `</s>`.
-
-    Raises TrainingFailed where there are no tokens, InvalidInput for ids outside the vocabulary.
-    """
+    """Estimate the table of `config` for `ids` [T], lines ending in `</s>`; raises as `count_ngrams` does."""
     return estimate_from_counts(config, count_ngrams(ids, config.order, vocabulary_size))
 
 

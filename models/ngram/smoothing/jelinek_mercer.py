@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from models.ngram.counting.counts import Counts, Level
-from models.ngram.smoothing.estimate import Estimate, Float64Array, Kept, interpolated_estimate, sum_by_context
-from models.utils.arrays import IntArray
+from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimate, sum_by_context
+from models.utils.arrays import Float64Array, IntArray
 
 MAX_EM_ROUNDS = 100
 """Most rounds of expectation-maximization."""

@@ -16,8 +16,9 @@ import numpy as np
 
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.absolute_discounting import estimate_discount, subtract_discount
-from models.ngram.smoothing.estimate import Estimate, Float64Array, Kept, backoff_estimate
+from models.ngram.smoothing.estimate import Estimate, Kept, backoff_estimate
 from models.ngram.smoothing.kneser_ney import counts_of_counts
+from models.utils.arrays import Float64Array
 
 COUNT_CUTOFF = 5
 """Katz's k: larger counts are not discounted."""

@@ -16,8 +16,8 @@ import numpy as np
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.absolute_discounting import FALLBACK_DISCOUNT
-from models.ngram.smoothing.estimate import Estimate, Float64Array, Kept, interpolated_estimate, sum_by_context
-from models.utils.arrays import IntArray
+from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimate, sum_by_context
+from models.utils.arrays import Float64Array, IntArray
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """Discounts for an order whose counts of counts give none; `lmplz --discount_fallback` has the same."""
