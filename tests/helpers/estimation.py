@@ -13,9 +13,10 @@ from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.counting.counts import Counts
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
+from models.ngram.trie import find_child
 
 SMOOTHINGS = get_args(Smoothing)
-SIZE = 5
+SIZE, RANDOM_SIZE = 5, 30
 LINES = st.lists(st.lists(st.sampled_from([0, 2, 3, 4]), max_size=9), min_size=1, max_size=12)
 
 
@@ -42,3 +43,20 @@ def assert_same_counts(left: Counts, right: Counts) -> None:
     for a, b in zip(left.levels, right.levels, strict=True):
         for name in ("child_offsets", "token", "suffix", "count"):
             assert getattr(a, name).tolist() == getattr(b, name).tolist()
+
+
+def random_model(smoothing: Smoothing = "kneser_ney", order: int = 4) -> NgramModel:
+    """Estimate a model from random lines over RANDOM_SIZE ids."""
+    lines = np.random.default_rng(5).integers(2, 20, (60, 12)).tolist()
+    return estimate_model(lines, NgramConfig(order, smoothing), RANDOM_SIZE)
+
+
+def path_of(subject: NgramModel, words: list[int]) -> list[int]:
+    """Return the position of each suffix of `words` that can be a context; -1 where it is not listed."""
+    places = []
+    for n in range(1, subject.table.order):
+        place = -1 if n > len(words) else words[-n]
+        for m, word in enumerate(words[len(words) - n + 1 :], start=1):
+            place = find_child(subject.table.trie, m, place, word) if place >= 0 else -1
+        places.append(place)
+    return places

@@ -13,8 +13,8 @@ from models.ngram import arpa
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
-from tests.helpers.arpa_texts import PRUNED_BY_OTHERS
 from tests.helpers.estimation import concat_lines, estimate_model
+from tests.helpers.texts import PRUNED_BY_OTHERS
 
 SIZE = 30
 VOCABULARY = ["<unk>", "</s>", *(f"w{i}" for i in range(2, SIZE))]

@@ -13,7 +13,7 @@ from models.ngram import arpa
 from models.ngram.arpa_parser import parse_arpa
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
-from tests.helpers.arpa_texts import PRUNED_BY_OTHERS
+from tests.helpers.texts import PRUNED_BY_OTHERS
 
 TEXT = r"""
 \data\

@@ -6,31 +6,33 @@ from hypothesis import strategies as st
 
 from models.ngram import query, top_k
 from models.ngram.trie import child_range, find_child, token
-from tests.helpers.ngram_models import SIZE, model, path_of
+from tests.helpers.estimation import RANDOM_SIZE, path_of, random_model
 
 
 def test_find_child_finds_the_children_and_nothing_else() -> None:
-    table = model().table
+    table = random_model().table
     trie = table.trie
     for n in range(1, table.order):
         for context in range(table.order_sizes[n - 1]):
             begin, length = child_range(trie, n, context)
             children = {token(trie, n + 1, i): i for i in range(begin, begin + length)}
-            assert [find_child(trie, n, context, w) for w in range(SIZE)] == [children.get(w, -1) for w in range(SIZE)]
+            assert [find_child(trie, n, context, w) for w in range(RANDOM_SIZE)] == [
+                children.get(w, -1) for w in range(RANDOM_SIZE)
+            ]
 
 
 def test_query_score_agrees_with_distributions_to_the_last_bit() -> None:
-    subject = model()
+    subject = random_model()
     for words in ([], [1], [2, 3], list(range(2, 19)), [7, 7, 7]):
-        paths = np.array([path_of(subject, words)] * SIZE)
-        out, scores = np.empty((1, SIZE), np.float32), np.empty((SIZE, 1), np.float32)
+        paths = np.array([path_of(subject, words)] * RANDOM_SIZE)
+        out, scores = np.empty((1, RANDOM_SIZE), np.float32), np.empty((RANDOM_SIZE, 1), np.float32)
         top_k.write_distributions(subject.table.trie, paths[:1], out)
-        all_words = np.arange(SIZE)[:, None]
+        all_words = np.arange(RANDOM_SIZE)[:, None]
         query.score(
             subject.table.trie,
             paths,
             all_words,
-            np.ones(SIZE, np.int64),
+            np.ones(RANDOM_SIZE, np.int64),
             scores,
             query.query_buffers(subject.table.trie),
         )
@@ -38,9 +40,9 @@ def test_query_score_agrees_with_distributions_to_the_last_bit() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, SIZE - 1).filter(lambda word: word != 1), max_size=20), st.integers(0, 20))
+@given(st.lists(st.integers(0, RANDOM_SIZE - 1).filter(lambda word: word != 1), max_size=20), st.integers(0, 20))
 def test_query_path_is_where_the_last_words_are_listed(words: list[int], cut: int) -> None:
-    subject = model()
+    subject = random_model()
     trie = subject.table.trie
     paths = np.full((1, 3), -1)
     for part in (words[:cut], words[cut:]):
@@ -53,8 +55,8 @@ def test_query_path_is_where_the_last_words_are_listed(words: list[int], cut: in
 
 
 def test_query_scores_texts_longer_than_a_chunk_as_in_parts() -> None:
-    subject = model()
-    words = np.random.default_rng(6).integers(0, SIZE, 2 * query.CHUNK_WORDS + 7)
+    subject = random_model()
+    words = np.random.default_rng(6).integers(0, RANDOM_SIZE, 2 * query.CHUNK_WORDS + 7)
     whole, end = subject.score_ids(subject.begin_state(1), words)
     state, parts = subject.begin_state(1), []
     for part in np.split(words, [1, 5, 100, 300]):
