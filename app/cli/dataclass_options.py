@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -53,9 +54,9 @@ def dataclass_options(kind: type[Any], skip: Iterable[str] = (), note: str = "")
 
 
 def given_options(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Pick the parsed `values` that are fields of `kind` and were given."""
-    names = [field.name for field in fields(kind)]
-    return {name: values[name] for name in names if values.get(name) is not None}
+    """Pick the parsed `values` that are fields of `kind` and were given; paths become text."""
+    options = {field.name: values[field.name] for field in fields(kind) if values.get(field.name) is not None}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
 
 
 def _field_option(field: Field[Any], annotation: Any, text: str) -> Callable[[Command], Command]:

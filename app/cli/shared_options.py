@@ -1,4 +1,4 @@
-"""Options that several commands share, loading of the models that they name, and the format of printed results."""
+"""Options, loading of models and format of printed results that several commands share."""
 
 from __future__ import annotations
 

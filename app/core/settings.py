@@ -29,10 +29,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     workers: int = Field(
-        1,
-        ge=1,
-        le=256,
-        description="Server processes on the one port; each keeps limits, queues and caches of its own.",
+        1, ge=1, le=256, description="Server processes on the one port; each has limits, queues and caches of its own."
     )
     threads: int | None = Field(
         None,
@@ -42,9 +39,7 @@ class Settings(BaseSettings):
     precision: Literal["int8", "float32"] = Field(
         "int8", description="What recurrent models compute in: int8 is faster, float32 exactly what was trained."
     )
-    reload_seconds: float = Field(
-        0.5, gt=0, le=3600, description="Seconds between two looks at the folder of published models."
-    )
+    reload_seconds: float = Field(0.5, gt=0, le=3600, description="Seconds between two looks at the published models.")
     stop_seconds: int = Field(
         20, ge=0, description="Seconds that running requests may take to finish once the server is told to stop."
     )
@@ -55,9 +50,7 @@ class Settings(BaseSettings):
     )
     max_record_bytes: int = Field(MIB, ge=1024, description="Longest line of an uploaded file of records, in bytes.")
     max_texts: int = Field(1024, ge=1, description="Most contexts, texts or hypotheses in one request.")
-    max_rows: int = Field(
-        1_000_000, ge=1, description="Most tokens of distributions in one answer (contexts times tokens each)."
-    )
+    max_rows: int = Field(1_000_000, ge=1, description="Most predicted tokens in one answer (contexts times tokens).")
     max_prompt_tokens: int = Field(8192, ge=1, description="Longest prompt or context, in tokens.")
     max_tokens: int = Field(4096, ge=1, description="Most tokens that one generated text may have.")
     max_choices: int = Field(16, ge=1, description="Most texts generated for one prompt (`n`).")
@@ -84,9 +77,7 @@ class Settings(BaseSettings):
     )
 
     prefix_cache_bytes: int = Field(
-        64 * MIB,
-        ge=0,
-        description="Most memory, for each recurrent model, of states after prompts read before; 0: none.",
+        64 * MIB, ge=0, description="Most memory, per recurrent model, of states after prompts read before; 0: none."
     )
 
     database_url: str | None = Field(
@@ -106,9 +97,7 @@ class Settings(BaseSettings):
     )
     job_attempts: int = Field(3, ge=1, description="How often a job is begun whose worker or process is lost.")
     job_save_seconds: float = Field(30, gt=0, description="Seconds between two saved states of a training.")
-    lease_seconds: float = Field(
-        30, gt=0, description="Seconds without a heartbeat after which another worker takes a job over."
-    )
+    lease_seconds: float = Field(30, gt=0, description="Seconds without a heartbeat until another worker takes over.")
     heartbeat_seconds: float = Field(1, gt=0, description="Seconds between two heartbeats of a worker.")
 
     def environment(self) -> dict[str, str]:

@@ -37,16 +37,8 @@ class _Generation:
         tokens, text = sequence.tokens[begin:], sequence.text[self._sent_characters[index] :]
         self._sent_tokens[index] += len(tokens)
         self._sent_characters[index] += len(text)
-        return GenerationChunk(
-            self.request.id,
-            index,
-            tokens,
-            sequence.logprobs[begin:],
-            text,
-            sequence.finish_reason,
-            sequence.cached_tokens,
-            sequence.error,
-        )
+        logprobs, reason, cached = sequence.logprobs[begin:], sequence.finish_reason, sequence.cached_tokens
+        return GenerationChunk(self.request.id, index, tokens, logprobs, text, reason, cached, sequence.error)
 
 
 class Decoder:

@@ -1,4 +1,4 @@
-"""Results on their way from computing threads to the event loop, and there to one reader (GenerationStream)."""
+"""Results on their way from computing threads to the event loop, and there to a reader."""
 
 from __future__ import annotations
 

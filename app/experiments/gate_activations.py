@@ -34,9 +34,7 @@ def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     tokens = [_printable(inputs.vocabulary[i]) for i in ids.tolist()]
     rows = [{"token": token, **values} for token, values in zip(tokens, activations, strict=True)]
     positions = list(range(len(tokens)))
-    curves = [
-        Curve(gate, positions, [values[gate] for values in activations]) for gate in ("input", "forget", "output")
-    ]
+    curves = [Curve(gate, positions, [step[gate] for step in activations]) for gate in ("input", "forget", "output")]
     cells = [values["cell_norm"] / math.sqrt(inputs.size) for values in activations]
     return Finding(
         "gates",

@@ -19,25 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
-from app.core.exceptions import (
-    Conflict,
-    DatabaseUnavailable,
-    DiskFull,
-    FileInUse,
-    FileTooLarge,
-    IdempotencyKeyReused,
-    ModelFailed,
-    ModelInUse,
-    ModelLoading,
-    NameTaken,
-    NotFound,
-    Overloaded,
-    RequestAbandoned,
-    RequestTimeout,
-    ServerStopping,
-    TooExpensive,
-    Unavailable,
-)
+from app.core import exceptions
 from app.http.request_body import JSON, unsupported_media_type
 from app.http.responses import OrjsonResponse
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
@@ -55,24 +37,24 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     InvalidText: (400, "invalid_request_error", "invalid_text"),
     CheckpointNotFound: (404, "not_found_error", "model_not_found"),
     CheckpointError: (503, "unavailable_error", "model_unusable"),
-    RequestAbandoned: (499, "abandoned_error", "client_gone"),
+    exceptions.RequestAbandoned: (499, "abandoned_error", "client_gone"),
     ClientDisconnect: (499, "abandoned_error", "client_gone"),
-    ModelFailed: (500, "server_error", "model_failed"),
-    RequestTimeout: (504, "timeout_error", "timed_out"),
+    exceptions.ModelFailed: (500, "server_error", "model_failed"),
+    exceptions.RequestTimeout: (504, "timeout_error", "timed_out"),
     SlowReader: (408, "timeout_error", "slow_reader"),
-    ModelLoading: (503, "unavailable_error", "model_loading"),
-    NotFound: (404, "not_found_error", "not_found"),
-    Conflict: (409, "conflict_error", "conflict"),
-    IdempotencyKeyReused: (409, "conflict_error", "idempotency_key_reused"),
-    FileInUse: (409, "conflict_error", "file_in_use"),
-    ModelInUse: (409, "conflict_error", "model_in_use"),
-    NameTaken: (409, "conflict_error", "name_taken"),
-    TooExpensive: (400, "invalid_request_error", "too_expensive"),
-    FileTooLarge: (413, "invalid_request_error", "file_too_large"),
-    DiskFull: (507, "unavailable_error", "disk_full"),
-    DatabaseUnavailable: (503, "unavailable_error", "database_unavailable"),
-    Overloaded: (429, "overloaded_error", "overloaded"),
-    ServerStopping: (503, "unavailable_error", "stopping"),
+    exceptions.ModelLoading: (503, "unavailable_error", "model_loading"),
+    exceptions.NotFound: (404, "not_found_error", "not_found"),
+    exceptions.Conflict: (409, "conflict_error", "conflict"),
+    exceptions.IdempotencyKeyReused: (409, "conflict_error", "idempotency_key_reused"),
+    exceptions.FileInUse: (409, "conflict_error", "file_in_use"),
+    exceptions.ModelInUse: (409, "conflict_error", "model_in_use"),
+    exceptions.NameTaken: (409, "conflict_error", "name_taken"),
+    exceptions.TooExpensive: (400, "invalid_request_error", "too_expensive"),
+    exceptions.FileTooLarge: (413, "invalid_request_error", "file_too_large"),
+    exceptions.DiskFull: (507, "unavailable_error", "disk_full"),
+    exceptions.DatabaseUnavailable: (503, "unavailable_error", "database_unavailable"),
+    exceptions.Overloaded: (429, "overloaded_error", "overloaded"),
+    exceptions.ServerStopping: (503, "unavailable_error", "stopping"),
     Exception: (500, "server_error", "internal_error"),
 }
 """Exception -> status, type and code; an exception that is not listed counts as its nearest listed base."""
@@ -114,7 +96,7 @@ def to_api_error(error: Exception) -> ApiError:
     status, kind, code = next(STATUS_BY_EXCEPTION[base] for base in type(error).__mro__ if base in STATUS_BY_EXCEPTION)
     if isinstance(error, RequestValidationError):
         return ApiError(status, kind, *_from_validation_errors(code, error.errors(), error.body))
-    if status == 500 and not isinstance(error, ModelFailed):
+    if status == 500 and not isinstance(error, exceptions.ModelFailed):
         return ApiError(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
     return ApiError(status, kind, code, str(error), param, _retry_headers(error))
@@ -122,12 +104,10 @@ def to_api_error(error: Exception) -> ApiError:
 
 def _retry_headers(error: Exception) -> Mapping[str, str]:
     """Say when to try again: in seconds, as HTTP has it, and in milliseconds, as OpenAI has it."""
-    if isinstance(error, Unavailable):
-        return {
-            "retry-after": str(math.ceil(error.retry_after)),
-            "retry-after-ms": str(math.ceil(1e3 * error.retry_after)),
-        }
-    return {"retry-after": str(error.retry_after)} if isinstance(error, DatabaseUnavailable) else {}
+    if isinstance(error, exceptions.Unavailable):
+        seconds = error.retry_after
+        return {"retry-after": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(1e3 * seconds))}
+    return {"retry-after": str(error.retry_after)} if isinstance(error, exceptions.DatabaseUnavailable) else {}
 
 
 def _from_http_exception(error: HTTPException) -> ApiError:
@@ -170,7 +150,7 @@ def record_error(scope: Scope, error: Exception) -> None:
     api_error = to_api_error(error)
     scope.setdefault("state", {})["outcome"] = api_error.code
     if api_error.status == 500:
-        cause = error.__cause__ if isinstance(error, ModelFailed) and error.__cause__ else error
+        cause = error.__cause__ if isinstance(error, exceptions.ModelFailed) and error.__cause__ else error
         request_id = scope.get("state", {}).get("request_id")
         logger.error("request %s failed: %s %s", request_id, scope["method"], scope["path"], exc_info=cause)
 

@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 
 ASSETS_PATH = "/docs/assets"
 """Path of script and style."""
+PAGE_PARAMETERS = {"tryItOutEnabled": True, "displayRequestDuration": True, "defaultModelsExpandDepth": 0}
 
 
 def add_swagger_ui(app: FastAPI) -> None:
@@ -25,11 +26,7 @@ def add_swagger_ui(app: FastAPI) -> None:
             swagger_js_url=f"{root}{ASSETS_PATH}/swagger-ui-bundle.js",
             swagger_css_url=f"{root}{ASSETS_PATH}/swagger-ui.css",
             swagger_favicon_url=f"{root}{ASSETS_PATH}/favicon-32x32.png",
-            swagger_ui_parameters={
-                "tryItOutEnabled": True,
-                "displayRequestDuration": True,
-                "defaultModelsExpandDepth": 0,
-            },
+            swagger_ui_parameters=PAGE_PARAMETERS,
         )
 
     @app.get("/", include_in_schema=False)

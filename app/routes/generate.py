@@ -38,11 +38,9 @@ async def generate(request: InjectedModelRequest, body: GenerateRequest) -> Resp
     `usage`, then `[DONE]`. An error after the first byte is sent as an event `{"error": ...}`.
     """
     _check_limits(request, body)
-    head: dict[str, Any] = {
-        "model": request.served.id,
-        "seed": secrets.randbits(53) if body.seed is None else body.seed,
-    }
-    params = _sampling_params(body, head["seed"])
+    seed = secrets.randbits(53) if body.seed is None else body.seed
+    head = {"model": request.served.id, "seed": seed}
+    params = _sampling_params(body, seed)
     model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
     prompt = tokenizer.encode_batch([body.prompt]).ids.tolist()
     async with AsyncExitStack() as stack:

@@ -32,17 +32,10 @@ from app.http.responses import OrjsonResponse
 from app.http.streaming import BidirectionalStream
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.base import logprob_fields
-from app.schemas.perplexity import (
-    RECORD_RESPONSES,
-    REQUEST_BODIES,
-    PerplexityAnswer,
-    PerplexityQuery,
-    PerplexityRequest,
-)
+from app.schemas.perplexity import REQUEST_BODIES, RESPONSES, PerplexityAnswer, PerplexityQuery, PerplexityRequest
 from models.errors import InvalidInput, InvalidText, NextwordError
 from models.evaluation.evaluator import Evaluator
-from models.evaluation.metrics import Evaluation
-from models.evaluation.report import evaluation_figures
+from models.evaluation.metrics import Evaluation, evaluation_figures
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
 
@@ -50,7 +43,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 @router.post(
     "/{model}/perplexity",
     response_model=PerplexityAnswer,
-    responses=RECORD_RESPONSES,
+    responses=RESPONSES,
     openapi_extra=REQUEST_BODIES,
     summary="Measure perplexity",
 )

@@ -9,15 +9,8 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler
+from pydantic.functional_validators import AfterValidator, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from app.core.exceptions import ModelFailed
@@ -27,6 +20,12 @@ class RequestBody(BaseModel):
     """Base of request bodies: unknown fields, strings in place of numbers and NaN are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class QueryParameters(BaseModel):
+    """Base of query parameters: unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ResponseBody(BaseModel):
@@ -64,14 +63,10 @@ Texts = Annotated[
 ]
 """One text or several."""
 
-MODEL_ID_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
+MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
 LOGPROB_FIELD = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
-ZERO_PROBABILITY_FIELD = Field(
-    None, description="Present and true where the probability is exactly zero (`logprob` is null then)."
-)
-BOS_FIELD = Field(
-    True, description="Whether the context is read from the beginning of a line; false: from nowhere in particular."
-)
+ZERO_FIELD = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")
+BOS_FIELD = Field(True, description="Whether the context begins a line; false: it begins nowhere in particular.")
 
 
 def logprob_fields(logprob: float) -> dict[str, Any]:
@@ -92,7 +87,7 @@ class Token(ResponseBody):
     token: str = Field(description="The token as the vocabulary has it.", examples=["the"])
     id: int = Field(description="Its id in the vocabulary.", examples=[4])
     logprob: float | None = LOGPROB_FIELD
-    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
+    zero_probability: bool | None = ZERO_FIELD
 
 
 class ContextToken(ResponseBody):

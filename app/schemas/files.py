@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from app.schemas.base import ResponseBody
+from app.schemas.base import QueryParameters, ResponseBody
 
 PURPOSE_PATTERN = r"[a-z][a-z0-9_-]{0,31}"
 
@@ -40,11 +40,7 @@ class FileDeleted(ResponseBody):
     deleted: Literal[True] = Field(description="Always true.")
 
 
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FilesQuery(_Query):
+class FilesQuery(QueryParameters):
     """Query parameters of the list of files."""
 
     purpose: str | None = Field(None, description="Only files with this purpose.")
@@ -52,12 +48,8 @@ class FilesQuery(_Query):
     limit: int = Field(20, ge=1, le=100, description="Most files on a page.")
 
 
-class UploadQuery(_Query):
+class UploadQuery(QueryParameters):
     """Query parameters of an upload that is not a form; a form has fields for them."""
 
-    purpose: str | None = Field(
-        None, pattern=f"^{PURPOSE_PATTERN}$", description="Purpose of the file; `training` if unset."
-    )
-    filename: str | None = Field(
-        None, min_length=1, max_length=255, description="Name of the file; `upload.txt` if unset."
-    )
+    purpose: str | None = Field(None, pattern=f"^{PURPOSE_PATTERN}$", description="Its purpose; `training` if unset.")
+    filename: str | None = Field(None, min_length=1, max_length=255, description="Its name; `upload.txt` if unset.")

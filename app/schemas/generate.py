@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_ID_FIELD, RequestBody, ResponseBody, Text, Token, described_as
+from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Text, Token, described_as
 from models.inference.config import MAX_STOP, MAX_STOP_LENGTH, FinishReason
 
 StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
@@ -26,15 +26,9 @@ class GenerateRequest(RequestBody):
     )
     top_k: int = Field(0, ge=0, description="Choose among the k most probable tokens; 0: all.", examples=[50])
     top_p: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="Choose among the fewest tokens whose probabilities reach p; 1: all.",
-        examples=[0.95],
+        1.0, gt=0, le=1, description="Choose among the fewest tokens that reach probability p; 1: all.", examples=[0.95]
     )
-    min_p: float = Field(
-        0.0, ge=0, le=1, description="Choose among tokens at least p times as probable as the best; 0: all."
-    )
+    min_p: float = Field(0.0, ge=0, le=1, description="Keep tokens at least p times as probable as the best; 0: all.")
     seed: int | None = Field(
         None,
         ge=0,
@@ -48,8 +42,7 @@ class GenerateRequest(RequestBody):
     ignore_end: bool = Field(False, description="Whether to go on where the text would end: `</s>` is never chosen.")
     allow_unk: bool = Field(False, description="Whether `<unk>` may be chosen.")
     start: Literal["boundary", "zero"] = Field(
-        "boundary",
-        description="State before the prompt: after the beginning of a line, or (`zero`) after nothing at all.",
+        "boundary", description="State before the prompt: after the beginning of a line, or (`zero`) after nothing."
     )
 
 
@@ -58,9 +51,7 @@ class Choice(ResponseBody):
 
     index: int = Field(description="Which of the `n` texts, from 0.")
     text: str = Field(description="Text that follows the prompt; append it to the prompt as it is.")
-    tokens: list[Token] = Field(
-        description="Its tokens, those of a stop string included, with the model's own logprobs."
-    )
+    tokens: list[Token] = Field(description="Its tokens, a stop string's included, with the model's own logprobs.")
     logprob: float = Field(description="Sum of their log-probabilities (nats), whatever temperature and filters did.")
     finish_reason: FinishReason = Field(
         description="`end`: `</s>` was chosen; `stop`: a stop string came; `length`: `max_tokens` came; "
@@ -86,7 +77,7 @@ class Usage(ResponseBody):
 class GenerateAnswer(ResponseBody):
     """Generated texts that continue the prompt."""
 
-    model: str = MODEL_ID_FIELD
+    model: str = MODEL_FIELD
     seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[Choice] = Field(description="The texts.")
     usage: Usage = Field(description="Token counts of the request.")
@@ -104,7 +95,7 @@ class ChoicePart(ResponseBody):
 class GenerateEvent(ResponseBody):
     """Event of a stream, sent as `data: {...}`; after the last comes `data: [DONE]`."""
 
-    model: str = MODEL_ID_FIELD
+    model: str = MODEL_FIELD
     seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[ChoicePart] = Field(description="One text's next part.")
     usage: Usage | None = Field(None, description="In the last event only.")

@@ -79,9 +79,7 @@ class NgramJob(_TrainingJob):
     """Count an n-gram model."""
 
     kind: Literal["ngram"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], _json_schema(NgramConfig)] = Field(
-        {}, description="Configuration of the n-gram model."
-    )
+    config: Annotated[dict[str, Any], _json_schema(NgramConfig)] = Field({}, description="The model's configuration.")
     extends: str | None = Field(
         None,
         description="An n-gram model published with its counts, as `name`, `name@version` or an alias: the text is "
@@ -89,8 +87,7 @@ class NgramJob(_TrainingJob):
     )
     keep_counts: bool = Field(False, description="Whether the counts are published beside the model.")
     memory: str | None = Field(
-        None,
-        description="How much memory the worker counts in, as 500M, 2G or 50%; what does not fit is counted on disk.",
+        None, description="How much memory to count in, as 500M, 2G or 50%; what does not fit is counted on disk."
     )
 
     def family_fields(self) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from app.schemas.base import ResponseBody
+from app.schemas.base import QueryParameters, ResponseBody
 from app.storage.tables import Status
 
 
@@ -57,9 +57,7 @@ class JobAnswer(ResponseBody):
     heartbeat_at: int | None = Field(description="When the worker last sent a heartbeat.")
     finished_at: int | None = Field(description="When the job reached a final status.")
     error: JobError | None = Field(description="Reason of the failure; null unless the job failed.")
-    result: dict[str, Any] | None = Field(
-        description="Result: the model and its metrics, or the figures of an evaluation."
-    )
+    result: dict[str, Any] | None = Field(description="The model and its metrics, or the figures of an evaluation.")
     estimate: JobEstimate = Field(description="Estimated resources.")
     request: dict[str, Any] = Field(description="The request.")
 
@@ -109,11 +107,7 @@ class JobMetricList(ResponseBody):
     has_more: bool = Field(description="Always false: the list is whole, or thinned to `points`.")
 
 
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class JobsQuery(_Query):
+class JobsQuery(QueryParameters):
     """Query parameters of the list of jobs."""
 
     status: Status | None = Field(None, description="Only jobs with this status.")
@@ -121,14 +115,14 @@ class JobsQuery(_Query):
     limit: int = Field(20, ge=1, le=100, description="Most jobs on a page.")
 
 
-class EventsQuery(_Query):
+class EventsQuery(QueryParameters):
     """Query parameters of the list of events."""
 
     after: int = Field(0, ge=0, description="Only events after this one.")
     limit: int = Field(1000, ge=1, le=1000, description="Most events on a page.")
 
 
-class MetricsQuery(_Query):
+class MetricsQuery(QueryParameters):
     """Query parameters of the list of metrics."""
 
     after: int = Field(-1, ge=-1, description="Only steps after this one.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from app.schemas.base import ResponseBody
+from app.schemas.base import QueryParameters, ResponseBody
 
 
 class ModelSummary(ResponseBody):
@@ -63,9 +63,7 @@ class ModelDetail(ModelSummary):
     """A served model with its metrics, prefix cache and card."""
 
     metrics: dict[str, Any] = Field(description="Figures measured when the model was made, perplexities among them.")
-    prefix_cache: PrefixCacheFigures | None = Field(
-        description="Prefix cache of a recurrent model; null for other models."
-    )
+    prefix_cache: PrefixCacheFigures | None = Field(description="Prefix cache of a recurrent model; null for others.")
     card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")
 
 
@@ -87,10 +85,8 @@ class Vocabulary(ResponseBody):
     total: int = Field(description="Count of tokens in all pages.")
 
 
-class VocabularyQuery(BaseModel):
+class VocabularyQuery(QueryParameters):
     """Query parameters of a page of a vocabulary."""
-
-    model_config = ConfigDict(extra="forbid")
 
     prefix: str = Field("", description="Only ordinary tokens that begin with this.", examples=["wh"])
     after: int = Field(-1, ge=-1, description="Only tokens with a larger id than this.", examples=[-1])

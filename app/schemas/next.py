@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.schemas.base import (
     BOS_FIELD,
-    MODEL_ID_FIELD,
+    MODEL_FIELD,
     ContextToken,
     RequestBody,
     ResponseBody,
@@ -30,9 +30,7 @@ class NextRequest(RequestBody):
         description="Text read so far. A list is a batch: the answer then holds `results`, one for each.",
         examples=["it was a dark and"],
     )
-    prefix: Text = Field(
-        "", max_length=256, description="Only words that begin with what is typed so far.", examples=[""]
-    )
+    prefix: Text = Field("", max_length=256, description="Only words that begin with this.", examples=[""])
     top_k: int = Field(10, ge=0, description="How many of the most probable tokens; 0: all of them.", examples=[5])
     special: bool = Field(
         False, description="Whether `<unk>` and `</s>` may be among them; with `top_k` 0 and no prefix they always are."
@@ -40,9 +38,7 @@ class NextRequest(RequestBody):
     bos: bool = BOS_FIELD
     entropy: bool = Field(False, description="Whether to tell the entropy of the distribution.", examples=[True])
     explain: bool = Field(
-        False,
-        description="Whether to tell how the probabilities come about: matched order, back-off path.",
-        examples=[True],
+        False, description="Whether to explain the probabilities: matched order, back-off path.", examples=[True]
     )
 
     def query(self) -> NextTokenQuery:
@@ -72,13 +68,13 @@ class NextResult(ResponseBody):
 class NextAnswer(NextResult):
     """The next token after a context."""
 
-    model: str = MODEL_ID_FIELD
+    model: str = MODEL_FIELD
 
 
 class NextBatch(ResponseBody):
     """The next token after each of several contexts."""
 
-    model: str = MODEL_ID_FIELD
+    model: str = MODEL_FIELD
     results: list[NextResult] = Field(description="One for each context, in their order.")
 
 

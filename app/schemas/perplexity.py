@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from app.schemas.base import LOGPROB_FIELD, MODEL_ID_FIELD, ZERO_PROBABILITY_FIELD, RequestBody, ResponseBody, Texts
+from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, QueryParameters, RequestBody, ResponseBody, Texts
 from models.data.line_reader import EmptyLines
 from models.evaluation.metrics import Unit
 
@@ -16,9 +16,7 @@ UNIT_FIELD = Field(
     "`lines` for word models, `document` for character models, which have no other.",
     examples=["lines"],
 )
-EMPTY_LINES_FIELD: Any = Field(
-    "keep", description="Whether an empty line counts as one (an end of line to predict) or not."
-)
+EMPTY_LINES_FIELD: Any = Field("keep", description="Whether an empty line counts as one (an end of line to predict).")
 
 
 class PerplexityRequest(RequestBody):
@@ -33,10 +31,8 @@ class PerplexityRequest(RequestBody):
     empty_lines: EmptyLines = EMPTY_LINES_FIELD
 
 
-class PerplexityQuery(BaseModel):
+class PerplexityQuery(QueryParameters):
     """Query parameters for a body of plain text or of records."""
-
-    model_config = ConfigDict(extra="forbid")
 
     unit: Unit | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
     empty_lines: EmptyLines | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
@@ -46,12 +42,10 @@ class PerplexityQuery(BaseModel):
 class PerplexityResult(ResponseBody):
     """Figures of an evaluated text."""
 
-    perplexity: float | None = Field(
-        description="exp of the mean cross-entropy over all tokens; null where it is infinite."
-    )
+    perplexity: float | None = Field(description="exp of the mean cross-entropy over all tokens; null where infinite.")
     perplexity_without_oov: float | None = Field(description="The same over the tokens in the vocabulary.")
     logprob: float | None = LOGPROB_FIELD
-    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
+    zero_probability: bool | None = ZERO_FIELD
     token_count: int = Field(description="Tokens scored, the end of each line included.")
     oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
     characters: int = Field(description="Characters of the text, newlines included.")
@@ -71,7 +65,7 @@ class PerplexityResult(ResponseBody):
 class PerplexityAnswer(PerplexityResult):
     """Figures of one text, or of all texts together."""
 
-    model: str = MODEL_ID_FIELD
+    model: str = MODEL_FIELD
     results: list[PerplexityResult] | None = Field(None, description="Figures of each text, where a list was given.")
 
 
@@ -92,7 +86,7 @@ REQUEST_BODIES: dict[str, Any] = {
 }
 """OpenAPI description of the bodies, which the route reads itself."""
 
-RECORD_RESPONSES: dict[int | str, dict[str, Any]] = {
+RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "application/x-ndjson": {

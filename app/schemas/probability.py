@@ -7,8 +7,8 @@ from pydantic import Field
 from app.schemas.base import (
     BOS_FIELD,
     LOGPROB_FIELD,
-    MODEL_ID_FIELD,
-    ZERO_PROBABILITY_FIELD,
+    MODEL_FIELD,
+    ZERO_FIELD,
     RequestBody,
     ResponseBody,
     Text,
@@ -41,7 +41,7 @@ class ProbabilityResult(ResponseBody):
 
     logprob: float | None = LOGPROB_FIELD
     probability: float = Field(description="Its exponential; 0 where that is too small for a float.")
-    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
+    zero_probability: bool | None = ZERO_FIELD
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
     oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
     tokens: list[ScoredToken] | None = Field(None, description="Each token, where asked for.")
@@ -51,7 +51,7 @@ class ProbabilityTotal(ResponseBody):
     """Sums over all texts."""
 
     logprob: float | None = LOGPROB_FIELD
-    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
+    zero_probability: bool | None = ZERO_FIELD
     token_count: int = Field(description="Tokens scored.")
     oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
 
@@ -59,6 +59,6 @@ class ProbabilityTotal(ResponseBody):
 class ProbabilityAnswer(ResponseBody):
     """Probabilities of the texts."""
 
-    model: str = MODEL_ID_FIELD
+    model: str = MODEL_FIELD
     results: list[ProbabilityResult] = Field(description="One for each text, in their order.")
     total: ProbabilityTotal = Field(description="All texts together.")

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.schemas.base import (
-    BOS_FIELD,
-    LOGPROB_FIELD,
-    MODEL_ID_FIELD,
-    ZERO_PROBABILITY_FIELD,
-    RequestBody,
-    ResponseBody,
-    Text,
-)
+from app.schemas.base import BOS_FIELD, LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Text
 
 
 class Hypothesis(RequestBody):
@@ -36,19 +28,11 @@ class RescoreRequest(RequestBody):
         examples=[[{"text": "it was a fine day", "score": -12.5}, {"text": "it was a find a", "score": -12.1}]],
     )
     context: Text = Field("", description="Text said before; read, not scored.", examples=[""])
-    lm_weight: float = Field(
-        1.0, ge=-1e6, le=1e6, description="Weight of the model's log-probability (nats).", examples=[0.7]
-    )
+    lm_weight: float = Field(1.0, ge=-1e6, le=1e6, description="Weight of the log-probability (nats).", examples=[0.7])
     word_bonus: float = Field(
-        0.0,
-        ge=-1e6,
-        le=1e6,
-        description="Added for each token, against the model's liking for short texts.",
-        examples=[0.5],
+        0.0, ge=-1e6, le=1e6, description="Added for each token, against the liking for short texts.", examples=[0.5]
     )
-    oov_penalty: float = Field(
-        0.0, ge=-1e6, le=1e6, description="Taken off for each word out of the vocabulary.", examples=[2.0]
-    )
+    oov_penalty: float = Field(0.0, ge=-1e6, le=1e6, description="Taken off for each unknown word.", examples=[2.0])
     bos: bool = BOS_FIELD
     eos: bool = Field(True, description="Whether the end of the text is scored as well (never a word of `word_bonus`).")
 
@@ -70,7 +54,7 @@ class Ranked(ResponseBody):
     total: float | None = Field(description="Sum of the parts; null, and ranked last, where the probability is zero.")
     parts: ScoreParts = Field(description="Summands of the total.")
     logprob: float | None = LOGPROB_FIELD
-    zero_probability: bool | None = ZERO_PROBABILITY_FIELD
+    zero_probability: bool | None = ZERO_FIELD
     words: int = Field(description="Tokens, the end of the text not counted.")
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
     oov_count: int = Field(description="Count of tokens out of the vocabulary.")
@@ -79,5 +63,5 @@ class Ranked(ResponseBody):
 class RescoreAnswer(ResponseBody):
     """The hypotheses, best first; equal ones in the order of the request."""
 
-    model: str = MODEL_ID_FIELD
+    model: str = MODEL_FIELD
     results: list[Ranked] = Field(description="Best first.")

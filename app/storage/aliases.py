@@ -60,28 +60,23 @@ class AliasStore:
     def put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> Alias:
         """Point an alias to a model; `check` raises where that is not allowed."""
         with self._snapshot_lock:
-            aliases = self._put(alias, name, version, check)
+            with self.database.write(ALIASES_LOCK) as connection:
+                check()
+                values = {"name": name, "version": version, "updated_at": Epoch()}
+                if not connection.execute(update(ALIASES).where(ALIASES.c.alias == alias).values(**values)).rowcount:
+                    connection.execute(insert(ALIASES).values(alias=alias, **values))
+                aliases = _read_aliases(connection)
             self._set_snapshot(aliases)
         return aliases[alias]
-
-    def _put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> dict[str, Alias]:
-        with self.database.write(ALIASES_LOCK) as connection:
-            check()
-            values = {"name": name, "version": version, "updated_at": Epoch()}
-            if not connection.execute(update(ALIASES).where(ALIASES.c.alias == alias).values(**values)).rowcount:
-                connection.execute(insert(ALIASES).values(alias=alias, **values))
-            return _read_aliases(connection)
 
     def delete(self, alias: str) -> None:
         """Delete an alias; raises NotFound."""
         with self._snapshot_lock:
-            self._set_snapshot(self._delete(alias))
-
-    def _delete(self, alias: str) -> dict[str, Alias]:
-        with self.database.write(ALIASES_LOCK) as connection:
-            if not connection.execute(delete(ALIASES).where(ALIASES.c.alias == alias)).rowcount:
-                raise NotFound(f"there is no alias {alias!r}")
-            return _read_aliases(connection)
+            with self.database.write(ALIASES_LOCK) as connection:
+                if not connection.execute(delete(ALIASES).where(ALIASES.c.alias == alias)).rowcount:
+                    raise NotFound(f"there is no alias {alias!r}")
+                aliases = _read_aliases(connection)
+            self._set_snapshot(aliases)
 
     def run_unless_aliased(self, name: str, version: int, remove: Callable[[], None]) -> None:
         """Call `remove` while no alias can refer to the model; raises ModelInUse where one does."""

@@ -7,24 +7,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy.schema import Column, ForeignKey, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy.types import JSON, BigInteger, Boolean, Double, Integer, String, Text
 
 METADATA = MetaData()
-
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 FILES = Table(
@@ -121,7 +107,5 @@ class Status(StrEnum):
 
 LEASED_STATUSES = (Status.RUNNING, Status.CANCELLING)
 """The states in which a worker holds the lease."""
-
-
 OPEN_STATUSES = (Status.QUEUED, *LEASED_STATUSES)
 """The states that are not final."""

@@ -24,7 +24,7 @@ from models.checkpoint.repository import resolve
 from models.checkpoint.save import save
 from models.composite.dynamic_evaluation import make_dynamic
 from models.evaluation.evaluator import evaluate
-from models.evaluation.report import evaluation_figures
+from models.evaluation.metrics import evaluation_figures
 from models.recipes.build import build
 from models.recipes.compose import compose
 from models.threads import set_thread_count
@@ -71,9 +71,8 @@ def _train(spec: RunSpec, request: TrainingRequest, send: SendMessage, stop: Sho
     built = _drive(work, reporter.report, stop)
     reporter.finish()
     provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
-    staged = save(
-        Path(spec.staging), recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files
-    )
+    staging, extra_files = Path(spec.staging), built.extra_files
+    staged = save(staging, recipe.name, built.model, built.tokenizer, provenance, extra_files=extra_files)
     return Done(str(staged.path))
 
 
@@ -84,15 +83,9 @@ def _compose(spec: RunSpec, request: CompositionJob, send: SendMessage, stop: Sh
     composition = request.composition(validation)
     composite = _drive(compose(composition, library), _Reporter(send).report, stop)
     provenance = replace(composite.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
-    staged = save(
-        Path(spec.staging),
-        composition.name,
-        composite.model,
-        composite.tokenizer,
-        provenance,
-        members=composite.members,
-        library=library,
-    )
+    model, tokenizer, members = composite.model, composite.tokenizer, composite.members
+    staging = Path(spec.staging)
+    staged = save(staging, composition.name, model, tokenizer, provenance, members=members, library=library)
     return Done(str(staged.path))
 
 
@@ -119,10 +112,8 @@ def _link_inputs(spec: RunSpec, directory: Path) -> tuple[Path, Path | None]:
     training = _link_input(spec.training, spec.training.name)
     if spec.validation is None:
         return training, None
-    clash = spec.validation.name == spec.training.name
-    return training, _link_input(
-        spec.validation, f"validation-{spec.validation.name}" if clash else spec.validation.name
-    )
+    prefix = "validation-" if spec.validation.name == spec.training.name else ""
+    return training, _link_input(spec.validation, prefix + spec.validation.name)
 
 
 def _enter_directory(directory: Path) -> None:

@@ -19,13 +19,7 @@ from dataclasses import asdict
 
 from app.worker.run_protocol import End, Lost, Message, RunSpec, message_from_json
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "RAYON_NUM_THREADS",
-)
+THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS")
 CHILD_COMMAND = (sys.executable, "-m", "app.worker.child_main")
 STOP_LINE = b"stop\n"
 _READ_BYTES = 1 << 16
@@ -40,7 +34,7 @@ class SubprocessLauncher:
 
     def start(self, spec: RunSpec) -> SubprocessRun:
         """Start the work in a new child process."""
-        thread_limits = {name: str(spec.threads) for name in THREAD_VARIABLES}
+        thread_limits = {name: str(spec.threads) for name in THREAD_LIMITS}
         process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,

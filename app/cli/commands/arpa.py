@@ -18,9 +18,7 @@ from models.tokenization.config import TokenizerConfig
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="What to publish the model as.")
 @click.option("--lowercase", is_flag=True, help="Texts are lower-cased before they are looked up.")
-@click.option(
-    "--tokenized/--untokenized", default=True, help="Whether blanks alone separate tokens. [default: they do]"
-)
+@click.option("--tokenized/--untokenized", default=True, help="Whether only blanks separate tokens. [default: they do]")
 @click.option("--licence", default="unknown", help="Licence of the text it was trained on.")
 @checkpoints_option
 @json_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import json_option, quiet_option, threads_option, to_json
+from app.cli.shared_options import FOLDER, json_option, quiet_option, threads_option, to_json
 from app.core.process_tuning import import_without_gc, without_gc
 from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig, TokenKind
@@ -38,9 +38,7 @@ EXPERIMENTS = {
 @click.option("--size", type=click.IntRange(1), default=128, show_default=True, help="Of vectors.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=40.0, show_default=True, help="A family.")
 @click.option("--steps", type=click.IntRange(1), default=1000, show_default=True, help="Of each other training.")
-@click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("comparison"), show_default=True
-)
+@click.option("--output", type=FOLDER, default=Path("comparison"), show_default=True)
 @click.option("--plots/--no-plots", "drawn", default=True, help="Draw each finding as PNG. [default: plots]")
 @threads_option
 @quiet_option

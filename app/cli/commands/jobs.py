@@ -51,9 +51,7 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 )
 @click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
-@click.option(
-    "-c", "--config", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="A field of the model's."
-)
+@click.option("-c", "--config", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="Field of the model.")
 @click.option(
     "-t", "--tokenizer", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="A field of the tokens'."
 )

@@ -61,13 +61,7 @@ def command(
 
 def _composition_fields(members: tuple[str, ...], values: dict[str, Any]) -> dict[str, Any]:
     """Arrange the options as a recipe file has them."""
-    kind = values.pop("kind")
-    model = {
-        name: value for config in COMPOSITE_CONFIGS.values() for name, value in given_options(config, values).items()
-    }
-    options = given_options(Composition, values)
-    return {
-        **({"members": list(members)} if members else {}),
-        **{name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
-        "model": {**({"kind": kind} if kind else {}), **model},
-    }
+    model = {"kind": values["kind"]} if values["kind"] else {}
+    for config in COMPOSITE_CONFIGS.values():
+        model |= given_options(config, values)
+    return {**({"members": list(members)} if members else {}), **given_options(Composition, values), "model": model}

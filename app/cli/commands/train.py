@@ -79,22 +79,10 @@ def command(
 
 def _recipe_fields(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
     """Arrange the options as a recipe file has them."""
-    kind, token = values.pop("kind"), values.pop("token")
     return {
         **({"files": [str(path) for path in files]} if files else {}),
-        **{
-            name: str(value) if isinstance(value, Path) else value
-            for name, value in given_options(Recipe, values).items()
-        },
-        "model": {
-            **_without_none(kind=kind),
-            **given_options(NgramConfig, values),
-            **given_options(RecurrentConfig, values),
-        },
-        "tokenizer": {**_without_none(kind=token), **given_options(TokenizerConfig, values)},
+        **given_options(Recipe, values),
+        "model": given_options(NgramConfig, values) | given_options(RecurrentConfig, values),
+        "tokenizer": given_options(TokenizerConfig, values | {"kind": values["token"]}),
         "training": given_options(TrainingConfig, values),
     }
-
-
-def _without_none(**values: str | None) -> dict[str, str]:
-    return {name: value for name, value in values.items() if value is not None}
