@@ -120,7 +120,7 @@ def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
     """Return the queue in which work of a model has to wait; None for models that run inline."""
     served = app.state.registry.snapshot.by_name.get(app.state.stores.aliases.resolve(name))
     model = served.checkpoint.model if served else None
-    return app.state.engine.queue(model) if model and not model.runs_inline else None
+    return app.state.engine.queue_for(model) if model and not model.runs_inline else None
 
 
 def _add_gauges(app: FastAPI) -> None:

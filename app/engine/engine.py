@@ -74,11 +74,11 @@ class Engine:
         self._quick_scheduler.stop()
         self._quick_pool.shutdown(cancel_futures=True)
 
-    def queue(self, model: LanguageModel) -> WorkQueue:
+    def queue_for(self, model: LanguageModel) -> WorkQueue:
         """Return the queue in which work of this model waits."""
         return self.queues["quick" if model.runs_inline else "slow"]
 
-    def runtime(self, model: LanguageModel) -> Runtime:
+    def runtime_for(self, model: LanguageModel) -> Runtime:
         """Return the chunk size and the prefix cache of this model's work, which is made with them."""
         return self._chunk_sizer(model).runtime
 
@@ -120,7 +120,7 @@ class Engine:
                 self._quick_pool.submit(task.run_to_end, self._outbox)
             else:
                 self._slow_scheduler.send(AddTask(task))
-            with wrap_model_errors(), self.queue(model).reserve_tokens(tokens):
+            with wrap_model_errors(), self.queue_for(model).reserve_tokens(tokens):
                 result = await future
         finally:
             task.cancelled = True  # no more is done where nobody waits for it
@@ -133,7 +133,7 @@ class Engine:
         """Hold room for a request while the block lasts. Raises Overloaded or ServerStopping at once."""
         if self._is_stopping:
             raise ServerStopping("the server is going down")
-        with self.queue(model).reserve(texts, tokens):
+        with self.queue_for(model).reserve(texts, tokens):
             yield
 
     @contextmanager
@@ -155,7 +155,7 @@ class Engine:
             request = GenerationRequest(next(self._ids), tuple(prompt), params, n, streaming)
             stream = self._streams[request.id] = GenerationStream(request)
             scheduler = self._quick_scheduler if model.runs_inline else self._slow_scheduler
-            scheduler.send(StartGeneration(model, tokenizer, self.runtime(model), request))
+            scheduler.send(StartGeneration(model, tokenizer, self.runtime_for(model), request))
             try:
                 yield stream
             finally:

@@ -58,14 +58,14 @@ class JobSubmission:
             DatabaseUnavailable: the files cannot be looked up.
         """
         if isinstance(request, EvaluateJob):
-            return self._evaluation(request)
+            return self._prepare_evaluation(request)
         if request.name in self.aliases.snapshot:
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
         if isinstance(request, CompositionJob):
-            return self._composition(request)
-        return self._training(request)
+            return self._prepare_composition(request)
+        return self._prepare_training(request)
 
-    def _training(self, request: TrainingRequest) -> NewJob:
+    def _prepare_training(self, request: TrainingRequest) -> NewJob:
         validation = None if request.validation_file is None else Path("validation")
         recipe = request.recipe(Path("training"), validation)
         size = self._file_bytes("training_file", request.training_file)
@@ -76,7 +76,7 @@ class JobSubmission:
             return self._new_job(request, estimate, extends=self._model_with_counts(request.extends).id)
         return self._new_job(request, estimate)
 
-    def _composition(self, request: CompositionJob) -> NewJob:
+    def _prepare_composition(self, request: CompositionJob) -> NewJob:
         config = request.composition(None if request.validation_file is None else Path("validation")).model
         members = [self._resolve_model(f"members.{i}", name) for i, name in enumerate(request.members)]
         shared_tokenizer((member.id, member.checkpoint.tokenizer) for member in members)
@@ -87,7 +87,7 @@ class JobSubmission:
         self._limits.check(estimate)
         return self._new_job(request, estimate, members=[member.id for member in members])
 
-    def _evaluation(self, request: EvaluateJob) -> NewJob:
+    def _prepare_evaluation(self, request: EvaluateJob) -> NewJob:
         served = self._resolve_model("model", request.model)
         size = self._file_bytes("validation_file", request.validation_file)
         dynamic = request.dynamic_config()

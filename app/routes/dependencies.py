@@ -57,7 +57,7 @@ class ModelRequest:
     @property
     def runtime(self) -> Runtime:
         """Chunk size and prefix cache of work on this model."""
-        return self.engine.runtime(self.checkpoint.model)
+        return self.engine.runtime_for(self.checkpoint.model)
 
     async def run(self, work: Generator[object, None, Result], tokens: int) -> Result:
         """Run `work` on about `tokens` tokens and return its result; stop it when the client disconnects.
@@ -104,7 +104,7 @@ class ModelRequest:
             raise InvalidInput(field, f"at most {limit} tokens, not {count}")
 
 
-def model_request(request: Request, model: str) -> ModelRequest:
+def build_model_request(request: Request, model: str) -> ModelRequest:
     """Build the ModelRequest of a request to `model`. Raises as `ModelRegistry.get` does."""
     state = request.app.state
     return ModelRequest(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
@@ -114,7 +114,7 @@ async def _inject_model_request(
     request: Request, model: ModelName, x_request_timeout_ms: TimeoutHeader = None
 ) -> ModelRequest:
     del x_request_timeout_ms  # the admission middleware enforces it
-    return model_request(request, model)
+    return build_model_request(request, model)
 
 
 InjectedModelRequest = Annotated[ModelRequest, Depends(_inject_model_request)]

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.error_responses import HANDLED_ERRORS, handle_error
 from app.http.request_body import JSON, get_header, strip_parameters
-from app.routes.dependencies import model_request
+from app.routes.dependencies import build_model_request
 
 Endpoint: TypeAlias = Callable[..., Coroutine[Any, Any, Response]]
 """A route `endpoint(request: ModelRequest, body: SomeModel)`."""
@@ -82,7 +82,7 @@ async def _call_endpoint(request: Request, content: bytes, model: str, route: _F
         body = route.body_type.model_validate_json(content)
     except ValidationError:
         return None
-    return await route.endpoint(model_request(request, model), body)
+    return await route.endpoint(build_model_request(request, model), body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -18,7 +18,7 @@ from app.storage import published_models
 from app.storage.tables import Status
 from app.worker.config import WorkerContext
 from app.worker.run_monitor import RunMonitor, retry_while_unavailable
-from app.worker.run_protocol import Done, End, Failed, InputFile, Lost, Run, RunSpec
+from app.worker.run_protocol import Done, End, Failed, InputFile, JobRun, Lost, RunSpec
 from models.errors import CheckpointExists
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class JobAttempt:
         end = monitor.wait_for_end()
         return self._confirm_cancelled() if monitor.cancelled else self._record_end(end)
 
-    def _start(self) -> Run:
+    def _start(self) -> JobRun:
         job, token, context = self._job, self._lease.fencing_token, self._context
         context.workspaces.prepare(job.id, token)
         return context.launcher.start(

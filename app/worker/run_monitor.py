@@ -16,7 +16,7 @@ from app.core.exceptions import DatabaseUnavailable
 from app.jobs.leases import Lease, LeaseStore
 from app.storage.tables import Status
 from app.worker.config import WorkerConfig
-from app.worker.run_protocol import End, JsonObject, Lost, Measured, Message, Reported, Resumed, Run, Stopped
+from app.worker.run_protocol import End, JobRun, JsonObject, Lost, Measured, Message, Reported, Resumed, Stopped
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -41,7 +41,9 @@ def retry_while_unavailable(call: Callable[[], Result], stop: threading.Event) -
 class RunMonitor:
     """Monitor of one run until its end."""
 
-    def __init__(self, leases: LeaseStore, lease: Lease, run: Run, config: WorkerConfig, stop: threading.Event) -> None:
+    def __init__(
+        self, leases: LeaseStore, lease: Lease, run: JobRun, config: WorkerConfig, stop: threading.Event
+    ) -> None:
         """Setting `stop` makes the work save its state and stop."""
         self._leases, self._lease, self._run, self._config, self._stop = leases, lease, run, config, stop
         self._progress: JsonObject | None = None
@@ -107,7 +109,7 @@ class RunMonitor:
             self._run.stop(0)
 
 
-def _kill(run: Run) -> None:
+def _kill(run: JobRun) -> None:
     """Kill the work and wait for its end."""
     run.stop(0)
     while not any(isinstance(message, End) for message in run.poll(POLL_SECONDS)):

@@ -1,7 +1,9 @@
 """Protocol between a worker and the process that does a job's work: start, poll, stop.
 
-A `Launcher` starts a `Run` from a `RunSpec`; the run reports `Message`s, all of them JSON-ready, so that they can cross
-a pipe or a network. `subprocess_launcher` runs the work in a local child process; another launcher could use a cluster.
+A `Launcher` starts a `JobRun` from a `RunSpec`; the run reports `Message`s, all of them JSON-ready, so that they can
+cross a pipe or a network. `subprocess_launcher` runs the work in a local child process; another launcher could use a
+cluster.
+
 Names of message classes and fields are the wire format: a worker and a child of different versions must agree on them.
 """
 
@@ -108,7 +110,7 @@ _KINDS: dict[str, type[Message]] = {
 }
 
 
-class Run(Protocol):
+class JobRun(Protocol):
     """Work in progress."""
 
     def poll(self, seconds: float) -> list[Message]:
@@ -121,7 +123,7 @@ class Run(Protocol):
 class Launcher(Protocol):
     """Starter of runs."""
 
-    def start(self, spec: RunSpec) -> Run:
+    def start(self, spec: RunSpec) -> JobRun:
         """Start the work."""
 
 

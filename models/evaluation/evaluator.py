@@ -70,7 +70,7 @@ class Evaluator:
         """Raises InvalidInput for an unknown unit, or one that a character tokenizer does not have."""
         check_unit(unit, tokenizer)
         self._model, self._tokenizer = model, tokenizer
-        self._runtime = runtime or Runtime.of(model)
+        self._runtime = runtime or Runtime.default_for(model)
         self._has_lines = tokenizer.config.has_lines
         self._reader = LineReader(strip=self._has_lines, empty_lines=empty_lines)
         # A model that `</s>` resets scores lines as one row: the numbers are the same, and no line waits.

@@ -131,7 +131,7 @@ class Batch:
     def admit(self, sequences: Sequence[GenerationSequence]) -> None:
         """Read the prompts at once and add the sequences; they get their first token at the next step."""
         if sequences:
-            runtime = Runtime.of(self._model)
+            runtime = Runtime.default_for(self._model)
             prompts = prompt_prefills(self._model, sequences, runtime)
             self.join(sequences, run_to_completion(prefill_prompts(self._model, prompts, runtime)))
 

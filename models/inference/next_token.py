@@ -38,7 +38,7 @@ def next_tokens(
     runtime: Runtime | None = None,
 ) -> Generator[int, None, list[NextTokens]]:
     """Predict the tokens after each context; yields the size of each chunk read, in tokens."""
-    runtime = runtime or Runtime.of(model)
+    runtime = runtime or Runtime.default_for(model)
     full_rows = bool(query.prefix) or query.entropy or not 0 < query.top_k < MAX_TOP_K
     if len(contexts) == 1 and model.runs_inline and not (full_rows or query.explain):
         return [_predict_inline(model, tokenizer, contexts[0], query)]

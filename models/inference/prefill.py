@@ -36,7 +36,7 @@ class Runtime:
     """One-row states after prefixes that were read before."""
 
     @classmethod
-    def of(cls, model: LanguageModel) -> Self:
+    def default_for(cls, model: LanguageModel) -> Self:
         """Return a runtime with the model's default chunk size and no prefix cache."""
         return cls(model.chunk_tokens)
 
@@ -83,7 +83,7 @@ def prefill(
 
     Each row begins at the boundary token or, without `bos`, at nothing. Yields the size of each chunk in tokens.
     """
-    runtime = runtime or Runtime.of(model)
+    runtime = runtime or Runtime.default_for(model)
     if runtime.prefix_cache is not None:
         prompts = [PromptPrefill(model, row, runtime, bos=bos) for row in np.split(ids, ends)[:-1]]
         return (yield from prefill_prompts(model, prompts, runtime))

@@ -101,7 +101,7 @@ def score_texts(
     Without `bos` the model starts from `LanguageModel.null_state`, as if nothing had been read. With `eos` the end of
     each text is scored too. Raises InvalidText for text that is not Unicode.
     """
-    runtime = runtime or Runtime.of(model)
+    runtime = runtime or Runtime.default_for(model)
     before = tokenizer.encode_batch([context]).ids if context else np.zeros(0, np.int32)
     encodings = tokenizer.encode_batch(texts, add_eos=eos)
     if model.runs_inline and len(texts) == 1 and len(before) + len(encodings.ids) <= runtime.chunk_tokens:
@@ -116,7 +116,7 @@ def score_row(
     model: LanguageModel, state: State, ids: Ids, runtime: Runtime | None = None
 ) -> Generator[int, None, tuple[Floats, State]]:
     """Return scores [T] of one long row, and the state after it; yields the size of each chunk in tokens."""
-    runtime = runtime or Runtime.of(model)
+    runtime = runtime or Runtime.default_for(model)
     parts: list[Floats] = []
     begin = 0
     while begin < len(ids):
@@ -141,7 +141,7 @@ def score_flat(
     model: LanguageModel, state: State, ids: Ids, ends: Offsets, runtime: Runtime | None = None
 ) -> Generator[int, None, Floats]:
     """Score N rows laid end to end in `ids` [T], row i ending before `ends[i]`, as `score_rows` does."""
-    runtime = runtime or Runtime.of(model)
+    runtime = runtime or Runtime.default_for(model)
     if len(ends) == 1:
         return (yield from score_row(model, state, ids, runtime))[0]
     lengths = np.diff(ends, prepend=0)

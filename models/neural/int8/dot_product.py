@@ -115,7 +115,7 @@ def _emit_tile(instructions: InstructionSet, builder: IRBuilder, args: DotArgs, 
     """Emit `multiply_panel` for the rows at `indices`."""
     numbers = _element_address(builder, args.panel, args.steps, _INT64(FACTORS_PER_STEP * PANEL_OUTPUTS))
     for index, sums in zip(indices, _emit_sums(instructions, builder, args, indices), strict=True):
-        scale = _load(builder, args.scales, builder.mul(index, _INT64(4)), _FLOAT)
+        scale = _emit_load(builder, args.scales, builder.mul(index, _INT64(4)), _FLOAT)
         results = _element_address(builder, args.results, index, args.result_stride)
         _store_results(builder, sums, scale, numbers, results)
 
@@ -139,12 +139,12 @@ def _emit_sums(
         factors = []
         for row in rows:
             places = [_scaled(builder, loop.index, FACTORS_PER_STEP, BYTES_PER_LANE * half) for half in range(2)]
-            fours = [_load(builder, row, place, _INT32) for place in places]
+            fours = [_emit_load(builder, row, place, _INT32) for place in places]
             factors.append([builder.bitcast(_broadcast(builder, four, lanes), bytes_) for four in fours])
         for part in parts:
             offsets = [BYTES_PER_LANE * (PANEL_OUTPUTS * half + lanes * part) for half in range(2)]
             places = [_scaled(builder, loop.index, FACTORS_PER_STEP * PANEL_OUTPUTS, offset) for offset in offsets]
-            matrix = [_load(builder, args.panel, place, bytes_) for place in places]
+            matrix = [_emit_load(builder, args.panel, place, bytes_) for place in places]
             for row_factors, row_totals in zip(factors, totals, strict=True):
                 total = builder.load(row_totals[part])
                 total = instructions.multiply_accumulate(builder, total, row_factors, matrix)
@@ -165,12 +165,12 @@ def _dequantize(builder: IRBuilder, total: Value, row_scales: Value, numbers: Va
     """Emit the conversion of sums to float32, given the address of the numbers after a panel's bytes."""
     whole, real = total.type, ir.VectorType(_FLOAT, total.type.count)
     kinds = enumerate((real, whole, real))
-    scales, offsets, biases = (_load(builder, numbers, _INT64(4 * PANEL_OUTPUTS * i), kind) for i, kind in kinds)
+    scales, offsets, biases = (_emit_load(builder, numbers, _INT64(4 * PANEL_OUTPUTS * i), kind) for i, kind in kinds)
     product = builder.fmul(builder.sitofp(builder.sub(total, offsets), real), builder.fmul(row_scales, scales))
     return builder.fadd(product, biases)
 
 
-def _load(builder: IRBuilder, base: Value, offset: Value, kind: ir.Type) -> Value:
+def _emit_load(builder: IRBuilder, base: Value, offset: Value, kind: ir.Type) -> Value:
     return builder.load(builder.inttoptr(builder.add(base, offset), kind.as_pointer()), align=1)
 
 

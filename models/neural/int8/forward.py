@@ -135,26 +135,26 @@ def forward(task_address: int) -> None:
 @subroutine
 def matmul(team: Team, args: MatmulArgs, begin: int) -> int:
     """Multiply rows by a matrix, on all threads, in iterations from `begin` on; return the next one."""
-    begin = _quantize_rows(team, begin, _iterations(args.row_count), args)
+    begin = _quantize_rows(team, begin, _iteration_count(args.row_count), args)
     return _multiply_panels(team, begin, args.matrix.outputs // PANEL_OUTPUTS, (args, team.size))
 
 
 @subroutine
 def run_layers(team: Team, args: ForwardArgs, begin: int) -> int:
     """Run all layers, on all threads, in iterations from `begin` on; return the next one."""
-    begin = _load_first_inputs(team, begin, _iterations(args.batch_size), args)
+    begin = _load_first_inputs(team, begin, _iteration_count(args.batch_size), args)
     for i in range(args.depth):
         panels = _layer(args, i).of_state.outputs // PANEL_OUTPUTS
         for t in range(args.length):
             input_panels = panels if t == 0 else 0  # inputs are multiplied for all times at once
             begin = _multiply_gates(team, begin, input_panels + panels, (args, i, input_panels, team.size))
-            begin = _step_cells(team, begin, _iterations(args.batch_size), (args, i, t))
+            begin = _step_cells(team, begin, _iteration_count(args.batch_size), (args, i, t))
     return begin
 
 
 @subroutine
-def _iterations(count: int) -> int:
-    """Return how many iterations so many rows take."""
+def _iteration_count(count: int) -> int:
+    """Return the number of iterations for `count` rows."""
     return -(-count // ROWS_PER_ITERATION)
 
 
@@ -223,7 +223,7 @@ def _step_cells(iteration: int, args: tuple[ForwardArgs, int, int]) -> None:
     for b in _rows_of_iteration(iteration, count):
         n = b * call.length + t
         cell_step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i])
-        _copy(vectors[b, i], outputs[n])
+        _copy_row(vectors[b, i], outputs[n])
         if t + 1 < call.length:
             _quantize_row(vectors[b, i], _quantized_rows(call.quantized_state, count, hidden), b)
         elif i + 1 < call.depth:
@@ -242,9 +242,9 @@ def _load_inputs(args: ForwardArgs, i: int, b: int) -> None:
         if i == 0:
             _embed(args, max(tokens[n], 0), inputs[n])
         _quantize_row(inputs[n], rows, n)
-    _copy(_state(args.memory_before, args, hidden)[b, i], _state(args.memory, args, hidden)[b, i])
+    _copy_row(_state(args.memory_before, args, hidden)[b, i], _state(args.memory, args, hidden)[b, i])
     vector = _state(args.vectors, args, hidden)[b, i]
-    _copy(_state(args.vectors_before, args, hidden)[b, i], vector)
+    _copy_row(_state(args.vectors_before, args, hidden)[b, i], vector)
     _quantize_row(vector, _quantized_rows(args.quantized_state, args.batch_size, hidden), b)
 
 
@@ -285,7 +285,7 @@ def _embed(args: ForwardArgs, token: int, out: Floats) -> None:
     if args.half_precision:
         _widen_float16(array_at(args.embedding + 2 * token * width, width, np.uint16), out)
     else:
-        _copy(array_at(args.embedding + 4 * token * width, width, np.float32), out)
+        _copy_row(array_at(args.embedding + 4 * token * width, width, np.float32), out)
 
 
 @subroutine
@@ -300,7 +300,7 @@ def _widen_float16(halves: NDArray[np.uint16], out: Floats) -> None:
 
 
 @subroutine
-def _copy(numbers: Floats, out: Floats) -> None:
+def _copy_row(numbers: Floats, out: Floats) -> None:
     for j in range(len(numbers)):
         out[j] = numbers[j]
 

@@ -35,7 +35,7 @@ def cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor)
         loss = torch.zeros((), dtype=torch.float64)
         for part in logit_slices(len(hidden), len(weight)):
             part_gradients = gradients._replace(hidden=gradients.hidden[part])
-            loss += _add_slice(hidden[part], weight, bias, targets[part], part_gradients)
+            loss += _slice_loss(hidden[part], weight, bias, targets[part], part_gradients)
     return mean_with_gradients(loss, Gradients(hidden, weight, bias), gradients)
 
 
@@ -72,7 +72,7 @@ class _PrecomputedGradient(Function):
         return (None,) * 4 + tuple(outer_gradient * gradient for gradient in saved)
 
 
-def _add_slice(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, gradients: Gradients) -> Tensor:
+def _slice_loss(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, gradients: Gradients) -> Tensor:
     """Return the summed loss of a slice; fill its part of `gradients.hidden` and add to the other two.
 
     d loss / d logits = softmax - one_hot(target); the rest is the chain rule of a linear layer.

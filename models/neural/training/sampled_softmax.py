@@ -76,7 +76,7 @@ def _sum(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, sample: 
     columns = _columns(sample.ids, targets, len(weight))
     for part in logit_slices(len(hidden), len(sample.ids)):
         part_gradients = of_drawn._replace(hidden=of_drawn.hidden[part])
-        log_sums[part] = _add_slice(hidden[part], drawn, target_logits[part], columns[part], part_gradients)
+        log_sums[part] = _slice_log_sum(hidden[part], drawn, target_logits[part], columns[part], part_gradients)
     target_gradient = (target_logits - log_sums).exp() - 1
     of_drawn.hidden.addcmul_(target_gradient[:, None], target_weight)
     gradients = Gradients(of_drawn.hidden, torch.zeros_like(weight), torch.zeros_like(bias))
@@ -93,7 +93,7 @@ def _columns(ids: Tensor, targets: Tensor, vocabulary_size: int) -> Tensor:
     return columns[targets]
 
 
-def _add_slice(
+def _slice_log_sum(
     hidden: Tensor, drawn: Gradients, target_logits: Tensor, columns: Tensor, gradients: Gradients
 ) -> Tensor:
     """Return the log of the estimated softmax sum [n] of a slice of rows.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.ngram.counting.suffix_array import count_tokens
+from models.ngram.counting.suffix_array import count_unigrams
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray
 
@@ -59,7 +59,7 @@ class Counts:
         if n == len(self.levels):
             return level.count
         preceding = np.zeros_like(level.count)
-        count_tokens(self.levels[n].suffix, preceding)
+        count_unigrams(self.levels[n].suffix, preceding)
         boundary = slice(*self.boundary_rows()[n - 1])
         preceding[boundary] = level.count[boundary]
         return preceding

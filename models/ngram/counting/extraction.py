@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput, TrainingFailed
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts, Level
-from models.ngram.counting.suffix_array import SuffixArray, build_suffix_array, count_tokens, prefetch_at
+from models.ngram.counting.suffix_array import SuffixArray, build_suffix_array, count_unigrams, prefetch_at
 from models.special_tokens import EOS
 from models.threads import thread_count
 from models.utils.arrays import IntArray, Ranges
@@ -56,7 +56,7 @@ def count_ngrams(ids: IntArray, order: int, vocabulary_size: int, *, at_boundary
     dtype = np.int32 if max(len(ids) * order, vocabulary_size) < 2**31 - 1 else np.int64
     text: IntArray = np.concatenate([[EOS] * at_boundary, ids], dtype=dtype, casting="unsafe")
     occurrences: IntArray = np.zeros(vocabulary_size, dtype)
-    count_tokens(text, occurrences)
+    count_unigrams(text, occurrences)
     ranges = _balanced_ranges(occurrences, thread_count())
     with ThreadPoolExecutor(len(ranges)) as pool:
         suffixes = build_suffix_array(text, occurrences, order, ranges, pool)

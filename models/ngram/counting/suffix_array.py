@@ -66,7 +66,7 @@ def build_suffix_array(
 
 
 @compiled
-def count_tokens(text: IntArray, out: IntArray) -> None:
+def count_unigrams(text: IntArray, out: IntArray) -> None:
     """Add the number of occurrences of each word to `out` [V]."""
     for word in text:
         out[word] += 1

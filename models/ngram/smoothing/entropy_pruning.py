@@ -34,10 +34,10 @@ def prune_by_entropy(counts: Counts, estimate: Estimate, kept: Kept, threshold: 
         p, lower = probabilities[n - 1], probabilities[n - 2][level.suffix]
         _drop_cheap_ngrams(level.child_offsets, p, lower, history_shares, has_children, threshold, level_kept)
         has_children = sum_by_context(level, level_kept) > 0
-    return _renormalized(counts, estimate, pruned), pruned
+    return _renormalize_backoff_weights(counts, estimate, pruned), pruned
 
 
-def _renormalized(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
+def _renormalize_backoff_weights(counts: Counts, estimate: Estimate, kept: Kept) -> Estimate:
     """Renormalize the back-off weights; n-grams not kept get the probability that backing off gives them."""
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []

@@ -158,7 +158,7 @@ def test_decoder_has_no_more_rows_than_there_is_room_for(monkeypatch: pytest.Mon
     monkeypatch.setattr(MODEL, "logprobs", lambda state: (seen.append(len(state)), logprobs(state))[1])
 
     outbox = CollectingOutbox()
-    decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 3, outbox)
+    decoder = Decoder(MODEL, LETTERS, Runtime.default_for(MODEL), 3, outbox)
     runs = [request(n=n, ignore_end=True, streaming=False) for n in (2, 2, 1, 5, 1)]
     for run in runs:
         decoder.add(run)
@@ -174,7 +174,7 @@ def test_decoder_has_no_more_rows_than_there_is_room_for(monkeypatch: pytest.Mon
 
 def test_decoder_sends_only_the_end_without_streaming() -> None:
     outbox = CollectingOutbox()
-    decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 8, outbox)
+    decoder = Decoder(MODEL, LETTERS, Runtime.default_for(MODEL), 8, outbox)
     run = request(n=2, ignore_end=True, streaming=False)
     decoder.add(run)
     while decoder.step():
@@ -199,7 +199,7 @@ def test_generation_stream_of_a_slow_reader_misses_nothing_and_is_not_waited_for
     async def main() -> list[GenerationChunk]:
         run = request(n=2, ignore_end=True, streaming=True)
         reader = Reader(run)
-        decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 8, reader)
+        decoder = Decoder(MODEL, LETTERS, Runtime.default_for(MODEL), 8, reader)
         decoder.add(run)
         parts, found = reader.stream.chunks(), []
         decoder.step()  # reads the prompt
@@ -249,7 +249,7 @@ class Failing(LanguageModel):
 @pytest.mark.parametrize("model", [Failing(steps=3), Failing(steps=9, reads=0), Failing(steps=9, reads=2)])
 def test_decoder_goes_on_after_a_failure_that_only_its_requests_are_told_of(model: Failing) -> None:
     outbox = CollectingOutbox()
-    decoder = Decoder(model, LETTERS, Runtime.of(model), 8, outbox)
+    decoder = Decoder(model, LETTERS, Runtime.default_for(model), 8, outbox)
     hit = request(ignore_end=True, streaming=True)
     decoder.add(hit)
     while decoder.step():
@@ -300,20 +300,20 @@ def test_decoder_fails_no_neighbours_of_a_text_that_fails(seeds: list[int]) -> N
             return str(error.__cause__)
 
     outbox = CollectingOutbox()
-    together = Decoder(poisoned, LETTERS, Runtime.of(poisoned), 100, outbox)
+    together = Decoder(poisoned, LETTERS, Runtime.default_for(poisoned), 100, outbox)
     runs = [request(seed=seed, n=1 + seed % 2, max_tokens=6, streaming=seed % 3 > 0) for seed in seeds]
     for run in runs:
         together.add(run)
     for seed, run in zip(seeds, runs, strict=True):
         by_itself = request(seed=seed, n=1 + seed % 2, max_tokens=6, streaming=False)
-        alone = Decoder(poisoned, LETTERS, Runtime.of(poisoned), 100, outbox)
+        alone = Decoder(poisoned, LETTERS, Runtime.default_for(poisoned), 100, outbox)
         alone.add(by_itself)
         assert outcome(together, outbox, run) == outcome(alone, outbox, by_itself)
 
 
 def test_decoder_tells_a_request_that_cannot_begin_and_goes_on() -> None:
     outbox = CollectingOutbox()
-    decoder = Decoder(MODEL, LETTERS, Runtime.of(MODEL), 8, outbox)
+    decoder = Decoder(MODEL, LETTERS, Runtime.default_for(MODEL), 8, outbox)
     bad = GenerationRequest(next(IDS), (LETTERS.vocabulary_size,), SamplingParams(), 2)
     good = request(streaming=False)
     decoder.add(bad)

@@ -195,7 +195,7 @@ def test_prefill_prompts_reads_a_long_prompt_in_chunks():
     sequences = make_sequences(TOKENIZER, "a b c " * 20, SamplingParams()) + make_sequences(
         TOKENIZER, "b", SamplingParams()
     )
-    runtime = Runtime.of(model)
+    runtime = Runtime.default_for(model)
     sizes = list(prefill_prompts(model, prompt_prefills(model, sequences, runtime), runtime))
     assert sum(sizes) == 61
     assert max(sizes) <= 10
@@ -236,7 +236,7 @@ def test_batch_evict_gives_the_text_so_far():
 def test_batch_join_leaves_out_a_sequence_cancelled_during_prefill():
     batch = Batch(chain("a", "b", "c"))
     leaving, staying = make_sequences(TOKENIZER, "a", SamplingParams(max_tokens=2), n=2)
-    runtime = Runtime.of(MODEL)
+    runtime = Runtime.default_for(MODEL)
     state = run_to_completion(prefill_prompts(MODEL, prompt_prefills(MODEL, [leaving, staying], runtime), runtime))
     leaving.finish("cancelled")
     batch.join([leaving, staying], state)

@@ -101,7 +101,7 @@ def test_prompt_prefill_does_not_read_a_cached_prefix_again():
 
 def test_prefill_chunk_reads_a_prompt_once_and_a_finished_one_not_at_all():
     of = model(Int8Model)
-    runtime = Runtime.of(of)
+    runtime = Runtime.default_for(of)
     row, nothing = (PromptPrefill(of, np.array(ids, np.int32), runtime) for ids in ([2, 3, 4], []))
     assert unfinished([row, nothing, row]) == [row]
     assert prefill_chunk(of, [row], runtime) == 3
