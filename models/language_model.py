@@ -75,10 +75,7 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def null_state(self, rows: int) -> State:
-        """Return the state of `rows` sequences that have read nothing, not even the boundary token.
-
-        The empty context of an n-gram model, the zero vectors of a recurrent one.
-        """
+        """Return the state of `rows` sequences that have read nothing, not even the boundary token."""
 
     def initial_state(self, rows: int, *, bos: bool) -> State:
         """Return `begin_state`, or `null_state` without the boundary token (`bos`)."""

@@ -19,10 +19,7 @@ State: TypeAlias = "NDArray[Any] | tuple[State, ...]"
 
 
 def select(state: State, rows: Sequence[int]) -> State:
-    """Keep, reorder or duplicate rows: row i of the result is row `rows[i]`.
-
-    Rows are copied, so that no batch is kept alive by one of its rows.
-    """
+    """Copy `rows` of a state: row i of the result is row `rows[i]`, and keeps no whole batch alive."""
     if isinstance(state, tuple):
         return tuple(select(part, rows) for part in state)
     all_rows = _row_bytes(state)

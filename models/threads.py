@@ -22,10 +22,7 @@ def thread_count() -> int:
 
 
 def set_thread_count(count: int) -> None:
-    """Let one computation use `count` threads, those of PyTorch too.
-
-    Where PyTorch is not loaded yet, `FloatBackend` passes the number on.
-    """
+    """Let one computation use `count` threads, and PyTorch too: now, or when `FloatBackend` imports it."""
     _Limit.count = count
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)

@@ -26,10 +26,7 @@ _POSITIONS_PER_SLICE = 256
 
 
 class NeuralCacheModel(Composite):
-    """A recurrent base model and the last tokens read.
-
-    Its state is the base's, the tokens remembered, int64 [B, N], and the vectors they were read after [B, N, H].
-    """
+    """A recurrent base and the last tokens read; a state is the base's, ids [B, N] and vectors [B, N, H]."""
 
     kind = "neural_cache"
 

@@ -128,10 +128,7 @@ class Corpus:
             yield np.array([EOS], np.int32)
 
     def split(self, validation_fraction: float) -> tuple[Corpus, Corpus]:
-        """Split off the last lines (characters, for "character"), their number rounded up, for validation.
-
-        Raises InvalidInput unless both parts hold something.
-        """
+        """Split off the last lines (or characters), rounded up. Raises InvalidInput if either part is empty."""
         if not 0 < validation_fraction < 1:
             raise InvalidInput("validation_fraction", f"must lie between 0 and 1, not {validation_fraction!r}")
         units = sum(self._unit_count(chunk) for chunk in self.chunks())

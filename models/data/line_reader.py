@@ -82,10 +82,7 @@ class LineReader:
         return self._clean(text)
 
     def _decode(self, data: bytearray, final: bool) -> tuple[str, int]:
-        """Decode `data`, which begins the buffer: its text, and how many bytes that took.
-
-        Unless `final`, an incomplete character at the end is left alone.
-        """
+        """Decode the buffer's beginning, `data`, up to an incomplete end unless `final`; return text and size."""
         try:
             return codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
+from models.data.corpus import Corpus
 from models.data.line_reader import WHITESPACE, EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
-from models.evaluation.metrics import Evaluation, Mask, Unit
+from models.evaluation.metrics import Evaluation, Mask, Unit, evaluation_figures
 from models.inference.prefill import Ids, Runtime
 from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
@@ -23,7 +25,7 @@ from models.tokenization.tokenizer import Tokenizer
 from models.tokenization.word_splitter import count_words, padded_bytes
 from models.tokenization.word_tokenizer import char_classes
 from models.utils.parallel import parallel_imap
-from models.utils.progress import run_to_completion
+from models.utils.progress import Progress, run_to_completion, with_progress
 
 CHUNK_BYTES = 1 << 18
 """Bytes of text tokenized at a time, so that a yield is never far."""
@@ -90,10 +92,7 @@ class Evaluator:
             yield from self._score(chunk)
 
     def feed_all(self, text: Iterable[str | bytes]) -> Generator[int, None, None]:
-        """Read each piece of `text`, whole lines on several threads at once where `</s>` resets the model.
-
-        The result is the same as that of `feed`, to the last bit.
-        """
+        """Read `text` as `feed` does, to the last bit, but whole lines on threads if `</s>` resets the model."""
         chunks = (chunk for piece in text for chunk in self._clean(piece))
         for whole_lines, run in groupby(chunks, self._is_whole_lines()):
             if not whole_lines:
@@ -192,6 +191,18 @@ def evaluate(
     evaluator = Evaluator(model, tokenizer, unit, empty_lines)
     yield from evaluator.feed_all(text)
     return (yield from evaluator.finish())
+
+
+def measure_units(
+    model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """Evaluate `model` on a held-out text in every unit it has; return the figures by unit."""
+    units: tuple[Unit, ...] = ("document",) if held_out.kind == "character" else ("lines", "document")
+    figures: dict[str, dict[str, Any]] = {}
+    for unit in units:
+        steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)
+        figures[unit] = evaluation_figures((yield from with_progress(steps)))
+    return figures
 
 
 def _encode(text: str | bytes) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,22 @@ class Evaluation:
 
 
 _SUMMED_FIELDS = [field.name for field in fields(Evaluation) if field.type in ("int", "float")]
+
+
+def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the figures by name, as cards, the command line and HTTP write them: finite numbers, or None."""
+    return {
+        "perplexity": evaluation.perplexity,
+        "perplexity_without_oov": evaluation.perplexity_without_oov,
+        "perplexity_per_word": evaluation.perplexity_per_word,
+        "bits_per_character": evaluation.bits_per_character,
+        "bits_per_byte": evaluation.bits_per_byte,
+        "token_count": evaluation.token_count,
+        "oov_count": evaluation.oov_count,
+        "word_count": evaluation.word_count,
+        "empty_lines": evaluation.empty_lines,
+        "adaptive": evaluation.adaptive,
+    }
 
 
 def _perplexity(logprob: float, token_count: int) -> float | None:

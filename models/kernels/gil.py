@@ -69,10 +69,7 @@ def request_gil(flag_address: int) -> None:
 
 
 def before_release() -> None:
-    """Clear the request: the compute thread is about to release the GIL.
-
-    It is going to compute without the GIL or to wait for work. In any other thread this does nothing.
-    """
+    """Clear the compute thread's request before it computes or waits without the GIL; others do nothing."""
     if _thread.registered:
         _request_flag[0] = 0
         _thread.released = time.perf_counter()

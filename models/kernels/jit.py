@@ -122,10 +122,7 @@ def call_c_function(context: CPUContext, builder: IRBuilder, address: Value) -> 
 
 @llvm_intrinsic(types.int64, types.int64, types.int64)
 def atomic_add(context: CPUContext, builder: IRBuilder, address: Value, number: Value) -> Value:
-    """Add to the int64 at an address in one step; return its value before.
-
-    No other thread can change the number between the reading and the writing.
-    """
+    """Add to the int64 at an address in one step for all other threads; return its value before."""
     del context
     return builder.atomic_rmw("add", _int64_at(builder, address), number, "acq_rel")
 

@@ -110,14 +110,10 @@ class ArpaLines:
         fields = self.next_line().split()
         if len(fields) != n + 1 and (highest or len(fields) != n + 2):
             raise self.error(f"a number and {n} words{'' if highest else ' and perhaps a number'} should stand here")
-        words = fields[1 : n + 1]
-        return words, self._logprob(fields[0]), self._nats(fields[n + 1]) if len(fields) == n + 2 else 0.0
-
-    def _logprob(self, text: str) -> float:
-        nats = self._nats(text)
-        if nats > 0:
-            raise self.error(f"the log-probability {text} is above zero")
-        return nats
+        logprob = self._nats(fields[0])
+        if logprob > 0:
+            raise self.error(f"the log-probability {fields[0]} is above zero")
+        return fields[1 : n + 1], logprob, self._nats(fields[n + 1]) if len(fields) == n + 2 else 0.0
 
     def _nats(self, text: str) -> float:
         try:

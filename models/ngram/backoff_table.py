@@ -183,10 +183,7 @@ def largest_code(trie: Trie, n: Int, of_logprobs: bool) -> Int:
 
 @compiled
 def are_records_valid(trie: Trie, n: Int, vocabulary_size: Int) -> bool:
-    """Return whether all words and log-probabilities of order n are allowed.
-
-    Log-probabilities that are codes are checked by `_check_codebook`, with the codebook.
-    """
+    """Return whether words and log-probabilities of order n are allowed; codes: see `_check_codebook`."""
     level = trie.levels[n]
     for place in range(level.size):
         if token(trie, n, place) >= vocabulary_size:

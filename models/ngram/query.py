@@ -82,10 +82,7 @@ def ids_in_range(words: Int64Array, lengths: Int64Array, size: Int) -> bool:
 def score(
     trie: Trie, paths: Int64Array, words: Int64Array, lengths: Int64Array, out: Floats, buffers: QueryBuffers
 ) -> None:
-    """Write log P of the first `lengths[i]` of `words[i]` [B, T], given those before, into `out` [B, T].
-
-    `paths` [B, N - 1] are overwritten with those after the last word.
-    """
+    """Write log P of the first `lengths[i]` words of row i [B, T] to `out`; advance `paths` [B, N - 1]."""
     for i in range(len(paths)):
         for begin in range(0, lengths[i], CHUNK_WORDS):
             count = min(CHUNK_WORDS, lengths[i] - begin)

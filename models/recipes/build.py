@@ -21,7 +21,7 @@ from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
-from models.evaluation.report import measure_units
+from models.evaluation.evaluator import measure_units
 from models.language_model import LanguageModel, Tensors
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import STATE_FILE, TrainingConfig

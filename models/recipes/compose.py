@@ -22,8 +22,7 @@ from models.composite.mixture_weights import fit_weights, score_by_member
 from models.composite.neural_cache import NeuralCacheModel
 from models.data.corpus import Corpus
 from models.errors import CheckpointNotFound, InvalidInput
-from models.evaluation.evaluator import check_unit
-from models.evaluation.report import measure_units
+from models.evaluation.evaluator import check_unit, measure_units
 from models.language_model import LanguageModel
 from models.recipes.recipe import CompositeConfig, Composition
 from models.tokenization.tokenizer import Tokenizer

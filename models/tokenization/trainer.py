@@ -49,10 +49,7 @@ def build_vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]
 
 
 def train_bpe(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Learn the vocabulary of `text`, given in chunks, and its merges.
-
-    Merges are in the order in which they were learned. Raises TrainingFailed for a text of nothing but white space.
-    """
+    """Learn vocabulary and merges of `text`, in order; TrainingFailed where there is nothing to merge."""
     pipeline = build_pipeline(config, SPECIAL_TOKENS)
     trainer = trainers.BpeTrainer(
         vocab_size=config.max_size or DEFAULT_BPE_SIZE,

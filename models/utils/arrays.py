@@ -38,10 +38,7 @@ def padded_indices(begins: Offsets, lengths: Offsets) -> tuple[Offsets, NDArray[
 
 
 def top_k(rows: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the `k` largest numbers of each row of [B, V] and their positions, both [B, k].
-
-    The largest comes first, and equal numbers come in the order of their positions.
-    """
+    """Return the `k` largest numbers of each row [B, V], largest first, ties in order, and positions."""
     k = min(k, rows.shape[1])
     if k and 2 * k < rows.shape[1]:
         positions = np.argpartition(-rows, k - 1, axis=1)[:, :k]

@@ -62,7 +62,7 @@ def command(
     with without_gc():
         from models.composite.dynamic_evaluation import make_dynamic
         from models.evaluation.evaluator import evaluate
-        from models.evaluation.report import evaluation_figures
+        from models.evaluation.metrics import evaluation_figures
 
     ref, checkpoint = load_model(checkpoints, model, threads, precision)
     tokenizer = checkpoint.tokenizer

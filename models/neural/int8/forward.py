@@ -194,10 +194,7 @@ def _load_first_inputs(iteration: int, args: ForwardArgs) -> None:
 @parallel_for
 @subroutine
 def _multiply_gates(iteration: int, args: tuple[ForwardArgs, int, int, int]) -> None:
-    """Multiply inputs or vectors by one panel of layer i's matrices.
-
-    Inputs in the first `input_panels` iterations, vectors in the others.
-    """
+    """Multiply inputs (the first `input_panels` iterations) or vectors by one panel of layer i's matrices."""
     call, i, input_panels, team_size = args
     layer, inputs = _layer(call, i), call.batch_size * call.length
     if iteration < input_panels:

@@ -223,10 +223,7 @@ def _empty_like(vectors: StateArrays) -> StateArrays:
 def _pack_panels(
     matrix: NDArray[np.int8], scales: Floats, offsets: NDArray[np.int32], biases: Floats
 ) -> NDArray[np.uint8]:
-    """Return the panels of a matrix [M, K] and its numbers [M], one a row, as `multiply_panel` reads them.
-
-    Beyond the matrix they are filled up with zeros.
-    """
+    """Return the panels of a matrix [M, K] and its numbers [M] for `multiply_panel`, filled up with zeros."""
     outputs, inputs = matrix.shape
     rest = -outputs % PANEL_OUTPUTS
     padded = np.pad(matrix, ((0, rest), (0, -inputs % FACTORS_PER_STEP)))

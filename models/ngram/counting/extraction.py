@@ -129,10 +129,7 @@ def count_new_ngrams(part: SuffixArray, new: NDArray[np.int64]) -> None:
 
 @compiled
 def fill_levels(text: IntArray, part: SuffixArray, next_row: NDArray[np.int64], buffers: LevelBuffers) -> None:
-    """Write words, counts and child offsets of the levels.
-
-    `next_row` [N + 2] is where the next n-gram of each order is written.
-    """
+    """Write words, counts and child offsets of the levels, each order from `next_row` [N + 2] on."""
     level_offsets, context_offsets, order = buffers.level_offsets, buffers.context_offsets, len(next_row) - 2
     for i in range(len(part.positions)):
         prefetch_at(text, part.positions, i)

@@ -77,7 +77,6 @@ def sort_by_second_word(text: IntArray, begins: IntArray, out: IntArray) -> None
     """Write all positions of `text` [T], sorted by the word after them.
 
     `begins` [V] is where the positions before each word are written.
-
     The last position has no word after it and comes first, as if it were `<unk>`: `begins` must leave it the room.
     """
     out[0] = len(text) - 1
@@ -203,10 +202,7 @@ def sort_pairs(keys: Int64Array, positions: IntArray, spare: IntArray, begin: In
 
 @compiled
 def merge_neighbours(keys: Int64Array, positions: IntArray, spare: IntArray, begin: Int, middle: Int, end: Int) -> None:
-    """Merge two sorted runs that lie side by side, stably.
-
-    Row 1 of `keys` and `spare` hold the left one meanwhile.
-    """
+    """Merge two sorted runs side by side, stably; `spare` and row 1 of `keys` hold the left one meanwhile."""
     for i in range(begin, middle):
         keys[1, i], spare[i] = keys[0, i], positions[i]
     left, right, out = begin, middle, begin

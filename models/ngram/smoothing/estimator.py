@@ -93,10 +93,7 @@ def build_table(counts: Counts, estimate: Estimate, kept: Kept) -> BackoffTable:
 
 
 def _kept_child_offsets(child_offsets: IntArray, rows: RowSelection, child_rows: RowSelection) -> IntArray:
-    """Return the child offsets of the kept `rows` among the kept `child_rows`, one order up.
-
-    N-grams that are not kept have no children that are.
-    """
+    """Return child offsets of kept `rows` among kept `child_rows`, which are children of kept ones only."""
     if not isinstance(child_rows, slice):
         child_offsets = np.concatenate([[0], np.cumsum(child_rows)])[child_offsets]
     return child_offsets if isinstance(rows, slice) else np.append(child_offsets[:-1][rows], child_offsets[-1])
