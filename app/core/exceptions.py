@@ -112,7 +112,7 @@ class DiskFull(NextwordError):
 
 
 class DatabaseUnavailable(NextwordError):
-    """The database is locked, full or gone; the same call may be repeated, as all our calls may be."""
+    """The database is locked, full or gone; every call of the stores may be repeated."""
 
     retry_after = 1
     """Seconds to wait before the next try."""

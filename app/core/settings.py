@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="Folder for what the service itself writes.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error."
+    )
     workers: int = Field(
         1, ge=1, le=256, description="Server processes on the one port; each has limits, queues and caches of its own."
     )

@@ -60,12 +60,12 @@ class WorkQueue:
         return 0 if overloaded else self._max_waiting
 
     def check_room(self, texts: int = 1, tokens: int = 0) -> None:
-        """Raise Overloaded unless there is room for so much."""
+        """Raise Overloaded unless there is room for these texts and tokens."""
         if not self.has_room(texts, tokens):
             raise self.overloaded_error(tokens)
 
     def overloaded_error(self, tokens: int = 0) -> Overloaded:
-        """Return the error for work on so many tokens that has no room."""
+        """Return the error for work on `tokens` tokens that has no room."""
         if self.tokens + tokens <= self._max_tokens:
             message = f"{self.texts} texts are under way or waiting, and no more are taken on"
         else:

@@ -93,7 +93,7 @@ class Engine:
         return sum(decoder.waiting for decoder in self._decoders())
 
     def runs_inline(self, model: LanguageModel, tokens: int) -> bool:
-        """Whether work on so many tokens is done at once in the event loop's thread."""
+        """Return whether work on `tokens` tokens is done at once in the event loop's thread."""
         return model.runs_inline and tokens <= INLINE_TOKENS
 
     async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
