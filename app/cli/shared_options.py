@@ -12,8 +12,8 @@ import click
 from app.core.container_limits import cpu_quota
 from app.core.process_tuning import without_gc
 from app.core.settings import load_settings
-from models.checkpoint.repository import CheckpointRef, resolve
-from models.errors import InvalidInput
+from models.checkpoint.repository import CheckpointRef, list_checkpoints, resolve
+from models.errors import CheckpointNotFound, InvalidInput
 from models.threads import set_thread_count
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from models.ngram.model import NgramModel
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
 FOLDER = click.Path(file_okay=False, path_type=Path)
 PRECISIONS = ("float32", "int8")
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
 checkpoints_option = click.option(
     "--checkpoints",
@@ -38,7 +36,7 @@ threads_option = click.option(
 )
 model_argument = click.argument("model")
 recipe_option = click.option(
-    "--recipe", "recipe_path", type=click.Path(path_type=Path), help="TOML file of the same; flags win."
+    "--recipe", "recipe_path", type=click.Path(path_type=Path), help="TOML file with the same settings; flags win."
 )
 precision_option = click.option(
     "--precision",
@@ -59,14 +57,31 @@ def publishing_options(command: Command) -> Command:
     return checkpoints_option(threads_option(quiet_option(json_option(command))))
 
 
-def load_model(checkpoints: Path, model: str, threads: int, precision: str) -> tuple[CheckpointRef, Checkpoint]:
+def find_checkpoint(checkpoints: Path, model: str) -> CheckpointRef:
+    """Find the checkpoint that `model` refers to. Raises CheckpointNotFound, with a hint where the folder has none."""
+    try:
+        return resolve(checkpoints, model)
+    except CheckpointNotFound as error:
+        if "/" in model or list_checkpoints(checkpoints):
+            raise
+        hint = "--checkpoints or NEXTWORD_CHECKPOINTS names another folder"
+        raise CheckpointNotFound(f"{error} ({hint})") from None
+
+
+def check_named(recipe_fields: dict[str, Any]) -> None:
+    """Raise InvalidInput for fields of a recipe without a name."""
+    if "name" not in recipe_fields:
+        raise InvalidInput("name", "required (--name, or `name` in the recipe)")
+
+
+def load_model(model: str, checkpoints: Path, threads: int, precision: str) -> tuple[CheckpointRef, Checkpoint]:
     """Load the checkpoint that `model` refers to, and set the number of compute threads."""
     with without_gc():
         from models.checkpoint.families import FAMILIES_BY_PRECISION
         from models.checkpoint.load import load
 
     set_thread_count(threads)
-    ref = resolve(checkpoints, model)
+    ref = find_checkpoint(checkpoints, model)
     return ref, load(ref.path, families=FAMILIES_BY_PRECISION[precision])
 
 
@@ -76,7 +91,7 @@ def load_ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:
         from models.checkpoint.load import load
         from models.ngram.model import NgramModel
 
-    checkpoint = load(resolve(checkpoints, model).path)
+    checkpoint = load(find_checkpoint(checkpoints, model).path)
     if not isinstance(checkpoint.model, NgramModel):
         raise InvalidInput("model", f"must be an n-gram model, and {model} is not")
     return checkpoint, checkpoint.model

@@ -14,10 +14,8 @@ from app.core.exceptions import Overloaded
 
 THROUGHPUT_HORIZON_SECONDS = 10.0
 """Age at which past work counts 1/e of current work in the throughput."""
-
 INITIAL_SECONDS_PER_TEXT = 0.1
 """Assumed time of a text until one has been done."""
-
 OVERLOAD_BEGINS_SECONDS = 0.1
 """After refusals for so long, with no pause of OVERLOAD_ENDS_SECONDS between two, there is an overload."""
 OVERLOAD_ENDS_SECONDS = 1.0

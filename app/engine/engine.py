@@ -35,7 +35,6 @@ from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 Result = TypeVar("Result")
-
 INLINE_TOKENS = 2500
 """Work of a model that runs inline on at most this many tokens takes less time than a change of threads."""
 

@@ -58,7 +58,6 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     Exception: (500, "server_error", "internal_error"),
 }
 """Exception -> status, type and code; an exception that is not listed counts as its nearest listed base."""
-
 CODES_BY_STATUS = {
     400: ("invalid_request_error", "invalid_json"),
     404: ("not_found_error", "route_not_found"),

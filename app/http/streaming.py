@@ -21,7 +21,6 @@ from app.http.error_responses import record_error, to_api_error
 
 ErrorFormatter = Callable[[dict[str, Any]], bytes]
 """Writes the content of an error as the last piece of a stream."""
-
 SSE_KEEP_ALIVE = b": keep-alive\n\n"
 """A server-sent comment, which readers skip."""
 SSE_DONE = b"data: [DONE]\n\n"

@@ -25,7 +25,6 @@ class Lease:
     """Permission to write the outcome of a job, until it is claimed again."""
 
     job_id: str
-    """The claimed job."""
     fencing_token: int
     """Number of the claim: only the newest of a job is valid."""
 

@@ -44,7 +44,6 @@ class ResourceEstimate:
     """Upper estimate of the resources of a job."""
 
     parameters: int
-    """Count of the model's parameters."""
     memory_bytes: int
     """Peak memory of the job's process."""
     seconds: float

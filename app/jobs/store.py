@@ -57,17 +57,12 @@ class Job:
     version: int | None
     """Version of the model to be made: fixed at creation, raised only if somebody else publishes it first."""
     request: dict[str, Any]
-    """The validated request."""
     estimate: dict[str, Any]
     """Resources estimated at creation."""
     training_file: str | None
-    """Id of the uploaded text to train on."""
     validation_file: str | None
-    """Id of the uploaded text to evaluate on."""
     status: Status
-    """Current status."""
     created_at: float
-    """When the job was created."""
     started_at: float | None
     """When a worker first claimed the job."""
     finished_at: float | None
@@ -83,13 +78,11 @@ class Job:
     publishing: bool
     """Past the point where a cancel still stops it."""
     progress: dict[str, Any] | None
-    """Newest progress report."""
     error_code: str | None
     """Reason of a failure, for programs."""
     error_message: str | None
     """Reason of a failure, for people."""
     result: dict[str, Any] | None
-    """Result of a job that succeeded."""
     position: int | None
     """Place in the queue, from 1; None unless queued."""
 

@@ -26,7 +26,6 @@ SHARED_FIELDS = sorted(
     {field.name for field in fields(SamplingParams)} & GenerateRequest.model_fields.keys() - {"seed", "stop"}
 )
 """Fields that a request shares with `SamplingParams`, by name and meaning."""
-
 router = APIRouter(prefix="/v1/models", tags=["generate"])
 
 

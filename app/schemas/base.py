@@ -56,13 +56,11 @@ def _require_unicode(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_require_unicode)]
 """A Unicode string: JSON's escapes can also write half a surrogate pair, which is refused."""
-
 Texts = Annotated[
     Text | Annotated[list[Text], Field(min_length=1)],
     described_as("a string, or a list of at least one string, in Unicode"),
 ]
 """One text or several."""
-
 MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
 LOGPROB_FIELD = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
 ZERO_FIELD = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")

@@ -25,7 +25,6 @@ from models.tokenization.config import TokenizerConfig
 
 Config = TypeVar("Config")
 RawFields = Mapping[str, Any]
-
 TABLES = ("model", "tokenizer", "training")
 """Tables of a recipe; `model` has a field `kind` beside those of the configuration that it selects."""
 MODEL_KINDS = ("ngram", "rnn", "lstm", "gru", "feedforward")

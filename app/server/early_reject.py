@@ -39,7 +39,6 @@ MAX_ROUTES = 100
 """Number of routes that are remembered at a time."""
 Client = tuple[str, int] | None
 Headers = Iterable[tuple[bytes, bytes]]
-
 METHODS = {
     "_start_asgi_task": ["self", "cycle", "app"],
     "data_received": ["self", "data"],

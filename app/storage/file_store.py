@@ -117,11 +117,8 @@ class StoredFile:
     sha256: str
     """Hash of its bytes, and their name on disk."""
     bytes: int
-    """Size in bytes."""
     filename: str
-    """Name that the uploader gave."""
     purpose: str
-    """Purpose that the uploader gave."""
     created_at: float
     """Time of the first upload, in seconds since 1970."""
 

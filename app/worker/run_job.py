@@ -34,7 +34,6 @@ from models.utils.progress import Progress, run_to_completion, with_progress
 Result = TypeVar("Result")
 SendMessage = Callable[[Message], None]
 ShouldStop = Callable[[], bool]
-
 REPORT_SECONDS = 0.2
 """Least time between two progress reports."""
 _READ_BYTES = 1 << 16

@@ -49,14 +49,12 @@ def command(
     validation_fraction: float,
     token: TokenKind,
     max_size: int,
-    size: int,
-    seconds: float,
-    steps: int,
     output: Path,
     drawn: bool,
     threads: int,
     quiet: bool,
     as_json: bool,
+    **limits: Any,
 ) -> None:
     """Compare families of models and ways to train them on TEXT; write a JSON file and a plot per finding.
 
@@ -69,8 +67,7 @@ def command(
     set_thread_count(threads)
     if drawn:
         check_matplotlib()
-    config = TokenizerConfig(token, max_size=max_size)
-    setting = read_setting(text, validation_fraction, config, size=size, seconds=seconds, steps=steps)
+    setting = read_setting(text, validation_fraction, TokenizerConfig(token, max_size=max_size), **limits)
     output.mkdir(parents=True, exist_ok=True)
     for name in only or EXPERIMENTS:
         experiment = import_without_gc(f"app.experiments.{EXPERIMENTS[name]}")

@@ -64,7 +64,7 @@ def command(
         from models.evaluation.evaluator import evaluate
         from models.evaluation.metrics import evaluation_figures
 
-    ref, checkpoint = load_model(checkpoints, model, threads, precision)
+    ref, checkpoint = load_model(model, checkpoints, threads, precision)
     tokenizer = checkpoint.tokenizer
     unit = unit or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
     scorer, options = checkpoint.model, given_options(DynamicConfig, values)

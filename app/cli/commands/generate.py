@@ -35,7 +35,7 @@ def command(
     with without_gc():
         from models.inference.generation import generate, make_sequences
 
-    ref, checkpoint = load_model(checkpoints, model, threads, precision)
+    ref, checkpoint = load_model(model, checkpoints, threads, precision)
     sequences = make_sequences(checkpoint.tokenizer, prompt, params, n)
     outputs = generate(checkpoint.model, sequences)
     if n == 1 and not as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,22 +21,12 @@ from models.utils.progress import run_to_completion
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
 @loading_options
 @json_option
-def command(
-    model: str,
-    context: str,
-    prefix: str,
-    top_k: int,
-    special: bool,
-    checkpoints: Path,
-    precision: str,
-    threads: int,
-    as_json: bool,
-) -> None:
+def command(model: str, context: str, prefix: str, top_k: int, special: bool, as_json: bool, **loading: Any) -> None:
     """Show the most probable next tokens of MODEL, best first."""
     with without_gc():
         from models.inference.next_token import next_tokens
 
-    ref, checkpoint = load_model(checkpoints, model, threads, precision)
+    ref, checkpoint = load_model(model, **loading)
     tokenizer, query = checkpoint.tokenizer, NextTokenQuery(top_k, prefix, special)
     (prediction,) = run_to_completion(next_tokens(checkpoint.model, tokenizer, [context], query))
     tokens = next_token_contents(prediction, tokenizer.vocabulary)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from io import BufferedReader
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -27,7 +26,7 @@ _READ_BYTES = 1 << 16
 @model_argument
 @loading_options
 @json_option
-def command(model: str, checkpoints: Path, precision: str, threads: int, as_json: bool) -> None:
+def command(model: str, as_json: bool, **loading: Any) -> None:
     """Score lines from standard input, one result a line, in order and without waiting for the end.
 
     Prints the log-probability in nats (the line's end included), the number of tokens, how many of them the
@@ -36,7 +35,7 @@ def command(model: str, checkpoints: Path, precision: str, threads: int, as_json
     with without_gc():
         from models.inference.scoring import score_texts
 
-    ref, checkpoint = load_model(checkpoints, model, threads, precision)
+    ref, checkpoint = load_model(model, **loading)
     for lines in read_line_batches(cast(BufferedReader, sys.stdin.buffer)):
         scores = run_to_completion(score_texts(checkpoint.model, checkpoint.tokenizer, lines))
         click.echo("\n".join(_format_score(ref.id, score, as_json) for score in scores))
