@@ -67,8 +67,7 @@ def load(
         library: Root under which a composite's members lie; by default the root of the checkpoint itself.
         find_loaded: Looks up members that are in memory already, by name@version.
 
-    Raises CheckpointDamaged, naming the file or the member, when anything is missing, altered, foreign or from a newer
-    program.
+    Raises CheckpointDamaged, naming file or member, when anything is missing, altered, foreign or of a newer program.
     """
     card = Card.read(_own_file(path, CARD_FILE))
     library = library or path.absolute().parent.parent

@@ -1,7 +1,6 @@
 """The last tokens that were read, as part of a state: what a cache remembers.
 
-A boundary before the first word is not part of the text and is not remembered: the begin state remembers as little as
-the null state.
+A boundary before the first word is no part of the text and not remembered: the begin state remembers nothing either.
 """
 
 from __future__ import annotations

@@ -30,8 +30,7 @@ class LineReader:
     - `empty_lines="drop"`: lines of nothing but white space are dropped.
 
     A chunk ends in a newline, save where a line is longer than `limit` bytes: then it ends before white space, so that
-    no word is split, or without `strip` between any two characters. Joined, the chunks are the same however the bytes
-    were sliced.
+    no word is split, or without `strip` between any two characters. Joined, chunks do not depend on the slices.
     """
 
     def __init__(

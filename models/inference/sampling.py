@@ -82,8 +82,7 @@ def random_generator(seed: int | None, index: int = 0) -> np.random.Generator:
 def sample_token(logprobs: Floats, params: SamplingParams, generator: np.random.Generator) -> int | None:
     """Sample a token from log-probabilities [V]; None where every token is excluded or impossible.
 
-    Takes one number of `generator`, none at temperature 0. Raises ArithmeticError where a log-probability is NaN or
-    infinity.
+    Takes one number of `generator`, none at temperature 0. Raises ArithmeticError for NaN or infinity in `logprobs`.
     """
     sampler = BatchSampler(prefetch=1)
     sampler.join([params], [generator])

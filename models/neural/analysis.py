@@ -25,9 +25,8 @@ Activations: TypeAlias = dict[str, float]
 def gate_activations(network: Network, tokens: Tensor) -> list[list[Activations]]:
     """Return mean gate activations and vector norms for each token of a text and each layer.
 
-    `tokens` [T] are read after `</s>`.
-    An LSTM has `input`, `forget` and `output` gates and a `cell_norm`, a GRU `reset` and `update`, both a
-    `hidden_norm`: L2 norms of vectors [H]. Raises InvalidInput for networks without gates.
+    `tokens` [T] are read after `</s>`. An LSTM has `input`, `forget` and `output` gates and a `cell_norm`, a GRU
+    `reset` and `update`, both a `hidden_norm`: L2 norms of vectors [H]. Raises InvalidInput for networks without gates.
     """
     if network.config.kind not in ("lstm", "gru"):
         raise InvalidInput("model", f"must be an lstm or a gru: a network of kind {network.config.kind} has no gates")
@@ -71,9 +70,8 @@ def _cells(forget: Tensor, added: Tensor) -> Tensor:
 def gradient_norms_by_distance(network: Network, tokens: Tensor) -> list[float]:
     """Return the norm of the loss's gradient by the embedding k tokens back, k = 0, 1, ..., T - 2.
 
-    `tokens` [B, T] are read from the zero state and the last token of each row is predicted; norms are means over
-    rows. In a plain recurrent network the gradient is a product of as many Jacobians as there are steps (Bengio et al.
-    1994; Pascanu et al. 2013).
+    `tokens` [B, T] are read from the zero state, each row's last one is predicted, and norms are means over rows. In a
+    plain RNN the gradient is a product of a Jacobian for each step (Bengio et al. 1994; Pascanu et al. 2013).
     """
     embeddings: list[Tensor] = []
 

@@ -1,7 +1,6 @@
 """NgramModel: a back-off table queried through the interface of every language model.
 
-A state is the path of contexts that the words read so far end in, as far as the table lists them (see `query`). The
-compiled queries hold no GIL.
+A state is the path of listed contexts that the words so far end in (see `query`). Compiled queries hold no GIL.
 """
 
 from __future__ import annotations

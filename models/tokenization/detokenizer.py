@@ -33,8 +33,7 @@ _UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNI
 class Detokenizer:
     """Joiner of the tokens of one text: `push` returns the text that each token adds.
 
-    `verbatim`: tokens are joined without spaces, as characters are; then `</s>` adds nothing, and `<unk>` is U+FFFD, a
-    single character too.
+    `verbatim`: tokens are joined without spaces, as characters are; `</s>` adds nothing, `<unk>` U+FFFD, one character.
     """
 
     def __init__(self, vocabulary: Sequence[str], *, verbatim: bool = False) -> None:

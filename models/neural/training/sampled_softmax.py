@@ -98,8 +98,7 @@ def _slice_log_sum(
 ) -> Tensor:
     """Return the log of the estimated softmax sum [n] of a slice of rows.
 
-    `drawn` holds output weights and bias of the drawn words. Fills the slice's part of `gradients.hidden` and adds to
-    the other two.
+    `drawn` holds weights and bias of the drawn words. Fills `gradients.hidden` of the slice, adds to the other two.
     """
     logits = torch.addmm(drawn.bias, hidden, drawn.weight.T)
     rows = (columns < logits.shape[1]).nonzero()[:, 0]

@@ -42,8 +42,7 @@ def count_ngrams(ids: IntArray, order: int, vocabulary_size: int, *, at_boundary
     """Count the n-grams of orders 1 to `order` in `ids` [T], lines each ending in `</s>`.
 
     Memory grows with T. With `at_boundary` a line begins with the first id; else what comes before it is not known.
-    Uses `thread_count()` threads. Raises TrainingFailed for no tokens at all, InvalidInput for ids
-    outside the vocabulary.
+    Uses `thread_count()` threads. Raises TrainingFailed for no tokens, InvalidInput for ids outside the vocabulary.
 
     >>> counts = count_ngrams(np.array([2, 3, 2, 1]), order=2, vocabulary_size=4)
     >>> [level.count.tolist() for level in counts.levels]

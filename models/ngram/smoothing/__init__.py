@@ -3,6 +3,5 @@
 Begin with `estimator.estimate_from_tokens` and `estimate_from_counts`. They apply the smoothing that an `NgramConfig`
 names, prune and build the table. The smoothings have a file each (`additive`, `absolute_discounting`, `katz`,
 `witten_bell`, `jelinek_mercer`, `kneser_ney`); `estimate` has what they share, `entropy_pruning` leaves out n-grams
-that change little. To add a smoothing, write a function that makes an `Estimate` of `Counts` and enter it in
-`estimator`.
+that change little. To add a smoothing, write a function from `Counts` to `Estimate` and enter it in `estimator`.
 """

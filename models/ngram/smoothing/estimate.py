@@ -1,8 +1,7 @@
 """Estimate: the probabilities and back-off weights that a smoothing makes of counts.
 
 `estimator.build_table` makes a table of it. Most smoothings end with `interpolated_estimate` or `backoff_estimate`,
-which turn the shares of the seen words of each order into whole distributions. Both go order by order from the unigrams
-up.
+which turn the shares of the seen words of each order into whole distributions, order by order from the unigrams up.
 """
 
 from __future__ import annotations
@@ -48,8 +47,7 @@ def interpolated_estimate(counts: Counts, kept: Kept, shares: ShareTerms, detail
     """Compute P(w | h) = share(h w) + weight(h) P(w | h'), with h' the context h without its first word.
 
     `shares` are, order by order from 1, the numerators [rows] and denominators [contexts] of the shares; the next
-    order's are computed while one is used. The weight is what the kept shares leave of one; below the unigrams all
-    words are equally likely.
+    order's are computed while one is used. The weight is what kept shares leave of one; order 0 is uniform.
     """
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
@@ -95,8 +93,7 @@ def backoff_weights(
 ) -> Float64Array:
     """Return each context's back-off weight: what its words leave of one, over what they leave below.
 
-    `listed` are the words [rows] that count; `lower` are the probabilities one order below; `complete` contexts list
-    every word and pass nothing on.
+    `listed` words [rows] count; `lower` are probabilities one order below; `complete` contexts pass nothing on.
     """
     left = 1.0 - sum_by_context(level, probabilities * listed)
     left_below = 1.0 - sum_by_context(level, lower[level.suffix] * listed)

@@ -1,7 +1,6 @@
 """Estimation of a back-off table: smooth, prune, build and quantize, as an `NgramConfig` says.
 
-`estimate_from_tokens` begins with token ids, `estimate_from_counts` with their counts. The smoothings by name are in
-`_SMOOTHINGS`.
+`estimate_from_tokens` begins with token ids, `estimate_from_counts` with counts. `_SMOOTHINGS` names smoothings.
 """
 
 from __future__ import annotations
