@@ -70,17 +70,20 @@ class ServiceClient:
         return str(answer["id"])
 
     def follow_job(self, job_id: str) -> Iterator[ServerSentEvent]:
-        """Yield the events of a job until it is over; lost connections are reopened."""
-        last, lost = "0", None
+        """Yield the events of a job until it is over; a connection that is lost is opened again.
+
+        Raises ServiceError at once where the first connection fails, and where a lost one cannot be reopened.
+        """
+        last, lost, connected = "0", None, False
         while True:
             try:
                 for event in self._events(job_id, last):
-                    last, lost = event.id or last, None
+                    last, lost, connected = event.id or last, None, True
                     yield event
                     if event.event in ("succeeded", "failed", "cancelled"):
                         return
             except ServiceError as error:
-                if not isinstance(error.__cause__, OSError | HTTPException):
+                if not (connected and isinstance(error.__cause__, OSError | HTTPException)):
                     raise
                 lost = lost or time.monotonic()
                 if time.monotonic() - lost > GIVE_UP_SECONDS:

@@ -36,7 +36,8 @@ async def stream_job(
 ) -> AsyncGenerator[StreamedEvent | None, None]:
     """Yield events after number `after`, and progress, until the job is over or the server stops.
 
-    None is yielded as a keep-alive.
+    The event that ends the job is the last: progress reported just before it is not sent. None is yielded as a
+    keep-alive.
     """
     progress: Mapping[str, Any] | None = None
     last_sent = time.monotonic()
@@ -47,7 +48,7 @@ async def stream_job(
             for event in events:
                 after = event.number
                 yield StreamedEvent(event.event, {**event.data, "created_at": int(event.created_at)}, event.number)
-            if job.progress is not None and job.progress != progress:
+            if job.status in OPEN_STATUSES and job.progress not in (None, progress):
                 progress = job.progress
                 yield StreamedEvent("progress", progress)
                 last_sent = time.monotonic()

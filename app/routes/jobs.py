@@ -18,6 +18,7 @@ from app.jobs.submission import JobSubmission, request_as_sent
 from app.schemas.job_requests import JobRequest
 from app.schemas.jobs import EventsQuery, JobAnswer, JobEventList, JobList, JobMetricList, JobsQuery, MetricsQuery
 from app.storage.published_models import newest_version
+from app.storage.tables import Status
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -175,7 +176,7 @@ def _job_content(job: Job) -> dict[str, Any]:
         "status": job.status,
         "model": model,
         "queue_position": job.position,
-        "progress": job.progress,
+        "progress": _progress(job),
         "attempt": job.attempt,
         "worker": job.worker,
         "created_at": int(job.created_at),
@@ -187,6 +188,13 @@ def _job_content(job: Job) -> dict[str, Any]:
         "estimate": job.estimate,
         "request": job.request,
     }
+
+
+def _progress(job: Job) -> dict[str, Any] | None:
+    """Return the newest progress report; that of a job that succeeded says that all is done."""
+    if job.progress is None or job.status is not Status.SUCCEEDED:
+        return job.progress
+    return {**job.progress, "fraction": 1.0}
 
 
 def _whole_seconds(seconds: float | None) -> int | None:

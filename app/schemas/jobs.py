@@ -16,7 +16,7 @@ class JobProgress(ResponseBody):
     phase: str = Field(description="Name of the current phase.", examples=["training"])
     step: int = Field(description="Units of work done in this phase.")
     steps: int = Field(description="Units of work in this phase; 0 where that is not known.")
-    fraction: float = Field(description="Share of this phase that is done, 0 to 1.")
+    fraction: float = Field(description="Share of this phase that is done, 0 to 1; 1 once the job succeeded.")
     epoch: float = Field(description="Passes over the training text.")
     tokens_per_second: float | None = Field(description="Tokens processed per second.")
     seconds_left: float | None = Field(description="Estimated seconds to the end of this phase.")

@@ -6,11 +6,13 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from app.cli import http_client
 from app.cli.commands.jobs import command
 from app.cli.http_client import ServiceClient, ServiceError, parse_events
 from app.jobs import event_stream
@@ -102,6 +104,40 @@ def test_client_passes_on_the_services_refusal(own: Server, text: Path) -> None:
 def test_client_reports_a_missing_service() -> None:
     with pytest.raises(ServiceError, match="does not answer"):
         ServiceClient("http://127.0.0.1:9").get("/v1/jobs")
+
+
+def test_follow_job_fails_at_once_without_a_service() -> None:
+    with pytest.raises(ServiceError, match="does not answer"):
+        next(ServiceClient("http://127.0.0.1:9").follow_job("job-none"))
+
+
+def test_follow_job_reopens_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "RECONNECT_SECONDS", 0.01)
+    answers = iter(
+        (b"id: 1\nevent: queued\ndata: {}\n\n", None, b"id: 2\nevent: succeeded\ndata: {}\n\n")  # None: lost at once
+    )
+    last_ids: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            last_ids.append(self.headers["last-event-id"])
+            answer = next(answers)
+            if answer is not None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        events = [event.event for event in ServiceClient(f"http://127.0.0.1:{server.server_port}").follow_job("job-1")]
+        server.shutdown()
+        thread.join()
+    assert events == ["queued", "succeeded"]
+    assert last_ids == ["0", "1", "1"]
 
 
 def test_parse_events_drops_an_event_that_breaks_off() -> None:

@@ -240,6 +240,21 @@ def test_job_shows_progress_error_and_metrics(client: httpx.Client, leases: Leas
     assert (failed["status"], failed["error"]) == ("failed", {"code": "training_failed", "message": "diverged"})
 
 
+def test_job_that_succeeded_is_done_whatever_was_reported_last(
+    client: httpx.Client, leases: LeaseStore, file: str
+) -> None:
+    job = ask(client, file)
+    lease = claim(leases)
+    progress = {"phase": "evaluating", "step": 5, "steps": 0, "fraction": 0.0, "epoch": 0.0, "metrics": {}}
+    progress |= {"tokens_per_second": None, "seconds_left": None}
+    leases.renew(lease, 60, progress)
+    assert client.get(f"/v1/jobs/{job['id']}").json()["progress"]["fraction"] == 0.0
+    leases.succeed(lease, {"model": "demo@1"})
+    assert client.get(f"/v1/jobs/{job['id']}").json()["progress"] == progress | {"fraction": 1.0}
+    stream = client.get(f"/v1/jobs/{job['id']}/events", headers=STREAM).text
+    assert "event: progress" not in stream
+
+
 def test_list_events_returns_pages(client: httpx.Client, leases: LeaseStore, file: str) -> None:
     job = ask(client, file)
     claim(leases)
@@ -271,6 +286,7 @@ def test_list_events_streams_to_the_end_and_resumes(
     numbered = [(event.id, event.event) for event in events if event.id]
     assert numbered == [("1", "queued"), ("2", "started"), ("3", "succeeded")]
     assert {event.event for event in events if not event.id} <= {"progress"}
+    assert events[-1].event == "succeeded"
     again = client.get(f"/v1/jobs/{job['id']}/events", headers={**STREAM, "last-event-id": "2"}).text
     assert json.loads(next(line for line in again.splitlines() if line.startswith("data: "))[6:])["model"] == "demo@1"
     assert "id: 2" not in again
