@@ -11,7 +11,6 @@ from typing import TextIO, TypeVar
 from models.utils.progress import Progress, run_to_completion
 
 Result = TypeVar("Result")
-
 _METRICS = {"loss": "loss {:.3f}", "perplexity": "perplexity {:.1f}", "validation_perplexity": "validation {:.1f}"}
 _BAR_WIDTH = 20
 _SECONDS_ON_A_TERMINAL, _SECONDS_IN_A_LOG = 0.2, 10.0
@@ -58,7 +57,7 @@ def progress_line(progress: Progress) -> str:
             f"{progress.fraction:4.0%} {'#' * done}{'.' * (_BAR_WIDTH - done)} {progress.step}/{progress.steps}"
         )
     elif progress.step:
-        parts.append(f"{progress.step:,}")
+        parts.append(f"{progress.step:,} tokens")  # work of unknown length counts tokens
     return ", ".join([" ".join(parts), *_measurements(progress)])
 
 

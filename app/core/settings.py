@@ -117,7 +117,9 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise InvalidInput(".".join(map(str, first["loc"])), first["msg"]) from None
+        raise InvalidInput(
+            ".".join(map(str, first["loc"])), first["msg"].replace("Input should be", "must be")
+        ) from None
 
 
 def log_to_stderr(settings: Settings) -> None:

@@ -93,8 +93,14 @@ class Database:
 
 
 def sqlite_url(directory: Path) -> str:
-    """Return the URL of the SQLite file in the data directory, which is created if necessary."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Return the URL of the SQLite file in the data directory, which is created if necessary.
+
+    Raises InvalidInput where it cannot be created.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput("data", f"{directory} cannot be made ({error.strerror})") from None
     return f"sqlite:///{directory.resolve() / 'nextword.db'}"
 
 

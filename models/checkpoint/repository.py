@@ -86,7 +86,7 @@ def resolve(root: Path, model: str) -> CheckpointRef:
         if matches:
             return matches[-1]
     existing = ", ".join(ref.id for ref in list_checkpoints(root)) or "none"
-    raise CheckpointNotFound(f"no checkpoint {model!r} in {root}; there are: {existing}")
+    raise CheckpointNotFound(f"no checkpoint {model!r} in {root.resolve()}; there are: {existing}")
 
 
 def _resolve_path(path: Path) -> CheckpointRef:

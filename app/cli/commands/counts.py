@@ -10,11 +10,10 @@ from typing import Any
 import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
-from app.cli.shared_options import checkpoints_option, json_option, print_published, threads_option
+from app.cli.shared_options import checkpoints_option, find_checkpoint, json_option, print_published, threads_option
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import parse_config
 from models.checkpoint.card import Provenance, to_jsonable
-from models.checkpoint.repository import resolve
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
 from models.threads import set_thread_count
@@ -58,7 +57,7 @@ def merge(
         from models.recipes.published_counts import merge_published_counts
 
     set_thread_count(threads)
-    refs = [resolve(checkpoints, model) for model in models]
+    refs = [find_checkpoint(checkpoints, model) for model in models]
     first = load(refs[0].path)
     if not isinstance(first.model, NgramModel):
         raise InvalidInput("models", f"must be n-gram models, and {models[0]} is not one")

@@ -10,7 +10,7 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import print_published, publishing_options, recipe_option
+from app.cli.shared_options import check_named, print_published, publishing_options, recipe_option
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import merge_fields, parse_composition, read_recipe_file
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
@@ -46,7 +46,9 @@ def command(
     own: it refers to its members. In the TOML file --recipe, `members`, `name` and other fields of no table stand at
     the top, the rest, with `kind`, in the table [model].
     """
-    composition = parse_composition(merge_fields(read_recipe_file(recipe_path), _composition_fields(members, values)))
+    fields = merge_fields(read_recipe_file(recipe_path), _composition_fields(members, values))
+    check_named(fields)
+    composition = parse_composition(fields)
     with without_gc():
         from models.checkpoint.save import save
         from models.recipes.compose import compose

@@ -24,8 +24,10 @@ def command(checkpoints: Path, as_json: bool) -> None:
     if as_json:
         click.echo(to_json({"object": "list", "data": models, "has_more": False}))
         return
-    if models:
-        click.echo(_COLUMNS.format("MODEL", "KIND", "TOKENS", "VOCABULARY", "PARAMETERS", "MB", "PERPLEXITY"))
+    if not models:
+        click.echo(f"no published models in {checkpoints.resolve()}", err=True)
+        return
+    click.echo(_COLUMNS.format("MODEL", "KIND", "TOKENS", "VOCABULARY", "PARAMETERS", "MB", "PERPLEXITY"))
     for model in models:
         click.echo(_table_row(model))
 

@@ -10,11 +10,17 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
-from app.cli.shared_options import FOLDER, print_published, publishing_options, recipe_option
+from app.cli.shared_options import (
+    FOLDER,
+    check_named,
+    find_checkpoint,
+    print_published,
+    publishing_options,
+    recipe_option,
+)
 from app.core.attribute_docs import attribute_docs
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_recipe, read_recipe_file
-from models.checkpoint.repository import resolve
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
@@ -64,7 +70,8 @@ def command(
     """
     fields = merge_fields(read_recipe_file(recipe_path), _recipe_fields(files, values))
     if isinstance(fields.get("extends"), str):
-        fields["extends"] = str(resolve(checkpoints, fields["extends"]).path)
+        fields["extends"] = str(find_checkpoint(checkpoints, fields["extends"]).path)
+    check_named(fields)
     recipe = parse_recipe(fields)
     with without_gc():
         from models.checkpoint.save import save

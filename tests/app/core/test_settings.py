@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.core.settings import Settings
+from app.core.settings import Settings, load_settings
+from models.errors import InvalidInput
 
 
 def test_settings_come_from_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +23,22 @@ def test_settings_come_from_environment_and_arguments(monkeypatch: pytest.Monkey
 def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("log_level", "loud", "log_level: must be 'debug', 'info', 'warning' or 'error'"),
+        ("workers", "0", "workers: must be greater than or equal to 1"),
+    ],
+)
+def test_load_settings_names_the_setting_and_what_it_accepts(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"NEXTWORD_{name.upper()}", value)
+    with pytest.raises(InvalidInput) as error:
+        load_settings()
+    assert str(error.value) == message
 
 
 def test_settings_that_are_unknown_are_refused() -> None:

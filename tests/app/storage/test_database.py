@@ -143,3 +143,11 @@ def test_connection_broken_in_a_transaction_is_unavailable(postgresql: Server) -
         break_off()
     assert _aliases(opened) == 0
     opened.close()
+
+
+def test_sqlite_url_names_the_setting_of_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "data"
+    with pytest.raises(InvalidInput) as error:
+        sqlite_url(folder)
+    assert str(error.value) == f"data: {folder} cannot be made (Not a directory)"

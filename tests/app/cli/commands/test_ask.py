@@ -115,6 +115,20 @@ def test_next_keeps_to_a_prefix(nextword: Run) -> None:
     assert [token["token"] for token in output] == ["bird"]
 
 
+def test_models_says_that_a_folder_has_none(nextword: Run, tmp_path: Path) -> None:
+    done = nextword("models", root=tmp_path / "none")
+    assert (done.status, done.out, done.err) == (0, "", f"no published models in {tmp_path / 'none'}\n")
+    assert nextword("models", "--json", root=tmp_path / "none").err == ""
+
+
+def test_next_says_where_it_looked_for_a_model(nextword: Run, published: Path, tmp_path: Path) -> None:
+    done = nextword("next", "words", root=tmp_path)
+    hint = "--checkpoints or NEXTWORD_CHECKPOINTS names another folder"
+    assert done.err == f"nextword: no checkpoint 'words' in {tmp_path}; there are: none ({hint})\n"
+    assert hint not in nextword("next", "word").err
+    assert f"no checkpoint 'word' in {published}; there are: counts@1," in nextword("next", "word").err
+
+
 def test_models_lists_damaged_ones_too(nextword: Run, tmp_path: Path, published: Path) -> None:
     assert [line.split()[0] for line in nextword("models").out.splitlines()] == [
         "MODEL",

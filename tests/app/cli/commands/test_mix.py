@@ -58,7 +58,7 @@ def test_mix_publishes_a_cache_over_a_model(nextword: Run, root: Path, text: Pat
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["words", "lstm"], "name: field required"),
+        (["words", "lstm"], "name: required (--name, or `name` in the recipe)"),
         (["words", "lstm", "--name", "x"], "validation: must be a text to fit the weights to"),
         (["words", "none", "--name", "x", "--weights", "0.5,0.5"], "members: no checkpoint 'none'"),
         (["words", "lstm", "--name", "x", "--weights", "0.5,0.6"], "model.weights: must sum to 1"),

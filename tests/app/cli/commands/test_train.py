@@ -55,7 +55,7 @@ def test_train_options_win_over_the_file(nextword: Run, text: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "name: field required"),
+        ([], "name: required (--name, or `name` in the recipe)"),
         (["--name", "x", "--order", "99"], "model.order: must be a whole number from 1 to 32"),
         (["--name", "x", "--layers", "2"], "model.layers: unknown"),
         (["--name", "x", "--prune", "a"], "not whole numbers"),
