@@ -1,6 +1,6 @@
 # Nextword's commands. `make` alone lists them.
 #
-# Needs python3 (3.11 or newer, with its venv module) and make; nothing is compiled.
+# Needs python3 (3.11 or newer, with its venv module) and make; no compiler is needed.
 # Everything is installed into $(VENV) at the exact versions of requirements.lock.
 
 PYTHON ?= python3
@@ -8,9 +8,11 @@ VENV ?= .venv
 # PyTorch's own builds for CPUs: those of the Python package index bring gigabytes of GPU libraries on Linux x86-64.
 # TORCH_INDEX=<another index> takes torch from there, TORCH_INDEX= leaves the choice to pip.
 CPU_TORCH_INDEX := https://download.pytorch.org/whl/cpu
-# HOST, PORT, CHECKPOINTS and DATA are options of `make serve`; unset, NEXTWORD_<NAME> of the environment counts.
-SERVE_OPTIONS = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) \
-  $(if $(CHECKPOINTS),--checkpoints $(CHECKPOINTS)) $(if $(DATA),--data $(DATA))
+# HOST, PORT, CHECKPOINTS and DATA of make's command line are options of `make serve`; otherwise NEXTWORD_<NAME> of the
+# environment counts. Variables HOST and DATA of the environment may well be another program's.
+serve_option = $(if $(filter command,$(origin $(1))),$(if $($(1)),--$(2) $($(1))))
+SERVE_OPTIONS = $(call serve_option,HOST,host) $(call serve_option,PORT,port) \
+  $(call serve_option,CHECKPOINTS,checkpoints) $(call serve_option,DATA,data)
 
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
@@ -66,6 +68,7 @@ clean: ## remove .venv and what was built
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	$(BIN)/python tools/install_torch.py $(TORCH_CHOICE)
 	$(PIP_INSTALL) --editable ".[plots]"
+	@echo "Compiling the inner loops, once; this takes a minute or two."
 	$(BIN)/nextword compile
 	@touch $@
 
