@@ -1,6 +1,7 @@
 """Publishing a checkpoint: a model, its tokenizer and its card, made visible by one rename.
 
 `save` writes and checks the files under a temporary name first, so that what is visible is complete even after a crash.
+The format: docs/reference/checkpoint-format.md.
 """
 
 from __future__ import annotations

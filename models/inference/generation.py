@@ -88,7 +88,7 @@ class GenerationSequence:
         return self.finish("failed")
 
     def _finish_on(self, token: int) -> StepOutput:
-        """End on what no text goes on with: `</s>`, NO_TOKEN or NOT_FINITE."""
+        """End the text at a token that ends it: `</s>`, NO_TOKEN or NOT_FINITE."""
         if token == NOT_FINITE:
             return self.fail(not_finite_error())
         return self.finish("no_continuation" if token == NO_TOKEN else "end")

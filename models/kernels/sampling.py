@@ -1,4 +1,4 @@
-"""Sampling a token of each row of log-probabilities, the best or a random one, on a team of threads.
+"""Drawing a token from each row of log-probabilities, the best or a random one, on a team of threads.
 
 `SamplingMetadata.sample` is called from Python, `sample_row` from compiled functions that have just computed a row.
 The token of a row does not depend on the other rows of its batch.

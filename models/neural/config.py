@@ -32,8 +32,9 @@ class RecurrentConfig:
 
     kind: NetworkKind = "lstm"
     nonlinearity: Nonlinearity = "tanh"
-    """Of the Elman and the feed-forward network; LSTM and GRU use tanh whatever this says."""
+    """Nonlinearity of the Elman and the feed-forward network; LSTM and GRU use tanh whatever this says."""
     layers: int = 2
+    """Layers of the network, one above the other."""
     embedding_size: int = 256
     hidden_size: int = 256
     tied: bool = True

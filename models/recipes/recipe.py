@@ -50,10 +50,9 @@ class Recipe:
     empty_lines: EmptyLines = "keep"
     """Whether an empty line is a line: to `keep` or to `drop`, in training and in measuring."""
     licence: str = "unknown"
-    """Of the training text."""
+    """Licence of the training text."""
     extends: Path | None = None
-    """An n-gram model published with its counts: the text is added to what that one was made of, and read with its
-    vocabulary."""
+    """An n-gram model published with its counts: the text is read with its vocabulary and added to those counts."""
     keep_counts: bool = False
     """Whether an n-gram model's counts are published beside it, so that it can be extended and merged."""
     memory: int | None = None

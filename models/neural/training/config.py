@@ -30,9 +30,11 @@ class TrainingConfig:
     bptt: int = 32
     """Tokens through which the gradient flows back; states are carried beyond."""
     optimiser: OptimizerName = "adamw"
+    """Rule by which a gradient changes the weights."""
     learning_rate: float = 4e-3
     """The schedule's peak."""
     momentum: float = 0.9
+    """Nesterov momentum of `sgd`; for the others, decay of the gradient's running mean."""
     schedule: LearningRateSchedule = "one_cycle"
     warm_up: float = 0.1
     """Share of the steps in which `one_cycle` rises."""
@@ -41,17 +43,18 @@ class TrainingConfig:
     clip: float = 0.5
     """Largest global norm of a gradient; 0 = no limit."""
     dropout: float = 0.2
-    """Of what goes from layer to layer, and where the next two say nothing, of what goes in and what comes out."""
+    """Share of numbers dropped between layers; also of the input and the output where `input_dropout` and
+    `output_dropout` are unset."""
     input_dropout: float | None = None
-    """Of the vectors of tokens; unset: as `dropout`."""
+    """Share of the numbers of token vectors dropped; unset: as `dropout`."""
     output_dropout: float | None = None
-    """Of the top layer's outputs; unset: as `dropout`."""
+    """Share of the top layer's outputs dropped; unset: as `dropout`."""
     locked_dropout: bool = True
     """One dropout mask for all tokens of a window, rather than one for each."""
     word_dropout: float = 0.0
-    """Of the vectors of whole words, wherever in the window they stand."""
+    """Share of words whose vectors are dropped, at every place in the window."""
     weight_drop: float = 0.0
-    """Of single weights by which a layer reads its own last output, for a window at a time."""
+    """Share of recurrent weights dropped, for a window at a time."""
     averaging: float = 0.0
     """The model's weights are a running mean of those trained that keeps this much of its past at each step, 0.999
     say, so that it looks back over a thousand steps; 0 = the weights as they are."""
@@ -81,14 +84,14 @@ class TrainingConfig:
         for name in ("validate_every", "patience", "seed", "sampled_words"):
             self._check_whole(name, 0)
         for name in ("epochs", "learning_rate"):
-            self._check_number(name, 0, math.inf, "a number above 0 is accepted", above=True)
+            self._check_number(name, math.inf, "a number above 0 is accepted", above=True)
         for name in ("weight_decay", "clip", "initial_scale"):
-            self._check_number(name, 0, math.inf, "a number of at least 0 is accepted")
+            self._check_number(name, math.inf, "a number of at least 0 is accepted")
         shares = ("momentum", "warm_up", "dropout", "word_dropout", "weight_drop", "averaging")
         optional = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is not None]
         for name in (*shares, *optional):
-            self._check_number(name, 0, 1, "a number from 0 up to but not including 1 is accepted")
-        self._check_number("reset_rate", 0, math.nextafter(1, 2), "a number from 0 to 1 is accepted")
+            self._check_number(name, 1, "a number from 0 up to but not including 1 is accepted")
+        self._check_number("reset_rate", math.nextafter(1, 2), "a number from 0 to 1 is accepted")
 
     def _check_whole(self, name: str, least: int) -> None:
         """Raise InvalidInput unless the field is a whole number of at least `least`."""
@@ -96,9 +99,9 @@ class TrainingConfig:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InvalidInput(name, f"a whole number of at least {least} is accepted")
 
-    def _check_number(self, name: str, low: float, below: float, accepted: str, *, above: bool = False) -> None:
-        """Raise InvalidInput unless the field is in [low, below), with `above` in (low, below)."""
+    def _check_number(self, name: str, below: float, accepted: str, *, above: bool = False) -> None:
+        """Raise InvalidInput unless the field is in [0, below), with `above` in (0, below)."""
         value = getattr(self, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value < below or (above and value == low):
+        if not number or not 0 <= value < below or (above and value == 0):
             raise InvalidInput(name, accepted)
