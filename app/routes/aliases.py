@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.core.exceptions import ModelInUse, NameTaken, NotFound
 from app.engine.model_registry import ModelRegistry
-from app.schemas.aliases import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
+from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_version
 from models.checkpoint.members import checkpoints_using

@@ -1,4 +1,4 @@
-"""Response bodies about models: the list, one model, its vocabulary, and health checks."""
+"""Request and response bodies about models: list, details, vocabulary, aliases; and health checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import QueryParameters, ResponseBody
+from app.schemas.base import QueryParameters, RequestBody, ResponseBody
 
 
 class ModelSummary(ResponseBody):
@@ -108,3 +108,42 @@ class Ready(ResponseBody):
     models: list[str] = Field(description="Served models, as `name@version`.")
     loading: list[str] = Field(description="Models still being loaded.")
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
+
+
+class AliasRequest(RequestBody):
+    """Model that an alias shall refer to."""
+
+    model: str = Field(description="One version of a model, as `name@version`.", examples=["my-model@3"])
+
+
+class AliasAnswer(ResponseBody):
+    """An alias and the model that it refers to."""
+
+    id: str = Field(description="The alias.", examples=["production"])
+    object: Literal["alias"] = Field(description="Always `alias`.")
+    model: str = Field(description="The model that it refers to, as `name@version`.", examples=["my-model@3"])
+    updated_at: int = Field(description="When it was last changed, in seconds since 1970.")
+
+
+class AliasList(ResponseBody):
+    """List of all aliases, by name."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    data: list[AliasAnswer] = Field(description="The aliases.")
+    has_more: bool = Field(description="Always false: the list is whole.")
+
+
+class AliasDeleted(ResponseBody):
+    """Confirmation that an alias was deleted."""
+
+    id: str = Field(description="The alias.")
+    object: Literal["alias"] = Field(description="Always `alias`.")
+    deleted: Literal[True] = Field(description="Always true.")
+
+
+class ModelDeleted(ResponseBody):
+    """Confirmation that a model was deleted."""
+
+    id: str = Field(description="`name@version`.")
+    object: Literal["model"] = Field(description="Always `model`.")
+    deleted: Literal[True] = Field(description="Always true.")

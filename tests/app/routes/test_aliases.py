@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.schemas.aliases import AliasAnswer, AliasList
+from app.schemas.models import AliasAnswer, AliasList
 from models.checkpoint.card import Provenance
 from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
