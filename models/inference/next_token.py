@@ -54,12 +54,11 @@ def _predict_inline(model: LanguageModel, tokenizer: Tokenizer, context: str, qu
     tokens = tokenizer.encode_with_surfaces(context)
     k = query.top_k if query.special else query.top_k + SPECIAL_COUNT
     logprobs, ids = model.topk_after(tokens.ids, min(k, model.vocabulary_size), bos=query.bos)
-    if not query.special:
-        ordinary = np.flatnonzero(ids > EOS)[: query.top_k]
-        logprobs, ids = logprobs[ordinary], ids[ordinary]
-    values = logprobs.astype(np.float64)
+    ranked = zip(ids.tolist(), logprobs.tolist(), strict=True)  # for a few tokens lists are faster
+    wanted = [pair for pair in ranked if query.special or pair[0] > EOS][: query.top_k]
+    values = [logprob for _, logprob in wanted]
     context_tokens = ContextTokens(tokens.surface_forms, tokens.ids, tokens.oov)
-    return NextTokens(context_tokens, ids.tolist(), values.tolist(), np.exp(values).tolist())
+    return NextTokens(context_tokens, [i for i, _ in wanted], values, np.exp(values).tolist())
 
 
 def _predict_batch(

@@ -6,13 +6,11 @@ They load neither torch nor Numba, so that the schemas of the API can describe t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import fsum
 from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class NextTokenQuery:
+class NextTokenQuery(NamedTuple):
     """Selection of next tokens, and of what else about their distribution is wanted."""
 
     top_k: int = 10
