@@ -124,11 +124,9 @@ def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
 
 
 def _add_gauges(app: FastAPI) -> None:
-    engine, in_flight, add_gauge = app.state.engine, app.state.in_flight, app.state.metrics.add_gauge
-    add_gauge("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(in_flight))
-    add_gauge(
-        "nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: in_flight.buffered_bytes
-    )
+    engine, requests, add_gauge = app.state.engine, app.state.in_flight, app.state.metrics.add_gauge
+    add_gauge("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(requests))
+    add_gauge("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: requests.buffered_bytes)
     add_gauge("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
     add_gauge("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
     for name, queue in engine.queues.items():

@@ -58,7 +58,7 @@ def publishing_options(command: Command) -> Command:
 
 
 def find_checkpoint(checkpoints: Path, model: str) -> CheckpointRef:
-    """Find the checkpoint that `model` refers to. Raises CheckpointNotFound, with a hint where the folder has none."""
+    """Find the checkpoint that `model` refers to. Raises CheckpointNotFound, hinting at an empty folder."""
     try:
         return resolve(checkpoints, model)
     except CheckpointNotFound as error:

@@ -15,7 +15,8 @@ CGROUP_ROOT = Path("/sys/fs/cgroup")
 def cpu_quota(cgroup: Path = CGROUP_ROOT) -> int:
     """Return cores, at least 1: the smaller of the cgroup's quota (v2 or v1) and the scheduling affinity."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup_v2_cores(cgroup) or _cgroup_v1_cores(cgroup)
+    v2 = _ratio(*_read(cgroup / "cpu.max").split()[:2])
+    quota = v2 or _ratio(_read(cgroup / "cpu/cpu.cfs_quota_us"), _read(cgroup / "cpu/cpu.cfs_period_us"))
     return max(1, min(affinity, math.ceil(quota) if quota else affinity))
 
 
@@ -42,14 +43,6 @@ def parse_memory_size(written: str, quota: int | None = None) -> int:
     if match[2] == "%":
         return int(float(match[1]) * (memory_quota() if quota is None else quota) / 100)
     return int(float(match[1]) * 1024 ** "bkmgt".find(match[2] or "b"))
-
-
-def _cgroup_v2_cores(cgroup: Path) -> float | None:
-    return _ratio(*_read(cgroup / "cpu.max").split()[:2])
-
-
-def _cgroup_v1_cores(cgroup: Path) -> float | None:
-    return _ratio(_read(cgroup / "cpu/cpu.cfs_quota_us"), _read(cgroup / "cpu/cpu.cfs_period_us"))
 
 
 def _read(path: Path) -> str:

@@ -35,7 +35,7 @@ class RequestDeadline:
             if self._timeout.expired():  # it is about to end the block around this one, perhaps in another task
                 raise self._reason
             self._timeout.reschedule(None)
-        timeout = asyncio.timeout_at(self._when())
+        timeout = asyncio.timeout_at(self._deadline if self._deadline < math.inf else None)
         try:
             async with timeout:
                 self._timeout = timeout
@@ -59,9 +59,6 @@ class RequestDeadline:
             self._deadline, self._reason = deadline, reason
             if self._timeout is not None:
                 self._timeout.reschedule(deadline)
-
-    def _when(self) -> float | None:
-        return self._deadline if self._deadline < math.inf else None
 
 
 class InFlightRequests:

@@ -48,7 +48,8 @@ async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> di
     The same text under the same name and purpose is the same file, however often it is sent.
     """
     files: FileStore = request.app.state.stores.files
-    form = MultipartUpload(request.headers["content-type"], frozenset({"purpose"})) if _is_form(request) else None
+    is_form = media_type(request.headers) == FORM_TYPE
+    form = MultipartUpload(request.headers["content-type"], frozenset({"purpose"})) if is_form else None
     with await run_in_threadpool(files.begin_upload) as incoming:
         await _write_upload(gather_chunks(request.stream(), _WRITE_BYTES), incoming, form)
         fields = {} if form is None else {**form.fields, "filename": form.filename}
@@ -90,10 +91,6 @@ async def _write_upload(body: AsyncIterator[bytes], incoming: Upload, form: Mult
         await run_in_threadpool(incoming.write, text)
     if form is not None:
         form.finish()
-
-
-def _is_form(request: Request) -> bool:
-    return media_type(request.headers) == FORM_TYPE
 
 
 def _purpose(query: UploadQuery, fields: dict[str, Any]) -> str:

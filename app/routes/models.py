@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
-from numpy.typing import NDArray
 
 from app.engine.model_registry import ServedModel, Snapshot
 from app.http.responses import OrjsonResponse
@@ -17,7 +16,6 @@ from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQue
 from models.inference.prefix_cache import PrefixCache
 from models.special_tokens import EOS
 from models.state import State
-from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -54,21 +52,18 @@ async def describe_model(request: InjectedModelRequest) -> OrjsonResponse:
 async def list_vocabulary(request: InjectedModelRequest, query: Annotated[VocabularyQuery, Query()]) -> OrjsonResponse:
     """List a page of the vocabulary by id: frequent tokens first."""
     tokenizer = request.checkpoint.tokenizer
+    vocabulary = tokenizer.vocabulary
     ids = tokenizer.ids_with_prefix(query.prefix) if query.prefix else np.arange(tokenizer.vocabulary_size)
     page = ids[np.searchsorted(ids, query.after, side="right") :]
     return OrjsonResponse(
         {
             "object": "list",
             "model": request.served.id,
-            "data": _vocabulary_entries(tokenizer, page[: query.limit]),
+            "data": [{"token": vocabulary[i], "id": i, "special": i <= EOS} for i in page[: query.limit].tolist()],
             "has_more": len(page) > query.limit,
             "total": len(ids),
         }
     )
-
-
-def _vocabulary_entries(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[dict[str, Any]]:
-    return [{"token": tokenizer.vocabulary[i], "id": i, "special": i <= EOS} for i in ids.tolist()]
 
 
 def _prefix_cache_figures(cache: PrefixCache[State] | None) -> dict[str, int] | None:
