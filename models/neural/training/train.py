@@ -1,6 +1,14 @@
 """Training of a recurrent model from beginning to end, as a generator that yields its progress.
 
 `train` validates, reports, saves and resumes; `Trainer` makes the steps. The number of threads is the caller's.
+
+>>> from models.utils.progress import run_to_completion
+>>> ids = np.tile([2, 3, 4, 1], 50)
+>>> config = RecurrentConfig("gru", layers=1, embedding_size=8, hidden_size=8)
+>>> training_config = TrainingConfig(epochs=2, batch_size=2, bptt=8)
+>>> result = run_to_completion(train(config, training_config, ids, ids[:0], vocabulary_size=5))
+>>> result.steps
+26
 """
 
 from __future__ import annotations
@@ -63,19 +71,10 @@ def train(
 
     A training that is resumed with the same arguments and number of threads gives the same model, bit for bit.
 
-    >>> from models.utils.progress import run_to_completion
-    >>> ids = np.tile([2, 3, 4, 1], 50)
-    >>> config = RecurrentConfig("gru", layers=1, embedding_size=8, hidden_size=8)
-    >>> training_config = TrainingConfig(epochs=2, batch_size=2, bptt=8)
-    >>> result = run_to_completion(train(config, training_config, ids, ids[:0], vocabulary_size=5))
-    >>> result.steps
-    26
-
     Args:
         text_starts: Positions at which a text may begin; by default those after each `</s>`.
         resume_from: Directory with a saved state to continue from.
-        save_to: Directory in which the state is saved every `save_seconds`, at the end, and when the generator is
-            closed.
+        save_to: Directory for the state: written every `save_seconds`, at the end, and when the generator is closed.
         report_every: Steps between two reports.
 
     Raises:
