@@ -124,15 +124,15 @@ def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
 
 
 def _add_gauges(app: FastAPI) -> None:
-    engine, requests, add_gauge = app.state.engine, app.state.in_flight, app.state.metrics.add_gauge
-    add_gauge("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(requests))
-    add_gauge("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: requests.buffered_bytes)
-    add_gauge("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
-    add_gauge("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
+    engine, in_flight, gauge = app.state.engine, app.state.in_flight, app.state.metrics.add_gauge
+    gauge("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(in_flight))
+    gauge("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: in_flight.buffered_bytes)
+    gauge("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
+    gauge("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
     for name, queue in engine.queues.items():
         places, tokens = partial(getattr, queue, "texts"), partial(getattr, queue, "tokens")
-        add_gauge(f"nextword_{name}_places", f"Places taken in the line of {name} models.", places)
-        add_gauge(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", tokens)
+        gauge(f"nextword_{name}_places", f"Places taken in the line of {name} models.", places)
+        gauge(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", tokens)
 
 
 @asynccontextmanager
