@@ -105,7 +105,7 @@ class AdmissionMiddleware:
 
 
 class _GuardedSend:
-    """A `send` that raises SlowReader when the client reads nothing for so many seconds."""
+    """A `send` that raises SlowReader when the client reads nothing for `seconds`."""
 
     def __init__(self, send: Send, seconds: float) -> None:
         self.started = False

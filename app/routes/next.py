@@ -15,7 +15,7 @@ from models.inference.next_token import next_tokens
 
 router = APIRouter(prefix="/v1/models", tags=["predict"])
 LONG_RESULT_TOKENS = 1000
-"""After a result of so many tokens other work may go first."""
+"""Length of a result in tokens after which other work may go first."""
 
 
 @router.post("/{model}/next", response_model=NextAnswer | NextBatch, summary="Predict the next token")

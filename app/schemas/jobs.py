@@ -127,5 +127,5 @@ class MetricsQuery(QueryParameters):
 
     after: int = Field(-1, ge=-1, description="Only steps after this one.")
     points: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        None, description="About so many steps, spread evenly, the newest among them; without it, all."
+        None, description="About how many steps to list, spread evenly, the newest among them; without it, all."
     )

@@ -75,7 +75,7 @@ class BpttStreams:
         return BpttBatch(inputs, targets, torch.from_numpy(reset))
 
     def _nearest_text_starts(self, within: float) -> NDArray[np.int64]:
-        """Return where the text at each position starts [B]; -1 where not `within` so many tokens before."""
+        """Return where the text at each position starts [B]; -1 where that is `within` tokens away or more."""
         if not len(self._text_starts):
             return np.full_like(self.positions, -1)
         index = np.searchsorted(self._text_starts, self.positions, side="right") - 1

@@ -22,8 +22,8 @@ from models.utils.arrays import Offsets, padded_indices
 Ids = NDArray[np.int32]
 
 CACHE_BLOCK_TOKENS = 64
-"""States are cached after every so many tokens of a prompt, so that prompts that part later share what they have in
-common; fewer make the cache fuller and the shared part longer."""
+"""Tokens of a prompt between two cached states, which prompts that begin alike share; fewer make the cache fuller and
+the shared part longer."""
 
 
 @dataclass

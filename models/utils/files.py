@@ -58,7 +58,7 @@ def fsync_path(path: Path) -> None:
 
 
 def disk_allocator(folder: Path) -> Callable[[int, DTypeLike], NDArray[Any]]:
-    """Return a function that makes an array of so many zeros of a dtype in a file of `folder`."""
+    """Return a function that makes an array of a number of zeros of a dtype in a file of `folder`."""
 
     def allocate(size: int, dtype: DTypeLike) -> NDArray[Any]:
         if size == 0:

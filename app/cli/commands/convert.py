@@ -20,7 +20,7 @@ from app.core.process_tuning import without_gc
 @json_option
 @click.pass_obj
 def command(arguments: list[str], /, model: str, bits: int, name: str, checkpoints: Path, as_json: bool) -> None:
-    """Publish the n-gram MODEL with its log-probabilities rounded to so many bits.
+    """Publish the n-gram MODEL with its log-probabilities rounded to --bits bits.
 
     Back-off weights are worked out anew, so that distributions still sum to one. The perplexities in MODEL's card are
     not those of the result, and do not go into its own.

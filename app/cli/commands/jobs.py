@@ -82,7 +82,7 @@ def submit(
 
 @command.command("list")
 @click.option("--status", help="Only jobs with this status: queued, running, succeeded, failed, ...")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, help="At most so many. [default: 20]")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, help="Most jobs to list. [default: 20]")
 @json_option
 @click.pass_obj
 def list_jobs(client: ServiceClient, status: str | None, limit: int, as_json: bool) -> None:

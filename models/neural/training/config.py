@@ -59,7 +59,7 @@ class TrainingConfig:
     """The model's weights are a running mean of those trained that keeps this much of its past at each step, 0.999
     say, so that it looks back over a thousand steps; 0 = the weights as they are."""
     sampled_words: int = 0
-    """About so many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
+    """About how many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
     0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
     initialisation: InitializationMethod = "uniform"
     initial_scale: float = 0.1
