@@ -1,7 +1,6 @@
 """The data of a generation: what goes into the engine, and what comes out of it.
 
-Both are plain values without references to models, event loops or HTTP requests, so that they could cross the border
-of a process.
+Both are plain values without references to models, event loops or requests, so that they could leave the process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """ModelRegistry: the published checkpoints of one folder, loaded, by name and by name@version.
 
-Readers see an immutable Snapshot. A change in the folder replaces it by one assignment, so a request keeps the model
-that it began with.
+Readers see an immutable Snapshot. A change in the folder replaces it by one assignment: a request keeps its model.
 """
 
 from __future__ import annotations

@@ -36,8 +36,7 @@ async def stream_job(
 ) -> AsyncGenerator[StreamedEvent | None, None]:
     """Yield events after number `after`, and progress, until the job is over or the server stops.
 
-    The event that ends the job is the last: progress reported just before it is not sent. None is yielded as a
-    keep-alive.
+    The event that ends the job is the last: progress reported just before it is not sent. None is a keep-alive.
     """
     progress: Mapping[str, Any] | None = None
     last_sent = time.monotonic()

@@ -1,7 +1,6 @@
 """InFlightRequests and RequestDeadline: how many requests there may be, and when each must end.
 
-Requests and the bytes of their bodies are counted before a body is read. A server that stops shortens the deadlines of
-all requests.
+Requests and the bytes of their bodies are counted before a body is read. A server that stops shortens all deadlines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """SubprocessSupervisor: starts a child process, restarts it when it dies, and stops it with this one.
 
-The child is told to stop by the end of its standard input, which also comes when this process is killed; `call_at_eof`
-is the child's side of it.
+The child stops at the end of its standard input (`call_at_eof`), which also comes when this process is killed.
 """
 
 from __future__ import annotations

@@ -75,8 +75,7 @@ class Database:
     def write(self, lock: str | None = None) -> Iterator[Connection]:
         """Open a transaction that may write, committed at the end of the block; raises DatabaseUnavailable.
 
-        `lock` names an advisory lock that excludes other writers with the same name. SQLite has one writer at a time
-        anyway.
+        `lock` names an advisory lock that excludes other writers with the same name; SQLite has one writer anyway.
         """
         with (
             _translate_errors(),

@@ -57,8 +57,7 @@ class RunMonitor:
     def wait_for_end(self) -> End:
         """Wait until the work ends and store all its reports; returns how it ended.
 
-        Raises LeaseLost, and DatabaseUnavailable when told to stop while the database is unavailable; the work is
-        then killed.
+        Kills the work and raises LeaseLost, or DatabaseUnavailable when told to stop while the database is away.
         """
         try:
             end = self._poll_until_end()

@@ -1,7 +1,6 @@
 """The worker loop: claim jobs one after another and run each, until told to stop.
 
-A worker meets the service only in the database and in the folder of published models. Running one job is in
-`job_attempt`.
+A worker meets the service only in the database and in the folder of published models. `job_attempt` runs one job.
 """
 
 from __future__ import annotations

@@ -75,8 +75,7 @@ def _leases_in(directory: Path) -> list[int]:
 def _adopt_state(source: Path, target: Path) -> bool:
     """Copy state and metrics of an earlier attempt; False where it saved no state.
 
-    The state is linked first and becomes visible last: the metrics copied in between then cover it, even if its
-    writer is still running.
+    The state is linked first and becomes visible last: the metrics copied in between cover it, even if its writer runs.
     """
     hidden = target / f".{STATE_FILE}"
     with suppress(FileNotFoundError):

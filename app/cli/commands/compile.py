@@ -1,7 +1,6 @@
 """`nextword compile`: compile all Numba loops now, so that no first request waits for them.
 
-Numba compiles a loop when it is first called and caches the result beside the source, or in the folder that
-NUMBA_CACHE_DIR names.
+Numba compiles a loop when it is first called and caches the result beside the source, or in NUMBA_CACHE_DIR.
 """
 
 from __future__ import annotations
