@@ -32,16 +32,15 @@ def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
         yield from training.run(name, inputs.steps)
         stats = training.trainer.stats
         curves.append(Curve(name, training.steps, training.norms))
-        rows.append(
-            {
-                "clip": limit,
-                "diverged_at": training.steps[-1] if training.diverged else None,
-                "loss": None if training.diverged else stats.loss / stats.weight,
-                "largest_norm": max((norm for norm in training.norms if norm is not None), default=None),
-                "clipped_fraction": stats.clipped / stats.step if stats.step else 0.0,
-                "perplexity": training.perplexity,
-            }
-        )
+        row = {
+            "clip": limit,
+            "diverged_at": training.steps[-1] if training.diverged else None,
+            "loss": None if training.diverged else stats.loss / stats.weight,
+            "largest_norm": max((norm for norm in training.norms if norm is not None), default=None),
+            "clipped_fraction": stats.clipped / stats.step if stats.step else 0.0,
+            "perplexity": training.perplexity,
+        }
+        rows.append(row)
     return Finding(
         "clipping",
         "a training whose gradients explode is saved by scaling them down to a bound",

@@ -31,14 +31,8 @@ def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
         yield from training.run(name, inputs.steps, VALIDATIONS)
         steps, perplexities = ([point[i] for point in training.validated] for i in (0, 1))
         curves.append(Curve(name, steps, perplexities))
-        rows.append(
-            {
-                "start": name,
-                "first_loss": training.losses[0],
-                "first_norm": training.norms[0],
-                "perplexity": training.perplexity,
-            }
-        )
+        first = {"first_loss": training.losses[0], "first_norm": training.norms[0]}
+        rows.append({"start": name, **first, "perplexity": training.perplexity})
     reached = [row["perplexity"] for row in rows]
     return Finding(
         "initialisations",

@@ -17,9 +17,12 @@ from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.model_registry import ServedModel
 from app.http.request_body import WaitForDisconnect, await_unless_disconnected
+from app.schemas.probability import ProbabilityRequest
+from app.schemas.rescore import RescoreRequest
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
+from models.inference.scoring import TextScores, score_texts
 
 Result = TypeVar("Result")
 ModelName = Annotated[
@@ -69,6 +72,15 @@ class ModelRequest:
         if self.engine.runs_inline(model, tokens):  # done before anyone could hang up
             return await result
         return await await_unless_disconnected(self.wait_for_disconnect, asyncio.ensure_future(result))
+
+    async def score(self, texts: Sequence[str], body: ProbabilityRequest | RescoreRequest) -> TextScores:
+        """Score texts after the context of `body`. Raises as `check_context` and `run` do."""
+        self.check_context("context", body.context)
+        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        work = score_texts(
+            model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos, runtime=self.runtime
+        )
+        return await self.run(work, self.estimate_tokens([*texts, body.context]))
 
     def reserve(self) -> AbstractContextManager[None]:
         """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""

@@ -13,7 +13,7 @@ from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest
-from models.inference.scoring import TextScores, score_texts
+from models.inference.scoring import TextScores
 from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
@@ -24,15 +24,10 @@ async def score_probability(request: InjectedModelRequest, body: ProbabilityRequ
     """Score each text after a context: its probability is the product of its tokens' probabilities."""
     texts = [body.text] if isinstance(body.text, str) else body.text
     request.check_count("text", texts)
-    request.check_context("context", body.context)
-    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
-    work = score_texts(
-        model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos, runtime=request.runtime
-    )
-    scores = await request.run(work, request.estimate_tokens([*texts, body.context]))
+    scores = await request.score(texts, body)
     results, total = _result_contents(scores)
     if body.tokens:
-        for result, tokens in zip(results, _token_contents(tokenizer, scores), strict=True):
+        for result, tokens in zip(results, _token_contents(request.checkpoint.tokenizer, scores), strict=True):
             result["tokens"] = tokens
     return OrjsonResponse({"model": request.served.id, "results": results, "total": total})
 

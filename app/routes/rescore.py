@@ -11,7 +11,7 @@ from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.rescore import RescoreAnswer, RescoreRequest
-from models.inference.scoring import TextScore, score_texts
+from models.inference.scoring import TextScore
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
 
@@ -24,18 +24,7 @@ async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> Orjson
     not counted. Scores from other logarithms: multiply log10 by 2.302585 first.
     """
     request.check_count("hypotheses", body.hypotheses)
-    request.check_context("context", body.context)
-    texts = [hypothesis.text for hypothesis in body.hypotheses]
-    work = score_texts(
-        request.checkpoint.model,
-        request.checkpoint.tokenizer,
-        texts,
-        context=body.context,
-        bos=body.bos,
-        eos=body.eos,
-        runtime=request.runtime,
-    )
-    scores = await request.run(work, request.estimate_tokens([*texts, body.context]))
+    scores = await request.score([hypothesis.text for hypothesis in body.hypotheses], body)
     ranked = sorted((_weighted_content(i, score, body) for i, score in enumerate(scores)), key=_sort_key)
     return OrjsonResponse({"model": request.served.id, "results": ranked})
 

@@ -54,15 +54,8 @@ def _card_summary(ref: CheckpointRef) -> dict[str, Any]:
 def _table_row(model: dict[str, Any]) -> str:
     if "problem" in model:
         return f"{model['id']:<32} {model['problem']}"
-    return _COLUMNS.format(
-        model["id"],
-        model["kind"],
-        model["unit"],
-        model["vocabulary_size"],
-        model["parameters"],
-        f"{model['bytes'] / 1e6:.1f}",
-        _perplexities(model["metrics"]),
-    )
+    facts = [model[name] for name in ("id", "kind", "unit", "vocabulary_size", "parameters")]
+    return _COLUMNS.format(*facts, f"{model['bytes'] / 1e6:.1f}", _perplexities(model["metrics"]))
 
 
 def _perplexities(metrics: dict[str, Any]) -> str:
