@@ -58,7 +58,6 @@ class Job:
     """Version of the model to be made: fixed at creation, raised only if somebody else publishes it first."""
     request: dict[str, Any]
     estimate: dict[str, Any]
-    """Resources estimated at creation."""
     training_file: str | None
     validation_file: str | None
     status: Status

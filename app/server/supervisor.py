@@ -24,7 +24,6 @@ WORKER_STOP_SECONDS = 15.0
 QUICK_DEATH_SECONDS = 10.0
 """After a life no longer than this, the wait before the next restart doubles."""
 MAX_RESTART_WAIT_SECONDS = 30.0
-"""Longest wait before a restart."""
 
 
 class SubprocessSupervisor:

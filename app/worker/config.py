@@ -29,7 +29,6 @@ class WorkerConfig:
     max_attempts: int = 3
     """How often a job is started whose worker or process is lost."""
     threads: int = 1
-    """Compute threads of a job."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class WorkerContext:
     launcher: Launcher
     workspaces: Workspaces
     checkpoints: Path
-    """Folder of published models."""
     config: WorkerConfig
     stop: threading.Event
     """Set when the worker is told to stop."""

@@ -21,7 +21,6 @@ class InputFile:
     """A text file as input of the work."""
 
     path: str
-    """Path of its bytes."""
     name: str
     """Name that the uploader gave, for the card."""
 
@@ -33,21 +32,16 @@ class RunSpec:
     job_id: str
     """Id of the job, for the card."""
     request: JsonObject
-    """The validated request."""
     workdir: str
     """Directory of this attempt alone; a training state in it is resumed."""
     staging: str
     """Directory of this attempt alone, in the file system of the published models, for the finished model."""
     checkpoints: str
-    """Folder of published models."""
     threads: int
-    """Compute threads."""
     save_seconds: float
     """Seconds between two saves of the training state."""
     training: InputFile | None = None
-    """Text to train on."""
     validation: InputFile | None = None
-    """Text to evaluate on."""
 
 
 @dataclass(frozen=True)

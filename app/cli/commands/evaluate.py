@@ -19,7 +19,6 @@ from models.evaluation.metrics import Unit
 from models.utils.progress import with_progress
 
 _READ_BYTES = 1 << 16
-"""Bytes per read."""
 
 
 @click.command()
