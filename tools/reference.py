@@ -84,7 +84,7 @@ def command_sections() -> str:
 
 def _contexts(command: click.Command, parent: click.Context | None, name: str) -> Iterator[click.Context]:
     """Walk through a command and its subcommands, without running any."""
-    context = click.Context(command, parent=parent, info_name=name)
+    context = click.Context(command, parent=parent, info_name=name, **command.context_settings)
     if parent is not None:
         yield context
     if isinstance(command, click.Group):
