@@ -53,10 +53,12 @@ class ServiceClient:
         parameters = {name: value for name, value in query.items() if value is not None}
         return self._json(Request(f"{self._url}{path}?{urlencode(parameters)}"))
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send a POST request, with a JSON body where one is given."""
+    def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
+        """Send a POST request with a JSON body; with an idempotency `key` it may be repeated."""
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"content-type": "application/json"}
+        if key is not None:
+            headers["idempotency-key"] = key
         return self._json(Request(f"{self._url}{path}", data, headers, method="POST"))
 
     def upload(self, path: Path) -> str:
