@@ -98,7 +98,7 @@ def _command_section(context: click.Context) -> str:
     command = context.command
     level = "##" if context.parent is None or context.parent.parent is None else "###"
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    records = [record for option in command.get_params(context) if (record := option.get_help_record(context))]
+    records = [record for option in command.params if (record := option.get_help_record(context))]
     rows = "".join(f"| {_code(flag)} | {_escape(text)} |\n" for flag, text in records if text)
     table = f"| Option | Meaning |\n|---|---|\n{rows}\n" if rows else ""
     return f"{level} {context.command_path}\n\n```text\n{usage}\n```\n\n{_paragraphs(command.help or '')}{table}"
