@@ -37,6 +37,12 @@ def next_probabilities(model: NgramModel, history: Sequence[int]) -> list[float]
     return row
 
 
+def unigram_probabilities(model: NgramModel) -> list[float]:
+    """Return the probability of each word [V] where nothing was read."""
+    row: list[float] = np.exp(model.logprobs(model.null_state(1))[0], dtype=np.float64).tolist()
+    return row
+
+
 def assert_same_counts(left: Counts, right: Counts) -> None:
     """Assert that two counts hold the same n-grams, as often."""
     assert left.vocabulary_size == right.vocabulary_size

@@ -72,7 +72,7 @@ class Reference:
         total = self.total(h, self.count)
         left = {w: self.discounted(smoothing, c, len(h)) for w, c in counts.items()}
         if len(left) == self.size:
-            return {w: c / sum(left.values()) for w, c in left.items()}, 0.0
+            return {w: c / total for w, c in counts.items()}, 0.0
         if total and sum(left.values()) > total * (1 - 1e-9):
             total += 1
         shares = {w: c / total for w, c in left.items()}

@@ -13,7 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Kept, backoff_estimate, interpolated_estimate, sum_by_context
+from models.ngram.smoothing.estimate import (
+    Estimate,
+    Kept,
+    backoff_estimate,
+    interpolated_estimate,
+    is_every_word_seen,
+    sum_by_context,
+)
 from models.utils.arrays import Float64Array, IntArray
 
 FALLBACK_DISCOUNT = 0.5
@@ -31,8 +38,13 @@ def interpolated_absolute(counts: Counts, kept: Kept, discount: float | None = N
 
 
 def backoff_absolute(counts: Counts, kept: Kept) -> Estimate:
-    """Estimate backed off, with a discount estimated for each order; `details` hold the discounts."""
+    """Estimate backed off, with a discount estimated for each order; `details` hold the discounts.
+
+    That of the unigrams is zero where every word was seen: no word is left to give anything to.
+    """
     discounts = [estimate_discount(level.count) for level in counts.levels]
+    if is_every_word_seen(counts):
+        discounts[0] = 0.0
     numerators = (subtract_discount(level.count, d) for level, d in zip(counts.levels, discounts, strict=True))
     return backoff_estimate(counts, kept, numerators, {"discounts": discounts})
 

@@ -69,8 +69,9 @@ def backoff_estimate(
     """Compute P(w | h) = numerator(h w) / c(h) if h w was seen, else alpha(h) P(w | h').
 
     alpha(h) is such that the sum is one. Unigrams that were never seen share what the seen ones give up evenly. A
-    context that lists the whole vocabulary has nothing to back off to, so it gives nothing up; one that would give
-    nothing up though there are words that it does not list has one occurrence added to c(h), as in SRILM.
+    context that lists the whole vocabulary (the empty one, where every word was seen) has nothing to back off to, so
+    nothing is taken from its counts: P(w | h) = c(h w) / c(h). One that would give nothing up though there are words
+    that it does not list has one occurrence added to c(h), as in SRILM.
     """
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
@@ -79,9 +80,10 @@ def backoff_estimate(
         listed = level_kept & (level.count > 0)
         sizes, totals = np.diff(level.child_offsets), sum_by_context(level, level.count)
         complete = sum_by_context(level, listed) == counts.vocabulary_size
-        listed_mass = sum_by_context(level, numerator * listed)
-        totals = np.where(complete, listed_mass, totals + (listed_mass >= totals * (1 - 1e-9)))
-        shares = numerator / np.repeat(totals, sizes)
+        amounts = np.where(np.repeat(complete, sizes), level.count, numerator) if complete.any() else numerator
+        listed_mass = sum_by_context(level, amounts * listed)
+        totals += ~complete & (listed_mass >= totals * (1 - 1e-9))
+        shares = amounts / np.repeat(totals, sizes)
         weights.append(backoff_weights(level, shares, lower, listed, complete))
         lower = np.where(level.count > 0, shares, np.repeat(weights[-1], sizes) * lower[level.suffix])
         probabilities.append(lower)
@@ -98,6 +100,11 @@ def backoff_weights(
     left = 1.0 - sum_by_context(level, probabilities * listed)
     left_below = 1.0 - sum_by_context(level, lower[level.suffix] * listed)
     return np.where(complete, 0.0, left / np.where(complete, 1.0, left_below))
+
+
+def is_every_word_seen(counts: Counts) -> bool:
+    """Return whether each word of the vocabulary occurs, so that no unigram needs a discount."""
+    return bool(counts.levels[0].count.all())
 
 
 @compiled

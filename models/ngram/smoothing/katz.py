@@ -16,7 +16,7 @@ import numpy as np
 
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.absolute_discounting import estimate_discount, subtract_discount
-from models.ngram.smoothing.estimate import Estimate, Kept, backoff_estimate
+from models.ngram.smoothing.estimate import Estimate, Kept, backoff_estimate, is_every_word_seen
 from models.ngram.smoothing.kneser_ney import counts_of_counts
 from models.utils.arrays import Float64Array
 
@@ -29,16 +29,19 @@ def katz(counts: Counts, kept: Kept) -> Estimate:
 
     Where the counts of counts give no discounts between 0 and 1, as on small corpora or for unigrams, an order has the
     largest smaller k that does; where none does, absolute discounting as in `backoff_absolute`. `details` hold the
-    discounts of each order and the orders that took this last way out.
+    discounts of each order and the orders that took this last way out; unigrams have none where every word was seen.
     """
     discounts: list[list[float]] = []
     fallback: list[int] = []
 
     def numerators() -> Iterator[Float64Array]:
         for n, level in enumerate(counts.levels, start=1):
-            factors = good_turing_discounts(counts_of_counts(level.count, COUNT_CUTOFF + 1))
+            needs_none = n == 1 and is_every_word_seen(counts)
+            factors = [] if needs_none else good_turing_discounts(counts_of_counts(level.count, COUNT_CUTOFF + 1))
             discounts.append(list(factors))
-            if factors:
+            if needs_none:
+                yield level.count.astype(np.float64)
+            elif factors:
                 factor_by_count = np.array([0.0, *factors, 1.0])
                 yield level.count * factor_by_count[np.minimum(level.count, len(factors) + 1)]
             else:

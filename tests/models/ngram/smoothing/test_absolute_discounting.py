@@ -7,7 +7,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.absolute_discounting import estimate_discount
-from tests.helpers.estimation import estimate_model, next_probabilities
+from tests.helpers.estimation import estimate_model, next_probabilities, unigram_probabilities
 
 A, B, C = 2, 3, 4
 LINES = [[A, B], [A, B], [A, C]]
@@ -26,9 +26,17 @@ def test_backoff_absolute_by_hand() -> None:
 
 def test_backoff_absolute_takes_nothing_from_a_context_that_lists_every_word() -> None:
     model = estimate_model([[0], [0], [], [2]], NgramConfig(2, "backoff"), size=3)
-    # bigrams: <s> <unk> 2, <unk> </s> 2, <s> </s> 1, <s> a 1, a </s> 1: D = 3 / (3 + 4)
-    # after <s> all three words were seen: 2 - D, 1 - D and 1 - D, over their sum, 4 - 3 D = 19/7
-    assert next_probabilities(model, []) == pytest.approx([11 / 19, 4 / 19, 4 / 19], rel=1e-6)
+    # bigrams: <s> <unk> 2, <unk> </s> 2, <s> </s> 1, <s> a 1, a </s> 1: after <s> all three words were seen
+    assert next_probabilities(model, []) == pytest.approx([2 / 4, 1 / 4, 1 / 4], rel=1e-6)
+    # unigrams: <unk> 2, </s> 4, a 1: every word was seen, so they are the ratios of counts, and D_1 is zero
+    assert unigram_probabilities(model) == pytest.approx([2 / 7, 4 / 7, 1 / 7], rel=1e-6)
+    assert model.table.details["discounts"] == [0.0, 3 / (3 + 2 * 2)]
+
+
+def test_backoff_absolute_of_unigrams_is_mle_where_every_word_was_seen() -> None:
+    lines = [[0], [0], [], [2]]
+    backoff, ratios = (estimate_model(lines, NgramConfig(1, name), size=3) for name in ("backoff", "mle"))
+    assert unigram_probabilities(backoff) == unigram_probabilities(ratios)
 
 
 @pytest.mark.parametrize(("counts", "d"), [([1, 1, 2], 0.5), ([1, 1, 1, 2, 5], 0.6), ([1, 3], 0.5), ([2, 2], 0.5)])

@@ -4,7 +4,7 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.ngram.smoothing.katz import good_turing_discounts
-from tests.helpers.estimation import estimate_model, next_probabilities
+from tests.helpers.estimation import estimate_model, next_probabilities, unigram_probabilities
 
 A, B, C = 2, 3, 4
 
@@ -31,3 +31,12 @@ def test_katz_adds_an_occurrence_to_a_context_that_frees_nothing() -> None:
     row = next_probabilities(model, [A])
     assert row[0] > 0
     assert sum(row) == pytest.approx(1, abs=1e-6)
+
+
+def test_katz_takes_nothing_from_unigrams_where_every_word_was_seen() -> None:
+    # a 4, b 2, c 1, <unk> 1, </s> 3 of 11 tokens
+    lines = [[A, A, B], [A, C, B], [A, 0]]
+    model = estimate_model(lines, NgramConfig(2, "katz"))
+    assert unigram_probabilities(model) == pytest.approx([1 / 11, 3 / 11, 4 / 11, 2 / 11, 1 / 11], rel=1e-6)
+    assert model.table.details["discounts"][0] == []
+    assert 1 not in model.table.details["fallback_orders"]
