@@ -20,6 +20,10 @@ class InvalidText(InvalidInput):
     """Text that cannot be read or scored."""
 
 
+class UnsupportedByModel(InvalidInput):
+    """A model is asked for something that its kind cannot do; the message names its capabilities."""
+
+
 class CheckpointError(NextwordError):
     """A checkpoint cannot be used."""
 
@@ -38,3 +42,21 @@ class CheckpointDamaged(CheckpointError):
 
 class TrainingFailed(NextwordError):
     """Training failed: no model can be made from this data, or the numbers diverged."""
+
+
+class TrainingDiverged(TrainingFailed):
+    """Loss or gradient of a training step that is no finite number; the message says what to change.
+
+    `step` counts from 1; `loss` (nats a token) and `gradient_norm` (before clipping) are that step's.
+    """
+
+    def __init__(self, step: int, loss: float, gradient_norm: float, *, learning_rate: float, clip: float) -> None:
+        slower = f"a lower learning_rate than {learning_rate:g}"
+        advice = f"try {slower}, or a lower clip"
+        if not clip:
+            advice = f"set clip to 1, so that gradients are scaled down to that norm (0 sets no limit), or try {slower}"
+        super().__init__(
+            f"training diverged at step {step}: the loss is {loss:g} and the norm of its gradient {gradient_norm:g}; "
+            f"{advice}"
+        )
+        self.step, self.loss, self.gradient_norm = step, loss, gradient_norm

@@ -8,30 +8,29 @@ compute with it.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import InvalidInput
+from models.model import Capability, Floats, Lengths, Model, TokenIds
 from models.state import State
 from models.utils.arrays import top_k
 
 if TYPE_CHECKING:  # the sampling kernel takes a second to import, and only who samples needs it
     from models.kernels.sampling import SamplingMetadata
 
-TokenIds: TypeAlias = NDArray[np.int64]
-Floats: TypeAlias = NDArray[np.float32]
-Lengths: TypeAlias = NDArray[np.int64]
-"""How many tokens of each row are read [B]."""
 AnyIds: TypeAlias = "Sequence[int] | NDArray[np.integer[Any]]"
 """Token ids [T] of any integer type."""
-Tensors: TypeAlias = dict[str, NDArray[Any]]
-"""Arrays by name, as a checkpoint's safetensors file holds them."""
+LANGUAGE_MODEL_CAPABILITIES: frozenset[Capability] = frozenset(
+    ("next", "probability", "perplexity", "rescore", "generate", "fill")
+)
 
 
-class LanguageModel(ABC):
+class LanguageModel(Model):
     """An automaton with an output. All log-probabilities are in nats; token ids are int64.
 
     The next-token distribution after a prompt, and the log-probability of a text, of any model:
@@ -50,24 +49,13 @@ class LanguageModel(ABC):
     (1, 2)
     """
 
-    vocabulary_size: int
-    precision: str = "float32"
-    """Of the numbers that the computation uses; `tensors` are in the precision of the checkpoint."""
+    capabilities = LANGUAGE_MODEL_CAPABILITIES
     resets_at_eos: bool = False
     """Whether reading `</s>` always leads to the begin state, so that lines can be scored as one row."""
     adaptive: bool = False
     """Whether the model learns from the text it scores; its figures are not comparable with those of others."""
     can_learn: bool = False
     """Whether dynamic evaluation can go on training the model, or a member of it, on the text it scores."""
-    runs_inline: bool = False
-    """Whether a token takes microseconds and no threads, so that short work needs no other thread."""
-    chunk_tokens: int = 1024
-    """Tokens in one chunk of long work, by default: some tens of milliseconds, so that short work can go in between."""
-
-    @property
-    @abstractmethod
-    def kind(self) -> str:
-        """The family's name, as cards and configs write it; a class attribute will do."""
 
     @abstractmethod
     def begin_state(self, rows: int) -> State:
@@ -134,29 +122,15 @@ class LanguageModel(ABC):
         del state
         return {}
 
-    def warm_up(self) -> None:  # noqa: B027 - most families have nothing to build
-        """Build what the first long request would otherwise wait for; by default nothing."""
-
-    @abstractmethod
-    def config(self) -> dict[str, Any]:
-        """Return what the family needs, beside `tensors`, to be built again; JSON-ready."""
-
-    @abstractmethod
-    def tensors(self) -> Tensors:
-        """Return every number of the model by name, as stored: `from_tensors` gives a bit-equal model."""
-
-    @classmethod
-    @abstractmethod
-    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
-        """Build the model that `config` and `tensors` describe.
-
-        Raises CheckpointDamaged when a tensor is missing, has another shape or dtype, or does not hang together.
-        """
-
-    @property
-    def parameter_count(self) -> int:
-        """Numbers that the model holds."""
-        return sum(tensor.size for tensor in self.tensors().values())
+    def check(self) -> None:
+        """Raise InvalidInput unless the model's probabilities sum to one after a few contexts."""
+        spread = np.linspace(0, self.vocabulary_size - 1, 4).astype(np.int64)
+        contexts = self.advance(self.begin_state(4), np.stack([spread, spread[::-1]], 1))
+        for state in (self.begin_state(1), self.null_state(1), contexts):
+            sums = np.exp(self.logprobs(state), dtype=np.float64).sum(-1)
+            # A log-probability may be -inf (a word never seen); NaN and +inf spoil the sum.
+            if not np.allclose(sums, 1, atol=1e-3):
+                raise InvalidInput("model", "its probabilities of the next token do not sum to one")
 
 
 def _as_row(ids: AnyIds) -> TokenIds:

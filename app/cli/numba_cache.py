@@ -10,7 +10,7 @@ import numpy as np
 
 from app.engine.warm_up import warm_up
 from models.checkpoint.load import load
-from models.checkpoint.save import check_distributions, save
+from models.checkpoint.save import save
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
@@ -45,14 +45,14 @@ def fill_numba_cache() -> None:
 def _compile_int8() -> None:
     config = RecurrentConfig(layers=1, embedding_size=1, hidden_size=1)
     zeros = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(config, 4).items()}
-    check_distributions(Int8Model(config, zeros, 4))
+    Int8Model(config, zeros, 4).check()
 
 
 def _run_everything(folder: Path, recipe: Recipe) -> None:
     built = run_to_completion(build(recipe))
     ref = save(folder, recipe.name, built.model, built.tokenizer, built.provenance("nextword compile"))
     loaded = warm_up(load(ref.path))
-    model, tokenizer = loaded.model, loaded.tokenizer
+    model, tokenizer = loaded.language_model, loaded.tokenizer
     run_to_completion(evaluate(model, tokenizer, [_TEXT], "document"))
     run_to_completion(next_tokens(model, tokenizer, ["the king"], NextTokenQuery(top_k=0)))
     list(generate(model, make_sequences(tokenizer, "the king", SamplingParams(max_tokens=2), 2)))

@@ -29,6 +29,7 @@ from models.inference.config import SamplingParams
 from models.inference.prefill import Runtime
 from models.inference.prefix_cache import PrefixCache
 from models.language_model import LanguageModel
+from models.model import Model
 from models.state import State
 from models.threads import set_thread_count
 from models.tokenization.tokenizer import Tokenizer
@@ -47,7 +48,7 @@ class Engine:
         self.threads = settings.threads or cpu_quota()
         self._count_tokens = count_tokens
         self._prefix_cache_bytes = settings.prefix_cache_bytes
-        self._chunk_sizers: WeakKeyDictionary[LanguageModel, ChunkSizer] = WeakKeyDictionary()
+        self._chunk_sizers: WeakKeyDictionary[Model, ChunkSizer] = WeakKeyDictionary()
         self._is_stopping = False
         self._ids = count()
         self._streams: dict[int, GenerationStream] = {}
@@ -73,11 +74,11 @@ class Engine:
         self._quick_scheduler.stop()
         self._quick_pool.shutdown(cancel_futures=True)
 
-    def queue_for(self, model: LanguageModel) -> WorkQueue:
+    def queue_for(self, model: Model) -> WorkQueue:
         """Return the queue in which work of this model waits."""
         return self.queues["quick" if model.runs_inline else "slow"]
 
-    def runtime_for(self, model: LanguageModel) -> Runtime:
+    def runtime_for(self, model: Model) -> Runtime:
         """Return the chunk size and the prefix cache of this model's work, which is made with them."""
         return self._chunk_sizer(model).runtime
 
@@ -91,11 +92,11 @@ class Engine:
         """Number of texts that wait for a row."""
         return sum(decoder.waiting for decoder in self._decoders())
 
-    def runs_inline(self, model: LanguageModel, tokens: int) -> bool:
+    def runs_inline(self, model: Model, tokens: int) -> bool:
         """Return whether work on `tokens` tokens is done at once in the event loop's thread."""
         return model.runs_inline and tokens <= INLINE_TOKENS
 
-    async def run(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
+    async def run(self, model: Model, work: Generator[object, None, Result], tokens: int) -> Result:
         """Return the result of `work`, which does one chunk per step, on about `tokens` tokens.
 
         Raises Overloaded, ServerStopping, what `work` finds wrong with the request, and ModelFailed. Work is dropped
@@ -109,7 +110,7 @@ class Engine:
         with self.reserve(model):
             return await self.compute(model, work, tokens)
 
-    async def compute(self, model: LanguageModel, work: Generator[object, None, Result], tokens: int) -> Result:
+    async def compute(self, model: Model, work: Generator[object, None, Result], tokens: int) -> Result:
         """Do as `run`, in another thread, for a caller who has reserved a place."""
         task = ChunkedTask(next(self._ids), work, self._chunk_sizer(model))
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -128,7 +129,7 @@ class Engine:
         return result
 
     @contextmanager
-    def reserve(self, model: LanguageModel, texts: int = 1, tokens: int = 0) -> Iterator[None]:
+    def reserve(self, model: Model, texts: int = 1, tokens: int = 0) -> Iterator[None]:
         """Hold room for a request while the block lasts. Raises Overloaded or ServerStopping at once."""
         if self._is_stopping:
             raise ServerStopping("the server is going down")
@@ -179,10 +180,11 @@ class Engine:
         else:  # its reader has left meanwhile
             self._count_tokens("completion", len(result.tokens))
 
-    def _chunk_sizer(self, model: LanguageModel) -> ChunkSizer:
+    def _chunk_sizer(self, model: Model) -> ChunkSizer:
         chunk_sizer = self._chunk_sizers.get(model)
         if chunk_sizer is None:
-            cache = None if model.runs_inline else PrefixCache[State](self._prefix_cache_bytes)
+            has_states = isinstance(model, LanguageModel) and not model.runs_inline
+            cache = PrefixCache[State](self._prefix_cache_bytes) if has_states else None
             chunk_sizer = ChunkSizer(Runtime(model.chunk_tokens, cache), fixed=model.runs_inline)
             self._chunk_sizers[model] = chunk_sizer
         return chunk_sizer

@@ -7,28 +7,34 @@ while its predecessor still serves.
 from __future__ import annotations
 
 from models.checkpoint.load import Checkpoint
-from models.checkpoint.save import check_distributions
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
 from models.inference.next_token import next_tokens
 from models.inference.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
+from models.language_model import LanguageModel
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 
 def warm_up(checkpoint: Checkpoint) -> Checkpoint:
     """Do once what the checkpoint will be asked to do, and return it. Raises whatever it fails with."""
-    model, tokenizer = checkpoint.model, checkpoint.tokenizer
+    checkpoint.model.check()
+    checkpoint.model.warm_up()
+    if isinstance(checkpoint.model, LanguageModel):
+        _warm_up_language_model(checkpoint.model, checkpoint.tokenizer)
+    return checkpoint
+
+
+def _warm_up_language_model(model: LanguageModel, tokenizer: Tokenizer) -> None:
+    """Predict, score, evaluate and generate a little."""
     text = tokenizer.decode(list(range(2, min(tokenizer.vocabulary_size, 6))))
-    check_distributions(model)
     for texts in ([text], [text, text]):  # one text takes another path than several
         run_to_completion(next_tokens(model, tokenizer, texts, NextTokenQuery(top_k=1)))
         run_to_completion(score_texts(model, tokenizer, texts))
     model.explain(model.begin_state(1))
     run_to_completion(evaluate(model, tokenizer, [text], "document"))
-    model.warm_up()
     for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # with and without a filter
         for _ in generate(model, make_sequences(tokenizer, text, params)):
             pass
-    return checkpoint

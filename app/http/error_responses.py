@@ -22,7 +22,14 @@ from starlette.types import Scope
 from app.core import exceptions
 from app.http.request_body import JSON, unsupported_media_type
 from app.http.responses import OrjsonResponse
-from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, NextwordError
+from models.errors import (
+    CheckpointError,
+    CheckpointNotFound,
+    InvalidInput,
+    InvalidText,
+    NextwordError,
+    UnsupportedByModel,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +42,7 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     RequestValidationError: (400, "invalid_request_error", "invalid_input"),
     InvalidInput: (400, "invalid_request_error", "invalid_input"),
     InvalidText: (400, "invalid_request_error", "invalid_text"),
+    UnsupportedByModel: (400, "invalid_request_error", "unsupported_by_model"),
     CheckpointNotFound: (404, "not_found_error", "model_not_found"),
     CheckpointError: (503, "unavailable_error", "model_unusable"),
     exceptions.RequestAbandoned: (499, "abandoned_error", "client_gone"),

@@ -76,7 +76,7 @@ class ModelRequest:
     async def score(self, texts: Sequence[str], body: ProbabilityRequest | RescoreRequest) -> TextScores:
         """Score texts after the context of `body`. Raises as `check_context` and `run` do."""
         self.check_context("context", body.context)
-        model, tokenizer = self.checkpoint.model, self.checkpoint.tokenizer
+        model, tokenizer = self.checkpoint.language_model, self.checkpoint.tokenizer
         work = score_texts(
             model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos, runtime=self.runtime
         )

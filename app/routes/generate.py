@@ -40,7 +40,7 @@ async def generate(request: InjectedModelRequest, body: GenerateRequest) -> Resp
     seed = secrets.randbits(53) if body.seed is None else body.seed
     head = {"model": request.served.id, "seed": seed}
     params = _sampling_params(body, seed)
-    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
+    model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
     prompt = tokenizer.encode_batch([body.prompt]).ids.tolist()
     async with AsyncExitStack() as stack:
         texts = stack.enter_context(

@@ -35,8 +35,8 @@ def _results(
     request: ModelRequest, contexts: list[str], body: NextRequest
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Compute the content for each context as work of the engine: it may have many thousand tokens."""
-    tokenizer, results = request.checkpoint.tokenizer, []
-    predictions = yield from next_tokens(request.checkpoint.model, tokenizer, contexts, body.query(), request.runtime)
+    model, tokenizer, results = request.checkpoint.language_model, request.checkpoint.tokenizer, []
+    predictions = yield from next_tokens(model, tokenizer, contexts, body.query(), request.runtime)
     for prediction in predictions:
         results.append(next_content(prediction, tokenizer.vocabulary))
         if len(prediction.ids) >= LONG_RESULT_TOKENS:

@@ -123,7 +123,7 @@ async def _results(
 
 def _make_evaluator(request: ModelRequest, options: PerplexityQuery | PerplexityRequest) -> Evaluator:
     """Build the evaluator of one text. Raises InvalidInput for a unit that the model does not have."""
-    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
+    model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
     unit = options.unit or ("lines" if tokenizer.config.has_lines else "document")
     return Evaluator(model, tokenizer, unit, options.empty_lines or "keep", request.runtime)
 

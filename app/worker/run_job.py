@@ -92,7 +92,7 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
     checkpoint = load(resolve(Path(spec.checkpoints), request.model).path)
     unit = request.resolve_unit(checkpoint.tokenizer.config)
     dynamic = request.dynamic_config()
-    model = checkpoint.model if dynamic is None else make_dynamic(checkpoint.model, dynamic, unit)
+    model = checkpoint.language_model if dynamic is None else make_dynamic(checkpoint.language_model, dynamic, unit)
     assert spec.validation is not None
     with Path(spec.validation.path).open("rb") as file:
         chunks = iter(lambda: file.read(_READ_BYTES), b"")

@@ -78,7 +78,7 @@ def caches(corpora: Path) -> None:
 def recurrent(path: Path, training: tuple[Path, ...], text: Path, most: int | None, empty_lines: EmptyLines) -> None:
     """Print the table of what adapts over a network."""
     checkpoint = load(path)
-    network, tokenizer = checkpoint.model, checkpoint.tokenizer
+    network, tokenizer = checkpoint.language_model, checkpoint.tokenizer
     assert isinstance(network, RecurrentModel)
     kind = tokenizer.config.kind
     counted = Corpus.open(training, kind=kind, empty_lines=empty_lines).encode(tokenizer)

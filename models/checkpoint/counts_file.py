@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from models.checkpoint.card import FileDigest
 from models.errors import CheckpointDamaged, CheckpointNotFound
-from models.language_model import Tensors
+from models.model import Tensors
 from models.ngram.counting.counts import Counts, Level
 
 COUNTS_FILE = "counts.safetensors"

@@ -8,12 +8,12 @@ from __future__ import annotations
 from models.composite.cache import CacheModel
 from models.composite.mixture import MixtureModel
 from models.composite.neural_cache import NeuralCacheModel
-from models.language_model import LanguageModel
+from models.model import Model
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
 from models.ngram.model import NgramModel
 
-FAMILIES: dict[str, type[LanguageModel]] = {
+FAMILIES: dict[str, type[Model]] = {
     "ngram": NgramModel,
     "rnn": RecurrentModel,
     "lstm": RecurrentModel,
@@ -24,7 +24,7 @@ FAMILIES: dict[str, type[LanguageModel]] = {
     "neural_cache": NeuralCacheModel,
 }
 
-FAMILIES_BY_PRECISION: dict[str, dict[str, type[LanguageModel]]] = {
+FAMILIES_BY_PRECISION: dict[str, dict[str, type[Model]]] = {
     "float32": FAMILIES,
     "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model},
 }

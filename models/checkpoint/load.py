@@ -19,15 +19,16 @@ from models.checkpoint.families import FAMILIES
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.members import find_member
 from models.composite.base import Composite
-from models.errors import CheckpointDamaged, InvalidInput
+from models.errors import CheckpointDamaged, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
+from models.model import Model
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import map_tensors
 
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "weights.safetensors"
 
-Families: TypeAlias = Mapping[str, type[LanguageModel]]
+Families: TypeAlias = Mapping[str, type[Model]]
 """Classes of models by the kind in a card."""
 
 
@@ -37,8 +38,19 @@ class Checkpoint:
 
     card: Card
     tokenizer: Tokenizer
-    model: LanguageModel
+    model: Model
     path: Path
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The model as a language model. Raises UnsupportedByModel for one that reads whole texts."""
+        if isinstance(self.model, LanguageModel):
+            return self.model
+        raise UnsupportedByModel(
+            "model",
+            f"a {self.model.kind} model reads a text as a whole: it needs what comes after a word, so there is no "
+            f"probability of the next word given those before; it can {', '.join(sorted(self.model.capabilities))}",
+        )
 
 
 FindLoaded: TypeAlias = Callable[[str], Checkpoint | None]
@@ -135,13 +147,13 @@ def _composite(path: Path, card: Card, families: Families, members: Mapping[str,
         raise CheckpointDamaged(f"{path / CARD_FILE}: a {card.kind} model has no members")
     try:
         tokenizer = shared_tokenizer((name, member.tokenizer) for name, member in members.items())
-        model = family.from_members(card.config, [members[member.model].model for member in card.members])
+        model = family.from_members(card.config, [members[member.model].language_model for member in card.members])
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise _unfit(path, card, error) from error
     return Checkpoint(card, tokenizer, model, path)
 
 
-def _model(path: Path, card: Card, families: Families) -> LanguageModel:
+def _model(path: Path, card: Card, families: Families) -> Model:
     """Make the model of mapped weights. Raises CheckpointDamaged where they do not fit the card."""
     weights = path / WEIGHTS_FILE
     family = _family(path, card, families)
@@ -153,7 +165,7 @@ def _model(path: Path, card: Card, families: Families) -> LanguageModel:
         raise _unfit(path, card, error) from error
 
 
-def _family(path: Path, card: Card, families: Families) -> type[LanguageModel]:
+def _family(path: Path, card: Card, families: Families) -> type[Model]:
     """Return the class of the card's kind. Raises CheckpointDamaged for an unknown kind."""
     family = families.get(card.kind)
     if family is None:

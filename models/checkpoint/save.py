@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-
 from models.checkpoint.card import CARD_FILE, FORMAT_VERSION, Card, FileDigest, Provenance
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.load import TOKENIZER_FILE, WEIGHTS_FILE, Families, load
@@ -25,7 +23,7 @@ from models.checkpoint.members import pin_member
 from models.checkpoint.repository import CheckpointRef, check_name, next_version
 from models.composite.base import Composite
 from models.errors import CheckpointExists, InvalidInput
-from models.language_model import LanguageModel, Tensors
+from models.model import Model, Tensors
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import fsync_path, rename_durably, write_tensors
 from models.utils.parallel import parallel_map
@@ -37,7 +35,7 @@ _PACKAGES = ("nextword", "torch", "numpy")
 def save(
     root: Path,
     name: str,
-    model: LanguageModel,
+    model: Model,
     tokenizer: Tokenizer,
     provenance: Provenance,
     *,
@@ -60,7 +58,7 @@ def save(
         families: Classes of models by kind, with which the files are read back.
 
     Raises CheckpointExists when the version is already there, InvalidInput when the name, the card or the model's
-    distributions are not acceptable.
+    answers are not acceptable.
     """
     check_name(name)
     _check_members(model, members)
@@ -69,19 +67,8 @@ def save(
             write_tensors(tensors, work / file)
         _write_files(work, model, tokenizer, provenance, members)
         # The hashes were computed by reading the files back, so there is nothing to verify.
-        check_distributions(load(work, verify=False, library=library or root, families=families).model)
+        load(work, verify=False, library=library or root, families=families).model.check()
         return CheckpointRef.from_path(_publish(work, root / name, version))
-
-
-def check_distributions(model: LanguageModel) -> None:
-    """Raise InvalidInput unless the model's probabilities sum to one after a few contexts."""
-    spread = np.linspace(0, model.vocabulary_size - 1, 4).astype(np.int64)
-    contexts = model.advance(model.begin_state(4), np.stack([spread, spread[::-1]], 1))
-    for state in (model.begin_state(1), model.null_state(1), contexts):
-        sums = np.exp(model.logprobs(state), dtype=np.float64).sum(-1)
-        # A log-probability may be -inf (a word never seen); NaN and +inf spoil the sum.
-        if not np.allclose(sums, 1, atol=1e-3):
-            raise InvalidInput("model", "its probabilities of the next token do not sum to one, so it is not published")
 
 
 @contextmanager
@@ -96,7 +83,7 @@ def _temporary_directory(root: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _check_members(model: LanguageModel, members: Sequence[CheckpointRef]) -> None:
+def _check_members(model: Model, members: Sequence[CheckpointRef]) -> None:
     """Raise InvalidInput unless there are as many published members as the model has."""
     count = len(model.members) if isinstance(model, Composite) else 0
     if len(members) != count:
@@ -104,7 +91,7 @@ def _check_members(model: LanguageModel, members: Sequence[CheckpointRef]) -> No
 
 
 def _write_files(
-    work: Path, model: LanguageModel, tokenizer: Tokenizer, provenance: Provenance, members: Sequence[CheckpointRef]
+    work: Path, model: Model, tokenizer: Tokenizer, provenance: Provenance, members: Sequence[CheckpointRef]
 ) -> None:
     """Write tokenizer, weights and card; a composite has a card alone."""
     if not members:

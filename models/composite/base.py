@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from models.errors import CheckpointDamaged, InvalidInput
 from models.evaluation.metrics import Unit
-from models.language_model import LanguageModel, Tensors
+from models.language_model import LanguageModel
+from models.model import Tensors
 
 
 def check_dynamic(model: LanguageModel, unit: Unit) -> None:

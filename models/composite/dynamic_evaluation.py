@@ -17,7 +17,8 @@ from models.composite.base import Composite, check_dynamic
 from models.composite.config import DynamicConfig
 from models.errors import InvalidInput
 from models.evaluation.metrics import Unit
-from models.language_model import Floats, LanguageModel, Lengths, TokenIds
+from models.language_model import LanguageModel
+from models.model import Floats, Lengths, TokenIds
 from models.neural.float_backend import FloatBackend
 from models.neural.model import RecurrentModel, as_arrays
 from models.state import State

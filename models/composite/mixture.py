@@ -14,7 +14,8 @@ import numpy as np
 from models.composite.base import Composite
 from models.composite.config import MixtureConfig
 from models.errors import InvalidInput
-from models.language_model import Floats, LanguageModel, Lengths, TokenIds
+from models.language_model import LanguageModel
+from models.model import Floats, Lengths, TokenIds
 from models.state import State
 from models.utils.arrays import log_sum_exp
 

@@ -15,7 +15,8 @@ from models.errors import TrainingFailed
 from models.evaluation.metrics import Unit
 from models.inference.prefill import Ids
 from models.inference.scoring import score_row, score_rows
-from models.language_model import Floats, LanguageModel
+from models.language_model import LanguageModel
+from models.model import Floats
 from models.special_tokens import EOS
 
 _MAX_ITERATIONS = 1000

@@ -17,7 +17,8 @@ from models.composite.base import Composite
 from models.composite.config import NeuralCacheConfig
 from models.composite.token_window import EMPTY_SLOT, empty_window, mask_leading_eos, mix_logprobs, slide_window
 from models.errors import InvalidInput
-from models.language_model import Floats, LanguageModel, Lengths, TokenIds
+from models.language_model import LanguageModel
+from models.model import Floats, Lengths, TokenIds
 from models.neural.model import RecurrentModel
 from models.state import State
 

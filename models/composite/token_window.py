@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.language_model import Floats, Lengths, TokenIds
+from models.model import Floats, Lengths, TokenIds
 from models.special_tokens import EOS
 from models.utils.arrays import log_sum_exp
 

@@ -17,7 +17,8 @@ from models.inference.prefill import PromptPrefill, Runtime, prefill_prompts
 from models.inference.sampling import BatchSampler, not_finite_error, random_generator
 from models.inference.stop_strings import StopStrings
 from models.kernels.sampling import NO_TOKEN, NOT_FINITE
-from models.language_model import Floats, LanguageModel, TokenIds
+from models.language_model import LanguageModel
+from models.model import Floats, TokenIds
 from models.special_tokens import EOS
 from models.state import State, concat, select
 from models.tokenization.detokenizer import Detokenizer

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from models.inference.predictions import ContextTokens, NextTokenQuery, NextTokens
 from models.inference.prefill import Runtime, prefill
-from models.language_model import Floats, LanguageModel, TokenIds
+from models.language_model import LanguageModel
+from models.model import Floats, TokenIds
 from models.special_tokens import EOS
 from models.state import State, row_count, select
 from models.tokenization.encoding import BatchEncoding

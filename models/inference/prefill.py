@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inference.prefix_cache import PrefixCache
-from models.language_model import LanguageModel, TokenIds
+from models.language_model import LanguageModel
+from models.model import TokenIds
 from models.state import State, concat, split
 from models.utils.arrays import Offsets, padded_indices
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.inference.config import SamplingParams
 from models.kernels.sampling import EXCLUDABLE_IDS, NO_TOKEN, NOT_FINITE, Filter, SamplingMetadata
-from models.language_model import Floats
+from models.model import Floats
 from models.state import concat, select
 
 PREFETCHED_UNIFORMS = 32

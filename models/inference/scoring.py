@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inference.prefill import Ids, Runtime, prefill
-from models.language_model import Floats, LanguageModel
+from models.language_model import LanguageModel
+from models.model import Floats
 from models.special_tokens import EOS
 from models.state import State, select
 from models.tokenization.encoding import BatchEncoding

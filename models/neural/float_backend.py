@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.language_model import Floats, Tensors, TokenIds
+from models.model import Floats, Tensors, TokenIds
 from models.neural.config import RecurrentConfig
 from models.neural.network import Network
 from models.threads import thread_count

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged, InvalidInput
-from models.language_model import Floats, LanguageModel, Lengths, Tensors, TokenIds
+from models.language_model import LANGUAGE_MODEL_CAPABILITIES, LanguageModel
+from models.model import Floats, Lengths, Tensors, TokenIds
 from models.neural.config import LOGITS_PER_SLICE, RecurrentConfig
+from models.neural.tensors import check_tensor, stored_dtype
+from models.sequence_encoder import SequenceEncoder, Spelling
 from models.special_tokens import EOS
 from models.state import State, select
 
@@ -36,11 +39,12 @@ class InferenceBackend(Protocol):
         """Return log-probabilities [N, V] after hidden vectors [N, H]."""
 
 
-class RecurrentModel(LanguageModel):
+class RecurrentModel(LanguageModel, SequenceEncoder):
     """A network that reads token by token; its state is `StateArrays`."""
 
     chunk_tokens = 256
     can_learn = True
+    capabilities = LANGUAGE_MODEL_CAPABILITIES | {"embed"}
 
     def __init__(self, config: RecurrentConfig, tensors: Mapping[str, NDArray[Any]], vocabulary_size: int) -> None:
         """Hold the weights, rounded to `config.storage`: what is evaluated is what will be stored.
@@ -49,7 +53,8 @@ class RecurrentModel(LanguageModel):
         """
         self.architecture = config
         self.vocabulary_size = vocabulary_size
-        dtypes = {name: _stored_as(config, array.ndim) for name, array in tensors.items()}
+        self.vector_size = config.hidden_size
+        dtypes = {name: stored_dtype(config.storage, array.ndim) for name, array in tensors.items()}
         self._stored = {name: array.astype(dtypes[name], copy=False) for name, array in tensors.items()}
         self._backend = self._make_backend()
         self._begin_state = self.advance(self.null_state(1), np.full((1, 1), EOS))
@@ -80,6 +85,13 @@ class RecurrentModel(LanguageModel):
         """See `LanguageModel`; one pass over the tokens, and the softmax in slices of a few megabytes."""
         hidden, after = self.advance_with_hidden(state, tokens, lengths)
         return self.score_from_hidden(hidden, tokens, lengths), after
+
+    def encode(self, tokens: TokenIds, lengths: Lengths, spelling: Spelling | None = None) -> Floats:
+        """See `SequenceEncoder`: the top layer's hidden vectors after each token, from the begin state."""
+        del spelling
+        outputs, _ = self._read(self.begin_state(len(tokens)), tokens, lengths)
+        outputs[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
+        return outputs
 
     def hidden(self, state: State) -> Floats:
         """Return the top layer's hidden vectors [B, H], from which the next token's distribution is computed."""
@@ -118,7 +130,7 @@ class RecurrentModel(LanguageModel):
             raise CheckpointDamaged(f"config: {error}") from error
         shapes = weight_shapes(architecture, vocabulary_size)
         for name in sorted(shapes.keys() | tensors.keys()):
-            _check_tensor(name, architecture, shapes.get(name), tensors.get(name))
+            check_tensor(name, architecture.storage, shapes.get(name), tensors.get(name))
         return cls(architecture, tensors, vocabulary_size)
 
     def _make_backend(self) -> InferenceBackend:
@@ -185,24 +197,3 @@ def _spans(lengths: Lengths) -> Iterator[tuple[NDArray[np.int64], int, int]]:
     for end in sorted({n for n in lengths.tolist() if n > 0}):
         yield (lengths >= end).nonzero()[0], begin, end
         begin = end
-
-
-def _stored_as(config: RecurrentConfig, dimensions: int) -> np.dtype[Any]:
-    """Return a tensor's dtype: matrices as `storage` says, biases float32 (few, as large as a log P)."""
-    return np.dtype(np.float16 if config.storage == "float16" and dimensions > 1 else np.float32)
-
-
-def _check_tensor(
-    name: str, config: RecurrentConfig, shape: tuple[int, ...] | None, tensor: NDArray[Any] | None
-) -> None:
-    """Raise CheckpointDamaged unless the tensor is wanted, there, of this shape and dtype, and finite."""
-    if shape is None:
-        raise CheckpointDamaged(f"tensor {name}: not part of this architecture")
-    if tensor is None:
-        raise CheckpointDamaged(f"tensor {name}: missing")
-    dtype = _stored_as(config, len(shape))
-    if tensor.shape != shape or tensor.dtype != dtype:
-        wanted = f"{dtype} {list(shape)}"
-        raise CheckpointDamaged(f"tensor {name}: {wanted} expected, {tensor.dtype} {list(tensor.shape)} found")
-    if not np.isfinite(tensor).all():
-        raise CheckpointDamaged(f"tensor {name}: holds numbers that are not finite")

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged, InvalidInput
-from models.language_model import Floats, LanguageModel, Lengths, Tensors, TokenIds
+from models.language_model import LanguageModel
+from models.model import Floats, Lengths, Tensors, TokenIds
 from models.ngram import query, top_k
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig

@@ -22,7 +22,8 @@ from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
 from models.evaluation.evaluator import measure_units
-from models.language_model import LanguageModel, Tensors
+from models.language_model import LanguageModel
+from models.model import Tensors
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import STATE_FILE, TrainingConfig
 from models.neural.training.train import train
@@ -180,6 +181,7 @@ def _measure(
     if int8_family is FAMILIES_BY_PRECISION["float32"][model.kind]:
         return {"validation": exact}
     int8_model = int8_family.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
+    assert isinstance(int8_model, LanguageModel)
     figures = yield from measure_units(int8_model, tokenizer, held_out)
     for unit, unit_figures in figures.items():
         if unit_figures["perplexity"] and exact[unit]["perplexity"]:  # both are finite

@@ -15,7 +15,8 @@ from models.checkpoint.save import save
 from models.composite.base import Composite
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
-from models.language_model import LanguageModel, Tensors
+from models.language_model import LanguageModel
+from models.model import Tensors
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from models.errors import CheckpointDamaged
-from models.language_model import Floats, LanguageModel, Lengths, Tensors, TokenIds
+from models.language_model import LanguageModel
+from models.model import Floats, Lengths, Tensors, TokenIds
 from models.special_tokens import EOS
 from models.state import State
 

@@ -18,7 +18,8 @@ from models.errors import CheckpointDamaged
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
 from models.kernels.sampling import SamplingMetadata
-from models.language_model import LanguageModel, TokenIds
+from models.language_model import LanguageModel
+from models.model import TokenIds
 from models.neural.int8.model import Int8Model
 from models.special_tokens import EOS
 from models.state import State, concat, row_count, select, split

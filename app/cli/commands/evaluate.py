@@ -66,9 +66,9 @@ def command(
     ref, checkpoint = load_model(model, checkpoints, threads, precision)
     tokenizer = checkpoint.tokenizer
     unit = unit or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
-    scorer, options = checkpoint.model, given_options(DynamicConfig, values)
+    scorer, options = checkpoint.language_model, given_options(DynamicConfig, values)
     if dynamic is not None:
-        scorer = make_dynamic(checkpoint.model, parse_config(DynamicConfig, {"rule": dynamic, **options}), unit)
+        scorer = make_dynamic(scorer, parse_config(DynamicConfig, {"rule": dynamic, **options}), unit)
     elif options:
         raise InvalidInput(next(iter(options)), "is for --dynamic only")
     chunks = iter(lambda: file.read(_READ_BYTES), b"")

@@ -37,7 +37,7 @@ def command(
 
     ref, checkpoint = load_model(model, checkpoints, threads, precision)
     sequences = make_sequences(checkpoint.tokenizer, prompt, params, n)
-    outputs = generate(checkpoint.model, sequences)
+    outputs = generate(checkpoint.language_model, sequences)
     if n == 1 and not as_json:
         click.echo(prompt, nl=False)
         for output in outputs:

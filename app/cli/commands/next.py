@@ -28,7 +28,7 @@ def command(model: str, context: str, prefix: str, top_k: int, special: bool, as
 
     ref, checkpoint = load_model(model, **loading)
     tokenizer, query = checkpoint.tokenizer, NextTokenQuery(top_k, prefix, special)
-    (prediction,) = run_to_completion(next_tokens(checkpoint.model, tokenizer, [context], query))
+    (prediction,) = run_to_completion(next_tokens(checkpoint.language_model, tokenizer, [context], query))
     tokens = next_token_contents(prediction, tokenizer.vocabulary)
     if as_json:
         click.echo(to_json({"model": ref.id, "context": context_content(prediction.context), "next": tokens}))

@@ -37,7 +37,7 @@ def command(model: str, as_json: bool, **loading: Any) -> None:
 
     ref, checkpoint = load_model(model, **loading)
     for lines in read_line_batches(cast(BufferedReader, sys.stdin.buffer)):
-        scores = run_to_completion(score_texts(checkpoint.model, checkpoint.tokenizer, lines))
+        scores = run_to_completion(score_texts(checkpoint.language_model, checkpoint.tokenizer, lines))
         click.echo("\n".join(_format_score(ref.id, score, as_json) for score in scores))
 
 

@@ -15,7 +15,7 @@ from models.errors import InvalidInput
 from models.kernels.openmp import run_parallel
 from models.kernels.sampling import SampleArgs, SamplingMetadata
 from models.kernels.workspace import WorkspacePool, address_of
-from models.language_model import Floats, TokenIds
+from models.model import Floats, TokenIds
 from models.neural.config import RecurrentConfig
 from models.neural.int8.cells import CELLS
 from models.neural.int8.dot_product import BYTES_PER_LANE, FACTORS_PER_STEP, PANEL_OUTPUTS

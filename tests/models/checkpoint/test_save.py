@@ -15,7 +15,7 @@ from models.checkpoint.card import FileDigest, Provenance
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef, list_checkpoints
-from models.checkpoint.save import check_distributions, save
+from models.checkpoint.save import save
 from models.errors import CheckpointDamaged, CheckpointExists, InvalidInput
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -102,9 +102,9 @@ def test_save_does_not_reuse_the_number_of_a_foreign_directory(tmp_path):
     assert publish(tmp_path).id == "toy@6"
 
 
-@pytest.mark.parametrize("failing", ["FileDigest", "check_distributions", "write_tensors", "_publish"])
+@pytest.mark.parametrize("failing", ["FileDigest", "load", "write_tensors", "_publish"])
 def test_save_that_fails_at_any_stage_leaves_nothing(tmp_path, monkeypatch, failing):
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(models.checkpoint.save, failing, interrupted)
@@ -134,10 +134,10 @@ def test_save_refuses_a_model_whose_rows_are_no_distributions(tmp_path, broken):
     assert list_checkpoints(tmp_path) == []
 
 
-def test_check_distributions_accepts_a_probability_of_zero():
+def test_check_of_a_language_model_accepts_a_probability_of_zero():
     rows = np.zeros((8, 7))
     rows[:, 2] = 1
-    check_distributions(Bigram(rows))
+    Bigram(rows).check()
 
 
 def test_save_lets_other_users_read_the_files(tmp_path):

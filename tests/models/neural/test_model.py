@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import CheckpointDamaged
-from models.language_model import Floats, Tensors, TokenIds
+from models.model import Floats, Tensors, TokenIds
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel, weight_shapes
 from models.neural.network import Network

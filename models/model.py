@@ -1,0 +1,72 @@
+"""The interface of everything that a checkpoint holds and a server serves: `Model`.
+
+A model is numbers by name (`tensors`), settings (`config`), and the names of what it can be asked (`capabilities`).
+`LanguageModel` adds states and distributions; the models of `models.tasks` read a whole text at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal, Self, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+TokenIds: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float32]
+Lengths: TypeAlias = NDArray[np.int64]
+"""How many tokens of each row are read [B]."""
+Tensors: TypeAlias = dict[str, NDArray[Any]]
+"""Arrays by name, as a checkpoint's safetensors file holds them."""
+Capability: TypeAlias = Literal[
+    "next", "probability", "perplexity", "rescore", "generate", "fill", "classify", "tag", "answer", "embed"
+]
+"""Name of what a model can be asked, which is that of its route; `embed` is asked at /v1/embeddings."""
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+
+
+class Model(ABC):
+    """A model that can be saved, loaded and served."""
+
+    vocabulary_size: int
+    precision: str = "float32"
+    """Of the numbers that the computation uses; `tensors` are in the precision of the checkpoint."""
+    runs_inline: bool = False
+    """Whether a token takes microseconds and no threads, so that short work needs no other thread."""
+    chunk_tokens: int = 1024
+    """Tokens in one chunk of long work, by default: some tens of milliseconds, so that short work can go in between."""
+    capabilities: frozenset[Capability] = frozenset()
+    """What the model can be asked."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """The family's name, as cards and configs write it; a class attribute will do."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return what the family needs, beside `tensors`, to be built again; JSON-ready."""
+
+    @abstractmethod
+    def tensors(self) -> Tensors:
+        """Return every number of the model by name, as stored: `from_tensors` gives a bit-equal model."""
+
+    @classmethod
+    @abstractmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """Build the model that `config` and `tensors` describe.
+
+        Raises CheckpointDamaged when a tensor is missing, has another shape or dtype, or does not hang together.
+        """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise InvalidInput unless the model's answers to a few made-up inputs are finite distributions."""
+
+    def warm_up(self) -> None:  # noqa: B027 - most families have nothing to build
+        """Build what the first long request would otherwise wait for; by default nothing."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that the model holds."""
+        return sum(tensor.size for tensor in self.tensors().values())

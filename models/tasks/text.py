@@ -1,0 +1,89 @@
+"""Texts as task models read them: token ids with their word forms, padded batches, and spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.model import Lengths, TokenIds
+from models.sequence_encoder import Spelling
+from models.special_tokens import EOS, EOS_TOKEN
+from models.tokenization.tokenizer import Tokenizer
+
+MAX_WORD_CHARACTERS = 24
+"""Characters of a word that are read; longer ones lose their middle, so that both ends stay."""
+UNLISTED = 0
+"""Id of a character that the alphabet lacks."""
+
+
+@dataclass(frozen=True)
+class TaskText:
+    """Tokens of one text.
+
+    ids: [T] token ids.
+    forms: [T] the tokens as they stand in the text.
+    """
+
+    ids: TokenIds
+    forms: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, text: str) -> TaskText:
+        """Tokenize a text, with `</s>` at its end, so that even an empty one has a token."""
+        tokens = tokenizer.encode_with_surfaces(text)
+        return cls(np.array([*tokens.ids, EOS], np.int64), (*tokens.surface_forms, EOS_TOKEN))
+
+
+class Alphabet:
+    """Characters with ids from 1 on; any other has the id UNLISTED.
+
+    >>> Alphabet("abc").encode("cab!").tolist()
+    [3, 1, 2, 0]
+    """
+
+    def __init__(self, characters: str) -> None:
+        self.characters = characters
+        self._ids = {character: i for i, character in enumerate(characters, 1)}
+
+    @classmethod
+    def of(cls, forms: Iterable[str], min_count: int = 2) -> Alphabet:
+        """Make the alphabet of the characters that occur at least `min_count` times in `forms`."""
+        counts: dict[str, int] = {}
+        for form in forms:
+            for character in form:
+                counts[character] = counts.get(character, 0) + 1
+        return cls("".join(sorted(character for character, count in counts.items() if count >= min_count)))
+
+    def __len__(self) -> int:
+        """Return the number of ids, UNLISTED included."""
+        return len(self.characters) + 1
+
+    def encode(self, form: str) -> NDArray[np.int64]:
+        """Return the ids [C] of a word's characters, at most MAX_WORD_CHARACTERS; one UNLISTED for no character."""
+        if len(form) > MAX_WORD_CHARACTERS:
+            half = MAX_WORD_CHARACTERS // 2
+            form = form[:half] + form[-half:]
+        return np.array([self._ids.get(character, UNLISTED) for character in form] or [UNLISTED], np.int64)
+
+
+def pad(rows: Sequence[NDArray[np.int64]]) -> tuple[TokenIds, Lengths]:
+    """Return rows of ids as one array [B, T], padded with zeros, and their lengths [B]."""
+    lengths = np.array([len(row) for row in rows], np.int64)
+    padded = np.zeros((len(rows), lengths.max(initial=0)), np.int64)
+    for row, ids in zip(padded, rows, strict=True):
+        row[: len(ids)] = ids
+    return padded, lengths
+
+
+def spell(texts: Sequence[TaskText], alphabet: Alphabet) -> Spelling:
+    """Return the spelling of a batch of texts, in which each distinct form is there once."""
+    forms: dict[str, int] = {}
+    rows, _ = pad([np.array([forms.setdefault(form, len(forms)) for form in text.forms], np.int64) for text in texts])
+    characters, lengths = pad([alphabet.encode(form) for form in forms])
+    return Spelling(rows, characters, lengths)
