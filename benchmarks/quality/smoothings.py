@@ -1,7 +1,7 @@
 """Smoothings: perplexity of each by order on held-out text, and how sparse n-grams are.
 
-Takes the folder of corpora. Learns on the training text of ptb (or wikitext-2) and measures on its validation text,
-each line on its own, empty lines dropped; a token of probability zero makes the perplexity infinite. Sparsity: of the
+Takes the folder of corpora. Learns on the training text of ptb (wikitext-2, gutenberg) and measures on its validation
+text, each line on its own, empty lines dropped; a token of probability zero makes the perplexity infinite. Sparsity: of the
 validation text's n-grams the share that the training text does not have, of different ones and of all; and of its
 tokens the share to which relative frequencies give nothing.
 """
@@ -23,14 +23,24 @@ from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts
 from models.tokenization.config import TokenizerConfig
 
-FILES = {"ptb": ("ptb.train.txt", "ptb.valid.txt"), "wikitext-2": ("train.txt", "valid.txt")}
+FILES = {
+    "ptb": ("ptb.train.txt", "ptb.valid.txt"),
+    "wikitext-2": ("train.txt", "valid.txt"),
+    "gutenberg": ("*.txt", "chesterton-thursday.txt"),
+}
+"""Training texts (a pattern, without the other file) and validation text of each corpus."""
+MAX_VOCABULARY = {"gutenberg": 10_000}
+"""Largest vocabulary of a text in which no word is `<unk>` yet."""
 Ids = NDArray[np.int32]
 
 
 def texts(folder: Path, name: str) -> tuple[Ids, Ids, int]:
     """Ids of both texts, and how many words there are."""
-    training, validation = (Corpus.open(folder / name / file, empty_lines="drop") for file in FILES[name])
-    tokenizer, encoded = training.train_tokenizer(TokenizerConfig(pretokenized=True))
+    pattern, held_out = FILES[name]
+    files = [path for path in sorted((folder / name).glob(pattern)) if path.name != held_out]
+    training, validation = (Corpus.open(text, empty_lines="drop") for text in (files, folder / name / held_out))
+    config = TokenizerConfig(pretokenized=True, max_size=MAX_VOCABULARY.get(name))
+    tokenizer, encoded = training.train_tokenizer(config)
     return encoded.ids, validation.encode(tokenizer).ids, tokenizer.vocabulary_size
 
 

@@ -43,8 +43,8 @@ class NgramConfig:
     """`mle` (count ratios), `add_delta`, `backoff` (absolute discounting) or `katz` (Good-Turing), which back off, or
     interpolated `absolute`, `witten_bell`, `jelinek_mercer`, `interpolated_kneser_ney` (one discount an order) or
     `kneser_ney` (modified: three)."""
-    delta: float = 1.0
-    """What `add_delta` adds to every count; above zero."""
+    delta: float = 0.01
+    """What `add_delta` adds to every count; above zero. One, as Laplace has it, drowns what was seen."""
     discount: float | None = None
     """What `absolute` and `interpolated_kneser_ney` take from every count, between 0 and 1; without it, each order's is
     estimated."""

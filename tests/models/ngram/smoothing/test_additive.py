@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from models.ngram.config import NgramConfig
 from tests.helpers.estimation import estimate_model, next_probabilities
@@ -38,6 +39,12 @@ def test_add_delta_by_hand() -> None:
     row = next_probabilities(model, [STUDENTS, OPENED, THEIR])
     assert math.isclose(row[BOOKS], 402 / 1018, rel_tol=1e-6)
     assert math.isclose(row[STUDENTS], 2 / 1018, rel_tol=1e-6)
+
+
+def test_add_delta_is_small_by_default() -> None:
+    # one line of one word a: c(<s>) = 1, V = 3: P(a) = (1 + 0.01) / (1 + 0.03), the others 0.01 / 1.03
+    model = estimate_model([[2]], NgramConfig(2, "add_delta"), size=3)
+    assert next_probabilities(model, []) == pytest.approx([0.01 / 1.03, 0.01 / 1.03, 1.01 / 1.03], rel=1e-6)
 
 
 def test_add_delta_of_an_unseen_context_is_uniform() -> None:
