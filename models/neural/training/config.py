@@ -1,6 +1,6 @@
 """Configuration of a training: every choice that changes the result, and the values it accepts.
 
-`TrainingConfig` is the `[training]` table of a recipe. It loads no torch, so that recipes can be checked without it.
+`TrainingConfig` is the `[training]` table of a language model's recipe; it shares `OptimizationConfig` with other tasks. It loads no torch, so that recipes can be checked without it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,17 @@ STATE_FILE = "training.safetensors"
 
 OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 LearningRateSchedule: TypeAlias = Literal["constant", "cosine", "one_cycle"]
-InitializationMethod: TypeAlias = Literal["xavier", "he", "uniform"]
+InitializationMethod: TypeAlias = Literal["xavier", "lecun_normal", "he", "uniform"]
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """Recipe of a training, apart from the architecture; equal recipes and texts give equal models."""
+class OptimizationConfig:
+    """Settings that every training has: how the weights begin, change, and are kept from overfitting."""
 
     epochs: float = 10.0
     """Passes over the training text; what the schedule counts to."""
     batch_size: int = 32
-    """Streams that are read side by side."""
-    bptt: int = 32
-    """Tokens through which the gradient flows back; states are carried beyond."""
+    """Streams, or texts, that are read side by side."""
     optimiser: OptimizerName = "adamw"
     """Rule by which a gradient changes the weights."""
     learning_rate: float = 4e-3
@@ -58,14 +56,12 @@ class TrainingConfig:
     averaging: float = 0.0
     """The model's weights are a running mean of those trained that keeps this much of its past at each step, 0.999
     say, so that it looks back over a thousand steps; 0 = the weights as they are."""
-    sampled_words: int = 0
-    """About how many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
-    0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
     initialisation: InitializationMethod = "uniform"
+    """Random numbers that matrices begin with: `xavier` (Glorot and Bengio 2010) uniform with variance
+    2 / (inputs + outputs), `lecun_normal` normal with variance 1 / inputs (randn * sqrt(1 / n), which some courses call
+    Xavier too), `he` normal with variance 2 / inputs, `uniform` between plus and minus `initial_scale`."""
     initial_scale: float = 0.1
     """The bound of `uniform`; 0 starts from zeros."""
-    reset_rate: float = 0.05
-    """Probability, per stream and window, of beginning the current line anew from the start state."""
     validate_every: int = 0
     """Steps between validations; 0 = once an epoch."""
     patience: int = 0
@@ -79,9 +75,8 @@ class TrainingConfig:
         for name, accepted in zip(("optimiser", "schedule", "initialisation"), types, strict=True):
             if getattr(self, name) not in get_args(accepted):
                 raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
-        for name in ("batch_size", "bptt"):
-            self._check_whole(name, 1)
-        for name in ("validate_every", "patience", "seed", "sampled_words"):
+        self._check_whole("batch_size", 1)
+        for name in ("validate_every", "patience", "seed"):
             self._check_whole(name, 0)
         for name in ("epochs", "learning_rate"):
             self._check_number(name, math.inf, "a number above 0 is accepted", above=True)
@@ -91,7 +86,6 @@ class TrainingConfig:
         optional = [name for name in ("input_dropout", "output_dropout") if getattr(self, name) is not None]
         for name in (*shares, *optional):
             self._check_number(name, 1, "a number from 0 up to but not including 1 is accepted")
-        self._check_number("reset_rate", math.nextafter(1, 2), "a number from 0 to 1 is accepted")
 
     def _check_whole(self, name: str, least: int) -> None:
         """Raise InvalidInput unless the field is a whole number of at least `least`."""
@@ -105,3 +99,23 @@ class TrainingConfig:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not 0 <= value < below or (above and value == 0):
             raise InvalidInput(name, accepted)
+
+
+@dataclass(frozen=True)
+class TrainingConfig(OptimizationConfig):
+    """Recipe of a language model's training; equal recipes, architectures and texts give equal models."""
+
+    bptt: int = 32
+    """Tokens through which the gradient flows back; states are carried beyond."""
+    sampled_words: int = 0
+    """About how many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
+    0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
+    reset_rate: float = 0.05
+    """Probability, per stream and window, of beginning the current line anew from the start state."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        super().__post_init__()
+        self._check_whole("bptt", 1)
+        self._check_whole("sampled_words", 0)
+        self._check_number("reset_rate", math.nextafter(1, 2), "a number from 0 to 1 is accepted")

@@ -28,10 +28,10 @@ def initialize(
         if name.startswith("layers."):
             # The gates are stacked in one parameter, and a gate's fan-out is its own.
             for gate in torch.split(matrix, network.config.hidden_size):
-                _fill(gate, len(gate), method, scale, generator)
+                fill_matrix(gate, len(gate), method, scale, generator)
         else:
             # A table of token vectors counts as square: however many tokens there are, each touches one row of it.
-            _fill(matrix, len(matrix) if name == "projection" else matrix.shape[1], method, scale, generator)
+            fill_matrix(matrix, len(matrix) if name == "projection" else matrix.shape[1], method, scale, generator)
     network.output_bias.copy_(log_unigram_probabilities(counts))
 
 
@@ -40,14 +40,19 @@ def log_unigram_probabilities(counts: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.log(counts + 1.0) - math.log(counts.sum() + len(counts))).float()
 
 
-def _fill(matrix: Tensor, fan_out: int, method: InitializationMethod, scale: float, generator: torch.Generator) -> None:
+def fill_matrix(
+    matrix: Tensor, fan_out: int, method: InitializationMethod, scale: float, generator: torch.Generator
+) -> None:
     """Fill a matrix with random numbers.
 
-    `xavier`: Glorot and Bengio 2010, eq. 16. `he`: He et al. 2015, eq. 10. `uniform`: between -scale and scale.
+    `xavier`: Glorot and Bengio 2010, eq. 16. `lecun_normal`: LeCun et al. 1998, eq. 16. `he`: He et al. 2015, eq. 10.
+    `uniform`: between -scale and scale.
     """
     fan_in = matrix.shape[1]
     if method == "uniform":
         matrix.uniform_(-scale, scale, generator=generator)
+    elif method == "lecun_normal":
+        matrix.normal_(0.0, math.sqrt(1 / fan_in), generator=generator)
     elif method == "he":
         matrix.normal_(0.0, math.sqrt(2 / fan_in), generator=generator)
     else:

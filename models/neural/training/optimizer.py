@@ -9,14 +9,13 @@ import math
 from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from models.neural.network import Network
 from models.neural.training.config import LearningRateSchedule, OptimizerName
 
 
-def make_optimizer(name: OptimizerName, network: Network, weight_decay: float, momentum: float) -> Optimizer:
+def make_optimizer(name: OptimizerName, network: nn.Module, weight_decay: float, momentum: float) -> Optimizer:
     """Make an optimizer of all parameters; weights decay in matrices only, since biases do not overfit.
 
     `adam` and `sgd` add the gradient of the L2 penalty to the loss's; `adamw` shrinks the weights apart from it
@@ -60,6 +59,16 @@ def clip_gradients(parameters: Iterable[Tensor], limit: float) -> float:
         for gradient in gradients:
             gradient.mul_(limit / norm)
     return norm
+
+
+@torch.no_grad()
+def weight_norm(parameters: Iterable[Tensor]) -> float:
+    """Return the L2 norm of all matrices together: the weights that decay, and none of the biases.
+
+    In float64 and whatever their order, so that a resumed training reports the same number.
+    """
+    norms = (float(torch.linalg.vector_norm(p, dtype=torch.float64)) for p in parameters if p.dim() > 1)
+    return math.sqrt(math.fsum(norm**2 for norm in norms))
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:

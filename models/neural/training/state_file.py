@@ -9,35 +9,45 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.optim import Optimizer
 
 from models.data.bptt_batches import TokenIds
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 from models.neural.training.config import STATE_FILE
-from models.neural.training.trainer import Trainer
 from models.utils.files import write_atomically, write_tensors
+
+_OPTIMIZER_PREFIX = "optimiser."
+"""Beginning of the names of an optimizer's tensors in a saved state."""
+
+
+class Resumable(Protocol):
+    """A training whose state between two steps can be saved and restored."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors of the state."""
+
+    def json_state(self) -> dict[str, Any]:
+        """Return everything else of the state, JSON-ready."""
+
+    def restore(self, tensors: dict[str, Tensor], json_state: dict[str, Any]) -> None:
+        """Continue from what `tensors` and `json_state` returned."""
 
 
 class StateSaver:
     """Saver of one training's state in `directory`; does nothing where there is none."""
 
-    def __init__(self, trainer: Trainer, text: str, directory: Path | None) -> None:
-        """Save states of `trainer`; `text` is the fingerprint of what it is trained on."""
+    def __init__(self, trainer: Resumable, identity: dict[str, Any], directory: Path | None) -> None:
+        """Save states of `trainer`; `identity`, JSON-ready, is what a training that resumes must share."""
         self._trainer = trainer
         self._path = directory / STATE_FILE if directory else None
         self._saved_at = time.monotonic()
-        self._identity = {
-            "architecture": asdict(trainer.config),
-            "recipe": asdict(trainer.training_config),
-            "vocabulary size": trainer.vocabulary_size,
-            "text": text,
-        }
+        self._identity = identity
 
     def save(self) -> None:
         """Write the state, which must be that between two steps, and the identity of the training."""
@@ -95,3 +105,27 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, cast("dict[str, Any]", facts)  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return the moments that an optimizer keeps of each parameter, as tensors of a saved state."""
+    return {
+        f"{_OPTIMIZER_PREFIX}{i}.{name}": tensor
+        for i, moments in optimizer.state_dict()["state"].items()
+        for name, tensor in moments.items()
+        if isinstance(tensor, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Set an optimizer's moments to those of a saved state."""
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in with_prefix(_OPTIMIZER_PREFIX, tensors).items():
+        i, _, key = name.partition(".")
+        moments.setdefault(int(i), {})[key] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+
+
+def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with the prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -16,12 +16,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from models.data.bptt_batches import TokenIds
+from models.errors import TrainingDiverged
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
@@ -51,7 +52,7 @@ class TrainingResult:
     steps: int
     """Steps made; fewer than planned when training stopped early."""
     metrics: dict[str, float]
-    """Metrics of the last report."""
+    """Metrics of the last report, with the `weight_norm` of the model's weights."""
 
 
 def train(
@@ -69,7 +70,9 @@ def train(
 ) -> Generator[Progress, None, TrainingResult]:
     """Train on `tokens` [N]; `validation` [M] chooses the best weights, or is empty.
 
-    A training that is resumed with the same arguments and number of threads gives the same model, bit for bit.
+    A training that is resumed with the same arguments and number of threads gives the same model, bit for bit. One that
+    diverges first reports each step since the last report, with the `loss` and `gradient_norm` of that step alone; at
+    the last they are not finite.
 
     Args:
         text_starts: Positions at which a text may begin; by default those after each `</s>`.
@@ -78,12 +81,18 @@ def train(
         report_every: Steps between two reports.
 
     Raises:
-        TrainingFailed: The text is empty or the numbers diverge.
+        TrainingFailed: The text is empty; TrainingDiverged, if the numbers diverge.
         InvalidInput: `resume_from` holds the state of another training.
         CheckpointNotFound, CheckpointDamaged: `resume_from` holds no state, or one that cannot be read.
     """
     trainer = Trainer(config, training_config, tokens, vocabulary_size, text_starts)
-    saver = StateSaver(trainer, text_fingerprint(tokens, validation, text_starts), save_to)
+    identity = {
+        "architecture": asdict(config),
+        "recipe": asdict(training_config),
+        "vocabulary size": vocabulary_size,
+        "text": text_fingerprint(tokens, validation, text_starts),
+    }
+    saver = StateSaver(trainer, identity, save_to)
     if resume_from:
         saver.restore(resume_from)
     timer = _StepTimer(trainer)
@@ -101,6 +110,9 @@ def train(
     except GeneratorExit:
         # Closed at a report, so between two steps. An interrupt within a step leaves half of one: not to be saved.
         saver.save()
+        raise
+    except TrainingDiverged as error:  # a report from here may be the last: half of a step is made, and not to be saved
+        yield from timer.report_last_steps(error)
         raise
     saver.save()
     return _result(trainer, timer.report())
@@ -133,15 +145,17 @@ class _StepTimer:
         self._started_at = time.monotonic()
         self._first_step = trainer.stats.step
         self._step_seconds = 0.0
+        self._unreported: list[tuple[float, float]] = []
 
     def step(self) -> None:
         """Make a step and count its seconds."""
         before = time.monotonic()
-        self._trainer.advance()
+        self._unreported.append(self._trainer.advance())
         self._step_seconds += time.monotonic() - before
 
     def report(self) -> Progress:
         """Return the progress; the seconds left allow for validations and saving at the rate seen so far."""
+        self._unreported = []
         stats, config, planned = self._trainer.stats, self._trainer.training_config, self._trainer.steps
         steps = stats.step - self._first_step
         seconds = time.monotonic() - self._started_at
@@ -155,11 +169,19 @@ class _StepTimer:
             metrics=_metrics(self._trainer),
         )
 
+    def report_last_steps(self, divergence: TrainingDiverged) -> Generator[Progress, None, None]:
+        """Yield reports of the steps since the last one, up to the one at which the training diverged."""
+        steps = [*self._unreported, (divergence.loss, divergence.gradient_norm)]
+        for step, (loss, norm) in enumerate(steps, divergence.step + 1 - len(steps)):
+            epoch = step / self._trainer.steps_per_epoch
+            metrics = {"loss": loss, "gradient_norm": norm}
+            yield Progress("training", step, self._trainer.steps, epoch=epoch, metrics=metrics)
+
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
     """Return the metrics of a report; losses are running means over some fifty steps, in nats a token."""
     stats = trainer.stats
-    metrics = {"learning_rate": trainer.learning_rate}
+    metrics = {"learning_rate": trainer.learning_rate, "weight_norm": trainer.weight_norm()}
     if stats.step:
         loss = stats.loss / stats.weight
         metrics |= {"loss": loss, "perplexity": _perplexity(loss)}
@@ -192,4 +214,5 @@ def _result(trainer: Trainer, report: Progress) -> TrainingResult:
     """Return the outcome of a finished training."""
     stats, best = trainer.stats, bool(trainer.best)
     model_step = stats.best_step if best else stats.step
-    return TrainingResult(trainer.model(best=best), model_step, stats.step, dict(report.metrics))
+    metrics = {**report.metrics, "weight_norm": trainer.weight_norm(best=best)}
+    return TrainingResult(trainer.model(best=best), model_step, stats.step, metrics)

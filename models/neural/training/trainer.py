@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from models.data.bptt_batches import BpttBatch, BpttStreams, TokenIds
-from models.errors import InvalidInput, TrainingFailed
+from models.errors import InvalidInput, TrainingDiverged, TrainingFailed
 from models.neural.config import RecurrentConfig
 from models.neural.dropout import Dropout, DropoutHooks, WeightDrop, WordDropout
 from models.neural.model import RecurrentModel
 from models.neural.network import Network, RecurrentState
-from models.neural.training.config import TrainingConfig
+from models.neural.training.config import OptimizationConfig, TrainingConfig
 from models.neural.training.initialization import initialize
 from models.neural.training.loss import cross_entropy
 from models.neural.training.optimizer import (
@@ -27,8 +27,10 @@ from models.neural.training.optimizer import (
     learning_rate_at,
     make_optimizer,
     set_learning_rate,
+    weight_norm,
 )
 from models.neural.training.sampled_softmax import WordSampler, sampled_cross_entropy
+from models.neural.training.state_file import optimizer_tensors, restore_optimizer, with_prefix
 from models.threads import thread_count
 
 _DECAY = 0.98
@@ -106,7 +108,7 @@ class Trainer:
         counts = np.bincount(tokens, minlength=vocabulary_size)
         method, scale = training_config.initialisation, training_config.initial_scale
         initialize(self.network, method, scale, counts, self._random)
-        self._hooks = _dropout_hooks(training_config, vocabulary_size, self._random)
+        self._hooks = dropout_hooks(training_config, vocabulary_size, self._random)
         sampled_words = training_config.sampled_words
         self._sampler = WordSampler(counts, sampled_words, self._random) if sampled_words else None
         self._optimizer = make_optimizer(
@@ -126,7 +128,7 @@ class Trainer:
     def advance(self) -> tuple[float, float]:
         """Make one step; return its loss in nats a token, and the norm of the gradient before clipping.
 
-        Raises TrainingFailed when the loss or the norm is not finite.
+        Raises TrainingDiverged when the loss or the norm is not finite.
         """
         config = self.training_config
         batch = self._streams.next_batch(config.bptt, config.reset_rate, self._random)
@@ -135,10 +137,8 @@ class Trainer:
         mean_loss.backward()  # type: ignore[no-untyped-call]
         loss, norm = mean_loss.item(), clip_gradients(self.network.parameters(), config.clip)
         if not np.isfinite((loss, norm)).all():
-            raise TrainingFailed(
-                f"training diverged at step {self.stats.step + 1}: the loss is {loss:g} and the norm of its "
-                f"gradient {norm:g}; try a lower learning_rate than {config.learning_rate:g}, or a lower clip"
-            )
+            step = self.stats.step + 1
+            raise TrainingDiverged(step, loss, norm, learning_rate=config.learning_rate, clip=config.clip)
         set_learning_rate(self._optimizer, self.learning_rate)
         self._optimizer.step()
         self.stats.record_step(loss, norm, config.clip)
@@ -157,6 +157,10 @@ class Trainer:
         arrays = {name: weight.detach().numpy() for name, weight in weights.items()}
         return RecurrentModel(self.config, arrays, self.vocabulary_size)
 
+    def weight_norm(self, *, best: bool = False) -> float:
+        """Return the L2 norm of all matrices of the model that `model` returns: what weight decay keeps small."""
+        return weight_norm((self.best if best else self._weights()).values())
+
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of a saved state: all that the next step depends on, and the best weights."""
         tensors = {f"weights.{name}": tensor for name, tensor in self.network.state_dict().items()}
@@ -164,8 +168,7 @@ class Trainer:
         if self._average:
             tensors |= {f"average.{name}": tensor for name, tensor in self._average.weights.items()}
         tensors |= {f"vectors.{i}": tensor for i, tensor in enumerate(self._state)}
-        for i, moments in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimiser.{i}.{name}": t for name, t in moments.items() if isinstance(t, Tensor)}
+        tensors |= optimizer_tensors(self._optimizer)
         tensors["positions"] = torch.from_numpy(self._streams.positions)
         return tensors | {"random": self._random.get_state()}
 
@@ -176,16 +179,12 @@ class Trainer:
     def restore(self, tensors: dict[str, Tensor], json_state: dict[str, Any]) -> None:
         """Continue from what `tensors` and `json_state` returned in a training of the same recipe and text."""
         self.stats = TrainingStats(**json_state)
-        self.network.load_state_dict(_with_prefix("weights.", tensors))
-        self.best = _with_prefix("best.", tensors)
+        self.network.load_state_dict(with_prefix("weights.", tensors))
+        self.best = with_prefix("best.", tensors)
         if self._average:
-            self._average.weights = _with_prefix("average.", tensors)
+            self._average.weights = with_prefix("average.", tensors)
         self._state = tuple(tensors[f"vectors.{i}"] for i in range(len(self._state)))
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _with_prefix("optimiser.", tensors).items():
-            i, _, key = name.partition(".")
-            moments.setdefault(int(i), {})[key] = tensor
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+        restore_optimizer(self._optimizer, tensors)
         self._random.set_state(tensors["random"])
         if self.stats.step:
             self._streams.restore(tensors["positions"].numpy())
@@ -206,7 +205,7 @@ class Trainer:
         return cross_entropy(*layer, batch.targets.flatten())
 
 
-def _dropout_hooks(config: TrainingConfig, vocabulary_size: int, generator: torch.Generator) -> DropoutHooks:
+def dropout_hooks(config: OptimizationConfig, vocabulary_size: int, generator: torch.Generator) -> DropoutHooks:
     """Make the dropout of each place in the network that the configuration asks for."""
 
     def dropout(rate: float | None) -> Dropout:
@@ -219,8 +218,3 @@ def _dropout_hooks(config: TrainingConfig, vocabulary_size: int, generator: torc
         outputs=dropout(config.output_dropout),
         recurrent_weights=WeightDrop(config.weight_drop, generator),
     )
-
-
-def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with the prefix, without it."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -136,6 +136,25 @@ def test_worker_told_to_stop_saves_a_state_to_resume(client: httpx.Client, own: 
     assert metrics[0] == metrics[1]
 
 
+def test_job_that_diverges_keeps_the_metrics_of_its_explosion(client: httpx.Client, own: Server) -> None:
+    explosive = {"nonlinearity": "relu", "optimiser": "sgd", "learning_rate": 30.0, "schedule": "constant"}
+    config = {**LSTM, **explosive, "momentum": 0.0, "initialisation": "he", "dropout": 0.0, "epochs": 50, "clip": 0}
+    job = ask(client, name="exploded", kind="rnn", training_file=upload(client, some_text(200)), config=config)
+    with working(own):
+        assert over(client, job)["status"] == "failed", job
+    assert job["error"]["code"] == "training_failed"
+    assert "set clip to 1" in job["error"]["message"]
+    points = client.get(f"/v1/jobs/{job['id']}/metrics").json()["data"]
+    last = points[-1]
+    assert f"diverged at step {last['step']}:" in job["error"]["message"]
+    assert None in (last["values"]["loss"], last["values"]["gradient_norm"])
+    earlier = [point["values"] for point in points[:-1]]
+    assert points[-2]["step"] == last["step"] - 1
+    assert all(isinstance(values[name], float) for values in earlier for name in ("loss", "gradient_norm"))
+    assert max(values["gradient_norm"] for values in earlier) > 10
+    assert job["progress"]["step"] <= last["step"]
+
+
 @pytest.mark.parametrize(
     ("training", "validation", "body", "code"),
     [

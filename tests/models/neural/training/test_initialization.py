@@ -27,7 +27,7 @@ def test_log_unigram_probabilities_are_smoothed_frequencies() -> None:
     assert log_unigram_probabilities(np.array([3, 0, 1])).tolist() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("method", ["xavier", "he", "uniform"])
+@pytest.mark.parametrize("method", ["xavier", "lecun_normal", "he", "uniform"])
 def test_initialize_zeroes_biases_and_sets_output_bias_to_unigrams(method: InitializationMethod) -> None:
     network = initialised(method)
     biases = {name: p for name, p in network.named_parameters() if p.dim() == 1}
@@ -48,6 +48,14 @@ def test_he_spreads_by_fan_in() -> None:
     weights = dict(initialised("he").named_parameters())
     assert weights["layers.0.weight_ih"].std().item() == pytest.approx(math.sqrt(2 / 60), rel=0.03)
     assert weights["projection"].std().item() == pytest.approx(math.sqrt(2 / 90), rel=0.03)
+
+
+def test_lecun_normal_is_randn_times_the_root_of_one_over_fan_in() -> None:
+    weights = dict(initialised("lecun_normal").named_parameters())
+    for name, fan_in in (("layers.0.weight_ih", 60), ("layers.0.weight_hh", 90), ("projection", 90), ("embedding", 60)):
+        assert weights[name].std().item() == pytest.approx(math.sqrt(1 / fan_in), rel=0.03)
+    # Normal: some numbers lie beyond three deviations, none of a uniform distribution would beyond sqrt(3).
+    assert weights["layers.0.weight_hh"].abs().max().item() > 3 * math.sqrt(1 / 90)
 
 
 def test_uniform_keeps_within_its_scale() -> None:

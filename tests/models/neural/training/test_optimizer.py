@@ -14,6 +14,7 @@ from models.neural.training.optimizer import (
     learning_rate_at,
     make_optimizer,
     set_learning_rate,
+    weight_norm,
 )
 
 
@@ -41,6 +42,11 @@ def test_learning_rate_of_one_cycle_rises_and_falls(step: int, expected: float) 
 
 def test_learning_rate_of_one_cycle_without_warm_up_begins_at_the_peak() -> None:
     assert learning_rate_at("one_cycle", 2.0, 0, 40, 0.0) == 2.0
+
+
+def test_weight_norm_is_that_of_matrices_alone() -> None:
+    matrices = [torch.tensor([[3.0, 0.0]], requires_grad=True), torch.tensor([[4.0], [12.0]])]
+    assert weight_norm([*matrices, torch.tensor([100.0])]) == pytest.approx(13)  # sqrt(9 + 16 + 144)
 
 
 def with_gradients(*gradients: list[float]) -> list[torch.Tensor]:

@@ -3,16 +3,19 @@
 import math
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from models.errors import TrainingDiverged
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import TrainingResult, held_out_loss, train
+from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
 from tests.helpers.language_models import arrays
 
@@ -59,7 +62,8 @@ def test_train_reports_steps_epochs_and_speed() -> None:
     assert reports[0].epoch == pytest.approx(4 / (steps / 2))
     assert all(r.tokens_per_second and r.tokens_per_second > 0 for r in reports)
     assert reports[-1].seconds_left == pytest.approx((steps - reports[-1].step) / reports[-1].step, rel=100)
-    assert set(reports[0].metrics) == {"learning_rate", "loss", "perplexity", "gradient_norm", "clipped_fraction"}
+    names = {"learning_rate", "loss", "perplexity", "gradient_norm", "clipped_fraction", "weight_norm"}
+    assert set(reports[0].metrics) == names
     assert (trained.model_step, trained.steps) == (steps, steps)
 
 
@@ -93,6 +97,52 @@ def test_train_validates_the_model_that_will_be_stored() -> None:
     again = type(trained.model).from_tensors(trained.model.config(), trained.model.tensors(), 11)
     scores, _ = again.score(again.begin_state(1), TOKENS[None, :40].astype(np.int64))
     assert trained.metrics["best_perplexity"] == pytest.approx(math.exp(-scores.mean(dtype=np.float64)), abs=1e-6)
+
+
+def test_train_reports_the_l2_norm_of_the_matrices_it_publishes() -> None:
+    trained, reports = drive(train(LSTM, replace(RECIPE, epochs=2), TOKENS, NONE, 11))
+    matrices = [weight for weight in trained.model.tensors().values() if weight.ndim > 1]
+    expected = math.sqrt(sum(float((matrix.astype(np.float64) ** 2).sum()) for matrix in matrices))
+    assert trained.metrics["weight_norm"] == pytest.approx(expected)
+    assert reports[-1].metrics["weight_norm"] > 0
+
+
+def test_train_keeps_weights_smaller_with_more_decay() -> None:
+    decays = (0.0, 5.0)
+    norms = [drive(train(LSTM, replace(RECIPE, weight_decay=d), TOKENS, NONE, 11))[0].metrics for d in decays]
+    assert norms[1]["weight_norm"] < 0.8 * norms[0]["weight_norm"]
+
+
+WILD = replace(RECIPE, optimiser="sgd", learning_rate=100.0, schedule="constant", clip=0.0, epochs=20)
+UNBOUNDED = RecurrentConfig("rnn", "relu", layers=1, embedding_size=12, hidden_size=16)
+
+
+def diverge(report_every: int) -> tuple[TrainingDiverged, list[Progress]]:
+    reports, running = [], train(UNBOUNDED, WILD, TOKENS, NONE, 11, report_every=report_every)
+    with pytest.raises(TrainingDiverged) as caught:
+        reports += running
+    return caught.value, reports
+
+
+def test_train_that_diverges_reports_each_of_its_last_steps() -> None:
+    error, reports = diverge(10**6)
+    trainer = Trainer(UNBOUNDED, WILD, TOKENS, 11)
+    exact = [trainer.advance() for _ in range(error.step - 1)]
+    assert exact
+    assert [report.step for report in reports] == list(range(1, error.step + 1))
+    assert [(r.metrics["loss"], r.metrics["gradient_norm"]) for r in reports[:-1]] == exact
+    assert not all(map(math.isfinite, reports[-1].metrics.values()))
+    assert {report.phase for report in reports} == {"training"}
+    often = [report.step for report in diverge(2)[1]]
+    reported = (error.step - 1) // 2 * 2
+    assert often == [*range(2, reported + 1, 2), *range(reported + 1, error.step + 1)]
+
+
+def test_train_that_diverges_saves_no_half_of_a_step(tmp_path: Path) -> None:
+    running = train(UNBOUNDED, WILD, TOKENS, NONE, 11, save_to=tmp_path, report_every=10**6)
+    next(running)  # the first of the last steps
+    running.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_train_gives_the_same_model_for_a_seed() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import InvalidInput, TrainingFailed
+from models.errors import InvalidInput, TrainingDiverged, TrainingFailed
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer, TrainingStats
@@ -94,6 +94,14 @@ def test_trainer_divergence_is_an_error_with_step_and_advice() -> None:
     trainer = Trainer(config, wild, TOKENS, 12)
     with pytest.raises(TrainingFailed, match=r"diverged at step \d+: .* lower learning_rate than 1e\+12"):
         advance(trainer, 20)
+
+
+@pytest.mark.parametrize(("clip", "advice"), [(0.0, "; set clip to 1, .* lower learning_rate"), (1e30, "lower clip$")])
+def test_trainer_divergence_advises_to_set_a_clip_where_there_is_none(clip: float, advice: str) -> None:
+    config = RecurrentConfig("rnn", "relu", layers=2, embedding_size=5, hidden_size=6)
+    wild = TrainingConfig(batch_size=3, bptt=4, optimiser="sgd", learning_rate=1e12, schedule="constant", clip=clip)
+    with pytest.raises(TrainingDiverged, match=advice):
+        advance(Trainer(config, wild, TOKENS, 12), 20)
 
 
 def test_trainer_applies_dropout_in_training_only() -> None:
