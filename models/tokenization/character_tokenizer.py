@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.special_tokens import EOS, SPECIAL_TOKENS
+from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import MISSING, TokenModel
-from models.tokenization.pipeline import build_pipeline
+from models.tokenization.pipeline import lower_case
 
 
 class CharacterTokenizer(TokenModel):
@@ -20,7 +20,6 @@ class CharacterTokenizer(TokenModel):
 
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
         self._lowercase = config.lowercase
-        self._pipeline = build_pipeline(config, SPECIAL_TOKENS)
         codes = [ord(character) for character in vocabulary[EOS + 1 :]]
         # One row more than the highest code point needs: `encode` clips all higher ones to it.
         self._ids = np.full(max(codes, default=0) + 2, MISSING, np.int32)
@@ -46,6 +45,4 @@ class CharacterTokenizer(TokenModel):
         return np.frombuffer(self._normalize(text).encode("utf-32-le"), "<u4")
 
     def _normalize(self, text: str) -> str:
-        if not self._lowercase:
-            return text
-        return text.lower() if text.isascii() else str(self._pipeline.normalizer.normalize_str(text))
+        return lower_case(text) if self._lowercase else text

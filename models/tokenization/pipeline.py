@@ -35,6 +35,7 @@ WORD_PATTERN = "|".join(
     )
 )
 """Pattern of a token of running text, in the Oniguruma syntax of `tokenizers`; the first alternative that fits wins."""
+_LOWER_CASE = normalizers.Lowercase()
 
 
 def build_pipeline(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges = ()) -> Tokenizer:
@@ -53,6 +54,11 @@ def build_pipeline(config: TokenizerConfig, vocabulary: Sequence[str], merges: M
     tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = _pre_tokenizer(config)
     return tokenizer
+
+
+def lower_case(text: str) -> str:
+    """Return `text` in lower case, as the pipeline writes it."""
+    return text.lower() if text.isascii() else str(_LOWER_CASE.normalize_str(text))
 
 
 def surface_forms(tokenizer: Tokenizer, text: str) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain, pairwise, starmap
@@ -25,11 +26,13 @@ from models.tokenization.bpe_tokenizer import BpeTokenizer, to_byte_symbols
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import ByteDetokenizer, Detokenizer
-from models.tokenization.encoding import BatchEncoding, Encoding, TokenModel
-from models.tokenization.pipeline import Merges, build_pipeline
+from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
+from models.tokenization.offsets import token_offsets
+from models.tokenization.pipeline import Merges, build_pipeline, lower_case
 from models.tokenization.trainer import WordCounter, build_vocabulary, train_vocabulary
 from models.tokenization.word_cache import WordCache
 from models.tokenization.word_tokenizer import WordTokenizer
+from models.utils.arrays import Int64Array
 from models.utils.files import write_atomically
 
 SHORT_TEXT_CHARS = 1000
@@ -48,6 +51,16 @@ class TokenizedText(NamedTuple):
         """Concatenate the tokens of one or more `parts`."""
         ids, oov, surface_forms = zip(*parts, strict=True)
         return cls(*(list(chain.from_iterable(column)) for column in (ids, oov, surface_forms)))
+
+
+class TokensWithOffsets(NamedTuple):
+    """Tokens of a text as in `TokenizedText`, and where each stands in it."""
+
+    ids: list[int]
+    oov: list[bool]
+    surface_forms: list[str]
+    offsets: Int64Array
+    """[T, 2]: begin and end of each token in characters of the text, its end excluded."""
 
 
 class Tokenizer:
@@ -73,7 +86,6 @@ class Tokenizer:
         check_vocabulary(config, self.vocabulary)
         self._ids = {token: i for i, token in enumerate(self.vocabulary)}
         self._model = _build_model(config, self.vocabulary, self.merges)
-        self._pipeline = build_pipeline(config, SPECIAL_TOKENS)
         self._word_cache = WordCache(self._tokenize)
 
     @cached_property
@@ -104,6 +116,24 @@ class Tokenizer:
         tokenizer = cls(config, build_vocabulary(config, counter.counts()))
         return tokenizer, map(Encoding.from_ids, counter.encode(tokenizer.vocabulary))
 
+    @classmethod
+    def from_counts(cls, config: TokenizerConfig, counts: Mapping[str, int]) -> Tokenizer:
+        """Build a word tokenizer of forms that were split before, as in a tagged corpus, by their counts.
+
+        The vocabulary may hold forms that `encode` would split, "D. C." or "o'clock"; `encode_forms` and `token_to_id`
+        find them. Raises InvalidInput for other tokenizers, TrainingFailed when no form is left.
+
+        >>> tokenizer = Tokenizer.from_counts(TokenizerConfig(), {"o'clock": 2, "Five": 1})
+        >>> tokenizer.encode_forms(["Five", "o'clock", "sharp"]).ids.tolist()
+        [3, 2, 0]
+        """
+        if config.kind != "word":
+            raise InvalidInput("kind", f"must be word: the tokens of a {config.kind} tokenizer are no words")
+        folded: Counter[str] = Counter()
+        for form, count in counts.items():
+            folded[lower_case(form) if config.lowercase else form] += count
+        return cls(config, build_vocabulary(config, folded))
+
     def encode(self, text: str) -> Encoding:
         """Encode `text`: a newline is `</s>`, save to character tokenizers; none is added at the end.
 
@@ -123,6 +153,22 @@ class Tokenizer:
         if not self._is_short(text):
             return self._tokenize([text])[0]
         return TokenizedText.concat(self._word_cache.look_up(text.split(" ")))
+
+    def encode_with_offsets(self, text: str) -> TokensWithOffsets:
+        """Return what `encode_with_surfaces` does, and where in `text` each token stands.
+
+        >>> Tokenizer(TokenizerConfig(lowercase=True), ["<unk>", "</s>", "the"]).encode_with_offsets("The end").offsets
+        array([[0, 3],
+               [4, 7]])
+        """
+        tokens = self.encode_with_surfaces(text)
+        return TokensWithOffsets(*tokens, token_offsets(self.config, text, tokens.surface_forms))
+
+    def encode_forms(self, forms: Sequence[str]) -> Encoding:
+        """Encode forms that were split before; case is folded as for text, and none is split further."""
+        if self.config.lowercase:
+            forms = list(map(lower_case, forms))
+        return Encoding.from_ids(np.array([self._ids.get(form, MISSING) for form in forms], np.int32))
 
     def _is_short(self, text: str) -> bool:
         return len(text) <= SHORT_TEXT_CHARS and self.config.kind == "word"
@@ -185,7 +231,7 @@ class Tokenizer:
     def ids_with_prefix(self, prefix: str) -> NDArray[np.int64]:
         """Return the ids, ascending, of the ordinary tokens that begin with `prefix`, normalized as text is."""
         if self.config.lowercase:
-            prefix = self._pipeline.normalizer.normalize_str(prefix)
+            prefix = lower_case(prefix)
         if self.config.kind == "bpe":
             prefix = to_byte_symbols(prefix)
         first = bisect_left(self._sorted_tokens, prefix)

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from models.errors import CheckpointDamaged, InvalidText
+from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import TokenizedText, Tokenizer
 from tests.helpers.tokenizers import TEXT, train
@@ -120,6 +121,27 @@ def test_save_gives_the_same_tokenizer_here_and_in_hugging_face(settings: dict[s
         assert plain.encode(text).ids == loaded.encode(text).ids.tolist() == tokenizer.encode(text).ids.tolist()
     loaded.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+def test_from_counts_keeps_forms_that_text_would_split(tmp_path: Path) -> None:
+    counts = {"o'clock": 3, "O'Clock": 1, "D. C.": 2, "rare": 1, "\u0130": 2, "</s>": 9}
+    tokenizer = Tokenizer.from_counts(TokenizerConfig(lowercase=True, min_count=2, max_size=5), counts)
+    assert tokenizer.vocabulary == ["<unk>", "</s>", "o'clock", "d. c.", "i\u0307"]
+    tokenizer.save(tmp_path / "tokenizer.json")
+    for same in (tokenizer, Tokenizer.load(tmp_path / "tokenizer.json")):
+        assert [same.token_to_id(form) for form in ("o'clock", "d. c.", "rare")] == [2, 3, None]
+        encoding = same.encode_forms(["O'CLOCK", "rare", "D. C.", "<unk>", "\u0130"])
+        assert encoding.ids.tolist() == [2, 0, 3, 0, 4]
+        assert encoding.oov.tolist() == [False, True, False, False, False]
+        assert same.encode("o'clock").ids.tolist() == [0, 0]  # text is split as ever
+    assert tokenizer.encode_forms([]).ids.dtype == np.int32
+
+
+def test_from_counts_refuses_other_tokens() -> None:
+    with pytest.raises(InvalidInput, match="kind: must be word: the tokens of a bpe tokenizer are no words"):
+        Tokenizer.from_counts(TokenizerConfig(kind="bpe"), {"a": 1})
+    with pytest.raises(TrainingFailed, match="no token of the training text occurs 2 times"):
+        Tokenizer.from_counts(TokenizerConfig(min_count=2), {"a": 1})
 
 
 DAMAGE = {
