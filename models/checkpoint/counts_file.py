@@ -1,49 +1,43 @@
-"""File of n-gram counts beside a checkpoint, from which its model can be extended and merged.
+"""File of n-gram counts beside a checkpoint, by which its model is explained, extended and merged.
 
-The counts are a safetensors file. `read_counts` checks whatever the compiled loops rely on, since they check nothing.
+The counts are a safetensors file, which is mapped rather than read. `read_levels` checks whatever the compiled loops
+rely on, since they check nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
-from models.checkpoint.card import FileDigest
-from models.errors import CheckpointDamaged, CheckpointNotFound
+from models.errors import CheckpointDamaged
 from models.model import Tensors
-from models.ngram.counting.counts import Counts, Level
+from models.ngram.count_table import Level
+from models.utils.files import map_tensors
 
 COUNTS_FILE = "counts.safetensors"
 _ARRAYS = {"begins": "child_offsets", "token": "token", "suffix": "suffix", "count": "count"}
 """Names in the file, and the fields of `Level` that they stand for."""
 
 
-def counts_tensors(counts: Counts) -> Tensors:
+def counts_tensors(levels: Sequence[Level]) -> Tensors:
     """Return the arrays of all levels by their names in the file, sharing memory."""
-    levels = enumerate(counts.levels, start=1)
-    return {f"{name}.{n}": getattr(level, field) for n, level in levels for name, field in _ARRAYS.items()}
+    numbered = enumerate(levels, start=1)
+    return {f"{name}.{n}": getattr(level, field) for n, level in numbered for name, field in _ARRAYS.items()}
 
 
-def read_counts(file: Path, vocabulary_size: int, digest: FileDigest | None) -> Counts:
-    """Read counts from a file; `digest` is that in the checkpoint's card.
-
-    Raises CheckpointNotFound where there is no such file, CheckpointDamaged for one that holds anything else.
-    """
-    if digest is None or not file.is_file():
-        raise CheckpointNotFound(f"{file} is not there: its model was made without keeping counts")
-    if FileDigest.of(file) != digest:
-        raise CheckpointDamaged(f"{file}: its SHA-256 is not the one in the card: altered")
+def read_levels(file: Path, vocabulary_size: int) -> list[Level]:
+    """Map the counts of a file whose hash was verified. Raises CheckpointDamaged where it holds no counts."""
     try:
-        with safe_open(file, framework="numpy") as stored:
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+        arrays = map_tensors(file)
         order = len(arrays) // len(_ARRAYS)
         levels = [Level(*(arrays[f"{name}.{n}"] for name in _ARRAYS)) for n in range(1, order + 1)]
     except (SafetensorError, KeyError, OSError) as error:
         raise CheckpointDamaged(f"{file}: not counts ({error})") from error
     _check_levels(file, levels, vocabulary_size)
-    return Counts(levels, vocabulary_size)
+    return levels
 
 
 def _check_levels(file: Path, levels: list[Level], vocabulary_size: int) -> None:

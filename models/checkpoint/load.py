@@ -15,6 +15,7 @@ from typing import TypeAlias
 from safetensors import SafetensorError
 
 from models.checkpoint.card import CARD_FILE, Card
+from models.checkpoint.counts_file import COUNTS_FILE, read_levels
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.members import find_member
@@ -22,6 +23,8 @@ from models.composite.base import Composite
 from models.errors import CheckpointDamaged, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
 from models.model import Model
+from models.ngram.count_table import CountTable
+from models.ngram.model import NgramModel
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import map_tensors
 
@@ -95,10 +98,13 @@ def load(
         paths = {member.model: find_member(library, member) for member in card.members}
         members = {name: find_loaded(name) or load_member(member_path) for name, member_path in paths.items()}
         return _composite(path, card, families, members)
+    hashes = (verified_hashes or VerifiedHashes()) if verify else None
     for name in (TOKENIZER_FILE, WEIGHTS_FILE):
-        _check_file(_own_file(path, name), card, (verified_hashes or VerifiedHashes()) if verify else None)
-    tokenizer = _tokenizer(path / TOKENIZER_FILE, card)
-    return Checkpoint(card, tokenizer, _model(path, card, families), path)
+        _check_file(_own_file(path, name), card, hashes)
+    tokenizer, model = _tokenizer(path / TOKENIZER_FILE, card), _model(path, card, families)
+    if isinstance(model, NgramModel) and COUNTS_FILE in card.files and (path / COUNTS_FILE).exists():
+        model.attach_counts(partial(_counts, path, card, hashes))
+    return Checkpoint(card, tokenizer, model, path)
 
 
 def shared_tokenizer(tokenizers: Iterable[tuple[str, Tokenizer]]) -> Tokenizer:
@@ -163,6 +169,13 @@ def _model(path: Path, card: Card, families: Families) -> Model:
         raise CheckpointDamaged(f"{weights}: does not fit the config in {CARD_FILE}: {error}") from error
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise _unfit(path, card, error) from error
+
+
+def _counts(path: Path, card: Card, verified_hashes: VerifiedHashes | None) -> CountTable:
+    """Map the counts beside an n-gram model. Raises CheckpointDamaged where they were altered."""
+    file = _own_file(path, COUNTS_FILE)
+    _check_file(file, card, verified_hashes)
+    return CountTable(read_levels(file, card.vocabulary_size))
 
 
 def _family(path: Path, card: Card, families: Families) -> type[Model]:

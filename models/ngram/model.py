@@ -6,6 +6,7 @@ A state is the path of listed contexts that the words so far end in (see `query`
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any, Self
@@ -19,6 +20,7 @@ from models.model import Floats, Lengths, Tensors, TokenIds
 from models.ngram import query, top_k
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig
+from models.ngram.count_table import CountTable
 from models.ngram.hash_index import EMPTY_INDEX, HashIndex, build_index
 from models.ngram.query import query_buffers
 from models.ngram.trie import backoff, child_range
@@ -35,7 +37,8 @@ INDEX_MIN_TOKENS = 1 << 13
 class NgramModel(LanguageModel):
     """A back-off table as a language model.
 
-    States are [B, N - 1] int64: the places of the contexts in the trie, -1 where they are not listed.
+    States are [B, N - 1] int64: the places of the contexts in the trie, -1 where they are not listed, -2 where not so
+    much was read.
 
     >>> from models.ngram.smoothing.estimator import estimate_from_tokens
     >>> config = NgramConfig(order=2, smoothing="witten_bell")
@@ -55,6 +58,7 @@ class NgramModel(LanguageModel):
         self.table = table
         self.vocabulary_size = table.vocabulary_size
         self._trie = table.trie
+        self._read_counts: Callable[[], CountTable] | None = None
 
     def begin_state(self, rows: int) -> NDArray[np.int64]:
         """Return the state of `rows` sequences that have read only `</s>`: its unigram is their one context."""
@@ -65,7 +69,7 @@ class NgramModel(LanguageModel):
     def null_state(self, rows: int) -> NDArray[np.int64]:
         """Return the state of `rows` sequences that have read nothing."""
         state = np.empty((rows, self.table.order - 1), np.int64)
-        state.fill(-1)
+        state.fill(query.ABSENT)
         return state
 
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> NDArray[np.int64]:
@@ -106,8 +110,19 @@ class NgramModel(LanguageModel):
         return values, words
 
     def warm_up(self) -> None:
-        """Build the hash index and the ranking now, so that the first long text does not wait for them."""
+        """Build the hash index and the ranking now, and read the counts, so that no request waits for them."""
         _ = self.hash_index, self.ranked_ngrams
+        if self.counts is not None:
+            self.counts.warm_up()
+
+    def attach_counts(self, read: Callable[[], CountTable]) -> None:
+        """Let the model tell the counts that it was made of; `read` is called when they are first needed."""
+        self._read_counts = read
+
+    @cached_property
+    def counts(self) -> CountTable | None:
+        """The counts that the model was published with, if it was. Raises whatever reading them does."""
+        return self._read_counts() if self._read_counts else None
 
     @cached_property
     def hash_index(self) -> HashIndex:

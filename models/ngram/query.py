@@ -1,10 +1,10 @@
 """Compiled queries of a trie: advancing states over words and scoring words. They hold no GIL.
 
 The state of a sequence is a path, [N - 1] int64: entry n - 1 is the place of the last n words read among the n-grams
-of order n, -1 where they are not listed. The next word is looked for among the children of each context of the path;
-the places found are the next path. No links from context to context are stored. In a text, all words are looked for
-under the contexts of one order before those of the next order are, so that no search waits for the one of the word
-before it and their cache misses overlap.
+of order n, UNLISTED where they are not listed, ABSENT where not so many were read since the boundary. The next word is
+looked for among the children of each context of the path; the places found are the next path. No links from context to
+context are stored. In a text, all words are looked for under the contexts of one order before those of the next order
+are, so that no search waits for the one of the word before it and their cache misses overlap.
 
 Each value is `float32(sum of log back-off weights, longest context first, in float64 + log-probability)` in nats,
 here and in `top_k`, so that a row, a score and a top-k list agree to the last bit.
@@ -32,8 +32,12 @@ from models.ngram.trie import (
     record_bit,
 )
 from models.special_tokens import EOS
-from models.utils.arrays import Int64Array
+from models.utils.arrays import BoolArray, Int64Array
 
+UNLISTED = -1
+"""Place of words that are not listed as an n-gram."""
+ABSENT = -2
+"""Place of words that are not there: a text of two words, or two after the boundary, has no last three."""
 CHUNK_WORDS = 256
 """Words that are looked for together, order by order; the places of a chunk stay in the first cache."""
 _SEARCH_GROUP = 16
@@ -100,7 +104,7 @@ def advance(trie: Trie, paths: Int64Array, words: Int64Array, lengths: Int64Arra
     for i in range(len(paths)):
         first = max(0, lengths[i] - paths.shape[1])
         if first:
-            paths[i] = -1
+            paths[i] = UNLISTED
         match_ngrams(trie, paths[i], words[i], first, lengths[i] - first, buffers)
 
 
@@ -112,6 +116,11 @@ def match_ngrams(
     places, index = buffers.places, buffers.hash_index
     for t in range(count):
         places[0, t + 1] = words[begin + t]
+    longest: Int = np.int64(1)  # words read since the boundary, with it; at most one more than a path has entries
+    while longest < len(places) and longest <= count and places[0, count + 1 - longest] != EOS:
+        longest += 1
+    if longest > count:
+        longest = np.int64(len(places))
     for n in range(1, len(places)):
         places[n - 1, 0] = path[n - 1]
         size = collect_searches(trie, n, places, count, buffers.positions)
@@ -120,7 +129,7 @@ def match_ngrams(
         else:
             for first in range(0, size, _SEARCH_GROUP):
                 search_sorted(trie, n, buffers, first, min(_SEARCH_GROUP, size - first))
-        path[n - 1] = places[n - 1, count] if n == 1 or places[0, count] != EOS or count == 0 else -1
+        path[n - 1] = places[n - 1, count] if n <= longest else ABSENT
 
 
 @inlined
@@ -132,7 +141,7 @@ def collect_searches(trie: Trie, n: Int, places: Int64Array, count: Int, positio
     suffix_closed = n > 1 and trie.levels[n + 1].suffix_closed != 0
     size: Int = np.int64(0)
     for t in range(count):
-        places[n, t + 1] = -1
+        places[n, t + 1] = min(places[n - 1, t], UNLISTED)
         positions[size] = t  # overwritten unless `size` grows; saves a branch (TODO: measure)
         size += places[n - 1, t] >= 0 and (places[n - 1, t + 1] >= 0 or not suffix_closed)
     return size
@@ -202,3 +211,26 @@ def backed_off_logprob(trie: Trie, places: Int64Array, t: Int) -> float:
         if places[n - 1, t] >= 0:
             weight += float(backoff(trie, n, places[n - 1, t]))
     return weight + float(logprob(trie, n, places[n - 1, t + 1]))
+
+
+@compiled
+def mark_undefined(trie: Trie, paths: Int64Array, words: Int64Array, out: BoolArray, buffers: QueryBuffers) -> None:
+    """Mark in `out` each of `words` [B, T] whose context never occurred; advance `paths` [B, N - 1].
+
+    For tables of relative frequencies, without smoothing: such a context is not listed, or lists no word.
+    """
+    for i in range(len(paths)):
+        for t in range(words.shape[1]):
+            out[i, t] = is_undefined(trie, paths[i])
+            match_ngrams(trie, paths[i], words[i], t, np.int64(1), buffers)
+
+
+@inlined
+def is_undefined(trie: Trie, path: Int64Array) -> bool:
+    """Return whether the longest context of a path lists no word."""
+    n = len(path)
+    while n > 0 and path[n - 1] == ABSENT:
+        n -= 1
+    if n == 0:
+        return False
+    return bool(path[n - 1] < 0 or child_range(trie, n, path[n - 1])[1] == 0)

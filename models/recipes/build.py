@@ -58,7 +58,7 @@ class BuiltModel:
     @property
     def extra_files(self) -> dict[str, Tensors]:
         """Files of tensors that are published with the model, by name."""
-        return {} if self.counts is None else {COUNTS_FILE: counts_tensors(self.counts)}
+        return {} if self.counts is None else {COUNTS_FILE: counts_tensors(self.counts.levels)}
 
     def provenance(self, command: str) -> Provenance:
         """Return what the model's card tells of its making; `command` makes it again."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.checkpoint.card import FileDigest
-from models.checkpoint.counts_file import COUNTS_FILE, read_counts
+from models.checkpoint.counts_file import COUNTS_FILE
 from models.checkpoint.load import load
-from models.errors import InvalidInput
+from models.errors import CheckpointNotFound, InvalidInput
 from models.ngram.counting.counts import Counts
 from models.ngram.counting.merging import merge_counts
+from models.ngram.model import NgramModel
 from models.tokenization.tokenizer import Tokenizer
 
 
@@ -30,11 +31,12 @@ def read_published_counts(path: Path, order: int) -> PublishedCounts:
     Raises InvalidInput where they do not go so far, CheckpointNotFound where there are none, and CheckpointDamaged.
     """
     checkpoint = load(path)
-    digest = checkpoint.card.files.get(COUNTS_FILE)
-    counts = read_counts(path / COUNTS_FILE, checkpoint.tokenizer.vocabulary_size, digest)
-    if len(counts.levels) < order:
-        raise InvalidInput("order", f"must be at most {len(counts.levels)}, up to which {path.parent.name} was counted")
-    truncated = Counts(counts.levels[:order], counts.vocabulary_size)
+    table = checkpoint.model.counts if isinstance(checkpoint.model, NgramModel) else None
+    if table is None:
+        raise CheckpointNotFound(f"{path / COUNTS_FILE} is not there: its model was made without keeping counts")
+    if table.order < order:
+        raise InvalidInput("order", f"must be at most {table.order}, up to which {path.parent.name} was counted")
+    truncated = Counts(table.levels[:order], checkpoint.tokenizer.vocabulary_size)
     return PublishedCounts(truncated, checkpoint.tokenizer, checkpoint.card.provenance.corpus)
 
 

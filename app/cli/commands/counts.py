@@ -69,6 +69,6 @@ def merge(
     recipe = {"models": [ref.id for ref in refs], "model": to_jsonable(vars(config))}
     licence = first.card.provenance.licence
     provenance = Provenance(shlex.join(["nextword", *arguments]), licence, merged.corpus, recipe)
-    extra_files = {COUNTS_FILE: counts_tensors(merged.counts)}
+    extra_files = {COUNTS_FILE: counts_tensors(merged.counts.levels)}
     ref = save(checkpoints, name, model, merged.tokenizer, provenance, extra_files=extra_files)
     print_published(ref, model.kind, {}, as_json)

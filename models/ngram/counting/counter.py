@@ -12,7 +12,8 @@ from tempfile import gettempdir
 
 import numpy as np
 
-from models.ngram.counting.counts import Counts, Level
+from models.ngram.count_table import Level
+from models.ngram.counting.counts import Counts
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.counting.merging import Allocate, merge_counts
 from models.special_tokens import EOS

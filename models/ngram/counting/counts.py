@@ -1,4 +1,4 @@
-"""Counts and Level: the n-grams that occur in a text, order by order, and how often.
+"""Counts: the n-grams that occur in a text, order by order, and how often.
 
 A text is lines that each end in `</s>`, and a line is preceded by one too. So `</s>` is only the first word of an
 n-gram (the boundary as a context) or its last (the predicted end).
@@ -10,32 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.ngram.count_table import Level
 from models.ngram.counting.suffix_array import count_unigrams
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """The n-grams of one order that occur, sorted by (parent, token); row i of each array is n-gram i."""
-
-    child_offsets: IntArray
-    """[contexts + 1] row of the first n-gram of each context; its n-grams end where those of the next begin."""
-    token: IntArray
-    """Last word."""
-    suffix: IntArray
-    """Row of the n-gram without its first word, one order below."""
-    count: IntArray
-    """Number of occurrences."""
-
-    def __len__(self) -> int:
-        return len(self.token)
-
-    @property
-    def parent(self) -> IntArray:
-        """Row of the n-gram without its last word, one order below."""
-        contexts = np.arange(len(self.child_offsets) - 1, dtype=self.child_offsets.dtype)
-        return np.repeat(contexts, np.diff(self.child_offsets))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from models.errors import InvalidInput, TrainingFailed
 from models.kernels.jit import compiled
-from models.ngram.counting.counts import Counts, Level
+from models.ngram.count_table import Level
+from models.ngram.counting.counts import Counts
 from models.ngram.counting.suffix_array import SuffixArray, build_suffix_array, count_unigrams, prefetch_at
 from models.special_tokens import EOS
 from models.threads import thread_count

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from models.errors import InvalidInput
 from models.kernels.jit import Int, compiled
-from models.ngram.counting.counts import Counts, Level
+from models.ngram.count_table import Level
+from models.ngram.counting.counts import Counts
 from models.utils.arrays import IntArray
 
 Allocate: TypeAlias = Callable[[int, Any], NDArray[Any]]

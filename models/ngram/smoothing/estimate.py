@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from models.kernels.jit import Int, compiled
-from models.ngram.counting.counts import Counts, Level
+from models.ngram.count_table import Level
+from models.ngram.counting.counts import Counts
 from models.utils.arrays import BoolArray, Float64Array, IntArray
 from models.utils.parallel import context_ranges, parallel_map, read_ahead
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.ngram.counting.counts import Counts, Level
+from models.ngram.count_table import Level
+from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimate, sum_by_context
 from models.utils.arrays import Float64Array, IntArray
 

@@ -1,0 +1,135 @@
+"""Counts of n-grams: `Level` stores those of one order, `CountTable` looks n-grams up in all.
+
+A table holds what Katz, Kneser and Ney write c(h w), c(h) and N1+(. h w), so that each number of a smoothing can be
+traced to the text. Whole texts are counted by `counting`; a server only looks up what was published beside a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.utils.arrays import IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The n-grams of one order that occur, sorted by (parent, token); row i of each array is n-gram i."""
+
+    child_offsets: IntArray
+    """[contexts + 1] row of the first n-gram of each context; its n-grams end where those of the next begin."""
+    token: IntArray
+    """Last word."""
+    suffix: IntArray
+    """Row of the n-gram without its first word, one order below."""
+    count: IntArray
+    """Number of occurrences."""
+
+    def __len__(self) -> int:
+        return len(self.token)
+
+    @property
+    def parent(self) -> IntArray:
+        """Row of the n-gram without its last word, one order below."""
+        contexts = np.arange(len(self.child_offsets) - 1, dtype=self.child_offsets.dtype)
+        return np.repeat(contexts, np.diff(self.child_offsets))
+
+    def children(self, context: int) -> slice:
+        """Return the rows of the n-grams that begin with a context, a row one order below."""
+        begin, end = self.child_offsets[context : context + 2].tolist()
+        return slice(begin, end)
+
+
+class NgramCounts(NamedTuple):
+    """Counts of one n-gram h w: its context h, and its last word w."""
+
+    order: int
+    """Its length."""
+    ids: list[int]
+    """Its token ids."""
+    count: int
+    """c(h w), its occurrences."""
+    context_count: int
+    """c(h), the occurrences of its context before any word; of the empty one, all tokens."""
+    predecessors: int | None
+    """N1+(. h w), its continuation count: how many different words occur before it. None at the highest order."""
+    successors: int | None
+    """N1+(h w .), how many different words occur after it. None at the highest order."""
+
+    @property
+    def relative_frequency(self) -> float | None:
+        """c(h w) / c(h); None where h never occurred, so that the ratio is undefined."""
+        return self.count / self.context_count if self.context_count else None
+
+
+class CountTable:
+    """Counts of all n-grams up to some order, those of order n in `levels[n - 1]`.
+
+    All words of the vocabulary are rows of the first level, seen or not.
+    """
+
+    def __init__(self, levels: Sequence[Level]) -> None:
+        self.levels = list(levels)
+        self._predecessors: dict[int, NDArray[np.int32]] = {}
+
+    @property
+    def order(self) -> int:
+        """Length of the longest n-grams that were counted."""
+        return len(self.levels)
+
+    def find(self, ids: Sequence[int]) -> int | None:
+        """Return the row of an n-gram among those of its order, 0 for the empty one; None if it never occurs."""
+        row: int | None = 0
+        for n, token in enumerate(ids, start=1):
+            row = self._find_child(n, row, token)
+            if row is None:
+                break
+        return row
+
+    def describe(self, ids: Sequence[int]) -> list[NgramCounts]:
+        """Return the counts of the n-grams that `ids`, one or more, end in, the longest first."""
+        longest = min(len(ids), self.order)
+        return [self._describe(list(ids[len(ids) - n :])) for n in range(longest, 0, -1)]
+
+    def context_count(self, ids: Sequence[int]) -> int:
+        """Return c(h): how often a context of fewer words than the order occurs before some word."""
+        row = self.find(ids)
+        level = self.levels[len(ids)]
+        return 0 if row is None else int(level.count[level.children(row)].sum(dtype=np.int64))
+
+    def predecessors(self, n: int) -> NDArray[np.int32]:
+        """Return how many different words precede each n-gram of order n, below the highest [rows].
+
+        Counted when first needed: 10 ms for a million n-grams.
+        """
+        if n not in self._predecessors:
+            sizes = np.bincount(self.levels[n].suffix, minlength=len(self.levels[n - 1]))
+            self._predecessors[n] = sizes.astype(np.int32)
+        return self._predecessors[n]
+
+    def warm_up(self) -> None:
+        """Count the predecessors of all n-grams now."""
+        for n in range(1, self.order):
+            self.predecessors(n)
+
+    def _find_child(self, n: int, context: int | None, token: int) -> int | None:
+        if context is None:
+            return None
+        level = self.levels[n - 1]
+        rows = level.children(context)
+        row = rows.start + int(np.searchsorted(level.token[rows], token))
+        return row if row < rows.stop and level.token[row] == token else None
+
+    def _describe(self, ids: list[int]) -> NgramCounts:
+        n, row = len(ids), self.find(ids)
+        count = 0 if row is None else int(self.levels[n - 1].count[row])
+        predecessors = successors = None
+        if n < self.order:
+            children = self.levels[n].children(row) if row is not None else slice(0, 0)
+            predecessors = int(self.predecessors(n)[row]) if row is not None else 0
+            successors = children.stop - children.start
+        return NgramCounts(n, ids, count, self.context_count(ids[:-1]), predecessors, successors)
