@@ -12,6 +12,7 @@ from models.model import Model
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
 from models.ngram.model import NgramModel
+from models.tasks.classification.model import Int8Classifier, RecurrentClassifier
 
 FAMILIES: dict[str, type[Model]] = {
     "ngram": NgramModel,
@@ -22,10 +23,11 @@ FAMILIES: dict[str, type[Model]] = {
     "mixture": MixtureModel,
     "cache": CacheModel,
     "neural_cache": NeuralCacheModel,
+    "classifier": RecurrentClassifier,
 }
 
 FAMILIES_BY_PRECISION: dict[str, dict[str, type[Model]]] = {
     "float32": FAMILIES,
-    "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model},
+    "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model, "classifier": Int8Classifier},
 }
 """Families by the precision in which recurrent models compute, whatever they are stored in."""

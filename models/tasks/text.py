@@ -87,3 +87,19 @@ def spell(texts: Sequence[TaskText], alphabet: Alphabet) -> Spelling:
     rows, _ = pad([np.array([forms.setdefault(form, len(forms)) for form in text.forms], np.int64) for text in texts])
     characters, lengths = pad([alphabet.encode(form) for form in forms])
     return Spelling(rows, characters, lengths)
+
+
+def token_chunks(lengths: Sequence[int], chunk_tokens: int) -> list[NDArray[np.int64]]:
+    """Return rows of texts in chunks of about `chunk_tokens` tokens, texts of similar length together.
+
+    >>> [rows.tolist() for rows in token_chunks([3, 1, 3, 2], chunk_tokens=6)]
+    [[1, 3], [0, 2]]
+    """
+    chunks: list[list[int]] = []
+    for row in np.argsort(lengths, kind="stable").tolist():
+        # A chunk is as wide as its longest text, which is the one that comes last.
+        if chunks and (len(chunks[-1]) + 1) * lengths[row] <= chunk_tokens:
+            chunks[-1].append(row)
+        else:
+            chunks.append([row])
+    return [np.array(chunk) for chunk in chunks]

@@ -60,14 +60,21 @@ class EncoderNetwork(nn.Module):
             parts.append(part[torch.arange(len(lengths)), last])
         return torch.cat(parts, 1)
 
-    def named_gates(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield each gate's matrices of every layer, which an initialization fills one by one."""
-        for name, module in self.named_modules():
-            if isinstance(module, RecurrentLayer):
-                for part in ("weight_ih", "weight_hh"):
-                    matrix: Tensor = getattr(module, part)
-                    for gate in torch.split(matrix, module.weight_hh.shape[1]):
-                        yield f"{name}.{part}", gate
+    def gates(self) -> Iterator[Tensor]:
+        """Yield the matrix of each gate of every layer, which an initialization fills one by one."""
+        for layer in self._recurrent_layers():
+            for matrix in (layer.weight_ih, layer.weight_hh):
+                yield from torch.split(matrix, layer.weight_hh.shape[1])
+
+    def forget_biases(self) -> Iterator[Tensor]:
+        """Yield a bias [H] of the forget gate of every LSTM layer."""
+        for layer in self._recurrent_layers():
+            size = layer.weight_hh.shape[1]
+            if len(layer.bias_hh) == 4 * size:  # gates i, f, g, o
+                yield layer.bias_hh[size : 2 * size]
+
+    def _recurrent_layers(self) -> Iterator[RecurrentLayer]:
+        return (module for module in self.modules() if isinstance(module, RecurrentLayer))
 
     def _inputs(self, tokens: Tensor, spelling: tuple[Tensor, Tensor, Tensor] | None) -> Tensor:
         """Return the vectors below the first layer [B, T, I]."""

@@ -1,6 +1,7 @@
 """Configuration of a training: every choice that changes the result, and the values it accepts.
 
-`TrainingConfig` is the `[training]` table of a language model's recipe; it shares `OptimizationConfig` with other tasks. It loads no torch, so that recipes can be checked without it.
+`TrainingConfig` is the `[training]` table of a language model's recipe; other tasks share `OptimizationConfig` with it.
+Neither loads torch, so that recipes can be checked without it.
 """
 
 from __future__ import annotations

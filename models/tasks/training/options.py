@@ -1,0 +1,62 @@
+"""What every task is fitted with beside its own settings and examples, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.model import Model
+from models.neural.encoder.config import EncoderConfig
+from models.tasks.encoder_model import ENCODER_PREFIX
+from models.tasks.training.config import TaskTrainingConfig
+from models.tasks.training.initial_weights import InitialWeights
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Encoder, tokenizer and training of a task's model; baselines use the tokenizer alone."""
+
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    training: TaskTrainingConfig = field(default_factory=TaskTrainingConfig)
+    initial: InitialWeights | None = None
+    """What the encoder begins with, where it is not random."""
+    workdir: Path | None = None
+    """Where the state of a training is saved, and resumed from if one is there."""
+    save_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A task's model, ready to be published."""
+
+    model: Model
+    tokenizer: Tokenizer
+    metrics: dict[str, Any]
+    """`training`: examples, steps, seconds and the like, for the model's card."""
+
+
+def task_tokenizer(options: FitOptions, texts: Iterable[str]) -> Tokenizer:
+    """Return the tokenizer of the initial weights, or one trained on `texts` and the words with known vectors."""
+    initial = options.initial
+    if initial is not None and initial.tokenizer is not None:
+        return initial.tokenizer
+    tokenizer = Tokenizer.train(options.tokenizer, (text + "\n" for text in texts))
+    if initial is None or not initial.extra_words:
+        return tokenizer
+    listed = set(tokenizer.vocabulary)
+    extra = [word for word in initial.extra_words if word not in listed]
+    return Tokenizer(options.tokenizer, [*tokenizer.vocabulary, *extra])
+
+
+def encoder_arrays(options: FitOptions, tokenizer: Tokenizer) -> Mapping[str, NDArray[np.floating[Any]]]:
+    """Return the initial weights under their names in a task's network; none where all begin at random."""
+    arrays = options.initial.arrays(tokenizer) if options.initial else {}
+    return {f"{ENCODER_PREFIX}{name}": array for name, array in arrays.items()}
