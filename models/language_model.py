@@ -54,6 +54,8 @@ class LanguageModel(Model):
     """Whether reading `</s>` always leads to the begin state, so that lines can be scored as one row."""
     adaptive: bool = False
     """Whether the model learns from the text it scores; its figures are not comparable with those of others."""
+    has_undefined_contexts: bool = False
+    """Whether some contexts have no distribution of their own: relative frequencies after what never occurred."""
     can_learn: bool = False
     """Whether dynamic evaluation can go on training the model, or a member of it, on the text it scores."""
 
@@ -66,7 +68,10 @@ class LanguageModel(Model):
         """Return the state of `rows` sequences that have read nothing, not even the boundary token."""
 
     def initial_state(self, rows: int, *, bos: bool) -> State:
-        """Return `begin_state`, or `null_state` without the boundary token (`bos`)."""
+        """Return `begin_state`, or (without `bos`) the state in which nothing is read and a token predicted.
+
+        The latter is `null_state`, unless the family has to make a step before it can predict.
+        """
         return self.begin_state(rows) if bos else self.null_state(rows)
 
     @abstractmethod
@@ -118,9 +123,21 @@ class LanguageModel(Model):
         return self.advance(state, _as_row(context)) if len(context) else state
 
     def explain(self, state: State) -> dict[str, Any]:
-        """Return how the distribution of a one-row state comes about, as JSON-ready data; by default nothing."""
+        """Return how the distribution of a one-row state comes about, as JSON-ready data; by default nothing.
+
+        Token ids in it stand under the keys `context` (a list) and `token` (one), so that they can be shown as tokens.
+        """
         del state
         return {}
+
+    def explain_reading(self, state: State, tokens: TokenIds) -> dict[str, Any]:
+        """Return how the distribution after `tokens` [1, T] comes about, read from a one-row state."""
+        return self.explain(self.advance(state, tokens))
+
+    def undefined_contexts(self, state: State, tokens: TokenIds) -> NDArray[np.bool_]:
+        """Return which of `tokens` [B, T] follow a context without a distribution of its own; by default none."""
+        del state
+        return np.zeros(tokens.shape, np.bool_)
 
     def check(self) -> None:
         """Raise InvalidInput unless the model's probabilities sum to one after a few contexts."""

@@ -64,7 +64,11 @@ Texts = Annotated[
 MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
 LOGPROB_FIELD = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
 ZERO_FIELD = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")
-BOS_FIELD = Field(True, description="Whether the context begins a line; false: it begins nowhere in particular.")
+BOS_FIELD = Field(
+    True,
+    description="Whether the context begins a line; false: it begins nowhere in particular, for a recurrent model "
+    "after one step on an input vector of zeros.",
+)
 
 
 def logprob_fields(logprob: float) -> dict[str, Any]:

@@ -42,7 +42,9 @@ class GenerateRequest(RequestBody):
     ignore_end: bool = Field(False, description="Whether to go on where the text would end: `</s>` is never chosen.")
     allow_unk: bool = Field(False, description="Whether `<unk>` may be chosen.")
     start: Literal["boundary", "zero"] = Field(
-        "boundary", description="State before the prompt: after the beginning of a line, or (`zero`) after nothing."
+        "boundary",
+        description="State before the prompt: after the beginning of a line, or (`zero`) after nothing, for a "
+        "recurrent model after one step on an input vector of zeros.",
     )
 
 

@@ -38,7 +38,10 @@ class NextRequest(RequestBody):
     bos: bool = BOS_FIELD
     entropy: bool = Field(False, description="Whether to tell the entropy of the distribution.", examples=[True])
     explain: bool = Field(
-        False, description="Whether to explain the probabilities: matched order, back-off path.", examples=[True]
+        False,
+        description="Whether to explain the probabilities: matched order and back-off path of an n-gram model; of a "
+        "recurrent one, at each of the last tokens of the context, how far each layer's gates stand open.",
+        examples=[True],
     )
 
     def query(self) -> NextTokenQuery:

@@ -46,6 +46,10 @@ class CacheModel(Composite):
         """Return the base's null state, with no token remembered."""
         return self.base.null_state(rows), empty_window(rows, self.cache_config.window)
 
+    def initial_state(self, rows: int, *, bos: bool) -> State:
+        """Return the base's initial state, with no token remembered."""
+        return self.base.initial_state(rows, bos=bos), empty_window(rows, self.cache_config.window)
+
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
         """Advance the base, and remember the tokens."""
         base, remembered = _unpack(state)
@@ -88,6 +92,12 @@ class CacheModel(Composite):
         """Return how many tokens are remembered, and the base's own explanation."""
         base, remembered = _unpack(state)
         return {"remembered": int((remembered != EMPTY_SLOT).sum()), **self.base.explain(base)}
+
+    def explain_reading(self, state: State, tokens: TokenIds) -> dict[str, Any]:
+        """Return how many tokens are remembered in the end, and the base's own explanation of what it reads."""
+        base, _ = _unpack(state)
+        after = self.explain(self.advance(state, tokens))
+        return {"remembered": after["remembered"], **self.base.explain_reading(base, tokens)}
 
     def config(self) -> dict[str, Any]:
         """Return the window and the weights."""

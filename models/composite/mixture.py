@@ -43,6 +43,10 @@ class MixtureModel(Composite):
         """Return the null state of every member."""
         return tuple(member.null_state(rows) for member in self.members)
 
+    def initial_state(self, rows: int, *, bos: bool) -> State:
+        """Return the initial state of every member."""
+        return tuple(member.initial_state(rows, bos=bos) for member in self.members)
+
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
         """Advance every member."""
         return tuple(member.advance(part, tokens, lengths) for member, part in zip(self.members, state, strict=True))
@@ -61,8 +65,17 @@ class MixtureModel(Composite):
 
     def explain(self, state: State) -> dict[str, Any]:
         """Return the weight of each member, and the member's own explanation."""
-        pairs = zip(self.members, state, self.mixture_config.weights, strict=True)
-        return {"members": [{"kind": m.kind, "weight": w, **m.explain(part)} for m, part, w in pairs]}
+        return self._with_weights([member.explain(part) for member, part in zip(self.members, state, strict=True)])
+
+    def explain_reading(self, state: State, tokens: TokenIds) -> dict[str, Any]:
+        """Return the weight of each member, and the member's own explanation of what it reads."""
+        parts = zip(self.members, state, strict=True)
+        return self._with_weights([member.explain_reading(part, tokens) for member, part in parts])
+
+    def _with_weights(self, explanations: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the members' explanations, each with its kind and weight."""
+        members = zip(self.members, self.mixture_config.weights, explanations, strict=True)
+        return {"members": [{"kind": m.kind, "weight": weight, **explanation} for m, weight, explanation in members]}
 
     def config(self) -> dict[str, Any]:
         """Return the weights."""

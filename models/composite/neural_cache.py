@@ -48,6 +48,10 @@ class NeuralCacheModel(Composite):
         """Return the base's null state, with nothing remembered."""
         return self._empty_state(self.base.null_state(rows), rows)
 
+    def initial_state(self, rows: int, *, bos: bool) -> State:
+        """Return the base's initial state, with nothing remembered."""
+        return self._empty_state(self.base.initial_state(rows, bos=bos), rows)
+
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> State:
         """Advance the base, and remember the tokens and the hidden vectors before them."""
         base, remembered, keys = _unpack(state)
@@ -81,6 +85,12 @@ class NeuralCacheModel(Composite):
         """Return how many tokens are remembered, and the base's own explanation."""
         base, remembered, _ = _unpack(state)
         return {"remembered": int((remembered != EMPTY_SLOT).sum()), **self.base.explain(base)}
+
+    def explain_reading(self, state: State, tokens: TokenIds) -> dict[str, Any]:
+        """Return how many tokens are remembered in the end, and the base's own explanation of what it reads."""
+        base, _, _ = _unpack(state)
+        after = self.explain(self.advance(state, tokens))
+        return {"remembered": after["remembered"], **self.base.explain_reading(base, tokens)}
 
     def config(self) -> dict[str, Any]:
         """Return the window, the weight and theta."""

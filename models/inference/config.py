@@ -51,7 +51,8 @@ class SamplingParams:
     allow_unk: bool = False
     """`<unk>` may be chosen."""
     start: Literal["boundary", "zero"] = "boundary"
-    """Before the prompt the model has read the boundary token or, `zero`, nothing at all."""
+    """Before the prompt the model has read the boundary token or, `zero`, nothing at all: a recurrent one has made one
+    step on an input vector of zeros."""
 
     def __post_init__(self) -> None:
         low, high = TEMPERATURES

@@ -27,6 +27,8 @@ SPECIAL_COUNT = EOS + 1
 """How many tokens are special: `<unk>` and `</s>` come first in every vocabulary."""
 FULL_ROWS_AT_ONCE = 32
 """Contexts whose complete distributions are in memory at a time."""
+EXPLAINED_TOKENS = 64
+"""Last tokens of a context that an explanation tells of one by one: some 20 ms of two layers of 288 LSTM units."""
 MAX_TOP_K = 1000
 """From this k on, complete distributions are computed; below it, models find the best tokens without them."""
 
@@ -67,9 +69,12 @@ def _predict_batch(
 ) -> Generator[int, None, list[NextTokens]]:
     encodings = tokenizer.encode_batch(contexts)
     state = yield from prefill(model, encodings.ids, encodings.ends, runtime, bos=query.bos)
+    explanations: Sequence[dict[str, Any] | None] = [None] * len(contexts)
+    if query.explain:
+        explanations = yield from _explain(model, tokenizer, encodings, runtime, bos=query.bos)
     context_tokens = _context_tokens(tokenizer, contexts, encodings)
     ranked = _ranked_tokens(model, tokenizer, state, query)
-    entropies, explanations = _entropies(model, state, query), _explanations(model, tokenizer, state, query)
+    entropies = _entropies(model, state, query)
     rows = zip(context_tokens, ranked, entropies, explanations, strict=True)
     return [NextTokens(context, *tokens, entropy, explanation) for context, tokens, entropy, explanation in rows]
 
@@ -120,22 +125,32 @@ def _entropies(model: LanguageModel, state: State, query: NextTokenQuery) -> Seq
     return entropies
 
 
-def _explanations(
-    model: LanguageModel, tokenizer: Tokenizer, state: State, query: NextTokenQuery
-) -> Sequence[dict[str, Any] | None]:
-    if not query.explain:
-        return [None] * row_count(state)
-    explanations = (model.explain(select(state, [row])) for row in range(row_count(state)))
-    return [_with_tokens(explanation, tokenizer.vocabulary) for explanation in explanations]
+def _explain(
+    model: LanguageModel, tokenizer: Tokenizer, encodings: BatchEncoding, runtime: Runtime, *, bos: bool
+) -> Generator[int, None, list[dict[str, Any]]]:
+    """Read contexts once more, the last tokens of each by itself; return the explanations."""
+    rows = np.split(encodings.ids, encodings.ends)[:-1]
+    heads = [row[:-EXPLAINED_TOKENS] for row in rows]
+    ends = np.cumsum([len(head) for head in heads])
+    state = yield from prefill(model, np.concatenate(heads), ends, runtime, bos=bos)
+    explanations = []
+    for row, (ids, head) in enumerate(zip(rows, heads, strict=True)):
+        tail = ids[len(head) :].astype(np.int64)[None]
+        explanation = model.explain_reading(select(state, [row]), tail)
+        explanations.append(_with_tokens(explanation, tokenizer.vocabulary))
+        yield tail.size
+    return explanations
 
 
 def _with_tokens(explanation: Any, vocabulary: Sequence[str]) -> Any:
-    """Replace the ids of every `context` in a JSON-ready explanation by tokens."""
+    """Replace ids by tokens in a JSON-ready explanation: every `token`, and each of every `context`."""
     if isinstance(explanation, list):
         return [_with_tokens(part, vocabulary) for part in explanation]
     if not isinstance(explanation, dict):
         return explanation
-    return {
-        key: [vocabulary[i] for i in value] if key == "context" else _with_tokens(value, vocabulary)
-        for key, value in explanation.items()
-    }
+    replaced = {key: _with_tokens(value, vocabulary) for key, value in explanation.items()}
+    if isinstance(explanation.get("token"), int):
+        replaced["token"] = vocabulary[explanation["token"]]
+    if "context" in explanation:
+        replaced["context"] = [vocabulary[i] for i in explanation["context"]]
+    return replaced

@@ -20,7 +20,7 @@ class NextTokenQuery(NamedTuple):
     special: bool = False
     """Whether `<unk>` and `</s>` may be among them; with a prefix they never are."""
     bos: bool = True
-    """Whether contexts are read from the boundary token on; false: from nothing."""
+    """Whether contexts are read from the boundary token on; false: from nothing (`LanguageModel.initial_state`)."""
     entropy: bool = False
     """Whether the entropy of the distribution is wanted."""
     explain: bool = False

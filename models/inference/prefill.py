@@ -92,7 +92,7 @@ def prefill(
     while begin < lengths.max():
         width = max(1, runtime.chunk_tokens // len(ends))
         counts = np.clip(lengths - begin, 0, width)
-        indices, _ = padded_indices(ends - lengths + begin, counts)
+        indices, _ = padded_indices(ends - lengths + np.minimum(begin, lengths), counts)
         state = model.advance(state, ids[indices].astype(np.int64), counts)
         begin += width
         yield int(counts.sum())

@@ -99,7 +99,7 @@ def score_texts(
 ) -> Generator[int, None, TextScores]:
     """Score each text after `context`, which is read and not scored; yields the size of each chunk.
 
-    Without `bos` the model starts from `LanguageModel.null_state`, as if nothing had been read. With `eos` the end of
+    Without `bos` the model starts as if nothing had been read (`LanguageModel.initial_state`). With `eos` the end of
     each text is scored too. Raises InvalidText for text that is not Unicode.
     """
     runtime = runtime or Runtime.default_for(model)

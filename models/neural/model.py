@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LANGUAGE_MODEL_CAPABILITIES, LanguageModel
 from models.model import Floats, Lengths, Tensors, TokenIds
+from models.neural.cells import zero_step
 from models.neural.config import LOGITS_PER_SLICE, RecurrentConfig
+from models.neural.explanation import explain_state, explain_tokens
 from models.neural.tensors import check_tensor, stored_dtype
 from models.sequence_encoder import SequenceEncoder, Spelling
 from models.special_tokens import EOS
@@ -58,6 +60,7 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
         self._stored = {name: array.astype(dtypes[name], copy=False) for name, array in tensors.items()}
         self._backend = self._make_backend()
         self._begin_state = self.advance(self.null_state(1), np.full((1, 1), EOS))
+        self._zero_state: State = zero_step(config, self._stored)
 
     @property
     def kind(self) -> str:
@@ -65,9 +68,17 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
         return self.architecture.kind
 
     def null_state(self, rows: int) -> State:
-        """Return zero vectors."""
+        """Return zero vectors, with which every sequence begins: no step is made yet."""
         config = self.architecture
         return tuple(np.zeros((rows, config.layers, size), np.float32) for size in config.state_sizes)
+
+    def initial_state(self, rows: int, *, bos: bool) -> State:
+        """Return the vectors after one step, on the boundary token or (without `bos`) on a vector of zeros.
+
+        A first token is sampled after a step on zeros in textbooks; from zero vectors themselves, without a step, only
+        the output bias would speak.
+        """
+        return select(self._begin_state if bos else self._zero_state, [0] * rows)
 
     def begin_state(self, rows: int) -> State:
         """Return copies of the vectors after the boundary token."""
@@ -112,6 +123,14 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
             inside = np.arange(tokens.shape[1]) < lengths[:, None]
         scores[inside] = self._log_likelihood(hidden[inside], tokens[inside])
         return scores
+
+    def explain(self, state: State) -> dict[str, Any]:
+        """Return norms of a one-row state's vectors, and shares of saturated units; see `explanation`."""
+        return explain_state(self.architecture, as_arrays(state))
+
+    def explain_reading(self, state: State, tokens: TokenIds) -> dict[str, Any]:
+        """Return the gates of each layer at each of `tokens` [1, T], computed in float32; see `explanation`."""
+        return explain_tokens(self.architecture, self._stored, as_arrays(state), tokens[0])
 
     def config(self) -> dict[str, Any]:
         """Return the architecture."""

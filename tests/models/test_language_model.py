@@ -306,6 +306,27 @@ def test_topk_after_and_score_after_are_advance_then_topk_and_score(model, conte
         close(model.score_after(context, ids, bos=bos), model.score(state, np.array([ids], np.int64))[0][0])
 
 
+def test_initial_state_is_the_same_for_each_row_and_is_a_distribution(model):
+    for bos in (True, False):
+        rows = model.logprobs(model.initial_state(3, bos=bos))
+        close(rows, np.repeat(model.logprobs(model.initial_state(1, bos=bos)), 3, 0))
+        assert np.abs(np.exp(rows, dtype=np.float64).sum(-1) - 1).max() <= 1e-3
+    same(model, model.initial_state(2, bos=True), model.begin_state(2))
+
+
+def test_explain_reading_is_json_and_leaves_the_state_as_it_is(model):
+    state = model.advance(model.begin_state(1), tokens(1, 3))
+    before = [leaf.copy() for leaf in leaves(state)]
+    for length in (0, 4):
+        read = tokens(1, length, seed=length)
+        explanation = json.loads(json.dumps(model.explain_reading(state, read), allow_nan=False))
+        if "tokens" in explanation:
+            assert [part["token"] for part in explanation["tokens"]] == read[0].tolist()
+        elif "remembered" not in explanation and "members" not in explanation:
+            assert explanation == json.loads(json.dumps(model.explain(model.advance(state, read))))
+    assert all(np.array_equal(leaf, copy) for leaf, copy in zip(leaves(state), before, strict=True))
+
+
 def test_warm_up_changes_no_answer(model):
     before = model.logprobs(variety(model))
     model.warm_up()

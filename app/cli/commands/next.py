@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -19,19 +20,41 @@ from models.utils.progress import run_to_completion
 @click.option("--prefix", default="", help="Only tokens that begin with this.")
 @click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
+@click.option(
+    "--explain", is_flag=True, help="Show how the probabilities come about: a back-off path, or gates at each token."
+)
 @loading_options
 @json_option
-def command(model: str, context: str, prefix: str, top_k: int, special: bool, as_json: bool, **loading: Any) -> None:
+def command(
+    model: str, context: str, prefix: str, top_k: int, special: bool, explain: bool, as_json: bool, **loading: Any
+) -> None:
     """Show the most probable next tokens of MODEL, best first."""
     with without_gc():
         from models.inference.next_token import next_tokens
 
     ref, checkpoint = load_model(model, **loading)
-    tokenizer, query = checkpoint.tokenizer, NextTokenQuery(top_k, prefix, special)
+    tokenizer, query = checkpoint.tokenizer, NextTokenQuery(top_k, prefix, special, explain=explain)
     (prediction,) = run_to_completion(next_tokens(checkpoint.language_model, tokenizer, [context], query))
     tokens = next_token_contents(prediction, tokenizer.vocabulary)
     if as_json:
-        click.echo(to_json({"model": ref.id, "context": context_content(prediction.context), "next": tokens}))
+        explanation = {"explain": prediction.explanation} if explain else {}
+        context_tokens = context_content(prediction.context)
+        click.echo(to_json({"model": ref.id, "context": context_tokens, "next": tokens, **explanation}))
         return
     for token in tokens:
         click.echo(f"{token['probability']:.6f}\t{token['token']}")
+    for line in outline(prediction.explanation or {}):
+        click.echo(line)
+
+
+def outline(value: dict[str, Any] | list[Any], indent: str = "") -> Iterator[str]:
+    """Yield the lines of JSON-ready data: a field a line, those of a nested one indented below it."""
+    for name, item in value.items() if isinstance(value, dict) else enumerate(value, 1):
+        if not isinstance(item, (dict, list)):
+            yield f"{indent}{name}: {item}"
+        elif any(isinstance(part, (dict, list)) for part in (item.values() if isinstance(item, dict) else item)):
+            yield f"{indent}{name}"
+            yield from outline(item, indent + "  ")
+        else:
+            parts = [f"{key} {part}" for key, part in item.items()] if isinstance(item, dict) else map(str, item)
+            yield f"{indent}{name}: {', '.join(parts)}"

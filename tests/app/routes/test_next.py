@@ -99,6 +99,25 @@ def test_next_returns_the_tokenized_context(client: httpx.Client) -> None:
     ]
 
 
+def test_next_explains_the_gates_at_each_token_of_a_model_served_in_int8(client: httpx.Client) -> None:
+    answer = ask(client, "lstm", context="the old zebra", explain=True)
+    explanation = answer["explain"]
+    assert (explanation["kind"], [part["token"] for part in explanation["tokens"]]) == ("lstm", ["the", "old", "<unk>"])
+    for part in explanation["tokens"]:
+        for layer in part["layers"]:
+            for gate in ("input", "forget", "output"):
+                assert layer[gate].keys() == {"mean", "open", "closed"}
+                assert 0 <= layer[gate]["open"] + layer[gate]["closed"] <= 1
+    assert "explain" not in ask(client, "lstm", context="the old zebra")
+
+
+def test_next_without_bos_starts_a_network_with_one_step_on_zeros(client: httpx.Client) -> None:
+    first = ask(client, "lstm", context="", bos=False, top_k=0)["next"]
+    sampled = client.post("/v1/models/lstm/generate", json={"start": "zero", "temperature": 0, "max_tokens": 1})
+    token = sampled.json()["choices"][0]["tokens"][0]
+    assert token["logprob"] == pytest.approx(next(e["logprob"] for e in first if e["id"] == token["id"]), abs=1e-5)
+
+
 def test_next_explains_the_back_off_path_in_words(client: httpx.Client) -> None:
     path = ask(client, "words", context="zebra the", explain=True)["explain"]
     assert path["matched_order"] == 2

@@ -7,8 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from models.inference.next_token import next_tokens
+from models.inference.next_token import EXPLAINED_TOKENS, next_tokens
 from models.inference.predictions import NextTokenQuery, NextTokens
+from models.neural.config import RecurrentConfig
+from models.neural.int8.model import Int8Model
+from models.neural.model import weight_shapes
 from models.special_tokens import EOS
 from models.utils.progress import run_to_completion
 from tests.helpers.tokenizers import train
@@ -53,6 +56,21 @@ def test_next_tokens_keep_to_a_prefix() -> None:
     (prediction,) = predict(["the"], NextTokenQuery(0, prefix="c"))
     assert sorted(TOKENIZER.vocabulary[i] for i in prediction.ids) == ["cat", "cow"]
     assert prediction.logprobs == sorted(prediction.logprobs, reverse=True)
+
+
+def test_next_tokens_explain_the_last_tokens_of_a_context_alike_alone_and_in_a_batch() -> None:
+    network = RecurrentConfig("gru", layers=1, embedding_size=4, hidden_size=4)
+    shapes = weight_shapes(network, TOKENIZER.vocabulary_size)
+    random = np.random.default_rng(2)
+    weights = {name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+    model = Int8Model(network, weights, TOKENIZER.vocabulary_size)
+    contexts, query = ["the dog ran " * EXPLAINED_TOKENS, "the cat", ""], NextTokenQuery(1, explain=True)
+    together = run_to_completion(next_tokens(model, TOKENIZER, contexts, query))
+    for context, prediction in zip(contexts, together, strict=True):
+        (alone,) = run_to_completion(next_tokens(model, TOKENIZER, [context], query))
+        assert prediction.explanation == alone.explanation
+        words = context.split()[-EXPLAINED_TOKENS:]
+        assert [part["token"] for part in alone.explanation["tokens"]] == words
 
 
 def test_next_tokens_report_the_entropy_where_a_probability_is_zero() -> None:

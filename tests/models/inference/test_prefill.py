@@ -23,6 +23,7 @@ from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
+from models.state import select
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import concat_rows
@@ -44,7 +45,7 @@ MODELS = [model(RecurrentModel), model(Int8Model), model(Int8Model, "gru")]
 
 
 def expected(of: LanguageModel, ids: np.ndarray, *, bos: bool) -> list[np.ndarray]:
-    state = of.begin_state(1) if bos else of.null_state(1)
+    state = of.initial_state(1, bos=bos)
     return list(of.advance(state, ids.astype(np.int64)[None])) if len(ids) else list(state)
 
 
@@ -122,3 +123,11 @@ def test_prefill_of_contexts_goes_through_the_prefix_cache(of):
         for i, state in enumerate(apart):
             assert_same(of, [part[i : i + 1] for part in together], list(state))
     assert cache.hits == 5  # all but the first reading of "a b"; "a b c d" begins with it
+
+
+def test_prefill_of_a_batch_reads_a_long_row_before_short_ones():
+    of, lengths = model(Int8Model), [300, 2, 0, 1]
+    texts = [np.arange(length, dtype=np.int32) % (V - 2) + 2 for length in lengths]
+    state = run_to_completion(prefill(of, np.concatenate(texts), np.cumsum(lengths), Runtime(64)))
+    for row, text in enumerate(texts):
+        assert_same(of, select(state, [row]), expected(of, text, bos=True))

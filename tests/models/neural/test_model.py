@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from models.errors import CheckpointDamaged
 from models.model import Floats, Tensors, TokenIds
 from models.neural.config import RecurrentConfig
+from models.neural.dropout import DropoutHooks
 from models.neural.model import RecurrentModel, weight_shapes
 from models.neural.network import Network
 from models.special_tokens import EOS
@@ -65,6 +67,19 @@ def test_begin_state_has_read_eos_and_null_state_nothing(model: RecurrentModel) 
     assert not flat(model.null_state(2)).any()
     read = model.advance(model.null_state(2), np.full((2, 1), EOS))
     np.testing.assert_allclose(flat(model.begin_state(2)), flat(read), atol=1e-5, rtol=1.3e-6)
+
+
+def test_initial_state_without_bos_has_made_one_step_on_a_zero_vector(model: RecurrentModel) -> None:
+    network = Network(model.architecture, V)
+    network.load_state_dict({n: torch.from_numpy(w.astype(np.float32)) for n, w in model.tensors().items()})
+    zeros = DropoutHooks(embeddings=lambda vectors, _: torch.zeros_like(vectors))
+    with torch.no_grad():
+        _, expected = network(torch.tensor([[EOS]]), network.zero_state(1), zeros)
+    state = model.initial_state(3, bos=False)
+    for vectors, stepped in zip(state, expected, strict=True):
+        np.testing.assert_allclose(vectors, np.repeat(stepped.numpy(), 3, 0), atol=1e-6, rtol=1e-5)
+    assert flat(state).any()
+    assert np.array_equal(flat(model.initial_state(2, bos=True)), flat(model.begin_state(2)))
 
 
 def test_logprobs_sum_to_one(model: RecurrentModel) -> None:

@@ -169,3 +169,13 @@ def test_evaluate_dynamic_adapts_and_says_so(nextword: Run, tmp_path: Path) -> N
         refused = nextword(*flags, *wrong)
         assert (refused.status, said in refused.err) == (2, True), refused.err
     assert "nothing in this ngram model" in nextword("evaluate", "words", text, "--dynamic", "sgd").err
+
+
+def test_next_explain_shows_gates_at_each_token_and_the_back_off_path(nextword: Run) -> None:
+    result = json.loads(nextword("next", "lstm", "--context", "the cat", "--explain", "--json").out)
+    assert [part["token"] for part in result["explain"]["tokens"]] == ["the", "cat"]
+    assert "explain" not in json.loads(nextword("next", "lstm", "--context", "the cat", "--json").out)
+    shown = nextword("next", "lstm", "--context", "the cat", "--explain", "--top-k", "1").out
+    assert "    token: cat\n" in shown
+    assert "forget: mean 0." in shown
+    assert "backoff\n  1\n    order: " in nextword("next", "words", "--context", "the", "--explain").out
