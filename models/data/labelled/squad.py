@@ -30,8 +30,8 @@ def read_squad(path: Path, encoding: TextEncoding = "utf-8") -> list[Question]:
         content = json.loads(read_text(path, encoding))
     except json.JSONDecodeError as error:
         raise fault(path, error.lineno, f"must be JSON: {error.msg}") from None
-    except RecursionError:
-        raise fault(path, 1, "must be JSON that is not nested so deep") from None
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets in thousands
+        raise fault(path, 1, f"must be JSON: {error}") from None
     return [_read_question(path, i, context, entry) for i, (context, entry) in enumerate(_entries(path, content), 1)]
 
 

@@ -1,10 +1,13 @@
 """Formats by name and by ending, and the checks of their configurations."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.labelled.formats import read_labelled_texts, read_questions, read_tagged
@@ -102,3 +105,24 @@ def test_format_found_by_the_ending_is_checked_as_one_given(tmp_path: Path) -> N
     path = write(tmp_path, "a.jsonl", "")
     with pytest.raises(InvalidInput, match=re.escape("columns: must be empty for the format jsonl")):
         read_labelled_texts([path], LabelledFormat(columns=("text", "label")))
+
+
+FRAGMENTS = ["1", "2", "1-2", *'\t\n\r ,"_#{}[]O\x00\ufeff\x85\xa0', "B-a", "text,label\n", "text\tlabel\n"]
+LINES = ["1\ta\ta\tX\tX\t_\t_\t_\t_\t_\n", "1 a\n2 b?\ta\t1\n", '{"text": "a", "label": ', '{"data": [{"paragraphs": [']
+PIECES = st.lists(st.sampled_from(FRAGMENTS + LINES) | st.text(max_size=3), max_size=12).map("".join)
+
+
+@settings(deadline=None, max_examples=200)
+@given(content=PIECES.map(str.encode) | st.binary(max_size=20))
+def test_readers_give_examples_or_name_a_fault(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.context"
+    for ending in (".context", ".question", ".answer", ".span"):
+        path.with_suffix(ending).write_bytes(content)
+    for read, kind, names in (
+        (read_labelled_texts, LabelledFormat, ("csv", "tsv", "jsonl", "label_text")),
+        (read_tagged, TaggedFormat, ("conll", "conllu", "word_tag", "masc")),
+        (read_questions, QuestionFormat, ("squad", "squad_pieces", "babi")),
+    ):
+        for name in names:
+            with suppress(InvalidInput):
+                assert read([path], kind(name))[0].line >= 1  # type: ignore[operator]

@@ -36,7 +36,8 @@ def test_read_squad_reads_questions_without_answer(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ('{\n"data": [}', r"train\.json, line 2: must be JSON"),
-        ("[" * 100_000, r"train\.json, line 1: must be JSON that is not nested so deep"),
+        ("[" * 100_000, r"train\.json, line 1: must be JSON: "),
+        ("1" * 5000, r"train\.json, line 1: must be JSON: Exceeds the limit"),
         ([], "the file must be an object whose 'data' is a list"),
         ({"data": [3]}, "each element of data must be an object whose 'paragraphs' is a list"),
         ({"data": [{"paragraphs": [{"context": 1}]}]}, "each paragraph must be an object whose 'context' is a text"),
