@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.errors import InvalidInput
-from models.neural.analysis import gate_activations, gradient_norms_by_distance
+from models.neural.analysis import gate_activations, gradient_norms_by_distance, gradient_norms_by_layer
 from models.neural.config import NetworkKind, RecurrentConfig
 from models.neural.network import Network
 from models.special_tokens import EOS
@@ -63,6 +63,20 @@ def test_gradient_norms_fall_by_the_weight_at_each_step_of_a_linear_chain() -> N
         network.embedding[2] = 3.0  # so that the words' logits differ
     norms = gradient_norms_by_distance(network, torch.tensor([[0, 1, 0, 1, 2], [1, 1, 0, 0, 1]]))
     assert len(norms) == 4
+    assert [after / before for before, after in pairwise(norms)] == pytest.approx([0.5] * 3)
+
+
+def test_gradient_norms_by_layer_shrink_by_the_weight_of_each_layer() -> None:
+    # Three layers of one unit, each passing on 0.5 of the one below: relu(x / 2), all positive, no recurrence.
+    network = Network(RecurrentConfig("rnn", "relu", layers=3, embedding_size=1, hidden_size=1), 3)
+    for parameter in network.parameters():
+        torch.nn.init.constant_(parameter, 0.0)
+    with torch.no_grad():
+        network.embedding.copy_(torch.tensor([[1.0], [1.0], [3.0]]))
+        for layer in network.layers:
+            layer.weight_ih.fill_(0.5)
+    norms = gradient_norms_by_layer(network, torch.tensor([[0, 1, 2], [1, 0, 1]]))
+    assert len(norms) == 4  # the top layer's outputs first, the embedding last
     assert [after / before for before, after in pairwise(norms)] == pytest.approx([0.5] * 3)
 
 
