@@ -28,9 +28,8 @@ def read_babi(path: Path, encoding: TextEncoding = "utf-8") -> list[Question]:
             continue
         digits, _, rest = content.strip().partition(" ")
         if digits not in ("1", str(number + 1)):
-            raise fault(
-                path, line, f"must begin with the number {number + 1}, or 1 for a new story, not {digits!r:.50}"
-            )
+            message = f"must begin with the number {number + 1}, or 1 for a new story, not {digits!r:.50}"
+            raise fault(path, line, message)
         number = int(digits)
         if number == 1:
             story = _Story(path)
@@ -57,9 +56,8 @@ class _Story:
     def ask(self, line: int, columns: list[str]) -> Question:
         """Build the question of a line's `columns`."""
         if len(columns) > 3:
-            raise fault(
-                self._path, line, f"must be question, answer and supporting sentences, not {len(columns)} columns"
-            )
+            message = f"must be question, answer and supporting sentences, not {len(columns)} columns"
+            raise fault(self._path, line, message)
         question = check_text(self._path, line, "the question", columns[0]).strip()
         answer = check_text(self._path, line, "the answer", columns[1]).strip()
         supporting = []

@@ -12,9 +12,9 @@ from models.data.labelled.config import TextEncoding
 from models.errors import InvalidInput, InvalidText
 
 
-def fault(path: Path, line: int, message: str) -> InvalidText:
-    """Return the error for what is wrong in a line of a file."""
-    return InvalidText(f"{path}, line {line}", message)
+def fault(path: Path, place: int | str, message: str) -> InvalidText:
+    """Return the error for what is wrong at a place of a file: a line, or something with a name."""
+    return InvalidText(f"{path}, line {place}" if isinstance(place, int) else f"{path}, {place}", message)
 
 
 def read_text(path: Path, encoding: TextEncoding = "utf-8") -> str:
@@ -39,15 +39,15 @@ def numbered_lines(path: Path, encoding: TextEncoding = "utf-8") -> Iterator[tup
         yield number, line.removesuffix("\r")
 
 
-def check_text(path: Path, line: int, name: str, text: object) -> str:
+def check_text(path: Path, place: int | str, name: str, text: object) -> str:
     """Return `text`. Raises InvalidText unless it is Unicode text that is not blank."""
     if not isinstance(text, str):
-        raise fault(path, line, f"{name} must be a text, not {text!r:.100}")
+        raise fault(path, place, f"{name} must be a text, not {text!r:.100}")
     if not text.strip():
-        raise fault(path, line, f"{name} must not be empty")
+        raise fault(path, place, f"{name} must not be empty")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         message = f"{name} must be Unicode; its character {error.start} is half a surrogate pair"
-        raise fault(path, line, message) from None
+        raise fault(path, place, message) from None
     return text

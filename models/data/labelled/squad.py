@@ -47,16 +47,14 @@ def _entries(path: Path, content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def _read_question(path: Path, number: int, context: str, entry: Any) -> Question:
     where = f"question {number}"
     where = f"question {_member(path, where, entry, 'id', str)!r:.100}"
-    check_text(path, 1, f"the context of {where}", context)
-    question = check_text(path, 1, f"the text of {where}", _member(path, where, entry, "question", str))
+    check_text(path, where, "the context", context)
+    question = check_text(path, where, "the question", _member(path, where, entry, "question", str))
     if entry.get("is_impossible") is True:
         return Question(context, question, (), number)
-    answers = tuple(
-        _read_answer(path, where, context, answer) for answer in _member(path, where, entry, "answers", list)
-    )
+    answers = _member(path, where, entry, "answers", list)
     if not answers:
-        raise InvalidText(f"{path}, {where}", "must have an answer, or is_impossible")
-    return Question(context, question, answers, number)
+        raise fault(path, where, "must have an answer, or is_impossible")
+    return Question(context, question, tuple(_read_answer(path, where, context, answer) for answer in answers), number)
 
 
 def _read_answer(path: Path, where: str, context: str, entry: Any) -> Answer:
@@ -64,7 +62,7 @@ def _read_answer(path: Path, where: str, context: str, entry: Any) -> Answer:
     start = _member(path, f"each answer of {where}", entry, "answer_start", int)
     if not text or start < 0 or context[start : start + len(text)] != text:
         message = f"must have answers that stand in its context: {text!r:.100} does not at character {start}"
-        raise InvalidText(f"{path}, {where}", message)
+        raise fault(path, where, message)
     return Answer(text, start)
 
 
@@ -88,9 +86,8 @@ def read_squad_pieces(path: Path, encoding: TextEncoding = "utf-8") -> list[Ques
     columns = [column[:-1] if column[-1] == "" else column for column in columns]
     for file, column in zip(files, columns, strict=True):
         if len(column) != len(columns[0]):
-            raise InvalidText(
-                str(file), f"must have as many lines as {path.name}, {len(columns[0])}, not {len(column)}"
-            )
+            message = f"must have as many lines as {path.name}, {len(columns[0])}, not {len(column)}"
+            raise InvalidText(str(file), message)
     return [_read_pieces(files, line, *pieces) for line, pieces in enumerate(zip(*columns, strict=True), 1)]
 
 
@@ -105,7 +102,6 @@ def _read_pieces(files: list[Path], line: int, context: str, question: str, answ
         raise fault(files[3], line, message)
     start = context.find(answer.strip(), tokens[first].start(), tokens[last].end())
     if start < 0:
-        raise fault(
-            files[2], line, f"must stand in the context at its span {span.strip()}, and {answer!r:.100} does not"
-        )
+        message = f"must stand in the context at its span {span.strip()}, and {answer!r:.100} does not"
+        raise fault(files[2], line, message)
     return Question(context, question.strip(), (Answer(answer.strip(), start),), line)

@@ -43,8 +43,8 @@ def test_read_squad_reads_questions_without_answer(tmp_path: Path) -> None:
         ({"data": [{"paragraphs": [{"context": 1}]}]}, "each paragraph must be an object whose 'context' is a text"),
         (squad(id=7), "question 1 must be an object whose 'id' is a text"),
         (squad(question=None), "question 'q7' must be an object whose 'question' is a text"),
-        (squad(question=" "), "the text of question 'q7' must not be empty"),
-        (squad(question="\ud800?"), "the text of question 'q7' must be Unicode"),
+        (squad(question=" "), r"train\.json, question 'q7': the question must not be empty"),
+        (squad(question="\ud800?"), "question 'q7': the question must be Unicode"),
         (squad(answers=[]), "question 'q7': must have an answer, or is_impossible"),
         (
             squad(answers=[{"text": "x"}]),
