@@ -34,13 +34,14 @@ async def score_probability(request: InjectedModelRequest, body: ProbabilityRequ
 
 def _result_contents(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the results of each text, and of all together."""
-    totals = list(scores.totals())
+    totals = [(*total, undefined) for total, undefined in zip(scores.totals(), scores.undefined_counts(), strict=True)]
     results = [_score_content(*total) | {"probability": math.exp(total[0])} for total in totals]
     return results, _score_content(*map(sum, zip(*totals, strict=True)))
 
 
-def _score_content(logprob: float, token_count: int, oov_count: int) -> dict[str, Any]:
-    return logprob_fields(logprob) | {"token_count": token_count, "oov_count": oov_count}
+def _score_content(logprob: float, token_count: int, oov_count: int, undefined_contexts: int) -> dict[str, Any]:
+    content = logprob_fields(logprob) | {"token_count": token_count, "oov_count": oov_count}
+    return content | {"undefined_contexts": undefined_contexts} if undefined_contexts else content
 
 
 def _token_contents(tokenizer: Tokenizer, scores: TextScores) -> Iterator[list[dict[str, Any]]]:
@@ -49,4 +50,6 @@ def _token_contents(tokenizer: Tokenizer, scores: TextScores) -> Iterator[list[d
     surface_forms = tokenizer.batch_surface_forms(scores.texts, encodings)
     columns = zip(surface_forms, encodings.ids.tolist(), encodings.oov.tolist(), scores.logprobs.tolist(), strict=True)
     tokens = [{"token": token, "id": i, "oov": oov} | logprob_fields(logprob) for token, i, oov, logprob in columns]
+    for t in [] if scores.undefined is None else scores.undefined.nonzero()[0].tolist():
+        tokens[t]["undefined_context"] = True
     return (tokens[begin:end] for begin, end in pairwise([0, *encodings.ends.tolist()]))

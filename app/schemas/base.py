@@ -64,6 +64,11 @@ Texts = Annotated[
 MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
 LOGPROB_FIELD = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
 ZERO_FIELD = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")
+UNDEFINED_FIELD = Field(
+    None,
+    description="Present and true where the context never occurred in the training text of a model without smoothing "
+    "(`mle`): c(h) is 0 and c(h w) / c(h) undefined. The longest shorter context that did occur answers instead.",
+)
 BOS_FIELD = Field(
     True,
     description="Whether the context begins a line; false: it begins nowhere in particular, for a recurrent model "

@@ -11,6 +11,7 @@ from pydantic import Field
 from app.schemas.base import (
     BOS_FIELD,
     MODEL_FIELD,
+    UNDEFINED_FIELD,
     ContextToken,
     RequestBody,
     ResponseBody,
@@ -63,6 +64,7 @@ class NextResult(ResponseBody):
     next: list[NextToken] = Field(description="The most probable next tokens, best first.")
     mass: float = Field(description="Sum of their probabilities, which are the model's own and not scaled up.")
     entropy: float | None = Field(None, description="Entropy of the whole distribution, in nats, where asked for.")
+    undefined_context: bool | None = UNDEFINED_FIELD
     explain: dict[str, Any] | None = Field(
         None, description="Explanation of the distribution, where asked for; its fields depend on the model's kind."
     )
@@ -107,6 +109,8 @@ def next_content(prediction: NextTokens, vocabulary: Sequence[str]) -> dict[str,
     }
     if prediction.entropy is not None:
         content["entropy"] = prediction.entropy
+    if prediction.undefined_context:
+        content["undefined_context"] = True
     if prediction.explanation is not None:
         content["explain"] = prediction.explanation
     return content

@@ -8,12 +8,17 @@ from app.schemas.base import (
     BOS_FIELD,
     LOGPROB_FIELD,
     MODEL_FIELD,
+    UNDEFINED_FIELD,
     ZERO_FIELD,
     RequestBody,
     ResponseBody,
     Text,
     Texts,
     Token,
+)
+
+UNDEFINED_COUNT_FIELD = Field(
+    None, description="Count of scored tokens whose context is undefined (`undefined_context`), where there are some."
 )
 
 
@@ -34,6 +39,7 @@ class ScoredToken(Token):
     """A token of the text with its probability after what came before."""
 
     oov: bool = Field(description="Whether it is out of the vocabulary; it was scored as `<unk>` then.")
+    undefined_context: bool | None = UNDEFINED_FIELD
 
 
 class ProbabilityResult(ResponseBody):
@@ -44,6 +50,7 @@ class ProbabilityResult(ResponseBody):
     zero_probability: bool | None = ZERO_FIELD
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
     oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
+    undefined_contexts: int | None = UNDEFINED_COUNT_FIELD
     tokens: list[ScoredToken] | None = Field(None, description="Each token, where asked for.")
 
 
@@ -54,6 +61,7 @@ class ProbabilityTotal(ResponseBody):
     zero_probability: bool | None = ZERO_FIELD
     token_count: int = Field(description="Tokens scored.")
     oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
+    undefined_contexts: int | None = UNDEFINED_COUNT_FIELD
 
 
 class ProbabilityAnswer(ResponseBody):

@@ -43,7 +43,7 @@ def next_tokens(
     """Predict the tokens after each context; yields the size of each chunk read, in tokens."""
     runtime = runtime or Runtime.default_for(model)
     full_rows = bool(query.prefix) or query.entropy or not 0 < query.top_k < MAX_TOP_K
-    if len(contexts) == 1 and model.runs_inline and not (full_rows or query.explain):
+    if len(contexts) == 1 and model.runs_inline and not (full_rows or query.explain or model.has_undefined_contexts):
         return [_predict_inline(model, tokenizer, contexts[0], query)]
     rows = FULL_ROWS_AT_ONCE if full_rows else max(FULL_ROWS_AT_ONCE, runtime.chunk_tokens // FULL_ROWS_AT_ONCE)
     predictions: list[NextTokens] = []
@@ -74,9 +74,9 @@ def _predict_batch(
         explanations = yield from _explain(model, tokenizer, encodings, runtime, bos=query.bos)
     context_tokens = _context_tokens(tokenizer, contexts, encodings)
     ranked = _ranked_tokens(model, tokenizer, state, query)
-    entropies = _entropies(model, state, query)
-    rows = zip(context_tokens, ranked, entropies, explanations, strict=True)
-    return [NextTokens(context, *tokens, entropy, explanation) for context, tokens, entropy, explanation in rows]
+    undefined = model.undefined_contexts(state, np.zeros((len(contexts), 1), np.int64))[:, 0].tolist()
+    rows = zip(context_tokens, ranked, _entropies(model, state, query), undefined, explanations, strict=True)
+    return [NextTokens(context, *tokens, *rest) for context, tokens, *rest in rows]
 
 
 def _context_tokens(tokenizer: Tokenizer, contexts: Sequence[str], encodings: BatchEncoding) -> Iterator[ContextTokens]:

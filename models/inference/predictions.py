@@ -45,6 +45,8 @@ class NextTokens(NamedTuple):
     probabilities: list[float]
     entropy: float | None = None
     """Entropy of the whole distribution, in nats."""
+    undefined_context: bool = False
+    """Whether the context has no distribution of its own, and this is that of a shorter one."""
     explanation: dict[str, Any] | None = None
     """How the distribution comes about, JSON-ready; contexts in it are lists of tokens."""
 

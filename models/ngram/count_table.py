@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +43,8 @@ class Level:
         return slice(begin, end)
 
 
-class NgramCounts(NamedTuple):
+@dataclass(frozen=True)
+class NgramCounts:
     """Counts of one n-gram h w: its context h, and its last word w."""
 
     order: int
@@ -55,8 +55,8 @@ class NgramCounts(NamedTuple):
     """c(h w), its occurrences."""
     context_count: int
     """c(h), the occurrences of its context before any word; of the empty one, all tokens."""
-    predecessors: int | None
-    """N1+(. h w), its continuation count: how many different words occur before it. None at the highest order."""
+    continuation_count: int | None
+    """N1+(. h w): how many different words occur before it. None at the highest order."""
     successors: int | None
     """N1+(h w .), how many different words occur after it. None at the highest order."""
 
@@ -74,7 +74,7 @@ class CountTable:
 
     def __init__(self, levels: Sequence[Level]) -> None:
         self.levels = list(levels)
-        self._predecessors: dict[int, NDArray[np.int32]] = {}
+        self._continuation_counts: dict[int, NDArray[np.int32]] = {}
 
     @property
     def order(self) -> int:
@@ -95,26 +95,39 @@ class CountTable:
         longest = min(len(ids), self.order)
         return [self._describe(list(ids[len(ids) - n :])) for n in range(longest, 0, -1)]
 
+    def count(self, ids: Sequence[int]) -> int:
+        """Return c(h w): how often an n-gram occurs."""
+        row = self.find(ids)
+        return 0 if row is None else int(self.levels[len(ids) - 1].count[row])
+
+    def continuation_count(self, ids: Sequence[int]) -> int:
+        """Return N1+(. h w): how many different words occur before an n-gram shorter than the order."""
+        row = self.find(ids)
+        return 0 if row is None else int(self.continuation_counts(len(ids))[row])
+
+    def followers(self, ids: Sequence[int]) -> slice:
+        """Return the rows of the n-grams that begin with a context of fewer words than the order."""
+        row = self.find(ids)
+        return slice(0, 0) if row is None else self.levels[len(ids)].children(row)
+
     def context_count(self, ids: Sequence[int]) -> int:
         """Return c(h): how often a context of fewer words than the order occurs before some word."""
-        row = self.find(ids)
-        level = self.levels[len(ids)]
-        return 0 if row is None else int(level.count[level.children(row)].sum(dtype=np.int64))
+        return int(self.levels[len(ids)].count[self.followers(ids)].sum(dtype=np.int64))
 
-    def predecessors(self, n: int) -> NDArray[np.int32]:
+    def continuation_counts(self, n: int) -> NDArray[np.int32]:
         """Return how many different words precede each n-gram of order n, below the highest [rows].
 
         Counted when first needed: 10 ms for a million n-grams.
         """
-        if n not in self._predecessors:
+        if n not in self._continuation_counts:
             sizes = np.bincount(self.levels[n].suffix, minlength=len(self.levels[n - 1]))
-            self._predecessors[n] = sizes.astype(np.int32)
-        return self._predecessors[n]
+            self._continuation_counts[n] = sizes.astype(np.int32)
+        return self._continuation_counts[n]
 
     def warm_up(self) -> None:
-        """Count the predecessors of all n-grams now."""
+        """Count what precedes all n-grams now."""
         for n in range(1, self.order):
-            self.predecessors(n)
+            self.continuation_counts(n)
 
     def _find_child(self, n: int, context: int | None, token: int) -> int | None:
         if context is None:
@@ -125,11 +138,8 @@ class CountTable:
         return row if row < rows.stop and level.token[row] == token else None
 
     def _describe(self, ids: list[int]) -> NgramCounts:
-        n, row = len(ids), self.find(ids)
-        count = 0 if row is None else int(self.levels[n - 1].count[row])
-        predecessors = successors = None
-        if n < self.order:
-            children = self.levels[n].children(row) if row is not None else slice(0, 0)
-            predecessors = int(self.predecessors(n)[row]) if row is not None else 0
-            successors = children.stop - children.start
-        return NgramCounts(n, ids, count, self.context_count(ids[:-1]), predecessors, successors)
+        n, count, context_count = len(ids), self.count(ids), self.context_count(ids[:-1])
+        if n == self.order:
+            return NgramCounts(n, ids, count, context_count, None, None)
+        followers = self.followers(ids)
+        return NgramCounts(n, ids, count, context_count, self.continuation_count(ids), followers.stop - followers.start)

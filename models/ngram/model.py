@@ -5,7 +5,6 @@ A state is the path of listed contexts that the words so far end in (see `query`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
@@ -21,15 +20,17 @@ from models.ngram import query, top_k
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig
 from models.ngram.count_table import CountTable
+from models.ngram.explanation import explain_path
 from models.ngram.hash_index import EMPTY_INDEX, HashIndex, build_index
 from models.ngram.query import query_buffers
-from models.ngram.trie import backoff, child_range
 from models.special_tokens import EOS
 from models.state import State
-from models.utils.arrays import IntArray
+from models.utils.arrays import BoolArray, IntArray
 
 MAX_LISTED_TOP_K = 1000
 """Largest k for which the best words are collected in a list; above it the whole row is sorted."""
+EXPLAINED_WORDS = 10
+"""Most probable next words whose numbers an explanation tells, after each context: half a millisecond."""
 INDEX_MIN_TOKENS = 1 << 13
 """Tokens from which on scoring builds and uses the hash index, whose building takes a fraction of a second."""
 
@@ -59,6 +60,7 @@ class NgramModel(LanguageModel):
         self.vocabulary_size = table.vocabulary_size
         self._trie = table.trie
         self._read_counts: Callable[[], CountTable] | None = None
+        self.has_undefined_contexts = ngram_config.smoothing == "mle"
 
     def begin_state(self, rows: int) -> NDArray[np.int64]:
         """Return the state of `rows` sequences that have read only `</s>`: its unigram is their one context."""
@@ -135,25 +137,26 @@ class NgramModel(LanguageModel):
         return top_k.rank_ngrams(self._trie)
 
     def explain(self, state: State) -> dict[str, Any]:
-        """Return the contexts that a one-row state backs off along, longest first, JSON-ready.
+        """Return the contexts that a one-row state backs off along, and numbers of the best words after each.
 
-        `matched_order` is the length of the n-grams the longest matched `context` (token ids) lists; `backoff` has
-        for each context on the path its `order`, `context`, how many words it has `listed`, and the `weight` (a
-        factor, not a logarithm) with which it passes on the words it does not list.
+        See `explain_path` for the fields. Relative frequencies also say whether the context is an `undefined_context`.
         """
-        places = _as_array(state)[0].tolist()
-        contexts = [self._describe_context(n, places[n - 1]) for n in range(len(places), 0, -1) if places[n - 1] >= 0]
-        unigrams = {"order": 1, "context": [], "listed": self.vocabulary_size, "weight": 1.0}
-        path = [c for c in contexts if c["listed"] or c["weight"] != 1.0] + [unigrams]
-        return {"matched_order": path[0]["order"], "context": path[0]["context"], "backoff": path}
+        path, (_, words) = _as_array(state), self.topk(state, EXPLAINED_WORDS)
+        explained = explain_path(self.table, self.ngram_config, path[0].tolist(), words[0].tolist(), self.counts)
+        if self.has_undefined_contexts:
+            explained["undefined_context"] = bool(self.undefined_contexts(path, np.zeros((1, 1), np.int64))[0, 0])
+        return explained
 
-    def _describe_context(self, n: int, place: int) -> dict[str, Any]:
-        return {
-            "order": n + 1,
-            "context": self.table.ngram_ids(n, place),
-            "listed": int(child_range(self._trie, n, place)[1]),
-            "weight": math.exp(backoff(self._trie, n, place)),
-        }
+    def undefined_contexts(self, state: State, tokens: TokenIds) -> BoolArray:
+        """Return which of `tokens` [B, T] follow a context h that never occurred: c(h w) / c(h) is 0 / 0.
+
+        Only relative frequencies leave them undefined; the model itself goes on with the longest shorter context.
+        """
+        marks = np.zeros(tokens.shape, np.bool_)
+        if self.has_undefined_contexts:
+            words, _ = self._checked_tokens(tokens, None)
+            query.mark_undefined(self._trie, _as_array(state).copy(), words, marks, query_buffers(self._trie))
+        return marks
 
     @property
     def parameter_count(self) -> int:

@@ -144,3 +144,33 @@ def test_next_names_the_field_at_fault(client: httpx.Client, body: dict[str, obj
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
     assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(("context", "bos"), [("the old", True), ("", True), ("", False), ("dog", False)])
+def test_next_says_nothing_of_a_context_that_occurred(client: httpx.Client, context: str, bos: bool) -> None:
+    for explain in (False, True):
+        content = ask(client, "counts", context=context, bos=bos, explain=explain)
+        assert "undefined_context" not in content
+        assert not explain or content["explain"]["undefined_context"] is False
+
+
+@pytest.mark.parametrize("context", ["the the", "the zebra", "the old the", "dog"])
+def test_next_says_that_a_context_never_occurred(client: httpx.Client, context: str) -> None:
+    # the model of relative frequencies has order 3: "</s> dog" and "the the" are in no line
+    content = ask(client, "counts", context=[context, "the old"], explain=True)
+    assert content["results"][0]["undefined_context"] is True
+    assert content["results"][0]["explain"]["undefined_context"] is True
+    assert "undefined_context" not in content["results"][1]
+    assert ask(client, "counts", context=context)["undefined_context"] is True
+    smoothed = ask(client, "words", context=context, explain=True)
+    assert "undefined_context" not in smoothed
+    assert "undefined_context" not in smoothed["explain"]
+
+
+def test_next_explains_the_numbers_of_the_best_words(client: httpx.Client) -> None:
+    content = ask(client, "words", context="the old", explain=True, special=True)
+    for part in content["explain"]["backoff"]:
+        assert [word["token"] for word in part["next"]] == [word["token"] for word in content["next"]]
+        assert len(part["discounts"]) == 3
+    best = content["explain"]["backoff"][0]["next"][0]
+    assert best["logprob"] == pytest.approx(content["next"][0]["logprob"])

@@ -76,3 +76,23 @@ def test_probability_marks_unknown_words(client: httpx.Client) -> None:
 def test_probability_names_the_field_at_fault(client: httpx.Client, body: dict[str, object], param: str) -> None:
     answer = client.post("/v1/models/words/probability", json=body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_probability_tells_unseen_words_from_undefined_contexts(client: httpx.Client) -> None:
+    # relative frequencies of order 3; in the training text "the" and "old" follow each other, "the the" does not occur
+    content = ask(client, "counts", text=["the old bird", "the the old", "the old"], eos=False, tokens=True)
+    unseen_word, unseen_context, seen = content["results"]
+    assert unseen_word["tokens"][2]["zero_probability"] is True
+    assert "undefined_contexts" not in unseen_word
+    assert unseen_context["undefined_contexts"] == 1
+    assert [token.get("undefined_context", False) for token in unseen_context["tokens"]] == [False, False, True]
+    assert seen["logprob"] is not None
+    assert "undefined_contexts" not in seen
+    assert content["total"]["undefined_contexts"] == 1
+
+
+def test_probability_of_one_text_tells_undefined_contexts_as_in_a_batch(client: httpx.Client) -> None:
+    texts = ["the the old", "the old dog saw\nthe the old", "old", ""]
+    batch = ask(client, "counts", text=texts, context="dog the", tokens=True)
+    for text, result in zip(texts, batch["results"], strict=True):
+        assert ask(client, "counts", text=text, context="dog the", tokens=True)["results"] == [result]

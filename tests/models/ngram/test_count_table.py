@@ -41,9 +41,9 @@ def test_count_table_describes_what_occurs(lines: list[list[int]], order: int, i
         expected = None if not context_count else grams[gram] / context_count
         assert entry.relative_frequency == (None if expected is None else pytest.approx(expected))
         if entry.order == order:
-            assert (entry.predecessors, entry.successors) == (None, None)
+            assert (entry.continuation_count, entry.successors) == (None, None)
         else:
-            assert entry.predecessors == sum(g[1:] == gram for g in grams if len(g) == len(gram) + 1)
+            assert entry.continuation_count == sum(g[1:] == gram for g in grams if len(g) == len(gram) + 1)
             assert entry.successors == sum(g[:-1] == gram for g in grams if len(g) == len(gram) + 1)
 
 

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LanguageModel
 from models.ngram.config import NgramConfig, Smoothing
 from models.ngram.model import NgramModel
 from models.state import concat, select
+from tests.helpers.estimation import LINES as LINES_OF_WORDS
 from tests.helpers.estimation import SMOOTHINGS, estimate_model
 
 SIZE = 40
@@ -165,3 +168,29 @@ def test_topk_after_and_score_after_refuse_ids_outside_the_vocabulary(token: int
         subject.topk_after([token], 1)
     with pytest.raises(InvalidInput, match="tokens"):
         subject.score_after([], [token])
+
+
+@settings(max_examples=60, deadline=None)
+@given(LINES_OF_WORDS, st.integers(1, 4), st.lists(st.sampled_from([0, 1, 2, 3, 4]), max_size=9), st.booleans())
+def test_ngram_model_undefined_contexts_never_occur(
+    lines: list[list[int]], order: int, words: list[int], bos: bool
+) -> None:
+    subject = estimate_model(lines, NgramConfig(order, "mle"), 5)
+    contexts = {tuple([1, *line][i:j]) for line in lines for j in range(len(line) + 2) for i in range(j + 1)}
+    read = [1, *words] if bos else words
+    expected = []
+    for t in range(bos, len(read)):
+        since = max([i for i in range(t) if read[i] == 1], default=0)
+        context = tuple(read[since:t][max(0, t - since - order + 1) :]) if order > 1 else ()
+        expected.append(context not in contexts)
+    state = subject.initial_state(1, bos=bos)
+    assert subject.undefined_contexts(state, np.array([words], np.int64).reshape(1, -1))[0].tolist() == expected
+    for t in range(len(words)):
+        state_then = subject.advance(state, np.array([words[:t]], np.int64).reshape(1, -1))
+        assert subject.explain(state_then)["undefined_context"] == expected[t]
+
+
+def test_ngram_model_undefined_contexts_are_those_of_relative_frequencies_alone() -> None:
+    subject = model("kneser_ney")
+    assert not subject.has_undefined_contexts
+    assert not subject.undefined_contexts(subject.begin_state(2), TOKENS[:2]).any()
