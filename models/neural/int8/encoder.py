@@ -21,7 +21,7 @@ from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.int8.cells import CELLS
 from models.neural.int8.forward import LAYER_RECORD, ForwardArgs, LayerArgs, forward, quantized_bytes
-from models.neural.int8.model import Int8Matrix
+from models.neural.int8.matrix import Int8Matrix
 from models.sequence_encoder import Spelling
 
 

@@ -14,7 +14,8 @@ from models.kernels.jit import array_at
 from models.kernels.openmp import run_parallel, task_record
 from models.neural.config import RecurrentConfig
 from models.neural.int8.forward import MatmulArgs, matmul, quantized_bytes
-from models.neural.int8.model import Int8Matrix, Int8Model
+from models.neural.int8.matrix import Int8Matrix
+from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
