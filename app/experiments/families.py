@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from app.experiments.finding import Curve, ExperimentInput, Finding, is_lower
+from app.experiments.claim import at_least, summary
+from app.experiments.finding import Curve, ExperimentInput, Finding, comparable_perplexity, log_ratio
 from app.experiments.training_run import TrainingRun, run_interleaved
 from models.neural.config import RecurrentConfig
 from models.neural.network import Network
@@ -23,24 +24,37 @@ VALIDATIONS = 6
 
 
 def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
-    """Train each family for the same number of seconds, in turns."""
+    """Train each family for the same number of seconds, in turns, for each seed."""
     configs = equal_size_configs(inputs.size, len(inputs.vocabulary))
-    trainings = [TrainingRun(inputs, config, TRAINING_CONFIG) for config in configs]
-    for _ in range(VALIDATIONS):
-        yield from run_interleaved([training.advance for training in trainings], inputs.seconds / VALIDATIONS)
-        for training in trainings:
-            yield from training.validate()
-    reached = {training.trainer.config.kind: training.perplexity for training in trainings}
+    by_seed: list[list[TrainingRun]] = []
+    for seed in inputs.seed_numbers:
+        trainings = [TrainingRun(inputs, config, replace(TRAINING_CONFIG, seed=seed)) for config in configs]
+        for _ in range(VALIDATIONS):
+            yield from run_interleaved([training.advance for training in trainings], inputs.seconds / VALIDATIONS)
+            for training in trainings:
+                yield from training.validate()
+        by_seed.append(trainings)
     return Finding(
         "families",
-        "of networks of as many parameters that learned for as long, gated ones predict better than plain recurrent "
-        "ones and than those with a fixed window",
-        all(is_lower(reached[gated], reached[other]) for gated in ("gru", "lstm") for other in ("rnn", "feedforward")),
-        [_row(inputs, training) for training in trainings],
-        [_curve(inputs, training) for training in trainings],
+        [
+            at_least(
+                f"of networks of as many parameters that learned for as long, gated ones predict better than {other}",
+                "log ratio of perplexities, the worse gated one",
+                [min(_gain(trainings, gated, kind) for gated in ("gru", "lstm")) for trainings in by_seed],
+            )
+            for kind, other in (("rnn", "plain recurrent ones"), ("feedforward", "those with a fixed window"))
+        ],
+        [_row(inputs, list(runs)) for runs in zip(*by_seed, strict=True)],
+        [_curve(inputs, training) for training in by_seed[0]],
         ("seconds of training", "perplexity of the held-out text"),
         logarithmic=True,
     )
+
+
+def _gain(trainings: list[TrainingRun], kind: str, other: str) -> float:
+    """Return how far the perplexity of one family is below that of another, as a log ratio."""
+    reached: dict[str, float | None] = {run.trainer.config.kind: run.perplexity for run in trainings}
+    return log_ratio(reached[kind], reached[other])
 
 
 def equal_size_configs(size: int, vocabulary_size: int) -> list[RecurrentConfig]:
@@ -85,18 +99,19 @@ def _empty_network(config: RecurrentConfig, vocabulary_size: int) -> Network:
         return Network(config, vocabulary_size)
 
 
-def _row(inputs: ExperimentInput, training: TrainingRun) -> dict[str, Any]:
+def _row(inputs: ExperimentInput, runs: list[TrainingRun]) -> dict[str, Any]:
     """Return the figures of one family."""
-    config, training_config = training.trainer.config, training.trainer.training_config
+    trainer = runs[0].trainer
+    config, tokens_per_step = trainer.config, trainer.training_config.batch_size * trainer.training_config.bptt
     vocabulary_size = len(inputs.vocabulary)
     return {
         "kind": config.kind,
         "hidden_size": config.hidden_size,
         "parameters": parameter_count(config, vocabulary_size),
         "multiply_adds": multiply_adds(config, vocabulary_size),
-        "kernel": torch_kernel(training.trainer.network),
-        "tokens_per_second": len(training.steps) * training_config.batch_size * training_config.bptt / inputs.seconds,
-        "perplexity": training.perplexity,
+        "kernel": torch_kernel(trainer.network),
+        **summary("tokens_per_second", [len(run.steps) * tokens_per_step / inputs.seconds for run in runs]),
+        **summary("perplexity", [comparable_perplexity(run.perplexity) for run in runs]),
     }
 
 

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from app.experiments.claim import Claim
 from models.data.bptt_batches import TokenIds
 from models.errors import InvalidInput
+from models.language_model import LanguageModel
+from models.tokenization.tokenizer import Tokenizer
 
 INCHES, DOTS_PER_INCH = (7.0, 4.5), 120
+
+
+class PublishedModel(NamedTuple):
+    """A language model with the tokenizer that it was trained with."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,17 @@ class ExperimentInput:
     """Of training for each family, where trainings take equal time."""
     steps: int
     """Of each training, where trainings make equally many steps."""
+    seeds: int = 3
+    """How often each training is repeated, with seeds 1, 2, ...: what they differ in is chance."""
+    valid_text: str = ""
+    """The held-out text itself, for models with a tokenizer of their own."""
+    models: Mapping[str, PublishedModel] = field(default_factory=dict)
+    """Published models to measure beside those trained here, by name."""
+
+    @property
+    def seed_numbers(self) -> range:
+        """The seeds 1, 2, ..."""
+        return range(1, self.seeds + 1)
 
 
 @dataclass(frozen=True)
@@ -49,27 +70,27 @@ class Finding:
     """Outcome of an experiment."""
 
     name: str
-    claim: str
-    """What a course says, in a sentence."""
-    held: bool | None
-    """Whether the figures of this run support the claim; None for a claim that no figure can refute."""
+    claims: Sequence[Claim]
+    """What a course says, with what was measured and the verdict; none where no figure can refute it."""
     rows: list[dict[str, Any]]
-    """A row of figures for each thing compared, JSON-ready."""
+    """A row of figures for each thing compared, JSON-ready; `x_spread` is the standard deviation of `x` over seeds."""
     curves: list[Curve]
     axes: tuple[str, str]
     logarithmic: bool = False
     """Whether the plot's vertical axis is."""
     ticks: Sequence[str] = ()
     """What stands at 0, 1, 2, ... of the horizontal axis, where that is not a number."""
+    note: str = ""
+    """What the figures show, where there is no claim to decide."""
 
     @property
     def heading(self) -> str:
-        """The claim, and whether it held."""
-        return self.claim + {True: ": so it was here", False: ": not so here", None: ""}[self.held]
+        """The claims with their verdicts, a line each."""
+        return "\n".join(f"{claim.text}: {claim.verdict}" for claim in self.claims) or self.note
 
     def as_json(self) -> Mapping[str, Any]:
         """Return all of it, JSON-ready."""
-        return asdict(self)
+        return asdict(self) | {"claims": [claim.as_json() for claim in self.claims]}
 
 
 def comparable_perplexity(perplexity: float | None) -> float:
@@ -77,9 +98,9 @@ def comparable_perplexity(perplexity: float | None) -> float:
     return math.inf if perplexity is None else perplexity
 
 
-def is_lower(perplexity: float | None, other: float | None) -> bool:
-    """Tell whether one perplexity is lower than another; None is higher than any."""
-    return comparable_perplexity(perplexity) < comparable_perplexity(other)
+def log_ratio(perplexity: float | None, other: float | None) -> float:
+    """Return log(other / perplexity) in nats; not a number where both are out of bounds."""
+    return math.log(comparable_perplexity(other)) - math.log(comparable_perplexity(perplexity))
 
 
 def check_matplotlib() -> None:

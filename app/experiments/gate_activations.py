@@ -38,12 +38,12 @@ def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     cells = [values["cell_norm"] / math.sqrt(inputs.size) for values in activations]
     return Finding(
         "gates",
-        "an LSTM decides at each token how much to take in, to keep and to give out",
-        None,
+        (),
         rows,
         [*curves, Curve("cells", positions, cells)],
         ("token", "mean opening, and root mean square of the cells"),
         ticks=tokens,
+        note="an LSTM decides at each token how much to take in, to keep and to give out",
     )
 
 

@@ -1,6 +1,7 @@
 """Short trainings as experiments run them, with the history of their losses.
 
 `TrainingRun` trains for a number of steps; `run_interleaved` lets several trainings take turns for equal time.
+`text_rows` and `next_logprobs` measure networks with hooks, such as dropout, that no model has.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from app.experiments.finding import ExperimentInput
+from models.data.bptt_batches import TokenIds
 from models.errors import TrainingFailed
 from models.neural.config import RecurrentConfig
+from models.neural.dropout import NO_DROPOUT, DropoutHooks
+from models.neural.network import Network
 from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
@@ -95,3 +103,22 @@ def run_interleaved(advances: Sequence[Callable[[], object]], seconds: float) ->
             spent[i] += elapsed
         yield Progress("training by turns", round(min(spent)), round(seconds))
     return calls
+
+
+def text_rows(tokens: TokenIds, count: int, length: int) -> Tensor:
+    """Return rows [B, T] int64 of a text at equal distances, shorter where the text is."""
+    length = min(length, len(tokens))
+    starts = np.linspace(0, len(tokens) - length, count).astype(int)
+    return torch.from_numpy(np.stack([tokens[at : at + length] for at in starts]).astype(np.int64))
+
+
+@torch.no_grad()
+def next_logprobs(network: Network, rows: Tensor, hooks: DropoutHooks = NO_DROPOUT) -> Tensor:
+    """Return the log-probabilities [B * (T - 1), V] after each token but the last of rows [B, T]."""
+    outputs, _ = network(rows[:, :-1], network.zero_state(len(rows)), hooks)
+    return network.logprobs(outputs.flatten(0, 1))
+
+
+def mean_loss(logprobs: Tensor, rows: Tensor) -> float:
+    """Return the mean of -log P of the tokens that `next_logprobs` predicts, in nats."""
+    return -float(logprobs.gather(1, rows[:, 1:].reshape(-1, 1)).mean(dtype=torch.float64))

@@ -3,53 +3,105 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from app.experiments.claim import Claim, at_least, spread
 from app.experiments.families import TRAINING_CONFIG, equal_size_configs
 from app.experiments.finding import Curve, ExperimentInput, Finding
-from app.experiments.training_run import TrainingRun
+from app.experiments.training_run import TrainingRun, text_rows
 from models.neural.analysis import gradient_norms_by_distance
 from models.utils.progress import Progress
 
-MAX_DISTANCE, MAX_ROWS = 100, 32
-"""How many tokens a gradient is followed back, and from how many places of the held-out text."""
+MAX_DISTANCE, TEXTS, TEXTS_PER_BATCH = 100, 512, 64
+"""How many tokens a gradient is followed back, from how many places of the held-out text, and from how many at once."""
+RECURRENT = ("rnn", "gru", "lstm")
+DISTANCES = (1, 10, 20, 50, 100)
+DECIDING_DISTANCE = 50
+MIN_SHARE = 1e-30
+"""Smaller shares count as this one, so that they have a logarithm."""
+Norms: TypeAlias = list[list[float]]
+"""Norms by distance, a list for each seed."""
 
 
 def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     """Follow the gradient of a prediction back through held-out text, before and after training."""
-    texts = _texts(inputs)
-    curves, rows, share_at_half = [], [], {}
+    texts = text_rows(inputs.valid, TEXTS, MAX_DISTANCE + 2)
+    before: dict[str, Norms] = {}
+    after: dict[str, Norms] = {}
     for config in equal_size_configs(inputs.size, len(inputs.vocabulary)):
-        training = TrainingRun(inputs, config, TRAINING_CONFIG)
-        rows.append(_row(config.kind, 0, gradient_norms_by_distance(training.trainer.network, texts)))
-        yield from training.run(f"training {config.kind}", inputs.steps)
-        norms = gradient_norms_by_distance(training.trainer.network, texts)
-        rows.append(_row(config.kind, inputs.steps, norms))
-        curves.append(Curve(config.kind, list(range(len(norms))), norms))
-        share_at_half[config.kind] = norms[len(norms) // 2] / norms[0]
+        for seed in inputs.seed_numbers:
+            training = TrainingRun(inputs, config, replace(TRAINING_CONFIG, seed=seed))
+            before.setdefault(config.kind, []).append(_mean_norms(training, texts))
+            yield from training.run(f"training {config.kind}, seed {seed}", inputs.steps)
+            after.setdefault(config.kind, []).append(_mean_norms(training, texts))
+    steps = inputs.steps
     return Finding(
         "vanishing",
-        "the gradient that reaches a token falls off with its distance; gates learn to let it through, which a plain "
-        "recurrent network cannot",
-        share_at_half["rnn"] < min(share_at_half["gru"], share_at_half["lstm"]),
-        rows,
-        curves,
+        _claims(before, after, min(DECIDING_DISTANCE, texts.shape[1] - 2)),
+        [row for kind in after for row in (_row(kind, 0, before[kind]), _row(kind, steps, after[kind]))],
+        [Curve(kind, list(range(len(norms[0]))), np.mean(norms, 0).tolist()) for kind, norms in after.items()],
         ("tokens back", "norm of the gradient"),
         logarithmic=True,
     )
 
 
-def _row(kind: str, steps: int, norms: list[float]) -> dict[str, Any]:
-    """Return the shares of the gradient that reach 1, 10, 20, 50 and 100 tokens back."""
-    shares = {f"share_{k}": norms[k] / norms[0] for k in (1, 10, 20, 50, 100) if k < len(norms)}
-    return {"kind": kind, "steps": steps, **shares}
+def _claims(before: dict[str, Norms], after: dict[str, Norms], k: int) -> list[Claim]:
+    """Decide what the shares of the gradient say that reach k tokens back."""
+    learned = {kind: log_shares(after[kind], k) for kind in RECURRENT}
+    gains = {kind: learned[kind] - log_shares(before[kind], k) for kind in RECURRENT}
+    falls = np.min([log_shares(after[kind], 1) - learned[kind] for kind in RECURRENT], 0)
+    measured = f"factor at {k} tokens back, log10"
+    return [
+        at_least(
+            "the gradient that reaches a token falls off with its distance",
+            f"the share at 1 token back over that at {k}, log10, the least of the recurrent families",
+            falls.tolist(),
+        ),
+        at_least(
+            "gates let more of the gradient through than a plain recurrent network",
+            f"{measured}, the lesser of GRU and LSTM over the RNN",
+            (np.minimum(learned["gru"], learned["lstm"]) - learned["rnn"]).tolist(),
+        ),
+        at_least(
+            "gates learn to let it through",
+            f"{measured}, after training over before, the lesser of GRU and LSTM",
+            np.minimum(gains["gru"], gains["lstm"]).tolist(),
+        ),
+        at_least(
+            "a plain recurrent network does not learn to",
+            f"{measured}, before training over after, RNN",
+            (-gains["rnn"]).tolist(),
+        ),
+    ]
 
 
-def _texts(inputs: ExperimentInput) -> torch.Tensor:
-    """Return rows [B, T] of the held-out text at equal distances, long enough to follow a gradient back."""
-    length = min(MAX_DISTANCE + 2, len(inputs.valid))
-    starts = np.linspace(0, len(inputs.valid) - length, MAX_ROWS).astype(int)
-    return torch.from_numpy(np.stack([inputs.valid[at : at + length] for at in starts]).astype(np.int64))
+def log_shares(norms: Norms, k: int) -> NDArray[np.float64]:
+    """Return log10 of the share of the gradient that reaches k tokens back, for each seed."""
+    by_seed = np.array(norms)
+    shares: NDArray[np.float64] = np.log10(np.maximum(by_seed[:, k] / by_seed[:, 0], MIN_SHARE))
+    return shares
+
+
+def _mean_norms(training: TrainingRun, texts: torch.Tensor) -> list[float]:
+    """Return the norms by distance, means over all texts."""
+    parts = torch.split(texts, TEXTS_PER_BATCH)
+    norms = np.array([gradient_norms_by_distance(training.trainer.network, part) for part in parts])
+    return list(map(float, np.average(norms, 0, list(map(len, parts)))))
+
+
+def _row(kind: str, steps: int, norms: Norms) -> dict[str, Any]:
+    """Return the shares of the gradient that reach each of `DISTANCES`, geometric means over seeds.
+
+    The spread is that of the logarithm to base 10 at the deciding distance.
+    """
+    by_seed = np.array(norms)
+    with np.errstate(divide="ignore"):
+        logs = np.log10(by_seed / by_seed[:, :1]).mean(0)
+    shares = {f"share_{k}": float(10 ** logs[k]) for k in DISTANCES if k < len(logs)}
+    k = min(DECIDING_DISTANCE, len(norms[0]) - 1)
+    return {"kind": kind, "steps": steps, **shares, "log10_spread": spread(log_shares(norms, k).tolist())}

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from app.experiments.finding import ExperimentInput
-from app.experiments.training_run import TrainingRun, run_interleaved
+from app.experiments.training_run import TrainingRun, mean_loss, next_logprobs, run_interleaved, text_rows
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.utils.progress import run_to_completion
@@ -39,3 +40,18 @@ def test_run_interleaved_gives_each_its_time() -> None:
     counts = run_to_completion(run_interleaved([lambda: calls.append("a"), lambda: calls.append("b")], 0.01))
     assert counts == [calls.count("a"), calls.count("b")]
     assert min(counts) > 0
+
+
+def test_text_rows_lie_at_equal_distances() -> None:
+    assert text_rows(np.arange(10), 3, 4).tolist() == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7, 8, 9]]
+    assert text_rows(np.arange(3), 2, 5).tolist() == [[0, 1, 2]] * 2
+
+
+def test_mean_loss_of_next_logprobs_is_that_of_the_model() -> None:
+    course = TrainingRun(SETTING, SMALL, TrainingConfig(batch_size=4, bptt=5))
+    rows = text_rows(TOKENS, 2, 6)
+    logprobs = next_logprobs(course.trainer.network, rows)
+    assert torch.allclose(logprobs.exp().sum(1), torch.ones(10))
+    model = course.trainer.model()
+    scores, _ = model.score(model.advance(model.null_state(2), rows[:, :1].numpy()), rows[:, 1:].numpy())
+    assert mean_loss(logprobs, rows) == pytest.approx(-float(scores.mean()), rel=1e-5)

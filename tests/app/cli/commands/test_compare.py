@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.commands.compare import EXPERIMENTS
+from app.cli.commands.compare import EXPERIMENTS, format_table
 from app.cli.main import run
+from app.experiments.claim import always
+from app.experiments.finding import Finding
 
-SMALL = ("--size", "6", "--seconds", "0.1", "--steps", "8", "--max-size", "20", "--threads", "1")
+SMALL = ("--size", "6", "--seconds", "0.1", "--steps", "8", "--seeds", "2", "--max-size", "20", "--threads", "1")
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,13 @@ def test_compare_writes_rows_curves_and_a_plot_for_every_experiment(
     reach = {row["kind"]: row for row in findings["vanishing"]["rows"] if row["steps"]}
     assert reach["feedforward"]["share_10"] == 0 < reach["lstm"]["share_10"]
     assert findings["clipping"]["rows"][1]["clip"] > 0
-    assert {finding["held"] for finding in findings.values()} <= {True, False, None}
-    assert findings["gates"]["held"] is None
-    assert {row["start"] for row in findings["initialisations"]["rows"]} == {"zero", "too large", "xavier", "he"}
+    verdicts = {claim["verdict"] for finding in findings.values() for claim in finding["claims"]}
+    assert verdicts <= {"holds", "does not hold", "not decided"}
+    assert findings["gates"]["claims"] == []
+    assert all(finding["claims"] for name, finding in findings.items() if name != "gates")
+    assert findings["changed-word"]["claims"][0]["verdict"] == "holds"
+    starts = {"zero", "too large", "xavier", "lecun_normal", "he"}
+    assert {row["start"] for row in findings["initialisations"]["rows"]} == starts
     assert findings["gates"]["rows"][-1].keys() > {"token", "input", "forget", "output", "cell_norm"}
 
 
@@ -57,3 +63,23 @@ def test_compare_prints_one_experiment_as_a_table_without_a_plot(
 def test_compare_refuses_an_unknown_experiment(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compare", str(text), "--only", "attention"]) == 2
     assert "'attention' is not one of" in capsys.readouterr().err
+
+
+def test_compare_measures_published_models_too(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--only", "changed-word", "--model", "shakespeare-char", "--no-plots", "--json", "--quiet")
+    assert run(["compare", str(text), *SMALL, *options, "--output", str(tmp_path), "--checkpoints", "checkpoints"]) == 0
+    finding = json.loads(capsys.readouterr().out)
+    assert [row["model"] for row in finding["rows"]] == ["5-gram", "rnn", "gru", "lstm", "shakespeare-char"]
+
+
+def test_compare_prints_the_spread_and_the_verdict_of_each_claim() -> None:
+    finding = Finding(
+        "cats",
+        [always("cats purr", "cats", [True])],
+        [{"cat": "Tom", "hours": 3.0, "hours_spread": 0.5}],
+        [],
+        ("x", "y"),
+    )
+    assert format_table(finding).splitlines() == [
+        "cats", "cat    hours", "Tom  3 ± 0.5", "HOLDS: cats purr (cats: 1 ± 0, n = 1)"
+    ]  # fmt: skip
