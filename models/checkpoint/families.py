@@ -13,6 +13,7 @@ from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
 from models.ngram.model import NgramModel
 from models.tasks.classification.model import Int8Classifier, RecurrentClassifier
+from models.tasks.classification.ngram_model import LogisticRegressionClassifier, NaiveBayesClassifier
 
 FAMILIES: dict[str, type[Model]] = {
     "ngram": NgramModel,
@@ -24,6 +25,8 @@ FAMILIES: dict[str, type[Model]] = {
     "cache": CacheModel,
     "neural_cache": NeuralCacheModel,
     "classifier": RecurrentClassifier,
+    "naive_bayes": NaiveBayesClassifier,
+    "logistic_regression": LogisticRegressionClassifier,
 }
 
 FAMILIES_BY_PRECISION: dict[str, dict[str, type[Model]]] = {

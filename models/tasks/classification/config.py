@@ -1,7 +1,8 @@
-"""Configuration of a recurrent classifier; loads no torch."""
+"""Configurations of classifiers: a recurrent network, naive Bayes, logistic regression; load no torch."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -9,6 +10,8 @@ from models.errors import InvalidInput
 
 Pooling: TypeAlias = Literal["max", "mean", "last", "attention"]
 ClassWeights: TypeAlias = Literal["none", "balanced"]
+MAX_ORDER = 4
+"""Longest n-grams of the baselines: the keys of longer ones might not fit into 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -32,5 +35,71 @@ class ClassifierConfig:
         for name, accepted in (("pooling", Pooling), ("class_weights", ClassWeights)):
             if getattr(self, name) not in get_args(accepted):
                 raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
-        if not isinstance(self.multi_label, bool):
-            raise InvalidInput("multi_label", "true or false is accepted")
+        _check_bool("multi_label", self.multi_label)
+
+
+@dataclass(frozen=True)
+class NaiveBayesConfig:
+    """Multinomial naive Bayes over n-grams (Wang and Manning 2012), a baseline.
+
+    >>> NaiveBayesConfig().order
+    2
+    """
+
+    order: int = 2
+    """Tokens in the longest n-grams that are counted."""
+    smoothing: float = 1.0
+    """Added to the count of each n-gram with each label."""
+    binary: bool = True
+    """Whether an n-gram counts once for a text however often it occurs there."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        _check_order(self.order)
+        _check_positive("smoothing", self.smoothing)
+        _check_bool("binary", self.binary)
+
+
+@dataclass(frozen=True)
+class LogisticRegressionConfig:
+    """Logistic regression over n-grams, a baseline; `naive_bayes` makes it the NBSVM of Wang and Manning (2012).
+
+    >>> LogisticRegressionConfig(l2=0)
+    Traceback (most recent call last):
+    models.errors.InvalidInput: l2: a number above 0 is accepted
+    """
+
+    order: int = 2
+    """Tokens in the longest n-grams that are features; each is there or not."""
+    l2: float = 1.0
+    """Half of this times the squared weights is added to the summed loss; other libraries call 1 / l2 C."""
+    naive_bayes: bool = False
+    """Whether each feature is scaled by the log of its ratio of naive Bayes probabilities first."""
+    multi_label: bool = False
+    """Whether a text has any number of labels, each with a probability of its own, rather than exactly one."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        _check_order(self.order)
+        _check_positive("l2", self.l2)
+        _check_bool("naive_bayes", self.naive_bayes)
+        _check_bool("multi_label", self.multi_label)
+
+
+AnyClassifierConfig: TypeAlias = ClassifierConfig | NaiveBayesConfig | LogisticRegressionConfig
+
+
+def _check_order(value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ORDER:
+        raise InvalidInput("order", f"a whole number from 1 to {MAX_ORDER} is accepted")
+
+
+def _check_positive(field: str, value: object) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
+        raise InvalidInput(field, "a number above 0 is accepted")
+
+
+def _check_bool(field: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidInput(field, "true or false is accepted")

@@ -8,9 +8,15 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from models.data.labelled.examples import LabelledText
-from models.errors import InvalidInput
-from models.neural.training.config import STATE_FILE
-from models.tasks.classification.config import ClassifierConfig
+from models.errors import InvalidInput, TrainingFailed
+from models.tasks.classification.classifier import TextClassifier
+from models.tasks.classification.config import (
+    AnyClassifierConfig,
+    ClassifierConfig,
+    LogisticRegressionConfig,
+    NaiveBayesConfig,
+)
+from models.tasks.classification.fit_ngrams import fit_logistic_regression, fit_naive_bayes
 from models.tasks.classification.train import ClassificationProblem, LabelledTexts
 from models.tasks.text import Alphabet, TaskText
 from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays, task_tokenizer
@@ -20,43 +26,72 @@ from models.utils.progress import Progress
 
 
 def fit_classifier(
-    config: ClassifierConfig, examples: Sequence[LabelledText], held_out: Sequence[LabelledText], options: FitOptions
+    config: AnyClassifierConfig,
+    examples: Sequence[LabelledText],
+    held_out: Sequence[LabelledText],
+    options: FitOptions,
 ) -> Generator[Progress, None, FittedModel]:
-    """Train a recurrent classifier on `examples`; `held_out`, which may be empty, chooses the best weights.
+    """Make a classifier of `examples`; `held_out`, which may be empty, chooses the best weights of a network.
 
     Raises InvalidInput for examples that do not fit together, TrainingFailed where there is none.
     """
     began = time.monotonic()
     yield Progress("reading", 0, 0)
-    labels = _labels(config, examples, held_out)
+    if not examples:
+        raise TrainingFailed("there are no training examples")
+    labels = _labels(getattr(config, "multi_label", False), examples, held_out)
     tokenizer = task_tokenizer(options, [example.text for example in examples])
     texts, measured = (_encode(part, labels, tokenizer) for part in (examples, held_out))
+    figures: dict[str, float] = {"examples": len(examples), "held_out": len(held_out)}
+    if isinstance(config, ClassifierConfig):
+        model, metrics = yield from _train(config, labels, tokenizer, texts, measured if held_out else None, options)
+        figures |= metrics
+    else:
+        yield Progress("fitting", 0, 0)
+        model = _fit_ngrams(config, labels, texts, tokenizer.vocabulary_size)
+    figures["seconds"] = round(time.monotonic() - began, 1)
+    return FittedModel(model, tokenizer, {"training": figures})
+
+
+def _fit_ngrams(
+    config: NaiveBayesConfig | LogisticRegressionConfig, labels: Sequence[str], texts: LabelledTexts, vocabulary: int
+) -> TextClassifier:
+    """Fit a baseline."""
+    if isinstance(config, NaiveBayesConfig):
+        return fit_naive_bayes(config, labels, texts, vocabulary)
+    return fit_logistic_regression(config, labels, texts, vocabulary)
+
+
+def _train(
+    config: ClassifierConfig,
+    labels: Sequence[str],
+    tokenizer: Tokenizer,
+    texts: LabelledTexts,
+    held_out: LabelledTexts | None,
+    options: FitOptions,
+) -> Generator[Progress, None, tuple[TextClassifier, dict[str, float]]]:
+    """Train a network; return it with the metrics of its training."""
     alphabet = None
     if options.encoder.reads_characters:
         alphabet = Alphabet.of(form for text in texts.texts for form in text.forms)
-    problem = ClassificationProblem(
-        config, options.encoder, labels, tokenizer.vocabulary_size, texts, measured if held_out else None, alphabet
-    )
+    size = tokenizer.vocabulary_size
+    problem = ClassificationProblem(config, options.encoder, labels, size, texts, held_out, alphabet)
     result = yield from train_task(
         problem,
         options.training,
         initial=encoder_arrays(options, tokenizer),
-        resume_from=options.workdir if options.workdir and (options.workdir / STATE_FILE).exists() else None,
+        resume_from=options.resume_from,
         save_to=options.workdir,
         save_seconds=options.save_seconds,
     )
-    figures: dict[str, float] = {"examples": len(examples), "held_out": len(held_out), "best_step": result.model_step}
-    figures |= {"steps": result.steps, "seconds": round(time.monotonic() - began, 1)}
-    return FittedModel(result.model, tokenizer, {"training": figures | result.metrics})
+    return result.model, {"best_step": result.model_step, "steps": result.steps, **result.metrics}
 
 
-def _labels(
-    config: ClassifierConfig, examples: Sequence[LabelledText], held_out: Sequence[LabelledText]
-) -> tuple[str, ...]:
+def _labels(multi_label: bool, examples: Sequence[LabelledText], held_out: Sequence[LabelledText]) -> tuple[str, ...]:
     """Return the labels of the training examples, sorted. Raises InvalidInput naming the line of a fault."""
     labels = tuple(sorted({label for example in examples for label in example.labels}))
     for example in (*examples, *held_out):
-        if not config.multi_label and len(example.labels) != 1:
+        if not multi_label and len(example.labels) != 1:
             raise InvalidInput("files", f"line {example.line}: one label is accepted, unless multi_label is set")
         if unknown := set(example.labels) - set(labels):
             raise InvalidInput("validation", f"line {example.line}: no training example has the label {min(unknown)!r}")

@@ -121,14 +121,17 @@ class ClassificationProblem(TaskProblem[RecurrentClassifier]):
     def _pool(self, vectors: Tensor, batch: TextBatch) -> Tensor:
         """Return one vector [B, D] of each text's vectors [B, T, D], as `RecurrentClassifier` does."""
         mask, pooling = batch.mask[..., None], self._settings.pooling
+        pooled: Tensor
         if pooling == "last":
-            return self.network.encoder.last_vectors(vectors, batch.lengths)
-        if pooling == "max":
-            return vectors.masked_fill(~mask, -torch.inf).amax(1)
-        if pooling == "mean":
-            return (vectors * mask).sum(1) / batch.lengths[:, None]
-        scores = (vectors @ self.network.head["attention"]).masked_fill(~batch.mask, -torch.inf)
-        return (scores.softmax(1)[..., None] * vectors).sum(1)
+            pooled = self.network.encoder.last_vectors(vectors, batch.lengths)
+        elif pooling == "max":
+            pooled = vectors.masked_fill(~mask, -torch.inf).amax(1)
+        elif pooling == "mean":
+            pooled = (vectors * mask).sum(1) / batch.lengths[:, None]
+        else:
+            scores = (vectors @ self.network.head["attention"]).masked_fill(~batch.mask, -torch.inf)
+            pooled = (scores.softmax(1)[..., None] * vectors).sum(1)
+        return pooled
 
 
 def _class_weights(settings: ClassifierConfig, targets: NDArray[np.float32]) -> Tensor | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.model import Model
 from models.neural.encoder.config import EncoderConfig
+from models.neural.training.config import STATE_FILE
 from models.tasks.encoder_model import ENCODER_PREFIX
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.initial_weights import InitialWeights
@@ -32,6 +33,11 @@ class FitOptions:
     """Where the state of a training is saved, and resumed from if one is there."""
     save_seconds: float = 60.0
 
+    @property
+    def resume_from(self) -> Path | None:
+        """The working directory where it holds a saved state."""
+        return self.workdir if self.workdir and (self.workdir / STATE_FILE).exists() else None
+
 
 @dataclass(frozen=True)
 class FittedModel:
@@ -48,11 +54,15 @@ def task_tokenizer(options: FitOptions, texts: Iterable[str]) -> Tokenizer:
     initial = options.initial
     if initial is not None and initial.tokenizer is not None:
         return initial.tokenizer
-    tokenizer = Tokenizer.train(options.tokenizer, (text + "\n" for text in texts))
-    if initial is None or not initial.extra_words:
+    return with_known_words(Tokenizer.train(options.tokenizer, (text + "\n" for text in texts)), options)
+
+
+def with_known_words(tokenizer: Tokenizer, options: FitOptions) -> Tokenizer:
+    """Return a new tokenizer that also lists the words with known vectors, at its end."""
+    if options.initial is None or not options.initial.extra_words:
         return tokenizer
     listed = set(tokenizer.vocabulary)
-    extra = [word for word in initial.extra_words if word not in listed]
+    extra = [word for word in options.initial.extra_words if word not in listed]
     return Tokenizer(options.tokenizer, [*tokenizer.vocabulary, *extra])
 
 
