@@ -40,6 +40,10 @@ class CheckpointDamaged(CheckpointError):
     """A file of the checkpoint is missing, truncated, altered or was not written by this package."""
 
 
+class CountsNotKept(NextwordError):
+    """An n-gram model was published without the counts that are asked for."""
+
+
 class TrainingFailed(NextwordError):
     """Training failed: no model can be made from this data, or the numbers diverged."""
 

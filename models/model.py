@@ -19,7 +19,7 @@ Lengths: TypeAlias = NDArray[np.int64]
 Tensors: TypeAlias = dict[str, NDArray[Any]]
 """Arrays by name, as a checkpoint's safetensors file holds them."""
 Capability: TypeAlias = Literal[
-    "next", "probability", "perplexity", "rescore", "generate", "fill", "classify", "tag", "answer", "embed"
+    "next", "probability", "perplexity", "rescore", "generate", "counts", "fill", "classify", "tag", "answer", "embed"
 ]
 """Name of what a model can be asked, which is that of its route; `embed` is asked at /v1/embeddings."""
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)

@@ -19,7 +19,7 @@ from models.errors import InvalidInput, NextwordError
 
 COMMAND_HELP = {
     "train": "Make a model from text files and publish it.",
-    "counts": "Merge the counts of published n-gram models into a new one.",
+    "counts": "Show the counts of an n-gram model, or merge those of several into a new one.",
     "mix": "Make a model of published ones: a mixture, or a cache over one.",
     "convert": "Publish an n-gram model in fewer bits.",
     "import": "Publish an n-gram model in ARPA text, as KenLM and SRILM write it.",

@@ -25,6 +25,7 @@ from app.http.responses import OrjsonResponse
 from models.errors import (
     CheckpointError,
     CheckpointNotFound,
+    CountsNotKept,
     InvalidInput,
     InvalidText,
     NextwordError,
@@ -43,6 +44,7 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     InvalidInput: (400, "invalid_request_error", "invalid_input"),
     InvalidText: (400, "invalid_request_error", "invalid_text"),
     UnsupportedByModel: (400, "invalid_request_error", "unsupported_by_model"),
+    CountsNotKept: (409, "conflict_error", "counts_not_kept"),
     CheckpointNotFound: (404, "not_found_error", "model_not_found"),
     CheckpointError: (503, "unavailable_error", "model_unusable"),
     exceptions.RequestAbandoned: (499, "abandoned_error", "client_gone"),

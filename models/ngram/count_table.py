@@ -83,12 +83,17 @@ class CountTable:
 
     def find(self, ids: Sequence[int]) -> int | None:
         """Return the row of an n-gram among those of its order, 0 for the empty one; None if it never occurs."""
-        row: int | None = 0
+        row = 0
         for n, token in enumerate(ids, start=1):
-            row = self._find_child(n, row, token)
-            if row is None:
-                break
+            row = self._find_children(n, row, [token])[0]
+            if row < 0:
+                return None
         return row
+
+    def rows_after(self, context: Sequence[int], tokens: Sequence[int]) -> list[int]:
+        """Return the row of the n-gram that each of `tokens` makes with a context; -1 where it never occurs."""
+        row = self.find(context)
+        return [-1] * len(tokens) if row is None else self._find_children(len(context) + 1, row, tokens)
 
     def describe(self, ids: Sequence[int]) -> list[NgramCounts]:
         """Return the counts of the n-grams that `ids`, one or more, end in, the longest first."""
@@ -129,13 +134,13 @@ class CountTable:
         for n in range(1, self.order):
             self.continuation_counts(n)
 
-    def _find_child(self, n: int, context: int | None, token: int) -> int | None:
-        if context is None:
-            return None
-        level = self.levels[n - 1]
-        rows = level.children(context)
-        row = rows.start + int(np.searchsorted(level.token[rows], token))
-        return row if row < rows.stop and level.token[row] == token else None
+    def _find_children(self, n: int, context: int, tokens: Sequence[int]) -> list[int]:
+        """Return the rows of the n-grams of order n that begin with the row `context` and end in `tokens`."""
+        rows, all_tokens = self.levels[n - 1].children(context), self.levels[n - 1].token
+        # Numbers of another type would have all that are searched converted first.
+        places = np.searchsorted(all_tokens[rows], np.array(tokens, all_tokens.dtype)).tolist()
+        found = ((rows.start + place, token) for place, token in zip(places, tokens, strict=True))
+        return [row if row < rows.stop and all_tokens[row] == token else -1 for row, token in found]
 
     def _describe(self, ids: list[int]) -> NgramCounts:
         n, count, context_count = len(ids), self.count(ids), self.context_count(ids[:-1])

@@ -49,7 +49,8 @@ def _explain_context(
     entries = [{"token": word} | _listing(table, n, place, word) for word in words]
     if counts is not None and n < counts.order:
         part |= _context_counts(counts, ids)
-        entries = [entry | _word_counts(counts, [*ids, entry["token"]]) for entry in entries]
+        rows = counts.rows_after(ids, words)
+        entries = [entry | _word_counts(counts, n + 1, row) for entry, row in zip(entries, rows, strict=True)]
     return part | _estimation(table, config, n + 1) | {"next": entries}
 
 
@@ -84,7 +85,9 @@ def _context_counts(counts: CountTable, ids: list[int]) -> dict[str, int]:
     return found
 
 
-def _word_counts(counts: CountTable, ids: list[int]) -> dict[str, int]:
-    """Return the counts of an n-gram h w: c(h w), and below the highest order N1+(. h w)."""
-    found = {"count": counts.count(ids)}
-    return found | {"continuation_count": counts.continuation_count(ids)} if len(ids) < counts.order else found
+def _word_counts(counts: CountTable, order: int, row: int) -> dict[str, int]:
+    """Return c(h w) of the n-gram at a row, -1 for none, and N1+(. h w) below the highest order."""
+    found = {"count": 0 if row < 0 else int(counts.levels[order - 1].count[row])}
+    if order < counts.order:
+        found["continuation_count"] = 0 if row < 0 else int(counts.continuation_counts(order)[row])
+    return found

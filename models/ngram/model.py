@@ -120,6 +120,7 @@ class NgramModel(LanguageModel):
     def attach_counts(self, read: Callable[[], CountTable]) -> None:
         """Let the model tell the counts that it was made of; `read` is called when they are first needed."""
         self._read_counts = read
+        self.capabilities |= {"counts"}
 
     @cached_property
     def counts(self) -> CountTable | None:

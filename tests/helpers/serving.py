@@ -22,16 +22,22 @@ from app.core.settings import Settings
 from app.main import create_app
 from app.server.server import uvicorn_config
 from models.checkpoint.card import Provenance
+from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
 from models.checkpoint.repository import CheckpointRef
 from models.checkpoint.save import save
-from models.language_model import LanguageModel
+from models.model import Model
 from models.neural.config import RecurrentConfig
+from models.neural.encoder.config import EncoderConfig
+from models.neural.encoder.model import RecurrentEncoder, encoder_shapes
 from models.neural.model import RecurrentModel
 from models.neural.network import Network
 from models.neural.training.initialization import initialize
 from models.ngram.config import NgramConfig
+from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate_from_tokens
+from models.ngram.smoothing.estimator import estimate_from_counts, estimate_from_tokens
+from models.tasks.classification.config import ClassifierConfig
+from models.tasks.classification.model import RecurrentClassifier, classifier_head_shapes
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.language_models import arrays
@@ -59,9 +65,27 @@ def recurrent(kind: str = "lstm", tokenizer: Tokenizer = WORDS, seed: int = 2) -
     return RecurrentModel(config, arrays(network), tokenizer.vocabulary_size)
 
 
-def publish(root: Path, name: str, model: LanguageModel, tokenizer: Tokenizer = WORDS) -> CheckpointRef:
+def classifier(tokenizer: Tokenizer = WORDS, **settings: object) -> RecurrentClassifier:
+    """Not trained, but uneven enough to be told from any other."""
+    config, head = EncoderConfig("gru", embedding_size=12, hidden_size=8), ClassifierConfig(**settings)
+    labels, size = ("bad", "good", "other"), tokenizer.vocabulary_size
+    shapes = encoder_shapes(config, size), classifier_head_shapes(head, len(labels), config.vector_size)
+    numbers = np.random.default_rng(3)
+    encoder, arrays = ({n: numbers.normal(0, 0.7, s).astype(np.float32) for n, s in part.items()} for part in shapes)
+    return RecurrentClassifier(head, labels, RecurrentEncoder(config, encoder, size), arrays)
+
+
+def publish(root: Path, name: str, model: Model, tokenizer: Tokenizer = WORDS, **options: object) -> CheckpointRef:
     provenance = Provenance("made by a test", "none", metrics={"perplexity": {"lines": 12.5}})
-    return save(root, name, model, tokenizer, provenance)
+    return save(root, name, model, tokenizer, provenance, **options)
+
+
+def publish_with_counts(root: Path, name: str, config: NgramConfig, text: str) -> CheckpointRef:
+    """Publish an n-gram model of the words of `text` with its counts."""
+    tokenizer = Tokenizer.train(TokenizerConfig(), [text])
+    counts = count_ngrams(tokenizer.encode(text).ids, config.order, tokenizer.vocabulary_size)
+    model = NgramModel(config, estimate_from_counts(config, counts))
+    return publish(root, name, model, tokenizer, extra_files={COUNTS_FILE: counts_tensors(counts.levels)})
 
 
 def publish_all(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""`nextword counts`: merge the counts of published n-gram models into a new one, without their texts."""
+"""`nextword counts`: show the counts of a published n-gram model, or merge those of several."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from typing import Any
 import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
-from app.cli.shared_options import checkpoints_option, find_checkpoint, json_option, print_published, threads_option
+from app.cli.shared_options import (
+    checkpoints_option,
+    find_checkpoint,
+    json_option,
+    model_argument,
+    print_published,
+    threads_option,
+    to_json,
+)
 from app.core.process_tuning import without_gc
+from app.schemas.counts import counts_content
 from app.schemas.recipes import parse_config
 from models.checkpoint.card import Provenance, to_jsonable
 from models.errors import InvalidInput
@@ -22,6 +31,37 @@ from models.threads import set_thread_count
 @click.group()
 def command() -> None:
     """Work with the counts that `nextword train --keep-counts` leaves beside a model."""
+
+
+@command.command()
+@model_argument
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@click.option("--bos", is_flag=True, help="TEXT begins a line: the boundary is its first word.")
+@click.option("--eos", is_flag=True, help="TEXT ends a line: the boundary is its last word.")
+@checkpoints_option
+@json_option
+def show(model: str, texts: tuple[str, ...], bos: bool, eos: bool, checkpoints: Path, as_json: bool) -> None:
+    """Show how often the n-grams that each TEXT ends in occur in the text that MODEL was made of.
+
+    Prints, for each n-gram h w from the longest on, c(h w) / c(h), c(h w), c(h) and the n-gram, separated by tabs. The
+    first is `undefined` where the context h never occurs.
+    """
+    with without_gc():
+        from models.checkpoint.load import load
+        from models.inference.ngram_counts import counts_of, text_ngram
+
+    ref = find_checkpoint(checkpoints, model)
+    checkpoint = load(ref.path)
+    counts, tokenizer = counts_of(checkpoint.model), checkpoint.tokenizer
+    ngrams = [text_ngram(tokenizer, text, bos=bos, eos=eos) for text in texts]
+    results = [counts_content(ngram, counts.describe(ngram.ids), tokenizer.vocabulary) for ngram in ngrams]
+    if as_json:
+        click.echo(to_json({"model": ref.id, "order": counts.order, "results": results}))
+        return
+    for entry in (entry for result in results for entry in result["counts"]):
+        frequency = entry["relative_frequency"]
+        numbers = "undefined" if frequency is None else f"{frequency:.6f}", entry["count"], entry["context_count"]
+        click.echo("\t".join(map(str, (*numbers, " ".join(entry["ngram"])))))
 
 
 @command.command()

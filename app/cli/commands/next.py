@@ -37,10 +37,14 @@ def command(
     (prediction,) = run_to_completion(next_tokens(checkpoint.language_model, tokenizer, [context], query))
     tokens = next_token_contents(prediction, tokenizer.vocabulary)
     if as_json:
-        explanation = {"explain": prediction.explanation} if explain else {}
+        explanation: dict[str, Any] = {"explain": prediction.explanation} if explain else {}
+        if prediction.undefined_context:
+            explanation |= {"undefined_context": True}
         context_tokens = context_content(prediction.context)
         click.echo(to_json({"model": ref.id, "context": context_tokens, "next": tokens, **explanation}))
         return
+    if prediction.undefined_context:
+        click.echo("The context never occurs in the training text: c(h) is 0, and a shorter one answers.", err=True)
     for token in tokens:
         click.echo(f"{token['probability']:.6f}\t{token['token']}")
     for line in outline(prediction.explanation or {}):

@@ -73,4 +73,6 @@ def _format_score(model: str, score: TextScore, as_json: bool) -> str:
     if not as_json:
         return f"{score.logprob:.6f}\t{score.token_count}\t{score.oov_count}\t{score.text}"
     counts = {"token_count": score.token_count, "oov_count": score.oov_count}
+    if score.undefined is not None and score.undefined.any():
+        counts["undefined_contexts"] = int(score.undefined.sum())
     return to_json({"model": model, "text": score.text, **logprob_fields(score.logprob), **counts})

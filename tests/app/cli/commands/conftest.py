@@ -29,7 +29,8 @@ def nextword(published: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     def call(*arguments: str | Path, stdin: bytes = b"", root: Path = published) -> Finished:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         capsys.readouterr()
-        threads = [] if arguments[0] in ("models", "export", "import", "convert") else ["--threads", "1"]
+        without = arguments[0] in ("models", "export", "import", "convert") or arguments[:2] == ("counts", "show")
+        threads = [] if without else ["--threads", "1"]
         status = run([*map(str, arguments), "--checkpoints", str(root), *threads])
         return Finished(status, *capsys.readouterr())
 

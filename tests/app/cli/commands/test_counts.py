@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,43 @@ def test_train_refuses_a_bad_memory_size(nextword: Run, files: list[Path], tmp_p
     refused = nextword("train", files[0], "--name", "x", "--memory", size, root=tmp_path)
     assert refused.status == 2
     assert "memory" in refused.err
+
+
+def test_counts_show_prints_each_ngram_with_its_context(nextword: Run, files: list[Path], tmp_path: Path) -> None:
+    root = tmp_path / "checkpoints"
+    options = ("--order", "3", "--smoothing", "mle", "--keep-counts", "--validation-fraction", "0", "--quiet")
+    assert nextword("train", files[0], "--name", "cats", *options, root=root).status == 0
+    shown = nextword("counts", "show", "cats", "the cat sat", "dog the cat", root=root)
+    # 20 lines of five tokens and 7 of five: the cat sat . </s>, a dog ran . </s>
+    assert shown.out.splitlines() == [
+        "1.000000\t20\t20\tthe cat sat",
+        "1.000000\t20\t20\tcat sat",
+        f"{20 / 135:.6f}\t20\t135\tsat",
+        "undefined\t0\t0\tdog the cat",
+        "1.000000\t20\t20\tthe cat",
+        f"{20 / 135:.6f}\t20\t135\tcat",
+    ]
+    ends = json.loads(nextword("counts", "show", "cats", "a", "--bos", "--json", root=root).out)
+    assert ends["results"][0]["counts"][0] == {
+        "order": 2,
+        "ngram": ["</s>", "a"],
+        "count": 7,
+        "context_count": 27,
+        "relative_frequency": 7 / 27,
+        "continuation_count": 0,
+        "successors": 1,
+    }
+    asked = nextword("next", "cats", "--context", "dog the", "--top-k", "1", root=root)
+    assert asked.out == "1.000000\tcat\n"
+    assert "never occurs" in asked.err
+    assert json.loads(nextword("next", "cats", "--context", "dog the", "--json", root=root).out)["undefined_context"]
+    scored = nextword("score", "cats", "--json", stdin=b"dog the cat\nthe cat sat .\n", root=root).out.splitlines()
+    # dog begins no line, so nothing follows "</s> dog" or "dog the"; "the cat" is seen, and no line ends after it
+    assert [json.loads(line).get("undefined_contexts") for line in scored] == [2, None]
+
+
+def test_counts_show_refuses_models_without_counts(nextword: Run) -> None:
+    refused = nextword("counts", "show", "words", "the cat")
+    assert refused.status == 1
+    assert "--keep-counts" in refused.err
+    assert "n-gram" in nextword("counts", "show", "lstm", "the cat").err
