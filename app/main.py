@@ -32,6 +32,7 @@ from app.middleware.request_id import RequestIdMiddleware
 from app.routes import aliases, files, generate, health, jobs, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
+from app.routes.tasks import classify, embeddings
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
@@ -59,6 +60,7 @@ FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "probability": probability.score_probability,
     "rescore": rescore.rescore,
     "generate": generate.generate,
+    "classify": classify.classify_texts,
 }
 
 
@@ -95,7 +97,11 @@ def create_app(settings: Settings) -> FastAPI:
     _add_middleware(app)
     add_error_handlers(app)
     add_swagger_ui(app)
-    for resource in (models, next_token, probability, perplexity, rescore, generate, files, jobs, aliases):
+    for resource in (models, next_token, probability, perplexity, rescore, generate):
+        app.include_router(resource.router, responses=ERROR_RESPONSES)
+    for task in (classify, embeddings):
+        app.include_router(task.router, responses=ERROR_RESPONSES)
+    for resource in (files, jobs, aliases):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
     app.include_router(health.router)
     return app

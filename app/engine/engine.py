@@ -24,6 +24,7 @@ from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
 from app.engine.outbox import EngineResult, GenerationStream, Outbox, TaskResult
 from app.engine.scheduler import AddTask, CancelGeneration, Scheduler, StartGeneration
+from app.engine.text_batcher import TextBatcher, TextFunction
 from models.errors import NextwordError
 from models.inference.config import SamplingParams
 from models.inference.prefill import Runtime
@@ -31,6 +32,7 @@ from models.inference.prefix_cache import PrefixCache
 from models.language_model import LanguageModel
 from models.model import Model
 from models.state import State
+from models.tasks.text import TaskText
 from models.threads import set_thread_count
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
@@ -49,6 +51,7 @@ class Engine:
         self._count_tokens = count_tokens
         self._prefix_cache_bytes = settings.prefix_cache_bytes
         self._chunk_sizers: WeakKeyDictionary[Model, ChunkSizer] = WeakKeyDictionary()
+        self._batchers: WeakKeyDictionary[Model, dict[str, TextBatcher]] = WeakKeyDictionary()
         self._is_stopping = False
         self._ids = count()
         self._streams: dict[int, GenerationStream] = {}
@@ -127,6 +130,24 @@ class Engine:
             del self._futures[task.id]
         self._count_tokens("scored", tokens)
         return result
+
+    async def run_texts(
+        self, model: Model, name: str, function: TextFunction, texts: Sequence[TaskText], tokens: int
+    ) -> list[Any]:
+        """Return the results of `function`, called `name`, for a few short texts of about `tokens` tokens.
+
+        They are computed together with those of other requests to the model, unless it runs inline. Raises as `run`.
+        """
+        if self.runs_inline(model, tokens):
+            with wrap_model_errors():
+                results = list(function(texts))
+            self._count_tokens("scored", tokens)
+            return results
+        batcher = self._batchers.setdefault(model, {}).setdefault(name, TextBatcher())
+        with self.reserve(model, tokens=tokens), wrap_model_errors():
+            results = await batcher.compute(function, texts, lambda work: self.compute(model, work, 0))
+        self._count_tokens("scored", tokens)
+        return results
 
     @contextmanager
     def reserve(self, model: Model, texts: int = 1, tokens: int = 0) -> Iterator[None]:

@@ -30,6 +30,8 @@ TIMEOUT_HEADER = b"x-request-timeout-ms"
 ALWAYS_ADMITTED = ("/health/", "/metrics")
 """Beginnings of paths that are answered however much is under way."""
 MODELS_PATH = "/v1/models/"
+EMBEDDINGS_PATH = "/v1/embeddings"
+"""Path of work for a model that is named in the body."""
 FindQueue = Callable[[str], WorkQueue | None]
 """Finds the queue in which work of a model, by name, waits; None where it need not wait, or no model has that name."""
 
@@ -88,7 +90,7 @@ class AdmissionMiddleware:
         """Return how many seconds the request may take. Raises InvalidInput."""
         value = next((value for key, value in scope["headers"] if key == TIMEOUT_HEADER), None)
         if value is None:
-            return self._settings.request_seconds if model_in_path(scope) else math.inf
+            return self._settings.request_seconds if is_model_work(scope) else math.inf
         longest = int(1e3 * self._settings.max_request_seconds)
         if not (value.isdigit() and len(value) < 20 and 1 <= int(value) <= longest):
             raise InvalidInput(TIMEOUT_HEADER.decode(), f"must be a whole number of milliseconds from 1 to {longest}")
@@ -156,7 +158,12 @@ def model_in_path(scope: Scope) -> str:
     return path[len(MODELS_PATH) :].partition("/")[0] if is_work else ""
 
 
+def is_model_work(scope: Scope) -> bool:
+    """Return whether a request gives work to a model."""
+    return bool(model_in_path(scope)) or (scope["method"] == "POST" and scope["path"] == EMBEDDINGS_PATH)
+
+
 def route_label(scope: Scope) -> str:
     """Return the route's name as a label of metrics, which must be one of few words."""
     name = str(scope["path"]).rpartition("/")[2]
-    return name if name in Metrics.MODEL_ROUTES and model_in_path(scope) else "other"
+    return name if name in Metrics.MODEL_ROUTES and is_model_work(scope) else "other"

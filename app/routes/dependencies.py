@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Depends, Header, Path, Request
 
 from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.model_registry import ServedModel
+from app.engine.text_batcher import TextFunction
 from app.http.request_body import WaitForDisconnect, await_unless_disconnected
 from app.schemas.probability import ProbabilityRequest
 from app.schemas.rescore import RescoreRequest
@@ -23,15 +24,13 @@ from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
 from models.inference.scoring import TextScores, score_texts
+from models.tasks.text import TaskText
 
 Result = TypeVar("Result")
-ModelName = Annotated[
-    str,
-    Path(
-        description="The model: `name` (its newest version), `name@version`, or an alias.",
-        openapi_examples={"name": {"summary": "a word n-gram model", "value": "gutenberg-kn"}},
-    ),
-]
+SHORT_TOKENS = 256
+"""Tokens of all texts of a request that may wait for the others of one batch: some milliseconds."""
+Injector: TypeAlias = Callable[..., Coroutine[Any, Any, "ModelRequest"]]
+"""Dependency that builds the `ModelRequest` of a route."""
 
 TimeoutHeader = Annotated[
     int | None,
@@ -73,6 +72,15 @@ class ModelRequest:
             return await result
         return await await_unless_disconnected(self.wait_for_disconnect, asyncio.ensure_future(result))
 
+    async def run_texts(self, name: str, function: TextFunction, texts: Sequence[str]) -> list[Any]:
+        """Return the results of `function`, called `name`, for short texts; see `Engine.run_texts`."""
+        inputs = [TaskText.of(self.checkpoint.tokenizer, text) for text in texts]
+        return await self.engine.run_texts(self.checkpoint.model, name, function, inputs, sum(map(len, inputs)))
+
+    def are_short(self, texts: Sequence[str]) -> bool:
+        """Return whether texts are short enough to be computed together with those of other requests."""
+        return self.estimate_tokens(texts) <= SHORT_TOKENS
+
     async def score(self, texts: Sequence[str], body: ProbabilityRequest | RescoreRequest) -> TextScores:
         """Score texts after the context of `body`. Raises as `check_context` and `run` do."""
         self.check_context("context", body.context)
@@ -108,6 +116,16 @@ class ModelRequest:
         if len(items) > self.settings.max_texts:
             raise InvalidInput(field, f"at most {self.settings.max_texts} in one request, not {len(items)}")
 
+    def check_texts(self, field: str, texts: str | Sequence[str]) -> Sequence[str]:
+        """Return one text or several as a list. Raises InvalidInput for too many, or one that is too long."""
+        if isinstance(texts, str):
+            self.check_context(field, texts)
+            return [texts]
+        self.check_count(field, texts)
+        for i, text in enumerate(texts):
+            self.check_context(f"{field}.{i}", text)
+        return texts
+
     def check_context(self, field: str, text: str) -> None:
         """Raise InvalidInput when a context has more tokens than the settings allow."""
         limit = self.settings.max_prompt_tokens
@@ -122,11 +140,18 @@ def build_model_request(request: Request, model: str) -> ModelRequest:
     return ModelRequest(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
 
 
-async def _inject_model_request(
-    request: Request, model: ModelName, x_request_timeout_ms: TimeoutHeader = None
-) -> ModelRequest:
-    del x_request_timeout_ms  # the admission middleware enforces it
-    return build_model_request(request, model)
+def model_injector(example: str, summary: str) -> Injector:
+    """Return the dependency of routes whose documentation shows the model `example`, which `summary` describes."""
+    name = Path(
+        description="The model: `name` (its newest version), `name@version`, or an alias.",
+        openapi_examples={"name": {"summary": summary, "value": example}},
+    )
+
+    async def inject(request: Request, model: str = name, x_request_timeout_ms: TimeoutHeader = None) -> ModelRequest:
+        del x_request_timeout_ms  # the admission middleware enforces it
+        return build_model_request(request, model)
+
+    return inject
 
 
-InjectedModelRequest = Annotated[ModelRequest, Depends(_inject_model_request)]
+InjectedModelRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-kn", "a word n-gram model"))]

@@ -14,8 +14,10 @@ from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
 from models.inference.prefix_cache import PrefixCache
+from models.model import Model
 from models.special_tokens import EOS
 from models.state import State
+from models.tasks.classification.classifier import TextClassifier
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -41,6 +43,7 @@ async def describe_model(request: InjectedModelRequest) -> OrjsonResponse:
     newest = _is_newest(request.served, request.http_request.app.state.registry.snapshot)
     card = asdict(request.checkpoint.card)
     details = {
+        "labels": _labels(request.checkpoint.model),
         "metrics": card["provenance"]["metrics"],
         "card": card,
         "prefix_cache": _prefix_cache_figures(request.runtime.prefix_cache),
@@ -66,6 +69,11 @@ async def list_vocabulary(request: InjectedModelRequest, query: Annotated[Vocabu
     )
 
 
+def _labels(model: Model) -> list[str] | None:
+    """Return the labels that a classifier gives to texts; None for other models."""
+    return list(model.labels) if isinstance(model, TextClassifier) else None
+
+
 def _prefix_cache_figures(cache: PrefixCache[State] | None) -> dict[str, int] | None:
     if cache is None:
         return None
@@ -88,6 +96,7 @@ def _summary(served: ServedModel, newest: bool) -> dict[str, Any]:
         "version": served.ref.version,
         "newest": newest,
         "kind": card.kind,
+        "capabilities": sorted(served.checkpoint.model.capabilities),
         "unit": served.checkpoint.tokenizer.config.kind,
         "vocabulary_size": card.vocabulary_size,
         "parameters": card.parameters,

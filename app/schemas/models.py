@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from app.schemas.base import QueryParameters, RequestBody, ResponseBody
+from models.model import Capability
 
 
 class ModelSummary(ResponseBody):
@@ -20,7 +21,12 @@ class ModelSummary(ResponseBody):
     version: int = Field(description="Its version: 1, 2, 3, ...", examples=[1])
     newest: bool = Field(description="Whether `name` alone means this version.")
     kind: str = Field(
-        description="Its family: `ngram`, `rnn`, `lstm`, `gru`, `mixture`, `cache`, `neural_cache`.", examples=["ngram"]
+        description="Its family: `ngram`, `lstm`, `mixture`, `classifier`, `tagger` and so on.", examples=["ngram"]
+    )
+    capabilities: list[Capability] = Field(
+        description="What it can be asked: the names of its routes under /v1/models/{model}; `embed` is asked at "
+        "/v1/embeddings.",
+        examples=[["next", "probability"]],
     )
     unit: Literal["word", "character", "bpe"] = Field(description="Kind of tokens.", examples=["word"])
     vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")
@@ -62,6 +68,7 @@ class PrefixCacheFigures(ResponseBody):
 class ModelDetail(ModelSummary):
     """A served model with its metrics, prefix cache and card."""
 
+    labels: list[str] | None = Field(description="Labels of a classifier, or tags of a tagger; null for other models.")
     metrics: dict[str, Any] = Field(description="Figures measured when the model was made, perplexities among them.")
     prefix_cache: PrefixCacheFigures | None = Field(description="Prefix cache of a recurrent model; null for others.")
     card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")

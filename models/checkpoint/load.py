@@ -22,7 +22,7 @@ from models.checkpoint.members import find_member
 from models.composite.base import Composite
 from models.errors import CheckpointDamaged, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
-from models.model import Model
+from models.model import Capability, Model
 from models.ngram.count_table import CountTable
 from models.ngram.model import NgramModel
 from models.tokenization.tokenizer import Tokenizer
@@ -52,8 +52,16 @@ class Checkpoint:
         raise UnsupportedByModel(
             "model",
             f"a {self.model.kind} model reads a text as a whole: it needs what comes after a word, so there is no "
-            f"probability of the next word given those before; it can {', '.join(sorted(self.model.capabilities))}",
+            f"probability of the next word given those before; {self._abilities}",
         )
+
+    def unsupported_error(self, capability: Capability) -> UnsupportedByModel:
+        """Return the error for something that the model cannot be asked; it names what it can."""
+        return UnsupportedByModel("model", f"a model of kind {self.model.kind} cannot {capability}; {self._abilities}")
+
+    @property
+    def _abilities(self) -> str:
+        return f"it can {', '.join(sorted(self.model.capabilities))}"
 
 
 FindLoaded: TypeAlias = Callable[[str], Checkpoint | None]

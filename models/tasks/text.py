@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from models.tokenization.tokenizer import Tokenizer
 
 MAX_WORD_CHARACTERS = 24
 """Characters of a word that are read; longer ones lose their middle, so that both ends stay."""
+STEP_CHARACTERS = 20_000
+"""Characters that are tokenized at a time: about a millisecond."""
 UNLISTED = 0
 """Id of a character that the alphabet lacks."""
 
@@ -38,6 +40,23 @@ class TaskText:
         """Tokenize a text, with `</s>` at its end, so that even an empty one has a token."""
         tokens = tokenizer.encode_with_surfaces(text)
         return cls(np.array([*tokens.ids, EOS], np.int64), (*tokens.surface_forms, EOS_TOKEN))
+
+    @classmethod
+    def of_forms(cls, tokenizer: Tokenizer, forms: Sequence[str]) -> TaskText:
+        """Look up forms that were split before; nothing is added at the end."""
+        return cls(tokenizer.encode_forms(forms).ids.astype(np.int64), tuple(forms))
+
+
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> Generator[int, None, list[TaskText]]:
+    """Tokenize texts, long ones in a step of their own; yields 0 between, so that other work can run."""
+    inputs, pending = [], 0
+    for text in texts:
+        inputs.append(TaskText.of(tokenizer, text))
+        pending += len(text)
+        if pending > STEP_CHARACTERS:
+            yield 0
+            pending = 0
+    return inputs
 
 
 class Alphabet:

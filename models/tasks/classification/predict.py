@@ -8,13 +8,13 @@ import numpy as np
 
 from models.model import Floats
 from models.tasks.classification.classifier import TextClassifier
-from models.tasks.text import TaskText, token_chunks
+from models.tasks.text import token_chunks, tokenize
 from models.tokenization.tokenizer import Tokenizer
 
 
 def classify(classifier: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str]) -> Generator[int, None, Floats]:
     """Return log-probabilities [B, L] of the labels of texts; yields the tokens of each chunk when it is done."""
-    inputs = [TaskText.of(tokenizer, text) for text in texts]
+    inputs = yield from tokenize(tokenizer, texts)
     results = np.empty((len(inputs), len(classifier.labels)), np.float32)
     for rows in token_chunks([len(text) for text in inputs], classifier.chunk_tokens):
         chunk = [inputs[row] for row in rows]

@@ -1,0 +1,66 @@
+"""Route POST /v1/models/{model}/classify: the labels of texts, and which words carried them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends
+
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import ModelRequest, model_injector
+from app.schemas.base import logprob_fields
+from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest
+from models.model import Floats
+from models.tasks.classification.classifier import TextClassifier
+from models.tasks.classification.occlusion import explain_label
+from models.tasks.classification.predict import classify
+from models.tokenization.tokenizer import Tokenizer
+
+router = APIRouter(prefix="/v1/models", tags=["tasks"])
+ClassifierRequest = Annotated[ModelRequest, Depends(model_injector("sentiment", "a classifier of sentiment"))]
+
+
+@router.post("/{model}/classify", response_model=ClassifyAnswer, summary="Classify texts")
+async def classify_texts(request: ClassifierRequest, body: ClassifyRequest) -> OrjsonResponse:
+    """Give each text the probabilities of the model's labels."""
+    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
+    if not isinstance(model, TextClassifier):
+        raise request.checkpoint.unsupported_error("classify")
+    texts = request.check_texts("text", body.text)
+    if request.are_short(texts) and not body.explain:
+        results = [_content(model, row) for row in await request.run_texts("classify", model.logprobs, texts)]
+    else:
+        tokens = request.estimate_tokens(texts)
+        if body.explain:
+            tokens += sum(len(text.split()) * request.estimate_tokens([text]) for text in texts)
+        results = await request.run(_results(model, tokenizer, texts, explain=body.explain), tokens)
+    return OrjsonResponse({"model": request.served.id, "results": results})
+
+
+def _results(
+    model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str], *, explain: bool
+) -> Generator[int, None, list[dict[str, Any]]]:
+    """Classify texts as work of the engine; return the content for each."""
+    logprobs = yield from classify(model, tokenizer, texts)
+    results = [_content(model, row) for row in logprobs]
+    if explain:
+        for text, row, result in zip(texts, logprobs, results, strict=True):
+            words = yield from explain_label(model, tokenizer, text, int(row.argmax()))
+            result["explain"] = [word._asdict() for word in words]
+    return results
+
+
+def _content(model: TextClassifier, logprobs: Floats) -> dict[str, Any]:
+    """Return the JSON content for the log-probabilities [L] of one text. Raises ModelFailed for NaN."""
+    values = logprobs.astype(np.float64)
+    probabilities = np.exp(values).tolist()
+    ranked = np.argsort(-values, kind="stable").tolist()
+    shown = [
+        {"label": model.labels[i], "probability": probabilities[i]} | logprob_fields(value)
+        for i, value in zip(ranked, values[ranked].tolist(), strict=True)
+    ]
+    label = model.labels[ranked[0]]
+    labels = [model.labels[i] for i in ranked if probabilities[i] > 0.5] if model.multi_label else [label]
+    return {"label": label, "labels": labels, "probabilities": shown}

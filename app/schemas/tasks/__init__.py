@@ -1,0 +1,1 @@
+"""Requests and answers of what models do that read a whole text: classify, tag, fill in, answer, embed."""

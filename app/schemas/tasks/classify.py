@@ -1,0 +1,66 @@
+"""Request and response bodies of classification."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Texts
+
+
+class ClassifyRequest(RequestBody):
+    """Request for the labels of texts."""
+
+    text: Texts = Field(
+        description="A text, or several, each on its own.",
+        examples=[["a warm and funny film", "too long and not funny at all"]],
+    )
+    explain: bool = Field(
+        False,
+        description="Whether to tell which words carried the label: each is left out in turn. It takes as long as "
+        "classifying the text once more for each of its words.",
+        examples=[True],
+    )
+
+
+class LabelProbability(ResponseBody):
+    """A label with its probability."""
+
+    label: str = Field(description="The label.", examples=["positive"])
+    probability: float = Field(description="Its probability, 0 to 1.")
+    logprob: float | None = LOGPROB_FIELD
+    zero_probability: bool | None = ZERO_FIELD
+
+
+class ExplainedWord(ResponseBody):
+    """What a word did for the label."""
+
+    text: str = Field(description="The word.", examples=["funny"])
+    begin: int = Field(description="Position of its first character in the text, from 0.")
+    end: int = Field(description="Position after its last character.")
+    effect: float = Field(
+        description="Nats by which the label's log-probability is lower without the word; negative: it is higher."
+    )
+
+
+class ClassifyResult(ResponseBody):
+    """The labels of one text."""
+
+    label: str = Field(description="The most probable label.", examples=["positive"])
+    labels: list[str] = Field(
+        description="The labels that the text has: the most probable one; of a model for several labels, all of "
+        "probability above one half."
+    )
+    probabilities: list[LabelProbability] = Field(
+        description="All labels, most probable first. Their probabilities sum to one, unless the model gives several "
+        "labels, each with a probability of its own."
+    )
+    explain: list[ExplainedWord] | None = Field(
+        None, description="Each word of the text and what it did for `label`, where asked for."
+    )
+
+
+class ClassifyAnswer(ResponseBody):
+    """Labels of the texts."""
+
+    model: str = MODEL_FIELD
+    results: list[ClassifyResult] = Field(description="One for each text, in their order.")

@@ -1,0 +1,90 @@
+"""Request and response bodies of embeddings, in OpenAI's shape with additions."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Text, described_as
+from models.tasks.embedding.config import EmbeddingPooling
+
+EncodingFormat = Literal["float", "base64"]
+Input = Annotated[
+    Text | Annotated[list[Text], Field(min_length=1)],
+    described_as("a string, or a list of at least one string, in Unicode; token ids are not accepted: send the text"),
+]
+Vector = list[float] | str
+"""Numbers, or the base64 of as many little-endian float32."""
+
+
+class EmbeddingsRequest(RequestBody):
+    """Request for the vectors of texts."""
+
+    model: Text = Field(
+        description="The model: `name` (its newest version), `name@version`, or an alias.", examples=["sentiment"]
+    )
+    input: Input = Field(
+        description="A text, or several, each on its own.", examples=[["a warm and funny film", "I laughed a lot"]]
+    )
+    encoding_format: EncodingFormat = Field(
+        "float",
+        description="`float`: lists of numbers; `base64`: as little-endian float32, which OpenAI's clients ask for.",
+        examples=["float"],
+    )
+    dimensions: int | None = Field(
+        None, ge=1, description="Only the size of the model's vectors is accepted: shorter ones would mean nothing."
+    )
+    user: Text | None = Field(None, description="Accepted for clients that send it, and not used.")
+    pooling: EmbeddingPooling = Field(
+        "mean",
+        description="How the vectors of a text's tokens become one: their `mean` or `max` number by number, or the "
+        "`last`, that after the whole text (for each direction of reading).",
+        examples=["mean"],
+    )
+    per_token: bool = Field(False, description="Whether to give the vector of each token as well.", examples=[False])
+
+
+class TokenEmbedding(ResponseBody):
+    """A token with its vector, which depends on the text around it."""
+
+    token: str = Field(description="The token as it stands in the text; `</s>`, its end, comes last.")
+    begin: int = Field(description="Position of its first character in the text, from 0.")
+    end: int = Field(description="Position after its last character.")
+    embedding: Vector = Field(description="Its vector.")
+
+
+class TextEmbedding(ResponseBody):
+    """The vector of a text."""
+
+    object: Literal["embedding"] = Field(description="Always `embedding`.")
+    index: int = Field(description="Index of the text in the request, from 0.")
+    embedding: Vector = Field(description="Its vector, in the format asked for; not scaled to length one.")
+    tokens: list[TokenEmbedding] | None = Field(None, description="Its tokens, where asked for.")
+
+
+class EmbeddingsUsage(ResponseBody):
+    """Counts of tokens."""
+
+    prompt_tokens: int = Field(description="Tokens of all texts, the end of each included.")
+    total_tokens: int = Field(description="The same.")
+
+
+class EmbeddingsAnswer(ResponseBody):
+    """Vectors of the texts."""
+
+    object: Literal["list"] = Field(description="Always `list`.")
+    data: list[TextEmbedding] = Field(description="One for each text, in their order.")
+    model: str = MODEL_FIELD
+    usage: EmbeddingsUsage = Field(description="Counts of tokens.")
+
+
+def vector_content(vector: NDArray[Any], encoding_format: EncodingFormat) -> Vector:
+    """Return a vector as JSON content."""
+    if encoding_format == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    numbers: list[float] = np.asarray(vector).tolist()
+    return numbers

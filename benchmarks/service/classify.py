@@ -1,0 +1,115 @@
+"""Classification beside LitServe: sentences a second of the same bidirectional LSTM, one sentence a request.
+
+Starts a LitServe server and ours in turn, on the same random weights, and drives both with the same clients, each
+asking for the label of the next sentence as soon as it has the one before. Ours computes in int8, LitServe in torch's
+float32. LitServe, which is no dependency, comes with `pip install '.[bench]'`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from app.core.container_limits import cpu_quota
+from benchmarks.service._load import Load
+from benchmarks.service._servers import nextword, running
+from benchmarks.service.litserve import measured
+from models.checkpoint.card import Provenance
+from models.checkpoint.save import save
+from models.neural.encoder.config import EncoderConfig
+from models.neural.encoder.model import RecurrentEncoder, encoder_shapes
+from models.tasks.classification.config import ClassifierConfig
+from models.tasks.classification.model import RecurrentClassifier, classifier_head_shapes
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
+
+NAME = "random"
+LABELS = ("negative", "positive")
+SENTENCES = 1000
+"""Different sentences, asked for in turn."""
+TARGETS = {16: 5.0}
+"""So many times as many sentences a second as LitServe, by clients."""
+
+
+def publish(root: Path, embedding: int = 100, hidden: int = 100, vocabulary: int = 15_000) -> Path:
+    """Return a checkpoint of random weights, of the size that classifies film reviews; speed needs no meaning."""
+    tokenizer = Tokenizer.train(TokenizerConfig(), [" ".join(f"w{i}" for i in range(vocabulary - 2)) + "\n"])
+    config, head = EncoderConfig("lstm", embedding_size=embedding, hidden_size=hidden), ClassifierConfig()
+    shapes = encoder_shapes(config, vocabulary), classifier_head_shapes(head, len(LABELS), config.vector_size)
+    numbers = np.random.default_rng(1)
+    encoder, arrays = ({n: numbers.normal(0, 0.1, s).astype(np.float32) for n, s in part.items()} for part in shapes)
+    model = RecurrentClassifier(head, LABELS, RecurrentEncoder(config, encoder, vocabulary), arrays)
+    return save(root, NAME, model, tokenizer, Provenance("python -m benchmarks.service.classify", "none")).path
+
+
+def bodies() -> Iterator[bytes]:
+    """Requests with sentences of 5 to 35 words, as in film reviews, forever."""
+    numbers = random.Random(1)
+    lengths = [numbers.randint(5, 35) for _ in range(SENTENCES)]
+    sentences = [" ".join(f"w{numbers.randrange(14_000)}" for _ in range(length)) for length in lengths]
+    return cycle([json.dumps({"text": sentence}).encode() for sentence in sentences])
+
+
+def probability(answer: bytes) -> float:
+    """Return the probability of the first label in an answer of either server."""
+    fields: dict[str, Any] = json.loads(answer)
+    if "results" in fields:
+        (result,) = fields["results"]
+        return next(float(p["probability"]) for p in result["probabilities"] if p["label"] == LABELS[0])
+    return float(fields["probabilities"][LABELS[0]])
+
+
+def show(name: str, side: Load, than: Load | None = None) -> str:
+    """Return a line of one server's figures."""
+    cpu = 1e6 * side.cpu_seconds / len(side.latencies)
+    line = f"{side.clients:4} clients  {name:9}{side.rate(1):8,.0f} sentences/s   p50 {1e3 * side.p50:7.2f} ms"
+    line += f"   p99 {1e3 * side.p99:7.2f} ms   {cpu:6.0f} us of one core a sentence"
+    if than is None:
+        return line
+    target = TARGETS.get(side.clients)
+    return f"{line}   {side.rate(1) / than.rate(1):.1f} times" + (f" (target {target:g})" if target else "")
+
+
+def spread(sides: list[dict[int, Load]]) -> list[float]:
+    """Return the mean probability of the first label that each server gave, which must be much the same."""
+    return [
+        float(np.mean([probability(answer) for load in side.values() for answer in load.answers])) for side in sides
+    ]
+
+
+@click.command()
+@click.option("--clients", default="1,16,64", show_default=True, help="How many at the same time; several counts.")
+@click.option("--seconds", default=10.0, show_default=True, help="For each number of clients.")
+@click.option("--threads", default=cpu_quota, help="Of each server. [default: the CPU quota]")
+def main(clients: str, seconds: float, threads: int) -> None:
+    """Print a line for each server and number of clients."""
+    counts = [int(count) for count in clients.split(",")]
+    theirs: dict[int, Load] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = publish(Path(folder, "checkpoints"))
+        if find_spec("litserve") is None:
+            click.echo("litserve is not installed (pip install '.[bench]'): ours alone")
+        else:
+            command = [sys.executable, "-m", "benchmarks.service._litserve_classifier", str(checkpoint), str(threads)]
+            theirs = measured(running(command, "/health"), "/predict", bodies(), counts, seconds)
+            click.echo("\n".join(show("LitServe", load) for load in theirs.values()))
+        server = nextword(Path(folder, "checkpoints"), threads=threads, log_level="warning")
+        ours = measured(server, f"/v1/models/{NAME}/classify", bodies(), counts, seconds)
+    click.echo("\n".join(show("Nextword", load, theirs.get(n)) for n, load in ours.items()))
+    if theirs:
+        means = " and ".join(f"{mean:.4f}" for mean in spread([theirs, ours]))
+        click.echo(f"mean probability of {LABELS[0]!r}: {means}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Occlusion: which words carried a label, measured by leaving out each in turn (Li, Monroe and Jurafsky 2016).
+
+The effect of a word is log P(label | text) - log P(label | text without the word), in nats: positive where the word
+spoke for the label. Effects do not add up to anything: two words that say the same hide each other's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InvalidInput
+from models.tasks.classification.classifier import TextClassifier
+from models.tasks.text import TaskText, token_chunks
+from models.tokenization.tokenizer import Tokenizer
+
+MAX_WORDS = 512
+"""Words of the longest text that is explained; time grows with the square of their number."""
+_WORD = re.compile(r"\S+")
+
+
+class WordEffect(NamedTuple):
+    """What a word did to the probability of a label."""
+
+    text: str
+    begin: int
+    """Position of its first character in the text."""
+    end: int
+    """Position after its last character."""
+    effect: float
+    """Nats by which it raised the label's log-probability; negative where it lowered it."""
+
+
+class _Word(NamedTuple):
+    """Place of a word in a text: its characters, and its tokens."""
+
+    begin: int
+    end: int
+    tokens: slice
+
+
+def explain_label(
+    classifier: TextClassifier, tokenizer: Tokenizer, text: str, label: int
+) -> Generator[int, None, list[WordEffect]]:
+    """Return the effect of each word on column `label`, in the order of the text; yields tokens of each chunk.
+
+    Raises InvalidInput for a text of more than MAX_WORDS words.
+    """
+    whole = TaskText.of(tokenizer, text)
+    words = find_words(tokenizer, text)
+    if len(words) > MAX_WORDS:
+        raise InvalidInput("explain", f"is for texts of at most {MAX_WORDS} words, not {len(words)}")
+    logprobs = yield from _label_logprobs(
+        classifier, [whole, *(leave_out(whole, word.tokens) for word in words)], label
+    )
+    effects = (logprobs[0] - logprobs[1:]).tolist()
+    return [
+        WordEffect(text[word.begin : word.end], word.begin, word.end, effect)
+        for word, effect in zip(words, effects, strict=True)
+    ]
+
+
+def find_words(tokenizer: Tokenizer, text: str) -> list[_Word]:
+    """Return the words of a text: its tokens, or what blanks separate where tokens are parts of words."""
+    offsets = tokenizer.encode_with_offsets(text).offsets
+    if tokenizer.config.kind == "word":
+        places = enumerate(offsets.tolist())
+        return [_Word(begin, end, slice(i, i + 1)) for i, (begin, end) in places if not text[begin:end].isspace()]
+    # A token of bytes may begin with the blank before its word, so that ends tell where tokens belong.
+    ends = offsets[:, 1]
+    words = []
+    for match in _WORD.finditer(text):
+        first, stop = np.searchsorted(ends, match.span(), "right").tolist()
+        words.append(_Word(match.start(), match.end(), slice(first, max(stop, first + 1))))
+    return words
+
+
+def leave_out(text: TaskText, tokens: slice) -> TaskText:
+    """Return a text without some of its tokens.
+
+    >>> text = TaskText(np.array([5, 6, 1]), ("not", "bad", "</s>"))
+    >>> leave_out(text, slice(0, 1)).forms
+    ('bad', '</s>')
+    """
+    forms = text.forms[: tokens.start] + text.forms[tokens.stop :]
+    return TaskText(np.concatenate([text.ids[: tokens.start], text.ids[tokens.stop :]]), forms)
+
+
+def _label_logprobs(
+    classifier: TextClassifier, texts: Sequence[TaskText], label: int
+) -> Generator[int, None, NDArray[np.float64]]:
+    """Return the log-probability [B] of one label for each text, in nats."""
+    logprobs = np.empty(len(texts))
+    for rows in token_chunks([len(text) for text in texts], classifier.chunk_tokens):
+        logprobs[rows] = classifier.logprobs([texts[row] for row in rows])[:, label]
+        yield sum(len(texts[row]) for row in rows)
+    return logprobs

@@ -1,0 +1,41 @@
+"""One service for the tests of tasks, with models for each of them and language models beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.checkpoint.families import FAMILIES_BY_PRECISION
+from models.checkpoint.load import Checkpoint, load
+from tests.helpers.serving import CHARACTERS, Server, classifier, ngram, publish, recurrent, serving
+
+
+@pytest.fixture(scope="package")
+def task_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("tasks") / "checkpoints"
+    publish(root, "words", ngram())
+    publish(root, "lstm", recurrent())
+    publish(root, "sentiment", classifier())
+    publish(root, "topics", classifier(CHARACTERS, multi_label=True, pooling="mean"), CHARACTERS)
+    return root
+
+
+@pytest.fixture(scope="package")
+def task_server(task_models: Path) -> Iterator[Server]:
+    with serving(task_models) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def tasks(task_server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=task_server.url, timeout=60) as open_client:
+        yield open_client
+
+
+@pytest.fixture(scope="package")
+def local(task_models: Path) -> dict[str, Checkpoint]:
+    """The same models as the service has them, opened without it."""
+    return {folder.name: load(folder / "1", families=FAMILIES_BY_PRECISION["int8"]) for folder in task_models.iterdir()}
