@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.schemas.base import MODEL_FIELD, ContextToken, RequestBody, ResponseBody, Text, Texts
 from app.schemas.next import context_content
@@ -17,11 +17,13 @@ from models.ngram.count_table import NgramCounts
 class CountsRequest(RequestBody):
     """Request for the counts of one or more n-grams; either `text` or `tokens`."""
 
+    # Swagger UI would fill in every field.
+    model_config = ConfigDict(json_schema_extra={"example": {"text": ["students opened their books", "their books"]}})
     text: Texts | None = Field(
         None,
         description="An n-gram as text, or several, each on its own. Of one longer than the model's order, the last "
         "words count.",
-        examples=[["it was a very", "was a very"]],
+        examples=[["students opened their books", "their books"]],
     )
     tokens: list[Text] | None = Field(
         None,

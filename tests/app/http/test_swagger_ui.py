@@ -8,15 +8,18 @@ from typing import Any
 import httpx
 import pytest
 
+from models.ngram.config import NgramConfig
 from tests.helpers.browser import CHROMIUM, browsing
-from tests.helpers.serving import Server, ngram, publish, serving
+from tests.helpers.serving import TEXT, Server, classifier, ngram, publish, publish_with_counts, serving
 
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service with a model of the name that the examples use."""
+    """A service with models of the names that the examples use."""
     root = tmp_path_factory.mktemp("shipped") / "checkpoints"
     publish(root, "gutenberg-kn", ngram())
+    publish_with_counts(root, "students", NgramConfig(3), TEXT)
+    publish(root, "sentiment", classifier())
     with serving(root) as server:
         yield server
 
@@ -30,7 +33,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
     """Method, path and what is said of it, of all that asks a model or the service how it is."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if path.startswith(("/v1/models", "/health")) and method != "delete":
+            if path.startswith(("/v1/models", "/v1/embeddings", "/health")) and method != "delete":
                 yield method, path, operation
 
 
@@ -84,18 +87,24 @@ def examples(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[tu
             yield kind, {name: field["examples"][0] for name, field in properties.items() if "examples" in field}
 
 
+def example_model(operation: dict[str, Any]) -> str:
+    """The model that the documentation shows in an operation's path; any where there is none."""
+    parameters = {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
+    return parameters["model"]["examples"]["name"]["value"] if "model" in parameters else ""
+
+
 def test_openapi_examples_all_work(document: dict[str, Any], shipped: Server) -> None:
     asked = 0
     with httpx.Client(base_url=shipped.url, timeout=60) as client:
         for method, path, operation in operations(document):
-            url = path.replace("{model}", "gutenberg-kn")
+            url = path.replace("{model}", example_model(operation))
             for kind, example in list(examples(document, operation)) or [("", None)]:
                 body = {"json": example} if kind == "application/json" else {"content": example}
                 answer = client.request(method, url, headers={"content-type": kind} if kind else {}, **body)
                 assert answer.status_code == 200, (path, kind, answer.text)
                 assert '"error"' not in answer.text
                 asked += 1
-    assert asked == 12
+    assert asked == 15
 
 
 TRY_IT_OUT = """

@@ -1,0 +1,59 @@
+"""Route POST /v1/models/{model}/counts: how often n-grams occur in the text that a model was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import ModelRequest, model_injector
+from app.schemas.counts import CountsAnswer, CountsRequest, counts_content
+from models.errors import InvalidInput
+from models.inference.ngram_counts import counts_of, text_ngram, token_ngram
+from models.inference.predictions import ContextTokens
+from models.ngram.count_table import CountTable
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+CountedModelRequest = Annotated[
+    ModelRequest, Depends(model_injector("students", "a tiny n-gram model with its counts"))
+]
+
+
+@router.post("/{model}/counts", response_model=CountsAnswer, summary="Count n-grams")
+async def count_ngrams(request: CountedModelRequest, body: CountsRequest) -> OrjsonResponse:
+    """Tell how often an n-gram and its context occur in the training text, and what its shorter ends do.
+
+    Only an n-gram model that was published with its counts can tell: `nextword train --keep-counts`, or a job with
+    `keep_counts`; its capabilities name `counts`.
+    """
+    counts = counts_of(request.checkpoint.model)
+    ngrams = _ngrams(request, body)
+    results = await request.run(_results(request, counts, ngrams), len(ngrams) * counts.order)
+    return OrjsonResponse({"model": request.served.id, "order": counts.order, "results": results})
+
+
+def _ngrams(request: ModelRequest, body: CountsRequest) -> list[ContextTokens]:
+    """Return the n-grams of the request. Raises InvalidInput for too many, and empty or too long ones."""
+    body.check()
+    tokenizer = request.checkpoint.tokenizer
+    if body.text is None:
+        request.check_context("tokens", " ".join(body.tokens or ()))
+        return [token_ngram(tokenizer, body.tokens or ())]
+    texts = request.check_texts("text", body.text)
+    ngrams = [text_ngram(tokenizer, text, bos=body.bos, eos=body.eos) for text in texts]
+    if not all(ngram.ids for ngram in ngrams):
+        raise InvalidInput("text", "must hold at least one token")
+    return ngrams
+
+
+def _results(
+    request: ModelRequest, counts: CountTable, ngrams: Sequence[ContextTokens]
+) -> Generator[int, None, list[dict[str, Any]]]:
+    """Look the n-grams up as work of the engine; return the content for each."""
+    results = []
+    for ngram in ngrams:
+        results.append(counts_content(ngram, counts.describe(ngram.ids), request.checkpoint.tokenizer.vocabulary))
+        yield counts.order
+    return results
