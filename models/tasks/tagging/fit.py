@@ -1,0 +1,104 @@
+"""Making a tagger of tagged sentences, of any kind: a network or the hidden Markov model."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Generator, Sequence
+
+from models.data.labelled.examples import TaggedSentence
+from models.errors import InvalidInput, TrainingFailed
+from models.evaluation.spans import has_spans
+from models.neural.training.config import STATE_FILE
+from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
+from models.tasks.tagging.hmm.estimation import estimate_hmm
+from models.tasks.tagging.model import allowed_tags
+from models.tasks.tagging.texts import TaggedTexts
+from models.tasks.tagging.train import TaggingProblem
+from models.tasks.text import Alphabet
+from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays, with_known_words
+from models.tasks.training.train import train_task
+from models.tokenization.tokenizer import Tokenizer
+from models.utils.progress import Progress
+
+
+def fit_tagger(
+    config: TaggerConfig | HmmTaggerConfig,
+    examples: Sequence[TaggedSentence],
+    held_out: Sequence[TaggedSentence],
+    options: FitOptions,
+) -> Generator[Progress, None, FittedModel]:
+    """Train a tagger on `examples`; `held_out`, which may be empty, chooses the best weights of a network.
+
+    Raises InvalidInput for sentences that do not fit together, naming the line, TrainingFailed where there is none.
+    """
+    began = time.monotonic()
+    yield Progress("reading", 0, 0)
+    tags = _tags(examples, held_out)
+    tokenizer = _tokenizer(options, examples)
+    texts, measured = (TaggedTexts.of(part, tokenizer) for part in (examples, held_out))
+    figures: dict[str, float] = {"examples": len(examples), "held_out": len(held_out)}
+    if isinstance(config, HmmTaggerConfig):
+        model = estimate_hmm(config, tags, texts, tokenizer.vocabulary_size)
+        return FittedModel(model, tokenizer, {"training": figures | _seconds_since(began)})
+    _check_settings(config, options, tags, examples)
+    alphabet = None
+    if options.encoder.reads_characters:
+        alphabet = Alphabet.of(form for text in texts.texts for form in text.forms)
+    problem = TaggingProblem(
+        config, options.encoder, tags, tokenizer.vocabulary_size, texts, measured if held_out else None, alphabet
+    )
+    result = yield from train_task(
+        problem,
+        options.training,
+        initial=encoder_arrays(options, tokenizer),
+        resume_from=options.workdir if options.workdir and (options.workdir / STATE_FILE).exists() else None,
+        save_to=options.workdir,
+        save_seconds=options.save_seconds,
+    )
+    figures |= {"best_step": result.model_step, "steps": result.steps}
+    return FittedModel(result.model, tokenizer, {"training": figures | _seconds_since(began) | result.metrics})
+
+
+def _tags(examples: Sequence[TaggedSentence], held_out: Sequence[TaggedSentence]) -> tuple[str, ...]:
+    """Return the tags of the training examples, sorted. Raises InvalidInput naming the line of a fault."""
+    if not examples:
+        raise TrainingFailed("there are no training examples")
+    for example in (*examples, *held_out):
+        if len(example.tokens) != len(example.tags) or not example.tokens:
+            counts = f"there are {len(example.tokens)} tokens and {len(example.tags)} tags"
+            raise InvalidInput("files", f"line {example.line}: one tag a token is accepted; {counts}")
+    tags = tuple(sorted({tag for example in examples for tag in example.tags}))
+    if len(tags) < 2:
+        raise InvalidInput("files", "examples of at least two tags are accepted")
+    return tags
+
+
+def _check_settings(
+    config: TaggerConfig, options: FitOptions, tags: Sequence[str], examples: Sequence[TaggedSentence]
+) -> None:
+    """Raise InvalidInput for settings that do not fit each other, or the tags."""
+    if config.crf and options.training.label_smoothing:
+        raise InvalidInput("label_smoothing", "only 0 is accepted with crf: a sequence of tags is no single label")
+    if not config.constrained:
+        return
+    if not has_spans(tags):
+        raise InvalidInput("constrained", "true is accepted for BIO tags only, O and those that begin with B- or I-")
+    first, following = allowed_tags(tags)
+    columns = {tag: i for i, tag in enumerate(tags)}
+    for example in examples:
+        path = [columns[tag] for tag in example.tags]
+        if not (first[path[0]] and following[path[:-1], path[1:]].all()):
+            raise InvalidInput("constrained", f"line {example.line}: I- stands where its span has not begun with B-")
+
+
+def _tokenizer(options: FitOptions, examples: Sequence[TaggedSentence]) -> Tokenizer:
+    """Return the tokenizer of the initial weights, or a new one of words of the examples."""
+    if options.initial is not None and options.initial.tokenizer is not None:
+        return options.initial.tokenizer
+    counts = Counter(token for example in examples for token in example.tokens)
+    return with_known_words(Tokenizer.from_counts(options.tokenizer, counts), options)
+
+
+def _seconds_since(began: float) -> dict[str, float]:
+    return {"seconds": round(time.monotonic() - began, 1)}

@@ -1,0 +1,128 @@
+"""A hidden Markov model: tags depend on the tags before, and a word on its tag alone.
+
+A known word has the tags that it had in training. An unknown one has those of words with its ending (`suffixes`), as in
+TnT (Brants 2000). Serving needs NumPy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import CheckpointDamaged, InvalidInput
+from models.model import Tensors
+from models.tasks.tagging.chain import Chain
+from models.tasks.tagging.config import HmmTaggerConfig
+from models.tasks.tagging.decoding import nothing, tag_chain
+from models.tasks.tagging.hmm.suffixes import SuffixTable
+from models.tasks.tagging.hmm.tensors import check_hmm_tensors
+from models.tasks.tagging.tagger import Tagger, Tagging
+from models.tasks.text import TaskText
+from models.utils.arrays import Float64Array, Int64Array
+
+
+class HmmTagger(Tagger):
+    """A hidden Markov model of tags and words.
+
+    Tags have numbers from 0 to K - 1; K stands for the boundary, before the first tag and after the last.
+    """
+
+    kind = "hmm_tagger"
+
+    def __init__(
+        self, settings: HmmTaggerConfig, tags: Sequence[str], vocabulary_size: int, tensors: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Hold the numbers of a model, as `estimate_hmm` makes them. Raises CheckpointDamaged.
+
+        Args:
+            settings: What the model is estimated with.
+            tags: Names of the K tags.
+            vocabulary_size: V.
+            tensors: `transitions` [K + 1, ...], log P of a tag after the one or two before; `word_begins` [V + 1],
+                where the tags of each word begin in `word_tags` [N] and `word_scores` [N], log P(word | tag); and those
+                of `SuffixTable`.
+        """
+        self.settings, self.tags, self.vocabulary_size = settings, tuple(tags), vocabulary_size
+        check_hmm_tensors(settings, len(tags), vocabulary_size, tensors)
+        self._tensors = dict(tensors)
+        self._transitions = tensors["transitions"].astype(np.float64)
+        self._begins, self._word_tags = tensors["word_begins"].tolist(), tensors["word_tags"].astype(np.int64)
+        self._word_scores = tensors["word_scores"].astype(np.float64)
+        self._suffixes = SuffixTable(tensors)
+
+    def tag(self, texts: Sequence[TaskText]) -> list[Tagging]:
+        """See `Tagger`."""
+        return [self._tag_text(text) if len(text) else nothing(self.tags) for text in texts]
+
+    def word_tags(self, token: int, form: str) -> tuple[Int64Array, Float64Array]:
+        """Return the tags [S] that a word may have, and log P(word | tag) of each.
+
+        For unknown words it is known up to a constant, which makes no difference. `form` tells the tags of a word that
+        has none, as `<unk>`.
+        """
+        begin, end = self._begins[token], self._begins[token + 1]
+        if begin == end:
+            return self._suffixes.look_up(form)
+        return self._word_tags[begin:end], self._word_scores[begin:end]
+
+    def _tag_text(self, text: TaskText) -> Tagging:
+        """Tag a sentence of at least one token."""
+        words = [self.word_tags(token, form) for token, form in zip(text.ids.tolist(), text.forms, strict=True)]
+        make_chain = self._chain_of_tags if self.settings.order == 2 else self._chain_of_pairs
+        chain, states = make_chain([tags for tags, _ in words], [scores for _, scores in words])
+        return tag_chain(chain, states, self.tags)
+
+    def _chain_of_tags(self, tags: list[Int64Array], scores: list[Float64Array]) -> tuple[Chain, list[Int64Array]]:
+        """Return the chain whose states are the tags of a word, and the tag of each state at each position."""
+        boundary, table = len(self.tags), self._transitions
+        start = table[boundary, tags[0]] + scores[0]
+        steps = [table[np.ix_(a, b)] + score for a, b, score in zip(tags, tags[1:], scores[1:], strict=False)]
+        return _with_end(start, steps, table[tags[-1], boundary]), tags
+
+    def _chain_of_pairs(self, tags: list[Int64Array], scores: list[Float64Array]) -> tuple[Chain, list[Int64Array]]:
+        """Return the chain whose states are pairs: a tag of the word before and a tag of the word."""
+        boundary, table = len(self.tags), self._transitions
+        start = table[boundary, boundary, tags[0]] + scores[0]
+        before, steps = np.array([boundary]), []
+        states = [tags[0]]
+        for a, b, score in zip(tags, tags[1:], scores[1:], strict=False):
+            steps.append(_pair_step(table[np.ix_(before, a, b)] + score))
+            states.append(np.tile(b, len(a)))
+            before = a
+        end = table[np.ix_(before, tags[-1])][..., boundary]
+        return _with_end(start, steps, end.ravel()), states
+
+    def config(self) -> dict[str, Any]:
+        """Return the settings and the names of the tags."""
+        return {"hmm": asdict(self.settings), "tags": list(self.tags)}
+
+    def tensors(self) -> Tensors:
+        """Return the numbers of the model."""
+        return dict(self._tensors)
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """See `Model`."""
+        try:
+            return cls(HmmTaggerConfig(**config["hmm"]), config["tags"], vocabulary_size, tensors)
+        except (InvalidInput, KeyError, TypeError) as error:
+            raise CheckpointDamaged(f"config: {error}") from error
+
+
+def _pair_step(scores: Float64Array) -> Float64Array:
+    """Return the scores [A B, B C] of steps from pair to pair, of those [A, B, C] of three tags in a row."""
+    first, middle, last = scores.shape
+    step = np.full((first, middle, middle, last), -np.inf)
+    step[:, np.arange(middle), np.arange(middle)] = scores
+    return step.reshape(first * middle, middle * last)
+
+
+def _with_end(start: Float64Array, steps: list[Float64Array], end: Float64Array) -> Chain:
+    """Return a chain with the scores [S] of ending in each last state."""
+    if not steps:
+        return Chain(start + end, steps)
+    return Chain(start, [*steps[:-1], steps[-1] + end])

@@ -1,0 +1,48 @@
+"""The interface of all taggers: sentences in, a tag and probabilities for each token out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import InvalidInput
+from models.evaluation.spans import Span
+from models.model import Capability, Floats, Model
+from models.tasks.text import TaskText
+from models.utils.arrays import Int64Array
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """Tags of one sentence, as numbers of `Tagger.tags`."""
+
+    path: Int64Array
+    """[T] the most probable sequence of tags."""
+    probabilities: Floats
+    """[T, K] probability of each tag at each token, whatever the other tokens have; each row sums to one."""
+    spans: tuple[tuple[Span, float], ...] = ()
+    """Spans that `path` marks, if the tags are BIO, each with the probability that exactly this span is there."""
+
+
+class Tagger(Model):
+    """A model that gives each token of a sentence a tag."""
+
+    capabilities: frozenset[Capability] = frozenset({"tag"})
+    tags: tuple[str, ...]
+    """K tags in the order of the columns of `Tagging.probabilities`."""
+
+    @abstractmethod
+    def tag(self, texts: Sequence[TaskText]) -> list[Tagging]:
+        """Tag sentences, which may be empty; what one gets does not depend on its company."""
+
+    def check(self) -> None:
+        """Raise InvalidInput unless the probabilities of a made-up sentence are finite, and sum to one."""
+        ids = np.linspace(0, self.vocabulary_size - 1, 4).astype(np.int64)
+        for tagging in self.tag([TaskText(ids, ("x",) * 4), TaskText(ids[:1], ("Xing",))]):
+            if not np.isfinite(tagging.probabilities).all():
+                raise InvalidInput("model", "its probabilities of tags are not finite")
+            if not np.allclose(tagging.probabilities.sum(1), 1, atol=1e-3):
+                raise InvalidInput("model", "its probabilities of tags do not sum to one")
