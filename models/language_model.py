@@ -56,6 +56,8 @@ class LanguageModel(Model):
     """Whether the model learns from the text it scores; its figures are not comparable with those of others."""
     has_undefined_contexts: bool = False
     """Whether some contexts have no distribution of their own: relative frequencies after what never occurred."""
+    context_length: int | None = None
+    """How many tokens back a distribution depends on; None: all of them, or it is not known."""
     can_learn: bool = False
     """Whether dynamic evaluation can go on training the model, or a member of it, on the text it scores."""
 

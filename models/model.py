@@ -7,10 +7,13 @@ A model is numbers by name (`tensors`), settings (`config`), and the names of wh
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.errors import CheckpointDamaged
 
 TokenIds: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
@@ -70,3 +73,37 @@ class Model(ABC):
     def parameter_count(self) -> int:
         """Numbers that the model holds."""
         return sum(tensor.size for tensor in self.tensors().values())
+
+
+class CompositeModel(Model):
+    """A model made of other models, its members, that share a tokenizer; it holds no arrays of its own.
+
+    Its checkpoint names the published models that it is made of.
+    """
+
+    members: tuple[Model, ...]
+
+    def warm_up(self) -> None:
+        """Warm up every member."""
+        for member in self.members:
+            member.warm_up()
+
+    @property
+    def parameter_count(self) -> int:
+        """The numbers of all members together."""
+        return sum(member.parameter_count for member in self.members)
+
+    def tensors(self) -> Tensors:
+        """Return nothing: the numbers are those of the members."""
+        return {}
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """Raise CheckpointDamaged: a composite is built by `from_members`."""
+        del config, tensors, vocabulary_size
+        raise CheckpointDamaged("made of other models, and none are named")
+
+    @classmethod
+    @abstractmethod
+    def from_members(cls, config: dict[str, Any], members: Sequence[Any]) -> Self:
+        """Build the model that `config` makes of `members`. Raises InvalidInput, TypeError or ValueError."""

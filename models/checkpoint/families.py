@@ -14,6 +14,10 @@ from models.neural.model import RecurrentModel
 from models.ngram.model import NgramModel
 from models.tasks.classification.model import Int8Classifier, RecurrentClassifier
 from models.tasks.classification.ngram_model import LogisticRegressionClassifier, NaiveBayesClassifier
+from models.tasks.fill_in.model import Int8FillIn, RecurrentFillIn
+from models.tasks.fill_in.pair import LanguageModelPair
+from models.tasks.tagging.hmm.model import HmmTagger
+from models.tasks.tagging.model import Int8Tagger, RecurrentTagger
 
 FAMILIES: dict[str, type[Model]] = {
     "ngram": NgramModel,
@@ -27,10 +31,22 @@ FAMILIES: dict[str, type[Model]] = {
     "classifier": RecurrentClassifier,
     "naive_bayes": NaiveBayesClassifier,
     "logistic_regression": LogisticRegressionClassifier,
+    "fill_in": RecurrentFillIn,
+    "language_model_pair": LanguageModelPair,
+    "tagger": RecurrentTagger,
+    "hmm_tagger": HmmTagger,
 }
 
 FAMILIES_BY_PRECISION: dict[str, dict[str, type[Model]]] = {
     "float32": FAMILIES,
-    "int8": {**FAMILIES, "rnn": Int8Model, "lstm": Int8Model, "gru": Int8Model, "classifier": Int8Classifier},
+    "int8": {
+        **FAMILIES,
+        "rnn": Int8Model,
+        "lstm": Int8Model,
+        "gru": Int8Model,
+        "classifier": Int8Classifier,
+        "fill_in": Int8FillIn,
+        "tagger": Int8Tagger,
+    },
 }
 """Families by the precision in which recurrent models compute, whatever they are stored in."""

@@ -19,10 +19,9 @@ from models.checkpoint.counts_file import COUNTS_FILE, read_levels
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.members import find_member
-from models.composite.base import Composite
 from models.errors import CheckpointDamaged, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
-from models.model import Capability, Model
+from models.model import Capability, CompositeModel, Model
 from models.ngram.count_table import CountTable
 from models.ngram.model import NgramModel
 from models.tokenization.tokenizer import Tokenizer
@@ -157,7 +156,7 @@ def _tokenizer(file: Path, card: Card) -> Tokenizer:
 def _composite(path: Path, card: Card, families: Families, members: Mapping[str, Checkpoint]) -> Checkpoint:
     """Make the checkpoint of a composite from its members, by name@version."""
     family = _family(path, card, families)
-    if not issubclass(family, Composite):
+    if not issubclass(family, CompositeModel):
         raise CheckpointDamaged(f"{path / CARD_FILE}: a {card.kind} model has no members")
     try:
         tokenizer = shared_tokenizer((name, member.tokenizer) for name, member in members.items())

@@ -21,9 +21,8 @@ from models.checkpoint.families import FAMILIES
 from models.checkpoint.load import TOKENIZER_FILE, WEIGHTS_FILE, Families, load
 from models.checkpoint.members import pin_member
 from models.checkpoint.repository import CheckpointRef, check_name, next_version
-from models.composite.base import Composite
 from models.errors import CheckpointExists, InvalidInput
-from models.model import Model, Tensors
+from models.model import CompositeModel, Model, Tensors
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import fsync_path, rename_durably, write_tensors
 from models.utils.parallel import parallel_map
@@ -85,7 +84,7 @@ def _temporary_directory(root: Path, name: str) -> Iterator[Path]:
 
 def _check_members(model: Model, members: Sequence[CheckpointRef]) -> None:
     """Raise InvalidInput unless there are as many published members as the model has."""
-    count = len(model.members) if isinstance(model, Composite) else 0
+    count = len(model.members) if isinstance(model, CompositeModel) else 0
     if len(members) != count:
         raise InvalidInput("members", f"must be {count} published models, not {len(members)}")
 

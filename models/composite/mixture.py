@@ -32,6 +32,8 @@ class MixtureModel(Composite):
             raise InvalidInput("weights", f"must be {len(members)}, one for each member, not {len(config.weights)}")
         self.mixture_config = config
         self.resets_at_eos = all(member.resets_at_eos for member in members)
+        lengths = [member.context_length for member in members if member.context_length is not None]
+        self.context_length = max(lengths) if len(lengths) == len(members) else None
         with np.errstate(divide="ignore"):  # a weight of zero
             self._log_weights = np.log(config.weights).astype(np.float32)
 

@@ -56,6 +56,7 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
         self.architecture = config
         self.vocabulary_size = vocabulary_size
         self.vector_size = config.hidden_size
+        self.context_length = config.window if config.kind == "feedforward" else None
         dtypes = {name: stored_dtype(config.storage, array.ndim) for name, array in tensors.items()}
         self._stored = {name: array.astype(dtypes[name], copy=False) for name, array in tensors.items()}
         self._backend = self._make_backend()

@@ -58,6 +58,7 @@ class NgramModel(LanguageModel):
         self.ngram_config = ngram_config
         self.table = table
         self.vocabulary_size = table.vocabulary_size
+        self.context_length = table.order - 1
         self._trie = table.trie
         self._read_counts: Callable[[], CountTable] | None = None
         self.has_undefined_contexts = ngram_config.smoothing == "mle"

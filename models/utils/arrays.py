@@ -1,4 +1,4 @@
-"""Types of arrays, rows of different lengths, largest numbers of rows, sums of exponentials."""
+"""Types of arrays, rows of different lengths, largest numbers of rows, softmax."""
 
 from __future__ import annotations
 
@@ -55,6 +55,13 @@ def top_k(rows: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArr
 def _descending(rows: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the positions [B, N] of the numbers of each row, largest first, equal ones in order."""
     return np.argsort(-rows, axis=1, kind="stable")
+
+
+def log_softmax(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logarithms of probabilities in proportion to exp(rows) [B, N]; each row has a finite number."""
+    shifted: NDArray[np.float32] = rows - rows.max(1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
+    return shifted
 
 
 def log_sum_exp(terms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

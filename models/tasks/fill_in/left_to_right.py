@@ -1,0 +1,61 @@
+"""Fill-in models fill blanks one after the other, from left to right.
+
+Each blank is told from the fillings of those before it, while those after it read as `<unk>`. The score of a filling is
+the sum of its log-probabilities, each among the candidates of its blank, so that all fillings together sum to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from models.errors import InvalidInput
+from models.model import Floats, TokenIds
+from models.special_tokens import UNK
+from models.tasks.fill_in.blanks import BlankedText, Candidates
+from models.tasks.fill_in.fill_in_model import FillInModel
+from models.tasks.fill_in.query import FillQuery
+from models.tasks.fill_in.whole_text import ScoredFillings
+from models.utils.arrays import log_softmax
+
+
+def predict_fillings(
+    model: FillInModel, text: BlankedText, candidates: Sequence[Candidates], query: FillQuery
+) -> Generator[int, None, ScoredFillings]:
+    """Score fillings of a text by what `model` says of each blank; yields the tokens of each chunk.
+
+    Raises InvalidInput for a candidate of several tokens: a fill-in model tells one token at a time.
+    """
+    for choices in candidates:
+        if (choices.lengths > 1).any():
+            word = choices.word(int(np.flatnonzero(choices.lengths > 1)[0]))
+            message = f"must be single tokens of this model, and {word!r} is more than one; a language model takes it"
+            raise InvalidInput("candidates", message)
+    beam, scores, exact = np.zeros((1, 0), np.int64), np.zeros(1), True
+    for blank, choices in enumerate(candidates):
+        kept = np.sort(np.argsort(-scores, kind="stable")[: query.beam])
+        exact = exact and len(kept) == len(scores)
+        beam, scores = beam[kept], scores[kept]
+        gains = yield from _score_blank(model, text, candidates, beam, blank)
+        scores = (scores[:, None] + gains).reshape(-1)
+        numbers = np.tile(np.arange(len(choices)), len(beam))
+        beam = np.concatenate([np.repeat(beam, len(choices), 0), numbers[:, None]], 1)
+    return ScoredFillings(beam, scores, exact)
+
+
+def _score_blank(
+    model: FillInModel, text: BlankedText, candidates: Sequence[Candidates], beam: TokenIds, blank: int
+) -> Generator[int, None, Floats]:
+    """Return log P [N, C] of the choices of a blank after each of N fillings [N, blank] of those before it."""
+    choices = candidates[blank].tokens[:, 0]
+    position = sum(map(len, text.segments[: blank + 1])) + blank
+    unknown = [np.array([UNK])] * (len(candidates) - blank)
+    logprobs = np.empty((len(beam), len(choices)), np.float32)
+    for row, filling in enumerate(beam.tolist()):
+        before = [part.ids(choice) for part, choice in zip(candidates, filling, strict=False)]
+        ids = text.filled([*before, *unknown])
+        for distribution in model.sliced_logprobs([ids], [np.array([position])]):
+            logprobs[row] = distribution[0, choices]
+        yield len(ids)
+    return log_softmax(logprobs)

@@ -1,0 +1,84 @@
+"""A pair of language models as a fill-in model: one reads from the left, the other, of reversed text, from the right.
+
+P(w | left, right) is in proportion to P(w | left) P(w | right) / P(w): Bayes' rule, if left and right are independent
+given w. It is a composite, whose checkpoint names the two published models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+
+from models.errors import InvalidInput
+from models.language_model import LanguageModel
+from models.model import CompositeModel, Floats, TokenIds
+from models.state import State, concat, select
+from models.tasks.fill_in.config import LanguageModelPairConfig
+from models.tasks.fill_in.fill_in_model import FillInModel
+from models.utils.arrays import log_softmax
+
+_LEAST_PRIOR = np.float32(-50)
+"""Least log P(w) that is divided by, for models that give some tokens no probability by themselves."""
+
+
+class LanguageModelPair(CompositeModel, FillInModel):
+    """Two language models, `members`: the first of text as it is read, the second of text from right to left.
+
+    P(w) is the first one's distribution before anything is read: of an n-gram model its unigrams, of a network the
+    softmax of its output bias. Where no token is possible on both sides, the left one alone is believed.
+    """
+
+    kind = "language_model_pair"
+
+    def __init__(self, config: LanguageModelPairConfig, members: Sequence[LanguageModel]) -> None:
+        """Raises InvalidInput unless there are two members that have as many tokens."""
+        if len(members) != 2 or members[0].vocabulary_size != members[1].vocabulary_size:
+            raise InvalidInput("members", "must be two models that share a tokenizer: of text, and of reversed text")
+        self.pair_config = config
+        self.members: tuple[LanguageModel, ...] = tuple(members)
+        self.vocabulary_size = members[0].vocabulary_size
+        self.precision = min((member.precision for member in members), key=("int8", "float32").index)
+        prior = members[0].logprobs(members[0].null_state(1))
+        self._prior = np.maximum(prior, _LEAST_PRIOR) * np.float32(config.prior_weight)
+
+    def contexts(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
+        """See `FillInModel`: the states of both models, which have read the text up to each position."""
+        forward, backward = self.members
+        mirrored = [len(text) - 2 - places for text, places in zip(texts, positions, strict=True)]
+        return (
+            states_before(forward, texts, positions),
+            states_before(backward, [np.append(text[-2::-1], text[-1]) for text in texts], mirrored),
+        )
+
+    def logprobs(self, contexts: State) -> Floats:
+        """See `FillInModel`."""
+        left, right = (member.logprobs(state) for member, state in zip(self.members, contexts, strict=True))
+        with np.errstate(invalid="ignore", divide="ignore"):  # a probability of zero stays one, whatever divides it
+            product = np.where(np.isneginf(left) | np.isneginf(right), -np.inf, left + right - self._prior)
+            product = np.where(np.isneginf(product).all(1, keepdims=True), left, product)
+            return log_softmax(product.astype(np.float32, copy=False))
+
+    def config(self) -> dict[str, Any]:
+        """Return the weight of the prior."""
+        return asdict(self.pair_config)
+
+    @classmethod
+    def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
+        """Build the pair; see `CompositeModel.from_members`."""
+        return cls(LanguageModelPairConfig(**config), members)
+
+
+def states_before(model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
+    """Return the states [N] in which a model has read each text up to `positions`, text by text."""
+    states: list[State] = [model.begin_state(0)]
+    for text, places in zip(texts, positions, strict=True):
+        state, read, reached = model.begin_state(1), 0, []
+        for place in np.sort(places).tolist():
+            state, read = (model.advance(state, text[None, read:place]) if place > read else state), place
+            reached.append(state)
+        order = np.argsort(np.argsort(places, kind="stable"), kind="stable")
+        states.append(select(concat([model.begin_state(0), *reached]), order.tolist()))
+    return concat(states)
