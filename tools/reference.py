@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from app.cli.dataclass_options import MAIN_SECTION, HelpRecord, SectionedCommand
 from app.cli.main import cli
 from app.core.settings import Settings
 from models.checkpoint.card import CARD_FILE, Card
@@ -47,8 +48,9 @@ def settings_table() -> str:
 
 
 def model_table() -> str:
-    """Return the table of the shipped models, from their cards."""
-    rows = [_model_row(ref, Card.read(ref.path / CARD_FILE)) for ref in list_checkpoints(CHECKPOINTS)]
+    """Return the table of the shipped models that were measured, from their cards."""
+    cards = [(ref, Card.read(ref.path / CARD_FILE)) for ref in list_checkpoints(CHECKPOINTS)]
+    rows = [_model_row(ref, card) for ref, card in cards if "validation" in card.provenance.metrics]
     head = (
         "| model | kind | vocabulary | parameters | size | perplexity | in int8 | bits a character "
         "| held-out tokens, unknown |\n"
@@ -98,10 +100,27 @@ def _command_section(context: click.Context) -> str:
     command = context.command
     level = "##" if context.parent is None or context.parent.parent is None else "###"
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    records = [record for option in command.params if (record := option.get_help_record(context))]
+    tables = "".join(_option_table(title, records) for title, records in _sections(context).items())
+    return f"{level} {context.command_path}\n\n```text\n{usage}\n```\n\n{_paragraphs(command.help or '')}{tables}"
+
+
+def _sections(context: click.Context) -> dict[str, list[HelpRecord]]:
+    """Return the options of each section of a command's help; most have one section."""
+    command = context.command
+    if isinstance(command, SectionedCommand):
+        own = {option.get_help_record(context) for option in command.params}
+        return {
+            title: [record for record in records if title != MAIN_SECTION or record in own]
+            for title, records in command.sections(context).items()
+        }
+    return {MAIN_SECTION: [record for option in command.params if (record := option.get_help_record(context))]}
+
+
+def _option_table(title: str, records: list[HelpRecord]) -> str:
+    """Return the table of a section; the main one needs no title."""
     rows = "".join(f"| {_code(flag)} | {_escape(text)} |\n" for flag, text in records if text)
-    table = f"| Option | Meaning |\n|---|---|\n{rows}\n" if rows else ""
-    return f"{level} {context.command_path}\n\n```text\n{usage}\n```\n\n{_paragraphs(command.help or '')}{table}"
+    heading = "Option" if title == MAIN_SECTION else title
+    return f"| {heading} | Meaning |\n|---|---|\n{rows}\n" if rows else ""
 
 
 def _paragraphs(text: str) -> str:

@@ -1,6 +1,7 @@
 """Command-line options of frozen dataclasses: one per field, its type and help read from the class.
 
-`dataclass_options` adds them to a command; `given_options` picks those that the user gave.
+`dataclass_options` adds them to a command; `given_options` picks those that the user gave. A field that several classes
+have is one option. In a `SectionedCommand` each class can have a section of the help of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,50 @@ import click
 from app.core.attribute_docs import attribute_docs
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+HelpRecord = tuple[str, str]
+"""An option as it is written, and what it means."""
+MAIN_SECTION = "Options"
+_SECTIONS = "__sections__"
+"""Attribute of a command's function: the titles of its sections, in order."""
+
+
+class DataclassOption(click.Option):
+    """An option of a field, with a help text for each section that has it."""
+
+    def __init__(self, declarations: list[str], *, section: str, **attributes: Any) -> None:
+        super().__init__(declarations, **attributes)
+        self.texts: dict[str, str] = {section: attributes["help"]}
+
+    def merge(self, earlier: DataclassOption) -> None:
+        """Take on meanings and choices of an earlier class's option; but for choices, the types must be the same."""
+        self.texts = earlier.texts | self.texts
+        self.help = earlier.help
+        if isinstance(self.type, click.Choice) and isinstance(earlier.type, click.Choice):
+            self.type = click.Choice(tuple(dict.fromkeys((*earlier.type.choices, *self.type.choices))))
+        assert type(self.type) is type(earlier.type), f"--{self.name} has two types"
+
+
+class SectionedCommand(click.Command):
+    """A command whose help shows its options in sections."""
+
+    def sections(self, context: click.Context) -> dict[str, list[HelpRecord]]:
+        """Return the options of each section; one that means the same in two is in the first alone."""
+        titles = (MAIN_SECTION, *getattr(self.callback, _SECTIONS, ()))
+        sections: dict[str, list[HelpRecord]] = {title: [] for title in titles}
+        for option in self.get_params(context):
+            record = option.get_help_record(context) if isinstance(option, click.Option) else None
+            if record is None:
+                continue
+            texts = option.texts if isinstance(option, DataclassOption) else {MAIN_SECTION: record[1]}
+            for text, section in {text: section for section, text in reversed(texts.items())}.items():
+                sections[section].append((record[0], text))
+        return {title: records for title, records in sections.items() if records}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section."""
+        for title, records in self.sections(ctx).items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 class NumberList(click.ParamType[list[Any]]):
@@ -37,7 +82,9 @@ class NumberList(click.ParamType[list[Any]]):
             self.fail(f"{value!r} is not {kind} separated by commas", param, ctx)
 
 
-def dataclass_options(kind: type[Any], skip: Iterable[str] = (), note: str = "") -> Callable[[Command], Command]:
+def dataclass_options(
+    kind: type[Any], skip: Iterable[str] = (), note: str = "", section: str = MAIN_SECTION
+) -> Callable[[Command], Command]:
     """Return a decorator that adds an option per field of the dataclass `kind`.
 
     An option that is not given is None, so that a recipe file can set it; the help shows `note` and the default.
@@ -45,9 +92,10 @@ def dataclass_options(kind: type[Any], skip: Iterable[str] = (), note: str = "")
     hints, docs, skipped = get_type_hints(kind), attribute_docs(kind), set(skip)
 
     def decorate(command: Command) -> Command:
+        command.__dict__.setdefault(_SECTIONS, []).insert(0, section)
         for field in reversed(fields(kind)):
             if field.name not in skipped:
-                command = _field_option(field, hints[field.name], note + docs.get(field.name, ""))(command)
+                _add(command, _field_option(field, hints[field.name], note + docs.get(field.name, ""), section))
         return command
 
     return decorate
@@ -55,19 +103,35 @@ def dataclass_options(kind: type[Any], skip: Iterable[str] = (), note: str = "")
 
 def given_options(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     """Pick the parsed `values` that are fields of `kind` and were given; paths become text."""
-    options = {field.name: values[field.name] for field in fields(kind) if values.get(field.name) is not None}
+    options = {field.name: values[field.name] for field in fields(kind) if values.get(field.name) not in (None, ())}
     return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
 
 
-def _field_option(field: Field[Any], annotation: Any, text: str) -> Callable[[Command], Command]:
+def _add(command: Callable[..., Any], option: DataclassOption) -> None:
+    """Add an option above those that a command has, merged with one of that name.
+
+    Decorators run from the last to the first: what is there already belongs to a later class.
+    """
+    options: list[click.Parameter] = command.__dict__.setdefault("__click_params__", [])
+    for i, later in enumerate(options):
+        if later.name == option.name and isinstance(later, DataclassOption):
+            later.merge(option)
+            options.append(options.pop(i))
+            return
+    options.append(option)
+
+
+def _field_option(field: Field[Any], annotation: Any, text: str, section: str) -> DataclassOption:
     name = field.name.replace("_", "-")
     if field.default not in (MISSING, None, ()):
         text = f"{text} [default: {_default_text(field.default)}]"
     if annotation is bool:
-        return click.option(f"--{name}/--no-{name}", field.name, default=None, help=text)
+        flags = [f"--{name}/--no-{name}", field.name]
+        return DataclassOption(flags, section=section, default=None, help=text)
     if annotation == tuple[str, ...]:
-        return click.option(f"--{name}", field.name, multiple=True, help=f"{text} May be given several times.")
-    return click.option(f"--{name}", field.name, type=_click_type(annotation), help=text)
+        help_text = f"{text} May be given several times."
+        return DataclassOption([f"--{name}", field.name], section=section, multiple=True, help=help_text)
+    return DataclassOption([f"--{name}", field.name], section=section, type=_click_type(annotation), help=text)
 
 
 def _default_text(default: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from app.cli.figures import held_out_lines
 from app.core.container_limits import cpu_quota
 from app.core.process_tuning import without_gc
 from app.core.settings import load_settings
@@ -105,12 +106,8 @@ def print_published(ref: CheckpointRef, kind: str, metrics: dict[str, Any], as_j
     click.echo(f"published {ref.id} in {ref.path}")
     if fit := metrics.get("fit"):
         click.echo(f"weights {', '.join(f'{weight:.4f}' for weight in fit['weights'])}")
-    for unit, figures in metrics.get("validation", {}).items():
-        perplexity = "infinite" if figures["perplexity"] is None else f"{figures['perplexity']:.2f}"
-        click.echo(
-            f"perplexity {perplexity} on held-out {unit}: "
-            f"{figures['token_count']} tokens, {figures['oov_count']} of them unknown"
-        )
+    for line in held_out_lines(metrics.get("validation", {})):
+        click.echo(line)
 
 
 def to_json(result: object) -> str:

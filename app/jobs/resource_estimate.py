@@ -15,7 +15,8 @@ from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import LEVEL_BYTES_PER_TOKEN, SORT_BYTES_PER_TOKEN
 from models.recipes.recipe import Recipe
-from models.tokenization.config import DEFAULT_BPE_SIZE
+from models.recipes.task_recipe import TaskRecipe
+from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 
 PROCESS_BYTES = 400 << 20
 """Memory of a child process before it has read anything; most of it is torch."""
@@ -31,6 +32,14 @@ NGRAM_BYTES_PER_TOKEN = 44
 """Peak bytes of n-gram estimation per token and order, beside those of counting."""
 NGRAM_SECONDS_PER_TOKEN = 1e-6
 """Seconds of n-gram counting and estimation per token and order."""
+EXAMPLE_BYTES_PER_TOKEN = 400
+"""Bytes of a labelled example per token: its text, its words and their ids."""
+LONGEST_TEXT_TOKENS = 512
+"""Tokens of the longest text in a batch, as a rule."""
+BASELINE_NUMBERS_PER_TOKEN = 8
+"""Numbers of a baseline per token of its examples: n-grams of several orders."""
+BASELINE_SECONDS_PER_TOKEN = 2e-4
+"""Seconds to fit a baseline per token of its examples."""
 FLOPS_PER_THREAD = 2e10
 """Floating-point operations per second of one thread in training."""
 MEMORY_BYTES_PER_SECOND = 5e9
@@ -72,10 +81,30 @@ class ResourceLimits:
 
 def estimate_training(recipe: Recipe, text_bytes: int, threads: int) -> ResourceEstimate:
     """Estimate building a recipe from `text_bytes` of text."""
-    tokens, vocabulary = _tokens_and_vocabulary(recipe, text_bytes)
+    tokens, vocabulary = _tokens_and_vocabulary(recipe.tokenizer, text_bytes)
     if isinstance(recipe.model, NgramConfig):
         return _estimate_ngram(recipe.model, tokens, vocabulary, recipe.memory)
     return _estimate_recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
+
+
+def estimate_task(recipe: TaskRecipe, file_bytes: int, threads: int) -> ResourceEstimate:
+    """Estimate building a task's recipe from `file_bytes` of examples."""
+    tokens, vocabulary = _tokens_and_vocabulary(recipe.tokenizer, file_bytes)
+    examples = PROCESS_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens
+    encoder, training = recipe.encoder, recipe.training
+    if encoder is None or training is None:
+        numbers = BASELINE_NUMBERS_PER_TOKEN * tokens
+        return ResourceEstimate(numbers, examples + 16 * numbers, STARTUP_SECONDS + BASELINE_SECONDS_PER_TOKEN * tokens)
+    vocabulary += recipe.extra_words
+    gates, hidden = _GATE_COUNTS[encoder.cell] * encoder.hidden_size, encoder.hidden_size
+    inputs = [encoder.layer_input_size(i) for i in range(encoder.layers)]
+    layers = len(encoder.directions) * sum(gates * (size + hidden + 2) for size in inputs)
+    parameters = layers + vocabulary * encoder.embedding_size
+    batch = training.batch_size * min(tokens, LONGEST_TEXT_TOKENS)
+    activations = batch * (12 * encoder.layers * encoder.vector_size + encoder.input_size)
+    work = 6 * layers * tokens * training.epochs
+    memory = examples + 4 * (6 * parameters + activations)
+    return ResourceEstimate(parameters, memory, STARTUP_SECONDS + work / (FLOPS_PER_THREAD * threads))
 
 
 def estimate_evaluation(parameters: int, text_bytes: int, dynamic: DynamicConfig | None = None) -> ResourceEstimate:
@@ -94,14 +123,14 @@ def estimate_composition(parameters: int, text_bytes: int) -> ResourceEstimate:
     return ResourceEstimate(parameters, memory, STARTUP_SECONDS + 3 * text_bytes * 1e-5)
 
 
-def _tokens_and_vocabulary(recipe: Recipe, text_bytes: int) -> tuple[int, int]:
+def _tokens_and_vocabulary(tokenizer: TokenizerConfig, text_bytes: int) -> tuple[int, int]:
     """Return token count and vocabulary size; words grow with the square root of the text (Heaps' law)."""
-    if recipe.tokenizer.kind == "character":
+    if tokenizer.kind == "character":
         return text_bytes, CHARACTER_VOCABULARY
-    if recipe.tokenizer.kind == "bpe":
-        return max(1, text_bytes // BYTES_PER_BPE_TOKEN), recipe.tokenizer.max_size or DEFAULT_BPE_SIZE
+    if tokenizer.kind == "bpe":
+        return max(1, text_bytes // BYTES_PER_BPE_TOKEN), tokenizer.max_size or DEFAULT_BPE_SIZE
     tokens = max(1, text_bytes // BYTES_PER_WORD_TOKEN)
-    return tokens, min(tokens + 2, recipe.tokenizer.max_size or tokens, int(30 * tokens**0.5) + 2)
+    return tokens, min(tokens + 2, tokenizer.max_size or tokens, int(30 * tokens**0.5) + 2)
 
 
 def _estimate_ngram(config: NgramConfig, tokens: int, vocabulary: int, budget: int | None) -> ResourceEstimate:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
@@ -40,6 +40,8 @@ class NewJob:
     """Id of the uploaded text to train on."""
     validation_file: str | None = None
     """Id of the uploaded text to evaluate on."""
+    more_files: Mapping[str, str] = field(default_factory=dict)
+    """Ids of other uploaded files that are needed, by field of the request."""
     sent_request: dict[str, Any] | None = None
     """The request as it was sent, where `request` is a resolved version of it."""
 
@@ -60,6 +62,8 @@ class Job:
     estimate: dict[str, Any]
     training_file: str | None
     validation_file: str | None
+    more_files: dict[str, str] | None
+    """Ids of other files, by field of the request; None in jobs of an older version."""
     status: Status
     created_at: float
     started_at: float | None
@@ -197,11 +201,11 @@ def _insert_job(connection: Connection, new: NewJob, newest: int, key: str | Non
 
 def _require_files(connection: Connection, new: NewJob) -> None:
     """Check that the files exist and lock their rows, so that none is deleted before the job is queued."""
-    file_ids: Mapping[str, str | None] = {"training_file": new.training_file, "validation_file": new.validation_file}
-    for field, file_id in file_ids.items():
+    file_ids = {"training_file": new.training_file, "validation_file": new.validation_file, **new.more_files}
+    for name, file_id in file_ids.items():
         row = select(FILES.c.id).where(FILES.c.id == file_id).with_for_update()
         if file_id is not None and connection.execute(row).one_or_none() is None:
-            raise InvalidInput(field, f"there is no file {file_id!r}; upload it with POST /v1/files")
+            raise InvalidInput(name, f"there is no file {file_id!r}; upload it with POST /v1/files")
 
 
 def next_version(connection: Connection, name: str, newest: int) -> int:

@@ -15,15 +15,18 @@ from app.core.container_limits import memory_quota, spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry, ServedModel
+from app.jobs.labelled_files import check_if_small, check_small_files
 from app.jobs.resource_estimate import (
     ResourceEstimate,
     ResourceLimits,
     estimate_composition,
     estimate_evaluation,
+    estimate_task,
     estimate_training,
 )
 from app.jobs.store import NewJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
+from app.schemas.task_requests import NetworkJob, TaskJob, TaskRequest
 from app.storage.aliases import AliasStore
 from app.storage.file_store import FileStore
 from models.checkpoint.counts_file import COUNTS_FILE
@@ -32,6 +35,7 @@ from models.composite.base import check_dynamic
 from models.composite.config import MixtureConfig
 from models.errors import CheckpointNotFound, InvalidInput
 from models.recipes.compose import make_composite
+from models.recipes.initial_weights import ModelWeights
 
 
 def request_as_sent(request: JobRequest) -> dict[str, Any]:
@@ -63,6 +67,8 @@ class JobSubmission:
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
         if isinstance(request, CompositionJob):
             return self._prepare_composition(request)
+        if isinstance(request, TaskJob):
+            return self._prepare_task(request)
         return self._prepare_training(request)
 
     def _prepare_training(self, request: TrainingRequest) -> NewJob:
@@ -75,6 +81,23 @@ class JobSubmission:
         if isinstance(request, NgramJob) and request.extends is not None:
             return self._new_job(request, estimate, extends=self._model_with_counts(request.extends).id)
         return self._new_job(request, estimate)
+
+    def _prepare_task(self, request: TaskRequest) -> NewJob:
+        origin, resolved = None, dict[str, str]()
+        if isinstance(request, NetworkJob) and request.initialize_from is not None:
+            origin = self._resolve_model("initialize_from", request.initialize_from)
+            resolved = {"initialize_from": origin.id}
+        recipe = request.recipe(Path, None if origin is None else origin.checkpoint.path)
+        sizes = {file: self._file_bytes("training_file", file) for file in request.training_files}
+        for field, file in {"validation_file": request.validation_file, **request.more_files}.items():
+            self._file_bytes(field, file)
+        estimate = estimate_task(recipe, sum(sizes.values()), self.settings.job_threads or spare_cores())
+        self._limits.check(estimate)
+        if origin is not None and recipe.encoder is not None:  # it must fit
+            ModelWeights(origin.checkpoint.model, origin.checkpoint.tokenizer, recipe.encoder)
+        if recipe.format is not None:
+            check_small_files(self.files, request, recipe.format)
+        return self._new_job(request, estimate, **resolved)
 
     def _prepare_composition(self, request: CompositionJob) -> NewJob:
         config = request.composition(None if request.validation_file is None else Path("validation")).model
@@ -90,6 +113,9 @@ class JobSubmission:
     def _prepare_evaluation(self, request: EvaluateJob) -> NewJob:
         served = self._resolve_model("model", request.model)
         size = self._file_bytes("validation_file", request.validation_file)
+        file_format = request.file_format(served.checkpoint.model.capabilities)
+        if file_format is not None:
+            check_if_small(self.files, "validation_file", [request.validation_file], file_format)
         dynamic = request.dynamic_config()
         if dynamic is not None:
             check_dynamic(served.checkpoint.language_model, request.resolve_unit(served.checkpoint.tokenizer.config))
@@ -111,8 +137,9 @@ class JobSubmission:
             request=sent | resolved,
             estimate=asdict(estimate),
             name=None if isinstance(request, EvaluateJob) else request.name,
-            training_file=request.training_file if isinstance(request, TrainingRequest) else None,
+            training_file=_training_file(request),
             validation_file=request.validation_file,
+            more_files=request.more_files if isinstance(request, TaskJob) else {},
             sent_request=sent if resolved else None,
         )
 
@@ -135,3 +162,10 @@ class JobSubmission:
     def _limits(self) -> ResourceLimits:
         memory = self.settings.max_job_memory_bytes or memory_quota() * 4 // 5
         return ResourceLimits(self.settings.max_job_parameters, memory, self.settings.max_job_seconds)
+
+
+def _training_file(request: JobRequest) -> str | None:
+    """Return the id of the first file to learn from."""
+    if isinstance(request, TaskJob):
+        return request.training_files[0]
+    return request.training_file if isinstance(request, TrainingRequest) else None

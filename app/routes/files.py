@@ -1,4 +1,4 @@
-"""Routes of uploaded texts (/v1/files), in the shapes of OpenAI's files API."""
+"""Routes of uploaded files (/v1/files), in the shapes of OpenAI's files API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from app.http.multipart_upload import MultipartUpload
 from app.http.request_body import gather_chunks, media_type
 from app.schemas.files import PURPOSE_PATTERN, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
-from app.storage.file_store import FileStore, StoredFile, Upload
+from app.storage.file_store import ARRAY_MAGIC, FileStore, StoredFile, Upload
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
@@ -30,7 +30,7 @@ _UPLOAD_OPENAPI = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "The text, UTF-8."},
+                        "file": {"type": "string", "format": "binary", "description": "UTF-8 text, or a .npy array."},
                         "purpose": {"type": "string", "default": "training", "description": "What it is for."},
                     },
                 }
@@ -43,7 +43,7 @@ _UPLOAD_OPENAPI = {
 
 @router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_UPLOAD_OPENAPI, summary="Upload a text")
 async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
-    """Store a UTF-8 text, sent as a form or as a plain body, on disk as it arrives.
+    """Store UTF-8 text or an array in NumPy's format, sent as a form or as a plain body, as it arrives.
 
     The same text under the same name and purpose is the same file, however often it is sent.
     """
@@ -75,7 +75,10 @@ def describe_file(request: Request, file_id: str) -> dict[str, Any]:
 def fetch_file(request: Request, file_id: str) -> FileResponse:
     """Return the bytes of a file, as they were uploaded."""
     files: FileStore = request.app.state.stores.files
-    return FileResponse(files.path(file_id), media_type="text/plain", filename=files.get(file_id).filename)
+    path, name = files.path(file_id), files.get(file_id).filename
+    with path.open("rb") as file:
+        is_array = file.read(len(ARRAY_MAGIC)) == ARRAY_MAGIC
+    return FileResponse(path, media_type="application/octet-stream" if is_array else "text/plain", filename=name)
 
 
 @router.delete("/{file_id}", response_model=FileDeleted, summary="Delete a file")
@@ -103,7 +106,7 @@ def _purpose(query: UploadQuery, fields: dict[str, Any]) -> str:
 def _file_name(path: str) -> str:
     """Return the last part of a path; the uploader's directories are dropped."""
     name = PurePosixPath(path.replace("\\", "/")).name
-    if not name or len(name.encode()) > 255 or not name.isprintable():
+    if name in ("", "..") or len(name.encode()) > 255 or not name.isprintable():
         raise InvalidInput("filename", "must be printable, of at most 255 bytes")
     return name
 

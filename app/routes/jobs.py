@@ -38,6 +38,17 @@ REQUEST_EXAMPLES: dict[str, Any] = {
             "config": {"hidden_size": 128, "embedding_size": 128, "epochs": 4},
         },
     },
+    "classifier": {
+        "summary": "Train a classifier of texts",
+        "value": {
+            "name": "my-labels",
+            "kind": "classifier",
+            "training_file": "file-...",
+            "config": {"pooling": "max"},
+            "encoder": {"cell": "lstm", "hidden_size": 100},
+            "training": {"epochs": 6},
+        },
+    },
     "mixture": {
         "summary": "Mix two models, weighed by a text",
         "value": {
@@ -71,7 +82,7 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
 def create_job(
     request: Request, jobs: InjectedJobStore, body: JobRequestBody, key: IdempotencyKey = None
 ) -> dict[str, Any]:
-    """Queue a job: train a model, compose one of others, or evaluate one.
+    """Queue a job: train a model of a text or of labelled files, compose one of others, or evaluate one.
 
     A job that is too expensive is refused. The version of the model is reserved now; it is published, and served,
     when the job succeeds.

@@ -1,47 +1,42 @@
-"""Request bodies of jobs: train a model, compose one of published models, or evaluate one.
+"""Request bodies of jobs: train a language model, compose a model of published ones, or evaluate one.
 
-`JobRequest` is the union of all kinds, told apart by `kind`; `parse_job_request` reads one from stored JSON. The
-configurations inside are the dataclasses of `models`, which the command line uses as well and which check themselves.
+Those of other tasks are in `task_requests`. `JobRequest` is the union of all kinds, told apart by `kind`;
+`parse_job_request` reads one from stored JSON. The configurations inside are the dataclasses of `models`, which the
+command line uses as well and which check themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter, WithJsonSchema
+from pydantic import Field, TypeAdapter
 
-from app.core.attribute_docs import attribute_docs
 from app.core.container_limits import parse_memory_size
 from app.schemas.base import RequestBody
+from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
+from app.schemas.task_requests import TaskRequest
 from models.composite.config import DynamicConfig, MixtureConfig
+from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.metrics import Unit
+from models.model import Capability
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
+from models.recipes.task_recipe import FORMATS_BY_CAPABILITY, FileFormat
 from models.tokenization.config import TokenizerConfig
 
 EmptyLinesField = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]
 
 
-def _json_schema(*kinds: type[Any], without: str = "") -> WithJsonSchema:
-    """Return the JSON schema of dataclasses merged into one object, `without` one field."""
-    properties: dict[str, Any] = {}
-    for kind in kinds:
-        documented = attribute_docs(kind)
-        for name, schema in TypeAdapter(kind).json_schema()["properties"].items():
-            properties[name] = schema | ({"description": documented[name]} if name in documented else {})
-    properties.pop(without, None)
-    return WithJsonSchema({"type": "object", "properties": properties, "additionalProperties": False})
-
-
 class _TrainingJob(RequestBody):
-    """Fields of all jobs that train a model."""
+    """Fields of all jobs that train a language model."""
 
     name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-model"])
     training_file: str = Field(description="Id of the uploaded text to train on.", examples=["file-0123456789ab"])
@@ -49,10 +44,13 @@ class _TrainingJob(RequestBody):
     validation_fraction: float | None = Field(
         None, ge=0, lt=1, description="Without `validation_file`: the share of the text, its end, to measure on; 0.05."
     )
-    tokenizer: Annotated[dict[str, Any], _json_schema(TokenizerConfig)] = Field(
+    tokenizer: Annotated[dict[str, Any], config_schema(TokenizerConfig)] = Field(
         {}, description="Configuration of the tokenizer."
     )
     empty_lines: EmptyLinesField = "keep"
+    reversed: bool = Field(
+        False, description="Whether to read the text from right to left, for the second member of a pair."
+    )
     licence: str = Field("unknown", description="Licence of the training text, for the model's card.")
 
     def recipe(self, training: Path, validation: Path | None) -> Recipe:
@@ -63,6 +61,7 @@ class _TrainingJob(RequestBody):
             "tokenizer": parse_config(TokenizerConfig, self.tokenizer, "tokenizer."),
             "validation": validation,
             "empty_lines": self.empty_lines,
+            "reversed": self.reversed,
             "licence": self.licence,
             **self.family_fields(),
         }
@@ -79,7 +78,7 @@ class NgramJob(_TrainingJob):
     """Count an n-gram model."""
 
     kind: Literal["ngram"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], _json_schema(NgramConfig)] = Field({}, description="The model's configuration.")
+    config: Annotated[dict[str, Any], config_schema(NgramConfig)] = Field({}, description="The model's configuration.")
     extends: str | None = Field(
         None,
         description="An n-gram model published with its counts, as `name`, `name@version` or an alias: the text is "
@@ -104,7 +103,7 @@ class RecurrentJob(_TrainingJob):
     """Train a recurrent model."""
 
     kind: Literal["rnn", "lstm", "gru", "feedforward"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], _json_schema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
+    config: Annotated[dict[str, Any], config_schema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
         {}, description="The network's architecture and how it is trained."
     )
 
@@ -131,16 +130,19 @@ class RecurrentJob(_TrainingJob):
 class CompositionJob(RequestBody):
     """Make a model of published ones."""
 
-    kind: Literal["mixture", "cache", "neural_cache"] = Field(description="Kind of the composite model.")
+    kind: Literal["mixture", "cache", "neural_cache", "language_model_pair"] = Field(
+        description="Kind of the composite model."
+    )
     name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-mixture"])
     members: list[str] = Field(
         min_length=1,
         max_length=100,
-        description="The models it is made of, as `name`, `name@version` or an alias; a cache has one.",
+        description="The models it is made of, as `name`, `name@version` or an alias; a cache has one, a pair a model "
+        "of text and one of reversed text.",
         examples=[["my-model@1", "my-lstm@1"]],
     )
-    config: Annotated[dict[str, Any], _json_schema(*COMPOSITE_CONFIGS.values())] = Field(
-        {}, description="A mixture's `weights`, or what a cache remembers and how much it says."
+    config: Annotated[dict[str, Any], config_schema(*COMPOSITE_CONFIGS.values())] = Field(
+        {}, description="A mixture's `weights`, what a cache remembers and how much it says, or a pair's prior_weight."
     )
     validation_file: str | None = Field(
         None, description="Id of an uploaded text to evaluate on; a mixture without weights is fitted to it."
@@ -159,7 +161,7 @@ class CompositionJob(RequestBody):
 
 
 class EvaluateJob(RequestBody):
-    """Measure a published model on a text."""
+    """Measure a published model on a text, or a task's model on labelled files."""
 
     kind: Literal["evaluate"] = Field(description="Evaluate a model.")
     model: str = Field(description="The model, as `name`, `name@version` or an alias.", examples=["my-model@1"])
@@ -168,7 +170,10 @@ class EvaluateJob(RequestBody):
         None, description="`lines`: each on its own; `document`: as one. Without it, lines, or document for characters."
     )
     empty_lines: EmptyLinesField = "keep"
-    dynamic: Annotated[dict[str, Any], _json_schema(DynamicConfig)] | None = Field(
+    format: Annotated[dict[str, Any], config_schema(LabelledFormat, TaggedFormat, QuestionFormat)] | None = Field(
+        None, description="Format of the file that measures a task's model; without it, told by the name's ending."
+    )
+    dynamic: Annotated[dict[str, Any], config_schema(DynamicConfig)] | None = Field(
         None, description="Dynamic evaluation: a copy of the model learns from the text as it scores it."
     )
 
@@ -176,13 +181,28 @@ class EvaluateJob(RequestBody):
         """Build the configuration of dynamic evaluation, if any. Raises InvalidInput, naming the field."""
         return None if self.dynamic is None else parse_config(DynamicConfig, self.dynamic, "dynamic.")
 
+    def file_format(self, capabilities: Collection[Capability]) -> FileFormat | None:
+        """Return the format of the labelled file that measures a model; None for one that reads plain text.
+
+        Raises InvalidInput for a field that does not go with such a model.
+        """
+        kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)
+        if kind is None:
+            if self.format is not None:
+                raise InvalidInput("format", "is for models that labelled files measure: leave it out")
+            return None
+        for name in ("unit", "dynamic"):
+            if getattr(self, name) is not None:
+                raise InvalidInput(name, "is for language models: leave it out")
+        return parse_config(kind, self.format or {}, "format.")
+
     def resolve_unit(self, tokenizer: TokenizerConfig) -> Unit:
         """Return the requested unit, or the default for the tokenizer and dynamic evaluation."""
         return self.unit or ("lines" if tokenizer.has_lines and self.dynamic is None else "document")
 
 
 TrainingRequest: TypeAlias = NgramJob | RecurrentJob
-JobRequest: TypeAlias = TrainingRequest | CompositionJob | EvaluateJob
+JobRequest: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob
 _ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 

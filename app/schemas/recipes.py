@@ -1,7 +1,8 @@
 """Parsing of recipes that users write as flags, TOML or JSON into the dataclasses of `models`.
 
-`parse_recipe`, `parse_composition` and `parse_config` take plain data with the tables of a recipe file and refuse
-unknown, missing or wrongly typed fields by name. What a value means is checked by the configurations themselves.
+`parse_recipe`, `parse_task_recipe`, `parse_composition` and `parse_config` take plain data with the tables of a recipe
+file and refuse unknown, missing or wrongly typed fields by name. What a value means is checked by the configurations
+themselves.
 """
 
 from __future__ import annotations
@@ -18,24 +19,38 @@ from pydantic import TypeAdapter, ValidationError
 from app.core.container_limits import parse_memory_size
 from models.errors import InvalidInput
 from models.neural.config import RecurrentConfig
+from models.neural.encoder.config import EncoderConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
+from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
+from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 
 Config = TypeVar("Config")
 RawFields = Mapping[str, Any]
 TABLES = ("model", "tokenizer", "training")
 """Tables of a recipe; `model` has a field `kind` beside those of the configuration that it selects."""
-MODEL_KINDS = ("ngram", "rnn", "lstm", "gru", "feedforward")
+TASK_TABLES = (*TABLES, "encoder", "format")
+"""Tables of a task's recipe."""
+LANGUAGE_MODEL_KINDS = ("ngram", "rnn", "lstm", "gru", "feedforward")
+MODEL_KINDS = (*LANGUAGE_MODEL_KINDS, *TASK_KINDS)
+
+
+def parse_any_recipe(raw: RawFields) -> Recipe | TaskRecipe:
+    """Parse the recipe of a language model or a task's, by its kind. Raises as `parse_recipe` does."""
+    kind = _table(raw, "model").get("kind", "ngram")
+    if kind not in MODEL_KINDS:
+        raise InvalidInput("model.kind", f"must be one of {', '.join(MODEL_KINDS)}")
+    return parse_task_recipe(raw) if kind in TASK_KINDS else parse_recipe(raw)
 
 
 def parse_recipe(raw: RawFields) -> Recipe:
     """Parse a recipe. Raises InvalidInput, naming the field that is unknown, missing or not accepted."""
     tables = {name: _table(raw, name) for name in TABLES}
     kind = tables["model"].get("kind", "ngram")
-    if kind not in MODEL_KINDS:
-        raise InvalidInput("model.kind", f"must be one of {', '.join(MODEL_KINDS)}")
+    if kind not in LANGUAGE_MODEL_KINDS:
+        raise InvalidInput("model.kind", f"must be one of {', '.join(LANGUAGE_MODEL_KINDS)}")
     if kind == "ngram":
         tables["model"] = {name: value for name, value in tables["model"].items() if name != "kind"}
     parts: dict[str, Any] = {
@@ -48,6 +63,25 @@ def parse_recipe(raw: RawFields) -> Recipe:
     if isinstance(rest.get("memory"), str):
         rest["memory"] = parse_memory_size(rest["memory"])
     return replace(parse_config(Recipe, rest), **parts)
+
+
+def parse_task_recipe(raw: RawFields) -> TaskRecipe:
+    """Parse the recipe of a task's model. Raises InvalidInput as `parse_recipe` does."""
+    tables = {name: dict(_table(raw, name)) for name in TASK_TABLES}
+    kind = TASK_KINDS[tables["model"].pop("kind")]
+    parts: dict[str, Any] = {"model": parse_config(kind.config, tables["model"], "model.")}
+    optional = {"encoder": EncoderConfig, "training": TaskTrainingConfig, "tokenizer": TokenizerConfig}
+    if kind.format is not None:
+        optional["format"] = kind.format
+    for name in TASK_TABLES[1:]:
+        if tables[name] and name not in optional:
+            raise InvalidInput(name, "is for labelled files; this kind learns from plain text")
+        if tables[name]:
+            parts[name] = parse_config(optional[name], tables[name], f"{name}.")
+    rest = {name: raw[name] for name in raw if name not in TASK_TABLES}
+    parsed = parse_config(TaskRecipe, rest)
+    # Made anew with all parts at once, since they are checked together.
+    return TaskRecipe(**{name: getattr(parsed, name) for name in rest}, **parts)
 
 
 def parse_composition(raw: RawFields) -> Composition:
@@ -95,7 +129,7 @@ def read_recipe_file(path: Path | None) -> dict[str, Any]:
 def merge_fields(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Merge two recipes table by table; fields of `over` win."""
     merged = base | over
-    for name in TABLES:
+    for name in TASK_TABLES:
         if name in over and isinstance(base.get(name, {}), dict):
             merged[name] = base.get(name, {}) | over[name]
     return merged

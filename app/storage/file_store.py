@@ -1,4 +1,4 @@
-"""Uploaded text files: `Upload` receives one, `FileStore` keeps, lists and deletes them.
+"""Uploaded files, texts and arrays: `Upload` receives one, `FileStore` keeps, lists and deletes them.
 
 Bytes are stored on disk under their hash, once however often they are uploaded; a table holds names and purposes. A
 file that an unfinished job needs cannot be deleted.
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import Text, cast, delete, insert, or_, select
 
 from app.core.exceptions import DiskFull, FileInUse, FileTooLarge, NotFound, is_no_space
 from app.storage.database import Database, Epoch, fetch_page
@@ -26,15 +26,18 @@ from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 from models.errors import InvalidText
 from models.utils.files import fsync_path
 
+ARRAY_MAGIC = b"\x93NUMPY"
+"""First bytes of an array in NumPy's format; the first of them cannot begin UTF-8."""
 FILES_LOCK = "nextword:files"
 STALE_UPLOAD_SECONDS = 24 * 3600
 """Age at which an unfinished upload counts as abandoned by its writer."""
 
 
 class Upload:
-    """A file being received: bytes are written, hashed, counted and checked to be UTF-8 as they come.
+    """A file being received: bytes are written, hashed, counted and checked as they come.
 
-    A context manager: at its end the bytes are removed, unless `FileStore.store_upload` moved them away.
+    It must be UTF-8, or an array in NumPy's format, whose first byte no text begins with. A context manager: at its end
+    the bytes are removed, unless `FileStore.store_upload` moved them away.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -43,23 +46,35 @@ class Upload:
         self._file: IO[bytes] = path.open("xb")
         self._digest = hashlib.sha256()
         self._text = _Utf8Validator()
+        self._head = b""
+        self._bytes = 0
 
     def write(self, data: bytes) -> None:
         """Append bytes. Raises FileTooLarge, DiskFull, or InvalidText with the offset of the first bad byte."""
-        if self._text.byte_count + len(data) > self._max_bytes:
+        self._bytes += len(data)
+        if self._bytes > self._max_bytes:
             raise FileTooLarge(f"the file has more than the {self._max_bytes} bytes allowed")
-        self._text.feed(data)
+        self._head = (self._head + data[: len(ARRAY_MAGIC)])[: len(ARRAY_MAGIC)]
+        if not self._begins_as_array:
+            self._text.feed(data)
         self._digest.update(data)
         with raising_disk_full():
             self._file.write(data)
 
     def finish(self) -> tuple[str, int]:
         """Flush to disk; returns hash and size. Raises as `write` does."""
-        self._text.finish()
+        if not self._begins_as_array:
+            self._text.finish()
+        elif self._head != ARRAY_MAGIC:
+            raise InvalidText("file", "must be UTF-8 text or an array in NumPy's format; its first byte is neither's")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return self._digest.hexdigest(), self._text.byte_count
+        return self._digest.hexdigest(), self._bytes
+
+    @property
+    def _begins_as_array(self) -> bool:
+        return self._head[:1] == ARRAY_MAGIC[:1]
 
     def __enter__(self) -> Self:
         return self
@@ -195,7 +210,8 @@ class FileStore:
             ).scalar_one_or_none()
             if sha256 is None:
                 raise NotFound(f"there is no file {file_id!r}")
-            needed = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id)
+            more = cast(JOBS.c.more_files, Text).contains(f'"{file_id}"', autoescape=True)
+            needed = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id, more)
             users = select(JOBS.c.id).where(needed, JOBS.c.status.in_(OPEN_STATUSES))
             if job_id := connection.execute(users.limit(1)).scalar_one_or_none():
                 raise FileInUse(f"file {file_id!r} is needed by job {job_id!r}, which is not finished")

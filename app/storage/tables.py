@@ -40,6 +40,7 @@ JOBS = Table(
     Column("request_sha256", String(64), nullable=False),
     Column("training_file", String(40), comment="in use while the job is not finished"),
     Column("validation_file", String(40)),
+    Column("more_files", JSON, comment="ids of other files in use, by field of the request"),
     Column("status", String(16), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double, comment="first claim"),

@@ -70,14 +70,13 @@ class JobAttempt:
                 checkpoints=str(context.checkpoints),
                 threads=context.config.threads,
                 save_seconds=context.config.save_seconds,
-                training=self._input_file(job.training_file),
-                validation=self._input_file(job.validation_file),
+                training=None if job.training_file is None else self._input_file(job.training_file),
+                validation=None if job.validation_file is None else self._input_file(job.validation_file),
+                more_files={name: self._input_file(file_id) for name, file_id in (job.more_files or {}).items()},
             )
         )
 
-    def _input_file(self, file_id: str | None) -> InputFile | None:
-        if file_id is None:
-            return None
+    def _input_file(self, file_id: str) -> InputFile:
         return InputFile(str(self._context.files.path(file_id)), self._context.files.get(file_id).filename)
 
     def _record_end(self, end: End) -> Status:

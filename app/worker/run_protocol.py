@@ -42,6 +42,8 @@ class RunSpec:
     """Seconds between two saves of the training state."""
     training: InputFile | None = None
     validation: InputFile | None = None
+    more_files: dict[str, InputFile] = field(default_factory=dict)
+    """Other files that the request names, by field."""
 
 
 @dataclass(frozen=True)
@@ -135,4 +137,5 @@ def message_from_json(data: JsonObject) -> Message:
 def run_spec_from_json(data: JsonObject) -> RunSpec:
     """Convert `asdict(run_spec)` back to a RunSpec."""
     inputs = {name: InputFile(**data[name]) for name in ("training", "validation") if data[name] is not None}
-    return RunSpec(**{**data, **inputs})
+    more = {name: InputFile(**file) for name, file in data.get("more_files", {}).items()}
+    return RunSpec(**{**data, **inputs, "more_files": more})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import collections
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,8 @@ def build(
     metrics: dict[str, Any] = {"training": sizes | training_metrics | seconds}
     if held_out is not None:
         metrics |= yield from _measure(model, tokenizer, held_out)
-    corpus = (base.corpus if base else {}) | _file_digests(recipe)
+    files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
+    corpus = (base.corpus if base else {}) | file_digests(files)
     return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
 
 
@@ -189,8 +190,7 @@ def _measure(
     return {"validation": exact, "int8": figures}
 
 
-def _file_digests(recipe: Recipe) -> dict[str, FileDigest]:
-    """Return the digests of the texts by file name, and by the path as given where two have the same name."""
-    files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
+def file_digests(files: Sequence[Path]) -> dict[str, FileDigest]:
+    """Return the digests of files by name, and by the path as given where two have the same name."""
     names = collections.Counter(path.name for path in files)
     return {path.name if names[path.name] == 1 else str(path): FileDigest.of(path) for path in files}

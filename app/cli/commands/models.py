@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from app.cli.figures import short_figures
 from app.cli.shared_options import checkpoints_option, json_option, to_json
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.repository import CheckpointRef, list_checkpoints
@@ -27,7 +28,7 @@ def command(checkpoints: Path, as_json: bool) -> None:
     if not models:
         click.echo(f"no published models in {checkpoints.resolve()}", err=True)
         return
-    click.echo(_COLUMNS.format("MODEL", "KIND", "TOKENS", "VOCABULARY", "PARAMETERS", "MB", "PERPLEXITY"))
+    click.echo(_COLUMNS.format("MODEL", "KIND", "TOKENS", "VOCABULARY", "PARAMETERS", "MB", "HELD-OUT TEXT"))
     for model in models:
         click.echo(_table_row(model))
 
@@ -55,10 +56,4 @@ def _table_row(model: dict[str, Any]) -> str:
     if "problem" in model:
         return f"{model['id']:<32} {model['problem']}"
     facts = [model[name] for name in ("id", "kind", "unit", "vocabulary_size", "parameters")]
-    return _COLUMNS.format(*facts, f"{model['bytes'] / 1e6:.1f}", _perplexities(model["metrics"]))
-
-
-def _perplexities(metrics: dict[str, Any]) -> str:
-    """Format the perplexities on the held-out text, by unit."""
-    validation = metrics.get("validation", {})
-    return ", ".join(f"{figures.get('perplexity') or float('inf'):.2f} {unit}" for unit, figures in validation.items())
+    return _COLUMNS.format(*facts, f"{model['bytes'] / 1e6:.1f}", short_figures(model["metrics"].get("validation", {})))

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.dataclass_options import SectionedCommand, dataclass_options, given_options
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
     FOLDER,
@@ -18,34 +18,37 @@ from app.cli.shared_options import (
     publishing_options,
     recipe_option,
 )
+from app.cli.task_options import task_fields, task_options
 from app.core.attribute_docs import attribute_docs
 from app.core.process_tuning import without_gc
-from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_recipe, read_recipe_file
+from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_any_recipe, read_recipe_file
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import Recipe
+from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
 from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig, TokenKind
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @recipe_option
 @dataclass_options(Recipe, skip=("files", "model", "tokenizer", "training", "extends", "memory"))
 @click.option("--kind", type=click.Choice(MODEL_KINDS), help="Family of the model. [default: ngram]")
-@dataclass_options(NgramConfig, note="n-gram: ")
-@dataclass_options(RecurrentConfig, skip=["kind"], note="recurrent: ")
-@dataclass_options(TrainingConfig, note="training: ")
 @click.option("--tokenizer", "token", type=click.Choice(get_args(TokenKind)), help="What a token is. [default: word]")
-@dataclass_options(TokenizerConfig, skip=["kind"], note="tokenizer: ")
+@dataclass_options(TokenizerConfig, skip=["kind"], section="Tokenizer")
+@dataclass_options(NgramConfig, section="N-gram models")
+@dataclass_options(RecurrentConfig, skip=["kind"], section="Recurrent language models")
+@dataclass_options(TrainingConfig, section="Training")
+@task_options
 @click.option("--extends", metavar="MODEL", help=attribute_docs(Recipe)["extends"])
 @click.option("--memory", metavar="SIZE", help=f"{attribute_docs(Recipe)['memory']} As 500M, 2G or 50%.")
 @click.option(
     "--workdir",
     type=FOLDER,
     metavar="DIR",
-    help="Save the state of a recurrent training here once a minute, and go on from the one that is here; "
+    help="Save the state of a training here once a minute, and go on from the one that is here; "
     "the place for counts that do not fit --memory.",
 )
 @publishing_options
@@ -62,34 +65,58 @@ def command(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Make a model from text FILES and publish it.
+    """Make a model from text FILES, or a task's model from labelled ones, and publish it.
 
     Every setting is an option, a field of the TOML file --recipe, or left to its default. In the file, `files`, `name`
     and other fields of no table stand at the top, the others in the tables [model] (with `kind`), [tokenizer] (with
-    `kind`) and [training]. Ctrl-C stops without publishing anything.
+    `kind`) and [training]; tasks have [encoder] and [format] as well. Ctrl-C stops without publishing anything.
     """
-    fields = merge_fields(read_recipe_file(recipe_path), _recipe_fields(files, values))
-    if isinstance(fields.get("extends"), str):
-        fields["extends"] = str(find_checkpoint(checkpoints, fields["extends"]).path)
+    fields = read_recipe_file(recipe_path)
+    fields = merge_fields(fields, _given_fields(files, values, _kind(fields, values)))
+    for name in ("extends", "initialize_from"):
+        if isinstance(fields.get(name), str) and not Path(fields[name]).is_file():
+            fields[name] = str(find_checkpoint(checkpoints, fields[name]).path)
     check_named(fields)
-    recipe = parse_recipe(fields)
+    recipe = parse_any_recipe(fields)
+    provenance_command = shlex.join(["nextword", *arguments])
+    set_thread_count(threads)
+    bar = ProgressBar(quiet)
     with without_gc():
         from models.checkpoint.save import save
+
+    if isinstance(recipe, TaskRecipe):
+        with without_gc():
+            from models.recipes.build_task import build_task
+
+        task = drive(build_task(recipe, workdir), bar)
+        ref = save(checkpoints, recipe.name, task.model, task.tokenizer, task.provenance(provenance_command))
+        print_published(ref, task.model.kind, task.metrics, as_json)
+        return
+    with without_gc():
         from models.recipes.build import build
 
-    set_thread_count(threads)
-    built = drive(build(recipe, workdir), ProgressBar(quiet))
-    provenance = built.provenance(shlex.join(["nextword", *arguments]))
-    ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files)
+    built = drive(build(recipe, workdir), bar)
+    provenance, extra_files = built.provenance(provenance_command), built.extra_files
+    ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=extra_files)
     print_published(ref, built.model.kind, built.metrics, as_json)
 
 
-def _recipe_fields(files: tuple[Path, ...], values: dict[str, Any]) -> dict[str, Any]:
-    """Arrange the options as a recipe file has them."""
+def _kind(fields: dict[str, Any], values: dict[str, Any]) -> str:
+    """Return the kind of model that is asked for, whether or not there is one of that name."""
+    table = fields.get("model")
+    return str(values["kind"] or (table.get("kind", "ngram") if isinstance(table, dict) else "ngram"))
+
+
+def _given_fields(files: tuple[Path, ...], values: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Arrange the options as a recipe file of this kind has them."""
+    given = {"files": [str(path) for path in files]} if files else {}
+    tokenizer = given_options(TokenizerConfig, values | {"kind": values["token"]})
+    if kind in TASK_KINDS:
+        return given | task_fields(kind, values) | {"tokenizer": tokenizer}
     return {
-        **({"files": [str(path) for path in files]} if files else {}),
+        **given,
         **given_options(Recipe, values),
         "model": given_options(NgramConfig, values) | given_options(RecurrentConfig, values),
-        "tokenizer": given_options(TokenizerConfig, values | {"kind": values["token"]}),
+        "tokenizer": tokenizer,
         "training": given_options(TrainingConfig, values),
     }

@@ -53,6 +53,7 @@ def test_run_spec_line_keeps_its_names() -> None:
         "save_seconds": 30.0,
         "training": {"path": "/x", "name": "a.txt"},
         "validation": None,
+        "more_files": {},
     }
     assert asdict(spec) == line
     assert run_spec_from_json(line) == spec

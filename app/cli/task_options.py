@@ -1,0 +1,60 @@
+"""Options of recipes for tasks, in sections for each configuration, and the recipe that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from app.cli.dataclass_options import Command, dataclass_options, given_options
+from app.core.attribute_docs import attribute_docs
+from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
+from models.neural.config import RecurrentConfig
+from models.neural.encoder.config import EncoderConfig
+from models.neural.training.config import TrainingConfig
+from models.ngram.config import NgramConfig
+from models.recipes.recipe import Recipe
+from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
+from models.tasks.training.config import TaskTrainingConfig
+
+_TABLES = ("model", "format", "encoder", "tokenizer", "training")
+_PLAIN = [name for name in attribute_docs(TaskRecipe) if name not in (*_TABLES, "files", "initialize_from")]
+_FORMATS = {"labelled texts": LabelledFormat, "tagged sentences": TaggedFormat, "questions": QuestionFormat}
+_LANGUAGE_MODEL_CONFIGS = (NgramConfig, RecurrentConfig, TrainingConfig, Recipe)
+
+
+def task_options(command: Command) -> Command:
+    """Add the options of all tasks."""
+    decorators = [
+        dataclass_options(TaskRecipe, skip=(*_TABLES, "files", "initialize_from"), section="Tasks"),
+        click.option("--initialize-from", metavar="FILE|MODEL", help=attribute_docs(TaskRecipe)["initialize_from"]),
+        *(dataclass_options(kind, section=f"Tasks: files of {name}") for name, kind in _FORMATS.items()),
+        dataclass_options(EncoderConfig, section="Tasks: encoder"),
+        dataclass_options(TaskTrainingConfig, section="Tasks: training"),
+        *(dataclass_options(kind.config, section=f"Tasks: {name}") for name, kind in TASK_KINDS.items()),
+    ]
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+def task_fields(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Arrange the options as the recipe file of a task of this kind has them.
+
+    Those that mean nothing to the kind come into the table of the model, which refuses them by name.
+    """
+    parts = TASK_KINDS[kind]
+    tables = {"model": given_options(parts.config, values)}
+    if parts.format is not None:
+        tables["format"] = given_options(parts.format, values)
+    if parts.is_network:
+        tables["encoder"] = given_options(EncoderConfig, values)
+        tables["training"] = given_options(TaskTrainingConfig, values)
+    top = {name: value for name, value in given_options(TaskRecipe, values).items() if name not in _TABLES}
+    used = top.keys() | {name for table in tables.values() for name in table}
+    configs = (*_LANGUAGE_MODEL_CONFIGS, *_FORMATS.values(), EncoderConfig, TaskTrainingConfig)
+    configs += tuple(other.config for other in TASK_KINDS.values())
+    for config in configs:
+        unused = {name: value for name, value in given_options(config, values).items() if name not in used}
+        tables["model"] |= unused
+    return top | tables | {"model": {"kind": kind, **tables["model"]}}

@@ -1,0 +1,140 @@
+"""Request bodies of jobs that make a task's model of labelled files.
+
+Each kind of model has the configurations that `TASK_KINDS` gives it; `TaskJob` has the fields that all share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from app.schemas.base import RequestBody
+from app.schemas.config_schema import config_schema
+from app.schemas.recipes import parse_config
+from models.data.labelled.config import LabelledFormat
+from models.errors import InvalidInput
+from models.neural.encoder.config import EncoderConfig
+from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
+from models.tasks.classification.config import ClassifierConfig
+from models.tasks.training.config import TaskTrainingConfig
+from models.tokenization.config import TokenizerConfig
+
+FindFile: TypeAlias = Callable[[str], Path]
+"""Returns the path of an uploaded file by its id."""
+FileIds = str | Annotated[list[str], Field(min_length=1, max_length=100)]
+
+
+class TaskJob(RequestBody):
+    """Fields of all jobs that make a task's model."""
+
+    kind: str
+    name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-labels"])
+    training_file: FileIds = Field(
+        description="Id of the uploaded file of examples, or ids of several that are read as one.",
+        examples=["file-0123456789ab"],
+    )
+    validation_file: str | None = Field(None, description="Id of an uploaded file of examples to measure on.")
+    validation_fraction: float | None = Field(
+        None, ge=0, lt=1, description="Without `validation_file`: the share of the examples to measure on; 0.1."
+    )
+    split_seed: int = Field(1, ge=0, description="Number that decides which examples are held out.")
+    tokenizer: Annotated[dict[str, Any], config_schema(TokenizerConfig)] = Field(
+        {}, description="Configuration of the tokenizer."
+    )
+    config: dict[str, Any] = Field({}, description="The model's configuration.")
+    format: dict[str, Any] = Field({}, description="Format of the files.")
+    licence: str = Field("unknown", description="Licence of the examples, for the model's card.")
+
+    @property
+    def training_files(self) -> list[str]:
+        """Ids of the files of examples, in order."""
+        return [self.training_file] if isinstance(self.training_file, str) else self.training_file
+
+    @property
+    def more_files(self) -> dict[str, str]:
+        """Ids of files beside the first of the examples and that to measure on, by field."""
+        return {f"training_file.{i}": file for i, file in enumerate(self.training_files[1:], 1)}
+
+    def recipe(self, find_file: FindFile, origin: Path | None = None) -> TaskRecipe:
+        """Build the recipe; `origin` is the directory of the model to begin with, where the request names one.
+
+        Raises InvalidInput, naming the field, for a value that is not accepted.
+        """
+        if self.validation_file is not None and self.validation_fraction is not None:
+            raise InvalidInput("validation_fraction", "give it or validation_file, not both")
+        parts, fields = TASK_KINDS[self.kind], self.family_fields(find_file, origin)
+        if parts.format is not None:
+            fields["format"] = parse_config(parts.format, self.format, "format.")
+        if self.validation_fraction is not None:
+            fields["validation_fraction"] = self.validation_fraction
+        return TaskRecipe(
+            self.name,
+            tuple(find_file(file) for file in self.training_files),
+            parse_config(parts.config, self.config, "config."),
+            tokenizer=parse_config(TokenizerConfig, self.tokenizer, "tokenizer."),
+            validation=None if self.validation_file is None else find_file(self.validation_file),
+            split_seed=self.split_seed,
+            licence=self.licence,
+            **fields,
+        )
+
+    def family_fields(self, find_file: FindFile, origin: Path | None) -> dict[str, Any]:
+        """Return the fields of the recipe that only some kinds have."""
+        del find_file, origin
+        return {}
+
+
+class NetworkJob(TaskJob):
+    """Fields of jobs that train an encoder with a head."""
+
+    encoder: Annotated[dict[str, Any], config_schema(EncoderConfig)] = Field({}, description="The network.")
+    training: Annotated[dict[str, Any], config_schema(TaskTrainingConfig)] = Field({}, description="How it is trained.")
+    initialize_from: str | None = Field(
+        None,
+        description="A published language model or model with an encoder that the training begins with, as `name`, "
+        "`name@version` or an alias; its tokenizer is used.",
+    )
+    vectors_file: str | None = Field(
+        None,
+        description="Id of an uploaded file of word vectors to begin with: GloVe's or word2vec's text, or .npy.",
+    )
+    vector_words_file: str | None = Field(None, description="Id of the file of the words of a .npy array, one a line.")
+    extra_words: int = Field(0, ge=0, description="How many of the first words with vectors join the vocabulary.")
+
+    @property
+    def more_files(self) -> dict[str, str]:
+        """See `TaskJob`."""
+        vectors = {"vectors_file": self.vectors_file, "vector_words_file": self.vector_words_file}
+        return super().more_files | {name: file for name, file in vectors.items() if file is not None}
+
+    def family_fields(self, find_file: FindFile, origin: Path | None) -> dict[str, Any]:
+        """Return network, training, and what the training begins with."""
+        if self.vectors_file is not None:
+            if self.initialize_from is not None:
+                raise InvalidInput("vectors_file", "give it or initialize_from, not both")
+            origin = find_file(self.vectors_file)
+        return {
+            "encoder": parse_config(EncoderConfig, self.encoder, "encoder."),
+            "training": parse_config(TaskTrainingConfig, self.training, "training."),
+            "initialize_from": origin,
+            "vector_words": None if self.vector_words_file is None else find_file(self.vector_words_file),
+            "extra_words": self.extra_words,
+        }
+
+
+class ClassifierJob(NetworkJob):
+    """Train a recurrent classifier of texts."""
+
+    kind: Literal["classifier"] = Field(description="Kind of the model.")
+    config: Annotated[dict[str, Any], config_schema(ClassifierConfig)] = Field(
+        {}, description="What it does with the vectors of a text."
+    )
+    format: Annotated[dict[str, Any], config_schema(LabelledFormat)] = Field(
+        {}, description="Format of the files; without it, told by the endings of their names."
+    )
+
+
+TaskRequest: TypeAlias = ClassifierJob

@@ -1,0 +1,124 @@
+"""Building a task's recipe: read examples, hold some out, fit a model, measure it in every precision.
+
+`build_task` is a generator that yields progress, so that its caller can show it, and stop the work by closing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint.card import FileDigest, Provenance, to_jsonable
+from models.checkpoint.families import FAMILIES_BY_PRECISION
+from models.checkpoint.repository import CheckpointRef
+from models.errors import InvalidInput
+from models.model import Capability, Model
+from models.recipes.build import file_digests
+from models.recipes.initial_weights import ModelWeights, initial_weights
+from models.recipes.task_examples import Examples, read_examples, read_parts
+from models.recipes.task_recipe import FileFormat, TaskConfig, TaskRecipe
+from models.tasks.classification.config import ClassifierConfig
+from models.tasks.classification.evaluate import evaluate_classifier
+from models.tasks.classification.fit import fit_classifier
+from models.tasks.training.config import TaskTrainingConfig
+from models.tasks.training.options import FitOptions, FittedModel
+from models.tokenization.tokenizer import Tokenizer
+from models.utils.progress import Progress, with_progress
+
+
+@dataclass(frozen=True)
+class Task:
+    """Functions of one task: fitting a model of any of its kinds to examples, and measuring one."""
+
+    fit: Callable[[Any, Any, Any, FitOptions], Generator[Progress, None, FittedModel]]
+    evaluate: Callable[[Any, Tokenizer, Any], Generator[int, None, dict[str, Any]]]
+
+
+_CLASSIFICATION = Task(fit_classifier, evaluate_classifier)
+_TASKS: dict[type[TaskConfig], Task] = {ClassifierConfig: _CLASSIFICATION}
+_TASKS_BY_CAPABILITY: dict[Capability, Task] = {"classify": _CLASSIFICATION}
+"""Tasks that labelled files measure, by what their models can be asked."""
+
+
+@dataclass(frozen=True)
+class BuiltTask:
+    """Outcome of a task's recipe, ready to be published."""
+
+    recipe: TaskRecipe
+    model: Model
+    tokenizer: Tokenizer
+    corpus: dict[str, FileDigest]
+    """The files it was made from, by name."""
+    metrics: dict[str, Any]
+    """`training`: examples, steps, seconds; where examples were held out `validation`, the task's figures on them, and
+    for a model that can compute in int8 `int8`, the figures of that."""
+
+    def provenance(self, command: str) -> Provenance:
+        """Return what the model's card tells of its making; `command` makes it again."""
+        fields, origin = to_jsonable(asdict(self.recipe)), self.recipe.initialize_from
+        fields["model"] = {"kind": self.recipe.kind, **fields["model"]}
+        if origin is not None and origin.is_dir():
+            fields["initialize_from"] = CheckpointRef.from_path(origin).id  # a card holds no path of this machine
+        return Provenance(command, self.recipe.licence, self.corpus, fields, self.metrics)
+
+
+def build_task(
+    recipe: TaskRecipe, workdir: Path | None = None, *, save_seconds: float = 60.0
+) -> Generator[Progress, None, BuiltTask]:
+    """Build the model of `recipe`.
+
+    A network's training saves its state in `workdir` every `save_seconds`, and continues from a state that is there.
+    Raises InvalidInput (InvalidText naming the line of a file), TrainingFailed and CheckpointError.
+    """
+    yield Progress("reading", 0, 0)
+    task = _TASKS[type(recipe.model)]
+    examples, held_out = read_parts(recipe)
+    initial = initial_weights(recipe)
+    options = FitOptions(tokenizer=recipe.tokenizer, initial=initial, workdir=workdir, save_seconds=save_seconds)
+    if recipe.encoder is not None:
+        training = recipe.training or TaskTrainingConfig()
+        options = FitOptions(recipe.tokenizer, recipe.encoder, training, initial, workdir, save_seconds)
+    fitted = yield from task.fit(recipe.model, examples, held_out, options)
+    metrics = dict(fitted.metrics)
+    if isinstance(initial, ModelWeights):
+        metrics["training"] = metrics["training"] | {"initialized": initial.parts}
+    if held_out:
+        metrics |= yield from _measure(fitted, task, held_out)
+    return BuiltTask(recipe, fitted.model, fitted.tokenizer, file_digests(_files(recipe)), metrics)
+
+
+def evaluate_task(
+    model: Model, tokenizer: Tokenizer, files: Sequence[Path], file_format: FileFormat
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Measure a task's model on labelled files.
+
+    Raises InvalidInput for a model that labelled files do not measure, InvalidText naming the line of a file.
+    """
+    task = next((task for name, task in _TASKS_BY_CAPABILITY.items() if name in model.capabilities), None)
+    if task is None:
+        raise InvalidInput("model", f"must be one that labelled files measure, and a {model.kind} model is not")
+    examples = read_examples(files, file_format)
+    return (yield from with_progress(task.evaluate(model, tokenizer, examples)))
+
+
+def _measure(
+    fitted: FittedModel, task: Task, held_out: Examples
+) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+    """Measure a model on held-out examples, and in int8 too where its family can compute in that."""
+    model, tokenizer = fitted.model, fitted.tokenizer
+    figures = {"validation": (yield from with_progress(task.evaluate(model, tokenizer, held_out)))}
+    int8_family = FAMILIES_BY_PRECISION["int8"][model.kind]
+    if int8_family is not FAMILIES_BY_PRECISION["float32"][model.kind]:
+        int8_model = int8_family.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
+        figures["int8"] = yield from with_progress(task.evaluate(int8_model, tokenizer, held_out))
+    return figures
+
+
+def _files(recipe: TaskRecipe) -> list[Path]:
+    """Return every file that a recipe reads."""
+    files = [*recipe.files, *(path for path in (recipe.validation, recipe.vector_words) if path is not None)]
+    if recipe.initialize_from is not None and recipe.initialize_from.is_file():
+        files.append(recipe.initialize_from)
+    return files
