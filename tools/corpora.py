@@ -52,11 +52,15 @@ def main(folder: Path | None, accept_any: bool) -> None:
 
 
 def wanted_texts() -> dict[Path, FileDigest]:
-    """Return every text that a recipe names, with the digest in the card of the model that it made."""
+    """Return every text that a recipe names, with the digest in the card of the model that it made.
+
+    A text that lies beside the recipes comes with the project.
+    """
     digests: dict[str, FileDigest] = {}
     for ref in list_checkpoints(CHECKPOINTS):
         digests |= Card.read(ref.path / CARD_FILE).provenance.corpus
-    return {path: digests[path.name] for recipe in RECIPES.glob("*.toml") for path in _texts_of(recipe)}
+    paths = (path for recipe in RECIPES.glob("*.toml") for path in _texts_of(recipe))
+    return {path: digests[path.name] for path in paths if not path.is_relative_to(RECIPES)}
 
 
 def _texts_of(recipe: Path) -> Iterator[Path]:

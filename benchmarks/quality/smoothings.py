@@ -1,9 +1,10 @@
 """Smoothings: perplexity of each by order on held-out text, and how sparse n-grams are.
 
 Takes the folder of corpora. Learns on the training text of ptb (wikitext-2, gutenberg) and measures on its validation
-text, each line on its own, empty lines dropped; a token of probability zero makes the perplexity infinite. Sparsity: of the
-validation text's n-grams the share that the training text does not have, of different ones and of all; and of its
-tokens the share to which relative frequencies give nothing.
+text, each line on its own, empty lines dropped; a token of probability zero makes the perplexity infinite. Sparsity: of
+the validation text's n-grams the share that the training text does not have, of different ones and of all; of its
+tokens those whose context was seen though the n-gram was not (relative frequencies are zero), those whose context was
+not (they are undefined), and those that get nothing even where a shorter context stands in for an undefined one.
 """
 
 from __future__ import annotations
@@ -79,18 +80,23 @@ def occurring(ids: Ids, order: int) -> list[tuple[int, ...]]:
 
 def sparsity(ids: Ids, held_out: Ids, size: int, orders: range) -> None:
     """Print how much of the held-out text was never seen."""
-    click.echo(f"{'sparsity, by order':<26}" + "".join(f"{order:>10}" for order in orders))
-    rows: dict[str, list[float]] = {"unseen, of different ones": [], "unseen, of all": [], "tokens mle gives zero": []}
+    click.echo(f"{'sparsity, by order':<28}" + "".join(f"{order:>10}" for order in orders))
+    names = ("unseen, of different ones", "unseen, of all", "unseen after a seen context", "unseen context")
+    rows: dict[str, list[float]] = {name: [] for name in (*names, "tokens mle gives zero")}
     for order in orders:
         known, grams = windows(ids, order), occurring(held_out, order)
         different = set(grams)
         model = model_of(NgramConfig(order, "mle"), ids, size)
         scores = model.score_ids(model.begin_state(1), held_out)[0]
+        undefined = model.undefined_contexts(model.begin_state(1), held_out[None].astype(np.int64))[0]
+        unseen = np.array([gram not in known for gram in grams])
         rows["unseen, of different ones"].append(len(different - known) / len(different))
-        rows["unseen, of all"].append(sum(gram not in known for gram in grams) / len(grams))
+        rows["unseen, of all"].append(float(unseen.mean()))
+        rows["unseen after a seen context"].append(float((np.isneginf(scores) & ~undefined).mean()))
+        rows["unseen context"].append(float(undefined.mean()))
         rows["tokens mle gives zero"].append(float(np.mean(np.isneginf(scores))))
     for name, shares in rows.items():
-        click.echo(f"{name:<26}" + "".join(f"{100 * share:>8.1f} %" for share in shares))
+        click.echo(f"{name:<28}" + "".join(f"{100 * share:>8.1f} %" for share in shares))
 
 
 @click.command()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
+from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import TokenizedText, Tokenizer
 from tests.helpers.tokenizers import TEXT, train
@@ -210,3 +211,29 @@ def test_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest
         train("other words").save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["tokenizer.json"]
+
+
+@pytest.mark.parametrize(
+    ("config", "forms"),
+    [
+        (TokenizerConfig(), "a < EOS > </s> < s > <unk> </s>"),
+        (TokenizerConfig(lowercase=True), "a < eos > </s> < s > <unk> </s>"),
+        (TokenizerConfig(pretokenized=True), "a <EOS> </s> <s> <unk> </s>"),
+        (TokenizerConfig(kind="character"), " ".join("a <EOS> </s> <s> <unk>\n".replace(" ", "_"))),
+    ],
+)
+def test_tokenizer_reads_typed_markers(config: TokenizerConfig, forms: str) -> None:
+    # </s> and <unk> are those of the vocabulary, but to characters; <EOS> and <s> are text like any other
+    tokenizer = Tokenizer.train(config, ["a <EOS> <s>\n"])
+    text = "a <EOS> </s> <s> <unk>\n"
+    assert tokenizer.surface_forms(text) == [form.replace("_", " ") for form in forms.split(" ")]
+    ids = tokenizer.encode(text).ids.tolist()
+    assert ids.count(EOS) == (0 if config.kind == "character" else 2)
+    if config.kind == "word":
+        assert ids[-2:] == [UNK, EOS]
+
+
+def test_bpe_tokenizer_reads_typed_markers() -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(kind="bpe"), ["a <EOS> <s>\n"])
+    assert tokenizer.encode("a</s><unk>").ids.tolist()[1:] == [EOS, UNK]
+    assert EOS not in tokenizer.encode("a <EOS> <s>").ids
