@@ -99,6 +99,11 @@ class Card:
     members: tuple[PinnedMember, ...] = ()
     """The models it is made of; it then has no other files: its tokenizer is theirs, and its numbers are."""
 
+    @property
+    def reads_backward(self) -> bool:
+        """Whether the model learned from text that was reversed."""
+        return bool(self.provenance.recipe.get("reversed", False))
+
     def write(self, path: Path) -> None:
         """Write the card as JSON. Raises InvalidInput when a field does not fit JSON (a NaN, an object)."""
         try:

@@ -44,6 +44,14 @@ class EncodedCorpus:
     lines: int
     characters: int
 
+    def reversed(self) -> EncodedCorpus:
+        """Return the text from right to left: the last line comes first, and each still ends with its `</s>`.
+
+        >>> EncodedCorpus(np.array([2, 3, 1, 4, 1], np.int32), 0, 2, 6).reversed().ids.tolist()
+        [4, 1, 3, 2, 1]
+        """
+        return replace(self, ids=np.roll(self.ids[::-1], -1))
+
 
 @dataclass(frozen=True)
 class Corpus:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import collections
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus, EncodedCorpus
 from models.errors import InvalidInput
 from models.evaluation.evaluator import measure_units
+from models.evaluation.reversed_text import measure_reversed_units
 from models.language_model import LanguageModel
 from models.model import Tensors
 from models.neural.config import RecurrentConfig
@@ -38,6 +39,9 @@ from models.special_tokens import EOS
 from models.tokenization.config import TokenKind
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
+
+Measure: TypeAlias = Callable[[LanguageModel, Tokenizer, Corpus], Generator[Progress, None, dict[str, dict[str, Any]]]]
+"""Function that returns the figures of a model on a text, by unit."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ def build(
     kind = base.tokenizer.config.kind if base else recipe.tokenizer.kind
     text, held_out = _open_texts(recipe, kind)
     tokenizer, encoded = _encode(text, recipe, base, counter)
+    encoded = encoded.reversed() if recipe.reversed else encoded
     if held_out is not None:
         _check_overlap(held_out, tokenizer)
     training_metrics: dict[str, Any] = {}
@@ -99,7 +104,8 @@ def build(
     seconds = {"seconds": round(time.monotonic() - began, 1)}
     metrics: dict[str, Any] = {"training": sizes | training_metrics | seconds}
     if held_out is not None:
-        metrics |= yield from _measure(model, tokenizer, held_out)
+        measure = measure_reversed_units if recipe.reversed else measure_units
+        metrics |= yield from _measure(model, tokenizer, held_out, measure)
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
     corpus = (base.corpus if base else {}) | file_digests(files)
     return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
@@ -150,11 +156,15 @@ def _train(
     """Train a recurrent model; return it with the metrics of its training."""
     assert isinstance(recipe.model, RecurrentConfig)
     yield Progress("reading", 0, 0)
+    validation = np.zeros(0, np.int32)
+    if held_out is not None:
+        encoded = held_out.encode(tokenizer)
+        validation = (encoded.reversed() if recipe.reversed else encoded).ids
     result = yield from train(
         recipe.model,
         recipe.training or TrainingConfig(),
         text.ids,
-        np.zeros(0, np.int32) if held_out is None else held_out.encode(tokenizer).ids,
+        validation,
         tokenizer.vocabulary_size,
         text_starts=_text_starts(text.ids, tokenizer),
         resume_from=workdir if workdir and (workdir / STATE_FILE).exists() else None,
@@ -174,16 +184,16 @@ def _text_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.int
 
 
 def _measure(
-    model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
+    model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus, measure: Measure
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
     """Measure a model on held-out text, and in int8 too where its family can compute in that."""
-    exact = yield from measure_units(model, tokenizer, held_out)
+    exact = yield from measure(model, tokenizer, held_out)
     int8_family = FAMILIES_BY_PRECISION["int8"][model.kind]
     if int8_family is FAMILIES_BY_PRECISION["float32"][model.kind]:
         return {"validation": exact}
     int8_model = int8_family.from_tensors(model.config(), model.tensors(), model.vocabulary_size)
     assert isinstance(int8_model, LanguageModel)
-    figures = yield from measure_units(int8_model, tokenizer, held_out)
+    figures = yield from measure(int8_model, tokenizer, held_out)
     for unit, unit_figures in figures.items():
         if unit_figures["perplexity"] and exact[unit]["perplexity"]:  # both are finite
             unit_figures["perplexity_increase"] = unit_figures["perplexity"] / exact[unit]["perplexity"] - 1

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoint.card import FileDigest, Provenance, to_jsonable
-from models.checkpoint.load import load, shared_tokenizer
+from models.checkpoint.load import Checkpoint, load, shared_tokenizer
 from models.checkpoint.repository import CheckpointRef, resolve
-from models.composite.base import Composite
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.composite.mixture import MixtureModel
@@ -24,14 +23,19 @@ from models.data.corpus import Corpus
 from models.errors import CheckpointNotFound, InvalidInput
 from models.evaluation.evaluator import check_unit, measure_units
 from models.language_model import LanguageModel
+from models.model import CompositeModel
 from models.recipes.recipe import CompositeConfig, Composition
+from models.tasks.fill_in.config import LanguageModelPairConfig
+from models.tasks.fill_in.evaluate import evaluate_fill_in
+from models.tasks.fill_in.pair import LanguageModelPair
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress, with_progress
 
-_FAMILIES: dict[type[CompositeConfig], type[Composite]] = {
+_FAMILIES: dict[type[CompositeConfig], type[CompositeModel]] = {
     MixtureConfig: MixtureModel,
     CacheConfig: CacheModel,
     NeuralCacheConfig: NeuralCacheModel,
+    LanguageModelPairConfig: LanguageModelPair,
 }
 
 
@@ -40,14 +44,15 @@ class ComposedModel:
     """Outcome of a composition, ready to be published."""
 
     composition: Composition
-    model: Composite
+    model: CompositeModel
     tokenizer: Tokenizer
     members: tuple[CheckpointRef, ...]
     """Where its members lie."""
     licences: tuple[str, ...]
     """Of the texts that the members learned from."""
     metrics: dict[str, Any]
-    """`fit`: the weights and what they were fitted to; `validation`: the figures by unit, `lines` and `document`."""
+    """`fit`: the weights and what they were fitted to; `validation`: the figures by unit, `lines` and `document`, or of
+    a pair how well it tells masked words."""
 
     def provenance(self, command: str) -> Provenance:
         """Return what the model's card tells of its making; `command` makes it again."""
@@ -68,26 +73,29 @@ def compose(composition: Composition, library: Path) -> Generator[Progress, None
     refs = [_resolve_published(library, name) for name in composition.members]
     checkpoints = [load(ref.path) for ref in refs]
     tokenizer = shared_tokenizer((ref.id, part.tokenizer) for ref, part in zip(refs, checkpoints, strict=True))
+    _check_directions(composition.model, checkpoints)
     check_unit(composition.unit, tokenizer)
     text, kind = composition.validation, tokenizer.config.kind
     held_out = None if text is None else Corpus.open(text, kind=kind, empty_lines=composition.empty_lines)
     members = [checkpoint.language_model for checkpoint in checkpoints]
     model, metrics = yield from _fit_and_make(composition, members, tokenizer, held_out)
-    if held_out is not None:
+    if held_out is not None and isinstance(model, LanguageModel):
         metrics["validation"] = yield from measure_units(model, tokenizer, held_out)
+    elif held_out is not None and isinstance(model, LanguageModelPair):
+        metrics["validation"] = yield from with_progress(evaluate_fill_in(model, tokenizer, held_out))
     metrics["seconds"] = round(time.monotonic() - began, 1)
     licences = tuple(dict.fromkeys(checkpoint.card.provenance.licence for checkpoint in checkpoints))
     return ComposedModel(composition, model, tokenizer, tuple(refs), licences, metrics)
 
 
-def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> Composite:
+def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> CompositeModel:
     """Make the composite of `members` that `config` describes; InvalidInput where they do not fit."""
     return _FAMILIES[type(config)].from_members(asdict(config), members)
 
 
 def _fit_and_make(
     composition: Composition, members: list[LanguageModel], tokenizer: Tokenizer, held_out: Corpus | None
-) -> Generator[Progress, None, tuple[Composite, dict[str, Any]]]:
+) -> Generator[Progress, None, tuple[CompositeModel, dict[str, Any]]]:
     """Make the composite, its weights fitted where none are given; return it with the metrics of the fit."""
     config = composition.model
     if held_out is None or config != MixtureConfig():
@@ -97,6 +105,16 @@ def _fit_and_make(
     fit = fit_weights(scores)
     metrics = {"fit": to_jsonable(asdict(fit)) | {"unit": composition.unit}}
     return make_composite(MixtureConfig(fit.weights), members), metrics
+
+
+def _check_directions(config: CompositeConfig, checkpoints: Sequence[Checkpoint]) -> None:
+    """Raise InvalidInput unless all members read from left to right, but for the second one of a pair."""
+    is_pair = isinstance(config, LanguageModelPairConfig)
+    for number, checkpoint in enumerate(checkpoints):
+        from_right = is_pair and number == 1
+        if checkpoint.card.reads_backward != from_right:
+            side = "right to left (its recipe says reversed)" if from_right else "left to right"
+            raise InvalidInput("members", f"member {number + 1} must be a model that reads from {side}")
 
 
 def _resolve_published(library: Path, name: str) -> CheckpointRef:

@@ -17,6 +17,7 @@ from models.evaluation.metrics import Unit
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import MIN_MEMORY_BYTES, NgramConfig
+from models.tasks.fill_in.config import LanguageModelPairConfig
 from models.tokenization.config import TokenizerConfig
 
 
@@ -49,6 +50,9 @@ class Recipe:
     nothing and measures nothing, and a recurrent model then keeps its last weights rather than its best."""
     empty_lines: EmptyLines = "keep"
     """Whether an empty line is a line: to `keep` or to `drop`, in training and in measuring."""
+    reversed: bool = False
+    """Whether the text is read from right to left, for the second member of a language_model_pair; such a model answers
+    no requests of its own."""
     licence: str = "unknown"
     """Licence of the training text."""
     extends: Path | None = None
@@ -67,6 +71,8 @@ class Recipe:
             raise InvalidInput("memory", f"must be {MIN_MEMORY_BYTES >> 20} MiB or more")
         if self.extends is not None and self.tokenizer != TokenizerConfig():
             raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
+        if self.extends is not None and self.reversed:
+            raise InvalidInput("reversed", "a model that is extended goes on reading from left to right: leave it out")
         if isinstance(self.model, RecurrentConfig):
             self._check_no_counts()
             object.__setattr__(self, "training", self.training or TrainingConfig())
@@ -80,12 +86,13 @@ class Recipe:
                 raise InvalidInput(name, "a recurrent model is trained, not counted: leave it out")
 
 
-CompositeConfig: TypeAlias = MixtureConfig | CacheConfig | NeuralCacheConfig
+CompositeConfig: TypeAlias = MixtureConfig | CacheConfig | NeuralCacheConfig | LanguageModelPairConfig
 
 COMPOSITE_CONFIGS: dict[str, type[CompositeConfig]] = {
     "mixture": MixtureConfig,
     "cache": CacheConfig,
     "neural_cache": NeuralCacheConfig,
+    "language_model_pair": LanguageModelPairConfig,
 }
 """Configurations of models that are made of others, by kind."""
 
@@ -112,6 +119,8 @@ class Composition:
     def check(self) -> None:
         """Raise InvalidInput where one field needs what another does not give."""
         member_count = len(self.model.weights) if isinstance(self.model, MixtureConfig) else 1
+        if isinstance(self.model, LanguageModelPairConfig):
+            member_count = 2
         if member_count and len(self.members) != member_count:
             raise InvalidInput("members", f"must be {member_count}, not {len(self.members)}")
         if not self.members:

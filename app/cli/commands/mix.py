@@ -1,4 +1,4 @@
-"""`nextword mix`: publish a mixture of published models, or a cache over one."""
+"""`nextword mix`: publish a mixture or a pair of published models, or a cache over one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.core.process_tuning import without_gc
 from app.schemas.recipes import merge_fields, parse_composition, read_recipe_file
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition
+from models.tasks.fill_in.config import LanguageModelPairConfig
 from models.threads import set_thread_count
 
 
@@ -26,6 +27,7 @@ from models.threads import set_thread_count
 @dataclass_options(MixtureConfig, note="mixture: ")
 @dataclass_options(CacheConfig, note="caches: ")
 @dataclass_options(NeuralCacheConfig, skip=("window", "weight"), note="neural cache: ")
+@dataclass_options(LanguageModelPairConfig, note="pair: ")
 @publishing_options
 @click.pass_obj
 def command(
@@ -42,8 +44,9 @@ def command(
     """Make a model of published MODELs and publish it beside them.
 
     A mixture weighs their probabilities by --weights, or by those that suit the text of --validation best. A cache or
-    neural_cache, over one model, raises the probability of words read lately. The new model has no parameters of its
-    own: it refers to its members. In the TOML file --recipe, `members`, `name` and other fields of no table stand at
+    neural_cache, over one model, raises the probability of words read lately. A language_model_pair, of a model and one
+    trained with --reversed, fills blanks from both sides. The new model has no parameters of its own: it refers to its
+    members. In the TOML file --recipe, `members`, `name` and other fields of no table stand at
     the top, the rest, with `kind`, in the table [model].
     """
     fields = merge_fields(read_recipe_file(recipe_path), _composition_fields(members, values))

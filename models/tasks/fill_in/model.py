@@ -43,7 +43,7 @@ class RecurrentFillIn(EncoderModel, FillInModel):
         check_encoder(encoder.architecture)
         super().__init__(encoder, head)
         self.settings = settings
-        self._embedding = encoder.tensors()["embedding"].astype(np.float32, copy=False)
+        self._embedding: Floats = encoder.tensors()["embedding"].astype(np.float32, copy=False)
 
     def contexts(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
         """See `FillInModel`: the encoder's vectors [N, D] beside each position."""
