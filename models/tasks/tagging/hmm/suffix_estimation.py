@@ -15,12 +15,15 @@ from models.utils.arrays import Float64Array, Int64Array
 _MIN_WORDS = 2
 """Rare words with an ending for it to be listed: one word tells nothing about others."""
 
+_MIN_THETA = 0.01
+"""Weight of the next shorter ending, at least, where all tags are as frequent: with none, some would be impossible."""
+
 
 def estimate_suffixes(settings: HmmTaggerConfig, forms: Sequence[str], tags: Int64Array, tag_count: int) -> Tensors:
     """Return the tensors of a `SuffixTable`, of the forms and tags [N] of all training tokens."""
     counts, words = _count(settings, forms, tags, tag_count)
     prior = np.bincount(tags, minlength=tag_count) / len(tags)
-    theta = float(np.std(prior, ddof=1))
+    theta = max(float(np.std(prior, ddof=1)), _MIN_THETA)
     # Every tag has some share of the shortest ending, so that none is impossible.
     shares = {"": 1 + sum((counts[key] for key in EMPTY_KEYS), np.zeros(tag_count))}
     shares[""] /= shares[""].sum()
