@@ -67,8 +67,9 @@ class RecurrentFillIn(EncoderModel, FillInModel):
 
     def _softmax(self, hidden: Floats) -> Floats:
         """Return log-probabilities [N, V] of units [N, M]."""
-        logits: Floats = (hidden @ self._head["projection"].T) @ self._embedding.T + self._head["output_bias"]
-        return log_softmax(logits)
+        outputs: Floats = hidden @ self._head["projection"].T
+        logits: Floats = outputs @ self._embedding.T
+        return log_softmax(logits + self._head["output_bias"])
 
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:

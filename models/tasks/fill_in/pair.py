@@ -18,6 +18,7 @@ from models.model import CompositeModel, Floats, TokenIds
 from models.state import State, concat, select
 from models.tasks.fill_in.config import LanguageModelPairConfig
 from models.tasks.fill_in.fill_in_model import FillInModel
+from models.tasks.text import pad
 from models.utils.arrays import log_softmax
 
 _LEAST_PRIOR = np.float32(-50)
@@ -73,12 +74,15 @@ class LanguageModelPair(CompositeModel, FillInModel):
 
 def states_before(model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
     """Return the states [N] in which a model has read each text up to `positions`, text by text."""
-    states: list[State] = [model.begin_state(0)]
-    for text, places in zip(texts, positions, strict=True):
-        state, read, reached = model.begin_state(1), 0, []
-        for place in np.sort(places).tolist():
-            state, read = (model.advance(state, text[None, read:place]) if place > read else state), place
-            reached.append(state)
-        order = np.argsort(np.argsort(places, kind="stable"), kind="stable")
-        states.append(select(concat([model.begin_state(0), *reached]), order.tolist()))
-    return concat(states)
+    tokens, lengths = pad(texts)
+    text_of = np.repeat(np.arange(len(texts)), [len(places) for places in positions])
+    place_of = np.concatenate([np.zeros(0, np.int64), *positions])
+    order = np.argsort(place_of, kind="stable")
+    state, read = model.begin_state(len(texts)), 0
+    parts = [select(state, [])]
+    for place in np.unique(place_of).tolist():
+        if place > read:
+            state = model.advance(state, tokens[:, read:place], np.clip(lengths - read, 0, place - read))
+            read = place
+        parts.append(select(state, text_of[order][place_of[order] == place].tolist()))
+    return select(concat(parts), np.argsort(order).tolist())
