@@ -16,9 +16,8 @@ LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 class Metrics:
     """The metrics of this process since it began."""
 
-    MODEL_ROUTES = frozenset(
-        ["classify", "counts", "embeddings", "generate", "next", "perplexity", "probability", "rescore"]
-    )
+    TASK_ROUTES = frozenset(["answer", "classify", "embeddings", "fill", "pseudo_logprob", "tag"])
+    MODEL_ROUTES = TASK_ROUTES | {"counts", "generate", "next", "perplexity", "probability", "rescore"}
     """Labels of requests to models; all others are `other`."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ Requests, tasks and cancellations go to these threads as messages; chunks and re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -24,7 +24,7 @@ from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
 from app.engine.outbox import EngineResult, GenerationStream, Outbox, TaskResult
 from app.engine.scheduler import AddTask, CancelGeneration, Scheduler, StartGeneration
-from app.engine.text_batcher import TextBatcher, TextFunction
+from app.engine.text_batcher import Predict, TextBatcher
 from models.errors import NextwordError
 from models.inference.config import SamplingParams
 from models.inference.prefill import Runtime
@@ -32,7 +32,6 @@ from models.inference.prefix_cache import PrefixCache
 from models.language_model import LanguageModel
 from models.model import Model
 from models.state import State
-from models.tasks.text import TaskText
 from models.threads import set_thread_count
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
@@ -51,7 +50,7 @@ class Engine:
         self._count_tokens = count_tokens
         self._prefix_cache_bytes = settings.prefix_cache_bytes
         self._chunk_sizers: WeakKeyDictionary[Model, ChunkSizer] = WeakKeyDictionary()
-        self._batchers: WeakKeyDictionary[Model, dict[str, TextBatcher]] = WeakKeyDictionary()
+        self._batchers: WeakKeyDictionary[Model, dict[Hashable, TextBatcher]] = WeakKeyDictionary()
         self._is_stopping = False
         self._ids = count()
         self._streams: dict[int, GenerationStream] = {}
@@ -131,21 +130,17 @@ class Engine:
         self._count_tokens("scored", tokens)
         return result
 
-    async def run_texts(
-        self, model: Model, name: str, function: TextFunction, texts: Sequence[TaskText], tokens: int
-    ) -> list[Any]:
-        """Return the results of `function`, called `name`, for a few short texts of about `tokens` tokens.
+    async def run_together(
+        self, model: Model, question: Hashable, predict: Predict, texts: Sequence[Any], tokens: int
+    ) -> Sequence[Any]:
+        """Return what `predict` finds for each of `texts`, computed together with those of other requests.
 
-        They are computed together with those of other requests to the model, unless it runs inline. Raises as `run`.
+        `predict` is the same function for all requests with the same `question` to a model; `texts` are few and short,
+        about `tokens` tokens. Raises as `run`.
         """
-        if self.runs_inline(model, tokens):
-            with wrap_model_errors():
-                results = list(function(texts))
-            self._count_tokens("scored", tokens)
-            return results
-        batcher = self._batchers.setdefault(model, {}).setdefault(name, TextBatcher())
+        batcher = self._batchers.setdefault(model, {}).setdefault(question, TextBatcher())
         with self.reserve(model, tokens=tokens), wrap_model_errors():
-            results = await batcher.compute(function, texts, lambda work: self.compute(model, work, 0))
+            results = await batcher.compute(predict, texts, tokens, lambda work: self.compute(model, work, 0))
         self._count_tokens("scored", tokens)
         return results
 

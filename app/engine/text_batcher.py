@@ -8,22 +8,19 @@ whatever has come meanwhile, so batches are large when much is asked and a lone 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeAlias
-
-from models.tasks.text import TaskText, token_chunks
 
 BATCH_TOKENS = 1024
 """Tokens of one batch, at most, unless a single request has more: some milliseconds of a small encoder."""
-GROUP_TOKENS = 256
-"""Tokens of the texts of one call, padding included: texts of like length go together, so that little is padded."""
-TextFunction: TypeAlias = Callable[[Sequence[TaskText]], Iterable[Any]]
-"""Computes a result for each text, which must not depend on the text's company."""
-Work: TypeAlias = Generator[int, None, list["Outcome"]]
-Outcome: TypeAlias = list[Any] | Exception
+Predict: TypeAlias = Callable[[Sequence[Any]], Generator[object, None, Sequence[Any]]]
+"""Computes a result for each text (or other item), whatever its company, doing one chunk of work per step."""
+Outcome: TypeAlias = Sequence[Any] | Exception
 """Results of the texts of one request, or what the model raised."""
-Submit: TypeAlias = Callable[[Work], Coroutine[Any, Any, list["Outcome"]]]
+Work: TypeAlias = Generator[object, None, list[Outcome]]
+Submit: TypeAlias = Callable[[Work], Coroutine[Any, Any, list[Outcome]]]
 """Has work computed in another thread."""
 
 
@@ -31,17 +28,14 @@ Submit: TypeAlias = Callable[[Work], Coroutine[Any, Any, list["Outcome"]]]
 class _Entry:
     """The texts of one request, and the future of their results."""
 
-    function: TextFunction
-    texts: Sequence[TaskText]
-    future: asyncio.Future[list[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    @property
-    def token_count(self) -> int:
-        return sum(map(len, self.texts))
+    predict: Predict
+    texts: Sequence[Any]
+    tokens: int
+    future: asyncio.Future[Sequence[Any]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class TextBatcher:
-    """Batches of one model and one function, one at a time; used in the event loop's thread only.
+    """Batches of one model and one question, one at a time; used in the event loop's thread only.
 
     It refers to the model only while there is something to compute.
     """
@@ -50,9 +44,12 @@ class TextBatcher:
         self._waiting: list[_Entry] = []
         self._running: asyncio.Future[list[Outcome]] | None = None
 
-    async def compute(self, function: TextFunction, texts: Sequence[TaskText], submit: Submit) -> list[Any]:
-        """Return the results of `texts`, computed in a batch. Raises what `function` or `submit` raises."""
-        entry = _Entry(function, texts)
+    async def compute(self, predict: Predict, texts: Sequence[Any], tokens: int, submit: Submit) -> Sequence[Any]:
+        """Return what `predict` finds for each of `texts`, of about `tokens` tokens. Raises what it or `submit` raises.
+
+        `predict` is the same function for all texts that share a batcher.
+        """
+        entry = _Entry(predict, texts, tokens)
         self._waiting.append(entry)
         if self._running is None:
             self._start(submit)
@@ -69,8 +66,8 @@ class TextBatcher:
         """Return the entries of the next batch, in the order in which they came; abandoned ones are dropped."""
         waiting = [entry for entry in self._waiting if not entry.future.done()]
         tokens, count = 0, 0
-        while count < len(waiting) and (not count or tokens + waiting[count].token_count <= BATCH_TOKENS):
-            tokens += waiting[count].token_count
+        while count < len(waiting) and (not count or tokens + waiting[count].tokens <= BATCH_TOKENS):
+            tokens += waiting[count].tokens
             count += 1
         self._waiting = waiting[count:]
         return waiting[:count]
@@ -88,7 +85,7 @@ class TextBatcher:
                 _settle(entry.future, outcome)
 
 
-def _settle(future: asyncio.Future[list[Any]], outcome: Outcome | None) -> None:
+def _settle(future: asyncio.Future[Sequence[Any]], outcome: Outcome | None) -> None:
     """Give a request its results or its error; cancel it where there is neither."""
     if outcome is None:
         future.cancel()
@@ -101,11 +98,11 @@ def _settle(future: asyncio.Future[list[Any]], outcome: Outcome | None) -> None:
 def _compute(entries: Sequence[_Entry]) -> Work:
     """Compute all entries together; where that fails, one by one, so that a failure stays with its own request."""
     try:
-        results = yield from _compute_texts(entries[0].function, [text for entry in entries for text in entry.texts])
+        results = yield from entries[0].predict([text for entry in entries for text in entry.texts])
     except Exception as error:
         return [error] if len(entries) == 1 else (yield from _compute_one_by_one(entries))
     rest = iter(results)
-    return [[next(rest) for _ in entry.texts] for entry in entries]
+    return [list(islice(rest, len(entry.texts))) for entry in entries]
 
 
 def _compute_one_by_one(entries: Sequence[_Entry]) -> Work:
@@ -113,14 +110,3 @@ def _compute_one_by_one(entries: Sequence[_Entry]) -> Work:
     for entry in entries:
         outcomes += yield from _compute([entry])
     return outcomes
-
-
-def _compute_texts(function: TextFunction, texts: Sequence[TaskText]) -> Generator[int, None, list[Any]]:
-    """Return a result for each text; yields the tokens of each call of `function`."""
-    results: list[Any] = [None] * len(texts)
-    for rows in token_chunks([len(text) for text in texts], GROUP_TOKENS):
-        group = [texts[row] for row in rows]
-        for row, result in zip(rows.tolist(), function(group), strict=True):
-            results[row] = result
-        yield sum(map(len, group))
-    return results

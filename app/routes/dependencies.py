@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -16,7 +16,7 @@ from fastapi import Depends, Header, Path, Request
 from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.model_registry import ServedModel
-from app.engine.text_batcher import TextFunction
+from app.engine.text_batcher import Predict
 from app.http.request_body import WaitForDisconnect, await_unless_disconnected
 from app.schemas.probability import ProbabilityRequest
 from app.schemas.rescore import RescoreRequest
@@ -24,7 +24,6 @@ from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
 from models.inference.scoring import TextScores, score_texts
-from models.tasks.text import TaskText
 
 Result = TypeVar("Result")
 SHORT_TOKENS = 256
@@ -72,14 +71,16 @@ class ModelRequest:
             return await result
         return await await_unless_disconnected(self.wait_for_disconnect, asyncio.ensure_future(result))
 
-    async def run_texts(self, name: str, function: TextFunction, texts: Sequence[str]) -> list[Any]:
-        """Return the results of `function`, called `name`, for short texts; see `Engine.run_texts`."""
-        inputs = [TaskText.of(self.checkpoint.tokenizer, text) for text in texts]
-        return await self.engine.run_texts(self.checkpoint.model, name, function, inputs, sum(map(len, inputs)))
+    async def run_texts(self, question: Hashable, predict: Predict, texts: Sequence[Any], tokens: int) -> Sequence[Any]:
+        """Return what `predict` finds for each of `texts`, which have about `tokens` tokens in all.
 
-    def are_short(self, texts: Sequence[str]) -> bool:
-        """Return whether texts are short enough to be computed together with those of other requests."""
-        return self.estimate_tokens(texts) <= SHORT_TOKENS
+        A few short texts are computed together with those of other requests that have the same `question`; nobody
+        watches for a client that disconnects meanwhile.
+        """
+        model = self.checkpoint.model
+        if tokens > SHORT_TOKENS or self.engine.runs_inline(model, tokens):
+            return await self.run(predict(texts), tokens)
+        return await self.engine.run_together(model, question, predict, texts, tokens)
 
     async def score(self, texts: Sequence[str], body: ProbabilityRequest | RescoreRequest) -> TextScores:
         """Score texts after the context of `body`. Raises as `check_context` and `run` do."""

@@ -18,6 +18,7 @@ from models.model import Model
 from models.special_tokens import EOS
 from models.state import State
 from models.tasks.classification.classifier import TextClassifier
+from models.tasks.tagging.tagger import Tagger
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -70,7 +71,9 @@ async def list_vocabulary(request: InjectedModelRequest, query: Annotated[Vocabu
 
 
 def _labels(model: Model) -> list[str] | None:
-    """Return the labels that a classifier gives to texts; None for other models."""
+    """Return the labels of a classifier or the tags of a tagger; None for other models."""
+    if isinstance(model, Tagger):
+        return list(model.tags)
     return list(model.labels) if isinstance(model, TextClassifier) else None
 
 

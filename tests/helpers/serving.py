@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -36,8 +37,10 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts, estimate_from_tokens
-from models.tasks.classification.config import ClassifierConfig
-from models.tasks.classification.model import RecurrentClassifier, classifier_head_shapes
+from models.tasks.classification.model import RecurrentClassifier
+from models.tasks.encoder_model import EncoderModel
+from models.tasks.fill_in.model import RecurrentFillIn
+from models.tasks.tagging.model import RecurrentTagger
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.language_models import arrays
@@ -65,14 +68,28 @@ def recurrent(kind: str = "lstm", tokenizer: Tokenizer = WORDS, seed: int = 2) -
     return RecurrentModel(config, arrays(network), tokenizer.vocabulary_size)
 
 
-def classifier(tokenizer: Tokenizer = WORDS, **settings: object) -> RecurrentClassifier:
+def task_model(family: type[EncoderModel], config: dict[str, Any], tokenizer: Tokenizer = WORDS) -> EncoderModel:
     """Not trained, but uneven enough to be told from any other."""
-    config, head = EncoderConfig("gru", embedding_size=12, hidden_size=8), ClassifierConfig(**settings)
-    labels, size = ("bad", "good", "other"), tokenizer.vocabulary_size
-    shapes = encoder_shapes(config, size), classifier_head_shapes(head, len(labels), config.vector_size)
+    architecture, size = EncoderConfig("gru", embedding_size=12, hidden_size=8), tokenizer.vocabulary_size
     numbers = np.random.default_rng(3)
-    encoder, arrays = ({n: numbers.normal(0, 0.7, s).astype(np.float32) for n, s in part.items()} for part in shapes)
-    return RecurrentClassifier(head, labels, RecurrentEncoder(config, encoder, size), arrays)
+
+    def some(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+        return {name: numbers.normal(0, 0.7, shape).astype(np.float32) for name, shape in shapes.items()}
+
+    encoder = RecurrentEncoder(architecture, some(encoder_shapes(architecture, size)), size)
+    return family.build(config, encoder, some(family.head_shapes(config, encoder)), None)
+
+
+def classifier(tokenizer: Tokenizer = WORDS, **settings: object) -> EncoderModel:
+    return task_model(RecurrentClassifier, {"classifier": settings, "labels": ["bad", "good", "other"]}, tokenizer)
+
+
+def tagger(**settings: object) -> EncoderModel:
+    return task_model(RecurrentTagger, {"tagger": settings, "tags": ["B-ANIMAL", "I-ANIMAL", "O"]})
+
+
+def fill_in(**settings: object) -> EncoderModel:
+    return task_model(RecurrentFillIn, {"fill_in": settings})
 
 
 def publish(root: Path, name: str, model: Model, tokenizer: Tokenizer = WORDS, **options: object) -> CheckpointRef:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -29,26 +30,35 @@ async def classify_texts(request: ClassifierRequest, body: ClassifyRequest) -> O
     if not isinstance(model, TextClassifier):
         raise request.checkpoint.unsupported_error("classify")
     texts = request.check_texts("text", body.text)
-    if request.are_short(texts) and not body.explain:
-        results = [_content(model, row) for row in await request.run_texts("classify", model.logprobs, texts)]
-    else:
-        tokens = request.estimate_tokens(texts)
-        if body.explain:
-            tokens += sum(len(text.split()) * request.estimate_tokens([text]) for text in texts)
-        results = await request.run(_results(model, tokenizer, texts, explain=body.explain), tokens)
+    predict = partial(_explain if body.explain else _classify, model, tokenizer)
+    cost = sum(_estimate_cost(request, text, body) for text in texts)
+    results = await request.run_texts(("classify", body.explain), predict, texts, cost)
     return OrjsonResponse({"model": request.served.id, "results": results})
 
 
-def _results(
-    model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str], *, explain: bool
+def _estimate_cost(request: ModelRequest, text: str, body: ClassifyRequest) -> int:
+    """Estimate how many tokens are read for a text: with `explain`, all of it for each of its words."""
+    tokens = request.estimate_tokens([text])
+    return tokens * (len(text.split()) + 1) if body.explain else tokens
+
+
+def _classify(
+    model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str]
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Classify texts as work of the engine; return the content for each."""
     logprobs = yield from classify(model, tokenizer, texts)
+    return [_content(model, row) for row in logprobs]
+
+
+def _explain(
+    model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str]
+) -> Generator[int, None, list[dict[str, Any]]]:
+    """Do as `_classify`, and tell which words carried the label."""
+    logprobs = yield from classify(model, tokenizer, texts)
     results = [_content(model, row) for row in logprobs]
-    if explain:
-        for text, row, result in zip(texts, logprobs, results, strict=True):
-            words = yield from explain_label(model, tokenizer, text, int(row.argmax()))
-            result["explain"] = [word._asdict() for word in words]
+    for text, row, result in zip(texts, logprobs, results, strict=True):
+        words = yield from explain_label(model, tokenizer, text, int(row.argmax()))
+        result["explain"] = [word._asdict() for word in words]
     return results
 
 

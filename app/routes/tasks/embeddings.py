@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, TimeoutHeader, build_model_request
 from app.schemas.tasks.embeddings import EmbeddingsAnswer, EmbeddingsRequest, vector_content
+from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.tasks.embedding.encode import encodes, vector_size
 from models.tasks.embedding.predict import Embedding, embed
@@ -29,11 +31,13 @@ async def embed_texts(
     del x_request_timeout_ms  # the admission middleware enforces it
     model_request = build_model_request(request, body.model)
     texts = _check(model_request, body)
-    results, tokens = await model_request.run(
-        _results(model_request, texts, body), model_request.estimate_tokens(texts)
-    )
+    question = ("embed", body.encoding_format, body.pooling, body.per_token)
+    predict = partial(_embed, model_request.checkpoint, body)
+    results = await model_request.run_texts(question, predict, texts, model_request.estimate_tokens(texts))
+    data = [{"object": "embedding", "index": i} | content for i, (content, _) in enumerate(results)]
+    tokens = sum(count for _, count in results)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return OrjsonResponse({"object": "list", "data": results, "model": model_request.served.id, "usage": usage})
+    return OrjsonResponse({"object": "list", "data": data, "model": model_request.served.id, "usage": usage})
 
 
 def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str]:
@@ -50,20 +54,19 @@ def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str]:
     return texts
 
 
-def _results(
-    request: ModelRequest, texts: Sequence[str], body: EmbeddingsRequest
-) -> Generator[int, None, tuple[list[dict[str, Any]], int]]:
-    """Embed texts as work of the engine; return the content for each, and the number of tokens."""
-    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
-    embeddings = yield from embed(model, tokenizer, texts, body.pooling, per_token=body.per_token)
-    results: list[dict[str, Any]] = []
-    for index, (text, embedding) in enumerate(zip(texts, embeddings, strict=True)):
-        vector = vector_content(embedding.vector, body.encoding_format)
-        results.append({"object": "embedding", "index": index, "embedding": vector})
+def _embed(
+    checkpoint: Checkpoint, body: EmbeddingsRequest, texts: Sequence[str]
+) -> Generator[int, None, list[tuple[dict[str, Any], int]]]:
+    """Embed texts as work of the engine; return the content for each, and the number of its tokens."""
+    tokenizer, results = checkpoint.tokenizer, []
+    embeddings = yield from embed(checkpoint.model, tokenizer, texts, body.pooling, per_token=body.per_token)
+    for text, embedding in zip(texts, embeddings, strict=True):
+        content: dict[str, Any] = {"embedding": vector_content(embedding.vector, body.encoding_format)}
         if body.per_token:
-            results[-1]["tokens"] = _token_contents(tokenizer, text, embedding, body)
+            content["tokens"] = _token_contents(tokenizer, text, embedding, body)
             yield 0
-    return results, sum(len(embedding.text) for embedding in embeddings)
+        results.append((content, len(embedding.text)))
+    return results
 
 
 def _token_contents(

@@ -36,9 +36,14 @@ class EmbeddingsRequest(RequestBody):
         examples=["float"],
     )
     dimensions: int | None = Field(
-        None, ge=1, description="Only the size of the model's vectors is accepted: shorter ones would mean nothing."
+        None,
+        ge=1,
+        description="Only the size of the model's vectors is accepted: shorter ones would mean nothing.",
+        examples=[None],
     )
-    user: Text | None = Field(None, description="Accepted for clients that send it, and not used.")
+    user: Text | None = Field(
+        None, description="Accepted for clients that send it, and not used.", examples=["reader-1"]
+    )
     pooling: EmbeddingPooling = Field(
         "mean",
         description="How the vectors of a text's tokens become one: their `mean` or `max` number by number, or the "

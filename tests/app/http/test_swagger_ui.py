@@ -10,7 +10,17 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from tests.helpers.browser import CHROMIUM, browsing
-from tests.helpers.serving import TEXT, Server, classifier, ngram, publish, publish_with_counts, serving
+from tests.helpers.serving import (
+    TEXT,
+    Server,
+    classifier,
+    fill_in,
+    ngram,
+    publish,
+    publish_with_counts,
+    serving,
+    tagger,
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +30,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     publish(root, "gutenberg-kn", ngram())
     publish_with_counts(root, "students", NgramConfig(3), TEXT)
     publish(root, "sentiment", classifier())
+    publish(root, "part-of-speech", tagger())
+    publish(root, "gutenberg-fill", fill_in())
     with serving(root) as server:
         yield server
 
@@ -104,7 +116,7 @@ def test_openapi_examples_all_work(document: dict[str, Any], shipped: Server) ->
                 assert answer.status_code == 200, (path, kind, answer.text)
                 assert '"error"' not in answer.text
                 asked += 1
-    assert asked == 15
+    assert asked == 18
 
 
 TRY_IT_OUT = """

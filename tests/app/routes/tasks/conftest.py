@@ -10,7 +10,17 @@ import pytest
 
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.load import Checkpoint, load
-from tests.helpers.serving import CHARACTERS, Server, classifier, ngram, publish, recurrent, serving
+from tests.helpers.serving import (
+    CHARACTERS,
+    Server,
+    classifier,
+    fill_in,
+    ngram,
+    publish,
+    recurrent,
+    serving,
+    tagger,
+)
 
 
 @pytest.fixture(scope="package")
@@ -19,6 +29,8 @@ def task_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(root, "words", ngram())
     publish(root, "lstm", recurrent())
     publish(root, "sentiment", classifier())
+    publish(root, "animals", tagger(crf=True, constrained=True))
+    publish(root, "filler", fill_in())
     publish(root, "topics", classifier(CHARACTERS, multi_label=True, pooling="mean"), CHARACTERS)
     return root
 

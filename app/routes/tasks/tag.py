@@ -1,0 +1,62 @@
+"""Route POST /v1/models/{model}/tag: a tag for each token of texts, and the spans that tags mark."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends
+
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import ModelRequest, model_injector
+from app.schemas.tasks.tag import TagAnswer, TagRequest
+from models.errors import InvalidInput
+from models.tasks.tagging.predict import TaggedText, tag_texts
+from models.tasks.tagging.tagger import Tagger
+from models.tokenization.tokenizer import Tokenizer
+
+router = APIRouter(prefix="/v1/models", tags=["tasks"])
+TaggerRequest = Annotated[ModelRequest, Depends(model_injector("part-of-speech", "a tagger of parts of speech"))]
+
+
+@router.post("/{model}/tag", response_model=TagAnswer, summary="Tag texts")
+async def tag(request: TaggerRequest, body: TagRequest) -> OrjsonResponse:
+    """Give each token of each text a tag, and tell which spans the tags mark."""
+    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
+    if not isinstance(model, Tagger):
+        raise request.checkpoint.unsupported_error("tag")
+    texts = request.check_texts("text", body.text)
+    tokens, most = request.estimate_tokens(texts), request.settings.max_rows
+    if body.probabilities and tokens * len(model.tags) > most:
+        raise InvalidInput("probabilities", f"at most {most} in one answer: {len(model.tags)} tags for each token")
+    predict = partial(_tag, model, tokenizer, all_tags=body.probabilities)
+    results = await request.run_texts(("tag", body.probabilities), predict, texts, tokens)
+    return OrjsonResponse({"model": request.served.id, "results": results})
+
+
+def _tag(
+    tagger: Tagger, tokenizer: Tokenizer, texts: Sequence[str], *, all_tags: bool
+) -> Generator[int, None, list[dict[str, Any]]]:
+    """Tag texts as work of the engine; return the content for each."""
+    tagged = yield from tag_texts(tagger, tokenizer, texts)
+    contents = []
+    for text in tagged:
+        contents.append(_content(text))
+        if all_tags:
+            for token, row in zip(contents[-1]["tokens"], text.probabilities, strict=True):
+                ranked = np.argsort(-row, kind="stable").tolist()
+                token["probabilities"] = [{"tag": tagger.tags[i], "probability": float(row[i])} for i in ranked]
+        yield 0
+    return contents
+
+
+def _content(text: TaggedText) -> dict[str, Any]:
+    """Return the JSON content of a tagged text."""
+    tokens = [
+        {"token": t.text, "begin": t.begin, "end": t.end, "tag": t.tag, "probability": t.probability}
+        for t in text.tokens
+    ]
+    return {"tokens": tokens, "spans": [asdict(span) for span in text.spans]}
