@@ -6,14 +6,11 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Depends
 
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
-from app.schemas.base import logprob_fields
-from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest
-from models.model import Floats
+from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest, classify_content
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.occlusion import explain_label
 from models.tasks.classification.predict import classify
@@ -47,30 +44,15 @@ def _classify(
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Classify texts as work of the engine; return the content for each."""
     logprobs = yield from classify(model, tokenizer, texts)
-    return [_content(model, row) for row in logprobs]
+    return [classify_content(model.labels, row, multi_label=model.multi_label) for row in logprobs]
 
 
 def _explain(
     model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str]
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Do as `_classify`, and tell which words carried the label."""
-    logprobs = yield from classify(model, tokenizer, texts)
-    results = [_content(model, row) for row in logprobs]
-    for text, row, result in zip(texts, logprobs, results, strict=True):
-        words = yield from explain_label(model, tokenizer, text, int(row.argmax()))
+    results = yield from _classify(model, tokenizer, texts)
+    for text, result in zip(texts, results, strict=True):
+        words = yield from explain_label(model, tokenizer, text, model.labels.index(result["label"]))
         result["explain"] = [word._asdict() for word in words]
     return results
-
-
-def _content(model: TextClassifier, logprobs: Floats) -> dict[str, Any]:
-    """Return the JSON content for the log-probabilities [L] of one text. Raises ModelFailed for NaN."""
-    values = logprobs.astype(np.float64)
-    probabilities = np.exp(values).tolist()
-    ranked = np.argsort(-values, kind="stable").tolist()
-    shown = [
-        {"label": model.labels[i], "probability": probabilities[i]} | logprob_fields(value)
-        for i, value in zip(ranked, values[ranked].tolist(), strict=True)
-    ]
-    label = model.labels[ranked[0]]
-    labels = [model.labels[i] for i in ranked if probabilities[i] > 0.5] if model.multi_label else [label]
-    return {"label": label, "labels": labels, "probabilities": shown}

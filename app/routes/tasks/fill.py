@@ -10,14 +10,13 @@ from fastapi import APIRouter, Depends
 
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
-from app.schemas.base import logprob_fields
-from app.schemas.tasks.fill import FillAnswer, FillRequest
+from app.schemas.tasks.fill import FillAnswer, FillRequest, fill_content
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
 from models.language_model import LanguageModel
 from models.model import Model
 from models.tasks.fill_in.predict import fill
-from models.tasks.fill_in.query import FilledText, Filling, FillQuery
+from models.tasks.fill_in.query import FillQuery
 from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["tasks"])
@@ -61,24 +60,6 @@ def _fill(
     results = yield from fill(model, tokenizer, texts, query, runtime)
     contents = []
     for result in results:
-        contents.append(_content(result))
+        contents.append(fill_content(result))
         yield 0
     return contents
-
-
-def _content(result: FilledText) -> dict[str, Any]:
-    """Return the JSON content of a filled text. Raises ModelFailed for NaN."""
-    return {
-        "blanks": [{"begin": begin, "end": end} for begin, end in result.blanks],
-        "fillings": [_filling_content(result, filling) for filling in result.fillings],
-        "considered": result.considered,
-        "exact": result.exact,
-    }
-
-
-def _filling_content(result: FilledText, filling: Filling) -> dict[str, Any]:
-    content: dict[str, Any] = {"words": filling.words, "oov": filling.oov, "text": result.with_filling(filling)}
-    content |= {"probability": filling.probability} | logprob_fields(filling.logprob)
-    if filling.text_logprob is not None:
-        content["text_logprob"] = logprob_fields(filling.text_logprob)["logprob"]
-    return content

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Depends
 
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
-from app.schemas.tasks.tag import TagAnswer, TagRequest
+from app.schemas.tasks.tag import TagAnswer, TagRequest, tag_content, tag_probabilities
 from models.errors import InvalidInput
-from models.tasks.tagging.predict import TaggedText, tag_texts
+from models.tasks.tagging.predict import tag_texts
 from models.tasks.tagging.tagger import Tagger
 from models.tokenization.tokenizer import Tokenizer
 
@@ -44,19 +42,9 @@ def _tag(
     tagged = yield from tag_texts(tagger, tokenizer, texts)
     contents = []
     for text in tagged:
-        contents.append(_content(text))
+        contents.append(tag_content(text))
         if all_tags:
-            for token, row in zip(contents[-1]["tokens"], text.probabilities, strict=True):
-                ranked = np.argsort(-row, kind="stable").tolist()
-                token["probabilities"] = [{"tag": tagger.tags[i], "probability": float(row[i])} for i in ranked]
+            for token, probabilities in zip(contents[-1]["tokens"], tag_probabilities(text, tagger.tags), strict=True):
+                token["probabilities"] = probabilities
         yield 0
     return contents
-
-
-def _content(text: TaggedText) -> dict[str, Any]:
-    """Return the JSON content of a tagged text."""
-    tokens = [
-        {"token": t.text, "begin": t.begin, "end": t.end, "tag": t.tag, "probability": t.probability}
-        for t in text.tokens
-    ]
-    return {"tokens": tokens, "spans": [asdict(span) for span in text.spans]}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 from pydantic import Field
 
-from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Texts
+from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Texts, logprob_fields
+from models.model import Floats
 
 
 class ClassifyRequest(RequestBody):
@@ -64,3 +69,16 @@ class ClassifyAnswer(ResponseBody):
 
     model: str = MODEL_FIELD
     results: list[ClassifyResult] = Field(description="One for each text, in their order.")
+
+
+def classify_content(labels: Sequence[str], logprobs: Floats, *, multi_label: bool) -> dict[str, Any]:
+    """Return the JSON content for the log-probabilities [L] of the labels of one text. Raises ModelFailed for NaN."""
+    values = logprobs.astype(np.float64)
+    probabilities = np.exp(values).tolist()
+    ranked = np.argsort(-values, kind="stable").tolist()
+    shown = [
+        {"label": labels[i], "probability": probabilities[i]} | logprob_fields(value)
+        for i, value in zip(ranked, values[ranked].tolist(), strict=True)
+    ]
+    chosen = [i for i in ranked if probabilities[i] > 0.5] if multi_label else ranked[:1]
+    return {"label": labels[ranked[0]], "labels": [labels[i] for i in chosen], "probabilities": shown}

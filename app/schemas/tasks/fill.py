@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
-from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Text, Texts
-from models.tasks.fill_in.query import FillQuery
+from app.schemas.base import (
+    LOGPROB_FIELD,
+    MODEL_FIELD,
+    ZERO_FIELD,
+    RequestBody,
+    ResponseBody,
+    Text,
+    Texts,
+    logprob_fields,
+)
+from models.tasks.fill_in.query import FilledText, Filling, FillQuery
 
 _DEFAULTS = FillQuery()
 
@@ -51,7 +62,7 @@ class Blank(ResponseBody):
     end: int = Field(description="Position after its last character.")
 
 
-class Filling(ResponseBody):
+class RankedFilling(ResponseBody):
     """A word for each blank."""
 
     words: list[str] = Field(description="The words, one for each blank.", examples=[["teddy"]])
@@ -69,7 +80,7 @@ class FillResult(ResponseBody):
     """The fillings of one text."""
 
     blanks: list[Blank] = Field(description="Where the blanks are.")
-    fillings: list[Filling] = Field(description="The most probable fillings, best first.")
+    fillings: list[RankedFilling] = Field(description="The most probable fillings, best first.")
     considered: int = Field(description="Count of fillings that were compared.")
     exact: bool = Field(description="Whether those are all that there are: neither shortlist nor beam left any out.")
 
@@ -79,6 +90,24 @@ class FillAnswer(ResponseBody):
 
     model: str = MODEL_FIELD
     results: list[FillResult] = Field(description="One for each text, in their order.")
+
+
+def fill_content(result: FilledText) -> dict[str, Any]:
+    """Return the JSON content of a filled text. Raises ModelFailed for NaN."""
+    return {
+        "blanks": [{"begin": begin, "end": end} for begin, end in result.blanks],
+        "fillings": [_filling_content(result, filling) for filling in result.fillings],
+        "considered": result.considered,
+        "exact": result.exact,
+    }
+
+
+def _filling_content(result: FilledText, filling: Filling) -> dict[str, Any]:
+    content: dict[str, Any] = {"words": filling.words, "oov": filling.oov, "text": result.with_filling(filling)}
+    content |= {"probability": filling.probability} | logprob_fields(filling.logprob)
+    if filling.text_logprob is not None:
+        content["text_logprob"] = logprob_fields(filling.text_logprob)["logprob"]
+    return content
 
 
 class PseudoLogprobRequest(RequestBody):

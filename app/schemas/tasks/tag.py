@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
 from pydantic import Field
 
 from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Texts
+from models.tasks.tagging.tagged_text import TaggedText
 
 
 class TagRequest(RequestBody):
@@ -63,3 +69,22 @@ class TagAnswer(ResponseBody):
 
     model: str = MODEL_FIELD
     results: list[TagResult] = Field(description="One for each text, in their order.")
+
+
+def tag_content(text: TaggedText) -> dict[str, Any]:
+    """Return the JSON content of a tagged text."""
+    tokens = [
+        {"token": t.text, "begin": t.begin, "end": t.end, "tag": t.tag, "probability": t.probability}
+        for t in text.tokens
+    ]
+    return {"tokens": tokens, "spans": [asdict(span) for span in text.spans]}
+
+
+def tag_probabilities(text: TaggedText, tags: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """Return the JSON content of all tags at each token of a tagged text, most probable first."""
+    order = np.argsort(-text.probabilities, axis=1, kind="stable")
+    ranked = zip(order.tolist(), np.take_along_axis(text.probabilities, order, 1).tolist(), strict=True)
+    return [
+        [{"tag": tags[i], "probability": probability} for i, probability in zip(*columns, strict=True)]
+        for columns in ranked
+    ]
