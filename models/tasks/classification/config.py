@@ -27,6 +27,9 @@ class ClassifierConfig:
     a mean weighted by `attention`."""
     multi_label: bool = False
     """Whether a text has any number of labels, each with a probability of its own, rather than exactly one."""
+    ngram_share: float = 0.0
+    """Share in the probabilities of a logistic regression over words and bigrams that is fitted to the same texts, with
+    naive Bayes weights (Wang and Manning 2012); the network has the rest. 0: the network alone."""
     class_weights: ClassWeights = "none"
     """Whether the loss of a training example is weighted: `balanced` gives all labels the same total weight."""
 
@@ -36,6 +39,9 @@ class ClassifierConfig:
             if getattr(self, name) not in get_args(accepted):
                 raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
         _check_bool("multi_label", self.multi_label)
+        share = self.ngram_share
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share < 1:
+            raise InvalidInput("ngram_share", "a number from 0 up to but not including 1 is accepted")
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class NaiveBayesConfig:
 
     order: int = 2
     """Tokens in the longest n-grams that are counted."""
-    smoothing: float = 1.0
+    delta: float = 1.0
     """Added to the count of each n-gram with each label."""
     binary: bool = True
     """Whether an n-gram counts once for a text however often it occurs there."""
@@ -56,7 +62,7 @@ class NaiveBayesConfig:
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
         _check_order(self.order)
-        _check_positive("smoothing", self.smoothing)
+        _check_positive("delta", self.delta)
         _check_bool("binary", self.binary)
 
 

@@ -17,12 +17,16 @@ from models.tasks.classification.config import (
     NaiveBayesConfig,
 )
 from models.tasks.classification.fit_ngrams import fit_logistic_regression, fit_naive_bayes
+from models.tasks.classification.model import NGRAM_ORDER
 from models.tasks.classification.train import ClassificationProblem, LabelledTexts
 from models.tasks.text import Alphabet, TaskText
 from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays, task_tokenizer
 from models.tasks.training.train import train_task
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
+
+_NGRAM_L2 = 3.0
+"""Penalty of the logistic regression beside a network; from 1 to 10 makes little difference on 7,000 sentences."""
 
 
 def fit_classifier(
@@ -84,7 +88,12 @@ def _train(
         save_to=options.workdir,
         save_seconds=options.save_seconds,
     )
-    return result.model, {"best_step": result.model_step, "steps": result.steps, **result.metrics}
+    model = result.model
+    if config.ngram_share:
+        yield Progress("fitting", 0, 0)
+        settings = LogisticRegressionConfig(NGRAM_ORDER, _NGRAM_L2, naive_bayes=True, multi_label=config.multi_label)
+        model = model.with_ngrams(fit_logistic_regression(settings, labels, texts, size))
+    return model, {"best_step": result.model_step, "steps": result.steps, **result.metrics}
 
 
 def _labels(multi_label: bool, examples: Sequence[LabelledText], held_out: Sequence[LabelledText]) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ _RATIO_SMOOTHING = 1.0
 def fit_naive_bayes(
     config: NaiveBayesConfig, labels: Sequence[str], examples: LabelledTexts, vocabulary_size: int
 ) -> NaiveBayesClassifier:
-    """Fit naive Bayes: log P(label), and log P(n-gram | label) with `smoothing` added to each count."""
+    """Fit naive Bayes: log P(label), and log P(n-gram | label) with `delta` added to each count."""
     features = NgramFeatures.of(examples.texts, config.order, vocabulary_size)
-    counts = _counts(features, examples, binary=config.binary) + config.smoothing
+    counts = _counts(features, examples, binary=config.binary) + config.delta
     weights = np.log(counts) - np.log(counts.sum(0))
     prior = np.log(examples.targets.sum(0, dtype=np.float64)) - np.log(len(examples.texts))
     arrays = weights.astype(np.float32), prior.astype(np.float32)

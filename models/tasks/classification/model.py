@@ -8,13 +8,21 @@ from typing import Any, Self
 
 import numpy as np
 
-from models.model import Capability, Floats
+from models.errors import CheckpointDamaged
+from models.model import Capability, Floats, Tensors
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.int8.encoder import Int8Encoder
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.config import ClassifierConfig
+from models.tasks.classification.ngram_model import LogisticRegressionClassifier
+from models.tasks.classification.probabilities import log_sigmoid, log_softmax
 from models.tasks.encoder_model import EncoderModel
 from models.tasks.text import Alphabet, TaskText
+
+NGRAM_PREFIX = "ngrams."
+"""Beginning of the names of the arrays of the n-grams in a checkpoint."""
+NGRAM_ORDER = 2
+"""Tokens in the longest n-grams beside a network."""
 
 
 class RecurrentClassifier(EncoderModel, TextClassifier):
@@ -30,13 +38,24 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
         encoder: RecurrentEncoder,
         head: Mapping[str, Floats],
         alphabet: Alphabet | None = None,
+        ngrams: LogisticRegressionClassifier | None = None,
     ) -> None:
-        """Hold an encoder and the arrays of a head, `classifier_head_shapes`."""
+        """Hold an encoder, the arrays of a head (`classifier_head_shapes`), and what has `ngram_share`, if anything."""
         super().__init__(encoder, head, alphabet)
+        self.ngrams = ngrams
         self.settings, self.labels, self.multi_label = settings, tuple(labels), settings.multi_label
 
     def logprobs(self, texts: Sequence[TaskText]) -> Floats:
         """See `TextClassifier`."""
+        logprobs = self._network_logprobs(texts)
+        if self.ngrams is None:
+            return logprobs
+        shares = np.log(np.float32([1 - self.settings.ngram_share, self.settings.ngram_share]))
+        mixed: Floats = np.logaddexp(logprobs + shares[0], self.ngrams.logprobs(texts) + shares[1])
+        return mixed
+
+    def _network_logprobs(self, texts: Sequence[TaskText]) -> Floats:
+        """Return the network's own log-probabilities [B, L]."""
         vectors, lengths = self.vectors(texts)
         last = self.encoder.last_vectors(vectors, lengths)
         pooled = (self._pool(v[:n], end) for v, n, end in zip(vectors, lengths, last, strict=True))
@@ -68,6 +87,28 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
         """See `EncoderModel`."""
         return cls(ClassifierConfig(**config["classifier"]), config["labels"], encoder, head, alphabet)
 
+    def with_ngrams(self, ngrams: LogisticRegressionClassifier) -> Self:
+        """Return the model with `ngrams` for its share of the probabilities."""
+        return type(self)(self.settings, self.labels, self.encoder, self._stored_head, self.alphabet, ngrams)
+
+    def tensors(self) -> Tensors:
+        """Return the arrays of encoder and head, and those of the n-grams."""
+        ngrams = {} if self.ngrams is None else self.ngrams.tensors()
+        return super().tensors() | {f"{NGRAM_PREFIX}{name}": tensor for name, tensor in ngrams.items()}
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """See `EncoderModel`."""
+        parts = {name: tensor for name, tensor in tensors.items() if name.startswith(NGRAM_PREFIX)}
+        model = super().from_tensors(config, {n: t for n, t in tensors.items() if n not in parts}, vocabulary_size)
+        if not model.settings.ngram_share:
+            if parts:
+                raise CheckpointDamaged(f"tensor {min(parts)}: not part of this model")
+            return model
+        settings = {"labels": config["labels"], "order": NGRAM_ORDER, "binary": True, "multi_label": model.multi_label}
+        ngrams = {name.removeprefix(NGRAM_PREFIX): tensor for name, tensor in parts.items()}
+        return model.with_ngrams(LogisticRegressionClassifier.from_tensors(settings, ngrams, vocabulary_size))
+
     def task_config(self) -> dict[str, Any]:
         """See `EncoderModel`."""
         return {"classifier": asdict(self.settings), "labels": list(self.labels)}
@@ -83,16 +124,3 @@ def classifier_head_shapes(settings: ClassifierConfig, labels: int, vector_size:
     """Return the shapes of a classifier's head, by name."""
     attention = {"attention": (vector_size,)} if settings.pooling == "attention" else {}
     return {"weight": (labels, vector_size), "bias": (labels,), **attention}
-
-
-def log_softmax(logits: Floats) -> Floats:
-    """Return log-probabilities [B, L] of unnormalized ones, row by row."""
-    shifted = logits - logits.max(1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return result
-
-
-def log_sigmoid(logits: Floats) -> Floats:
-    """Return the logarithms of 1 / (1 + e^-x)."""
-    result: Floats = -np.logaddexp(np.float32(0), -logits)
-    return result

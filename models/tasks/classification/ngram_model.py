@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from models.errors import CheckpointDamaged
 from models.model import Floats, Tensors
 from models.tasks.classification.classifier import TextClassifier
-from models.tasks.classification.model import log_sigmoid, log_softmax
 from models.tasks.classification.ngram_features import NgramFeatures
+from models.tasks.classification.probabilities import log_sigmoid, log_softmax
 from models.tasks.text import TaskText
 
 

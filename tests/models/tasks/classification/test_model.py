@@ -12,7 +12,8 @@ from models.errors import CheckpointDamaged
 from models.model import Floats
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import RecurrentEncoder, encoder_shapes
-from models.tasks.classification.config import ClassifierConfig, Pooling
+from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, Pooling
+from models.tasks.classification.fit_ngrams import fit_logistic_regression
 from models.tasks.classification.model import Int8Classifier, RecurrentClassifier, classifier_head_shapes
 from models.tasks.classification.train import ClassificationProblem, LabelledTexts
 from models.tasks.text import Alphabet, TaskText
@@ -125,3 +126,17 @@ def test_classifier_names_what_is_wrong_with_its_tensors() -> None:
 def test_classifier_check_refuses_numbers_that_are_no_distribution() -> None:
     make(ClassifierConfig()).check()
     make(ClassifierConfig(multi_label=True)).check()
+
+
+def test_classifier_mixes_its_probabilities_with_those_of_ngrams() -> None:
+    model, texts = make(ClassifierConfig(ngram_share=0.25)), [text([2, 3]), text([4])]
+    examples = LabelledTexts(texts, np.eye(3, dtype=np.float32)[[0, 2]])
+    ngrams = fit_logistic_regression(LogisticRegressionConfig(), model.labels, examples, VOCABULARY)
+    mixed = model.with_ngrams(ngrams)
+    expected = 0.75 * np.exp(model.logprobs(texts)) + 0.25 * np.exp(ngrams.logprobs(texts))
+    np.testing.assert_allclose(np.exp(mixed.logprobs(texts)), expected, rtol=1e-5)
+    for family in (RecurrentClassifier, Int8Classifier):
+        again = family.from_tensors(mixed.config(), mixed.tensors(), VOCABULARY)
+        assert np.array_equal(again.logprobs(texts[:1])[0], again.logprobs(texts)[0])
+    with pytest.raises(CheckpointDamaged, match=r"ngrams\.bias"):
+        RecurrentClassifier.from_tensors(make(ClassifierConfig()).config(), mixed.tensors(), VOCABULARY)

@@ -45,7 +45,7 @@ def test_ngram_features_find_those_of_a_text_and_ignore_others() -> None:
 
 
 def test_naive_bayes_follows_the_counts() -> None:
-    model = fit_naive_bayes(NaiveBayesConfig(order=1, smoothing=1, binary=False), LABELS, EXAMPLES, VOCABULARY)
+    model = fit_naive_bayes(NaiveBayesConfig(order=1, delta=1, binary=False), LABELS, EXAMPLES, VOCABULARY)
     # bad:  2 and 3 once each; plus one for each of 2, 3, 4: P(2) = 2/5, P(3) = 2/5, P(4) = 1/5. Prior 1/3.
     # good: 2 once, 4 three times: P(2) = 2/7, P(3) = 1/7, P(4) = 4/7. Prior 2/3.
     bad, good = 1 / 3 * 2 / 5 * 1 / 5, 2 / 3 * 2 / 7 * 4 / 7
@@ -53,7 +53,7 @@ def test_naive_bayes_follows_the_counts() -> None:
 
 
 def test_naive_bayes_counts_an_ngram_once_for_a_text_where_binary() -> None:
-    model = fit_naive_bayes(NaiveBayesConfig(order=1, smoothing=1, binary=True), LABELS, EXAMPLES, VOCABULARY)
+    model = fit_naive_bayes(NaiveBayesConfig(order=1, delta=1, binary=True), LABELS, EXAMPLES, VOCABULARY)
     # good: 2 once, 4 in two texts: P(4) = 3/6; in the text asked for it counts once as well.
     bad, good = 1 / 3 * 1 / 5, 2 / 3 * 3 / 6
     assert np.exp(model.logprobs([text(4, 4, 4)]))[0, 1] == pytest.approx(good / (bad + good))
@@ -121,7 +121,7 @@ def test_fit_classifier_names_the_line_of_an_example_that_does_not_fit() -> None
 
 
 @pytest.mark.parametrize(
-    ("fields", "match"), [({"order": 5}, "order"), ({"smoothing": 0}, "smoothing"), ({"binary": 1}, "binary")]
+    ("fields", "match"), [({"order": 5}, "order"), ({"delta": 0}, "delta"), ({"binary": 1}, "binary")]
 )
 def test_naive_bayes_config_names_the_field_that_is_not_accepted(fields: dict[str, float], match: str) -> None:
     with pytest.raises(InvalidInput, match=match):
