@@ -16,6 +16,7 @@ from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
 from models.inference.next_token import next_tokens
 from models.inference.predictions import NextTokenQuery
+from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
 from models.neural.model import weight_shapes
@@ -39,7 +40,9 @@ def fill_numba_cache() -> None:
             _run_everything(Path(folder), Recipe("compile", (text,), NgramConfig(3), tokenizer))
         _compile_int8()
         for smoothing in _SMOOTHINGS:
-            run_to_completion(build(Recipe("compile", (text,), NgramConfig(3, smoothing))))
+            model = run_to_completion(build(Recipe("compile", (text,), NgramConfig(3, smoothing)))).model
+            if isinstance(model, LanguageModel):
+                model.explain(model.begin_state(1))
 
 
 def _compile_int8() -> None:

@@ -40,8 +40,9 @@ class NextRequest(RequestBody):
     entropy: bool = Field(False, description="Whether to tell the entropy of the distribution.", examples=[True])
     explain: bool = Field(
         False,
-        description="Whether to explain the probabilities: matched order and back-off path of an n-gram model; of a "
-        "recurrent one, at each of the last tokens of the context, how far each layer's gates stand open.",
+        description="Whether to explain the probabilities: matched order and back-off path of an n-gram model, with "
+        "discounts, and counts where it was published with them; of a recurrent one, at each of the last tokens of "
+        "the context, how far each layer's gates stand open.",
         examples=[True],
     )
 

@@ -9,12 +9,14 @@ import pytest
 from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from models.checkpoint.load import Checkpoint, load
+from models.errors import CheckpointDamaged
 from models.inference.next_token import next_tokens
 from models.inference.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
 from models.ngram import query, top_k
+from models.ngram.config import NgramConfig
 from models.utils.progress import run_to_completion
-from tests.helpers.serving import ngram, publish, recurrent
+from tests.helpers.serving import TEXT, ngram, publish, publish_with_counts, recurrent
 
 
 @pytest.mark.parametrize("model", [ngram(), ngram(order=1), ngram(smoothing="mle"), recurrent(), recurrent("gru")])
@@ -27,6 +29,15 @@ def test_warm_up_builds_what_long_texts_need_of_an_ngram_model(tmp_path: Path) -
     model = load(publish(tmp_path, "model", ngram()).path)
     assert "hash_index" not in vars(model.model)
     assert "hash_index" in vars(warm_up(model).model)
+
+
+def test_warm_up_reads_the_counts_of_an_ngram_model_and_finds_out_altered_ones(tmp_path: Path) -> None:
+    path = publish_with_counts(tmp_path, "counted", NgramConfig(3), TEXT).path
+    assert "counts" in vars(warm_up(load(path)).model)
+    file = path / "counts.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    with pytest.raises(CheckpointDamaged, match="counts"):
+        warm_up(load(path))
 
 
 def test_warm_up_compiles_all_loops_of_a_short_question(tmp_path: Path) -> None:
