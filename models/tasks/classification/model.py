@@ -50,7 +50,7 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
         logprobs = self._network_logprobs(texts)
         if self.ngrams is None:
             return logprobs
-        shares = np.log(np.float32([1 - self.settings.ngram_share, self.settings.ngram_share]))
+        shares = np.log(np.array([1 - self.settings.ngram_share, self.settings.ngram_share], np.float32))
         mixed: Floats = np.logaddexp(logprobs + shares[0], self.ngrams.logprobs(texts) + shares[1])
         return mixed
 
