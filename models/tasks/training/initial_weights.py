@@ -40,7 +40,7 @@ class WordVectors(InitialWeights):
     def __init__(self, words: Sequence[str], vectors: Floats, extra_words: int = 0) -> None:
         """Hold the vectors of `words`; the first `extra_words` of them join the vocabulary in any case."""
         self._rows = {word: row for row, word in enumerate(words)}
-        self._vectors = vectors
+        self._vectors, self.size = vectors, vectors.shape[1]
         self.extra_words = list(words[:extra_words])
 
     def arrays(self, tokenizer: Tokenizer) -> Mapping[str, NDArray[np.floating[Any]]]:
