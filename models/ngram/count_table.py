@@ -70,6 +70,11 @@ class CountTable:
     """Counts of all n-grams up to some order, those of order n in `levels[n - 1]`.
 
     All words of the vocabulary are rows of the first level, seen or not.
+
+    >>> from models.ngram.counting.extraction import count_ngrams
+    >>> counts = CountTable(count_ngrams(np.array([2, 3, 1, 2, 3, 1, 2, 4, 1]), order=2, vocabulary_size=5).levels)
+    >>> [(entry.count, entry.context_count) for entry in counts.describe([2, 3])]
+    [(2, 3), (2, 9)]
     """
 
     def __init__(self, levels: Sequence[Level]) -> None:
