@@ -18,13 +18,13 @@ from app.core.process_tuning import import_without_gc, limit_blas_threads, limit
 from models.errors import InvalidInput, NextwordError
 
 COMMAND_HELP = {
-    "train": "Make a model from text files and publish it.",
+    "train": "Make a model of texts, or of labelled files, and publish it.",
     "counts": "Show the counts of an n-gram model, or merge those of several into a new one.",
     "mix": "Make a model of published ones: a mixture, or a cache over one.",
     "convert": "Publish an n-gram model in fewer bits.",
     "import": "Publish an n-gram model in ARPA text, as KenLM and SRILM write it.",
     "export": "Write an n-gram model as ARPA text.",
-    "evaluate": "Measure how well MODEL predicts the text of FILE.",
+    "evaluate": "Measure how well MODEL predicts a text, or does its task on labelled files.",
     "score": "Score lines from standard input, one result a line.",
     "generate": "Continue a prompt, or begin a text.",
     "next": "Show the most probable next tokens after a context.",

@@ -19,8 +19,15 @@ from models.tasks.training.config import TaskTrainingConfig
 
 _TABLES = ("model", "format", "encoder", "tokenizer", "training")
 _PLAIN = [name for name in attribute_docs(TaskRecipe) if name not in (*_TABLES, "files", "initialize_from")]
-_FORMATS = {"labelled texts": LabelledFormat, "tagged sentences": TaggedFormat, "questions": QuestionFormat}
+FORMATS = {"labelled texts": LabelledFormat, "tagged sentences": TaggedFormat, "questions": QuestionFormat}
 _LANGUAGE_MODEL_CONFIGS = (NgramConfig, RecurrentConfig, TrainingConfig, Recipe)
+
+
+def format_options(command: Command) -> Command:
+    """Add the options of all formats of labelled files."""
+    for name, kind in reversed(FORMATS.items()):
+        command = dataclass_options(kind, section=f"Files of {name}")(command)
+    return command
 
 
 def task_options(command: Command) -> Command:
@@ -28,7 +35,7 @@ def task_options(command: Command) -> Command:
     decorators = [
         dataclass_options(TaskRecipe, skip=(*_TABLES, "files", "initialize_from"), section="Tasks"),
         click.option("--initialize-from", metavar="FILE|MODEL", help=attribute_docs(TaskRecipe)["initialize_from"]),
-        *(dataclass_options(kind, section=f"Tasks: files of {name}") for name, kind in _FORMATS.items()),
+        format_options,
         dataclass_options(EncoderConfig, section="Tasks: encoder"),
         dataclass_options(TaskTrainingConfig, section="Tasks: training"),
         *(dataclass_options(kind.config, section=f"Tasks: {name}") for name, kind in TASK_KINDS.items()),
@@ -52,7 +59,7 @@ def task_fields(kind: str, values: dict[str, Any]) -> dict[str, Any]:
         tables["training"] = given_options(TaskTrainingConfig, values)
     top = {name: value for name, value in given_options(TaskRecipe, values).items() if name not in _TABLES}
     used = top.keys() | {name for table in tables.values() for name in table}
-    configs = (*_LANGUAGE_MODEL_CONFIGS, *_FORMATS.values(), EncoderConfig, TaskTrainingConfig)
+    configs = (*_LANGUAGE_MODEL_CONFIGS, *FORMATS.values(), EncoderConfig, TaskTrainingConfig)
     configs += tuple(other.config for other in TASK_KINDS.values())
     for config in configs:
         unused = {name: value for name, value in given_options(config, values).items() if name not in used}

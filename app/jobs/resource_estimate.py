@@ -16,6 +16,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import LEVEL_BYTES_PER_TOKEN, SORT_BYTES_PER_TOKEN
 from models.recipes.recipe import Recipe
 from models.recipes.task_recipe import TaskRecipe
+from models.tasks.fill_in.config import FillInConfig
 from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 
 PROCESS_BYTES = 400 << 20
@@ -99,10 +100,14 @@ def estimate_task(recipe: TaskRecipe, file_bytes: int, threads: int) -> Resource
     gates, hidden = _GATE_COUNTS[encoder.cell] * encoder.hidden_size, encoder.hidden_size
     inputs = [encoder.layer_input_size(i) for i in range(encoder.layers)]
     layers = len(encoder.directions) * sum(gates * (size + hidden + 2) for size in inputs)
-    parameters = layers + vocabulary * encoder.embedding_size
+    output, sampled = 0, 0
+    if isinstance(recipe.model, FillInConfig):
+        layers += recipe.model.mlp_size * (encoder.vector_size + encoder.embedding_size + 1)
+        output, sampled = vocabulary * (encoder.embedding_size + 1), recipe.model.sampled_words
+    parameters = layers + vocabulary * encoder.embedding_size + output
     batch = training.batch_size * min(tokens, LONGEST_TEXT_TOKENS)
     activations = batch * (12 * encoder.layers * encoder.vector_size + encoder.input_size)
-    work = 6 * layers * tokens * training.epochs
+    work = 6 * (layers + output * min(1.0, (sampled or vocabulary) / vocabulary)) * tokens * training.epochs
     memory = examples + 4 * (6 * parameters + activations)
     return ResourceEstimate(parameters, memory, STARTUP_SECONDS + work / (FLOPS_PER_THREAD * threads))
 

@@ -186,15 +186,13 @@ class EvaluateJob(RequestBody):
 
         Raises InvalidInput for a field that does not go with such a model.
         """
-        kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)
-        if kind is None:
-            if self.format is not None:
-                raise InvalidInput("format", "is for models that labelled files measure: leave it out")
-            return None
         for name in ("unit", "dynamic"):
-            if getattr(self, name) is not None:
+            if "perplexity" not in capabilities and getattr(self, name) is not None:
                 raise InvalidInput(name, "is for language models: leave it out")
-        return parse_config(kind, self.format or {}, "format.")
+        kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)
+        if kind is None and self.format is not None:
+            raise InvalidInput("format", "is for models that labelled files measure: leave it out")
+        return None if kind is None else parse_config(kind, self.format or {}, "format.")
 
     def resolve_unit(self, tokenizer: TokenizerConfig) -> Unit:
         """Return the requested unit, or the default for the tokenizer and dynamic evaluation."""

@@ -14,16 +14,23 @@ from pydantic import Field
 from app.schemas.base import RequestBody
 from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
-from models.data.labelled.config import LabelledFormat
+from models.data.labelled.config import LabelledFormat, TaggedFormat
+from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.neural.encoder.config import EncoderConfig
 from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
-from models.tasks.classification.config import ClassifierConfig
+from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
+from models.tasks.fill_in.config import FillInConfig
+from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 
 FindFile: TypeAlias = Callable[[str], Path]
 """Returns the path of an uploaded file by its id."""
+_FORMAT = Field(description="Format of the files; without it, told by the endings of their names.")
+LabelledFormatField = Annotated[dict[str, Any], config_schema(LabelledFormat), _FORMAT]
+TaggedFormatField = Annotated[dict[str, Any], config_schema(TaggedFormat), _FORMAT]
+NoFormat = Annotated[dict[str, Any], Field(max_length=0, description="Plain text has none.")]
 FileIds = str | Annotated[list[str], Field(min_length=1, max_length=100)]
 
 
@@ -132,9 +139,50 @@ class ClassifierJob(NetworkJob):
     config: Annotated[dict[str, Any], config_schema(ClassifierConfig)] = Field(
         {}, description="What it does with the vectors of a text."
     )
-    format: Annotated[dict[str, Any], config_schema(LabelledFormat)] = Field(
-        {}, description="Format of the files; without it, told by the endings of their names."
+    format: LabelledFormatField = Field({})
+
+
+class ClassifierBaselineJob(TaskJob):
+    """Fit a classifier of texts by their n-grams."""
+
+    kind: Literal["naive_bayes", "logistic_regression"] = Field(description="Kind of the model.")
+    config: Annotated[dict[str, Any], config_schema(NaiveBayesConfig, LogisticRegressionConfig)] = Field(
+        {}, description="Its n-grams, and what keeps it from overfitting."
     )
+    format: LabelledFormatField = Field({})
 
 
-TaskRequest: TypeAlias = ClassifierJob
+class TaggerJob(NetworkJob):
+    """Train a recurrent tagger of sentences."""
+
+    kind: Literal["tagger"] = Field(description="Kind of the model.")
+    config: Annotated[dict[str, Any], config_schema(TaggerConfig)] = Field(
+        {}, description="What it does with the vectors of a sentence."
+    )
+    format: TaggedFormatField = Field({})
+
+
+class HmmTaggerJob(TaskJob):
+    """Count a hidden Markov model that tags sentences."""
+
+    kind: Literal["hmm_tagger"] = Field(description="Kind of the model.")
+    config: Annotated[dict[str, Any], config_schema(HmmTaggerConfig)] = Field({}, description="What it counts.")
+    format: TaggedFormatField = Field({})
+
+
+class FillInJob(NetworkJob):
+    """Train a network on plain text to fill blanks from both sides."""
+
+    kind: Literal["fill_in"] = Field(description="Kind of the model.")
+    config: Annotated[dict[str, Any], config_schema(FillInConfig)] = Field(
+        {}, description="How it joins both sides, and how it is trained."
+    )
+    format: NoFormat = Field({})
+    empty_lines: EmptyLines = Field("keep", description="Whether an empty line is a line: to keep or to drop.")
+
+    def family_fields(self, find_file: FindFile, origin: Path | None) -> dict[str, Any]:
+        """Return those of a network, and how lines are read."""
+        return super().family_fields(find_file, origin) | {"empty_lines": self.empty_lines}
+
+
+TaskRequest: TypeAlias = ClassifierJob | ClassifierBaselineJob | TaggerJob | HmmTaggerJob | FillInJob

@@ -25,6 +25,7 @@ from models.checkpoint.save import save
 from models.composite.dynamic_evaluation import make_dynamic
 from models.evaluation.evaluator import evaluate
 from models.evaluation.metrics import evaluation_figures
+from models.language_model import LanguageModel
 from models.recipes.build import build
 from models.recipes.build_task import build_task, evaluate_task
 from models.recipes.compose import compose
@@ -111,8 +112,8 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
     checkpoint = load(resolve(Path(spec.checkpoints).resolve(), request.model).path)
     file_format = request.file_format(checkpoint.model.capabilities)
     path = link_inputs(spec, Path(spec.workdir) / "inputs")["validation"]
-    if file_format is not None:
-        work = evaluate_task(checkpoint.model, checkpoint.tokenizer, [path], file_format)
+    if not isinstance(checkpoint.model, LanguageModel):
+        work = evaluate_task(checkpoint.model, checkpoint.tokenizer, [path], file_format, request.empty_lines)
         return Done(None, {"model": request.model} | _drive(work, Reporter(send).report, stop))
     unit = request.resolve_unit(checkpoint.tokenizer.config)
     dynamic = request.dynamic_config()

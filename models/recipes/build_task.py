@@ -13,15 +13,24 @@ from typing import Any
 from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.repository import CheckpointRef
+from models.data.corpus import Corpus
+from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.model import Capability, Model
 from models.recipes.build import file_digests
 from models.recipes.initial_weights import ModelWeights, initial_weights
 from models.recipes.task_examples import Examples, read_examples, read_parts
 from models.recipes.task_recipe import FileFormat, TaskConfig, TaskRecipe
-from models.tasks.classification.config import ClassifierConfig
+from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
 from models.tasks.classification.evaluate import evaluate_classifier
 from models.tasks.classification.fit import fit_classifier
+from models.tasks.fill_in.config import FillInConfig
+from models.tasks.fill_in.evaluate import evaluate_fill_in
+from models.tasks.fill_in.fill_in_model import FillInModel
+from models.tasks.fill_in.fit import fit_fill_in
+from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
+from models.tasks.tagging.evaluate import evaluate_tagger
+from models.tasks.tagging.fit import fit_tagger
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.options import FitOptions, FittedModel
 from models.tokenization.tokenizer import Tokenizer
@@ -37,8 +46,17 @@ class Task:
 
 
 _CLASSIFICATION = Task(fit_classifier, evaluate_classifier)
-_TASKS: dict[type[TaskConfig], Task] = {ClassifierConfig: _CLASSIFICATION}
-_TASKS_BY_CAPABILITY: dict[Capability, Task] = {"classify": _CLASSIFICATION}
+_TAGGING = Task(fit_tagger, evaluate_tagger)
+_FILL_IN = Task(fit_fill_in, evaluate_fill_in)
+_TASKS: dict[type[TaskConfig], Task] = {
+    ClassifierConfig: _CLASSIFICATION,
+    NaiveBayesConfig: _CLASSIFICATION,
+    LogisticRegressionConfig: _CLASSIFICATION,
+    TaggerConfig: _TAGGING,
+    HmmTaggerConfig: _TAGGING,
+    FillInConfig: _FILL_IN,
+}
+_TASKS_BY_CAPABILITY: dict[Capability, Task] = {"classify": _CLASSIFICATION, "tag": _TAGGING}
 """Tasks that labelled files measure, by what their models can be asked."""
 
 
@@ -84,27 +102,34 @@ def build_task(
     metrics = dict(fitted.metrics)
     if isinstance(initial, ModelWeights):
         metrics["training"] = metrics["training"] | {"initialized": initial.parts}
-    if held_out:
+    if held_out is not None and not (isinstance(held_out, Sequence) and not held_out):
         metrics |= yield from _measure(fitted, task, held_out)
     return BuiltTask(recipe, fitted.model, fitted.tokenizer, file_digests(_files(recipe)), metrics)
 
 
 def evaluate_task(
-    model: Model, tokenizer: Tokenizer, files: Sequence[Path], file_format: FileFormat
+    model: Model,
+    tokenizer: Tokenizer,
+    files: Sequence[Path],
+    file_format: FileFormat | None,
+    empty_lines: EmptyLines = "keep",
 ) -> Generator[Progress, None, dict[str, Any]]:
-    """Measure a task's model on labelled files.
+    """Measure a task's model on labelled files, or one that fills blanks on plain text, without a format.
 
-    Raises InvalidInput for a model that labelled files do not measure, InvalidText naming the line of a file.
+    Raises InvalidInput for a model of another kind, InvalidText naming the line of a file.
     """
+    if isinstance(model, FillInModel):
+        text = Corpus.open(files, kind=tokenizer.config.kind, empty_lines=empty_lines)
+        return (yield from with_progress(evaluate_fill_in(model, tokenizer, text)))
     task = next((task for name, task in _TASKS_BY_CAPABILITY.items() if name in model.capabilities), None)
-    if task is None:
+    if task is None or file_format is None:
         raise InvalidInput("model", f"must be one that labelled files measure, and a {model.kind} model is not")
     examples = read_examples(files, file_format)
     return (yield from with_progress(task.evaluate(model, tokenizer, examples)))
 
 
 def _measure(
-    fitted: FittedModel, task: Task, held_out: Examples
+    fitted: FittedModel, task: Task, held_out: Examples | Corpus
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
     """Measure a model on held-out examples, and in int8 too where its family can compute in that."""
     model, tokenizer = fitted.model, fitted.tokenizer

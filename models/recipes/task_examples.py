@@ -1,6 +1,6 @@
 """Examples of a task's recipe, split into those to learn from and those held out.
 
-Neither torch nor Numba is loaded, so that a service can look at small files before it queues a job.
+Torch is not loaded, so that a service can look at small files before it queues a job.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from models.data.corpus import Corpus
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.labelled.formats import read_labelled_texts, read_questions, read_tagged
 from models.data.labelled.splits import hold_out
@@ -17,6 +18,8 @@ from models.recipes.task_recipe import FileFormat, TaskRecipe
 
 Examples: TypeAlias = Sequence[Any]
 """LabelledTexts, TaggedSentences or Questions."""
+Parts: TypeAlias = tuple[Examples, Examples] | tuple[Corpus, Corpus | None]
+"""What to learn from and what is held out: examples, of which there may be none, or plain texts."""
 
 _READERS: dict[type[FileFormat], Callable[[Sequence[Path], Any], Examples]] = {
     LabelledFormat: read_labelled_texts,
@@ -30,12 +33,13 @@ def read_examples(files: Sequence[Path], file_format: FileFormat) -> Examples:
     return _READERS[type(file_format)](files, file_format)
 
 
-def read_parts(recipe: TaskRecipe) -> tuple[Examples, Examples]:
-    """Return the examples to learn from, and those held out, of which there may be none.
+def read_parts(recipe: TaskRecipe) -> Parts:
+    """Return the examples to learn from, and those held out.
 
     Raises what `read_examples` raises, and InvalidInput where there are too few to hold any out.
     """
-    assert recipe.format is not None
+    if recipe.format is None:
+        return _open_texts(recipe)
     examples = read_examples(recipe.files, recipe.format)
     if recipe.validation is not None:
         return examples, read_examples([recipe.validation], recipe.format)
@@ -45,3 +49,12 @@ def read_parts(recipe: TaskRecipe) -> tuple[Examples, Examples]:
         return hold_out(examples, recipe.validation_fraction, recipe.split_seed)
     except InvalidInput as error:
         raise InvalidInput("validation_fraction", str(error).partition(": ")[2]) from None
+
+
+def _open_texts(recipe: TaskRecipe) -> tuple[Corpus, Corpus | None]:
+    """Open the plain text to learn from, and the held-out text where there is one."""
+    kind = recipe.tokenizer.kind
+    text = Corpus.open(recipe.files, kind=kind, empty_lines=recipe.empty_lines)
+    if recipe.validation is not None:
+        return text, Corpus.open(recipe.validation, kind=kind, empty_lines=recipe.empty_lines)
+    return text.split(recipe.validation_fraction) if recipe.validation_fraction else (text, None)

@@ -15,11 +15,15 @@ from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.model import Capability
 from models.neural.encoder.config import EncoderConfig
-from models.tasks.classification.config import ClassifierConfig
+from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
+from models.tasks.fill_in.config import FillInConfig
+from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 
-TaskConfig: TypeAlias = ClassifierConfig
+TaskConfig: TypeAlias = (
+    ClassifierConfig | NaiveBayesConfig | LogisticRegressionConfig | TaggerConfig | HmmTaggerConfig | FillInConfig
+)
 FileFormat: TypeAlias = LabelledFormat | TaggedFormat | QuestionFormat
 
 
@@ -36,11 +40,16 @@ class TaskKind:
 
 TASK_KINDS: dict[str, TaskKind] = {
     "classifier": TaskKind(ClassifierConfig, LabelledFormat, is_network=True),
+    "naive_bayes": TaskKind(NaiveBayesConfig, LabelledFormat, is_network=False),
+    "logistic_regression": TaskKind(LogisticRegressionConfig, LabelledFormat, is_network=False),
+    "tagger": TaskKind(TaggerConfig, TaggedFormat, is_network=True),
+    "hmm_tagger": TaskKind(HmmTaggerConfig, TaggedFormat, is_network=False),
+    "fill_in": TaskKind(FillInConfig, None, is_network=True),
 }
 """What each kind of task model is made of, by the name that recipes, cards and jobs give it."""
 
 
-FORMATS_BY_CAPABILITY: dict[Capability, type[FileFormat]] = {"classify": LabelledFormat}
+FORMATS_BY_CAPABILITY: dict[Capability, type[FileFormat]] = {"classify": LabelledFormat, "tag": TaggedFormat}
 """Format of the labelled files that measure a model, by what it can be asked."""
 
 
@@ -71,7 +80,7 @@ class TaskRecipe:
     training: TaskTrainingConfig | None = None
     """How a network is trained, the defaults where nothing is said; a baseline has none."""
     validation: Path | None = None
-    """A file of its own to measure on, in the same format."""
+    """A file of its own to measure on, in the same format, and to choose a network's best weights by."""
     validation_fraction: float = 0.1
     """Without `validation`: the share of the examples that is held out to measure on, and to choose a network's best
     weights by; of plain text, its end. 0 holds out nothing."""

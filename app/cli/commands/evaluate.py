@@ -1,29 +1,36 @@
-"""`nextword evaluate`: perplexity of a model on a text file of any size."""
+"""`nextword evaluate`: perplexity of a model on a text of any size, or a task's figures on labelled files."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.dataclass_options import SectionedCommand, dataclass_options, given_options
+from app.cli.figures import figure_lines
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import json_option, load_model, loading_options, model_argument, quiet_option, to_json
+from app.cli.task_options import FORMATS, format_options
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import parse_config
 from models.composite.config import DynamicConfig, UpdateRule
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.metrics import Unit
+from models.recipes.task_recipe import FORMATS_BY_CAPABILITY
 from models.utils.progress import with_progress
 
+if TYPE_CHECKING:
+    from models.checkpoint.load import Checkpoint
+
 _READ_BYTES = 1 << 16
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @model_argument
-@click.argument("file", type=click.File("rb"))
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
 @click.option(
     "--unit",
     type=click.Choice(get_args(Unit)),
@@ -40,48 +47,80 @@ _READ_BYTES = 1 << 16
     type=click.Choice(get_args(UpdateRule)),
     help="Let a copy of a recurrent model learn from the text as it scores it, by this rule; document only.",
 )
-@dataclass_options(DynamicConfig, skip=["rule"], note="dynamic: ")
+@dataclass_options(DynamicConfig, skip=["rule"], section="Dynamic evaluation")
+@format_options
 @loading_options
 @quiet_option
 @json_option
 def command(
     model: str,
-    file: BinaryIO,
-    unit: Unit | None,
-    empty_lines: EmptyLines,
+    files: tuple[Path, ...],
     checkpoints: Path,
     precision: str,
     threads: int,
     quiet: bool,
     as_json: bool,
-    dynamic: UpdateRule | None,
     **values: Any,
 ) -> None:
-    """Measure how well MODEL predicts the text of FILE (- for standard input)."""
+    """Measure how well MODEL predicts the text of FILE (- for standard input), or does its task on labelled files."""
     with without_gc():
-        from models.composite.dynamic_evaluation import make_dynamic
-        from models.evaluation.evaluator import evaluate
-        from models.evaluation.metrics import evaluation_figures
+        from models.language_model import LanguageModel
 
     ref, checkpoint = load_model(model, checkpoints, threads, precision)
-    tokenizer = checkpoint.tokenizer
-    unit = unit or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
-    scorer, options = checkpoint.language_model, given_options(DynamicConfig, values)
+    bar = ProgressBar(quiet)
+    if isinstance(checkpoint.model, LanguageModel):
+        figures = _measure_text(checkpoint, files, values, bar)
+    else:
+        figures = _measure_task(checkpoint, files, values, bar)
+    result = {"model": ref.id} | figures
+    if as_json:
+        click.echo(to_json(result))
+        return
+    for line in figure_lines(result):
+        click.echo(line)
+
+
+def _measure_text(
+    checkpoint: Checkpoint, files: tuple[Path, ...], values: dict[str, Any], bar: ProgressBar
+) -> dict[str, Any]:
+    """Return the figures of a language model on one text."""
+    from models.composite.dynamic_evaluation import make_dynamic
+    from models.evaluation.evaluator import evaluate
+    from models.evaluation.metrics import evaluation_figures
+
+    for name in (name for kind in FORMATS.values() for name in given_options(kind, values)):
+        raise InvalidInput(name, "is for models that labelled files measure")
+    if len(files) > 1:
+        raise InvalidInput("file", "one text is accepted")
+    tokenizer, dynamic, options = checkpoint.tokenizer, values["dynamic"], given_options(DynamicConfig, values)
+    unit: Unit = values["unit"] or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
+    scorer = checkpoint.language_model
     if dynamic is not None:
         scorer = make_dynamic(scorer, parse_config(DynamicConfig, {"rule": dynamic, **options}), unit)
     elif options:
         raise InvalidInput(next(iter(options)), "is for --dynamic only")
-    chunks = iter(lambda: file.read(_READ_BYTES), b"")
-    evaluation = drive(with_progress(evaluate(scorer, tokenizer, chunks, unit, empty_lines)), ProgressBar(quiet))
-    result = {"model": ref.id, "unit": unit} | evaluation_figures(evaluation)
-    if as_json:
-        click.echo(to_json(result))
-        return
-    for name, value in result.items():
-        click.echo(f"{name:<24}{_format_value(value)}")
+    with click.open_file(str(files[0]), "rb") as file:
+        chunks = iter(lambda: file.read(_READ_BYTES), b"")
+        work = evaluate(scorer, tokenizer, chunks, unit, values["empty_lines"])
+        evaluation = drive(with_progress(work), bar)
+    return {"unit": unit} | evaluation_figures(evaluation)
 
 
-def _format_value(value: object) -> str:
-    if value is None:
-        return "infinite"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _measure_task(
+    checkpoint: Checkpoint, files: tuple[Path, ...], values: dict[str, Any], bar: ProgressBar
+) -> dict[str, Any]:
+    """Return the figures of a task's model on labelled files, or on plain text where it fills blanks."""
+    from models.recipes.build_task import evaluate_task
+
+    for name in ("unit", "dynamic", *given_options(DynamicConfig, values)):
+        if values[name] is not None:
+            raise InvalidInput(name, "is for language models")
+    capabilities = checkpoint.model.capabilities
+    kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)
+    wanted = {} if kind is None else given_options(kind, values)
+    for name in (name for other in FORMATS.values() for name in given_options(other, values)):
+        if name not in wanted:
+            raise InvalidInput(name, f"is not for files that measure a {checkpoint.model.kind}")
+    file_format = None if kind is None else parse_config(kind, wanted)
+    work = evaluate_task(checkpoint.model, checkpoint.tokenizer, files, file_format, values["empty_lines"])
+    return drive(work, bar)

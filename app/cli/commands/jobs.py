@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from app.cli.figures import held_out_lines, task_headline
 from app.cli.http_client import ServiceClient, ServiceError
 from app.cli.progress_bar import ProgressBar
 from app.cli.shared_options import json_option
@@ -47,13 +48,29 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @click.argument("text", type=_TEXT)
 @click.option("--name", help="The model's name; with --kind evaluate, the model to measure.", required=True)
 @click.option(
-    "--kind", default="ngram", help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; or evaluate. [default: ngram]"
+    "--kind",
+    default="ngram",
+    help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; a task's kind, as classifier; or evaluate. "
+    "[default: ngram]",
 )
 @click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
 @click.option("-c", "--config", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="Field of the model.")
 @click.option(
     "-t", "--tokenizer", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="A field of the tokens'."
+)
+@click.option(
+    "--encoder", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="Field of a task's network."
+)
+@click.option(
+    "--training", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="Field of a task's training."
+)
+@click.option(
+    "--format",
+    multiple=True,
+    callback=_parse_pairs,
+    metavar="NAME=VALUE",
+    help="Field of the format of labelled files.",
 )
 @click.option("--licence", help="Licence of the text, for the model's card.")
 @click.option("--follow/--no-follow", default=True, help="Whether to wait for its end. [default: follow]")
@@ -66,6 +83,7 @@ def submit(
     body = {name: value for name, value in options.items() if value}
     if options["kind"] == "evaluate":
         body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text)}
+        body |= {"format": options["format"]} if options["format"] else {}
     elif options["members"]:
         body["validation_file"] = client.upload(text)
     else:
@@ -161,7 +179,10 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
     click.echo(f"{job['id']}  {job['status']}  {job['model']}")
     if job["error"]:
         click.echo(f"{job['error']['code']}: {job['error']['message']}")
-    for unit, figures in ((job["result"] or {}).get("metrics", {}).get("validation") or {}).items():
-        click.echo(f"perplexity {figures['perplexity'] or float('inf'):.2f} on held-out {unit}")
-    if "perplexity" in (job["result"] or {}):
-        click.echo(f"perplexity {job['result']['perplexity'] or float('inf'):.2f} by {job['result']['unit']}")
+    result = job["result"] or {}
+    for line in held_out_lines(result.get("metrics", {}).get("validation") or {}):
+        click.echo(line)
+    if "perplexity" in result:
+        click.echo(f"perplexity {result['perplexity'] or float('inf'):.2f} by {result['unit']}")
+    elif headline := task_headline(result):
+        click.echo(headline)

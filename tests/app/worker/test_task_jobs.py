@@ -11,6 +11,7 @@ import pytest
 
 from tests.helpers.jobs import ask, begun, left_over, over, upload, working
 from tests.helpers.serving import Server, publish, recurrent, serving, wait_for
+from tests.helpers.texts import some_text
 
 SMALL = {"encoder": {"embedding_size": 8, "hidden_size": 8}, "training": {"epochs": 3, "batch_size": 8}}
 
@@ -175,3 +176,37 @@ def test_evaluation_refuses_what_does_not_go_with_the_model(client: httpx.Client
     body = {"kind": "evaluate", "validation_file": upload(client, labelled(), "films.csv")}
     refused = client.post("/v1/jobs", json={**body, "model": "plain", "format": {"format": "csv"}})
     assert refused.json()["error"]["param"] == "format"
+
+
+TAGGED = "the\tDET\nold\tADJ\ncat\tNOUN\nsaw\tVERB\na\tDET\nbird\tNOUN\n\na\tDET\ndog\tNOUN\nslept\tVERB\n\n" * 12
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "config", "figure"),
+    [
+        ("naive_bayes", "films.csv", labelled(), {"order": 1}, "accuracy"),
+        ("logistic_regression", "films.csv", labelled(), {"naive_bayes": True}, "accuracy"),
+        ("hmm_tagger", "tags.conll", TAGGED, {"order": 2}, "accuracy"),
+        ("tagger", "tags.conll", TAGGED, {"crf": True}, "accuracy"),
+        ("fill_in", "text.txt", some_text(60), {"mlp_size": 8, "sampled_words": 0}, "accuracy_at_10"),
+    ],
+)
+def test_jobs_make_and_measure_models_of_every_kind(
+    client: httpx.Client, own: Server, kind: str, name: str, content: str, config: dict, figure: str
+) -> None:
+    file = upload(client, content, name)
+    body = SMALL if kind in ("tagger", "fill_in") else {}
+    model = kind.replace("_", "-")
+    job = ask(client, name=model, kind=kind, training_file=file, config=config, **body)
+    with working(own):
+        assert over(client, job)["status"] == "succeeded", job
+        wait_for(lambda: client.get(f"/v1/models/{model}").status_code == 200)
+        measured = ask(client, kind="evaluate", model=model, validation_file=file)
+        assert over(client, measured)["status"] == "succeeded", measured
+    assert 0 <= job["result"]["metrics"]["validation"][figure] <= 1
+    assert 0 <= measured["result"][figure] <= 1
+    assert client.get(f"/v1/models/{model}").json()["card"]["kind"] == kind
+    refused = client.post(
+        "/v1/jobs", json={"kind": "evaluate", "model": model, "validation_file": file, "unit": "lines"}
+    )
+    assert refused.json()["error"]["param"] == "unit"
