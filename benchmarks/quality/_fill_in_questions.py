@@ -1,4 +1,4 @@
-"""Builder of five-choice questions from a novel: an infrequent word is blanked, four others are offered beside it.
+"""Builder of five-choice questions from a novel: an infrequent word is blanked, four decoys offered.
 
 The decoys fit the words before the blank: they are drawn from an order-3 model of other books, among words as
 infrequent as the one that is missing (as in the challenge of Zweig and Burges 2011, whose decoys people chose from).

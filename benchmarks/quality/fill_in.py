@@ -1,4 +1,4 @@
-"""Filling a blank from both sides: five-choice questions and masked words of a novel that no model has read.
+"""Filling blanks from both sides: five-choice questions and masked words of a novel held out.
 
 Takes the folder of the seventeen Gutenberg books. Questions are made of chesterton-thursday.txt; everything else is
 trained on the sixteen others, with the recipe of the shipped model `gutenberg-fill` and networks of its size: an n-gram
@@ -64,14 +64,14 @@ Right = NDArray[np.bool_]
 
 
 class OneSide(LanguageModelPair):
-    """One language model of a pair, alone: 0 reads from the left, 1 from the right."""
+    """Language model of a pair, alone: 0 reads from the left, 1 from the right."""
 
     def __init__(self, pair: LanguageModelPair, side: int) -> None:
         super().__init__(pair.pair_config, pair.members)
         self._side = side
 
     def logprobs(self, contexts: State) -> Floats:
-        """See `FillInModel`."""
+        """Return log-probabilities [N, V] of one side's contexts."""
         return self.members[self._side].logprobs(contexts[self._side])
 
 

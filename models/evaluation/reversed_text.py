@@ -19,7 +19,7 @@ from models.utils.progress import Progress, with_progress
 def measure_reversed_units(
     model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
-    """Evaluate a model of reversed text on a held-out text in every unit it has; return the figures by unit.
+    """Evaluate a model of reversed text on a held-out text; return the figures by unit.
 
     As `measure_units` for other models, but in memory: the last token of a text has to be known first.
     """

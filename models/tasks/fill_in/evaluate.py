@@ -1,4 +1,4 @@
-"""Figures of a fill-in model on plain text: how well it tells each token from all the others of its line."""
+"""Figures of a fill-in model on plain text: how well it tells each token from the rest of its line."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def measure_fill_in(
 
 
 def evaluate_fill_in(model: FillInModel, tokenizer: Tokenizer, text: Corpus) -> Generator[int, None, dict[str, Any]]:
-    """Return figures of a model on a text whose lines are read each on its own, JSON-ready; yields tokens done.
+    """Return figures of a model on a text, each line read on its own, JSON-ready; yields tokens done.
 
     Tokens out of vocabulary are counted apart, and read as `<unk>` beside those that are told.
     """
@@ -87,7 +87,7 @@ def evaluate_fill_in(model: FillInModel, tokenizer: Tokenizer, text: Corpus) -> 
 def encode_lines(
     text: Corpus, tokenizer: Tokenizer, max_tokens: int = MAX_LINE_TOKENS
 ) -> tuple[list[TokenIds], list[NDArray[np.bool_]]]:
-    """Return the lines of a text, each ending with `</s>`, and which of their tokens are out of vocabulary.
+    """Return the lines of a text, each with `</s>` at its end, and which tokens are out of vocabulary.
 
     Lines of more than `max_tokens` tokens are cut into pieces, which end with `</s>` as well; empty ones are left out.
     """

@@ -19,7 +19,7 @@ from models.utils.progress import Progress
 def fit_fill_in(
     config: FillInConfig, text: Corpus, held_out: Corpus | None, options: FitOptions
 ) -> Generator[Progress, None, FittedModel]:
-    """Train a fill-in network on the lines of `text`; `held_out` chooses the best weights where it is given.
+    """Train a fill-in network on the lines of `text`; `held_out`, where given, chooses the best weights.
 
     Raises InvalidInput for an encoder that does not suit (`check_encoder`), TrainingFailed where there is no line.
     """

@@ -47,7 +47,7 @@ def predict_fillings(
 def _score_blank(
     model: FillInModel, text: BlankedText, candidates: Sequence[Candidates], beam: TokenIds, blank: int
 ) -> Generator[int, None, Floats]:
-    """Return log P [N, C] of the choices of a blank after each of N fillings [N, blank] of those before it."""
+    """Return log P [N, C] of a blank's choices after each of N fillings [N, blank] of those before it."""
     choices = candidates[blank].tokens[:, 0]
     position = sum(map(len, text.segments[: blank + 1])) + blank
     unknown = [np.array([UNK])] * (len(candidates) - blank)

@@ -39,7 +39,7 @@ class RecurrentFillIn(EncoderModel, FillInModel):
     capabilities: frozenset[Capability] = frozenset({"fill", "embed"})
 
     def __init__(self, settings: FillInConfig, encoder: RecurrentEncoder, head: Mapping[str, Floats]) -> None:
-        """Hold an encoder and the arrays of a head, `fill_in_head_shapes`. Raises InvalidInput, see `check_encoder`."""
+        """Hold an encoder and the arrays of a head, `fill_in_head_shapes`; raises as `check_encoder` does."""
         check_encoder(encoder.architecture)
         super().__init__(encoder, head)
         self.settings = settings
@@ -55,7 +55,7 @@ class RecurrentFillIn(EncoderModel, FillInModel):
         return neighbours(self.encoder.architecture, vectors[rows, places], vectors[rows, places + 2])
 
     def logprobs(self, contexts: State) -> Floats:
-        """See `FillInModel`."""
+        """Return log-probabilities [N, V] of contexts; see `FillInModel`."""
         return self._softmax(self._hidden(contexts))
 
     def _hidden(self, contexts: State) -> Floats:
@@ -127,6 +127,6 @@ def fill_in_head_shapes(
 
 
 def neighbours(config: EncoderConfig, before: Floats, after: Floats) -> Floats:
-    """Return what an encoder's vectors `before` and `after` each token [N, D] say of it: its own sides [N, D]."""
+    """Join the forward vectors `before` each token and the backward ones `after` it, all [N, D]."""
     parts = {"forward": before[:, : config.hidden_size], "backward": after[:, -config.hidden_size :]}
     return np.concatenate([parts[direction] for direction in config.directions], 1)

@@ -1,4 +1,4 @@
-"""A pair of language models as a fill-in model: one reads from the left, the other, of reversed text, from the right.
+"""A pair of language models as a fill-in model: one reads from the left, one from the right.
 
 P(w | left, right) is in proportion to P(w | left) P(w | right) / P(w): Bayes' rule, if left and right are independent
 given w. It is a composite, whose checkpoint names the two published models.
@@ -26,7 +26,7 @@ _LEAST_PRIOR = np.float32(-50)
 
 
 class LanguageModelPair(CompositeModel, FillInModel):
-    """Two language models, `members`: the first of text as it is read, the second of text from right to left.
+    """Two language models, `members`: the first of text as it is read, the second of reversed text.
 
     P(w) is the first one's distribution before anything is read: of an n-gram model its unigrams, of a network the
     softmax of its output bias. Where no token is possible on both sides, the left one alone is believed.
@@ -55,7 +55,7 @@ class LanguageModelPair(CompositeModel, FillInModel):
         )
 
     def logprobs(self, contexts: State) -> Floats:
-        """See `FillInModel`."""
+        """Return log-probabilities [N, V] of contexts; see `FillInModel`."""
         left, right = (member.logprobs(state) for member, state in zip(self.members, contexts, strict=True))
         with np.errstate(invalid="ignore", divide="ignore"):  # a probability of zero stays one, whatever divides it
             product = np.where(np.isneginf(left) | np.isneginf(right), -np.inf, left + right - self._prior)

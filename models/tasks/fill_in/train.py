@@ -1,4 +1,4 @@
-"""Training of a fill-in network on plain text: every token of a line is told from all the others, all at once."""
+"""Training of a fill-in network on plain text: all tokens of a line are told from the others at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from models.utils.progress import Progress, with_progress
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a text as token ids, each ending with `</s>`, and which of their tokens count in measuring."""
+    """Lines of a text as token ids, each with `</s>` at its end, and which tokens are out of vocabulary."""
 
     ids: Sequence[TokenIds]
     oov: Sequence[NDArray[np.bool_]]
@@ -48,7 +48,7 @@ class FillInProblem(TaskProblem[RecurrentFillIn]):
         lines: Sequence[TokenIds],
         held_out: Lines | None = None,
     ) -> None:
-        """Train on `lines`, each ending with `</s>`; `held_out` chooses the best weights by the accuracy on it."""
+        """Train on `lines`, each with `</s>` at its end; the accuracy on `held_out` chooses the best weights."""
         check_encoder(encoder)
         self._settings, self._encoder, self._vocabulary_size = settings, encoder, vocabulary_size
         self._lines, self._held_out = lines, held_out

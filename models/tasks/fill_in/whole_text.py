@@ -37,7 +37,7 @@ class ScoredFillings(NamedTuple):
 
 @dataclass(frozen=True)
 class _Hypothesis:
-    """A filling of the blanks so far: its choices, log P of the text up to the next blank, and the state there."""
+    """Filling of the blanks so far: its choices, log P of the text up to the next blank, the state there."""
 
     choices: tuple[int, ...]
     logprob: float
