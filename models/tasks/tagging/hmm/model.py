@@ -32,6 +32,7 @@ class HmmTagger(Tagger):
     """
 
     kind = "hmm_tagger"
+    chunk_tokens = 256
 
     def __init__(
         self, settings: HmmTaggerConfig, tags: Sequence[str], vocabulary_size: int, tensors: Mapping[str, NDArray[Any]]
