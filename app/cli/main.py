@@ -28,6 +28,11 @@ COMMAND_HELP = {
     "score": "Score lines from standard input, one result a line.",
     "generate": "Continue a prompt, or begin a text.",
     "next": "Show the most probable next tokens after a context.",
+    "classify": "Classify texts: the label of each, and which words carried it.",
+    "tag": "Tag the tokens of texts.",
+    "fill": "Fill in the blanks of texts.",
+    "answer": "Answer questions about a text.",
+    "embed": "Print the vectors of texts.",
     "models": "List the published models.",
     "serve": "Serve the published models over HTTP.",
     "worker": "Run the jobs submitted over HTTP.",
@@ -36,8 +41,12 @@ COMMAND_HELP = {
     "compile": "Compile the hot loops now rather than when first used.",
 }
 
-_HOMES = {"import": ("arpa", "import_command"), "export": ("arpa", "export_command")}
-"""Module and function of commands that share a module; the others are `command` in the module of their name."""
+_HOMES = {
+    "import": ("arpa", "import_command"),
+    "export": ("arpa", "export_command"),
+    **{name: (f"tasks.{name}", "command") for name in ("classify", "tag", "fill", "answer", "embed")},
+}
+"""Module and function of commands whose module has another name; the others are `command` in the module of theirs."""
 
 
 class _LazyGroup(click.Group):

@@ -1,0 +1,1 @@
+"""Commands that ask models which read a whole text, one file each; `texts` reads what is asked about."""

@@ -1,0 +1,81 @@
+"""`nextword embed`: vectors of texts and of their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from app.cli.commands.tasks.texts import read_texts, text_arguments
+from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
+from app.core.process_tuning import without_gc
+from models.tasks.embedding.config import EmbeddingPooling
+from models.utils.progress import run_to_completion
+
+if TYPE_CHECKING:
+    from models.model import Floats
+    from models.tasks.embedding.predict import Embedding
+
+
+@click.command()
+@model_argument
+@text_arguments
+@click.option(
+    "--pooling",
+    type=click.Choice(get_args(EmbeddingPooling)),
+    default="mean",
+    help="How the vectors of a text's tokens become one. [default: mean]",
+)
+@click.option("--per-token", is_flag=True, help="Show the vector of each token instead, the text's end </s> included.")
+@loading_options
+@json_option
+def command(
+    model: str,
+    texts: Sequence[str],
+    file: Path | None,
+    pooling: EmbeddingPooling,
+    per_token: bool,
+    as_json: bool,
+    **loading: Any,
+) -> None:
+    """Embed each TEXT, or each line that is read.
+
+    Prints the text and the numbers of its vector, separated by tabs; with --per-token a line for each token, and an
+    empty line after each text.
+    """
+    with without_gc():
+        from models.tasks.embedding.encode import encodes
+        from models.tasks.embedding.predict import embed
+
+    ref, checkpoint = load_model(model, **loading)
+    if not encodes(checkpoint.model):
+        raise checkpoint.unsupported_error("embed")
+    for batch in read_texts(texts, file):
+        work = embed(checkpoint.model, checkpoint.tokenizer, batch, pooling, per_token=per_token)
+        for text, embedding in zip(batch, run_to_completion(work), strict=True):
+            if as_json:
+                click.echo(to_json({"model": ref.id, "text": text} | _content(embedding)))
+            else:
+                rows = [(text, embedding.vector)] if not per_token else _token_rows(embedding)
+                click.echo("\n".join(_line(*row) for row in rows) + ("\n" if per_token else ""))
+
+
+def _content(embedding: Embedding) -> dict[str, Any]:
+    """Return the JSON content of a text's vectors."""
+    content: dict[str, Any] = {"embedding": embedding.vector.tolist()}
+    if embedding.token_vectors is not None:
+        content["tokens"] = [{"token": form, "embedding": row.tolist()} for form, row in _token_rows(embedding)]
+    return content
+
+
+def _token_rows(embedding: Embedding) -> list[tuple[str, Floats]]:
+    """Return each token with its vector."""
+    assert embedding.token_vectors is not None, "asked for"
+    return list(zip(embedding.text.forms, embedding.token_vectors, strict=True))
+
+
+def _line(text: str, vector: Floats) -> str:
+    """Return a text and the numbers of its vector, separated by tabs."""
+    return "\t".join([text, *(f"{number:.6f}" for number in vector.tolist())])
