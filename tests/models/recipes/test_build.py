@@ -225,3 +225,33 @@ def test_recipe_refuses_counts_for_recurrent_models(field: dict[str, Any]) -> No
 def test_recipe_refuses_a_memory_budget_too_small() -> None:
     with pytest.raises(InvalidInput, match="memory: must be 64 MiB or more"):
         Recipe("cats", (Path("text.txt"),), memory=1000)
+
+
+@pytest.mark.parametrize("model", [NgramConfig(2), TINY])
+def test_build_of_a_reversed_text_is_that_of_a_text_written_backwards(
+    model: NgramConfig | RecurrentConfig, text: Path, tmp_path: Path
+) -> None:
+    held_out, mirrored, mirrored_held_out = (tmp_path / name for name in ("a.txt", "b.txt", "c.txt"))
+    held_out.write_text("a dog sat .\nthe cat ran\n")
+    for source, mirror in ((text, mirrored), (held_out, mirrored_held_out)):
+        lines = source.read_text().splitlines()
+        mirror.write_text("".join(" ".join(line.split()[::-1]) + "\n" for line in lines[::-1]))
+    recipe = Recipe(
+        "cats", (text,), model, training=None if isinstance(model, NgramConfig) else SHORT, validation=held_out
+    )
+    built = run_to_completion(build(replace(recipe, reversed=True)))
+    expected = run_to_completion(build(replace(recipe, files=(mirrored,), validation=mirrored_held_out)))
+    assert table(built) == table(expected)
+    assert built.metrics["validation"] == expected.metrics["validation"]
+    assert built.metrics["validation"]["lines"]["token_count"] == 9
+    assert built.provenance("none").recipe["reversed"] is True
+
+
+def test_build_measures_reversed_characters_as_one_document(text: Path) -> None:
+    recipe = Recipe("cats", (text,), NgramConfig(2), TokenizerConfig(kind="character"), reversed=True)
+    assert run_to_completion(build(recipe)).metrics["validation"].keys() == {"document"}
+
+
+def test_recipe_refuses_to_extend_a_model_backwards() -> None:
+    with pytest.raises(InvalidInput, match="reversed"):
+        Recipe("more", (Path("text.txt"),), extends=Path("old"), reversed=True)

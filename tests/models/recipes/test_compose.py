@@ -7,16 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.checkpoint.card import Provenance
 from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
 from models.checkpoint.save import save
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.composite.mixture import MixtureModel
 from models.composite.mixture_weights import fit_weights, score_by_member
+from models.data.corpus import Corpus
 from models.errors import InvalidInput
 from models.evaluation.evaluator import evaluate
 from models.recipes.compose import ComposedModel, compose
 from models.recipes.recipe import Composition
+from models.tasks.fill_in.config import LanguageModelPairConfig
+from models.tasks.fill_in.evaluate import evaluate_fill_in
+from models.tasks.fill_in.pair import LanguageModelPair
 from models.utils.progress import run_to_completion
 from tests.helpers.serving import CHARACTERS, WORDS, ngram, publish, recurrent
 from tests.helpers.texts import some_text
@@ -103,3 +108,38 @@ def test_compose_names_the_field_of_what_does_not_fit(root, members, fields, fie
     with pytest.raises(InvalidInput) as error:
         compose_members(root, *members, **fields)
     assert error.value.field == field
+
+
+@pytest.fixture
+def mirrored(root: Path) -> str:
+    """The name of a model that was trained on reversed text, by its card."""
+    save(root, "mirrored", recurrent(), WORDS, Provenance("none", "none", recipe={"reversed": True}))
+    return "mirrored"
+
+
+def test_compose_pairs_a_model_with_one_of_reversed_text(root: Path, mirrored: str, text: Path) -> None:
+    composed = compose_members(root, "smooth", mirrored, model=LanguageModelPairConfig(0.5), validation=text)
+    assert isinstance(composed.model, LanguageModelPair)
+    figures = run_to_completion(evaluate_fill_in(composed.model, WORDS, Corpus.open(text)))
+    assert composed.metrics["validation"] == figures
+    ref = save(root, "pair", composed.model, WORDS, composed.provenance("none"), members=composed.members)
+    assert load(ref.path).model.capabilities == {"fill"}
+
+
+def test_compose_refuses_a_pair_whose_members_read_the_wrong_way(root: Path, mirrored: str) -> None:
+    pair = LanguageModelPairConfig()
+    with pytest.raises(InvalidInput, match="member 2 must be a model that reads from right to left"):
+        compose_members(root, "smooth", "network", model=pair)
+    with pytest.raises(InvalidInput, match="member 1 must be a model that reads from left to right"):
+        compose_members(root, mirrored, mirrored, model=pair)
+    with pytest.raises(InvalidInput, match="must be 2, not 1"):
+        compose_members(root, "smooth", model=pair)
+
+
+def test_compose_refuses_a_model_of_reversed_text_elsewhere(root: Path, mirrored: str) -> None:
+    with pytest.raises(InvalidInput, match="left to right"):
+        compose_members(root, mirrored, model=CacheConfig())
+
+
+def test_load_lets_a_model_of_reversed_text_answer_nothing(root: Path, mirrored: str) -> None:
+    assert load(root / mirrored / "1").model.capabilities == frozenset()
