@@ -25,7 +25,7 @@ from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from app.http.error_responses import add_error_handlers
 from app.http.swagger_ui import add_swagger_ui
-from app.middleware.admission import AdmissionMiddleware
+from app.middleware.admission import EMBEDDINGS_PATH, AdmissionMiddleware
 from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
@@ -114,7 +114,8 @@ def create_app(settings: Settings) -> FastAPI:
 def _add_middleware(app: FastAPI) -> None:
     """Surround the routes, from the inside out."""
     settings = app.state.settings
-    app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS)
+    paths = {EMBEDDINGS_PATH: embeddings.embed_with_model}
+    app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS, paths=paths)
     app.add_middleware(BodyLimitMiddleware, settings=settings)
     app.add_middleware(
         AdmissionMiddleware,

@@ -34,22 +34,20 @@ class _FastRoute(NamedTuple):
 
 
 class FastPathMiddleware:
-    """Middleware that hands valid bodies of `POST /v1/models/{model}/{name}` to the route of that name."""
+    """Middleware that hands valid JSON bodies to routes: by the last part of a path under a model, or by a path."""
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, Endpoint]) -> None:
+    def __init__(self, app: ASGIApp, routes: Mapping[str, Endpoint], paths: Mapping[str, Endpoint]) -> None:
+        """Serve `POST /v1/models/{model}/{name}` by `routes`, and `paths`, whose bodies have a field `model`."""
         self.app = app
-        self._routes = {name: _FastRoute(route, get_type_hints(route)["body"]) for name, route in routes.items()}
+        self._routes, self._paths = (
+            {name: _FastRoute(route, get_type_hints(route)["body"]) for name, route in endpoints.items()}
+            for endpoints in (routes, paths)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        *prefix, model, name = scope["path"].split("/") if scope["type"] == "http" else ("", "")
-        route = self._routes.get(name)
-        if (
-            route
-            and prefix == MODELS_PREFIX
-            and scope["method"] == "POST"
-            and strip_parameters(get_header(scope, b"content-type")) == JSON
-        ):
+        route, model = self._find(scope)
+        if route is not None:
             request = Request(scope, receive, send)
             try:
                 content = await _read_body(receive)
@@ -61,6 +59,18 @@ class FastPathMiddleware:
                 return
             receive = _replay(content, receive)
         await self.app(scope, receive, send)
+
+    def _find(self, scope: Scope) -> tuple[_FastRoute | None, str]:
+        """Return the route of a request and the model in its path, empty where the body names it."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return None, ""
+        *prefix, model, name = scope["path"].split("/")
+        route = self._routes.get(name) if prefix == MODELS_PREFIX else None
+        if route is None:
+            route, model = self._paths.get(scope["path"]), ""
+        if route is None or strip_parameters(get_header(scope, b"content-type")) != JSON:
+            return None, ""
+        return route, model
 
 
 async def _read_body(receive: Receive) -> bytes:
@@ -82,7 +92,7 @@ async def _call_endpoint(request: Request, content: bytes, model: str, route: _F
         body = route.body_type.model_validate_json(content)
     except ValidationError:
         return None
-    return await route.endpoint(build_model_request(request, model), body)
+    return await route.endpoint(build_model_request(request, model or getattr(body, "model", "")), body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

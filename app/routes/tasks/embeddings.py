@@ -29,15 +29,19 @@ async def embed_texts(
     Texts that mean alike to the model have vectors that point alike: compare them by the cosine of their angle.
     """
     del x_request_timeout_ms  # the admission middleware enforces it
-    model_request = build_model_request(request, body.model)
-    texts = _check(model_request, body)
+    return await embed_with_model(build_model_request(request, body.model), body)
+
+
+async def embed_with_model(request: ModelRequest, body: EmbeddingsRequest) -> OrjsonResponse:
+    """Answer a request whose model has been found."""
+    texts = _check(request, body)
     question = ("embed", body.encoding_format, body.pooling, body.per_token)
-    predict = partial(_embed, model_request.checkpoint, body)
-    results = await model_request.run_texts(question, predict, texts, model_request.estimate_tokens(texts))
+    predict = partial(_embed, request.checkpoint, body)
+    results = await request.run_texts(question, predict, texts, request.estimate_tokens(texts))
     data = [{"object": "embedding", "index": i} | content for i, (content, _) in enumerate(results)]
     tokens = sum(count for _, count in results)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return OrjsonResponse({"object": "list", "data": data, "model": model_request.served.id, "usage": usage})
+    return OrjsonResponse({"object": "list", "data": data, "model": request.served.id, "usage": usage})
 
 
 def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str]:
