@@ -16,6 +16,8 @@ from models.tasks.classification.model import Int8Classifier, RecurrentClassifie
 from models.tasks.classification.ngram_model import LogisticRegressionClassifier, NaiveBayesClassifier
 from models.tasks.fill_in.model import Int8FillIn, RecurrentFillIn
 from models.tasks.fill_in.pair import LanguageModelPair
+from models.tasks.question_answering.model import Int8Reader, Reader
+from models.tasks.question_answering.nearest_sentence import NearestSentence
 from models.tasks.tagging.hmm.model import HmmTagger
 from models.tasks.tagging.model import Int8Tagger, RecurrentTagger
 
@@ -33,6 +35,8 @@ FAMILIES: dict[str, type[Model]] = {
     "logistic_regression": LogisticRegressionClassifier,
     "fill_in": RecurrentFillIn,
     "language_model_pair": LanguageModelPair,
+    "reader": Reader,
+    "nearest_sentence": NearestSentence,
     "tagger": RecurrentTagger,
     "hmm_tagger": HmmTagger,
 }
@@ -46,6 +50,7 @@ FAMILIES_BY_PRECISION: dict[str, dict[str, type[Model]]] = {
         "gru": Int8Model,
         "classifier": Int8Classifier,
         "fill_in": Int8FillIn,
+        "reader": Int8Reader,
         "tagger": Int8Tagger,
     },
 }

@@ -1,0 +1,63 @@
+"""The interface of all that answers questions, networks and baselines: `QuestionAnswerer`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from models.errors import InvalidInput
+from models.model import Capability, Model
+from models.special_tokens import EOS, EOS_TOKEN
+from models.tasks.question_answering.texts import QuestionText
+from models.tasks.text import TaskText
+
+
+class ScoredAnswer(NamedTuple):
+    """An answer and its probability."""
+
+    text: str
+    begin: int | None
+    """Character of the context where the answer begins, from 0; None where it does not stand there."""
+    end: int | None
+    """Character after its last one."""
+    probability: float
+
+
+class AnsweredQuestion(NamedTuple):
+    """Answers to a question; the probabilities of all possible ones and of `no_answer` sum to one."""
+
+    answers: list[ScoredAnswer]
+    """The most probable ones, best first."""
+    no_answer: float | None
+    """Probability that the context does not answer the question; None for a model that always answers."""
+
+    @property
+    def best(self) -> str | None:
+        """The most probable answer, None where that is no answer."""
+        if not self.answers or self.answers[0].probability < (self.no_answer or 0):
+            return None
+        return self.answers[0].text
+
+
+class QuestionAnswerer(Model):
+    """A model that answers questions about a context."""
+
+    capabilities: frozenset[Capability] = frozenset({"answer"})
+
+    @abstractmethod
+    def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
+        """Return the `top_k` most probable answers to each question; they do not depend on the others."""
+
+    def check(self) -> None:
+        """Raise InvalidInput unless the probabilities of answers to a made-up question sum to one."""
+        ids = np.linspace(0, self.vocabulary_size - 1, 4).astype(np.int64)
+        context = TaskText(ids, ("a", "b", "c", "d"))
+        offsets = np.array([[0, 1], [2, 3], [4, 5], [6, 7]])
+        asked = TaskText(np.array([self.vocabulary_size - 1, EOS]), ("b", EOS_TOKEN))
+        [answered] = self.answer([QuestionText("a b c d", context, offsets, asked)], top_k=1_000_000)
+        total = sum(answer.probability for answer in answered.answers) + (answered.no_answer or 0)
+        if not abs(total - 1) < 1e-3:
+            raise InvalidInput("model", "its probabilities of answers do not sum to one")

@@ -1,0 +1,65 @@
+"""Configurations of question answering: the recurrent reader and nearest sentence; load no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from models.errors import InvalidInput
+
+AnswerTarget: TypeAlias = Literal["answers", "span"]
+
+
+@dataclass(frozen=True)
+class ReaderConfig:
+    """Answers of a recurrent reader, and its layer above the encoder.
+
+    >>> ReaderConfig(target="span").max_answer_tokens
+    20
+    """
+
+    target: AnswerTarget = "answers"
+    """`answers`: one of the answers of the training examples, or a word of the context; `span`: any tokens of the
+    context that follow each other, or no answer."""
+    match_size: int = 64
+    """Numbers in each direction of the layer that reads the context in the light of the question."""
+    max_answer_tokens: int = 20
+    """Tokens in the longest span that is considered."""
+    hidden_answers: float = 0.5
+    """Share of the training examples in which words that are answers are read as `<unk>`: the reader then has to tell
+    from the other words where an answer stands, and can copy words that it has never seen. `answers` only."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        _check_target(self.target)
+        for name in ("match_size", "max_answer_tokens"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise InvalidInput(name, "a whole number of at least 1 is accepted")
+        share = self.hidden_answers
+        if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 <= share <= 1:
+            raise InvalidInput("hidden_answers", "a number from 0 to 1 is accepted")
+
+
+@dataclass(frozen=True)
+class NearestSentenceConfig:
+    """The sentence that shares most with the question, weighted by how rare its words are; a baseline.
+
+    >>> NearestSentenceConfig().target
+    'answers'
+    """
+
+    target: AnswerTarget = "answers"
+    """`answers`: the most frequent answer of training that the sentence holds; `span`: the sentence itself."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for a value that is not accepted."""
+        _check_target(self.target)
+
+
+AnyAnswererConfig: TypeAlias = ReaderConfig | NearestSentenceConfig
+
+
+def _check_target(value: object) -> None:
+    if value not in get_args(AnswerTarget):
+        raise InvalidInput("target", f"one of {', '.join(get_args(AnswerTarget))} is accepted")

@@ -1,0 +1,129 @@
+"""A recurrent reader: an encoder, a layer that matches context and question, scores of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+
+from models.model import Floats
+from models.neural.encoder.model import RecurrentEncoder
+from models.neural.int8.encoder import Int8Encoder
+from models.tasks.encoder_model import EncoderModel
+from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
+from models.tasks.question_answering.candidates import AnswerCandidates, Candidates, SpanCandidates
+from models.tasks.question_answering.config import ReaderConfig
+from models.tasks.question_answering.matching import Int8MatchLayer, MatchLayer, match_inputs, match_shapes
+from models.tasks.question_answering.texts import QuestionText
+from models.tasks.text import Alphabet
+from models.utils.arrays import Float64Array
+
+
+class Reader(EncoderModel, QuestionAnswerer):
+    """A recurrent model that reads the context as it is, and again in the light of the question."""
+
+    kind = "reader"
+
+    def __init__(
+        self,
+        settings: ReaderConfig,
+        candidates: Candidates,
+        encoder: RecurrentEncoder,
+        head: Mapping[str, Floats],
+        alphabet: Alphabet | None = None,
+    ) -> None:
+        """Hold an encoder and the arrays of a head, `reader_head_shapes`."""
+        super().__init__(encoder, head, alphabet)
+        self.settings, self.candidates = settings, candidates
+        self._match_layer = self._make_match_layer()
+
+    def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
+        """See `QuestionAnswerer`."""
+        contexts, _ = self.vectors([question.context for question in questions])
+        asked, lengths = self.vectors([question.question for question in questions])
+        summaries = self.encoder.last_vectors(asked, lengths)
+        answered = []
+        # One by one, so that a question's answers do not depend on its company.
+        for i, question in enumerate(questions):
+            vectors = contexts[i, : len(question.context)], asked[i, : lengths[i]], summaries[i]
+            scores = self._scores(question, *vectors).astype(np.float64)
+            answered.append(self.candidates.rank(question, self._probabilities(question, scores), top_k))
+        return answered
+
+    def _scores(self, question: QuestionText, context: Floats, asked: Floats, summary: Floats) -> Floats:
+        """Return unnormalized log-probabilities [N] of candidates, anything past the end of the context.
+
+        `context` [T, D] and `asked` [S, D] are vectors of the tokens, `summary` [D] that of the whole question.
+        """
+        inputs = match_inputs(self._head["align"], context, asked, summary, question.matches())
+        matched = self._match_layer.read(inputs)
+        together = np.concatenate([matched.max(0), summary])
+        if self.settings.target == "answers":
+            listed = self._head["answer_weight"] @ together + self._head["answer_bias"]
+            return np.concatenate([listed, matched @ self._head["copied"]])
+        size = self.settings.max_answer_tokens
+        starts, ends = matched @ self._head["start"], np.zeros(len(matched) + size - 1, np.float32)
+        ends[: len(matched)] = matched @ self._head["end"]
+        spans = starts[:, None] + np.lib.stride_tricks.sliding_window_view(ends, size)
+        none = together @ self._head["none_weight"] + self._head["none_bias"]
+        return np.concatenate([none, spans.reshape(-1)])
+
+    def _probabilities(self, question: QuestionText, scores: Float64Array) -> Float64Array:
+        """Return the probabilities [N] of candidates, 0 for those that are not allowed."""
+        scores = np.where(self.candidates.allowed(question), scores, -np.inf)
+        weights = np.exp(scores - scores.max())
+        probabilities: Float64Array = weights / weights.sum()
+        return probabilities
+
+    def _make_match_layer(self) -> MatchLayer:
+        """Return what computes the matching layer; readers of another precision override it."""
+        from models.tasks.question_answering.network import FloatMatchLayer  # imports PyTorch
+
+        return FloatMatchLayer(self._head)
+
+    @classmethod
+    def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
+        """See `EncoderModel`."""
+        return reader_head_shapes(ReaderConfig(**config["reader"]), len(config["answers"]), encoder.vector_size)
+
+    @classmethod
+    def build(
+        cls, config: dict[str, Any], encoder: RecurrentEncoder, head: Mapping[str, Floats], alphabet: Alphabet | None
+    ) -> Self:
+        """See `EncoderModel`."""
+        settings = ReaderConfig(**config["reader"])
+        candidates = make_candidates(settings, config["answers"], config["copied"])
+        return cls(settings, candidates, encoder, head, alphabet)
+
+    def task_config(self) -> dict[str, Any]:
+        """See `EncoderModel`."""
+        listed = self.candidates if isinstance(self.candidates, AnswerCandidates) else AnswerCandidates((), ())
+        return {"reader": asdict(self.settings), "answers": list(listed.answers), "copied": list(listed.copied)}
+
+
+class Int8Reader(Reader):
+    """A recurrent reader whose encoder and matching layer compute in bytes."""
+
+    encoder_class = Int8Encoder
+
+    def _make_match_layer(self) -> MatchLayer:
+        return Int8MatchLayer(self._head, self.settings.match_size)
+
+
+def make_candidates(settings: ReaderConfig, answers: Sequence[str], copied: Sequence[bool]) -> Candidates:
+    """Return the numbering of answers: `answers` and words of the context, or spans."""
+    if settings.target == "answers":
+        return AnswerCandidates(answers, copied)
+    return SpanCandidates(settings.max_answer_tokens)
+
+
+def reader_head_shapes(settings: ReaderConfig, answers: int, vector_size: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a reader's head, by name; `answers` is the number of those of training."""
+    size = 2 * settings.match_size
+    shapes = match_shapes(vector_size, settings.match_size)
+    if settings.target == "answers":
+        together: tuple[int, ...] = (answers, size + vector_size)
+        return shapes | {"answer_weight": together, "answer_bias": (answers,), "copied": (size,)}
+    return shapes | {"start": (size,), "end": (size,), "none_weight": (size + vector_size,), "none_bias": (1,)}

@@ -1,0 +1,100 @@
+"""Nearest sentence, the baseline of question answering: it shares rare words with the question.
+
+A sentence scores the summed inverse document frequencies (Sparck Jones 1972) of the question's words that it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from models.errors import CheckpointDamaged, InvalidInput
+from models.model import Floats, Tensors
+from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer, ScoredAnswer
+from models.tasks.question_answering.config import NearestSentenceConfig
+from models.tasks.question_answering.sentences import sentence_ranges
+from models.tasks.question_answering.texts import QuestionText
+from models.utils.arrays import Float64Array
+
+
+class NearestSentence(QuestionAnswerer):
+    """A baseline that answers with the sentence nearest to the question, or with a frequent answer in it.
+
+    The probability of a sentence is its share of the scores of all; of two with the same score the later one is better,
+    as stories tell the newest last.
+    """
+
+    kind = "nearest_sentence"
+    runs_inline = True
+
+    def __init__(self, settings: NearestSentenceConfig, idf: Floats, answers: Sequence[str], counts: Floats) -> None:
+        """Hold the inverse document frequency [V] of tokens in nats, and how often each answer [A] was right."""
+        self.settings, self.answers = settings, tuple(answers)
+        self.vocabulary_size = len(idf)
+        self._idf, self._counts = idf, counts
+        self._order = np.argsort(-counts, kind="stable").tolist()
+
+    def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
+        """See `QuestionAnswerer`."""
+        return [self._answer(question, top_k) for question in questions]
+
+    def _answer(self, question: QuestionText, top_k: int) -> AnsweredQuestion:
+        ranges = sentence_ranges(question)
+        probabilities = self._probabilities(question, ranges)
+        totals: dict[str | int, ScoredAnswer] = {}
+        # Best first; of equal ones the last in the context.
+        for i in sorted(range(len(ranges)), key=lambda i: (-probabilities[i], -i)):
+            found = self._answer_of(question, *ranges[i], probabilities[i])
+            key = found.text if self.settings.target == "answers" else i
+            before = totals.get(key)
+            together = before.probability + found.probability if before else found.probability
+            totals[key] = (before or found)._replace(probability=together)
+        answers = sorted(totals.values(), key=lambda answer: -answer.probability)
+        return AnsweredQuestion(answers[:top_k], None)
+
+    def _probabilities(self, question: QuestionText, ranges: Sequence[tuple[int, int]]) -> Float64Array:
+        """Return the share of each sentence in the scores of all."""
+        weights = dict(zip(question.question.forms, self._idf[question.question.ids].tolist(), strict=True))
+        scores = [sum(weights.get(form, 0.0) for form in set(question.context.forms[a:b])) for a, b in ranges]
+        # A sentence that shares nothing gets almost nothing, but more than that, so that all may share nothing.
+        floor = np.array(scores, np.float64) + 1e-6
+        probabilities: Float64Array = floor / floor.sum()
+        return probabilities
+
+    def _answer_of(self, question: QuestionText, begin: int, end: int, probability: float) -> ScoredAnswer:
+        """Return the answer that a sentence gives: itself, or the most frequent answer not in the question."""
+        first, last = question.slice(begin, end - 1)
+        if self.settings.target == "span":
+            return ScoredAnswer(question.raw[first:last], first, last, float(probability))
+        forms = question.context.forms[begin:end]
+        for i in self._order:
+            form = self.answers[i].lower()
+            if form in forms and form not in question.question.forms:
+                place = begin + forms.index(form)
+                return ScoredAnswer(self.answers[i], *question.slice(place, place), float(probability))
+        return ScoredAnswer(self.answers[self._order[0]], None, None, float(probability))
+
+    def config(self) -> dict[str, Any]:
+        """Return the target and the answers of training."""
+        return {"target": self.settings.target, "answers": list(self.answers)}
+
+    def tensors(self) -> Tensors:
+        """Return inverse document frequencies [V] and counts of the answers [A]."""
+        return {"idf": self._idf, "counts": self._counts}
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """See `Model`."""
+        try:
+            settings, answers = NearestSentenceConfig(config["target"]), [str(answer) for answer in config["answers"]]
+        except (InvalidInput, KeyError, TypeError) as error:
+            raise CheckpointDamaged(f"config: {error}") from error
+        if settings.target == "answers" and not answers:
+            raise CheckpointDamaged("config: answers: at least one is accepted")
+        for name, size in (("idf", vocabulary_size), ("counts", len(answers))):
+            tensor = tensors.get(name)
+            if tensor is None or tensor.shape != (size,) or tensor.dtype != np.float32 or not (tensor >= 0).all():
+                raise CheckpointDamaged(f"tensor {name}: float32 [{size}] numbers of at least 0 expected")
+        return cls(settings, tensors["idf"], answers, tensors["counts"])

@@ -1,0 +1,65 @@
+"""Questions as readers see them: tokens of context and question, and which words they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.errors import InvalidText
+from models.model import Floats
+from models.tasks.text import TaskText
+from models.tokenization.tokenizer import Tokenizer
+from models.utils.arrays import Int64Array
+
+MATCHES = 2
+"""Numbers of `QuestionText.matches` for each token."""
+_STEM = 4
+"""Characters in which two words must begin alike to count as forms of one: more miss "moved" and "moving"."""
+
+
+@dataclass(frozen=True)
+class QuestionText:
+    """A tokenized context and the question about it."""
+
+    raw: str
+    """The context, as it was written."""
+    context: TaskText
+    """[T] its tokens; their forms are in lower case, so that words can be compared. At least one."""
+    offsets: Int64Array
+    """[T, 2] begin and end of each token in characters of `raw`."""
+    question: TaskText
+    """Tokens of the question, in lower case as well, with `</s>` at the end."""
+
+    def __len__(self) -> int:
+        """Return the tokens of context and question together."""
+        return len(self.context) + len(self.question)
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, context: str, question: str) -> QuestionText:
+        """Tokenize a question. Raises InvalidText for a context or a question without a word.
+
+        >>> from models.tokenization.config import TokenizerConfig
+        >>> tokenizer = Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "Where", "Mary", "sat"])
+        >>> QuestionText.of(tokenizer, "Mary sat there", "Where is Mary?").matches().tolist()
+        [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
+        """
+        for name, text in (("context", context), ("question", question)):
+            if not text.strip():
+                raise InvalidText(name, "a text with at least one word is accepted")
+        tokens = tokenizer.encode_with_offsets(context)
+        forms = tuple(context[begin:end].lower() for begin, end in tokens.offsets.tolist())
+        asked = TaskText.of(tokenizer, question)
+        asked = TaskText(asked.ids, tuple(form.lower() for form in asked.forms))
+        return cls(context, TaskText(np.array(tokens.ids, np.int64), forms), tokens.offsets, asked)
+
+    def matches(self) -> Floats:
+        """Return whether the question holds each token [T, MATCHES]: the same word, one that begins alike."""
+        words = {form for form in self.question.forms if form.isalnum()}
+        stems = {word[:_STEM] for word in words}
+        pairs = [(form in words, form.isalnum() and form[:_STEM] in stems) for form in self.context.forms]
+        return np.array(pairs, np.float32).reshape(-1, MATCHES)
+
+    def slice(self, first: int, last: int) -> tuple[int, int]:
+        """Return the characters of `raw` from token `first` to token `last`, both included: begin and end."""
+        return int(self.offsets[first, 0]), int(self.offsets[last, 1])

@@ -1,0 +1,157 @@
+"""Training of a recurrent reader on questions with answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.data.labelled.examples import Question
+from models.evaluation.answers import answer_figures
+from models.model import Floats
+from models.neural.encoder.config import EncoderConfig
+from models.neural.encoder.model import RecurrentEncoder
+from models.neural.encoder.network import EncoderNetwork
+from models.special_tokens import UNK
+from models.tasks.encoder_model import ENCODER_PREFIX, HEAD_PREFIX
+from models.tasks.question_answering.candidates import AnswerCandidates
+from models.tasks.question_answering.config import ReaderConfig
+from models.tasks.question_answering.model import Reader, make_candidates, reader_head_shapes
+from models.tasks.question_answering.network import QuestionBatch, ReaderNetwork
+from models.tasks.question_answering.texts import MATCHES, QuestionText
+from models.tasks.text import Alphabet
+from models.tasks.training.problem import StepContext, TaskProblem, TextBatch, rare_words
+from models.tokenization.tokenizer import Tokenizer
+from models.utils.arrays import BoolArray
+from models.utils.progress import Progress
+
+_MEASURED_QUESTIONS = 32
+"""Questions that are answered together while a training measures."""
+
+
+class ReadingProblem(TaskProblem[Reader]):
+    """Questions, for `train_task` to train a reader on."""
+
+    network: ReaderNetwork
+
+    def __init__(
+        self,
+        settings: ReaderConfig,
+        encoder: EncoderConfig,
+        answers: AnswerCandidates,
+        tokenizer: Tokenizer,
+        examples: Sequence[Question],
+        held_out: Sequence[Question] = (),
+        alphabet: Alphabet | None = None,
+    ) -> None:
+        """Train on `examples`; `held_out`, which may be empty, chooses the best weights by F1.
+
+        Examples of which no candidate is right, as answers longer than `max_answer_tokens`, are left out.
+        """
+        self._settings, self._encoder, self._answers = settings, encoder, answers
+        self._vocabulary_size, self._alphabet = tokenizer.vocabulary_size, alphabet
+        self._alphabet_size = 0 if alphabet is None else len(alphabet)
+        self._candidates = make_candidates(settings, answers.answers, answers.copied)
+        texts = [QuestionText.of(tokenizer, example.context, example.question) for example in examples]
+        right = [self._candidates.right(text, e.answers) for text, e in zip(texts, examples, strict=True)]
+        kept = [i for i, candidates in enumerate(right) if candidates.any()]
+        self.left_out = len(examples) - len(kept)
+        self._texts, self._right = [texts[i] for i in kept], [right[i] for i in kept]
+        self._examples, self._held_out = examples, held_out
+        self._measured = [QuestionText.of(tokenizer, example.context, example.question) for example in held_out]
+        self.lengths = np.array([len(text.context) for text in self._texts], np.int64)
+        self._rare = rare_words([part for t in self._texts for part in (t.context, t.question)], self._vocabulary_size)
+        self._is_answer = torch.zeros(self._vocabulary_size, dtype=torch.bool)
+        self._is_answer[self._answer_tokens(tokenizer)] = True
+        head = reader_head_shapes(settings, len(answers.answers), encoder.vector_size)
+        self.network = ReaderNetwork(
+            settings, EncoderNetwork(encoder, self._vocabulary_size, self._alphabet_size), head
+        )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """See `TaskProblem`."""
+        return {
+            "reader": asdict(self._settings),
+            "encoder": asdict(self._encoder),
+            "vocabulary": self._vocabulary_size,
+            "examples": _fingerprint(self._examples),
+            "held out": _fingerprint(self._held_out),
+        }
+
+    def loss(self, rows: NDArray[np.int64], context: StepContext) -> Tensor:
+        """See `TaskProblem`."""
+        texts = [self._texts[row] for row in rows]
+        contexts = TextBatch.of([text.context for text in texts], self._alphabet)
+        asked = TextBatch.of([text.question for text in texts], self._alphabet)
+        hidden = torch.rand(len(rows), 1, generator=context.random) < self._settings.hidden_answers
+        batch = QuestionBatch(
+            self._hide(contexts, hidden, context),
+            self._hide(asked, hidden, context),
+            _pad_matches(texts),
+            _pad_candidates([self._candidates.allowed(text) for text in texts]),
+            _pad_candidates([self._right[row] for row in rows]),
+        )
+        return self.network.loss(batch, context)
+
+    def _answer_tokens(self, tokenizer: Tokenizer) -> list[int]:
+        """Return the ids of tokens that are answers which may be copied."""
+        copied = [a for a, copied in zip(self._answers.answers, self._answers.copied, strict=True) if copied]
+        ids = (tokenizer.encode(answer).ids.tolist() for answer in copied)
+        return [tokens[0] for tokens in ids if len(tokens) == 1]
+
+    def _hide(self, batch: TextBatch, hidden: Tensor, context: StepContext) -> TextBatch:
+        """Return a batch with `<unk>` for answers in the rows `hidden` [B, 1], and for some rare words."""
+        tokens = context.replace_rare(batch.tokens, self._rare)
+        return replace(batch, tokens=tokens.masked_fill(hidden & self._is_answer[batch.tokens], UNK))
+
+    def model(self, weights: Mapping[str, Floats]) -> Reader:
+        """See `TaskProblem`."""
+        parts = {
+            prefix: {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
+            for prefix in (ENCODER_PREFIX, HEAD_PREFIX)
+        }
+        encoder = RecurrentEncoder(self._encoder, parts[ENCODER_PREFIX], self._vocabulary_size, self._alphabet_size)
+        return Reader(self._settings, self._candidates, encoder, parts[HEAD_PREFIX], self._alphabet)
+
+    def measure(self, model: Reader) -> Generator[Progress, None, dict[str, float]]:
+        """Return F1 and the share of exact answers on the held-out questions."""
+        if not self._held_out:
+            return {}
+        predicted: list[str | None] = []
+        for begin in range(0, len(self._measured), _MEASURED_QUESTIONS):
+            answered = model.answer(self._measured[begin : begin + _MEASURED_QUESTIONS], top_k=1)
+            predicted += (result.best for result in answered)
+            yield Progress("validating", begin, len(self._measured))
+        figures = answer_figures(predicted, [[a.text for a in example.answers] for example in self._held_out])
+        return {f"validation_{name}": float(figures[name] or 0) for name in ("f1", "exact_match")}
+
+
+def _pad_matches(texts: Sequence[QuestionText]) -> Tensor:
+    """Return `QuestionText.matches` of texts, padded with zeros [B, T, MATCHES]."""
+    padded = np.zeros((len(texts), max(len(text.context) for text in texts), MATCHES), np.float32)
+    for row, text in zip(padded, texts, strict=True):
+        row[: len(text.context)] = text.matches()
+    return torch.from_numpy(padded)
+
+
+def _pad_candidates(rows: Sequence[BoolArray]) -> Tensor:
+    """Return rows of candidates [N], padded with False [B, N]."""
+    padded = np.zeros((len(rows), max(map(len, rows))), np.bool_)
+    for place, row in zip(padded, rows, strict=True):
+        place[: len(row)] = row
+    return torch.from_numpy(padded)
+
+
+def _fingerprint(examples: Sequence[Question]) -> str:
+    """Return a digest of questions and their answers."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(repr((example.context, example.question, example.answers)).encode())
+    return digest.hexdigest()
