@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.experiments.changed_word import ORDER, estimate_ngrams
+from app.experiments.changed_word import NAMES, ORDER, estimate_ngrams
 from app.experiments.claim import Claim, always, at_least, spread
 from app.experiments.families import equal_size_configs
 from app.experiments.finding import Curve, ExperimentInput, Finding
@@ -71,6 +71,7 @@ def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
     for name, published in inputs.models.items():
         if set(VOCABULARY) <= set(vocabulary := published.tokenizer.vocabulary):
             factors[name] = [log_odds_factors(published.model, vocabulary, seed) for seed in inputs.seed_numbers]
+            claims.append(_memory_claim(name, factors[name]))
     return Finding(
         "long-distance",
         claims,
@@ -135,28 +136,28 @@ def _claims(factors: dict[str, list[Factors]]) -> list[Claim]:
     """Decide what the factors say."""
     blind = [distance >= ORDER - 1 for distance in DISTANCES]
     longest = {kind: np.array(list(map(_at_longest_distance, by_seed))) for kind, by_seed in factors.items()}
-    words = f"{DISTANCES[-1]} words"
     return [
         always(
             f"a model of {ORDER}-grams cannot make a verb agree with a subject {ORDER - 1} words away or further",
             "seeds where the odds factor is exactly 1 there",
             [bool((by_distance[blind] == 0).all()) for by_distance in factors[f"{ORDER}-gram"]],
         ),
+        *(_memory_claim(name, factors[kind]) for kind, name in NAMES.items()),
         *(
             at_least(
-                f"{name} keeps the subject's number for {words}",
-                f"log of the odds factor at {words}",
-                longest[kind].tolist(),
-                math.log(FACTOR),
+                f"{NAMES[kind]} keeps it better than a plain recurrent network",
+                f"log of the odds factor at {DISTANCES[-1]} words, over the RNN",
+                (longest[kind] - longest["rnn"]).tolist(),
             )
-            for kind, name in (("rnn", "a plain recurrent network"), ("gru", "a GRU"), ("lstm", "an LSTM"))
-        ),
-        at_least(
-            "gates keep it better than a plain recurrent network",
-            f"log of the odds factor at {words}, the lesser of GRU and LSTM over the RNN",
-            (np.minimum(longest["gru"], longest["lstm"]) - longest["rnn"]).tolist(),
+            for kind in ("gru", "lstm")
         ),
     ]
+
+
+def _memory_claim(name: str, factors: list[Factors]) -> Claim:
+    """Decide whether a model keeps the subject's number over the longest distance."""
+    text, measured = f"{name} keeps the subject's number for {DISTANCES[-1]} words", "log of the odds factor"
+    return at_least(text, measured, list(map(_at_longest_distance, factors)), math.log(FACTOR))
 
 
 def _at_longest_distance(factors: Factors) -> float:

@@ -27,7 +27,7 @@ from models.utils.progress import Progress
 DROPOUTS = (0.0, 0.2, 0.5, 0.8)
 DECAYS = (0.0, 0.3, 3.0)
 """Weight decay of AdamW, which multiplies it by the learning rate."""
-SIZES = (0.25, 1.0, 4.0)
+SIZES = (0.25, 1.0, 2.0)
 """Hidden vectors, as multiples of `ExperimentInput.size`."""
 PASSES = 10
 """How often a part of the text is read."""
@@ -137,9 +137,9 @@ def _claims(figures: dict[Setting, list[Figures]], size: int) -> list[Claim]:
             f"total variation after the changed token, weight decay 0 less {DECAYS[1]:g}",
             plain, weak, "variation",
         ),
-        _less("a larger network has less bias", "nats, a quarter of the size less four times", small, large, "bias"),
+        _less("a larger network has less bias", "nats, a quarter of the size less twice", small, large, "bias"),
         _less(
-            "a larger network has more variance", "nats, four times the size less a quarter", large, small, "variance"
+            "a larger network has more variance", "nats, twice the size less a quarter", large, small, "variance"
         ),
         _less("dropout takes variance away", "nats, dropout 0 less 0.5", plain, dropped, "variance"),
         _less("dropout pays for it with bias", "nats, dropout 0.5 less 0", dropped, plain, "bias"),

@@ -20,6 +20,7 @@ from models.utils.progress import Progress
 MAX_DISTANCE, TEXTS, TEXTS_PER_BATCH = 100, 512, 64
 """How many tokens a gradient is followed back, from how many places of the held-out text, and from how many at once."""
 RECURRENT = ("rnn", "gru", "lstm")
+GATED = {"gru": "a GRU", "lstm": "an LSTM"}
 DISTANCES = (1, 10, 20, 50, 100)
 DECIDING_DISTANCE = 50
 MIN_SHARE = 1e-30
@@ -62,15 +63,21 @@ def _claims(before: dict[str, Norms], after: dict[str, Norms], k: int) -> list[C
             f"the share at 1 token back over that at {k}, log10, the least of the recurrent families",
             falls.tolist(),
         ),
-        at_least(
-            "gates let more of the gradient through than a plain recurrent network",
-            f"{measured}, the lesser of GRU and LSTM over the RNN",
-            (np.minimum(learned["gru"], learned["lstm"]) - learned["rnn"]).tolist(),
+        *(
+            at_least(
+                f"the gates of {name} let more of the gradient through than a plain recurrent network",
+                f"{measured}, over the RNN",
+                (learned[kind] - learned["rnn"]).tolist(),
+            )
+            for kind, name in GATED.items()
         ),
-        at_least(
-            "gates learn to let it through",
-            f"{measured}, after training over before, the lesser of GRU and LSTM",
-            np.minimum(gains["gru"], gains["lstm"]).tolist(),
+        *(
+            at_least(
+                f"the gates of {name} learn to let it through",
+                f"{measured}, after training over before",
+                gains[kind].tolist(),
+            )
+            for kind, name in GATED.items()
         ),
         at_least(
             "a plain recurrent network does not learn to",

@@ -126,7 +126,7 @@ def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
         key = reader.task, reader.read
         accuracy[key], shifts[key] = [], []
         for seed in inputs.seed_numbers:
-            labeller = yield from train_labeller(reader, inputs.size, inputs.steps, seed)
+            labeller = yield from train_labeller(reader, inputs.size, max(1, inputs.steps // 2), seed)
             probabilities = _probabilities(labeller, make_batch(reader.task, TEST_TEXTS, random.Random(-seed)))
             labels = make_batch(reader.task, TEST_TEXTS, random.Random(-seed)).labels
             accuracy[key].append([float((p.argmax(1) == labels).double().mean()) for p in probabilities])

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from app.experiments.changed_word import (
+    DISTANCES,
+    FAR,
     ORDER,
     PREFIX_TOKENS,
+    Effect,
+    _claims,
     divergence,
     estimate_ngrams,
     mean_effect,
@@ -49,3 +53,18 @@ def test_token_effect_is_that_of_reading_both_texts() -> None:
 def test_mean_effect_refuses_a_text_too_short() -> None:
     with pytest.raises(InvalidInput, match="121 tokens"):
         mean_effect(estimate_ngrams(TOKENS, 9), TOKENS[:100], seed=1)
+
+
+def test_changed_word_claims_follow_the_variations() -> None:
+    def effect(near: float, far: float) -> Effect:
+        return Effect([far if k >= FAR else near for k in DISTANCES], [0.0] * len(DISTANCES))
+
+    effects = {
+        "5-gram": [effect(0.0, 0.0)] * 3,
+        "rnn": [effect(0.1, 1e-8)] * 3,
+        "gru": [effect(0.01, 0.1)] * 3,
+        "lstm": [effect(0.2, 0.1)] * 3,
+    }
+    verdicts = [claim.verdict for claim in _claims(effects)]
+    # n-grams forget; RNN does not remember, GRU and LSTM do; at the nearer distance the GRU has less, the LSTM more.
+    assert verdicts == ["holds", "does not hold", "holds", "holds", "does not hold", "holds"]
