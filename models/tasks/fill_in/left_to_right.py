@@ -51,11 +51,13 @@ def _score_blank(
     choices = candidates[blank].tokens[:, 0]
     position = sum(map(len, text.segments[: blank + 1])) + blank
     unknown = [np.array([UNK])] * (len(candidates) - blank)
-    logprobs = np.empty((len(beam), len(choices)), np.float32)
-    for row, filling in enumerate(beam.tolist()):
+    texts = []
+    for filling in beam.tolist():
         before = [part.ids(choice) for part, choice in zip(candidates, filling, strict=False)]
-        ids = text.filled([*before, *unknown])
-        for distribution in model.sliced_logprobs([ids], [np.array([position])]):
-            logprobs[row] = distribution[0, choices]
-        yield len(ids)
-    return log_softmax(logprobs)
+        texts.append(text.filled([*before, *unknown]))
+    parts, size = [], max(1, model.chunk_tokens // len(texts[0]))
+    for begin in range(0, len(texts), size):
+        chunk = texts[begin : begin + size]
+        parts += [rows[:, choices] for rows in model.sliced_logprobs(chunk, [np.array([position])] * len(chunk))]
+        yield sum(map(len, chunk))
+    return log_softmax(np.concatenate(parts))
