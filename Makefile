@@ -24,10 +24,10 @@ export PIP_BUILD_CONSTRAINT := requirements.lock
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve test check docs bench corpora prove lock clean
+.PHONY: help install serve test check docs bench corpora checkpoints prove lock clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 install: $(VENV)/.installed ## make .venv with the `nextword` command in it
 
@@ -51,6 +51,9 @@ bench: $(VENV)/.installed-dev ## list the benchmarks
 
 corpora: install ## place the texts of the recipes, from a folder of yours (FROM; ANY=1 takes other texts, too)
 	@$(BIN)/python -m tools.corpora $(if $(ANY),--any) $(if $(FROM),"$(FROM)")
+
+checkpoints: install ## build the shipped models anew from their cards, and compare (OUT=build/checkpoints, ONLY="name ...")
+	@$(BIN)/python -m tools.checkpoints "$(or $(OUT),build/checkpoints)" $(ONLY)
 
 prove: $(VENV)/.installed-dev ## run the long proofs in full
 	$(BIN)/python -m pytest -m prove

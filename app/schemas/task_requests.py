@@ -14,13 +14,14 @@ from pydantic import Field
 from app.schemas.base import RequestBody
 from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
-from models.data.labelled.config import LabelledFormat, TaggedFormat
+from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.neural.encoder.config import EncoderConfig
 from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
 from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
 from models.tasks.fill_in.config import FillInConfig
+from models.tasks.question_answering.config import NearestSentenceConfig, ReaderConfig
 from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
@@ -30,6 +31,7 @@ FindFile: TypeAlias = Callable[[str], Path]
 _FORMAT = Field(description="Format of the files; without it, told by the endings of their names.")
 LabelledFormatField = Annotated[dict[str, Any], config_schema(LabelledFormat), _FORMAT]
 TaggedFormatField = Annotated[dict[str, Any], config_schema(TaggedFormat), _FORMAT]
+QuestionFormatField = Annotated[dict[str, Any], config_schema(QuestionFormat), _FORMAT]
 NoFormat = Annotated[dict[str, Any], Field(max_length=0, description="Plain text has none.")]
 FileIds = str | Annotated[list[str], Field(min_length=1, max_length=100)]
 
@@ -185,4 +187,26 @@ class FillInJob(NetworkJob):
         return super().family_fields(find_file, origin) | {"empty_lines": self.empty_lines}
 
 
-TaskRequest: TypeAlias = ClassifierJob | ClassifierBaselineJob | TaggerJob | HmmTaggerJob | FillInJob
+class ReaderJob(NetworkJob):
+    """Train a recurrent reader that answers questions about a text."""
+
+    kind: Literal["reader"] = Field(description="Kind of the model.")
+    config: Annotated[dict[str, Any], config_schema(ReaderConfig)] = Field(
+        {}, description="What it answers with, and how it reads."
+    )
+    format: QuestionFormatField = Field({})
+
+
+class NearestSentenceJob(TaskJob):
+    """Fit a baseline that answers with the sentence nearest to the question."""
+
+    kind: Literal["nearest_sentence"] = Field(description="Kind of the model.")
+    config: Annotated[dict[str, Any], config_schema(NearestSentenceConfig)] = Field(
+        {}, description="What it answers with."
+    )
+    format: QuestionFormatField = Field({})
+
+
+TaskRequest: TypeAlias = (
+    ClassifierJob | ClassifierBaselineJob | TaggerJob | HmmTaggerJob | FillInJob | ReaderJob | NearestSentenceJob
+)

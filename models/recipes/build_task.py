@@ -28,6 +28,9 @@ from models.tasks.fill_in.config import FillInConfig
 from models.tasks.fill_in.evaluate import evaluate_fill_in
 from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.fill_in.fit import fit_fill_in
+from models.tasks.question_answering.config import NearestSentenceConfig, ReaderConfig
+from models.tasks.question_answering.evaluate import evaluate_answerer
+from models.tasks.question_answering.fit import fit_answerer
 from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.tagging.evaluate import evaluate_tagger
 from models.tasks.tagging.fit import fit_tagger
@@ -48,6 +51,7 @@ class Task:
 _CLASSIFICATION = Task(fit_classifier, evaluate_classifier)
 _TAGGING = Task(fit_tagger, evaluate_tagger)
 _FILL_IN = Task(fit_fill_in, evaluate_fill_in)
+_QUESTION_ANSWERING = Task(fit_answerer, evaluate_answerer)
 _TASKS: dict[type[TaskConfig], Task] = {
     ClassifierConfig: _CLASSIFICATION,
     NaiveBayesConfig: _CLASSIFICATION,
@@ -55,8 +59,14 @@ _TASKS: dict[type[TaskConfig], Task] = {
     TaggerConfig: _TAGGING,
     HmmTaggerConfig: _TAGGING,
     FillInConfig: _FILL_IN,
+    ReaderConfig: _QUESTION_ANSWERING,
+    NearestSentenceConfig: _QUESTION_ANSWERING,
 }
-_TASKS_BY_CAPABILITY: dict[Capability, Task] = {"classify": _CLASSIFICATION, "tag": _TAGGING}
+_TASKS_BY_CAPABILITY: dict[Capability, Task] = {
+    "classify": _CLASSIFICATION,
+    "tag": _TAGGING,
+    "answer": _QUESTION_ANSWERING,
+}
 """Tasks that labelled files measure, by what their models can be asked."""
 
 

@@ -17,12 +17,20 @@ from models.model import Capability
 from models.neural.encoder.config import EncoderConfig
 from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
 from models.tasks.fill_in.config import FillInConfig
+from models.tasks.question_answering.config import NearestSentenceConfig, ReaderConfig
 from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 
 TaskConfig: TypeAlias = (
-    ClassifierConfig | NaiveBayesConfig | LogisticRegressionConfig | TaggerConfig | HmmTaggerConfig | FillInConfig
+    ClassifierConfig
+    | NaiveBayesConfig
+    | LogisticRegressionConfig
+    | TaggerConfig
+    | HmmTaggerConfig
+    | FillInConfig
+    | ReaderConfig
+    | NearestSentenceConfig
 )
 FileFormat: TypeAlias = LabelledFormat | TaggedFormat | QuestionFormat
 
@@ -45,11 +53,17 @@ TASK_KINDS: dict[str, TaskKind] = {
     "tagger": TaskKind(TaggerConfig, TaggedFormat, is_network=True),
     "hmm_tagger": TaskKind(HmmTaggerConfig, TaggedFormat, is_network=False),
     "fill_in": TaskKind(FillInConfig, None, is_network=True),
+    "reader": TaskKind(ReaderConfig, QuestionFormat, is_network=True),
+    "nearest_sentence": TaskKind(NearestSentenceConfig, QuestionFormat, is_network=False),
 }
 """What each kind of task model is made of, by the name that recipes, cards and jobs give it."""
 
 
-FORMATS_BY_CAPABILITY: dict[Capability, type[FileFormat]] = {"classify": LabelledFormat, "tag": TaggedFormat}
+FORMATS_BY_CAPABILITY: dict[Capability, type[FileFormat]] = {
+    "classify": LabelledFormat,
+    "tag": TaggedFormat,
+    "answer": QuestionFormat,
+}
 """Format of the labelled files that measure a model, by what it can be asked."""
 
 

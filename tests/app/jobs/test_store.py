@@ -79,6 +79,12 @@ def test_create_names_a_missing_file(database: Database) -> None:
         JobStore(database).create(job)
 
 
+def test_create_names_the_field_of_another_missing_file(database: Database) -> None:
+    job = NewJob("classifier", {}, {}, name="demo", more_files={"vectors_file": "file-none"})
+    with pytest.raises(InvalidInput, match="vectors_file: there is no file 'file-none'"):
+        JobStore(database).create(job)
+
+
 def test_create_accepts_an_existing_file(database: Database) -> None:
     row = {"id": "file-1", "sha256": "0" * 64, "bytes": 1, "filename": "a", "purpose": "training", "created_at": 0.0}
     with database.write() as connection:

@@ -53,6 +53,19 @@ def test_upload_of_a_form_can_be_fetched(client: httpx.Client) -> None:
     assert (content.content, content.headers["content-type"]) == (TEXT, "text/plain; charset=utf-8")
 
 
+def test_upload_of_an_array_is_fetched_as_bytes(client: httpx.Client) -> None:
+    array = b"\x93NUMPY\x01\x00 and any bytes \xff"
+    file = client.post("/v1/files", files={"file": ("v.npy", array)}).json()
+    content = client.get(f"/v1/files/{file['id']}/content")
+    assert (content.content, content.headers["content-type"]) == (array, "application/octet-stream")
+
+
+@pytest.mark.parametrize("name", ["..", "a/..", ""])
+def test_upload_refuses_names_that_are_no_file(client: httpx.Client, name: str) -> None:
+    answer = client.post("/v1/files", content=TEXT, params={"filename": name}, headers={"content-type": "text/plain"})
+    assert error(answer) == (400, "invalid_input", "filename")
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/x-www-form-urlencoded"])
 def test_upload_of_a_raw_stream_is_a_file(client: httpx.Client, kind: str) -> None:
     pieces = (TEXT[start : start + 999] for start in range(0, len(TEXT), 999))  # sent without a length

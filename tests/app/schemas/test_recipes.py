@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
-from app.schemas.recipes import parse_recipe
+from app.schemas.recipes import parse_any_recipe, parse_recipe
+from models.data.labelled.config import LabelledFormat
 from models.errors import InvalidInput
 from models.neural.config import RecurrentConfig
+from models.neural.encoder.config import EncoderConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import Recipe
+from models.recipes.task_recipe import TaskRecipe
+from models.tasks.classification.config import ClassifierConfig
+from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 
 
@@ -74,3 +79,59 @@ def test_parse_recipe_names_a_missing_field() -> None:
 def test_parse_recipe_refuses_a_date() -> None:
     with pytest.raises(InvalidInput, match="text, numbers and lists"):
         parse_recipe({"name": date(2026, 1, 1), "files": ["a"]})
+
+
+def test_parse_any_recipe_reads_every_table_of_a_task() -> None:
+    written = {
+        "name": "x",
+        "files": ["a.tsv"],
+        "validation": "b.tsv",
+        "model": {"kind": "classifier", "pooling": "last"},
+        "format": {"columns": ["label", "text"]},
+        "encoder": {"cell": "gru"},
+        "tokenizer": {"lowercase": True},
+        "training": {"epochs": 3},
+        "initialize_from": "v.txt",
+        "extra_words": 10,
+    }
+    assert parse_any_recipe(written) == TaskRecipe(
+        name="x",
+        files=(Path("a.tsv"),),
+        validation=Path("b.tsv"),
+        model=ClassifierConfig(pooling="last"),
+        format=LabelledFormat(columns=("label", "text")),
+        encoder=EncoderConfig("gru"),
+        tokenizer=TokenizerConfig(lowercase=True),
+        training=TaskTrainingConfig(epochs=3),
+        initialize_from=Path("v.txt"),
+        extra_words=10,
+    )
+
+
+def test_parse_any_recipe_is_that_of_a_language_model_by_default() -> None:
+    raw = {"name": "x", "files": ["a"]}
+    assert parse_any_recipe(raw) == parse_recipe(raw)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"nmae": "x"}, "nmae"),
+        ({"model": {"kind": "transformer"}}, "model.kind"),
+        ({"model": {"kind": "classifier", "order": 3}}, "model.order"),
+        ({"encoder": {"cell": "transformer"}}, "encoder.cell"),
+        ({"encoder": {"layers": 0}}, "encoder.layers"),
+        ({"training": {"bptt": 3}}, "training.bptt"),
+        ({"format": {"tag": "upos"}}, "format.tag"),
+        ({"format": 3}, "format"),
+        ({"model": {"kind": "fill_in"}, "format": {"format": "csv"}}, "format"),
+        ({"model": {"kind": "naive_bayes"}, "encoder": {"layers": 2}}, "encoder"),
+        ({"memory": 3}, "memory"),
+        ({"files": []}, "files"),
+        ({"validation_fraction": 2}, "validation_fraction"),
+    ],
+)
+def test_parse_any_recipe_names_a_mistake_in_a_task(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_any_recipe({"name": "x", "files": ["a"], "model": {"kind": "classifier"}} | change)
+    assert caught.value.field == field

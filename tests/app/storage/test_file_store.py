@@ -13,6 +13,7 @@ from app.core.exceptions import FileInUse, NotFound
 from app.jobs.store import JobStore, NewJob
 from app.storage.database import Database
 from app.storage.file_store import FileStore, StoredFile
+from models.errors import InvalidText
 
 TEXT = b"a b c\n"
 
@@ -60,6 +61,23 @@ def test_get_of_an_unknown_file_raises_not_found(files: FileStore) -> None:
             look("file-none")
 
 
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_upload_takes_an_array_in_pieces_of_any_size(files: FileStore, size: int) -> None:
+    data = b"\x93NUMPY\x01\x00v\x00 any bytes \xff\xfe"
+    with files.begin_upload() as upload:
+        for begin in range(0, len(data), size):
+            upload.write(data[begin : begin + size])
+        file = files.store_upload(upload, "v.npy", "vectors")
+    assert files.path(file.id).read_bytes() == data
+    assert file.bytes == len(data)
+
+
+def test_upload_refuses_what_only_begins_like_an_array(files: FileStore) -> None:
+    with pytest.raises(InvalidText, match="first byte"):
+        put(files, b"\x93NUM")
+    assert stored(files) == []
+
+
 def test_upload_that_breaks_off_leaves_nothing(files: FileStore) -> None:
     def break_off() -> None:
         with files.begin_upload() as upload:
@@ -89,16 +107,18 @@ def test_page_runs_from_newest_to_oldest_by_purpose(files: FileStore) -> None:
 
 
 def test_delete_refuses_a_file_that_a_queued_job_needs(files: FileStore, database: Database) -> None:
-    training, validation = put(files), put(files, b"b")
+    training, validation, vectors = put(files), put(files, b"b"), put(files, b"c")
     jobs = JobStore(database)
     ids = {"training_file": training.id, "validation_file": validation.id}
-    job = jobs.create(NewJob("ngram", {}, {}, name="demo", **ids))
-    for file in (training, validation):
+    job = jobs.create(NewJob("ngram", {}, {}, name="demo", **ids, more_files={"vectors_file": vectors.id}))
+    for file in (training, validation, vectors):
         with pytest.raises(FileInUse, match=job.id):
             files.delete(file.id)
     jobs.cancel(job.id)
     files.delete(training.id)
+    files.delete(vectors.id)
     assert jobs.get(job.id).training_file == training.id
+    assert jobs.get(job.id).more_files == {"vectors_file": vectors.id}
 
 
 def test_file_store_never_loses_bytes_to_concurrent_deletions(files: FileStore) -> None:

@@ -181,6 +181,12 @@ def test_evaluation_refuses_what_does_not_go_with_the_model(client: httpx.Client
 TAGGED = "the\tDET\nold\tADJ\ncat\tNOUN\nsaw\tVERB\na\tDET\nbird\tNOUN\n\na\tDET\ndog\tNOUN\nslept\tVERB\n\n" * 12
 
 
+STORIES = "".join(
+    f"1 Mary went to the {place}.\n2 John took {i} apples.\n3 Where is Mary?\t{place}\t1\n"
+    for i, place in enumerate(("kitchen", "office", "hallway") * 5)
+)
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "content", "config", "figure"),
     [
@@ -188,6 +194,8 @@ TAGGED = "the\tDET\nold\tADJ\ncat\tNOUN\nsaw\tVERB\na\tDET\nbird\tNOUN\n\na\tDET
         ("logistic_regression", "films.csv", labelled(), {"naive_bayes": True}, "accuracy"),
         ("hmm_tagger", "tags.conll", TAGGED, {"order": 2}, "accuracy"),
         ("tagger", "tags.conll", TAGGED, {"crf": True}, "accuracy"),
+        ("nearest_sentence", "q.txt", STORIES, {"target": "answers"}, "exact_match"),
+        ("reader", "q.txt", STORIES, {"match_size": 4}, "exact_match"),
         ("fill_in", "text.txt", some_text(60), {"mlp_size": 8, "sampled_words": 0}, "accuracy_at_10"),
     ],
 )
@@ -195,13 +203,15 @@ def test_jobs_make_and_measure_models_of_every_kind(
     client: httpx.Client, own: Server, kind: str, name: str, content: str, config: dict, figure: str
 ) -> None:
     file = upload(client, content, name)
-    body = SMALL if kind in ("tagger", "fill_in") else {}
+    body = SMALL if kind in ("tagger", "fill_in", "reader") else {}
+    body |= {"format": {"format": "babi"}} if name == "q.txt" else {}
     model = kind.replace("_", "-")
     job = ask(client, name=model, kind=kind, training_file=file, config=config, **body)
     with working(own):
         assert over(client, job)["status"] == "succeeded", job
         wait_for(lambda: client.get(f"/v1/models/{model}").status_code == 200)
-        measured = ask(client, kind="evaluate", model=model, validation_file=file)
+        shape = {"format": body["format"]} if "format" in body else {}
+        measured = ask(client, kind="evaluate", model=model, validation_file=file, **shape)
         assert over(client, measured)["status"] == "succeeded", measured
     assert 0 <= job["result"]["metrics"]["validation"][figure] <= 1
     assert 0 <= measured["result"][figure] <= 1
