@@ -27,6 +27,7 @@ from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
 from models.neural.training.config import TrainingConfig
+from models.neural.training.divergence import last_steps
 from models.neural.training.state_file import StateSaver, text_fingerprint
 from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
@@ -112,7 +113,7 @@ def train(
         saver.save()
         raise
     except TrainingDiverged as error:  # a report from here may be the last: half of a step is made, and not to be saved
-        yield from timer.report_last_steps(error)
+        yield from last_steps(timer.unreported, error, trainer.steps, trainer.steps_per_epoch)
         raise
     saver.save()
     return _result(trainer, timer.report())
@@ -145,17 +146,18 @@ class _StepTimer:
         self._started_at = time.monotonic()
         self._first_step = trainer.stats.step
         self._step_seconds = 0.0
-        self._unreported: list[tuple[float, float]] = []
+        self.unreported: list[tuple[float, float]] = []
+        """Loss and gradient norm of each step since the last report."""
 
     def step(self) -> None:
         """Make a step and count its seconds."""
         before = time.monotonic()
-        self._unreported.append(self._trainer.advance())
+        self.unreported.append(self._trainer.advance())
         self._step_seconds += time.monotonic() - before
 
     def report(self) -> Progress:
         """Return the progress; the seconds left allow for validations and saving at the rate seen so far."""
-        self._unreported = []
+        self.unreported = []
         stats, config, planned = self._trainer.stats, self._trainer.training_config, self._trainer.steps
         steps = stats.step - self._first_step
         seconds = time.monotonic() - self._started_at
@@ -168,14 +170,6 @@ class _StepTimer:
             seconds_left=seconds / steps * (planned - stats.step) if steps else None,
             metrics=_metrics(self._trainer),
         )
-
-    def report_last_steps(self, divergence: TrainingDiverged) -> Generator[Progress, None, None]:
-        """Yield reports of the steps since the last one, up to the one at which the training diverged."""
-        steps = [*self._unreported, (divergence.loss, divergence.gradient_norm)]
-        for step, (loss, norm) in enumerate(steps, divergence.step + 1 - len(steps)):
-            epoch = step / self._trainer.steps_per_epoch
-            metrics = {"loss": loss, "gradient_norm": norm}
-            yield Progress("training", step, self._trainer.steps, epoch=epoch, metrics=metrics)
 
 
 def _metrics(trainer: Trainer) -> dict[str, float]:

@@ -15,6 +15,8 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import TrainingDiverged
+from models.neural.training.divergence import last_steps
 from models.neural.training.state_file import StateSaver
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.problem import TaskModel, TaskProblem
@@ -48,7 +50,8 @@ def train_task(
 ) -> Generator[Progress, None, TaskTrainingResult[TaskModel]]:
     """Train the network of `problem`; the first figure of its measurements chooses the best weights.
 
-    A training that is resumed with the same arguments and number of threads gives the same model, bit for bit.
+    A training that is resumed with the same arguments and number of threads gives the same model, bit for bit. One that
+    diverges reports its last steps as `models.neural.training.train` does.
 
     Args:
         initial: Weights to begin with, by name (`begin_with`).
@@ -66,6 +69,7 @@ def train_task(
     if resume_from:
         saver.restore(resume_from)
     began, first_step = time.monotonic(), trainer.stats.step
+    unreported: list[tuple[float, float]] = []
     try:
         while True:
             if _measurement_is_due(trainer):
@@ -73,15 +77,20 @@ def train_task(
                 trainer.stats.measured_at = trainer.stats.step
                 if figures:
                     trainer.record_figures(figures)
+                unreported.clear()
                 yield _report(trainer, began, first_step)
             if _is_finished(trainer):
                 break
-            trainer.advance()
+            unreported.append(trainer.advance())
             if trainer.stats.step % report_every == 0:
+                unreported.clear()
                 yield _report(trainer, began, first_step)
             saver.save_if_older(save_seconds)
     except GeneratorExit:
         saver.save()  # closed at a report, so between two steps
+        raise
+    except TrainingDiverged as error:  # half of a step is made, and not to be saved
+        yield from last_steps(unreported, error, trainer.steps, trainer.steps_per_epoch)
         raise
     saver.save()
     return _result(trainer, _report(trainer, began, first_step))
@@ -109,7 +118,12 @@ def _report(trainer: TaskTrainer[TaskModel], began: float, first_step: int) -> P
         steps=trainer.steps,
         epoch=stats.step / trainer.steps_per_epoch,
         seconds_left=seconds / steps * (trainer.steps - stats.step) if steps else None,
-        metrics={"learning_rate": trainer.learning_rate, "loss": mean_loss, **stats.figures},
+        metrics={
+            "learning_rate": trainer.learning_rate,
+            "loss": mean_loss,
+            "weight_norm": trainer.weight_norm(),
+            **stats.figures,
+        },
     )
 
 
@@ -117,4 +131,5 @@ def _result(trainer: TaskTrainer[TaskModel], report: Progress) -> TaskTrainingRe
     """Return the outcome of a finished training."""
     stats, best = trainer.stats, bool(trainer.best)
     step = stats.best_step if best else stats.step
-    return TaskTrainingResult(trainer.model(best=best), step, stats.step, {**report.metrics, **stats.best_figures})
+    metrics = {**report.metrics, "weight_norm": trainer.weight_norm(best=best), **stats.best_figures}
+    return TaskTrainingResult(trainer.model(best=best), step, stats.step, metrics)

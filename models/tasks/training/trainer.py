@@ -23,6 +23,7 @@ from models.neural.training.optimizer import (
     learning_rate_at,
     make_optimizer,
     set_learning_rate,
+    weight_norm,
 )
 from models.neural.training.state_file import optimizer_tensors, restore_optimizer, with_prefix
 from models.neural.training.trainer import dropout_hooks
@@ -110,8 +111,11 @@ class TaskTrainer(Generic[TaskModel]):
         config = self.config
         return learning_rate_at(config.schedule, config.learning_rate, self.stats.step, self.steps, config.warm_up)
 
-    def advance(self) -> None:
-        """Make one step. Raises TrainingDiverged when the loss or the norm of the gradient is not finite."""
+    def advance(self) -> tuple[float, float]:
+        """Make one step; return its loss in nats, and the norm of the gradient before clipping.
+
+        Raises TrainingDiverged when either is not finite.
+        """
         config = self.config
         self._optimizer.zero_grad()
         mean_loss = self.problem.loss(self._batches.rows(self.stats.step), self._context)
@@ -125,6 +129,11 @@ class TaskTrainer(Generic[TaskModel]):
         self.stats.record_step(loss)
         if self._average:
             self._average.update(self.stats.step)
+        return loss, norm
+
+    def weight_norm(self, *, best: bool = False) -> float:
+        """Return the L2 norm of all matrices of current or best weights: what weight decay keeps small."""
+        return weight_norm((self.best if best else self._weights()).values())
 
     def record_figures(self, figures: dict[str, float]) -> None:
         """Record the figures of a measurement; copy the weights if it is the best so far."""

@@ -107,6 +107,23 @@ def test_train_task_that_diverges_says_what_to_change() -> None:
         run_to_completion(training(replace(CONFIG, epochs=200, learning_rate=1e30, optimiser="sgd", clip=0)))
 
 
+def test_train_task_that_diverges_reports_its_last_steps() -> None:
+    wild = replace(CONFIG, epochs=200, learning_rate=1e30, optimiser="sgd", clip=0, validate_every=10**6)
+    reports: list[Progress] = []
+    with pytest.raises(TrainingDiverged) as caught:
+        run_to_completion(train_task(problem(), wild, report_every=10**6), reports.append)
+    steps = [report.step for report in reports if report.phase == "training"]
+    assert steps == list(range(1, caught.value.step + 1))
+    assert not all(map(math.isfinite, reports[-1].metrics.values()))
+
+
+def test_train_task_reports_the_norm_of_its_matrices() -> None:
+    result = run_to_completion(training())
+    matrices = [tensor for tensor in result.model.tensors().values() if tensor.ndim > 1]
+    expected = math.sqrt(sum(float((matrix.astype(np.float64) ** 2).sum()) for matrix in matrices))
+    assert result.metrics["weight_norm"] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     "change", [{"recipe": {"seed": 2}}, {"encoder": {"hidden_size": 6}}, {"examples": {"train": 31}}]
 )
