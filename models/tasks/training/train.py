@@ -73,10 +73,7 @@ def train_task(
     try:
         while True:
             if _measurement_is_due(trainer):
-                figures = yield from problem.measure(trainer.model())
-                trainer.stats.measured_at = trainer.stats.step
-                if figures:
-                    trainer.record_figures(figures)
+                yield from _measure(trainer)
                 unreported.clear()
                 yield _report(trainer, began, first_step)
             if _is_finished(trainer):
@@ -94,6 +91,14 @@ def train_task(
         raise
     saver.save()
     return _result(trainer, _report(trainer, began, first_step))
+
+
+def _measure(trainer: TaskTrainer[TaskModel]) -> Generator[Progress, None, None]:
+    """Measure the present weights, and record their figures where anything was held out."""
+    figures = yield from trainer.problem.measure(trainer.model())
+    trainer.stats.measured_at = trainer.stats.step
+    if figures:
+        trainer.record_figures(figures)
 
 
 def _measurement_is_due(trainer: TaskTrainer[TaskModel]) -> bool:
