@@ -32,7 +32,7 @@ class DataclassOption(click.Option):
         self.texts: dict[str, str] = {section: attributes["help"]}
 
     def merge(self, earlier: DataclassOption) -> None:
-        """Take on meanings and choices of an earlier class's option; but for choices, the types must be the same."""
+        """Take on meanings and choices of an earlier class's option, whose type must be the same otherwise."""
         self.texts = earlier.texts | self.texts
         self.help = earlier.help
         if isinstance(self.type, click.Choice) and isinstance(earlier.type, click.Choice):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import click
@@ -18,9 +19,9 @@ from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
 from models.tasks.training.config import TaskTrainingConfig
 
 _TABLES = ("model", "format", "encoder", "tokenizer", "training")
-_PLAIN = [name for name in attribute_docs(TaskRecipe) if name not in (*_TABLES, "files", "initialize_from")]
 FORMATS = {"labelled texts": LabelledFormat, "tagged sentences": TaggedFormat, "questions": QuestionFormat}
-_LANGUAGE_MODEL_CONFIGS = (NgramConfig, RecurrentConfig, TrainingConfig, Recipe)
+_OF_NO_TABLE = {"kind", "files"}
+"""Options that every kind of model has."""
 
 
 def format_options(command: Command) -> Command:
@@ -58,10 +59,14 @@ def task_fields(kind: str, values: dict[str, Any]) -> dict[str, Any]:
         tables["encoder"] = given_options(EncoderConfig, values)
         tables["training"] = given_options(TaskTrainingConfig, values)
     top = {name: value for name, value in given_options(TaskRecipe, values).items() if name not in _TABLES}
-    used = top.keys() | {name for table in tables.values() for name in table}
-    configs = (*_LANGUAGE_MODEL_CONFIGS, *FORMATS.values(), EncoderConfig, TaskTrainingConfig)
-    configs += tuple(other.config for other in TASK_KINDS.values())
-    for config in configs:
-        unused = {name: value for name, value in given_options(config, values).items() if name not in used}
-        tables["model"] |= unused
+    tables["model"] |= unused_options(values, [top, *tables.values()])
     return top | tables | {"model": {"kind": kind, **tables["model"]}}
+
+
+def unused_options(values: dict[str, Any], used: Iterable[Collection[str]]) -> dict[str, Any]:
+    """Return the options that were given and are in none of the tables `used`."""
+    names = {name for table in used for name in table}
+    configs = (NgramConfig, RecurrentConfig, TrainingConfig, Recipe, TaskRecipe, EncoderConfig, TaskTrainingConfig)
+    kinds = (*configs, *FORMATS.values(), *(kind.config for kind in TASK_KINDS.values()))
+    given = {name: value for kind in kinds for name, value in given_options(kind, values).items()}
+    return {name: value for name, value in given.items() if name not in names | _OF_NO_TABLE}

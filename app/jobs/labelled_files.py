@@ -27,7 +27,7 @@ def check_small_files(files: FileStore, request: TaskJob, file_format: FileForma
 
 
 def check_if_small(files: FileStore, field: str, file_ids: Sequence[str], file_format: FileFormat) -> None:
-    """Read labelled files, unless they are large. Raises InvalidInput naming `field` and the line of a fault."""
+    """Read labelled files, unless they are large. Raises InvalidInput naming `field` and a fault's line."""
     stored = [files.get(file_id) for file_id in file_ids]
     if sum(file.bytes for file in stored) > SMALL_BYTES:
         return

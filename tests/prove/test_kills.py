@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,14 @@ KILLS = int(os.environ.get("PROVE_KILLS", "20"))
 KINDS: dict[str, dict[str, Any]] = {
     "lstm": {"kind": "lstm", "config": {"layers": 1, "hidden_size": 24, "embedding_size": 24, "epochs": 6, "bptt": 8}},
     "ngram": {"kind": "ngram", "config": {"order": 4}},
+    "classifier": {
+        "kind": "classifier",
+        "format": {"format": "label_text"},
+        "encoder": {"hidden_size": 16, "embedding_size": 16},
+        "training": {"epochs": 5, "batch_size": 8},
+    },
 }
+LANGUAGE_MODELS = ("lstm", "ngram")
 OVERSHOOT = 1.2
 """Some kills come after the time that an attempt takes: then the job is over, and the next one's turn has come."""
 
@@ -43,6 +51,15 @@ def request(kind: str, file: str) -> dict[str, Any]:
     return {"name": kind, "training_file": file, **KINDS[kind]}
 
 
+def labelled(path: Path) -> Path:
+    """Lines of two labels, told apart by a word."""
+    numbers = random.Random(1)
+    words = [f"w{n}" for n in range(50)]
+    lines = (f"{label} {' '.join(numbers.choices(words, k=9))} {label}s" for label in ("left", "right") * 400)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def undisturbed(running: Fleet, kind: str, file: str) -> Undisturbed:
     job_id = running.submit(request(kind, file), f"{kind}-undisturbed")
     wait_for_work(running, job_id)
@@ -51,7 +68,7 @@ def undisturbed(running: Fleet, kind: str, file: str) -> Undisturbed:
     seconds = time.monotonic() - begun
     assert job["status"] == "succeeded", job["error"]
     metrics = running.metrics(job_id)
-    if kind == "lstm":  # as `training` reports: every ten steps, and after each validation
+    if kind != "ngram":  # as `training` reports: every ten steps, and after each validation
         steps = [point["step"] for point in metrics]
         assert set(range(10, steps[-1] + 1, 10)) <= set(steps)
         assert steps == sorted(set(steps))
@@ -65,7 +82,7 @@ def disturb(
     hits: Counter[str] = Counter()
     life = {kind: found.seconds for kind, found in expected.items()}
     while hits.total() < kills:
-        kind = list(KINDS)[len(hits) % len(KINDS)]
+        kind = list(expected)[len(hits) % len(expected)]
         job_id = running.submit(request(kind, file), f"{victim}-{len(hits)}")
         hits[job_id] = 0
         while hits.total() < kills and wait_for_work(running, job_id):
@@ -110,9 +127,9 @@ def check(running: Fleet, job_id: str, expected: dict[str, Undisturbed]) -> int:
     return int(job["attempt"])
 
 
-def prove(running: Fleet, victims: dict[str, int], tmp_path: Path) -> None:
-    file = running.client.upload(text(tmp_path / "text.txt"))
-    expected = {kind: undisturbed(running, kind, file) for kind in KINDS}
+def prove(running: Fleet, victims: dict[str, int], path: Path, kinds: Sequence[str] = LANGUAGE_MODELS) -> None:
+    file = running.client.upload(path)
+    expected = {kind: undisturbed(running, kind, file) for kind in kinds}
     numbers = random.Random(os.environ.get("PROVE_SEED", "1"))
     asked = len(expected)
     for victim, kills in victims.items():
@@ -127,11 +144,23 @@ def prove(running: Fleet, victims: dict[str, int], tmp_path: Path) -> None:
 
 def test_a_few_kills_of_everything(tmp_path: Path, database_url: str) -> None:
     with fleet(tmp_path, database_url) as running:
-        prove(running, {"child": 1, "worker": 1, "service": 1}, tmp_path)
+        prove(running, {"child": 1, "worker": 1, "service": 1}, text(tmp_path / "text.txt"))
+
+
+def test_a_few_kills_of_a_tasks_training(tmp_path: Path, database_url: str) -> None:
+    with fleet(tmp_path, database_url) as running:
+        prove(running, {"child": 1, "worker": 1}, labelled(tmp_path / "text.txt"), ["classifier"])
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize("victim", ["worker", "child", "service"])
 def test_many_kills(tmp_path: Path, database_url: str, victim: str) -> None:
     with fleet(tmp_path, database_url, beside=victim == "service") as running:
-        prove(running, {victim: KILLS}, tmp_path)
+        prove(running, {victim: KILLS}, text(tmp_path / "text.txt"))
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("victim", ["worker", "child"])
+def test_many_kills_of_a_tasks_training(tmp_path: Path, database_url: str, victim: str) -> None:
+    with fleet(tmp_path, database_url) as running:
+        prove(running, {victim: KILLS}, labelled(tmp_path / "text.txt"), ["classifier"])

@@ -1,4 +1,4 @@
-"""`nextword evaluate`: perplexity of a model on a text of any size, or a task's figures on labelled files."""
+"""`nextword evaluate`: perplexity of a model on a text, or a task's figures on labelled files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def command(
     as_json: bool,
     **values: Any,
 ) -> None:
-    """Measure how well MODEL predicts the text of FILE (- for standard input), or does its task on labelled files."""
+    """Measure how well MODEL predicts a text (- for standard input), or does its task on labelled files."""
     with without_gc():
         from models.language_model import LanguageModel
 

@@ -18,7 +18,7 @@ from app.cli.shared_options import (
     publishing_options,
     recipe_option,
 )
-from app.cli.task_options import task_fields, task_options
+from app.cli.task_options import task_fields, task_options, unused_options
 from app.core.attribute_docs import attribute_docs
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_any_recipe, read_recipe_file
@@ -113,10 +113,8 @@ def _given_fields(files: tuple[Path, ...], values: dict[str, Any], kind: str) ->
     tokenizer = given_options(TokenizerConfig, values | {"kind": values["token"]})
     if kind in TASK_KINDS:
         return given | task_fields(kind, values) | {"tokenizer": tokenizer}
-    return {
-        **given,
-        **given_options(Recipe, values),
-        "model": given_options(NgramConfig, values) | given_options(RecurrentConfig, values),
-        "tokenizer": tokenizer,
-        "training": given_options(TrainingConfig, values),
-    }
+    model = given_options(NgramConfig, values) | given_options(RecurrentConfig, values)
+    top, training = given_options(Recipe, values), given_options(TrainingConfig, values)
+    # The table of the model refuses what only tasks have.
+    model |= unused_options(values, [top, model, tokenizer, training])
+    return {**given, **top, "model": model, "tokenizer": tokenizer, "training": training}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,108 @@ def test_train_reports_a_mistake_in_one_line(nextword: Run, text: Path, flags: l
 def test_train_names_a_file_that_is_not_toml(nextword: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("name = ")
     assert "bad.toml is not TOML" in nextword("train", "--recipe", tmp_path / "bad.toml").err
+
+
+TABLE = "label\ttext\n" + "".join(f"{'pos' if i % 2 else 'neg'}\tfilm {i % 2} of {i % 7}\n" for i in range(40))
+SMALL = ["--embedding-size", "6", "--hidden-size", "4", "--epochs", "2", "--batch-size", "4"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "films.tsv"
+    path.write_text(TABLE)
+    return path
+
+
+def test_train_publishes_a_classifier_that_evaluate_measures(nextword: Run, table: Path, tmp_path: Path) -> None:
+    root = tmp_path / "checkpoints"
+    flags = ["--name", "moods", "--kind", "classifier", "--pooling", "mean", "--cell", "gru", *SMALL]
+    done = nextword("train", table, *flags, "--validation-fraction", "0.2", "--quiet", root=root)
+    assert done.status == 0, done.err
+    published, held_out = done.out.splitlines()
+    assert published.startswith("published moods@1 ")
+    assert "accuracy" in held_out
+    assert "macro-F1" in held_out
+    assert held_out.endswith("on 8 held-out examples")
+    card = load(root / "moods" / "1").card
+    assert (card.kind, card.config["classifier"]["pooling"], card.config["encoder"]["cell"]) == (
+        "classifier", "mean", "gru",
+    )  # fmt: skip
+    assert card.provenance.recipe["training"]["epochs"] == 2
+    assert shlex.split(card.provenance.command)[:3] == ["nextword", "train", str(table)]
+    measured = json.loads(nextword("evaluate", "moods", table, "--json", root=root).out)
+    assert (measured["model"], measured["examples"]) == ("moods@1", 40)
+    shown = nextword("evaluate", "moods@1", table, "--quiet", root=root).out
+    assert "confusion (rows: true label" in shown
+    assert "pos" in shown
+    assert "accuracy" in nextword("models", root=root).out
+
+
+def test_train_reads_the_recipe_of_a_task_and_options_win(nextword: Run, table: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f'name = "moods"\nfiles = ["{table}"]\n[model]\nkind = "classifier"\n[encoder]\nembedding_size = 6\n'
+        'hidden_size = 4\nlayers = 2\n[training]\nepochs = 1\n[format]\nformat = "tsv"\n'
+    )
+    root = tmp_path / "checkpoints"
+    done = nextword("train", "--recipe", recipe, "--layers", "1", "--workdir", tmp_path / "state", root=root)
+    assert done.status == 0, done.err
+    assert load(root / "moods" / "1").card.config["encoder"]["layers"] == 1
+    assert list((tmp_path / "state").iterdir())
+
+
+def test_train_begins_with_a_published_model(nextword: Run, published: Path, table: Path, tmp_path: Path) -> None:
+    shutil.copytree(published / "lstm", tmp_path / "checkpoints" / "lstm")
+    flags = ["--kind", "classifier", "--initialize-from", "lstm", "--epochs", "1", "--hidden-size", "4"]
+    root = tmp_path / "checkpoints"
+    done = nextword("train", table, "--name", "moods", *flags, "--embedding-size", "12", root=root)
+    assert done.status == 0, done.err
+    assert load(root / "moods" / "1").card.provenance.recipe["initialize_from"] == "lstm@1"
+    refused = nextword("train", table, "--name", "moods", *flags, root=root)
+    assert "encoder.embedding_size: must be 12" in refused.err
+
+
+def test_train_counts_a_baseline(nextword: Run, table: Path, tmp_path: Path) -> None:
+    flags = ["--kind", "naive_bayes", "--order", "1", "--delta", "0.5", "--quiet"]
+    done = nextword("train", table, "--name", "counted", *flags, root=tmp_path / "checkpoints")
+    assert done.status == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--kind", "classifier", "--order", "3"], "model.order: unknown; known are"),
+        (["--kind", "classifier", "--bptt", "3"], "model.bptt: unknown"),
+        (["--kind", "naive_bayes", "--hidden-size", "3"], "model.hidden_size: unknown"),
+        (["--kind", "naive_bayes", "--tag", "upos"], "model.tag: unknown"),
+        (["--kind", "lstm", "--pooling", "max"], "model.pooling: unknown"),
+        (["--kind", "ngram", "--format", "csv"], "model.format: unknown"),
+        (["--kind", "classifier", "--layers", "0"], "encoder.layers: "),
+        (["--kind", "classifier", "--text-column", "words"], "line 1: must name the column 'words'"),
+        (["--kind", "classifier", "--initialize-from", "nobody"], "no checkpoint 'nobody'"),
+        (["--kind", "classifier", "--extra-words", "3"], "extra_words: goes with initialize_from"),
+    ],
+)
+def test_train_reports_a_mistake_in_a_task_in_one_line(
+    nextword: Run, table: Path, flags: list[str], message: str
+) -> None:
+    done = nextword("train", table, "--name", "x", *flags, "--quiet")
+    assert done.status in (1, 2)
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "message"),
+    [
+        ("words", ["--format", "csv"], "format: is for models that labelled files measure"),
+        ("words", ["more.txt"], "file: one text is accepted"),
+    ],
+)
+def test_evaluate_refuses_what_does_not_go_with_the_model(
+    nextword: Run, text: Path, model: str, flags: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(text.parent)
+    Path("more.txt").write_text("more\n")
+    done = nextword("evaluate", model, text, *flags)
+    assert (done.status, message in done.err) == (2, True), done.err
