@@ -15,6 +15,8 @@ from models.checkpoint.load import load
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
+from models.inference.next_token import next_tokens
+from models.inference.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
 from models.utils.progress import run_to_completion
 
@@ -27,6 +29,8 @@ for params in (SamplingParams(seed=1, max_tokens=5), SamplingParams(seed=1, max_
     assert len(list(generate(model, sequences))) >= 2
 assert model.topk_after(tokenizer.encode("Once").ids, 3)[1].shape == (3,)
 model.warm_up()
+(prediction,) = run_to_completion(next_tokens(model, tokenizer, ["Once upon"], NextTokenQuery(explain=True)))
+assert prediction.explanation
 sys.exit("torch was imported" if "torch" in sys.modules else 0)
 """
 
