@@ -1,4 +1,4 @@
-"""Taggers beside the hidden Markov model: parts of speech and names, with seconds and the spread over seeds.
+"""Taggers of parts of speech and of names beside the hidden Markov model, with their seconds.
 
 Takes the folder of corpora. Parts of speech: MASC (`masc/train.txt`, measured on `masc/dev.txt`, other texts) and ATIS
 (`atis/en_atis-ud-train.conllu`, the training part alone: a tenth is held out). Names: WNUT-17 (both files of `wnut17`,
@@ -147,7 +147,7 @@ def measure(contestant: Contestant, seed: int, train: Sentences, test: Sentences
 
 
 def describe(contestant: Contestant, scores: Sequence[Score], main_figure: str) -> str:
-    """Return a line of the table: means over seeds in percent, and the standard deviation of the main figure."""
+    """Return a line of the table: means over seeds in percent, and the spread of the main figure."""
     cells = [f"{contestant.name:28}"]
     for name in ("accuracy", "accuracy_unseen", "precision", "recall", "f1"):
         values = [100 * score.figures[name] for score in scores if score.figures.get(name) is not None]
@@ -179,7 +179,7 @@ def main(
     vector_words: Path | None,
     threads: int,
 ) -> None:
-    """Print, for each corpus and tagger, accuracy, that of unseen words, F1 of spans, and seconds of training."""
+    """Print accuracy, that of unseen words, F1 of spans and seconds, for each corpus and tagger."""
     set_thread_count(threads)
     for name in names or CORPORA:
         corpus = CORPORA[name]

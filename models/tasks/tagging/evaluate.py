@@ -6,10 +6,10 @@ from collections.abc import Container, Generator, Sequence
 from typing import Any
 
 from models.data.labelled.examples import TaggedSentence
-from models.errors import InvalidInput
 from models.evaluation.spans import tagging_figures
 from models.tasks.tagging.predict import tag_texts
 from models.tasks.tagging.tagger import Tagger
+from models.tasks.tagging.texts import check_counts
 from models.tokenization.tokenizer import Tokenizer
 
 
@@ -21,10 +21,7 @@ def evaluate_tagger(
     `accuracy_unseen` counts the words that are not in `seen`: the words of training, or if it is None the vocabulary. A
     tag that the tagger does not have is never right. Raises InvalidInput where tokens and tags are not as many.
     """
-    for example in examples:
-        if len(example.tokens) != len(example.tags):
-            counts = f"there are {len(example.tokens)} tokens and {len(example.tags)} tags"
-            raise InvalidInput("files", f"line {example.line}: one tag a token is accepted; {counts}")
+    check_counts("files", examples)
     tagged = yield from tag_texts(tagger, tokenizer, [example.tokens for example in examples])
     if seen is None:
         unseen = [tokenizer.encode_forms(example.tokens).oov.tolist() for example in examples]

@@ -12,12 +12,13 @@ from models.evaluation.spans import has_spans
 from models.neural.training.config import STATE_FILE
 from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.tagging.hmm.estimation import estimate_hmm
-from models.tasks.tagging.model import allowed_tags
-from models.tasks.tagging.texts import TaggedTexts
+from models.tasks.tagging.model import RecurrentTagger, allowed_tags
+from models.tasks.tagging.tagger import Tagger
+from models.tasks.tagging.texts import TaggedTexts, check_counts
 from models.tasks.tagging.train import TaggingProblem
 from models.tasks.text import Alphabet
 from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays, with_known_words
-from models.tasks.training.train import train_task
+from models.tasks.training.train import TaskTrainingResult, train_task
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
@@ -36,19 +37,35 @@ def fit_tagger(
     yield Progress("reading", 0, 0)
     tags = _tags(examples, held_out)
     tokenizer = _tokenizer(options, examples)
-    texts, measured = (TaggedTexts.of(part, tokenizer) for part in (examples, held_out))
+    texts = TaggedTexts.of(examples, tokenizer)
     figures: dict[str, float] = {"examples": len(examples), "held_out": len(held_out)}
+    model: Tagger
     if isinstance(config, HmmTaggerConfig):
         model = estimate_hmm(config, tags, texts, tokenizer.vocabulary_size)
-        return FittedModel(model, tokenizer, {"training": figures | _seconds_since(began)})
-    _check_settings(config, options, tags, examples)
+    else:
+        _check_settings(config, options, tags, examples)
+        result = yield from _train(config, options, tags, tokenizer, texts, TaggedTexts.of(held_out, tokenizer))
+        model, metrics = result.model, result.metrics
+        figures |= {"best_step": result.model_step, "steps": result.steps, **metrics}
+    figures["seconds"] = round(time.monotonic() - began, 1)
+    return FittedModel(model, tokenizer, {"training": figures})
+
+
+def _train(
+    config: TaggerConfig,
+    options: FitOptions,
+    tags: Sequence[str],
+    tokenizer: Tokenizer,
+    texts: TaggedTexts,
+    held_out: TaggedTexts,
+) -> Generator[Progress, None, TaskTrainingResult[RecurrentTagger]]:
+    """Train a network, or go on with the training whose state lies in `options.workdir`."""
     alphabet = None
     if options.encoder.reads_characters:
         alphabet = Alphabet.of(form for text in texts.texts for form in text.forms)
-    problem = TaggingProblem(
-        config, options.encoder, tags, tokenizer.vocabulary_size, texts, measured if held_out else None, alphabet
-    )
-    result = yield from train_task(
+    measured = held_out if held_out.texts else None
+    problem = TaggingProblem(config, options.encoder, tags, tokenizer.vocabulary_size, texts, measured, alphabet)
+    return train_task(
         problem,
         options.training,
         initial=encoder_arrays(options, tokenizer),
@@ -56,18 +73,14 @@ def fit_tagger(
         save_to=options.workdir,
         save_seconds=options.save_seconds,
     )
-    figures |= {"best_step": result.model_step, "steps": result.steps}
-    return FittedModel(result.model, tokenizer, {"training": figures | _seconds_since(began) | result.metrics})
 
 
 def _tags(examples: Sequence[TaggedSentence], held_out: Sequence[TaggedSentence]) -> tuple[str, ...]:
     """Return the tags of the training examples, sorted. Raises InvalidInput naming the line of a fault."""
     if not examples:
         raise TrainingFailed("there are no training examples")
-    for example in (*examples, *held_out):
-        if len(example.tokens) != len(example.tags) or not example.tokens:
-            counts = f"there are {len(example.tokens)} tokens and {len(example.tags)} tags"
-            raise InvalidInput("files", f"line {example.line}: one tag a token is accepted; {counts}")
+    check_counts("files", examples)
+    check_counts("validation", held_out)
     tags = tuple(sorted({tag for example in examples for tag in example.tags}))
     if len(tags) < 2:
         raise InvalidInput("files", "examples of at least two tags are accepted")
@@ -95,10 +108,10 @@ def _check_settings(
 def _tokenizer(options: FitOptions, examples: Sequence[TaggedSentence]) -> Tokenizer:
     """Return the tokenizer of the initial weights, or a new one of words of the examples."""
     if options.initial is not None and options.initial.tokenizer is not None:
+        if options.initial.tokenizer.config.kind != "word":
+            raise InvalidInput(
+                "initialize_from", "a model whose tokens are words is accepted, as tags are those of words"
+            )
         return options.initial.tokenizer
     counts = Counter(token for example in examples for token in example.tokens)
     return with_known_words(Tokenizer.from_counts(options.tokenizer, counts), options)
-
-
-def _seconds_since(began: float) -> dict[str, float]:
-    return {"seconds": round(time.monotonic() - began, 1)}

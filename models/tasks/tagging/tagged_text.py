@@ -1,4 +1,4 @@
-"""Tagged texts as data, without the libraries that compute: `TaggedText`, its `TaggedToken`s and `TaggedSpan`s."""
+"""Tagged texts as plain data: `TaggedText`, with `TaggedToken` and `TaggedSpan`; loads little."""
 
 from __future__ import annotations
 

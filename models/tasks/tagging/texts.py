@@ -1,4 +1,4 @@
-"""Tagged sentences as taggers are made of them: `TaggedTexts`."""
+"""Tagged sentences as taggers are made of them: `TaggedTexts`; and whether they have a tag a token."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.data.labelled.examples import TaggedSentence
+from models.errors import InvalidInput
 from models.tasks.text import TaskText
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Int64Array
@@ -44,3 +45,14 @@ class TaggedTexts:
         for text, tags in zip(self.texts, self.tags, strict=True):
             digest.update(text.ids.tobytes() + "\0".join(text.forms + tags).encode())
         return digest.hexdigest()
+
+
+def check_counts(field: str, examples: Sequence[TaggedSentence]) -> None:
+    """Raise InvalidInput for the first example that is empty, or has not as many tags as tokens.
+
+    `field` names the examples, as the user does.
+    """
+    for example in examples:
+        if len(example.tokens) != len(example.tags) or not example.tokens:
+            counts = f"there are {len(example.tokens)} tokens and {len(example.tags)} tags"
+            raise InvalidInput(field, f"line {example.line}: one tag a token is accepted; {counts}")

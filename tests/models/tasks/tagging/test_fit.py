@@ -1,5 +1,6 @@
 """Fitting of taggers: what does not fit together is refused with its line."""
 
+import numpy as np
 import pytest
 
 from models.data.labelled.examples import TaggedSentence
@@ -10,8 +11,10 @@ from models.tasks.tagging.fit import fit_tagger
 from models.tasks.tagging.hmm.model import HmmTagger
 from models.tasks.tagging.model import RecurrentTagger
 from models.tasks.training.config import TaskTrainingConfig
+from models.tasks.training.initial_weights import InitialWeights, WordVectors
 from models.tasks.training.options import FitOptions, FittedModel
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 EXAMPLES = [
@@ -61,8 +64,10 @@ def test_fit_tagger_measures_tags_that_training_lacks_as_wrong() -> None:
 def test_fit_tagger_names_the_line_of_a_sentence_with_too_few_tags(config: Config, part: str) -> None:
     bad = [*EXAMPLES, TaggedSentence(("cats", "sit"), ("NN",), 12)]
     parts = (bad, EXAMPLES) if part == "examples" else (EXAMPLES, bad)
-    with pytest.raises(InvalidInput, match="line 12: one tag a token is accepted; there are 2 tokens and 1 tags"):
+    field = "files" if part == "examples" else "validation"
+    with pytest.raises(InvalidInput, match="line 12: one tag a token is accepted; there are 2 tokens and 1 tags") as e:
         fit(config, *parts)
+    assert e.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -87,3 +92,25 @@ def test_fit_tagger_refuses_label_smoothing_of_sequences() -> None:
 def test_fit_tagger_fails_without_examples(config: Config) -> None:
     with pytest.raises(TrainingFailed, match="no training examples"):
         fit(config, [])
+
+
+def test_fit_tagger_refuses_to_begin_with_a_model_whose_tokens_are_no_words() -> None:
+    class Weights(InitialWeights):
+        tokenizer = Tokenizer(TokenizerConfig("character"), ["<unk>", "</s>", "a"])
+
+        def arrays(self, tokenizer: Tokenizer) -> dict[str, np.ndarray]:
+            return {}
+
+    with pytest.raises(InvalidInput, match="initialize_from: a model whose tokens are words"):
+        run_to_completion(fit_tagger(TaggerConfig(), EXAMPLES, [], FitOptions(initial=Weights())))
+
+
+def test_fit_tagger_begins_with_known_vectors_of_words() -> None:
+    vectors = WordVectors(["cat", "dog"], np.full((2, 4), 0.5, np.float32), extra_words=2)
+    training = TaskTrainingConfig(epochs=1, learning_rate=1e-9)
+    fitted = run_to_completion(
+        fit_tagger(TaggerConfig(), EXAMPLES, [], FitOptions(TokenizerConfig(), ENCODER, training, vectors))
+    )
+    embedding = fitted.model.tensors()["encoder.embedding"]
+    for word in ("cat", "dog"):
+        assert np.allclose(embedding[fitted.tokenizer.token_to_id(word)], 0.5)
