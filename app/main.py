@@ -32,7 +32,7 @@ from app.middleware.request_id import RequestIdMiddleware
 from app.routes import aliases, counts, files, generate, health, jobs, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
-from app.routes.tasks import classify, embeddings, fill, pseudo_logprob, tag
+from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
@@ -64,6 +64,7 @@ FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "classify": classify.classify_texts,
     "tag": tag.tag,
     "fill": fill.fill_blanks,
+    "answer": answer.answer_questions,
     "pseudo_logprob": pseudo_logprob.score_pseudo_logprob,
 }
 
@@ -103,7 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_swagger_ui(app)
     for resource in (models, counts, next_token, probability, perplexity, rescore, generate):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
-    for task in (classify, tag, fill, pseudo_logprob, embeddings):
+    for task in (classify, tag, fill, pseudo_logprob, answer, embeddings):
         app.include_router(task.router, responses=ERROR_RESPONSES)
     for resource in (files, jobs, aliases):
         app.include_router(resource.router, responses=ERROR_RESPONSES)

@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
-MAX_BATCH, TIMEOUT = 64, 0.005
 END = 1
 """Id of the token that ends each text."""
 
@@ -23,8 +22,8 @@ END = 1
 class Classifier(litserve.LitAPI):
     """Probabilities of the labels of a text."""
 
-    def __init__(self, checkpoint: str, threads: int) -> None:
-        super().__init__(max_batch_size=MAX_BATCH, batch_timeout=TIMEOUT)
+    def __init__(self, checkpoint: str, threads: int, batch: int, timeout: float) -> None:
+        super().__init__(max_batch_size=batch, batch_timeout=timeout)
         self._checkpoint, self._threads = Path(checkpoint), threads
 
     def setup(self, device: str) -> None:
@@ -77,6 +76,7 @@ def _lstm_weights(weights: dict[str, torch.Tensor], layers: int) -> dict[str, to
 
 
 if __name__ == "__main__":
-    checkpoint, threads, port = sys.argv[1:]
-    server = litserve.LitServer(Classifier(checkpoint, int(threads)), accelerator="cpu", timeout=600)
+    checkpoint, threads, batch, timeout, port = sys.argv[1:]
+    api = Classifier(checkpoint, int(threads), int(batch), float(timeout))
+    server = litserve.LitServer(api, accelerator="cpu", timeout=600)
     server.run(host="127.0.0.1", port=int(port), generate_client_file=False, log_level="warning")

@@ -2,7 +2,9 @@
 
 Starts a LitServe server and ours in turn, on the same random weights, and drives both with the same clients, each
 asking for the label of the next sentence as soon as it has the one before. Ours computes in int8, LitServe in torch's
-float32. LitServe, which is no dependency, comes with `pip install '.[bench]'`.
+float32. The defaults are those that serve LitServe best on two cores: it has a process that computes and one that
+answers, and a second thread of torch only takes time from the latter. LitServe, which is no dependency, comes with
+`pip install '.[bench]'`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,15 @@ import json
 import random
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import click
 import numpy as np
@@ -37,6 +43,8 @@ NAME = "random"
 LABELS = ("negative", "positive")
 SENTENCES = 1000
 """Different sentences, asked for in turn."""
+READY_ANSWERS = 30
+"""Answers in a row that say that a server with several processes is ready."""
 TARGETS = {16: 5.0}
 """So many times as many sentences a second as LitServe, by clients."""
 
@@ -69,6 +77,21 @@ def probability(answer: bytes) -> float:
     return float(fields["probabilities"][LABELS[0]])
 
 
+@contextmanager
+def all_ready(server: AbstractContextManager[Any]) -> Iterator[Any]:
+    """Enter a server's context once all its processes have loaded the model, whichever takes a connection."""
+    with server as process:
+        address, answers = f"http://127.0.0.1:{process.port}/health/ready", 0
+        while answers < READY_ANSWERS:
+            try:
+                with urlopen(address):
+                    answers += 1
+            except HTTPError:
+                answers = 0
+                time.sleep(0.1)
+        yield process
+
+
 def show(name: str, side: Load, than: Load | None = None) -> str:
     """Return a line of one server's figures."""
     cpu = 1e6 * side.cpu_seconds / len(side.latencies)
@@ -90,25 +113,31 @@ def spread(sides: list[dict[int, Load]]) -> list[float]:
 @click.command()
 @click.option("--clients", default="1,16,64", show_default=True, help="How many at the same time; several counts.")
 @click.option("--seconds", default=10.0, show_default=True, help="For each number of clients.")
-@click.option("--threads", default=cpu_quota, help="Of each server. [default: the CPU quota]")
-def main(clients: str, seconds: float, threads: int) -> None:
+@click.option("--workers", default=cpu_quota, help="Processes of ours, with one thread each. [default: the CPU quota]")
+@click.option("--threads", default=1, show_default=True, help="Of torch behind LitServe, which has two processes.")
+@click.option("--batch", default=16, show_default=True, help="Most texts of a batch of LitServe.")
+@click.option("--batch-timeout", default=0.005, show_default=True, help="Seconds that LitServe waits for a batch.")
+@click.option("--only", type=click.Choice(["litserve", "nextword"]), help="Measure one of them.")
+def main(clients: str, seconds: float, workers: int, only: str | None, **litserve: float) -> None:
     """Print a line for each server and number of clients."""
     counts = [int(count) for count in clients.split(",")]
     theirs: dict[int, Load] = {}
+    ours: dict[int, Load] = {}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = publish(Path(folder, "checkpoints"))
         if find_spec("litserve") is None:
             click.echo("litserve is not installed (pip install '.[bench]'): ours alone")
-        else:
-            command = [sys.executable, "-m", "benchmarks.service._litserve_classifier", str(checkpoint), str(threads)]
+        elif only != "nextword":
+            options = [str(litserve[name]) for name in ("threads", "batch", "batch_timeout")]
+            command = [sys.executable, "-m", "benchmarks.service._litserve_classifier", str(checkpoint), *options]
             theirs = measured(running(command, "/health"), "/predict", bodies(), counts, seconds)
             click.echo("\n".join(show("LitServe", load) for load in theirs.values()))
-        server = nextword(Path(folder, "checkpoints"), threads=threads, log_level="warning")
-        ours = measured(server, f"/v1/models/{NAME}/classify", bodies(), counts, seconds)
-    click.echo("\n".join(show("Nextword", load, theirs.get(n)) for n, load in ours.items()))
-    if theirs:
-        means = " and ".join(f"{mean:.4f}" for mean in spread([theirs, ours]))
-        click.echo(f"mean probability of {LABELS[0]!r}: {means}")
+        if only != "litserve":
+            server = nextword(Path(folder, "checkpoints"), workers=workers, threads=1, log_level="warning")
+            ours = measured(all_ready(server), f"/v1/models/{NAME}/classify", bodies(), counts, seconds)
+            click.echo("\n".join(show("Nextword", load, theirs.get(n)) for n, load in ours.items()))
+    means = " and ".join(f"{mean:.4f}" for mean in spread([side for side in (theirs, ours) if side]))
+    click.echo(f"mean probability of {LABELS[0]!r}: {means}")
 
 
 if __name__ == "__main__":

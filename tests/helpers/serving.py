@@ -40,6 +40,7 @@ from models.ngram.smoothing.estimator import estimate_from_counts, estimate_from
 from models.tasks.classification.model import RecurrentClassifier
 from models.tasks.encoder_model import EncoderModel
 from models.tasks.fill_in.model import RecurrentFillIn
+from models.tasks.question_answering.model import Reader
 from models.tasks.tagging.model import RecurrentTagger
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -90,6 +91,13 @@ def tagger(**settings: object) -> EncoderModel:
 
 def fill_in(**settings: object) -> EncoderModel:
     return task_model(RecurrentFillIn, {"fill_in": settings})
+
+
+def reader(target: str = "answers") -> EncoderModel:
+    answers = ["dog", "yes", "two , three"] if target == "answers" else []
+    copied = [answer == "dog" for answer in answers]
+    settings = {"target": target, "match_size": 6}
+    return task_model(Reader, {"reader": settings, "answers": answers, "copied": copied})
 
 
 def publish(root: Path, name: str, model: Model, tokenizer: Tokenizer = WORDS, **options: object) -> CheckpointRef:

@@ -13,7 +13,7 @@ from app.routes.dependencies import ModelRequest, TimeoutHeader, build_model_req
 from app.schemas.tasks.embeddings import EmbeddingsAnswer, EmbeddingsRequest, vector_content
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
-from models.tasks.embedding.encode import encodes, vector_size
+from models.tasks.embedding.encode import vector_size
 from models.tasks.embedding.predict import Embedding, embed
 from models.tokenization.tokenizer import Tokenizer
 
@@ -47,7 +47,7 @@ async def embed_with_model(request: ModelRequest, body: EmbeddingsRequest) -> Or
 def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str]:
     """Return the texts. Raises InvalidInput for what this model, or the settings, do not allow."""
     model, tokenizer, most = request.checkpoint.model, request.checkpoint.tokenizer, request.settings.max_rows
-    if not encodes(model):
+    if "embed" not in model.capabilities:
         raise request.checkpoint.unsupported_error("embed")
     size = vector_size(model)
     if body.dimensions not in (None, size):

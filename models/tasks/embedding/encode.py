@@ -20,11 +20,6 @@ class TextVectors(NamedTuple):
     """[D] the vector after the whole text: for each direction, that of the token which it reads last."""
 
 
-def encodes(model: Model) -> bool:
-    """Return whether a model has vectors of texts: whether `encode` accepts it."""
-    return isinstance(model, EncoderModel | SequenceEncoder)
-
-
 def vector_size(model: Model) -> int:
     """Return D, the numbers in a vector of a model that has some. Raises TypeError for another."""
     return _encoder(model).vector_size

@@ -18,6 +18,7 @@ from tests.helpers.serving import (
     ngram,
     publish,
     publish_with_counts,
+    reader,
     serving,
     tagger,
 )
@@ -32,6 +33,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     publish(root, "sentiment", classifier())
     publish(root, "part-of-speech", tagger())
     publish(root, "gutenberg-fill", fill_in())
+    publish(root, "babi-reader", reader())
     with serving(root) as server:
         yield server
 
@@ -116,7 +118,7 @@ def test_openapi_examples_all_work(document: dict[str, Any], shipped: Server) ->
                 assert answer.status_code == 200, (path, kind, answer.text)
                 assert '"error"' not in answer.text
                 asked += 1
-    assert asked == 18
+    assert asked == 19
 
 
 TRY_IT_OUT = """

@@ -46,11 +46,10 @@ def command(
     empty line after each text.
     """
     with without_gc():
-        from models.tasks.embedding.encode import encodes
         from models.tasks.embedding.predict import embed
 
     ref, checkpoint = load_model(model, **loading)
-    if not encodes(checkpoint.model):
+    if "embed" not in checkpoint.model.capabilities:
         raise checkpoint.unsupported_error("embed")
     for batch in read_texts(texts, file):
         work = embed(checkpoint.model, checkpoint.tokenizer, batch, pooling, per_token=per_token)

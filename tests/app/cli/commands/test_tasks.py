@@ -13,7 +13,7 @@ from models.tasks.classification.predict import classify
 from models.tasks.embedding.predict import embed
 from models.utils.progress import run_to_completion
 from tests.helpers.command_line import Finished, Run
-from tests.helpers.serving import classifier, fill_in, ngram, publish, tagger
+from tests.helpers.serving import classifier, fill_in, ngram, publish, reader, tagger
 
 TEXTS = ["the old dog", "a zebra saw the cat ."]
 
@@ -25,6 +25,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(root, "sentiment", classifier())
     publish(root, "animals", tagger())
     publish(root, "filler", fill_in())
+    publish(root, "stories", reader())
     return root
 
 
@@ -82,6 +83,22 @@ def test_fill_prints_the_most_probable_texts(nextword: Run, tasks: Path, model: 
     assert sum(filling["probability"] for filling in result["fillings"]) == pytest.approx(1)
     lines = nextword(*arguments, "--top-k", "1", root=tasks).out.splitlines()
     assert lines == [f"{result['fillings'][0]['probability']:.6f}\t{result['fillings'][0]['text']}", ""]
+
+
+@pytest.mark.parametrize("way", ["--context", "--file", "stdin"])
+def test_answer_prints_the_most_probable_answers(nextword: Run, tasks: Path, tmp_path: Path, way: str) -> None:
+    context = "The old dog saw a bird.\nA cat saw the dog ."
+    (tmp_path / "story.txt").write_text(context, encoding="utf-8")
+    source = {"--context": ["--context", context], "--file": ["--file", tmp_path / "story.txt"], "stdin": []}[way]
+    arguments = ("answer", "stories", "what ?", "a cat ?", *source)
+    results = json_lines(nextword(*arguments, "--json", stdin=context.encode(), root=tasks))
+    assert [result["question"] for result in results] == ["what ?", "a cat ?"]
+    lines = nextword(*arguments, "--top-k", "2", stdin=context.encode(), root=tasks).out.splitlines()
+    assert lines == [
+        line
+        for result in results
+        for line in [*(f"{a['probability']:.6f}\t{a['text']}" for a in result["answers"][:2]), ""]
+    ]
 
 
 def test_embed_prints_vectors(nextword: Run, tasks: Path) -> None:

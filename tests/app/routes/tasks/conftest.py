@@ -17,6 +17,7 @@ from tests.helpers.serving import (
     fill_in,
     ngram,
     publish,
+    reader,
     recurrent,
     serving,
     tagger,
@@ -31,6 +32,8 @@ def task_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(root, "sentiment", classifier())
     publish(root, "animals", tagger(crf=True, constrained=True))
     publish(root, "filler", fill_in())
+    publish(root, "stories", reader())
+    publish(root, "passages", reader("span"))
     publish(root, "topics", classifier(CHARACTERS, multi_label=True, pooling="mean"), CHARACTERS)
     return root
 

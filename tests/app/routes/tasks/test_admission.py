@@ -14,6 +14,7 @@ QUESTIONS = {
     "/v1/models/filler/fill": {"text": "the ___ dog", "top_k": 2},
     "/v1/models/words/fill": {"text": "the ___ dog", "top_k": 2},
     "/v1/models/filler/pseudo_logprob": {"text": "the old dog", "tokens": True},
+    "/v1/models/stories/answer": {"context": "the old dog saw a cat .", "question": ["the ?", "old ?"]},
     "/v1/embeddings": {"model": "sentiment", "input": ["the old dog"], "per_token": True},
 }
 

@@ -6,7 +6,7 @@ import pytest
 from models.model import Model
 from models.neural.int8.model import Int8Model
 from models.tasks.classification.model import Int8Classifier
-from models.tasks.embedding.encode import encode, encodes, vector_size
+from models.tasks.embedding.encode import encode, vector_size
 from models.tasks.text import TaskText
 from tests.helpers.serving import WORDS, classifier, ngram, recurrent, tagger
 
@@ -41,10 +41,8 @@ def test_encode_takes_the_last_vector_of_each_direction() -> None:
     assert vectors.last.tolist() == vectors.tokens[-1].tolist()
 
 
-def test_encodes_models_with_an_encoder_alone() -> None:
-    assert all(map(encodes, models()))
+def test_encode_is_for_models_with_an_encoder() -> None:
     assert all("embed" in model.capabilities for model in models())
-    assert not encodes(ngram())
     assert "embed" not in ngram().capabilities
     with pytest.raises(TypeError, match="ngram"):
         encode(ngram(), TEXTS)

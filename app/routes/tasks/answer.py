@@ -1,0 +1,56 @@
+"""Route POST /v1/models/{model}/answer: answers to questions about a text."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from app.http.responses import OrjsonResponse
+from app.routes.dependencies import ModelRequest, model_injector
+from app.schemas.tasks.answer import AnswerAnswer, AnswerRequest
+from models.errors import InvalidInput
+from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
+from models.tasks.question_answering.predict import answer
+from models.tokenization.tokenizer import Tokenizer
+
+router = APIRouter(prefix="/v1/models", tags=["tasks"])
+ReaderRequest = Annotated[ModelRequest, Depends(model_injector("babi-reader", "a reader of short stories"))]
+
+
+@router.post("/{model}/answer", response_model=AnswerAnswer, summary="Answer questions")
+async def answer_questions(request: ReaderRequest, body: AnswerRequest) -> OrjsonResponse:
+    """Answer each question about its context, with the places of the answers in it."""
+    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
+    if not isinstance(model, QuestionAnswerer):
+        raise request.checkpoint.unsupported_error("answer")
+    questions = _pair(request.check_texts("context", body.context), request.check_texts("question", body.question))
+    tokens = request.estimate_tokens([text for question in questions for text in question])
+    predict = partial(_answer, model, tokenizer, top_k=body.top_k)
+    results = await request.run_texts(("answer", body.top_k), predict, questions, tokens)
+    return OrjsonResponse({"model": request.served.id, "results": results})
+
+
+def _pair(contexts: Sequence[str], questions: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each question with its context; one of either goes with all of the other. Raises InvalidInput."""
+    count = max(len(contexts), len(questions))
+    contexts, questions = (list(texts) * count if len(texts) == 1 else texts for texts in (contexts, questions))
+    if len(contexts) != len(questions):
+        raise InvalidInput("question", f"must be one, or as many as contexts: {len(contexts)}, not {len(questions)}")
+    return list(zip(contexts, questions, strict=True))
+
+
+def _answer(
+    answerer: QuestionAnswerer, tokenizer: Tokenizer, questions: Sequence[tuple[str, str]], *, top_k: int
+) -> Generator[int, None, list[dict[str, Any]]]:
+    """Answer questions as work of the engine; return the content for each."""
+    answered = yield from answer(answerer, tokenizer, questions, top_k)
+    return [_content(result) for result in answered]
+
+
+def _content(result: AnsweredQuestion) -> dict[str, Any]:
+    """Return the JSON content of an answered question."""
+    answers = [scored._asdict() for scored in result.answers]
+    return {"answer": result.best, "answers": answers, "no_answer": result.no_answer}
