@@ -24,6 +24,10 @@ CORPORA = Path("corpora")
 SOURCES = {
     "gutenberg": "a book of the collection `gutenberg` of NLTK's data, once cut into sentences and tokens",
     "tinyshakespeare": "data/tinyshakespeare/input.txt of Andrej Karpathy's repository char-rnn",
+    "sentence-polarity": "sentence polarity dataset v1.0 of Bo Pang and Lillian Lee, in UTF-8",
+    "masc": "the Manually Annotated Sub-Corpus of the American National Corpus, edited genres, a sentence a line",
+    "babi": "stories of the generator of the bAbI tasks (Weston et al. 2015), a file a task",
+    "glove": "GloVe 6B of Pennington, Socher and Manning (2014), vectors of 50 numbers as an array beside its words",
 }
 """Where the texts of each folder of corpora/ can be had by hand."""
 NOT_PLACED = """\
@@ -52,22 +56,23 @@ def main(folder: Path | None, accept_any: bool) -> None:
 
 
 def wanted_texts() -> dict[Path, FileDigest]:
-    """Return every text that a recipe names, with the digest in the card of the model that it made.
+    """Return every file that a recipe names, with the digest in the card of the model that it made.
 
-    A text that lies beside the recipes comes with the project.
+    A file that lies beside the recipes comes with the project; for one of a model that is not shipped there is none.
     """
     digests: dict[str, FileDigest] = {}
     for ref in list_checkpoints(CHECKPOINTS):
         digests |= Card.read(ref.path / CARD_FILE).provenance.corpus
     paths = (path for recipe in RECIPES.glob("*.toml") for path in _texts_of(recipe))
-    return {path: digests[path.name] for path in paths if not path.is_relative_to(RECIPES)}
+    return {path: digests[path.name] for path in paths if path.name in digests and not path.is_relative_to(RECIPES)}
 
 
 def _texts_of(recipe: Path) -> Iterator[Path]:
     fields: dict[str, Any] = tomllib.loads(recipe.read_text(encoding="utf-8"))
     yield from map(Path, fields.get("files", []))
-    if "validation" in fields:
-        yield Path(fields["validation"])
+    for field in ("validation", "vector_words", "initialize_from"):
+        if "/" in fields.get(field, ""):  # not the name of a published model
+            yield Path(fields[field])
 
 
 def place(target: Path, digest: FileDigest, candidates: list[Path], *, accept_any: bool) -> State:

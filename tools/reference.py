@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from app.cli.dataclass_options import MAIN_SECTION, HelpRecord, SectionedCommand
+from app.cli.figures import task_headline
 from app.cli.main import cli
 from app.core.settings import Settings
 from models.checkpoint.card import CARD_FILE, Card
@@ -22,6 +23,8 @@ CHECKPOINTS = Path("checkpoints")
 SETTINGS_PAGE = Path("docs/reference/settings.md")
 COMMANDS_PAGE = Path("docs/reference/command-line.md")
 MODEL_PAGES = (Path("README.md"), Path("docs/benchmarks/index.md"))
+_EXAMPLE_COUNTS = ("examples", "sentences", "questions", "token_count")
+"""Names of the figure that tells how much was measured, by task."""
 UNITS = {"word": "words", "character": "characters", "bpe": "parts of words"}
 
 
@@ -48,35 +51,51 @@ def settings_table() -> str:
 
 
 def model_table() -> str:
-    """Return the table of the shipped models that were measured, from their cards."""
+    """Return the tables of the shipped models that were measured, from their cards: language models, then others."""
     cards = [(ref, Card.read(ref.path / CARD_FILE)) for ref in list_checkpoints(CHECKPOINTS)]
-    rows = [_model_row(ref, card) for ref, card in cards if "validation" in card.provenance.metrics]
-    head = (
+    measured = [(ref, card, card.provenance.metrics.get("validation", {})) for ref, card in cards]
+    texts = [_model_row(ref, card) for ref, card, held_out in measured if "document" in held_out]
+    tasks = [_task_row(ref, card) for ref, card, held_out in measured if held_out and "document" not in held_out]
+    text_head = (
         "| model | kind | vocabulary | parameters | size | perplexity | in int8 | bits a character "
-        "| held-out tokens, unknown |\n"
+        "| held-out tokens, unknown |\n|---|---|---|---|---|---|---|---|---|\n"
     )
-    return head + "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+    task_head = (
+        "\n| model | kind | vocabulary | parameters | size | on held-out examples | in int8 | examples |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
+    return text_head + "".join(texts) + (task_head + "".join(tasks) if tasks else "")
 
 
 def _model_row(ref: CheckpointRef, card: Card) -> str:
-    """Describe one model: the perplexity of each unit that its tokenizer has."""
-    size = sum(path.stat().st_size for path in ref.path.iterdir())
+    """Describe a language model: the perplexity of each unit that its tokenizer has."""
     held_out = card.provenance.metrics["validation"]
     perplexity = ", ".join(f"{figures['perplexity']:.2f} ({unit})" for unit, figures in held_out.items())
     document = held_out["document"]
     int8 = card.provenance.metrics.get("int8", {}).get("document", {}).get("perplexity_increase")
     cells = (
-        f"`{ref.name}`",
-        card.kind,
-        f"{card.vocabulary_size:,} {UNITS[card.tokenizer['kind']]}",
-        f"{card.parameters:,}",
-        f"{size / 1e6:.1f} MB",
+        *_common_cells(ref, card),
         perplexity,
         "" if int8 is None else f"{int8:+.2%}",
         f"{document['bits_per_character']:.3f}",
         f"{document['token_count']:,}, {document['oov_count']:,}",
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def _task_row(ref: CheckpointRef, card: Card) -> str:
+    """Describe a task's model: the figures of its task."""
+    held_out, int8 = (card.provenance.metrics.get(name, {}) for name in ("validation", "int8"))
+    count = next((held_out[name] for name in _EXAMPLE_COUNTS if name in held_out), 0)
+    cells = (*_common_cells(ref, card), task_headline(held_out), task_headline(int8), f"{count:,}")
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _common_cells(ref: CheckpointRef, card: Card) -> tuple[str, ...]:
+    """Return what is told of every model."""
+    size = sum(path.stat().st_size for path in ref.path.iterdir())
+    vocabulary = f"{card.vocabulary_size:,} {UNITS[card.tokenizer['kind']]}"
+    return f"`{ref.name}`", card.kind, vocabulary, f"{card.parameters:,}", f"{size / 1e6:.1f} MB"
 
 
 def command_sections() -> str:

@@ -15,7 +15,8 @@ _HEADLINES = {
     "pseudo_perplexity": "pseudo-perplexity",
 }
 """Names of the figures that a line has room for."""
-_COUNTS = ("examples", "sentences", "questions", "words")
+_COUNTS = {"examples": "examples", "sentences": "sentences", "questions": "questions", "token_count": "tokens"}
+"""Names of the figure that tells how much was measured, and what it counts."""
 _CLASSES = "{:<24}{:>10}{:>10}{:>10}{:>10}"
 
 
@@ -27,15 +28,18 @@ def held_out_lines(validation: Mapping[str, Any]) -> Iterator[str]:
         return
     for unit, figures in validation.items():
         perplexity = "infinite" if figures["perplexity"] is None else f"{figures['perplexity']:.2f}"
-        counts = f"{figures['token_count']} tokens, {figures['oov_count']} of them unknown"
-        yield f"perplexity {perplexity} on held-out {unit}: {counts}"
+        counts = ""
+        if "token_count" in figures:  # results of other programs may have less
+            counts = f": {figures['token_count']} tokens, {figures['oov_count']} of them unknown"
+        yield f"perplexity {perplexity} on held-out {unit}{counts}"
 
 
 def short_figures(validation: Mapping[str, Any]) -> str:
     """Return the figures on what was held out in the room of a table's column."""
     if not _is_by_unit(validation):
         return task_headline(validation)
-    return ", ".join(f"{figures.get('perplexity') or float('inf'):.2f} {unit}" for unit, figures in validation.items())
+    perplexities = (f"{figures['perplexity'] or float('inf'):.2f} ({unit})" for unit, figures in validation.items())
+    return f"perplexity {', '.join(perplexities)}"
 
 
 def task_headline(figures: Mapping[str, Any]) -> str:
@@ -72,7 +76,7 @@ def _is_by_unit(figures: Mapping[str, Any]) -> bool:
 def _count(figures: Mapping[str, Any]) -> str:
     """Return how many examples were measured."""
     name = next((name for name in _COUNTS if name in figures), None)
-    return "held-out examples" if name is None else f"{figures[name]} held-out {name}"
+    return "held-out examples" if name is None else f"{figures[name]} held-out {_COUNTS[name]}"
 
 
 def _class_row(row: Mapping[str, Any]) -> str:

@@ -94,7 +94,7 @@ class JobSubmission:
         estimate = estimate_task(recipe, sum(sizes.values()), self.settings.job_threads or spare_cores())
         self._limits.check(estimate)
         if origin is not None and recipe.encoder is not None:  # it must fit
-            ModelWeights(origin.checkpoint.model, origin.checkpoint.tokenizer, recipe.encoder)
+            ModelWeights(origin.checkpoint, recipe.encoder)
         if recipe.format is not None:
             check_small_files(self.files, request, recipe.format)
         return self._new_job(request, estimate, **resolved)
@@ -112,6 +112,8 @@ class JobSubmission:
 
     def _prepare_evaluation(self, request: EvaluateJob) -> NewJob:
         served = self._resolve_model("model", request.model)
+        if not served.checkpoint.model.capabilities:
+            raise InvalidInput("model", f"{served.id} learned from reversed text: measure the models made of it")
         size = self._file_bytes("validation_file", request.validation_file)
         file_format = request.file_format(served.checkpoint.model.capabilities)
         if file_format is not None:

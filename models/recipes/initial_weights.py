@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.checkpoint.load import load
+from models.checkpoint.load import Checkpoint, load
 from models.data.word_vectors import WordVectorFile
 from models.errors import InvalidInput
-from models.model import Model, Tensors
+from models.model import Tensors
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import encoder_shapes
 from models.neural.model import RecurrentModel
@@ -39,8 +39,7 @@ def initial_weights(recipe: TaskRecipe) -> InitialWeights | None:
             raise InvalidInput(name, "is for word vectors: leave it out")
     if recipe.tokenizer != TokenizerConfig():
         raise InvalidInput("tokenizer", "is that of the model that the training begins with: leave it out")
-    checkpoint = load(path)
-    return ModelWeights(checkpoint.model, checkpoint.tokenizer, encoder)
+    return ModelWeights(load(path), encoder)
 
 
 class FileVectors(InitialWeights):
@@ -62,16 +61,16 @@ class FileVectors(InitialWeights):
 class ModelWeights(InitialWeights):
     """Weights of a model with the same tokenizer: its embedding, and the layers that fit the encoder.
 
-    A language model gives the layers that read from left to right, as far as cell and sizes are the same: above the
-    first layer, only where the encoder keeps its directions apart or has that direction alone.
+    A language model gives the layers of its direction, as far as cell and sizes are the same: above the first layer,
+    only where the encoder keeps its directions apart or has that one alone.
     """
 
-    def __init__(self, model: Model, tokenizer: Tokenizer, encoder: EncoderConfig) -> None:
+    def __init__(self, origin: Checkpoint, encoder: EncoderConfig) -> None:
         """Take the weights of a model. Raises InvalidInput where it has none, or vectors of another size."""
-        self.tokenizer = tokenizer
-        known = _encoder_tensors(model, encoder)
+        self.tokenizer = origin.tokenizer
+        known = _encoder_tensors(origin, encoder)
         _check_size(encoder, known["embedding"].shape[1])
-        wanted = encoder_shapes(encoder, tokenizer.vocabulary_size, alphabet_size=1)
+        wanted = encoder_shapes(encoder, origin.tokenizer.vocabulary_size, alphabet_size=1)
         unfit = {_part(name) for name, shape in wanted.items() if name not in known or known[name].shape != shape}
         taken = {name for name in wanted if not any(_lies_in_or_above(_part(name), part) for part in unfit)}
         self._arrays = {name: known[name].astype(np.float32) for name in taken}
@@ -87,15 +86,16 @@ class ModelWeights(InitialWeights):
         return self._arrays
 
 
-def _encoder_tensors(model: Model, encoder: EncoderConfig) -> Tensors:
+def _encoder_tensors(origin: Checkpoint, encoder: EncoderConfig) -> Tensors:
     """Return a model's tensors under an encoder's names; the embedding alone where the cells differ."""
+    model, direction = origin.model, "backward" if origin.card.reads_backward else "forward"
     if isinstance(model, EncoderModel):
         tensors, cell = model.encoder.tensors(), _cell(model.encoder.architecture)
         # Its alphabet is its own.
         tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("characters.")}
     elif isinstance(model, RecurrentModel):
         tensors, cell = model.tensors(), (model.architecture.kind, model.architecture.nonlinearity)
-        tensors = {f"forward_{n}" if n.startswith("layers.") else n: tensor for n, tensor in tensors.items()}
+        tensors = {f"{direction}_{n}" if n.startswith("layers.") else n: tensor for n, tensor in tensors.items()}
     else:
         raise InvalidInput("initialize_from", f"must be a model with word vectors, and a {model.kind} model has none")
     same = cell == _cell(encoder) or (cell[0] == encoder.cell and encoder.cell != "rnn")

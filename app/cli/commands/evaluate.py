@@ -67,6 +67,8 @@ def command(
         from models.language_model import LanguageModel
 
     ref, checkpoint = load_model(model, checkpoints, threads, precision)
+    if not checkpoint.model.capabilities:
+        raise InvalidInput("model", f"{ref.id} learned from reversed text: measure the models made of it")
     bar = ProgressBar(quiet)
     if isinstance(checkpoint.model, LanguageModel):
         figures = _measure_text(checkpoint, files, values, bar)

@@ -13,7 +13,7 @@ from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.repository import CheckpointRef, list_checkpoints
 from models.errors import CheckpointDamaged
 
-_COLUMNS = "{:<32} {:<12} {:<9} {:>10} {:>12} {:>9}  {}"
+_COLUMNS = "{:<32} {:<20} {:<9} {:>10} {:>12} {:>9}  {}"
 
 
 @click.command()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
-from models.model import Floats
+from models.model import Floats, Model
 from models.neural.config import RecurrentConfig
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import RecurrentEncoder, encoder_shapes
@@ -36,6 +38,12 @@ def language_model(kind: str = "lstm", layers: int = 2, **fields: Any) -> Recurr
     return RecurrentModel(config, numbers(weight_shapes(config, 4)), 4)
 
 
+def begin(model: Model, encoder: EncoderConfig, *, reads_backward: bool = False) -> ModelWeights:
+    """Weights that a published model gives an encoder."""
+    card = SimpleNamespace(reads_backward=reads_backward)
+    return ModelWeights(Checkpoint(card, WORDS, model, Path()), encoder)  # type: ignore[arg-type]
+
+
 def encoder_config(cell: str = "lstm", layers: int = 2, **fields: Any) -> EncoderConfig:
     return EncoderConfig(cell, layers=layers, **{"embedding_size": 3, "hidden_size": 4, **fields})
 
@@ -57,7 +65,7 @@ def encoder_config(cell: str = "lstm", layers: int = 2, **fields: Any) -> Encode
 )
 def test_model_weights_of_a_language_model_are_the_layers_that_fit(fields: dict[str, Any], parts: list[str]) -> None:
     model = language_model()
-    weights = ModelWeights(model, WORDS, encoder_config(**fields))
+    weights = begin(model, encoder_config(**fields))
     assert weights.parts == parts
     assert weights.tokenizer is WORDS
     arrays = weights.arrays(WORDS)
@@ -66,15 +74,23 @@ def test_model_weights_of_a_language_model_are_the_layers_that_fit(fields: dict[
         assert np.array_equal(arrays[name], model.tensors()[name.removeprefix("forward_")])
 
 
+def test_model_weights_of_reversed_text_are_the_backward_direction() -> None:
+    model = language_model()
+    weights = begin(model, encoder_config(), reads_backward=True)
+    assert weights.parts == ["backward_layers.0", "embedding"]
+    name = "layers.0.weight_hh"
+    assert np.array_equal(weights.arrays(WORDS)[f"backward_{name}"], model.tensors()[name])
+
+
 def test_model_weights_of_another_nonlinearity_are_the_embedding_alone() -> None:
     model = language_model("rnn", nonlinearity="relu")
-    assert ModelWeights(model, WORDS, encoder_config("rnn")).parts == ["embedding"]
+    assert begin(model, encoder_config("rnn")).parts == ["embedding"]
     fitting = encoder_config("rnn", nonlinearity="relu", direction="forward")
-    assert ModelWeights(model, WORDS, fitting).parts == ["embedding", "forward_layers.0", "forward_layers.1"]
+    assert begin(model, fitting).parts == ["embedding", "forward_layers.0", "forward_layers.1"]
 
 
 def test_model_weights_of_a_feedforward_network_are_the_embedding_alone() -> None:
-    assert ModelWeights(language_model("feedforward", 1), WORDS, encoder_config()).parts == ["embedding"]
+    assert begin(language_model("feedforward", 1), encoder_config()).parts == ["embedding"]
 
 
 @pytest.mark.parametrize("characters", [0, 2])
@@ -84,14 +100,14 @@ def test_model_weights_of_a_task_are_its_encoder_but_for_characters(characters: 
     head = {"weight": np.zeros((2, 8), np.float32), "bias": np.zeros(2, np.float32)}
     model = RecurrentClassifier(ClassifierConfig(), ["a", "b"], encoder, head, alphabet if characters else None)
     expected = ["backward_layers.0", "embedding", "forward_layers.0"]
-    assert ModelWeights(model, WORDS, config).parts == expected
+    assert begin(model, config).parts == expected
 
 
 def test_model_weights_need_vectors_of_the_same_size() -> None:
     with pytest.raises(InvalidInput, match=r"encoder\.embedding_size: must be 3"):
-        ModelWeights(language_model(), WORDS, encoder_config(embedding_size=5))
+        begin(language_model(), encoder_config(embedding_size=5))
     with pytest.raises(InvalidInput, match="initialize_from: must be a model with word vectors, and a ngram"):
-        ModelWeights(ngram(), WORDS, encoder_config())
+        begin(ngram(), encoder_config())
 
 
 def test_initial_weights_of_a_file_are_the_vectors_of_the_vocabulary(tmp_path: Path) -> None:
