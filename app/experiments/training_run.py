@@ -27,8 +27,8 @@ from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
 
-TURN_SECONDS = 2.0
-"""Length of a turn in `run_interleaved`: short beside a training, long beside a step."""
+TURN_SECONDS = 0.2
+"""Length of a turn in `run_interleaved`: short beside a training and what else disturbs it, long beside a step."""
 MAX_VALIDATION_LOSS = 100.0
 """Nats a token; above it, a perplexity is out of all bounds and not recorded."""
 ProgressReports: TypeAlias = Generator[Progress, None, None]

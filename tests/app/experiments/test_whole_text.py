@@ -66,7 +66,7 @@ def test_last_of_padding_changes_with_the_padding() -> None:
 
 
 def test_mean_is_that_of_the_vectors_before_padding() -> None:
-    batch, encoder = BATCHES["subject"], Labeller(READERS[6], 4, seed=1).encoder
+    batch, encoder = BATCHES["subject"], Labeller(READERS[7], 4, seed=1).encoder
     vectors = encoder(batch.tokens, batch.lengths)[5, : int(batch.lengths[5])]
     assert torch.allclose(mean(encoder, batch)[5], vectors.mean(0), atol=1e-6)
 
