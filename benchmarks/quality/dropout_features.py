@@ -77,7 +77,7 @@ def as_tensors(sentences: list[tuple[list[str], int]], ids: dict[str, int]) -> t
 
 
 def naive_bayes(x: Tensor, y: Tensor) -> tuple[Tensor, float]:
-    """Return log ratios of the words' probabilities [V] with one added to each count, and that of the labels."""
+    """Return log ratios of words [V], with one added to each count, and that of the labels."""
     positive, negative = (part.sum(0) + 1 for part in (x[y > 0], x[y == 0]))
     weights = (positive / positive.sum()).log() - (negative / negative.sum()).log()
     return weights, float((y.sum() / (len(y) - y.sum())).log())
