@@ -45,9 +45,9 @@ class TextBatcher:
         self._running: asyncio.Future[list[Outcome]] | None = None
 
     async def compute(self, predict: Predict, texts: Sequence[Any], tokens: int, submit: Submit) -> Sequence[Any]:
-        """Return what `predict` finds for each of `texts`, of about `tokens` tokens. Raises what it or `submit` raises.
+        """Return what `predict` finds for each of `texts`, which have about `tokens` tokens.
 
-        `predict` is the same function for all texts that share a batcher.
+        `predict` is the same function for all texts that share a batcher. Raises what it or `submit` raises.
         """
         entry = _Entry(predict, texts, tokens)
         self._waiting.append(entry)
@@ -96,7 +96,7 @@ def _settle(future: asyncio.Future[Sequence[Any]], outcome: Outcome | None) -> N
 
 
 def _compute(entries: Sequence[_Entry]) -> Work:
-    """Compute all entries together; where that fails, one by one, so that a failure stays with its own request."""
+    """Compute all entries together; where that fails, one by one, so that only the faulty one fails."""
     try:
         results = yield from entries[0].predict([text for entry in entries for text in entry.texts])
     except Exception as error:

@@ -34,7 +34,7 @@ class _FastRoute(NamedTuple):
 
 
 class FastPathMiddleware:
-    """Middleware that hands valid JSON bodies to routes: by the last part of a path under a model, or by a path."""
+    """Middleware that hands valid JSON bodies to routes, by the end of a model's path or by a path."""
 
     def __init__(self, app: ASGIApp, routes: Mapping[str, Endpoint], paths: Mapping[str, Endpoint]) -> None:
         """Serve `POST /v1/models/{model}/{name}` by `routes`, and `paths`, whose bodies have a field `model`."""

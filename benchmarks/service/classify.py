@@ -1,10 +1,10 @@
-"""Classification beside LitServe: sentences a second of the same bidirectional LSTM, one sentence a request.
+"""Classification beside LitServe: sentences a second of the same bidirectional LSTM.
 
 Starts a LitServe server and ours in turn, on the same random weights, and drives both with the same clients, each
-asking for the label of the next sentence as soon as it has the one before. Ours computes in int8, LitServe in torch's
-float32. The defaults are those that serve LitServe best on two cores: it has a process that computes and one that
-answers, and a second thread of torch only takes time from the latter. LitServe, which is no dependency, comes with
-`pip install '.[bench]'`.
+asking for the label of the next sentence, one a request, as soon as it has the one before. Ours computes in int8,
+LitServe in torch's float32. The defaults are those that serve LitServe best on two cores: it has a process that
+computes and one that answers, and a second thread of torch only takes time from the latter. LitServe, which is no
+dependency, comes with `pip install '.[bench]'`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ TARGETS = {16: 5.0}
 
 
 def publish(root: Path, embedding: int = 100, hidden: int = 100, vocabulary: int = 15_000) -> Path:
-    """Return a checkpoint of random weights, of the size that classifies film reviews; speed needs no meaning."""
+    """Return a checkpoint of random weights, of a size that classifies film reviews."""
     tokenizer = Tokenizer.train(TokenizerConfig(), [" ".join(f"w{i}" for i in range(vocabulary - 2)) + "\n"])
     config, head = EncoderConfig("lstm", embedding_size=embedding, hidden_size=hidden), ClassifierConfig()
     shapes = encoder_shapes(config, vocabulary), classifier_head_shapes(head, len(LABELS), config.vector_size)

@@ -1,1 +1,1 @@
-"""Routes of what models do that read a whole text: classify, tag, fill in, answer, embed."""
+"""Routes of tasks on whole texts: classify, tag, fill in, answer, embed."""

@@ -34,7 +34,7 @@ async def answer_questions(request: ReaderRequest, body: AnswerRequest) -> Orjso
 
 
 def _pair(contexts: Sequence[str], questions: Sequence[str]) -> list[tuple[str, str]]:
-    """Return each question with its context; one of either goes with all of the other. Raises InvalidInput."""
+    """Return each question with its context; a single one goes with all. Raises InvalidInput."""
     count = max(len(contexts), len(questions))
     contexts, questions = (list(texts) * count if len(texts) == 1 else texts for texts in (contexts, questions))
     if len(contexts) != len(questions):

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["tasks"])
 async def embed_texts(
     request: Request, body: EmbeddingsRequest, x_request_timeout_ms: TimeoutHeader = None
 ) -> OrjsonResponse:
-    """Give each text a vector: that of a recurrent language model, a classifier or another model with an encoder.
+    """Give each text a vector: that of a recurrent language model, a classifier, a tagger and so on.
 
     Texts that mean alike to the model have vectors that point alike: compare them by the cosine of their angle.
     """

@@ -1,1 +1,1 @@
-"""Requests and answers of what models do that read a whole text: classify, tag, fill in, answer, embed."""
+"""Requests and answers of tasks on whole texts: classify, tag, fill in, answer, embed."""

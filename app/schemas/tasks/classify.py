@@ -37,7 +37,7 @@ class LabelProbability(ResponseBody):
 
 
 class ExplainedWord(ResponseBody):
-    """What a word did for the label."""
+    """A word with its effect on the label."""
 
     text: str = Field(description="The word.", examples=["funny"])
     begin: int = Field(description="Position of its first character in the text, from 0.")
@@ -72,7 +72,7 @@ class ClassifyAnswer(ResponseBody):
 
 
 def classify_content(labels: Sequence[str], logprobs: Floats, *, multi_label: bool) -> dict[str, Any]:
-    """Return the JSON content for the log-probabilities [L] of the labels of one text. Raises ModelFailed for NaN."""
+    """Return the JSON content for log-probabilities [L] of one text's labels. Raises ModelFailed for NaN."""
     values = logprobs.astype(np.float64)
     probabilities = np.exp(values).tolist()
     ranked = np.argsort(-values, kind="stable").tolist()

@@ -1,7 +1,8 @@
-"""Occlusion: which words carried a label, measured by leaving out each in turn (Li, Monroe and Jurafsky 2016).
+"""Occlusion: which words carried a label, measured by leaving out each in turn.
 
 The effect of a word is log P(label | text) - log P(label | text without the word), in nats: positive where the word
-spoke for the label. Effects do not add up to anything: two words that say the same hide each other's.
+spoke for the label (Li, Monroe and Jurafsky 2016). Effects do not add up to anything: two words that say the same hide
+each other's.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _WORD = re.compile(r"\S+")
 
 
 class WordEffect(NamedTuple):
-    """What a word did to the probability of a label."""
+    """A word with its effect on the probability of a label."""
 
     text: str
     begin: int
@@ -46,7 +47,7 @@ class _Word(NamedTuple):
 def explain_label(
     classifier: TextClassifier, tokenizer: Tokenizer, text: str, label: int
 ) -> Generator[int, None, list[WordEffect]]:
-    """Return the effect of each word on column `label`, in the order of the text; yields tokens of each chunk.
+    """Return the effect of each word on column `label`; yields the tokens of each chunk when it is done.
 
     Raises InvalidInput for a text of more than MAX_WORDS words.
     """

@@ -32,7 +32,10 @@ def embed(
     *,
     per_token: bool = False,
 ) -> Generator[int, None, list[Embedding]]:
-    """Embed texts; yields the tokens of each chunk when it is done. Raises TypeError for a model without vectors."""
+    """Embed texts; yields the tokens of each chunk when it is done.
+
+    Raises TypeError for a model without vectors.
+    """
     inputs = yield from tokenize(tokenizer, texts)
     embeddings: dict[int, Embedding] = {}
     for rows in token_chunks([len(text) for text in inputs], model.chunk_tokens):

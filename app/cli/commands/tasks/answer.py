@@ -61,7 +61,7 @@ def command(
 
 
 def _read_context(context: str | None, file: Path | None) -> str:
-    """Return the text that is asked about. Raises InvalidInput for two of them, InvalidText for one not UTF-8."""
+    """Return the text that is asked about. Raises InvalidInput for two, InvalidText for other than UTF-8."""
     if context is not None and file is not None:
         raise InvalidInput("file", "is for a text that --context does not give")
     if context is not None:

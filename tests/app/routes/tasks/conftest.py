@@ -1,4 +1,4 @@
-"""One service for the tests of tasks, with models for each of them and language models beside."""
+"""A service for the tests of tasks, with models for each of them and language models beside."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ def tasks(task_server: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="package")
 def local(task_models: Path) -> dict[str, Checkpoint]:
-    """The same models as the service has them, opened without it."""
+    """Checkpoints of the models that the service has, opened without it."""
     return {folder.name: load(folder / "1", families=FAMILIES_BY_PRECISION["int8"]) for folder in task_models.iterdir()}
