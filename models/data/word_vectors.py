@@ -120,12 +120,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _load_array(path: Path) -> NDArray[np.floating]:
-    """Map an array [N, E] of floating-point numbers into memory. Raises InvalidInput."""
+    """Map an array [N, E] of floating-point numbers into memory. Raises InvalidInput, InvalidText."""
     try:
-        array: NDArray[np.floating] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InvalidText("initialize_from", f"{path} must be an array in NumPy's format ({error})") from None
-    if array.ndim != 2 or array.dtype.kind != "f":
-        message = f"{path} must hold a matrix of floating-point numbers, not {array.dtype} {list(array.shape)}"
-        raise InvalidText("initialize_from", message)
-    return array
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
+        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "several arrays"
+        raise InvalidText("initialize_from", f"{path} must hold a matrix of floating-point numbers, not {found}")
+    return np.asarray(array)  # as a plain array, whose rows are had much faster

@@ -76,6 +76,21 @@ def test_jobs_submit_follows_a_job_to_its_end(own: Server, leases: LeaseStore, t
     assert job["request"]["tokenizer"] == {"lowercase": True, "kind": "word"}
 
 
+def test_jobs_submit_sends_the_tables_of_a_task(own: Server, leases: LeaseStore, tmp_path: Path) -> None:
+    table = tmp_path / "films.tsv"
+    table.write_text("label\ttext\n" + "pos\ta\nneg\tb\n" * 10)
+    figures = {"accuracy": 0.75, "examples": 2}
+    worker = work(leases, lambda lease: leases.succeed(lease, {"model": "films@1", "metrics": {"validation": figures}}))
+    flags = ["-c", "pooling=mean", "--encoder", "hidden_size=8", "--training", "epochs=2", "--format", "format=tsv"]
+    result = run(own, "submit", table, "--name", "films", "--kind", "classifier", *flags)
+    worker.join()
+    assert result.exit_code == 0, result.output
+    assert "accuracy 0.750 on 2 held-out examples" in result.output
+    request = ServiceClient(own.url).get("/v1/jobs", limit=1)["data"][0]["request"]
+    assert (request["config"], request["encoder"]) == ({"pooling": "mean"}, {"hidden_size": 8})
+    assert (request["training"], request["format"]) == ({"epochs": 2}, {"format": "tsv"})
+
+
 def test_jobs_submit_reports_a_failure(own: Server, leases: LeaseStore, text: Path) -> None:
     worker = work(leases, lambda lease: leases.fail(lease, "training_failed", "diverged"))
     result = run(own, "submit", text, "--name", "demo", "--kind", "lstm", "-c", "epochs=1")

@@ -89,3 +89,10 @@ def test_open_refuses_arrays_that_are_no_vectors(tmp_path: Path, array: np.ndarr
 def test_open_refuses_a_file_that_only_has_the_name_of_an_array(tmp_path: Path) -> None:
     with pytest.raises(InvalidText, match="NumPy's format"):
         WordVectorFile.open(written(tmp_path / "v.npy", "a 1 2\n"), written(tmp_path / "w.txt", "a\n"))
+
+
+def test_open_refuses_several_arrays_in_one_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", a=np.ones((1, 1)))
+    (tmp_path / "v.npz").rename(tmp_path / "v.npy")
+    with pytest.raises(InvalidText, match="not several arrays"):
+        WordVectorFile.open(tmp_path / "v.npy", written(tmp_path / "w.txt", "a\n"))
