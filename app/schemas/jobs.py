@@ -97,7 +97,8 @@ class JobMetric(ResponseBody):
     values: dict[str, float | None] = Field(
         description="By name: `loss` (nats a token), `gradient_norm`, `learning_rate`, `weight_norm` (L2 norm of all "
         "matrices), `validation_accuracy` and other figures of a task, ...; null where not finite. Loss and norm of "
-        "the gradient are running means over some fifty steps, but in a training that diverged those of each of its last steps."
+        "the gradient are running means over some fifty steps, but in a training that diverged those of each of its "
+        "last steps."
     )
 
 
