@@ -142,7 +142,7 @@ def build_model_request(request: Request, model: str) -> ModelRequest:
 
 
 def model_injector(example: str, summary: str) -> Injector:
-    """Return the dependency of routes that are documented with the model `example`; `summary` describes it."""
+    """Return the dependency of routes documented with the model `example`; `summary` describes it."""
     name = Path(
         description="The model: `name` (its newest version), `name@version`, or an alias.",
         openapi_examples={"name": {"summary": summary, "value": example}},
