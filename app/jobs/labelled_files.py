@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.schemas.task_requests import TaskJob
+from app.schemas.tasks.job_requests import TaskJob
 from app.storage.file_store import FileStore
 from models.errors import InvalidInput, InvalidText
 from models.recipes.task_examples import read_examples
-from models.recipes.task_recipe import FileFormat
+from models.recipes.task_kinds import FileFormat
 
 SMALL_BYTES = 1 << 20
 """Size up to which files are read at submission, all files of a field together: some tens of milliseconds."""

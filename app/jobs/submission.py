@@ -26,7 +26,8 @@ from app.jobs.resource_estimate import (
 )
 from app.jobs.store import NewJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
-from app.schemas.task_requests import NetworkJob, TaskJob, TaskRequest
+from app.schemas.tasks.job_kinds import TaskRequest
+from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.storage.aliases import AliasStore
 from app.storage.file_store import FileStore
 from models.checkpoint.counts_file import COUNTS_FILE

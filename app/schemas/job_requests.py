@@ -1,6 +1,6 @@
 """Request bodies of jobs: train a language model, compose a model of published ones, or evaluate one.
 
-Those of other tasks are in `task_requests`. `JobRequest` is the union of all kinds, told apart by `kind`;
+Those of other tasks are in `tasks.job_kinds`. `JobRequest` is the union of all kinds, told apart by `kind`;
 `parse_job_request` reads one from stored JSON. The configurations inside are the dataclasses of `models`, which the
 command line uses as well and which check themselves.
 """
@@ -18,7 +18,7 @@ from app.core.container_limits import parse_memory_size
 from app.schemas.base import RequestBody
 from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
-from app.schemas.task_requests import TaskRequest
+from app.schemas.tasks.job_kinds import TaskRequest
 from models.composite.config import DynamicConfig, MixtureConfig
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.line_reader import EmptyLines
@@ -29,7 +29,7 @@ from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
-from models.recipes.task_recipe import FORMATS_BY_CAPABILITY, FileFormat
+from models.recipes.task_kinds import FORMATS_BY_CAPABILITY, FileFormat
 from models.tokenization.config import TokenizerConfig
 
 EmptyLinesField = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]

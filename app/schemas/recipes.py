@@ -23,7 +23,8 @@ from models.neural.encoder.config import EncoderConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
-from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
+from models.recipes.task_kinds import TASK_KINDS
+from models.recipes.task_recipe import TaskRecipe
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
-from app.schemas.task_requests import NetworkJob, TaskJob
+from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.worker.input_links import link_inputs
 from app.worker.reporter import Reporter, SendMessage
 from app.worker.run_protocol import Done, Message, RunSpec, Stopped

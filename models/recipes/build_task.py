@@ -20,7 +20,8 @@ from models.model import Capability, Model
 from models.recipes.build import file_digests
 from models.recipes.initial_weights import ModelWeights, initial_weights
 from models.recipes.task_examples import Examples, read_examples, read_parts
-from models.recipes.task_recipe import FileFormat, TaskConfig, TaskRecipe
+from models.recipes.task_kinds import FileFormat, TaskConfig
+from models.recipes.task_recipe import TaskRecipe
 from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
 from models.tasks.classification.evaluate import evaluate_classifier
 from models.tasks.classification.fit import fit_classifier

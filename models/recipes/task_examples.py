@@ -14,7 +14,8 @@ from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFo
 from models.data.labelled.formats import read_labelled_texts, read_questions, read_tagged
 from models.data.labelled.splits import hold_out
 from models.errors import InvalidInput
-from models.recipes.task_recipe import FileFormat, TaskRecipe
+from models.recipes.task_kinds import FileFormat
+from models.recipes.task_recipe import TaskRecipe
 
 Examples: TypeAlias = Sequence[Any]
 """LabelledTexts, TaggedSentences or Questions."""

@@ -1,4 +1,4 @@
-"""Recipes of task models as data: `TaskRecipe`, and the kinds of models that there are.
+"""Recipes of task models as data: `TaskRecipe`.
 
 Neither torch nor Numba is loaded, so that commands and HTTP can check a recipe without the libraries that compute.
 """
@@ -7,64 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 
 from models.checkpoint.repository import check_name
-from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
+from models.data.labelled.config import LabelledFormat
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
-from models.model import Capability
 from models.neural.encoder.config import EncoderConfig
-from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
-from models.tasks.fill_in.config import FillInConfig
-from models.tasks.question_answering.config import NearestSentenceConfig, ReaderConfig
-from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
+from models.recipes.task_kinds import TASK_KINDS, FileFormat, TaskConfig, TaskKind, kind_of
+from models.tasks.classification.config import ClassifierConfig
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
-
-TaskConfig: TypeAlias = (
-    ClassifierConfig
-    | NaiveBayesConfig
-    | LogisticRegressionConfig
-    | TaggerConfig
-    | HmmTaggerConfig
-    | FillInConfig
-    | ReaderConfig
-    | NearestSentenceConfig
-)
-FileFormat: TypeAlias = LabelledFormat | TaggedFormat | QuestionFormat
-
-
-@dataclass(frozen=True)
-class TaskKind:
-    """Parts of the recipe of one kind of model."""
-
-    config: type[TaskConfig]
-    format: type[FileFormat] | None
-    """Format of its files; None for plain text."""
-    is_network: bool
-    """Whether it has an encoder that is trained; a baseline is counted or fitted."""
-
-
-TASK_KINDS: dict[str, TaskKind] = {
-    "classifier": TaskKind(ClassifierConfig, LabelledFormat, is_network=True),
-    "naive_bayes": TaskKind(NaiveBayesConfig, LabelledFormat, is_network=False),
-    "logistic_regression": TaskKind(LogisticRegressionConfig, LabelledFormat, is_network=False),
-    "tagger": TaskKind(TaggerConfig, TaggedFormat, is_network=True),
-    "hmm_tagger": TaskKind(HmmTaggerConfig, TaggedFormat, is_network=False),
-    "fill_in": TaskKind(FillInConfig, None, is_network=True),
-    "reader": TaskKind(ReaderConfig, QuestionFormat, is_network=True),
-    "nearest_sentence": TaskKind(NearestSentenceConfig, QuestionFormat, is_network=False),
-}
-"""What each kind of task model is made of, by the name that recipes, cards and jobs give it."""
-
-
-FORMATS_BY_CAPABILITY: dict[Capability, type[FileFormat]] = {
-    "classify": LabelledFormat,
-    "tag": TaggedFormat,
-    "answer": QuestionFormat,
-}
-"""Format of the labelled files that measure a model, by what it can be asked."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +116,3 @@ class TaskRecipe:
         for name in ("vector_words", "extra_words"):
             if getattr(self, name) and self.initialize_from is None:
                 raise InvalidInput(name, "goes with initialize_from: leave it out")
-
-
-def kind_of(config: TaskConfig) -> str:
-    """Return the name of the kind that a configuration belongs to."""
-    return next(name for name, parts in TASK_KINDS.items() if parts.config is type(config))

@@ -18,7 +18,7 @@ from models.composite.config import DynamicConfig, UpdateRule
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.metrics import Unit
-from models.recipes.task_recipe import FORMATS_BY_CAPABILITY
+from models.recipes.task_kinds import FORMATS_BY_CAPABILITY
 from models.utils.progress import with_progress
 
 if TYPE_CHECKING:

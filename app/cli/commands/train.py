@@ -26,7 +26,8 @@ from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import Recipe
-from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
+from models.recipes.task_kinds import TASK_KINDS
+from models.recipes.task_recipe import TaskRecipe
 from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig, TokenKind
 

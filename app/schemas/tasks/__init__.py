@@ -1,1 +1,4 @@
-"""Requests and answers of tasks on whole texts: classify, tag, fill in, answer, embed."""
+"""Requests and answers of tasks on whole texts, and the requests of jobs that make their models.
+
+Jobs begin in `job_kinds`; the other modules are named as their routes.
+"""

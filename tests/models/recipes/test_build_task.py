@@ -14,7 +14,8 @@ from models.data.labelled.config import LabelledFormat, TaggedFormat
 from models.errors import InvalidInput, InvalidText
 from models.neural.encoder.config import EncoderConfig
 from models.recipes.build_task import BuiltTask, build_task, evaluate_task
-from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
+from models.recipes.task_kinds import TASK_KINDS
+from models.recipes.task_recipe import TaskRecipe
 from models.tasks.classification.config import NaiveBayesConfig
 from models.tasks.fill_in.config import FillInConfig
 from models.tasks.tagging.config import HmmTaggerConfig

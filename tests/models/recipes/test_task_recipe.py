@@ -10,7 +10,8 @@ import pytest
 from models.data.labelled.config import LabelledFormat, TaggedFormat
 from models.errors import InvalidInput
 from models.neural.encoder.config import EncoderConfig
-from models.recipes.task_recipe import TASK_KINDS, TaskRecipe, kind_of
+from models.recipes.task_kinds import TASK_KINDS, kind_of
+from models.recipes.task_recipe import TaskRecipe
 from models.tasks.classification.config import ClassifierConfig, NaiveBayesConfig
 from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.training.config import TaskTrainingConfig

@@ -1,38 +1,28 @@
-"""Request bodies of jobs that make a task's model of labelled files.
+"""Request bodies of jobs that make a task's model: `TaskJob`, and `NetworkJob` for those with an encoder.
 
-Each kind of model has the configurations that `TASK_KINDS` gives it; `TaskJob` has the fields that all share.
+`job_kinds` has a class for each kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
 from app.schemas.base import RequestBody
 from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
-from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
-from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.neural.encoder.config import EncoderConfig
-from models.recipes.task_recipe import TASK_KINDS, TaskRecipe
-from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
-from models.tasks.fill_in.config import FillInConfig
-from models.tasks.question_answering.config import NearestSentenceConfig, ReaderConfig
-from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
+from models.recipes.task_kinds import TASK_KINDS
+from models.recipes.task_recipe import TaskRecipe
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 
 FindFile: TypeAlias = Callable[[str], Path]
 """Returns the path of an uploaded file by its id."""
-_FORMAT = Field(description="Format of the files; without it, told by the endings of their names.")
-LabelledFormatField = Annotated[dict[str, Any], config_schema(LabelledFormat), _FORMAT]
-TaggedFormatField = Annotated[dict[str, Any], config_schema(TaggedFormat), _FORMAT]
-QuestionFormatField = Annotated[dict[str, Any], config_schema(QuestionFormat), _FORMAT]
-NoFormat = Annotated[dict[str, Any], Field(max_length=0, description="Plain text has none.")]
 FileIds = str | Annotated[list[str], Field(min_length=1, max_length=100)]
 
 
@@ -115,7 +105,7 @@ class NetworkJob(TaskJob):
 
     @property
     def more_files(self) -> dict[str, str]:
-        """See `TaskJob`."""
+        """Ids of files beside the first two, word vectors included, by field."""
         vectors = {"vectors_file": self.vectors_file, "vector_words_file": self.vector_words_file}
         return super().more_files | {name: file for name, file in vectors.items() if file is not None}
 
@@ -132,81 +122,3 @@ class NetworkJob(TaskJob):
             "vector_words": None if self.vector_words_file is None else find_file(self.vector_words_file),
             "extra_words": self.extra_words,
         }
-
-
-class ClassifierJob(NetworkJob):
-    """Train a recurrent classifier of texts."""
-
-    kind: Literal["classifier"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(ClassifierConfig)] = Field(
-        {}, description="What it does with the vectors of a text."
-    )
-    format: LabelledFormatField = Field({})
-
-
-class ClassifierBaselineJob(TaskJob):
-    """Fit a classifier of texts by their n-grams."""
-
-    kind: Literal["naive_bayes", "logistic_regression"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(NaiveBayesConfig, LogisticRegressionConfig)] = Field(
-        {}, description="Its n-grams, and what keeps it from overfitting."
-    )
-    format: LabelledFormatField = Field({})
-
-
-class TaggerJob(NetworkJob):
-    """Train a recurrent tagger of sentences."""
-
-    kind: Literal["tagger"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(TaggerConfig)] = Field(
-        {}, description="What it does with the vectors of a sentence."
-    )
-    format: TaggedFormatField = Field({})
-
-
-class HmmTaggerJob(TaskJob):
-    """Count a hidden Markov model that tags sentences."""
-
-    kind: Literal["hmm_tagger"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(HmmTaggerConfig)] = Field({}, description="What it counts.")
-    format: TaggedFormatField = Field({})
-
-
-class FillInJob(NetworkJob):
-    """Train a network on plain text to fill blanks from both sides."""
-
-    kind: Literal["fill_in"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(FillInConfig)] = Field(
-        {}, description="How it joins both sides, and how it is trained."
-    )
-    format: NoFormat = Field({})
-    empty_lines: EmptyLines = Field("keep", description="Whether an empty line is a line: to keep or to drop.")
-
-    def family_fields(self, find_file: FindFile, origin: Path | None) -> dict[str, Any]:
-        """Return those of a network, and how lines are read."""
-        return super().family_fields(find_file, origin) | {"empty_lines": self.empty_lines}
-
-
-class ReaderJob(NetworkJob):
-    """Train a recurrent reader that answers questions about a text."""
-
-    kind: Literal["reader"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(ReaderConfig)] = Field(
-        {}, description="What it answers with, and how it reads."
-    )
-    format: QuestionFormatField = Field({})
-
-
-class NearestSentenceJob(TaskJob):
-    """Fit a baseline that answers with the sentence nearest to the question."""
-
-    kind: Literal["nearest_sentence"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(NearestSentenceConfig)] = Field(
-        {}, description="What it answers with."
-    )
-    format: QuestionFormatField = Field({})
-
-
-TaskRequest: TypeAlias = (
-    ClassifierJob | ClassifierBaselineJob | TaggerJob | HmmTaggerJob | FillInJob | ReaderJob | NearestSentenceJob
-)
