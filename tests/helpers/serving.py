@@ -37,11 +37,15 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts, estimate_from_tokens
+from models.tasks.classification.config import NaiveBayesConfig
+from models.tasks.classification.fit_ngrams import fit_naive_bayes
 from models.tasks.classification.model import RecurrentClassifier
+from models.tasks.classification.train import LabelledTexts
 from models.tasks.encoder_model import EncoderModel
 from models.tasks.fill_in.model import RecurrentFillIn
 from models.tasks.question_answering.model import Reader
 from models.tasks.tagging.model import RecurrentTagger
+from models.tasks.text import TaskText
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.language_models import arrays
@@ -83,6 +87,14 @@ def task_model(family: type[EncoderModel], config: dict[str, Any], tokenizer: To
 
 def classifier(tokenizer: Tokenizer = WORDS, **settings: object) -> EncoderModel:
     return task_model(RecurrentClassifier, {"classifier": settings, "labels": ["bad", "good", "other"]}, tokenizer)
+
+
+def naive_bayes() -> Model:
+    """Of two texts a label."""
+    texts = ["the old dog", "a dog saw", "a bird", "the old bird saw"]
+    targets = np.repeat(np.eye(2, dtype=np.float32), 2, axis=0)
+    examples = LabelledTexts([TaskText.of(WORDS, text) for text in texts], targets)
+    return fit_naive_bayes(NaiveBayesConfig(), ["dog", "bird"], examples, WORDS.vocabulary_size)
 
 
 def tagger(**settings: object) -> EncoderModel:

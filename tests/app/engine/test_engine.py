@@ -1,10 +1,12 @@
 """The engine: the thread that does each kind of work, how much is taken on, and that room always comes back."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Generator
+import weakref
+from collections.abc import Awaitable, Callable, Generator, Sequence
 
 import pytest
 
@@ -145,6 +147,40 @@ def test_engine_counts_texts_which_leave_when_their_block_is_left(model: Languag
             chunks = run.result()
         assert [chunk.index for chunk in chunks] == [0, 1, 2]
         assert all(chunk.finish_reason for chunk in chunks)
+
+    running(main)
+
+
+def shout(texts: Sequence[str]) -> Generator[int, None, list[str]]:
+    yield len(texts)
+    if "bad" in texts:
+        raise ZeroDivisionError
+    return [f"{text.upper()} in {threading.current_thread().name}" for text in texts]
+
+
+def test_engine_computes_short_texts_of_several_requests_in_the_thread_of_the_model() -> None:
+    async def main(engine: Engine) -> None:
+        asked = [engine.run_together(LSTM, "shout", shout, texts, 1) for texts in (["a"], ["b", "c"], ["bad"])]
+        done = await asyncio.gather(*asked, return_exceptions=True)
+        assert done[:2] == [["A in slow"], ["B in slow", "C in slow"]]
+        assert isinstance(done[2], ModelFailed)
+        assert isinstance(done[2].__cause__, ZeroDivisionError)
+        asked = [engine.run_together(LSTM, "shout", shout, ["a"], 1) for _ in range(4)]
+        done = await asyncio.gather(*asked, return_exceptions=True)
+        assert [isinstance(result, Overloaded) for result in done] == [False, False, False, True]
+        assert (engine.queue_for(LSTM).texts, engine.queue_for(LSTM).tokens) == (0, 0)
+
+    running(main)
+
+
+def test_engine_forgets_a_model_that_was_asked_for_short_texts() -> None:
+    async def main(engine: Engine) -> None:
+        model = recurrent()
+        await engine.run_together(model, "shout", shout, ["a"], 1)
+        gone = weakref.ref(model)
+        del model
+        gc.collect()
+        assert gone() is None
 
     running(main)
 

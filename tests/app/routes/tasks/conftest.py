@@ -15,6 +15,7 @@ from tests.helpers.serving import (
     Server,
     classifier,
     fill_in,
+    naive_bayes,
     ngram,
     publish,
     reader,
@@ -30,6 +31,7 @@ def task_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(root, "words", ngram())
     publish(root, "lstm", recurrent())
     publish(root, "sentiment", classifier())
+    publish(root, "bayes", naive_bayes())
     publish(root, "animals", tagger(crf=True, constrained=True))
     publish(root, "filler", fill_in())
     publish(root, "stories", reader())

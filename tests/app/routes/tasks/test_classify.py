@@ -2,6 +2,7 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from models.checkpoint.load import Checkpoint
 from models.tasks.classification.occlusion import MAX_WORDS
 from models.tasks.classification.predict import classify
 from models.utils.progress import run_to_completion
-from tests.helpers.serving import Server, counted
+from tests.helpers.serving import Server, busy, counted, post, serving
 
 TEXTS = ["the old dog saw a bird", "", "zebra", "the cat\nsaw the dog .", "a"]
 ABILITIES = "fill, generate, next, perplexity, probability, rescore"
@@ -81,6 +82,15 @@ def test_classify_explains_whole_words_of_a_model_of_characters(tasks: httpx.Cli
         ("dog", 7, 10),
     ]
     assert ask(tasks, "topics", text="", explain=True)[0]["explain"] == []
+
+
+def test_classify_by_naive_bayes_answers_at_once_beside_a_full_queue(task_models: Path) -> None:
+    with serving(task_models, max_running=1, max_waiting=0, max_tokens=10**6) as server, busy(server, "lstm"):
+        refused = post(f"{server.url}/v1/models/sentiment/classify", json={"text": "a dog"})
+        assert refused.status_code == 429
+        answer = post(f"{server.url}/v1/models/bayes/classify", json={"text": ["a dog", "a bird"], "explain": True})
+        assert [result["label"] for result in answer.json()["results"]] == ["dog", "bird"]
+        assert answer.json()["results"][0]["explain"][1]["effect"] > 0
 
 
 def test_classify_refuses_a_model_that_is_no_classifier(tasks: httpx.Client) -> None:
