@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -23,6 +24,11 @@ class ReaderConfig:
     context that follow each other, or no answer."""
     match_size: int = 64
     """Numbers in each direction of the layer that reads the context in the light of the question."""
+    hops: int = 2
+    """Looks over the whole context before the answer, each with what the one before found (Sukhbaatar et al. 2015)."""
+    supporting_weight: float = 1.0
+    """Weight in the loss of looking at the sentences that an answer follows from, where the examples tell them; 0: they
+    are not told."""
     max_answer_tokens: int = 20
     """Tokens in the longest span that is considered."""
     hidden_answers: float = 0.5
@@ -32,11 +38,13 @@ class ReaderConfig:
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
         _check_target(self.target)
-        for name in ("match_size", "max_answer_tokens"):
+        for name in ("match_size", "hops", "max_answer_tokens"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InvalidInput(name, "a whole number of at least 1 is accepted")
-        share = self.hidden_answers
+        weight, share = self.supporting_weight, self.hidden_answers
+        if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not 0 <= weight < math.inf:
+            raise InvalidInput("supporting_weight", "a number of at least 0 is accepted")
         if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 <= share <= 1:
             raise InvalidInput("hidden_answers", "a number from 0 to 1 is accepted")
 

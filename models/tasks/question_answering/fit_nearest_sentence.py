@@ -22,7 +22,7 @@ def fit_nearest_sentence(
     occurrences, sentences = np.zeros(tokenizer.vocabulary_size), 0
     for context in dict.fromkeys(example.context for example in examples):
         text = QuestionText.of(tokenizer, context, "?")
-        ranges = sentence_ranges(text)
+        ranges = sentence_ranges(text.context)
         sentences += len(ranges)
         for begin, end in ranges:
             occurrences[np.unique(text.context.ids[begin:end])] += 1

@@ -16,7 +16,7 @@ from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionA
 from models.tasks.question_answering.candidates import AnswerCandidates, Candidates, SpanCandidates
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.matching import Int8MatchLayer, MatchLayer, match_inputs, match_shapes
-from models.tasks.question_answering.texts import QuestionText
+from models.tasks.question_answering.texts import Parts, QuestionText
 from models.tasks.text import Alphabet
 from models.utils.arrays import Float64Array
 
@@ -41,13 +41,15 @@ class Reader(EncoderModel, QuestionAnswerer):
 
     def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
         """See `QuestionAnswerer`."""
-        contexts, _ = self.vectors([question.context for question in questions])
-        asked, lengths = self.vectors([question.question for question in questions])
-        summaries = self.encoder.last_vectors(asked, lengths)
+        parts = Parts.of(questions)
+        padded, lengths = self.vectors(parts.texts)
+        summaries = self.encoder.last_vectors(padded, lengths)
+        parts_vectors = [row[:length] for row, length in zip(padded, lengths, strict=True)]
         answered = []
         # One by one, so that a question's answers do not depend on its company.
-        for i, question in enumerate(questions):
-            vectors = contexts[i, : len(question.context)], asked[i, : lengths[i]], summaries[i]
+        for question, sentences, own in zip(questions, *parts[1:], strict=True):
+            context = np.concatenate([parts_vectors[i] for i in sentences])
+            vectors = context, parts_vectors[own], summaries[own]
             scores = self._scores(question, *vectors).astype(np.float64)
             answered.append(self.candidates.rank(question, self._probabilities(question, scores), top_k))
         return answered
@@ -58,17 +60,27 @@ class Reader(EncoderModel, QuestionAnswerer):
         `context` [T, D] and `asked` [S, D] are vectors of the tokens, `summary` [D] that of the whole question.
         """
         inputs = match_inputs(self._head["align"], context, asked, summary, question.matches())
-        matched = self._match_layer.read(inputs)
-        together = np.concatenate([matched.max(0), summary])
+        matched = np.concatenate([self._match_layer.read(inputs), context], 1)
+        query = self._look(matched, summary)
         if self.settings.target == "answers":
-            listed = self._head["answer_weight"] @ together + self._head["answer_bias"]
-            return np.concatenate([listed, matched @ self._head["copied"]])
+            listed = self._head["answer_weight"] @ query + self._head["answer_bias"]
+            return np.concatenate([listed, matched @ (query @ self._head["copied"])])
         size = self.settings.max_answer_tokens
-        starts, ends = matched @ self._head["start"], np.zeros(len(matched) + size - 1, np.float32)
-        ends[: len(matched)] = matched @ self._head["end"]
+        starts, ends = matched @ (query @ self._head["start"]), np.zeros(len(matched) + size - 1, np.float32)
+        ends[: len(matched)] = matched @ (query @ self._head["end"])
         spans = starts[:, None] + np.lib.stride_tricks.sliding_window_view(ends, size)
-        none = together @ self._head["none_weight"] + self._head["none_bias"]
+        none = query @ self._head["none_weight"] + self._head["none_bias"]
         return np.concatenate([none, spans.reshape(-1)])
+
+    def _look(self, matched: Floats, summary: Floats) -> Floats:
+        """Return the query [2 M] after all hops over a context's vectors [T, 2 M + D]."""
+        query: Floats = np.tanh(np.concatenate([matched.max(0), summary]) @ self._head["query"])
+        for hop in range(self.settings.hops):
+            scores = matched @ (query @ self._head[f"look{hop}"])
+            weights = np.exp(scores - scores.max())
+            seen = weights @ matched / weights.sum()
+            query = np.tanh(np.concatenate([query, seen]) @ self._head[f"update{hop}"])
+        return query
 
     def _probabilities(self, question: QuestionText, scores: Float64Array) -> Float64Array:
         """Return the probabilities [N] of candidates, 0 for those that are not allowed."""
@@ -123,7 +135,10 @@ def reader_head_shapes(settings: ReaderConfig, answers: int, vector_size: int) -
     """Return the shapes of a reader's head, by name; `answers` is the number of those of training."""
     size = 2 * settings.match_size
     shapes = match_shapes(vector_size, settings.match_size)
+    memory = size + vector_size
+    shapes["query"] = memory + vector_size, size
+    for hop in range(settings.hops):
+        shapes |= {f"look{hop}": (size, memory), f"update{hop}": (size + memory, size)}
     if settings.target == "answers":
-        together: tuple[int, ...] = (answers, size + vector_size)
-        return shapes | {"answer_weight": together, "answer_bias": (answers,), "copied": (size,)}
-    return shapes | {"start": (size,), "end": (size,), "none_weight": (size + vector_size,), "none_bias": (1,)}
+        return shapes | {"answer_weight": (answers, size), "answer_bias": (answers,), "copied": (size, memory)}
+    return shapes | {"start": (size, memory), "end": (size, memory), "none_weight": (size,), "none_bias": (1,)}

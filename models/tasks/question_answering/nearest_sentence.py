@@ -12,6 +12,7 @@ import numpy as np
 
 from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Floats, Tensors
+from models.special_tokens import EOS
 from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer, ScoredAnswer
 from models.tasks.question_answering.config import NearestSentenceConfig
 from models.tasks.question_answering.sentences import sentence_ranges
@@ -41,7 +42,7 @@ class NearestSentence(QuestionAnswerer):
         return [self._answer(question, top_k) for question in questions]
 
     def _answer(self, question: QuestionText, top_k: int) -> AnsweredQuestion:
-        ranges = sentence_ranges(question)
+        ranges = sentence_ranges(question.context)
         probabilities = self._probabilities(question, ranges)
         totals: dict[str | int, ScoredAnswer] = {}
         # Best first; of equal ones the last in the context.
@@ -65,8 +66,10 @@ class NearestSentence(QuestionAnswerer):
 
     def _answer_of(self, question: QuestionText, begin: int, end: int, probability: float) -> ScoredAnswer:
         """Return the answer that a sentence gives: itself, or the most frequent answer not in the question."""
-        first, last = question.slice(begin, end - 1)
         if self.settings.target == "span":
+            if end - begin > 1 and question.context.ids[end - 1] == EOS:
+                end -= 1  # the end of the line is no part of the sentence's text
+            first, last = question.slice(begin, end - 1)
             return ScoredAnswer(question.raw[first:last], first, last, float(probability))
         forms = question.context.forms[begin:end]
         for i in self._order:

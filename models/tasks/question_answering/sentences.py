@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from models.special_tokens import EOS
-from models.tasks.question_answering.texts import QuestionText
+from models.tasks.text import TaskText
 
 _ENDS = frozenset(".!?") | {"...", "?!", "!?"}
 """Tokens after which a sentence ends; the end of a line ends one as well."""
 
 
-def sentence_ranges(text: QuestionText) -> list[tuple[int, int]]:
-    """Return the first token of each sentence and the one after its last; line ends belong to none.
+def sentence_ranges(text: TaskText) -> list[tuple[int, int]]:
+    """Return the first token of each sentence and the one after its last, the end of its line included.
 
-    >>> from models.tokenization.config import TokenizerConfig
-    >>> from models.tokenization.tokenizer import Tokenizer
-    >>> tokenizer = Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "."])
-    >>> sentence_ranges(QuestionText.of(tokenizer, "Mary sat. John\\nleft.", "Who?"))
-    [(0, 3), (3, 4), (5, 7)]
+    >>> import numpy as np
+    >>> sentence_ranges(TaskText(np.array([2, 3, EOS, 4]), ("john", ".", "</s>", "mary")))
+    [(0, 3), (3, 4)]
     """
-    ranges, begin = [], 0
-    for i, (token, form) in enumerate(zip(text.context.ids.tolist(), text.context.forms, strict=True)):
-        if token == EOS:
-            ranges.append((begin, i))
-            begin = i + 1
-        elif form in _ENDS:
-            ranges.append((begin, i + 1))
-            begin = i + 1
-    ranges.append((begin, len(text.context)))
-    return [(first, end) for first, end in ranges if first < end]
+    ends = [i for i, form in enumerate(text.forms, 1) if form in _ENDS and not _is_line_end(text, i)]
+    ends += [i for i in range(1, len(text) + 1) if _is_line_end(text, i - 1)]
+    borders = sorted({0, *ends, len(text)})
+    return list(pairwise(borders))
+
+
+def _is_line_end(text: TaskText, position: int) -> bool:
+    return position < len(text) and int(text.ids[position]) == EOS

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from models.errors import InvalidText
 from models.model import Floats
+from models.tasks.question_answering.sentences import sentence_ranges
 from models.tasks.text import TaskText
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Int64Array
@@ -53,6 +57,12 @@ class QuestionText:
         asked = TaskText(asked.ids, tuple(form.lower() for form in asked.forms))
         return cls(context, TaskText(np.array(tokens.ids, np.int64), forms), tokens.offsets, asked)
 
+    @cached_property
+    def sentences(self) -> list[TaskText]:
+        """The sentences of the context, which hold all of its tokens."""
+        forms, ids = self.context.forms, self.context.ids
+        return [TaskText(ids[begin:end], forms[begin:end]) for begin, end in sentence_ranges(self.context)]
+
     def matches(self) -> Floats:
         """Return whether the question holds each token [T, MATCHES]: the same word, one that begins alike."""
         words = {form for form in self.question.forms if form.isalnum()}
@@ -63,3 +73,28 @@ class QuestionText:
     def slice(self, first: int, last: int) -> tuple[int, int]:
         """Return the characters of `raw` from token `first` to token `last`, both included: begin and end."""
         return int(self.offsets[first, 0]), int(self.offsets[last, 1])
+
+
+class Parts(NamedTuple):
+    """Sentences and questions of several `QuestionText`s, each distinct one once, as an encoder reads them."""
+
+    texts: list[TaskText]
+    sentences: list[list[int]]
+    """For each question the numbers of its context's sentences in `texts`."""
+    questions: list[int]
+    """For each question its own number in `texts`."""
+
+    @classmethod
+    def of(cls, questions: Sequence[QuestionText]) -> Parts:
+        """Number the distinct sentences and questions."""
+        numbers: dict[tuple[bytes, tuple[str, ...]], int] = {}
+        texts: list[TaskText] = []
+
+        def number(text: TaskText) -> int:
+            place = numbers.setdefault((text.ids.tobytes(), text.forms), len(texts))
+            if place == len(texts):
+                texts.append(text)
+            return place
+
+        sentences = [[number(sentence) for sentence in question.sentences] for question in questions]
+        return cls(texts, sentences, [number(question.question) for question in questions])

@@ -18,14 +18,14 @@ from models.model import Floats
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.encoder.network import EncoderNetwork
-from models.special_tokens import UNK
+from models.special_tokens import EOS, UNK
 from models.tasks.encoder_model import ENCODER_PREFIX, HEAD_PREFIX
 from models.tasks.question_answering.candidates import AnswerCandidates
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.model import Reader, make_candidates, reader_head_shapes
 from models.tasks.question_answering.network import QuestionBatch, ReaderNetwork
-from models.tasks.question_answering.texts import MATCHES, QuestionText
-from models.tasks.text import Alphabet
+from models.tasks.question_answering.texts import MATCHES, Parts, QuestionText
+from models.tasks.text import Alphabet, TaskText, pad
 from models.tasks.training.problem import StepContext, TaskProblem, TextBatch, rare_words
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import BoolArray
@@ -63,11 +63,12 @@ class ReadingProblem(TaskProblem[Reader]):
         kept = [i for i, candidates in enumerate(right) if candidates.any()]
         self.left_out = len(examples) - len(kept)
         self._texts, self._right = [texts[i] for i in kept], [right[i] for i in kept]
+        self._supporting = [examples[i].supporting for i in kept]
         self._examples, self._held_out = examples, held_out
         self._measured = [QuestionText.of(tokenizer, example.context, example.question) for example in held_out]
         self.lengths = np.array([len(text.context) for text in self._texts], np.int64)
         self._rare = rare_words([part for t in self._texts for part in (t.context, t.question)], self._vocabulary_size)
-        self._is_answer = torch.zeros(self._vocabulary_size, dtype=torch.bool)
+        self._is_answer = np.zeros(self._vocabulary_size, np.bool_)
         self._is_answer[self._answer_tokens(tokenizer)] = True
         head = reader_head_shapes(settings, len(answers.answers), encoder.vector_size)
         self.network = ReaderNetwork(
@@ -87,18 +88,24 @@ class ReadingProblem(TaskProblem[Reader]):
 
     def loss(self, rows: NDArray[np.int64], context: StepContext) -> Tensor:
         """See `TaskProblem`."""
+        hidden = torch.rand(len(rows), generator=context.random) < self._settings.hidden_answers
         texts = [self._texts[row] for row in rows]
-        contexts = TextBatch.of([text.context for text in texts], self._alphabet)
-        asked = TextBatch.of([text.question for text in texts], self._alphabet)
-        hidden = torch.rand(len(rows), 1, generator=context.random) < self._settings.hidden_answers
-        batch = QuestionBatch(
-            self._hide(contexts, hidden, context),
-            self._hide(asked, hidden, context),
+        texts = [self._hide(text) if hide else text for text, hide in zip(texts, hidden.tolist(), strict=True)]
+        parts = Parts.of(texts)
+        batch = TextBatch.of(parts.texts, self._alphabet)
+        batch = replace(batch, tokens=context.replace_rare(batch.tokens, self._rare))
+        positions, lengths = map(torch.from_numpy, pad(_token_positions(parts, batch.tokens.shape[1])))
+        questions = QuestionBatch(
+            batch,
+            positions,
+            lengths,
+            torch.tensor(parts.questions),
             _pad_matches(texts),
             _pad_candidates([self._candidates.allowed(text) for text in texts]),
             _pad_candidates([self._right[row] for row in rows]),
+            _pad_supporting(texts, [self._supporting[row] for row in rows]),
         )
-        return self.network.loss(batch, context)
+        return self.network.loss(questions, context)
 
     def _answer_tokens(self, tokenizer: Tokenizer) -> list[int]:
         """Return the ids of tokens that are answers which may be copied."""
@@ -106,10 +113,13 @@ class ReadingProblem(TaskProblem[Reader]):
         ids = (tokenizer.encode(answer).ids.tolist() for answer in copied)
         return [tokens[0] for tokens in ids if len(tokens) == 1]
 
-    def _hide(self, batch: TextBatch, hidden: Tensor, context: StepContext) -> TextBatch:
-        """Return a batch with `<unk>` for answers in the rows `hidden` [B, 1], and for some rare words."""
-        tokens = context.replace_rare(batch.tokens, self._rare)
-        return replace(batch, tokens=tokens.masked_fill(hidden & self._is_answer[batch.tokens], UNK))
+    def _hide(self, text: QuestionText) -> QuestionText:
+        """Return a question with `<unk>` for words that are answers; their forms stay."""
+        context, question = (
+            TaskText(np.where(self._is_answer[part.ids], UNK, part.ids), part.forms)
+            for part in (text.context, text.question)
+        )
+        return replace(text, context=context, question=question)
 
     def model(self, weights: Mapping[str, Floats]) -> Reader:
         """See `TaskProblem`."""
@@ -133,11 +143,29 @@ class ReadingProblem(TaskProblem[Reader]):
         return {f"validation_{name}": float(figures[name] or 0) for name in ("f1", "exact_match")}
 
 
+def _token_positions(parts: Parts, width: int) -> list[NDArray[np.int64]]:
+    """Return for each question where its context's tokens [T] are in the padded parts, read row by row."""
+    lengths = [len(text) for text in parts.texts]
+    return [np.concatenate([row * width + np.arange(lengths[row]) for row in rows]) for rows in parts.sentences]
+
+
 def _pad_matches(texts: Sequence[QuestionText]) -> Tensor:
     """Return `QuestionText.matches` of texts, padded with zeros [B, T, MATCHES]."""
     padded = np.zeros((len(texts), max(len(text.context) for text in texts), MATCHES), np.float32)
     for row, text in zip(padded, texts, strict=True):
         row[: len(text.context)] = text.matches()
+    return torch.from_numpy(padded)
+
+
+def _pad_supporting(texts: Sequence[QuestionText], supporting: Sequence[Sequence[int]]) -> Tensor:
+    """Return which tokens belong to each supporting line, padded with False [B, F, T]."""
+    width, most = max(len(text.context) for text in texts), max(map(len, supporting))
+    padded = np.zeros((len(texts), most, width), np.bool_)
+    for place, text, lines in zip(padded, texts, supporting, strict=True):
+        ends = text.context.ids == EOS
+        line_of_token = np.cumsum(ends) - ends
+        for row, line in zip(place, lines, strict=False):
+            row[: len(ends)] = line_of_token == line
     return torch.from_numpy(padded)
 
 
@@ -153,5 +181,5 @@ def _fingerprint(examples: Sequence[Question]) -> str:
     """Return a digest of questions and their answers."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(repr((example.context, example.question, example.answers)).encode())
+        digest.update(repr((example.context, example.question, example.answers, example.supporting)).encode())
     return digest.hexdigest()
