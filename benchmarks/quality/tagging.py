@@ -54,6 +54,8 @@ class TaggedCorpus:
     """Whether its tags are BIO, so that F1 counts."""
     training: TaskTrainingConfig
     hidden_size: int = 128
+    min_count: int = 1
+    """Rarer words are `<unk>` to networks, which read their characters."""
 
     def read(self, folder: Path, test: Path | None) -> tuple[Sentences, Sentences]:
         """Return training sentences, and those to measure on."""
@@ -66,7 +68,8 @@ class TaggedCorpus:
 TRAINING = TaskTrainingConfig(dropout=0.5, unknown_rate=0.5, averaging=0.99)
 CORPORA = {
     "masc": TaggedCorpus(
-        ("masc/train.txt", "masc/dev.txt"), TaggedFormat("masc"), False, replace(TRAINING, epochs=6, averaging=0.998)
+        ("masc/train.txt", "masc/dev.txt"), TaggedFormat("masc"), False,
+        replace(TRAINING, epochs=6, averaging=0.998, unknown_rate=0.0), min_count=2,
     ),
     "atis": TaggedCorpus(
         ("atis/en_atis-ud-train.conllu",), TaggedFormat("conllu"), False, replace(TRAINING, epochs=6)
@@ -103,7 +106,7 @@ def contestants(corpus: TaggedCorpus, vectors: WordVectors | None) -> Iterator[C
 
     def network(encoder: EncoderConfig, initial: WordVectors | None = None) -> Callable[[int], FitOptions]:
         # Characters keep the case that the words lose.
-        words = TokenizerConfig(lowercase=True)
+        words = TokenizerConfig(lowercase=True, min_count=corpus.min_count)
         return lambda seed: FitOptions(words, encoder, replace(corpus.training, seed=seed), initial)
 
     for order in (2, 3):
@@ -111,10 +114,11 @@ def contestants(corpus: TaggedCorpus, vectors: WordVectors | None) -> Iterator[C
     best = TaggerConfig(crf=corpus.names, constrained=corpus.names)
     suffix = ", CRF" if corpus.names else ""
     yield Contestant(f"left-only LSTM{suffix}", best, network(replace(encoder, direction="forward")))
-    yield Contestant("BiLSTM", TaggerConfig(), network(encoder))
-    yield Contestant("BiLSTM, no characters", TaggerConfig(), network(replace(encoder, character_embedding_size=0)))
     if corpus.names:
-        yield Contestant("BiLSTM, CRF", best, network(encoder))
+        yield Contestant("BiLSTM, softmax", TaggerConfig(), network(encoder))
+    else:
+        yield Contestant("BiLSTM, no characters", best, network(replace(encoder, character_embedding_size=0)))
+    yield Contestant(f"BiLSTM{suffix}", best, network(encoder))
     if vectors:
         sized = replace(encoder, embedding_size=vectors.size)
         yield Contestant(f"BiLSTM{suffix}, word vectors", best, network(sized, vectors))
