@@ -21,7 +21,7 @@ from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.members import find_member
 from models.errors import CheckpointDamaged, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
-from models.model import Capability, CompositeModel, Model
+from models.model import CompositeModel, Model
 from models.ngram.count_table import CountTable
 from models.ngram.model import NgramModel
 from models.tokenization.tokenizer import Tokenizer
@@ -54,9 +54,9 @@ class Checkpoint:
             f"probability of the next word given those before; {self._abilities}",
         )
 
-    def unsupported_error(self, capability: Capability) -> UnsupportedByModel:
-        """Return the error for something that the model cannot be asked; it names what it can."""
-        return UnsupportedByModel("model", f"a model of kind {self.model.kind} cannot {capability}; {self._abilities}")
+    def unsupported_error(self, ability: str) -> UnsupportedByModel:
+        """Return the error for an ability, such as a capability, that the model lacks; it names what it can do."""
+        return UnsupportedByModel("model", f"a model of kind {self.model.kind} cannot {ability}; {self._abilities}")
 
     @property
     def _abilities(self) -> str:

@@ -14,6 +14,7 @@ from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.base import logprob_fields
 from app.schemas.tasks.fill import PseudoLogprobAnswer, PseudoLogprobRequest
 from models.model import Model
+from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.fill_in.pseudo_likelihood import pseudo_logprob
 from models.tasks.fill_in.query import PseudoScore
 from models.tokenization.tokenizer import Tokenizer
@@ -31,8 +32,11 @@ async def score_pseudo_logprob(request: FillInRequest, body: PseudoLogprobReques
     It ranks texts of equal length, and is no probability: a model that reads both sides has none of a text. Language
     models do, and are asked for it at `probability`.
     """
+    model = request.checkpoint.model
+    if not isinstance(model, FillInModel):
+        raise request.checkpoint.unsupported_error("tell a pseudo-log-likelihood, which is for fill-in models")
     texts = request.check_texts("text", body.text)
-    predict = partial(_score, request.checkpoint.model, request.checkpoint.tokenizer, tell_tokens=body.tokens)
+    predict = partial(_score, model, request.checkpoint.tokenizer, tell_tokens=body.tokens)
     tokens = request.estimate_tokens(texts)
     results = await request.run_texts(("pseudo_logprob", body.tokens), predict, texts, tokens)
     return OrjsonResponse({"model": request.served.id, "results": results})
