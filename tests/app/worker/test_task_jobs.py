@@ -203,14 +203,13 @@ def test_jobs_make_and_measure_models_of_every_kind(
     client: httpx.Client, own: Server, kind: str, name: str, content: str, config: dict, figure: str
 ) -> None:
     file = upload(client, content, name)
-    body = SMALL if kind in ("tagger", "fill_in", "reader") else {}
-    body |= {"format": {"format": "babi"}} if name == "q.txt" else {}
+    shape = {"format": {"format": "babi"}} if name == "q.txt" else {}
+    body = shape | (SMALL if kind in ("tagger", "fill_in", "reader") else {})
     model = kind.replace("_", "-")
     job = ask(client, name=model, kind=kind, training_file=file, config=config, **body)
     with working(own):
         assert over(client, job)["status"] == "succeeded", job
         wait_for(lambda: client.get(f"/v1/models/{model}").status_code == 200)
-        shape = {"format": body["format"]} if "format" in body else {}
         measured = ask(client, kind="evaluate", model=model, validation_file=file, **shape)
         assert over(client, measured)["status"] == "succeeded", measured
     assert 0 <= job["result"]["metrics"]["validation"][figure] <= 1
