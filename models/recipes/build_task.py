@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
-from models.model import Capability, Model
+from models.model import Capability, Model, Tensors
 from models.recipes.build import file_digests
 from models.recipes.initial_weights import ModelWeights, initial_weights
 from models.recipes.task_examples import Examples, read_examples, read_parts
@@ -83,6 +83,8 @@ class BuiltTask:
     metrics: dict[str, Any]
     """`training`: examples, steps, seconds; where examples were held out `validation`, the task's figures on them, and
     for a model that can compute in int8 `int8`, the figures of that."""
+    extra_files: Mapping[str, Tensors] = field(default_factory=dict)
+    """Files of tensors that are published with the model, by name: none, as yet."""
 
     def provenance(self, command: str) -> Provenance:
         """Return what the model's card tells of its making; `command` makes it again."""
@@ -113,7 +115,7 @@ def build_task(
     metrics = dict(fitted.metrics)
     if isinstance(initial, ModelWeights):
         metrics["training"] = metrics["training"] | {"initialized": initial.parts}
-    if held_out is not None and not (isinstance(held_out, Sequence) and not held_out):
+    if held_out:
         metrics |= yield from _measure(fitted, task, held_out)
     return BuiltTask(recipe, fitted.model, fitted.tokenizer, file_digests(_files(recipe)), metrics)
 

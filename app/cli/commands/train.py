@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -30,6 +31,11 @@ from models.recipes.task_kinds import TASK_KINDS
 from models.recipes.task_recipe import TaskRecipe
 from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig, TokenKind
+from models.utils.progress import Progress
+
+if TYPE_CHECKING:
+    from models.recipes.build import BuiltModel
+    from models.recipes.build_task import BuiltTask
 
 
 @click.command(cls=SectionedCommand)
@@ -79,27 +85,26 @@ def command(
             fields[name] = str(find_checkpoint(checkpoints, fields[name]).path)
     check_named(fields)
     recipe = parse_any_recipe(fields)
-    provenance_command = shlex.join(["nextword", *arguments])
     set_thread_count(threads)
-    bar = ProgressBar(quiet)
     with without_gc():
         from models.checkpoint.save import save
 
-    if isinstance(recipe, TaskRecipe):
-        with without_gc():
-            from models.recipes.build_task import build_task
-
-        task = drive(build_task(recipe, workdir), bar)
-        ref = save(checkpoints, recipe.name, task.model, task.tokenizer, task.provenance(provenance_command))
-        print_published(ref, task.model.kind, task.metrics, as_json)
-        return
-    with without_gc():
-        from models.recipes.build import build
-
-    built = drive(build(recipe, workdir), bar)
-    provenance, extra_files = built.provenance(provenance_command), built.extra_files
-    ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=extra_files)
+        work = _work(recipe, workdir)
+    built = drive(work, ProgressBar(quiet))
+    provenance = built.provenance(shlex.join(["nextword", *arguments]))
+    ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files)
     print_published(ref, built.model.kind, built.metrics, as_json)
+
+
+def _work(recipe: Recipe | TaskRecipe, workdir: Path | None) -> Generator[Progress, None, BuiltModel | BuiltTask]:
+    """Return the work of a recipe, of whose libraries only those that it needs are imported."""
+    if isinstance(recipe, TaskRecipe):
+        from models.recipes.build_task import build_task
+
+        return build_task(recipe, workdir)
+    from models.recipes.build import build
+
+    return build(recipe, workdir)
 
 
 def _kind(fields: dict[str, Any], values: dict[str, Any]) -> str:
