@@ -13,7 +13,7 @@ from app.cli.main import run
 from app.experiments.claim import always
 from app.experiments.finding import Finding
 
-SMALL = ("--size", "6", "--seconds", "0.1", "--steps", "8", "--seeds", "2", "--max-size", "20", "--threads", "1")
+SMALL = ("--size", "4", "--seconds", "0.1", "--steps", "4", "--seeds", "2", "--max-size", "20", "--threads", "1")
 
 
 @pytest.fixture(scope="module")
