@@ -6,10 +6,12 @@ more memory than a vocabulary.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from models.data.labelled.lines import fault, numbered_lines
 from models.errors import InvalidInput, InvalidText
 from models.model import Floats
 
+_WHOLE_NUMBER = re.compile("[0-9]{1,9}")
+"""Field of the first line of word2vec's format."""
 _Row = tuple[int, str, "list[str] | NDArray[np.floating]"]
 """Line, word and numbers, which are not parsed yet in a text."""
 
@@ -45,7 +49,7 @@ class WordVectorFile:
         if word_list is not None:
             return cls(path, _load_array(path).shape[1], word_list)
         first = next(_lines(path), (1, ""))[1].split(" ")
-        if len(first) == 2 and all(field.isdecimal() for field in first):
+        if len(first) == 2 and all(_WHOLE_NUMBER.fullmatch(field) for field in first):
             return cls(path, int(first[1]), header=int(first[0]))
         if len(first) < 2:
             raise fault(path, 1, "must be a word and its numbers, separated by blanks")
@@ -123,7 +127,8 @@ def _load_array(path: Path) -> NDArray[np.floating]:
     """Map an array [N, E] of floating-point numbers into memory. Raises InvalidInput, InvalidText."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError, OverflowError) as error:
+        # NumPy parses the header of the file as an expression of Python.
         raise InvalidText("initialize_from", f"{path} must be an array in NumPy's format ({error})") from None
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
         found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "several arrays"

@@ -57,6 +57,7 @@ def test_read_of_an_array_gives_what_the_text_gives(tmp_path: Path) -> None:
         ("a 1 2\nb inf 2\n", "line 2: must hold finite numbers"),
         ("a\n", "line 1: must be a word and its numbers"),
         ("", "line 1: must be a word and its numbers"),
+        (f"2 {'9' * 5000}\na 1\n", "line 1: must hold finite numbers"),
         ("3 2\na 1 2\nb 1 2\n", "line 3: is the last, but the first line says that 3 vectors follow"),
         (b"a 1 2\n\xff 1 2\n", "line 2: must be UTF-8"),
     ],
@@ -89,6 +90,22 @@ def test_open_refuses_arrays_that_are_no_vectors(tmp_path: Path, array: np.ndarr
 def test_open_refuses_a_file_that_only_has_the_name_of_an_array(tmp_path: Path) -> None:
     with pytest.raises(InvalidText, match="NumPy's format"):
         WordVectorFile.open(written(tmp_path / "v.npy", "a 1 2\n"), written(tmp_path / "w.txt", "a\n"))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': (",
+        "  1\n 2",
+        "(" * 5000,
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000000000), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3), }",
+    ],
+)
+def test_open_refuses_an_array_with_a_damaged_header(tmp_path: Path, header: str) -> None:
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with pytest.raises(InvalidText, match="NumPy's format"):
+        WordVectorFile.open(written(tmp_path / "v.npy", content), written(tmp_path / "w.txt", "a\n"))
 
 
 def test_open_refuses_several_arrays_in_one_file(tmp_path: Path) -> None:
