@@ -17,6 +17,8 @@ from models.recipes.task_kinds import FileFormat
 
 SMALL_BYTES = 1 << 20
 """Size up to which files are read at submission, all files of a field together: some tens of milliseconds."""
+SMALL_STORY_BYTES = 32 << 10
+"""The same for stories, of which each question repeats what came before it: the square of a story's size in memory."""
 
 
 def check_small_files(files: FileStore, request: TaskJob, file_format: FileFormat) -> None:
@@ -29,7 +31,8 @@ def check_small_files(files: FileStore, request: TaskJob, file_format: FileForma
 def check_if_small(files: FileStore, field: str, file_ids: Sequence[str], file_format: FileFormat) -> None:
     """Read labelled files, unless they are large. Raises InvalidInput naming `field` and a fault's line."""
     stored = [files.get(file_id) for file_id in file_ids]
-    if sum(file.bytes for file in stored) > SMALL_BYTES:
+    limit = SMALL_STORY_BYTES if file_format.format == "babi" else SMALL_BYTES
+    if sum(file.bytes for file in stored) > limit:
         return
     with tempfile.TemporaryDirectory() as folder:
         # Under their own names, whose endings tell the format and which messages give.
