@@ -29,7 +29,7 @@ from models.data.corpus import Corpus, EncodedCorpus
 from models.evaluation.comparison import paired_interval
 from models.inference.prefill import Runtime
 from models.language_model import LanguageModel
-from models.model import Floats
+from models.model import Floats, TokenIds
 from models.neural.config import RecurrentConfig
 from models.neural.encoder.config import EncoderConfig
 from models.neural.training.config import STATE_FILE, TrainingConfig
@@ -43,7 +43,7 @@ from models.tasks.fill_in.config import FillInConfig, LanguageModelPairConfig
 from models.tasks.fill_in.evaluate import encode_lines, measure_fill_in
 from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.fill_in.fit import fit_fill_in
-from models.tasks.fill_in.pair import LanguageModelPair
+from models.tasks.fill_in.pair import LanguageModelPair, states_after, states_before
 from models.tasks.fill_in.query import FillQuery
 from models.tasks.fill_in.whole_text import score_fillings
 from models.tasks.training.config import TaskTrainingConfig
@@ -55,6 +55,8 @@ from models.utils.progress import run_to_completion, with_progress
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "gutenberg-fill.toml"
 """Recipe of the bidirectional network, which is the shipped model; the others are made as like it as they can be."""
+BOTH, LEFT_NETWORK = "network, both sides", "network, left side only"
+PAIR, WHOLE_SENTENCE = "pair of language models, left x right / prior", "language model, whole sentence"
 QUESTION_SEED = 1
 QUESTIONS_SHOWN = 20
 BATCH = 32
@@ -70,9 +72,13 @@ class OneSide(LanguageModelPair):
         super().__init__(pair.pair_config, pair.members)
         self._side = side
 
+    def contexts(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
+        """Return the states [N] of one side."""
+        return (states_after if self._side else states_before)(self.members[self._side], texts, positions)
+
     def logprobs(self, contexts: State) -> Floats:
         """Return log-probabilities [N, V] of one side's contexts."""
-        return self.members[self._side].logprobs(contexts[self._side])
+        return self.members[self._side].logprobs(contexts)
 
 
 class Trainings:
@@ -84,7 +90,7 @@ class Trainings:
         self.text = self._open(books / Path(name).name for name in recipe["files"])
         self.novel = self._open([books / Path(recipe["validation"]).name])
         self._config = FillInConfig(**{name: value for name, value in recipe["model"].items() if name != "kind"})
-        self._tokenizer = TokenizerConfig(**recipe["tokenizer"])
+        self.tokenizer = TokenizerConfig(**recipe["tokenizer"])
         self._encoder = EncoderConfig(**recipe["encoder"])
         self._training = TaskTrainingConfig(**recipe["training"])
 
@@ -94,7 +100,7 @@ class Trainings:
     def fill_in(self, direction: Any) -> FittedModel:
         """Train a fill-in network that reads in one direction or both."""
         encoder = replace(self._encoder, direction=direction)
-        options = FitOptions(self._tokenizer, encoder, self._training, workdir=self._work / f"fill-in-{direction}")
+        options = FitOptions(self.tokenizer, encoder, self._training, workdir=self._work / f"fill-in-{direction}")
         return drive(fit_fill_in(self._config, self.text, self.novel, options), ProgressBar())
 
     def language_model(self, encoded: EncodedCorpus, vocabulary_size: int, name: str) -> LanguageModel:
@@ -160,12 +166,10 @@ def report_questions(answers: dict[str, Right], seconds: dict[str, float]) -> No
     click.echo(f"\n{'five choices':<58}{'accuracy':>9}{'n':>7}{'seconds':>9}")
     for name, right in answers.items():
         click.echo(f"{name:<58}{100 * right.mean():>8.1f} %{len(right):>6}{seconds.get(name, 0):>9.0f}")
-    for other in ("network, left side only", "language model, left side only", "language model, whole sentence"):
-        interval = paired_interval(answers["network, both sides"], answers[other])
+    for other in (LEFT_NETWORK, "language model, left side only", WHOLE_SENTENCE, PAIR):
+        interval = paired_interval(answers[BOTH], answers[other])
         low, high = 100 * interval.low, 100 * interval.high
-        click.echo(
-            f"network, both sides, minus {other}: {100 * interval.difference:+.1f} points [{low:.1f}, {high:.1f}]"
-        )
+        click.echo(f"{BOTH}, minus {other}: {100 * interval.difference:+.1f} points [{low:.1f}, {high:.1f}]")
 
 
 @click.command()
@@ -179,13 +183,13 @@ def main(books: Path, work: Path | None, threads: int) -> None:
     trainings = Trainings(books, work or Path(tempfile.gettempdir()) / "nextword-fill-in")
     tokenizer, encoded, questions, fivegram = prepare(trainings)
     models, seconds = train_all(trainings, tokenizer, encoded)
-    both, pair = models["network, both sides"], models["pair of language models, left x right / prior"]
+    both, pair = models[BOTH], models[PAIR]
     assert isinstance(pair, LanguageModelPair)
     int8_family = FAMILIES_BY_PRECISION["int8"]["fill_in"]
     int8 = int8_family.from_tensors(both.config(), both.tensors(), both.vocabulary_size)
     assert isinstance(int8, FillInModel)
     answers = {"n-gram model of order 5, whole sentence": finish(answer_by_text(fivegram, questions))}
-    answers["language model, whole sentence"] = finish(answer_by_text(pair.members[0], questions))
+    answers[WHOLE_SENTENCE] = finish(answer_by_text(pair.members[0], questions))
     for name, model in (models | {"network, both sides, int8": int8}).items():
         answers[name] = finish(answer_by_blank(model, questions))
     report_questions(answers, seconds)
@@ -195,7 +199,7 @@ def main(books: Path, work: Path | None, threads: int) -> None:
 
 def prepare(trainings: Trainings) -> tuple[Tokenizer, EncodedCorpus, list[Question], NgramModel]:
     """Read the books, make the questions and print some; return an n-gram model of order 5 as well."""
-    tokenizer = Tokenizer.train(trainings._tokenizer, trainings.text.chunks())
+    tokenizer = Tokenizer.train(trainings.tokenizer, trainings.text.chunks())
     encoded = trainings.text.encode(tokenizer)
     models = []
     for order in (3, 5):
@@ -218,7 +222,7 @@ def train_all(
     """Return every model that tells a word between others, and the seconds that training took, by name."""
     models: dict[str, FillInModel] = {}
     seconds: dict[str, float] = {}
-    for name, direction in (("network, both sides", "both"), ("network, left side only", "forward")):
+    for name, direction in ((BOTH, "both"), (LEFT_NETWORK, "forward")):
         fitted = trainings.fill_in(direction)
         assert isinstance(fitted.model, FillInModel)
         models[name], seconds[name] = fitted.model, fitted.metrics["training"]["seconds"]
@@ -229,7 +233,7 @@ def train_all(
     pair = LanguageModelPair(LanguageModelPairConfig(), members)
     models["language model, left side only"] = OneSide(pair, 0)
     models["language model of reversed text, right side only"] = OneSide(pair, 1)
-    models["pair of language models, left x right / prior"] = pair
+    models[PAIR] = pair
     return models, seconds
 
 

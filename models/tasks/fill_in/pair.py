@@ -48,11 +48,7 @@ class LanguageModelPair(CompositeModel, FillInModel):
     def contexts(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
         """See `FillInModel`: the states of both models, which have read the text up to each position."""
         forward, backward = self.members
-        mirrored = [len(text) - 2 - places for text, places in zip(texts, positions, strict=True)]
-        return (
-            states_before(forward, texts, positions),
-            states_before(backward, [np.append(text[-2::-1], text[-1]) for text in texts], mirrored),
-        )
+        return states_before(forward, texts, positions), states_after(backward, texts, positions)
 
     def logprobs(self, contexts: State) -> Floats:
         """Return log-probabilities [N, V] of contexts; see `FillInModel`."""
@@ -70,6 +66,12 @@ class LanguageModelPair(CompositeModel, FillInModel):
     def from_members(cls, config: dict[str, Any], members: Sequence[LanguageModel]) -> Self:
         """Build the pair; see `CompositeModel.from_members`."""
         return cls(LanguageModelPairConfig(**config), members)
+
+
+def states_after(model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
+    """Return the states [N] in which a model of reversed text has read each text back to `positions`."""
+    mirrored = [len(text) - 2 - places for text, places in zip(texts, positions, strict=True)]
+    return states_before(model, [np.append(text[-2::-1], text[-1]) for text in texts], mirrored)
 
 
 def states_before(model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
