@@ -7,23 +7,35 @@ from collections.abc import Generator, Sequence
 from models.errors import InvalidInput
 from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
 from models.tasks.question_answering.texts import QuestionText
-from models.tasks.text import token_chunks
+from models.tasks.text import STEP_CHARACTERS, token_chunks
 from models.tokenization.tokenizer import Tokenizer
 
 
 def answer(
     answerer: QuestionAnswerer, tokenizer: Tokenizer, questions: Sequence[tuple[str, str]], top_k: int = 1
 ) -> Generator[int, None, list[AnsweredQuestion]]:
-    """Answer pairs of a context and a question; yields the tokens of each chunk when it is done.
+    """Answer pairs of a context and a question; yields tokens of each chunk when it is done.
 
     Raises InvalidInput for a `top_k` below 1, InvalidText for a context or a question without a word.
     """
     if top_k < 1:
         raise InvalidInput("top_k", "a whole number of at least 1 is accepted")
-    texts = [QuestionText.of(tokenizer, context, question) for context, question in questions]
+    texts = yield from _tokenize(tokenizer, questions)
     answered: dict[int, AnsweredQuestion] = {}
     for rows in token_chunks([len(text) for text in texts], answerer.chunk_tokens):
         chunk = [texts[row] for row in rows]
         answered |= zip(rows.tolist(), answerer.answer(chunk, top_k), strict=True)
         yield sum(map(len, chunk))
     return [answered[row] for row in range(len(texts))]
+
+
+def _tokenize(tokenizer: Tokenizer, questions: Sequence[tuple[str, str]]) -> Generator[int, None, list[QuestionText]]:
+    """Tokenize questions, long ones in a step of their own; yields 0 between, so that other work can run."""
+    texts, pending = [], 0
+    for context, question in questions:
+        texts.append(QuestionText.of(tokenizer, context, question))
+        pending += len(context) + len(question)
+        if pending > STEP_CHARACTERS:
+            yield 0
+            pending = 0
+    return texts

@@ -1,11 +1,12 @@
 """Recurrent readers: against the network in training, alone and in company, checkpoints, probabilities."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.checkpoint.families import FAMILIES_BY_PRECISION
@@ -36,9 +37,9 @@ QUESTIONS = [
 TARGETS = pytest.mark.parametrize("target", ["answers", "span"])
 
 
-def problem(target: AnswerTarget, encoder: EncoderConfig = ENCODER, **settings: Any) -> ReadingProblem:
+def problem(target: AnswerTarget, encoder: EncoderConfig = ENCODER, **options: Any) -> ReadingProblem:
     """Make a problem whose network has random weights."""
-    config = ReaderConfig(target, match_size=3, max_answer_tokens=2, hidden_answers=0, **settings)
+    config = ReaderConfig(target, match_size=3, max_answer_tokens=2, hidden_answers=0, **options)
     alphabet = Alphabet("abcdefghij") if encoder.reads_characters else None
     answers = AnswerCandidates(["Garden", "yes"], [True, False])
     work = ReadingProblem(config, encoder, answers, TOKENIZER, QUESTIONS, alphabet=alphabet)
@@ -49,11 +50,13 @@ def problem(target: AnswerTarget, encoder: EncoderConfig = ENCODER, **settings: 
     return work
 
 
+@cache
 def reader(target: AnswerTarget, encoder: EncoderConfig = ENCODER) -> Reader:
     work = problem(target, encoder)
     return work.model({name: tensor.detach().numpy() for name, tensor in work.network.state_dict().items()})
 
 
+@cache
 def to_int8(model: Reader) -> Int8Reader:
     return Int8Reader.from_tensors(model.config(), model.tensors(), TOKENIZER.vocabulary_size)
 
@@ -87,6 +90,7 @@ WORDS = st.sampled_from(["mary", "john", "went", "x", ".", "\n"])
 CONTEXTS = st.lists(WORDS, min_size=1, max_size=9).map(" ".join).filter(str.strip)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(CONTEXTS, st.sampled_from(["Where?", "Is Mary there?"])), min_size=1, max_size=4))
 @TARGETS
 def test_reader_gives_a_question_the_same_answers_in_company(

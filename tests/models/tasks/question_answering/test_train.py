@@ -42,9 +42,9 @@ def stories(count: int, seed: int) -> list[Question]:
 @pytest.mark.parametrize("target", ["answers", "span"])
 def test_fit_answerer_learns_an_easy_task(target: str) -> None:
     config = ReaderConfig(target, match_size=8, hops=1)  # type: ignore[arg-type]
-    training = TaskTrainingConfig(epochs=12, batch_size=16, learning_rate=0.02, dropout=0)
+    training = TaskTrainingConfig(epochs=10, batch_size=16, learning_rate=0.02, dropout=0)
     fitted = run_to_completion(
-        fit_answerer(config, stories(200, 1), stories(50, 2), FitOptions(TOKENIZER, ENCODER, training))
+        fit_answerer(config, stories(160, 1), stories(40, 2), FitOptions(TOKENIZER, ENCODER, training))
     )
     assert fitted.metrics["training"]["validation_exact_match"] == 1
     model = fitted.model
