@@ -20,6 +20,8 @@ Probabilities: TypeAlias = NDArray[np.floating]
 Figures: TypeAlias = dict[str, Any]
 """Figures by name, as cards, the command line and HTTP write them."""
 
+MAX_CONFUSION_CLASSES = 300
+"""Most classes that have a confusion matrix: it has a number for each pair of them."""
 CALIBRATION_BINS = 15
 """Bins of the expected calibration error, as in Guo et al. 2017. More follow confidences closer, with more noise."""
 
@@ -28,7 +30,8 @@ def classification_figures(gold: NDArray[np.integer], probabilities: Probabiliti
     """Return the figures of texts with one label each: finite numbers, or None.
 
     The most probable class is predicted, the first of equal ones. `log_loss` is in nats, None where it is infinite.
-    `confusion` has a row for each right class and a column for each predicted one.
+    `confusion` has a row for each right class and a column for each predicted one; None where there are more than
+    MAX_CONFUSION_CLASSES.
 
     Args:
         gold: [N] right class of each text.
@@ -40,8 +43,9 @@ def classification_figures(gold: NDArray[np.integer], probabilities: Probabiliti
     """
     _check_examples(len(gold))
     predicted = probabilities.argmax(axis=1)
-    counts = confusion_matrix(gold, predicted, len(labels))
-    classes = _class_figures(labels, counts.diagonal(), predicted=counts.sum(axis=0), support=counts.sum(axis=1))
+    counts = (np.bincount(taken, minlength=len(labels)) for taken in (gold[predicted == gold], predicted, gold))
+    classes = _class_figures(labels, *counts)
+    has_matrix = len(labels) <= MAX_CONFUSION_CLASSES
     return {
         "accuracy": float(np.mean(predicted == gold)),
         "macro_f1": _mean_f1(classes),
@@ -49,7 +53,7 @@ def classification_figures(gold: NDArray[np.integer], probabilities: Probabiliti
         "ece": calibration_error(predicted == gold, probabilities.max(axis=1)),
         "examples": len(gold),
         "classes": classes,
-        "confusion": counts.tolist(),
+        "confusion": confusion_matrix(gold, predicted, len(labels)).tolist() if has_matrix else None,
     }
 
 

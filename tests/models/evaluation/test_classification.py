@@ -51,6 +51,14 @@ def test_classification_figures_are_those_derived_by_hand() -> None:
     json.dumps(figures, allow_nan=False)
 
 
+def test_classification_figures_of_many_classes_have_no_confusion_matrix() -> None:
+    probabilities = np.zeros((2, 200_000), np.float32)  # whose matrix would be 320 GB
+    probabilities[0, 7] = probabilities[1, 8] = 1
+    figures = classification_figures(np.array([7, 9]), probabilities, list(map(str, range(200_000))))
+    assert (figures["confusion"], figures["accuracy"]) == (None, 0.5)
+    assert figures["classes"][7] == {"label": "7", "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+
+
 def test_log_loss_is_none_where_it_is_infinite() -> None:
     assert log_loss(np.array([0, 3]), PROBABILITIES[:2]) is None
 
