@@ -8,7 +8,6 @@ must be in corpora/ (`make corpora`).
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,6 +91,8 @@ def rebuild(ref: CheckpointRef, folder: Path) -> str:
     rebuilt = folder / ref.name / str(ref.version)
     for origin in origins(ref):
         _provide(CHECKPOINTS / origin.replace("@", "/"), folder / origin.replace("@", "/"))
+    if rebuilt.is_symlink():  # the published one, provided for a model that is made of it
+        rebuilt.unlink()
     if not rebuilt.exists():
         command = own_command(_card(ref.path).provenance.command, folder)
         run = subprocess.run([sys.executable, "-m", "app.cli.main", *command], stdout=subprocess.DEVNULL, check=False)
@@ -140,9 +141,10 @@ def _numbers(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def _provide(published: Path, target: Path) -> None:
-    """Copy a published model that another is made of, where it was not rebuilt itself."""
+    """Link a published model that another is made of, where it was not rebuilt itself."""
     if not target.exists() and published.exists():
-        shutil.copytree(published, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(published.resolve())
 
 
 def _card(path: Path) -> Card:

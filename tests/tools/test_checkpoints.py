@@ -49,6 +49,15 @@ def test_main_rebuilds_the_same_models_and_tells_one_that_differs(shipped: Path)
     assert "DIFFERS" in done.output
 
 
+def test_main_rebuilds_one_model_from_published_members(shipped: Path) -> None:
+    done = CliRunner().invoke(checkpoints.main, ["out", "a-cache"])
+    assert done.output.split() == ["a-cache@1", "identical"]
+    assert (shipped / "out/words/1").is_symlink()
+    done = CliRunner().invoke(checkpoints.main, ["out"])
+    assert done.exit_code == 0, done.output
+    assert not (shipped / "out/words/1").is_symlink()
+
+
 def test_main_tells_a_command_that_fails(shipped: Path) -> None:
     (shipped / "text.txt").unlink()
     done = CliRunner().invoke(checkpoints.main, ["out", "words"])
