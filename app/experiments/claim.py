@@ -66,7 +66,7 @@ def at_least(text: str, measured: str, values: Sequence[float], bound: float = 0
     """Decide a claim that a mean is above `bound`."""
     low, high = interval(values)
     measured += f", against {bound:g}" if bound else ""
-    return Claim(text, measured, tuple(values), _verdict(low > bound, high < bound))
+    return Claim(text, measured, tuple(values), _verdict(low > bound, high <= bound))
 
 
 def within(text: str, measured: str, values: Sequence[float], bound: float) -> Claim:

@@ -6,11 +6,12 @@ from token to token, and steps in proportion to the gradient.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from app.experiments.claim import always, summary
+from app.experiments.claim import Claim, always, summary
 from app.experiments.finding import Curve, ExperimentInput, Finding, comparable_perplexity
 from app.experiments.training_run import TrainingRun
 from models.neural.config import RecurrentConfig
@@ -41,18 +42,23 @@ def run(inputs: ExperimentInput) -> Generator[Progress, None, Finding]:
         curves.append(Curve(name, runs[-1][0].steps, runs[-1][0].norms))
     return Finding(
         "clipping",
-        [
-            always(
-                "a training whose gradients explode is saved by scaling them down to a bound",
-                "seeds where it diverges unclipped, and does not clipped",
-                [bare.diverged and not clipped.diverged for bare, clipped in zip(*runs, strict=True)],
-            )
-        ],
+        _claims(*runs),
         rows,
         curves,
         ("step", "norm of the gradient before clipping"),
         logarithmic=True,
     )
+
+
+def _claims(bare: list[TrainingRun], clipped: list[TrainingRun]) -> list[Claim]:
+    """Decide whether trainings explode, and whether those that do are saved."""
+    exploded = [training.diverged for training in bare]
+    saved = [not training.diverged for training in itertools.compress(clipped, exploded)]
+    text = "a training whose gradients explode is saved by scaling them down to a bound"
+    return [
+        always("the training of rectified units explodes without a bound", "seeds where it diverges", exploded),
+        *([always(text, "seeds, of those that diverge, where the clipped training does not", saved)] if saved else ()),
+    ]
 
 
 def _row(limit: float, runs: list[TrainingRun]) -> dict[str, Any]:

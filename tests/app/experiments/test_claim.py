@@ -28,6 +28,7 @@ def test_interval_by_hand() -> None:
         ([-1.0, -1.1, -0.9], 0.0, "does not hold"),
         ([1.0, -1.0, 0.5], 0.0, "not decided"),
         ([1.0, 1.1, 0.9], 2.0, "does not hold"),
+        ([0.0, 0.0, 0.0], 0.0, "does not hold"),  # no difference at all
         ([9.0], 0.0, "not decided"),  # one seed decides nothing
         ([math.inf, 0.5, math.inf], 0.0, "holds"),  # diverged, and so worse
         ([math.inf, -0.5], 0.0, "not decided"),
