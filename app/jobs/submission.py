@@ -106,7 +106,7 @@ class JobSubmission:
         shared_tokenizer((member.id, member.checkpoint.tokenizer) for member in members)
         if config == MixtureConfig():  # weights are fitted later, but the members must be mixable now
             config = MixtureConfig((1 / len(members),) * len(members))
-        parameters = make_composite(config, [member.checkpoint.language_model for member in members]).parameter_count
+        parameters = make_composite(config, [member.checkpoint.member_model for member in members]).parameter_count
         estimate = estimate_composition(parameters, self._file_bytes("validation_file", request.validation_file))
         self._limits.check(estimate)
         return self._new_job(request, estimate, members=[member.id for member in members])

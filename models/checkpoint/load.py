@@ -45,7 +45,14 @@ class Checkpoint:
 
     @property
     def language_model(self) -> LanguageModel:
-        """The model as a language model. Raises UnsupportedByModel for one that reads whole texts."""
+        """The model as one of text as it is read. Raises UnsupportedByModel for any other."""
+        if self.card.reads_backward:
+            raise self.unsupported_error("read a text from left to right")
+        return self.member_model
+
+    @property
+    def member_model(self) -> LanguageModel:
+        """The model as a member of others, of reversed text too. Raises UnsupportedByModel for no language model."""
         if isinstance(self.model, LanguageModel):
             return self.model
         raise UnsupportedByModel(
@@ -60,6 +67,8 @@ class Checkpoint:
 
     @property
     def _abilities(self) -> str:
+        if self.card.reads_backward:
+            return "it learned from reversed text, and is a member of other models only"
         return f"it can {', '.join(sorted(self.model.capabilities))}"
 
 
@@ -162,7 +171,7 @@ def _composite(path: Path, card: Card, families: Families, members: Mapping[str,
         raise CheckpointDamaged(f"{path / CARD_FILE}: a {card.kind} model has no members")
     try:
         tokenizer = shared_tokenizer((name, member.tokenizer) for name, member in members.items())
-        model = family.from_members(card.config, [members[member.model].language_model for member in card.members])
+        model = family.from_members(card.config, [members[member.model].member_model for member in card.members])
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise _unfit(path, card, error) from error
     return Checkpoint(card, tokenizer, model, path)

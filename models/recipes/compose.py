@@ -77,7 +77,7 @@ def compose(composition: Composition, library: Path) -> Generator[Progress, None
     check_unit(composition.unit, tokenizer)
     text, kind = composition.validation, tokenizer.config.kind
     held_out = None if text is None else Corpus.open(text, kind=kind, empty_lines=composition.empty_lines)
-    members = [checkpoint.language_model for checkpoint in checkpoints]
+    members = [checkpoint.member_model for checkpoint in checkpoints]
     model, metrics = yield from _fit_and_make(composition, members, tokenizer, held_out)
     if held_out is not None and isinstance(model, LanguageModel):
         metrics["validation"] = yield from measure_units(model, tokenizer, held_out)

@@ -15,7 +15,7 @@ from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfi
 from models.composite.mixture import MixtureModel
 from models.composite.mixture_weights import fit_weights, score_by_member
 from models.data.corpus import Corpus
-from models.errors import InvalidInput
+from models.errors import InvalidInput, UnsupportedByModel
 from models.evaluation.evaluator import evaluate
 from models.recipes.compose import ComposedModel, compose
 from models.recipes.recipe import Composition
@@ -142,4 +142,10 @@ def test_compose_refuses_a_model_of_reversed_text_elsewhere(root: Path, mirrored
 
 
 def test_load_lets_a_model_of_reversed_text_answer_nothing(root: Path, mirrored: str) -> None:
-    assert load(root / mirrored / "1").model.capabilities == frozenset()
+    checkpoint = load(root / mirrored / "1")
+    assert checkpoint.model.capabilities == frozenset()
+    with pytest.raises(
+        UnsupportedByModel, match="cannot read a text .* it learned from reversed text"
+    ):
+        _ = checkpoint.language_model
+    assert checkpoint.member_model is checkpoint.model
