@@ -15,6 +15,8 @@ NetworkKind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 StoragePrecision: TypeAlias = Literal["float32", "float16"]
 
+MAX_LAYERS = 100
+"""Most layers of a network; a card that asks for more is refused before anything is made."""
 LOGITS_PER_SLICE = 2_000_000
 """Numbers in one slice of logits (8 MB): large enough for the matrix product, small enough for the caches."""
 
@@ -54,6 +56,8 @@ class RecurrentConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InvalidInput(name, "a whole number of at least 1 is accepted")
+        if self.layers > MAX_LAYERS:
+            raise InvalidInput("layers", f"a whole number from 1 to {MAX_LAYERS} is accepted")
         if self.kind == "feedforward" and self.layers > 1:
             raise InvalidInput("layers", "for a feed-forward network, only 1 is accepted")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from models.errors import InvalidInput
-from models.neural.config import Nonlinearity, RecurrentConfig, StoragePrecision
+from models.neural.config import MAX_LAYERS, Nonlinearity, RecurrentConfig, StoragePrecision
 
 CellKind: TypeAlias = Literal["rnn", "lstm", "gru"]
 Direction: TypeAlias = Literal["both", "forward", "backward"]
@@ -55,6 +55,8 @@ class EncoderConfig:
             value, least = getattr(self, name), 0 if name == "character_embedding_size" else 1
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InvalidInput(name, f"a whole number of at least {least} is accepted")
+        if self.layers > MAX_LAYERS:
+            raise InvalidInput("layers", f"a whole number from 1 to {MAX_LAYERS} is accepted")
         if not isinstance(self.separate, bool):
             raise InvalidInput("separate", "true or false is accepted")
 

@@ -31,7 +31,8 @@ class ClassifierConfig:
     """Share in the probabilities of a logistic regression over words and bigrams that is fitted to the same texts, with
     naive Bayes weights (Wang and Manning 2012); the network has the rest. 0: the network alone."""
     class_weights: ClassWeights = "none"
-    """Whether the loss of a training example is weighted: `balanced` gives all labels the same total weight."""
+    """Whether the network's loss of a training example is weighted: `balanced` gives all labels the same total
+    weight."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
@@ -102,7 +103,7 @@ def _check_order(value: object) -> None:
 
 def _check_positive(field: str, value: object) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
+    if not number or not 0 < value < math.inf:  # type: ignore[operator]
         raise InvalidInput(field, "a number above 0 is accepted")
 
 

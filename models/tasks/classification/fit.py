@@ -75,6 +75,10 @@ def _train(
     options: FitOptions,
 ) -> Generator[Progress, None, tuple[TextClassifier, dict[str, float]]]:
     """Train a network; return it with the metrics of its training."""
+    if config.multi_label and options.training.label_smoothing:
+        raise InvalidInput(
+            "label_smoothing", "only 0 is accepted with multi_label: its labels are independent"
+        )
     alphabet = None
     if options.encoder.reads_characters:
         alphabet = Alphabet.of(form for text in texts.texts for form in text.forms)

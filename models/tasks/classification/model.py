@@ -12,6 +12,7 @@ from models.errors import CheckpointDamaged
 from models.model import Capability, Floats, Tensors
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.int8.encoder import Int8Encoder
+from models.tasks.card_names import read_names
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.config import ClassifierConfig
 from models.tasks.classification.ngram_model import LogisticRegressionClassifier
@@ -77,8 +78,8 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
         """See `EncoderModel`."""
-        settings = ClassifierConfig(**config["classifier"])
-        return classifier_head_shapes(settings, len(config["labels"]), encoder.vector_size)
+        settings, labels = ClassifierConfig(**config["classifier"]), read_names(config, "labels", at_least=2)
+        return classifier_head_shapes(settings, len(labels), encoder.vector_size)
 
     @classmethod
     def build(

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import InvalidInput
 from models.model import TokenIds
+from models.tasks.classification.config import MAX_ORDER
 from models.tasks.text import TaskText
 
 
@@ -22,12 +24,17 @@ class NgramFeatures:
     """
 
     def __init__(self, keys: NDArray[np.int64], order: int, vocabulary_size: int) -> None:
-        """Number the n-grams with these `ngram_keys` [F], which must rise."""
+        """Number the n-grams with these `ngram_keys` [F], which must rise.
+
+        Raises InvalidInput where n-grams of that order have more keys than 63 bits hold.
+        """
+        check_order(order, vocabulary_size)
         self.keys, self.order, self.vocabulary_size = keys, order, vocabulary_size
 
     @classmethod
     def of(cls, texts: Sequence[TaskText], order: int, vocabulary_size: int) -> NgramFeatures:
-        """Take all n-grams of the texts as features."""
+        """Take all n-grams of the texts as features. Raises InvalidInput as the constructor does."""
+        check_order(order, vocabulary_size)
         keys = [np.zeros(0, np.int64), *(ngram_keys(text.ids, order, vocabulary_size) for text in texts)]
         return cls(np.unique(np.concatenate(keys)), order, vocabulary_size)
 
@@ -39,6 +46,12 @@ class NgramFeatures:
         keys = ngram_keys(ids, self.order, self.vocabulary_size)
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.sort(places[self.keys[places] == keys])
+
+
+def check_order(order: int, vocabulary_size: int) -> None:
+    """Raise InvalidInput unless a number of 63 bits tells all n-grams of up to `order` tokens apart."""
+    if not 1 <= order <= MAX_ORDER or (vocabulary_size + 2) ** order > np.iinfo(np.int64).max:
+        raise InvalidInput("order", f"with {vocabulary_size} words, {order} tokens are too many for an n-gram")
 
 
 def ngram_keys(ids: TokenIds, order: int, vocabulary_size: int) -> NDArray[np.int64]:

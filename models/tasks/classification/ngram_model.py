@@ -12,8 +12,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import CheckpointDamaged
+from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Floats, Tensors
+from models.neural.tensors import check_tensor
+from models.tasks.card_names import read_names
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.ngram_features import NgramFeatures
 from models.tasks.classification.probabilities import log_sigmoid, log_softmax
@@ -69,20 +71,28 @@ class NgramClassifier(TextClassifier):
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
         """See `Model`."""
+        labels, order = read_names(config, "labels", at_least=2), config.get("order")
+        flags = {name: config.get(name) for name in ("binary", "multi_label")}
+        if type(order) is not int or not all(isinstance(flag, bool) for flag in flags.values()):
+            raise CheckpointDamaged("config: order is a whole number, binary and multi_label are true or false")
+        count = len(tensors["keys"]) if "keys" in tensors and tensors["keys"].ndim else 0
+        shapes = {"keys": (count,), "weights": (count, len(labels)), "bias": (len(labels),)}
+        for name in sorted(shapes.keys() | tensors.keys()):
+            if name == "keys":
+                _check_keys(tensors.get(name))
+            else:
+                check_tensor(name, "float32", shapes.get(name), tensors.get(name))
         try:
-            labels, order = list(config["labels"]), int(config["order"])
-            keys, weights, bias = (tensors[name] for name in ("keys", "weights", "bias"))
-            flags = {"binary": bool(config["binary"]), "multi_label": bool(config["multi_label"])}
-        except (KeyError, TypeError) as error:
-            raise CheckpointDamaged(f"config or tensors: {error} is missing") from error
-        wanted = {"keys": (len(keys),), "weights": (len(keys), len(labels)), "bias": (len(labels),)}
-        for name, shape in wanted.items():
-            if tensors[name].shape != shape or not np.isfinite(tensors[name]).all():
-                raise CheckpointDamaged(f"tensor {name}: finite numbers {list(shape)} expected")
-        if keys.dtype != np.int64 or not len(keys) or (np.diff(keys) <= 0).any():
-            raise CheckpointDamaged("tensor keys: rising int64 numbers expected")
-        features = NgramFeatures(keys, order, vocabulary_size)
-        return cls(labels, features, weights.astype(np.float32, copy=False), bias, **flags)
+            features = NgramFeatures(tensors["keys"], order, vocabulary_size)
+        except InvalidInput as error:
+            raise CheckpointDamaged(f"config: {error}") from error
+        return cls(labels, features, tensors["weights"], tensors["bias"], **flags)
+
+
+def _check_keys(keys: NDArray[Any] | None) -> None:
+    """Raise CheckpointDamaged unless the keys of n-grams are there and rise."""
+    if keys is None or keys.dtype != np.int64 or keys.ndim != 1 or not len(keys) or (np.diff(keys) <= 0).any():
+        raise CheckpointDamaged("tensor keys: rising int64 numbers expected")
 
 
 class NaiveBayesClassifier(NgramClassifier):

@@ -24,6 +24,8 @@ from models.tasks.text import Alphabet, TaskText
 from models.tasks.training.problem import StepContext, TaskNetwork, TaskProblem, TextBatch, rare_words
 from models.utils.progress import Progress
 
+_LARGEST_PROBABILITY = np.float32(1 - 1e-7)
+"""Bound of a probability whose complement is put into a logarithm."""
 _MEASURED_TEXTS = 64
 """Texts that are classified together while a training measures."""
 
@@ -112,6 +114,9 @@ class ClassificationProblem(TaskProblem[RecurrentClassifier]):
         else:
             correct = held_out.targets[np.arange(len(logprobs)), logprobs.argmax(1)] > 0
         loss = -(logprobs * held_out.targets).sum(1).mean()
+        if self._settings.multi_label:  # the labels that a text does not have count as well
+            absent = np.log1p(-np.minimum(np.exp(logprobs), _LARGEST_PROBABILITY))
+            loss -= (absent * (1 - held_out.targets)).sum(1).mean()
         return {"validation_accuracy": float(correct.mean()), "validation_loss": float(loss)}
 
     @property

@@ -58,11 +58,15 @@ def task_tokenizer(options: FitOptions, texts: Iterable[str]) -> Tokenizer:
 
 
 def with_known_words(tokenizer: Tokenizer, options: FitOptions) -> Tokenizer:
-    """Return a new tokenizer that also lists the words with known vectors, at its end."""
+    """Return a new tokenizer that also lists the words with known vectors, at its end.
+
+    Words that it would never make of a text (with capitals where it folds case, or a blank inside) are left out.
+    """
     if options.initial is None or not options.initial.extra_words:
         return tokenizer
     listed = set(tokenizer.vocabulary)
-    extra = [word for word in options.initial.extra_words if word not in listed]
+    words = (word for word in dict.fromkeys(options.initial.extra_words) if word not in listed)
+    extra = [word for word in words if tokenizer.surface_forms(word) == [word]]
     return Tokenizer(options.tokenizer, [*tokenizer.vocabulary, *extra])
 
 

@@ -65,7 +65,8 @@ def train_task(
         CheckpointNotFound, CheckpointDamaged: `resume_from` holds no state, or one that cannot be read.
     """
     trainer = TaskTrainer(problem, config, initial)
-    saver = StateSaver(trainer, problem.identity | {"recipe": asdict(config)}, save_to)
+    shapes = {name: list(weight.shape) for name, weight in problem.network.named_parameters()}
+    saver = StateSaver(trainer, problem.identity | {"recipe": asdict(config), "weights": shapes}, save_to)
     if resume_from:
         saver.restore(resume_from)
     began, first_step = time.monotonic(), trainer.stats.step

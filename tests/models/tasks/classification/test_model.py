@@ -8,16 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.checkpoint.families import FAMILIES_BY_PRECISION
-from models.errors import CheckpointDamaged
+from models.data.labelled.examples import LabelledText
+from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Floats
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import RecurrentEncoder, encoder_shapes
 from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, Pooling
+from models.tasks.classification.fit import fit_classifier
 from models.tasks.classification.fit_ngrams import fit_logistic_regression
 from models.tasks.classification.model import Int8Classifier, RecurrentClassifier, classifier_head_shapes
 from models.tasks.classification.train import ClassificationProblem, LabelledTexts
 from models.tasks.text import Alphabet, TaskText
+from models.tasks.training.config import TaskTrainingConfig
+from models.tasks.training.initial_weights import WordVectors
+from models.tasks.training.options import FitOptions, task_tokenizer
 from models.tasks.training.problem import StepContext
+from models.tokenization.config import TokenizerConfig
+from models.utils.progress import run_to_completion
 
 VOCABULARY = 9
 ENCODER = EncoderConfig(embedding_size=5, hidden_size=4, storage="float32")
@@ -140,3 +147,25 @@ def test_classifier_mixes_its_probabilities_with_those_of_ngrams() -> None:
         assert np.array_equal(again.logprobs(texts[:1])[0], again.logprobs(texts)[0])
     with pytest.raises(CheckpointDamaged, match=r"ngrams\.bias"):
         RecurrentClassifier.from_tensors(make(ClassifierConfig()).config(), mixed.tensors(), VOCABULARY)
+
+
+def test_classification_problem_measures_the_loss_of_labels_that_a_text_lacks() -> None:
+    settings = ClassifierConfig(multi_label=True)
+    model, texts = make(settings), [text([2, 3])]
+    examples = LabelledTexts(texts, np.zeros((1, 3), np.float32))
+    problem = ClassificationProblem(settings, ENCODER, model.labels, VOCABULARY, examples, examples)
+    expected = -np.log(1 - np.exp(model.logprobs(texts))).sum()
+    assert run_to_completion(problem.measure(model))["validation_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_fit_classifier_refuses_label_smoothing_of_independent_labels() -> None:
+    examples = [LabelledText("a", ("x",), 1), LabelledText("b", ("y",), 2)]
+    options = FitOptions(training=TaskTrainingConfig(label_smoothing=0.1))
+    with pytest.raises(InvalidInput, match="label_smoothing"):
+        run_to_completion(fit_classifier(ClassifierConfig(multi_label=True), examples, [], options))
+
+
+def test_task_tokenizer_lists_no_word_that_it_would_never_make() -> None:
+    vectors = WordVectors(["cat", "cat", "Dog", "new york", "cow"], np.ones((5, 2), np.float32), extra_words=5)
+    options = FitOptions(TokenizerConfig(lowercase=True), initial=vectors)
+    assert task_tokenizer(options, ["a"]).vocabulary == ["<unk>", "</s>", "a", "cat", "cow"]

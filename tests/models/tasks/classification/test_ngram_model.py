@@ -131,3 +131,32 @@ def test_naive_bayes_config_names_the_field_that_is_not_accepted(fields: dict[st
 def test_naive_bayes_of_an_empty_text_is_near_the_prior() -> None:
     model = fit_naive_bayes(NaiveBayesConfig(order=1), LABELS, EXAMPLES, VOCABULARY)
     assert math.exp(model.logprobs([text(1)])[0, 1]) == pytest.approx(2 / 3)  # no feature is known
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order": 10**9},
+        {"order": 1.0},
+        {"labels": [1, 2]},
+        {"labels": ["a", "a"]},
+        {"binary": 1},
+        {"multi_label": None},
+    ],
+)
+def test_ngram_classifier_trusts_no_field_of_a_card(change: dict[str, object]) -> None:
+    model = fit_naive_bayes(NaiveBayesConfig(), LABELS, EXAMPLES, VOCABULARY)
+    with pytest.raises(CheckpointDamaged, match="config"):
+        NaiveBayesClassifier.from_tensors(model.config() | change, model.tensors(), VOCABULARY)
+
+
+def test_ngram_features_refuse_orders_whose_keys_would_not_fit() -> None:
+    NgramFeatures.of([text(2)], 4, 55_000)
+    with pytest.raises(InvalidInput, match="order"):
+        NgramFeatures.of([text(2)], 4, 56_000)
+
+
+def test_naive_bayes_config_refuses_numbers_beyond_those_of_a_float() -> None:
+    NaiveBayesConfig(delta=10**400)  # a whole number, however large
+    with pytest.raises(InvalidInput, match="delta"):
+        NaiveBayesConfig(delta=-(10**400))

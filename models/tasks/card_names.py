@@ -1,0 +1,22 @@
+"""Names of labels, tags or answers, read from a checkpoint's card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.errors import CheckpointDamaged
+
+
+def read_names(config: Mapping[str, Any], field: str, at_least: int = 1) -> tuple[str, ...]:
+    """Return the names in a card's field. Raises CheckpointDamaged unless they are strings, each there once.
+
+    >>> read_names({"labels": ["bad", "good"]}, "labels")
+    ('bad', 'good')
+    """
+    names = config.get(field)
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise CheckpointDamaged(f"config: {field} is not a list of names")
+    if len(set(names)) < max(len(names), at_least):
+        raise CheckpointDamaged(f"config: {field} holds a name twice, or fewer than {at_least}")
+    return tuple(names)

@@ -1,0 +1,17 @@
+"""Names in cards are trusted only where they are names."""
+
+import pytest
+
+from models.errors import CheckpointDamaged
+from models.tasks.card_names import read_names
+
+
+@pytest.mark.parametrize("names", [None, "ab", [1, 2], ["a", ""], ["a", "a"], [], {"a": 1}])
+def test_read_names_refuses_what_is_no_list_of_distinct_names(names: object) -> None:
+    with pytest.raises(CheckpointDamaged, match="labels"):
+        read_names({"labels": names}, "labels")
+
+
+def test_read_names_wants_as_many_as_are_asked_for() -> None:
+    with pytest.raises(CheckpointDamaged, match="fewer than 2"):
+        read_names({"labels": ["a"]}, "labels", at_least=2)
