@@ -144,8 +144,6 @@ def test_compose_refuses_a_model_of_reversed_text_elsewhere(root: Path, mirrored
 def test_load_lets_a_model_of_reversed_text_answer_nothing(root: Path, mirrored: str) -> None:
     checkpoint = load(root / mirrored / "1")
     assert checkpoint.model.capabilities == frozenset()
-    with pytest.raises(
-        UnsupportedByModel, match="cannot read a text .* it learned from reversed text"
-    ):
+    with pytest.raises(UnsupportedByModel, match=r"cannot read a text .* it learned from reversed text"):
         _ = checkpoint.language_model
     assert checkpoint.member_model is checkpoint.model
