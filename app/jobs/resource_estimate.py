@@ -6,6 +6,8 @@ constants were measured on ptb and on novels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.core.exceptions import TooExpensive
@@ -15,8 +17,6 @@ from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import LEVEL_BYTES_PER_TOKEN, SORT_BYTES_PER_TOKEN
 from models.recipes.recipe import Recipe
-from models.recipes.task_recipe import TaskRecipe
-from models.tasks.fill_in.config import FillInConfig
 from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 
 PROCESS_BYTES = 400 << 20
@@ -33,18 +33,12 @@ NGRAM_BYTES_PER_TOKEN = 44
 """Peak bytes of n-gram estimation per token and order, beside those of counting."""
 NGRAM_SECONDS_PER_TOKEN = 1e-6
 """Seconds of n-gram counting and estimation per token and order."""
-EXAMPLE_BYTES_PER_TOKEN = 400
-"""Bytes of a labelled example per token: its text, its words and their ids."""
-LONGEST_TEXT_TOKENS = 512
-"""Tokens of the longest text in a batch, as a rule."""
-BASELINE_NUMBERS_PER_TOKEN = 8
-"""Numbers of a baseline per token of its examples: n-grams of several orders."""
-BASELINE_SECONDS_PER_TOKEN = 2e-4
-"""Seconds to fit a baseline per token of its examples."""
 FLOPS_PER_THREAD = 2e10
 """Floating-point operations per second of one thread in training."""
 MEMORY_BYTES_PER_SECOND = 5e9
 """Bytes per second that one thread reads or writes in memory."""
+_LONGEST_AMOUNT = 1e15
+"""Amounts above are not written out."""
 _GATE_COUNTS = {"rnn": 1, "gru": 3, "lstm": 4, "feedforward": 1}
 """Matrices of a layer, by kind of network."""
 
@@ -70,46 +64,35 @@ class ResourceLimits:
 
     def check(self, estimate: ResourceEstimate) -> None:
         """Raise TooExpensive, naming the resource, the estimate and the limit."""
-        messages = {
-            "parameters": f"{estimate.parameters:,} parameters, and at most {self.parameters:,} are allowed",
-            "memory_bytes": f"{estimate.memory_bytes:,} bytes of memory, and at most {self.memory_bytes:,} are allowed",
-            "seconds": f"{estimate.seconds:,.0f} seconds, and at most {self.seconds:,.0f} are allowed",
-        }
-        for name, message in messages.items():
-            if getattr(estimate, name) > getattr(self, name):
+        units = {"parameters": "parameters", "memory_bytes": "bytes of memory", "seconds": "seconds"}
+        for name, unit in units.items():
+            amount, limit = getattr(estimate, name), getattr(self, name)
+            if amount > limit:
+                message = f"{_readable(amount)} {unit}, and at most {limit:,.0f} are allowed"
                 raise TooExpensive("config", f"this job would take about {message}")
+
+
+@contextmanager
+def refuse_overflow() -> Iterator[None]:
+    """Raise TooExpensive for a job whose size is beyond all numbers."""
+    try:
+        yield
+    except OverflowError:
+        raise TooExpensive("config", "this job would take more than can be estimated") from None
+
+
+def _readable(amount: float) -> str:
+    """Format an amount, of which a request can make any number of digits."""
+    return f"{amount:,.0f}" if amount < _LONGEST_AMOUNT else f"more than {_LONGEST_AMOUNT:,.0f}"
 
 
 def estimate_training(recipe: Recipe, text_bytes: int, threads: int) -> ResourceEstimate:
     """Estimate building a recipe from `text_bytes` of text."""
-    tokens, vocabulary = _tokens_and_vocabulary(recipe.tokenizer, text_bytes)
-    if isinstance(recipe.model, NgramConfig):
-        return _estimate_ngram(recipe.model, tokens, vocabulary, recipe.memory)
-    return _estimate_recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
-
-
-def estimate_task(recipe: TaskRecipe, file_bytes: int, threads: int) -> ResourceEstimate:
-    """Estimate building a task's recipe from `file_bytes` of examples."""
-    tokens, vocabulary = _tokens_and_vocabulary(recipe.tokenizer, file_bytes)
-    examples = PROCESS_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens
-    encoder, training = recipe.encoder, recipe.training
-    if encoder is None or training is None:
-        numbers = BASELINE_NUMBERS_PER_TOKEN * tokens
-        return ResourceEstimate(numbers, examples + 16 * numbers, STARTUP_SECONDS + BASELINE_SECONDS_PER_TOKEN * tokens)
-    vocabulary += recipe.extra_words
-    gates, hidden = _GATE_COUNTS[encoder.cell] * encoder.hidden_size, encoder.hidden_size
-    inputs = [encoder.layer_input_size(i) for i in range(encoder.layers)]
-    layers = len(encoder.directions) * sum(gates * (size + hidden + 2) for size in inputs)
-    output, sampled = 0, 0
-    if isinstance(recipe.model, FillInConfig):
-        layers += recipe.model.mlp_size * (encoder.vector_size + encoder.embedding_size + 1)
-        output, sampled = vocabulary * (encoder.embedding_size + 1), recipe.model.sampled_words
-    parameters = layers + vocabulary * encoder.embedding_size + output
-    batch = training.batch_size * min(tokens, LONGEST_TEXT_TOKENS)
-    activations = batch * (12 * encoder.layers * encoder.vector_size + encoder.input_size)
-    work = 6 * (layers + output * min(1.0, (sampled or vocabulary) / vocabulary)) * tokens * training.epochs
-    memory = examples + 4 * (6 * parameters + activations)
-    return ResourceEstimate(parameters, memory, STARTUP_SECONDS + work / (FLOPS_PER_THREAD * threads))
+    tokens, vocabulary = tokens_and_vocabulary(recipe.tokenizer, text_bytes)
+    with refuse_overflow():
+        if isinstance(recipe.model, NgramConfig):
+            return _estimate_ngram(recipe.model, tokens, vocabulary, recipe.memory)
+        return _estimate_recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
 
 
 def estimate_evaluation(parameters: int, text_bytes: int, dynamic: DynamicConfig | None = None) -> ResourceEstimate:
@@ -128,7 +111,7 @@ def estimate_composition(parameters: int, text_bytes: int) -> ResourceEstimate:
     return ResourceEstimate(parameters, memory, STARTUP_SECONDS + 3 * text_bytes * 1e-5)
 
 
-def _tokens_and_vocabulary(tokenizer: TokenizerConfig, text_bytes: int) -> tuple[int, int]:
+def tokens_and_vocabulary(tokenizer: TokenizerConfig, text_bytes: int) -> tuple[int, int]:
     """Return token count and vocabulary size; words grow with the square root of the text (Heaps' law)."""
     if tokenizer.kind == "character":
         return text_bytes, CHARACTER_VOCABULARY

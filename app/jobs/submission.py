@@ -21,10 +21,10 @@ from app.jobs.resource_estimate import (
     ResourceLimits,
     estimate_composition,
     estimate_evaluation,
-    estimate_task,
     estimate_training,
 )
 from app.jobs.store import NewJob
+from app.jobs.task_estimate import estimate_task
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob

@@ -7,6 +7,7 @@ more memory than a vocabulary.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -57,7 +58,7 @@ class WordVectorFile:
 
     def words(self, count: int) -> list[str]:
         """Return the first `count` words."""
-        return [word for _, word, _ in islice(self._rows(), count)]
+        return [word for _, word, _ in islice(self._rows(), min(count, sys.maxsize))]
 
     def read(self, wanted: Container[str]) -> tuple[list[str], Floats]:
         """Return the words of the file that are `wanted`, in its order, and their vectors [N, E].

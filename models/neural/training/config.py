@@ -15,6 +15,8 @@ from models.errors import InvalidInput
 STATE_FILE = "training.safetensors"
 """Name of a saved training state in its directory."""
 
+_SEEDS = 1 << 63
+"""Seeds that there are: PyTorch takes no larger one."""
 OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 LearningRateSchedule: TypeAlias = Literal["constant", "cosine", "one_cycle"]
 InitializationMethod: TypeAlias = Literal["xavier", "lecun_normal", "he", "uniform"]
@@ -79,6 +81,8 @@ class OptimizationConfig:
         self._check_whole("batch_size", 1)
         for name in ("validate_every", "patience", "seed"):
             self._check_whole(name, 0)
+        if self.seed >= _SEEDS:
+            raise InvalidInput("seed", "a whole number of at least 0 and below 2**63 is accepted")
         for name in ("epochs", "learning_rate"):
             self._check_number(name, math.inf, "a number above 0 is accepted", above=True)
         for name in ("weight_decay", "clip", "initial_scale"):

@@ -13,18 +13,13 @@ from app.jobs.resource_estimate import (
     ResourceLimits,
     estimate_composition,
     estimate_evaluation,
-    estimate_task,
     estimate_training,
 )
 from models.neural.config import RecurrentConfig
-from models.neural.encoder.config import EncoderConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
 from models.recipes.build import build
 from models.recipes.recipe import Recipe
-from models.recipes.task_recipe import TaskRecipe
-from models.tasks.classification.config import NaiveBayesConfig
-from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
 
 HOUR = TrainingConfig(epochs=1)
@@ -84,29 +79,16 @@ def test_estimate_of_time_falls_with_threads_and_epochs() -> None:
     assert (slow - 5) / (fast - 5) == pytest.approx(4)
 
 
-def test_estimate_counts_the_parameters_of_an_encoder() -> None:
-    # 8,000 bytes are at most 2,000 tokens, of min(2002, 100) kinds, and 7 words come with the vectors. The first layer
-    # reads 10 numbers in each of two directions, the second both directions: 3 gates of 20, and two biases.
-    encoder = EncoderConfig("gru", layers=2, embedding_size=10, hidden_size=20)
-    vectors = {"initialize_from": Path("v"), "extra_words": 7}
-    recipe = TaskRecipe("x", (Path("t"),), encoder=encoder, tokenizer=TokenizerConfig(max_size=100), **vectors)
-    layers = 2 * 3 * 20 * (10 + 20 + 2) + 2 * 3 * 20 * (40 + 20 + 2)
-    assert estimate_task(recipe, 8_000, 1).parameters == layers + (100 + 7) * 10
+@pytest.mark.parametrize("field", ["hidden_size", "embedding_size"])
+def test_estimate_of_sizes_beyond_all_numbers_is_too_expensive(field: str) -> None:
+    recipe, limits = recurrent(RecurrentConfig(**{field: 10**400})), ResourceLimits(10**9, 10**12, 10**6)
+    with pytest.raises(TooExpensive, match="config: this job would take"):
+        limits.check(estimate_training(recipe, 10**6, 1))
 
 
-def test_estimate_of_a_task_grows_with_epochs_and_falls_with_threads() -> None:
-    slow, fast = (
-        estimate_task(TaskRecipe("x", (Path("t"),), training=TaskTrainingConfig(epochs=epochs)), 10**7, threads).seconds
-        for epochs, threads in ((4, 1), (2, 2))
-    )
-    assert (slow - 5) / (fast - 5) == pytest.approx(4)
-
-
-def test_estimate_of_a_baseline_grows_with_its_files() -> None:
-    recipe = TaskRecipe("x", (Path("t"),), NaiveBayesConfig())
-    small, large = estimate_task(recipe, 10**5, 1), estimate_task(recipe, 10**7, 1)
-    assert small.memory_bytes < large.memory_bytes
-    assert small.seconds < large.seconds
+def test_limits_tell_no_endless_numbers() -> None:
+    with pytest.raises(TooExpensive, match=r"about more than 1,000,000,000,000,000 parameters"):
+        ResourceLimits(1, 1, 1).check(ResourceEstimate(10**5000, 1, 1))
 
 
 def test_estimate_of_an_evaluation_grows_with_model_and_text() -> None:

@@ -147,6 +147,8 @@ def test_worker_told_to_stop_saves_a_state_of_a_task_to_resume(client: httpx.Cli
         (labelled(), {"training_file": []}, "training_file", ""),
         (labelled(), {"validation_file": "file-0", "validation_fraction": 0.5}, "validation_fraction", "not both"),
         (labelled(), {"encoder": {"hidden_size": 10**6}}, "config", "at most"),
+        (labelled(), {"encoder": {"hidden_size": 10**400}}, "config", "would take"),
+        (labelled(), {"training": {"seed": 10**400}}, "training.seed", "below 2**63"),
     ],
 )
 def test_submission_names_the_field_of_a_fault(

@@ -26,6 +26,7 @@ def test_read_keeps_wanted_words_in_the_order_of_the_file(tmp_path: Path, header
     assert vectors.dtype == np.float32
     assert vectors.tolist() == [[1, 2], [3, 4]]
     assert file.words(2) == ["the", "cat"]
+    assert len(file.words(10**30)) == 3
 
 
 def test_read_takes_words_with_blanks_and_the_first_of_two_vectors(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from models.neural.training.config import TrainingConfig
         ("batch_size", 0),
         ("bptt", 2.5),
         ("seed", -1),
+        ("seed", 2**63),
         ("patience", True),
         ("epochs", 0),
         ("learning_rate", float("nan")),
