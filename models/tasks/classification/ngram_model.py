@@ -72,8 +72,8 @@ class NgramClassifier(TextClassifier):
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
         """See `Model`."""
         labels, order = read_names(config, "labels", at_least=2), config.get("order")
-        flags = {name: config.get(name) for name in ("binary", "multi_label")}
-        if type(order) is not int or not all(isinstance(flag, bool) for flag in flags.values()):
+        binary, multi_label = config.get("binary"), config.get("multi_label")
+        if type(order) is not int or not isinstance(binary, bool) or not isinstance(multi_label, bool):
             raise CheckpointDamaged("config: order is a whole number, binary and multi_label are true or false")
         count = len(tensors["keys"]) if "keys" in tensors and tensors["keys"].ndim else 0
         shapes = {"keys": (count,), "weights": (count, len(labels)), "bias": (len(labels),)}
@@ -86,7 +86,8 @@ class NgramClassifier(TextClassifier):
             features = NgramFeatures(tensors["keys"], order, vocabulary_size)
         except InvalidInput as error:
             raise CheckpointDamaged(f"config: {error}") from error
-        return cls(labels, features, tensors["weights"], tensors["bias"], **flags)
+        weights, bias = tensors["weights"], tensors["bias"]
+        return cls(labels, features, weights, bias, binary=binary, multi_label=multi_label)
 
 
 def _check_keys(keys: NDArray[Any] | None) -> None:
