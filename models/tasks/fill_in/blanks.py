@@ -22,6 +22,15 @@ from models.tokenization.tokenizer import Tokenizer
 _BLANK = re.compile(r"_{3,}")
 
 
+def most_blanks(text: str) -> int:
+    """Return how many blanks a text has at most: underscores that no tokenizer takes for a blank count too.
+
+    >>> most_blanks("a ___ bear and ___ing")
+    2
+    """
+    return len(_BLANK.findall(text))
+
+
 @dataclass(frozen=True)
 class BlankedText:
     """Tokens of a text with n blanks.
