@@ -36,7 +36,7 @@ from models.composite.base import check_dynamic
 from models.composite.config import MixtureConfig
 from models.errors import CheckpointNotFound, InvalidInput
 from models.recipes.compose import make_composite
-from models.recipes.initial_weights import ModelWeights
+from models.recipes.initial_weights import model_weights
 
 
 def request_as_sent(request: JobRequest) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class JobSubmission:
         estimate = estimate_task(recipe, sum(sizes.values()), self.settings.job_threads or spare_cores())
         self._limits.check(estimate)
         if origin is not None and recipe.encoder is not None:  # it must fit
-            ModelWeights(origin.checkpoint, recipe.encoder)
+            model_weights(recipe, recipe.encoder, origin.checkpoint)
         if recipe.format is not None:
             check_small_files(self.files, request, recipe.format)
         return self._new_job(request, estimate, **resolved)

@@ -14,6 +14,7 @@ from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus
+from models.data.labelled.config import QuestionFormat
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.model import Capability, Model, Tensors
@@ -156,7 +157,13 @@ def _measure(
 
 def _files(recipe: TaskRecipe) -> list[Path]:
     """Return every file that a recipe reads."""
-    files = [*recipe.files, *(path for path in (recipe.validation, recipe.vector_words) if path is not None)]
-    if recipe.initialize_from is not None and recipe.initialize_from.is_file():
-        files.append(recipe.initialize_from)
-    return files
+    examples = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
+    files = [file for path in examples for file in (path, *_parallel_files(path, recipe.format))]
+    begins = (recipe.initialize_from, recipe.vector_words)
+    return files + [path for path in begins if path is not None and path.is_file()]
+
+
+def _parallel_files(path: Path, file_format: FileFormat | None) -> list[Path]:
+    """Return the files beside the contexts of questions in pieces, whose lines belong together."""
+    is_pieces = isinstance(file_format, QuestionFormat) and path.suffix == ".context"
+    return [path.with_suffix(ending) for ending in (".question", ".answer", ".span")] if is_pieces else []

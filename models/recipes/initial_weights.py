@@ -34,12 +34,17 @@ def initial_weights(recipe: TaskRecipe) -> InitialWeights | None:
         return None
     if not path.is_dir():
         return FileVectors(WordVectorFile.open(path, recipe.vector_words), encoder, recipe.extra_words)
+    return model_weights(recipe, encoder, load(path))
+
+
+def model_weights(recipe: TaskRecipe, encoder: EncoderConfig, origin: Checkpoint) -> ModelWeights:
+    """Return the weights that a recipe takes from a published model; raises as `initial_weights` does."""
     for name in ("vector_words", "extra_words"):
         if getattr(recipe, name):
             raise InvalidInput(name, "is for word vectors: leave it out")
     if recipe.tokenizer != TokenizerConfig():
         raise InvalidInput("tokenizer", "is that of the model that the training begins with: leave it out")
-    return ModelWeights(load(path), encoder)
+    return ModelWeights(origin, encoder)
 
 
 class FileVectors(InitialWeights):

@@ -94,15 +94,17 @@ class TaskRecipe:
     def _check_format(self) -> None:
         """Fill in the kind's format, or raise InvalidInput for another one and for what does not go with it."""
         wanted = self.parts.format
+        several = getattr(self.model, "multi_label", False)
         if self.format is None and wanted is not None:
-            object.__setattr__(self, "format", wanted())
+            known = LabelledFormat(multi_label=several) if wanted is LabelledFormat else wanted()
+            object.__setattr__(self, "format", known)
         elif self.format is not None and type(self.format) is not wanted:
             raise InvalidInput("format", f"must be that of the files of a {self.kind}")
         if not isinstance(self.format, LabelledFormat):
             return
         if self.format.file_labels and self.validation is not None:
             raise InvalidInput("validation", "of files with one label each, examples are held out: leave it out")
-        if self.format.multi_label and not getattr(self.model, "multi_label", False):
+        if self.format.multi_label and not several:
             raise InvalidInput("format.multi_label", "is for a model with multi_label")
 
     def _check_untrained(self) -> None:

@@ -23,6 +23,7 @@ from app.cli.task_options import task_fields, task_options, unused_options
 from app.core.attribute_docs import attribute_docs
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_any_recipe, read_recipe_file
+from models.errors import CheckpointNotFound, InvalidInput
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import TrainingConfig
 from models.ngram.config import NgramConfig
@@ -80,9 +81,10 @@ def command(
     """
     fields = read_recipe_file(recipe_path)
     fields = merge_fields(fields, _given_fields(files, values, _kind(fields, values)))
-    for name in ("extends", "initialize_from"):
-        if isinstance(fields.get(name), str) and not Path(fields[name]).is_file():
-            fields[name] = str(find_checkpoint(checkpoints, fields[name]).path)
+    if isinstance(fields.get("extends"), str):
+        fields["extends"] = str(find_checkpoint(checkpoints, fields["extends"]).path)
+    if isinstance(fields.get("initialize_from"), str):
+        fields["initialize_from"] = str(_find_origin(checkpoints, fields["initialize_from"]))
     check_named(fields)
     recipe = parse_any_recipe(fields)
     set_thread_count(threads)
@@ -94,6 +96,18 @@ def command(
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
     ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files)
     print_published(ref, built.model.kind, built.metrics, as_json)
+
+
+def _find_origin(checkpoints: Path, name: str) -> Path:
+    """Return the file of word vectors, or the directory of the published model, that a training begins with."""
+    if Path(name).is_file():
+        return Path(name)
+    try:
+        return find_checkpoint(checkpoints, name).path
+    except CheckpointNotFound as error:
+        raise InvalidInput(
+            "initialize_from", f"must be a file of word vectors, or a published model: {error}"
+        ) from None
 
 
 def _work(recipe: Recipe | TaskRecipe, workdir: Path | None) -> Generator[Progress, None, BuiltModel | BuiltTask]:

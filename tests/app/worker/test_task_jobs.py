@@ -107,6 +107,10 @@ def test_jobs_begin_with_a_published_language_model(client: httpx.Client, own: S
     refused = client.post("/v1/jobs", json={"name": "x", **body, "encoder": {"embedding_size": 9}})
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "encoder.embedding_size"
+    for change in ({"extra_words": 3}, {"tokenizer": {"lowercase": True}}):
+        shape = {"embedding_size": 12, "hidden_size": 16}
+        refused = client.post("/v1/jobs", json={"name": "x", **body, "encoder": shape, **change})
+        assert refused.json()["error"]["param"] == next(iter(change))
     job = ask(client, name="begun", **body, encoder={"embedding_size": 12, "hidden_size": 16})
     assert job["request"]["initialize_from"] == "origin@1"
     with working(own):

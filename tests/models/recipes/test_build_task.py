@@ -18,6 +18,7 @@ from models.recipes.task_kinds import TASK_KINDS
 from models.recipes.task_recipe import TaskRecipe
 from models.tasks.classification.config import NaiveBayesConfig
 from models.tasks.fill_in.config import FillInConfig
+from models.tasks.question_answering.config import NearestSentenceConfig
 from models.tasks.tagging.config import HmmTaggerConfig
 from models.tasks.training.config import TaskTrainingConfig
 from models.threads import set_thread_count
@@ -146,3 +147,16 @@ def test_build_task_names_a_file_that_is_missing(tmp_path: Path) -> None:
 def test_build_task_knows_every_kind(kind: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"files|format"):  # the file is missing, but the kind was known
         build(TaskRecipe("x", (tmp_path / "nowhere.csv",), TASK_KINDS[kind].config()))
+
+
+def test_built_task_lists_every_file_of_questions_in_pieces(tmp_path: Path) -> None:
+    pieces = {"context": "the cat sat", "question": "who sat ?", "answer": "the cat", "span": "0 1"}
+    for i in range(2):
+        for name, line in pieces.items():
+            lines = "".join(f"{line if name != 'context' else f'{line} {n}'}\n" for n in range(10))
+            (tmp_path / f"{'ab'[i]}.{name}").write_text(lines)
+    recipe = TaskRecipe(
+        "x", (tmp_path / "a.context",), NearestSentenceConfig("span"), validation=tmp_path / "b.context"
+    )
+    built = build(recipe)
+    assert set(built.corpus) == {f"{part}.{name}" for part in "ab" for name in pieces}

@@ -57,3 +57,4 @@ def test_task_recipe_names_the_field_it_refuses(fields: dict[str, Any], field: s
 def test_task_recipe_takes_several_labels_where_the_model_does() -> None:
     fmt = LabelledFormat(multi_label=True)
     assert TaskRecipe("x", (Path("a"),), ClassifierConfig(multi_label=True), fmt).format == fmt
+    assert TaskRecipe("x", (Path("a"),), ClassifierConfig(multi_label=True)).format == fmt

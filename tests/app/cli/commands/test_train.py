@@ -152,7 +152,10 @@ def test_train_counts_a_baseline(nextword: Run, table: Path, tmp_path: Path) -> 
         (["--kind", "ngram", "--format", "csv"], "model.format: unknown"),
         (["--kind", "classifier", "--layers", "0"], "encoder.layers: "),
         (["--kind", "classifier", "--text-column", "words"], "line 1: must name the column 'words'"),
-        (["--kind", "classifier", "--initialize-from", "nobody"], "no checkpoint 'nobody'"),
+        (
+            ["--kind", "classifier", "--initialize-from", "nobody"],
+            "initialize_from: must be a file of word vectors, or",
+        ),
         (["--kind", "classifier", "--extra-words", "3"], "extra_words: goes with initialize_from"),
     ],
 )
