@@ -51,7 +51,7 @@ def settings_table() -> str:
 
 
 def model_table() -> str:
-    """Return the tables of the shipped models that were measured, from their cards: language models, then others."""
+    """Return the tables of the shipped models that were measured: language models, then others."""
     cards = [(ref, Card.read(ref.path / CARD_FILE)) for ref in list_checkpoints(CHECKPOINTS)]
     measured = [(ref, card, card.provenance.metrics.get("validation", {})) for ref, card in cards]
     texts = [_model_row(ref, card) for ref, card, held_out in measured if "document" in held_out]

@@ -33,7 +33,7 @@ ALPHABET = 256
 
 
 def estimate_task(recipe: TaskRecipe, file_bytes: int, threads: int) -> ResourceEstimate:
-    """Estimate building a task's recipe from `file_bytes` of examples. Raises TooExpensive beyond all numbers."""
+    """Estimate a task's recipe with `file_bytes` of examples. Raises TooExpensive beyond all numbers."""
     tokens, vocabulary = tokens_and_vocabulary(recipe.tokenizer, file_bytes)
     examples = PROCESS_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens
     if recipe.encoder is None or recipe.training is None:
@@ -65,7 +65,7 @@ def _estimate_network(
 
 
 def _head_numbers(recipe: TaskRecipe, encoder: EncoderConfig) -> int:
-    """Return about how many numbers the layers above the encoder have, but for one of the size of the vocabulary."""
+    """Return about how many numbers the layers above the encoder have, an output layer of words apart."""
     config, vector = recipe.model, encoder.vector_size
     if isinstance(config, FillInConfig):
         return config.mlp_size * (vector + encoder.embedding_size + 1)

@@ -57,7 +57,7 @@ class FileVectors(InitialWeights):
         self.extra_words = file.words(extra_words)
 
     def arrays(self, tokenizer: Tokenizer) -> _Arrays:
-        """See `InitialWeights`."""
+        """Return the vectors of the vocabulary's words; only those are read from the file."""
         vocabulary = set(tokenizer.vocabulary)
         words, vectors = self._file.read(vocabulary | {word.lower() for word in vocabulary})
         return WordVectors(words, vectors).arrays(tokenizer)
@@ -86,7 +86,7 @@ class ModelWeights(InitialWeights):
         return sorted({_part(name) for name in self._arrays})
 
     def arrays(self, tokenizer: Tokenizer) -> _Arrays:
-        """See `InitialWeights`."""
+        """Return the weights that were taken from the model."""
         del tokenizer  # it is that of the model
         return self._arrays
 

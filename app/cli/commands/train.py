@@ -99,7 +99,7 @@ def command(
 
 
 def _find_origin(checkpoints: Path, name: str) -> Path:
-    """Return the file of word vectors, or the directory of the published model, that a training begins with."""
+    """Return the path of the word vectors or of the published model that a training begins with."""
     if Path(name).is_file():
         return Path(name)
     try:

@@ -1,4 +1,4 @@
-"""Request bodies of jobs that make a task's model: `TaskJob`, and `NetworkJob` for those with an encoder.
+"""Request bodies of jobs that make a task's model: `TaskJob`, and `NetworkJob` with an encoder.
 
 `job_kinds` has a class for each kind.
 """
