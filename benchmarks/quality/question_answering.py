@@ -1,4 +1,4 @@
-"""Answers to questions: the recurrent reader beside the nearest sentence, on bAbI's tasks and on pieces of SQuAD.
+"""Readers beside the nearest sentence, on bAbI's tasks and on pieces of SQuAD.
 
 Takes the folder of corpora. Of each task of bAbI (`babi/qa1.txt` and so on, about 1,000 questions each) a tenth of the
 stories is held out and measured, and chooses nothing. A tenth of the other stories tells the reader when to stop, and

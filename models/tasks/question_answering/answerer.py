@@ -57,7 +57,7 @@ class QuestionAnswerer(Model):
         context = TaskText(ids, ("a", "b", "c", "d"))
         offsets = np.array([[0, 1], [2, 3], [4, 5], [6, 7]])
         asked = TaskText(np.array([self.vocabulary_size - 1, EOS]), ("b", EOS_TOKEN))
-        [answered] = self.answer([QuestionText("a b c d", context, offsets, asked)], top_k=1_000_000)
+        [answered] = self.answer([QuestionText("a b c d", context, offsets, (context,), asked)], top_k=1_000_000)
         total = sum(answer.probability for answer in answered.answers) + (answered.no_answer or 0)
         if not abs(total - 1) < 1e-3:
             raise InvalidInput("model", "its probabilities of answers do not sum to one")

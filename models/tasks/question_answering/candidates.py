@@ -73,7 +73,7 @@ class AnswerCandidates(Candidates):
         return AnsweredQuestion(answers, None)
 
     def _number(self, text: QuestionText) -> Int64Array:
-        """Return for each token [T] which answer it spells: one of training, or from A = their number on another."""
+        """Return which answer each token [T] spells: one of the A of training, or a new one from A on."""
         columns, others = [], dict[str, int]()
         for form in text.context.forms:
             column = self._columns.get(form)

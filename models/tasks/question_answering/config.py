@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias, get_args
 from models.errors import InvalidInput
 
 AnswerTarget: TypeAlias = Literal["answers", "span"]
+MAX_HOPS = 16
+"""Most looks over the context; each has weights of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class ReaderConfig:
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
         _check_target(self.target)
-        for name in ("match_size", "hops", "max_answer_tokens"):
+        for name in ("match_size", "max_answer_tokens"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InvalidInput(name, "a whole number of at least 1 is accepted")
+        if not isinstance(self.hops, int) or isinstance(self.hops, bool) or not 1 <= self.hops <= MAX_HOPS:
+            raise InvalidInput("hops", f"a whole number from 1 to {MAX_HOPS} is accepted")
         weight, share = self.supporting_weight, self.hidden_answers
         if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not 0 <= weight < math.inf:
             raise InvalidInput("supporting_weight", "a number of at least 0 is accepted")

@@ -8,16 +8,18 @@ from typing import Any, Self
 
 import numpy as np
 
+from models.errors import CheckpointDamaged
 from models.model import Floats
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.int8.encoder import Int8Encoder
+from models.tasks.card_names import read_names
 from models.tasks.encoder_model import EncoderModel
 from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
 from models.tasks.question_answering.candidates import AnswerCandidates, Candidates, SpanCandidates
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.matching import Int8MatchLayer, MatchLayer, match_inputs, match_shapes
 from models.tasks.question_answering.texts import Parts, QuestionText
-from models.tasks.text import Alphabet
+from models.tasks.text import Alphabet, TaskText, token_chunks
 from models.utils.arrays import Float64Array
 
 
@@ -42,9 +44,7 @@ class Reader(EncoderModel, QuestionAnswerer):
     def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
         """See `QuestionAnswerer`."""
         parts = Parts.of(questions)
-        padded, lengths = self.vectors(parts.texts)
-        summaries = self.encoder.last_vectors(padded, lengths)
-        parts_vectors = [row[:length] for row, length in zip(padded, lengths, strict=True)]
+        parts_vectors, summaries = self._encode(parts.texts)
         answered = []
         # One by one, so that a question's answers do not depend on its company.
         for question, sentences, own in zip(questions, *parts[1:], strict=True):
@@ -53,6 +53,19 @@ class Reader(EncoderModel, QuestionAnswerer):
             scores = self._scores(question, *vectors).astype(np.float64)
             answered.append(self.candidates.rank(question, self._probabilities(question, scores), top_k))
         return answered
+
+    def _encode(self, texts: Sequence[TaskText]) -> tuple[dict[int, Floats], dict[int, Floats]]:
+        """Return the vectors [T, D] of the tokens of each text and that of the whole text [D], by row.
+
+        Texts of similar length are read together, so that a long one takes no memory for all the others.
+        """
+        tokens, whole = dict[int, Floats](), dict[int, Floats]()
+        for rows in token_chunks([len(text) for text in texts], self.chunk_tokens):
+            vectors, lengths = self.vectors([texts[row] for row in rows])
+            last = self.encoder.last_vectors(vectors, lengths)
+            for i, row in enumerate(rows.tolist()):
+                tokens[row], whole[row] = vectors[i, : lengths[i]], last[i]
+        return tokens, whole
 
     def _scores(self, question: QuestionText, context: Floats, asked: Floats, summary: Floats) -> Floats:
         """Return unnormalized log-probabilities [N] of candidates, anything past the end of the context.
@@ -98,16 +111,16 @@ class Reader(EncoderModel, QuestionAnswerer):
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
         """See `EncoderModel`."""
-        return reader_head_shapes(ReaderConfig(**config["reader"]), len(config["answers"]), encoder.vector_size)
+        settings, candidates = _read_config(config)
+        answers = candidates.answers if isinstance(candidates, AnswerCandidates) else ()
+        return reader_head_shapes(settings, len(answers), encoder.vector_size)
 
     @classmethod
     def build(
         cls, config: dict[str, Any], encoder: RecurrentEncoder, head: Mapping[str, Floats], alphabet: Alphabet | None
     ) -> Self:
         """See `EncoderModel`."""
-        settings = ReaderConfig(**config["reader"])
-        candidates = make_candidates(settings, config["answers"], config["copied"])
-        return cls(settings, candidates, encoder, head, alphabet)
+        return cls(*_read_config(config), encoder, head, alphabet)
 
     def task_config(self) -> dict[str, Any]:
         """See `EncoderModel`."""
@@ -122,6 +135,16 @@ class Int8Reader(Reader):
 
     def _make_match_layer(self) -> MatchLayer:
         return Int8MatchLayer(self._head, self.settings.match_size)
+
+
+def _read_config(config: dict[str, Any]) -> tuple[ReaderConfig, Candidates]:
+    """Return settings and candidates of a card. Raises CheckpointDamaged for answers that are none."""
+    settings = ReaderConfig(**config["reader"])
+    answers = read_names(config, "answers", at_least=1 if settings.target == "answers" else 0)
+    copied = config["copied"]
+    if not isinstance(copied, list) or [type(value) for value in copied] != [bool] * len(answers):
+        raise CheckpointDamaged("config: copied is not a list of true or false for each answer")
+    return settings, make_candidates(settings, answers, copied)
 
 
 def make_candidates(settings: ReaderConfig, answers: Sequence[str], copied: Sequence[bool]) -> Candidates:

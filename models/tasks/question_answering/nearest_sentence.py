@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Floats, Tensors
 from models.special_tokens import EOS
+from models.tasks.card_names import read_names
 from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer, ScoredAnswer
 from models.tasks.question_answering.config import NearestSentenceConfig
 from models.tasks.question_answering.sentences import sentence_ranges
@@ -35,7 +37,11 @@ class NearestSentence(QuestionAnswerer):
         self.settings, self.answers = settings, tuple(answers)
         self.vocabulary_size = len(idf)
         self._idf, self._counts = idf, counts
-        self._order = np.argsort(-counts, kind="stable").tolist()
+        order = np.argsort(-counts, kind="stable").tolist()
+        self._ranked = [self.answers[i] for i in order]
+        self._ranks: dict[str, int] = {}
+        for rank, answer in enumerate(self._ranked):
+            self._ranks.setdefault(answer.lower(), rank)
 
     def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
         """See `QuestionAnswerer`."""
@@ -71,13 +77,13 @@ class NearestSentence(QuestionAnswerer):
                 end -= 1  # the end of the line is no part of the sentence's text
             first, last = question.slice(begin, end - 1)
             return ScoredAnswer(question.raw[first:last], first, last, float(probability))
-        forms = question.context.forms[begin:end]
-        for i in self._order:
-            form = self.answers[i].lower()
-            if form in forms and form not in question.question.forms:
-                place = begin + forms.index(form)
-                return ScoredAnswer(self.answers[i], *question.slice(place, place), float(probability))
-        return ScoredAnswer(self.answers[self._order[0]], None, None, float(probability))
+        asked, forms = question.question.forms, question.context.forms[begin:end]
+        ranks = {self._ranks[form]: i for i, form in enumerate(forms) if form in self._ranks and form not in asked}
+        if not ranks:
+            return ScoredAnswer(self._ranked[0], None, None, float(probability))
+        rank = min(ranks)
+        place = begin + ranks[rank]
+        return ScoredAnswer(self._ranked[rank], *question.slice(place, place), float(probability))
 
     def config(self) -> dict[str, Any]:
         """Return the target and the answers of training."""
@@ -91,13 +97,17 @@ class NearestSentence(QuestionAnswerer):
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
         """See `Model`."""
         try:
-            settings, answers = NearestSentenceConfig(config["target"]), [str(answer) for answer in config["answers"]]
-        except (InvalidInput, KeyError, TypeError) as error:
+            settings = NearestSentenceConfig(config["target"])
+        except (InvalidInput, KeyError) as error:
             raise CheckpointDamaged(f"config: {error}") from error
-        if settings.target == "answers" and not answers:
-            raise CheckpointDamaged("config: answers: at least one is accepted")
+        answers = read_names(config, "answers", at_least=1 if settings.target == "answers" else 0)
         for name, size in (("idf", vocabulary_size), ("counts", len(answers))):
             tensor = tensors.get(name)
-            if tensor is None or tensor.shape != (size,) or tensor.dtype != np.float32 or not (tensor >= 0).all():
+            if tensor is None or tensor.shape != (size,) or tensor.dtype != np.float32 or not _is_valid(tensor):
                 raise CheckpointDamaged(f"tensor {name}: float32 [{size}] numbers of at least 0 expected")
         return cls(settings, tensors["idf"], answers, tensors["counts"])
+
+
+def _is_valid(tensor: NDArray[np.float32]) -> bool:
+    """Tell whether all numbers are finite and at least 0."""
+    return bool((np.isfinite(tensor) & (tensor >= 0)).all())

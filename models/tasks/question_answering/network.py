@@ -50,7 +50,7 @@ class ReaderNetwork(TaskNetwork):
         self.config = config
 
     def loss(self, batch: QuestionBatch, context: StepContext) -> Tensor:
-        """Return the mean of -log P(right answers) in nats, and of what the looks miss of supporting sentences."""
+        """Return the mean of -log P(right answers) in nats, plus the `supporting_loss`."""
         scores, looks = self.read(batch, context)
         scores = scores.masked_fill(~batch.allowed, -torch.inf)
         right = scores.masked_fill(~batch.right, -torch.inf)
@@ -60,7 +60,7 @@ class ReaderNetwork(TaskNetwork):
         return loss + self.config.supporting_weight * supporting_loss(looks, batch.supporting)
 
     def read(self, batch: QuestionBatch, context: StepContext) -> tuple[Tensor, Tensor]:
-        """Return unnormalized log-probabilities [B, N] of candidates, and the weights [B, T] of all looks together."""
+        """Return scores [B, N] of candidates before the softmax, and the mean weights [B, T] of looks."""
         parts = self.encoder(batch.parts.tokens, batch.parts.lengths, batch.parts.spelling, context.hooks)
         summary = self.encoder.last_vectors(parts, batch.parts.lengths)[batch.question]
         vectors, question = parts.flatten(0, 1)[batch.context], parts[batch.question]
@@ -75,7 +75,7 @@ class ReaderNetwork(TaskNetwork):
         return self._candidates(memory, query), looks
 
     def _look(self, matched: Tensor, together: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the query [B, 2 M] after all hops over vectors [B, T, 2 M + D], and their mean weights [B, T]."""
+        """Return the query [B, 2 M] after hops over vectors [B, T, 2 M + D], and their mean weights [B, T]."""
         query = (together @ self.head["query"]).tanh()
         looks = torch.zeros(mask.shape)
         for hop in range(self.config.hops):
@@ -87,7 +87,7 @@ class ReaderNetwork(TaskNetwork):
         return query, looks
 
     def _candidates(self, matched: Tensor, query: Tensor) -> Tensor:
-        """Return the scores of candidates, given a context's vectors [B, T, 2 M + D] and the last query [B, 2 M]."""
+        """Return the scores of candidates for vectors [B, T, 2 M + D] and the last query [B, 2 M]."""
         head = self.head
         if self.config.target == "answers":
             listed = functional.linear(query, head["answer_weight"], head["answer_bias"])

@@ -30,11 +30,16 @@ def answer(
 
 
 def _tokenize(tokenizer: Tokenizer, questions: Sequence[tuple[str, str]]) -> Generator[int, None, list[QuestionText]]:
-    """Tokenize questions, long ones in a step of their own; yields 0 between, so that other work can run."""
-    texts, pending = [], 0
+    """Tokenize questions, each context once; yields 0 between long ones, so that other work can run."""
+    texts, pending, known = [], 0, dict[str, QuestionText]()
     for context, question in questions:
-        texts.append(QuestionText.of(tokenizer, context, question))
-        pending += len(context) + len(question)
+        if context in known:
+            texts.append(known[context].with_question(tokenizer, question))
+        else:
+            known[context] = QuestionText.of(tokenizer, context, question)
+            texts.append(known[context])
+            pending += len(context)
+        pending += len(question)
         if pending > STEP_CHARACTERS:
             yield 0
             pending = 0

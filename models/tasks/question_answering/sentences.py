@@ -24,5 +24,10 @@ def sentence_ranges(text: TaskText) -> list[tuple[int, int]]:
     return list(pairwise(borders))
 
 
+def split_sentences(text: TaskText) -> tuple[TaskText, ...]:
+    """Return the sentences of a text, which hold all of its tokens."""
+    return tuple(TaskText(text.ids[begin:end], text.forms[begin:end]) for begin, end in sentence_ranges(text))
+
+
 def _is_line_end(text: TaskText, position: int) -> bool:
     return position < len(text) and int(text.ids[position]) == EOS

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from models.errors import InvalidText
 from models.model import Floats
-from models.tasks.question_answering.sentences import sentence_ranges
+from models.tasks.question_answering.sentences import split_sentences
 from models.tasks.text import TaskText
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Int64Array
@@ -20,6 +19,9 @@ MATCHES = 2
 """Numbers of `QuestionText.matches` for each token."""
 _STEM = 4
 """Characters in which two words must begin alike to count as forms of one: more miss "moved" and "moving"."""
+
+MAX_QUESTION_TOKENS = 512
+"""Tokens of the longest question: each is compared with each of the context, which takes memory for both."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class QuestionText:
     """[T] its tokens; their forms are in lower case, so that words can be compared. At least one."""
     offsets: Int64Array
     """[T, 2] begin and end of each token in characters of `raw`."""
+    sentences: tuple[TaskText, ...]
+    """The sentences of the context, which hold all of its tokens."""
     question: TaskText
     """Tokens of the question, in lower case as well, with `</s>` at the end."""
 
@@ -41,27 +45,22 @@ class QuestionText:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, context: str, question: str) -> QuestionText:
-        """Tokenize a question. Raises InvalidText for a context or a question without a word.
+        """Tokenize a question. Raises InvalidText for a text without a word, or a very long question.
 
         >>> from models.tokenization.config import TokenizerConfig
         >>> tokenizer = Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "Where", "Mary", "sat"])
         >>> QuestionText.of(tokenizer, "Mary sat there", "Where is Mary?").matches().tolist()
         [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
         """
-        for name, text in (("context", context), ("question", question)):
-            if not text.strip():
-                raise InvalidText(name, "a text with at least one word is accepted")
+        _check_words("context", context)
         tokens = tokenizer.encode_with_offsets(context)
         forms = tuple(context[begin:end].lower() for begin, end in tokens.offsets.tolist())
-        asked = TaskText.of(tokenizer, question)
-        asked = TaskText(asked.ids, tuple(form.lower() for form in asked.forms))
-        return cls(context, TaskText(np.array(tokens.ids, np.int64), forms), tokens.offsets, asked)
+        text = TaskText(np.array(tokens.ids, np.int64), forms)
+        return cls(context, text, tokens.offsets, split_sentences(text), _tokenize_question(tokenizer, question))
 
-    @cached_property
-    def sentences(self) -> list[TaskText]:
-        """The sentences of the context, which hold all of its tokens."""
-        forms, ids = self.context.forms, self.context.ids
-        return [TaskText(ids[begin:end], forms[begin:end]) for begin, end in sentence_ranges(self.context)]
+    def with_question(self, tokenizer: Tokenizer, question: str) -> QuestionText:
+        """Return another question about the same context, which is not tokenized again."""
+        return replace(self, question=_tokenize_question(tokenizer, question))
 
     def matches(self) -> Floats:
         """Return whether the question holds each token [T, MATCHES]: the same word, one that begins alike."""
@@ -75,8 +74,21 @@ class QuestionText:
         return int(self.offsets[first, 0]), int(self.offsets[last, 1])
 
 
+def _tokenize_question(tokenizer: Tokenizer, question: str) -> TaskText:
+    _check_words("question", question)
+    asked = TaskText.of(tokenizer, question)
+    if len(asked) > MAX_QUESTION_TOKENS:
+        raise InvalidText("question", f"at most {MAX_QUESTION_TOKENS - 1} tokens are accepted")
+    return TaskText(asked.ids, tuple(form.lower() for form in asked.forms))
+
+
+def _check_words(name: str, text: str) -> None:
+    if not text.strip():
+        raise InvalidText(name, "a text with at least one word is accepted")
+
+
 class Parts(NamedTuple):
-    """Sentences and questions of several `QuestionText`s, each distinct one once, as an encoder reads them."""
+    """Distinct sentences and questions of several `QuestionText`s, as an encoder reads them."""
 
     texts: list[TaskText]
     sentences: list[list[int]]

@@ -24,6 +24,7 @@ from models.tasks.question_answering.candidates import AnswerCandidates
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.model import Reader, make_candidates, reader_head_shapes
 from models.tasks.question_answering.network import QuestionBatch, ReaderNetwork
+from models.tasks.question_answering.sentences import split_sentences
 from models.tasks.question_answering.texts import MATCHES, Parts, QuestionText
 from models.tasks.text import Alphabet, TaskText, pad
 from models.tasks.training.problem import StepContext, TaskProblem, TextBatch, rare_words
@@ -61,6 +62,7 @@ class ReadingProblem(TaskProblem[Reader]):
         texts = [QuestionText.of(tokenizer, example.context, example.question) for example in examples]
         right = [self._candidates.right(text, e.answers) for text, e in zip(texts, examples, strict=True)]
         kept = [i for i, candidates in enumerate(right) if candidates.any()]
+        self._all_texts = texts
         self.left_out = len(examples) - len(kept)
         self._texts, self._right = [texts[i] for i in kept], [right[i] for i in kept]
         self._supporting = [examples[i].supporting for i in kept]
@@ -82,8 +84,9 @@ class ReadingProblem(TaskProblem[Reader]):
             "reader": asdict(self._settings),
             "encoder": asdict(self._encoder),
             "vocabulary": self._vocabulary_size,
-            "examples": _fingerprint(self._examples),
-            "held out": _fingerprint(self._held_out),
+            "answers": list(self._answers.answers),
+            "examples": _fingerprint(self._examples, self._all_texts),
+            "held out": _fingerprint(self._held_out, self._measured),
         }
 
     def loss(self, rows: NDArray[np.int64], context: StepContext) -> Tensor:
@@ -119,7 +122,7 @@ class ReadingProblem(TaskProblem[Reader]):
             TaskText(np.where(self._is_answer[part.ids], UNK, part.ids), part.forms)
             for part in (text.context, text.question)
         )
-        return replace(text, context=context, question=question)
+        return replace(text, context=context, sentences=split_sentences(context), question=question)
 
     def model(self, weights: Mapping[str, Floats]) -> Reader:
         """See `TaskProblem`."""
@@ -177,9 +180,10 @@ def _pad_candidates(rows: Sequence[BoolArray]) -> Tensor:
     return torch.from_numpy(padded)
 
 
-def _fingerprint(examples: Sequence[Question]) -> str:
-    """Return a digest of questions and their answers."""
+def _fingerprint(examples: Sequence[Question], texts: Sequence[QuestionText]) -> str:
+    """Return a digest of questions, their answers and their tokens."""
     digest = hashlib.sha256()
-    for example in examples:
+    for example, text in zip(examples, texts, strict=True):
         digest.update(repr((example.context, example.question, example.answers, example.supporting)).encode())
+        digest.update(text.context.ids.tobytes() + b":" + text.question.ids.tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Recurrent readers: against the network in training, alone and in company, checkpoints, probabilities."""
+"""Recurrent readers: against training, alone and in company, checkpoints, probabilities."""
 
 from functools import cache
 from typing import Any
@@ -122,6 +122,20 @@ def test_reader_probabilities_sum_to_one_in_both_precisions(target: AnswerTarget
             assert total == pytest.approx(1, abs=1e-6)
 
 
+def test_reader_reads_a_long_sentence_apart_from_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = reader("answers", ENCODER)
+    monkeypatch.setattr(model, "chunk_tokens", 32)
+    sizes, encode = [], model.encoder.encode
+    monkeypatch.setattr(
+        model.encoder, "encode", lambda tokens, *rest: sizes.append(tokens.size) or encode(tokens, *rest)
+    )
+    context = "\n".join([*(f"x{i} went." for i in range(50)), "mary " * 200])
+    [answered] = model.answer([QuestionText.of(TOKENIZER, context, "Where?")], top_k=1)
+    assert answered.answers
+    assert sum(sizes) < 600  # all in one piece are 52 x 201 tokens
+    assert max(sizes) <= 201
+
+
 @TARGETS
 def test_int8_reader_is_close_to_the_float_one(target: AnswerTarget) -> None:
     model, texts = reader(target), [text(question) for question in QUESTIONS]
@@ -145,8 +159,12 @@ def test_reader_comes_back_from_its_tensors(target: AnswerTarget) -> None:
     ("config", "tensors", "message"),
     [
         ({"reader": {"target": "best"}}, {}, "target"),
-        ({"answers": ["Garden"]}, {}, "answer_"),
-        ({"copied": None}, {}, "config"),
+        ({"answers": ["Garden"], "copied": [True]}, {}, "answer_"),
+        ({"answers": ["Garden", 1]}, {}, "answers"),
+        ({"answers": ["Garden", "Garden"]}, {}, "answers"),
+        ({"copied": None}, {}, "copied"),
+        ({"copied": [True]}, {}, "copied"),
+        ({"reader": {"hops": 10**9}}, {}, "hops"),
         ({}, {"head.query": np.zeros((1, 1), np.float32)}, "query"),
     ],
 )

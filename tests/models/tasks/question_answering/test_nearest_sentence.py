@@ -1,6 +1,7 @@
 """Nearest sentence: idf and shares by hand, ties, both targets, damaged checkpoints."""
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,17 @@ def test_nearest_sentence_gives_the_sentence_itself_as_a_span() -> None:
     assert other.text == "Mary went to the garden."
 
 
+def test_nearest_sentence_is_quick_with_many_answers_and_sentences() -> None:
+    answers = [f"place{i}" for i in range(30_000)]
+    idf = np.ones(TOKENIZER.vocabulary_size, np.float32)
+    model = NearestSentence(NearestSentenceConfig(), idf, answers, np.ones(len(answers), np.float32))
+    text = QuestionText.of(TOKENIZER, "Mary went to the garden.\n" * 1000, "Where is Mary?")
+    began = time.process_time()
+    [answered] = model.answer([text], top_k=1)
+    assert answered.answers[0].text == "place0"
+    assert time.process_time() - began < 1  # looking for each answer in each sentence takes ten seconds
+
+
 @pytest.mark.parametrize("target", ["answers", "span"])
 def test_nearest_sentence_comes_back_from_its_tensors(target: str) -> None:
     model = baseline(target=target)
@@ -89,6 +101,8 @@ def test_nearest_sentence_comes_back_from_its_tensors(target: str) -> None:
     [
         ({"target": "best"}, {}, "target"),
         ({"answers": []}, {"counts": np.zeros(0, np.float32)}, "answers"),
+        ({"answers": ["garden", 2]}, {}, "answers"),
+        ({}, {"idf": np.full(TOKENIZER.vocabulary_size, np.inf, np.float32)}, "idf"),
         ({}, {"idf": np.zeros(4, np.float32)}, "idf"),
         ({}, {"counts": np.array([1, np.nan], np.float32)}, "counts"),
     ],

@@ -30,6 +30,18 @@ def test_answer_keeps_the_order_and_yields_the_tokens_of_each_chunk() -> None:
     assert [result.answers[0].text for result in answered] == ["It sat there all day.", "Sat.", "So."]
 
 
+def test_answer_tokenizes_a_context_once_and_pauses_between_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts, encode = [], Tokenizer.encode_with_offsets
+    monkeypatch.setattr(
+        Tokenizer, "encode_with_offsets", lambda self, text: contexts.append(text) or encode(self, text)
+    )
+    context = "It sat. " * 3000
+    chunks = list(answer(MODEL, TOKENIZER, [(context, f"Who? {i}") for i in range(3)]))
+    assert contexts == [context]
+    assert chunks[0] == 0
+    assert len(chunks) == 1 + 3
+
+
 @pytest.mark.parametrize(("context", "question"), [("", "Who?"), ("It sat.", "  ")])
 def test_answer_refuses_a_text_without_a_word(context: str, question: str) -> None:
     with pytest.raises(InvalidText):

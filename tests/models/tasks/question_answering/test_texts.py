@@ -23,6 +23,19 @@ def test_question_text_matches_words_of_the_question_and_words_that_begin_alike(
     assert text.matches().tolist() == [[1, 1], [0, 1], [0, 0], [0, 0], [0, 0]]
 
 
+def test_question_text_with_question_keeps_the_context() -> None:
+    text = QuestionText.of(TOKENIZER, "Mary moved.", "Who moved?")
+    other = text.with_question(TOKENIZER, "Mary?")
+    assert other.context is text.context
+    assert other.question.forms == ("mary", "?", "</s>")
+
+
+def test_question_text_refuses_a_very_long_question() -> None:
+    QuestionText.of(TOKENIZER, "Mary", "who " * 511)
+    with pytest.raises(InvalidText, match="511"):
+        QuestionText.of(TOKENIZER, "Mary", "who " * 512)
+
+
 @pytest.mark.parametrize(("context", "question", "field"), [(" \n", "Who?", "context"), ("Mary", "\t", "question")])
 def test_question_text_refuses_a_text_without_a_word(context: str, question: str, field: str) -> None:
     with pytest.raises(InvalidText, match=field):

@@ -76,6 +76,21 @@ def test_train_task_resumed_gives_the_same_reader(tmp_path: Path) -> None:
         assert all(np.array_equal(tensor, expected[name]) for name, tensor in resumed.tensors().items())
 
 
+def test_reading_problem_tells_tokenizers_of_one_size_apart() -> None:
+    examples, words = stories(3, 1), ["ann", "bob", "cleo", "attic", "barn", "cellar", "den"]
+    problems = [
+        ReadingProblem(
+            ReaderConfig(match_size=2),
+            ENCODER,
+            AnswerCandidates(PLACES, [True] * 4),
+            Tokenizer(TOKENIZER, ["<unk>", "</s>", *order]),
+            examples,
+        )
+        for order in (words, words[::-1])
+    ]
+    assert problems[0].identity != problems[1].identity
+
+
 def test_reading_problem_leaves_out_answers_that_are_too_long() -> None:
     examples = [Question("one two three", "What?", (Answer("one two three", 0),), 1), *stories(3, 1)]
     tokenizer = Tokenizer.train(TOKENIZER, [examples[0].context])
