@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from app.core.container_limits import cpu_quota
 from app.core.exceptions import ModelFailed, ServerStopping
@@ -50,7 +50,8 @@ class Engine:
         self._count_tokens = count_tokens
         self._prefix_cache_bytes = settings.prefix_cache_bytes
         self._chunk_sizers: WeakKeyDictionary[Model, ChunkSizer] = WeakKeyDictionary()
-        self._batchers: WeakKeyDictionary[Model, dict[Hashable, TextBatcher]] = WeakKeyDictionary()
+        # A batcher lives while a request or its batch refers to it: clients may ask any number of questions.
+        self._batchers: WeakKeyDictionary[Model, WeakValueDictionary[Hashable, TextBatcher]] = WeakKeyDictionary()
         self._is_stopping = False
         self._ids = count()
         self._streams: dict[int, GenerationStream] = {}
@@ -138,7 +139,7 @@ class Engine:
         `predict` is the same function for all requests with the same `question` to a model; `texts` are few and short,
         about `tokens` tokens. Raises as `run`.
         """
-        batcher = self._batchers.setdefault(model, {}).setdefault(question, TextBatcher())
+        batcher = self._batchers.setdefault(model, WeakValueDictionary()).setdefault(question, TextBatcher())
         with self.reserve(model, tokens=tokens), wrap_model_errors():
             results = await batcher.compute(predict, texts, tokens, lambda work: self.compute(model, work, 0))
         self._count_tokens("scored", tokens)

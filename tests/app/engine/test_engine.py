@@ -13,6 +13,7 @@ import pytest
 from app.core.exceptions import ModelFailed, Overloaded, RequestAbandoned, ServerStopping
 from app.core.settings import Settings
 from app.engine.engine import INLINE_TOKENS, Engine
+from app.engine.text_batcher import TextBatcher
 from app.http.request_body import await_unless_disconnected
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, MixtureConfig
@@ -181,6 +182,27 @@ def test_engine_forgets_a_model_that_was_asked_for_short_texts() -> None:
         del model
         gc.collect()
         assert gone() is None
+
+    running(main)
+
+
+def test_engine_keeps_nothing_of_a_question_that_was_answered_or_abandoned() -> None:
+    async def main(engine: Engine) -> None:
+        gc.collect()
+        before = sum(type(thing) is TextBatcher for thing in gc.get_objects())
+        for i in range(100):
+            await engine.run_together(LSTM, ("shout", i), shout, ["a"], 1)
+        with pytest.raises(ModelFailed):
+            await engine.run_together(LSTM, "fails", shout, ["bad"], 1)
+        for i in range(10):
+            abandoned = asyncio.ensure_future(engine.run_together(LSTM, ("left", i), shout, ["a"], 1))
+            await asyncio.sleep(0)
+            abandoned.cancel()
+            await asyncio.wait([abandoned])
+        del abandoned  # its traceback refers to what it was doing
+        await engine.run_together(LSTM, "last", shout, ["a"], 1)
+        gc.collect()
+        assert sum(type(thing) is TextBatcher for thing in gc.get_objects()) == before
 
     running(main)
 
