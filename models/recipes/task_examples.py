@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from models.data.corpus import Corpus
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
+from models.data.labelled.examples import LabelledText
 from models.data.labelled.formats import read_labelled_texts, read_questions, read_tagged
 from models.data.labelled.splits import hold_out
 from models.errors import InvalidInput
@@ -47,9 +48,23 @@ def read_parts(recipe: TaskRecipe) -> Parts:
     if not recipe.validation_fraction:
         return examples, []
     try:
-        return hold_out(examples, recipe.validation_fraction, recipe.split_seed)
+        rest, held_out = hold_out(examples, recipe.validation_fraction, recipe.split_seed)
     except InvalidInput as error:
         raise InvalidInput("validation_fraction", str(error).partition(": ")[2]) from None
+    return _keep_rare_labels(examples, rest, held_out)
+
+
+def _keep_rare_labels(examples: Examples, rest: Examples, held_out: Examples) -> tuple[Examples, Examples]:
+    """Move held-out texts of a label that no other text has to those to learn from, in their order.
+
+    Raises InvalidInput where nothing is left to measure on.
+    """
+    known = {label for example in rest if isinstance(example, LabelledText) for label in example.labels}
+    measured = [e for e in held_out if not (isinstance(e, LabelledText) and set(e.labels) - known)]
+    if not measured:
+        raise InvalidInput("validation_fraction", "every example that it holds out has a label that no other has")
+    chosen = {id(example) for example in measured}
+    return [example for example in examples if id(example) not in chosen], measured
 
 
 def _open_texts(recipe: TaskRecipe) -> tuple[Corpus, Corpus | None]:

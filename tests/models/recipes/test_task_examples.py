@@ -34,6 +34,25 @@ def test_read_parts_holds_out_by_the_split_seed_alone(table: Path) -> None:
     assert read_parts(recipe) != read_parts(replace(recipe, split_seed=2))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_read_parts_learns_from_a_label_that_one_example_has(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "films.csv"
+    labels = [*"aaaaab", *"c" * 94]
+    path.write_text("text,label\n" + "".join(f"film {i},{label}\n" for i, label in enumerate(labels)))
+    rest, held_out = read_parts(TaskRecipe("x", (path,), split_seed=seed))
+    assert {example.labels for example in rest} == {("a",), ("b",), ("c",)}
+    assert len(rest) + len(held_out) == 100
+    assert 9 <= len(held_out) <= 10
+    assert [example.line for example in rest] == sorted(example.line for example in rest)
+
+
+def test_read_parts_refuses_to_measure_on_labels_that_nothing_else_has(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text("text,label\n" + "".join(f"film,{i}\n" for i in range(10)))
+    with pytest.raises(InvalidInput, match="validation_fraction: every example that it holds out has a label"):
+        read_parts(TaskRecipe("x", (path,), validation_fraction=0.2))
+
+
 def test_read_parts_takes_a_file_of_its_own_or_nothing(table: Path, tmp_path: Path) -> None:
     (tmp_path / "more.csv").write_text("text,label\nnew,usual\n")
     rest, held_out = read_parts(TaskRecipe("x", (table,), validation=tmp_path / "more.csv"))
