@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,15 +11,19 @@ from fastapi import APIRouter, Depends
 
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.tasks.fill_effort import estimate_fill
 from app.schemas.tasks.fill import FillAnswer, FillRequest, fill_content
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
-from models.language_model import LanguageModel
 from models.model import Model
 from models.tasks.fill_in.predict import fill
 from models.tasks.fill_in.query import FillQuery
 from models.tokenization.tokenizer import Tokenizer
 
+MAX_CHARACTERS = 20_000_000
+"""Characters of an answer, in which each filling has its whole text."""
+STEP_FILLINGS = 1000
+"""Fillings that are written as JSON at a time: some milliseconds."""
 router = APIRouter(prefix="/v1/models", tags=["tasks"])
 FillInRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-fill", "a bidirectional fill-in model"))]
 
@@ -40,17 +45,21 @@ async def fill_blanks(request: FillInRequest, body: FillRequest) -> OrjsonRespon
 
 
 def _estimate_cost(request: ModelRequest, texts: Sequence[str], query: FillQuery) -> int:
-    """Estimate how many tokens are read. Raises InvalidInput for too many candidates or results."""
+    """Estimate how many tokens are read and fillings told. Raises InvalidInput for too many."""
     request.check_count("candidates", query.candidates)
     model, most = request.checkpoint.model, request.settings.max_rows
-    words = len(query.candidates) or model.vocabulary_size
-    if len(texts) * min(query.top_k or words, words) > most:
-        raise InvalidInput("top_k", f"at most {most} fillings in one answer")
-    tokens = request.estimate_tokens(texts)
-    if not isinstance(model, LanguageModel):
-        return tokens
-    scored = words if query.candidates or model.runs_inline else min(query.shortlist or words, words)
-    return tokens * scored
+    efforts = [estimate_fill(model, query, text, request.estimate_tokens([text])) for text in texts]
+    shown, characters = sum(effort.shown for effort in efforts), sum(effort.characters for effort in efforts)
+    considered = max(effort.considered for effort in efforts)
+    _check_limit("beam", considered, most, "fillings of one text are compared: beam times the words to choose from")
+    _check_limit("top_k", shown, most, "fillings fit into one answer")
+    _check_limit("top_k", characters, MAX_CHARACTERS, "characters fit into one answer: each filling has its whole text")
+    return shown + sum(effort.tokens for effort in efforts)
+
+
+def _check_limit(field: str, count: int, most: int, explanation: str) -> None:
+    if count > most:
+        raise InvalidInput(field, f"at most {most} {explanation}; these are {count}")
 
 
 def _fill(
@@ -60,6 +69,9 @@ def _fill(
     results = yield from fill(model, tokenizer, texts, query, runtime)
     contents = []
     for result in results:
-        contents.append(fill_content(result))
-        yield 0
+        contents.append(fill_content(replace(result, fillings=())))
+        for begin in range(0, len(result.fillings), STEP_FILLINGS):
+            part = replace(result, fillings=result.fillings[begin : begin + STEP_FILLINGS])
+            contents[-1]["fillings"] += fill_content(part)["fillings"]
+            yield 0
     return contents
