@@ -28,7 +28,7 @@ async def count_ngrams(request: CountedModelRequest, body: CountsRequest) -> Orj
     Only an n-gram model that was published with its counts can tell: `nextword train --keep-counts`, or a job with
     `keep_counts`; its capabilities name `counts`.
     """
-    counts = counts_of(request.checkpoint.model)
+    counts = counts_of(request.checkpoint.language_model)
     ngrams = _ngrams(request, body)
     results = await request.run(_results(request, counts, ngrams), len(ngrams) * counts.order)
     return OrjsonResponse({"model": request.served.id, "order": counts.order, "results": results})

@@ -118,10 +118,10 @@ def load(
     for name in (TOKENIZER_FILE, WEIGHTS_FILE):
         _check_file(_own_file(path, name), card, hashes)
     tokenizer, model = _tokenizer(path / TOKENIZER_FILE, card), _model(path, card, families)
-    if card.reads_backward:
-        model.capabilities = frozenset()  # it is a member of others, and would misread a text given from left to right
     if isinstance(model, NgramModel) and COUNTS_FILE in card.files and (path / COUNTS_FILE).exists():
         model.attach_counts(partial(_counts, path, card, hashes))
+    if card.reads_backward:
+        model.capabilities = frozenset()  # it is a member of others, and would misread a text given from left to right
     return Checkpoint(card, tokenizer, model, path)
 
 

@@ -52,7 +52,7 @@ def show(model: str, texts: tuple[str, ...], bos: bool, eos: bool, checkpoints: 
 
     ref = find_checkpoint(checkpoints, model)
     checkpoint = load(ref.path)
-    counts, tokenizer = counts_of(checkpoint.model), checkpoint.tokenizer
+    counts, tokenizer = counts_of(checkpoint.language_model), checkpoint.tokenizer
     ngrams = [text_ngram(tokenizer, text, bos=bos, eos=eos) for text in texts]
     results = [counts_content(ngram, counts.describe(ngram.ids), tokenizer.vocabulary) for ngram in ngrams]
     if as_json:

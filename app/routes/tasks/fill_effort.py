@@ -1,4 +1,4 @@
-"""Effort of filling blanks, estimated before anything reads the texts: work, memory, size of the answer."""
+"""Effort of filling blanks, estimated before anything reads the texts: work, memory, answer."""
 
 from __future__ import annotations
 

@@ -8,10 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from models.checkpoint.card import Provenance
+from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.load import Checkpoint, load
+from models.checkpoint.save import save
+from models.ngram.counting.extraction import count_ngrams
 from tests.helpers.serving import (
     CHARACTERS,
+    TEXT,
+    WORDS,
     Server,
     classifier,
     fill_in,
@@ -37,6 +43,9 @@ def task_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(root, "stories", reader())
     publish(root, "passages", reader("span"))
     publish(root, "topics", classifier(CHARACTERS, multi_label=True, pooling="mean"), CHARACTERS)
+    counts = {COUNTS_FILE: counts_tensors(count_ngrams(WORDS.encode(TEXT).ids, 3, WORDS.vocabulary_size).levels)}
+    reversed_text = Provenance("made by a test", "none", recipe={"reversed": True})
+    save(root, "mirrored", ngram(), WORDS, reversed_text, extra_files=counts)
     return root
 
 

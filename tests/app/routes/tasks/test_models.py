@@ -35,7 +35,28 @@ def test_models_can_do_what_their_capabilities_say_and_nothing_else(
             assert answer.status_code == (200 if name in model["capabilities"] else 400), (model["id"], name)
             if answer.status_code == 400:
                 assert answer.json()["error"]["code"] == "unsupported_by_model"
-                assert f"it can {', '.join(model['capabilities'])}" in answer.json()["error"]["message"]
+                able = (
+                    f"it can {', '.join(model['capabilities'])}"
+                    if model["capabilities"]
+                    else "learned from reversed text"
+                )
+                assert able in answer.json()["error"]["message"]
+
+
+def test_models_of_reversed_text_refuse_whatever_reads_from_left_to_right(tasks: httpx.Client) -> None:
+    """Answers in pieces are refused as well, and counts, which would be of reversed n-grams."""
+    lines = {"content-type": "application/x-ndjson"}, {"content-type": "text/plain"}
+    answers = [
+        tasks.post("/v1/models/mirrored/counts", json={"text": "the old"}),
+        tasks.post("/v1/models/mirrored/generate", json={"prompt": "the", "stream": True}),
+        tasks.post("/v1/models/mirrored/pseudo_logprob", json={"text": "the old"}),
+        *(tasks.post("/v1/models/mirrored/perplexity", content=b'{"text": "the"}\n', headers=kind) for kind in lines),
+    ]
+    for answer in answers:
+        error = answer.json()["error"]
+        assert (answer.status_code, error["param"], error["code"]) == (400, "model", "unsupported_by_model")
+        assert "learned from reversed text" in error["message"]
+    assert tasks.get("/v1/models/mirrored").json()["capabilities"] == []
 
 
 def test_describe_model_tells_labels_and_tags(tasks: httpx.Client) -> None:
