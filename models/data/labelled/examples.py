@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,5 @@ class Question:
     """Line of the file where the question stands, from 1; in SQuAD's JSON the number of the question, from 1."""
     supporting: tuple[int, ...] = ()
     """Sentences of the context that the answer follows from, from 0, where the data tells them."""
+    file: str = field(default="", compare=False)
+    """Name of the file that it was read from."""

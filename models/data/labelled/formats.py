@@ -61,7 +61,8 @@ def read_questions(paths: Sequence[Path], options: QuestionFormat | None = None)
     questions: list[Question] = []
     for path in paths:
         known = _with_format(options, path, _QUESTION_ENDINGS)
-        questions += _QUESTION_READERS[cast(str, known.format)](path, known.encoding)
+        file = _QUESTION_READERS[cast(str, known.format)](path, known.encoding)
+        questions += (replace(question, file=path.name) for question in file)
     return _not_empty(paths, questions)
 
 

@@ -69,14 +69,20 @@ def _shuffled_groups(examples: Sequence[Example], seed: int) -> list[list[int]]:
 
 def _groups(examples: Sequence[Example]) -> list[list[int]]:
     """Return the positions of the examples, those of questions about one story or passage together."""
-    groups: dict[object, list[int]] = {}
-    story = context = ""
+    stories: list[list[int]] = []
+    context = ""
     for i, example in enumerate(examples):
-        if isinstance(example, Question):
-            # A story grows from question to question, so that the context of one begins that of the next.
-            grown = context and example.context.startswith(context)
-            story, context = story if grown else example.context, example.context
-        groups.setdefault(story or i, []).append(i)
+        # A story grows from question to question, so that the context of one begins that of the next.
+        if isinstance(example, Question) and context and example.context.startswith(context):
+            stories[-1].append(i)
+        else:
+            stories.append([i])
+        context = example.context if isinstance(example, Question) else ""
+    # Told apart by their ends: many stories begin alike.
+    groups: dict[object, list[int]] = {}
+    for story in stories:
+        last = examples[story[-1]]
+        groups.setdefault(last.context if isinstance(last, Question) else story[0], []).extend(story)
     return list(groups.values())
 
 

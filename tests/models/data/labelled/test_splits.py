@@ -47,6 +47,12 @@ def test_hold_out_keeps_stories_and_passages_together() -> None:
         assert {len(part) for part in beginnings} == {3}
 
 
+def test_hold_out_tells_stories_apart_that_begin_alike() -> None:
+    stories = [Question(context, "?", (), 0) for i in range(8) for context in ("It rains.", f"It rains.\n{i} left.")]
+    rest, held_out = hold_out(stories, 0.25, 1)
+    assert (len(rest), len(held_out)) == (12, 4)
+
+
 @given(st.lists(st.sampled_from("ab"), min_size=3, max_size=40), st.integers(2, 3))
 def test_folds_test_each_example_once(labels: list[str], count: int) -> None:
     examples = texts(labels)

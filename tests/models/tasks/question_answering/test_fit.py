@@ -1,5 +1,7 @@
 """Making of answerers: what is refused, answers that may be copied, unanswerable questions."""
 
+from dataclasses import replace
+
 import pytest
 
 from models.data.labelled.examples import Answer, Question
@@ -69,3 +71,14 @@ def test_evaluate_answerer_counts_the_best_answer() -> None:
     # Both answers are as frequent; "mary" is the first of them in the sentence, but the second question names her.
     figures = run_to_completion(evaluate_answerer(fitted.model, fitted.tokenizer, [ANSWERED, YES]))
     assert (figures["exact_match"], figures["questions"]) == (0.5, 2)
+
+
+def test_evaluate_answerer_tells_the_files_apart() -> None:
+    fitted = run_to_completion(fit_answerer(NearestSentenceConfig(), [ANSWERED, YES], [], OPTIONS))
+    assert isinstance(fitted.model, NearestSentence)
+    examples = [replace(ANSWERED, file="a.txt"), replace(YES, file="b.txt"), replace(ANSWERED, file="b.txt")]
+    figures = run_to_completion(evaluate_answerer(fitted.model, fitted.tokenizer, examples))
+    assert figures["files"] == {
+        "a.txt": {"exact_match": 1.0, "questions": 1},
+        "b.txt": {"exact_match": 0.5, "questions": 2},
+    }
