@@ -1,0 +1,31 @@
+"""Jobs of reversed language models and of pairs become the recipes that the command line makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.schemas.job_requests import CompositionJob, NgramJob, RecurrentJob
+from models.errors import InvalidInput
+from models.tasks.fill_in.config import LanguageModelPairConfig
+
+
+def test_training_job_says_whether_the_text_is_reversed() -> None:
+    for job in (NgramJob, RecurrentJob):
+        kind = "ngram" if job is NgramJob else "lstm"
+        fields = {"kind": kind, "name": "back", "training_file": "file-0"}
+        assert not job(**fields).recipe(Path("a.txt"), None).reversed
+        assert job(**fields, reversed=True).recipe(Path("a.txt"), None).reversed
+
+
+def test_composition_job_of_a_pair_has_its_prior_and_two_members() -> None:
+    fields = {"kind": "language_model_pair", "name": "pair", "config": {"prior_weight": 0.5}}
+    composition = CompositionJob(members=["a@1", "b@2"], **fields).composition(None)
+    assert composition.model == LanguageModelPairConfig(0.5)
+    assert composition.members == ("a@1", "b@2")
+    with pytest.raises(InvalidInput, match="must be 2, not 1"):
+        CompositionJob(members=["a@1"], **fields).composition(None)
+    fields["config"] = {"weights": [0.5, 0.5]}
+    with pytest.raises(InvalidInput, match=r"config\.weights"):
+        CompositionJob(members=["a@1", "b@2"], **fields).composition(None)
