@@ -1,5 +1,10 @@
 """Errors that this package raises on purpose; all of them are a `NextwordError`."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NextwordError(Exception):
     """Base class of all errors raised on purpose; the message is fit for a user."""
@@ -64,3 +69,24 @@ class TrainingDiverged(TrainingFailed):
             f"{advice}"
         )
         self.step, self.loss, self.gradient_norm = step, loss, gradient_norm
+
+
+@contextmanager
+def naming_item(index: int, **counts: int) -> Iterator[None]:
+    """Name item `index` of a list in the InvalidInput of the block: `text` becomes `text.3`.
+
+    `counts` has the length of the list by its field; a list of one needs no number.
+
+    >>> with naming_item(3, text=5):
+    ...     raise InvalidText("text", "must hold a word")
+    Traceback (most recent call last):
+    ...
+    models.errors.InvalidText: text.3: must hold a word
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        if counts.get(error.field, 1) == 1:
+            raise
+        message = str(error).removeprefix(f"{error.field}: ")
+        raise type(error)(f"{error.field}.{index}", message) from error

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest, classify_content
+from models.errors import naming_item
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.occlusion import explain_label
 from models.tasks.classification.predict import classify
@@ -52,7 +53,8 @@ def _explain(
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Do as `_classify`, and tell which words carried the label."""
     results = yield from _classify(model, tokenizer, texts)
-    for text, result in zip(texts, results, strict=True):
-        words = yield from explain_label(model, tokenizer, text, model.labels.index(result["label"]))
+    for i, (text, result) in enumerate(zip(texts, results, strict=True)):
+        with naming_item(i, text=len(texts)):
+            words = yield from explain_label(model, tokenizer, text, model.labels.index(result["label"]))
         result["explain"] = [word._asdict() for word in words]
     return results

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InvalidInput
+from models.errors import InvalidText
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.text import TaskText, token_chunks
 from models.tokenization.tokenizer import Tokenizer
@@ -49,12 +49,12 @@ def explain_label(
 ) -> Generator[int, None, list[WordEffect]]:
     """Return the effect of each word on column `label`; yields the tokens of each chunk when it is done.
 
-    Raises InvalidInput for a text of more than MAX_WORDS words.
+    Raises InvalidText for a text of more than MAX_WORDS words.
     """
     whole = TaskText.of(tokenizer, text)
     words = find_words(tokenizer, text)
     if len(words) > MAX_WORDS:
-        raise InvalidInput("explain", f"is for texts of at most {MAX_WORDS} words, not {len(words)}")
+        raise InvalidText("text", f"is explained where it has at most {MAX_WORDS} words, not {len(words)}")
     logprobs = yield from _label_logprobs(
         classifier, [whole, *(leave_out(whole, word.tokens) for word in words)], label
     )

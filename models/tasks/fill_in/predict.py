@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from models.errors import UnsupportedByModel
+from models.errors import UnsupportedByModel, naming_item
 from models.inference.prefill import Runtime
 from models.language_model import LanguageModel
 from models.model import Model
@@ -24,8 +24,8 @@ def fill(
     """Fill the blanks of texts; yields the size of each chunk of work in tokens.
 
     A language model ranks fillings by the probability of the whole text, a fill-in model by what it says of each blank.
-    Raises InvalidText for a text without a blank, InvalidInput for candidates that do not suit, UnsupportedByModel for
-    a model of another task.
+    Raises InvalidText for a text without a blank, named by its number where there are several, InvalidInput for
+    candidates that do not suit, UnsupportedByModel for a model of another task.
 
     >>> from pathlib import Path
     >>> from models.checkpoint.load import load
@@ -36,7 +36,10 @@ def fill(
     >>> results[0].with_filling(results[0].fillings[0])
     'A cup of tea, please.'
     """
-    parsed = [BlankedText.of(tokenizer, text) for text in texts]
+    parsed = []
+    for i, text in enumerate(texts):
+        with naming_item(i, text=len(texts)):
+            parsed.append(BlankedText.of(tokenizer, text))
     results = []
     for text, blanked in zip(texts, parsed, strict=True):
         sets = {spaced: Candidates.of(tokenizer, query.candidates, spaced=spaced) for spaced in set(blanked.spaced)}

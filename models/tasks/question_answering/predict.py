@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from models.errors import InvalidInput
+from models.errors import InvalidInput, naming_item
 from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
 from models.tasks.question_answering.texts import QuestionText
 from models.tasks.text import STEP_CHARACTERS, token_chunks
@@ -16,7 +16,8 @@ def answer(
 ) -> Generator[int, None, list[AnsweredQuestion]]:
     """Answer pairs of a context and a question; yields tokens of each chunk when it is done.
 
-    Raises InvalidInput for a `top_k` below 1, InvalidText for a context or a question without a word.
+    Raises InvalidInput for a `top_k` below 1, InvalidText for a context or a question without a word, named by its
+    number where there are several.
     """
     if top_k < 1:
         raise InvalidInput("top_k", "a whole number of at least 1 is accepted")
@@ -32,13 +33,16 @@ def answer(
 def _tokenize(tokenizer: Tokenizer, questions: Sequence[tuple[str, str]]) -> Generator[int, None, list[QuestionText]]:
     """Tokenize questions, each context once; yields 0 between long ones, so that other work can run."""
     texts, pending, known = [], 0, dict[str, QuestionText]()
-    for context, question in questions:
-        if context in known:
-            texts.append(known[context].with_question(tokenizer, question))
-        else:
-            known[context] = QuestionText.of(tokenizer, context, question)
-            texts.append(known[context])
-            pending += len(context)
+    # A single context may be asked many questions, and one question about many.
+    counts = {"context": len({pair[0] for pair in questions}), "question": len({pair[1] for pair in questions})}
+    for i, (context, question) in enumerate(questions):
+        with naming_item(i, **counts):
+            if context in known:
+                texts.append(known[context].with_question(tokenizer, question))
+            else:
+                known[context] = QuestionText.of(tokenizer, context, question)
+                texts.append(known[context])
+                pending += len(context)
         pending += len(question)
         if pending > STEP_CHARACTERS:
             yield 0

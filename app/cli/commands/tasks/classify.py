@@ -12,6 +12,7 @@ from app.cli.commands.tasks.texts import read_texts, text_arguments
 from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
 from app.schemas.tasks.classify import classify_content
+from models.errors import naming_item
 from models.utils.progress import run_to_completion
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def _classify(
     logprobs = yield from classify(model, tokenizer, texts)
     results = [classify_content(model.labels, row, multi_label=model.multi_label) for row in logprobs]
     if explain:
-        for text, result in zip(texts, results, strict=True):
-            words = yield from explain_label(model, tokenizer, text, model.labels.index(result["label"]))
+        for i, (text, result) in enumerate(zip(texts, results, strict=True)):
+            with naming_item(i, text=len(texts)):
+                words = yield from explain_label(model, tokenizer, text, model.labels.index(result["label"]))
             result["explain"] = [word._asdict() for word in words]
     return results
 

@@ -132,7 +132,8 @@ def test_language_model_routes_tell_why_a_bidirectional_model_cannot_answer(
         ({"text": "a " * 9000}, "text"),
         ({"text": ["a", "a " * 9000]}, "text.1"),
         ({"text": "a", "explain": "yes"}, "explain"),
-        ({"text": "a " * (MAX_WORDS + 1), "explain": True}, "explain"),
+        ({"text": "a " * (MAX_WORDS + 1), "explain": True}, "text"),
+        ({"text": ["a", "b", "a " * (MAX_WORDS + 1)], "explain": True}, "text.2"),
         ({"text": "a", "top_k": 1}, "top_k"),
     ],
 )

@@ -71,7 +71,7 @@ def test_explain_label_of_an_empty_text_is_empty() -> None:
 
 
 def test_explain_label_refuses_long_texts() -> None:
-    with pytest.raises(InvalidInput, match=f"at most {MAX_WORDS} words, not {MAX_WORDS + 1}"):
+    with pytest.raises(InvalidInput, match=f"text: .*at most {MAX_WORDS} words, not {MAX_WORDS + 1}"):
         run_to_completion(explain_label(Weights(), WORDS, "a " * (MAX_WORDS + 1), 1))
 
 
