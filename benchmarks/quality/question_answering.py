@@ -50,7 +50,7 @@ WORDS = TokenizerConfig(lowercase=True)
 BABI_ENCODER = EncoderConfig("gru", embedding_size=32, hidden_size=32)
 BABI_TRAINING = TaskTrainingConfig(epochs=30, learning_rate=5e-3, weight_decay=0.01, dropout=0.1, patience=8)
 SQUAD_ENCODER = EncoderConfig("gru", embedding_size=50, hidden_size=48)
-SQUAD_TRAINING = TaskTrainingConfig(epochs=6, dropout=0.3, unknown_rate=0.3)
+SQUAD_TRAINING = TaskTrainingConfig(epochs=10, dropout=0.3, unknown_rate=0.3)
 
 
 class Score(NamedTuple):
@@ -123,7 +123,7 @@ def squad_lines(folder: Path, training: TaskTrainingConfig, vectors: WordVectorF
 @click.option("--test", type=Path, help="Folder with files of bAbI to measure on.")
 @click.option("--vectors", type=Path, help="Word vectors that a further reader begins with.")
 @click.option("--vector-words", type=Path, help="Words of vectors in NumPy's format.")
-@click.option("--epochs", type=float, help="Of every reader. [default: at most 30 for bAbI, 6 for SQuAD]")
+@click.option("--epochs", type=float, help="Of every reader. [default: at most 30 for bAbI, 10 for SQuAD]")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 def main(
