@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends
 
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
-from app.schemas.tasks.answer import AnswerAnswer, AnswerRequest
+from app.schemas.tasks.answer import AnswerAnswer, AnswerRequest, answer_content
 from models.errors import InvalidInput
-from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
+from models.tasks.question_answering.answerer import QuestionAnswerer
 from models.tasks.question_answering.predict import answer
 from models.tokenization.tokenizer import Tokenizer
 
@@ -47,10 +47,4 @@ def _answer(
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Answer questions as work of the engine; return the content for each."""
     answered = yield from answer(answerer, tokenizer, questions, top_k)
-    return [_content(result) for result in answered]
-
-
-def _content(result: AnsweredQuestion) -> dict[str, Any]:
-    """Return the JSON content of an answered question."""
-    answers = [scored._asdict() for scored in result.answers]
-    return {"answer": result.best, "answers": answers, "no_answer": result.no_answer}
+    return [answer_content(result) for result in answered]

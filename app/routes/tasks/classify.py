@@ -10,10 +10,9 @@ from fastapi import APIRouter, Depends
 
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
-from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest, classify_content
-from models.errors import naming_item
+from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest, classify_contents
 from models.tasks.classification.classifier import TextClassifier
-from models.tasks.classification.occlusion import explain_label
+from models.tasks.classification.occlusion import explain_best_labels
 from models.tasks.classification.predict import classify
 from models.tokenization.tokenizer import Tokenizer
 
@@ -28,7 +27,7 @@ async def classify_texts(request: ClassifierRequest, body: ClassifyRequest) -> O
     if not isinstance(model, TextClassifier):
         raise request.checkpoint.unsupported_error("classify")
     texts = request.check_texts("text", body.text)
-    predict = partial(_explain if body.explain else _classify, model, tokenizer)
+    predict = partial(_classify, model, tokenizer, explain=body.explain)
     cost = sum(_estimate_cost(request, text, body) for text in texts)
     results = await request.run_texts(("classify", body.explain), predict, texts, cost)
     return OrjsonResponse({"model": request.served.id, "results": results})
@@ -41,20 +40,9 @@ def _estimate_cost(request: ModelRequest, text: str, body: ClassifyRequest) -> i
 
 
 def _classify(
-    model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str]
+    model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str], *, explain: bool
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Classify texts as work of the engine; return the content for each."""
     logprobs = yield from classify(model, tokenizer, texts)
-    return [classify_content(model.labels, row, multi_label=model.multi_label) for row in logprobs]
-
-
-def _explain(
-    model: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str]
-) -> Generator[int, None, list[dict[str, Any]]]:
-    """Do as `_classify`, and tell which words carried the label."""
-    results = yield from _classify(model, tokenizer, texts)
-    for i, (text, result) in enumerate(zip(texts, results, strict=True)):
-        with naming_item(i, text=len(texts)):
-            words = yield from explain_label(model, tokenizer, text, model.labels.index(result["label"]))
-        result["explain"] = [word._asdict() for word in words]
-    return results
+    words = (yield from explain_best_labels(model, tokenizer, texts, logprobs)) if explain else None
+    return classify_contents(model.labels, logprobs, words, multi_label=model.multi_label)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from pydantic import Field
 
 from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Texts
+
+if TYPE_CHECKING:
+    from models.tasks.question_answering.answerer import AnsweredQuestion
 
 
 class AnswerRequest(RequestBody):
@@ -47,3 +52,9 @@ class AnswerAnswer(ResponseBody):
 
     model: str = MODEL_FIELD
     results: list[AnswerResult] = Field(description="One for each question, in their order.")
+
+
+def answer_content(result: AnsweredQuestion) -> dict[str, Any]:
+    """Return the JSON content of an answered question."""
+    answers = [scored._asdict() for scored in result.answers]
+    return {"answer": result.best, "answers": answers, "no_answer": result.no_answer}

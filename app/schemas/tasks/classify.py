@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
 
 from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Texts, logprob_fields
 from models.model import Floats
+
+if TYPE_CHECKING:
+    from models.tasks.classification.occlusion import WordEffect
 
 
 class ClassifyRequest(RequestBody):
@@ -71,8 +74,21 @@ class ClassifyAnswer(ResponseBody):
     results: list[ClassifyResult] = Field(description="One for each text, in their order.")
 
 
-def classify_content(labels: Sequence[str], logprobs: Floats, *, multi_label: bool) -> dict[str, Any]:
-    """Return the JSON content for log-probabilities [L] of one text's labels. Raises ModelFailed for NaN."""
+def classify_contents(
+    labels: Sequence[str], logprobs: Floats, words: Sequence[Sequence[WordEffect]] | None, *, multi_label: bool
+) -> list[dict[str, Any]]:
+    """Return the JSON content for each text: log-probabilities [N, L] of its labels, its words where explained.
+
+    Raises ModelFailed for NaN.
+    """
+    contents = [_content(labels, row, multi_label=multi_label) for row in logprobs]
+    if words is not None:
+        for content, effects in zip(contents, words, strict=True):
+            content["explain"] = [word._asdict() for word in effects]
+    return contents
+
+
+def _content(labels: Sequence[str], logprobs: Floats, *, multi_label: bool) -> dict[str, Any]:
     values = logprobs.astype(np.float64)
     probabilities = np.exp(values).tolist()
     ranked = np.argsort(-values, kind="stable").tolist()

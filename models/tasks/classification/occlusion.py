@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InvalidText
+from models.errors import InvalidText, naming_item
+from models.model import Floats
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.text import TaskText, token_chunks
 from models.tokenization.tokenizer import Tokenizer
@@ -63,6 +64,20 @@ def explain_label(
         WordEffect(text[word.begin : word.end], word.begin, word.end, effect)
         for word, effect in zip(words, effects, strict=True)
     ]
+
+
+def explain_best_labels(
+    classifier: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str], logprobs: Floats
+) -> Generator[int, None, list[list[WordEffect]]]:
+    """Return the effect of each text's words on its most probable label; yields as `explain_label`.
+
+    `logprobs` [N, L] are those of the texts' labels. Raises InvalidText, naming the text where there are several.
+    """
+    results = []
+    for i, (text, label) in enumerate(zip(texts, logprobs.argmax(1).tolist(), strict=True)):
+        with naming_item(i, text=len(texts)):
+            results.append((yield from explain_label(classifier, tokenizer, text, label)))
+    return results
 
 
 def find_words(tokenizer: Tokenizer, text: str) -> list[_Word]:

@@ -10,6 +10,7 @@ import click
 
 from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
+from app.schemas.tasks.answer import answer_content
 from models.errors import InvalidInput, InvalidText
 from models.utils.progress import run_to_completion
 
@@ -50,10 +51,8 @@ def command(
     text = _read_context(context, file)
     work = answer(checkpoint.model, checkpoint.tokenizer, [(text, question) for question in questions], top_k)
     for question, result in zip(questions, run_to_completion(work), strict=True):
-        answers = [scored._asdict() for scored in result.answers]
         if as_json:
-            content = {"answer": result.best, "answers": answers, "no_answer": result.no_answer}
-            click.echo(to_json({"model": ref.id, "question": question} | content))
+            click.echo(to_json({"model": ref.id, "question": question} | answer_content(result)))
             continue
         rows = [(scored.probability, scored.text) for scored in result.answers]
         rows += [] if result.no_answer is None else [(result.no_answer, "-")]

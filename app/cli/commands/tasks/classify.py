@@ -11,8 +11,7 @@ import click
 from app.cli.commands.tasks.texts import read_texts, text_arguments
 from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
-from app.schemas.tasks.classify import classify_content
-from models.errors import naming_item
+from app.schemas.tasks.classify import classify_contents
 from models.utils.progress import run_to_completion
 
 if TYPE_CHECKING:
@@ -44,20 +43,15 @@ def _classify(
     """Return the JSON content for each text. Raises UnsupportedByModel for a model that is no classifier."""
     with without_gc():
         from models.tasks.classification.classifier import TextClassifier
-        from models.tasks.classification.occlusion import explain_label
+        from models.tasks.classification.occlusion import explain_best_labels
         from models.tasks.classification.predict import classify
 
     model, tokenizer = checkpoint.model, checkpoint.tokenizer
     if not isinstance(model, TextClassifier):
         raise checkpoint.unsupported_error("classify")
     logprobs = yield from classify(model, tokenizer, texts)
-    results = [classify_content(model.labels, row, multi_label=model.multi_label) for row in logprobs]
-    if explain:
-        for i, (text, result) in enumerate(zip(texts, results, strict=True)):
-            with naming_item(i, text=len(texts)):
-                words = yield from explain_label(model, tokenizer, text, model.labels.index(result["label"]))
-            result["explain"] = [word._asdict() for word in words]
-    return results
+    words = (yield from explain_best_labels(model, tokenizer, texts, logprobs)) if explain else None
+    return classify_contents(model.labels, logprobs, words, multi_label=model.multi_label)
 
 
 def _format(content: dict[str, Any]) -> list[str]:
