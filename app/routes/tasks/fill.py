@@ -16,14 +16,12 @@ from app.schemas.tasks.fill import FillAnswer, FillRequest, fill_content
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
 from models.model import Model
-from models.tasks.fill_in.predict import fill
+from models.tasks.fill_in.predict import STEP_FILLINGS, fill
 from models.tasks.fill_in.query import FillQuery
 from models.tokenization.tokenizer import Tokenizer
 
 MAX_CHARACTERS = 20_000_000
 """Characters of an answer, in which each filling has its whole text."""
-STEP_FILLINGS = 1000
-"""Fillings that are written as JSON at a time: some milliseconds."""
 router = APIRouter(prefix="/v1/models", tags=["tasks"])
 FillInRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-fill", "a bidirectional fill-in model"))]
 

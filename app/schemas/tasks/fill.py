@@ -31,7 +31,7 @@ class FillRequest(RequestBody):
     )
     candidates: list[Text] = Field(
         default_factory=list,
-        description="Words for each blank to choose from; unset: the whole vocabulary.",
+        description="Words for each blank to choose from, of at most 100 characters; unset: the whole vocabulary.",
         examples=[["big", "little", "white"]],
     )
     top_k: int = Field(

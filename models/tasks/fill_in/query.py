@@ -12,6 +12,9 @@ from models.errors import InvalidInput
 MAX_BLANKS = 8
 """Blanks of one text; more make little sense, and each multiplies the work."""
 
+MAX_CANDIDATE_CHARACTERS = 100
+"""Characters of a candidate: all candidates are read together, as long as the longest of them."""
+
 
 @dataclass(frozen=True)
 class FillQuery:
@@ -37,6 +40,8 @@ class FillQuery:
                 raise InvalidInput(name, f"must be a whole number of at least {least}")
         if len(set(self.candidates)) != len(self.candidates):
             raise InvalidInput("candidates", "must not hold one twice")
+        if (longest := max(map(len, self.candidates), default=0)) > MAX_CANDIDATE_CHARACTERS:
+            raise InvalidInput("candidates", f"at most {MAX_CANDIDATE_CHARACTERS} characters each, not {longest}")
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,11 @@ def test_estimate_fill_counts_words_blanks_and_beam(
         ({"text": "___ " * 8, "beam": 1000, "top_k": 1, "candidates": [f"word{i}" for i in range(1024)]}, "beam"),
         # 300 texts, 60 x 60 fillings each.
         ({"text": ["___ ___"] * 300, "top_k": 0, "candidates": [f"word{i}" for i in range(60)], "beam": 60}, "top_k"),
-        # 1,024 fillings, each with a text of 24,000 characters; 64, each with words of 20,000 characters in 8 blanks.
+        # 1,024 fillings, each with a text of 24,000 characters.
         ({"text": "the old " * 3000 + "___", "top_k": 0, "candidates": [f"word{i}" for i in range(1024)]}, "top_k"),
-        ({"text": "___ " * 8, "top_k": 100, "candidates": ["a", "b" * 20_000]}, "top_k"),
+        # 47 x 47 fillings, each with a text of 9,600 characters.
+        ({"text": "a" * 9600 + " ___ ___", "top_k": 0, "beam": 50, "candidates": [f"{i}" for i in range(47)]}, "top_k"),
+        ({"text": "___", "candidates": ["a", "b" * 101]}, "candidates"),
     ],
 )
 def test_fill_refuses_what_would_fill_the_memory(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidInput, InvalidText
 from models.tasks.fill_in.blanks import BlankedText, Candidates
+from models.tasks.fill_in.query import FillQuery
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 
@@ -72,6 +73,12 @@ def test_candidates_of_several_tokens_and_out_of_vocabulary_are_told() -> None:
 def test_candidates_refuse_what_is_no_word(word: str) -> None:
     with pytest.raises(InvalidInput, match="candidates"):
         Candidates.of(WORDS, (word,), spaced=False)
+
+
+def test_fill_query_bounds_the_length_of_a_candidate() -> None:
+    assert FillQuery(candidates=("a" * 100,)).candidates == ("a" * 100,)
+    with pytest.raises(InvalidInput, match="candidates: at most 100 characters each, not 101"):
+        FillQuery(candidates=("a", "b" * 101))
 
 
 @pytest.mark.parametrize("tokenizer", [WORDS, LETTERS, PARTS])

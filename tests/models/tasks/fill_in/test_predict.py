@@ -20,7 +20,7 @@ from models.tasks.fill_in.config import FillInConfig, LanguageModelPairConfig
 from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.fill_in.model import Int8FillIn, RecurrentFillIn, fill_in_head_shapes
 from models.tasks.fill_in.pair import LanguageModelPair
-from models.tasks.fill_in.predict import fill
+from models.tasks.fill_in.predict import STEP_FILLINGS, fill
 from models.tasks.fill_in.pseudo_likelihood import pseudo_logprob
 from models.tasks.fill_in.query import FilledText, FillQuery
 from models.utils.progress import run_to_completion
@@ -163,3 +163,14 @@ def test_pseudo_logprob_tells_each_token_from_all_others(name: str) -> None:
 def test_pseudo_logprob_is_not_for_language_models() -> None:
     with pytest.raises(UnsupportedByModel, match="pseudo-log-likelihood"):
         run_to_completion(pseudo_logprob(ngram("kneser_ney"), TOKENIZER, ["a"]))
+
+
+def test_fill_stops_between_many_texts_and_many_fillings() -> None:
+    """A step is short, whatever is asked: other work runs between two."""
+    texts = ["a ___ c " + "b " * 9000] * 4
+    assert list(fill(ALL["ngram"], TOKENIZER, texts, FillQuery(candidates=("a",)))).count(0) >= 4
+    query = FillQuery(top_k=0, beam=10_000)
+    (result,) = run_to_completion(fill(NETWORK, TOKENIZER, ["___ ___ ___ ___"], query))
+    steps = list(fill(NETWORK, TOKENIZER, ["___ ___ ___ ___"], query))
+    assert len(result.fillings) == (V - 2) ** 4 > STEP_FILLINGS
+    assert steps.count(0) == -(-len(result.fillings) // STEP_FILLINGS)
