@@ -11,6 +11,8 @@ from models.errors import InvalidInput
 AnswerTarget: TypeAlias = Literal["answers", "span"]
 MAX_HOPS = 16
 """Most looks over the context; each has weights of its own."""
+MAX_ANSWER_TOKENS = 100
+"""Longest spans that a reader may consider: it scores as many for each token of the context."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,11 @@ class ReaderConfig:
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
         _check_target(self.target)
-        for name in ("match_size", "max_answer_tokens"):
+        for name, most in (("match_size", None), ("hops", MAX_HOPS), ("max_answer_tokens", MAX_ANSWER_TOKENS)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise InvalidInput(name, "a whole number of at least 1 is accepted")
-        if not isinstance(self.hops, int) or isinstance(self.hops, bool) or not 1 <= self.hops <= MAX_HOPS:
-            raise InvalidInput("hops", f"a whole number from 1 to {MAX_HOPS} is accepted")
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= (most or value):
+                accepted = f"from 1 to {most}" if most else "of at least 1"
+                raise InvalidInput(name, f"a whole number {accepted} is accepted")
         weight, share = self.supporting_weight, self.hidden_answers
         if not isinstance(weight, (int, float)) or isinstance(weight, bool) or not 0 <= weight < math.inf:
             raise InvalidInput("supporting_weight", "a number of at least 0 is accepted")

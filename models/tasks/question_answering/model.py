@@ -18,7 +18,7 @@ from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionA
 from models.tasks.question_answering.candidates import AnswerCandidates, Candidates, SpanCandidates
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.matching import Int8MatchLayer, MatchLayer, match_inputs, match_shapes
-from models.tasks.question_answering.texts import Parts, QuestionText
+from models.tasks.question_answering.texts import DistinctTexts, QuestionText
 from models.tasks.text import Alphabet, TaskText, token_chunks
 from models.utils.arrays import Float64Array
 
@@ -43,7 +43,7 @@ class Reader(EncoderModel, QuestionAnswerer):
 
     def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
         """See `QuestionAnswerer`."""
-        parts = Parts.of(questions)
+        parts = DistinctTexts.of(questions)
         parts_vectors, summaries = self._encode(parts.texts)
         answered = []
         # One by one, so that a question's answers do not depend on its company.

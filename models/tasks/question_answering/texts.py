@@ -87,7 +87,7 @@ def _check_words(name: str, text: str) -> None:
         raise InvalidText(name, "a text with at least one word is accepted")
 
 
-class Parts(NamedTuple):
+class DistinctTexts(NamedTuple):
     """Distinct sentences and questions of several `QuestionText`s, as an encoder reads them."""
 
     texts: list[TaskText]
@@ -97,7 +97,7 @@ class Parts(NamedTuple):
     """For each question its own number in `texts`."""
 
     @classmethod
-    def of(cls, questions: Sequence[QuestionText]) -> Parts:
+    def of(cls, questions: Sequence[QuestionText]) -> DistinctTexts:
         """Number the distinct sentences and questions."""
         numbers: dict[tuple[bytes, tuple[str, ...]], int] = {}
         texts: list[TaskText] = []

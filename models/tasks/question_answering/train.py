@@ -25,7 +25,7 @@ from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.model import Reader, make_candidates, reader_head_shapes
 from models.tasks.question_answering.network import QuestionBatch, ReaderNetwork
 from models.tasks.question_answering.sentences import split_sentences
-from models.tasks.question_answering.texts import MATCHES, Parts, QuestionText
+from models.tasks.question_answering.texts import MATCHES, DistinctTexts, QuestionText
 from models.tasks.text import Alphabet, TaskText, pad
 from models.tasks.training.problem import StepContext, TaskProblem, TextBatch, rare_words
 from models.tokenization.tokenizer import Tokenizer
@@ -94,7 +94,7 @@ class ReadingProblem(TaskProblem[Reader]):
         hidden = torch.rand(len(rows), generator=context.random) < self._settings.hidden_answers
         texts = [self._texts[row] for row in rows]
         texts = [self._hide(text) if hide else text for text, hide in zip(texts, hidden.tolist(), strict=True)]
-        parts = Parts.of(texts)
+        parts = DistinctTexts.of(texts)
         batch = TextBatch.of(parts.texts, self._alphabet)
         batch = replace(batch, tokens=context.replace_rare(batch.tokens, self._rare))
         positions, lengths = map(torch.from_numpy, pad(_token_positions(parts, batch.tokens.shape[1])))
@@ -146,7 +146,7 @@ class ReadingProblem(TaskProblem[Reader]):
         return {f"validation_{name}": float(figures[name] or 0) for name in ("f1", "exact_match")}
 
 
-def _token_positions(parts: Parts, width: int) -> list[NDArray[np.int64]]:
+def _token_positions(parts: DistinctTexts, width: int) -> list[NDArray[np.int64]]:
     """Return for each question where its context's tokens [T] are in the padded parts, read row by row."""
     lengths = [len(text) for text in parts.texts]
     return [np.concatenate([row * width + np.arange(lengths[row]) for row in rows]) for rows in parts.sentences]
