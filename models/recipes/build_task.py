@@ -20,7 +20,7 @@ from models.errors import InvalidInput
 from models.model import Capability, Model, Tensors
 from models.recipes.build import file_digests
 from models.recipes.initial_weights import ModelWeights, initial_weights
-from models.recipes.task_examples import Examples, read_examples, read_parts
+from models.recipes.task_examples import Examples, read_examples, read_split
 from models.recipes.task_kinds import FileFormat, TaskConfig
 from models.recipes.task_recipe import TaskRecipe
 from models.tasks.classification.config import ClassifierConfig, LogisticRegressionConfig, NaiveBayesConfig
@@ -106,7 +106,7 @@ def build_task(
     """
     yield Progress("reading", 0, 0)
     task = _TASKS[type(recipe.model)]
-    examples, held_out = read_parts(recipe)
+    examples, held_out = read_split(recipe)
     initial = initial_weights(recipe)
     options = FitOptions(tokenizer=recipe.tokenizer, initial=initial, workdir=workdir, save_seconds=save_seconds)
     if recipe.encoder is not None:

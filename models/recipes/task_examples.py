@@ -20,7 +20,7 @@ from models.recipes.task_recipe import TaskRecipe
 
 Examples: TypeAlias = Sequence[Any]
 """LabelledTexts, TaggedSentences or Questions."""
-Parts: TypeAlias = tuple[Examples, Examples] | tuple[Corpus, Corpus | None]
+Split: TypeAlias = tuple[Examples, Examples] | tuple[Corpus, Corpus | None]
 """What to learn from and what is held out: examples, of which there may be none, or plain texts."""
 
 _READERS: dict[type[FileFormat], Callable[[Sequence[Path], Any], Examples]] = {
@@ -35,7 +35,7 @@ def read_examples(files: Sequence[Path], file_format: FileFormat) -> Examples:
     return _READERS[type(file_format)](files, file_format)
 
 
-def read_parts(recipe: TaskRecipe) -> Parts:
+def read_split(recipe: TaskRecipe) -> Split:
     """Return the examples to learn from, and those held out.
 
     Raises what `read_examples` raises, and InvalidInput where there are too few to hold any out.
