@@ -51,7 +51,7 @@ def figure_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each number among the figures, and tables of classes and of confused labels."""
     for name, value in figures.items():
         if not isinstance(value, (list, dict)):
-            yield f"{name:<24}{_format_value(value)}"
+            yield f"{name:<24}{_format_value(name, value)}"
     for name in ("classes", "types"):
         if figures.get(name):
             yield ""
@@ -61,10 +61,10 @@ def figure_lines(figures: Mapping[str, Any]) -> Iterator[str]:
         yield from _confusion_lines(figures["confusion"], [row["label"] for row in figures["classes"]])
 
 
-def _format_value(value: object) -> str:
-    """Return a figure with four decimal places; None, which JSON has for it, is infinite."""
+def _format_value(name: str, value: object) -> str:
+    """Return a figure with four decimal places; None, which JSON has for it, is infinite or undefined."""
     if value is None:
-        return "infinite"
+        return "infinite" if "perplexity" in name or "loss" in name else "undefined"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 

@@ -21,6 +21,9 @@ MAX_LINE_TOKENS = 1024
 TOP_RANKS = 10
 """Tokens of highest probability among which `accuracy_at_10` looks for the right one."""
 
+_LARGEST_LOSS = 700.0
+"""Nats whose exponential a float still holds."""
+
 
 class MaskedWords(NamedTuple):
     """Ranks and log-probabilities of the masked tokens of a text."""
@@ -71,16 +74,18 @@ def measure_fill_in(
 def evaluate_fill_in(model: FillInModel, tokenizer: Tokenizer, text: Corpus) -> Generator[int, None, dict[str, Any]]:
     """Return figures of a model on a text, each line read on its own, JSON-ready; yields tokens done.
 
-    Tokens out of vocabulary are counted apart, and read as `<unk>` beside those that are told.
+    Tokens out of vocabulary are counted apart, and read as `<unk>` beside those that are told. Figures that are
+    infinite, or of no token at all, are None.
     """
     lines, oov = encode_lines(text, tokenizer)
     masked = yield from measure_fill_in(model, lines, oov)
+    count = len(masked.ranks)
     return {
-        "token_count": len(masked.ranks),
+        "token_count": count,
         "oov_count": int(sum(part.sum() for part in oov)),
-        "accuracy": masked.accuracy,
-        "accuracy_at_10": masked.accuracy_at_10,
-        "pseudo_perplexity": math.exp(masked.loss),
+        "accuracy": masked.accuracy if count else None,
+        "accuracy_at_10": masked.accuracy_at_10 if count else None,
+        "pseudo_perplexity": math.exp(masked.loss) if count and masked.loss < _LARGEST_LOSS else None,
     }
 
 

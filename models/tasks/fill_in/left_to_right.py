@@ -1,7 +1,8 @@
 """Fill-in models fill blanks one after the other, from left to right.
 
 Each blank is told from the fillings of those before it, while those after it read as `<unk>`. The score of a filling is
-the sum of its log-probabilities, each among the candidates of its blank, so that all fillings together sum to one.
+the sum of its log-probabilities, each among the candidates of its blank, so that all fillings together sum to one,
+but for those after which no candidate is possible.
 """
 
 from __future__ import annotations
@@ -60,4 +61,12 @@ def _score_blank(
         chunk = texts[begin : begin + size]
         parts += [rows[:, choices] for rows in model.sliced_logprobs(chunk, [np.array([position])] * len(chunk))]
         yield sum(map(len, chunk))
-    return log_softmax(np.concatenate(parts))
+    return _normalize(np.concatenate(parts))
+
+
+def _normalize(rows: Floats) -> Floats:
+    """Return rows [N, C] of log-probabilities of the choices among them; -inf where a model gives none of them any."""
+    possible = np.isfinite(rows).any(1)
+    normalized = np.full_like(rows, -np.inf)
+    normalized[possible] = log_softmax(rows[possible])
+    return normalized

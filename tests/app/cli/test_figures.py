@@ -52,5 +52,9 @@ def test_figure_lines_show_numbers_classes_and_confusion() -> None:
     lines = list(figure_lines({"model": "x@1", "log_loss": None, **LABELS}))
     assert lines[0].split() == ["model", "x@1"]
     assert lines[1].split() == ["log_loss", "infinite"]
+    assert [line.split()[-1] for line in figure_lines({"pseudo_perplexity": None, "accuracy": None})] == [
+        "infinite",
+        "undefined",
+    ]
     assert ["good", "0.5000", "0.2500", "0.3330", "4"] in [line.split() for line in lines]
     assert [line.split() for line in lines[-2:]] == [["bad", "3", "1"], ["good", "1", "3"]]

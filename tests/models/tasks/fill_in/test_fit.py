@@ -11,15 +11,17 @@ from models.data.corpus import Corpus
 from models.errors import InvalidInput
 from models.neural.encoder.config import EncoderConfig
 from models.special_tokens import EOS
-from models.tasks.fill_in.config import FillInConfig
+from models.tasks.fill_in.config import FillInConfig, LanguageModelPairConfig
 from models.tasks.fill_in.evaluate import MaskedWords, encode_lines, evaluate_fill_in, measure_fill_in
 from models.tasks.fill_in.fit import fit_fill_in
 from models.tasks.fill_in.model import RecurrentFillIn
+from models.tasks.fill_in.pair import LanguageModelPair
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.options import FitOptions, FittedModel
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
+from tests.helpers.language_models import TOKENIZER, ngram
 
 TEXT = "the cat sat on the mat\nthe dog sat on the log\n\na cat and a dog sat\n" * 4
 ENCODER = EncoderConfig(embedding_size=6, hidden_size=5, separate=True)
@@ -61,6 +63,21 @@ def test_fit_fill_in_of_joined_layers_is_refused(corpus: Corpus) -> None:
     options = FitOptions(encoder=EncoderConfig(layers=2))
     with pytest.raises(InvalidInput, match="separate"):
         run_to_completion(fit_fill_in(FillInConfig(), corpus, None, options))
+
+
+def test_evaluate_fill_in_leaves_out_what_is_infinite_or_undefined(tmp_path: Path) -> None:
+    pair = LanguageModelPair(LanguageModelPairConfig(), [ngram("mle"), ngram("mle")])
+
+    def measure(text: str) -> dict[str, object]:
+        path = tmp_path / "few.txt"
+        path.write_text(text)
+        return run_to_completion(evaluate_fill_in(pair, TOKENIZER, Corpus.open(path)))
+
+    impossible = measure("a d c\n")
+    assert (impossible["token_count"], impossible["pseudo_perplexity"]) == (3, None)
+    assert isinstance(impossible["accuracy"], float)
+    undefined = {"accuracy": None, "accuracy_at_10": None, "pseudo_perplexity": None}
+    assert measure("zebra\n") == {"token_count": 0, "oov_count": 1, **undefined}
 
 
 @pytest.mark.parametrize("longest", [3, 6, 7, 100])

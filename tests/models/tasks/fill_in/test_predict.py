@@ -174,3 +174,17 @@ def test_fill_stops_between_many_texts_and_many_fillings() -> None:
     steps = list(fill(NETWORK, TOKENIZER, ["___ ___ ___ ___"], query))
     assert len(result.fillings) == (V - 2) ** 4 > STEP_FILLINGS
     assert steps.count(0) == -(-len(result.fillings) // STEP_FILLINGS)
+
+
+def test_fill_gives_no_probability_where_no_candidate_is_possible() -> None:
+    """A pair of models without smoothing: neither c nor d ever stood between a and c, and no c before c."""
+    pair = LanguageModelPair(LanguageModelPairConfig(), [ngram("mle"), ngram("mle")])
+    (impossible,) = filled(pair, "a ___ c", candidates=("c", "d"))
+    assert [(filling.probability, filling.logprob) for filling in impossible.fillings] == [(0, -np.inf)] * 2
+    (result,) = filled(pair, "a ___ ___", candidates=("c", "d"))
+    assert [(filling.words, filling.probability) for filling in result.fillings] == [
+        (("d", "c"), pytest.approx(1)),
+        (("c", "c"), 0),
+        (("c", "d"), 0),
+        (("d", "d"), 0),
+    ]
