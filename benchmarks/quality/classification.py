@@ -50,14 +50,27 @@ TREC_PARTS = 5
 """Of the ten parts of TREC, those that are held out in turn."""
 EXTRA_WORDS = 20_000
 """Words with a vector that join the vocabulary, the most frequent ones."""
-HIDDEN_SIZE = 100
+HIDDEN_SIZE = 150
 TOKENIZER = TokenizerConfig(pretokenized=True)
 SCRATCH = TaskTrainingConfig(
-    epochs=6, learning_rate=2e-3, weight_decay=0.05, dropout=0.5, word_dropout=0.2, unknown_rate=0.3, averaging=0.99
+    epochs=4, learning_rate=2e-3, weight_decay=0.05, dropout=0.5, unknown_rate=0.3, averaging=0.99
 )
 """Training of a network whose weights are all random at first."""
-FROM_VECTORS = replace(SCRATCH, epochs=8, learning_rate=1e-3, weight_decay=0.01, input_dropout=0.1, unknown_rate=0.0)
-"""Training of a network that begins with word vectors: slower, so that they keep what they know."""
+FROM_VECTORS = replace(
+    SCRATCH, batch_size=16, learning_rate=3e-3, weight_decay=0.1, input_dropout=0.3, unknown_rate=0.0
+)
+"""Training of a network that begins with word vectors."""
+TREC_EPOCHS = 8
+"""Questions are few and short, so that they are read more often."""
+
+
+class Split(NamedTuple):
+    """Examples to learn from and to measure on, and how."""
+
+    training: Examples
+    test: Examples
+    seed: int
+    epochs: float
 
 
 class Contestant(NamedTuple):
@@ -103,17 +116,20 @@ def from_vectors(vectors: WordVectors, seed: int) -> FitOptions:
     return FitOptions(TOKENIZER, encoder, replace(FROM_VECTORS, seed=seed), vectors)
 
 
-def accuracy(contestant: Contestant, training: Examples, test: Examples, seed: int) -> float:
+def accuracy(contestant: Contestant, split: Split) -> float:
     """Fit a contestant and return its accuracy."""
-    fitted = run_to_completion(fit_classifier(contestant.config, training, [], contestant.options(seed)))
+    training, test, seed, epochs = split
+    options = contestant.options(seed)
+    options = replace(options, training=replace(options.training, epochs=epochs))
+    fitted = run_to_completion(fit_classifier(contestant.config, training, [], options))
     assert isinstance(fitted.model, TextClassifier)
     return float(run_to_completion(evaluate_classifier(fitted.model, fitted.tokenizer, test))["accuracy"])
 
 
-def print_row(contestant: Contestant, splits: Sequence[tuple[Examples, Examples, int]]) -> None:
-    """Print a contestant's mean accuracy over splits (training, test, seed), with spread and seconds."""
+def print_row(contestant: Contestant, splits: Sequence[Split]) -> None:
+    """Print a contestant's mean accuracy over splits, with spread and seconds."""
     began = time.monotonic()
-    accuracies = np.array([100 * accuracy(contestant, *split) for split in splits])
+    accuracies = np.array([100 * accuracy(contestant, split) for split in splits])
     seconds = (time.monotonic() - began) / len(splits)
     spread = f"{accuracies.std(ddof=1):>8.2f}" if len(splits) > 1 else " " * 8
     each = " ".join(f"{value:.2f}" for value in accuracies)
@@ -127,13 +143,14 @@ def sst2(folder: Path, test: Path | None, seeds: int, kinds: Sequence[Contestant
     held_out = read_labelled_texts([measured], SST2_FORMAT)
     click.echo(f"\nSST-2: {len(training)} sentences, measured on {len(held_out)} of {measured.name}; {HEADING}")
     for kind in kinds:
-        print_row(kind, [(training, held_out, seed) for seed in range(1, 1 + (seeds if kind.is_random else 1))])
+        numbers = range(1, 1 + (seeds if kind.is_random else 1))
+        print_row(kind, [Split(training, held_out, seed, SCRATCH.epochs) for seed in numbers])
 
 
 def trec(folder: Path, kinds: Sequence[Contestant]) -> None:
     """Print the table of TREC."""
     questions = read_labelled_texts([folder / "train.txt"], TREC_FORMAT)
-    parts = [(training, test, 1) for training, test in islice(folds(questions, 10, seed=1), TREC_PARTS)]
+    parts = [Split(*part, 1, TREC_EPOCHS) for part in islice(folds(questions, 10, seed=1), TREC_PARTS)]
     click.echo(f"\nTREC: {len(questions)} questions, {TREC_PARTS} held-out tenths; {HEADING}")
     for kind in kinds:
         print_row(kind, parts)

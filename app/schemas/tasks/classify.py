@@ -12,7 +12,7 @@ from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody
 from models.model import Floats
 
 if TYPE_CHECKING:
-    from models.tasks.classification.occlusion import WordEffect
+    from models.tasks.classification.word_effect import WordEffect
 
 
 class ClassifyRequest(RequestBody):

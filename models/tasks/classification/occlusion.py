@@ -17,24 +17,13 @@ from numpy.typing import NDArray
 from models.errors import InvalidText, naming_item
 from models.model import Floats
 from models.tasks.classification.classifier import TextClassifier
+from models.tasks.classification.word_effect import WordEffect
 from models.tasks.text import TaskText, token_chunks
 from models.tokenization.tokenizer import Tokenizer
 
 MAX_WORDS = 512
 """Words of the longest text that is explained; time grows with the square of their number."""
 _WORD = re.compile(r"\S+")
-
-
-class WordEffect(NamedTuple):
-    """A word with its effect on the probability of a label."""
-
-    text: str
-    begin: int
-    """Position of its first character in the text."""
-    end: int
-    """Position after its last character."""
-    effect: float
-    """Nats by which it raised the label's log-probability; negative where it lowered it."""
 
 
 class _Word(NamedTuple):
