@@ -7,7 +7,7 @@ log P of the whole text with it, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,9 @@ from models.state import State
 from models.tasks.fill_in.blanks import BlankedText, Candidates
 from models.tasks.fill_in.query import FillQuery
 from models.utils.arrays import top_k
+
+SLICE_TOKENS = 100_000
+"""Tokens of the texts with different choices that are laid out at a time: 800 kB."""
 
 
 class ScoredFillings(NamedTuple):
@@ -97,8 +100,7 @@ def _score_choices(
     near = segment if model.context_length is None else segment[: model.context_length]
     lengths = choices.lengths[listed]
     totals = np.zeros(len(listed))
-    for length in np.unique(lengths).tolist():
-        rows = np.flatnonzero(lengths == length)
+    for length, rows in _slices(lengths, len(near)):
         tokens = np.concatenate([choices.tokens[listed[rows], :length], np.tile(near, (len(rows), 1))], 1)
         ends = np.arange(1, len(rows) + 1) * tokens.shape[1]
         scores = yield from score_flat(model, state, tokens.reshape(-1).astype(np.int32), ends, runtime)
@@ -110,3 +112,11 @@ def _score_choices(
         scores, _ = yield from score_row(model, model.advance(state, before), far, runtime)
         totals += scores.sum(dtype=np.float64)
     return totals
+
+
+def _slices(lengths: TokenIds, after: int) -> Iterator[tuple[int, TokenIds]]:
+    """Yield rows of choices of the same length with it, few enough for SLICE_TOKENS with `after` tokens each."""
+    for length in np.unique(lengths).tolist():
+        rows, size = np.flatnonzero(lengths == length), max(1, SLICE_TOKENS // (length + after))
+        for begin in range(0, len(rows), size):
+            yield length, rows[begin : begin + size]

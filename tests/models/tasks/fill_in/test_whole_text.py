@@ -10,6 +10,7 @@ import pytest
 from models.inference.prefill import Runtime
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
+from models.tasks.fill_in import whole_text
 from models.tasks.fill_in.blanks import BlankedText, Candidates
 from models.tasks.fill_in.query import FillQuery
 from models.tasks.fill_in.whole_text import ScoredFillings, score_fillings
@@ -54,6 +55,15 @@ def test_score_fillings_is_the_naive_product_for_the_whole_vocabulary(name: str,
     assert scored.exact
     assert scored.choices[:, 0].tolist() == list(range(len(words)))
     assert scored.scores == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["trigram", "lstm"])
+def test_score_fillings_is_the_same_in_slices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fillings(MODELS[name], TEXTS[0], FillQuery(shortlist=0))
+    monkeypatch.setattr(whole_text, "SLICE_TOKENS", 20)
+    sliced = fillings(MODELS[name], TEXTS[0], FillQuery(shortlist=0))
+    assert (sliced.choices == whole.choices).all()
+    assert sliced.scores == pytest.approx(whole.scores, abs=1e-4)
 
 
 def test_score_fillings_of_a_text_longer_than_the_reach_reads_its_end_once(monkeypatch: pytest.MonkeyPatch) -> None:
