@@ -9,7 +9,7 @@ from pydantic import Field
 from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Texts
 
 if TYPE_CHECKING:
-    from models.tasks.question_answering.answerer import AnsweredQuestion
+    from models.tasks.question_answering.answers import AnsweredQuestion
 
 
 class AnswerRequest(RequestBody):

@@ -4,42 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from models.errors import InvalidInput
 from models.model import Capability, Model
 from models.special_tokens import EOS, EOS_TOKEN
+from models.tasks.question_answering.answers import AnsweredQuestion
 from models.tasks.question_answering.texts import QuestionText
 from models.tasks.text import TaskText
-
-
-class ScoredAnswer(NamedTuple):
-    """An answer and its probability."""
-
-    text: str
-    begin: int | None
-    """Character of the context where the answer begins, from 0; None where it does not stand there."""
-    end: int | None
-    """Character after its last one."""
-    probability: float
-
-
-class AnsweredQuestion(NamedTuple):
-    """Answers to a question; the probabilities of all possible ones and of `no_answer` sum to one."""
-
-    answers: list[ScoredAnswer]
-    """The most probable ones, best first."""
-    no_answer: float | None
-    """Probability that the context does not answer the question; None for a model that always answers."""
-
-    @property
-    def best(self) -> str | None:
-        """The most probable answer, None where that is no answer."""
-        if not self.answers or self.answers[0].probability < (self.no_answer or 0):
-            return None
-        return self.answers[0].text
 
 
 class QuestionAnswerer(Model):

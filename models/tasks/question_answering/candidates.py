@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.data.labelled.examples import Answer
-from models.tasks.question_answering.answerer import AnsweredQuestion, ScoredAnswer
+from models.tasks.question_answering.answers import AnsweredQuestion, ScoredAnswer
 from models.tasks.question_answering.texts import QuestionText
 from models.utils.arrays import BoolArray, Float64Array, Int64Array
 

@@ -14,7 +14,8 @@ from models.neural.encoder.model import RecurrentEncoder
 from models.neural.int8.encoder import Int8Encoder
 from models.tasks.card_names import read_names
 from models.tasks.encoder_model import EncoderModel
-from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
+from models.tasks.question_answering.answerer import QuestionAnswerer
+from models.tasks.question_answering.answers import AnsweredQuestion
 from models.tasks.question_answering.candidates import AnswerCandidates, Candidates, SpanCandidates
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.matching import Int8MatchLayer, MatchLayer, match_inputs, match_shapes

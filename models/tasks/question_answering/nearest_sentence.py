@@ -15,7 +15,8 @@ from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Floats, Tensors
 from models.special_tokens import EOS
 from models.tasks.card_names import read_names
-from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer, ScoredAnswer
+from models.tasks.question_answering.answerer import QuestionAnswerer
+from models.tasks.question_answering.answers import AnsweredQuestion, ScoredAnswer
 from models.tasks.question_answering.config import NearestSentenceConfig
 from models.tasks.question_answering.sentences import sentence_ranges
 from models.tasks.question_answering.texts import QuestionText

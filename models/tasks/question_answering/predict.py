@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from models.errors import InvalidInput, naming_item
-from models.tasks.question_answering.answerer import AnsweredQuestion, QuestionAnswerer
+from models.tasks.question_answering.answerer import QuestionAnswerer
+from models.tasks.question_answering.answers import AnsweredQuestion
 from models.tasks.question_answering.texts import QuestionText
 from models.tasks.text import STEP_CHARACTERS, token_chunks
 from models.tokenization.tokenizer import Tokenizer

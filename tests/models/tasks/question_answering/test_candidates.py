@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.data.labelled.examples import Answer
-from models.tasks.question_answering.answerer import ScoredAnswer
+from models.tasks.question_answering.answers import ScoredAnswer
 from models.tasks.question_answering.candidates import AnswerCandidates, SpanCandidates
 from models.tasks.question_answering.texts import QuestionText
 from models.tokenization.config import TokenizerConfig

@@ -13,7 +13,7 @@ from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.data.labelled.examples import Answer, Question
 from models.errors import CheckpointDamaged
 from models.neural.encoder.config import EncoderConfig
-from models.tasks.question_answering.answerer import AnsweredQuestion
+from models.tasks.question_answering.answers import AnsweredQuestion
 from models.tasks.question_answering.candidates import AnswerCandidates
 from models.tasks.question_answering.config import AnswerTarget, ReaderConfig
 from models.tasks.question_answering.model import Int8Reader, Reader
