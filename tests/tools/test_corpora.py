@@ -58,7 +58,7 @@ def test_place_says_what_is_missing(target, source):
 def test_wanted_texts_are_those_of_all_recipes(monkeypatch):
     monkeypatch.chdir(ROOT)
     names = {str(path) for path in corpora.wanted_texts()}
-    assert len(names) == 20
+    assert len(names) == 30
     assert "corpora/tinyshakespeare/input.txt" in names
     assert "corpora/masc/train.txt" in names
     assert "corpora/gutenberg/chesterton-thursday.txt" in names
