@@ -4,12 +4,16 @@ A chain gives each sequence of states a score, the sum of one number for each st
 probability is proportional to the exponential of its score. The tags of a conditional random field are such a chain,
 and so are the tags, or pairs of tags, of a hidden Markov model. Everything is in the logarithm, so that nothing
 underflows, and a score of minus infinity rules a state or a step out.
+
+States may be pairs, numbered row by row: the step from a pair (a, b) to a pair (b, c) is one of A B C numbers, where
+steps between any two pairs would take A B B C.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +21,37 @@ from numpy.typing import NDArray
 from models.utils.arrays import Float64Array, Int64Array
 
 
+class ComputedSteps(Sequence[Float64Array]):
+    """Scores of the steps of a chain, computed when they are asked for: all at once would fill gigabytes.
+
+    >>> steps = ComputedSteps(3, lambda k: np.full((1, 1), float(k)))
+    >>> len(steps), steps[-1].item(), [step.item() for step in reversed(steps)]
+    (3, 2.0, [2.0, 1.0, 0.0])
+    """
+
+    def __init__(self, count: int, compute: Callable[[int], Float64Array]) -> None:
+        """Have `count` steps; `compute` returns the scores of step 0, 1, ..."""
+        self._numbers, self._compute = range(count), compute
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Float64Array: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Float64Array]: ...
+
+    def __getitem__(self, index: int | slice) -> Float64Array | Sequence[Float64Array]:
+        if isinstance(index, slice):
+            return [self._compute(k) for k in self._numbers[index]]
+        return self._compute(self._numbers[index])
+
+
 class Chain:
     """A distribution of sequences of states; positions may have different states.
+
+    Scores of states are [S], or [A, B] where they are pairs; those of steps [S, S'], or [A, B, C].
 
     >>> chain = Chain(np.log([0.5, 0.5]), [np.log([[0.9, 0.1], [0.2, 0.8]])])
     >>> chain.best_path().tolist()
@@ -28,54 +61,57 @@ class Chain:
     """
 
     def __init__(self, start: Float64Array, steps: Sequence[Float64Array]) -> None:
-        """Hold the scores [S0] of the first state, and those [S, S'] of each step to the next one."""
+        """Hold the scores of the first state, and those of each step to the next one."""
         self._start, self._steps = start, steps
 
     def best_path(self) -> Int64Array:
         """Return the most probable sequence of states [T] (Viterbi 1967); of equal ones, the first."""
-        best, sources = self._start, []
+        best, sources, shapes = self._start, [], [self._start.shape]
         for step in self._steps:
-            scores = best[:, None] + step
+            scores = best[..., None] + step
             sources.append(scores.argmax(0))
             best = scores.max(0)
-        path = [int(best.argmax())]
+            shapes.append(best.shape)
+        path = [tuple(map(int, np.unravel_index(best.argmax(), best.shape)))]
         for source in reversed(sources):
-            path.append(int(source[path[-1]]))
-        return np.array(path[::-1], np.int64)
+            path.append((int(source[path[-1]]), *path[-1][:-1]))
+        return np.array([np.ravel_multi_index(s, n) for s, n in zip(path[::-1], shapes, strict=True)], np.int64)
 
     @cached_property
     def log_total(self) -> float:
         """Logarithm of the sum of the exponentials of all scores."""
-        return float(np.logaddexp.reduce(self._forward[-1]))
+        return float(np.logaddexp.reduce(self._forward[-1].ravel()))
 
     def marginals(self) -> list[Float64Array]:
         """Return log-probabilities [S] of the states at each position."""
-        return [before + after - self.log_total for before, after in zip(self._forward, self._backward, strict=True)]
+        pairs = zip(self._forward, self._backward, strict=True)
+        return [(before + after).ravel() - self.log_total for before, after in pairs]
 
     def log_probability(self, begin: int, allowed: Sequence[NDArray[np.bool_]]) -> float:
         """Return log P of all sequences whose states from `begin` on are `allowed`, a mask [S] a position."""
         scores = _mask(self._forward[begin], allowed[0])
         for k, mask in enumerate(allowed[1:], begin):
-            scores = _mask(np.logaddexp.reduce(scores[:, None] + self._steps[k], 0), mask)
-        return float(np.logaddexp.reduce(scores + self._backward[begin + len(allowed) - 1])) - self.log_total
+            scores = _mask(np.logaddexp.reduce(scores[..., None] + self._steps[k], 0), mask)
+        after = self._backward[begin + len(allowed) - 1]
+        return float(np.logaddexp.reduce((scores + after).ravel())) - self.log_total
 
     @cached_property
     def _forward(self) -> list[Float64Array]:
-        """Scores [S] of all that ends in a state, at each position."""
+        """Scores of all that ends in a state, at each position."""
         scores = [self._start]
         for step in self._steps:
-            scores.append(np.logaddexp.reduce(scores[-1][:, None] + step, 0))
+            scores.append(np.logaddexp.reduce(scores[-1][..., None] + step, 0))
         return scores
 
     @cached_property
     def _backward(self) -> list[Float64Array]:
-        """Scores [S] of all that follows a state, at each position."""
-        scores = [np.zeros(self._steps[-1].shape[1] if self._steps else len(self._start))]
+        """Scores of all that follows a state, at each position."""
+        scores = [np.zeros(self._steps[-1].shape[1:] if self._steps else self._start.shape)]
         for step in reversed(self._steps):
-            scores.append(np.logaddexp.reduce(step + scores[-1], 1))
+            scores.append(np.logaddexp.reduce(step + scores[-1], -1))
         return scores[::-1]
 
 
 def _mask(scores: Float64Array, allowed: NDArray[np.bool_]) -> Float64Array:
-    """Return scores with minus infinity for states that are not allowed."""
-    return np.where(allowed, scores, -np.inf)
+    """Return scores with minus infinity for states that are not allowed, by their numbers."""
+    return np.where(allowed.reshape(scores.shape), scores, -np.inf)

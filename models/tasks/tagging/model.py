@@ -11,8 +11,9 @@ import numpy as np
 from models.model import Capability, Floats
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.int8.encoder import Int8Encoder
+from models.tasks.card_names import read_names
 from models.tasks.encoder_model import EncoderModel
-from models.tasks.tagging.chain import Chain
+from models.tasks.tagging.chain import Chain, ComputedSteps
 from models.tasks.tagging.config import TaggerConfig
 from models.tasks.tagging.decoding import nothing, tag_chain, tag_independently
 from models.tasks.tagging.tagger import Tagger, Tagging
@@ -55,12 +56,9 @@ class RecurrentTagger(EncoderModel, Tagger):
         scores -= np.logaddexp.reduce(scores, 1, keepdims=True)
         if not self._chained:
             return tag_independently(scores, self.tags)
-        steps = list(self._steps + scores[1:, None])
         scores[0] += self._start
-        if steps:
-            steps[-1] = steps[-1] + self._end
-        else:
-            scores[0] += self._end
+        scores[-1] += self._end
+        steps = ComputedSteps(len(scores) - 1, lambda k: self._steps + scores[k + 1])
         return tag_chain(Chain(scores[0], steps), [self._state_tags] * len(scores), self.tags)
 
     def _chain_scores(self) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -77,7 +75,8 @@ class RecurrentTagger(EncoderModel, Tagger):
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
         """See `EncoderModel`."""
-        return tagger_head_shapes(TaggerConfig(**config["tagger"]), len(config["tags"]), encoder.vector_size)
+        tags = read_names(config, "tags", at_least=2)
+        return tagger_head_shapes(TaggerConfig(**config["tagger"]), len(tags), encoder.vector_size)
 
     @classmethod
     def build(

@@ -11,7 +11,7 @@ import numpy as np
 from models.errors import InvalidInput
 from models.tasks.tagging.tagged_text import TaggedSpan, TaggedText, TaggedToken
 from models.tasks.tagging.tagger import Tagger, Tagging
-from models.tasks.text import TaskText, token_chunks
+from models.tasks.text import STEP_CHARACTERS, TaskText, token_chunks
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Int64Array
 
@@ -34,7 +34,7 @@ def tag_texts(
     Each line of a raw text is a sentence, and newlines have no tags; a split text is one sentence. Its offsets count in
     its tokens joined by blanks. Raises InvalidInput for an empty token.
     """
-    inputs = [_split(tokenizer, text) if isinstance(text, str) else _join(tokenizer, text) for text in texts]
+    inputs = yield from _tokenize(tokenizer, texts)
     sentences = [sentence for text in inputs for sentence in text.sentences]
     taggings: dict[int, Tagging] = {}
     for rows in token_chunks([len(sentence) for sentence in sentences], tagger.chunk_tokens):
@@ -42,7 +42,26 @@ def tag_texts(
         taggings |= zip(rows.tolist(), tagger.tag(chunk), strict=True)
         yield sum(map(len, chunk))
     results = (taggings[i] for i in range(len(sentences)))
-    return [_describe(text, [next(results) for _ in text.sentences], tagger.tags) for text in inputs]
+    tagged, pending = [], 0
+    for text in inputs:
+        tagged.append(_describe(text, [next(results) for _ in text.sentences], tagger.tags))
+        pending += len(text.text)
+        if pending > STEP_CHARACTERS:
+            yield 0
+            pending = 0
+    return tagged
+
+
+def _tokenize(tokenizer: Tokenizer, texts: Sequence[str | Sequence[str]]) -> Generator[int, None, list[_Input]]:
+    """Tokenize texts; yields 0 after a long one, so that other work can run."""
+    inputs, pending = [], 0
+    for text in texts:
+        inputs.append(_split(tokenizer, text) if isinstance(text, str) else _join(tokenizer, text))
+        pending += len(inputs[-1].text)
+        if pending > STEP_CHARACTERS:
+            yield 0
+            pending = 0
+    return inputs
 
 
 def _split(tokenizer: Tokenizer, text: str) -> _Input:

@@ -17,7 +17,7 @@ from models.model import Floats
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.encoder.network import EncoderNetwork
-from models.tasks.encoder_model import ENCODER_PREFIX, HEAD_PREFIX
+from models.tasks.encoder_model import split_tensors
 from models.tasks.tagging.config import TaggerConfig
 from models.tasks.tagging.crf import FORBIDDEN, ChainScores, crf_loss
 from models.tasks.tagging.model import RecurrentTagger, allowed_tags, tagger_head_shapes
@@ -85,12 +85,9 @@ class TaggingProblem(TaskProblem[RecurrentTagger]):
 
     def model(self, weights: Mapping[str, Floats]) -> RecurrentTagger:
         """See `TaskProblem`."""
-        parts = {
-            prefix: {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
-            for prefix in (ENCODER_PREFIX, HEAD_PREFIX)
-        }
-        encoder = RecurrentEncoder(self._encoder, parts[ENCODER_PREFIX], self._vocabulary_size, self._alphabet_size)
-        return RecurrentTagger(self._settings, self._tags, encoder, parts[HEAD_PREFIX], self._alphabet)
+        tensors, head = split_tensors(weights)
+        encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size, self._alphabet_size)
+        return RecurrentTagger(self._settings, self._tags, encoder, head, self._alphabet)
 
     def measure(self, model: RecurrentTagger) -> Generator[Progress, None, dict[str, float]]:
         """Return F1 of spans if the tags are BIO, and the accuracy, on the held-out sentences."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Tensors
-from models.tasks.tagging.chain import Chain
+from models.tasks.card_names import read_names
+from models.tasks.tagging.chain import Chain, ComputedSteps
 from models.tasks.tagging.config import HmmTaggerConfig
 from models.tasks.tagging.decoding import nothing, tag_chain
 from models.tasks.tagging.hmm.suffixes import SuffixTable
@@ -80,22 +82,28 @@ class HmmTagger(Tagger):
     def _chain_of_tags(self, tags: list[Int64Array], scores: list[Float64Array]) -> tuple[Chain, list[Int64Array]]:
         """Return the chain whose states are the tags of a word, and the tag of each state at each position."""
         boundary, table = len(self.tags), self._transitions
-        start = table[boundary, tags[0]] + scores[0]
-        steps = [table[np.ix_(a, b)] + score for a, b, score in zip(tags, tags[1:], scores[1:], strict=False)]
-        return _with_end(start, steps, table[tags[-1], boundary]), tags
+        scores = [*scores[:-1], scores[-1] + table[tags[-1], boundary]]
+
+        def step(k: int) -> Float64Array:
+            scored: Float64Array = table[np.ix_(tags[k], tags[k + 1])] + scores[k + 1]
+            return scored
+
+        return Chain(table[boundary, tags[0]] + scores[0], ComputedSteps(len(tags) - 1, step)), tags
 
     def _chain_of_pairs(self, tags: list[Int64Array], scores: list[Float64Array]) -> tuple[Chain, list[Int64Array]]:
         """Return the chain whose states are pairs: a tag of the word before and a tag of the word."""
         boundary, table = len(self.tags), self._transitions
-        start = table[boundary, boundary, tags[0]] + scores[0]
-        before, steps = np.array([boundary]), []
-        states = [tags[0]]
-        for a, b, score in zip(tags, tags[1:], scores[1:], strict=False):
-            steps.append(_pair_step(table[np.ix_(before, a, b)] + score))
-            states.append(np.tile(b, len(a)))
-            before = a
-        end = table[np.ix_(before, tags[-1])][..., boundary]
-        return _with_end(start, steps, end.ravel()), states
+        framed = [np.array([boundary]), *tags]
+        end = table[np.ix_(framed[-2], framed[-1])][..., boundary]
+        last = len(tags) - 1
+
+        def step(k: int) -> Float64Array:
+            scored: Float64Array = table[np.ix_(framed[k], framed[k + 1], framed[k + 2])] + scores[k + 1]
+            return scored + end if k == last - 1 else scored
+
+        start = (table[boundary, boundary, tags[0]] + scores[0])[None]
+        states = [np.tile(b, len(a)) for a, b in pairwise(framed)]
+        return Chain(start if last else start + end, ComputedSteps(last, step)), states
 
     def config(self) -> dict[str, Any]:
         """Return the settings and the names of the tags."""
@@ -108,22 +116,8 @@ class HmmTagger(Tagger):
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
         """See `Model`."""
+        tags = read_names(config, "tags", at_least=2)
         try:
-            return cls(HmmTaggerConfig(**config["hmm"]), config["tags"], vocabulary_size, tensors)
+            return cls(HmmTaggerConfig(**config["hmm"]), tags, vocabulary_size, tensors)
         except (InvalidInput, KeyError, TypeError) as error:
             raise CheckpointDamaged(f"config: {error}") from error
-
-
-def _pair_step(scores: Float64Array) -> Float64Array:
-    """Return the scores [A B, B C] of steps from pair to pair, of those [A, B, C] of three tags in a row."""
-    first, middle, last = scores.shape
-    step = np.full((first, middle, middle, last), -np.inf)
-    step[:, np.arange(middle), np.arange(middle)] = scores
-    return step.reshape(first * middle, middle * last)
-
-
-def _with_end(start: Float64Array, steps: list[Float64Array], end: Float64Array) -> Chain:
-    """Return a chain with the scores [S] of ending in each last state."""
-    if not steps:
-        return Chain(start + end, steps)
-    return Chain(start, [*steps[:-1], steps[-1] + end])

@@ -25,6 +25,7 @@ class SuffixTable:
     def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Hold the table in `tensors`. Raises CheckpointDamaged without the empty ending."""
         self._rows = {_from_characters(row): i for i, row in enumerate(tensors["suffix_keys"])}
+        self._longest = tensors["suffix_keys"].shape[1] - 1
         self._tags = tensors["suffix_tags"].astype(np.int64)
         self._scores = tensors["suffix_scores"].astype(np.float64)
         if not set(EMPTY_KEYS) <= self._rows.keys():
@@ -32,7 +33,7 @@ class SuffixTable:
 
     def look_up(self, form: str) -> tuple[Int64Array, Float64Array]:
         """Return tags [U] that a word may have and log P(word | tag) of each, up to a constant."""
-        row = next(self._rows[key] for key in suffix_keys(form, len(form)) if key in self._rows)
+        row = next(self._rows[key] for key in suffix_keys(form, self._longest) if key in self._rows)
         return self._tags[row], self._scores[row]
 
 

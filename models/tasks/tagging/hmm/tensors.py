@@ -27,6 +27,9 @@ def check_hmm_tensors(settings: HmmTaggerConfig, tags: int, words: int, tensors:
         listed = tensors["suffix_tags"].shape[1]
         if tensors[name].shape != (endings, listed) or not 0 < listed <= tags:
             raise CheckpointDamaged(f"tensor {name}: {endings} rows of at most {tags} tags expected")
+    characters = tensors["suffix_keys"]
+    if characters.size and not 0 <= characters.min() <= characters.max() < 0x110000:
+        raise CheckpointDamaged("tensor suffix_keys: characters expected")
     for name in ("word_tags", "suffix_tags"):
         if tensors[name].size and not 0 <= tensors[name].min() <= tensors[name].max() < tags:
             raise CheckpointDamaged(f"tensor {name}: numbers from 0 to {tags - 1} expected")

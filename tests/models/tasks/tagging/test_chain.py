@@ -77,3 +77,25 @@ def test_chain_log_probability_sums_the_sequences_that_are_allowed(
 def test_chain_does_not_underflow_over_long_sequences() -> None:
     steps = [np.full((2, 2), -1000.0)] * 500
     assert np.allclose(np.exp(Chain(np.zeros(2), steps).marginals()), 0.5)
+
+
+@given(st.lists(st.integers(1, 3), min_size=2, max_size=6), st.integers(0, 10_000), st.data())
+def test_chain_of_pairs_is_the_chain_of_all_steps_between_pairs(
+    sizes: list[int], seed: int, data: st.DataObject
+) -> None:
+    random = np.random.default_rng(seed)
+    start = random.normal(0, 3, sizes[:2])
+    steps = [random.normal(0, 3, sizes[k : k + 3]) for k in range(len(sizes) - 2)]
+    dense = []
+    for step in steps:
+        a, b, c = step.shape
+        between = np.full((a, b, b, c), -np.inf)
+        between[:, np.arange(b), np.arange(b)] = step
+        dense.append(between.reshape(a * b, b * c))
+    pairs, flat = Chain(start, steps), Chain(start.ravel(), dense)
+    assert pairs.best_path().tolist() == flat.best_path().tolist()
+    assert np.isclose(pairs.log_total, flat.log_total)
+    assert all(np.allclose(a, b) for a, b in zip(pairs.marginals(), flat.marginals(), strict=True))
+    counts = [a * b for a, b in pairwise(sizes)]
+    allowed = [np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n))) for n in counts]
+    assert np.isclose(np.exp(pairs.log_probability(0, allowed)), np.exp(flat.log_probability(0, allowed)))

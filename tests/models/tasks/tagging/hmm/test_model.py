@@ -1,5 +1,6 @@
 """Hidden Markov taggers: against the enumeration of all sequences of tags; checkpoints."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -62,6 +63,25 @@ def test_hmm_tagger_sums_over_all_sequences_of_tags(order: int, ids: list[int], 
         assert tagging.probabilities[position, tag] == pytest.approx(expected, abs=1e-6)
 
 
+def test_hmm_tagger_of_a_long_line_takes_little_memory() -> None:
+    unknown = {
+        "transitions": np.zeros((13, 13, 13), np.float32),
+        "word_begins": np.zeros(2, np.int64),
+        "word_tags": np.zeros(0, np.int32),
+        "word_scores": np.zeros(0, np.float32),
+        "suffix_keys": to_characters(["A", "a"]),
+        "suffix_tags": np.tile(np.arange(12, dtype=np.int32), (2, 1)),
+        "suffix_scores": np.zeros((2, 12), np.float32),
+    }
+    model = HmmTagger(HmmTaggerConfig(3), tuple(map(str, range(12))), 1, unknown)
+    tracemalloc.start()
+    (tagging,) = model.tag([TaskText(np.zeros(200, np.int64), ("x",) * 200)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.allclose(tagging.probabilities, 1 / 12)
+    assert peak < 5_000_000  # the steps between any two pairs of tags would be 144 x 144 numbers a token: 33 MB
+
+
 def test_hmm_tagger_of_an_empty_sentence_gives_no_tags() -> None:
     (tagging,) = tagger(3).tag([TaskText(np.zeros(0, np.int64), ())])
     assert (len(tagging.path), tagging.probabilities.shape) == (0, (0, 3))
@@ -87,6 +107,7 @@ def test_hmm_tagger_is_bit_equal_after_a_checkpoint(order: int) -> None:
         ("suffix_tags", np.zeros((2, 2), np.int32)),
         ("suffix_scores", np.zeros((3, 1), np.float32)),
         ("suffix_keys", np.ones((3, 2), np.int32)),
+        ("suffix_keys", np.full((3, 2), 0x110000, np.int32)),
         ("suffix_keys", None),
         ("more", np.zeros(1, np.float32)),
     ],
@@ -100,5 +121,6 @@ def test_hmm_tagger_from_tensors_names_the_tensor_that_does_not_fit(name: str, a
 
 def test_hmm_tagger_from_tensors_refuses_settings_that_it_does_not_know() -> None:
     model = tagger(3)
-    with pytest.raises(CheckpointDamaged, match="config"):
-        HmmTagger.from_tensors(model.config() | {"hmm": {"order": 9}}, model.tensors(), VOCABULARY)
+    for wrong in ({"hmm": {"order": 9}}, {"tags": [1, 2, 3]}, {"tags": ["x", "x", "y"]}, {"tags": 3}):
+        with pytest.raises(CheckpointDamaged, match="config"):
+            HmmTagger.from_tensors(model.config() | wrong, model.tensors(), VOCABULARY)

@@ -53,6 +53,11 @@ def test_suffix_table_of_words_that_are_not_rare_knows_the_empty_ending_alone() 
     assert scores(SuffixTable(table), "cats") == scores(SuffixTable(table), "Dog")
 
 
+def test_suffix_table_looks_at_the_end_of_an_enormous_word() -> None:
+    table = SuffixTable(suffixes())
+    assert scores(table, "x" * 10_000_000 + "s") == scores(table, "pits")  # all its endings would be 50 terabytes
+
+
 def test_suffix_table_needs_the_empty_ending() -> None:
     tensors = suffixes()
     tensors["suffix_keys"] = tensors["suffix_keys"] + 1
