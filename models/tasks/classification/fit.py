@@ -25,6 +25,8 @@ from models.tasks.training.train import train_task
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
+MAX_TARGETS = 100_000_000
+"""Examples times labels, at most: 400 MB. More are ids or sentences taken for labels."""
 _NGRAM_L2 = 3.0
 """Penalty of the logistic regression beside a network; from 1 to 10 makes little difference on 7,000 sentences."""
 
@@ -76,9 +78,7 @@ def _train(
 ) -> Generator[Progress, None, tuple[TextClassifier, dict[str, float]]]:
     """Train a network; return it with the metrics of its training."""
     if config.multi_label and options.training.label_smoothing:
-        raise InvalidInput(
-            "label_smoothing", "only 0 is accepted with multi_label: its labels are independent"
-        )
+        raise InvalidInput("label_smoothing", "only 0 is accepted with multi_label: its labels are independent")
     alphabet = None
     if options.encoder.reads_characters:
         alphabet = Alphabet.of(form for text in texts.texts for form in text.forms)
@@ -110,6 +110,8 @@ def _labels(multi_label: bool, examples: Sequence[LabelledText], held_out: Seque
             raise InvalidInput("validation", f"line {example.line}: no training example has the label {min(unknown)!r}")
     if len(labels) < 2:
         raise InvalidInput("files", "examples of at least two labels are accepted")
+    if len(labels) * len(examples) > MAX_TARGETS:
+        raise InvalidInput("files", f"{len(labels)} labels are too many for {len(examples)} examples")
     return labels
 
 

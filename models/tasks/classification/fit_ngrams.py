@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from models.errors import InvalidInput
 from models.model import Floats
 from models.tasks.classification.config import LogisticRegressionConfig, NaiveBayesConfig
 from models.tasks.classification.ngram_features import NgramFeatures
@@ -17,6 +18,8 @@ from models.tasks.classification.ngram_model import LogisticRegressionClassifier
 from models.tasks.classification.train import LabelledTexts
 from models.threads import thread_count
 
+MAX_WEIGHTS = 50_000_000
+"""N-grams times labels, at most: some gigabytes while they are fitted."""
 _MAX_ITERATIONS = 100
 _RATIO_SMOOTHING = 1.0
 """Added to counts before the logarithm of their ratio is taken (Wang and Manning 2012)."""
@@ -25,8 +28,12 @@ _RATIO_SMOOTHING = 1.0
 def fit_naive_bayes(
     config: NaiveBayesConfig, labels: Sequence[str], examples: LabelledTexts, vocabulary_size: int
 ) -> NaiveBayesClassifier:
-    """Fit naive Bayes: log P(label), and log P(n-gram | label) with `delta` added to each count."""
+    """Fit naive Bayes: log P(label), and log P(n-gram | label) with `delta` added to each count.
+
+    Raises InvalidInput for more n-grams and labels than MAX_WEIGHTS.
+    """
     features = NgramFeatures.of(examples.texts, config.order, vocabulary_size)
+    _check_size(features, labels)
     counts = _counts(features, examples, binary=config.binary) + config.delta
     weights = np.log(counts) - np.log(counts.sum(0))
     prior = np.log(examples.targets.sum(0, dtype=np.float64)) - np.log(len(examples.texts))
@@ -37,15 +44,25 @@ def fit_naive_bayes(
 def fit_logistic_regression(
     config: LogisticRegressionConfig, labels: Sequence[str], examples: LabelledTexts, vocabulary_size: int
 ) -> LogisticRegressionClassifier:
-    """Minimize the summed cross-entropy of the examples plus l2 / 2 times the squared weights, biases apart."""
+    """Minimize the summed cross-entropy of the examples plus l2 / 2 times the squared weights, biases apart.
+
+    Raises InvalidInput as `fit_naive_bayes` does.
+    """
     torch.set_num_threads(thread_count())
     features = NgramFeatures.of(examples.texts, config.order, vocabulary_size)
+    _check_size(features, labels)
     rows = [np.unique(features.rows(text.ids)) for text in examples.texts]
     scale = torch.ones(len(features), len(labels))
     if config.naive_bayes:
         scale = torch.from_numpy(_log_ratios(_counts(features, examples, binary=True)))
     weights, bias = _minimize(config, rows, torch.from_numpy(examples.targets), scale)
     return LogisticRegressionClassifier(labels, features, weights, bias, multi_label=config.multi_label)
+
+
+def _check_size(features: NgramFeatures, labels: Sequence[str]) -> None:
+    if len(features) * len(labels) > MAX_WEIGHTS:
+        message = f"{len(labels)} labels are too many for {len(features)} n-grams: each has a weight for each"
+        raise InvalidInput("files", message)
 
 
 def _minimize(

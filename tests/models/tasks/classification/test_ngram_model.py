@@ -156,6 +156,17 @@ def test_ngram_features_refuse_orders_whose_keys_would_not_fit() -> None:
         NgramFeatures.of([text(2)], 4, 56_000)
 
 
+def test_fit_classifier_refuses_more_labels_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [LabelledText(f"text {i}", (f"label {i}",), i) for i in range(10)]
+    monkeypatch.setattr("models.tasks.classification.fit_ngrams.MAX_WEIGHTS", 100)
+    for config in (NaiveBayesConfig(), LogisticRegressionConfig()):
+        with pytest.raises(InvalidInput, match=r"files: 10 labels are too many for .* n-grams"):
+            run_to_completion(fit_classifier(config, texts, [], FitOptions()))
+    monkeypatch.setattr("models.tasks.classification.fit.MAX_TARGETS", 99)
+    with pytest.raises(InvalidInput, match="files: 10 labels are too many for 10 examples"):
+        run_to_completion(fit_classifier(NaiveBayesConfig(), texts, [], FitOptions()))
+
+
 def test_naive_bayes_config_refuses_numbers_beyond_those_of_a_float() -> None:
     NaiveBayesConfig(delta=10**400)  # a whole number, however large
     with pytest.raises(InvalidInput, match="delta"):
