@@ -43,9 +43,11 @@ class Comparison:
         """Return `identical`, `alike`, or `DIFFERS`, with the figure that differs most."""
         if self.same_files:
             return "identical"
-        name, difference = max(self.differences.items(), key=lambda item: item[1], default=("", 0.0))
+        if not self.differences:
+            return "DIFFERS: other numbers, and no figure on held-out text to compare"
+        name, difference = max(self.differences.items(), key=lambda item: item[1])
         word = "alike" if difference <= TOLERANCE else "DIFFERS"
-        return f"{word}: other numbers; {name or 'no figure'} differs most, by {difference:.2%}"
+        return f"{word}: other numbers; {name} differs most, by {difference:.2%}"
 
 
 @click.command()

@@ -83,3 +83,8 @@ def test_shipped_models_have_commands_that_can_be_run_anew() -> None:
         command = checkpoints.own_command(card["provenance"]["command"], Path("out"))
         assert command[0] in ("train", "mix")
         assert (ROOT / command[command.index("--recipe") + 1]).is_file(), ref.id
+
+
+def test_comparison_without_a_figure_differs() -> None:
+    comparison = checkpoints.Comparison("students@1", same_files=False, differences={})
+    assert comparison.verdict == "DIFFERS: other numbers, and no figure on held-out text to compare"
