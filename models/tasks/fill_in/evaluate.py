@@ -67,6 +67,7 @@ def measure_fill_in(
             part = slice(begin, begin + len(logprobs))
             ranks[slots[part]], scores[slots[part]] = _rank(logprobs, targets[part])
             begin = part.stop
+            yield 0  # so that other work can run between the slices of a long text
         yield sum(map(len, texts))
     return MaskedWords(ranks, scores)
 

@@ -33,8 +33,14 @@ class FillInModel(Model):
         """Return log-probabilities [N, V] of the tokens of N contexts, in nats."""
 
     def sliced_logprobs(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> Iterator[Floats]:
-        """Yield log-probabilities [n, V] of the N positions in slices of a few megabytes, in order."""
-        contexts = self.contexts(texts, positions)
+        """Yield log-probabilities [n, V] of the N positions in slices of a few megabytes, in order.
+
+        Slices may be empty: other work can run before the next one.
+        """
+        yield from self.slices(self.contexts(texts, positions))
+
+    def slices(self, contexts: State) -> Iterator[Floats]:
+        """Yield `logprobs` of N contexts in slices of a few megabytes."""
         count, size = row_count(contexts), max(1, LOGITS_PER_SLICE // self.vocabulary_size)
         for begin in range(0, count, size):
             yield self.logprobs(select(contexts, range(begin, min(begin + size, count))))

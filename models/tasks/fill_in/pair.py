@@ -6,7 +6,7 @@ given w. It is a composite, whose checkpoint names the two published models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -20,9 +20,12 @@ from models.tasks.fill_in.config import LanguageModelPairConfig
 from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.text import pad
 from models.utils.arrays import log_softmax
+from models.utils.progress import run_to_completion
 
 _LEAST_PRIOR = np.float32(-50)
 """Least log P(w) that is divided by, for models that give some tokens no probability by themselves."""
+STEP_PLACES = 128
+"""Places of a long text that are reached in one step, token by token: some tens of milliseconds."""
 
 
 class LanguageModelPair(CompositeModel, FillInModel):
@@ -47,8 +50,25 @@ class LanguageModelPair(CompositeModel, FillInModel):
 
     def contexts(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
         """See `FillInModel`: the states of both models, which have read the text up to each position."""
+        return run_to_completion(self._read(texts, positions))
+
+    def sliced_logprobs(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> Iterator[Floats]:
+        """See `FillInModel`; empty slices come while long texts are read."""
+        reading = self._read(texts, positions)
+        try:
+            while True:
+                next(reading)
+                yield np.empty((0, self.vocabulary_size), np.float32)
+        except StopIteration as end:
+            contexts: State = end.value
+        yield from self.slices(contexts)
+
+    def _read(self, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> Generator[int, None, State]:
+        """Return the `contexts`; yields 0 after each step of reading."""
         forward, backward = self.members
-        return states_before(forward, texts, positions), states_after(backward, texts, positions)
+        left = yield from read_before(forward, texts, positions)
+        right = yield from read_before(backward, *mirror(texts, positions))
+        return left, right
 
     def logprobs(self, contexts: State) -> Floats:
         """Return log-probabilities [N, V] of contexts; see `FillInModel`."""
@@ -68,23 +88,37 @@ class LanguageModelPair(CompositeModel, FillInModel):
         return cls(LanguageModelPairConfig(**config), members)
 
 
-def states_after(model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
-    """Return the states [N] in which a model of reversed text has read each text back to `positions`."""
+def mirror(texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> tuple[list[TokenIds], list[TokenIds]]:
+    """Return texts reversed, with `</s>` still at their ends, and where `positions` are in them."""
     mirrored = [len(text) - 2 - places for text, places in zip(texts, positions, strict=True)]
-    return states_before(model, [np.append(text[-2::-1], text[-1]) for text in texts], mirrored)
+    return [np.append(text[-2::-1], text[-1]) for text in texts], mirrored
 
 
 def states_before(model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
     """Return the states [N] in which a model has read each text up to `positions`, text by text."""
+    return run_to_completion(read_before(model, texts, positions))
+
+
+def states_after(model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]) -> State:
+    """Return the states [N] in which a model of reversed text has read each text back to `positions`."""
+    return states_before(model, *mirror(texts, positions))
+
+
+def read_before(
+    model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]
+) -> Generator[int, None, State]:
+    """Return `states_before`; yields 0 after each STEP_PLACES places of the texts, so that other work can run."""
     tokens, lengths = pad(texts)
     text_of = np.repeat(np.arange(len(texts)), [len(places) for places in positions])
     place_of = np.concatenate([np.zeros(0, np.int64), *positions])
     order = np.argsort(place_of, kind="stable")
     state, read = model.begin_state(len(texts)), 0
     parts = [select(state, [])]
-    for place in np.unique(place_of).tolist():
+    for count, place in enumerate(np.unique(place_of).tolist(), 1):
         if place > read:
             state = model.advance(state, tokens[:, read:place], np.clip(lengths - read, 0, place - read))
             read = place
         parts.append(select(state, text_of[order][place_of[order] == place].tolist()))
+        if count % STEP_PLACES == 0:
+            yield 0
     return select(concat(parts), np.argsort(order).tolist())

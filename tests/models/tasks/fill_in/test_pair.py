@@ -13,8 +13,11 @@ from models.checkpoint.save import save
 from models.errors import CheckpointDamaged, InvalidInput
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
+from models.tasks.fill_in import pair as pair_module
 from models.tasks.fill_in.config import LanguageModelPairConfig
+from models.tasks.fill_in.evaluate import measure_fill_in
 from models.tasks.fill_in.pair import LanguageModelPair, states_before
+from models.utils.progress import run_to_completion
 from tests.helpers.language_models import TOKENIZER, V, ngram, published, recurrent
 from tests.helpers.toy import Bigram
 
@@ -51,6 +54,20 @@ def test_pair_believes_the_left_where_nothing_is_possible_on_both_sides() -> Non
     left, right = Bigram([[0, 0, 1, 0]] * 5), Bigram([[0, 0, 0, 1]] * 5)
     pair = LanguageModelPair(LanguageModelPairConfig(), [left, right])
     assert np.exp(blank_logprobs(pair, [2, 0, 3, 1], 1)).tolist() == [0, 0, 1, 0]
+
+
+def test_pair_reads_a_long_text_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = LanguageModelPair(LanguageModelPairConfig(), [recurrent("lstm"), ngram("witten_bell")])
+    text = np.append(np.arange(2, V).repeat(3), 1)
+    whole = run_to_completion(measure_fill_in(pair, [text], [np.zeros(len(text), np.bool_)]))
+    monkeypatch.setattr(pair_module, "STEP_PLACES", 7)
+    work = measure_fill_in(pair, [text], [np.zeros(len(text), np.bool_)])
+    steps = []
+    sliced = run_to_completion(work, steps.append)
+    # Each side stops after every 7th of 30 places; then the only slice of probabilities, and the text is done.
+    assert steps == [0] * (4 + 4 + 1) + [len(text)]
+    assert sliced.logprobs.tolist() == whole.logprobs.tolist()
+    assert sliced.ranks.tolist() == whole.ranks.tolist()
 
 
 def test_pair_refuses_members_that_do_not_fit() -> None:
