@@ -23,7 +23,7 @@ _BLANK = re.compile(r"_{3,}")
 
 
 def most_blanks(text: str) -> int:
-    """Return how many blanks a text has at most: underscores that no tokenizer takes for a blank count too.
+    """Return how many blanks a text has at most, whatever the tokenizer.
 
     >>> most_blanks("a ___ bear and ___ing")
     2

@@ -65,7 +65,7 @@ def _score_blank(
 
 
 def _normalize(rows: Floats) -> Floats:
-    """Return rows [N, C] of log-probabilities of the choices among them; -inf where a model gives none of them any."""
+    """Return log-probabilities [N, C] of the choices among themselves; rows of -inf stay as they are."""
     possible = np.isfinite(rows).any(1)
     normalized = np.full_like(rows, -np.inf)
     normalized[possible] = log_softmax(rows[possible])

@@ -177,7 +177,7 @@ def test_fill_stops_between_many_texts_and_many_fillings() -> None:
 
 
 def test_fill_gives_no_probability_where_no_candidate_is_possible() -> None:
-    """A pair of models without smoothing: neither c nor d ever stood between a and c, and no c before c."""
+    """Judge by a pair without smoothing: neither c nor d ever stood between a and c."""
     pair = LanguageModelPair(LanguageModelPairConfig(), [ngram("mle"), ngram("mle")])
     (impossible,) = filled(pair, "a ___ c", candidates=("c", "d"))
     assert [(filling.probability, filling.logprob) for filling in impossible.fillings] == [(0, -np.inf)] * 2
