@@ -77,7 +77,7 @@ class ClassifyAnswer(ResponseBody):
 def classify_contents(
     labels: Sequence[str], logprobs: Floats, words: Sequence[Sequence[WordEffect]] | None, *, multi_label: bool
 ) -> list[dict[str, Any]]:
-    """Return the JSON content for each text: log-probabilities [N, L] of its labels, its words where explained.
+    """Return the JSON content for log-probabilities [N, L] of texts, and for their words where explained.
 
     Raises ModelFailed for NaN.
     """
