@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Floats, Lengths, Model, Tensors
@@ -75,10 +76,10 @@ class EncoderModel(Model):
         try:
             encoder_config, characters = task_config.pop("encoder"), task_config.pop("alphabet")
             alphabet = None if characters is None else Alphabet(characters)
-            parts = _split(tensors)
+            encoder_tensors, head = split_tensors(tensors)
             size = 0 if alphabet is None else len(alphabet)
-            encoder = cls.encoder_class.from_tensors(encoder_config, parts[ENCODER_PREFIX], vocabulary_size, size)
-            shapes, head = cls.head_shapes(task_config, encoder), parts[HEAD_PREFIX]
+            encoder = cls.encoder_class.from_tensors(encoder_config, encoder_tensors, vocabulary_size, size)
+            shapes = cls.head_shapes(task_config, encoder)
             for name in sorted(shapes.keys() | head.keys()):
                 check_tensor(f"{HEAD_PREFIX}{name}", encoder.architecture.storage, shapes.get(name), head.get(name))
             return cls.build(task_config, encoder, head, alphabet)
@@ -86,12 +87,12 @@ class EncoderModel(Model):
             raise CheckpointDamaged(f"config: {error}") from error
 
 
-def _split(tensors: Tensors) -> dict[str, Tensors]:
-    """Return the tensors of encoder and head, by the beginning of their names, which is taken away."""
+def split_tensors(tensors: Mapping[str, NDArray[Any]]) -> tuple[Tensors, Tensors]:
+    """Return the tensors of encoder and head without the beginning of their names. Raises CheckpointDamaged."""
     parts: dict[str, Tensors] = {ENCODER_PREFIX: {}, HEAD_PREFIX: {}}
     for name, tensor in tensors.items():
         prefix = next((prefix for prefix in parts if name.startswith(prefix)), None)
         if prefix is None:
             raise CheckpointDamaged(f"tensor {name}: not part of this model")
         parts[prefix][name.removeprefix(prefix)] = tensor
-    return parts
+    return parts[ENCODER_PREFIX], parts[HEAD_PREFIX]

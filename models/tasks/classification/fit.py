@@ -19,9 +19,9 @@ from models.tasks.classification.config import (
 from models.tasks.classification.fit_ngrams import fit_logistic_regression, fit_naive_bayes
 from models.tasks.classification.model import NGRAM_ORDER
 from models.tasks.classification.train import ClassificationProblem, LabelledTexts
-from models.tasks.text import Alphabet, TaskText
-from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays, task_tokenizer
-from models.tasks.training.train import train_task
+from models.tasks.text import TaskText
+from models.tasks.training.options import FitOptions, FittedModel, alphabet_of, task_tokenizer
+from models.tasks.training.train import train_with
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
@@ -79,25 +79,16 @@ def _train(
     """Train a network; return it with the metrics of its training."""
     if config.multi_label and options.training.label_smoothing:
         raise InvalidInput("label_smoothing", "only 0 is accepted with multi_label: its labels are independent")
-    alphabet = None
-    if options.encoder.reads_characters:
-        alphabet = Alphabet.of(form for text in texts.texts for form in text.forms)
+    alphabet = alphabet_of(options, texts.texts)
     size = tokenizer.vocabulary_size
     problem = ClassificationProblem(config, options.encoder, labels, size, texts, held_out, alphabet)
-    result = yield from train_task(
-        problem,
-        options.training,
-        initial=encoder_arrays(options, tokenizer),
-        resume_from=options.resume_from,
-        save_to=options.workdir,
-        save_seconds=options.save_seconds,
-    )
+    result = yield from train_with(problem, options, tokenizer)
     model = result.model
     if config.ngram_share:
         yield Progress("fitting", 0, 0)
         settings = LogisticRegressionConfig(NGRAM_ORDER, _NGRAM_L2, naive_bayes=True, multi_label=config.multi_label)
         model = model.with_ngrams(fit_logistic_regression(settings, labels, texts, size))
-    return model, {"best_step": result.model_step, "steps": result.steps, **result.metrics}
+    return model, result.card_metrics
 
 
 def _labels(multi_label: bool, examples: Sequence[LabelledText], held_out: Sequence[LabelledText]) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from models.tasks.card_names import read_names
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.config import ClassifierConfig
 from models.tasks.classification.ngram_model import LogisticRegressionClassifier
-from models.tasks.classification.probabilities import log_sigmoid, log_softmax
+from models.tasks.classification.probabilities import log_sigmoid
 from models.tasks.encoder_model import EncoderModel
 from models.tasks.text import Alphabet, TaskText
+from models.utils.arrays import log_softmax
 
 NGRAM_PREFIX = "ngrams."
 """Beginning of the names of the arrays of the n-grams in a checkpoint."""

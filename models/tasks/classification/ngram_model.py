@@ -18,8 +18,9 @@ from models.neural.tensors import check_tensor
 from models.tasks.card_names import read_names
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.ngram_features import NgramFeatures
-from models.tasks.classification.probabilities import log_sigmoid, log_softmax
+from models.tasks.classification.probabilities import log_sigmoid
 from models.tasks.text import TaskText
+from models.utils.arrays import log_softmax
 
 
 class NgramClassifier(TextClassifier):

@@ -19,15 +19,13 @@ from models.neural.encoder.model import RecurrentEncoder
 from models.neural.encoder.network import EncoderNetwork
 from models.tasks.classification.config import ClassifierConfig
 from models.tasks.classification.model import RecurrentClassifier, classifier_head_shapes
-from models.tasks.encoder_model import ENCODER_PREFIX, HEAD_PREFIX
-from models.tasks.text import Alphabet, TaskText
+from models.tasks.encoder_model import split_tensors
+from models.tasks.text import Alphabet, TaskText, token_chunks
 from models.tasks.training.problem import StepContext, TaskNetwork, TaskProblem, TextBatch, rare_words
 from models.utils.progress import Progress
 
 _LARGEST_PROBABILITY = np.float32(1 - 1e-7)
 """Bound of a probability whose complement is put into a logarithm."""
-_MEASURED_TEXTS = 64
-"""Texts that are classified together while a training measures."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +90,19 @@ class ClassificationProblem(TaskProblem[RecurrentClassifier]):
 
     def model(self, weights: Mapping[str, Floats]) -> RecurrentClassifier:
         """See `TaskProblem`."""
-        parts = {
-            prefix: {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
-            for prefix in (ENCODER_PREFIX, HEAD_PREFIX)
-        }
-        encoder = RecurrentEncoder(self._encoder, parts[ENCODER_PREFIX], self._vocabulary_size, self._alphabet_size)
-        return RecurrentClassifier(self._settings, self._labels, encoder, parts[HEAD_PREFIX], self._alphabet)
+        tensors, head = split_tensors(weights)
+        encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size, self._alphabet_size)
+        return RecurrentClassifier(self._settings, self._labels, encoder, head, self._alphabet)
 
     def measure(self, model: RecurrentClassifier) -> Generator[Progress, None, dict[str, float]]:
         """Return the accuracy on the held-out texts, and their mean loss."""
         held_out = self._held_out
         if held_out is None:
             return {}
-        rows = []
-        for begin in range(0, len(held_out.texts), _MEASURED_TEXTS):
-            rows.append(model.logprobs(held_out.texts[begin : begin + _MEASURED_TEXTS]))
-            yield Progress("validating", begin, len(held_out.texts))
-        logprobs = np.concatenate(rows)
+        logprobs = np.empty_like(held_out.targets)
+        for rows in token_chunks([len(text) for text in held_out.texts], model.chunk_tokens):
+            logprobs[rows] = model.logprobs([held_out.texts[row] for row in rows])
+            yield Progress("validating", 0, len(held_out.texts))
         if self._settings.multi_label:
             correct = ((logprobs > np.log(0.5)) == (held_out.targets > 0)).all(1)
         else:

@@ -41,5 +41,5 @@ class LanguageModelPairConfig:
     rule for sides that are independent given the token, 0 the plain product."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.prior_weight) and self.prior_weight >= 0):
+        if isinstance(self.prior_weight, bool) or not 0 <= self.prior_weight < math.inf:
             raise InvalidInput("prior_weight", "must be a finite number, 0 or more")

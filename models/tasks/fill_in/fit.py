@@ -6,12 +6,11 @@ import time
 from collections.abc import Generator
 
 from models.data.corpus import Corpus
-from models.neural.training.config import STATE_FILE
 from models.tasks.fill_in.config import FillInConfig
 from models.tasks.fill_in.evaluate import encode_lines
 from models.tasks.fill_in.train import FillInProblem, Lines
-from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays
-from models.tasks.training.train import train_task
+from models.tasks.training.options import FitOptions, FittedModel
+from models.tasks.training.train import train_with
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
@@ -30,15 +29,8 @@ def fit_fill_in(
     lines, unknown = encode_lines(text, tokenizer, config.max_tokens)
     measured = None if held_out is None else Lines(*encode_lines(held_out, tokenizer))
     problem = FillInProblem(config, options.encoder, tokenizer.vocabulary_size, lines, measured)
-    result = yield from train_task(
-        problem,
-        options.training,
-        initial=problem.initial_arrays() | dict(encoder_arrays(options, tokenizer)),
-        resume_from=options.workdir if options.workdir and (options.workdir / STATE_FILE).exists() else None,
-        save_to=options.workdir,
-        save_seconds=options.save_seconds,
-    )
+    result = yield from train_with(problem, options, tokenizer, problem.initial_arrays())
     figures: dict[str, float] = {"token_count": int(problem.lengths.sum()), "lines": len(lines)}
-    figures |= {"oov_count": int(sum(part.sum() for part in unknown)), "best_step": result.model_step}
-    figures |= {"steps": result.steps, "seconds": round(time.monotonic() - began, 1)}
-    return FittedModel(result.model, tokenizer, {"training": figures | result.metrics})
+    figures |= {"oov_count": int(sum(part.sum() for part in unknown)), **result.card_metrics}
+    figures["seconds"] = round(time.monotonic() - began, 1)
+    return FittedModel(result.model, tokenizer, {"training": figures})

@@ -20,7 +20,7 @@ from models.neural.training.initialization import log_unigram_probabilities
 from models.neural.training.loss import cross_entropy
 from models.neural.training.sampled_softmax import WordSampler, sampled_cross_entropy
 from models.special_tokens import EOS
-from models.tasks.encoder_model import ENCODER_PREFIX, HEAD_PREFIX
+from models.tasks.encoder_model import HEAD_PREFIX, split_tensors
 from models.tasks.fill_in.config import FillInConfig
 from models.tasks.fill_in.evaluate import measure_fill_in
 from models.tasks.fill_in.model import RecurrentFillIn, check_encoder, fill_in_head_shapes
@@ -104,12 +104,9 @@ class FillInProblem(TaskProblem[RecurrentFillIn]):
 
     def model(self, weights: Mapping[str, Floats]) -> RecurrentFillIn:
         """See `TaskProblem`."""
-        parts = {
-            prefix: {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
-            for prefix in (ENCODER_PREFIX, HEAD_PREFIX)
-        }
-        encoder = RecurrentEncoder(self._encoder, parts[ENCODER_PREFIX], self._vocabulary_size)
-        return RecurrentFillIn(self._settings, encoder, parts[HEAD_PREFIX])
+        tensors, head = split_tensors(weights)
+        encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size)
+        return RecurrentFillIn(self._settings, encoder, head)
 
     def measure(self, model: RecurrentFillIn) -> Generator[Progress, None, dict[str, float]]:
         """Return how often the held-out tokens are the most probable ones, and the mean loss of each."""

@@ -12,9 +12,9 @@ from models.tasks.question_answering.candidates import AnswerCandidates
 from models.tasks.question_answering.config import AnyAnswererConfig, NearestSentenceConfig, ReaderConfig
 from models.tasks.question_answering.fit_nearest_sentence import fit_nearest_sentence
 from models.tasks.question_answering.train import ReadingProblem
-from models.tasks.text import Alphabet, TaskText
-from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays, task_tokenizer
-from models.tasks.training.train import train_task
+from models.tasks.text import TaskText
+from models.tasks.training.options import FitOptions, FittedModel, alphabet_of, task_tokenizer
+from models.tasks.training.train import train_with
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
@@ -53,21 +53,11 @@ def _train(
     options: FitOptions,
 ) -> Generator[Progress, None, tuple[Model, dict[str, float]]]:
     """Train a reader; return it with the metrics of its training."""
-    alphabet = None
-    if options.encoder.reads_characters:
-        alphabet = Alphabet.of(form for text in _texts(examples) for form in TaskText.of(tokenizer, text).forms)
+    alphabet = alphabet_of(options, (TaskText.of(tokenizer, text) for text in _texts(examples)))
     answers = answers_of(examples) if config.target == "answers" else AnswerCandidates((), ())
     problem = ReadingProblem(config, options.encoder, answers, tokenizer, examples, held_out, alphabet)
-    result = yield from train_task(
-        problem,
-        options.training,
-        initial=encoder_arrays(options, tokenizer),
-        resume_from=options.resume_from,
-        save_to=options.workdir,
-        save_seconds=options.save_seconds,
-    )
-    steps = {"left_out": problem.left_out, "best_step": result.model_step, "steps": result.steps}
-    return result.model, steps | result.metrics
+    result = yield from train_with(problem, options, tokenizer)
+    return result.model, {"left_out": problem.left_out, **result.card_metrics}
 
 
 def answers_of(examples: Sequence[Question]) -> AnswerCandidates:

@@ -19,7 +19,7 @@ from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import RecurrentEncoder
 from models.neural.encoder.network import EncoderNetwork
 from models.special_tokens import EOS, UNK
-from models.tasks.encoder_model import ENCODER_PREFIX, HEAD_PREFIX
+from models.tasks.encoder_model import split_tensors
 from models.tasks.question_answering.candidates import AnswerCandidates
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.question_answering.model import Reader, make_candidates, reader_head_shapes
@@ -126,12 +126,9 @@ class ReadingProblem(TaskProblem[Reader]):
 
     def model(self, weights: Mapping[str, Floats]) -> Reader:
         """See `TaskProblem`."""
-        parts = {
-            prefix: {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
-            for prefix in (ENCODER_PREFIX, HEAD_PREFIX)
-        }
-        encoder = RecurrentEncoder(self._encoder, parts[ENCODER_PREFIX], self._vocabulary_size, self._alphabet_size)
-        return Reader(self._settings, self._candidates, encoder, parts[HEAD_PREFIX], self._alphabet)
+        tensors, head = split_tensors(weights)
+        encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size, self._alphabet_size)
+        return Reader(self._settings, self._candidates, encoder, head, self._alphabet)
 
     def measure(self, model: Reader) -> Generator[Progress, None, dict[str, float]]:
         """Return F1 and the share of exact answers on the held-out questions."""

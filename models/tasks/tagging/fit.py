@@ -9,18 +9,23 @@ from collections.abc import Generator, Sequence
 from models.data.labelled.examples import TaggedSentence
 from models.errors import InvalidInput, TrainingFailed
 from models.evaluation.spans import has_spans
-from models.neural.training.config import STATE_FILE
 from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 from models.tasks.tagging.hmm.estimation import estimate_hmm
 from models.tasks.tagging.model import RecurrentTagger, allowed_tags
 from models.tasks.tagging.tagger import Tagger
 from models.tasks.tagging.texts import TaggedTexts, check_counts
 from models.tasks.tagging.train import TaggingProblem
-from models.tasks.text import Alphabet
-from models.tasks.training.options import FitOptions, FittedModel, encoder_arrays, with_known_words
-from models.tasks.training.train import TaskTrainingResult, train_task
+from models.tasks.training.options import FitOptions, FittedModel, alphabet_of, with_known_words
+from models.tasks.training.train import TaskTrainingResult, train_with
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
+
+
+MAX_TAGS = 1000
+"""Tags, at most: each token that is served has a probability of each."""
+MAX_CHAINED_TAGS = 300
+"""Tags, at most, that depend on the tag before: each token that is served takes a step from every tag to every other,
+with so many some 10 milliseconds."""
 
 
 def fit_tagger(
@@ -45,8 +50,7 @@ def fit_tagger(
     else:
         _check_settings(config, options, tags, examples)
         result = yield from _train(config, options, tags, tokenizer, texts, TaggedTexts.of(held_out, tokenizer))
-        model, metrics = result.model, result.metrics
-        figures |= {"best_step": result.model_step, "steps": result.steps, **metrics}
+        model, figures = result.model, figures | result.card_metrics
     figures["seconds"] = round(time.monotonic() - began, 1)
     return FittedModel(model, tokenizer, {"training": figures})
 
@@ -60,19 +64,10 @@ def _train(
     held_out: TaggedTexts,
 ) -> Generator[Progress, None, TaskTrainingResult[RecurrentTagger]]:
     """Train a network, or go on with the training whose state lies in `options.workdir`."""
-    alphabet = None
-    if options.encoder.reads_characters:
-        alphabet = Alphabet.of(form for text in texts.texts for form in text.forms)
+    alphabet = alphabet_of(options, texts.texts)
     measured = held_out if held_out.texts else None
     problem = TaggingProblem(config, options.encoder, tags, tokenizer.vocabulary_size, texts, measured, alphabet)
-    return train_task(
-        problem,
-        options.training,
-        initial=encoder_arrays(options, tokenizer),
-        resume_from=options.workdir if options.workdir and (options.workdir / STATE_FILE).exists() else None,
-        save_to=options.workdir,
-        save_seconds=options.save_seconds,
-    )
+    return train_with(problem, options, tokenizer)
 
 
 def _tags(examples: Sequence[TaggedSentence], held_out: Sequence[TaggedSentence]) -> tuple[str, ...]:
@@ -84,6 +79,8 @@ def _tags(examples: Sequence[TaggedSentence], held_out: Sequence[TaggedSentence]
     tags = tuple(sorted({tag for example in examples for tag in example.tags}))
     if len(tags) < 2:
         raise InvalidInput("files", "examples of at least two tags are accepted")
+    if len(tags) > MAX_TAGS:
+        raise InvalidInput("files", f"examples of at most {MAX_TAGS} tags are accepted; there are {len(tags)}")
     return tags
 
 
@@ -93,6 +90,11 @@ def _check_settings(
     """Raise InvalidInput for settings that do not fit each other, or the tags."""
     if config.crf and options.training.label_smoothing:
         raise InvalidInput("label_smoothing", "only 0 is accepted with crf: a sequence of tags is no single label")
+    if (config.crf or config.constrained) and len(tags) > MAX_CHAINED_TAGS:
+        name = "crf" if config.crf else "constrained"
+        raise InvalidInput(
+            name, f"only false is accepted with more than {MAX_CHAINED_TAGS} tags; there are {len(tags)}"
+        )
     if not config.constrained:
         return
     if not has_spans(tags):

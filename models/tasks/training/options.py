@@ -14,6 +14,7 @@ from models.model import Model
 from models.neural.encoder.config import EncoderConfig
 from models.neural.training.config import STATE_FILE
 from models.tasks.encoder_model import ENCODER_PREFIX
+from models.tasks.text import Alphabet, TaskText
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.initial_weights import InitialWeights
 from models.tokenization.config import TokenizerConfig
@@ -74,3 +75,10 @@ def encoder_arrays(options: FitOptions, tokenizer: Tokenizer) -> Mapping[str, ND
     """Return the initial weights under their names in a task's network; none where all begin at random."""
     arrays = options.initial.arrays(tokenizer) if options.initial else {}
     return {f"{ENCODER_PREFIX}{name}": array for name, array in arrays.items()}
+
+
+def alphabet_of(options: FitOptions, texts: Iterable[TaskText]) -> Alphabet | None:
+    """Return the alphabet of the words of training texts, for an encoder that reads characters."""
+    if not options.encoder.reads_characters:
+        return None
+    return Alphabet.of(form for text in texts for form in text.forms)

@@ -19,8 +19,10 @@ from models.errors import TrainingDiverged
 from models.neural.training.divergence import last_steps
 from models.neural.training.state_file import StateSaver
 from models.tasks.training.config import TaskTrainingConfig
+from models.tasks.training.options import FitOptions, encoder_arrays
 from models.tasks.training.problem import TaskModel, TaskProblem
 from models.tasks.training.trainer import TaskTrainer
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
 
@@ -36,6 +38,28 @@ class TaskTrainingResult(Generic[TaskModel]):
     """Steps made; fewer than planned when training stopped early."""
     metrics: dict[str, float]
     """Metrics of the last report, and the figures of the model on what was held out."""
+
+    @property
+    def card_metrics(self) -> dict[str, float]:
+        """The metrics with the step of the weights and the steps made."""
+        return {"best_step": self.model_step, "steps": self.steps, **self.metrics}
+
+
+def train_with(
+    problem: TaskProblem[TaskModel],
+    options: FitOptions,
+    tokenizer: Tokenizer,
+    initial: Mapping[str, NDArray[np.floating]] | None = None,
+) -> Generator[Progress, None, TaskTrainingResult[TaskModel]]:
+    """Train as `train_task` does with what a task is fitted with; its initial weights come before `initial`."""
+    return train_task(
+        problem,
+        options.training,
+        initial={**(initial or {}), **encoder_arrays(options, tokenizer)},
+        resume_from=options.resume_from,
+        save_to=options.workdir,
+        save_seconds=options.save_seconds,
+    )
 
 
 def train_task(
