@@ -5,13 +5,15 @@ probability is proportional to the exponential of its score. The tags of a condi
 and so are the tags, or pairs of tags, of a hidden Markov model. Everything is in the logarithm, so that nothing
 underflows, and a score of minus infinity rules a state or a step out.
 
+A long chain takes a while: `Chain.compute` is a generator that pauses in between.
+
 States may be pairs, numbered row by row: the step from a pair (a, b) to a pair (b, c) is one of A B C numbers, where
 steps between any two pairs would take A B B C.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import overload
 
@@ -19,6 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.utils.arrays import Float64Array, Int64Array
+from models.utils.progress import run_to_completion
+
+PAUSE_SCORES = 200_000
+"""Scores of steps between two pauses, about 10 milliseconds."""
+_STEP_SCORES = 500
+"""Scores that take as long as the calls of NumPy that each step needs."""
 
 
 class ComputedSteps(Sequence[Float64Array]):
@@ -64,18 +72,15 @@ class Chain:
         """Hold the scores of the first state, and those of each step to the next one."""
         self._start, self._steps = start, steps
 
+    def compute(self) -> Generator[int, None, None]:
+        """Compute what the other methods need, and else compute at once; yields 0, so that other work can run."""
+        self._path = yield from self._find_path()
+        self._forward = yield from self._sum_forward()
+        self._backward = yield from self._sum_backward()
+
     def best_path(self) -> Int64Array:
         """Return the most probable sequence of states [T] (Viterbi 1967); of equal ones, the first."""
-        best, sources, shapes = self._start, [], [self._start.shape]
-        for step in self._steps:
-            scores = best[..., None] + step
-            sources.append(scores.argmax(0))
-            best = scores.max(0)
-            shapes.append(best.shape)
-        path = [tuple(map(int, np.unravel_index(best.argmax(), best.shape)))]
-        for source in reversed(sources):
-            path.append((int(source[path[-1]]), *path[-1][:-1]))
-        return np.array([np.ravel_multi_index(s, n) for s, n in zip(path[::-1], shapes, strict=True)], np.int64)
+        return self._path
 
     @cached_property
     def log_total(self) -> float:
@@ -96,20 +101,57 @@ class Chain:
         return float(np.logaddexp.reduce((scores + after).ravel())) - self.log_total
 
     @cached_property
+    def _path(self) -> Int64Array:
+        return run_to_completion(self._find_path())
+
+    @cached_property
     def _forward(self) -> list[Float64Array]:
         """Scores of all that ends in a state, at each position."""
-        scores = [self._start]
-        for step in self._steps:
-            scores.append(np.logaddexp.reduce(scores[-1][..., None] + step, 0))
-        return scores
+        return run_to_completion(self._sum_forward())
 
     @cached_property
     def _backward(self) -> list[Float64Array]:
         """Scores of all that follows a state, at each position."""
+        return run_to_completion(self._sum_backward())
+
+    def _find_path(self) -> Generator[int, None, Int64Array]:
+        best, sources, shapes = self._start, [], [self._start.shape]
+        for step, pauses in _paced(self._steps):
+            scores = best[..., None] + step
+            sources.append(scores.argmax(0))
+            best = scores.max(0)
+            shapes.append(best.shape)
+            if pauses:
+                yield 0
+        path = [tuple(map(int, np.unravel_index(best.argmax(), best.shape)))]
+        for source in reversed(sources):
+            path.append((int(source[path[-1]]), *path[-1][:-1]))
+        return np.array([np.ravel_multi_index(s, n) for s, n in zip(path[::-1], shapes, strict=True)], np.int64)
+
+    def _sum_forward(self) -> Generator[int, None, list[Float64Array]]:
+        scores = [self._start]
+        for step, pauses in _paced(self._steps):
+            scores.append(np.logaddexp.reduce(scores[-1][..., None] + step, 0))
+            if pauses:
+                yield 0
+        return scores
+
+    def _sum_backward(self) -> Generator[int, None, list[Float64Array]]:
         scores = [np.zeros(self._steps[-1].shape[1:] if self._steps else self._start.shape)]
-        for step in reversed(self._steps):
+        for step, pauses in _paced(reversed(self._steps)):
             scores.append(np.logaddexp.reduce(step + scores[-1], -1))
+            if pauses:
+                yield 0
         return scores[::-1]
+
+
+def _paced(steps: Iterable[Float64Array]) -> Iterator[tuple[Float64Array, bool]]:
+    """Yield steps, and whether it is time for a pause behind each."""
+    scores = 0
+    for step in steps:
+        scores += step.size + _STEP_SCORES
+        yield step, scores >= PAUSE_SCORES
+        scores %= PAUSE_SCORES
 
 
 def _mask(scores: Float64Array, allowed: NDArray[np.bool_]) -> Float64Array:

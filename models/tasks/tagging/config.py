@@ -47,14 +47,15 @@ class HmmTaggerConfig:
     rare_count: int = 10
     """Unknown words are taken for words that occur at most so often in the training sentences."""
     unknown_tags: int = 12
-    """Tags of an unknown word that are considered: the most probable ones."""
+    """Tags of an unknown word that are considered: the most probable ones. Up to 50 are accepted, as the time for three
+    unknown words in a row grows with their cube."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
         _check_whole("order", self.order, least=2, most=3)
         _check_whole("suffix_length", self.suffix_length, least=0, most=20)
-        for name in ("rare_count", "unknown_tags"):
-            _check_whole(name, getattr(self, name), least=1)
+        _check_whole("rare_count", self.rare_count, least=1)
+        _check_whole("unknown_tags", self.unknown_tags, least=1, most=50)
 
 
 def _check_whole(name: str, value: object, least: int, most: int | None = None) -> None:

@@ -20,7 +20,6 @@ from models.tasks.training.train import TaskTrainingResult, train_with
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
-
 MAX_TAGS = 1000
 """Tags, at most: each token that is served has a probability of each."""
 MAX_CHAINED_TAGS = 300

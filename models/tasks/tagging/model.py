@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -43,12 +43,16 @@ class RecurrentTagger(EncoderModel, Tagger):
         self._start, self._steps, self._end = self._chain_scores()
         self._state_tags = np.arange(len(tags))
 
-    def tag(self, texts: Sequence[TaskText]) -> list[Tagging]:
+    def tag_in_steps(self, texts: Sequence[TaskText]) -> Generator[int, None, list[Tagging]]:
         """See `Tagger`."""
         vectors, lengths = self.vectors(texts)
-        return [self._tag_text(rows[:length]) for rows, length in zip(vectors, lengths, strict=True)]
+        taggings = []
+        for rows, length in zip(vectors, lengths, strict=True):
+            tagging = yield from self._tag_text(rows[:length])
+            taggings.append(tagging)
+        return taggings
 
-    def _tag_text(self, vectors: Floats) -> Tagging:
+    def _tag_text(self, vectors: Floats) -> Generator[int, None, Tagging]:
         """Tag the sentence whose vectors are [T, D]; computed alone, so that its company makes no difference."""
         if not len(vectors):
             return nothing(self.tags)
@@ -59,7 +63,7 @@ class RecurrentTagger(EncoderModel, Tagger):
         scores[0] += self._start
         scores[-1] += self._end
         steps = ComputedSteps(len(scores) - 1, lambda k: self._steps + scores[k + 1])
-        return tag_chain(Chain(scores[0], steps), [self._state_tags] * len(scores), self.tags)
+        return (yield from tag_chain(Chain(scores[0], steps), [self._state_tags] * len(scores), self.tags))
 
     def _chain_scores(self) -> tuple[Float64Array, Float64Array, Float64Array]:
         """Return scores of the first tag [K], of each tag after each [K, K], and of the last tag [K]."""

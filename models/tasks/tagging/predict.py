@@ -31,6 +31,8 @@ def tag_texts(
 ) -> Generator[int, None, list[TaggedText]]:
     """Tag texts, raw or split into tokens before; yields the tokens of each chunk when it is done.
 
+    Yields 0 between the parts of a long chunk, so that other work can run.
+
     Each line of a raw text is a sentence, and newlines have no tags; a split text is one sentence. Its offsets count in
     its tokens joined by blanks. Raises InvalidInput for an empty token.
     """
@@ -39,7 +41,7 @@ def tag_texts(
     taggings: dict[int, Tagging] = {}
     for rows in token_chunks([len(sentence) for sentence in sentences], tagger.chunk_tokens):
         chunk = [sentences[row] for row in rows]
-        taggings |= zip(rows.tolist(), tagger.tag(chunk), strict=True)
+        taggings |= zip(rows.tolist(), (yield from tagger.tag_in_steps(chunk)), strict=True)
         yield sum(map(len, chunk))
     results = (taggings[i] for i in range(len(sentences)))
     tagged, pending = [], 0

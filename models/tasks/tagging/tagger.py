@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from models.evaluation.spans import Span
 from models.model import Capability, Floats, Model
 from models.tasks.text import TaskText
 from models.utils.arrays import Int64Array
+from models.utils.progress import run_to_completion
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,15 @@ class Tagger(Model):
     """K tags in the order of the columns of `Tagging.probabilities`."""
 
     @abstractmethod
+    def tag_in_steps(self, texts: Sequence[TaskText]) -> Generator[int, None, list[Tagging]]:
+        """Tag sentences, which may be empty; what one gets does not depend on its company.
+
+        Yields 0 in long ones, so that other work can run.
+        """
+
     def tag(self, texts: Sequence[TaskText]) -> list[Tagging]:
-        """Tag sentences, which may be empty; what one gets does not depend on its company."""
+        """Tag sentences as `tag_in_steps` does, at once."""
+        return run_to_completion(self.tag_in_steps(texts))
 
     def check(self) -> None:
         """Raise InvalidInput unless the probabilities of a made-up sentence are finite, and sum to one."""

@@ -6,7 +6,7 @@ TnT (Brants 2000). Serving needs NumPy alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any, Self
@@ -57,9 +57,13 @@ class HmmTagger(Tagger):
         self._word_scores = tensors["word_scores"].astype(np.float64)
         self._suffixes = SuffixTable(tensors)
 
-    def tag(self, texts: Sequence[TaskText]) -> list[Tagging]:
+    def tag_in_steps(self, texts: Sequence[TaskText]) -> Generator[int, None, list[Tagging]]:
         """See `Tagger`."""
-        return [self._tag_text(text) if len(text) else nothing(self.tags) for text in texts]
+        taggings = []
+        for text in texts:
+            tagging = yield from self._tag_text(text)
+            taggings.append(tagging)
+        return taggings
 
     def word_tags(self, token: int, form: str) -> tuple[Int64Array, Float64Array]:
         """Return the tags [S] that a word may have, and log P(word | tag) of each.
@@ -72,12 +76,13 @@ class HmmTagger(Tagger):
             return self._suffixes.look_up(form)
         return self._word_tags[begin:end], self._word_scores[begin:end]
 
-    def _tag_text(self, text: TaskText) -> Tagging:
-        """Tag a sentence of at least one token."""
+    def _tag_text(self, text: TaskText) -> Generator[int, None, Tagging]:
+        if not len(text):
+            return nothing(self.tags)
         words = [self.word_tags(token, form) for token, form in zip(text.ids.tolist(), text.forms, strict=True)]
         make_chain = self._chain_of_tags if self.settings.order == 2 else self._chain_of_pairs
         chain, states = make_chain([tags for tags, _ in words], [scores for _, scores in words])
-        return tag_chain(chain, states, self.tags)
+        return (yield from tag_chain(chain, states, self.tags))
 
     def _chain_of_tags(self, tags: list[Int64Array], scores: list[Float64Array]) -> tuple[Chain, list[Int64Array]]:
         """Return the chain whose states are the tags of a word, and the tag of each state at each position."""

@@ -99,3 +99,17 @@ def test_chain_of_pairs_is_the_chain_of_all_steps_between_pairs(
     counts = [a * b for a, b in pairwise(sizes)]
     allowed = [np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n))) for n in counts]
     assert np.isclose(np.exp(pairs.log_probability(0, allowed)), np.exp(flat.log_probability(0, allowed)))
+
+
+def test_chain_computes_a_long_sequence_in_steps() -> None:
+    random = np.random.default_rng(1)
+    start, steps = random.normal(size=40), [random.normal(size=(40, 40))] * 500
+    chain, at_once = Chain(start, steps), Chain(start, steps)
+    pauses = list(chain.compute())
+    assert pauses == [0] * 15  # 500 steps of 1,600 scores, and 500 for each step, are 5 times 200,000; 3 passes
+    assert (chain.best_path() == at_once.best_path()).all()
+    assert all((a == b).all() for a, b in zip(chain.marginals(), at_once.marginals(), strict=True))
+
+
+def test_chain_computes_a_short_sequence_at_once() -> None:
+    assert list(Chain(np.zeros(9), [np.zeros((9, 9))] * 100).compute()) == []

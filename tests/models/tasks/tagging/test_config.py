@@ -17,7 +17,15 @@ def test_tagger_config_names_the_field_that_is_not_accepted(field: str, value: A
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("order", 1), ("order", 4), ("order", True), ("suffix_length", -1), ("rare_count", 0), ("unknown_tags", 0.5)],
+    [
+        ("order", 1),
+        ("order", 4),
+        ("order", True),
+        ("suffix_length", -1),
+        ("rare_count", 0),
+        ("unknown_tags", 0.5),
+        ("unknown_tags", 51),
+    ],
 )
 def test_hmm_tagger_config_names_the_field_that_is_not_accepted(field: str, value: Any) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -10,6 +10,7 @@ from models.evaluation.spans import Span, bio_spans
 from models.tasks.tagging.chain import Chain
 from models.tasks.tagging.decoding import tag_chain, tag_independently
 from models.utils.arrays import Float64Array
+from models.utils.progress import run_to_completion
 
 TAGS = ("B-x", "B-y", "I-x", "O")
 
@@ -48,7 +49,7 @@ def test_tag_chain_sums_the_sequences_of_the_chain(tokens: int, seed: int) -> No
     scores, transitions = logprobs(tokens, seed), logprobs(len(TAGS), seed + 1)
     steps = [transitions + row for row in scores[1:]]
     chain = Chain(scores[0], steps)
-    tagging = tag_chain(chain, [np.arange(len(TAGS))] * tokens, TAGS)
+    tagging = run_to_completion(tag_chain(chain, [np.arange(len(TAGS))] * tokens, TAGS))
     assert np.allclose(tagging.probabilities, np.exp(chain.marginals()))
     every = {
         path: np.exp(scores[range(tokens), path].sum() + transitions[path[:-1], path[1:]].sum() - chain.log_total)
@@ -62,6 +63,13 @@ def test_tag_chain_sums_the_sequences_of_the_chain(tokens: int, seed: int) -> No
 
 def test_tag_chain_adds_states_of_one_tag() -> None:
     # States 0 and 1 are both of tag 0: together they are more probable than state 2.
-    tagging = tag_chain(Chain(np.log([0.3, 0.3, 0.4]), []), [np.array([0, 0, 1])], ["NN", "VB"])
+    chain = Chain(np.log([0.3, 0.3, 0.4]), [])
+    tagging = run_to_completion(tag_chain(chain, [np.array([0, 0, 1])], ["NN", "VB"]))
     assert np.allclose(tagging.probabilities, [[0.6, 0.4]])
     assert tagging.spans == ()
+
+
+def test_tag_chain_pauses_between_many_spans() -> None:
+    steps = [np.zeros((4, 4))] * 99
+    pauses = list(tag_chain(Chain(np.log([0.7, 0.1, 0.1, 0.1]), steps), [np.arange(4)] * 100, TAGS))
+    assert pauses == [0] * (100 // 16)  # of equal tags, B-x is the first: 100 spans, and a pause after every 16

@@ -83,6 +83,23 @@ def test_fit_tagger_refuses_tags_that_do_not_fit(config: Config, examples: list[
         fit(config, examples)
 
 
+@pytest.mark.parametrize(
+    ("config", "count", "field"),
+    [
+        (TaggerConfig(), 1001, "files"),
+        (HmmTaggerConfig(), 1001, "files"),
+        (TaggerConfig(crf=True), 301, "crf"),
+        (TaggerConfig(constrained=True), 301, "constrained"),
+        (HmmTaggerConfig(), 300, "order"),  # 301 cubed numbers are too many
+    ],
+)
+def test_fit_tagger_refuses_more_tags_than_it_can_serve(config: Config, count: int, field: str) -> None:
+    examples = [TaggedSentence(("a",), (f"B-{i}",), i) for i in range(count)]
+    with pytest.raises(InvalidInput, match=f"{count}( tags)?") as caught:
+        fit(config, examples)
+    assert caught.value.field == field
+
+
 def test_fit_tagger_refuses_label_smoothing_of_sequences() -> None:
     with pytest.raises(InvalidInput, match="label_smoothing"):
         fit(TaggerConfig(crf=True), EXAMPLES, label_smoothing=0.1)

@@ -1,5 +1,6 @@
 """Recurrent taggers: the same alone as in company, probabilities that sum to one, checkpoints, BIO constraints."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -54,6 +55,17 @@ def test_tagger_gives_a_sentence_the_same_tags_alone_and_in_company(
     model, sentences = tagger(settings, family), texts([5, 1, 0, 12, 7, 12])
     for sentence, tagging in zip(sentences, model.tag(sentences), strict=True):
         assert difference(model.tag([sentence])[0], tagging) <= tolerance
+
+
+def test_tagger_takes_little_memory_and_short_steps_for_a_long_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.models.tasks.tagging.test_model.TAGS", tuple(map(str, range(60))))
+    model, (line,) = tagger(TaggerConfig(crf=True), Int8Tagger), texts([1000])
+    tracemalloc.start()
+    pauses = list(model.tag_in_steps([line]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(pauses) > 50  # 3 passes of 1,000 steps of 3,600 scores: about a pause for each 200,000
+    assert peak < 10_000_000  # all steps at once would be 1,000 x 60 x 60 numbers: 29 MB
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

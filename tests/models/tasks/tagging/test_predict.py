@@ -88,3 +88,14 @@ def test_tag_texts_yields_the_tokens_of_each_chunk() -> None:
     model = names_tagger()
     model.chunk_tokens = 4
     assert list(tag_texts(model, TOKENIZER, ["in in", "New York", "in New York ."])) == [4, 4]
+
+
+def test_tag_texts_pauses_between_long_texts_while_it_tokenizes_and_describes() -> None:
+    line = "in New York . " * 2000  # 28,000 characters
+    steps = list(tag_texts(names_tagger(), TOKENIZER, [line, "in", line.split()]))
+    assert [step for step in steps if step] == [1, 8000, 8000]
+    first = next(i for i, step in enumerate(steps) if step)
+    assert steps[:first] == [0, 0]
+    assert steps[-3:] == [8000, 0, 0]
+    between = steps[first + 1 : -3]
+    assert len(between) > 2  # within a long line, too
