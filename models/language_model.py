@@ -39,7 +39,7 @@ class LanguageModel(Model):
     >>> from models.ngram.model import NgramModel
     >>> from models.ngram.smoothing.estimator import estimate_from_tokens
     >>> text = np.array([2, 3, 2, 3, 2, 4, 1], np.int32)
-    >>> config = NgramConfig(order=2, smoothing="add_delta")
+    >>> config = NgramConfig(order=2, smoothing="add_delta", delta=1)
     >>> model = NgramModel(config, estimate_from_tokens(config, text, vocabulary_size=5))
     >>> state = model.advance(model.begin_state(1), np.array([[2]]))
     >>> np.exp(model.logprobs(state)).round(3)

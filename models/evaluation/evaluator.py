@@ -50,7 +50,7 @@ class Evaluator:
     >>> from models.ngram.smoothing.estimator import estimate_from_tokens
     >>> from models.utils.progress import run_to_completion
     >>> tokenizer = Tokenizer.train(TokenizerConfig(), ["a b a b a c\\n"])
-    >>> config = NgramConfig(order=2, smoothing="add_delta")
+    >>> config = NgramConfig(order=2, smoothing="add_delta", delta=1)
     >>> ids = tokenizer.encode("a b a b a c\\n").ids
     >>> model = NgramModel(config, estimate_from_tokens(config, ids, tokenizer.vocabulary_size))
     >>> evaluator = Evaluator(model, tokenizer, "document")
