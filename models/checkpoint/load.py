@@ -52,7 +52,7 @@ class Checkpoint:
 
     @property
     def member_model(self) -> LanguageModel:
-        """The model as a member of others, of reversed text too. Raises UnsupportedByModel for no language model."""
+        """The model as a member of others, of reversed text too. Raises UnsupportedByModel."""
         if isinstance(self.model, LanguageModel):
             return self.model
         raise UnsupportedByModel(
@@ -62,7 +62,7 @@ class Checkpoint:
         )
 
     def unsupported_error(self, ability: str) -> UnsupportedByModel:
-        """Return the error for an ability, such as a capability, that the model lacks; it names what it can do."""
+        """Return the error for an ability that the model lacks, such as a capability; it names those it has."""
         return UnsupportedByModel("model", f"a model of kind {self.model.kind} cannot {ability}; {self._abilities}")
 
     @property

@@ -66,7 +66,7 @@ def gradient_norms_by_distance(network: Network, tokens: Tensor) -> list[float]:
 
 
 def gradient_norms_by_layer(network: Network, tokens: Tensor) -> list[float]:
-    """Return the norm of the loss's gradient by the last token's outputs [H] of each layer, top layer first.
+    """Return the gradient's norm by the last token's outputs [H] of each layer, top layer first.
 
     The last number is by the token's embedding. `tokens` [B, T] are read as in `gradient_norms_by_distance`, but the
     gradient is followed through depth: L layers multiply it by L Jacobians (Glorot and Bengio 2010).

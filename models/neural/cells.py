@@ -1,4 +1,4 @@
-"""Layers of a network in NumPy, a token at a time, with their gates, which fused kernels do not return.
+"""Layers of a network in NumPy, a token at a time, with the gates that fused kernels do not return.
 
 `read_tokens` follows one sequence through all layers, `zero_step` makes the step on a zero input vector. Both compute
 in float32 from the stored weights, whatever precision the model serves in, and load neither PyTorch nor Numba.

@@ -9,7 +9,7 @@ from models.errors import CheckpointDamaged
 
 
 def read_names(config: Mapping[str, Any], field: str, at_least: int = 1) -> tuple[str, ...]:
-    """Return the names in a card's field. Raises CheckpointDamaged unless they are strings, each there once.
+    """Return the names in a card's field. Raises CheckpointDamaged unless they are distinct strings.
 
     >>> read_names({"labels": ["bad", "good"]}, "labels")
     ('bad', 'good')

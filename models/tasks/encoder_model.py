@@ -88,7 +88,7 @@ class EncoderModel(Model):
 
 
 def split_tensors(tensors: Mapping[str, NDArray[Any]]) -> tuple[Tensors, Tensors]:
-    """Return the tensors of encoder and head without the beginning of their names. Raises CheckpointDamaged."""
+    """Return the tensors of encoder and head, the beginning of names cut off. Raises CheckpointDamaged."""
     parts: dict[str, Tensors] = {ENCODER_PREFIX: {}, HEAD_PREFIX: {}}
     for name, tensor in tensors.items():
         prefix = next((prefix for prefix in parts if name.startswith(prefix)), None)

@@ -84,7 +84,7 @@ class Alphabet:
         return len(self.characters) + 1
 
     def encode(self, form: str) -> NDArray[np.int64]:
-        """Return the ids [C] of a word's characters, at most MAX_WORD_CHARACTERS; one UNLISTED for no character."""
+        """Return the ids [C] of a word's characters, MAX_WORD_CHARACTERS at most; UNLISTED for an empty word."""
         if len(form) > MAX_WORD_CHARACTERS:
             half = MAX_WORD_CHARACTERS // 2
             form = form[:half] + form[-half:]

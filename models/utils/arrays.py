@@ -58,7 +58,7 @@ def _descending(rows: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def log_softmax(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the logarithms of probabilities in proportion to exp(rows) [B, N]; each row has a finite number."""
+    """Return the logarithms of probabilities in proportion to exp(rows) [B, N]; no row is all -inf."""
     shifted: NDArray[np.float32] = rows - rows.max(1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
     return shifted

@@ -1,4 +1,4 @@
-"""A recurrent network as an encoder of whole texts: NumPy in and out, and what a checkpoint needs of it.
+"""A recurrent network as an encoder of whole texts: NumPy in and out, and its checkpoint.
 
 What multiplies the matrices is an `EncoderBackend`: PyTorch in float32, imported when the first such encoder is made,
 or compiled loops in int8 (`models.neural.int8.encoder`), which never import it.
@@ -65,7 +65,7 @@ class RecurrentEncoder(SequenceEncoder):
         return vectors
 
     def last_vectors(self, vectors: Floats, lengths: Lengths) -> Floats:
-        """Return the vectors [B, D] after the whole text: forward ones of its last token, backward of its first."""
+        """Return the vectors [B, D] after the whole text: of its last token forward, of its first backward."""
         size, rows, parts = self.architecture.hidden_size, np.arange(len(vectors)), []
         for k, direction in enumerate(self.architecture.directions):
             part = vectors[..., k * size : (k + 1) * size]

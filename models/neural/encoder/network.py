@@ -52,7 +52,7 @@ class EncoderNetwork(nn.Module):
         return hooks.outputs(torch.cat(list(vectors.values()), 2))
 
     def last_vectors(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Return the vectors [B, D] after the whole text: forward ones of its last token, backward of its first."""
+        """Return the vectors [B, D] after the whole text: of its last token forward, of its first backward."""
         size, parts = self.config.hidden_size, []
         for k, direction in enumerate(self.config.directions):
             part = vectors[..., k * size : (k + 1) * size]

@@ -41,7 +41,7 @@ class Int8EncoderBackend:
     """Backend that computes in bytes; of the encoder's weights it keeps the embedding as it is."""
 
     def __init__(self, config: EncoderConfig, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Quantize the matrices of `weights`, named as in a checkpoint. Raises InvalidInput for one not finite."""
+        """Quantize the matrices of a checkpoint's `weights`. Raises InvalidInput for one not finite."""
         self._config = config
         self._embedding = np.ascontiguousarray(weights["embedding"])
         self._workspaces = WorkspacePool()

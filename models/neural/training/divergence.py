@@ -11,7 +11,7 @@ from models.utils.progress import Progress
 def last_steps(
     unreported: Sequence[tuple[float, float]], divergence: TrainingDiverged, steps: int, steps_per_epoch: int
 ) -> Iterator[Progress]:
-    """Yield reports of the steps since the last one, up to the one at which a training of `steps` diverged.
+    """Yield reports of the steps since the last one, up to that at which a training of `steps` diverged.
 
     `unreported` has the loss (nats) and gradient norm of each step before that one; other reports hold running means.
     """

@@ -16,7 +16,7 @@ MAX_ORDER = 4
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """What a recurrent classifier does with the vectors of a text.
+    """Settings of the layers above the encoder of a recurrent classifier.
 
     >>> ClassifierConfig(pooling="mean").multi_label
     False
@@ -69,7 +69,7 @@ class NaiveBayesConfig:
 
 @dataclass(frozen=True)
 class LogisticRegressionConfig:
-    """Logistic regression over n-grams, a baseline; `naive_bayes` makes it the NBSVM of Wang and Manning (2012).
+    """Logistic regression over n-grams, a baseline; with `naive_bayes`, that of Wang and Manning (2012).
 
     >>> LogisticRegressionConfig(l2=0)
     Traceback (most recent call last):

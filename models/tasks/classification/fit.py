@@ -37,7 +37,7 @@ def fit_classifier(
     held_out: Sequence[LabelledText],
     options: FitOptions,
 ) -> Generator[Progress, None, FittedModel]:
-    """Make a classifier of `examples`; `held_out`, which may be empty, chooses the best weights of a network.
+    """Make a classifier of `examples`; `held_out`, which may be empty, chooses a network's best weights.
 
     Raises InvalidInput for examples that do not fit together, TrainingFailed where there is none.
     """

@@ -1,4 +1,4 @@
-"""Fitting of linear classifiers over n-grams: naive Bayes in closed form, logistic regression by L-BFGS."""
+"""Fitting of classifiers over n-grams: naive Bayes in closed form, logistic regression by L-BFGS."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fit_naive_bayes(
 def fit_logistic_regression(
     config: LogisticRegressionConfig, labels: Sequence[str], examples: LabelledTexts, vocabulary_size: int
 ) -> LogisticRegressionClassifier:
-    """Minimize the summed cross-entropy of the examples plus l2 / 2 times the squared weights, biases apart.
+    """Minimize the examples' summed cross-entropy plus l2 / 2 times the squared weights, biases apart.
 
     Raises InvalidInput as `fit_naive_bayes` does.
     """
@@ -68,7 +68,7 @@ def _check_size(features: NgramFeatures, labels: Sequence[str]) -> None:
 def _minimize(
     config: LogisticRegressionConfig, rows: Sequence[NDArray[np.int64]], targets: Tensor, scale: Tensor
 ) -> tuple[Floats, Floats]:
-    """Return weights [F, L] and bias [L] for features `rows` of each text; `scale` [F, L] multiplies the features."""
+    """Return weights [F, L] and bias [L] for `rows` of each text; `scale` [F, L] multiplies the features."""
     flat = torch.from_numpy(np.concatenate(rows))
     offsets = torch.from_numpy(np.cumsum([0, *map(len, rows)])[:-1])
     weights = torch.zeros(scale.shape, requires_grad=True)
@@ -100,7 +100,7 @@ def _counts(features: NgramFeatures, examples: LabelledTexts, *, binary: bool) -
 
 
 def _log_ratios(counts: NDArray[np.float64]) -> Floats:
-    """Return log(p / q) [F, L]: p is an n-gram's share among those of a label, q among those of the others."""
+    """Return log(p / q) [F, L]: p, an n-gram's share among those of a label, q, among those of the others."""
     inside = counts + _RATIO_SMOOTHING
     outside = counts.sum(1, keepdims=True) - counts + _RATIO_SMOOTHING
     ratios = np.log(inside / inside.sum(0)) - np.log(outside / outside.sum(0))

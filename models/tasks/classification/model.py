@@ -42,13 +42,13 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
         alphabet: Alphabet | None = None,
         ngrams: LogisticRegressionClassifier | None = None,
     ) -> None:
-        """Hold an encoder, the arrays of a head (`classifier_head_shapes`), and what has `ngram_share`, if anything."""
+        """Hold an encoder, the arrays of a head (`classifier_head_shapes`), and what has `ngram_share`."""
         super().__init__(encoder, head, alphabet)
         self.ngrams = ngrams
         self.settings, self.labels, self.multi_label = settings, tuple(labels), settings.multi_label
 
     def logprobs(self, texts: Sequence[TaskText]) -> Floats:
-        """See `TextClassifier`."""
+        """Return log-probabilities [B, L] of the labels, as `TextClassifier` says."""
         logprobs = self._network_logprobs(texts)
         if self.ngrams is None:
             return logprobs
@@ -78,7 +78,7 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
 
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
-        """See `EncoderModel`."""
+        """Return the shapes of the head's arrays by name, as `EncoderModel` says."""
         settings, labels = ClassifierConfig(**config["classifier"]), read_names(config, "labels", at_least=2)
         return classifier_head_shapes(settings, len(labels), encoder.vector_size)
 
@@ -86,7 +86,7 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
     def build(
         cls, config: dict[str, Any], encoder: RecurrentEncoder, head: Mapping[str, Floats], alphabet: Alphabet | None
     ) -> Self:
-        """See `EncoderModel`."""
+        """Build the model of checked arrays, as `EncoderModel` says."""
         return cls(ClassifierConfig(**config["classifier"]), config["labels"], encoder, head, alphabet)
 
     def with_ngrams(self, ngrams: LogisticRegressionClassifier) -> Self:
@@ -100,7 +100,7 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
 
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
-        """See `EncoderModel`."""
+        """Build the model of a checkpoint's arrays, as `EncoderModel` says."""
         parts = {name: tensor for name, tensor in tensors.items() if name.startswith(NGRAM_PREFIX)}
         model = super().from_tensors(config, {n: t for n, t in tensors.items() if n not in parts}, vocabulary_size)
         if not model.settings.ngram_share:
@@ -112,7 +112,7 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
         return model.with_ngrams(LogisticRegressionClassifier.from_tensors(settings, ngrams, vocabulary_size))
 
     def task_config(self) -> dict[str, Any]:
-        """See `EncoderModel`."""
+        """Return the task's part of the configuration, as `EncoderModel` says."""
         return {"classifier": asdict(self.settings), "labels": list(self.labels)}
 
 

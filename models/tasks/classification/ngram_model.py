@@ -1,4 +1,4 @@
-"""Linear classifiers over n-grams: naive Bayes and logistic regression, which differ in how they are fitted.
+"""Linear classifiers over n-grams: naive Bayes and logistic regression, which are fitted otherwise.
 
 A text's score for a label is a bias and the sum of the weights of its n-grams. Serving needs NumPy alone, and some
 twenty microseconds a sentence.
@@ -71,7 +71,7 @@ class NgramClassifier(TextClassifier):
 
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
-        """See `Model`."""
+        """Build the model of a checkpoint's arrays, as `Model` says."""
         labels, order = read_names(config, "labels", at_least=2), config.get("order")
         binary, multi_label = config.get("binary"), config.get("multi_label")
         if type(order) is not int or not isinstance(binary, bool) or not isinstance(multi_label, bool):

@@ -13,7 +13,7 @@ from models.tokenization.tokenizer import Tokenizer
 
 
 def classify(classifier: TextClassifier, tokenizer: Tokenizer, texts: Sequence[str]) -> Generator[int, None, Floats]:
-    """Return log-probabilities [B, L] of the labels of texts; yields the tokens of each chunk when it is done."""
+    """Return log-probabilities [B, L] of the labels of texts; yields the tokens of each chunk done."""
     inputs = yield from tokenize(tokenizer, texts)
     results = np.empty((len(inputs), len(classifier.labels)), np.float32)
     for rows in token_chunks([len(text) for text in inputs], classifier.chunk_tokens):

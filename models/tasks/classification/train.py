@@ -65,7 +65,7 @@ class ClassificationProblem(TaskProblem[RecurrentClassifier]):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """See `TaskProblem`."""
+        """Return settings, and digests of the examples, as `TaskProblem` says."""
         return {
             "classifier": asdict(self._settings),
             "encoder": asdict(self._encoder),
@@ -89,7 +89,7 @@ class ClassificationProblem(TaskProblem[RecurrentClassifier]):
         return loss
 
     def model(self, weights: Mapping[str, Floats]) -> RecurrentClassifier:
-        """See `TaskProblem`."""
+        """Return the model with these weights, as `TaskProblem` says."""
         tensors, head = split_tensors(weights)
         encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size, self._alphabet_size)
         return RecurrentClassifier(self._settings, self._labels, encoder, head, self._alphabet)
@@ -134,7 +134,7 @@ class ClassificationProblem(TaskProblem[RecurrentClassifier]):
 
 
 def _class_weights(settings: ClassifierConfig, targets: NDArray[np.float32]) -> Tensor | None:
-    """Return a weight for each label [L] that gives all the same total, or None where they are not balanced."""
+    """Return weights of labels [L] that give all the same total, or None where they are not balanced."""
     if settings.class_weights == "none":
         return None
     counts = targets.sum(0)

@@ -73,19 +73,19 @@ class RecurrentFillIn(EncoderModel, FillInModel):
 
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
-        """See `EncoderModel`."""
+        """Return the shapes of the head's arrays by name, as `EncoderModel` says."""
         return fill_in_head_shapes(FillInConfig(**config["fill_in"]), encoder.architecture, encoder.vocabulary_size)
 
     @classmethod
     def build(
         cls, config: dict[str, Any], encoder: RecurrentEncoder, head: Mapping[str, Floats], alphabet: Alphabet | None
     ) -> Self:
-        """See `EncoderModel`."""
+        """Build the model of checked arrays, as `EncoderModel` says."""
         del alphabet
         return cls(FillInConfig(**config["fill_in"]), encoder, head)
 
     def task_config(self) -> dict[str, Any]:
-        """See `EncoderModel`."""
+        """Return the task's part of the configuration, as `EncoderModel` says."""
         return {"fill_in": asdict(self.settings)}
 
 

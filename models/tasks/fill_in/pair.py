@@ -107,7 +107,7 @@ def states_after(model: LanguageModel, texts: Sequence[TokenIds], positions: Seq
 def read_before(
     model: LanguageModel, texts: Sequence[TokenIds], positions: Sequence[TokenIds]
 ) -> Generator[int, None, State]:
-    """Return `states_before`; yields 0 after each STEP_PLACES places of the texts, so that other work can run."""
+    """Return `states_before`; yields 0 after each STEP_PLACES places, so that other work can run."""
     tokens, lengths = pad(texts)
     text_of = np.repeat(np.arange(len(texts)), [len(places) for places in positions])
     place_of = np.concatenate([np.zeros(0, np.int64), *positions])

@@ -74,7 +74,7 @@ def _parse(tokenizer: Tokenizer, texts: Sequence[str]) -> Generator[int, None, l
 def _best(
     scored: ScoredFillings, candidates: Sequence[Candidates], top_k: int, *, is_text_logprob: bool
 ) -> Generator[int, None, list[Filling]]:
-    """Return the best fillings, with their probabilities among all that were scored; yields 0 between many."""
+    """Return the best fillings, with probabilities among all that were scored; yields 0 between many."""
     scores = scored.scores
     best = scores.max()
     # Where a model gives no filling any probability, all are zero.

@@ -60,7 +60,7 @@ class FillInProblem(TaskProblem[RecurrentFillIn]):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """See `TaskProblem`."""
+        """Return settings, and digests of the examples, as `TaskProblem` says."""
         held_out = self._held_out.ids if self._held_out else None
         return {
             "fill_in": asdict(self._settings),
@@ -103,7 +103,7 @@ class FillInProblem(TaskProblem[RecurrentFillIn]):
         return self._sampler
 
     def model(self, weights: Mapping[str, Floats]) -> RecurrentFillIn:
-        """See `TaskProblem`."""
+        """Return the model with these weights, as `TaskProblem` says."""
         tensors, head = split_tensors(weights)
         encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size)
         return RecurrentFillIn(self._settings, encoder, head)

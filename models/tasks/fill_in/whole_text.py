@@ -115,7 +115,7 @@ def _score_choices(
 
 
 def _slices(lengths: TokenIds, after: int) -> Iterator[tuple[int, TokenIds]]:
-    """Yield rows of choices of the same length with it, few enough for SLICE_TOKENS with `after` tokens each."""
+    """Yield rows of choices of one length, and it, few enough for SLICE_TOKENS with `after` tokens each."""
     for length in np.unique(lengths).tolist():
         rows, size = np.flatnonzero(lengths == length), max(1, SLICE_TOKENS // (length + after))
         for begin in range(0, len(rows), size):

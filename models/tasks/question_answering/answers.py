@@ -1,4 +1,4 @@
-"""Answers to questions as plain data, in a module that loads nothing: `ScoredAnswer`, `AnsweredQuestion`."""
+"""Answers to questions as plain data, which loads nothing: `ScoredAnswer`, `AnsweredQuestion`."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class AnswerCandidates(Candidates):
         return np.array([*(True for _ in self.answers), *words], np.bool_)
 
     def right(self, text: QuestionText, answers: Sequence[Answer]) -> BoolArray:
-        """See `Candidates`."""
+        """Return the right choices of an example, as `Candidates` says."""
         golds = {answer.text.lower() for answer in answers}
         spelled = [*(answer.lower() for answer in self.answers), *text.context.forms]
         return np.array([form in golds for form in spelled], np.bool_) & self.allowed(text)
@@ -110,7 +110,7 @@ class SpanCandidates(Candidates):
         return right
 
     def rank(self, text: QuestionText, probabilities: Float64Array, top_k: int) -> AnsweredQuestion:
-        """See `Candidates`."""
+        """Return the choices by falling probability, as `Candidates` says."""
         spans = np.flatnonzero(self.allowed(text))[1:]
         answers = []
         for candidate in spans[np.argsort(-probabilities[spans], kind="stable")[:top_k]].tolist():

@@ -64,7 +64,7 @@ class Int8MatchLayer:
         self._layers = [Int8Layer(config, weights, direction, workspaces) for direction in DIRECTIONS]
 
     def read(self, inputs: Floats) -> Floats:
-        """See `MatchLayer`."""
+        """Read the vectors of a text with those of its question, as `MatchLayer` says."""
         order = np.arange(len(inputs))[None]
         forward, backward = self._layers
         return np.concatenate([forward.read(inputs, order)[0], backward.read(inputs, order[:, ::-1])[0, ::-1]], 1)

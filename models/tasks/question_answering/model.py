@@ -43,7 +43,7 @@ class Reader(EncoderModel, QuestionAnswerer):
         self._match_layer = self._make_match_layer()
 
     def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
-        """See `QuestionAnswerer`."""
+        """Return the most probable answers to each question, as `QuestionAnswerer` says."""
         parts = DistinctTexts.of(questions)
         parts_vectors, summaries = self._encode(parts.texts)
         answered = []
@@ -111,7 +111,7 @@ class Reader(EncoderModel, QuestionAnswerer):
 
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
-        """See `EncoderModel`."""
+        """Return the shapes of the head's arrays by name, as `EncoderModel` says."""
         settings, candidates = _read_config(config)
         answers = candidates.answers if isinstance(candidates, AnswerCandidates) else ()
         return reader_head_shapes(settings, len(answers), encoder.vector_size)
@@ -120,11 +120,11 @@ class Reader(EncoderModel, QuestionAnswerer):
     def build(
         cls, config: dict[str, Any], encoder: RecurrentEncoder, head: Mapping[str, Floats], alphabet: Alphabet | None
     ) -> Self:
-        """See `EncoderModel`."""
+        """Build the model of checked arrays, as `EncoderModel` says."""
         return cls(*_read_config(config), encoder, head, alphabet)
 
     def task_config(self) -> dict[str, Any]:
-        """See `EncoderModel`."""
+        """Return the task's part of the configuration, as `EncoderModel` says."""
         listed = self.candidates if isinstance(self.candidates, AnswerCandidates) else AnswerCandidates((), ())
         return {"reader": asdict(self.settings), "answers": list(listed.answers), "copied": list(listed.copied)}
 

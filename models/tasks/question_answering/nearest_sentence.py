@@ -45,7 +45,7 @@ class NearestSentence(QuestionAnswerer):
             self._ranks.setdefault(answer.lower(), rank)
 
     def answer(self, questions: Sequence[QuestionText], top_k: int) -> list[AnsweredQuestion]:
-        """See `QuestionAnswerer`."""
+        """Return the most probable answers to each question, as `QuestionAnswerer` says."""
         return [self._answer(question, top_k) for question in questions]
 
     def _answer(self, question: QuestionText, top_k: int) -> AnsweredQuestion:
@@ -96,7 +96,7 @@ class NearestSentence(QuestionAnswerer):
 
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
-        """See `Model`."""
+        """Build the model of a checkpoint's arrays, as `Model` says."""
         try:
             settings = NearestSentenceConfig(config["target"])
         except (InvalidInput, KeyError) as error:

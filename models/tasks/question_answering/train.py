@@ -79,7 +79,7 @@ class ReadingProblem(TaskProblem[Reader]):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """See `TaskProblem`."""
+        """Return settings, and digests of the examples, as `TaskProblem` says."""
         return {
             "reader": asdict(self._settings),
             "encoder": asdict(self._encoder),
@@ -90,7 +90,7 @@ class ReadingProblem(TaskProblem[Reader]):
         }
 
     def loss(self, rows: NDArray[np.int64], context: StepContext) -> Tensor:
-        """See `TaskProblem`."""
+        """Return the mean loss of some examples, as `TaskProblem` says."""
         hidden = torch.rand(len(rows), generator=context.random) < self._settings.hidden_answers
         texts = [self._texts[row] for row in rows]
         texts = [self._hide(text) if hide else text for text, hide in zip(texts, hidden.tolist(), strict=True)]
@@ -125,7 +125,7 @@ class ReadingProblem(TaskProblem[Reader]):
         return replace(text, context=context, sentences=split_sentences(context), question=question)
 
     def model(self, weights: Mapping[str, Floats]) -> Reader:
-        """See `TaskProblem`."""
+        """Return the model with these weights, as `TaskProblem` says."""
         tensors, head = split_tensors(weights)
         encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size, self._alphabet_size)
         return Reader(self._settings, self._candidates, encoder, head, self._alphabet)

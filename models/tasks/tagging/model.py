@@ -44,7 +44,7 @@ class RecurrentTagger(EncoderModel, Tagger):
         self._state_tags = np.arange(len(tags))
 
     def tag_in_steps(self, texts: Sequence[TaskText]) -> Generator[int, None, list[Tagging]]:
-        """See `Tagger`."""
+        """Tag texts in short steps, as `Tagger` says."""
         vectors, lengths = self.vectors(texts)
         taggings = []
         for rows, length in zip(vectors, lengths, strict=True):
@@ -78,7 +78,7 @@ class RecurrentTagger(EncoderModel, Tagger):
 
     @classmethod
     def head_shapes(cls, config: dict[str, Any], encoder: RecurrentEncoder) -> dict[str, tuple[int, ...]]:
-        """See `EncoderModel`."""
+        """Return the shapes of the head's arrays by name, as `EncoderModel` says."""
         tags = read_names(config, "tags", at_least=2)
         return tagger_head_shapes(TaggerConfig(**config["tagger"]), len(tags), encoder.vector_size)
 
@@ -86,11 +86,11 @@ class RecurrentTagger(EncoderModel, Tagger):
     def build(
         cls, config: dict[str, Any], encoder: RecurrentEncoder, head: Mapping[str, Floats], alphabet: Alphabet | None
     ) -> Self:
-        """See `EncoderModel`."""
+        """Build the model of checked arrays, as `EncoderModel` says."""
         return cls(TaggerConfig(**config["tagger"]), config["tags"], encoder, head, alphabet)
 
     def task_config(self) -> dict[str, Any]:
-        """See `EncoderModel`."""
+        """Return the task's part of the configuration, as `EncoderModel` says."""
         return {"tagger": asdict(self.settings), "tags": list(self.tags)}
 
 

@@ -59,7 +59,7 @@ class TaggingProblem(TaskProblem[RecurrentTagger]):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """See `TaskProblem`."""
+        """Return settings, and digests of the examples, as `TaskProblem` says."""
         return {
             "tagger": asdict(self._settings),
             "encoder": asdict(self._encoder),
@@ -84,7 +84,7 @@ class TaggingProblem(TaskProblem[RecurrentTagger]):
         return loss
 
     def model(self, weights: Mapping[str, Floats]) -> RecurrentTagger:
-        """See `TaskProblem`."""
+        """Return the model with these weights, as `TaskProblem` says."""
         tensors, head = split_tensors(weights)
         encoder = RecurrentEncoder(self._encoder, tensors, self._vocabulary_size, self._alphabet_size)
         return RecurrentTagger(self._settings, self._tags, encoder, head, self._alphabet)

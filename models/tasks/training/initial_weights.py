@@ -23,7 +23,7 @@ class InitialWeights(ABC):
 
     @abstractmethod
     def arrays(self, tokenizer: Tokenizer) -> Mapping[str, NDArray[np.floating[Any]]]:
-        """Return weights of the encoder by name, for the vocabulary of `tokenizer`; NaN where one is not known."""
+        """Return weights of the encoder by name, for the vocabulary of `tokenizer`; NaN where unknown."""
 
 
 class WordVectors(InitialWeights):

@@ -1,4 +1,4 @@
-"""What every task is fitted with beside its own settings and examples, and what comes out."""
+"""Options of fitting that all tasks share, and the outcome: `FitOptions`, `FittedModel`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FittedModel:
 
 
 def task_tokenizer(options: FitOptions, texts: Iterable[str]) -> Tokenizer:
-    """Return the tokenizer of the initial weights, or one trained on `texts` and the words with known vectors."""
+    """Return the tokenizer of the initial weights, or a new one of `texts` and words with known vectors."""
     initial = options.initial
     if initial is not None and initial.tokenizer is not None:
         return initial.tokenizer

@@ -1,4 +1,4 @@
-"""`TaskProblem`: what the trainer needs of a task: its network, its examples and their loss, and how a model does."""
+"""`TaskProblem`: a task's network, examples, loss and figures, as the trainer needs them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TaskNetwork(nn.Module):
     """An encoder and the parameters of a head, named as in a checkpoint."""
 
     def __init__(self, encoder: EncoderNetwork, head: Mapping[str, tuple[int, ...]]) -> None:
-        """Hold an encoder, and an uninitialized parameter for each shape of `head` (`EncoderModel.head_shapes`)."""
+        """Hold an encoder, and an uninitialized parameter for each shape of `head`."""
         super().__init__()
         self.encoder = encoder
         self.head = nn.ParameterDict({name: nn.Parameter(torch.empty(*shape)) for name, shape in head.items()})
@@ -60,7 +60,7 @@ class TextBatch:
 
 @dataclass(frozen=True)
 class StepContext:
-    """What the loss of one training step depends on beside examples and weights."""
+    """Dropout, random numbers and settings on which the loss of a training step depends."""
 
     hooks: DropoutHooks = NO_DROPOUT
     random: torch.Generator | None = None
@@ -86,7 +86,7 @@ class TaskProblem(ABC, Generic[TaskModel]):
     @property
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What a training that resumes must share with this one, beside its TaskTrainingConfig; JSON-ready."""
+        """Settings and digests that a training which resumes must share with this one; JSON-ready."""
 
     @abstractmethod
     def loss(self, rows: NDArray[np.int64], context: StepContext) -> Tensor:

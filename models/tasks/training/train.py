@@ -51,7 +51,7 @@ def train_with(
     tokenizer: Tokenizer,
     initial: Mapping[str, NDArray[np.floating]] | None = None,
 ) -> Generator[Progress, None, TaskTrainingResult[TaskModel]]:
-    """Train as `train_task` does with what a task is fitted with; its initial weights come before `initial`."""
+    """Train as `train_task` does with the options of a task, whose weights come before `initial`."""
     return train_task(
         problem,
         options.training,

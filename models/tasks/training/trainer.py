@@ -83,7 +83,7 @@ class TaskTrainer(Generic[TaskModel]):
         config: TaskTrainingConfig,
         initial: Mapping[str, NDArray[np.floating]] | None = None,
     ) -> None:
-        """Initialize a training; weights named in `initial` begin with its numbers, but for those that are NaN.
+        """Initialize a training; weights named in `initial` begin with its numbers, save those that are NaN.
 
         Raises TrainingFailed without any example.
         """
@@ -162,7 +162,7 @@ class TaskTrainer(Generic[TaskModel]):
         return asdict(self.stats)
 
     def restore(self, tensors: dict[str, Tensor], json_state: dict[str, Any]) -> None:
-        """Continue from what `tensors` and `json_state` returned in a training of the same recipe and examples."""
+        """Continue from what `tensors` and `json_state` returned in a training of the same recipe."""
         self.stats = TaskStats(**json_state)
         self.network.load_state_dict(with_prefix("weights.", tensors))
         self.best = with_prefix("best.", tensors)

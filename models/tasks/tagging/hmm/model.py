@@ -58,7 +58,7 @@ class HmmTagger(Tagger):
         self._suffixes = SuffixTable(tensors)
 
     def tag_in_steps(self, texts: Sequence[TaskText]) -> Generator[int, None, list[Tagging]]:
-        """See `Tagger`."""
+        """Tag texts in short steps, as `Tagger` says."""
         taggings = []
         for text in texts:
             tagging = yield from self._tag_text(text)
@@ -120,7 +120,7 @@ class HmmTagger(Tagger):
 
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
-        """See `Model`."""
+        """Build the model of a checkpoint's arrays, as `Model` says."""
         tags = read_names(config, "tags", at_least=2)
         try:
             return cls(HmmTaggerConfig(**config["hmm"]), tags, vocabulary_size, tensors)
