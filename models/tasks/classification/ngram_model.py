@@ -45,7 +45,7 @@ class NgramClassifier(TextClassifier):
         self._features, self._weights, self._bias = features, weights, bias
 
     def logprobs(self, texts: Sequence[TaskText]) -> Floats:
-        """See `TextClassifier`."""
+        """Return log-probabilities [B, L] of the labels, as `TextClassifier` says."""
         scores = np.array([self._score(text) for text in texts], np.float32).reshape(-1, len(self.labels))
         return log_sigmoid(scores) if self.multi_label else log_softmax(scores)
 

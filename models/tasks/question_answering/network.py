@@ -139,7 +139,7 @@ class FloatMatchLayer:
 
     @torch.inference_mode()
     def read(self, inputs: Floats) -> Floats:
-        """See `MatchLayer`."""
+        """Read the vectors of a context in the light of a question, as `MatchLayer` says."""
         lengths = torch.tensor([len(inputs)])
         vectors: Floats = read_both_ways(self._head, torch.from_numpy(inputs)[None], lengths)[0].numpy()
         return vectors
