@@ -84,9 +84,8 @@ def test_generate_repeats_a_text_by_its_seed(nextword: Run) -> None:
 
 
 def test_generate_stops_at_any_of_several_strings(nextword: Run) -> None:
-    done = nextword(
-        "generate", "words", "--stop", "cat", "--stop", "dog", "--stop", "bird", "--stop", "friend", "--json"
-    )
+    stops = ["--stop", "cat", "--stop", "dog", "--stop", "bird", "--stop", "friend"]
+    done = nextword("generate", "words", "--seed", "1", *stops, "--json")
     assert json.loads(done.out)["choices"][0]["finish_reason"] == "stop"
 
 
