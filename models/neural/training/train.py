@@ -175,7 +175,7 @@ class _StepTimer:
 def _metrics(trainer: Trainer) -> dict[str, float]:
     """Return the metrics of a report; losses are running means over some fifty steps, in nats a token."""
     stats = trainer.stats
-    metrics = {"learning_rate": trainer.learning_rate, "weight_norm": trainer.weight_norm()}
+    metrics = {"learning_rate": trainer.learning_rate, "weight_norm": trainer.weights.norm()}
     if stats.step:
         loss = stats.loss / stats.weight
         metrics |= {"loss": loss, "perplexity": _perplexity(loss)}
@@ -206,7 +206,7 @@ def _validation_is_due(trainer: Trainer, validation: TokenIds) -> bool:
 
 def _result(trainer: Trainer, report: Progress) -> TrainingResult:
     """Return the outcome of a finished training."""
-    stats, best = trainer.stats, bool(trainer.best)
+    stats, best = trainer.stats, bool(trainer.weights.best)
     model_step = stats.best_step if best else stats.step
-    metrics = {**report.metrics, "weight_norm": trainer.weight_norm(best=best)}
+    metrics = {**report.metrics, "weight_norm": trainer.weights.norm(best=best)}
     return TrainingResult(trainer.model(best=best), model_step, stats.step, metrics)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.data.bptt_batches import BpttBatch, BpttStreams, TokenIds
-from models.errors import InvalidInput, TrainingDiverged, TrainingFailed
+from models.errors import InvalidInput, TrainingFailed
 from models.neural.config import RecurrentConfig
 from models.neural.dropout import Dropout, DropoutHooks, WeightDrop, WordDropout
 from models.neural.model import RecurrentModel
@@ -21,16 +21,8 @@ from models.neural.network import Network, RecurrentState
 from models.neural.training.config import OptimizationConfig, TrainingConfig
 from models.neural.training.initialization import initialize
 from models.neural.training.loss import cross_entropy
-from models.neural.training.optimizer import (
-    WeightAverage,
-    clip_gradients,
-    learning_rate_at,
-    make_optimizer,
-    set_learning_rate,
-    weight_norm,
-)
 from models.neural.training.sampled_softmax import WordSampler, sampled_cross_entropy
-from models.neural.training.state_file import optimizer_tensors, restore_optimizer, with_prefix
+from models.neural.training.weights import TrainedWeights
 from models.threads import thread_count
 
 _DECAY = 0.98
@@ -100,8 +92,6 @@ class Trainer:
         self.steps_per_epoch = -(-len(tokens) // (training_config.batch_size * training_config.bptt))
         self.steps = max(1, round(training_config.epochs * self.steps_per_epoch))
         self.stats = TrainingStats()
-        self.best: dict[str, Tensor] = {}
-        """Weights of the best validation; empty before the first."""
         self.network = Network(config, vocabulary_size)
         torch.set_num_threads(thread_count())  # PyTorch may have been imported after the number was set
         self._random = torch.Generator().manual_seed(training_config.seed)
@@ -111,19 +101,14 @@ class Trainer:
         self._hooks = dropout_hooks(training_config, vocabulary_size, self._random)
         sampled_words = training_config.sampled_words
         self._sampler = WordSampler(counts, sampled_words, self._random) if sampled_words else None
-        self._optimizer = make_optimizer(
-            training_config.optimiser, self.network, training_config.weight_decay, training_config.momentum
-        )
+        self.weights = TrainedWeights(self.network, training_config, self.steps)
         self._streams = BpttStreams(tokens, training_config.batch_size, text_starts)
         self._state = self.network.zero_state(training_config.batch_size)
-        averaging = training_config.averaging
-        self._average = WeightAverage(self.network.state_dict(), averaging) if averaging else None
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
-        config = self.training_config
-        return learning_rate_at(config.schedule, config.learning_rate, self.stats.step, self.steps, config.warm_up)
+        return self.weights.learning_rate(self.stats.step)
 
     def advance(self) -> tuple[float, float]:
         """Make one step; return its loss in nats a token, and the norm of the gradient before clipping.
@@ -132,43 +117,23 @@ class Trainer:
         """
         config = self.training_config
         batch = self._streams.next_batch(config.bptt, config.reset_rate, self._random)
-        self._optimizer.zero_grad()
-        mean_loss = self._loss(batch)
-        mean_loss.backward()  # type: ignore[no-untyped-call]
-        loss, norm = mean_loss.item(), clip_gradients(self.network.parameters(), config.clip)
-        if not np.isfinite((loss, norm)).all():
-            step = self.stats.step + 1
-            raise TrainingDiverged(step, loss, norm, learning_rate=config.learning_rate, clip=config.clip)
-        set_learning_rate(self._optimizer, self.learning_rate)
-        self._optimizer.step()
+        loss, norm = self.weights.advance(self._loss(batch), self.stats.step)
         self.stats.record_step(loss, norm, config.clip)
-        if self._average:
-            self._average.update(self.stats.step)
         return loss, norm
 
     def record_validation(self, validation_loss: float) -> None:
         """Record the loss of a validation; copy the weights if it is the best so far."""
         if self.stats.record_validation(validation_loss):
-            self.best = {name: tensor.clone() for name, tensor in self._weights().items()}
+            self.weights.keep_best()
 
     def model(self, *, best: bool = False) -> RecurrentModel:
         """Return a model of current or best weights, whose memory it may share: use it before the next step."""
-        weights = self.best if best else self._weights()
-        arrays = {name: weight.detach().numpy() for name, weight in weights.items()}
-        return RecurrentModel(self.config, arrays, self.vocabulary_size)
-
-    def weight_norm(self, *, best: bool = False) -> float:
-        """Return the L2 norm of all matrices of the model that `model` returns: what weight decay keeps small."""
-        return weight_norm((self.best if best else self._weights()).values())
+        return RecurrentModel(self.config, self.weights.arrays(best=best), self.vocabulary_size)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of a saved state: all that the next step depends on, and the best weights."""
-        tensors = {f"weights.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        if self._average:
-            tensors |= {f"average.{name}": tensor for name, tensor in self._average.weights.items()}
+        tensors = self.weights.tensors()
         tensors |= {f"vectors.{i}": tensor for i, tensor in enumerate(self._state)}
-        tensors |= optimizer_tensors(self._optimizer)
         tensors["positions"] = torch.from_numpy(self._streams.positions)
         return tensors | {"random": self._random.get_state()}
 
@@ -179,19 +144,11 @@ class Trainer:
     def restore(self, tensors: dict[str, Tensor], json_state: dict[str, Any]) -> None:
         """Continue from what `tensors` and `json_state` returned in a training of the same recipe and text."""
         self.stats = TrainingStats(**json_state)
-        self.network.load_state_dict(with_prefix("weights.", tensors))
-        self.best = with_prefix("best.", tensors)
-        if self._average:
-            self._average.weights = with_prefix("average.", tensors)
+        self.weights.restore(tensors)
         self._state = tuple(tensors[f"vectors.{i}"] for i in range(len(self._state)))
-        restore_optimizer(self._optimizer, tensors)
         self._random.set_state(tensors["random"])
         if self.stats.step:
             self._streams.restore(tensors["positions"].numpy())
-
-    def _weights(self) -> dict[str, Tensor]:
-        """Return the weights of a model of this moment: averaged ones where the training averages."""
-        return self._average.weights if self._average else self.network.state_dict()
 
     def _loss(self, batch: BpttBatch) -> Tensor:
         """Return the mean cross-entropy of a batch in nats, and carry its state on, cut off from the gradient."""

@@ -151,7 +151,7 @@ def _report(trainer: TaskTrainer[TaskModel], began: float, first_step: int) -> P
         metrics={
             "learning_rate": trainer.learning_rate,
             "loss": mean_loss,
-            "weight_norm": trainer.weight_norm(),
+            "weight_norm": trainer.weights.norm(),
             **stats.figures,
         },
     )
@@ -159,7 +159,7 @@ def _report(trainer: TaskTrainer[TaskModel], began: float, first_step: int) -> P
 
 def _result(trainer: TaskTrainer[TaskModel], report: Progress) -> TaskTrainingResult[TaskModel]:
     """Return the outcome of a finished training."""
-    stats, best = trainer.stats, bool(trainer.best)
+    stats, best = trainer.stats, bool(trainer.weights.best)
     step = stats.best_step if best else stats.step
-    metrics = {**report.metrics, "weight_norm": trainer.weight_norm(best=best), **stats.best_figures}
+    metrics = {**report.metrics, "weight_norm": trainer.weights.norm(best=best), **stats.best_figures}
     return TaskTrainingResult(trainer.model(best=best), step, stats.step, metrics)

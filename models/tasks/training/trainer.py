@@ -14,19 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.errors import InvalidInput, TrainingDiverged, TrainingFailed
-from models.model import Floats
+from models.errors import InvalidInput, TrainingFailed
 from models.neural.training.initialization import fill_matrix
-from models.neural.training.optimizer import (
-    WeightAverage,
-    clip_gradients,
-    learning_rate_at,
-    make_optimizer,
-    set_learning_rate,
-    weight_norm,
-)
-from models.neural.training.state_file import optimizer_tensors, restore_optimizer, with_prefix
 from models.neural.training.trainer import dropout_hooks
+from models.neural.training.weights import TrainedWeights
 from models.tasks.training.batches import LengthBatches
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.problem import StepContext, TaskModel, TaskNetwork, TaskProblem
@@ -95,67 +86,40 @@ class TaskTrainer(Generic[TaskModel]):
         self.steps_per_epoch = self._batches.steps_per_epoch
         self.steps = max(1, round(config.epochs * self.steps_per_epoch))
         self.stats = TaskStats()
-        self.best: dict[str, Tensor] = {}
-        """Weights of the best measurement; empty before the first."""
         self._random = torch.Generator().manual_seed(config.seed)
         initialize(self.network, config, self._random)
         begin_with(self.network, initial or {})
         hooks = dropout_hooks(config, len(self.network.encoder.embedding), self._random)
         self._context = StepContext(hooks, self._random, config.unknown_rate, config.label_smoothing)
-        self._optimizer = make_optimizer(config.optimiser, self.network, config.weight_decay, config.momentum)
-        self._average = WeightAverage(self.network.state_dict(), config.averaging) if config.averaging else None
+        self.weights = TrainedWeights(self.network, config, self.steps)
 
     @property
     def learning_rate(self) -> float:
         """Learning rate of the next step."""
-        config = self.config
-        return learning_rate_at(config.schedule, config.learning_rate, self.stats.step, self.steps, config.warm_up)
+        return self.weights.learning_rate(self.stats.step)
 
     def advance(self) -> tuple[float, float]:
         """Make one step; return its loss in nats, and the norm of the gradient before clipping.
 
         Raises TrainingDiverged when either is not finite.
         """
-        config = self.config
-        self._optimizer.zero_grad()
         mean_loss = self.problem.loss(self._batches.rows(self.stats.step), self._context)
-        mean_loss.backward()  # type: ignore[no-untyped-call]
-        loss, norm = mean_loss.item(), clip_gradients(self.network.parameters(), config.clip)
-        if not np.isfinite((loss, norm)).all():
-            step = self.stats.step + 1
-            raise TrainingDiverged(step, loss, norm, learning_rate=config.learning_rate, clip=config.clip)
-        set_learning_rate(self._optimizer, self.learning_rate)
-        self._optimizer.step()
+        loss, norm = self.weights.advance(mean_loss, self.stats.step)
         self.stats.record_step(loss)
-        if self._average:
-            self._average.update(self.stats.step)
         return loss, norm
-
-    def weight_norm(self, *, best: bool = False) -> float:
-        """Return the L2 norm of all matrices of current or best weights: what weight decay keeps small."""
-        return weight_norm((self.best if best else self._weights()).values())
 
     def record_figures(self, figures: dict[str, float]) -> None:
         """Record the figures of a measurement; copy the weights if it is the best so far."""
         if self.stats.record_figures(figures):
-            self.best = {name: tensor.clone() for name, tensor in self._weights().items()}
+            self.weights.keep_best()
 
     def model(self, *, best: bool = False) -> TaskModel:
         """Return a model of current or best weights, whose memory it may share: use it before the next step."""
-        return self.problem.model(self.arrays(best=best))
-
-    def arrays(self, *, best: bool = False) -> dict[str, Floats]:
-        """Return current or best weights by name; they share the training's memory."""
-        weights = self.best if best else self._weights()
-        return {name: weight.detach().numpy() for name, weight in weights.items()}
+        return self.problem.model(self.weights.arrays(best=best))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors of a saved state: all that the next step depends on, and the best weights."""
-        tensors = {f"weights.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        if self._average:
-            tensors |= {f"average.{name}": tensor for name, tensor in self._average.weights.items()}
-        return tensors | optimizer_tensors(self._optimizer) | {"random": self._random.get_state()}
+        return self.weights.tensors() | {"random": self._random.get_state()}
 
     def json_state(self) -> dict[str, Any]:
         """Return everything else that the next step depends on, JSON-ready."""
@@ -164,16 +128,8 @@ class TaskTrainer(Generic[TaskModel]):
     def restore(self, tensors: dict[str, Tensor], json_state: dict[str, Any]) -> None:
         """Continue from what `tensors` and `json_state` returned in a training of the same recipe."""
         self.stats = TaskStats(**json_state)
-        self.network.load_state_dict(with_prefix("weights.", tensors))
-        self.best = with_prefix("best.", tensors)
-        if self._average:
-            self._average.weights = with_prefix("average.", tensors)
-        restore_optimizer(self._optimizer, tensors)
+        self.weights.restore(tensors)
         self._random.set_state(tensors["random"])
-
-    def _weights(self) -> dict[str, Tensor]:
-        """Return the weights of a model of this moment: averaged ones where the training averages."""
-        return self._average.weights if self._average else self.network.state_dict()
 
 
 @torch.no_grad()

@@ -145,7 +145,7 @@ def test_trainer_begins_with_initial_weights_but_where_they_are_nan() -> None:
     embedding = np.full((VOCABULARY, 6), np.nan, np.float32)
     embedding[3] = 7
     trainer = TaskTrainer(problem(), CONFIG, {"encoder.embedding": embedding})
-    table = trainer.arrays()["encoder.embedding"]
+    table = trainer.weights.arrays()["encoder.embedding"]
     assert (table[3] == 7).all()
     assert np.isfinite(table).all()
     assert np.abs(table[4]).max() < 1
@@ -157,7 +157,7 @@ def test_trainer_refuses_initial_weights_of_another_size() -> None:
 
 
 def test_trainer_opens_forget_gates_at_the_start() -> None:
-    arrays = TaskTrainer(problem(), CONFIG).arrays()
+    arrays = TaskTrainer(problem(), CONFIG).weights.arrays()
     assert arrays["encoder.forward_layers.0.bias_hh"].tolist() == [0.0] * 5 + [1.0] * 5 + [0.0] * 10
 
 
