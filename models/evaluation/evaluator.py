@@ -22,8 +22,8 @@ from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.word_splitter import count_words, padded_bytes
-from models.tokenization.word_tokenizer import char_classes
+from models.tokenization.words.word_splitter import count_words, padded_bytes
+from models.tokenization.words.word_tokenizer import char_classes
 from models.utils.parallel import parallel_imap
 from models.utils.progress import Progress, run_to_completion, with_progress
 

@@ -31,7 +31,7 @@ from models.tokenization.offsets import token_offsets
 from models.tokenization.pipeline import Merges, build_pipeline, lower_case
 from models.tokenization.trainer import WordCounter, build_vocabulary, train_vocabulary
 from models.tokenization.word_cache import WordCache
-from models.tokenization.word_tokenizer import WordTokenizer
+from models.tokenization.words.word_tokenizer import WordTokenizer
 from models.utils.arrays import Int64Array
 from models.utils.files import write_atomically
 

@@ -22,8 +22,8 @@ from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import BYTE_TO_UNICODE, DEFAULT_BPE_SIZE, TokenizerConfig
 from models.tokenization.encoding import MISSING
 from models.tokenization.pipeline import Merges, build_pipeline
-from models.tokenization.vocab_lookup import build_vocab_table, encode_text, reserve, table_tokens
-from models.tokenization.word_tokenizer import WordTokenizer
+from models.tokenization.words.vocab_lookup import build_vocab_table, encode_text, reserve, table_tokens
+from models.tokenization.words.word_tokenizer import WordTokenizer
 from models.utils.parallel import parallel_map
 
 _BLOCK_BYTES = 1 << 16

@@ -15,8 +15,8 @@ from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import MISSING, TokenModel
 from models.tokenization.pipeline import build_pipeline, surface_forms
-from models.tokenization.vocab_lookup import build_vocab_table, encode_text, encode_texts
-from models.tokenization.word_splitter import (
+from models.tokenization.words.vocab_lookup import build_vocab_table, encode_text, encode_texts
+from models.tokenization.words.word_splitter import (
     PUNCTUATION,
     SPACE,
     UNSUPPORTED,

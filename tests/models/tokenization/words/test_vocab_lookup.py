@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.tokenization.encoding import MISSING
-from models.tokenization.vocab_lookup import VocabTable, build_vocab_table, encode_text, reserve, table_tokens
-from models.tokenization.word_tokenizer import char_classes
+from models.tokenization.words.vocab_lookup import VocabTable, build_vocab_table, encode_text, reserve, table_tokens
+from models.tokenization.words.word_tokenizer import char_classes
 
 SPACES_ONLY = char_classes(False, True)
 # Few letters and lengths about the eight bytes that a slot holds, so that ends and beginnings agree often.

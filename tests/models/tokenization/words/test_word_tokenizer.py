@@ -9,7 +9,7 @@ from models.special_tokens import EOS, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import MISSING
 from models.tokenization.pipeline import build_pipeline, surface_forms
-from models.tokenization.word_tokenizer import WordTokenizer
+from models.tokenization.words.word_tokenizer import WordTokenizer
 from tests.helpers.tokenizers import CONFIGS, identity, texts
 
 

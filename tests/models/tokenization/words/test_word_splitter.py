@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from models.data.line_reader import WHITESPACE
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.word_splitter import count_words, next_space, next_unsupported_lines, padded_bytes
-from models.tokenization.word_tokenizer import char_classes
+from models.tokenization.words.word_splitter import count_words, next_space, next_unsupported_lines, padded_bytes
+from models.tokenization.words.word_tokenizer import char_classes
 
 SUPPORTED = (
     "plain\n\nd\u00e9j\u00e0 vu \u2014 \u201ciPhone\u2019s\u201d \u20ac5 \u2192\n"

@@ -15,7 +15,7 @@ import numpy as np
 from models.kernels.jit import LOW_32_BITS, Int, compiled, inlined, load_int64, mix_bits, next_slot, slot_count
 from models.special_tokens import EOS
 from models.tokenization.encoding import MISSING
-from models.tokenization.word_splitter import (
+from models.tokenization.words.word_splitter import (
     NEWLINE,
     SPACE,
     STRIDE,

@@ -1,0 +1,1 @@
+"""Word tokens in bulk: text is split and looked up by compiled loops."""
