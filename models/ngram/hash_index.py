@@ -6,8 +6,8 @@ so it is built by each process when first needed and never stored. Scoring ptb.v
 without; with it, 3.7 million tokens/s are read where KenLM reads 2.5 million (benchmark `ngram`).
 
 The table stores no keys, only a place and some bits of the hash; `verify` looks at the trie itself. Hashing and probing
-are shared (`kernels.jit`) with the word table of `tokenization.words.vocab_lookup` and with `trie_builder.number_distinct`,
-which keep their keys.
+are shared (`kernels.jit`) with the word table of `tokenization.words.vocab_lookup` and with
+`trie_builder.number_distinct`, which keep their keys.
 """
 
 from __future__ import annotations
