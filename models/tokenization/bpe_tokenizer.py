@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput
 from models.special_tokens import EOS_TOKEN, UNK_TOKEN
 from models.tokenization.config import BYTE_TO_UNICODE, TokenizerConfig
+from models.tokenization.detokenizer import ByteDetokenizer
 from models.tokenization.encoding import TokenModel
 from models.tokenization.pipeline import Merges, build_pipeline
 from models.tokenization.word_cache import WordCache
@@ -39,8 +40,9 @@ class BpeTokenizer(TokenModel):
         """Raises InvalidInput where a byte has no token, so that some text could not be written."""
         if not set(BYTE_TO_UNICODE) <= set(vocabulary):
             raise InvalidInput("vocabulary", "must hold each of the 256 bytes for a bpe tokenizer")
+        super().__init__(config, vocabulary)
+        self.merges = list(merges)
         self._lowercase = config.lowercase
-        self._vocabulary = vocabulary
         self._pipeline = build_pipeline(config, vocabulary, merges)
         self._cache = WordCache(self._encode_pieces, _MAX_CACHED_PIECES)
 
@@ -56,7 +58,15 @@ class BpeTokenizer(TokenModel):
 
     def split(self, text: str) -> list[str]:
         """Return the tokens [T] of `text` as the vocabulary writes them, aligned with `encode(text)`."""
-        return [self._vocabulary[i] for i in self.encode(text).tolist()]
+        return [self.vocabulary[i] for i in self.encode(text).tolist()]
+
+    def detokenizer(self) -> ByteDetokenizer:
+        """Return a joiner of tokens that come one by one, byte by byte."""
+        return ByteDetokenizer(self.vocabulary)
+
+    def prefix_spelling(self, prefix: str) -> str:
+        """Return how tokens of the vocabulary begin that begin with `prefix` as text: its bytes."""
+        return to_byte_symbols(self.fold(prefix))
 
     def _encode_plain(self, text: str) -> list[int]:
         pieces = _GPT2_PIECES.findall(text.lower() if self._lowercase else text)

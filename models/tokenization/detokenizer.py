@@ -33,21 +33,23 @@ _UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNI
 class Detokenizer:
     """Joiner of the tokens of one text: `push` returns the text that each token adds.
 
-    `verbatim`: tokens are joined without spaces, as characters are; `</s>` adds nothing, `<unk>` U+FFFD, one character.
+    `verbatim`: tokens are joined without spaces, as characters are; `<unk>` adds U+FFFD, one character.
+    `text_end`: what `</s>` adds.
     """
 
-    def __init__(self, vocabulary: Sequence[str], *, verbatim: bool = False) -> None:
+    def __init__(self, vocabulary: Sequence[str], *, verbatim: bool = False, text_end: str = "\n") -> None:
         self._vocabulary = vocabulary
         self._verbatim = verbatim
+        self._text_end = text_end
         self._begin_line()
 
     def push(self, token: int) -> str:
         """Return the text that `token` adds to what came before, with the space in front of it, if any."""
         if self._verbatim:
-            return {UNK: "\ufffd", EOS: ""}.get(int(token), self._vocabulary[token])
+            return {UNK: "\ufffd", EOS: self._text_end}.get(int(token), self._vocabulary[token])
         if token == EOS:
             self._begin_line()
-            return "\n"
+            return self._text_end
         return self._add(self._vocabulary[token])
 
     def _begin_line(self) -> None:

@@ -1,19 +1,25 @@
 """Encoded text: `Encoding` of one, `BatchEncoding` of several, and `TokenModel`, which makes both.
 
-`TokenModel` is the interface of the three kinds of tokens: words, characters, parts of words.
+`TokenModel` is the interface of the kinds of tokens: words, characters, parts of words, those of a foreign file.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.special_tokens import EOS, UNK
-from models.utils.arrays import concat_rows
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.detokenizer import Detokenizer
+from models.tokenization.offsets import token_offsets
+from models.tokenization.pipeline import Merges, lower_case
+from models.tokenization.tokenizer_file import own_document
+from models.utils.arrays import Int64Array, concat_rows
 
 MISSING = -1
 """Stands for the id of a surface form that the vocabulary lacks, until `Encoding` replaces it by that of `<unk>`."""
@@ -71,7 +77,22 @@ class BatchEncoding:
 
 
 class TokenModel(ABC):
-    """Splitter of text into tokens of one kind, with their ids. Immutable, thread-safe."""
+    """Splitter of text into tokens of one kind, with their ids. Immutable, thread-safe.
+
+    `Tokenizer` asks it whatever depends on the kind. The methods that are not abstract do what our own kinds share.
+    """
+
+    splits_at_spaces: ClassVar[bool] = False
+    """Whether the tokens of a text are those of its pieces between blanks, one piece after the other."""
+    public_ids: NDArray[np.int32] | None = None
+    """The id [V] of each token in the file that it comes from, by internal id; None where both are the same."""
+    merges: Merges = ()
+    """Pairs of tokens that bpe merges, in their order."""
+
+    def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
+        self.config = config
+        self.vocabulary = list(vocabulary)
+        self.ids = {token: i for i, token in enumerate(self.vocabulary)}
 
     @abstractmethod
     def encode(self, text: str) -> NDArray[np.int32]:
@@ -81,7 +102,32 @@ class TokenModel(ABC):
     def split(self, text: str) -> list[str]:
         """Return the surface forms [T] of `text`, aligned with `encode(text)`."""
 
+    @abstractmethod
+    def detokenizer(self) -> Detokenizer:
+        """Return a joiner of tokens that come one by one, at the beginning of a text."""
+
     def encode_batch(self, texts: Sequence[str], *, add_eos: bool) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ids [T] of all `texts`, with `</s>` behind each if `add_eos`, and where each ends [N]."""
         rows = [self.encode(text) for text in texts]
         return concat_rows([np.append(row, np.int32(EOS)) for row in rows] if add_eos else rows)
+
+    def offsets(self, text: str, surface_forms: Sequence[str]) -> Int64Array:
+        """Return where each token of `text` begins and ends [T, 2], in characters, given its surface forms."""
+        return token_offsets(self.config, text, surface_forms)
+
+    def fold(self, form: str) -> str:
+        """Return a form as the vocabulary would write it: normalized as text is, and not split."""
+        return lower_case(form) if self.config.lowercase else form
+
+    def prefix_spelling(self, prefix: str) -> str:
+        """Return how tokens of the vocabulary begin that begin with `prefix` as text."""
+        return self.fold(prefix)
+
+    def is_equivalent_to(self, other: TokenModel) -> bool:
+        """Whether both give the same ids for every text. `min_count` and `max_size` of training do not matter."""
+        config = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)
+        return (self.config, self.vocabulary, self.merges) == (config, other.vocabulary, other.merges)
+
+    def document(self) -> dict[str, Any]:
+        """Return the content of the `tokenizer.json` that `tokenizer_file.read_document` makes this model of."""
+        return own_document(self.config, self.ids, self.merges)

@@ -16,8 +16,11 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.pipeline import lower_case
 from models.utils.arrays import Int64Array
 
+PARAGRAPH_BREAK = re.compile(r"\n(?:[^\S\n\x1c-\x1f]*\n)+")
+"""Pattern of the pipeline's PARAGRAPH_BREAK; Python's `\\s` holds U+001C to U+001F, which are no white space."""
 _TOKEN_START = re.compile(r"[\S\n\x1c-\x1f]")
 """Character that begins a word token; Python's `\\s` holds U+001C to U+001F, which are no white space."""
+_CHARACTER_OR_BREAK = re.compile(f"{PARAGRAPH_BREAK.pattern}|[\\s\\S]")
 _DOTTED_CAPITAL_I = "\u0130"
 
 
@@ -31,12 +34,19 @@ def token_offsets(config: TokenizerConfig, text: str, surface_forms: Sequence[st
     if config.kind == "bpe":
         spans = _byte_spans(normalized, surface_forms)
     elif config.kind == "character":
-        spans = [(i, i + 1) for i in range(len(normalized))]
+        spans = _character_spans(normalized, config)
     else:
         spans = _word_spans(normalized, surface_forms)
     offsets = np.array(spans, np.int64).reshape(-1, 2)
     sources = _source_characters(text, normalized, in_bytes=config.kind == "bpe")
     return offsets if sources is None else np.stack([sources[offsets[:, 0]], sources[offsets[:, 1] - 1] + 1], axis=1)
+
+
+def _character_spans(text: str, config: TokenizerConfig) -> list[tuple[int, int]]:
+    """Return where each character begins and ends; blank lines that end a paragraph are one token."""
+    if config.texts != "paragraphs":
+        return [(i, i + 1) for i in range(len(text))]
+    return [match.span() for match in _CHARACTER_OR_BREAK.finditer(text)]
 
 
 def _word_spans(text: str, surface_forms: Sequence[str]) -> list[tuple[int, int]]:

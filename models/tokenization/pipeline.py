@@ -35,6 +35,8 @@ WORD_PATTERN = "|".join(
     )
 )
 """Pattern of a token of running text, in the Oniguruma syntax of `tokenizers`; the first alternative that fits wins."""
+PARAGRAPH_BREAK = r"\n(?:[^\S\n]*\n)+"
+"""Pattern of a line's end with blank lines after it, in the same syntax: `</s>` where paragraphs are texts."""
 _LOWER_CASE = normalizers.Lowercase()
 
 
@@ -45,6 +47,9 @@ def build_pipeline(config: TokenizerConfig, vocabulary: Sequence[str], merges: M
     steps: list[normalizers.Normalizer] = []
     if config.kind == "word":
         steps.append(normalizers.Replace("\n", f" {EOS_TOKEN} "))
+    if config.kind == "character" and config.texts != "whole":
+        end = "\n" if config.texts == "lines" else Regex(PARAGRAPH_BREAK)
+        steps.append(normalizers.Replace(end, EOS_TOKEN))
     if config.kind == "bpe":
         steps.append(normalizers.Replace("\n", EOS_TOKEN))
         tokenizer.add_tokens([AddedToken(token, normalized=True, special=False) for token in SPECIAL_TOKENS])
@@ -71,7 +76,8 @@ def _pre_tokenizer(config: TokenizerConfig) -> pre_tokenizers.PreTokenizer:
     if config.kind == "bpe":
         return pre_tokenizers.ByteLevel(add_prefix_space=False)
     if config.kind == "character":
-        return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+        end = f"{EOS_TOKEN}|" if config.texts != "whole" else ""
+        return pre_tokenizers.Split(Regex(rf"{end}[\s\S]"), "isolated")
     if config.pretokenized:
         return pre_tokenizers.WhitespaceSplit()
     return pre_tokenizers.Split(Regex(WORD_PATTERN), "removed", invert=True)

@@ -1,6 +1,6 @@
-"""Conversion of text to token ids and back: `Tokenizer`, stored as a Hugging Face `tokenizer.json`.
+"""Conversion of text to token ids and back: `Tokenizer`, stored as a `tokenizer.json`.
 
-Plain `tokenizers` reads that file and gives the same ids.
+The `TokenModel` of its kind does the work; what all kinds share is here.
 """
 
 from __future__ import annotations
@@ -10,28 +10,23 @@ import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import chain, pairwise, starmap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText
-from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
-from models.tokenization.bpe_tokenizer import BpeTokenizer, to_byte_symbols
-from models.tokenization.character_tokenizer import CharacterTokenizer
+from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.detokenizer import ByteDetokenizer, Detokenizer
+from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
-from models.tokenization.offsets import token_offsets
-from models.tokenization.pipeline import Merges, build_pipeline, lower_case
+from models.tokenization.pipeline import Merges, lower_case
+from models.tokenization.token_models import build_token_model, read_document
 from models.tokenization.trainer import WordCounter, build_vocabulary, train_vocabulary
 from models.tokenization.word_cache import WordCache
-from models.tokenization.words.word_tokenizer import WordTokenizer
 from models.utils.arrays import Int64Array
 from models.utils.files import write_atomically
 
@@ -80,13 +75,54 @@ class Tokenizer:
 
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges = ()) -> None:
         """Build a tokenizer of `vocabulary`, its tokens by id; `merges`: those of bpe, in their order."""
-        self.config = config
-        self.vocabulary = list(vocabulary)
-        self.merges = list(merges)
-        check_vocabulary(config, self.vocabulary)
-        self._ids = {token: i for i, token in enumerate(self.vocabulary)}
-        self._model = _build_model(config, self.vocabulary, self.merges)
+        self._set_model(build_token_model(config, vocabulary, merges))
+
+    @classmethod
+    def from_model(cls, model: TokenModel) -> Tokenizer:
+        """Return the tokenizer that splits text as `model` does."""
+        tokenizer = cls.__new__(cls)
+        tokenizer._set_model(model)
+        return tokenizer
+
+    def _set_model(self, model: TokenModel) -> None:
+        self._model = model
+        self.config = model.config
+        self.vocabulary = model.vocabulary
         self._word_cache = WordCache(self._tokenize)
+
+    @property
+    def merges(self) -> Merges:
+        """Pairs of tokens that bpe merges, in their order; none for other kinds."""
+        return self._model.merges
+
+    @property
+    def public_ids(self) -> NDArray[np.int32] | None:
+        """Id [V] of each token in the file that a foreign tokenizer comes from; None where ids are our own.
+
+        Routes speak these. Inside, `<unk>` is 0 and `</s>` is 1 for every tokenizer.
+        """
+        return self._model.public_ids
+
+    def internal_ids(self, public: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int32]:
+        """Return the internal ids [T] of public ones. Raises InvalidInput for an id that no token has.
+
+        >>> Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "the"]).internal_ids([2, 0]).tolist()
+        [2, 0]
+        """
+        ids = np.asarray(public, np.int64)
+        order, sorted_ids = self._public_order
+        places = np.minimum(np.searchsorted(sorted_ids, ids), sorted_ids.size - 1)
+        unknown = ids[sorted_ids[places] != ids]
+        if unknown.size:
+            raise InvalidInput("tokens", f"must be ids of the vocabulary, and {unknown[0]} is none")
+        return order[places]
+
+    @cached_property
+    def _public_order(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Internal ids in the order of their public ones, and those."""
+        public = np.arange(self.vocabulary_size, dtype=np.int32) if self.public_ids is None else self.public_ids
+        order = np.argsort(public, kind="stable").astype(np.int32)
+        return order, public[order]
 
     @cached_property
     def _sorted_tokens(self) -> list[str]:
@@ -135,7 +171,7 @@ class Tokenizer:
         return cls(config, build_vocabulary(config, folded))
 
     def encode(self, text: str) -> Encoding:
-        """Encode `text`: a newline is `</s>`, save to character tokenizers; none is added at the end.
+        """Encode `text`: a newline is `</s>`, save to most character tokenizers; none is added at the end.
 
         Raises InvalidText for text that is not Unicode, as all methods that take text do.
         """
@@ -162,16 +198,15 @@ class Tokenizer:
                [4, 7]])
         """
         tokens = self.encode_with_surfaces(text)
-        return TokensWithOffsets(*tokens, token_offsets(self.config, text, tokens.surface_forms))
+        return TokensWithOffsets(*tokens, self._model.offsets(text, tokens.surface_forms))
 
     def encode_forms(self, forms: Sequence[str]) -> Encoding:
         """Encode forms that were split before; case is folded as for text, and none is split further."""
-        if self.config.lowercase:
-            forms = list(map(lower_case, forms))
-        return Encoding.from_ids(np.array([self._ids.get(form, MISSING) for form in forms], np.int32))
+        folded = map(self._model.fold, forms)
+        return Encoding.from_ids(np.array([self._model.ids.get(form, MISSING) for form in folded], np.int32))
 
     def _is_short(self, text: str) -> bool:
-        return len(text) <= SHORT_TEXT_CHARS and self.config.kind == "word"
+        return len(text) <= SHORT_TEXT_CHARS and self._model.splits_at_spaces
 
     def _encode_short(self, text: str, add_eos: bool) -> BatchEncoding:
         ids, oov, _ = self.encode_with_surfaces(text)
@@ -205,84 +240,46 @@ class Tokenizer:
         return forms
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return readable text: punctuation joined to its words, `</s>` a newline (for characters nothing)."""
+        """Return readable text: punctuation joined to its words, `</s>` as the end of line that it stands for."""
         detokenizer = self.detokenizer()
         return "".join([detokenizer.push(i) for i in ids])
 
     def detokenizer(self, context: Sequence[int] = ()) -> Detokenizer:
         """Return a detokenizer for tokens that come one by one, the ids of `context` standing before them."""
-        if self.config.kind == "bpe":
-            detokenizer: Detokenizer = ByteDetokenizer(self.vocabulary)
-        else:
-            detokenizer = Detokenizer(self.vocabulary, verbatim=self.config.kind == "character")
+        detokenizer = self._model.detokenizer()
         for i in context:
             detokenizer.push(i)
         return detokenizer
 
     def is_equivalent_to(self, other: Tokenizer) -> bool:
         """Whether both give the same ids for every text. `min_count` and `max_size` of training do not matter."""
-        config = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)
-        return (self.config, self.vocabulary, self.merges) == (config, other.vocabulary, other.merges)
+        return self._model.is_equivalent_to(other._model)
 
     def token_to_id(self, token: str) -> int | None:
         """Return the id of `token`, which is not split or normalized, or None."""
-        return self._ids.get(token)
+        return self._model.ids.get(token)
 
     def ids_with_prefix(self, prefix: str) -> NDArray[np.int64]:
         """Return the ids, ascending, of the ordinary tokens that begin with `prefix`, normalized as text is."""
-        if self.config.lowercase:
-            prefix = lower_case(prefix)
-        if self.config.kind == "bpe":
-            prefix = to_byte_symbols(prefix)
+        prefix = self._model.prefix_spelling(prefix)
         first = bisect_left(self._sorted_tokens, prefix)
         last = bisect_right(self._sorted_tokens, prefix, key=lambda token: token[: len(prefix)])
-        return np.sort(np.array([self._ids[token] for token in self._sorted_tokens[first:last]], np.int64))
+        return np.sort(np.array([self._model.ids[token] for token in self._sorted_tokens[first:last]], np.int64))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a Hugging Face `tokenizer.json`, replacing a file of that name whole or not at all."""
-        stored = json.loads(build_pipeline(self.config, SPECIAL_TOKENS).to_str())
-        stored["model"]["vocab"] = self._ids
-        if self.merges:
-            stored["model"]["merges"] = self.merges
-        # The pipeline does not hold the settings of training. Only under "model" does `tokenizers` accept other keys.
-        stored["model"]["nextword"] = asdict(self.config)
+        """Write a `tokenizer.json`, replacing a file of that name whole or not at all."""
+        text = json.dumps(self._model.document(), ensure_ascii=False)
         with write_atomically(Path(path)) as temporary:
-            temporary.write_text(json.dumps(stored, ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
         """Read a file that `save` wrote. Raises CheckpointDamaged, naming the file, for any other."""
         try:
-            return cls._from_json(json.loads(Path(path).read_bytes()))
+            return cls.from_model(read_document(json.loads(Path(path).read_bytes())))
         except Exception as error:  # `tokenizers` raises no narrower one
             message = f"is not a tokenizer that this package wrote: {type(error).__name__}: {error}"
             raise CheckpointDamaged(f"{os.fspath(path)} {message}") from error
-
-    @classmethod
-    def _from_json(cls, stored: dict[str, Any]) -> Tokenizer:
-        config = TokenizerConfig(**stored["model"]["nextword"])
-        ids = stored["model"]["vocab"]
-        vocabulary = sorted(ids, key=ids.__getitem__)
-        if [ids[token] for token in vocabulary] != list(range(len(ids))):
-            raise InvalidInput("vocab", "must number its tokens from 0 on, each once")
-        merges = [(left, right) for left, right in stored["model"].get("merges", [])]
-        stored["model"] |= {"merges": []} if config.kind == "bpe" else {}
-        stored["model"]["vocab"] = {token: i for i, token in enumerate(SPECIAL_TOKENS)}
-        # Reading the file with `tokenizers` also fills in the fields that its later versions write.
-        pipeline = HuggingFaceTokenizer.from_str(json.dumps(stored))
-        if pipeline.to_str() != build_pipeline(config, SPECIAL_TOKENS).to_str():
-            raise InvalidInput("pre_tokenizer", "must cut text as the settings beside it say")
-        return cls(config, vocabulary, merges)
-
-
-def check_vocabulary(config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
-    """Raise InvalidInput unless `vocabulary` is one for `config`."""
-    if list(vocabulary[: EOS + 1]) != SPECIAL_TOKENS:
-        raise InvalidInput("vocabulary", f"must begin with {UNK_TOKEN} and {EOS_TOKEN}")
-    if len(set(vocabulary)) != len(vocabulary):
-        raise InvalidInput("vocabulary", "must not hold a token twice")
-    if config.kind == "character" and any(len(token) != 1 for token in vocabulary[EOS + 1 :]):
-        raise InvalidInput("vocabulary", "must hold single characters for a character tokenizer")
 
 
 def check_unicode(text: str) -> str:
@@ -292,9 +289,3 @@ def check_unicode(text: str) -> str:
     except UnicodeEncodeError as error:
         raise InvalidText("text", f"must be Unicode; character {error.start} is half a surrogate pair") from None
     return text
-
-
-def _build_model(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges) -> TokenModel:
-    if config.kind == "bpe":
-        return BpeTokenizer(config, vocabulary, merges)
-    return CharacterTokenizer(config, vocabulary) if config.kind == "character" else WordTokenizer(config, vocabulary)

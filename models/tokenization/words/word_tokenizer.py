@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, TokenModel
 from models.tokenization.pipeline import build_pipeline, surface_forms
 from models.tokenization.words.vocab_lookup import build_vocab_table, encode_text, encode_texts
@@ -56,12 +57,14 @@ def _classify(forms: list[str]) -> int:
 class WordTokenizer(TokenModel):
     """Splitter of text into the word tokens of one configuration, with their ids."""
 
+    splits_at_spaces = True
+
     def __init__(self, config: TokenizerConfig, vocabulary: Sequence[str]) -> None:
+        super().__init__(config, vocabulary)
         self._lowercase = config.lowercase
         self.classes = char_classes(config.lowercase, config.pretokenized)
         self._pipeline = build_pipeline(config, SPECIAL_TOKENS)
         self._table = build_vocab_table(vocabulary)
-        self._ids = {token: i for i, token in enumerate(vocabulary)}
 
     def encode(self, text: str) -> NDArray[np.int32]:
         """Return the ids [T] of `text`, MISSING where the vocabulary lacks the surface form."""
@@ -92,6 +95,10 @@ class WordTokenizer(TokenModel):
             for form in (self._split_run(run) if supported else self.split_unsupported(run))
         ]
 
+    def detokenizer(self) -> Detokenizer:
+        """Return a joiner of words that come one by one, by the rules of English."""
+        return Detokenizer(self.vocabulary)
+
     def line_runs(self, text: str) -> Iterator[tuple[bytes, bool]]:
         """Yield runs of lines as UTF-8, and whether the compiled loops support each; if so it is normalized."""
         if self._is_supported(text):
@@ -117,7 +124,7 @@ class WordTokenizer(TokenModel):
         return [run[begin:end].decode() or EOS_TOKEN for begin, end in spans[:size].tolist()]
 
     def _encode_unsupported(self, run: bytes) -> NDArray[np.int32]:
-        return np.array([self._ids.get(form, MISSING) for form in self.split_unsupported(run)], np.int32)
+        return np.array([self.ids.get(form, MISSING) for form in self.split_unsupported(run)], np.int32)
 
     def _is_supported(self, text: str) -> bool:
         """Whether the compiled loops support all of `text`."""

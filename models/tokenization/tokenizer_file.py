@@ -1,0 +1,46 @@
+"""The `tokenizer.json` of our own kinds of tokens: a Hugging Face file with our settings under `model.nextword`.
+
+Plain `tokenizers` reads it and gives the same ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+from models.errors import InvalidInput
+from models.special_tokens import SPECIAL_TOKENS
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.pipeline import Merges, build_pipeline
+
+
+def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges) -> dict[str, Any]:
+    """Return the content of the file of a tokenizer with these `ids` by token."""
+    document: dict[str, Any] = json.loads(build_pipeline(config, SPECIAL_TOKENS).to_str())
+    document["model"]["vocab"] = dict(ids)
+    if merges:
+        document["model"]["merges"] = list(merges)
+    # The pipeline does not hold the settings of training. Only under "model" does `tokenizers` accept other keys.
+    document["model"]["nextword"] = asdict(config)
+    return document
+
+
+def read_own_document(document: dict[str, Any]) -> tuple[TokenizerConfig, list[str], Merges]:
+    """Return settings, vocabulary and merges of a file's content; raises InvalidInput or what reading it raises."""
+    config = TokenizerConfig(**document["model"]["nextword"])
+    ids = document["model"]["vocab"]
+    vocabulary = sorted(ids, key=ids.__getitem__)
+    if [ids[token] for token in vocabulary] != list(range(len(ids))):
+        raise InvalidInput("vocab", "must number its tokens from 0 on, each once")
+    merges = [(left, right) for left, right in document["model"].get("merges", [])]
+    document["model"] |= {"merges": []} if config.kind == "bpe" else {}
+    document["model"]["vocab"] = {token: i for i, token in enumerate(SPECIAL_TOKENS)}
+    # Reading the file with `tokenizers` also fills in the fields that its later versions write.
+    pipeline = HuggingFaceTokenizer.from_str(json.dumps(document))
+    if pipeline.to_str() != build_pipeline(config, SPECIAL_TOKENS).to_str():
+        raise InvalidInput("pre_tokenizer", "must cut text as the settings beside it say")
+    return config, vocabulary, merges
