@@ -1,0 +1,105 @@
+"""Decompression of files that gzip, bzip2, xz or Zstandard wrote, told by their first bytes.
+
+`open_decompressed` opens a file of any kind; `compression_of` names the compression of a file that begins with some
+bytes. Names of files say nothing here: a `.gz` that a browser has unpacked is read as the text that it is.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import re
+import sys
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
+
+from models.errors import InvalidText
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MAGIC_BYTES = 10
+"""Bytes that tell the compression of a file; none but bzip2 needs more than six."""
+_BUFFER_BYTES = 1 << 18
+_MAGIC_NUMBERS = {
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "bzip2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),  # a block, or the end of a file that holds nothing
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+}
+_DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+"""Errors of the libraries for bytes that they cannot decompress."""
+
+
+class _Readable(Protocol):
+    """A file as the libraries give it."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, none at the end."""
+
+
+def compression_of(head: bytes) -> str | None:
+    """Return the compression of a file that begins with `head`, at least MAGIC_BYTES of it; None for none.
+
+    >>> compression_of(b"\\x1f\\x8b\\x08\\x00\\x00\\x00"), compression_of(b"the cat")
+    ('gzip', None)
+    """
+    return next((name for name, magic in _MAGIC_NUMBERS.items() if magic.match(head)), None)
+
+
+def open_decompressed(path: Path, field: str | None = None) -> BinaryIO:
+    """Open a file to read what it holds, decompressed where it is compressed.
+
+    `field` names the file in errors, its path where it is None. Raises OSError where there is no such file; reading
+    raises InvalidText where the compressed data is damaged or ends too early.
+    """
+    file = io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
+    name = compression_of(file.peek(MAGIC_BYTES))
+    return file if name is None else io.BufferedReader(_Decompressed(file, name, field or str(path)), _BUFFER_BYTES)
+
+
+class _Decompressed(io.RawIOBase):
+    """Content of a compressed file, which it closes with itself; its errors name the file."""
+
+    def __init__(self, file: BinaryIO, compression: str, field: str) -> None:
+        self._file = file
+        self._content = _decompressor(file, compression)
+        self._compression = compression
+        self._field = field
+
+    def readable(self) -> bool:
+        """Return true, as files opened for reading do."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill `buffer` with the next bytes; return their number, 0 at the end."""
+        view = memoryview(buffer)
+        try:
+            data = self._content.read(len(view))
+        except _DAMAGE as error:
+            message = f"must be whole {self._compression} data, and cannot be decompressed ({error})"
+            raise InvalidText(self._field, message) from None
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
+def _decompressor(file: IO[bytes], compression: str) -> _Readable:
+    """Return what decompresses a file as it is read."""
+    if compression == "gzip":
+        return gzip.GzipFile(fileobj=file)
+    if compression == "bzip2":
+        return bz2.BZ2File(file)
+    return lzma.LZMAFile(file) if compression == "xz" else zstd.ZstdFile(file)
