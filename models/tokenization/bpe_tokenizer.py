@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.special_tokens import EOS_TOKEN, UNK_TOKEN
+from models.special_tokens import EOS, EOS_TOKEN, UNK_TOKEN
 from models.tokenization.config import BYTE_TO_UNICODE, TokenizerConfig
-from models.tokenization.detokenizer import ByteDetokenizer
+from models.tokenization.detokenizer import UNICODE_TO_BYTE, ByteDetokenizer
 from models.tokenization.encoding import TokenModel
 from models.tokenization.pipeline import Merges, build_pipeline
+from models.tokenization.token_names import TokenNames
 from models.tokenization.word_cache import WordCache
 
 _MAX_CACHED_PIECES = 100_000
@@ -67,6 +68,15 @@ class BpeTokenizer(TokenModel):
     def prefix_spelling(self, prefix: str) -> str:
         """Return how tokens of the vocabulary begin that begin with `prefix` as text: its bytes."""
         return to_byte_symbols(self.fold(prefix))
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the bytes that a token writes, perhaps no whole character; of a special token, those of its name."""
+        symbols = self.vocabulary[token]
+        return symbols.encode() if token <= EOS else bytes(map(UNICODE_TO_BYTE.__getitem__, symbols))
+
+    def names(self) -> TokenNames:
+        """Return how tokens are shown: as the text of their bytes."""
+        return TokenNames.of_bytes(list(map(self.token_bytes, range(len(self.vocabulary)))))
 
     def _encode_plain(self, text: str) -> list[int]:
         pieces = _GPT2_PIECES.findall(text.lower() if self._lowercase else text)

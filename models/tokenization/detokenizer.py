@@ -27,7 +27,8 @@ APOSTROPHE_FINAL_WORD = re.compile(r"\w*(s|in)|o|th|wi|ol", re.IGNORECASE)
 """Words that take an apostrophe at their end: boys', goin', o'. After any other it opens a quotation."""
 NUMBER_CONTINUATION = {".": re.compile(r"\d+"), ",": re.compile(r"\d{3}"), ":": re.compile(r"\d\d")}
 """Digits that continue a number after a punctuation mark: 3.14, 1,000, 5:30."""
-_UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNICODE)}
+UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNICODE)}
+"""Byte that each character of a bpe token stands for."""
 
 
 class Detokenizer:
@@ -106,4 +107,4 @@ class ByteDetokenizer(Detokenizer):
         """Return the text that `token` completes, perhaps none."""
         if token in (UNK, EOS):
             return self._decode(b"", True) + (UNK_TOKEN if token == UNK else "\n")
-        return self._decode(bytes(_UNICODE_TO_BYTE[character] for character in self._vocabulary[token]))
+        return self._decode(bytes(UNICODE_TO_BYTE[character] for character in self._vocabulary[token]))

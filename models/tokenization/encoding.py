@@ -18,6 +18,7 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.offsets import token_offsets
 from models.tokenization.pipeline import Merges, lower_case
+from models.tokenization.token_names import TokenNames
 from models.tokenization.tokenizer_file import own_document
 from models.utils.arrays import Int64Array, concat_rows
 
@@ -122,6 +123,14 @@ class TokenModel(ABC):
     def prefix_spelling(self, prefix: str) -> str:
         """Return how tokens of the vocabulary begin that begin with `prefix` as text."""
         return self.fold(prefix)
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the UTF-8 bytes that a token writes inside a text; of a special token, those of its name."""
+        return self.vocabulary[token].encode()
+
+    def names(self) -> TokenNames:
+        """Return how tokens are shown: as the vocabulary writes them, where it writes them as text does."""
+        return TokenNames(self.vocabulary)
 
     def is_equivalent_to(self, other: TokenModel) -> bool:
         """Whether both give the same ids for every text. `min_count` and `max_size` of training do not matter."""

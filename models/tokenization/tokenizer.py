@@ -25,6 +25,7 @@ from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
 from models.tokenization.pipeline import Merges, lower_case
 from models.tokenization.token_models import build_token_model, read_document
+from models.tokenization.token_names import TokenNames
 from models.tokenization.trainer import WordCounter, build_vocabulary, train_vocabulary
 from models.tokenization.word_cache import WordCache
 from models.utils.arrays import Int64Array
@@ -116,6 +117,23 @@ class Tokenizer:
         if unknown.size:
             raise InvalidInput("tokens", f"must be ids of the vocabulary, and {unknown[0]} is none")
         return order[places]
+
+    @cached_property
+    def names(self) -> TokenNames:
+        """How answers show tokens: text, public id, and bytes where a token is no whole characters."""
+        return self._model.names()
+
+    def token_text(self, token: int) -> str:
+        """Return the readable text of an internal id, U+FFFD for bytes that are no whole character."""
+        return self.names.texts[token]
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the UTF-8 bytes that an internal id writes inside a text; of a special token, those of its name.
+
+        >>> Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "caf\u00e9"]).token_bytes(2)
+        b'caf\\xc3\\xa9'
+        """
+        return self._model.token_bytes(token)
 
     @cached_property
     def _public_order(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -1,0 +1,61 @@
+"""Names of tokens as answers show them: `TokenNames`, readable text, id, and the bytes that text cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from models.special_tokens import EOS
+
+
+@dataclass(frozen=True)
+class TokenNames:
+    """Text, id and bytes of each token of a vocabulary, by internal id.
+
+    texts: [V] readable text; U+FFFD stands for bytes that are no whole character.
+    incomplete: bytes of the tokens that are no valid UTF-8 alone.
+    public_ids: [V] ids in the file that a foreign tokenizer comes from; None where ids are our own.
+    are_surfaces: whether a text is shown by its own surface forms, as words are, and not by the names of its tokens.
+    """
+
+    texts: Sequence[str]
+    incomplete: Mapping[int, bytes] = field(default_factory=dict)
+    public_ids: Sequence[int] | None = None
+    are_surfaces: bool = True
+
+    @classmethod
+    def of_bytes(cls, spellings: Sequence[bytes], public_ids: Sequence[int] | None = None) -> TokenNames:
+        """Return the names of parts of words, given the bytes that each writes.
+
+        >>> TokenNames.of_bytes([b"<unk>", b"</s>", b" caf", bytes([0xC3])]).texts[2:]
+        [' caf', '\ufffd']
+        """
+        texts = [spelling.decode(errors="replace") for spelling in spellings]
+        incomplete = {
+            i: spellings[i] for i, text in enumerate(texts) if "\ufffd" in text and not _is_utf8(spellings[i])
+        }
+        return cls(texts, incomplete, public_ids, are_surfaces=False)
+
+    @property
+    def boundary(self) -> str:
+        """Name of the boundary token."""
+        return self.texts[EOS]
+
+    def public_id(self, token: int) -> int:
+        """Return the id of a token as routes and commands tell it."""
+        return token if self.public_ids is None else self.public_ids[token]
+
+    def of_text(self, ids: Sequence[int], oov: Sequence[bool], surface_forms: Sequence[str]) -> Sequence[str]:
+        """Return how the tokens [T] of a text are shown, given their surface forms."""
+        if self.are_surfaces:
+            return surface_forms
+        texts = self.texts
+        return [form if out else texts[i] for i, out, form in zip(ids, oov, surface_forms, strict=True)]
+
+
+def _is_utf8(spelling: bytes) -> bool:
+    try:
+        spelling.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
