@@ -128,14 +128,20 @@ def _field_option(field: Field[Any], annotation: Any, text: str, section: str) -
     if annotation is bool:
         flags = [f"--{name}/--no-{name}", field.name]
         return DataclassOption(flags, section=section, default=None, help=text)
-    if annotation == tuple[str, ...]:
-        help_text = f"{text} May be given several times."
-        return DataclassOption([f"--{name}", field.name], section=section, multiple=True, help=help_text)
+    item = _item_type(annotation)
+    if item is str or get_origin(item) is Literal:
+        flags, help_text = [f"--{name}", field.name], f"{text} May be given several times."
+        return DataclassOption(flags, section=section, multiple=True, type=_click_type(item), help=help_text)
     return DataclassOption([f"--{name}", field.name], section=section, type=_click_type(annotation), help=text)
 
 
 def _default_text(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _item_type(annotation: Any) -> Any:
+    """Return the type of the items of a tuple, None for what is no tuple."""
+    return get_args(annotation)[0] if get_origin(annotation) is tuple else None
 
 
 def _click_type(annotation: Any) -> Any:

@@ -27,7 +27,8 @@ def _own_docs(kind: type[Any]) -> dict[str, str]:
     """Return the descriptions of the fields that a class itself declares."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
-    texts = dict(re.findall(r"^(\w+): (.+)$", inspect.getdoc(kind) or "", re.MULTILINE))
+    described = re.findall(r"^(\w+): (.+(?:\n +\S.*)*)$", inspect.getdoc(kind) or "", re.MULTILINE)
+    texts = {name: " ".join(text.split()) for name, text in described}
     for statement, below in pairwise(body):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             match below:

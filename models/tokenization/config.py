@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from models.errors import InvalidInput
 
-TokenKind: TypeAlias = Literal["word", "character", "bpe"]
+TokenKind: TypeAlias = Literal["word", "character", "bpe", "unigram", "file"]
+Normalization: TypeAlias = Literal["nfc", "nfkc", "accents", "digits", "penn_quotes", "punctuation", "ccnet"]
 Texts: TypeAlias = Literal["whole", "paragraphs", "lines"]
 
 _PRINTABLE_BYTES = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -16,6 +18,8 @@ BYTE_TO_UNICODE = [
     for byte in range(0x100)
 ]
 """Printable character that stands for each byte in the tokens of bpe, as in GPT-2 (Radford et al. 2019)."""
+NEWEST_RULES = 2
+"""Edition of the rules by which new tokenizers split text."""
 DEFAULT_BPE_SIZE = 8000
 """Vocabulary size of a bpe tokenizer whose `max_size` is None."""
 
@@ -31,6 +35,12 @@ class TokenizerConfig:
     pretokenized: the text was tokenized before; split at white space only (words only).
     min_count: tokens rarer than this in the training text stay out of the vocabulary.
     max_size: largest size of the whole vocabulary, `<unk>` and `</s>` included; None for no limit (bpe: 8,000).
+    normalize: changes made to text before it is split, in this order: nfc, nfkc (composed characters of Unicode),
+        accents (removes them), digits (each becomes 0), penn_quotes (double quotes become `` and ''; words only),
+        punctuation (typographic quotes, dashes and ellipses become plain ones), ccnet (as CCNet's filters read text).
+    control_tokens: `<s>`, `</s>` and `<unk>` typed in text are these tokens; otherwise they are text like any other.
+    closed: the vocabulary is all there is: `<unk>` has no probability.
+    rules: edition of the rules that split text; files written before there were editions have 1.
     texts: characters only, what they take for a text, which ends in `</s>`: the "whole" of it; "paragraphs", whose
         blank lines between them are `</s>`; "lines", whose newlines are `</s>`, as they are to all other kinds.
     """
@@ -41,23 +51,39 @@ class TokenizerConfig:
     min_count: int = 1
     max_size: int | None = None
     texts: Texts = "whole"
+    normalize: tuple[Normalization, ...] = ()
+    control_tokens: bool = False
+    closed: bool = False
+    rules: int = NEWEST_RULES
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(TokenKind):
-            raise InvalidInput("kind", f"must be one of {', '.join(get_args(TokenKind))}, not {self.kind!r}")
-        for field in ("lowercase", "pretokenized"):
+        _check_choice("kind", self.kind, get_args(TokenKind))
+        _check_choice("texts", self.texts, get_args(Texts))
+        _check_choice("rules", self.rules, range(1, NEWEST_RULES + 1))
+        for field in ("lowercase", "pretokenized", "control_tokens", "closed"):
             if not isinstance(getattr(self, field), bool):
                 raise InvalidInput(field, f"must be true or false, not {getattr(self, field)!r}")
-        if self.pretokenized and self.kind != "word":
-            raise InvalidInput("pretokenized", f"must be false for a {self.kind} tokenizer: it keeps no words apart")
-        if self.texts not in get_args(Texts):
-            raise InvalidInput("texts", f"must be one of {', '.join(get_args(Texts))}, not {self.texts!r}")
-        if self.texts != "whole" and self.kind != "character":
-            raise InvalidInput("texts", f"is for characters: to a {self.kind} tokenizer every line is a text")
+        object.__setattr__(self, "normalize", _check_normalize(self.normalize))
+        self._check_kind()
         _check_integer("min_count", self.min_count, at_least=1)
         if self.max_size is not None:
             # A bpe vocabulary holds the two special tokens, every byte and at least one merge.
             _check_integer("max_size", self.max_size, at_least=len(BYTE_TO_UNICODE) + 3 if self.kind == "bpe" else 3)
+
+    def _check_kind(self) -> None:
+        """Raise InvalidInput for settings that are not for the kind of tokens."""
+        if self.kind in ("unigram", "file"):
+            raise InvalidInput("kind", f"must be word, character or bpe: {self.kind} is not built yet")
+        if self.closed:
+            raise InvalidInput("closed", "must be false: closed vocabularies are not built yet")
+        if self.pretokenized and self.kind != "word":
+            raise InvalidInput("pretokenized", f"must be false for a {self.kind} tokenizer: it keeps no words apart")
+        if self.control_tokens and self.kind == "character":
+            raise InvalidInput("control_tokens", "must be false for a character tokenizer: each character is a token")
+        if self.texts != "whole" and self.kind != "character":
+            raise InvalidInput("texts", f"is for characters: to a {self.kind} tokenizer every line is a text")
+        if "penn_quotes" in self.normalize and self.kind != "word":
+            raise InvalidInput("normalize", f"must be without penn_quotes for a {self.kind} tokenizer: they are words")
 
     @property
     def has_lines(self) -> bool:
@@ -68,6 +94,19 @@ class TokenizerConfig:
     def text_end(self) -> str:
         """Characters that `</s>` stands for; empty where it stands for none but the end of the whole text."""
         return "\n" if self.has_lines else "\n\n" if self.texts == "paragraphs" else ""
+
+
+def _check_choice(field: str, value: object, choices: Sequence[object]) -> None:
+    if value not in choices or isinstance(value, bool):
+        raise InvalidInput(field, f"must be one of {', '.join(map(str, choices))}, not {value!r}")
+
+
+def _check_normalize(names: object) -> tuple[Normalization, ...]:
+    """Return the changes in the order in which they are made; raises InvalidInput for unknown and repeated ones."""
+    known: tuple[Normalization, ...] = get_args(Normalization)
+    if not isinstance(names, list | tuple) or any(name not in known or names.count(name) > 1 for name in names):
+        raise InvalidInput("normalize", f"must list some of {', '.join(known)}, each once, not {names!r}")
+    return tuple(name for name in known if name in names)
 
 
 def _check_integer(field: str, value: object, at_least: int) -> None:

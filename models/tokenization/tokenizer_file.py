@@ -31,7 +31,7 @@ def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges
 
 def read_own_document(document: dict[str, Any]) -> tuple[TokenizerConfig, list[str], Merges]:
     """Return settings, vocabulary and merges of a file's content; raises InvalidInput or what reading it raises."""
-    config = TokenizerConfig(**document["model"]["nextword"])
+    config = TokenizerConfig(**({"rules": 1} | document["model"]["nextword"]))
     ids = document["model"]["vocab"]
     vocabulary = sorted(ids, key=ids.__getitem__)
     if [ids[token] for token in vocabulary] != list(range(len(ids))):

@@ -3,11 +3,11 @@
 import pytest
 from tokenizers import Tokenizer
 
-from models.data.line_reader import WHITESPACE
 from models.errors import InvalidInput
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.pipeline import build_pipeline, surface_forms
+from models.tokenization.raw_text import WHITESPACE
 
 WORDS = build_pipeline(TokenizerConfig(), SPECIAL_TOKENS)
 PRETOKENIZED = build_pipeline(TokenizerConfig(pretokenized=True), SPECIAL_TOKENS)
@@ -83,9 +83,21 @@ def test_pipeline_splits_at_white_space_of_unicode_and_nothing_else(pipeline: To
         ({"max_size": 2}, "max_size"),
         ({"kind": "bpe", "max_size": 258}, "max_size"),
         ({"max_size": "10"}, "max_size"),
+        ({"normalize": "nfc"}, "normalize"),
+        ({"normalize": ("nfc", "nfc")}, "normalize"),
+        ({"normalize": ("nfd",)}, "normalize"),
+        ({"kind": "bpe", "normalize": ("penn_quotes",)}, "normalize"),
+        ({"kind": "character", "control_tokens": True}, "control_tokens"),
+        ({"control_tokens": "no"}, "control_tokens"),
+        ({"rules": 3}, "rules"),
+        ({"rules": True}, "rules"),
     ],
 )
 def test_tokenizer_config_names_a_bad_setting(settings: dict[str, object], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         TokenizerConfig(**settings)  # type: ignore[arg-type]
     assert caught.value.field == field
+
+
+def test_tokenizer_config_lists_changes_in_the_order_in_which_they_are_made() -> None:
+    assert TokenizerConfig(normalize=("digits", "nfc")).normalize == ("nfc", "digits")
