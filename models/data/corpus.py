@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.line_reader import EmptyLines, LineReader
+from models.data.line_reader import EmptyLines
+from models.data.paragraph_reader import open_reader
 from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS
-from models.tokenization.config import TokenizerConfig, TokenKind
+from models.tokenization.config import Texts, TokenizerConfig, TokenKind
 from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import concat_on_disk
@@ -34,7 +35,8 @@ class EncodedCorpus:
     """Token ids of a whole corpus, concatenated.
 
     ids: [T] ids of every line, each line ending in `</s>`; for character tokenizers those of the text and then one
-        `</s>`. None stands at the start: a model reads them from its begin state.
+        `</s>`, or one after each paragraph or line where those are texts. None stands at the start: a model reads them
+        from its begin state.
     oov_count: number of tokens that the vocabulary lacks.
     lines, characters: size of the clean text; newlines are characters.
     """
@@ -57,8 +59,10 @@ class EncodedCorpus:
 class Corpus:
     """UTF-8 text files, read in order as one text; `LineReader` says how each is cleaned.
 
-    kind: that of the tokenizer; "character" leaves lines as they are, others strip them and complete a file's last one.
-    start, stop: part of the text that belongs to the corpus, in lines (characters, for "character"), `stop` excluded.
+    kind, texts: those of the tokenizer; "character" leaves lines as they are unless lines are its texts, others strip
+        them and complete a file's last one.
+    start, stop: part of the text that belongs to the corpus, `stop` excluded, in lines; for "character" in its texts,
+        or in characters where the whole is one text.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -77,10 +81,16 @@ class Corpus:
     empty_lines: EmptyLines = "keep"
     start: int = 0
     stop: int | None = None
+    texts: Texts = "whole"
 
     @classmethod
     def open(
-        cls, files: Sequence[str | Path] | str | Path, *, kind: TokenKind = "word", empty_lines: EmptyLines = "keep"
+        cls,
+        files: Sequence[str | Path] | str | Path,
+        *,
+        kind: TokenKind = "word",
+        texts: Texts = "whole",
+        empty_lines: EmptyLines = "keep",
     ) -> Corpus:
         """Return the corpus of `files`. Raises InvalidInput where none is given, or one does not exist."""
         paths = tuple(Path(f) for f in ([files] if isinstance(files, str | Path) else files))
@@ -89,7 +99,21 @@ class Corpus:
         for path in paths:
             if not path.is_file():
                 raise InvalidInput("files", f"must name text files, and {path} is not one")
-        return cls(paths, kind, empty_lines)
+        return cls(paths, kind, empty_lines, texts=texts)
+
+    @property
+    def text_end(self) -> str:
+        """Characters that `</s>` stands for, in the clean text; empty where the whole is one text."""
+        return self._tokenizer_config.text_end
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether a newline is `</s>`."""
+        return self._tokenizer_config.has_lines
+
+    @property
+    def _tokenizer_config(self) -> TokenizerConfig:
+        return TokenizerConfig(self.kind, texts=self.texts)
 
     def chunks(self) -> Iterator[str]:
         """Yield the clean text in chunks of whole lines, of about a megabyte.
@@ -109,8 +133,9 @@ class Corpus:
 
         Raises InvalidText as `chunks` does, InvalidInput where the tokenizer is of another kind.
         """
-        if tokenizer.config.kind != self.kind:
-            raise InvalidInput("tokenizer", f"must be a {self.kind} tokenizer to encode this corpus")
+        if (tokenizer.config.kind, tokenizer.config.texts) != (self.kind, self.texts):
+            message = f"must be a {self.kind} tokenizer with texts {self.texts!r} to encode this corpus"
+            raise InvalidInput("tokenizer", message)
         size = _SizeCounter()
         return self._collect(parallel_imap(tokenizer.encode, size.count(read_ahead(self.chunks()))), size, folder)
 
@@ -132,11 +157,11 @@ class Corpus:
         for encoding in encodings:
             size.oov_count += int(np.count_nonzero(encoding.oov))
             yield encoding.ids
-        if self.kind == "character":
+        if not self.text_end:
             yield np.array([EOS], np.int32)
 
     def split(self, validation_fraction: float) -> tuple[Corpus, Corpus]:
-        """Split off the last lines (or characters), rounded up. Raises InvalidInput if either part is empty."""
+        """Split off the last lines (texts, characters), rounded up. Raises InvalidInput if either part is empty."""
         if not 0 < validation_fraction < 1:
             raise InvalidInput("validation_fraction", f"must lie between 0 and 1, not {validation_fraction!r}")
         units = sum(self._unit_count(chunk) for chunk in self.chunks())
@@ -158,13 +183,13 @@ class Corpus:
 
     def _clean_chunks(self) -> Iterator[str]:
         for path in self.files:
-            reader = LineReader(strip=self.kind != "character", empty_lines=self.empty_lines, field=str(path))
+            reader = open_reader(self._tokenizer_config, self.empty_lines, str(path))
             for block in _read_blocks(path):
                 yield reader.feed(block)
             yield reader.finish()
 
     def _unit_count(self, chunk: str) -> int:
-        return len(chunk) if self.kind == "character" else chunk.count("\n")
+        return chunk.count(self.text_end) if self.text_end else len(chunk)
 
     def _within_bounds(self, chunks: Iterator[str]) -> Iterator[str]:
         """Yield the part of `chunks` that lies between `start` and `stop`."""
@@ -178,10 +203,10 @@ class Corpus:
             yield chunk[begin:end]
 
     def _offset_of_unit(self, chunk: str, unit: int) -> int:
-        """Return where line or character number `unit` of `chunk` begins, clipped to the ends of `chunk`."""
-        if self.kind == "character" or unit <= 0:
+        """Return where line, text or character number `unit` of `chunk` begins, clipped to the ends of `chunk`."""
+        if not self.text_end or unit <= 0:
             return min(max(unit, 0), len(chunk))
-        rest = chunk.split("\n", unit)[unit:]
+        rest = chunk.split(self.text_end, unit)[unit:]
         return len(chunk) - len(rest[0]) if rest else len(chunk)
 
 

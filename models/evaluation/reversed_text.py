@@ -23,7 +23,7 @@ def measure_reversed_units(
 
     As `measure_units` for other models, but in memory: the last token of a text has to be known first.
     """
-    units: tuple[Unit, ...] = ("document",) if held_out.kind == "character" else ("lines", "document")
+    units: tuple[Unit, ...] = ("lines", "document") if held_out.has_lines else ("document",)
     figures: dict[str, dict[str, Any]] = {}
     for unit in units:
         evaluation = yield from with_progress(_evaluate(model, tokenizer, held_out, unit))
@@ -41,7 +41,7 @@ def _evaluate(
         encodings.append(tokenizer.encode(text))
         words = len(text.split()) + text.count("\n")
         result += Evaluation(unit, held_out.empty_lines, model.adaptive, 0, 0, len(text), len(text.encode()), words)
-    ends = [] if tokenizer.config.has_lines else [EOS]
+    ends = [] if tokenizer.config.text_end else [EOS]
     ids = np.concatenate([*(encoding.ids for encoding in encodings), np.array(ends, np.int32)])
     oov = np.concatenate([*(encoding.oov for encoding in encodings), np.zeros(len(ends), np.bool_)])
     ids, oov = np.roll(ids[::-1], -1), np.roll(oov[::-1], -1)

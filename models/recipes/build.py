@@ -36,7 +36,7 @@ from models.ngram.smoothing.estimator import estimate_from_counts
 from models.recipes.published_counts import PublishedCounts, read_published_counts
 from models.recipes.recipe import Recipe
 from models.special_tokens import EOS
-from models.tokenization.config import TokenKind
+from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
 
@@ -84,8 +84,7 @@ def build(
     yield Progress("reading", 0, 0)
     counter = NgramCounter.create(recipe.memory, workdir)
     base = _read_base(recipe)
-    kind = base.tokenizer.config.kind if base else recipe.tokenizer.kind
-    text, held_out = _open_texts(recipe, kind)
+    text, held_out = _open_texts(recipe, base.tokenizer.config if base else recipe.tokenizer)
     tokenizer, encoded = _encode(text, recipe, base, counter)
     encoded = encoded.reversed() if recipe.reversed else encoded
     if held_out is not None:
@@ -118,11 +117,12 @@ def _read_base(recipe: Recipe) -> PublishedCounts | None:
     return read_published_counts(recipe.extends, recipe.model.order)
 
 
-def _open_texts(recipe: Recipe, kind: TokenKind) -> tuple[Corpus, Corpus | None]:
+def _open_texts(recipe: Recipe, config: TokenizerConfig) -> tuple[Corpus, Corpus | None]:
     """Open the text to learn from, and the held-out text where there is one."""
-    text = Corpus.open(recipe.files, kind=kind, empty_lines=recipe.empty_lines)
+    kind, texts = config.kind, config.texts
+    text = Corpus.open(recipe.files, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
     if recipe.validation is not None:
-        return text, Corpus.open(recipe.validation, kind=kind, empty_lines=recipe.empty_lines)
+        return text, Corpus.open(recipe.validation, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
     return text.split(recipe.validation_fraction) if recipe.validation_fraction else (text, None)
 
 
@@ -175,12 +175,15 @@ def _train(
 
 
 def _text_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.integer] | None:
-    """Return the positions after newlines for a character tokenizer, None for others.
+    """Return the positions after newlines and `</s>` for a character tokenizer, None for others.
 
     To a character model a newline is no end, but a text may well begin after one; words have their `</s>`.
     """
     newline = tokenizer.token_to_id("\n") if tokenizer.config.kind == "character" else None
-    return None if newline is None else np.flatnonzero(np.concatenate([[newline], ids[:-1]]) == newline)
+    if newline is None:
+        return None
+    before = np.concatenate([[newline], ids[:-1]])
+    return np.flatnonzero((before == newline) | (before == EOS))
 
 
 def _measure(

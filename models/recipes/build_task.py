@@ -133,7 +133,8 @@ def evaluate_task(
     Raises InvalidInput for a model of another kind, InvalidText naming the line of a file.
     """
     if isinstance(model, FillInModel):
-        text = Corpus.open(files, kind=tokenizer.config.kind, empty_lines=empty_lines)
+        config = tokenizer.config
+        text = Corpus.open(files, kind=config.kind, texts=config.texts, empty_lines=empty_lines)
         return (yield from with_progress(evaluate_fill_in(model, tokenizer, text)))
     task = next((task for name, task in _TASKS_BY_CAPABILITY.items() if name in model.capabilities), None)
     if task is None or file_format is None:

@@ -75,8 +75,7 @@ def compose(composition: Composition, library: Path) -> Generator[Progress, None
     tokenizer = shared_tokenizer((ref.id, part.tokenizer) for ref, part in zip(refs, checkpoints, strict=True))
     _check_directions(composition.model, checkpoints)
     check_unit(composition.unit, tokenizer)
-    text, kind = composition.validation, tokenizer.config.kind
-    held_out = None if text is None else Corpus.open(text, kind=kind, empty_lines=composition.empty_lines)
+    held_out = _open_held_out(composition, tokenizer)
     members = [checkpoint.member_model for checkpoint in checkpoints]
     model, metrics = yield from _fit_and_make(composition, members, tokenizer, held_out)
     if held_out is not None and isinstance(model, LanguageModel):
@@ -86,6 +85,14 @@ def compose(composition: Composition, library: Path) -> Generator[Progress, None
     metrics["seconds"] = round(time.monotonic() - began, 1)
     licences = tuple(dict.fromkeys(checkpoint.card.provenance.licence for checkpoint in checkpoints))
     return ComposedModel(composition, model, tokenizer, tuple(refs), licences, metrics)
+
+
+def _open_held_out(composition: Composition, tokenizer: Tokenizer) -> Corpus | None:
+    """Open the text that weights are fitted to, where there is one."""
+    if composition.validation is None:
+        return None
+    kind, texts = tokenizer.config.kind, tokenizer.config.texts
+    return Corpus.open(composition.validation, kind=kind, texts=texts, empty_lines=composition.empty_lines)
 
 
 def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> CompositeModel:

@@ -69,8 +69,8 @@ def _keep_rare_labels(examples: Examples, rest: Examples, held_out: Examples) ->
 
 def _open_texts(recipe: TaskRecipe) -> tuple[Corpus, Corpus | None]:
     """Open the plain text to learn from, and the held-out text where there is one."""
-    kind = recipe.tokenizer.kind
-    text = Corpus.open(recipe.files, kind=kind, empty_lines=recipe.empty_lines)
+    kind, texts = recipe.tokenizer.kind, recipe.tokenizer.texts
+    text = Corpus.open(recipe.files, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
     if recipe.validation is not None:
-        return text, Corpus.open(recipe.validation, kind=kind, empty_lines=recipe.empty_lines)
+        return text, Corpus.open(recipe.validation, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
     return text.split(recipe.validation_fraction) if recipe.validation_fraction else (text, None)

@@ -118,7 +118,7 @@ def read_setting(path: Path, validation_fraction: float, config: TokenizerConfig
         from models.data.corpus import Corpus
         from models.tokenization.tokenizer import Tokenizer
 
-    train, valid = Corpus.open(path, kind=config.kind).split(validation_fraction)
+    train, valid = Corpus.open(path, kind=config.kind, texts=config.texts).split(validation_fraction)
     tokenizer = Tokenizer.train(config, train.chunks())
     held_out, text = valid.encode(tokenizer).ids, "".join(valid.chunks())
     return ExperimentInput(train.encode(tokenizer).ids, held_out, tokenizer.vocabulary, valid_text=text, **limits)

@@ -103,7 +103,7 @@ def encode_lines(
         ids_parts.append(encoding.ids.astype(np.int64))
         oov_parts.append(encoding.oov)
     ids, oov = np.concatenate(ids_parts), np.concatenate(oov_parts)
-    ends = np.flatnonzero(ids == EOS) if tokenizer.config.has_lines else np.zeros(0, np.int64)
+    ends = np.flatnonzero(ids == EOS) if tokenizer.config.text_end else np.zeros(0, np.int64)
     lines, unknown = [], []
     for begin, end in zip([0, *(ends + 1).tolist()], [*ends.tolist(), len(ids)], strict=True):
         for start in range(begin, end, max_tokens):

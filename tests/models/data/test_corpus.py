@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from models.data import corpus
 from models.data.corpus import Corpus
 from models.errors import InvalidInput, InvalidText
-from models.tokenization.config import TokenizerConfig
+from models.tokenization.config import Texts, TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 
 WORDS = Tokenizer(TokenizerConfig(pretokenized=True), ["<unk>", "</s>", "a", "b", "c"])
@@ -76,6 +76,24 @@ def test_corpus_train_tokenizer_is_training_and_encoding(tmp_path: Path, config:
         expected.lines,
         expected.characters,
     )
+
+
+@pytest.mark.parametrize(
+    ("texts", "ids"), [("paragraphs", [2, 4, 3, 1, 2, 1, 3, 1]), ("lines", [2, 1, 3, 1, 1, 1, 2, 1])]
+)
+def test_corpus_of_characters_ends_where_its_texts_do(texts: Texts, ids: list[int], tmp_path: Path) -> None:
+    tokenizer = Tokenizer(TokenizerConfig("character", texts=texts), ["<unk>", "</s>", *"ab\n"])
+    files = [written(tmp_path, b"a\nb\n\n \na", "1"), written(tmp_path, b"\nb\n", "2")]
+    encoded = Corpus.open(files if texts == "paragraphs" else files[0], kind="character", texts=texts).encode(tokenizer)
+    assert encoded.ids.tolist() == ids
+    with pytest.raises(InvalidInput, match=f"texts '{texts}'"):
+        Corpus.open(files, kind="character", texts=texts).encode(CHARACTERS)
+
+
+def test_corpus_split_cuts_between_paragraphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "READ_BYTES", 3)
+    whole = Corpus.open(written(tmp_path, b"\na\nb\n\nb\n\n\na b\n"), kind="character", texts="paragraphs")
+    assert ["".join(part.chunks()) for part in whole.split(0.3)] == ["a\nb\n\nb\n\n", "a b\n\n"]
 
 
 lines = st.lists(st.text("ab \n", max_size=6).map(lambda line: line + "\n"), min_size=1, max_size=12).map("".join)

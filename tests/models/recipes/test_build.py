@@ -24,7 +24,7 @@ from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.recipes.build import BuiltModel, build
 from models.recipes.recipe import Recipe
 from models.threads import set_thread_count
-from models.tokenization.config import TokenizerConfig
+from models.tokenization.config import Texts, TokenizerConfig
 from models.utils.progress import run_to_completion
 
 LINES = ["the cat sat .", "the dog sat .", "", "a cat ran ."] * 25
@@ -76,6 +76,19 @@ def test_build_drops_empty_lines_in_training_and_measuring(text: Path) -> None:
 def test_build_measures_character_models_as_documents_only(text: Path) -> None:
     built = run_to_completion(build(Recipe("letters", (text,), NgramConfig(3), TokenizerConfig(kind="character"))))
     assert list(built.metrics["validation"]) == ["document"]
+
+
+@pytest.mark.parametrize(("texts", "units"), [("paragraphs", ["document"]), ("lines", ["lines", "document"])])
+def test_build_teaches_character_models_where_texts_end(text: Path, texts: Texts, units: list[str]) -> None:
+    tokenizer = TokenizerConfig(kind="character", texts=texts)
+    built = run_to_completion(build(Recipe("letters", (text,), NgramConfig(9), tokenizer)))
+    assert list(built.metrics["validation"]) == units
+    # An empty line follows "the dog sat .", which is the end of a paragraph, and another line "the cat sat .": nine
+    # characters tell the two apart.
+    state = built.model.begin_state(1)
+    ids = built.tokenizer.encode("the dog sat .").ids
+    scores, _ = built.model.score(state, np.append(ids, 1)[None])
+    assert scores[0, -1] > np.log(0.8)
 
 
 def test_built_model_provenance_is_json_of_the_whole_recipe(text: Path) -> None:

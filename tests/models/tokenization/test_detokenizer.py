@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.special_tokens import SPECIAL_TOKENS
-from models.tokenization.config import TokenizerConfig
+from models.tokenization.config import Texts, TokenizerConfig
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.tokenizer import Tokenizer
 
@@ -73,6 +73,14 @@ def test_detokenizer_joins_characters_without_spaces(text: str) -> None:
     tokenizer = Tokenizer(TokenizerConfig(kind="character"), [*SPECIAL_TOKENS, *"ab\n "])
     ids = tokenizer.encode(text).ids.tolist()
     assert tokenizer.decode([*ids, 1]) == text.replace("c", "\ufffd")
+
+
+@pytest.mark.parametrize(("texts", "text"), [("paragraphs", "a\nb\n\na"), ("lines", "a\nb\n\na")])
+def test_detokenizer_writes_the_ends_of_character_texts(texts: Texts, text: str) -> None:
+    tokenizer = Tokenizer(TokenizerConfig("character", texts=texts), [*SPECIAL_TOKENS, *"ab\n"])
+    ids = tokenizer.encode(text).ids.tolist()
+    assert 1 in ids
+    assert tokenizer.decode(ids) == text
 
 
 def test_detokenizer_begins_each_line_anew() -> None:
