@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from models.tokenization.config import BYTE_TO_UNICODE, TokenizerConfig
 from models.tokenization.pipeline import lower_case
+from models.tokenization.raw_text import clean
 from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.tokenizers import CONFIGS, identity, texts, train
 
@@ -42,6 +43,16 @@ def test_token_offsets_of_characters_count_each_one(lowercase: bool, text: str) 
     tokenizer = Tokenizer(TokenizerConfig(kind="character", lowercase=lowercase), ["<unk>", "</s>", "a"])
     expected = [(i, i + 1) for i, c in enumerate(text) for _ in range(2 if lowercase and c == "\u0130" else 1)]
     assert spans(tokenizer, text) == expected
+
+
+@settings(deadline=None)
+@given(text=SPANS_TEXT)
+def test_token_offsets_of_paragraphs_join_to_the_text(text: str) -> None:
+    tokenizer = Tokenizer(TokenizerConfig("character", texts="paragraphs"), ["<unk>", "</s>", "a"])
+    tokens = [text[begin:end] for begin, end in spans(tokenizer, text)]
+    assert "".join(tokens) == text.removeprefix("\ufeff")
+    for form, token in zip(tokenizer.surface_forms(clean(text)), tokens, strict=True):
+        assert form == ("</s>" if len(clean(token)) > 1 else clean(token))
 
 
 BPE = [train("the ant, don't the ant\n" * 5, kind="bpe", lowercase=low) for low in (False, True)]

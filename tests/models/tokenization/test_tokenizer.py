@@ -237,3 +237,13 @@ def test_bpe_tokenizer_reads_typed_markers() -> None:
     tokenizer = Tokenizer.train(TokenizerConfig(kind="bpe"), ["a <EOS> <s>\n"])
     assert tokenizer.encode("a</s><unk>").ids.tolist()[1:] == [EOS, UNK]
     assert EOS not in tokenizer.encode("a <EOS> <s>").ids
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"kind": "character", "texts": "pages"}, "one of whole, paragraphs, lines"), ({"texts": "lines"}, "every line")],
+)
+def test_tokenizer_config_names_texts_that_there_are_not(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message) as caught:
+        TokenizerConfig(**settings)
+    assert caught.value.field == "texts"
