@@ -38,7 +38,10 @@ class _Generation:
         self._sent_tokens[index] += len(tokens)
         self._sent_characters[index] += len(text)
         logprobs, reason, cached = sequence.logprobs[begin:], sequence.finish_reason, sequence.cached_tokens
-        return GenerationChunk(self.request.id, index, tokens, logprobs, text, reason, cached, sequence.error)
+        alternatives = sequence.alternatives[begin : begin + len(tokens)]
+        return GenerationChunk(
+            self.request.id, index, tokens, logprobs, text, reason, cached, sequence.error, alternatives, sequence.end
+        )
 
 
 class Decoder:

@@ -5,10 +5,10 @@ Both are plain values without references to models, event loops or requests, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
 
-from models.inference.config import FinishReason, SamplingParams
+from models.inference.config import FinishReason, SampledEnd, SamplingParams, TokenLogprobs
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class GenerationChunk:
     """How many tokens of the prompt came from the prefix cache instead of being read."""
     error: Exception | None = None
     """What the model failed with, where `finish_reason` is `failed`."""
+    alternatives: list[TokenLogprobs] = field(default_factory=list)
+    """The model's most probable tokens in place of each token, where they are asked for."""
+    end: SampledEnd | None = None
+    """The `</s>` that ended the text, where one did."""
 
     @property
     def logprob(self) -> float:
@@ -55,5 +59,6 @@ class GenerationChunk:
         """Append the chunk that comes after this one."""
         self.tokens.extend(later.tokens)
         self.logprobs.extend(later.logprobs)
+        self.alternatives.extend(later.alternatives)
         self.text += later.text
-        self.finish_reason, self.error = later.finish_reason, later.error
+        self.end, self.finish_reason, self.error = later.end, later.finish_reason, later.error

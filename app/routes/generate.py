@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -17,13 +16,21 @@ from app.http.request_body import await_unless_disconnected
 from app.http.responses import OrjsonResponse
 from app.http.streaming import SSE_DONE, ManagedStream, sse_event
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
-from app.schemas.base import logprob_fields
-from app.schemas.generate import STREAM_RESPONSES, GenerateAnswer, GenerateRequest
+from app.schemas.generate import (
+    STREAM_RESPONSES,
+    GenerateAnswer,
+    GenerateRequest,
+    end_fields,
+    generated_token_contents,
+)
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
+from models.inference.logit_bias import parse_logit_bias
+from models.tokenization.tokenizer import Tokenizer
 
 SHARED_FIELDS = sorted(
-    {field.name for field in fields(SamplingParams)} & GenerateRequest.model_fields.keys() - {"seed", "stop"}
+    {field.name for field in fields(SamplingParams)}
+    & GenerateRequest.model_fields.keys() - {"seed", "stop", "logit_bias"}
 )
 """Fields that a request shares with `SamplingParams`, by name and meaning."""
 router = APIRouter(prefix="/v1/models", tags=["generate"])
@@ -39,8 +46,8 @@ async def generate(request: InjectedModelRequest, body: GenerateRequest) -> Resp
     _check_limits(request, body)
     seed = secrets.randbits(53) if body.seed is None else body.seed
     head = {"model": request.served.id, "seed": seed}
-    params = _sampling_params(body, seed)
     model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
+    params = _sampling_params(body, seed, tokenizer)
     prompt = tokenizer.encode_batch([body.prompt]).ids.tolist()
     async with AsyncExitStack() as stack:
         texts = stack.enter_context(
@@ -64,11 +71,18 @@ def _check_limits(request: ModelRequest, body: GenerateRequest) -> None:
     ):
         if value > limit:
             raise InvalidInput(field, f"at most {limit}, not {value}")
+    told, most = body.n * body.max_tokens * body.top_logprobs, request.settings.max_rows
+    if told > most:
+        raise InvalidInput(
+            "top_logprobs", f"at most {most} in one answer, and n times max_tokens times top_logprobs are {told}"
+        )
 
 
-def _sampling_params(body: GenerateRequest, seed: int) -> SamplingParams:
+def _sampling_params(body: GenerateRequest, seed: int, tokenizer: Tokenizer) -> SamplingParams:
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-    return SamplingParams(**{name: getattr(body, name) for name in SHARED_FIELDS}, seed=seed, stop=stop)
+    bias = parse_logit_bias(tokenizer, body.logit_bias) if body.logit_bias else ()
+    shared = {name: getattr(body, name) for name in SHARED_FIELDS}
+    return SamplingParams(**shared, seed=seed, stop=stop, logit_bias=bias)
 
 
 async def _stream_events(
@@ -83,25 +97,28 @@ async def _stream_events(
 
 
 def _chunk_content(request: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
-    tokens = _token_contents(request, chunk.tokens, chunk.logprobs)
-    return {"index": chunk.index, "text": chunk.text, "tokens": tokens, "finish_reason": chunk.finish_reason}
+    content = {"index": chunk.index, "text": chunk.text, "tokens": _token_contents(request, chunk)}
+    return content | {"finish_reason": chunk.finish_reason} | _end_fields(request, chunk)
 
 
 def _choice_content(request: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
-    return {
+    content = {
         "index": chunk.index,
         "text": chunk.text,
-        "tokens": _token_contents(request, chunk.tokens, chunk.logprobs),
+        "tokens": _token_contents(request, chunk),
         "logprob": chunk.logprob,
         "finish_reason": chunk.finish_reason,
     }
+    return content | _end_fields(request, chunk)
 
 
-def _token_contents(request: ModelRequest, tokens: list[int], logprobs: list[float]) -> list[dict[str, Any]]:
-    vocabulary, pairs = request.checkpoint.tokenizer.vocabulary, zip(tokens, logprobs, strict=True)
-    if math.isfinite(sum(logprobs)):  # nearly always: skips a check per token
-        return [{"token": vocabulary[token], "id": token, "logprob": logprob} for token, logprob in pairs]
-    return [{"token": vocabulary[token], "id": token, **logprob_fields(logprob)} for token, logprob in pairs]
+def _token_contents(request: ModelRequest, chunk: GenerationChunk) -> list[dict[str, Any]]:
+    vocabulary = request.checkpoint.tokenizer.vocabulary
+    return generated_token_contents(vocabulary, chunk.tokens, chunk.logprobs, chunk.alternatives)
+
+
+def _end_fields(request: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
+    return end_fields(request.checkpoint.tokenizer.vocabulary, chunk.end)
 
 
 def _usage(texts: GenerationStream) -> dict[str, Any]:

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Text, Token, described_as
-from models.inference.config import MAX_STOP, MAX_STOP_LENGTH, FinishReason
+from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Text, Token, described_as, logprob_fields
+from models.inference.config import (
+    MAX_BIASED_TOKENS,
+    MAX_LOGIT_BIAS,
+    MAX_PENALTY,
+    MAX_STOP,
+    MAX_STOP_LENGTH,
+    REPETITION_PENALTIES,
+    FinishReason,
+    SampledEnd,
+    TokenLogprobs,
+)
+from models.special_tokens import EOS
 
 StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
 Stop = Annotated[
     StopString | Annotated[list[StopString], Field(max_length=MAX_STOP)] | None,
     described_as(f"null, a string or at most {MAX_STOP} of them, each of 1 to {MAX_STOP_LENGTH} characters"),
+]
+LogitBias = Annotated[
+    dict[Text, Annotated[float, Field(ge=-MAX_LOGIT_BIAS, le=MAX_LOGIT_BIAS)]],
+    Field(max_length=MAX_BIASED_TOKENS),
+    described_as(
+        f"an object of at most {MAX_BIASED_TOKENS} token ids, or texts of one token, each with a number from "
+        f"{-MAX_LOGIT_BIAS:g} (never) to {MAX_LOGIT_BIAS:g}"
+    ),
 ]
 
 
@@ -41,10 +62,54 @@ class GenerateRequest(RequestBody):
     stream: bool = Field(False, description="Whether to send each token as it comes, as server-sent events.")
     ignore_end: bool = Field(False, description="Whether to go on where the text would end: `</s>` is never chosen.")
     allow_unk: bool = Field(False, description="Whether `<unk>` may be chosen.")
+    presence_penalty: float = Field(
+        0.0,
+        ge=-MAX_PENALTY,
+        le=MAX_PENALTY,
+        description="Nats taken off the log-probability of each token that was generated before. As for OpenAI, the "
+        "prompt does not count.",
+        examples=[0.0],
+    )
+    frequency_penalty: float = Field(
+        0.0,
+        ge=-MAX_PENALTY,
+        le=MAX_PENALTY,
+        description="Nats taken off for each time that the token was generated before; the prompt does not count.",
+        examples=[0.0],
+    )
+    repetition_penalty: float = Field(
+        1.0,
+        ge=REPETITION_PENALTIES[0],
+        le=REPETITION_PENALTIES[1],
+        description="Multiplies the log-probability of each token that stands in the prompt or was generated before: "
+        "its probability is raised to this power, so that above 1 it is less probable.",
+        examples=[1.1],
+    )
+    logit_bias: LogitBias | None = Field(
+        None,
+        description="Nats added to log-probabilities, by token id or, where a key is not all digits, by the text of "
+        "one token: -100 excludes the token, and what is impossible stays so.",
+        examples=[{"dark": 2.0, "</s>": -1.0}],
+    )
+    top_logprobs: int = Field(
+        0,
+        ge=0,
+        description="How many of the model's most probable tokens to tell in place of each token: their own "
+        "log-probabilities, before penalties, bias, temperature and filters.",
+        examples=[2],
+    )
     start: Literal["boundary", "zero"] = Field(
         "boundary",
         description="State before the prompt: after the beginning of a line, or (`zero`) after nothing, for a "
         "recurrent model after one step on an input vector of zeros.",
+    )
+
+
+class GeneratedToken(Token):
+    """A token that was chosen, with the model's own log-probability."""
+
+    top_logprobs: list[Token] | None = Field(
+        None, description="The model's most probable tokens in its place, best first, where asked for."
     )
 
 
@@ -53,8 +118,13 @@ class Choice(ResponseBody):
 
     index: int = Field(description="Which of the `n` texts, from 0.")
     text: str = Field(description="Text that follows the prompt; append it to the prompt as it is.")
-    tokens: list[Token] = Field(description="Its tokens, a stop string's included, with the model's own logprobs.")
-    logprob: float = Field(description="Sum of their log-probabilities (nats), whatever temperature and filters did.")
+    tokens: list[GeneratedToken] = Field(
+        description="Its tokens, a stop string's included, with the model's own logprobs."
+    )
+    logprob: float = Field(description="Sum of their log-probabilities (nats), whatever changed the choice.")
+    end: GeneratedToken | None = Field(
+        None, description="The `</s>` that ended the text, where `finish_reason` is `end`; `logprob` is without it."
+    )
     finish_reason: FinishReason = Field(
         description="`end`: `</s>` was chosen; `stop`: a stop string came; `length`: `max_tokens` came; "
         "`no_continuation`: nothing was left to choose from."
@@ -90,7 +160,8 @@ class ChoicePart(ResponseBody):
 
     index: int = Field(description="Which of the `n` texts, from 0.")
     text: str = Field(description="New part of the text; empty while a stop string may be coming.")
-    tokens: list[Token] = Field(description="The tokens chosen since the text's last event, if any were.")
+    tokens: list[GeneratedToken] = Field(description="The tokens chosen since the text's last event, if any were.")
+    end: GeneratedToken | None = Field(None, description="The `</s>` that ended the text, where one did.")
     finish_reason: FinishReason | None = Field(description="Set in the last event of each text.")
 
 
@@ -101,6 +172,32 @@ class GenerateEvent(ResponseBody):
     seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[ChoicePart] = Field(description="One text's next part.")
     usage: Usage | None = Field(None, description="In the last event only.")
+
+
+def generated_token_contents(
+    vocabulary: Sequence[str], tokens: Sequence[int], logprobs: Sequence[float], alternatives: Sequence[TokenLogprobs]
+) -> list[dict[str, Any]]:
+    """Return the JSON content of tokens, each with its `alternatives` where there are some."""
+    contents = _token_contents(vocabulary, zip(tokens, logprobs, strict=True), math.isfinite(sum(logprobs)))
+    for content, best in zip(contents, alternatives, strict=False):
+        content["top_logprobs"] = _token_contents(vocabulary, best, math.isfinite(best[-1][1]))
+    return contents
+
+
+def end_fields(vocabulary: Sequence[str], end: SampledEnd | None) -> dict[str, Any]:
+    """Return the field for the `</s>` that ended a text, where one did."""
+    if end is None:
+        return {}
+    alternatives = [end.alternatives] if end.alternatives else []
+    return {"end": generated_token_contents(vocabulary, [EOS], [end.logprob], alternatives)[0]}
+
+
+def _token_contents(
+    vocabulary: Sequence[str], pairs: Iterable[tuple[int, float]], are_finite: bool
+) -> list[dict[str, Any]]:
+    if are_finite:  # nearly always: skips a check per token
+        return [{"token": vocabulary[token], "id": token, "logprob": logprob} for token, logprob in pairs]
+    return [{"token": vocabulary[token], "id": token} | logprob_fields(logprob) for token, logprob in pairs]
 
 
 STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {

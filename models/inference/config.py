@@ -1,9 +1,9 @@
-"""Sampling parameters, and the reasons why a sequence ends, as data: no NumPy, no Numba, no model."""
+"""Sampling parameters, how a sequence ends, and alternatives to a token: data without NumPy or Numba."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from models.errors import InvalidInput
 
@@ -13,6 +13,14 @@ MAX_STOP_LENGTH = 256
 """Characters that one stop string may have."""
 TEMPERATURES = (1e-6, 1e6)
 """Bounds between which float32 differences of log-probabilities can be divided by the temperature without overflow."""
+MAX_PENALTY = 2.0
+"""Largest presence and frequency penalty, and as a negative number the smallest: OpenAI's bounds, in nats."""
+REPETITION_PENALTIES = (0.01, 100.0)
+"""Bounds of the repetition penalty: within them a float32 log-probability keeps its sign and stays finite."""
+MAX_LOGIT_BIAS = 100.0
+"""Largest logit bias, in nats; as a negative number, which excludes a token, the smallest."""
+MAX_BIASED_TOKENS = 1024
+"""Tokens that may have a logit bias."""
 _ACCEPTED_TEMPERATURES = "0, or {:g} to {:g}".format(*TEMPERATURES)
 _ACCEPTED_STOPS = f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} characters"
 
@@ -21,11 +29,14 @@ _ACCEPTED_STOPS = f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} charact
 class SamplingParams:
     """Sampling parameters of one sequence. Raises InvalidInput where a value is not acceptable.
 
-    `<unk>` and, with `ignore_end`, `</s>` are excluded first. Then, in this order: `temperature`, `top_k`, `top_p`,
-    `min_p`, each on the distribution that the one before it left, renormalized; then a token is drawn.
+    `<unk>` and, with `ignore_end`, `</s>` are excluded first. Log-probabilities are changed in this order by
+    `repetition_penalty`, `presence_penalty`, `frequency_penalty` and `logit_bias`. Then come `temperature`, `top_k`,
+    `top_p`, `min_p`, each on the distribution that the one before it left, renormalized; then a token is drawn.
 
     >>> SamplingParams(temperature=0.8, top_p=0.95, seed=1, stop=("The end",)).max_tokens
     64
+    >>> SamplingParams(repetition_penalty=1.2, logit_bias=((7, -100.0),)).adjusts
+    True
     >>> SamplingParams(top_p=0)
     Traceback (most recent call last):
         ...
@@ -50,6 +61,16 @@ class SamplingParams:
     """Never choose `</s>`, so that only a stop string or the length ends the text."""
     allow_unk: bool = False
     """`<unk>` may be chosen."""
+    repetition_penalty: float = 1.0
+    """Multiplies log P of each token that stands in the prompt or in the text so far: above 1 it is less probable."""
+    presence_penalty: float = 0.0
+    """Taken off log P (nats) of each token that was generated before; the prompt does not count."""
+    frequency_penalty: float = 0.0
+    """Taken off log P (nats) of a token for each time that it was generated before; the prompt does not count."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """Token ids, and nats added to their log P; -100 excludes a token. What is impossible stays so."""
+    top_logprobs: int = 0
+    """How many of the model's most probable tokens are told for each token of the text; 0 tells none."""
     start: Literal["boundary", "zero"] = "boundary"
     """Before the prompt the model has read the boundary token or, `zero`, nothing at all: a recurrent one has made one
     step on an input vector of zeros."""
@@ -65,6 +86,26 @@ class SamplingParams:
         fits = len(self.stop) <= MAX_STOP and all(1 <= len(stop) <= MAX_STOP_LENGTH for stop in self.stop)
         _require(fits, "stop", _ACCEPTED_STOPS)
         _require(self.start in ("boundary", "zero"), "start", "'boundary' or 'zero'")
+        low, high = REPETITION_PENALTIES
+        _require(
+            low <= self.repetition_penalty <= high, "repetition_penalty", f"{low:g} to {high:g}; 1 changes nothing"
+        )
+        for name in ("presence_penalty", "frequency_penalty"):
+            _require(abs(getattr(self, name)) <= MAX_PENALTY, name, f"{-MAX_PENALTY:g} to {MAX_PENALTY:g}")
+        _require(self.top_logprobs >= 0, "top_logprobs", "0 (none) or more")
+        self._check_bias()
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether penalties or a bias change log-probabilities before a token is drawn."""
+        return bool(self.logit_bias or self.presence_penalty or self.frequency_penalty or self.repetition_penalty != 1)
+
+    def _check_bias(self) -> None:
+        tokens = [token for token, _ in self.logit_bias]
+        _require(len(tokens) <= MAX_BIASED_TOKENS, "logit_bias", f"for at most {MAX_BIASED_TOKENS} tokens")
+        _require(len(set(tokens)) == len(tokens), "logit_bias", "one number for each token")
+        fits = all(token >= 0 and abs(bias) <= MAX_LOGIT_BIAS for token, bias in self.logit_bias)
+        _require(fits, "logit_bias", f"{-MAX_LOGIT_BIAS:g} (never) to {MAX_LOGIT_BIAS:g} for token ids from 0 on")
 
 
 def _require(holds: bool, field: str, accepted: str) -> None:
@@ -75,3 +116,15 @@ def _require(holds: bool, field: str, accepted: str) -> None:
 FinishReason: TypeAlias = Literal["stop", "end", "length", "no_continuation", "cancelled", "failed"]
 """A stop string was complete, `</s>` was sampled, `max_tokens` were; every token left is excluded or impossible; the
 sequence was evicted; the model failed."""
+
+TokenLogprobs: TypeAlias = tuple[tuple[int, float], ...]
+"""Token ids with the model's log P of each in nats, most probable first, ties by id."""
+
+
+class SampledEnd(NamedTuple):
+    """The `</s>` that ended a text, which is none of its tokens."""
+
+    logprob: float
+    """The model's own log P of it in nats."""
+    alternatives: TokenLogprobs = ()
+    """The model's most probable tokens in its place, where the parameters ask for them."""

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from math import fsum
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from models.inference.config import FinishReason, SamplingParams
+from models.errors import InvalidInput
+from models.inference.adjustment import make_adjustment
+from models.inference.config import FinishReason, SampledEnd, SamplingParams, TokenLogprobs
 from models.inference.prefill import PromptPrefill, Runtime, prefill_prompts
 from models.inference.sampling import BatchSampler, not_finite_error, random_generator
 from models.inference.stop_strings import StopStrings
-from models.kernels.sampling import NO_TOKEN, NOT_FINITE
+from models.kernels.sampling import NO_TOKEN, NOT_FINITE, SamplingMetadata
 from models.language_model import LanguageModel
 from models.model import Floats, TokenIds
 from models.special_tokens import EOS
 from models.state import State, concat, select
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.tokenizer import Tokenizer
+from models.utils.arrays import top_k
 from models.utils.progress import run_to_completion
 
 
@@ -38,6 +41,10 @@ class GenerationSequence:
         """Sampled so far, those that make up a stop string included, `</s>` not."""
         self.logprobs: list[float] = []
         """The model's own log P of each token in nats, whatever temperature and filters made of it."""
+        self.alternatives: list[TokenLogprobs] = []
+        """The model's most probable tokens in place of each token, where the parameters ask for them."""
+        self.end: SampledEnd | None = None
+        """The `</s>` that ended the text, where one did."""
         self.text = ""
         """What is certain so far; at the end the whole text."""
         self.cached_tokens = 0
@@ -48,6 +55,7 @@ class GenerationSequence:
         self.error: Exception | None = None
         """What the model failed with, where it did."""
         self.generator = random_generator(params.seed, index)
+        self.adjustment = make_adjustment(params, self.prompt, self.tokens)
         self._detokenizer = detokenizer
         self._detokenized = 0
         self._stops = StopStrings(params.stop)
@@ -60,9 +68,12 @@ class GenerationSequence:
         return fsum(self.logprobs)
 
     def extend(self, token: int, logprob: float) -> StepOutput | None:
-        """Append a sampled token and the model's log P of it; None where nobody reads the text meanwhile."""
+        """Append a sampled token and the model's log P of it; None where nobody reads the text meanwhile.
+
+        Its alternatives, where they are wanted, have been appended before.
+        """
         if token == EOS or token < 0:
-            return self._finish_on(token)
+            return self._finish_on(token, logprob)
         self.tokens.append(token)
         self.logprobs.append(logprob)
         last = len(self.tokens) == self._max_tokens
@@ -88,11 +99,15 @@ class GenerationSequence:
         self.error = error
         return self.finish("failed")
 
-    def _finish_on(self, token: int) -> StepOutput:
+    def _finish_on(self, token: int, logprob: float) -> StepOutput:
         """End the text at a token that ends it: `</s>`, NO_TOKEN or NOT_FINITE."""
+        alternatives = self.alternatives.pop() if self.params.top_logprobs else ()
         if token == NOT_FINITE:
             return self.fail(not_finite_error())
-        return self.finish("no_continuation" if token == NO_TOKEN else "end")
+        if token == NO_TOKEN:
+            return self.finish("no_continuation")
+        self.end = SampledEnd(logprob, alternatives)
+        return self.finish("end")
 
     def _detokenize_new(self) -> str:
         """Return what is certain now of the text of the tokens that are not part of it yet."""
@@ -124,6 +139,8 @@ class Batch:
         self._model = model
         self._state: State = model.begin_state(0)
         self._sampler = BatchSampler()
+        self._best_count = 0
+        """The most alternatives that a sequence of the batch asks for."""
 
     def __len__(self) -> int:
         """Return how many sequences are in the batch."""
@@ -139,8 +156,10 @@ class Batch:
     def join(self, sequences: Sequence[GenerationSequence], state: State) -> None:
         """Add sequences whose prompts are read, row i of `state` for sequence i; leave out those now finished."""
         self._state = concat([self._state, state])
-        self._sampler.join([sequence.params for sequence in sequences], [sequence.generator for sequence in sequences])
+        params, generators = [each.params for each in sequences], [each.generator for each in sequences]
+        self._sampler.join(params, generators, [each.adjustment for each in sequences])
         self.sequences += sequences
+        self._count_best()
         self._drop_finished()
 
     def step(self) -> list[StepOutput]:
@@ -150,12 +169,14 @@ class Batch:
         """
         if not self.sequences:
             return []
-        sampling = self._sampler.next_metadata()
+        sampling, step = self._sampler.next_metadata(), self._step_with_best if self._best_count else self._model.step
         outputs, results = self._try_all_rows(
-            lambda state, row: self._model.step(state, sampling if row is None else sampling.for_row(row))
+            lambda state, row: step(state, sampling if row is None else sampling.for_row(row))
         )
         if self.sequences:
-            tokens, logprobs, self._state = cast("tuple[TokenIds, Floats, State]", results)
+            tokens, logprobs, self._state, *best = cast("tuple[TokenIds, Floats, State, Any, Any]", results)
+            if best:
+                self._append_alternatives(*best)
             outputs += self._extend_sequences(tokens, logprobs)
         return outputs
 
@@ -166,6 +187,20 @@ class Batch:
         output = sequence.finish("cancelled")
         self._drop_finished()
         return output
+
+    def _step_with_best(self, state: State, sampling: SamplingMetadata) -> tuple[State, ...]:
+        """Do as `LanguageModel.step`; return the model's most probable tokens as well: log P and ids [B, K]."""
+        rows = self._model.logprobs(state)
+        best = top_k(rows, self._best_count)
+        tokens, logprobs = sampling.sample(rows)
+        return tokens, logprobs, self._model.advance(state, np.maximum(tokens, 0)[:, None]), *best
+
+    def _append_alternatives(self, logprobs: Floats, ids: TokenIds) -> None:
+        """Append to each sequence as many of the most probable tokens [B, K] as it asks for."""
+        for row, sequence in enumerate(self.sequences):
+            if count := sequence.params.top_logprobs:
+                best = zip(ids[row, :count].tolist(), logprobs[row, :count].tolist(), strict=True)
+                sequence.alternatives.append(tuple(best))
 
     def _extend_sequences(self, tokens: TokenIds, logprobs: Floats) -> list[StepOutput]:
         """Append a token [B], sampled with log P [B], to each sequence."""
@@ -198,6 +233,10 @@ class Batch:
             self._state = select(self._state, staying)
             self._sampler.keep(staying)
             self.sequences = [self.sequences[row] for row in staying]
+            self._count_best()
+
+    def _count_best(self) -> None:
+        self._best_count = max((sequence.params.top_logprobs for sequence in self.sequences), default=0)
 
 
 def prompt_prefills(
@@ -218,7 +257,7 @@ def make_sequences(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n:
     """Return `n` sequences that continue `prompt`, each with random numbers of its own from the one seed.
 
     Their text goes on where the prompt ends: it begins with a blank where a word follows a word.
-    Raises InvalidText for a prompt that is not Unicode.
+    Raises InvalidText for a prompt that is not Unicode, InvalidInput as `sequences_from_ids` does.
     """
     return sequences_from_ids(tokenizer, tokenizer.encode_batch([prompt]).ids.tolist(), params, n)
 
@@ -226,7 +265,12 @@ def make_sequences(tokenizer: Tokenizer, prompt: str, params: SamplingParams, n:
 def sequences_from_ids(
     tokenizer: Tokenizer, ids: Sequence[int], params: SamplingParams, n: int = 1
 ) -> list[GenerationSequence]:
-    """Return what `make_sequences` does, for a prompt that is encoded already."""
+    """Return what `make_sequences` does, for a prompt that is encoded already.
+
+    Raises InvalidInput for a logit bias of an id that no token has.
+    """
+    if any(token >= tokenizer.vocabulary_size for token, _ in params.logit_bias):
+        raise InvalidInput("logit_bias", f"token ids are 0 to {tokenizer.vocabulary_size - 1}")
     # A line is spaced without regard to the lines before it.
     line = list(ids[len(ids) - ids[::-1].index(EOS) :] if EOS in ids else ids)
     return [GenerationSequence(ids, params, tokenizer.detokenizer(line), index) for index in range(n)]

@@ -7,26 +7,27 @@ compiled: `models.kernels.sampling`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterable, Sequence
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.inference.config import SamplingParams
-from models.kernels.sampling import EXCLUDABLE_IDS, NO_TOKEN, NOT_FINITE, Filter, SamplingMetadata
+from models.kernels.sampling import EXCLUDABLE_IDS, NO_TOKEN, NOT_FINITE, Adjustment, Filter, SamplingMetadata
 from models.model import Floats
 from models.state import concat, select
 
 PREFETCHED_UNIFORMS = 32
 """Random numbers taken from a row's generator at a time: fetching a cold generator costs more than the numbers."""
 
+Function = TypeVar("Function")
 _Arrays = tuple[Floats, NDArray[np.bool_], NDArray[np.float64]]
 """Temperatures [B], excluded ids [B, EXCLUDABLE_IDS] and uniform numbers [B, prefetch], of which the first are used."""
 
 
 class BatchSampler:
-    """Temperatures, excluded tokens, filters and prefetched uniform numbers of each row of a batch."""
+    """Temperatures, excluded tokens, filters, adjustments and prefetched random numbers of a batch."""
 
     def __init__(self, prefetch: int = PREFETCHED_UNIFORMS) -> None:
         """Take `prefetch` numbers at a time from the generator of each row."""
@@ -38,16 +39,24 @@ class BatchSampler:
         """Of each row; None at temperature 0, where no number is needed."""
         self._filters: dict[int, Filter] = {}
         """Of the rows that have one; replaced and never changed, because `SamplingMetadata` holds it."""
+        self._adjustments: dict[int, Adjustment] = {}
+        """Likewise."""
 
-    def join(self, params: Sequence[SamplingParams], generators: Sequence[np.random.Generator]) -> None:
-        """Add rows below the others."""
+    def join(
+        self,
+        params: Sequence[SamplingParams],
+        generators: Sequence[np.random.Generator],
+        adjustments: Iterable[Adjustment | None] = (),
+    ) -> None:
+        """Add rows below the others; without `adjustments`, or where one is None, nothing is adjusted."""
         new = [generator if row.temperature else None for row, generator in zip(params, generators, strict=True)]
         uniforms = np.zeros((len(new), self._prefetch))
         _draw(uniforms[:, self._used :], new)
         arrays = np.array([row.temperature for row in params], np.float32), excluded_mask(params), uniforms
         self._arrays = cast("_Arrays", concat([self._arrays, arrays]))
-        filters = enumerate(map(make_filter, params), len(self._generators))
-        self._filters = self._filters | {row: row_filter for row, row_filter in filters if row_filter is not None}
+        first = len(self._generators)
+        self._filters = self._filters | _by_row(map(make_filter, params), first)
+        self._adjustments = self._adjustments | _by_row(adjustments, first)
         self._generators += new
 
     def keep(self, rows: list[int]) -> None:
@@ -55,6 +64,7 @@ class BatchSampler:
         self._arrays = cast("_Arrays", select(self._arrays, rows))
         self._generators = [self._generators[row] for row in rows]
         self._filters = {new: self._filters[row] for new, row in enumerate(rows) if row in self._filters}
+        self._adjustments = {new: self._adjustments[row] for new, row in enumerate(rows) if row in self._adjustments}
 
     def next_metadata(self) -> SamplingMetadata:
         """Return what the next token of each row is sampled by; uses up one number of each row."""
@@ -64,7 +74,12 @@ class BatchSampler:
             self._used = 0
         column = uniforms[:, self._used].copy()
         self._used += 1
-        return SamplingMetadata(temperatures, column, excluded, self._filters)
+        return SamplingMetadata(temperatures, column, excluded, self._filters, self._adjustments)
+
+
+def _by_row(functions: Iterable[Function | None], first: int) -> dict[int, Function]:
+    """Return the functions of rows from `first` on, by row, where a row has one."""
+    return {row: function for row, function in enumerate(functions, first) if function is not None}
 
 
 def _draw(uniforms: NDArray[np.float64], generators: Sequence[np.random.Generator | None]) -> None:

@@ -7,7 +7,7 @@ The token of a row does not depend on the other rows of its batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -41,6 +41,8 @@ _RANK_OF_INFINITY = np.int32(0x7F800000)
 
 Filter: TypeAlias = Callable[[Floats], NDArray[np.bool_]]
 """A function of log-probabilities [V] that returns which tokens [V] must not be sampled."""
+Adjustment: TypeAlias = Callable[[Floats], None]
+"""A function that changes log-probabilities [V] in place before a token is sampled."""
 
 
 class SampleArgs(NamedTuple):
@@ -75,7 +77,7 @@ _SAMPLE_ROWS_TASK = task_record(SampleRowsArgs)
 
 @dataclass(frozen=True)
 class SamplingMetadata:
-    """Temperatures, random numbers, excluded tokens and filters of the rows [B] of a batch."""
+    """Temperatures, random numbers, excluded tokens, filters and adjustments of the rows [B] of a batch."""
 
     temperatures: NDArray[np.float32]
     """[B]; 0 takes the most probable token, on a tie the lower id."""
@@ -85,19 +87,30 @@ class SamplingMetadata:
     """[B, 2]; whether ids 0 and 1 must not be sampled."""
     filters: Mapping[int, Filter]
     """Further tokens that must not be sampled, computed from log-probabilities [V], for rows that have a filter."""
+    adjustments: Mapping[int, Adjustment] = field(default_factory=dict)
+    """Changes of log-probabilities [V] that come first, for rows that have some."""
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether `sample_row` alone samples every row: none has a filter or an adjustment."""
+        return not (self.filters or self.adjustments)
 
     def for_row(self, index: int) -> SamplingMetadata:
         """Return the metadata of one row, as a batch of one."""
-        part, row_filter = slice(index, index + 1), self.filters.get(index)
-        filters = {} if row_filter is None else {0: row_filter}
-        return SamplingMetadata(self.temperatures[part], self.uniforms[part], self.excluded[part], filters)
+        part = slice(index, index + 1)
+        filters = {0: self.filters[index]} if index in self.filters else {}
+        adjustments = {0: self.adjustments[index]} if index in self.adjustments else {}
+        return SamplingMetadata(self.temperatures[part], self.uniforms[part], self.excluded[part], filters, adjustments)
 
     def sample(self, rows: Floats) -> tuple[NDArray[np.int64], Floats]:
         """Sample a token of each row of log-probabilities [B, V], which are overwritten.
 
-        Returns tokens [B], NO_TOKEN or NOT_FINITE among them, and their log-probabilities [B].
+        Returns tokens [B], NO_TOKEN or NOT_FINITE among them, and their log-probabilities [B] as they were in `rows`.
         """
         rows = np.ascontiguousarray(rows)
+        unadjusted = {index: rows[index].copy() for index in self.adjustments}
+        for index, adjust in self.adjustments.items():
+            adjust(rows[index])
         for index, row_filter in self.filters.items():
             row = rows[index]
             row[:EXCLUDABLE_IDS][self.excluded[index, : len(row)]] = -np.inf
@@ -106,6 +119,8 @@ class SamplingMetadata:
         row_count, width = rows.shape
         args = SampleRowsArgs(row_count=row_count, width=width, rows=address_of(rows), sample=sample)
         run_parallel(sample_rows, args, _COST_PER_VALUE * rows.size)
+        for index, row in unadjusted.items():
+            logprobs[index] = row[max(tokens[index], 0)]
         return tokens, logprobs
 
     def args(self) -> tuple[SampleArgs, NDArray[np.int64], Floats]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -286,6 +287,79 @@ def test_generate_gives_the_same_text_alone_and_in_company(model):
         assert sequence.tokens == company[i].tokens
         assert sequence.logprobs == pytest.approx(company[i].logprobs, abs=1e-5)
         assert sequence.finish_reason == company[i].finish_reason
+
+
+PENALTIES = {"repetition_penalty": 1.3, "presence_penalty": 0.7, "frequency_penalty": 0.31}
+BIAS = ((EOS, -100.0), (3, 1.17), (4, -0.6))
+
+
+def naive_greedy(model, prompt, count):
+    """Tokens and logprobs of a loop that knows of no batch: the most probable token after penalties and bias."""
+    state, chosen = model.advance(model.begin_state(1), np.array([prompt])), []
+    for _ in range(count):
+        (raw,) = model.logprobs(state)
+        values = raw.astype(np.float64)
+        for token in range(V):
+            times = [t for t, _, _ in chosen].count(token)
+            values[token] *= PENALTIES["repetition_penalty"] if times or token in prompt else 1
+            values[token] -= PENALTIES["presence_penalty"] * (times > 0) + PENALTIES["frequency_penalty"] * times
+            values[token] += dict(BIAS).get(token, 0)
+        values[[0, EOS]] = -np.inf
+        token = int(values.argmax())
+        if values[token] == -np.inf:
+            break
+        best = sorted(range(V), key=lambda i, raw=raw: (-raw[i], i))[:3]
+        chosen.append((token, raw[token], [(i, raw[i]) for i in best]))
+        state = model.advance(state, np.array([[token]]))
+    return chosen
+
+
+def test_generate_with_penalties_and_bias_equals_a_naive_loop(model):
+    params = SamplingParams(temperature=0, max_tokens=9, logit_bias=BIAS, top_logprobs=3, **PENALTIES)
+    (sequence,) = make_sequences(TOKENIZER, "b d d", params)
+    list(generate(model, [sequence]))
+    expected = naive_greedy(model, list(sequence.prompt), 9)
+    assert sequence.tokens == [token for token, _, _ in expected]
+    assert sequence.logprobs == pytest.approx([logprob for _, logprob, _ in expected], abs=1e-5)
+    for best, (_, _, told) in zip(sequence.alternatives, expected, strict=True):
+        assert [logprob for _, logprob in best] == pytest.approx([logprob for _, logprob in told], abs=1e-5)
+    for token, logprob, best in zip(sequence.tokens, sequence.logprobs, sequence.alternatives, strict=True):
+        assert dict(best).get(token, logprob) == logprob  # to the last bit
+
+
+def test_generate_with_penalties_gives_the_same_text_alone_and_in_company(model):
+    def texts(seeds: range) -> list[Any]:
+        """Every third text is plain, every other one tells alternatives, as many as its seed."""
+        sequences = []
+        for i in seeds:
+            params = SamplingParams(seed=i, max_tokens=6 + i, top_logprobs=i % 2 * i, top_k=i % 4)
+            params = replace(params, logit_bias=BIAS, **PENALTIES) if i % 3 else params
+            sequences += make_sequences(TOKENIZER, "a b c d"[: 2 * i], params)
+        list(generate(model, sequences))
+        return sequences
+
+    to_the_bit = model.precision == "int8" or model.runs_inline
+    company = texts(range(8))
+    for i in range(8):
+        (alone,) = texts(range(i, i + 1))
+        assert alone.tokens == company[i].tokens
+        assert alone.finish_reason == company[i].finish_reason
+        assert alone.logprobs == pytest.approx(company[i].logprobs, abs=0 if to_the_bit else 1e-5)
+        assert [len(best) for best in alone.alternatives] == [i % 2 * i] * (i % 2 * len(alone.tokens))
+        assert (alone.end is None) == (alone.finish_reason != "end")
+        if to_the_bit:
+            assert (alone.alternatives, alone.end) == (company[i].alternatives, company[i].end)
+
+
+def test_generate_tells_alternatives_without_changing_the_text(model):
+    params = SamplingParams(seed=3, max_tokens=12)
+    plain, told = (make_sequences(TOKENIZER, "a", p, n=4) for p in (params, replace(params, top_logprobs=4)))
+    list(generate(model, plain))
+    list(generate(model, told))
+    for left, right in zip(plain, told, strict=True):
+        assert (left.tokens, left.finish_reason) == (right.tokens, right.finish_reason)
+        assert left.logprobs == pytest.approx(right.logprobs, abs=1e-5)
+        assert left.alternatives == []
 
 
 def test_config_and_explanation_are_json(model):

@@ -34,8 +34,8 @@ class Int8Model(RecurrentModel):
     precision = "int8"
 
     def step(self, state: State, sampling: SamplingMetadata) -> tuple[TokenIds, Floats, State]:
-        """See `LanguageModel`; one compiled call, unless there are filters."""
-        return super().step(state, sampling) if sampling.filters else self._int8.step(as_arrays(state), sampling)
+        """See `LanguageModel`; one compiled call, unless there are filters or adjustments."""
+        return self._int8.step(as_arrays(state), sampling) if sampling.is_compiled else super().step(state, sampling)
 
     def _make_backend(self) -> Int8Backend:
         self._int8 = Int8Backend(self.architecture, self._stored)

@@ -105,6 +105,68 @@ def test_generate_streams_the_same_text_in_chunks(client: httpx.Client, model: s
     assert all("usage" not in event for event in events[:-1])
 
 
+ADJUSTED = {
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.25,
+    "repetition_penalty": 1.2,
+    "logit_bias": {"the": 1.5, "1": -2},
+    "top_logprobs": 3,
+}
+
+
+@pytest.mark.parametrize("model", ["words", "counts", "lstm", "gru"])
+def test_generate_with_penalties_and_alternatives_is_the_librarys(
+    client: httpx.Client, local: dict[str, Checkpoint], model: str
+) -> None:
+    body = {"prompt": "the old", "max_tokens": 15, "seed": 6, "n": 2, **ADJUSTED}
+    content, events = ask(client, model, **body), stream(client, model, **body)
+    tokenizer = local[model].tokenizer
+    bias = ((tokenizer.token_to_id("the"), 1.5), (1, -2.0))
+    params = SamplingParams(max_tokens=15, seed=6, **{**ADJUSTED, "logit_bias": bias})
+    expected = make_sequences(tokenizer, "the old", params, 2)
+    list(generate(local[model].model, expected))
+    for choice, sequence in zip(content["choices"], expected, strict=True):
+        assert [token["id"] for token in choice["tokens"]] == sequence.tokens
+        told = [[other["id"] for other in token["top_logprobs"]] for token in choice["tokens"]]
+        assert told == [[i for i, _ in best] for best in sequence.alternatives]
+        parts = [part for event in events for part in event["choices"] if part["index"] == choice["index"]]
+        assert [token for part in parts for token in part["tokens"]] == choice["tokens"]
+        assert [part["end"] for part in parts if "end" in part] == [choice["end"] for _ in range("end" in choice)]
+        assert ("end" in choice) == (choice["finish_reason"] == "end")
+        for token in choice["tokens"] + [choice["end"] for _ in range("end" in choice)]:
+            assert len(token["top_logprobs"]) == 3
+            own = [other["logprob"] for other in token["top_logprobs"] if other["id"] == token["id"]]
+            assert own in ([], [token["logprob"]])  # to the last bit
+
+
+def test_generate_alternatives_are_those_of_next(client: httpx.Client) -> None:
+    tokens = ask(client, "lstm", prompt="the old", max_tokens=4, seed=2, top_logprobs=5, top_k=2)
+    context = "the old"
+    for token in tokens["choices"][0]["tokens"]:
+        body = {"context": context, "top_k": 5, "special": True}
+        expected = client.post("/v1/models/lstm/next", json=body).json()["next"]
+        assert [other["id"] for other in token["top_logprobs"]] == [other["id"] for other in expected]
+        logprobs = [other["logprob"] for other in expected]
+        assert [other["logprob"] for other in token["top_logprobs"]] == pytest.approx(logprobs, abs=1e-5)
+        context += " " + token["token"]
+
+
+def test_generate_tells_impossible_alternatives(client: httpx.Client) -> None:
+    # After a full stop these counts know no other word than the end.
+    (choice,) = ask(client, "counts", prompt="a bird at night .", top_logprobs=2)["choices"]
+    assert (choice["tokens"], choice["end"]["logprob"]) == ([], 0)
+    first, second = choice["end"]["top_logprobs"]
+    assert (first["token"], first["logprob"]) == ("</s>", 0)
+    assert (second["logprob"], second["zero_probability"]) == (None, True)
+
+
+def test_generate_never_chooses_a_token_of_bias_minus_100(client: httpx.Client) -> None:
+    body = {"prompt": "the", "max_tokens": 200, "seed": 1, "ignore_end": True}
+    assert "the" in ask(client, "words", **body)["choices"][0]["text"].split()
+    text = ask(client, "words", **body, logit_bias={"the": -100})["choices"][0]["text"]
+    assert "the" not in text.split()
+
+
 def test_generate_reports_a_chosen_seed(client: httpx.Client) -> None:
     first = ask(client, "lstm", max_tokens=20)
     assert ask(client, "lstm", max_tokens=20, seed=first["seed"]) == first
@@ -174,7 +236,18 @@ def test_generate_frees_the_place_of_a_client_that_disconnects(checkpoints, mode
         ({"prompt": ["a"]}, "prompt"),
         ({"prompt": "a " * 9000}, "prompt"),
         ({"start": "middle"}, "start"),
-        ({"logit_bias": {}}, "logit_bias"),
+        ({"colour": 1}, "colour"),
+        ({"logit_bias": {"zebra": 1}}, "logit_bias.zebra"),
+        ({"logit_bias": {"99999": 1}}, "logit_bias.99999"),
+        ({"logit_bias": {"the": 101}}, "logit_bias"),
+        ({"logit_bias": {"the": "much"}}, "logit_bias"),
+        ({"logit_bias": [["the", 1]]}, "logit_bias"),
+        ({"logit_bias": {"the": 1, "zebra the": 1}}, "logit_bias.zebra the"),
+        ({"presence_penalty": 2.5}, "presence_penalty"),
+        ({"frequency_penalty": -2.5}, "frequency_penalty"),
+        ({"repetition_penalty": 0}, "repetition_penalty"),
+        ({"top_logprobs": -1}, "top_logprobs"),
+        ({"top_logprobs": 2000, "max_tokens": 1000}, "top_logprobs"),
     ],
 )
 @pytest.mark.parametrize("streaming", [True, False])

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from models.errors import InvalidInput
 from models.inference.config import SamplingParams
 from models.inference.generation import Batch, GenerationSequence, StepOutput, generate, make_sequences, prompt_prefills
 from models.inference.prefill import Runtime, prefill_prompts
@@ -144,6 +145,41 @@ def test_sequence_logprob_is_the_models_own_and_equals_scoring(params):
     assert score.ids.tolist() == sequence.tokens
     assert sequence.logprobs == pytest.approx(score.logprobs.tolist())
     assert sequence.logprob == pytest.approx(score.logprob)
+
+
+def test_generate_keeps_the_end_apart_from_the_tokens():
+    model = chain("a", "b", end=0.25)
+    sequence = one(model=model, max_tokens=99, seed=1, top_logprobs=2)
+    assert sequence.finish_reason == "end"
+    # A text ends only after a, where b is three times as probable.
+    assert sequence.tokens[-1] == A
+    assert sequence.end.logprob == pytest.approx(np.log(0.25))
+    assert [token for token, _ in sequence.end.alternatives] == [B, EOS]
+    assert dict(sequence.end.alternatives)[EOS] == sequence.end.logprob
+    assert len(sequence.alternatives) == len(sequence.tokens)
+    stopped = one(model=model, max_tokens=9, ignore_end=True, top_logprobs=2, logit_bias=((A, -100), (B, -100)))
+    assert (stopped.finish_reason, stopped.tokens, stopped.alternatives) == ("no_continuation", [], [])
+
+
+def test_generate_bias_of_the_end_makes_texts_longer_or_shorter():
+    model = chain("a", "b", end=0.25)
+
+    def mean_length(bias: float) -> float:
+        params = SamplingParams(seed=2, max_tokens=500, logit_bias=((EOS, bias),))
+        sequences = make_sequences(TOKENIZER, "", params, n=400)
+        run(model, sequences)
+        return float(np.mean([len(sequence.tokens) for sequence in sequences]))
+
+    # A text ends only after a. Odds of the end 1 : 3 become 3 : 3 and 1 : 9, so its probabilities 1/2 and 1/10. The
+    # number of a is geometric, of mean 2 and 10, deviation 1.41 and 9.49; with the b between them, 3 and 19 words.
+    assert mean_length(np.log(3)) == pytest.approx(3, abs=5 * 2 * 1.41 / 20)
+    assert mean_length(-np.log(3)) == pytest.approx(19, abs=5 * 2 * 9.49 / 20)
+    assert mean_length(-100) == 500
+
+
+def test_sequences_refuse_a_bias_of_no_token():
+    with pytest.raises(InvalidInput, match="token ids are 0 to"):
+        make_sequences(TOKENIZER, "", SamplingParams(logit_bias=((TOKENIZER.vocabulary_size, 1.0),)))
 
 
 def test_generate_samples_first_tokens_by_the_models_distribution():

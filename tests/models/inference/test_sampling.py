@@ -230,6 +230,11 @@ def test_sample_token_does_not_change_its_row():
         ("top_k", -1),
         ("max_tokens", 0),
         ("start", "nowhere"),
+        *((name, bad) for name in ("presence_penalty", "frequency_penalty") for bad in (-2.1, 2.1, math.nan)),
+        *(("repetition_penalty", bad) for bad in (0, 0.009, 101, math.nan, -1)),
+        *(("logit_bias", ((3, bad),)) for bad in (-101, 101, math.nan, math.inf)),
+        *(("logit_bias", bad) for bad in (((-1, 1),), ((3, 1), (3, 2)), tuple((i, 1) for i in range(1025)))),
+        ("top_logprobs", -1),
     ],
 )
 def test_sampling_params_name_a_field_that_is_not_acceptable(field, value):

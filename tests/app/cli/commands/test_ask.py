@@ -73,6 +73,34 @@ def test_generate_continues_the_prompt(nextword: Run) -> None:
     assert done.out.startswith("the old dog")
 
 
+def test_generate_takes_penalties_bias_and_alternatives(nextword: Run) -> None:
+    flags = ["generate", "words", "--prompt", "the old", "--temperature", "0", "--max-tokens", "8", "--ignore-end"]
+    plain = json.loads(nextword(*flags, "--json").out)["choices"][0]
+    second = plain["tokens"][1]
+    banned = ["--logit-bias", f"{second['token']}=-100", "--logit-bias", "1=-2.5", "--top-logprobs", "2"]
+    choice = json.loads(nextword(*flags, *banned, "--frequency-penalty", "2", "--json").out)["choices"][0]
+    assert second["token"] not in [token["token"] for token in choice["tokens"]]
+    assert [len(token["top_logprobs"]) for token in choice["tokens"]] == [2] * len(choice["tokens"])
+    assert choice["tokens"][1]["top_logprobs"][0] == second
+    assert "top_logprobs" not in second
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--logit-bias", "the"], "logit_bias: must be a token, `=` and a number"),
+        (["--logit-bias", "the=x"], "logit_bias: must be a token, `=` and a number"),
+        (["--logit-bias", "zebra=1"], "logit_bias.zebra: must be a token id or the text of one token"),
+        (["--logit-bias", "the=101"], "logit_bias: must be -100 (never) to 100"),
+        (["--repetition-penalty", "0"], "repetition_penalty: must be 0.01 to 100"),
+    ],
+)
+def test_generate_names_a_bias_or_penalty_that_is_not_accepted(nextword: Run, flags: list[str], message: str) -> None:
+    done = nextword("generate", "words", *flags)
+    assert done.status == 2
+    assert message in done.err
+
+
 def test_generate_repeats_a_text_by_its_seed(nextword: Run) -> None:
     flags = ["generate", "lstm", "--seed", "5", "--max-tokens", "8", "--ignore-end", "-n", "2"]
     first = json.loads(nextword(*flags, "--json").out)
