@@ -8,6 +8,7 @@ in the order in which the merges were learned. A newline is `</s>`; special toke
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from itertools import chain, groupby
 
@@ -74,6 +75,18 @@ class BpeTokenizer(TokenModel):
         symbols = self.vocabulary[token]
         return symbols.encode() if token <= EOS else bytes(map(UNICODE_TO_BYTE.__getitem__, symbols))
 
+    def encode_bytes(self, text: bytes) -> list[int] | None:
+        """Return the ids [T] of UTF-8 that may end inside a character; None where it is malformed."""
+        decoder = getincrementaldecoder("utf-8")()
+        try:
+            whole = decoder.decode(text)
+        except UnicodeDecodeError:
+            return None
+        half, line = decoder.getstate()[0], whole.rfind("\n") + 1
+        if not half:
+            return list(self.encode(whole).tolist())
+        return [*self.encode(whole[:line]).tolist(), *self._encode_half(whole[line:], half)]
+
     def names(self) -> TokenNames:
         """Return how tokens are shown: as the text of their bytes."""
         return TokenNames.of_bytes(list(map(self.token_bytes, range(len(self.vocabulary)))))
@@ -85,6 +98,13 @@ class BpeTokenizer(TokenModel):
     def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
         return [self._pipeline.encode(piece, add_special_tokens=False).ids for piece in pieces]
 
+    def _encode_half(self, line: str, half: bytes) -> list[int]:
+        """Return the ids of a line that ends inside a character, split as if any that so begins stood there."""
+        character = next(filter(None, (_decode(half, fill) for fill in (0x80, 0x90, 0xA0))))
+        *symbols, last = [symbols for symbols, _ in self._pipeline.pre_tokenizer.pre_tokenize_str(line + character)]
+        pieces = [*symbols, last[: len(half) - len(character.encode())]]
+        return [token.id for piece in pieces for token in self._pipeline.model.tokenize(piece)]
+
     def _encode_lines(self, lines: list[str]) -> list[int]:
         encodings = self._pipeline.encode_batch_fast(lines, add_special_tokens=False)
         return [i for encoding in encodings for i in encoding.ids]
@@ -93,6 +113,12 @@ class BpeTokenizer(TokenModel):
 def to_byte_symbols(text: str) -> str:
     """Write the UTF-8 bytes of `text` as tokens do: each as the printable character that stands for it."""
     return "".join(BYTE_TO_UNICODE[byte] for byte in text.encode())
+
+
+def _decode(half: bytes, fill: int) -> str:
+    """Return the character that begins with the bytes `half` and goes on with the byte `fill`; "" if none does."""
+    length = 2 if half[0] < 0xE0 else 3 if half[0] < 0xF0 else 4
+    return (half + bytes([fill, 0x80, 0x80]))[:length].decode(errors="ignore")
 
 
 def _is_plain(line: str) -> bool:

@@ -133,6 +133,17 @@ class TokenModel(ABC):
         return TokenNames(self.vocabulary)
 
     def is_equivalent_to(self, other: TokenModel) -> bool:
+    def encode_bytes(self, text: bytes) -> list[int] | None:
+        """Return the ids [T] of UTF-8 that may end inside a character, MISSING where the vocabulary lacks the form.
+
+        None where that is no text, or where this kind of tokens has none for half a character.
+        """
+        try:
+            ids: list[int] = self.encode(text.decode()).tolist()
+        except UnicodeDecodeError:
+            return None
+        return ids
+
         """Whether both give the same ids for every text. `min_count` and `max_size` of training do not matter."""
         config = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)
         return (self.config, self.vocabulary, self.merges) == (config, other.vocabulary, other.merges)

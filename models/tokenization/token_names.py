@@ -1,4 +1,4 @@
-"""Names of tokens as answers show them: `TokenNames`, readable text, id, and the bytes that text cannot tell."""
+"""Names of tokens as answers show them: `TokenNames`, texts, ids, and bytes of half characters."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText
 from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.continuations.continuations import Continuations
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
 from models.tokenization.pipeline import Merges, lower_case
@@ -124,6 +125,11 @@ class Tokenizer:
         return self._model.names()
 
     def token_text(self, token: int) -> str:
+    @cached_property
+    def continuations(self) -> Continuations:
+        """Finder of the tokens that a text can have which begins with what was typed so far."""
+        return Continuations(self._model)
+
         """Return the readable text of an internal id, U+FFFD for bytes that are no whole character."""
         return self.names.texts[token]
 

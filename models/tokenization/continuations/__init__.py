@@ -1,0 +1,1 @@
+"""Continuations of typed text: the tokens that a text may have which begins with it."""

@@ -1,0 +1,167 @@
+"""Continuations of typed text: the shortest sequences of tokens that reach its end.
+
+A text begins with "don'" where its tokens begin with `do n't`, `don 's`, `don '` and so on. `Continuations.find` gives
+all of these sequences: each is a head, tokens that what was typed holds whole, and a last token that reaches its end.
+
+They are exactly those that the tokenizer makes: a sequence counts if it is the encoding of its own text. That suffices
+because the beginning of an encoding is the encoding of its text, for byte pair encoding as for unigram tokens, whose
+best segmentation consists of best segmentations. None of the sequences begins with another, so their probabilities add
+up to that of what was typed (Vieira et al. 2024, From Language Models over Tokens to Language Models over Characters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from models.special_tokens import EOS, UNK
+from models.tokenization.continuations.cuts import Cut, byte_cuts, word_cuts
+from models.tokenization.continuations.prefix_index import PrefixIndex
+from models.tokenization.continuations.typed_text import (
+    SUB_WORD_KINDS,
+    TypedText,
+    is_healed,
+    last_word,
+    split_typed,
+)
+from models.tokenization.encoding import TokenModel
+from models.utils.arrays import Int64Array
+
+
+class Continuation(NamedTuple):
+    """Sequences of tokens that differ in the last one alone.
+
+    head: ids of the tokens before the last.
+    text: bytes that they write, as typed.
+    tokens: [M] ids, ascending, of the last token of each sequence.
+    """
+
+    head: tuple[int, ...]
+    text: bytes
+    tokens: Int64Array
+
+
+class Continuations:
+    """Finder of the continuations of typed text in the tokens of one tokenizer.
+
+    >>> from models.tokenization.config import TokenizerConfig
+    >>> from models.tokenization.words.word_tokenizer import WordTokenizer
+    >>> words = ["<unk>", "</s>", "do", "don", "n't", "'s", "'"]
+    >>> continuations = Continuations(WordTokenizer(TokenizerConfig(), words))
+    >>> for head, text, tokens in continuations.find(TypedText("I", "don'", begins_token=True)):
+    ...     print([words[i] for i in head], [words[i] for i in tokens])
+    ['do'] ["n't"]
+    ['don'] ["'s", "'"]
+    """
+
+    def __init__(self, model: TokenModel) -> None:
+        self._model = model
+        self._is_sub_word = model.config.kind in SUB_WORD_KINDS
+
+    @cached_property
+    def _spellings(self) -> list[bytes]:
+        """Bytes [V] that each token writes."""
+        return [self._model.token_bytes(i) for i in range(len(self._model.vocabulary))]
+
+    @cached_property
+    def _index(self) -> PrefixIndex:
+        return PrefixIndex(self._spellings)
+
+    @cached_property
+    def _caseless_index(self) -> PrefixIndex:
+        return PrefixIndex(self._spellings, ignore_case=True)
+
+    def is_typed(self, context: str, prefix: str, heal: bool | None) -> bool:
+        """Whether something was typed: a prefix, or an end of `context` that is healed."""
+        return bool(prefix) or (heal is not False and is_healed(self._model, context, prefix, heal))
+
+    def split(self, context: str, prefix: str, heal: bool | None = None) -> TypedText:
+        """Part a text into what is read and what is typed, as `split_typed` does."""
+        return split_typed(self._model, context, prefix, heal)
+
+    def find(self, text: TypedText, *, ignore_case: bool = False, special: bool = False) -> list[Continuation]:
+        """Return the continuations of `text.typed` after `text.context`; none where no token fits.
+
+        Where what was typed ends with a token for certain, as after a blank, any token continues it; `special`: `<unk>`
+        and `</s>` as well. `ignore_case`: the last token may begin in any case; those before it are looked for as
+        typed, in lower case, in capitals and with a capital first. A head holds an unknown word, which has the
+        probability of all of them, only where nothing else continues what was typed.
+        """
+        index = self._caseless_index if ignore_case else self._index
+        anchor, found = self._anchor(text), []
+        for cut in self._cuts(self._model.fold(text.typed), index.longest):
+            tokens = self._candidates(cut, index, special)
+            for head in _cases(cut.head) if ignore_case and len(tokens) else [cut.head][: len(tokens)]:
+                found += self._continue(anchor, head, tokens, certain=cut.certain)
+        return [continuation for continuation in found if UNK not in continuation.head] or found
+
+    def _cuts(self, typed: str, longest: int) -> Iterator[Cut]:
+        config = self._model.config
+        if config.kind == "character":
+            return iter([Cut(typed.encode(), (b"",), certain=True)])
+        if self._is_sub_word:
+            # A token of bpe was merged out of text, so that text can hold it; a unigram may never be the best choice.
+            return byte_cuts(typed.encode(), longest, certain=config.kind == "bpe")
+        return word_cuts(typed, pretokenized=config.pretokenized)
+
+    def _anchor(self, text: TypedText) -> bytes:
+        """Return the text before what was typed that may decide how it is split: a word, or none."""
+        if text.begins_token or not self._is_sub_word or self._model.config.kind == "bpe":
+            return b""
+        line = text.context.rfind("\n") + 1
+        return text.context[last_word(text.context, line)[0] :].encode()
+
+    def _candidates(self, cut: Cut, index: PrefixIndex, special: bool) -> Int64Array:
+        if cut.beginnings == (b"",):
+            return np.arange(UNK if special else EOS + 1, len(self._spellings))
+        found = [index.find(beginning) for beginning in cut.beginnings]
+        return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+
+    def _continue(self, anchor: bytes, head: bytes, tokens: Int64Array, *, certain: bool) -> list[Continuation]:
+        """Return the continuation whose head writes `head`, with `tokens` that can follow it, if any."""
+        before, encoded = self._model.encode_bytes(anchor), self._model.encode_bytes(anchor + head)
+        if before is None or encoded is None or encoded[: len(before)] != before:
+            return []
+        if not certain:
+            tokens = tokens[self._are_encodings(anchor + head, encoded, tokens)]
+        return [Continuation(tuple(max(i, UNK) for i in encoded[len(before) :]), head, tokens)] if len(tokens) else []
+
+    def _are_encodings(self, before: bytes, ids: Sequence[int], tokens: Int64Array) -> list[bool]:
+        """Return which of `tokens` [M] the tokenizer finds in the text that they make behind `before`.
+
+        ids: the tokens of `before`."""
+        texts = [before + self._spellings[i] for i in tokens.tolist()]
+        return [
+            encoded == [*ids, token] for encoded, token in zip(self._encode_all(texts), tokens.tolist(), strict=True)
+        ]
+
+    def _encode_all(self, texts: Sequence[bytes]) -> Iterator[Sequence[int] | None]:
+        """Return the ids of each text: those of one line are encoded together, as lines of one text."""
+        lines = [_one_line(text) for text in texts]
+        ids = self._model.encode("\n".join(lines)).tolist()
+        ends = [t for t, i in enumerate(ids) if i == EOS]
+        if not self._model.config.has_lines or len(ends) != len(texts) - 1:
+            return map(self._model.encode_bytes, texts)
+        rows = zip(lines, texts, [0, *(t + 1 for t in ends)], [*ends, len(ids)], strict=True)
+        return (ids[begin:end] if line else self._model.encode_bytes(text) for line, text, begin, end in rows)
+
+
+def _one_line(text: bytes) -> str:
+    """Return a text that is a line of whole characters; else an empty one."""
+    try:
+        return "" if b"\n" in text else text.decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def _cases(text: bytes) -> Sequence[bytes]:
+    """Return a text as it is, in lower case, in capitals, and with a capital first, each once."""
+    try:
+        written = text.decode()
+    except UnicodeDecodeError:
+        return [text]
+    cases = (written, written.lower(), written.upper(), written.capitalize(), written[:1].upper() + written[1:])
+    return [case.encode() for case in dict.fromkeys(cases)]
