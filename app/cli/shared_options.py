@@ -16,12 +16,26 @@ from app.core.settings import load_settings
 from models.checkpoint.repository import CheckpointRef, list_checkpoints, resolve
 from models.errors import CheckpointNotFound, InvalidInput
 from models.threads import set_thread_count
+from models.tokenization.raw_text import clean
 
 if TYPE_CHECKING:
     from models.checkpoint.load import Checkpoint
     from models.ngram.model import NgramModel
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class RawText(click.ParamType[str]):
+    """Parameter type of text as people type it, which is cleaned as the text of requests is."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Clean a text."""
+        del param, ctx
+        return clean(str(value))
+
+
 FOLDER = click.Path(file_okay=False, path_type=Path)
 PRECISIONS = ("float32", "int8")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")

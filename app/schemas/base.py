@@ -14,6 +14,7 @@ from pydantic.functional_validators import AfterValidator, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from app.core.exceptions import ModelFailed
+from models.tokenization.raw_text import clean
 
 
 class RequestBody(BaseModel):
@@ -54,13 +55,15 @@ def _require_unicode(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_require_unicode)]
-"""A Unicode string: JSON's escapes can also write half a surrogate pair, which is refused."""
-Texts = Annotated[
-    Text | Annotated[list[Text], Field(min_length=1)],
-    described_as("a string, or a list of at least one string, in Unicode"),
-]
+SourceText = Annotated[str, AfterValidator(_require_unicode)]
+"""A Unicode string as it was sent: JSON's escapes can also write half a surrogate pair, which is refused."""
+Text = Annotated[SourceText, AfterValidator(clean)]
+"""A Unicode string as tokenizers read it: without a byte order mark, with newlines of one kind."""
+_ACCEPTED_TEXTS = described_as("a string, or a list of at least one string, in Unicode")
+Texts = Annotated[Text | Annotated[list[Text], Field(min_length=1)], _ACCEPTED_TEXTS]
 """One text or several."""
+SourceTexts = Annotated[SourceText | Annotated[list[SourceText], Field(min_length=1)], _ACCEPTED_TEXTS]
+"""One text or several as they were sent, for answers that tell where in a text something stands."""
 MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
 LOGPROB_FIELD = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
 ZERO_FIELD = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")

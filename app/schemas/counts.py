@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.base import MODEL_FIELD, ContextToken, RequestBody, ResponseBody, Text, Texts
+from app.schemas.base import MODEL_FIELD, ContextToken, RequestBody, ResponseBody, SourceText, Texts
 from app.schemas.next import context_content
 from models.errors import InvalidInput
 from models.inference.predictions import ContextTokens
@@ -25,7 +25,7 @@ class CountsRequest(RequestBody):
         "words count.",
         examples=[["students opened their books", "their books"]],
     )
-    tokens: list[Text] | None = Field(
+    tokens: list[SourceText] | None = Field(
         None,
         min_length=1,
         description="One n-gram as tokens of the vocabulary, instead of `text`; `</s>` is the boundary.",

@@ -9,14 +9,9 @@ import codecs
 from typing import Literal, TypeAlias
 
 from models.errors import InvalidInput, InvalidText
+from models.tokenization.raw_text import WHITESPACE, unify_newlines
 
 EmptyLines: TypeAlias = Literal["keep", "drop"]
-WHITESPACE = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
-    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-)
-"""The 25 characters with the Unicode property White_Space."""
-
 _BYTE_ORDER_MARK = codecs.BOM_UTF8  # at the start of a text it only says that the text is UTF-8
 
 
@@ -24,7 +19,7 @@ class LineReader:
     r"""Converter of the bytes of one text to clean text.
 
     - UTF-8 is required; a byte order mark at the very start is dropped.
-    - "\r\n" becomes "\n", the only end of a line ("\r" alone, U+0085 and U+2028 are white space).
+    - "\r\n" and "\r" become "\n", the only end of a line (U+0085 and U+2028 are white space).
     - `strip` (for words): white space at both ends of each line is dropped, and a newline is added to the last line if
       it has none.
     - `empty_lines="drop"`: lines of nothing but white space are dropped.
@@ -45,10 +40,11 @@ class LineReader:
         self._buffer = bytearray()  # bytes not yet returned as text
         self._buffer_offset = 0  # where in the text the buffer begins
         self._inside_line = False  # whether the beginning of the buffer's first line was returned before
+        self._after_return = False  # whether the text before the buffer ends in "\r", so that a "\n" belongs to it
 
     def feed(self, data: bytes) -> str:
         """Return the clean text that `data` completes. Raises InvalidText with the offset of a byte not UTF-8."""
-        newline = data.rfind(b"\n")
+        newline = max(data.rfind(b"\n"), data.rfind(b"\r"))
         end = len(self._buffer) + newline + 1 if newline >= 0 else 0
         self._buffer += data
         if self._may_begin_with_mark():
@@ -78,7 +74,8 @@ class LineReader:
         text, _ = self._decode(self._buffer[:end], final=True)
         del self._buffer[:end]
         self._buffer_offset += end
-        return self._clean(text)
+        begins_after_return, self._after_return = self._after_return and bool(text), text.endswith("\r")
+        return self._clean(unify_newlines(text.removeprefix("\n") if begins_after_return else text))
 
     def _decode(self, data: bytearray, final: bool) -> tuple[str, int]:
         """Decode the buffer's beginning, `data`, up to an incomplete end unless `final`; return text and size."""
@@ -95,8 +92,6 @@ class LineReader:
         text, _ = self._decode(self._buffer, final=False)
         if self._strip:
             text = text[: max(text.rfind(space) for space in WHITESPACE) + 1].rstrip(WHITESPACE)
-        else:
-            text = text.removesuffix("\r")  # a "\n" may follow
         if not text.strip(WHITESPACE):
             where = f"{self._limit} bytes after {self._buffer_offset}"
             raise InvalidText(self._field, f"must be words between blanks; none ends within {where}")
@@ -104,8 +99,8 @@ class LineReader:
 
     def _clean(self, text: str) -> str:
         continued = self._inside_line
-        lines = (text if self._strip else text.replace("\r\n", "\n")).split("\n")
-        if self._strip:  # "\r" is white space
+        lines = text.split("\n")
+        if self._strip:
             first = lines[0].rstrip(WHITESPACE)
             lines = [line.strip(WHITESPACE) for line in lines]
             lines[0] = first if continued else lines[0]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from models.model import Lengths, TokenIds
 from models.sequence_encoder import Spelling
 from models.special_tokens import EOS, EOS_TOKEN
-from models.tokenization.tokenizer import Tokenizer
+from models.tokenization.raw_text import clean, source_offsets
+from models.tokenization.tokenizer import Tokenizer, TokensWithOffsets
 
 MAX_WORD_CHARACTERS = 24
 """Characters of a word that are read; longer ones lose their middle, so that both ends stay."""
@@ -37,14 +38,28 @@ class TaskText:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, text: str) -> TaskText:
-        """Tokenize a text, with `</s>` at its end, so that even an empty one has a token."""
-        tokens = tokenizer.encode_with_surfaces(text)
+        """Clean and tokenize a text, with `</s>` at its end, so that even an empty one has a token."""
+        tokens = tokenizer.encode_with_surfaces(clean(text))
         return cls(np.array([*tokens.ids, EOS], np.int64), (*tokens.surface_forms, EOS_TOKEN))
 
     @classmethod
     def of_forms(cls, tokenizer: Tokenizer, forms: Sequence[str]) -> TaskText:
         """Look up forms that were split before; nothing is added at the end."""
         return cls(tokenizer.encode_forms(forms).ids.astype(np.int64), tuple(forms))
+
+
+def encode_raw_text(tokenizer: Tokenizer, text: str) -> TokensWithOffsets:
+    r"""Clean and tokenize a text; offsets are those of `text` as it was given.
+
+    >>> from models.tokenization.config import TokenizerConfig
+    >>> encode_raw_text(Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "cats"]), "cats\r\ncats").offsets
+    array([[ 0,  4],
+           [ 4,  6],
+           [ 6, 10]])
+    """
+    sources = source_offsets(text)
+    tokens = tokenizer.encode_with_offsets(clean(text))
+    return tokens if sources is None else tokens._replace(offsets=sources[tokens.offsets])
 
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> Generator[int, None, list[TaskText]]:

@@ -11,6 +11,7 @@ import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.shared_options import (
+    RawText,
     checkpoints_option,
     find_checkpoint,
     json_option,
@@ -35,7 +36,7 @@ def command() -> None:
 
 @command.command()
 @model_argument
-@click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@click.argument("texts", nargs=-1, required=True, type=RawText(), metavar="TEXT...")
 @click.option("--bos", is_flag=True, help="TEXT begins a line: the boundary is its first word.")
 @click.option("--eos", is_flag=True, help="TEXT ends a line: the boundary is its last word.")
 @checkpoints_option

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
+from app.cli.shared_options import RawText, json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
 from app.schemas.next import context_content, next_token_contents
 from models.inference.predictions import NextTokenQuery
@@ -16,8 +16,8 @@ from models.utils.progress import run_to_completion
 
 @click.command()
 @model_argument
-@click.option("--context", default="", help="What was read before. [default: the beginning of a line]")
-@click.option("--prefix", default="", help="Only tokens that begin with this.")
+@click.option("--context", type=RawText(), default="", help="What was read before. [default: the beginning of a line]")
+@click.option("--prefix", type=RawText(), default="", help="Only tokens that begin with this.")
 @click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
 @click.option(

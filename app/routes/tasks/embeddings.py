@@ -15,6 +15,7 @@ from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.tasks.embedding.encode import vector_size
 from models.tasks.embedding.predict import Embedding, embed
+from models.tasks.text import encode_raw_text
 from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1", tags=["tasks"])
@@ -78,7 +79,7 @@ def _token_contents(
 ) -> list[dict[str, Any]]:
     """Return the JSON content of each token of a text, `</s>` after its end included."""
     assert embedding.token_vectors is not None, "asked for"
-    spans = [*tokenizer.encode_with_offsets(text).offsets.tolist(), [len(text), len(text)]]
+    spans = [*encode_raw_text(tokenizer, text).offsets.tolist(), [len(text), len(text)]]
     return [
         {"token": form, "begin": begin, "end": end, "embedding": vector_content(vector, body.encoding_format)}
         for form, (begin, end), vector in zip(embedding.text.forms, spans, embedding.token_vectors, strict=True)

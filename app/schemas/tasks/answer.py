@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Texts
+from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, SourceTexts
 
 if TYPE_CHECKING:
     from models.tasks.question_answering.answers import AnsweredQuestion
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class AnswerRequest(RequestBody):
     """Request for the answers to questions about texts."""
 
-    context: Texts = Field(
+    context: SourceTexts = Field(
         description="The text that is asked about. A list has one for each question, or several for one question.",
         examples=["Mary moved to the bathroom.\nJohn went to the hallway."],
     )
-    question: Texts = Field(
+    question: SourceTexts = Field(
         description="The question. A list is several, about one context or about one each.",
         examples=[["Where is Mary?", "Where is John?"]],
     )

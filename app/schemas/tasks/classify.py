@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Texts, logprob_fields
+from app.schemas.base import (
+    LOGPROB_FIELD,
+    MODEL_FIELD,
+    ZERO_FIELD,
+    RequestBody,
+    ResponseBody,
+    SourceTexts,
+    logprob_fields,
+)
 from models.model import Floats
 
 if TYPE_CHECKING:
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
 class ClassifyRequest(RequestBody):
     """Request for the labels of texts."""
 
-    text: Texts = Field(
+    text: SourceTexts = Field(
         description="A text, or several, each on its own.",
         examples=[["a warm and funny film", "too long and not funny at all"]],
     )

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Text, described_as
+from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, SourceText, described_as
 from models.tasks.embedding.config import EmbeddingPooling
 
 EncodingFormat = Literal["float", "base64"]
 Input = Annotated[
-    Text | Annotated[list[Text], Field(min_length=1)],
+    SourceText | Annotated[list[SourceText], Field(min_length=1)],
     described_as("a string, or a list of at least one string, in Unicode; token ids are not accepted: send the text"),
 ]
 Vector = list[float] | str
@@ -24,7 +24,7 @@ Vector = list[float] | str
 class EmbeddingsRequest(RequestBody):
     """Request for the vectors of texts."""
 
-    model: Text = Field(
+    model: SourceText = Field(
         description="The model: `name` (its newest version), `name@version`, or an alias.", examples=["sentiment"]
     )
     input: Input = Field(
@@ -41,7 +41,7 @@ class EmbeddingsRequest(RequestBody):
         description="Only the size of the model's vectors is accepted: shorter ones would mean nothing.",
         examples=[None],
     )
-    user: Text | None = Field(
+    user: SourceText | None = Field(
         None, description="Accepted for clients that send it, and not used.", examples=["reader-1"]
     )
     pooling: EmbeddingPooling = Field(

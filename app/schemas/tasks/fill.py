@@ -12,8 +12,8 @@ from app.schemas.base import (
     ZERO_FIELD,
     RequestBody,
     ResponseBody,
+    SourceTexts,
     Text,
-    Texts,
     logprob_fields,
 )
 from models.tasks.fill_in.query import FilledText, Filling, FillQuery
@@ -24,7 +24,7 @@ _DEFAULTS = FillQuery()
 class FillRequest(RequestBody):
     """Request for the words in the blanks of texts."""
 
-    text: Texts = Field(
+    text: SourceTexts = Field(
         description="A text, or several, each on its own, with one to eight blanks: `___`, three underscores or more, "
         "in the place of a word.",
         examples=["I bought a ___ bear for the children ."],
@@ -113,7 +113,7 @@ def _filling_content(result: FilledText, filling: Filling) -> dict[str, Any]:
 class PseudoLogprobRequest(RequestBody):
     """Request for the pseudo-log-likelihoods of texts."""
 
-    text: Texts = Field(
+    text: SourceTexts = Field(
         description="A text, or several, each on its own.",
         examples=[["the old man sat by the fire", "the old man sat by the why"]],
     )

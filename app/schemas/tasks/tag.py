@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Texts
+from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, SourceTexts
 from models.tasks.tagging.tagged_text import TaggedText
 
 
 class TagRequest(RequestBody):
     """Request for the tags of texts."""
 
-    text: Texts = Field(
+    text: SourceTexts = Field(
         description="A text, or several, each on its own; each line of a text is a sentence.",
         examples=[["the old dog saw a bird .", "time flies like an arrow ."]],
     )

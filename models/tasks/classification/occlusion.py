@@ -18,12 +18,13 @@ from models.errors import InvalidText, naming_item
 from models.model import Floats
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.word_effect import WordEffect
-from models.tasks.text import TaskText, token_chunks
+from models.tasks.text import TaskText, encode_raw_text, token_chunks
+from models.tokenization.raw_text import BYTE_ORDER_MARK, WHITESPACE
 from models.tokenization.tokenizer import Tokenizer
 
 MAX_WORDS = 512
 """Words of the longest text that is explained; time grows with the square of their number."""
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(rf"[^{WHITESPACE}]+")
 
 
 class _Word(NamedTuple):
@@ -71,14 +72,14 @@ def explain_best_labels(
 
 def find_words(tokenizer: Tokenizer, text: str) -> list[_Word]:
     """Return the words of a text: its tokens, or what blanks separate where tokens are parts of words."""
-    offsets = tokenizer.encode_with_offsets(text).offsets
+    offsets = encode_raw_text(tokenizer, text).offsets
     if tokenizer.config.kind == "word":
         places = enumerate(offsets.tolist())
-        return [_Word(begin, end, slice(i, i + 1)) for i, (begin, end) in places if not text[begin:end].isspace()]
+        return [_Word(begin, end, slice(i, i + 1)) for i, (begin, end) in places if text[begin:end].strip(WHITESPACE)]
     # A token of bytes may begin with the blank before its word, so that ends tell where tokens belong.
     ends = offsets[:, 1]
     words = []
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(text, len(text) - len(text.removeprefix(BYTE_ORDER_MARK))):
         first, stop = np.searchsorted(ends, match.span(), "right").tolist()
         words.append(_Word(match.start(), match.end(), slice(first, max(stop, first + 1))))
     return words

@@ -17,6 +17,8 @@ from models.errors import InvalidInput, InvalidText
 from models.model import TokenIds
 from models.special_tokens import EOS, SPECIAL_TOKENS
 from models.tasks.fill_in.query import MAX_BLANKS
+from models.tasks.text import encode_raw_text
+from models.tokenization.raw_text import BYTE_ORDER_MARK, unify_newlines
 from models.tokenization.tokenizer import Tokenizer
 
 _BLANK = re.compile(r"_{3,}")
@@ -120,7 +122,7 @@ def _given(tokenizer: Tokenizer, words: Sequence[str], *, spaced: bool) -> Candi
 
 def _parse_words(tokenizer: Tokenizer, text: str) -> BlankedText:
     """Find the blanks among the words of a text; all others are split as they would be beside a word."""
-    tokens = tokenizer.encode_with_offsets(text)
+    tokens = encode_raw_text(tokenizer, text)
     places = [i for i, form in enumerate(tokens.surface_forms) if _BLANK.fullmatch(form)]
     ids = np.array([*tokens.ids, EOS], np.int64)
     begins, ends = [0, *(place + 1 for place in places)], [*places, len(ids)]
@@ -133,7 +135,8 @@ def _parse_pieces(tokenizer: Tokenizer, text: str) -> BlankedText:
     """Split a text at its blanks and tokenize the pieces; a space before a blank goes with its filling."""
     spans = tuple(match.span() for match in _BLANK.finditer(text))
     begins, ends = [0, *(end for _, end in spans)], [*(begin for begin, _ in spans), len(text)]
-    pieces = [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    begins[0] = len(text) - len(text.removeprefix(BYTE_ORDER_MARK))
+    pieces = [unify_newlines(text[begin:end]) for begin, end in zip(begins, ends, strict=True)]
     spaced = tuple(tokenizer.config.kind == "bpe" and piece.endswith(" ") for piece in pieces[:-1])
     pieces = [piece[:-1] if space else piece for piece, space in zip(pieces, [*spaced, False], strict=True)]
     segments = [tokenizer.encode(piece).ids.astype(np.int64) for piece in pieces]

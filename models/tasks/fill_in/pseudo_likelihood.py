@@ -16,6 +16,7 @@ from models.special_tokens import EOS
 from models.tasks.fill_in.evaluate import measure_fill_in
 from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.fill_in.query import PseudoScore
+from models.tokenization.raw_text import clean
 from models.tokenization.tokenizer import Tokenizer
 
 
@@ -28,7 +29,7 @@ def pseudo_logprob(model: Model, tokenizer: Tokenizer, texts: Sequence[str]) -> 
         raise UnsupportedByModel(
             "model", f"a {model.kind} model has no pseudo-log-likelihood: it is for fill-in models"
         )
-    tokens = [tokenizer.encode_with_surfaces(text) for text in texts]
+    tokens = [tokenizer.encode_with_surfaces(clean(text)) for text in texts]
     lines = [np.array([*text.ids, EOS], np.int64) for text in tokens]
     masked = yield from measure_fill_in(model, lines, [np.zeros(len(line), np.bool_) for line in lines])
     scores = np.split(masked.logprobs, np.cumsum([len(text.ids) for text in tokens])[:-1])

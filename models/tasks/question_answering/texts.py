@@ -11,7 +11,8 @@ import numpy as np
 from models.errors import InvalidText
 from models.model import Floats
 from models.tasks.question_answering.sentences import split_sentences
-from models.tasks.text import TaskText
+from models.tasks.text import TaskText, encode_raw_text
+from models.tokenization.raw_text import WHITESPACE, clean, unify_newlines
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Int64Array
 
@@ -53,8 +54,8 @@ class QuestionText:
         [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
         """
         _check_words("context", context)
-        tokens = tokenizer.encode_with_offsets(context)
-        forms = tuple(context[begin:end].lower() for begin, end in tokens.offsets.tolist())
+        tokens = encode_raw_text(tokenizer, context)
+        forms = tuple(unify_newlines(context[begin:end]).lower() for begin, end in tokens.offsets.tolist())
         text = TaskText(np.array(tokens.ids, np.int64), forms)
         return cls(context, text, tokens.offsets, split_sentences(text), _tokenize_question(tokenizer, question))
 
@@ -83,7 +84,7 @@ def _tokenize_question(tokenizer: Tokenizer, question: str) -> TaskText:
 
 
 def _check_words(name: str, text: str) -> None:
-    if not text.strip():
+    if not clean(text).strip(WHITESPACE):
         raise InvalidText(name, "a text with at least one word is accepted")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from models.errors import InvalidInput
 from models.tasks.tagging.tagged_text import TaggedSpan, TaggedText, TaggedToken
 from models.tasks.tagging.tagger import Tagger, Tagging
-from models.tasks.text import STEP_CHARACTERS, TaskText, token_chunks
+from models.tasks.text import STEP_CHARACTERS, TaskText, encode_raw_text, token_chunks
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Int64Array
 
@@ -68,9 +68,9 @@ def _tokenize(tokenizer: Tokenizer, texts: Sequence[str | Sequence[str]]) -> Gen
 
 def _split(tokenizer: Tokenizer, text: str) -> _Input:
     """Split a raw text into lines of tokens."""
-    encoded = tokenizer.encode_with_offsets(text)
+    encoded = encode_raw_text(tokenizer, text)
     ids, offsets = np.array(encoded.ids, np.int64), encoded.offsets
-    is_token = np.array([text[begin] != "\n" for begin in offsets[:, 0]], np.bool_)
+    is_token = np.array([text[begin] not in "\r\n" for begin in offsets[:, 0]], np.bool_)
     sentences = []
     for inside, positions in groupby(range(len(ids)), lambda i: bool(is_token[i])):
         if inside:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.data.line_reader import WHITESPACE, EmptyLines, LineReader
+from models.data.line_reader import EmptyLines, LineReader
 from models.errors import InvalidInput, InvalidText
+from models.tokenization.raw_text import WHITESPACE
 
 pieces = st.sampled_from(
     ["a", "bc", " ", "  ", "\n", "\r\n", "\r", "\t", "\xa0", "\u2028", "\u4e2d", "\U0001f600", "\x1c"]
@@ -26,7 +27,7 @@ def read(data: bytes, cuts: list[int] = [], limit: int = LIMIT, **options: objec
 
 def clean(text: str, strip: bool, empty_lines: EmptyLines) -> str:
     """What `LineReader` says it does, done to the whole text."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     whole, rest = lines[:-1], lines[-1]
     if strip:
         whole = [line.strip(WHITESPACE) for line in whole] + [line for line in [rest.strip(WHITESPACE)] if line]
@@ -51,7 +52,7 @@ def test_line_reader_gives_the_same_text_for_any_slices(
         chunks = read(data, cuts, strip=strip, empty_lines=empty_lines)
     except InvalidText:
         # Only for a line that has nowhere to be cut: blanks alone, or for words a long word, fill the limit.
-        assert re.search(rf"[^\n]{{{LIMIT // 4},}}", text)
+        assert re.search(rf"[^\n\r]{{{LIMIT // 4},}}", text)
         return
     assert "".join(chunks) == whole
     if strip:  # whole words: cutting chunks gives the tokens of the text
@@ -64,11 +65,21 @@ def test_line_reader_gives_whole_lines() -> None:
     assert read(b"one\ntwo\nthree", [2, 6, 9]) == ["", "one\n", "two\n", "", "three\n"]
 
 
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_line_reader_takes_every_kind_of_newline_for_one_newline(cut: int) -> None:
+    for strip in (True, False):
+        assert "".join(read(b"a\r\rb\r\nc\n\rd\r\n", [cut], strip=strip)) == "a\n\nb\nc\n\nd\n"
+
+
+def test_line_reader_returns_a_line_at_its_carriage_return() -> None:
+    assert read(b"one\rtwo\r\nthree", [4, 8, 9]) == ["one\n", "two\n", "", "", "three\n"]
+
+
 def test_line_reader_splits_a_long_line_before_white_space() -> None:
     assert read(b"one two three four\nfive", [12]) == ["one two", " three four\n", "five\n"]
     assert read("中中中中\u3000中中".encode(), [16], limit=12) == ["中中中中", "", "\u3000中中\n"]
     assert read("中中中中".encode(), [4, 11], limit=4, strip=False) == ["中", "中中", "", "中"]
-    assert read(b"abcdefgh\r\n", [9], strip=False) == ["abcdefgh", "\n", ""]
+    assert read(b"abcdefgh\r\n", [9], strip=False) == ["abcdefgh\n", "", ""]
 
 
 def test_line_reader_refuses_a_long_line_without_white_space() -> None:

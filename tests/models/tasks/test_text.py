@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.special_tokens import EOS
-from models.tasks.text import MAX_WORD_CHARACTERS, Alphabet, TaskText, pad, spell, token_chunks
+from models.tasks.text import MAX_WORD_CHARACTERS, Alphabet, TaskText, encode_raw_text, pad, spell, token_chunks
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.raw_text import clean, unify_newlines
 from models.tokenization.tokenizer import Tokenizer
 
 TOKENIZER = Tokenizer(TokenizerConfig(lowercase=True), ["<unk>", "</s>", "the", "cat"])
@@ -52,3 +53,16 @@ def test_token_chunks_hold_each_text_once_and_no_more_tokens_than_asked(lengths:
     assert sorted(np.concatenate([np.zeros(0, int), *chunks]).tolist()) == list(range(len(lengths)))
     for rows in chunks:
         assert len(rows) == 1 or len(rows) * max(lengths[row] for row in rows) <= size
+
+
+raw_texts = st.lists(st.sampled_from(["a", "bc", " ", "\n", "\r", "\r\n", "\ufeff", "\u4e2d"])).map("".join)
+
+
+@given(raw_texts)
+def test_encode_raw_text_has_the_tokens_of_the_clean_text_at_their_places(text: str) -> None:
+    for config in (TokenizerConfig(), TokenizerConfig(kind="character")):
+        tokenizer = Tokenizer(config, ["<unk>", "</s>", "a", "\n"])
+        tokens = encode_raw_text(tokenizer, text)
+        assert tokens[:3] == tokenizer.encode_with_surfaces(clean(text))
+        for form, (begin, end) in zip(tokens.surface_forms, tokens.offsets.tolist(), strict=True):
+            assert unify_newlines(text[begin:end]) == ("\n" if form == "</s>" else form)

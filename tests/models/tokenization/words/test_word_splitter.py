@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.data.line_reader import WHITESPACE
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.raw_text import WHITESPACE
 from models.tokenization.tokenizer import Tokenizer
 from models.tokenization.words.word_splitter import count_words, next_space, next_unsupported_lines, padded_bytes
 from models.tokenization.words.word_tokenizer import char_classes
