@@ -44,6 +44,10 @@ class CharacterTokenizer(TokenModel):
         """Return the characters [T] of `text`, aligned with `encode(text)`."""
         return list(map(_surface, self._normalize(text)))
 
+    def forms_at(self, text: str, positions: NDArray[np.int64]) -> list[str]:
+        """Return the characters [N] at `positions` [N] of `encode(text)`."""
+        return [_surface(chr(code)) for code in self._code_points(text)[positions].tolist()]
+
     def detokenizer(self) -> Detokenizer:
         """Return a joiner of characters that come one by one."""
         return Detokenizer(self.vocabulary, verbatim=True, text_end=self.config.text_end)

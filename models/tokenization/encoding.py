@@ -103,6 +103,11 @@ class TokenModel(ABC):
     def split(self, text: str) -> list[str]:
         """Return the surface forms [T] of `text`, aligned with `encode(text)`."""
 
+    def forms_at(self, text: str, positions: NDArray[np.int64]) -> list[str]:
+        """Return the surface forms [N] of the tokens at ascending `positions` [N] of `encode(text)`."""
+        forms = self.split(text) if len(positions) else []
+        return [forms[i] for i in positions.tolist()]
+
     @abstractmethod
     def detokenizer(self) -> Detokenizer:
         """Return a joiner of tokens that come one by one, at the beginning of a text."""
@@ -128,11 +133,6 @@ class TokenModel(ABC):
         """Return the UTF-8 bytes that a token writes inside a text; of a special token, those of its name."""
         return self.vocabulary[token].encode()
 
-    def names(self) -> TokenNames:
-        """Return how tokens are shown: as the vocabulary writes them, where it writes them as text does."""
-        return TokenNames(self.vocabulary)
-
-    def is_equivalent_to(self, other: TokenModel) -> bool:
     def encode_bytes(self, text: bytes) -> list[int] | None:
         """Return the ids [T] of UTF-8 that may end inside a character, MISSING where the vocabulary lacks the form.
 
@@ -144,6 +144,11 @@ class TokenModel(ABC):
             return None
         return ids
 
+    def names(self) -> TokenNames:
+        """Return how tokens are shown: as the vocabulary writes them, where it writes them as text does."""
+        return TokenNames(self.vocabulary)
+
+    def is_equivalent_to(self, other: TokenModel) -> bool:
         """Whether both give the same ids for every text. `min_count` and `max_size` of training do not matter."""
         config = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)
         return (self.config, self.vocabulary, self.merges) == (config, other.vocabulary, other.merges)

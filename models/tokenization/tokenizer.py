@@ -25,6 +25,7 @@ from models.tokenization.continuations.continuations import Continuations
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
 from models.tokenization.pipeline import Merges, lower_case
+from models.tokenization.speller import Speller
 from models.tokenization.token_models import build_token_model, read_document
 from models.tokenization.token_names import TokenNames
 from models.tokenization.trainer import WordCounter, build_vocabulary, train_vocabulary
@@ -250,6 +251,15 @@ class Tokenizer:
     def surface_forms(self, text: str) -> list[str]:
         """Return the surface forms of `text`, aligned with `encode(text).ids`, known to the vocabulary or not."""
         return self._model.split(check_unicode(text))
+
+    def unknown_forms(self, text: str, encoding: Encoding) -> list[str]:
+        """Return the surface forms, in order, of the tokens of `encode(text)` that the vocabulary lacks."""
+        return self._model.forms_at(text, encoding.oov.nonzero()[0])
+
+    @cached_property
+    def speller(self) -> Speller:
+        """Probabilities of spellings, as the tokens of the vocabulary teach them."""
+        return Speller(self.vocabulary[EOS + 1 :])
 
     def batch_surface_forms(self, texts: Sequence[str], encodings: BatchEncoding) -> list[str]:
         """Return the surface forms [T] of `texts`, aligned with `encodings.ids`.

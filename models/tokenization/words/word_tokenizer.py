@@ -95,6 +95,20 @@ class WordTokenizer(TokenModel):
             for form in (self._split_run(run) if supported else self.split_unsupported(run))
         ]
 
+    def forms_at(self, text: str, positions: NDArray[np.int64]) -> list[str]:
+        """Return the surface forms [N] of the tokens at ascending `positions` [N], and split no other from its line."""
+        forms: list[str] = []
+        begin = 0
+        for run, supported in self.line_runs(text) if len(positions) else ():
+            tokens: Sequence[str] | NDArray[np.int64] = self._spans(run) if supported else self.split_unsupported(run)
+            inside = positions[np.searchsorted(positions, begin) : np.searchsorted(positions, begin + len(tokens))]
+            if isinstance(tokens, np.ndarray):
+                forms += [run[first:last].decode() or EOS_TOKEN for first, last in tokens[inside - begin].tolist()]
+            else:
+                forms += [tokens[i] for i in (inside - begin).tolist()]
+            begin += len(tokens)
+        return forms
+
     def detokenizer(self) -> Detokenizer:
         """Return a joiner of words that come one by one, by the rules of English."""
         return Detokenizer(self.vocabulary)
@@ -119,9 +133,12 @@ class WordTokenizer(TokenModel):
         return surface_forms(self._pipeline, run.decode())
 
     def _split_run(self, run: bytes) -> list[str]:
+        return [run[begin:end].decode() or EOS_TOKEN for begin, end in self._spans(run).tolist()]
+
+    def _spans(self, run: bytes) -> NDArray[np.int64]:
+        """Return begin and end [T, 2] of each token in the bytes of lines that the loops support."""
         spans = np.empty((len(run), 2), np.int64)
-        size = split_tokens(padded_bytes(run), self.classes, spans)
-        return [run[begin:end].decode() or EOS_TOKEN for begin, end in spans[:size].tolist()]
+        return spans[: split_tokens(padded_bytes(run), self.classes, spans)]
 
     def _encode_unsupported(self, run: bytes) -> NDArray[np.int32]:
         return np.array([self.ids.get(form, MISSING) for form in self.split_unsupported(run)], np.int32)

@@ -14,7 +14,7 @@ from models.errors import CheckpointDamaged, InvalidInput, InvalidText, Training
 from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import TokenizedText, Tokenizer
-from tests.helpers.tokenizers import TEXT, train
+from tests.helpers.tokenizers import CONFIGS, TEXT, texts, train
 
 
 def test_tokenizer_leaves_rare_words_out() -> None:
@@ -247,3 +247,14 @@ def test_tokenizer_config_names_texts_that_there_are_not(settings: dict[str, Any
     with pytest.raises(InvalidInput, match=message) as caught:
         TokenizerConfig(**settings)
     assert caught.value.field == "texts"
+
+
+@pytest.mark.parametrize(
+    "config", [*CONFIGS, TokenizerConfig("character"), TokenizerConfig("character", texts="lines")]
+)
+@settings(deadline=None)
+@given(text=texts)
+def test_unknown_forms_are_the_surface_forms_of_unknown_tokens(config: TokenizerConfig, text: str) -> None:
+    tokenizer = Tokenizer(config, ["<unk>", "</s>", "a", "n"])
+    encoding, forms = tokenizer.encode(text), tokenizer.surface_forms(text)
+    assert tokenizer.unknown_forms(text, encoding) == [forms[i] for i in encoding.oov.nonzero()[0]]
