@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from models.data.corpus import Corpus
-from models.data.line_reader import WHITESPACE, EmptyLines, LineReader
+from models.data.line_reader import EmptyLines
+from models.data.paragraph_reader import open_reader
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.metrics import Evaluation, Mask, Unit, evaluation_figures
 from models.inference.prefill import Ids, Runtime
 from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
+from models.tokenization.raw_text import WHITESPACE
 from models.tokenization.tokenizer import Tokenizer
 from models.tokenization.words.word_splitter import count_words, padded_bytes
 from models.tokenization.words.word_tokenizer import char_classes
@@ -74,7 +76,7 @@ class Evaluator:
         self._model, self._tokenizer = model, tokenizer
         self._runtime = runtime or Runtime.default_for(model)
         self._has_lines = tokenizer.config.has_lines
-        self._reader = LineReader(strip=self._has_lines, empty_lines=empty_lines)
+        self._reader = open_reader(tokenizer.config, empty_lines)
         # A model that `</s>` resets scores lines as one row: the numbers are the same, and no line waits.
         self._scores_as_one_row = unit == "document" or model.resets_at_eos
         self._state = model.begin_state(1)
@@ -108,7 +110,7 @@ class Evaluator:
         yield from self._score(self._reader.finish())
         if not self._result.characters:
             raise InvalidText("text", "must hold something to score")
-        if not self._has_lines:
+        if not self._tokenizer.config.text_end:
             yield from self._score_row(np.array([EOS], np.int32), np.array([False]))
         yield from self._score_held()
         return self._result
@@ -197,7 +199,7 @@ def measure_units(
     model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus
 ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
     """Evaluate `model` on a held-out text in every unit it has; return the figures by unit."""
-    units: tuple[Unit, ...] = ("document",) if held_out.kind == "character" else ("lines", "document")
+    units: tuple[Unit, ...] = ("lines", "document") if held_out.has_lines else ("document",)
     figures: dict[str, dict[str, Any]] = {}
     for unit in units:
         steps = evaluate(model, tokenizer, held_out.chunks(), unit, held_out.empty_lines)

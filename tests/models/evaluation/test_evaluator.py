@@ -92,6 +92,20 @@ def test_evaluate_gives_characters_one_end_and_ordinary_newlines():
     assert evaluation.perplexity == pytest.approx(5)
 
 
+def test_evaluate_gives_each_paragraph_of_characters_its_end():
+    tokenizer = Tokenizer.train(TokenizerConfig(kind="character", texts="paragraphs"), ["ab\na\n\n"])
+    evaluation = run(uniform(5), "ab\n\n \n\na\nb", "document", tokenizer)
+    assert (evaluation.token_count, evaluation.characters) == (7, len("ab\n\na\nb\n\n"))
+    with pytest.raises(InvalidInput, match="document"):
+        run(uniform(5), "ab", "lines", tokenizer)
+
+
+def test_evaluate_has_lines_of_characters_whose_texts_are_lines():
+    tokenizer = Tokenizer.train(TokenizerConfig(kind="character", texts="lines"), ["ab\n"])
+    evaluation = run(uniform(4), "ab\n\na", "lines", tokenizer)
+    assert (evaluation.token_count, evaluation.characters) == (6, 6)
+
+
 def test_evaluate_refuses_lines_of_a_character_model():
     with pytest.raises(InvalidInput, match="document") as caught:
         run(uniform(5), "ab", "lines", CHARACTERS)
