@@ -125,12 +125,12 @@ class Tokenizer:
         """How answers show tokens: text, public id, and bytes where a token is no whole characters."""
         return self._model.names()
 
-    def token_text(self, token: int) -> str:
     @cached_property
     def continuations(self) -> Continuations:
         """Finder of the tokens that a text can have which begins with what was typed so far."""
         return Continuations(self._model)
 
+    def token_text(self, token: int) -> str:
         """Return the readable text of an internal id, U+FFFD for bytes that are no whole character."""
         return self.names.texts[token]
 
