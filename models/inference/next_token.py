@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inference.predictions import ContextTokens, NextTokenQuery, NextTokens
+from models.inference.predictions import ContextTokens, NextTokenQuery, NextTokens, TypedTokens
 from models.inference.prefill import Runtime, prefill
+from models.inference.typed_prefix import continue_typed
 from models.language_model import LanguageModel
-from models.model import Floats, TokenIds
 from models.special_tokens import EOS
 from models.state import State, row_count, select
+from models.tokenization.continuations.typed_text import TypedText
 from models.tokenization.encoding import BatchEncoding
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.arrays import top_k
 
+_Ranked: TypeAlias = tuple[list[int], list[float], list[float], TypedTokens | None]
+"""Ids, log-probabilities and probabilities of next tokens, best first, and what was typed before them."""
 SPECIAL_COUNT = EOS + 1
 """How many tokens are special: `<unk>` and `</s>` come first in every vocabulary."""
 FULL_ROWS_AT_ONCE = 32
@@ -42,13 +44,17 @@ def next_tokens(
 ) -> Generator[int, None, list[NextTokens]]:
     """Predict the tokens after each context; yields the size of each chunk read, in tokens."""
     runtime = runtime or Runtime.default_for(model)
-    full_rows = bool(query.prefix) or query.entropy or not 0 < query.top_k < MAX_TOP_K
+    is_typed = bool(query.prefix) or any(tokenizer.continuations.is_typed(context, query.heal) for context in contexts)
+    full_rows = is_typed or query.entropy or not 0 < query.top_k < MAX_TOP_K
     if len(contexts) == 1 and model.runs_inline and not (full_rows or query.explain or model.has_undefined_contexts):
         return [_predict_inline(model, tokenizer, contexts[0], query)]
     rows = FULL_ROWS_AT_ONCE if full_rows else max(FULL_ROWS_AT_ONCE, runtime.chunk_tokens // FULL_ROWS_AT_ONCE)
     predictions: list[NextTokens] = []
     for begin in range(0, len(contexts), rows):
-        predictions += yield from _predict_batch(model, tokenizer, contexts[begin : begin + rows], query, runtime)
+        texts = [
+            tokenizer.continuations.split(text, query.prefix, query.heal) for text in contexts[begin : begin + rows]
+        ]
+        predictions += yield from _predict_batch(model, tokenizer, texts, query, runtime)
     return predictions
 
 
@@ -65,15 +71,16 @@ def _predict_inline(model: LanguageModel, tokenizer: Tokenizer, context: str, qu
 
 
 def _predict_batch(
-    model: LanguageModel, tokenizer: Tokenizer, contexts: Sequence[str], query: NextTokenQuery, runtime: Runtime
+    model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[TypedText], query: NextTokenQuery, runtime: Runtime
 ) -> Generator[int, None, list[NextTokens]]:
+    contexts = [text.context for text in texts]
     encodings = tokenizer.encode_batch(contexts)
     state = yield from prefill(model, encodings.ids, encodings.ends, runtime, bos=query.bos)
     explanations: Sequence[dict[str, Any] | None] = [None] * len(contexts)
     if query.explain:
         explanations = yield from _explain(model, tokenizer, encodings, runtime, bos=query.bos)
     context_tokens = _context_tokens(tokenizer, contexts, encodings)
-    ranked = _ranked_tokens(model, tokenizer, state, query)
+    ranked = yield from _ranked_tokens(model, tokenizer, state, texts, query)
     undefined = model.undefined_contexts(state, np.zeros((len(contexts), 1), np.int64))[:, 0].tolist()
     rows = zip(context_tokens, ranked, _entropies(model, state, query), undefined, explanations, strict=True)
     return [NextTokens(context, *tokens, *rest) for context, tokens, *rest in rows]
@@ -87,30 +94,43 @@ def _context_tokens(tokenizer: Tokenizer, contexts: Sequence[str], encodings: Ba
 
 
 def _ranked_tokens(
-    model: LanguageModel, tokenizer: Tokenizer, state: State, query: NextTokenQuery
-) -> Iterator[tuple[list[int], list[float], list[float]]]:
+    model: LanguageModel, tokenizer: Tokenizer, state: State, texts: Sequence[TypedText], query: NextTokenQuery
+) -> Generator[int, None, list[_Ranked]]:
+    """Return ids, log-probabilities and probabilities of the wanted tokens of each row, and what was typed before."""
+    ranked: dict[int, _Ranked] = {}
+    for rows in _rows_alike(texts):
+        text, part = texts[rows[0]], state if len(rows) == len(texts) else select(state, rows)
+        if text.typed:
+            continuations = tokenizer.continuations.find(text, ignore_case=query.ignore_case, special=query.special)
+            found = yield from continue_typed(model, tokenizer, part, text.typed, continuations, query.top_k)
+            ranked |= zip(rows, found, strict=True)
+        else:
+            ranked |= zip(rows, _best_tokens(model, part, query), strict=True)
+    return [ranked[row] for row in range(len(texts))]
+
+
+def _rows_alike(texts: Sequence[TypedText]) -> list[list[int]]:
+    """Return the rows of texts that the same tokens continue."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, text in enumerate(texts):
+        rows.setdefault((text.typed, text.anchor), []).append(row)
+    return list(rows.values())
+
+
+def _best_tokens(model: LanguageModel, state: State, query: NextTokenQuery) -> Iterator[_Ranked]:
     """Yield ids, log-probabilities and probabilities of the wanted tokens of each row, best first."""
-    logprobs, ids = _rank(model, tokenizer, state, query)
+    k = query.top_k + (0 if query.special else SPECIAL_COUNT) if query.top_k else model.vocabulary_size
+    logprobs, ids = model.topk(state, min(k, model.vocabulary_size))
     wanted = _wanted(ids, query)
     values = logprobs[wanted].astype(np.float64)
     columns = ids[wanted].tolist(), values.tolist(), np.exp(values).tolist()
     for begin, end in pairwise([0, *wanted.sum(1).cumsum().tolist()]):
-        yield columns[0][begin:end], columns[1][begin:end], columns[2][begin:end]
-
-
-def _rank(model: LanguageModel, tokenizer: Tokenizer, state: State, query: NextTokenQuery) -> tuple[Floats, TokenIds]:
-    """Return log-probabilities and ids [B, K], best first; K leaves room for special tokens dropped later."""
-    if query.prefix:
-        candidates = tokenizer.ids_with_prefix(query.prefix)
-        logprobs, places = top_k(model.logprobs(state)[:, candidates], query.top_k or len(candidates))
-        return logprobs, candidates[places]
-    k = query.top_k + (0 if query.special else SPECIAL_COUNT) if query.top_k else model.vocabulary_size
-    return model.topk(state, min(k, model.vocabulary_size))
+        yield columns[0][begin:end], columns[1][begin:end], columns[2][begin:end], None
 
 
 def _wanted(ids: NDArray[np.int64], query: NextTokenQuery) -> NDArray[np.bool_]:
     """Return which of the ranked `ids` [B, K] are wanted."""
-    if query.special or query.prefix:
+    if query.special:
         return np.ones(ids.shape, np.bool_)
     ordinary = ids > EOS
     return ordinary & (ordinary.cumsum(1) <= query.top_k) if query.top_k else ordinary
@@ -137,7 +157,7 @@ def _explain(
     for row, (ids, head) in enumerate(zip(rows, heads, strict=True)):
         tail = ids[len(head) :].astype(np.int64)[None]
         explanation = model.explain_reading(select(state, [row]), tail)
-        explanations.append(_with_tokens(explanation, tokenizer.vocabulary))
+        explanations.append(_with_tokens(explanation, tokenizer.names.texts))
         yield tail.size
     return explanations
 

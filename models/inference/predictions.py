@@ -6,7 +6,7 @@ They load neither torch nor Numba, so that the schemas of the API can describe t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
+from math import exp, fsum
 from typing import Any, NamedTuple
 
 
@@ -16,15 +16,19 @@ class NextTokenQuery(NamedTuple):
     top_k: int = 10
     """How many of the most probable tokens; 0: all."""
     prefix: str = ""
-    """Only ordinary tokens that begin with this."""
+    """Only what continues this text, which may hold whole tokens."""
     special: bool = False
-    """Whether `<unk>` and `</s>` may be among them; with a prefix they never are."""
+    """Whether `<unk>` and `</s>` may be among them; never in the middle of a word."""
     bos: bool = True
     """Whether contexts are read from the boundary token on; false: from nothing (`LanguageModel.initial_state`)."""
     entropy: bool = False
     """Whether the entropy of the distribution is wanted."""
     explain: bool = False
     """Whether the model's explanation of the distribution is wanted."""
+    heal: bool | None = None
+    """Whether the unfinished end of a context counts as typed, before `prefix`; None: where it is sure to be wanted."""
+    ignore_case: bool = False
+    """Whether what continues the prefix may do so in another case."""
 
 
 class ContextTokens(NamedTuple):
@@ -35,16 +39,33 @@ class ContextTokens(NamedTuple):
     oov: Sequence[bool]
 
 
+class TypedTokens(NamedTuple):
+    """Sequences of tokens that continue what was typed: for each next token, the tokens before it and its text."""
+
+    text: str
+    """What was typed: the end of the context, if it was healed, and the prefix."""
+    logprob: float
+    """Log P(what was typed | the context read) in nats: of all its continuations, shown or not."""
+    heads: list[tuple[int, ...]]
+    """Ids of the tokens that stand between the context and each next token."""
+    texts: list[str]
+    """What was typed as each continues it."""
+
+
 class NextTokens(NamedTuple):
-    """Next tokens after one context, best first, ties by id."""
+    """Next tokens after one context, best first, ties by id.
+
+    Where something was typed, a next token is the last of a sequence, and its probability that of the sequence.
+    """
 
     context: ContextTokens
     ids: list[int]
     logprobs: list[float]
     """Nats; -inf where the model gives no probability."""
     probabilities: list[float]
+    typed: TypedTokens | None = None
     entropy: float | None = None
-    """Entropy of the whole distribution, in nats."""
+    """Entropy of the whole distribution after the context, in nats."""
     undefined_context: bool = False
     """Whether the context has no distribution of its own, and this is that of a shorter one."""
     explanation: dict[str, Any] | None = None
@@ -52,5 +73,5 @@ class NextTokens(NamedTuple):
 
     @property
     def mass(self) -> float:
-        """Sum of the probabilities."""
-        return fsum(self.probabilities)
+        """Sum of the probabilities; where something was typed, P(typed | context), of those not shown as well."""
+        return fsum(self.probabilities) if self.typed is None else exp(self.typed.logprob)

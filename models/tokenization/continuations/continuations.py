@@ -24,7 +24,6 @@ from models.tokenization.continuations.typed_text import (
     SUB_WORD_KINDS,
     TypedText,
     is_healed,
-    last_word,
     split_typed,
 )
 from models.tokenization.encoding import TokenModel
@@ -51,7 +50,7 @@ class Continuations:
     >>> from models.tokenization.words.word_tokenizer import WordTokenizer
     >>> words = ["<unk>", "</s>", "do", "don", "n't", "'s", "'"]
     >>> continuations = Continuations(WordTokenizer(TokenizerConfig(), words))
-    >>> for head, text, tokens in continuations.find(TypedText("I", "don'", begins_token=True)):
+    >>> for head, text, tokens in continuations.find(TypedText("I", "don'")):
     ...     print([words[i] for i in head], [words[i] for i in tokens])
     ['do'] ["n't"]
     ['don'] ["'s", "'"]
@@ -74,9 +73,9 @@ class Continuations:
     def _caseless_index(self) -> PrefixIndex:
         return PrefixIndex(self._spellings, ignore_case=True)
 
-    def is_typed(self, context: str, prefix: str, heal: bool | None) -> bool:
-        """Whether something was typed: a prefix, or an end of `context` that is healed."""
-        return bool(prefix) or (heal is not False and is_healed(self._model, context, prefix, heal))
+    def is_typed(self, context: str, heal: bool | None) -> bool:
+        """Whether an end of `context` counts as typed, without a prefix behind it."""
+        return is_healed(self._model, context, "", heal)
 
     def split(self, context: str, prefix: str, heal: bool | None = None) -> TypedText:
         """Part a text into what is read and what is typed, as `split_typed` does."""
@@ -91,7 +90,7 @@ class Continuations:
         probability of all of them, only where nothing else continues what was typed.
         """
         index = self._caseless_index if ignore_case else self._index
-        anchor, found = self._anchor(text), []
+        anchor, found = text.anchor.encode(), list[Continuation]()
         for cut in self._cuts(self._model.fold(text.typed), index.longest):
             tokens = self._candidates(cut, index, special)
             for head in _cases(cut.head) if ignore_case and len(tokens) else [cut.head][: len(tokens)]:
@@ -106,13 +105,6 @@ class Continuations:
             # A token of bpe was merged out of text, so that text can hold it; a unigram may never be the best choice.
             return byte_cuts(typed.encode(), longest, certain=config.kind == "bpe")
         return word_cuts(typed, pretokenized=config.pretokenized)
-
-    def _anchor(self, text: TypedText) -> bytes:
-        """Return the text before what was typed that may decide how it is split: a word, or none."""
-        if text.begins_token or not self._is_sub_word or self._model.config.kind == "bpe":
-            return b""
-        line = text.context.rfind("\n") + 1
-        return text.context[last_word(text.context, line)[0] :].encode()
 
     def _candidates(self, cut: Cut, index: PrefixIndex, special: bool) -> Int64Array:
         if cut.beginnings == (b"",):

@@ -19,12 +19,12 @@ MAX_UNFINISHED_CHARS = 128
 class TypedText(NamedTuple):
     """A text in two parts: the tokens of `context` are read, `typed` is the beginning of what comes next.
 
-    begins_token: whether a token begins with `typed`, whatever `context` ends in; otherwise they are one text.
+    anchor: end of `context` that may decide how `typed` is split: a word, or nothing.
     """
 
     context: str
     typed: str
-    begins_token: bool
+    anchor: str = ""
 
 
 def is_healed(model: TokenModel, context: str, prefix: str, heal: bool | None) -> bool:
@@ -40,13 +40,16 @@ def is_healed(model: TokenModel, context: str, prefix: str, heal: bool | None) -
 def split_typed(model: TokenModel, context: str, prefix: str, heal: bool | None = None) -> TypedText:
     """Part a context and a prefix into what is read and what is typed."""
     if not is_healed(model, context, prefix, heal):
-        return TypedText(context, prefix, begins_token=True)
+        return TypedText(context, prefix)
     line = context.rfind("\n") + 1
     blanks, word = last_word(context + prefix[:1], line)
     start = blanks if model.config.kind in SUB_WORD_KINDS else min(word, len(context))
     if len(context) - start > MAX_UNFINISHED_CHARS:
         start = _last_boundary(model, context, start)
-    return TypedText(context[:start], context[start:] + prefix, begins_token=False)
+    read, typed = context[:start], context[start:] + prefix
+    # Pieces of bpe, like words, are split alike wherever they stand; tokens of a file may be not.
+    depends = model.config.kind in SUB_WORD_KINDS and model.config.kind != "bpe"
+    return TypedText(read, typed, read[last_word(read, line)[0] :] if depends else "")
 
 
 def last_word(text: str, start: int = 0) -> tuple[int, int]:

@@ -27,7 +27,7 @@ def words(*vocabulary: str, **settings: bool) -> TokenModel:
 
 
 def found(model: TokenModel, typed: str, **settings: bool) -> set[tuple[int, ...]]:
-    continuations = Continuations(model).find(TypedText("", typed, begins_token=False), **settings)
+    continuations = Continuations(model).find(TypedText("", typed), **settings)
     sequences = [(*head, token) for head, _, tokens in continuations for token in tokens.tolist()]
     assert len(set(sequences)) == len(sequences)
     return set(sequences)
