@@ -142,13 +142,17 @@ class LanguageModel(Model):
         return np.zeros(tokens.shape, np.bool_)
 
     def check(self) -> None:
-        """Raise InvalidInput unless the model's probabilities sum to one after a few contexts."""
+        """Raise InvalidInput unless the model's probabilities sum to one after a few contexts.
+
+        Those of a model that is known not to be `normalized` must have a finite sum.
+        """
         spread = np.linspace(0, self.vocabulary_size - 1, 4).astype(np.int64)
         contexts = self.advance(self.begin_state(4), np.stack([spread, spread[::-1]], 1))
         for state in (self.begin_state(1), self.null_state(1), contexts):
             sums = np.exp(self.logprobs(state), dtype=np.float64).sum(-1)
             # A log-probability may be -inf (a word never seen); NaN and +inf spoil the sum.
-            if not np.allclose(sums, 1, atol=1e-3):
+            is_sound = np.allclose(sums, 1, atol=1e-3) if self.normalized else np.isfinite(sums).all()
+            if not is_sound:
                 raise InvalidInput("model", "its probabilities of the next token do not sum to one")
 
 

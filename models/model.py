@@ -46,6 +46,11 @@ class Model(ABC):
     def kind(self) -> str:
         """The family's name, as cards and configs write it; a class attribute will do."""
 
+    @property
+    def normalized(self) -> bool:
+        """Whether each distribution of the model sums to one; imported tables that were cut down may not."""
+        return True
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """Return what the family needs, beside `tensors`, to be built again; JSON-ready."""
@@ -82,6 +87,11 @@ class CompositeModel(Model):
     """
 
     members: tuple[Model, ...]
+
+    @property
+    def normalized(self) -> bool:
+        """Whether the distributions of all members sum to one."""
+        return all(member.normalized for member in self.members)
 
     def warm_up(self) -> None:
         """Warm up every member."""

@@ -113,7 +113,9 @@ def load_ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:
 
 
 def print_published(ref: CheckpointRef, kind: str, metrics: dict[str, Any], as_json: bool) -> None:
-    """Print a published model and its metrics."""
+    """Print a published model and its metrics; on standard error, notes on how they came about."""
+    for note in metrics.get("notes", []):
+        click.echo(f"note: {note}", err=True)
     if as_json:
         click.echo(to_json({"model": ref.id, "path": str(ref.path), "kind": kind, "metrics": metrics}))
         return

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from app.core.exceptions import ModelLoading
 from models.checkpoint.load import Checkpoint
@@ -35,6 +36,14 @@ class ServedModel:
     def id(self) -> str:
         """Return the model's id, `name@version`."""
         return self.ref.id
+
+    @property
+    def answer_fields(self) -> dict[str, Any]:
+        """Fields of every answer: the `model`, and `normalized` where its distributions do not all sum to one."""
+        fields: dict[str, Any] = {"model": self.ref.id}
+        if not self.checkpoint.card.normalized:
+            fields["normalized"] = False
+        return fields
 
 
 @dataclass(frozen=True)

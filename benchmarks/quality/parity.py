@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.corpus import Corpus
-from models.ngram import arpa
 from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.formats import arpa
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS

@@ -29,8 +29,8 @@ from models.checkpoint.card import Provenance
 from models.checkpoint.load import load
 from models.data.corpus import Corpus
 from models.evaluation.evaluator import CHUNK_BYTES, evaluate
-from models.ngram import arpa
 from models.ngram.config import NgramConfig
+from models.ngram.formats import arpa
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.state import State

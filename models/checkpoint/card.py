@@ -98,6 +98,8 @@ class Card:
     """The other files of the checkpoint, by name."""
     members: tuple[PinnedMember, ...] = ()
     """The models it is made of; it then has no other files: its tokenizer is theirs, and its numbers are."""
+    normalized: bool = True
+    """Whether each distribution of the model sums to one, as all do but those of some imported tables."""
 
     @property
     def reads_backward(self) -> bool:
@@ -166,6 +168,7 @@ def _parse_card(fields: _Fields) -> Card:
         created=_typed(fields, "created", str),
         files=_parse_digests(fields, "files"),
         members=_parse_members(fields) if "members" in fields else (),
+        normalized=_typed(fields, "normalized", bool) if "normalized" in fields else True,
     )
 
 

@@ -108,6 +108,7 @@ def _write_files(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files=_settle_files(work),
         members=tuple(pin_member(ref) for ref in members),
+        normalized=model.normalized,
     )
     card.write(work / CARD_FILE)
     _settle_files(work, CARD_FILE)

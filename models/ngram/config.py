@@ -27,6 +27,9 @@ Smoothing = Literal[
     "interpolated_kneser_ney",
     "kneser_ney",
 ]
+ExportFormat = Literal["arpa", "unigrams", "openfst", "symbols"]
+"""Formats in which a model is written for other programs: `arpa`; `unigrams`, its words; `openfst`, bigrams as an
+automaton; `symbols`, the numbers that label the automaton's arcs."""
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,11 @@ class NgramModel(LanguageModel):
         return marks
 
     @property
+    def normalized(self) -> bool:
+        """Whether each distribution sums to one, as those of all tables do that were estimated here."""
+        return bool(self.table.details.get("normalized", True))
+
+    @property
     def parameter_count(self) -> int:
         """Number of log-probabilities and back-off weights in the table."""
         return 2 * sum(self.table.order_sizes) - self.table.order_sizes[-1]

@@ -1,16 +1,27 @@
-"""`nextword import` and `nextword export`: n-gram models from and to ARPA text."""
+"""`nextword import` and `nextword export`: n-gram models from and to the formats of other programs."""
 
 from __future__ import annotations
 
+import gzip
 import shlex
 from pathlib import Path
+from typing import TextIO, cast, get_args
 
 import click
 
-from app.cli.shared_options import checkpoints_option, json_option, load_ngram, model_argument, print_published
+from app.cli.progress_bar import ProgressBar, drive
+from app.cli.shared_options import (
+    checkpoints_option,
+    json_option,
+    load_ngram,
+    model_argument,
+    print_published,
+    quiet_option,
+)
 from app.core.process_tuning import without_gc
-from models.checkpoint.card import FileDigest, Provenance
-from models.ngram.config import NgramConfig
+from models.errors import InvalidInput
+from models.ngram.config import ExportFormat
+from models.recipes.import_recipe import ImportRecipe
 from models.tokenization.config import TokenizerConfig
 
 
@@ -20,7 +31,13 @@ from models.tokenization.config import TokenizerConfig
 @click.option("--lowercase", is_flag=True, help="Texts are lower-cased before they are looked up.")
 @click.option("--tokenized/--untokenized", default=True, help="Whether only blanks separate tokens. [default: they do]")
 @click.option("--licence", default="unknown", help="Licence of the text it was trained on.")
+@click.option(
+    "--allow-unnormalized",
+    is_flag=True,
+    help="Publish a model whose probabilities do not sum to one; its card and answers say so.",
+)
 @checkpoints_option
+@quiet_option
 @json_option
 @click.pass_obj
 def import_command(
@@ -31,40 +48,57 @@ def import_command(
     lowercase: bool,
     tokenized: bool,
     licence: str,
+    allow_unnormalized: bool,
     checkpoints: Path,
+    quiet: bool,
     as_json: bool,
 ) -> None:
-    """Publish the n-gram model in FILE, ARPA text that may be compressed (.gz).
+    """Publish the n-gram model in FILE: ARPA text, which may be compressed (gzip, bzip2, xz, zstd), by any name.
 
-    Its words become the vocabulary. What smoothing made it is not known; the card calls it back-off, which it is.
+    Its words become the vocabulary. What smoothing made it is not known; the card calls it back-off, which it is. The
+    probabilities after every context are added up, and must come to one.
     """
+    tokenizer = TokenizerConfig(lowercase=lowercase, pretokenized=tokenized)
+    recipe = ImportRecipe(name, file, tokenizer, licence, allow_unnormalized)
     with without_gc():
         from models.checkpoint.save import save
-        from models.ngram.arpa import open_arpa, read_arpa
-        from models.ngram.model import NgramModel
-        from models.tokenization.tokenizer import Tokenizer
+        from models.recipes.import_model import import_model
 
-    with open_arpa(file, "rt") as text:
-        table, vocabulary = read_arpa(text)
-    tokenizer = Tokenizer(TokenizerConfig(lowercase=lowercase, pretokenized=tokenized), vocabulary)
-    table.details["imported"] = file.name
-    model = NgramModel(NgramConfig(table.order, "backoff"), table)
-    corpus = {file.name: FileDigest.of(file)}
-    provenance = Provenance(shlex.join(["nextword", *arguments]), licence, corpus)
-    ref = save(checkpoints, name, model, tokenizer, provenance)
-    print_published(ref, model.kind, {}, as_json)
+    imported = drive(import_model(recipe), ProgressBar(quiet))
+    provenance = imported.provenance(shlex.join(["nextword", *arguments]))
+    ref = save(checkpoints, name, imported.model, imported.tokenizer, provenance)
+    print_published(ref, imported.model.kind, imported.metrics, as_json)
 
 
 @click.command()
 @model_argument
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "export_format",
+    type=click.Choice(get_args(ExportFormat)),
+    default="arpa",
+    help="ARPA text; its words alone; a bigram model as OpenFst text, for LODR; the symbols of that. [default: arpa]",
+)
 @checkpoints_option
-def export_command(model: str, file: Path, checkpoints: Path) -> None:
-    """Write the n-gram MODEL to FILE as ARPA text, compressed where the name ends in .gz."""
+def export_command(model: str, file: Path, export_format: ExportFormat, checkpoints: Path) -> None:
+    """Write the n-gram MODEL to FILE for other programs, compressed where the name ends in .gz."""
     with without_gc():
-        from models.ngram.arpa import open_arpa, write_arpa
+        from models.ngram.formats.export import export_table
         from models.utils.files import write_atomically
 
     checkpoint, ngram = load_ngram(checkpoints, model)
-    with write_atomically(file) as temporary, open_arpa(temporary, "wt") as text:
-        write_arpa(ngram.table, checkpoint.tokenizer.vocabulary, text)
+    tokenizer = checkpoint.tokenizer
+    pieces = export_table(ngram.table, tokenizer.vocabulary, export_format, tokenizer.public_ids)
+    with write_atomically(file) as temporary, _open_to_write(temporary) as text:
+        text.writelines(pieces)
+
+
+def _open_to_write(path: Path) -> TextIO:
+    """Open a file to write text, compressed if its name ends in .gz. Raises InvalidInput."""
+    try:
+        if path.suffix == ".gz":
+            return cast("TextIO", gzip.open(path, "wt", compresslevel=6, encoding="utf-8", newline="\n"))
+        return path.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InvalidInput
-from models.ngram import arpa
-from models.ngram.arpa_parser import parse_arpa
 from models.ngram.config import NgramConfig
+from models.ngram.formats import arpa
+from models.ngram.formats.arpa_parser import parse_arpa
 from models.ngram.model import NgramModel
+from models.utils.progress import run_to_completion
 from tests.helpers.texts import PRUNED_BY_OTHERS
 
 TEXT = r"""
@@ -34,7 +35,8 @@ ngram 2=1
 
 
 def test_parse_arpa_numbers_words_as_listed_after_the_special_ones() -> None:
-    tokens, (unigrams, bigrams) = parse_arpa(io.StringIO(TEXT))
+    tokens, (unigrams, bigrams), left_out = run_to_completion(parse_arpa(io.StringIO(TEXT)))
+    assert left_out == 0
     assert tokens == ["<unk>", "</s>", "b", "a"]
     assert unigrams.words.tolist() == [[0], [1], [2], [3]]
     assert bigrams.words.tolist() == [[1, 3]]
@@ -42,7 +44,7 @@ def test_parse_arpa_numbers_words_as_listed_after_the_special_ones() -> None:
 
 
 def test_parse_arpa_turns_numbers_into_nats_and_minus_99_into_minus_infinity() -> None:
-    _, (unigrams, _) = parse_arpa(io.StringIO(TEXT))
+    unigrams = run_to_completion(parse_arpa(io.StringIO(TEXT))).sections[0]
     ten = math.log(10)
     assert unigrams.logprob == pytest.approx(np.array([-np.inf, -4 * ten, -3 * ten, -np.inf]))
     # the weight of </s> as a context is that of <s>
@@ -85,7 +87,6 @@ def test_read_arpa_reads_or_refuses_any_change_with_a_line(at: int, length: int,
         ("-0.6\t</s>", "-0.6\tc", 13, "no unigram is </s>"),
         ("-0.25\ta b", "-0.25\ta d", 18, "'d' is not among the unigrams"),
         ("-0.25\ta b", "-0.25\tb a", 18, "listed before"),
-        ("-0.25\ta b", "-0.25\ta <s>", 18, "may only begin"),
         ("-0.25\ta b", "-0.25\ta b c d", 18, "a number and 2 words"),
         ("-0.15\tb a b", "-0.15\ta a b", 21, "not listed as an n-gram"),
         ("-0.15\tb a b", "-0.15\tb a b\t-0.1", 21, "a number and 3 words"),
@@ -97,3 +98,24 @@ def test_read_arpa_refuses_a_malformed_file_with_its_line(old: str, new: str, li
     assert old in PRUNED_BY_OTHERS
     with pytest.raises(InvalidInput, match=f"line {line}: .*{message}"):
         arpa.read_arpa(io.StringIO(PRUNED_BY_OTHERS.replace(old, new, 1)))
+
+
+def test_parse_arpa_tells_how_much_of_the_file_is_read() -> None:
+    assert list(parse_arpa(io.StringIO(PRUNED_BY_OTHERS))) == [(5, 10), (8, 10), (8, 10), (10, 10)]
+
+
+@pytest.mark.parametrize("number", ["0", "-0", "0.0000", "-0.0"])
+def test_parse_arpa_accepts_a_written_zero_back_off_at_the_highest_order(number: str) -> None:
+    text = PRUNED_BY_OTHERS.replace("-0.15\tb a b", f"-0.15\tb a b\t{number}")
+    assert run_to_completion(parse_arpa(io.StringIO(text))).sections[2].backoff.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("ngram", ["a <s>", "</s> a", "</s> <s>", "<s> <s>"])
+def test_parse_arpa_leaves_out_ngrams_that_no_text_leads_to(ngram: str) -> None:
+    text = PRUNED_BY_OTHERS.replace("-0.25\ta b", f"-0.25\ta b\n-0.4\t{ngram}\t-0.1").replace("2=3", "2=4")
+    vocabulary, sections, left_out = run_to_completion(parse_arpa(io.StringIO(text)))
+    whole = run_to_completion(parse_arpa(io.StringIO(PRUNED_BY_OTHERS)))
+    assert (vocabulary, left_out) == (whole.vocabulary, 1)
+    for section, expected in zip(sections, whole.sections, strict=True):
+        assert np.array_equal(section.words, expected.words)
+        assert np.array_equal(section.logprob, expected.logprob)

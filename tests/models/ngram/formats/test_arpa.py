@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.errors import InvalidInput
-from models.ngram import arpa
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.formats import arpa
 from models.ngram.model import NgramModel
 from tests.helpers.estimation import concat_lines, estimate_model
 from tests.helpers.texts import PRUNED_BY_OTHERS

@@ -1,33 +1,37 @@
-"""Parser of ARPA text: `parse_arpa` makes a vocabulary and an `ArpaSection` per order of a file.
+r"""Parser of ARPA text: `parse_arpa` makes a vocabulary and an `ArpaSection` per order of a file.
 
-It refuses what breaks the grammar of the file and names the line. Whether the n-grams make a sound table is checked
-by `arpa.read_arpa`, which has all orders side by side.
+Columns are separated by tabs and blanks alone, lines by "\n" or "\r\n", as KenLM has it: every other character, such as
+U+00A0 or U+2028, belongs to a word. What breaks the grammar of the file is refused, naming the line. Whether the
+n-grams make a sound table is checked by `arpa.read_arpa`, which has all orders side by side.
 """
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
-import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InvalidInput
+from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS, EOS_TOKEN, UNK, UNK_TOKEN
+from models.tokenization.raw_text import BYTE_ORDER_MARK
 
 LOG10_ZERO = -99.0
 """Logarithm that ARPA writes for a probability of zero."""
 BOS_TOKEN = "<s>"
 """Spelling of the boundary as a context; as a prediction it is `</s>`."""
+SEPARATORS = " \t"
+"""Characters between the columns of a line."""
 _UPPERCASE_UNK_TOKEN = "<UNK>"
 """Unknown word as SRILM may write it."""
 _ROWS_PER_SLICE = 1 << 16
 """N-grams that are Python objects at a time; they take ten times the memory of the arrays."""
 _WHOLE_NUMBER = re.compile("[0-9]{1,18}")
+_Row = tuple[float, float, int]
+"""Log-probability and log back-off weight in nats, and the line."""
 
 
 class ArpaSection(NamedTuple):
@@ -43,10 +47,21 @@ class ArpaSection(NamedTuple):
     """[rows] line of the file, from 1."""
 
 
-def parse_arpa(file: TextIO) -> tuple[list[str], list[ArpaSection]]:
-    """Return the vocabulary and the sections by order, unigrams first.
+class ParsedArpa(NamedTuple):
+    """Content of an ARPA file."""
 
-    The vocabulary is a list from id to token: `<unk>` 0, `</s>` 1, then as listed.
+    vocabulary: list[str]
+    """Token of each id: `<unk>` 0, `</s>` 1, then as listed."""
+    sections: list[ArpaSection]
+    """By order, unigrams first."""
+    left_out: int
+    """How many n-grams were left out that hold `</s>` before their end or `<s>` after their beginning."""
+
+
+def parse_arpa(file: TextIO) -> Generator[tuple[int, int], None, ParsedArpa]:
+    """Parse a file; yield now and then how many n-grams are read, and how many there are.
+
+    N-grams with `</s>` before their end or `<s>` after their beginning are left out: no text leads there.
 
     Raises InvalidInput, naming the line.
     """
@@ -54,12 +69,19 @@ def parse_arpa(file: TextIO) -> tuple[list[str], list[ArpaSection]]:
     sizes = lines.read_header()
     tokens, unigrams = _parse_unigrams(lines, sizes[0], len(sizes))
     ids = {BOS_TOKEN: -1, _UPPERCASE_UNK_TOKEN: UNK} | {token: i for i, token in enumerate(tokens)}
-    sections = [unigrams]
+    sections, done = [unigrams], sizes[0]
     for n, size in enumerate(sizes[1:], start=2):
+        yield done, sum(sizes)
         lines.expect(f"\\{n}-grams:")
-        sections.append(_parse_section(lines, n, size, len(sizes), ids))
+        parts = [_columns([], [], n)]
+        for begin in range(0, size, _ROWS_PER_SLICE):
+            count = min(_ROWS_PER_SLICE, size - begin)
+            parts.append(_parse_slice(lines, n, count, n == len(sizes), ids))
+            yield done + begin + count, sum(sizes)
+        sections.append(ArpaSection(*(np.concatenate(column) for column in zip(*parts, strict=True))))
+        done += size
     lines.expect("\\end\\")
-    return tokens, sections
+    return ParsedArpa(tokens, sections, sum(sizes[1:]) - sum(len(section.line) for section in sections[1:]))
 
 
 def malformed_line(message: str, line: int) -> InvalidInput:
@@ -79,10 +101,13 @@ class ArpaLines:
         try:
             for line in self._file:
                 self.number += 1
-                if not line.isspace():
-                    return line.strip()
-        except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise self.error(f"what follows is not UTF-8 text, or not what gzip wrote ({error})") from error
+                text = line.removesuffix("\n").removesuffix("\r")
+                if text := (text.removeprefix(BYTE_ORDER_MARK) if self.number == 1 else text).strip(SEPARATORS):
+                    return text
+        except UnicodeDecodeError as error:
+            raise self.error(f"what follows is not UTF-8 text ({error})") from error
+        except InvalidText as error:
+            raise self.error(f"what follows {str(error).removeprefix(f'{error.field}: ')}") from error
         raise self.error("the file stops here, before \\end\\")
 
     def expect(self, text: str) -> None:
@@ -107,13 +132,18 @@ class ArpaLines:
 
     def read_ngram(self, n: int, highest: bool) -> tuple[list[str], float, float]:
         """Read an n-gram: words, log-probability and log back-off weight (nats; 0 where the line has none)."""
-        fields = self.next_line().split()
-        if len(fields) != n + 1 and (highest or len(fields) != n + 2):
+        fields = self.next_line().replace("\t", " ").split(" ")
+        if "" in fields:  # several separators side by side
+            fields = [field for field in fields if field]
+        if len(fields) not in (n + 1, n + 2):
             raise self.error(f"a number and {n} words{'' if highest else ' and perhaps a number'} should stand here")
         logprob = self._nats(fields[0])
         if logprob > 0:
             raise self.error(f"the log-probability {fields[0]} is above zero")
-        return fields[1 : n + 1], logprob, self._nats(fields[n + 1]) if len(fields) == n + 2 else 0.0
+        backoff = self._nats(fields[n + 1]) if len(fields) == n + 2 else 0.0
+        if highest and backoff:
+            raise self.error(f"a number and {n} words should stand here: what is longest has no back-off weight but 0")
+        return fields[1 : n + 1], logprob, backoff
 
     def _nats(self, text: str) -> float:
         try:
@@ -131,7 +161,7 @@ class ArpaLines:
 
 def _parse_unigrams(lines: ArpaLines, size: int, order: int) -> tuple[list[str], ArpaSection]:
     """Parse the unigrams: the vocabulary by id and its section. `<s>` gives its back-off weight to `</s>`."""
-    rows_by_word: dict[str, tuple[float, float, int]] = {}
+    rows_by_word: dict[str, _Row] = {}
     for _ in range(size):
         (word,), logprob, backoff = lines.read_ngram(1, highest=order == 1)
         if word in rows_by_word:
@@ -149,33 +179,32 @@ def _parse_unigrams(lines: ArpaLines, size: int, order: int) -> tuple[list[str],
     return tokens, _columns([[i] for i in range(len(tokens))], rows)
 
 
-def _parse_section(lines: ArpaLines, n: int, size: int, order: int, ids: dict[str, int]) -> ArpaSection:
-    """Parse the n-grams of order n, a slice of rows at a time."""
-    parts = [_columns([], [], n)]
-    for begin in range(0, size, _ROWS_PER_SLICE):
-        words: list[list[int]] = []
-        rows: list[tuple[float, float, int]] = []
-        for _ in range(begin, min(begin + _ROWS_PER_SLICE, size)):
-            tokens, logprob, backoff = lines.read_ngram(n, highest=n == order)
-            words.append(_ngram_ids(lines, tokens, ids))
+def _parse_slice(lines: ArpaLines, n: int, size: int, highest: bool, ids: dict[str, int]) -> ArpaSection:
+    """Parse `size` n-grams of order n; those that no text leads to are left out."""
+    words: list[list[int]] = []
+    rows: list[_Row] = []
+    for _ in range(size):
+        tokens, logprob, backoff = lines.read_ngram(n, highest)
+        ngram = _ngram_ids(lines, tokens, ids)
+        if ngram is not None:
+            words.append(ngram)
             rows.append((logprob, backoff, lines.number))
-        parts.append(_columns(words, rows, n))
-    return ArpaSection(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return _columns(words, rows, n)
 
 
-def _ngram_ids(lines: ArpaLines, tokens: list[str], ids: dict[str, int]) -> list[int]:
-    """Look up the ids of an n-gram; raise InvalidInput for unknown words and for boundaries out of place."""
+def _ngram_ids(lines: ArpaLines, tokens: list[str], ids: dict[str, int]) -> list[int] | None:
+    """Look up the ids of an n-gram; None where a boundary is out of place. Raises InvalidInput for unknown words."""
     try:
         ngram = [ids[token] for token in tokens]
     except KeyError as missing:
         raise lines.error(f"{missing} is not among the unigrams") from None
     if EOS in ngram[:-1] or -1 in ngram[1:]:
-        raise lines.error(f"{BOS_TOKEN} may only begin an n-gram, {EOS_TOKEN} only end it")
+        return None
     ngram[0] = EOS if ngram[0] < 0 else ngram[0]
     return ngram
 
 
-def _columns(words: Sequence[Sequence[int]], rows: Sequence[tuple[float, float, int]], n: int = 1) -> ArpaSection:
+def _columns(words: Sequence[Sequence[int]], rows: Sequence[_Row], n: int = 1) -> ArpaSection:
     """Make a section of n-grams and their log-probabilities, back-off weights and line numbers."""
     columns: list[tuple[float, ...]] = list(zip(*rows, strict=True)) or [(), (), ()]
     logprobs, backoffs = np.array(columns[:2], np.float64)

@@ -1,0 +1,41 @@
+"""Export of n-gram models: the text of each format, a piece at a time, so that none is in memory as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from models.ngram.backoff_table import BackoffTable
+from models.ngram.config import ExportFormat
+from models.ngram.formats.arpa import check_writable, format_arpa
+from models.ngram.formats.openfst import Labels, check_order, format_openfst, format_symbols
+from models.special_tokens import EOS
+from models.utils.arrays import IntArray
+
+_TOKENS_PER_PIECE = 1 << 14
+
+
+def export_table(
+    table: BackoffTable, vocabulary: Sequence[str], export_format: ExportFormat, public_ids: IntArray | None = None
+) -> Iterator[str]:
+    """Return the pieces of the text of `table` in a format; `public_ids` [V] are the ids that others know tokens by.
+
+    Raises InvalidInput at once, before the first piece, where a token or the model cannot be written so.
+    """
+    check_writable(vocabulary)
+    if export_format == "arpa":
+        return format_arpa(table, vocabulary)
+    if export_format == "unigrams":
+        return _format_unigrams(vocabulary)
+    labels = Labels.of(np.arange(len(vocabulary)) if public_ids is None else public_ids)
+    if export_format == "symbols":
+        return format_symbols(vocabulary, labels)
+    check_order(table.order)
+    return format_openfst(table, labels)
+
+
+def _format_unigrams(vocabulary: Sequence[str]) -> Iterator[str]:
+    """Yield the words, a line each, without `<unk>` and `</s>`."""
+    for begin in range(EOS + 1, len(vocabulary), _TOKENS_PER_PIECE):
+        yield "".join(f"{token}\n" for token in vocabulary[begin : begin + _TOKENS_PER_PIECE])

@@ -1,0 +1,88 @@
+r"""Binary files of KenLM: what their header tells, and the vocabulary at their end.
+
+Only that is read here, with bounds checked. The rest is C++ structures that the library maps into memory as they are:
+it trusts what it finds there, so a file made for the purpose can crash the process that loads it, or worse.
+
+The layout is that of `lm/binary_format.cc` in KenLM: a magic line, test values, `FixedWidthParameters`, the number of
+n-grams of each order, the structures, and the words by id, each followed by a zero byte.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import InvalidInput
+
+MAGIC = b"mmap lm http://kheafield.com/code"
+"""First bytes of every such file, complete or not, of any version."""
+HEADER_BYTES = 1024
+"""Bytes that hold the header of a model of any order."""
+_VERSION_5 = MAGIC + b" format version 5\n\x00"
+_PARAMETERS_OFFSET = 88
+_PARAMETERS = struct.Struct("<B3xfiB3xI")
+"""Order, space of the hash tables, structure, whether the words are there, version of the structure."""
+_STRUCTURES = (
+    "probing hash tables",
+    "probing hash tables with rest costs",
+    "trie",
+    "quantized trie",
+    "trie with compressed pointers",
+    "quantized trie with compressed pointers",
+)
+_UNK = b"<unk>\x00"
+
+
+@dataclass(frozen=True)
+class KenlmHeader:
+    """What the header of a binary tells."""
+
+    structure: str
+    """Data structure of the n-grams, in words."""
+    order: int
+    order_sizes: tuple[int, ...]
+    """Number of n-grams of each order, unigrams first; those count `<unk>`, `<s>` and `</s>`."""
+    has_vocabulary: bool
+    """Whether the words are at the end of the file; `build_binary -v` leaves them out."""
+
+    def __str__(self) -> str:
+        return f"{self.structure}, order {self.order}, {self.order_sizes[0]} words"
+
+
+def read_kenlm_header(head: bytes) -> KenlmHeader | None:
+    """Return the header of a file that begins with `head`, HEADER_BYTES of it; None where it is no complete one."""
+    counts_offset = _PARAMETERS_OFFSET + _PARAMETERS.size
+    if not head.startswith(_VERSION_5) or len(head) < counts_offset:
+        return None
+    order, _, structure, has_vocabulary, _ = _PARAMETERS.unpack_from(head, _PARAMETERS_OFFSET)
+    if not order or not 0 <= structure < len(_STRUCTURES) or len(head) < counts_offset + 8 * order:
+        return None
+    sizes = struct.unpack_from(f"<{order}Q", head, counts_offset)
+    return KenlmHeader(_STRUCTURES[structure], order, sizes, bool(has_vocabulary))
+
+
+def read_kenlm_words(path: Path, field: str = "file") -> tuple[KenlmHeader, list[str]]:
+    """Return the header and the words of a binary by their numbers in it. Raises InvalidInput."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        header = read_kenlm_header(content[:HEADER_BYTES])
+        if header is None:
+            raise InvalidInput(field, f"{path} is not a complete binary of KenLM, format version 5")
+        if not header.has_vocabulary:
+            raise InvalidInput(field, f"{path} holds no words (`build_binary -v`): build it again without -v")
+        words = _words_at_end(content, header.order_sizes[0])
+    if words is None:
+        raise InvalidInput(field, f"{path} does not end with its {header.order_sizes[0]} words: truncated or altered")
+    return header, words
+
+
+def _words_at_end(content: mmap.mmap, count: int) -> list[str] | None:
+    """Return the last `count` words, of which `<unk>` is the first; None where they are not there."""
+    begin = content.rfind(_UNK)
+    while begin >= 0:
+        words = content[begin:].split(b"\x00")
+        if len(words) == count + 1 and not words.pop():
+            return [word.decode("utf-8", "surrogateescape") for word in words]
+        begin = content.rfind(_UNK, 0, begin) if len(words) < count + 1 else -1  # in a word that ends so
+    return None

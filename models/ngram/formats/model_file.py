@@ -1,0 +1,76 @@
+"""Files that users call a model: ARPA text is opened, whatever it is compressed with; anything else is named.
+
+`open_arpa` opens, `describe_binary` says what a file that is no text is, and what makes ARPA text of it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import TextIO
+
+from models.errors import InvalidInput, InvalidText
+from models.ngram.formats.kenlm_binary import HEADER_BYTES, MAGIC, read_kenlm_header
+from models.utils.compression import compression_of, open_decompressed
+
+_FROM_KENLM = (
+    "it has no way back to ARPA text. Import the ARPA file that `build_binary` made it of; or install the extra "
+    "`kenlm` (pip install 'nextword[kenlm]'), with which `nextword import` serves the binary itself, for scoring alone"
+)
+_KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"\xff\xfe|\xfe\xff"), "text in UTF-16: convert it to UTF-8 (`iconv -f UTF-16 -t UTF-8`)"),
+    (re.compile(rb"iARPA"), "IRSTLM's iARPA text: `compile-lm --text=yes FILE FILE.arpa` makes ARPA of it"),
+    (re.compile(rb"Q?blmt"), "a binary of IRSTLM: `compile-lm --text=yes FILE FILE.arpa` makes ARPA of it"),
+    (re.compile(rb"SRILM_BINARY"), "a binary of SRILM: `ngram -lm FILE -write-lm FILE.arpa` makes ARPA of it"),
+    (re.compile(rb"\xd6\xfd\xb2\x7e"), "a binary automaton of OpenFst, which is written from ARPA and not read back"),
+    (re.compile(rb"PK\x03\x04"), "a zip archive: unpack it first"),
+    (re.compile(rb"7z\xbc\xaf\x27\x1c"), "a 7z archive: unpack it first"),
+    (re.compile(rb"(?s:.{257})ustar"), "a tar archive: unpack it first"),
+    (re.compile(rb"\x80[\x02-\x05]"), "a pickle of Python, which is not opened: it could run anything"),
+)
+"""First bytes of files that are not ARPA text, and what each is."""
+
+
+def open_arpa(path: Path, field: str = "file") -> TextIO:
+    """Open ARPA text to read it, decompressed where it is compressed, by whatever name.
+
+    Raises InvalidInput for `field` where there is no such file, or it is something else, and says what.
+    """
+    try:
+        file = open_decompressed(path, field)
+        head = file.peek(HEADER_BYTES) if isinstance(file, io.BufferedReader) else b""
+    except OSError as error:
+        raise InvalidInput(field, f"{path} cannot be opened ({error.strerror})") from None
+    except InvalidText as error:
+        raise InvalidInput(field, f"line 1: what follows {str(error).removeprefix(f'{error.field}: ')}") from error
+    if kind := describe_binary(head):
+        file.close()
+        raise InvalidInput(field, f"{path} is {kind}")
+    return io.TextIOWrapper(file, "utf-8", newline="\n")
+
+
+def describe_binary(head: bytes) -> str | None:
+    """Return what a file that begins with `head` is, and what to do with it; None where it may be ARPA text.
+
+    >>> describe_binary(b"PK\\x03\\x04....")
+    'a zip archive: unpack it first'
+    """
+    if head.startswith(MAGIC):
+        header = read_kenlm_header(head)
+        return f"a binary of KenLM ({header or 'incomplete, or of another version'}): {_FROM_KENLM}"
+    if compression := compression_of(head):
+        return f"compressed twice, and inside is {compression} data: decompress it once"
+    for magic, kind in _KINDS:
+        if magic.match(head):
+            return kind
+    return "binary data, not ARPA text" if b"\x00" in head else None
+
+
+def is_kenlm_binary(path: Path) -> bool:
+    """Tell whether a file begins as a binary of KenLM does. Raises InvalidInput where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None
