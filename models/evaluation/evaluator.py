@@ -7,7 +7,6 @@ side by side, where their order cannot change a number; the figures themselves a
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -17,15 +16,15 @@ from models.data.corpus import Corpus
 from models.data.line_reader import EmptyLines
 from models.data.paragraph_reader import open_reader
 from models.errors import InvalidInput, InvalidText
-from models.evaluation.metrics import Evaluation, Mask, Unit, evaluation_figures
+from models.evaluation.metrics import Evaluation, Mask, Scores, Unit, evaluation_figures
+from models.evaluation.text_size import count_text
 from models.inference.prefill import Ids, Runtime
 from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
+from models.tokenization.encoding import Encoding
 from models.tokenization.raw_text import WHITESPACE
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.words.word_splitter import count_words, padded_bytes
-from models.tokenization.words.word_tokenizer import char_classes
 from models.utils.parallel import parallel_imap
 from models.utils.progress import Progress, run_to_completion, with_progress
 
@@ -70,16 +69,28 @@ class Evaluator:
         unit: Unit,
         empty_lines: EmptyLines = "keep",
         runtime: Runtime | None = None,
+        *,
+        bos: bool = True,
+        eos: bool = True,
     ) -> None:
-        """Raises InvalidInput for an unknown unit, or one that a character tokenizer does not have."""
+        """Raises InvalidInput for an unknown unit, or one that a character tokenizer does not have.
+
+        `bos`: what is scored, each line or the document, begins after `</s>`; otherwise the model has read nothing.
+        `eos`: its end, the `</s>` behind it, is scored too. Line ends inside a document are scored in any case.
+        """
         check_unit(unit, tokenizer)
         self._model, self._tokenizer = model, tokenizer
         self._runtime = runtime or Runtime.default_for(model)
         self._has_lines = tokenizer.config.has_lines
         self._reader = open_reader(tokenizer.config, empty_lines)
+        self._begin_state = model.begin_state if bos else model.null_state
+        self._is_usual = bos and eos
+        self._drops_line_ends = unit == "lines" and not eos
+        self._holds_back_end = unit == "document" and not eos
+        self._end_is_held = False  # whether `</s>` stands behind what was scored, and waits for more text
         # A model that `</s>` resets scores lines as one row: the numbers are the same, and no line waits.
-        self._scores_as_one_row = unit == "document" or model.resets_at_eos
-        self._state = model.begin_state(1)
+        self._scores_as_one_row = unit == "document" or (model.resets_at_eos and bos)
+        self._state = self._begin_state(1)
         self._inside_word = False  # whether the text so far ends in a word
         self._inside_line = False  # whether `_state` is in the middle of a line
         self._held_lines: list[tuple[Ids, Mask]] = []  # lines not yet scored, and which of their tokens are unknown
@@ -108,11 +119,13 @@ class Evaluator:
     def finish(self) -> Generator[int, None, Evaluation]:
         """Score what was held back and return the result. Raises InvalidText when there was nothing to score."""
         yield from self._score(self._reader.finish())
-        if not self._result.characters:
-            raise InvalidText("text", "must hold something to score")
-        if not self._tokenizer.config.text_end:
+        if not self._tokenizer.config.text_end and self._result.characters and not self._holds_back_end:
             yield from self._score_row(np.array([EOS], np.int32), np.array([False]))
         yield from self._score_held()
+        if self._end_is_held:
+            self._result = self._without_ends(self._result, 1)
+        if not self._result.token_count:
+            raise InvalidText("text", "must hold something to score")
         return self._result
 
     def _clean(self, piece: str | bytes) -> Iterator[str]:
@@ -124,11 +137,12 @@ class Evaluator:
     def _is_whole_lines(self) -> Callable[[str], bool]:
         """Return a function that tells of successive chunks whether they can be scored out of order."""
         inside = False
+        in_any_order = self._model.resets_at_eos and self._has_lines and self._is_usual
 
         def is_whole_lines(chunk: str) -> bool:
             nonlocal inside
             before, inside = inside, not chunk.endswith("\n") if chunk else inside
-            return self._model.resets_at_eos and self._has_lines and not before and not inside
+            return in_any_order and not before and not inside
 
         return is_whole_lines
 
@@ -137,27 +151,49 @@ class Evaluator:
         encoding = self._tokenizer.encode(text)
         scoring = score_row(self._model, self._model.begin_state(1), encoding.ids, self._runtime)
         scores, _ = run_to_completion(scoring)
-        return self._count_text(text, inside_word=False).add_tokens(scores, encoding.oov)
+        return self._count_text(text, encoding, inside_word=False).add_tokens(scores, encoding.oov)
 
     def _score(self, text: str) -> Generator[int, None, None]:
         encoding = self._tokenizer.encode(text)
-        self._result += self._count_text(text, self._inside_word)
+        self._result += self._count_text(text, encoding, self._inside_word)
         self._inside_word = text[-1] not in WHITESPACE if text else self._inside_word
+        ids, oov = self._hold_back_end(encoding) if self._holds_back_end else (encoding.ids, encoding.oov)
         if self._scores_as_one_row:
-            yield from self._score_row(encoding.ids, encoding.oov)
+            yield from self._score_row(ids, oov)
         else:
-            yield from self._score_lines(encoding.ids, encoding.oov)
+            yield from self._score_lines(ids, oov)
 
-    def _count_text(self, text: str, inside_word: bool) -> Evaluation:
-        """Return only the size of `text`; `inside_word`: a word before it may go on in it."""
-        data = text.encode()
-        words = int(count_words(padded_bytes(data), char_classes(lowercase=False, pretokenized=True), inside_word))
-        return replace(self._zero, characters=len(text), byte_count=len(data), word_count=words)
+    def _count_text(self, text: str, encoding: Encoding, inside_word: bool) -> Evaluation:
+        return count_text(self._zero, text, encoding, self._tokenizer, inside_word)
+
+    def _hold_back_end(self, encoding: Encoding) -> tuple[Ids, Mask]:
+        """Return tokens to score: with the end held back before, and without one that they end in."""
+        before = [EOS] if self._end_is_held and len(encoding.ids) else []
+        ids = np.concatenate([np.array(before, np.int32), encoding.ids])
+        oov = np.concatenate([np.zeros(len(before), np.bool_), encoding.oov])
+        if not len(ids):
+            return ids, oov
+        self._end_is_held = bool(ids[-1] == EOS)
+        kept = len(ids) - self._end_is_held
+        return ids[:kept], oov[:kept]
+
+    def _add(self, ids: Ids, scores: Scores, oov: Mask) -> None:
+        """Add scored tokens to the result."""
+        if self._drops_line_ends:
+            inside = ids != EOS
+            self._result = self._without_ends(self._result, len(ids) - int(inside.sum()))
+            scores, oov = scores[inside], oov[inside]
+        self._result = self._result.add_tokens(scores, oov)
+
+    def _without_ends(self, evaluation: Evaluation, count: int) -> Evaluation:
+        """Return the evaluation of a text without `count` of its ends, which its sizes had counted."""
+        size = count * len(self._tokenizer.config.text_end)
+        return evaluation.add_sizes(characters=-size, byte_count=-size, line_count=-size)
 
     def _score_row(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:
         """Score the next tokens of the row that `_state` belongs to."""
         scores, self._state = yield from score_row(self._model, self._state, ids, self._runtime)
-        self._result = self._result.add_tokens(scores, oov)
+        self._add(ids, scores, oov)
 
     def _score_lines(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:
         """Hold back whole lines; the beginning of a line longer than a chunk is scored before its end is read."""
@@ -165,7 +201,7 @@ class Evaluator:
         *lines, rest = zip(np.split(ids, ends), np.split(oov, ends), strict=True)
         if self._inside_line and lines:
             yield from self._score_row(*lines.pop(0))
-            self._state, self._inside_line = self._model.begin_state(1), False
+            self._state, self._inside_line = self._begin_state(1), False
         self._held_lines += lines
         if len(rest[0]):
             yield from self._score_row(*rest)
@@ -177,8 +213,8 @@ class Evaluator:
         """Score the lines that were held back."""
         if self._held_lines:
             lines, oov = zip(*self._held_lines, strict=True)
-            scores = yield from score_rows(self._model, self._model.begin_state(1), lines, self._runtime)
-            self._result = self._result.add_tokens(np.concatenate(scores), np.concatenate(oov))
+            scores = yield from score_rows(self._model, self._begin_state(1), lines, self._runtime)
+            self._add(np.concatenate(lines), np.concatenate(scores), np.concatenate(oov))
             self._held_lines = []
 
 
@@ -188,9 +224,12 @@ def evaluate(
     text: Iterable[str | bytes],
     unit: Unit,
     empty_lines: EmptyLines = "keep",
+    *,
+    bos: bool = True,
+    eos: bool = True,
 ) -> Generator[int, None, Evaluation]:
     """Evaluate `model` on all pieces of `text`; yields the size of each chunk in tokens."""
-    evaluator = Evaluator(model, tokenizer, unit, empty_lines)
+    evaluator = Evaluator(model, tokenizer, unit, empty_lines, bos=bos, eos=eos)
     yield from evaluator.feed_all(text)
     return (yield from evaluator.finish())
 

@@ -1,9 +1,14 @@
 """Figures of a scored text: perplexity and bits, with their unit and counts.
 
 Cross-entropy H = -1/N sum_i log P(w_i | w_1 ... w_(i-1)) over the N scored tokens, every `</s>` among them;
-perplexity = exp(H); bits per character = N H / (log 2 * characters). (Jurafsky and Martin, Speech and Language
-Processing, 3rd ed., chapter 3.) What a tokenizer makes of a text decides N, so that only figures for each byte or word
-of the text itself compare tokenizers: bits per byte = N H / (log 2 * bytes); perplexity per word = exp(N H / words).
+perplexity = exp(H). (Jurafsky and Martin, Speech and Language Processing, 3rd ed., chapter 3.) It is the figure that
+papers print, and flatters a model with a small vocabulary: to it most words are `<unk>`, however they are spelled.
+
+The other figures charge for that. The text as it stands has log P = sum_i log P(w_i | ...) + sum over unknown words of
+log P(spelling | unknown word), from `tokenization.speller`; with S = -log P, open-vocabulary perplexity = exp(S / N).
+What a tokenizer makes of a text decides N, so that only figures for each byte, character or word of the text itself
+compare tokenizers: bits per byte = S / (log 2 * bytes), per character likewise; perplexity per word =
+exp(S / (words + line ends)), as word-level perplexities are printed, whose tokens are words and line ends.
 """
 
 from __future__ import annotations
@@ -29,10 +34,12 @@ _LARGEST_EXPONENT = 700.0
 class Evaluation:
     """Sums over a scored text, and the figures that follow; log-probabilities exclude zero probabilities.
 
-    >>> evaluation = Evaluation("document", "keep", characters=4, byte_count=4, word_count=2)
+    >>> evaluation = Evaluation("document", "keep", characters=4, byte_count=4, spelling_logprob=math.log(1 / 16))
     >>> evaluation = evaluation.add_tokens(np.log(np.array([0.5, 0.125], np.float32)), np.array([False, True]))
     >>> round(evaluation.perplexity, 6), round(evaluation.perplexity_without_oov, 6)
     (4.0, 2.0)
+    >>> round(evaluation.open_vocabulary_perplexity, 6), round(evaluation.bits_per_byte, 6)
+    (16.0, 2.0)
     """
 
     unit: Unit
@@ -49,11 +56,15 @@ class Evaluation:
     byte_count: int = 0
     """Bytes of the text in UTF-8."""
     word_count: int = 0
-    """Words between blanks, and line ends: the tokens of a tokenizer that splits at blanks."""
+    """Words of the text: what stands between blanks."""
+    line_count: int = 0
+    """Line ends of the text as it was scored."""
     known_logprob: float = 0.0
     """Sum of log P in nats over tokens in the vocabulary."""
     oov_logprob: float = 0.0
     """Sum of log P in nats over the others, each scored as `<unk>`."""
+    spelling_logprob: float = 0.0
+    """Sum of log P(spelling | unknown word) in nats over the others."""
     known_zeros: int = 0
     """Tokens in the vocabulary whose probability is zero."""
     oov_zeros: int = 0
@@ -72,6 +83,18 @@ class Evaluation:
             oov_zeros=self.oov_zeros + int((~possible & oov).sum()),
         )
 
+    def add_sizes(
+        self, characters: int = 0, byte_count: int = 0, word_count: int = 0, line_count: int = 0
+    ) -> Evaluation:
+        """Return the evaluation of a text that is longer by so much."""
+        return replace(
+            self,
+            characters=self.characters + characters,
+            byte_count=self.byte_count + byte_count,
+            word_count=self.word_count + word_count,
+            line_count=self.line_count + line_count,
+        )
+
     def __add__(self, other: Evaluation) -> Evaluation:
         """Return the evaluation of both texts, one after the other."""
         added = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED_FIELDS}
@@ -84,8 +107,13 @@ class Evaluation:
 
     @property
     def logprob(self) -> float:
-        """Log P of the text in nats, -inf where it is ruled out."""
+        """Log P of the tokens in nats, -inf where they are ruled out."""
         return -math.inf if self.zero_probability else self.known_logprob + self.oov_logprob
+
+    @property
+    def text_logprob(self) -> float:
+        """Log P of the text in nats: that of its tokens, and of the spellings of those that the vocabulary lacks."""
+        return self.logprob + self.spelling_logprob
 
     @property
     def perplexity(self) -> float | None:
@@ -98,9 +126,14 @@ class Evaluation:
         return _perplexity(-math.inf if self.known_zeros else self.known_logprob, self.token_count - self.oov_count)
 
     @property
+    def open_vocabulary_perplexity(self) -> float | None:
+        """Perplexity over all tokens, charged for the spellings of unknown words; None where it is infinite."""
+        return _perplexity(self.text_logprob, self.token_count)
+
+    @property
     def perplexity_per_word(self) -> float | None:
-        """Perplexity per word, whatever the tokenizer makes of words; None where it is infinite."""
-        return _perplexity(self.logprob, self.word_count)
+        """Perplexity per word and line end, whatever the tokenizer makes of them; None where it is infinite."""
+        return _perplexity(self.text_logprob, self.word_count + self.line_count)
 
     @property
     def bits_per_character(self) -> float | None:
@@ -113,7 +146,7 @@ class Evaluation:
         return self._bits(self.byte_count)
 
     def _bits(self, units: int) -> float | None:
-        return None if self.zero_probability or not units else -self.logprob / math.log(2) / units
+        return None if self.zero_probability or not units else -self.text_logprob / math.log(2) / units
 
 
 _SUMMED_FIELDS = [field.name for field in fields(Evaluation) if field.type in ("int", "float")]
@@ -124,12 +157,14 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "perplexity": evaluation.perplexity,
         "perplexity_without_oov": evaluation.perplexity_without_oov,
+        "open_vocabulary_perplexity": evaluation.open_vocabulary_perplexity,
         "perplexity_per_word": evaluation.perplexity_per_word,
         "bits_per_character": evaluation.bits_per_character,
         "bits_per_byte": evaluation.bits_per_byte,
         "token_count": evaluation.token_count,
         "oov_count": evaluation.oov_count,
         "word_count": evaluation.word_count,
+        "line_count": evaluation.line_count,
         "empty_lines": evaluation.empty_lines,
         "adaptive": evaluation.adaptive,
     }

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.data.corpus import Corpus
 from models.evaluation.metrics import Evaluation, Unit, evaluation_figures
+from models.evaluation.text_size import count_text
 from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
@@ -39,8 +40,7 @@ def _evaluate(
     encodings = []
     for text in held_out.chunks():
         encodings.append(tokenizer.encode(text))
-        words = len(text.split()) + text.count("\n")
-        result += Evaluation(unit, held_out.empty_lines, model.adaptive, 0, 0, len(text), len(text.encode()), words)
+        result = count_text(result, text, encodings[-1], tokenizer)
     ends = [] if tokenizer.config.text_end else [EOS]
     ids = np.concatenate([*(encoding.ids for encoding in encodings), np.array(ends, np.int32)])
     oov = np.concatenate([*(encoding.oov for encoding in encodings), np.zeros(len(ends), np.bool_)])

@@ -190,7 +190,9 @@ def test_evaluator_is_unchanged_by_pieces_and_chunks(text, unit, cuts, slice_tok
     expected = run(whole, text + "a", unit, empty_lines=empty_lines)
     assert evaluation.perplexity == pytest.approx(expected.perplexity)
     assert evaluation.bits_per_character == pytest.approx(expected.bits_per_character)
-    assert (evaluation.byte_count, evaluation.word_count) == (expected.byte_count, expected.word_count)
+    for size in ("byte_count", "word_count", "line_count"):
+        assert getattr(evaluation, size) == getattr(expected, size)
+    assert evaluation.spelling_logprob == pytest.approx(expected.spelling_logprob)
     assert (evaluation.token_count, evaluation.oov_count) == (expected.token_count, expected.oov_count)
 
 
@@ -238,14 +240,103 @@ def test_evaluator_yields_between_chunks():
 
 
 def test_evaluation_figures_of_bytes_and_words_are_of_the_text_and_not_of_tokens():
-    # "é b\n  c": 3 words and 2 ends of lines; as it is scored, "é b\nc\n", 6 characters in 7 bytes.
+    # "é b\n  c": 3 words and 2 line ends; as it is scored, "é b\nc\n", 6 characters in 7 bytes.
     text = ["\u00e9 b\n  c"]
     words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["\u00e9 b\nc\n"])
     letters = Tokenizer.train(TokenizerConfig(kind="character"), ["\u00e9 b\nc\n"])
     evaluation = run_to_completion(evaluate(Bigram.random(words.vocabulary_size), words, text, "lines"))
-    assert (evaluation.token_count, evaluation.word_count, evaluation.byte_count, evaluation.characters) == (5, 5, 7, 6)
+    assert (evaluation.token_count, evaluation.word_count, evaluation.line_count) == (5, 3, 2)
+    assert (evaluation.byte_count, evaluation.characters) == (7, 6)
     assert evaluation.perplexity_per_word == evaluation.perplexity
     assert evaluation.bits_per_byte == pytest.approx(-evaluation.logprob / math.log(2) / 7)
     evaluation = run_to_completion(evaluate(Bigram.random(letters.vocabulary_size), letters, text, "document"))
-    assert (evaluation.token_count, evaluation.word_count, evaluation.byte_count) == (8, 4, 8)
+    assert (evaluation.token_count, evaluation.word_count, evaluation.line_count) == (8, 3, 1)
+    assert evaluation.byte_count == 8
     assert evaluation.perplexity_per_word == pytest.approx(math.exp(-evaluation.logprob / 4))
+
+
+# --- unknown words and their spellings
+
+
+def test_evaluation_charges_unknown_words_for_their_spelling():
+    evaluation = run(uniform(5), "a xyz\na x\n")
+    spellings = WORDS.speller.logprobs(["xyz", "x"]).sum()
+    assert evaluation.perplexity == pytest.approx(5)
+    assert evaluation.open_vocabulary_perplexity == pytest.approx(math.exp((6 * math.log(5) - spellings) / 6))
+    assert evaluation.bits_per_byte == pytest.approx((6 * math.log(5) - spellings) / math.log(2) / 10)
+    assert evaluation.perplexity_per_word == pytest.approx(evaluation.open_vocabulary_perplexity)
+
+
+def test_evaluation_leaves_a_literal_unk_uncharged():
+    words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["a b\n"])
+    evaluation = run(uniform(4), "a <unk>\n", tokenizer=words)
+    assert evaluation.open_vocabulary_perplexity == evaluation.perplexity
+
+
+@given(st.lists(st.sampled_from(["a", "b", "qx", "xyz"]), min_size=1, max_size=4))
+def test_evaluation_of_all_texts_of_a_length_sums_to_one_or_less(words):
+    # Of unknown words only some spellings are listed here: their probabilities sum to less than that of `<unk>`.
+    total = sum(
+        math.exp(run(uniform(5), " ".join([*words[:-1], word]) + "\n").text_logprob) for word in ("a", "b", "qx", "xyz")
+    )
+    assert total < math.exp(run(uniform(5), " ".join(words[:-1]) or "a", eos=False).text_logprob)
+
+
+# --- without begin or end
+
+
+def test_evaluate_may_leave_out_the_ends_of_lines():
+    model = Forgetting.random(5)
+    evaluation = run(model, "a b\nc\n", eos=False)
+    # Row 5 is for having read nothing, row 1 for `</s>`; "a b" and "c" are scored, and neither end.
+    assert evaluation.logprob == pytest.approx(model.matrix[EOS, A] + model.matrix[A, B] + model.matrix[EOS, C])
+    assert (evaluation.token_count, evaluation.characters, evaluation.byte_count) == (3, 4, 4)
+    assert (evaluation.word_count, evaluation.line_count) == (3, 0)
+
+
+def test_evaluate_may_leave_out_the_end_of_a_document():
+    model = Forgetting.random(5)
+    evaluation = run(model, "a b\nc\n", "document", eos=False)
+    inner = model.matrix[EOS, A] + model.matrix[A, B] + model.matrix[B, EOS] + model.matrix[EOS, C]
+    assert evaluation.logprob == pytest.approx(inner)
+    assert (evaluation.token_count, evaluation.characters, evaluation.line_count) == (4, 5, 1)
+    assert run(model, "a b\nc", "document", eos=False) == evaluation
+
+
+@pytest.mark.parametrize("eos", [True, False])
+def test_evaluate_may_begin_from_nothing(eos):
+    model = Forgetting.random(5)
+    ends = model.matrix[A, EOS] + model.matrix[B, EOS] if eos else 0
+    evaluation = run(model, "a\nb\n", bos=False, eos=eos)
+    assert evaluation.logprob == pytest.approx(model.matrix[5, A] + model.matrix[5, B] + ends)
+    document = run(model, "a\nb\n", "document", bos=False, eos=eos)
+    last = model.matrix[B, EOS] if eos else 0
+    assert document.logprob == pytest.approx(model.matrix[5, A] + model.matrix[A, EOS] + model.matrix[EOS, B] + last)
+
+
+def test_evaluate_may_leave_out_the_end_of_characters():
+    model = Bigram.random(5)
+    evaluation = run(model, "ab", "document", CHARACTERS, eos=False)
+    a, b = CHARACTERS.encode("ab").ids
+    assert evaluation.logprob == pytest.approx(model.matrix[EOS, a] + model.matrix[a, b])
+    assert (evaluation.token_count, evaluation.characters) == (2, 2)
+
+
+@pytest.mark.parametrize("unit", ["lines", "document"])
+def test_evaluate_refuses_a_text_that_is_only_an_end(unit):
+    assert run(uniform(5), "\n", unit).token_count == 1
+    with pytest.raises(InvalidText, match="something to score"):
+        run(uniform(5), "\n", unit, eos=False)
+
+
+@given(TEXTS, UNITS, st.lists(st.integers(0, 200), max_size=8), st.booleans(), st.booleans())
+def test_evaluator_without_begin_or_end_is_unchanged_by_pieces(text, unit, cuts, bos, eos):
+    data = (text + "a").encode()
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[begin:end] for begin, end in pairwise(edges)]
+    for kind in (Remembering, Forgetting):
+        expected = run(kind.random(5), text + "a", unit, bos=bos, eos=eos)
+        evaluation = run_to_completion(evaluate(kind.random(5), WORDS, pieces, unit, bos=bos, eos=eos))
+        assert evaluation.logprob == pytest.approx(expected.logprob)
+        for size in ("token_count", "oov_count", "characters", "byte_count", "word_count", "line_count"):
+            assert getattr(evaluation, size) == getattr(expected, size)
