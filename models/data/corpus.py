@@ -141,7 +141,7 @@ class Corpus:
 
     def train_tokenizer(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
         """Train a tokenizer on this text and encode it, reading words once; raises as `encode` and `train` do."""
-        if config.kind != self.kind or self.kind != "word":
+        if config.kind != self.kind or self.kind != "word" or config.file is not None:
             tokenizer = Tokenizer.train(config, self.chunks())
             return tokenizer, self.encode(tokenizer)
         size = _SizeCounter()

@@ -84,8 +84,9 @@ def build(
     yield Progress("reading", 0, 0)
     counter = NgramCounter.create(recipe.memory, workdir)
     base = _read_base(recipe)
-    text, held_out = _open_texts(recipe, base.tokenizer.config if base else recipe.tokenizer)
-    tokenizer, encoded = _encode(text, recipe, base, counter)
+    known = base.tokenizer if base else _read_tokenizer(recipe.tokenizer)
+    text, held_out = _open_texts(recipe, known.config if known else recipe.tokenizer)
+    tokenizer, encoded = _encode(text, recipe, known, counter)
     encoded = encoded.reversed() if recipe.reversed else encoded
     if held_out is not None:
         _check_overlap(held_out, tokenizer)
@@ -117,6 +118,11 @@ def _read_base(recipe: Recipe) -> PublishedCounts | None:
     return read_published_counts(recipe.extends, recipe.model.order)
 
 
+def _read_tokenizer(config: TokenizerConfig) -> Tokenizer | None:
+    """Return the tokenizer of the recipe's file, None where the training text makes one."""
+    return None if config.file is None else Tokenizer.train(config, ())
+
+
 def _open_texts(recipe: Recipe, config: TokenizerConfig) -> tuple[Corpus, Corpus | None]:
     """Open the text to learn from, and the held-out text where there is one."""
     kind, texts = config.kind, config.texts
@@ -127,12 +133,12 @@ def _open_texts(recipe: Recipe, config: TokenizerConfig) -> tuple[Corpus, Corpus
 
 
 def _encode(
-    text: Corpus, recipe: Recipe, base: PublishedCounts | None, counter: NgramCounter
+    text: Corpus, recipe: Recipe, known: Tokenizer | None, counter: NgramCounter
 ) -> tuple[Tokenizer, EncodedCorpus]:
-    """Encode the text with the base's tokenizer or a newly trained one; limited memory puts ids on disk."""
-    if counter.memory is None and base is None:
+    """Encode the text with the known tokenizer or a newly trained one; limited memory puts ids on disk."""
+    if counter.memory is None and known is None:
         return text.train_tokenizer(recipe.tokenizer)
-    tokenizer = base.tokenizer if base else Tokenizer.train(recipe.tokenizer, text.chunks())
+    tokenizer = known or Tokenizer.train(recipe.tokenizer, text.chunks())
     return tokenizer, text.encode(tokenizer, None if counter.memory is None else counter.folder)
 
 

@@ -30,11 +30,13 @@ class TokenizerConfig:
 
     Raises InvalidInput naming the field.
 
-    kind: "word" (letters and digits, contractions, runs of punctuation), "character", or "bpe" (parts of words).
+    kind: "word" (letters and digits, contractions, runs of punctuation), "character", "bpe" or "unigram" (parts of
+        words), or "file" (those of `file`).
     lowercase: fold case first.
     pretokenized: the text was tokenized before; split at white space only (words only).
     min_count: tokens rarer than this in the training text stay out of the vocabulary.
-    max_size: largest size of the whole vocabulary, `<unk>` and `</s>` included; None for no limit (bpe: 8,000).
+    max_size: largest size of the whole vocabulary, `<unk>` and `</s>` included; None for no limit (bpe and unigram:
+        8,000).
     normalize: changes made to text before it is split, in this order: nfc, nfkc (composed characters of Unicode),
         accents (removes them), digits (each becomes 0), penn_quotes (double quotes become `` and ''; words only),
         punctuation (typographic quotes, dashes and ellipses become plain ones), ccnet (as CCNet's filters read text).
@@ -43,6 +45,9 @@ class TokenizerConfig:
     rules: edition of the rules that split text; files written before there were editions have 1.
     texts: characters only, what they take for a text, which ends in `</s>`: the "whole" of it; "paragraphs", whose
         blank lines between them are `</s>`; "lines", whose newlines are `</s>`, as they are to all other kinds.
+    file: a file that defines the tokens: a Hugging Face `tokenizer.json`, a SentencePiece `.model`, or a list of words,
+        one a line, which is the vocabulary of a word tokenizer.
+    boundary: the token of `file` that stands between texts, where it has several that might.
     """
 
     kind: TokenKind = "word"
@@ -55,6 +60,8 @@ class TokenizerConfig:
     control_tokens: bool = False
     closed: bool = False
     rules: int = NEWEST_RULES
+    file: str | None = None
+    boundary: str | None = None
 
     def __post_init__(self) -> None:
         _check_choice("kind", self.kind, get_args(TokenKind))
@@ -67,19 +74,20 @@ class TokenizerConfig:
         self._check_kind()
         _check_integer("min_count", self.min_count, at_least=1)
         if self.max_size is not None:
-            # A bpe vocabulary holds the two special tokens, every byte and at least one merge.
-            _check_integer("max_size", self.max_size, at_least=len(BYTE_TO_UNICODE) + 3 if self.kind == "bpe" else 3)
+            # Parts of words: the two special tokens, every byte and at least one merge or piece.
+            parts = self.kind in ("bpe", "unigram")
+            _check_integer("max_size", self.max_size, at_least=len(BYTE_TO_UNICODE) + 3 if parts else 3)
 
     def _check_kind(self) -> None:
         """Raise InvalidInput for settings that are not for the kind of tokens."""
-        if self.kind in ("unigram", "file"):
-            raise InvalidInput("kind", f"must be word, character or bpe: {self.kind} is not built yet")
-        if self.closed:
-            raise InvalidInput("closed", "must be false: closed vocabularies are not built yet")
+        if self.boundary is not None and self.file is None and self.kind != "file":
+            raise InvalidInput("boundary", f"is for a tokenizer of a file: to {self.kind} tokens it is </s>")
         if self.pretokenized and self.kind != "word":
             raise InvalidInput("pretokenized", f"must be false for a {self.kind} tokenizer: it keeps no words apart")
         if self.control_tokens and self.kind == "character":
             raise InvalidInput("control_tokens", "must be false for a character tokenizer: each character is a token")
+        if self.control_tokens and self.kind == "unigram":
+            raise InvalidInput("control_tokens", "must be false for a unigram tokenizer: its pieces are all text")
         if self.texts != "whole" and self.kind != "character":
             raise InvalidInput("texts", f"is for characters: to a {self.kind} tokenizer every line is a text")
         if "penn_quotes" in self.normalize and self.kind != "word":

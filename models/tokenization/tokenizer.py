@@ -26,9 +26,9 @@ from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
 from models.tokenization.pipeline import Merges, lower_case
 from models.tokenization.speller import Speller
-from models.tokenization.token_models import build_token_model, read_document
+from models.tokenization.token_models import build_token_model, read_document, train_token_model
 from models.tokenization.token_names import TokenNames
-from models.tokenization.trainer import WordCounter, build_vocabulary, train_vocabulary
+from models.tokenization.trainer import WordCounter, build_vocabulary
 from models.tokenization.word_cache import WordCache
 from models.utils.arrays import Int64Array
 from models.utils.files import write_atomically
@@ -162,9 +162,10 @@ class Tokenizer:
     def train(cls, config: TokenizerConfig, text: Iterable[str]) -> Tokenizer:
         """Train a tokenizer on `text`, in chunks of whole lines; ids go by falling count, then by token.
 
-        Raises TrainingFailed when no token is left, InvalidText for text that is not Unicode.
+        A tokenizer that `config.file` defines is read from there instead. Raises TrainingFailed when no token is left,
+        InvalidText for text that is not Unicode, and InvalidInput for a file that cannot be used.
         """
-        return cls(config, *train_vocabulary(config, map(check_unicode, text)))
+        return cls.from_model(train_token_model(config, map(check_unicode, text)))
 
     @classmethod
     def train_and_encode(cls, config: TokenizerConfig, text: Iterable[str]) -> tuple[Tokenizer, Iterator[Encoding]]:

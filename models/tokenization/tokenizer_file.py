@@ -29,9 +29,14 @@ def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges
     return document
 
 
+def stored_config(document: dict[str, Any]) -> TokenizerConfig:
+    """Return the settings in a file's content, of this package or an earlier edition of it. Raises InvalidInput."""
+    return TokenizerConfig(**({"rules": 1} | document["model"]["nextword"]))
+
+
 def read_own_document(document: dict[str, Any]) -> tuple[TokenizerConfig, list[str], Merges]:
     """Return settings, vocabulary and merges of a file's content; raises InvalidInput or what reading it raises."""
-    config = TokenizerConfig(**({"rules": 1} | document["model"]["nextword"]))
+    config = stored_config(document)
     ids = document["model"]["vocab"]
     vocabulary = sorted(ids, key=ids.__getitem__)
     if [ids[token] for token in vocabulary] != list(range(len(ids))):

@@ -1,10 +1,16 @@
-"""Tokenizer configurations, trained tokenizers and random texts, for tests of tokenization."""
+"""Tokenizer configurations, trained tokenizers, small files of foreign ones and random texts, for tests."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+from sentencepiece import SentencePieceTrainer
+from tokenizers import Tokenizer as HuggingFaceTokenizer
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -50,3 +56,88 @@ TEXT = "the cat , the dog and the <unk> .\nthe cat sat .\n"  # the 4, cat 2, "."
 
 def train(text: str = TEXT, **settings: Any) -> Tokenizer:
     return Tokenizer.train(TokenizerConfig(**settings), [text])
+
+
+LINES = [
+    "The cat sat on the mat, and the dog saw it.",
+    "A dog ran away quickly; the café was far.",
+    "don't stop me now, said the cat to the dog",
+    "Numbers such as 3.14 or 1,000 are read, too.",
+]
+SENTENCE_PIECE_KINDS: dict[str, dict[str, Any]] = {
+    "unigram": {"model_type": "unigram", "vocab_size": 90},
+    "llama": {"model_type": "bpe", "vocab_size": 340, "byte_fallback": True, "normalization_rule_name": "identity"},
+}
+"""Settings of small SentencePiece models, the second as Llama's: bytes for what has no piece."""
+
+
+def sentence_piece_file(path: Path, kind: str = "unigram", **settings: Any) -> Path:
+    """Train a small SentencePiece model on LINES."""
+    proto = io.BytesIO()
+    options = {"hard_vocab_limit": False, "minloglevel": 2} | SENTENCE_PIECE_KINDS[kind] | settings
+    SentencePieceTrainer.train(sentence_iterator=iter(LINES * 20), model_writer=proto, **options)
+    path.write_bytes(proto.getvalue())
+    return path
+
+
+def hugging_face_file(path: Path, kind: str) -> Path:
+    """Train a small `tokenizer.json` of a kind on LINES: gpt2, bert, llama, unigram or words."""
+    tokenizer, trainer = _HUGGING_FACE_KINDS[kind]()
+    tokenizer.train_from_iterator(LINES, trainer)
+    tokenizer.save(str(path))
+    return path
+
+
+def _gpt2() -> tuple[HuggingFaceTokenizer, Any]:
+    tokenizer = HuggingFaceTokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    return tokenizer, trainers.BpeTrainer(
+        vocab_size=330, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
+    )
+
+
+def _bert() -> tuple[HuggingFaceTokenizer, Any]:
+    tokenizer = HuggingFaceTokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=special, show_progress=False)
+    return tokenizer, trainer
+
+
+def _llama() -> tuple[HuggingFaceTokenizer, Any]:
+    tokenizer = HuggingFaceTokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    return tokenizer, trainers.BpeTrainer(vocab_size=340, special_tokens=special, show_progress=False)
+
+
+def _unigram() -> tuple[HuggingFaceTokenizer, Any]:
+    tokenizer = HuggingFaceTokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return tokenizer, trainers.UnigramTrainer(
+        vocab_size=90, special_tokens=["<unk>", "</s>"], unk_token="<unk>", show_progress=False
+    )
+
+
+def _words() -> tuple[HuggingFaceTokenizer, Any]:
+    tokenizer = HuggingFaceTokenizer(models.WordLevel(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return tokenizer, trainers.WordLevelTrainer(special_tokens=["<unk>", "<s>", "</s>"], show_progress=False)
+
+
+_HUGGING_FACE_KINDS: dict[str, Callable[[], tuple[HuggingFaceTokenizer, Any]]] = {
+    "gpt2": _gpt2,
+    "bert": _bert,
+    "llama": _llama,
+    "unigram": _unigram,
+    "words": _words,
+}

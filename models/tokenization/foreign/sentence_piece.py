@@ -1,0 +1,111 @@
+"""Tokens of a SentencePiece `.model`, split by the `sentencepiece` library: `SentencePieceModel`.
+
+The library is imported where a model is read, so that nobody else waits 90 ms for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from models.errors import InvalidInput
+from models.threads import thread_count
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.encoding import TokenModel
+from models.tokenization.foreign.file_vocabulary import FileVocabulary
+from models.tokenization.foreign.model import ForeignModel, TokenSpan, is_special
+from models.tokenization.foreign.spelling import META_SPACE, Spelling
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sentencepiece import SentencePieceProcessor
+
+DOCUMENT_TYPE = "SentencePiece"
+"""Name of these files in a `tokenizer.json`."""
+_LINES_PER_THREAD = 100
+"""Lines that are worth a thread of their own."""
+_SPELLING = Spelling(meta_space=True)
+
+
+class SentencePieceModel(ForeignModel):
+    """Splitter of text into the pieces of a SentencePiece model, unigram or BPE, as `spm_encode` does."""
+
+    def __init__(self, config: TokenizerConfig, proto: bytes) -> None:
+        """Read the content of a `.model`. Raises InvalidInput for anything else."""
+        self._proto = proto
+        self._processor = processor = _parse(proto)
+        tokens = {i: processor.id_to_piece(i) for i in range(processor.get_piece_size())}
+        self._bytes = {i for i in tokens if processor.is_byte(i)}
+        special = [piece for i, piece in tokens.items() if processor.is_control(i) and i != processor.pad_id()]
+        unknown = tokens.get(processor.unk_id())
+        super().__init__(config, FileVocabulary.of_file(tokens, special, unknown, config.boundary))
+
+    def encode_lines(self, lines: list[str]) -> list[NDArray[np.int32]]:
+        """Return the file's ids of each of `lines`; many lines are split on several threads."""
+        threads = min(thread_count(), 1 + len(lines) // _LINES_PER_THREAD)
+        rows: list[NDArray[np.int32]] = self._processor.encode(lines, return_type="numpy", num_threads=threads)
+        return rows
+
+    def line_spans(self, line: str) -> list[TokenSpan]:
+        """Return the pieces of a line with their places; bytes of one character have the whole of it."""
+        mapping = self._processor.encode(line, return_type="offset_mapping")
+        spans: list[TokenSpan] = []
+        character = (0, 0)
+        for file_id, (begin, end) in zip(reversed(mapping["ids"]), reversed(mapping["offsets"]), strict=True):
+            if begin == end == character[0] and file_id in self._bytes:  # the last byte has the character's place
+                begin, end = character
+            character = (begin, end)
+            spans.append(TokenSpan(file_id, begin, end))
+        return spans[::-1]
+
+    def decode_line(self, file_ids: list[int]) -> str:
+        """Return the text of pieces, as `spm_decode` does."""
+        return str(self._processor.decode(file_ids))
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the UTF-8 bytes that a piece writes inside a text; of a special token, those of its name."""
+        name = self.vocabulary[token]
+        return name.encode() if is_special(token) else _SPELLING.to_bytes(name)
+
+    def prefix_spelling(self, prefix: str) -> str:
+        """Return how pieces begin that begin with `prefix` as text."""
+        return prefix.replace(" ", META_SPACE)
+
+    def is_equivalent_to(self, other: TokenModel) -> bool:
+        """Whether both come of equal files and have one boundary."""
+        return (
+            isinstance(other, SentencePieceModel)
+            and (self.vocabulary, self._proto) == (other.vocabulary, other._proto)
+            and replace(self.config, min_count=1, max_size=None) == replace(other.config, min_count=1, max_size=None)
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the file as text, with our settings beside it."""
+        proto = base64.b64encode(self._proto).decode()
+        return {"model": {"type": DOCUMENT_TYPE, "file": proto, "nextword": asdict(self.config)}}
+
+    @classmethod
+    def from_document(cls, config: TokenizerConfig, document: dict[str, Any]) -> SentencePieceModel:
+        """Build the model whose `document` this is. Raises InvalidInput."""
+        try:
+            return cls(config, base64.b64decode(document["model"]["file"], validate=True))
+        except binascii.Error as error:
+            raise InvalidInput("file", f"must hold a SentencePiece model in base64 ({error})") from None
+
+
+def _parse(proto: bytes) -> SentencePieceProcessor:
+    from sentencepiece import SentencePieceProcessor
+
+    processor = SentencePieceProcessor()
+    try:
+        processor.LoadFromSerializedProto(proto)
+        if processor.get_piece_size() < 1:
+            raise RuntimeError("it holds no pieces")
+    except RuntimeError as error:
+        raise InvalidInput(
+            "tokenizer", f"must be a SentencePiece model, and the file cannot be read: {error}"
+        ) from None
+    return processor
