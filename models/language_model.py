@@ -56,6 +56,8 @@ class LanguageModel(Model):
     """Whether the model learns from the text it scores; its figures are not comparable with those of others."""
     has_undefined_contexts: bool = False
     """Whether some contexts have no distribution of their own: relative frequencies after what never occurred."""
+    has_matched_orders: bool = False
+    """Whether a probability comes from one listed n-gram, whose length can be told."""
     context_length: int | None = None
     """How many tokens back a distribution depends on; None: all of them, or it is not known."""
     can_learn: bool = False
@@ -140,6 +142,11 @@ class LanguageModel(Model):
         """Return which of `tokens` [B, T] follow a context without a distribution of its own; by default none."""
         del state
         return np.zeros(tokens.shape, np.bool_)
+
+    def matched_orders(self, state: State, tokens: TokenIds) -> NDArray[np.int64]:
+        """Return the length of the n-gram that each of `tokens` [B, T] takes its probability from; by default 0."""
+        del state
+        return np.zeros(tokens.shape, np.int64)
 
     def check(self) -> None:
         """Raise InvalidInput unless the model's probabilities sum to one after a few contexts.

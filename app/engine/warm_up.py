@@ -33,6 +33,7 @@ def _warm_up_language_model(model: LanguageModel, tokenizer: Tokenizer) -> None:
     for texts in ([text], [text, text]):  # one text takes another path than several
         run_to_completion(next_tokens(model, tokenizer, texts, NextTokenQuery(top_k=1)))
         run_to_completion(score_texts(model, tokenizer, texts))
+    run_to_completion(score_texts(model, tokenizer, [text], orders=True, top_logprobs=1))
     model.explain(model.begin_state(1))
     run_to_completion(evaluate(model, tokenizer, [text], "document"))
     for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # with and without a filter

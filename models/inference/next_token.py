@@ -96,7 +96,7 @@ def _context_tokens(tokenizer: Tokenizer, contexts: Sequence[str], encodings: Ba
 def _ranked_tokens(
     model: LanguageModel, tokenizer: Tokenizer, state: State, texts: Sequence[TypedText], query: NextTokenQuery
 ) -> Generator[int, None, list[_Ranked]]:
-    """Return ids, log-probabilities and probabilities of the wanted tokens of each row, and what was typed before."""
+    """Return the wanted tokens of each row with their probabilities, and what was typed before."""
     ranked: dict[int, _Ranked] = {}
     for rows in _rows_alike(texts):
         text, part = texts[rows[0]], state if len(rows) == len(texts) else select(state, rows)

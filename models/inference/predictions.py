@@ -40,7 +40,7 @@ class ContextTokens(NamedTuple):
 
 
 class TypedTokens(NamedTuple):
-    """Sequences of tokens that continue what was typed: for each next token, the tokens before it and its text."""
+    """Typed text, and for each next token that continues it the tokens before and the whole text."""
 
     text: str
     """What was typed: the end of the context, if it was healed, and the prefix."""

@@ -25,7 +25,7 @@ from models.ngram.hash_index import EMPTY_INDEX, HashIndex, build_index
 from models.ngram.query import query_buffers
 from models.special_tokens import EOS
 from models.state import State
-from models.utils.arrays import BoolArray, IntArray
+from models.utils.arrays import BoolArray, Int64Array, IntArray
 
 MAX_LISTED_TOP_K = 1000
 """Largest k for which the best words are collected in a list; above it the whole row is sorted."""
@@ -52,6 +52,7 @@ class NgramModel(LanguageModel):
     kind = "ngram"
     resets_at_eos = True
     runs_inline = True
+    has_matched_orders = True
     chunk_tokens = 65536
 
     def __init__(self, ngram_config: NgramConfig, table: BackoffTable) -> None:
@@ -148,6 +149,13 @@ class NgramModel(LanguageModel):
         if self.has_undefined_contexts:
             explained["undefined_context"] = bool(self.undefined_contexts(path, np.zeros((1, 1), np.int64))[0, 0])
         return explained
+
+    def matched_orders(self, state: State, tokens: TokenIds) -> Int64Array:
+        """Return the length of the listed n-gram that each of `tokens` [B, T] takes its probability from."""
+        words, _ = self._checked_tokens(tokens, None)
+        orders = np.zeros(words.shape, np.int64)
+        query.match_orders(self._trie, _as_array(state).copy(), words, orders, query_buffers(self._trie))
+        return orders
 
     def undefined_contexts(self, state: State, tokens: TokenIds) -> BoolArray:
         """Return which of `tokens` [B, T] follow a context h that never occurred: c(h w) / c(h) is 0 / 0.

@@ -32,7 +32,7 @@ from models.ngram.trie import (
     record_bit,
 )
 from models.special_tokens import EOS
-from models.utils.arrays import BoolArray, Int64Array
+from models.utils.arrays import BoolArray, Int64Array, IntArray
 
 UNLISTED = -1
 """Place of words that are not listed as an n-gram."""
@@ -223,6 +223,20 @@ def mark_undefined(trie: Trie, paths: Int64Array, words: Int64Array, out: BoolAr
         for t in range(words.shape[1]):
             out[i, t] = is_undefined(trie, paths[i])
             match_ngrams(trie, paths[i], words[i], t, np.int64(1), buffers)
+
+
+@compiled
+def match_orders(trie: Trie, paths: Int64Array, words: Int64Array, out: IntArray, buffers: QueryBuffers) -> None:
+    """Write the length of the listed n-gram that each of `words` [B, T] takes its probability from; advance `paths`."""
+    for i in range(len(paths)):
+        for begin in range(0, words.shape[1], CHUNK_WORDS):
+            count = min(CHUNK_WORDS, words.shape[1] - begin)
+            match_ngrams(trie, paths[i], words[i], begin, count, buffers)
+            for t in range(count):
+                n = len(buffers.places)
+                while buffers.places[n - 1, t + 1] < 0:
+                    n -= 1
+                out[i, begin + t] = n
 
 
 @inlined

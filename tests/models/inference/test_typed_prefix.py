@@ -1,4 +1,4 @@
-"""Tokens that continue typed text: their probabilities are those found by enumerating sequences of tokens."""
+"""Tokens that continue typed text: probabilities are those found by enumerating sequences."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def predict(tokenizer: Tokenizer, contexts: list[str], query: NextTokenQuery) ->
 
 
 def enumerate_sequences(tokenizer: Tokenizer, context: str, typed: str) -> dict[tuple[int, ...], float]:
-    """Return log P of every sequence of at most four tokens that is the encoding of a text, and just reaches the end.
+    """Return log P of every sequence of tokens that is the encoding of a text and just reaches the end.
 
     Of characters, what was typed is read whole and one more character follows.
     """

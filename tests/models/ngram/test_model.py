@@ -194,3 +194,21 @@ def test_ngram_model_undefined_contexts_are_those_of_relative_frequencies_alone(
     subject = model("kneser_ney")
     assert not subject.has_undefined_contexts
     assert not subject.undefined_contexts(subject.begin_state(2), TOKENS[:2]).any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(LINES_OF_WORDS, st.integers(1, 4), st.lists(st.sampled_from([0, 1, 2, 3, 4]), max_size=9), st.booleans())
+def test_ngram_model_matched_orders_are_the_longest_that_occur(
+    lines: list[list[int]], order: int, words: list[int], bos: bool
+) -> None:
+    subject = estimate_model(lines, NgramConfig(order, "kneser_ney"), 5)
+    texts = [[1, *line, 1] for line in lines]
+    listed = {tuple(text[i:j]) for text in texts for j in range(len(text) + 1) for i in range(j)}
+    read = [1, *words] if bos else words
+    expected = []
+    for t in range(bos, len(read)):
+        since = max([i for i in range(t) if read[i] == 1], default=0)
+        ends = [tuple(read[i : t + 1]) for i in range(max(since, t - order + 1), t + 1)]
+        expected.append(max((len(gram) for gram in ends if gram in listed), default=1))  # every word is a unigram
+    state = subject.initial_state(1, bos=bos)
+    assert subject.matched_orders(state, np.array([words], np.int64).reshape(1, -1))[0].tolist() == expected

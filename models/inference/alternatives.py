@@ -1,0 +1,61 @@
+"""Alternatives to the tokens of texts: the most probable tokens in the place of each, and the rank of each."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from models.language_model import LanguageModel
+from models.model import Floats, TokenIds
+from models.state import State, concat
+from models.tokenization.encoding import BatchEncoding
+from models.utils.arrays import Int64Array, top_k
+
+ROWS_AT_ONCE = 32
+"""Complete distributions in memory at a time."""
+
+
+class Alternatives(NamedTuple):
+    """The most probable tokens in the places of T tokens, and how these compare with them.
+
+    logprobs: [T] log P of the tokens themselves, in nats.
+    ranks: [T] how many tokens are more probable, and one: the most probable has rank 1.
+    best: [T, K] ids of the K most probable tokens, best first, ties by id.
+    best_logprobs: [T, K] their log P in nats.
+    """
+
+    logprobs: Floats
+    ranks: Int64Array
+    best: TokenIds
+    best_logprobs: Floats
+
+
+def find_alternatives(
+    model: LanguageModel, state: State, encodings: BatchEncoding, k: int
+) -> Generator[int, None, Alternatives]:
+    """Find the `k` most probable tokens in the place of each token of texts, all read from the same one-row state.
+
+    Yields the number of tokens of each step.
+    """
+    parts = [_rank(np.empty((0, model.vocabulary_size), np.float32), np.empty(0, np.int64), k)]
+    for begin, end in pairwise([0, *encodings.ends.tolist()]):
+        after = state
+        for start in range(begin, end, ROWS_AT_ONCE):
+            ids = encodings.ids[start : min(end, start + ROWS_AT_ONCE)].astype(np.int64)
+            states = []
+            for token in ids:
+                states.append(after)
+                after = model.advance(after, token.reshape(1, 1))
+            parts.append(_rank(model.logprobs(concat(states)), ids, k))
+            yield len(ids)
+    return Alternatives(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _rank(rows: Floats, ids: Int64Array, k: int) -> Alternatives:
+    """Rank `ids` [T] among the distributions [T, V] in their places."""
+    own = np.take_along_axis(rows, ids[:, None], 1)
+    best_logprobs, best = top_k(rows, k)
+    return Alternatives(own[:, 0], 1 + (rows > own).sum(1), best, best_logprobs)
