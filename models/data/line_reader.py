@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 from typing import Literal, TypeAlias
 
+from models.data.text_encoding import UTF_8, Utf8Converter, encoding_hint
 from models.errors import InvalidInput, InvalidText
 from models.tokenization.raw_text import WHITESPACE, unify_newlines
 
@@ -18,32 +19,47 @@ _BYTE_ORDER_MARK = codecs.BOM_UTF8  # at the start of a text it only says that t
 class LineReader:
     r"""Converter of the bytes of one text to clean text.
 
-    - UTF-8 is required; a byte order mark at the very start is dropped.
+    - The text is in `encoding`, or says by a byte order mark that it is UTF-16 or UTF-32; the mark is dropped.
     - "\r\n" and "\r" become "\n", the only end of a line (U+0085 and U+2028 are white space).
-    - `strip` (for words): white space at both ends of each line is dropped, and a newline is added to the last line if
-      it has none.
-    - `empty_lines="drop"`: lines of nothing but white space are dropped.
+    - `strip` (for words): `blanks` at both ends of each line are dropped, and a newline is added to the last line if it
+      has none.
+    - `empty_lines="drop"`: lines of nothing but blanks are dropped.
 
-    A chunk ends in a newline, save where a line is longer than `limit` bytes: then it ends before white space, so that
-    no word is split, or without `strip` between any two characters. Joined, chunks do not depend on the slices.
+    A chunk ends in a newline, save where a line is longer than `limit` bytes: then it ends before a blank, so that no
+    word is split, or without `strip` between any two characters. Joined, chunks do not depend on the slices.
     """
 
     def __init__(
-        self, *, strip: bool = True, empty_lines: EmptyLines = "keep", limit: int = 1 << 20, field: str = "text"
+        self,
+        *,
+        strip: bool = True,
+        empty_lines: EmptyLines = "keep",
+        limit: int = 1 << 20,
+        field: str = "text",
+        encoding: str = UTF_8,
+        blanks: str = WHITESPACE,
     ) -> None:
+        """Raises InvalidInput for an unknown encoding or treatment of empty lines."""
         if empty_lines not in ("keep", "drop"):
             raise InvalidInput("empty_lines", f'must be "keep" or "drop", not {empty_lines!r}')
         self._strip = strip
         self._drop_empty = empty_lines == "drop"
         self._limit = limit
         self._field = field
+        self._blanks = blanks
+        self._converter = Utf8Converter(encoding, field)
+        self._is_ascii = True  # whether all text before the buffer is
         self._buffer = bytearray()  # bytes not yet returned as text
         self._buffer_offset = 0  # where in the text the buffer begins
         self._inside_line = False  # whether the beginning of the buffer's first line was returned before
         self._after_return = False  # whether the text before the buffer ends in "\r", so that a "\n" belongs to it
 
     def feed(self, data: bytes) -> str:
-        """Return the clean text that `data` completes. Raises InvalidText with the offset of a byte not UTF-8."""
+        """Return the clean text that `data` completes.
+
+        Raises InvalidText with the offset of a byte that is not in the encoding.
+        """
+        data = self._converter.feed(data)
         newline = max(data.rfind(b"\n"), data.rfind(b"\r"))
         end = len(self._buffer) + newline + 1 if newline >= 0 else 0
         self._buffer += data
@@ -55,6 +71,7 @@ class LineReader:
 
     def finish(self) -> str:
         """Return the clean text of what is still in the buffer. Raises what `feed` does."""
+        self._buffer += self._converter.feed(b"", final=True)
         text = self._consume(len(self._buffer))
         if not (self._strip and self._inside_line):
             return text
@@ -74,6 +91,7 @@ class LineReader:
         text, _ = self._decode(self._buffer[:end], final=True)
         del self._buffer[:end]
         self._buffer_offset += end
+        self._is_ascii = self._is_ascii and text.isascii()
         begins_after_return, self._after_return = self._after_return and bool(text), text.endswith("\r")
         return self._clean(unify_newlines(text.removeprefix("\n") if begins_after_return else text))
 
@@ -83,16 +101,16 @@ class LineReader:
             return codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
             offset = self._buffer_offset + error.start
-            utf_16 = offset == 0 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            hint = "; it looks like UTF-16" if utf_16 else ""
+            is_first = self._is_ascii and data[: error.start].isascii()
+            hint = encoding_hint(self._converter.head, data[error.start], is_first=is_first)
             raise InvalidText(self._field, f"must be UTF-8, and byte {offset} (from 0) is not{hint}") from None
 
     def _long_line_end(self) -> int:
         """Return how many bytes of the buffer, all of one unfinished line, may be taken now."""
         text, _ = self._decode(self._buffer, final=False)
         if self._strip:
-            text = text[: max(text.rfind(space) for space in WHITESPACE) + 1].rstrip(WHITESPACE)
-        if not text.strip(WHITESPACE):
+            text = text[: max(map(text.rfind, self._blanks)) + 1].rstrip(self._blanks)
+        if not text.strip(self._blanks):
             where = f"{self._limit} bytes after {self._buffer_offset}"
             raise InvalidText(self._field, f"must be words between blanks; none ends within {where}")
         return len(text.encode())
@@ -101,12 +119,12 @@ class LineReader:
         continued = self._inside_line
         lines = text.split("\n")
         if self._strip:
-            first = lines[0].rstrip(WHITESPACE)
-            lines = [line.strip(WHITESPACE) for line in lines]
+            first = lines[0].rstrip(self._blanks)
+            lines = [line.strip(self._blanks) for line in lines]
             lines[0] = first if continued else lines[0]
         rest = lines.pop()
         self._inside_line = bool(rest) or (continued and not lines)
         if self._drop_empty:
-            lines = [line for i, line in enumerate(lines) if (continued and i == 0) or line.strip(WHITESPACE)]
-            rest = rest if continued or rest.strip(WHITESPACE) else ""
+            lines = [line for i, line in enumerate(lines) if (continued and i == 0) or line.strip(self._blanks)]
+            rest = rest if continued or rest.strip(self._blanks) else ""
         return "\n".join([*lines, rest])

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 
 from models.data.line_reader import EmptyLines, LineReader
+from models.data.text_encoding import UTF_8
 from models.errors import InvalidInput
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.offsets import PARAGRAPH_BREAK
-from models.tokenization.raw_text import WHITESPACE
+from models.tokenization.raw_text import PRETOKENIZED_BLANKS, WHITESPACE
 
 PARAGRAPH_END = "\n\n"
 """Characters that are `</s>` to a character tokenizer whose texts are paragraphs."""
@@ -29,8 +30,16 @@ class ParagraphReader(LineReader):
     ('First.', '\n\nSecond,\nstill it.', '\n\n')
     """
 
-    def __init__(self, *, empty_lines: EmptyLines = "keep", limit: int = 1 << 20, field: str = "text") -> None:
-        super().__init__(strip=False, empty_lines=empty_lines, limit=limit, field=field)
+    def __init__(
+        self,
+        *,
+        empty_lines: EmptyLines = "keep",
+        limit: int = 1 << 20,
+        field: str = "text",
+        encoding: str = UTF_8,
+    ) -> None:
+        """Raises InvalidInput for an unknown encoding, or where empty lines are to be dropped."""
+        super().__init__(strip=False, empty_lines=empty_lines, limit=limit, field=field, encoding=encoding)
         if empty_lines == "drop":
             raise InvalidInput("empty_lines", 'must be "keep": blank lines end the texts of this tokenizer')
         self._begun = False  # whether anything but blank lines was read
@@ -60,8 +69,11 @@ class ParagraphReader(LineReader):
         return text[:end]
 
 
-def open_reader(config: TokenizerConfig, empty_lines: EmptyLines = "keep", field: str = "text") -> LineReader:
+def open_reader(
+    config: TokenizerConfig, empty_lines: EmptyLines = "keep", field: str = "text", encoding: str = UTF_8
+) -> LineReader:
     """Return a reader that cleans text as a tokenizer of `config` takes it."""
     if config.texts == "paragraphs":
-        return ParagraphReader(empty_lines=empty_lines, field=field)
-    return LineReader(strip=config.has_lines, empty_lines=empty_lines, field=field)
+        return ParagraphReader(empty_lines=empty_lines, field=field, encoding=encoding)
+    blanks = PRETOKENIZED_BLANKS if config.pretokenized and config.rules > 1 else WHITESPACE
+    return LineReader(strip=config.has_lines, empty_lines=empty_lines, field=field, encoding=encoding, blanks=blanks)

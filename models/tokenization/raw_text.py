@@ -3,7 +3,7 @@ r"""Raw text, as people type and store it: what counts as a newline and as a bla
 `clean` makes of a text what tokenizers read: a byte order mark at its start is dropped, and "\r\n" and a lone "\r" are
 newlines. `LineReader` does the same to the bytes of a file. Blanks of raw text are the 25 characters of Unicode's
 White_Space, no more: U+001C to U+001F, at which Python's `str.split` splits, belong to words. Text that was tokenized
-before, and ARPA files, have the blanks of ASCII alone.
+before, and ARPA files, have tab and blank alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ WHITESPACE = (
     "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 """The 25 characters with the Unicode property White_Space: blanks of raw text."""
+PRETOKENIZED_BLANKS = "\t "
+"""Blanks between the tokens of text that was tokenized before, and between the columns of an ARPA file."""
 
 
 def clean(text: str) -> str:

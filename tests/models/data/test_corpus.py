@@ -1,6 +1,9 @@
 """Corpus: files to ids, counts, hashes and held-out parts, in blocks of any size."""
 
+import bz2
+import gzip
 import hashlib
+import lzma
 import math
 import tracemalloc
 from fractions import Fraction
@@ -12,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.data import corpus
+from models.data import text_files
 from models.data.corpus import Corpus
 from models.errors import InvalidInput, InvalidText
 from models.tokenization.config import Texts, TokenizerConfig
@@ -91,7 +94,7 @@ def test_corpus_of_characters_ends_where_its_texts_do(texts: Texts, ids: list[in
 
 
 def test_corpus_split_cuts_between_paragraphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "READ_BYTES", 3)
+    monkeypatch.setattr(text_files, "READ_BYTES", 3)
     whole = Corpus.open(written(tmp_path, b"\na\nb\n\nb\n\n\na b\n"), kind="character", texts="paragraphs")
     assert ["".join(part.chunks()) for part in whole.split(0.3)] == ["a\nb\n\nb\n\n", "a b\n\n"]
 
@@ -105,11 +108,13 @@ lines = st.lists(st.text("ab \n", max_size=6).map(lambda line: line + "\n"), min
 def test_corpus_split_makes_parts_of_the_whole(
     kind: Any, text: str, size: int, fraction: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "READ_BYTES", size)
+    monkeypatch.setattr(text_files, "READ_BYTES", size)
     whole = Corpus.open(written(tmp_path, text.encode()), kind=kind)
     cleaned = "".join(whole.chunks())
     units = len(cleaned) if kind == "character" else cleaned.count("\n")
     train_units = units - math.ceil(units * Fraction(str(fraction)))
+    if kind == "word" and units == 1:
+        return  # cut between words
     if not 0 < train_units < units:
         with pytest.raises(InvalidInput, match="validation_fraction"):
             whole.split(fraction)
@@ -134,6 +139,84 @@ def test_corpus_split_splits_parts_again(tmp_path: Path) -> None:
     assert parts == ["a\nb\nc\na\n", "b\nc\n", "a\nb\n", "c\n"]
 
 
+words = st.lists(st.text("ab\u00e9", min_size=1, max_size=6), min_size=1, max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=words, blank=st.sampled_from([" ", "  ", "\u3000", "\t"]), end=st.sampled_from(["", "\n"]), data=st.data())
+def test_corpus_split_cuts_a_single_line_between_words(
+    words: list[str], blank: str, end: str, data: st.DataObject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_files, "READ_BYTES", data.draw(st.integers(1, 30)))
+    fraction = data.draw(st.floats(0.01, 0.99))
+    text = blank.join(words)
+    whole = Corpus.open(written(tmp_path, (text + end).encode()))
+    if len(words) == 1:
+        with pytest.raises(InvalidInput, match=r"validation_fraction: .*single word"):
+            whole.split(fraction)
+        return
+    parts = ["".join(part.chunks()) for part in whole.split(fraction)]
+    assert all(part.endswith("\n") and part.count("\n") == 1 for part in parts)
+    assert [word for part in parts for word in part.split()] == words
+    assert all(part.split() for part in parts)
+    # The held-out part begins with the first word that begins after the border, or is the last word.
+    held_out = math.ceil((len(text) + 1) * Fraction(str(fraction)))
+    assert len(parts[1].rstrip()) <= held_out or len(parts[1].split()) == 1
+
+
+def test_corpus_split_cuts_parts_of_a_single_line_again(tmp_path: Path) -> None:
+    whole = Corpus.open(written(tmp_path, b"one two three four five six seven eight"))
+    rest, test = whole.split(0.25)  # 10 of 40 characters: "even eight" and the newline that completes the line
+    train, validation = rest.split(0.5)  # 17 of 33 characters: "our five six seven"
+    assert ["".join(part.chunks()) for part in (train, validation, test)] == [
+        "one two three four\n",
+        "five six seven\n",
+        "eight\n",
+    ]
+    lines = Corpus.open(written(tmp_path, b"a\nb\none two three\n"))
+    assert ["".join(part.chunks()) for part in lines.split(0.3)[1].split(0.5)] == ["one two\n", "three\n"]
+
+
+def test_corpus_tells_how_a_single_line_was_split(tmp_path: Path) -> None:
+    whole = Corpus.open(written(tmp_path, b"a b c d"))
+    assert not whole.notes
+    assert [part.notes for part in whole.split(0.3)] == [whole.split(0.3)[0].notes] * 2
+    assert "one line" in whole.split(0.3)[0].notes[0]
+
+
+def test_corpus_leaves_out_the_marks_of_sentences(tmp_path: Path) -> None:
+    marked = b"<s> a b </s>\n<s> c </s>\n"
+    corpus = Corpus.open(written(tmp_path, marked))
+    assert "".join(corpus.chunks()) == "a b\nc\n"
+    assert corpus.encode(WORDS).ids.tolist() == [2, 3, 1, 4, 1]
+    assert corpus.notes == ["`<s>` and `</s>` around the lines of the text are left out: its lines are sentences"]
+    assert "".join(Corpus.open(corpus.files, kind="character").chunks()) == "a b\nc\n"
+    assert ["".join(part.chunks()) for part in corpus.split(0.5)] == ["a b\n", "c\n"]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress], ids=["gzip", "bzip2", "xz"])
+def test_corpus_reads_compressed_files(compress: Any, tmp_path: Path) -> None:
+    stored = compress(b"\xef\xbb\xbfa b\r\nc\n")
+    corpus = Corpus.open([written(tmp_path, stored, "text"), written(tmp_path, b"a", "plain.gz")])
+    assert "".join(corpus.chunks()) == "a b\nc\na\n"
+    assert corpus.sha256() == hashlib.sha256(stored + b"a").hexdigest()
+
+
+def test_corpus_reads_the_encoding_that_it_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, "caf\u00e9\n".encode("latin-1"))
+    assert "".join(Corpus.open(path, encoding="latin-1").chunks()) == "caf\u00e9\n"
+    with pytest.raises(InvalidText, match=r"text\.txt: must be UTF-8, .*--encoding latin-1"):
+        list(Corpus.open(path).chunks())
+    with pytest.raises(InvalidInput, match="encoding: must be an encoding of text"):
+        Corpus.open(path, encoding="latin-0")
+
+
+def test_corpus_strips_the_blanks_of_its_tokenizer(tmp_path: Path) -> None:
+    path = written(tmp_path, "\u00a0a \n".encode())
+    assert "".join(Corpus.open(path).chunks()) == "a\n"
+    assert "".join(Corpus.open(path, config=TokenizerConfig(pretokenized=True)).chunks()) == "\u00a0a\n"
+
+
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), 0.6])
 def test_corpus_split_leaves_text_in_both_parts(fraction: float, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="validation_fraction"):
@@ -147,7 +230,7 @@ def test_corpus_must_hold_text(data: bytes, tmp_path: Path) -> None:
 
 
 def test_corpus_names_the_file_of_a_bad_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "READ_BYTES", 3)
+    monkeypatch.setattr(text_files, "READ_BYTES", 3)
     files = [written(tmp_path, b"a\n", "good"), written(tmp_path, b"a\nb \xe4\xb8\n", "bad")]
     with pytest.raises(InvalidText, match=r"/bad: must be UTF-8, and byte 4 "):
         Corpus.open(files).encode(WORDS)
@@ -172,7 +255,7 @@ def test_corpus_encode_needs_a_tokenizer_of_the_same_kind(tmp_path: Path) -> Non
 def test_corpus_memory_does_not_grow_with_the_file(
     line: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "READ_BYTES", 1 << 14)
+    monkeypatch.setattr(text_files, "READ_BYTES", 1 << 14)
     path = written(tmp_path, line * (1 << 19))  # 8 MiB
     tracemalloc.start()
     try:

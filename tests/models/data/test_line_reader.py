@@ -124,9 +124,63 @@ def test_line_reader_names_a_bad_byte_inside_a_long_line() -> None:
         read(b"0123456789\xff 123456", [17], field="body")
 
 
-def test_line_reader_recognises_utf_16() -> None:
-    with pytest.raises(InvalidText, match="looks like UTF-16"):
-        read("héllo\n".encode("utf-16"))
+@pytest.mark.parametrize("cut", range(1, 9))
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_line_reader_decodes_what_a_byte_order_mark_tells(encoding: str, cut: int) -> None:
+    data = "\ufeffh\u00e9llo \u4e2d\U0001f600\r\nyou\n".encode(encoding)
+    assert "".join(read(data, [cut, cut + 7], limit=100)) == "h\u00e9llo \u4e2d\U0001f600\nyou\n"
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+@pytest.mark.parametrize(
+    "text", ["the cat sat on the mat\n", "\u043f\u0440\u0438\u0432\u0435\u0442 \u0432\u0441\u0435\u043c\n"]
+)
+def test_line_reader_names_utf_16_without_a_mark(text: str, cut: int) -> None:
+    """All of it is valid UTF-8: every second byte is 0, or 4, the upper half of a Cyrillic letter."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with pytest.raises(InvalidText, match=rf"looks like UTF-16 without .*--encoding {encoding}\)$"):
+            read(text.encode(encoding), [cut], limit=100)
+        assert "".join(read(text.encode(encoding), [cut], limit=100, encoding=encoding)) == text
+
+
+def test_line_reader_reads_the_encoding_that_it_is_told() -> None:
+    assert read("le caf\u00e9 \u201cest\u201d".encode("cp1252"), [7], limit=99, encoding="cp1252") == [
+        "",
+        "",
+        "le caf\u00e9 \u201cest\u201d\n",
+    ]
+    assert "".join(read("\u72ac\u306f\n".encode("shift_jis"), [1, 3], encoding="shift_jis")) == "\u72ac\u306f\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"le caf\xe9 est ferm\xe9\n", "Latin-1: .*--encoding latin-1"),
+        ("don\u2019t\n".encode("cp1252"), "Windows-1252: .*--encoding cp1252"),
+        (b"\x1f\x8b\x08\x00\xb1\x81", "gzip data"),
+        (b"BZh91AY&SY\xf8\xff\n", "bzip2 data"),
+        (b"\xfd7zXZ\x00\x00\x04", "xz data"),
+        (b"\x28\xb5\x2f\xfd\x24\x0a", "zstd data"),
+        (b"PK\x03\x04\x14\xff", "a zip archive"),
+    ],
+)
+def test_line_reader_hints_at_what_other_bytes_are(data: bytes, hint: str) -> None:
+    with pytest.raises(InvalidText, match=rf"is not; it looks like {hint}"):
+        read(data, [3])
+
+
+def test_line_reader_names_a_byte_that_is_not_in_the_encoding() -> None:
+    with pytest.raises(InvalidText, match=r"text: must be utf-16-le, and byte 4 \(from 0\) is not"):
+        read(b"a\0b\0\x00\xd8c\0", [3], encoding="utf-16-le")
+    with pytest.raises(InvalidInput, match=r"encoding: must be an encoding of text.* not 'rot13'"):
+        LineReader(encoding="rot13")
+
+
+def test_line_reader_strips_the_blanks_that_it_is_told() -> None:
+    text = "\u00a0a\u00a0 \n\u00a0\n".encode()
+    assert "".join(read(text, blanks="\t ")) == "\u00a0a\u00a0\n\u00a0\n"
+    assert "".join(read(text, blanks="\t ", empty_lines="drop")) == "\u00a0a\u00a0\n\u00a0\n"
+    assert "".join(read(text, empty_lines="drop")) == "a\n"
 
 
 def test_line_reader_names_a_bad_setting() -> None:

@@ -1,0 +1,55 @@
+"""Sentence marks: `<s>` and `</s>` around each line of a training text, as tools for n-grams print it.
+
+Typed in a text they are text like any other. Where the first lines of a file all carry them, they only say where a line
+begins and ends, which the lines themselves say already; kept, they would be words of every sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple
+
+BEGIN_MARK, END_MARK = "<s>", "</s>"
+_BEGIN = re.compile(rf"^[\t ]*{BEGIN_MARK}[\t ]*", re.MULTILINE)
+_END = re.compile(rf"[\t ]*{END_MARK}[\t ]*$", re.MULTILINE)
+
+
+class SentenceMarks(NamedTuple):
+    r"""Marks that the lines of a text carry.
+
+    >>> marks = SentenceMarks.of("<s> the cat sat </s>\n<s> a dog ran </s>\n")
+    >>> marks.remove_from("<s> the cat sat </s>\n")
+    'the cat sat\n'
+    """
+
+    begin: bool = False
+    """Whether each line begins with `<s>`."""
+    end: bool = False
+    """Whether each line ends with `</s>`."""
+
+    @classmethod
+    def of(cls, text: str) -> SentenceMarks:
+        """Return the marks that all whole lines of a text carry, blank lines apart."""
+        lines = [line.strip() for line in text.split("\n")[:-1] if not line.isspace() and line]
+        if not lines or not (lines[0].startswith(BEGIN_MARK) or lines[0].endswith(END_MARK)):
+            return cls()
+        return cls(all(line.startswith(BEGIN_MARK) for line in lines), all(line.endswith(END_MARK) for line in lines))
+
+    def remove_from(self, text: str) -> str:
+        """Return lines without the marks around each, and without the blanks between."""
+        text = _BEGIN.sub("", text) if self.begin else text
+        return _END.sub("", text) if self.end else text
+
+    def __str__(self) -> str:
+        return " and ".join([f"`{BEGIN_MARK}`"] * self.begin + [f"`{END_MARK}`"] * self.end)
+
+
+def strip_sentence_marks(chunks: Iterable[str]) -> Iterator[str]:
+    """Yield a clean text without the sentence marks that its first chunk shows it to carry."""
+    iterator = iter(chunks)
+    first = next((chunk for chunk in iterator if chunk), "")
+    marks = SentenceMarks.of(first)
+    rest = chain([first], iterator)
+    yield from map(marks.remove_from, rest) if any(marks) else rest
