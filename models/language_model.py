@@ -58,6 +58,8 @@ class LanguageModel(Model):
     """Whether some contexts have no distribution of their own: relative frequencies after what never occurred."""
     has_matched_orders: bool = False
     """Whether a probability comes from one listed n-gram, whose length can be told."""
+    scores_only: bool = False
+    """Whether the model tells probabilities of given tokens alone, and no distribution of the next one."""
     context_length: int | None = None
     """How many tokens back a distribution depends on; None: all of them, or it is not known."""
     can_learn: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 import numpy as np
@@ -78,6 +79,30 @@ class Model(ABC):
     def parameter_count(self) -> int:
         """Numbers that the model holds."""
         return sum(tensor.size for tensor in self.tensors().values())
+
+
+class FileModel(Model):
+    """A model whose numbers lie in a file of another program, of which its checkpoint holds a copy."""
+
+    file_name: str
+    """Name of the copy in a checkpoint."""
+    file: Path
+    """The file itself."""
+
+    def tensors(self) -> Tensors:
+        """Return nothing: the numbers are those of the file."""
+        return {}
+
+    @classmethod
+    def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
+        """Raise CheckpointDamaged: such a model is opened by `from_file`."""
+        del config, tensors, vocabulary_size
+        raise CheckpointDamaged(f"made of a file, {cls.file_name}")
+
+    @classmethod
+    @abstractmethod
+    def from_file(cls, config: dict[str, Any], file: Path, vocabulary_size: int) -> Self:
+        """Open the model of `config` in `file`. Raises CheckpointError where that cannot be done."""
 
 
 class CompositeModel(Model):

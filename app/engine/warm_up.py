@@ -28,14 +28,21 @@ def warm_up(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def _warm_up_language_model(model: LanguageModel, tokenizer: Tokenizer) -> None:
-    """Predict, score, evaluate and generate a little."""
+    """Score and evaluate a little, and predict and generate where the model can."""
     text = tokenizer.decode(list(range(2, min(tokenizer.vocabulary_size, 6))))
     for texts in ([text], [text, text]):  # one text takes another path than several
-        run_to_completion(next_tokens(model, tokenizer, texts, NextTokenQuery(top_k=1)))
         run_to_completion(score_texts(model, tokenizer, texts))
+    run_to_completion(evaluate(model, tokenizer, [text], "document"))
+    if not model.scores_only:
+        _warm_up_distributions(model, tokenizer, text)
+
+
+def _warm_up_distributions(model: LanguageModel, tokenizer: Tokenizer, text: str) -> None:
+    """Predict and generate a little after `text`."""
+    for texts in ([text], [text, text]):
+        run_to_completion(next_tokens(model, tokenizer, texts, NextTokenQuery(top_k=1)))
     run_to_completion(score_texts(model, tokenizer, [text], orders=True, top_logprobs=1))
     model.explain(model.begin_state(1))
-    run_to_completion(evaluate(model, tokenizer, [text], "document"))
     for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # with and without a filter
         for _ in generate(model, make_sequences(tokenizer, text, params)):
             pass

@@ -46,7 +46,7 @@ async def generate(request: InjectedModelRequest, body: GenerateRequest) -> Resp
     _check_limits(request, body)
     seed = secrets.randbits(53) if body.seed is None else body.seed
     head = {"model": request.served.id, "seed": seed}
-    model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
+    model, tokenizer = request.checkpoint.predictor, request.checkpoint.tokenizer
     params = _sampling_params(body, seed, tokenizer)
     prompt = tokenizer.encode_batch([body.prompt]).ids.tolist()
     async with AsyncExitStack() as stack:

@@ -37,7 +37,7 @@ def _results(
     request: ModelRequest, contexts: list[str], body: NextRequest
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Compute the content for each context as work of the engine: it may have many thousand tokens."""
-    model, tokenizer, results = request.checkpoint.language_model, request.checkpoint.tokenizer, []
+    model, tokenizer, results = request.checkpoint.predictor, request.checkpoint.tokenizer, []
     predictions = yield from next_tokens(model, tokenizer, contexts, body.query(), request.runtime)
     for prediction in predictions:
         results.append(next_content(prediction, tokenizer.vocabulary))

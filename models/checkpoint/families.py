@@ -11,6 +11,7 @@ from models.composite.neural_cache import NeuralCacheModel
 from models.model import Model
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
+from models.ngram.kenlm_model import KenlmModel
 from models.ngram.model import NgramModel
 from models.tasks.classification.model import Int8Classifier, RecurrentClassifier
 from models.tasks.classification.ngram_model import LogisticRegressionClassifier, NaiveBayesClassifier
@@ -23,6 +24,7 @@ from models.tasks.tagging.model import Int8Tagger, RecurrentTagger
 
 FAMILIES: dict[str, type[Model]] = {
     "ngram": NgramModel,
+    "kenlm": KenlmModel,
     "rnn": RecurrentModel,
     "lstm": RecurrentModel,
     "gru": RecurrentModel,

@@ -21,7 +21,7 @@ from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.members import find_member
 from models.errors import CheckpointDamaged, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
-from models.model import CompositeModel, Model
+from models.model import CompositeModel, FileModel, Model
 from models.ngram.count_table import CountTable
 from models.ngram.model import NgramModel
 from models.tokenization.tokenizer import Tokenizer
@@ -48,11 +48,26 @@ class Checkpoint:
         """The model as one of text as it is read. Raises UnsupportedByModel for any other."""
         if self.card.reads_backward:
             raise self.unsupported_error("read a text from left to right")
-        return self.member_model
+        return self._reading_model
+
+    @property
+    def predictor(self) -> LanguageModel:
+        """The language model, with distributions of the next token. Raises UnsupportedByModel for any other."""
+        return self._require_distributions(self.language_model)
 
     @property
     def member_model(self) -> LanguageModel:
         """The model as a member of others, of reversed text too. Raises UnsupportedByModel."""
+        return self._require_distributions(self._reading_model)
+
+    def _require_distributions(self, model: LanguageModel) -> LanguageModel:
+        if model.scores_only:
+            raise self.unsupported_error("tell the distribution of the next token, only the probability of a given one")
+        return model
+
+    @property
+    def _reading_model(self) -> LanguageModel:
+        """The model as one of text in either direction. Raises UnsupportedByModel."""
         if isinstance(self.model, LanguageModel):
             return self.model
         raise UnsupportedByModel(
@@ -115,7 +130,7 @@ def load(
         members = {name: find_loaded(name) or load_member(member_path) for name, member_path in paths.items()}
         return _composite(path, card, families, members)
     hashes = (verified_hashes or VerifiedHashes()) if verify else None
-    for name in (TOKENIZER_FILE, WEIGHTS_FILE):
+    for name in (TOKENIZER_FILE, _weights_file(_family(path, card, families))):
         _check_file(_own_file(path, name), card, hashes)
     tokenizer, model = _tokenizer(path / TOKENIZER_FILE, card), _model(path, card, families)
     if isinstance(model, NgramModel) and COUNTS_FILE in card.files and (path / COUNTS_FILE).exists():
@@ -179,14 +194,21 @@ def _composite(path: Path, card: Card, families: Families, members: Mapping[str,
 
 def _model(path: Path, card: Card, families: Families) -> Model:
     """Make the model of mapped weights. Raises CheckpointDamaged where they do not fit the card."""
-    weights = path / WEIGHTS_FILE
     family = _family(path, card, families)
+    weights = path / _weights_file(family)
     try:
+        if issubclass(family, FileModel):
+            return family.from_file(card.config, weights, card.vocabulary_size)
         return family.from_tensors(card.config, map_tensors(weights), card.vocabulary_size)
     except (CheckpointDamaged, SafetensorError) as error:
         raise CheckpointDamaged(f"{weights}: does not fit the config in {CARD_FILE}: {error}") from error
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise _unfit(path, card, error) from error
+
+
+def _weights_file(family: type[Model]) -> str:
+    """Return the name of the file that holds the numbers of a family's models."""
+    return family.file_name if issubclass(family, FileModel) else WEIGHTS_FILE
 
 
 def _counts(path: Path, card: Card, verified_hashes: VerifiedHashes | None) -> CountTable:

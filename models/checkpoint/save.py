@@ -22,7 +22,7 @@ from models.checkpoint.load import TOKENIZER_FILE, WEIGHTS_FILE, Families, load
 from models.checkpoint.members import pin_member
 from models.checkpoint.repository import CheckpointRef, check_name, next_version
 from models.errors import CheckpointExists, InvalidInput
-from models.model import CompositeModel, Model, Tensors
+from models.model import CompositeModel, FileModel, Model, Tensors
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import fsync_path, rename_durably, write_tensors
 from models.utils.parallel import parallel_map
@@ -95,7 +95,10 @@ def _write_files(
     """Write tokenizer, weights and card; a composite has a card alone."""
     if not members:
         tokenizer.save(work / TOKENIZER_FILE)
-        write_tensors(model.tensors(), work / WEIGHTS_FILE)
+        if isinstance(model, FileModel):
+            shutil.copyfile(model.file, work / model.file_name)
+        else:
+            write_tensors(model.tensors(), work / WEIGHTS_FILE)
     card = Card(
         format=FORMAT_VERSION,
         kind=model.kind,

@@ -57,14 +57,19 @@ def import_command(
 
     Its words become the vocabulary. What smoothing made it is not known; the card calls it back-off, which it is. The
     probabilities after every context are added up, and must come to one.
+
+    FILE may be a binary of KenLM where that library is installed (the extra `kenlm`); it then does the scoring, and
+    there are no next words. It trusts its files: import none from someone you would not run a program of.
     """
     tokenizer = TokenizerConfig(lowercase=lowercase, pretokenized=tokenized)
     recipe = ImportRecipe(name, file, tokenizer, licence, allow_unnormalized)
     with without_gc():
         from models.checkpoint.save import save
-        from models.recipes.import_model import import_model
+        from models.ngram.formats.model_file import is_kenlm_binary
+        from models.recipes.import_model import import_kenlm_binary, import_model
 
-    imported = drive(import_model(recipe), ProgressBar(quiet))
+    is_binary = is_kenlm_binary(file)
+    imported = import_kenlm_binary(recipe) if is_binary else drive(import_model(recipe), ProgressBar(quiet))
     provenance = imported.provenance(shlex.join(["nextword", *arguments]))
     ref = save(checkpoints, name, imported.model, imported.tokenizer, provenance)
     print_published(ref, imported.model.kind, imported.metrics, as_json)

@@ -56,7 +56,7 @@ def command(
     ref, checkpoint = load_model(model, checkpoints, threads, precision)
     params = replace(params, logit_bias=parse_logit_bias(checkpoint.tokenizer, biases))
     sequences = make_sequences(checkpoint.tokenizer, prompt, params, n)
-    outputs = generate(checkpoint.language_model, sequences)
+    outputs = generate(checkpoint.predictor, sequences)
     if n == 1 and not as_json:
         click.echo(prompt, nl=False)
         for output in outputs:

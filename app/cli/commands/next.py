@@ -34,7 +34,7 @@ def command(
 
     ref, checkpoint = load_model(model, **loading)
     tokenizer, query = checkpoint.tokenizer, NextTokenQuery(top_k, prefix, special, explain=explain)
-    (prediction,) = run_to_completion(next_tokens(checkpoint.language_model, tokenizer, [context], query))
+    (prediction,) = run_to_completion(next_tokens(checkpoint.predictor, tokenizer, [context], query))
     tokens = next_token_contents(prediction, tokenizer.vocabulary)
     if as_json:
         explanation: dict[str, Any] = {"explain": prediction.explanation} if explain else {}
