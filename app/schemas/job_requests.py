@@ -85,6 +85,11 @@ class NgramJob(_TrainingJob):
         "added to what that one was made of, and read with its vocabulary.",
     )
     keep_counts: bool = Field(False, description="Whether the counts are published beside the model.")
+    refit: bool = Field(
+        True,
+        description="Whether the model, once measured on the share of the text that was held out, is estimated from "
+        "the whole text. The figures stay those of the model of the rest.",
+    )
     memory: str | None = Field(
         None, description="How much memory to count in, as 500M, 2G or 50%; what does not fit is counted on disk."
     )
@@ -95,6 +100,7 @@ class NgramJob(_TrainingJob):
             "model": parse_config(NgramConfig, self.config, "config."),
             "extends": None if self.extends is None else Path(self.extends),
             "keep_counts": self.keep_counts,
+            "refit": self.refit,
             "memory": None if self.memory is None else parse_memory_size(self.memory),
         }
 

@@ -35,6 +35,7 @@ from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts
 from models.recipes.published_counts import PublishedCounts, read_published_counts
 from models.recipes.recipe import Recipe
+from models.recipes.refit import add_held_out
 from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -55,7 +56,8 @@ class BuiltModel:
     """The files it was made from, by name."""
     metrics: dict[str, Any]
     """`training`: tokens, lines, seconds; where text was held out `validation`, the figures by unit (`lines` and
-    `document`), and for a model that can compute in int8 `int8`, the figures of that."""
+    `document`), and for a model that can compute in int8 `int8`, the figures of that; where an n-gram model was then
+    estimated from the whole text, `refit`: the tokens, lines and vocabulary of that."""
     counts: Counts | None = None
     """What an n-gram model was made of, where the recipe keeps it."""
 
@@ -96,19 +98,31 @@ def build(
         yield Progress("counting", 0, 0)
         counts = counter.count(encoded.ids, recipe.model.order, tokenizer.vocabulary_size)
         counts = counter.add(base.counts, counts) if base else counts
-        model: LanguageModel = NgramModel(recipe.model, estimate_from_counts(recipe.model, counts))
+        model: LanguageModel = _estimate(recipe, counts)
     else:
         model, training_metrics = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
-    sizes = {"token_count": len(encoded.ids), "oov_count": encoded.oov_count}
+    sizes: dict[str, int] = {"token_count": len(encoded.ids), "oov_count": encoded.oov_count}
     sizes |= {"lines": encoded.lines, "characters": encoded.characters}
     seconds = {"seconds": round(time.monotonic() - began, 1)}
     metrics: dict[str, Any] = {"training": sizes | training_metrics | seconds}
     if held_out is not None:
         measure = measure_reversed_units if recipe.reversed else measure_units
         metrics |= yield from _measure(model, tokenizer, held_out, measure)
+    if counts is not None and held_out is not None and recipe.refit and recipe.validation is None:
+        yield Progress("counting", 0, 0)
+        whole = add_held_out(recipe, tokenizer, counts, sizes, held_out, counter)
+        tokenizer, counts = whole.tokenizer, whole.counts
+        model = _estimate(recipe, counts)
+        metrics["refit"] = whole.sizes
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
     corpus = (base.corpus if base else {}) | file_digests(files)
     return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
+
+
+def _estimate(recipe: Recipe, counts: Counts) -> NgramModel:
+    """Estimate an n-gram model."""
+    assert isinstance(recipe.model, NgramConfig)
+    return NgramModel(recipe.model, estimate_from_counts(recipe.model, counts))
 
 
 def _read_base(recipe: Recipe) -> PublishedCounts | None:

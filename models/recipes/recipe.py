@@ -48,6 +48,9 @@ class Recipe:
     validation_fraction: float = 0.05
     """Without `validation`: the share of the training text, its end, that is held out to measure on. 0 holds out
     nothing and measures nothing, and a recurrent model then keeps its last weights rather than its best."""
+    refit: bool = True
+    """Whether an n-gram model that was measured on held-out text is then estimated from the whole text, that part
+    included, and so published. The figures stay those of the model of the first part alone."""
     empty_lines: EmptyLines = "keep"
     """Whether an empty line is a line: to `keep` or to `drop`, in training and in measuring."""
     reversed: bool = False

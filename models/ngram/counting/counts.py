@@ -6,7 +6,7 @@ n-gram (the boundary as a context) or its last (the predicted end).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,24 @@ class Counts:
 
     levels: list[Level]
     vocabulary_size: int
+
+    def with_vocabulary_size(self, vocabulary_size: int) -> Counts:
+        """Return the counts of the same text for a larger vocabulary, whose new words have the highest ids.
+
+        >>> from models.ngram.counting.extraction import count_ngrams
+        >>> counts = count_ngrams(np.array([2, 3, 1]), order=2, vocabulary_size=4).with_vocabulary_size(6)
+        >>> counts.levels[0].count.tolist()
+        [0, 1, 1, 1, 0, 0]
+        """
+        words, *longer = self.levels
+        more = vocabulary_size - self.vocabulary_size
+        none = np.zeros(more, words.count.dtype)
+        tokens = np.arange(vocabulary_size, dtype=words.token.dtype)
+        offsets = np.array([0, vocabulary_size], words.child_offsets.dtype)
+        suffix, count = np.concatenate([words.suffix, none]), np.concatenate([words.count, none])
+        if longer:  # none begins with a new word: the ranges of those are empty, behind the last one
+            longer[0] = replace(longer[0], child_offsets=np.pad(longer[0].child_offsets, (0, more), "edge"))
+        return Counts([Level(offsets, tokens, suffix, count), *longer], vocabulary_size)
 
     def context_count(self, n: int) -> int:
         """Return the number of contexts of n words: n-grams of order n, or the empty one."""
