@@ -45,7 +45,7 @@ async def generate(request: InjectedModelRequest, body: GenerateRequest) -> Resp
     """
     _check_limits(request, body)
     seed = secrets.randbits(53) if body.seed is None else body.seed
-    head = {"model": request.served.id, "seed": seed}
+    head = request.served.answer_fields | {"seed": seed}
     model, tokenizer = request.checkpoint.predictor, request.checkpoint.tokenizer
     params = _sampling_params(body, seed, tokenizer)
     prompt = tokenizer.encode_batch([body.prompt]).ids.tolist()

@@ -105,4 +105,5 @@ def _summary(served: ServedModel, newest: bool) -> dict[str, Any]:
         "parameters": card.parameters,
         "precision": served.checkpoint.model.precision,
         "bytes": sum(facts.size for facts in card.files.values()),
+        "normalized": card.normalized,
     }

@@ -29,8 +29,8 @@ async def predict_next(request: InjectedModelRequest, body: NextRequest) -> Orjs
     contexts = [body.context] if isinstance(body.context, str) else body.context
     results = await request.run(_results(request, contexts, body), _estimate_cost(request, contexts, body))
     if isinstance(body.context, str):
-        return OrjsonResponse({"model": request.served.id} | results[0])
-    return OrjsonResponse({"model": request.served.id, "results": results})
+        return OrjsonResponse(request.served.answer_fields | results[0])
+    return OrjsonResponse(request.served.answer_fields | {"results": results})
 
 
 def _results(

@@ -72,7 +72,7 @@ async def _evaluate_json(request: ModelRequest, query: PerplexityQuery) -> Respo
     texts = [body.text] if isinstance(body.text, str) else body.text
     request.check_count("text", texts)
     evaluations = await request.run(_evaluate_texts(request, body), request.estimate_tokens(texts))
-    content = {"model": request.served.id} | _evaluation_content(reduce(add, evaluations))
+    content = request.served.answer_fields | _evaluation_content(reduce(add, evaluations))
     if not isinstance(body.text, str):
         content["results"] = [_evaluation_content(evaluation) for evaluation in evaluations]
     return OrjsonResponse(content)
@@ -93,7 +93,7 @@ async def _evaluate_text(request: ModelRequest, query: PerplexityQuery) -> Respo
         while data := await body.read():
             await request.compute(evaluator.feed(data), request.estimate_tokens([data]), body.wait_for_disconnect)
         evaluation = await request.compute(evaluator.finish(), 0, body.wait_for_disconnect)
-    return OrjsonResponse({"model": request.served.id} | _evaluation_content(evaluation))
+    return OrjsonResponse(request.served.answer_fields | _evaluation_content(evaluation))
 
 
 async def _evaluate_records(request: ModelRequest, query: PerplexityQuery) -> Response:

@@ -29,7 +29,7 @@ async def score_probability(request: InjectedModelRequest, body: ProbabilityRequ
     if body.tokens:
         for result, tokens in zip(results, _token_contents(request.checkpoint.tokenizer, scores), strict=True):
             result["tokens"] = tokens
-    return OrjsonResponse({"model": request.served.id, "results": results, "total": total})
+    return OrjsonResponse(request.served.answer_fields | {"results": results, "total": total})
 
 
 def _result_contents(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:

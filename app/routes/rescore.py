@@ -26,7 +26,7 @@ async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> Orjson
     request.check_count("hypotheses", body.hypotheses)
     scores = await request.score([hypothesis.text for hypothesis in body.hypotheses], body)
     ranked = sorted((_weighted_content(i, score, body) for i, score in enumerate(scores)), key=_sort_key)
-    return OrjsonResponse({"model": request.served.id, "results": ranked})
+    return OrjsonResponse(request.served.answer_fields | {"results": ranked})
 
 
 def _weighted_content(index: int, score: TextScore, body: RescoreRequest) -> dict[str, Any]:

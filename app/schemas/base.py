@@ -65,6 +65,10 @@ Texts = Annotated[Text | Annotated[list[Text], Field(min_length=1)], _ACCEPTED_T
 SourceTexts = Annotated[SourceText | Annotated[list[SourceText], Field(min_length=1)], _ACCEPTED_TEXTS]
 """One text or several as they were sent, for answers that tell where in a text something stands."""
 MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
+NORMALIZED_FIELD = Field(
+    None,
+    description="Present and false where the model was imported though some of its distributions do not sum to one.",
+)
 LOGPROB_FIELD = Field(description="Natural logarithm of the probability (nats); null where the probability is zero.")
 ZERO_FIELD = Field(None, description="Present and true where the probability is exactly zero (`logprob` is null then).")
 UNDEFINED_FIELD = Field(

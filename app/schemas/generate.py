@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, Text, Token, described_as, logprob_fields
+from app.schemas.base import (
+    MODEL_FIELD,
+    NORMALIZED_FIELD,
+    RequestBody,
+    ResponseBody,
+    Text,
+    Token,
+    described_as,
+    logprob_fields,
+)
 from models.inference.config import (
     MAX_BIASED_TOKENS,
     MAX_LOGIT_BIAS,
@@ -150,6 +159,7 @@ class GenerateAnswer(ResponseBody):
     """Generated texts that continue the prompt."""
 
     model: str = MODEL_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
     seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[Choice] = Field(description="The texts.")
     usage: Usage = Field(description="Token counts of the request.")
@@ -169,6 +179,7 @@ class GenerateEvent(ResponseBody):
     """Event of a stream, sent as `data: {...}`; after the last comes `data: [DONE]`."""
 
     model: str = MODEL_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
     seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[ChoicePart] = Field(description="One text's next part.")
     usage: Usage | None = Field(None, description="In the last event only.")

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.schemas.base import QueryParameters, RequestBody, ResponseBody
 from models.model import Capability
+from models.ngram.config import ExportFormat
 
 
 class ModelSummary(ResponseBody):
@@ -35,6 +36,10 @@ class ModelSummary(ResponseBody):
         description="Numbers that the model computes with; its files hold what was trained."
     )
     bytes: int = Field(description="Size of its files without the card, in bytes; 0 for models made of others.")
+    normalized: bool = Field(
+        description="Whether each of its distributions sums to one; some imported models were published though theirs "
+        "do not, and their probabilities and perplexities are not to be compared with those of others."
+    )
 
 
 class ModelProblem(ResponseBody):
@@ -98,6 +103,25 @@ class VocabularyQuery(QueryParameters):
     prefix: str = Field("", description="Only ordinary tokens that begin with this.", examples=["wh"])
     after: int = Field(-1, ge=-1, description="Only tokens with a larger id than this.", examples=[-1])
     limit: int = Field(100, ge=1, le=10_000, description="Most tokens in the answer.", examples=[20])
+
+
+class ExportQuery(QueryParameters):
+    """Query parameters of an export."""
+
+    format: ExportFormat = Field(
+        "arpa",
+        description="`arpa`: ARPA text. `unigrams`: the words, one a line. `openfst`: a model of order 1 or 2 as "
+        "OpenFst's text, as for low-order density ratios (LODR); arcs are labelled with token ids. `symbols`: the "
+        "labels of those arcs by name, OpenFst's table of symbols.",
+    )
+
+
+EXPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The text of the model.",
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": "\\data\\\nngram 1=4\n..."}},
+    }
+}
 
 
 class Live(ResponseBody):

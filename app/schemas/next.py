@@ -11,6 +11,7 @@ from pydantic import Field
 from app.schemas.base import (
     BOS_FIELD,
     MODEL_FIELD,
+    NORMALIZED_FIELD,
     UNDEFINED_FIELD,
     ContextToken,
     RequestBody,
@@ -75,12 +76,14 @@ class NextAnswer(NextResult):
     """The next token after a context."""
 
     model: str = MODEL_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
 
 
 class NextBatch(ResponseBody):
     """The next token after each of several contexts."""
 
     model: str = MODEL_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
     results: list[NextResult] = Field(description="One for each context, in their order.")
 
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from pydantic import Field
 
-from app.schemas.base import LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, QueryParameters, RequestBody, ResponseBody, Texts
+from app.schemas.base import (
+    LOGPROB_FIELD,
+    MODEL_FIELD,
+    NORMALIZED_FIELD,
+    ZERO_FIELD,
+    QueryParameters,
+    RequestBody,
+    ResponseBody,
+    Texts,
+)
 from models.data.line_reader import EmptyLines
 from models.evaluation.metrics import Unit
 
@@ -66,6 +75,7 @@ class PerplexityAnswer(PerplexityResult):
     """Figures of one text, or of all texts together."""
 
     model: str = MODEL_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
     results: list[PerplexityResult] | None = Field(None, description="Figures of each text, where a list was given.")
 
 

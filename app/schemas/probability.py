@@ -8,6 +8,7 @@ from app.schemas.base import (
     BOS_FIELD,
     LOGPROB_FIELD,
     MODEL_FIELD,
+    NORMALIZED_FIELD,
     UNDEFINED_FIELD,
     ZERO_FIELD,
     RequestBody,
@@ -68,5 +69,6 @@ class ProbabilityAnswer(ResponseBody):
     """Probabilities of the texts."""
 
     model: str = MODEL_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
     results: list[ProbabilityResult] = Field(description="One for each text, in their order.")
     total: ProbabilityTotal = Field(description="All texts together.")

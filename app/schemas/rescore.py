@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.schemas.base import BOS_FIELD, LOGPROB_FIELD, MODEL_FIELD, ZERO_FIELD, RequestBody, ResponseBody, Text
+from app.schemas.base import (
+    BOS_FIELD,
+    LOGPROB_FIELD,
+    MODEL_FIELD,
+    NORMALIZED_FIELD,
+    ZERO_FIELD,
+    RequestBody,
+    ResponseBody,
+    Text,
+)
 
 
 class Hypothesis(RequestBody):
@@ -64,4 +73,5 @@ class RescoreAnswer(ResponseBody):
     """The hypotheses, best first; equal ones in the order of the request."""
 
     model: str = MODEL_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
     results: list[Ranked] = Field(description="Best first.")
