@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.encoding_names import UTF_8, check_encoding
 from models.data.line_reader import EmptyLines
 from models.data.paragraph_reader import open_reader
 from models.data.sentence_marks import SentenceMarks
 from models.data.single_line import as_whole_line, find_border
-from models.data.text_encoding import UTF_8, check_encoding
 from models.data.text_files import clean_blocks, read_blocks
 from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS

@@ -8,7 +8,8 @@ from __future__ import annotations
 import codecs
 from typing import Literal, TypeAlias
 
-from models.data.text_encoding import UTF_8, Utf8Converter, encoding_hint
+from models.data.encoding_names import UTF_8
+from models.data.text_encoding import Utf8Converter, encoding_hint
 from models.errors import InvalidInput, InvalidText
 from models.tokenization.raw_text import WHITESPACE, unify_newlines
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from models.data.encoding_names import UTF_8
 from models.data.line_reader import EmptyLines, LineReader
-from models.data.text_encoding import UTF_8
 from models.errors import InvalidInput
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.offsets import PARAGRAPH_BREAK

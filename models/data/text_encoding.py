@@ -7,12 +7,11 @@ like UTF-16 without a mark is refused by name: its bytes are often valid UTF-8, 
 from __future__ import annotations
 
 import codecs
-from typing import Final
 
-from models.errors import InvalidInput, InvalidText
+from models.data.encoding_names import UTF_8, check_encoding
+from models.errors import InvalidText
 from models.utils.compression import compression_of
 
-UTF_8: Final = "utf-8"
 HEAD_BYTES = 32
 """Bytes at the start of a text that are looked at; in fewer than MIN_HEAD_BYTES UTF-16 is not told from UTF-8."""
 MIN_HEAD_BYTES = 8
@@ -23,30 +22,12 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Byte order marks and what each says, the longer first: one of UTF-32 begins with one of UTF-16."""
-_NOT_FOR_FILES = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
-"""Encodings of Python in which no text is stored."""
 _OTHER_FILES = {b"PK\x03\x04": "a zip archive", b"%PDF": "a PDF document", b"\x93NUMPY": "an array in NumPy's format"}
 _SMALLEST_PRINTABLE = 0x20
 _CP1252_BYTES = range(0x80, 0xA0)
 """Bytes that are control characters in Latin-1, and quotation marks, dashes and the like in Windows-1252."""
 _BAD = "\udcff"
 """Half a surrogate pair in the place of bytes that are not in an encoding; no UTF-8 has one."""
-
-
-def check_encoding(name: str, field: str = "encoding") -> str:
-    """Return the name of an encoding of text. Raises InvalidInput where there is none of that name.
-
-    >>> check_encoding("latin-1")
-    'latin-1'
-    """
-    try:
-        "a".encode(name)
-        is_known = codecs.lookup(name).name not in _NOT_FOR_FILES
-    except (LookupError, ValueError):
-        is_known = False
-    if not is_known:
-        raise InvalidInput(field, f"must be an encoding of text, as utf-8, latin-1, cp1252, utf-16-le, not {name!r}")
-    return name
 
 
 class Utf8Converter:
@@ -70,6 +51,11 @@ class Utf8Converter:
         self._is_decided = codecs.lookup(encoding).name != UTF_8
         if self._is_decided:
             self._decode_as(encoding)
+
+    @property
+    def is_utf_8(self) -> bool:
+        """Whether the text is UTF-8 as it stands, as far as its beginning tells."""
+        return self._decoder is None
 
     def feed(self, data: bytes, *, final: bool = False) -> bytes:
         """Return the UTF-8 that `data` completes; `final`: nothing comes after it.

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from models.data.labelled.lines import fault, numbered_lines
 from models.errors import InvalidInput, InvalidText
 from models.model import Floats
+from models.tokenization.raw_text import BYTE_ORDER_MARK, WHITESPACE
+from models.utils.compression import open_decompressed
 
 _WHOLE_NUMBER = re.compile("[0-9]{1,9}")
 """Field of the first line of word2vec's format."""
@@ -115,9 +117,10 @@ class WordVectorFile:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text, numbered from 1, without the blanks at their ends."""
     try:
-        with path.open("rb") as file:
+        with open_decompressed(path) as file:
             for line, data in enumerate(file, 1):
-                yield line, data.decode().removeprefix("\ufeff").rstrip()
+                text = data.decode().rstrip(WHITESPACE)
+                yield line, text.removeprefix(BYTE_ORDER_MARK) if line == 1 else text
     except UnicodeDecodeError as error:
         raise fault(path, line, f"must be UTF-8 ({error.reason})") from None
     except OSError as error:

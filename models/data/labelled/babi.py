@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from models.data.labelled.config import TextEncoding
+from models.data.encoding_names import UTF_8
 from models.data.labelled.examples import Answer, Question
 from models.data.labelled.lines import check_text, fault, numbered_lines
+from models.tokenization.raw_text import WHITESPACE
 
 
-def read_babi(path: Path, encoding: TextEncoding = "utf-8") -> list[Question]:
+def read_babi(path: Path, encoding: str = UTF_8) -> list[Question]:
     """Read the questions of a file, each with the story so far as its context.
 
     Raises InvalidText with the first line that is wrong. The data does not say where an answer stands. It is looked for
@@ -24,9 +25,9 @@ def read_babi(path: Path, encoding: TextEncoding = "utf-8") -> list[Question]:
     questions = []
     story, number = _Story(path), 0
     for line, content in numbered_lines(path, encoding):
-        if not content.strip():
+        if not content.strip(WHITESPACE):
             continue
-        digits, _, rest = content.strip().partition(" ")
+        digits, _, rest = content.strip(WHITESPACE).partition(" ")
         if digits not in ("1", str(number + 1)):
             message = f"must begin with the number {number + 1}, or 1 for a new story, not {digits!r:.50}"
             raise fault(path, line, message)
@@ -51,15 +52,15 @@ class _Story:
     def add(self, line: int, number: int, sentence: str) -> None:
         """Add the sentence with this number in the file."""
         self._index_of_number[str(number)] = len(self._sentences)
-        self._sentences.append(check_text(self._path, line, "the sentence", sentence).strip())
+        self._sentences.append(check_text(self._path, line, "the sentence", sentence).strip(WHITESPACE))
 
     def ask(self, line: int, columns: list[str]) -> Question:
         """Build the question of a line's `columns`."""
         if len(columns) > 3:
             message = f"must be question, answer and supporting sentences, not {len(columns)} columns"
             raise fault(self._path, line, message)
-        question = check_text(self._path, line, "the question", columns[0]).strip()
-        answer = check_text(self._path, line, "the answer", columns[1]).strip()
+        question = check_text(self._path, line, "the question", columns[0]).strip(WHITESPACE)
+        answer = check_text(self._path, line, "the answer", columns[1]).strip(WHITESPACE)
         supporting = []
         for number in "".join(columns[2:]).split():
             if number not in self._index_of_number:

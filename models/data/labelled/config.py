@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from models.data.encoding_names import UTF_8, check_encoding
 from models.errors import InvalidInput
 
-TextEncoding: TypeAlias = Literal["utf-8", "latin-1"]
 LabelledFormatName: TypeAlias = Literal["csv", "tsv", "jsonl", "lines", "label_text"]
 TaggedFormatName: TypeAlias = Literal["conll", "conllu", "word_tag", "masc"]
 QuestionFormatName: TypeAlias = Literal["squad", "squad_pieces", "babi"]
@@ -43,11 +43,12 @@ class LabelledFormat:
     """Label of each file, in their order; for `lines` only."""
     coarse: bool = False
     """Keep of each label what stands before its first colon: DESC of TREC's DESC:manner; for `label_text` only."""
-    encoding: TextEncoding = "utf-8"
+    encoding: str = UTF_8
+    """How the characters of the files are written: utf-8, latin-1, cp1252, utf-16, or another encoding of Python."""
 
     def __post_init__(self) -> None:
         _check_choice("format", self.format, LabelledFormatName, optional=True)
-        _check_choice("encoding", self.encoding, TextEncoding)
+        check_encoding(self.encoding)
         _check_booleans(self, "multi_label", "coarse")
         self._check_columns()
         if (self.format == "lines") != bool(self.file_labels):
@@ -86,12 +87,13 @@ class TaggedFormat:
     """Column of a conllu file that holds the tag."""
     iob_to_bio: bool = False
     """Whether tags are IO or IOB1, where `I-` begins a span too: the first of each span is made `B-`."""
-    encoding: TextEncoding = "utf-8"
+    encoding: str = UTF_8
+    """How the characters of the files are written: utf-8, latin-1, cp1252, utf-16, or another encoding of Python."""
 
     def __post_init__(self) -> None:
         _check_choice("format", self.format, TaggedFormatName, optional=True)
         _check_choice("tag", self.tag, ConlluTag)
-        _check_choice("encoding", self.encoding, TextEncoding)
+        check_encoding(self.encoding)
         _check_booleans(self, "iob_to_bio")
 
 
@@ -102,11 +104,12 @@ class QuestionFormat:
     format: QuestionFormatName | None = None
     """`squad` (JSON of SQuAD 1.1 or 2.0), `squad_pieces` (four parallel files; give the one that ends in .context),
     `babi` (numbered lines); None: by the file's ending .json, .context."""
-    encoding: TextEncoding = "utf-8"
+    encoding: str = UTF_8
+    """How the characters of the files are written: utf-8, latin-1, cp1252, utf-16, or another encoding of Python."""
 
     def __post_init__(self) -> None:
         _check_choice("format", self.format, QuestionFormatName, optional=True)
-        _check_choice("encoding", self.encoding, TextEncoding)
+        check_encoding(self.encoding)
 
 
 def _check_choice(field: str, value: object, choices: Any, *, optional: bool = False) -> None:

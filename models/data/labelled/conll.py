@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from models.data.labelled.config import ConlluTag, TextEncoding
+from models.data.encoding_names import UTF_8
+from models.data.labelled.config import ConlluTag
 from models.data.labelled.examples import TaggedSentence
 from models.data.labelled.lines import check_text, fault, numbered_lines
+from models.tokenization.raw_text import WHITESPACE
 
 _CONLLU_COLUMNS = {"form": 1, "upos": 3, "xpos": 4}
 _CONLLU_COLUMN_COUNT = 10
@@ -27,7 +29,7 @@ _Row = tuple[int, list[str]]
 """Line number and columns."""
 
 
-def read_conll(path: Path, encoding: TextEncoding = "utf-8") -> list[TaggedSentence]:
+def read_conll(path: Path, encoding: str = UTF_8) -> list[TaggedSentence]:
     """Read columns: the token in the first, its tag in the last, an empty line after each sentence.
 
     Columns are separated by tabs or, in a line without any, by blanks.
@@ -44,7 +46,7 @@ def read_conll(path: Path, encoding: TextEncoding = "utf-8") -> list[TaggedSente
     return sentences
 
 
-def read_conllu(path: Path, tag: ConlluTag = "upos", encoding: TextEncoding = "utf-8") -> list[TaggedSentence]:
+def read_conllu(path: Path, tag: ConlluTag = "upos", encoding: str = UTF_8) -> list[TaggedSentence]:
     """Read CoNLL-U: ten columns separated by tabs; lines that begin with # are comments."""
     sentences = []
     for rows in _sentences(path, encoding, comments=True):
@@ -59,7 +61,7 @@ def read_conllu(path: Path, tag: ConlluTag = "upos", encoding: TextEncoding = "u
     return sentences
 
 
-def read_word_tags(path: Path, encoding: TextEncoding = "utf-8", *, in_pieces: bool = False) -> list[TaggedSentence]:
+def read_word_tags(path: Path, encoding: str = UTF_8, *, in_pieces: bool = False) -> list[TaggedSentence]:
     """Read a sentence a line, of pieces `word_TAG` between blanks.
 
     The tag stands after the last underscore. `in_pieces`: words may hold blanks, so that a piece without a tag belongs
@@ -90,10 +92,10 @@ def iob_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _sentences(path: Path, encoding: TextEncoding, *, comments: bool = False) -> Iterator[list[_Row]]:
+def _sentences(path: Path, encoding: str, *, comments: bool = False) -> Iterator[list[_Row]]:
     """Yield the rows between empty lines; a line of blanks and tabs alone counts as empty."""
     lines = ((i, line) for i, line in numbered_lines(path, encoding) if not (comments and line.startswith("#")))
-    for blank, group in groupby(lines, lambda numbered: not numbered[1].strip()):
+    for blank, group in groupby(lines, lambda numbered: not numbered[1].strip(WHITESPACE)):
         if not blank:
             yield [(i, line.split("\t") if "\t" in line else _BETWEEN_BLANKS.findall(line)) for i, line in group]
 

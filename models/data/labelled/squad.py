@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.data.labelled.config import TextEncoding
+from models.data.encoding_names import UTF_8
 from models.data.labelled.examples import Answer, Question
 from models.data.labelled.lines import check_text, fault, numbered_lines, read_text
 from models.errors import InvalidText
+from models.tokenization.raw_text import WHITESPACE
 
 _PIECE_ENDINGS = (".context", ".question", ".answer", ".span")
 _TOKEN = re.compile(r"[^ ]+")
 
 
-def read_squad(path: Path, encoding: TextEncoding = "utf-8") -> list[Question]:
+def read_squad(path: Path, encoding: str = UTF_8) -> list[Question]:
     """Read SQuAD's JSON, version 1.1 or 2.0.
 
     Raises InvalidText that names the line of what is no JSON, or the question that is wrong: every answer must stand in
@@ -74,7 +75,7 @@ def _member(path: Path, where: str, container: Any, key: str, kind: type) -> Any
     return container[key]
 
 
-def read_squad_pieces(path: Path, encoding: TextEncoding = "utf-8") -> list[Question]:
+def read_squad_pieces(path: Path, encoding: str = UTF_8) -> list[Question]:
     """Read files of contexts, questions, answers and spans, a question a line.
 
     `path` is that of the contexts; the others end in .question, .answer and .span. Contexts are tokens between blanks,
@@ -95,13 +96,13 @@ def _read_pieces(files: list[Path], line: int, context: str, question: str, answ
     for file, name, text in zip(files, ("context", "question", "answer"), (context, question, answer), strict=False):
         check_text(file, line, f"the {name}", text)
     tokens = list(_TOKEN.finditer(context))
-    match = re.fullmatch(r"(\d+) (\d+)", span.strip())
+    match = re.fullmatch(r"(\d+) (\d+)", span.strip(WHITESPACE))
     first, last = sorted(map(int, match.groups())) if match else (0, len(tokens))
     if last >= len(tokens):
         message = f"must be the first and the last token of the answer, from 0 to {len(tokens) - 1}, not {span!r:.50}"
         raise fault(files[3], line, message)
-    start = context.find(answer.strip(), tokens[first].start(), tokens[last].end())
+    start = context.find(answer.strip(WHITESPACE), tokens[first].start(), tokens[last].end())
     if start < 0:
-        message = f"must stand in the context at its span {span.strip()}, and {answer!r:.100} does not"
+        message = f"must stand in the context at its span {span.strip(WHITESPACE)}, and {answer!r:.100} does not"
         raise fault(files[2], line, message)
-    return Question(context, question.strip(), (Answer(answer.strip(), start),), line)
+    return Question(context, question.strip(WHITESPACE), (Answer(answer.strip(WHITESPACE), start),), line)

@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from models.data.labelled.config import LabelledFormat, TextEncoding
+from models.data.encoding_names import UTF_8
+from models.data.labelled.config import LabelledFormat
 from models.data.labelled.examples import LabelledText
 from models.data.labelled.lines import check_text, fault, numbered_lines
+from models.tokenization.raw_text import WHITESPACE
 
 
 def read_table(path: Path, options: LabelledFormat) -> list[LabelledText]:
@@ -56,13 +58,13 @@ def _rows(path: Path, options: LabelledFormat) -> Iterator[tuple[int, list[str]]
 
 def _cell_labels(path: Path, line: int, cell: str, options: LabelledFormat) -> tuple[str, ...]:
     if not options.multi_label:
-        return (check_text(path, line, options.label_column, cell).strip(),)
-    labels = cell.split(options.label_separator) if cell.strip() else []
+        return (check_text(path, line, options.label_column, cell).strip(WHITESPACE),)
+    labels = cell.split(options.label_separator) if cell.strip(WHITESPACE) else []
     return _check_labels(path, line, options.label_column, labels)
 
 
 def _check_labels(path: Path, line: int, name: str, labels: Sequence[object]) -> tuple[str, ...]:
-    stripped = tuple(check_text(path, line, name, label).strip() for label in labels)
+    stripped = tuple(check_text(path, line, name, label).strip(WHITESPACE) for label in labels)
     if len(set(stripped)) < len(stripped):
         raise fault(path, line, f"{name} must not hold a label twice; it holds {', '.join(stripped)}")
     return stripped
@@ -72,7 +74,7 @@ def read_jsonl(path: Path, options: LabelledFormat) -> list[LabelledText]:
     """Read a JSON object a line. A label is a text or a whole number; several labels are a list."""
     examples = []
     for line, content in numbered_lines(path, options.encoding):
-        if not content.strip():
+        if not content.strip(WHITESPACE):
             continue
         try:
             row = json.loads(content)
@@ -95,21 +97,21 @@ def _json_labels(path: Path, line: int, value: object, options: LabelledFormat) 
     return _check_labels(path, line, options.label_column, texts)
 
 
-def read_lines_with_label(path: Path, label: str, encoding: TextEncoding = "utf-8") -> list[LabelledText]:
+def read_lines_with_label(path: Path, label: str, encoding: str = UTF_8) -> list[LabelledText]:
     """Read a file with a text a line, all of them of one label."""
     lines = numbered_lines(path, encoding)
-    return [LabelledText(text.strip(), (label,), line) for line, text in lines if text.strip()]
+    return [LabelledText(text.strip(WHITESPACE), (label,), line) for line, text in lines if text.strip(WHITESPACE)]
 
 
 def read_label_lines(path: Path, options: LabelledFormat) -> list[LabelledText]:
     """Read lines of a label, a blank and a text; of each label as much as `options.coarse` says."""
     examples = []
     for line, content in numbered_lines(path, options.encoding):
-        label, _, text = content.strip().partition(" ")
+        label, _, text = content.strip(WHITESPACE).partition(" ")
         if not label:
             continue
         if options.coarse:
             label = check_text(path, line, "the label before the colon", label.partition(":")[0])
-        text = check_text(path, line, "the text after the label", text).strip()
+        text = check_text(path, line, "the text after the label", text).strip(WHITESPACE)
         examples.append(LabelledText(text, (label,), line))
     return examples

@@ -71,7 +71,7 @@ def test_read_questions_reads_each_format(tmp_path: Path) -> None:
     ("kind", "fields", "message"),
     [
         (LabelledFormat, {"format": "xml"}, "format: must be one of csv, tsv, jsonl, lines, label_text, not 'xml'"),
-        (LabelledFormat, {"encoding": "utf-16"}, "encoding: must be one of utf-8, latin-1"),
+        (LabelledFormat, {"encoding": "utf-99"}, "encoding: must be an encoding of text, as utf-8, latin-1"),
         (LabelledFormat, {"multi_label": 1}, "multi_label: must be true or false"),
         (LabelledFormat, {"text_column": ""}, "text_column: must be a text that is not empty"),
         (LabelledFormat, {"text_column": "label"}, "label_column: must be another column"),

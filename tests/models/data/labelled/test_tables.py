@@ -1,6 +1,7 @@
 """Readers of labelled texts: what each reads, and the line of the first fault."""
 
 import csv
+import gzip
 import io
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def test_read_table_reads_what_the_csv_module_writes(
         (CSV, b'text,label\na,b\n"c,d\n\n', 3, "must be a row of csv: unexpected end"),
         (TSV, b"text\tlabel\na\tb\n\t\n", 3, "text must not be empty"),
         (TSV, b"text\tlabel\na\tb\tc\n", 2, "must have 2 columns"),
-        (CSV, b"text,label\na,b\n\xff,b\n", 3, r"must be utf-8, and byte 15 \(from 0\) of the file is not"),
+        (CSV, b"text,label\na,b\n\xff,b\n", 3, r"must be UTF-8, and byte 15 \(from 0\) of the file is not"),
         (LabelledFormat("csv", multi_label=True), b"text,label\na,b|c|b\n", 2, "label must not hold a label twice"),
         (LabelledFormat("csv", multi_label=True), b"text,label\na,b||c\n", 2, "label must not be empty"),
     ],
@@ -93,6 +94,26 @@ def test_read_table_names_the_first_fault(
 def test_read_table_reads_latin_1(path: Path) -> None:
     path.write_bytes(b"text,label\ncaf\xe9,b\n")
     assert read_table(path, LabelledFormat("csv", encoding="latin-1"))[0].text == "café"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(b"text,label\ncaf\xc3\xa9,b\n"),
+        "\ufefftext,label\rcafé,b\r".encode(),
+        "\ufefftext,label\r\ncafé,b\r\n".encode("utf-16-le"),
+    ],
+    ids=["gzip", "mark and cr", "utf-16"],
+)
+def test_read_table_reads_text_as_people_have_it(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+    assert read_table(path, LabelledFormat("csv")) == [LabelledText("café", ("b",), 2)]
+
+
+def test_read_table_names_a_line_that_is_not_in_the_encoding(path: Path) -> None:
+    path.write_bytes(b"text,label\r\na,b\rc\x81,d\n")
+    with pytest.raises(InvalidText, match=r"data\.txt, line 3: must be cp1252, and is not"):
+        read_table(path, LabelledFormat("csv", encoding="cp1252"))
 
 
 def test_read_jsonl_reads_texts_numbers_and_lists(path: Path) -> None:
