@@ -146,7 +146,7 @@ class LanguageModel(Model):
         return np.zeros(tokens.shape, np.bool_)
 
     def matched_orders(self, state: State, tokens: TokenIds) -> NDArray[np.int64]:
-        """Return the length of the n-gram that each of `tokens` [B, T] takes its probability from; by default 0."""
+        """Return the length of the n-gram that gives each of `tokens` [B, T] its probability; or 0."""
         del state
         return np.zeros(tokens.shape, np.int64)
 

@@ -1,4 +1,4 @@
-"""Alternatives to the tokens of texts: the most probable tokens in the place of each, and the rank of each."""
+"""Alternatives to the tokens of texts: the most probable tokens in their places, and ranks."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Alternatives(NamedTuple):
 def find_alternatives(
     model: LanguageModel, state: State, encodings: BatchEncoding, k: int
 ) -> Generator[int, None, Alternatives]:
-    """Find the `k` most probable tokens in the place of each token of texts, all read from the same one-row state.
+    """Find the `k` most probable tokens in the place of each token of texts.
 
-    Yields the number of tokens of each step.
+    All texts are read from the same one-row state. Yields the number of tokens of each step.
     """
     parts = [_rank(np.empty((0, model.vocabulary_size), np.float32), np.empty(0, np.int64), k)]
     for begin, end in pairwise([0, *encodings.ends.tolist()]):

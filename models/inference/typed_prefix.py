@@ -78,5 +78,6 @@ def _look_up(
     for row in places:
         sources = [continuations[i] for i in np.searchsorted(ends, row, "right").tolist()]
         tokens = ids[row].tolist()
-        spellings = (source.text + tokenizer.token_bytes(i) for source, i in zip(sources, tokens, strict=True))
+        pairs = zip(sources, tokens, strict=True)
+        spellings = (source.text + tokenizer.token_bytes(i)[source.hidden :] for source, i in pairs)
         yield tokens, [source.head for source in sources], [text.decode(errors="replace") for text in spellings]

@@ -227,7 +227,7 @@ def mark_undefined(trie: Trie, paths: Int64Array, words: Int64Array, out: BoolAr
 
 @compiled
 def match_orders(trie: Trie, paths: Int64Array, words: Int64Array, out: IntArray, buffers: QueryBuffers) -> None:
-    """Write the length of the listed n-gram that each of `words` [B, T] takes its probability from; advance `paths`."""
+    """Write the length of the n-gram behind the probability of each of `words` [B, T]; advance `paths`."""
     for i in range(len(paths)):
         for begin in range(0, words.shape[1], CHUNK_WORDS):
             count = min(CHUNK_WORDS, words.shape[1] - begin)

@@ -36,11 +36,13 @@ class Continuation(NamedTuple):
     head: ids of the tokens before the last.
     text: bytes that they write, as typed.
     tokens: [M] ids, ascending, of the last token of each sequence.
+    hidden: bytes at the beginning of those tokens that are not in the text, as `Cut` has it.
     """
 
     head: tuple[int, ...]
     text: bytes
     tokens: Int64Array
+    hidden: int = 0
 
 
 class Continuations:
@@ -50,8 +52,8 @@ class Continuations:
     >>> from models.tokenization.words.word_tokenizer import WordTokenizer
     >>> words = ["<unk>", "</s>", "do", "don", "n't", "'s", "'"]
     >>> continuations = Continuations(WordTokenizer(TokenizerConfig(), words))
-    >>> for head, text, tokens in continuations.find(TypedText("I", "don'")):
-    ...     print([words[i] for i in head], [words[i] for i in tokens])
+    >>> for found in continuations.find(TypedText("I", "don'")):
+    ...     print([words[i] for i in found.head], [words[i] for i in found.tokens])
     ['do'] ["n't"]
     ['don'] ["'s", "'"]
     """
@@ -73,13 +75,18 @@ class Continuations:
     def _caseless_index(self) -> PrefixIndex:
         return PrefixIndex(self._spellings, ignore_case=True)
 
+    @cached_property
+    def _crosses_words(self) -> bool:
+        return any(b" " in spelling.strip(b" ") for spelling in self._spellings[EOS + 1 :])
+
     def is_typed(self, context: str, heal: bool | None) -> bool:
         """Whether an end of `context` counts as typed, without a prefix behind it."""
         return is_healed(self._model, context, "", heal)
 
     def split(self, context: str, prefix: str, heal: bool | None = None) -> TypedText:
         """Part a text into what is read and what is typed, as `split_typed` does."""
-        return split_typed(self._model, context, prefix, heal)
+        crosses_words = self._model.config.kind == "file" and self._crosses_words
+        return split_typed(self._model, context, prefix, heal, crosses_words=crosses_words)
 
     def find(self, text: TypedText, *, ignore_case: bool = False, special: bool = False) -> list[Continuation]:
         """Return the continuations of `text.typed` after `text.context`; none where no token fits.
@@ -94,7 +101,7 @@ class Continuations:
         for cut in self._cuts(self._model.fold(text.typed), index.longest):
             tokens = self._candidates(cut, index, special)
             for head in _cases(cut.head) if ignore_case and len(tokens) else [cut.head][: len(tokens)]:
-                found += self._continue(anchor, head, tokens, certain=cut.certain)
+                found += self._continue(anchor, cut._replace(head=head), tokens)
         return [continuation for continuation in found if UNK not in continuation.head] or found
 
     def _cuts(self, typed: str, longest: int) -> Iterator[Cut]:
@@ -103,7 +110,7 @@ class Continuations:
             return iter([Cut(typed.encode(), (b"",), certain=True)])
         if self._is_sub_word:
             # A token of bpe was merged out of text, so that text can hold it; a unigram may never be the best choice.
-            return byte_cuts(typed.encode(), longest, certain=config.kind == "bpe")
+            return byte_cuts(typed.encode(), longest, certain=config.kind == "bpe", hides_blanks=config.kind == "file")
         return word_cuts(typed, pretokenized=config.pretokenized)
 
     def _candidates(self, cut: Cut, index: PrefixIndex, special: bool) -> Int64Array:
@@ -112,25 +119,22 @@ class Continuations:
         found = [index.find(beginning) for beginning in cut.beginnings]
         return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
-    def _continue(self, anchor: bytes, head: bytes, tokens: Int64Array, *, certain: bool) -> list[Continuation]:
-        """Return the continuation whose head writes `head`, with `tokens` that can follow it, if any."""
-        before, encoded = self._model.encode_bytes(anchor), self._model.encode_bytes(anchor + head)
-        if before is None or encoded is None or encoded[: len(before)] != before:
-            return []
-        if not certain:
-            tokens = tokens[self._are_encodings(anchor + head, encoded, tokens)]
-        return [Continuation(tuple(max(i, UNK) for i in encoded[len(before) :]), head, tokens)] if len(tokens) else []
+    def _continue(self, anchor: bytes, cut: Cut, tokens: Int64Array) -> Iterator[Continuation]:
+        """Yield the continuations whose head writes `cut.head`, with those of `tokens` that can follow it."""
+        before = self._model.encode_bytes(anchor) or []
+        if cut.certain:
+            head = self._model.encode_bytes(anchor + cut.head) or []
+            yield Continuation(_known(head[len(before) :]), cut.head, tokens, cut.hidden)
+            return
+        heads: dict[tuple[int, ...], list[int]] = {}
+        texts = [anchor + cut.head + self._spellings[i][cut.hidden :] for i in tokens.tolist()]
+        for token, ids in zip(tokens.tolist(), self._encode_all(texts), strict=True):
+            if ids and ids[-1] == token and ids[: len(before)] == before:
+                heads.setdefault(_known(ids[len(before) : -1]), []).append(token)
+        for found, last in heads.items():
+            yield Continuation(found, cut.head, np.array(last, np.int64), cut.hidden)
 
-    def _are_encodings(self, before: bytes, ids: Sequence[int], tokens: Int64Array) -> list[bool]:
-        """Return which of `tokens` [M] the tokenizer finds in the text that they make behind `before`.
-
-        ids: the tokens of `before`."""
-        texts = [before + self._spellings[i] for i in tokens.tolist()]
-        return [
-            encoded == [*ids, token] for encoded, token in zip(self._encode_all(texts), tokens.tolist(), strict=True)
-        ]
-
-    def _encode_all(self, texts: Sequence[bytes]) -> Iterator[Sequence[int] | None]:
+    def _encode_all(self, texts: Sequence[bytes]) -> Iterator[list[int] | None]:
         """Return the ids of each text: those of one line are encoded together, as lines of one text."""
         lines = [_one_line(text) for text in texts]
         ids = self._model.encode("\n".join(lines)).tolist()
@@ -139,6 +143,11 @@ class Continuations:
             return map(self._model.encode_bytes, texts)
         rows = zip(lines, texts, [0, *(t + 1 for t in ends)], [*ends, len(ids)], strict=True)
         return (ids[begin:end] if line else self._model.encode_bytes(text) for line, text, begin, end in rows)
+
+
+def _known(ids: Sequence[int]) -> tuple[int, ...]:
+    """Return ids with that of `<unk>` in the place of MISSING."""
+    return tuple(max(i, UNK) for i in ids)
 
 
 def _one_line(text: bytes) -> str:

@@ -18,11 +18,13 @@ class Cut(NamedTuple):
     head: the text before.
     beginnings: how the token after may begin.
     certain: whether a token begins there, whatever comes; otherwise the tokenizer must be asked.
+    hidden: bytes at the beginning of the token after that are not in the text: a blank that its tokenizer adds.
     """
 
     head: bytes
     beginnings: tuple[bytes, ...]
     certain: bool = False
+    hidden: int = 0
 
 
 def word_cuts(typed: str, *, pretokenized: bool) -> Iterator[Cut]:
@@ -43,14 +45,18 @@ def _cut(typed: str, position: int, *, certain: bool = False) -> Cut:
     return Cut(typed[:position].encode(), (typed[position:].encode(),), certain)
 
 
-def byte_cuts(typed: bytes, longest: int, *, certain: bool) -> Iterator[Cut]:
+def byte_cuts(typed: bytes, longest: int, *, certain: bool, hides_blanks: bool) -> Iterator[Cut]:
     """Yield where a part of a word may begin: anywhere in the last line, not too far from its end.
 
     longest: bytes of the longest token.
     certain: whether every token that begins the line is one that text can hold there.
+    hides_blanks: whether tokens may begin with a blank that is not in the text, as many do at its beginning.
     """
     line = typed.rfind(b"\n") + 1
     if line == len(typed):
         yield Cut(typed, (b"",), certain=True)
     for i in range(max(line, len(typed) - longest), len(typed)):
-        yield Cut(typed[:i], (typed[i:],), certain=certain and i == line)
+        head, rest = typed[:i], typed[i:]
+        yield Cut(head, (rest,), certain=certain and i == line)
+        if hides_blanks and not head.endswith(b" "):
+            yield Cut(head, (b" " + rest,), hidden=1)

@@ -37,12 +37,17 @@ def is_healed(model: TokenModel, context: str, prefix: str, heal: bool | None) -
     return bool(prefix) or (context[-1:].isspace() and context[-1] != "\n")
 
 
-def split_typed(model: TokenModel, context: str, prefix: str, heal: bool | None = None) -> TypedText:
-    """Part a context and a prefix into what is read and what is typed."""
+def split_typed(
+    model: TokenModel, context: str, prefix: str, heal: bool | None = None, *, crosses_words: bool = False
+) -> TypedText:
+    """Part a context and a prefix into what is read and what is typed.
+
+    crosses_words: whether some tokens hold parts of two words, so that no blank keeps a token apart.
+    """
     if not is_healed(model, context, prefix, heal):
         return TypedText(context, prefix)
     line = context.rfind("\n") + 1
-    blanks, word = last_word(context + prefix[:1], line)
+    blanks, word = (line, line) if crosses_words else last_word(context + prefix[:1], line)
     start = blanks if model.config.kind in SUB_WORD_KINDS else min(word, len(context))
     if len(context) - start > MAX_UNFINISHED_CHARS:
         start = _last_boundary(model, context, start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from models.tokenization.continuations.typed_text import TypedText
 from models.tokenization.encoding import TokenModel
 from models.tokenization.token_models import build_token_model
 from models.tokenization.tokenizer import Tokenizer
+from tests.helpers.tokenizers import hugging_face_file, sentence_piece_file
 
 WORDS = ["<unk>", "</s>", "do", "don", "n", "n't", "'s", "'t", "'", "''", "-", "--", "d", "Do", "DON", "ndo", "well"]
 SUB_WORD_TEXT = "do don't don do dodo nodo o'don жо жо жд до\n" * 3
@@ -28,7 +30,7 @@ def words(*vocabulary: str, **settings: bool) -> TokenModel:
 
 def found(model: TokenModel, typed: str, **settings: bool) -> set[tuple[int, ...]]:
     continuations = Continuations(model).find(TypedText("", typed), **settings)
-    sequences = [(*head, token) for head, _, tokens in continuations for token in tokens.tolist()]
+    sequences = [(*part.head, token) for part in continuations for token in part.tokens.tolist()]
     assert len(set(sequences)) == len(sequences)
     return set(sequences)
 
@@ -133,3 +135,23 @@ def test_continuations_ignore_case() -> None:
 def test_continuations_fold_what_was_typed_as_text() -> None:
     model = words("<unk>", "</s>", "the", lowercase=True)
     assert found(model, "Th") == {(2,)}
+
+
+@pytest.mark.parametrize("context", ["", "the dog", "the"])
+@pytest.mark.parametrize("kind", ["unigram", "llama", "gpt2", "hf-llama", "hf-unigram", "bert"])
+def test_continuations_in_the_tokens_of_a_file_are_those_of_all_texts(tmp_path: Path, kind: str, context: str) -> None:
+    make = sentence_piece_file if kind in ("unigram", "llama") else hugging_face_file
+    boundary = {"gpt2": None, "bert": "[SEP]"}.get(kind, "</s>")
+    path = make(tmp_path / "file", kind.removeprefix("hf-"))
+    model = Tokenizer.train(TokenizerConfig(kind="file", file=str(path), boundary=boundary), ())._model
+    continuations = Continuations(model)
+    for whole in ("the dog sat.", "a cat,", "sat", "the"):
+        for size in range(1, len(whole) + 1):
+            typed = (" " if context else "") + whole[:size]
+            text = continuations.split(context, typed, True)
+            sequences = {(*p.head, i) for p in continuations.find(text) for i in p.tokens.tolist()}
+            # The tokens of any text that begins so begin with one of the sequences, and with no two.
+            ids = model.encode(f"{context}{(' ' if context else '')}{whole}").tolist()[
+                model.encode(text.context).size :
+            ]
+            assert sum(ids[: len(sequence)] == list(sequence) for sequence in sequences) == 1, (typed, ids)
