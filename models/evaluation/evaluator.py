@@ -96,6 +96,11 @@ class Evaluator:
         self._held_lines: list[tuple[Ids, Mask]] = []  # lines not yet scored, and which of their tokens are unknown
         self._result = self._zero = Evaluation(unit, empty_lines, model.adaptive)
 
+    @property
+    def nothing(self) -> Evaluation:
+        """Return the evaluation of no text at all, to which those of texts can be added."""
+        return self._zero
+
     def feed(self, text: str | bytes) -> Generator[int, None, None]:
         """Read the next piece, which may end anywhere, even in a character; yields the size of each chunk.
 

@@ -2,7 +2,7 @@
 
 The smallest tokens are bytes, so that no text is unknown. Text is split at white space and between letters, digits and
 punctuation, as in GPT-2 (Radford et al. 2019). Each piece is written as its bytes, and neighbouring tokens are merged
-in the order in which the merges were learned. A newline is `</s>`; special tokens in the text stand for themselves.
+in the order in which the merges were learned. A newline is `</s>`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InvalidInput
-from models.special_tokens import EOS, EOS_TOKEN, UNK_TOKEN
+from models.special_tokens import EOS
 from models.tokenization.config import BYTE_TO_UNICODE, TokenizerConfig
 from models.tokenization.detokenizer import UNICODE_TO_BYTE, ByteDetokenizer
 from models.tokenization.encoding import TokenModel
-from models.tokenization.pipeline import Merges, build_pipeline
+from models.tokenization.pipeline import Merges, added_tokens, build_pipeline
 from models.tokenization.token_names import TokenNames
 from models.tokenization.word_cache import WordCache
 
@@ -44,8 +44,8 @@ class BpeTokenizer(TokenModel):
             raise InvalidInput("vocabulary", "must hold each of the 256 bytes for a bpe tokenizer")
         super().__init__(config, vocabulary)
         self.merges = list(merges)
-        self._lowercase = config.lowercase
-        self._pipeline = build_pipeline(config, vocabulary, merges)
+        self.pipeline = build_pipeline(config, vocabulary, merges)
+        self._typed_tokens = [token for token in added_tokens(config) if token != "\n"]
         self._cache = WordCache(self._encode_pieces, _MAX_CACHED_PIECES)
 
     def encode(self, text: str) -> NDArray[np.int32]:
@@ -53,7 +53,7 @@ class BpeTokenizer(TokenModel):
         lines = [f"{line}\n" for line in text.split("\n")]
         lines[-1] = lines[-1][:-1]
         ids: list[int] = []
-        for plain, group in groupby(lines, _is_plain):
+        for plain, group in groupby(lines, self._is_plain):
             run = list(group)
             ids += self._encode_plain("".join(run)) if plain else self._encode_lines(run)
         return np.array(ids, np.int32)
@@ -92,22 +92,26 @@ class BpeTokenizer(TokenModel):
         return TokenNames.of_bytes(list(map(self.token_bytes, range(len(self.vocabulary)))))
 
     def _encode_plain(self, text: str) -> list[int]:
-        pieces = _GPT2_PIECES.findall(text.lower() if self._lowercase else text)
+        pieces = _GPT2_PIECES.findall(self.normalizer(text))
         return list(chain.from_iterable(self._cache.look_up(pieces)))
 
     def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
-        return [self._pipeline.encode(piece, add_special_tokens=False).ids for piece in pieces]
+        return [self.pipeline.encode(piece, add_special_tokens=False).ids for piece in pieces]
 
     def _encode_half(self, line: str, half: bytes) -> list[int]:
         """Return the ids of a line that ends inside a character, split as if any that so begins stood there."""
         character = next(filter(None, (_decode(half, fill) for fill in (0x80, 0x90, 0xA0))))
-        *symbols, last = [symbols for symbols, _ in self._pipeline.pre_tokenizer.pre_tokenize_str(line + character)]
+        *symbols, last = [symbols for symbols, _ in self.pipeline.pre_tokenizer.pre_tokenize_str(line + character)]
         pieces = [*symbols, last[: len(half) - len(character.encode())]]
-        return [token.id for piece in pieces for token in self._pipeline.model.tokenize(piece)]
+        return [token.id for piece in pieces for token in self.pipeline.model.tokenize(piece)]
 
     def _encode_lines(self, lines: list[str]) -> list[int]:
-        encodings = self._pipeline.encode_batch_fast(lines, add_special_tokens=False)
+        encodings = self.pipeline.encode_batch_fast(lines, add_special_tokens=False)
         return [i for encoding in encodings for i in encoding.ids]
+
+    def _is_plain(self, line: str) -> bool:
+        """Whether the line is ASCII without typed tokens, which the pipeline cuts out before anything else."""
+        return line.isascii() and not any(token in line.lower() for token in self._typed_tokens)
 
 
 def to_byte_symbols(text: str) -> str:
@@ -119,8 +123,3 @@ def _decode(half: bytes, fill: int) -> str:
     """Return the character that begins with the bytes `half` and goes on with the byte `fill`; "" if none does."""
     length = 2 if half[0] < 0xE0 else 3 if half[0] < 0xF0 else 4
     return (half + bytes([fill, 0x80, 0x80]))[:length].decode(errors="ignore")
-
-
-def _is_plain(line: str) -> bool:
-    """Whether the line is ASCII without special tokens, which the pipeline cuts out before anything else."""
-    return line.isascii() and EOS_TOKEN not in line and UNK_TOKEN not in line

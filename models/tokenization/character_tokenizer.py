@@ -15,7 +15,6 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, TokenModel
 from models.tokenization.offsets import PARAGRAPH_BREAK
-from models.tokenization.pipeline import lower_case
 
 _END = "\udfff"
 """Character that stands for the end of a text inside this module: half a surrogate pair, which no text holds."""
@@ -29,7 +28,7 @@ class CharacterTokenizer(TokenModel):
         if any(len(token) != 1 for token in vocabulary[EOS + 1 :]):
             raise InvalidInput("vocabulary", "must hold single characters for a character tokenizer")
         super().__init__(config, vocabulary)
-        self._lowercase, self._texts = config.lowercase, config.texts
+        self._texts = config.texts
         codes = [ord(character) for character in vocabulary[EOS + 1 :]]
         # One row more than the highest code point needs: `encode` clips all higher ones to it.
         self._ids_by_code = np.full(max([*codes, ord(_END)]) + 2, MISSING, np.int32)
@@ -64,7 +63,7 @@ class CharacterTokenizer(TokenModel):
         return np.frombuffer(self._normalize(text).encode("utf-32-le", "surrogatepass"), "<u4")
 
     def _normalize(self, text: str) -> str:
-        text = lower_case(text) if self._lowercase else text
+        text = self.normalizer(text)
         if self._texts == "lines":
             return text.replace("\n", _END)
         return PARAGRAPH_BREAK.sub(_END, text) if self._texts == "paragraphs" else text

@@ -18,7 +18,7 @@ BYTE_TO_UNICODE = [
     for byte in range(0x100)
 ]
 """Printable character that stands for each byte in the tokens of bpe, as in GPT-2 (Radford et al. 2019)."""
-NEWEST_RULES = 2
+NEWEST_RULES = 3
 """Edition of the rules by which new tokenizers split text."""
 DEFAULT_BPE_SIZE = 8000
 """Vocabulary size of a bpe tokenizer whose `max_size` is None."""
@@ -110,7 +110,7 @@ def _check_choice(field: str, value: object, choices: Sequence[object]) -> None:
 
 
 def _check_normalize(names: object) -> tuple[Normalization, ...]:
-    """Return the changes in the order in which they are made; raises InvalidInput for unknown and repeated ones."""
+    """Return the changes in the order in which they are made. Raises InvalidInput for unknown ones."""
     known: tuple[Normalization, ...] = get_args(Normalization)
     if not isinstance(names, list | tuple) or any(name not in known or names.count(name) > 1 for name in names):
         raise InvalidInput("normalize", f"must list some of {', '.join(known)}, each once, not {names!r}")

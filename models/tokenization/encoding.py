@@ -8,16 +8,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
-from models.special_tokens import EOS, UNK
+from models.special_tokens import EOS, SPECIAL_TOKENS, UNK
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import Detokenizer
-from models.tokenization.offsets import token_offsets
-from models.tokenization.pipeline import Merges, lower_case
+from models.tokenization.normalization import TextNormalizer
+from models.tokenization.offsets import pipeline_offsets, token_offsets
+from models.tokenization.pipeline import Merges, build_pipeline
 from models.tokenization.token_names import TokenNames
 from models.tokenization.tokenizer_file import own_document
 from models.utils.arrays import Int64Array, concat_rows
@@ -94,6 +97,7 @@ class TokenModel(ABC):
         self.config = config
         self.vocabulary = list(vocabulary)
         self.ids = {token: i for i, token in enumerate(self.vocabulary)}
+        self.normalizer = TextNormalizer(config)
 
     @abstractmethod
     def encode(self, text: str) -> NDArray[np.int32]:
@@ -117,13 +121,21 @@ class TokenModel(ABC):
         rows = [self.encode(text) for text in texts]
         return concat_rows([np.append(row, np.int32(EOS)) for row in rows] if add_eos else rows)
 
+    @cached_property
+    def pipeline(self) -> Tokenizer:
+        """Definition of these tokens by `tokenizers`, for what it alone can tell; its ids are none of ours."""
+        return build_pipeline(self.config, SPECIAL_TOKENS)
+
     def offsets(self, text: str, surface_forms: Sequence[str]) -> Int64Array:
         """Return where each token of `text` begins and ends [T, 2], in characters, given its surface forms."""
-        return token_offsets(self.config, text, surface_forms)
+        normalized = self.normalizer(text)
+        if len(normalized) != len(text) or (self.config.normalize and normalized != text):
+            return pipeline_offsets(self.pipeline, text)
+        return token_offsets(self.config, normalized, surface_forms)
 
     def fold(self, form: str) -> str:
         """Return a form as the vocabulary would write it: normalized as text is, and not split."""
-        return lower_case(form) if self.config.lowercase else form
+        return self.normalizer.fold(form)
 
     def prefix_spelling(self, prefix: str) -> str:
         """Return how tokens of the vocabulary begin that begin with `prefix` as text."""

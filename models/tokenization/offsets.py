@@ -1,45 +1,57 @@
 """Positions of tokens in the text that they come from, counted in characters.
 
 The tokens of a text stand in it one after the other, with white space alone between them, so that their lengths tell
-where each begins. Lower case changes a length only for U+0130, the capital I with a dot: it becomes two characters.
+where each begins. Where the text was normalized to another, the pipeline keeps account.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise, takewhile
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from models.special_tokens import EOS_TOKEN
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.pipeline import lower_case
+from models.tokenization.raw_text import WHITESPACE
 from models.utils.arrays import Int64Array
 
 PARAGRAPH_BREAK = re.compile(r"\n(?:[^\S\n\x1c-\x1f]*\n)+")
 """Pattern of the pipeline's PARAGRAPH_BREAK; Python's `\\s` holds U+001C to U+001F, which are no white space."""
-_TOKEN_START = re.compile(r"[\S\n\x1c-\x1f]")
-"""Character that begins a word token; Python's `\\s` holds U+001C to U+001F, which are no white space."""
 _CHARACTER_OR_BREAK = re.compile(f"{PARAGRAPH_BREAK.pattern}|[\\s\\S]")
-_DOTTED_CAPITAL_I = "\u0130"
+_TOKEN_START = re.compile(rf"[^{WHITESPACE}]|\n")
+_PRETOKENIZED_START = re.compile(r"[^\t\r ]")
 
 
 def token_offsets(config: TokenizerConfig, text: str, surface_forms: Sequence[str]) -> Int64Array:
-    """Return where each token of `text` begins and ends [T, 2] int64, given their surface forms.
+    """Return begin and end of each token of a normalized `text` [T, 2] int64, given their surface forms.
 
-    `text[begin:end]` is the token, before its case was folded; a newline that is `</s>` has an offset as well. Tokens
-    that are parts of one character, as bytes are, have the whole of it.
+    `text[begin:end]` is the token; a newline that is `</s>` has an offset as well. Tokens that are parts of one
+    character, as bytes are, have the whole of it.
     """
-    normalized = lower_case(text) if config.lowercase else text
     if config.kind == "bpe":
-        spans = _byte_spans(normalized, surface_forms)
-    elif config.kind == "character":
-        spans = _character_spans(normalized, config)
-    else:
-        spans = _word_spans(normalized, surface_forms)
-    offsets = np.array(spans, np.int64).reshape(-1, 2)
-    sources = _source_characters(text, normalized, in_bytes=config.kind == "bpe")
-    return offsets if sources is None else np.stack([sources[offsets[:, 0]], sources[offsets[:, 1] - 1] + 1], axis=1)
+        return _byte_offsets(text, surface_forms)
+    spans = _character_spans(text, config) if config.kind == "character" else _word_spans(text, config, surface_forms)
+    return np.array(spans, np.int64).reshape(-1, 2)
+
+
+def pipeline_offsets(pipeline: Tokenizer, text: str) -> Int64Array:
+    """Return what `token_offsets` does for a `text` that the normalizer of `pipeline` changes.
+
+    The pipeline counts characters that became one with another as parts of no token: marks are given to the token
+    before them, others to the one behind.
+    """
+    offsets = pipeline.encode(text, add_special_tokens=False).offsets
+    spans: list[tuple[int, int]] = []
+    last_end = 0
+    for (begin, end), (next_begin, _) in pairwise([*offsets, (len(text), len(text))]):
+        begin -= _count_while(_is_no_space, reversed(text[last_end:begin]))
+        last_end = end + _count_while(_is_mark, text[end:next_begin])
+        spans.append((begin, last_end))
+    return np.array(spans, np.int64).reshape(-1, 2)
 
 
 def _character_spans(text: str, config: TokenizerConfig) -> list[tuple[int, int]]:
@@ -49,10 +61,11 @@ def _character_spans(text: str, config: TokenizerConfig) -> list[tuple[int, int]
     return [match.span() for match in _CHARACTER_OR_BREAK.finditer(text)]
 
 
-def _word_spans(text: str, surface_forms: Sequence[str]) -> list[tuple[int, int]]:
+def _word_spans(text: str, config: TokenizerConfig, surface_forms: Sequence[str]) -> list[tuple[int, int]]:
+    token_start = _PRETOKENIZED_START if config.pretokenized and config.rules > 1 else _TOKEN_START
     spans, end = [], 0
     for form in surface_forms:
-        start = _TOKEN_START.search(text, end)
+        start = token_start.search(text, end)
         assert start is not None, "text has fewer tokens than it was split into"
         begin = start.start()
         end = begin + (1 if text[begin] == "\n" else len(form))
@@ -60,24 +73,27 @@ def _word_spans(text: str, surface_forms: Sequence[str]) -> list[tuple[int, int]
     return spans
 
 
-def _byte_spans(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
-    """Return where each token begins and ends in the UTF-8 bytes of `text`; it has a character a byte."""
+def _byte_offsets(text: str, tokens: Sequence[str]) -> Int64Array:
+    """Return which characters each token of bytes begins and ends in; a token has one symbol a byte."""
     data, spans, end = text.encode(), [], 0
     for token in tokens:
         begin, is_newline = end, token == EOS_TOKEN and data.startswith(b"\n", end)
         end = begin + (1 if is_newline else len(token))
         spans.append((begin, end))
-    return spans
+    offsets = np.array(spans, np.int64).reshape(-1, 2)
+    if text.isascii():
+        return offsets
+    sources = np.repeat(np.arange(len(text)), [len(character.encode()) for character in text])
+    return np.stack([sources[offsets[:, 0]], sources[offsets[:, 1] - 1] + 1], axis=1)
 
 
-def _source_characters(text: str, normalized: str, *, in_bytes: bool) -> Int64Array | None:
-    """Return the character of `text` that each character, or UTF-8 byte, of `normalized` comes from.
+def _count_while(condition: Callable[[str], bool], characters: Iterable[str]) -> int:
+    return sum(1 for _ in takewhile(condition, characters))
 
-    None where each comes from the one at its own position.
-    """
-    sources = np.arange(len(text))
-    if len(normalized) != len(text):
-        sources = np.repeat(sources, [2 if character == _DOTTED_CAPITAL_I else 1 for character in text])
-    if in_bytes and not normalized.isascii():
-        sources = np.repeat(sources, [len(character.encode()) for character in normalized])
-    return None if len(sources) == len(text) else sources
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
+
+
+def _is_no_space(character: str) -> bool:
+    return character not in WHITESPACE

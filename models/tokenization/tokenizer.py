@@ -24,7 +24,8 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.continuations.continuations import Continuations
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
-from models.tokenization.pipeline import Merges, lower_case
+from models.tokenization.normalization import TextNormalizer
+from models.tokenization.pipeline import Merges
 from models.tokenization.speller import Speller
 from models.tokenization.token_models import build_token_model, read_document, train_token_model
 from models.tokenization.token_names import TokenNames
@@ -191,9 +192,10 @@ class Tokenizer:
         """
         if config.kind != "word":
             raise InvalidInput("kind", f"must be word: the tokens of a {config.kind} tokenizer are no words")
+        normalizer = TextNormalizer(config)
         folded: Counter[str] = Counter()
         for form, count in counts.items():
-            folded[lower_case(form) if config.lowercase else form] += count
+            folded[normalizer.fold(form)] += count
         return cls(config, build_vocabulary(config, folded))
 
     def encode(self, text: str) -> Encoding:

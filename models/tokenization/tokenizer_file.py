@@ -13,15 +13,15 @@ from typing import Any
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.errors import InvalidInput
-from models.special_tokens import SPECIAL_TOKENS
+from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.pipeline import Merges, build_pipeline
+from models.tokenization.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
 
 
 def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges) -> dict[str, Any]:
     """Return the content of the file of a tokenizer with these `ids` by token."""
     document: dict[str, Any] = json.loads(build_pipeline(config, SPECIAL_TOKENS).to_str())
-    document["model"]["vocab"] = dict(ids)
+    document["model"]["vocab"] = pipeline_ids(config, ids)
     if merges:
         document["model"]["merges"] = list(merges)
     # The pipeline does not hold the settings of training. Only under "model" does `tokenizers` accept other keys.
@@ -37,13 +37,15 @@ def stored_config(document: dict[str, Any]) -> TokenizerConfig:
 def read_own_document(document: dict[str, Any]) -> tuple[TokenizerConfig, list[str], Merges]:
     """Return settings, vocabulary and merges of a file's content; raises InvalidInput or what reading it raises."""
     config = stored_config(document)
-    ids = document["model"]["vocab"]
+    ids: dict[str, int] = document["model"]["vocab"]
+    if boundary_spelling(config) in ids:
+        ids = {EOS_TOKEN: ids[boundary_spelling(config)]} | {token: i for token, i in ids.items() if i != EOS}
     vocabulary = sorted(ids, key=ids.__getitem__)
     if [ids[token] for token in vocabulary] != list(range(len(ids))):
         raise InvalidInput("vocab", "must number its tokens from 0 on, each once")
     merges = [(left, right) for left, right in document["model"].get("merges", [])]
     document["model"] |= {"merges": []} if config.kind == "bpe" else {}
-    document["model"]["vocab"] = {token: i for i, token in enumerate(SPECIAL_TOKENS)}
+    document["model"]["vocab"] = pipeline_ids(config, {token: i for i, token in enumerate(SPECIAL_TOKENS)})
     # Reading the file with `tokenizers` also fills in the fields that its later versions write.
     pipeline = HuggingFaceTokenizer.from_str(json.dumps(document))
     if pipeline.to_str() != build_pipeline(config, SPECIAL_TOKENS).to_str():

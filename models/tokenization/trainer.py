@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from tokenizers import trainers
 
 from models.errors import TrainingFailed
-from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
+from models.special_tokens import SPECIAL_TOKENS, UNK_TOKEN
 from models.threads import thread_count
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import BYTE_TO_UNICODE, DEFAULT_BPE_SIZE, TokenizerConfig
 from models.tokenization.encoding import MISSING
-from models.tokenization.pipeline import Merges, build_pipeline
+from models.tokenization.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
 from models.tokenization.words.vocab_lookup import build_vocab_table, encode_text, reserve, table_tokens
 from models.tokenization.words.word_tokenizer import WordTokenizer
 from models.utils.parallel import parallel_map
@@ -41,7 +41,8 @@ def train_vocabulary(config: TokenizerConfig, text: Iterable[str]) -> tuple[list
 
 def build_vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:
     """List tokens by id: special ones, then by falling count, then in order; TrainingFailed without any."""
-    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in SPECIAL_TOKENS]
+    guarded = [*SPECIAL_TOKENS, "<s>"] if config.pretokenized and config.rules > 1 else SPECIAL_TOKENS
+    ordinary = [t for t, n in counts.items() if n >= config.min_count and t not in guarded]
     if not ordinary:
         raise TrainingFailed(f"no token of the training text occurs {config.min_count} times: no vocabulary to build")
     ordinary.sort(key=lambda token: (-counts[token], token))
@@ -58,23 +59,27 @@ def train_bpe(config: TokenizerConfig, text: Iterable[str]) -> tuple[list[str], 
         initial_alphabet=BYTE_TO_UNICODE,
         show_progress=False,
     )
-    pipeline.train_from_iterator(_ordinary_lines(text), trainer)
+    pipeline.train_from_iterator(_ordinary_lines(config, text), trainer)
     model = json.loads(pipeline.to_str())["model"]
     if not model["merges"]:
         raise TrainingFailed("no two bytes of the training text stand together often enough: no vocabulary to build")
     return sorted(model["vocab"], key=model["vocab"].__getitem__), [(a, b) for a, b in model["merges"]]
 
 
-def _ordinary_lines(text: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of `text`, split at special tokens too, which merges must not cross."""
+def _ordinary_lines(config: TokenizerConfig, text: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of `text`, split at special tokens that may be typed: merges must not cross them."""
+    typed = SPECIAL_TOKENS if config.control_tokens or config.rules == 1 else []
     for chunk in text:
-        yield from chunk.replace(EOS_TOKEN, "\n").replace(UNK_TOKEN, "\n").split("\n")
+        for token in typed:
+            chunk = chunk.replace(token, "\n")
+        yield from chunk.split("\n")
 
 
 class WordCounter:
     """Counter of the surface forms of a text; with `keep_ids` it remembers where each stands."""
 
     def __init__(self, config: TokenizerConfig, *, keep_ids: bool) -> None:
+        self._config = config
         tokenizer = WordTokenizer(config, SPECIAL_TOKENS)
         self._vocabularies = [_GrowingVocabulary(tokenizer) for _ in range(thread_count())]
         self._keep_ids = keep_ids
@@ -108,7 +113,7 @@ class WordCounter:
 
     def encode(self, vocabulary: Sequence[str]) -> Iterator[NDArray[np.int32]]:
         """Yield the text's ids in `vocabulary` in pieces, freeing each; MISSING where it lacks the form."""
-        ids = {token: i for i, token in enumerate(vocabulary)}
+        ids = pipeline_ids(self._config, {token: i for i, token in enumerate(vocabulary)})
         ids_by_number = {
             growing: np.array([ids.get(form, MISSING) for form in growing.surface_forms()], np.int32)
             for growing in self._vocabularies
@@ -119,45 +124,28 @@ class WordCounter:
 
 
 class _GrowingVocabulary:
-    """Surface forms that one thread has met, by number.
-
-    Forms met by the compiled loops are numbered from 0 up, those met by the pipeline from -1 down, so that both index
-    one list from its two ends. A form met by both has two numbers.
-    """
+    """Surface forms that one thread has met, by number."""
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
         self._tokenizer = tokenizer
-        self._table = build_vocab_table(SPECIAL_TOKENS)
-        self._unsupported: dict[str, int] = {}
-        self._unsupported_counts: Counter[str] = Counter()
+        self._table = build_vocab_table([UNK_TOKEN, boundary_spelling(tokenizer.config)])
 
     def encode(self, text: str) -> Iterator[NDArray[np.int32]]:
         """Count the forms of `text` and yield their numbers, in pieces."""
-        for run, supported in self._tokenizer.line_runs(text):
-            if supported:
-                yield from self._encode_compiled(run)
-            else:
-                yield self._encode_unsupported(run)
+        data = self._tokenizer.to_bytes(text)
+        begin = 0
+        while begin < len(data):
+            end = data.find(b"\n", begin + _BLOCK_BYTES) + 1 or len(data)
+            self._table = reserve(self._table, end - begin)
+            yield encode_text(data[begin:end], self._tokenizer.classes, self._table, growing=True)
+            begin = end
 
     def counts(self) -> Counter[str]:
-        """Return how often each form came."""
-        counts = self._unsupported_counts.copy()
-        counts.update(dict(zip(table_tokens(self._table), self._table.counts.tolist(), strict=False)))
+        """Return how often each form came, but for the newline, which is not counted."""
+        counts = Counter(dict(zip(self.surface_forms(), self._table.counts.tolist(), strict=False)))
+        del counts["\n"]
         return counts
 
     def surface_forms(self) -> list[str]:
-        """List the forms: number i is at index i, counted from the end of the list where it is negative."""
-        return [*table_tokens(self._table), *reversed(self._unsupported)]
-
-    def _encode_compiled(self, run: bytes) -> Iterator[NDArray[np.int32]]:
-        begin = 0
-        while begin < len(run):
-            end = run.find(b"\n", begin + _BLOCK_BYTES) + 1 or len(run)
-            self._table = reserve(self._table, end - begin)
-            yield encode_text(run[begin:end], self._tokenizer.classes, self._table, growing=True)
-            begin = end
-
-    def _encode_unsupported(self, run: bytes) -> NDArray[np.int32]:
-        forms = self._tokenizer.split_unsupported(run)
-        self._unsupported_counts.update(forms)
-        return np.array([self._unsupported.setdefault(form, -1 - len(self._unsupported)) for form in forms], np.int32)
+        """List the forms by number."""
+        return table_tokens(self._table)

@@ -15,7 +15,13 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 
-CONFIGS = [TokenizerConfig(lowercase=low, pretokenized=pre) for low in (False, True) for pre in (False, True)]
+CONFIGS = [
+    *(TokenizerConfig(lowercase=low, pretokenized=pre) for low in (False, True) for pre in (False, True)),
+    *(TokenizerConfig(lowercase=low, pretokenized=pre, rules=1) for low in (False, True) for pre in (False, True)),
+    TokenizerConfig(rules=2),
+    TokenizerConfig(lowercase=True, control_tokens=True),
+    TokenizerConfig(pretokenized=True, control_tokens=True),
+]
 ASCII = [
     *"antTN'\"-_<>.1",
     "--",
@@ -41,17 +47,38 @@ LETTERS = [
     *"\u2019\u0130\u03a3\u03c2\u00c9\u0301\u023a\u212a\u01c5\u1e9e\u20ac\u2014\u2026",
 ]
 BEYOND = [*"\u4e2d\u0930\u0942\u05d0\U0001f600\U00010400\U0001d7d9\ue000\ufffd\uffff"]
-FRAGMENTS = [*ASCII, *LONG, *WHITE_SPACE_OR_NOT, *LETTERS, *BEYOND]
+JOINED = [
+    *"\u200c\u200d\u00ad\u2060\u200f\u0301\ufe0f\u20e3\u0600\u0661\u0d4e\u0e33\u093f\u2139\u2764",
+    *"\U0001f3fd\U0001f468\U0001f1e9\U0001f1ea\U000e0067\U0001f308\uff9e\u0391\u1f71",
+    "\U0001f468\u200d\U0001f469",
+]
+NAMES = [
+    *"@#&+:/;%,()[]?",
+    "://",
+    "http://",
+    "www.",
+    "a@b.c",
+    "example.org",
+    "x-y.z",
+    "AT&T",
+    "&amp;",
+    "C++",
+    "C#",
+    "++",
+    "<s>",
+]
+FRAGMENTS = [*ASCII, *LONG, *WHITE_SPACE_OR_NOT, *LETTERS, *BEYOND, *JOINED, *NAMES]
 
 
 texts = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=5), max_size=30).map("".join)
 
 
 def identity(config: TokenizerConfig) -> str:
-    return f"{'lower' if config.lowercase else 'as-is'}-{'blanks' if config.pretokenized else 'words'}"
+    words = f"{'lower' if config.lowercase else 'as-is'}-{'blanks' if config.pretokenized else 'words'}"
+    return f"{words}-{config.rules}{'-control' if config.control_tokens else ''}"
 
 
-TEXT = "the cat , the dog and the <unk> .\nthe cat sat .\n"  # the 4, cat 2, "." 2, five words once
+TEXT = "the cat , the dog and the .\nthe cat sat .\n"  # the 4, cat 2, "." 2, five words once
 
 
 def train(text: str = TEXT, **settings: Any) -> Tokenizer:

@@ -15,16 +15,9 @@ import numpy as np
 from models.kernels.jit import LOW_32_BITS, Int, compiled, inlined, load_int64, mix_bits, next_slot, slot_count
 from models.special_tokens import EOS
 from models.tokenization.encoding import MISSING
-from models.tokenization.words.word_splitter import (
-    NEWLINE,
-    SPACE,
-    STRIDE,
-    CharClasses,
-    bytes_equal,
-    class_at,
-    padded_bytes,
-    token_end,
-)
+from models.tokenization.words.char_classes import SPACE, STRIDE, CharClasses, class_at, padded_bytes
+from models.tokenization.words.letters import bytes_equal
+from models.tokenization.words.word_splitter import NEWLINE, token_end
 from models.utils.arrays import ByteArray, Int32Array, Int64Array
 
 
@@ -121,16 +114,15 @@ def encode_span(
 
     A newline or nothing must follow `data[i:end]`. `growing` as in `encode_text`.
     """
-    after_word = bool(data.size < 0)
     while i < end:
         kind, length = class_at(data, i, classes)
-        if kind == SPACE:
+        if kind & SPACE:
             if data[i] == NEWLINE:
                 numbers[n] = EOS
                 n += 1
-            i, after_word = i + length, False
+            i += length
             continue
-        stop, after_word = token_end(data, i, after_word, classes)
+        stop = token_end(data, i, classes)
         key, packed = hash_token(data, i, stop)
         slot = find_slot(table, key, packed, data, i, stop)
         if growing:

@@ -23,7 +23,7 @@ from tests.helpers.texts import some_text
 
 BPE = TokenizerConfig(kind="bpe", max_size=300)
 TOKENIZER = Tokenizer.train(BPE, [some_text(100)])
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).filter(lambda text: "</s>" not in text)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 def test_bpe_merges_the_most_frequent_pair_first():
@@ -83,8 +83,12 @@ def test_bpe_load_names_a_file_that_contradicts_itself(plain, tmp_path, change):
         Tokenizer.load(tmp_path / "tokenizer.json")
 
 
-def test_bpe_takes_special_tokens_of_a_text_as_such():
-    assert TOKENIZER.encode("<unk></s>\n").ids.tolist() == [UNK, EOS, EOS]
+def test_bpe_takes_special_tokens_of_a_text_as_text_unless_told():
+    assert TOKENIZER.decode(TOKENIZER.encode("<unk></s>\n").ids.tolist()) == "<unk></s>\n"
+    assert TOKENIZER.encode("<unk></s>\n").ids.tolist().count(EOS) == 1
+    for fields in ({"control_tokens": True}, {"rules": 1}):
+        told = Tokenizer(TokenizerConfig(kind="bpe", **fields), TOKENIZER.vocabulary, TOKENIZER.merges)
+        assert told.encode("<unk></s>\n").ids.tolist() == [UNK, EOS, EOS]
     assert TOKENIZER.decode([UNK, EOS]) == "<unk>\n"
 
 

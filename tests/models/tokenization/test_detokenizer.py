@@ -29,7 +29,7 @@ PIECES = [*SPECIAL_TOKENS, *"a'\"-(),.1`", "n't", "'s", "'em", "``", "''", "--",
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_detokenizer_restores_a_sentence(sentence: str) -> None:
-    tokenizer = Tokenizer.train(TokenizerConfig(), [sentence])
+    tokenizer = Tokenizer.train(TokenizerConfig(control_tokens=True), [sentence])
     assert tokenizer.decode(tokenizer.encode(sentence).ids.tolist()) == sentence
 
 

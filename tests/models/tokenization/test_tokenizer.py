@@ -18,11 +18,12 @@ from tests.helpers.tokenizers import CONFIGS, TEXT, texts, train
 
 
 def test_tokenizer_leaves_rare_words_out() -> None:
-    tokenizer = train(min_count=2)
+    tokenizer = train(min_count=2, control_tokens=True)
     assert tokenizer.vocabulary == ["<unk>", "</s>", "the", ".", "cat"]
     encoding = tokenizer.encode("the dog saw the <unk> cat\n")
     assert encoding.ids.tolist() == [2, 0, 0, 2, 0, 4, 1]
     assert encoding.oov.tolist() == [False, True, True, False, False, False, False]  # a literal <unk> is known
+    assert train().encode("<unk>").oov.tolist() == [True, True, True]  # typed in raw text it is text
 
 
 def test_train_counts_chunks_together() -> None:
@@ -107,6 +108,14 @@ def test_ids_with_prefix_folds_case_and_leaves_special_tokens_out() -> None:
         {"pretokenized": True, "lowercase": True},
         {"kind": "character"},
         {"kind": "character", "lowercase": True},
+        {"kind": "character", "texts": "paragraphs"},
+        {"kind": "bpe"},
+        {"kind": "bpe", "control_tokens": True, "lowercase": True},
+        {"rules": 1},
+        {"rules": 1, "kind": "bpe", "lowercase": True},
+        {"rules": 2, "normalize": ("penn_quotes", "punctuation")},
+        {"control_tokens": True, "normalize": ("nfkc", "accents", "digits")},
+        {"normalize": ("ccnet",)},
     ],
     ids=str,
 )
@@ -118,7 +127,8 @@ def test_save_gives_the_same_tokenizer_here_and_in_hugging_face(settings: dict[s
     loaded = Tokenizer.load(path)
     assert (loaded.config, loaded.vocabulary) == (tokenizer.config, tokenizer.vocabulary)
     plain = HuggingFaceTokenizer.from_file(str(path))
-    for text in (TEXT, "It's \u4e2d a D\u00c9J\u00c0 don't\n\n<unk>x\x1c--</s>", ""):
+    ugly = "It's \u4e2d a D\u00c9J\u00c0 don't\n\n<unk>x\x1c--</s> <s> </S> \u201c1\u2026\u201d\n"
+    for text in (TEXT, "It's \u4e2d a D\u00c9J\u00c0 don't\n\n<unk>x\x1c--</s>", ugly, ""):
         assert plain.encode(text).ids == loaded.encode(text).ids.tolist() == tokenizer.encode(text).ids.tolist()
     loaded.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
@@ -127,7 +137,7 @@ def test_save_gives_the_same_tokenizer_here_and_in_hugging_face(settings: dict[s
 def test_from_counts_keeps_forms_that_text_would_split(tmp_path: Path) -> None:
     counts = {"o'clock": 3, "O'Clock": 1, "D. C.": 2, "rare": 1, "\u0130": 2, "</s>": 9}
     tokenizer = Tokenizer.from_counts(TokenizerConfig(lowercase=True, min_count=2, max_size=5), counts)
-    assert tokenizer.vocabulary == ["<unk>", "</s>", "o'clock", "d. c.", "i\u0307"]
+    assert tokenizer.vocabulary == ["<unk>", "</s>", "o'clock", "d. c.", "i"]
     tokenizer.save(tmp_path / "tokenizer.json")
     for same in (tokenizer, Tokenizer.load(tmp_path / "tokenizer.json")):
         assert [same.token_to_id(form) for form in ("o'clock", "d. c.", "rare")] == [2, 3, None]
@@ -216,13 +226,13 @@ def test_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("config", "forms"),
     [
-        (TokenizerConfig(), "a < EOS > </s> < s > <unk> </s>"),
-        (TokenizerConfig(lowercase=True), "a < eos > </s> < s > <unk> </s>"),
-        (TokenizerConfig(pretokenized=True), "a <EOS> </s> <s> <unk> </s>"),
+        (TokenizerConfig(rules=1), "a < EOS > </s> < s > <unk> </s>"),
+        (TokenizerConfig(rules=1, lowercase=True), "a < eos > </s> < s > <unk> </s>"),
+        (TokenizerConfig(rules=1, pretokenized=True), "a <EOS> </s> <s> <unk> </s>"),
         (TokenizerConfig(kind="character"), " ".join("a <EOS> </s> <s> <unk>\n".replace(" ", "_"))),
     ],
 )
-def test_tokenizer_reads_typed_markers(config: TokenizerConfig, forms: str) -> None:
+def test_tokenizer_of_the_first_edition_reads_typed_markers(config: TokenizerConfig, forms: str) -> None:
     # </s> and <unk> are those of the vocabulary, but to characters; <EOS> and <s> are text like any other
     tokenizer = Tokenizer.train(config, ["a <EOS> <s>\n"])
     text = "a <EOS> </s> <s> <unk>\n"
@@ -233,8 +243,47 @@ def test_tokenizer_reads_typed_markers(config: TokenizerConfig, forms: str) -> N
         assert ids[-2:] == [UNK, EOS]
 
 
-def test_bpe_tokenizer_reads_typed_markers() -> None:
-    tokenizer = Tokenizer.train(TokenizerConfig(kind="bpe"), ["a <EOS> <s>\n"])
+@pytest.mark.parametrize("settings", [{}, {"lowercase": True}, {"kind": "character"}, {"kind": "bpe"}], ids=str)
+def test_tokenizer_reads_typed_markers_as_text(settings: dict[str, Any]) -> None:
+    text = "I <s>never</s> said <unk>.\n"
+    tokenizer = Tokenizer.train(TokenizerConfig(**settings), [text])
+    encoding = tokenizer.encode(text)
+    assert UNK not in encoding.ids.tolist()
+    assert encoding.ids.tolist().count(EOS) == (0 if settings.get("kind") == "character" else 1)
+    if "lowercase" not in settings:
+        assert tokenizer.decode(encoding.ids.tolist()).replace(" ", "") == text.replace(" ", "")
+
+
+def test_pretokenized_tokenizer_knows_the_unknown_word_and_guards_the_boundary() -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), ["<s> a <unk> </s>\n"])
+    assert tokenizer.vocabulary == ["<unk>", "</s>", "a"]
+    encoding = tokenizer.encode("<s> a <unk> </s>\n")
+    assert encoding.ids.tolist() == [UNK, 2, UNK, UNK, EOS]
+    assert encoding.oov.tolist() == [True, False, False, True, False]
+
+
+@pytest.mark.parametrize("settings", [{}, {"pretokenized": True}, {"kind": "bpe"}], ids=str)
+def test_tokenizer_reads_control_tokens_if_told(settings: dict[str, Any]) -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(**settings, control_tokens=True), ["a b\n" * 5])
+    expected = tokenizer.encode("a").ids.tolist()
+    assert tokenizer.encode("<s>a</s><unk>\n").ids.tolist()[:-2] == [EOS, *expected, EOS]
+    assert tokenizer.encode("<s>a</s><unk>\n").ids.tolist()[-2:] == [UNK, EOS]
+
+
+def test_tokenizer_file_without_an_edition_has_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    train(rules=1).save(path)
+    stored = json.loads(path.read_text("utf-8"))
+    for setting in ("rules", "normalize", "control_tokens", "closed", "texts"):
+        del stored["model"]["nextword"][setting]
+    path.write_text(json.dumps(stored), "utf-8")
+    loaded = Tokenizer.load(path)
+    assert loaded.config.rules == 1
+    assert loaded.encode("the </s> <unk>").ids.tolist() == [2, EOS, UNK]
+
+
+def test_bpe_tokenizer_of_the_first_edition_reads_typed_markers() -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(kind="bpe", rules=1), ["a <EOS> <s>\n"])
     assert tokenizer.encode("a</s><unk>").ids.tolist()[1:] == [EOS, UNK]
     assert EOS not in tokenizer.encode("a <EOS> <s>").ids
 

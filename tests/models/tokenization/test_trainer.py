@@ -15,6 +15,7 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.pipeline import build_pipeline, surface_forms
 from models.tokenization.tokenizer import Tokenizer
 from models.tokenization.trainer import WordCounter
+from models.tokenization.words.word_tokenizer import WordTokenizer
 from tests.helpers.tokenizers import CONFIGS, identity, texts, train
 
 CHUNKS = st.lists(texts.map(lambda text: text + "\n"), max_size=5)
@@ -46,7 +47,8 @@ def test_word_counter_counts_and_encodes_as_the_pipeline_does(config: TokenizerC
         assert counts == expected
         vocabulary = [*SPECIAL_TOKENS, *sorted(counts)]
         ids = [i for piece in counter.encode(vocabulary) for i in piece.tolist()]
-        assert [vocabulary[i] for i in ids] == forms
+        words = WordTokenizer(config, vocabulary)
+        assert ids == [i for chunk in chunks for i in words.encode(chunk).tolist()]
         assert list(counter.encode(vocabulary)) == []
 
     check()
@@ -82,8 +84,14 @@ def test_vocabulary_has_a_largest_size_specials_included() -> None:
 
 @pytest.mark.parametrize("text", ["", "\n \n", "<unk> </s>\n"])
 def test_vocabulary_cannot_come_of_no_words(text: str) -> None:
-    with pytest.raises(TrainingFailed, match="no token"):
-        train(text)
+    for fields in ({"rules": 1}, {"control_tokens": True}, {"pretokenized": True}):
+        with pytest.raises(TrainingFailed, match="no token"):
+            train(text, **fields)
+
+
+def test_vocabulary_holds_typed_control_tokens_as_text() -> None:
+    assert train("<unk> </s>\n").vocabulary == ["<unk>", "</s>", "<", ">", "/", "s", "unk"]
+    assert train("<s> a </s> <unk>\n", pretokenized=True).vocabulary == ["<unk>", "</s>", "a"]
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.tokenization.encoding import MISSING
+from models.tokenization.words.char_classes import char_classes
 from models.tokenization.words.vocab_lookup import VocabTable, build_vocab_table, encode_text, reserve, table_tokens
-from models.tokenization.words.word_tokenizer import char_classes
 
-SPACES_ONLY = char_classes(False, True)
+SPACES_ONLY = char_classes(1, pretokenized=True, control_tokens=False)
 # Few letters and lengths about the eight bytes that a slot holds, so that ends and beginnings agree often.
 tokens = st.text("ab\u00e9", min_size=1, max_size=12)
 

@@ -18,15 +18,18 @@ from tests.helpers.tokenizers import CONFIGS, identity, texts
 @given(known=texts, text=texts)
 @example(known="do n't", text="don't DON\u2019T n't xn't n'tx")
 @example(known="\u03bf\u03c3", text="\u039f\u03a3 \u039f\u03a3\n\u039f\u03a3")
-@example(known="a", text="\u4e2d a\na\n\u4e2d\n\u4e2d a")  # lines for the loops and for the pipeline in turns
+@example(known="a", text="\u4e2d a\na\n\u4e2d\n\u4e2d a")
 @example(known="a", text="")
 def test_word_tokenizer_encodes_as_the_pipeline_does(config: TokenizerConfig, known: str, text: str) -> None:
     pipeline = build_pipeline(config, SPECIAL_TOKENS)
     vocabulary = list(dict.fromkeys([*SPECIAL_TOKENS, *surface_forms(pipeline, known)]))
     ids = WordTokenizer(config, vocabulary).encode(text)
     assert ids.dtype == np.int32
-    assert np.maximum(ids, 0).tolist() == build_pipeline(config, vocabulary).encode(text).ids
-    assert (ids == MISSING).tolist() == [form not in vocabulary for form in surface_forms(pipeline, text)]
+    whole = build_pipeline(config, vocabulary)
+    assert np.maximum(ids, 0).tolist() == whole.encode(text).ids
+    # From edition 2 on a typed `</s>` is unknown even if it is one word, and a newline is the boundary.
+    pieces = [form for form, _ in whole.pre_tokenizer.pre_tokenize_str(whole.normalizer.normalize_str(text))]
+    assert (ids == MISSING).tolist() == [whole.token_to_id(form) is None for form in pieces]
     assert WordTokenizer(config, vocabulary).split(text) == surface_forms(pipeline, text)
 
 
@@ -49,12 +52,17 @@ def test_word_tokenizer_encodes_texts_together_as_alone(
 
 @pytest.mark.parametrize("config", CONFIGS, ids=identity)
 def test_word_tokenizer_splits_every_character_as_the_pipeline_does(config: TokenizerConfig) -> None:
-    characters = [chr(code) for code in [*range(0x3100), 0xFEFF, 0xFFFD, 0x1F600] if not 0xD800 <= code < 0xE000]
-    text = "\n".join(f"a{c}a {c} {c}'s don{c}t {c}{c}x '{c}" for c in characters)
+    codes = [*range(0x3100), *range(0xA000, 0xAC80), *range(0xFB00, 0x10000), *range(0x1F000, 0x1FB00), 0xE0067]
+    text = "\n".join(f"a{chr(c)}a {chr(c)} {chr(c)}'s don{chr(c)}t {chr(c)}{chr(c)}x '{chr(c)}" for c in codes)
     pipeline = build_pipeline(config, SPECIAL_TOKENS)
     expected = surface_forms(pipeline, text)
     vocabulary = list(dict.fromkeys([*SPECIAL_TOKENS, *expected]))
     assert [vocabulary[i] for i in WordTokenizer(config, vocabulary).encode(text)] == expected
+
+
+def test_word_tokenizer_knows_the_last_code_points() -> None:
+    words = WordTokenizer(CONFIGS[0], [*SPECIAL_TOKENS, "\U000e01ef", "\U0010ffff"])
+    assert words.encode("\U0010ffff \U000e01ef \U000efffe").tolist() == [3, 2, MISSING]
 
 
 def test_word_tokenizer_tells_long_words_apart_at_their_beginnings() -> None:
