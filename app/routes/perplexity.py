@@ -65,9 +65,8 @@ async def measure_perplexity(request: InjectedModelRequest, query: Annotated[Per
 
 
 async def _evaluate_json(request: ModelRequest, query: PerplexityQuery) -> Response:
-    for name, value in query:
-        if value:
-            raise InvalidInput(name, "as a parameter it is for bodies of the other kinds; JSON has it in the body")
+    for name in sorted(query.model_fields_set):
+        raise InvalidInput(name, "as a parameter it is for bodies of the other kinds; JSON has it in the body")
     body = _parse_body(await request.http_request.body())
     texts = [body.text] if isinstance(body.text, str) else body.text
     request.check_count("text", texts)
@@ -125,7 +124,8 @@ def _make_evaluator(request: ModelRequest, options: PerplexityQuery | Perplexity
     """Build the evaluator of one text. Raises InvalidInput for a unit that the model does not have."""
     model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
     unit = options.unit or ("lines" if tokenizer.config.has_lines else "document")
-    return Evaluator(model, tokenizer, unit, options.empty_lines or "keep", request.runtime)
+    bos, eos = options.bos is not False, options.eos is not False
+    return Evaluator(model, tokenizer, unit, options.empty_lines or "keep", request.runtime, bos=bos, eos=eos)
 
 
 def _evaluate_texts(request: ModelRequest, body: PerplexityRequest) -> Generator[object, None, list[Evaluation]]:

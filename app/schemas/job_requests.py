@@ -176,6 +176,12 @@ class EvaluateJob(RequestBody):
         None, description="`lines`: each on its own; `document`: as one. Without it, lines, or document for characters."
     )
     empty_lines: EmptyLinesField = "keep"
+    bos: bool | None = Field(
+        None, description="Whether each line, or the document, begins after `</s>`. Without it, it does."
+    )
+    eos: bool | None = Field(
+        None, description="Whether the end of each line, or of the document, is scored too. Without it, it is."
+    )
     format: Annotated[dict[str, Any], config_schema(LabelledFormat, TaggedFormat, QuestionFormat)] | None = Field(
         None, description="Format of the file that measures a task's model; without it, told by the name's ending."
     )
@@ -192,7 +198,7 @@ class EvaluateJob(RequestBody):
 
         Raises InvalidInput for a field that does not go with such a model.
         """
-        for name in ("unit", "dynamic"):
+        for name in ("unit", "dynamic", "bos", "eos"):
             if "perplexity" not in capabilities and getattr(self, name) is not None:
                 raise InvalidInput(name, "is for language models: leave it out")
         kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)

@@ -26,6 +26,16 @@ UNIT_FIELD = Field(
     examples=["lines"],
 )
 EMPTY_LINES_FIELD: Any = Field("keep", description="Whether an empty line counts as one (an end of line to predict).")
+EVALUATION_BOS_FIELD: Any = Field(
+    True,
+    description="Whether the text, or each line where `unit` is `lines`, begins after `</s>`; false: it begins nowhere "
+    "in particular, as a part of a longer text.",
+)
+EVALUATION_EOS_FIELD: Any = Field(
+    True,
+    description="Whether the end of the text, or of each line where `unit` is `lines`, is scored too. Of a short text "
+    "that goes on, or of one that a model of whole plays should not end, leave it out.",
+)
 
 
 class PerplexityRequest(RequestBody):
@@ -38,6 +48,8 @@ class PerplexityRequest(RequestBody):
     )
     unit: Unit | None = UNIT_FIELD
     empty_lines: EmptyLines = EMPTY_LINES_FIELD
+    bos: bool = EVALUATION_BOS_FIELD
+    eos: bool = EVALUATION_EOS_FIELD
 
 
 class PerplexityQuery(QueryParameters):
@@ -45,29 +57,44 @@ class PerplexityQuery(QueryParameters):
 
     unit: Unit | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
     empty_lines: EmptyLines | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
+    bos: bool | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
+    eos: bool | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
     keep_text: bool = Field(False, description="Whether results of records repeat their `text`.")
 
 
 class PerplexityResult(ResponseBody):
     """Figures of an evaluated text."""
 
-    perplexity: float | None = Field(description="exp of the mean cross-entropy over all tokens; null where infinite.")
+    perplexity: float | None = Field(
+        description="exp of the mean cross-entropy over all tokens, an unknown word being `<unk>` however it is "
+        "spelled: the figure that papers print. Null where infinite."
+    )
     perplexity_without_oov: float | None = Field(description="The same over the tokens in the vocabulary.")
+    open_vocabulary_perplexity: float | None = Field(
+        description="The same, with each unknown word charged for its spelling as well: what ranks texts, where those "
+        "of nothing but unknown words are not to come first. It equals `perplexity` where no word is unknown."
+    )
     logprob: float | None = LOGPROB_FIELD
     zero_probability: bool | None = ZERO_FIELD
-    token_count: int = Field(description="Tokens scored, the end of each line included.")
+    token_count: int = Field(description="Tokens scored, ends of lines included where they were.")
     oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
     characters: int = Field(description="Characters of the text, newlines included.")
-    bits_per_character: float | None = Field(description="Cross-entropy in bits, for each character of the text.")
-    bits_per_byte: float | None = Field(
-        description="The same for each byte of it in UTF-8: what compares models of other tokenizers."
+    bits_per_character: float | None = Field(
+        description="Bits for each character of the text, spellings of unknown words included."
     )
-    word_count: int = Field(description="Words of the text, separated by blanks, and ends of lines.")
+    bits_per_byte: float | None = Field(
+        description="The same for each byte of it in UTF-8: what compares models of other tokenizers and vocabularies."
+    )
+    word_count: int = Field(description="Words of the text, which blanks separate.")
+    line_count: int = Field(description="Ends of lines of the text, as far as they were scored.")
     perplexity_per_word: float | None = Field(
-        description="exp of the cross-entropy for each of them, whatever the tokens; null where it is infinite."
+        description="exp of the cross-entropy for each word and end of a line, whatever the tokens and spellings of "
+        "unknown words included: what compares models by words. Null where it is infinite."
     )
     unit: Unit = Field(description="Unit that was scored on its own: `lines` or the whole `document`.")
     empty_lines: EmptyLines = Field(description="Whether empty lines counted.")
+    bos: bool = Field(description="Whether what was scored on its own began after `</s>`.")
+    eos: bool = Field(description="Whether its end was scored.")
     adaptive: bool = Field(description="Whether the model learned from the text as it scored it, as a cache does.")
 
 

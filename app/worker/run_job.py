@@ -120,7 +120,8 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
     model = checkpoint.language_model if dynamic is None else make_dynamic(checkpoint.language_model, dynamic, unit)
     with path.open("rb") as file:
         chunks = iter(lambda: file.read(_READ_BYTES), b"")
-        scoring = evaluate(model, checkpoint.tokenizer, chunks, unit, request.empty_lines)
+        ends = {"bos": request.bos is not False, "eos": request.eos is not False}
+        scoring = evaluate(model, checkpoint.tokenizer, chunks, unit, request.empty_lines, **ends)
         evaluation = _drive(with_progress(scoring), Reporter(send).report, stop)
     return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation))
 

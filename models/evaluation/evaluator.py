@@ -94,7 +94,7 @@ class Evaluator:
         self._inside_word = False  # whether the text so far ends in a word
         self._inside_line = False  # whether `_state` is in the middle of a line
         self._held_lines: list[tuple[Ids, Mask]] = []  # lines not yet scored, and which of their tokens are unknown
-        self._result = self._zero = Evaluation(unit, empty_lines, model.adaptive)
+        self._result = self._zero = Evaluation(unit, empty_lines, bos, eos, model.adaptive)
 
     @property
     def nothing(self) -> Evaluation:

@@ -45,6 +45,10 @@ class Evaluation:
     unit: Unit
     """`lines`: each line on its own; `document`: what was read before is remembered across lines."""
     empty_lines: EmptyLines
+    bos: bool = True
+    """Whether what was scored on its own begins after `</s>`."""
+    eos: bool = True
+    """Whether its end was scored too."""
     adaptive: bool = False
     """Whether the model learned from the text as it scored it; its figures are not comparable with those of others."""
     token_count: int = 0
@@ -166,6 +170,8 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
         "word_count": evaluation.word_count,
         "line_count": evaluation.line_count,
         "empty_lines": evaluation.empty_lines,
+        "bos": evaluation.bos,
+        "eos": evaluation.eos,
         "adaptive": evaluation.adaptive,
     }
 

@@ -36,7 +36,7 @@ def _evaluate(
     model: LanguageModel, tokenizer: Tokenizer, held_out: Corpus, unit: Unit
 ) -> Generator[int, None, Evaluation]:
     """Score a text from its end; the order of the scores does not matter to the figures."""
-    result = Evaluation(unit, held_out.empty_lines, model.adaptive)
+    result = Evaluation(unit, held_out.empty_lines, adaptive=model.adaptive)
     encodings = []
     for text in held_out.chunks():
         encodings.append(tokenizer.encode(text))

@@ -20,7 +20,7 @@ from models.language_model import LanguageModel
 from models.model import Floats, TokenIds
 from models.special_tokens import EOS
 from models.state import State, select
-from models.tokenization.encoding import BatchEncoding
+from models.tokenization.encoding import BatchEncoding, Encoding
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Offsets, concat_rows, padded_indices
 
@@ -61,6 +61,13 @@ class TextScore:
     def oov_count(self) -> int:
         """Tokens that the vocabulary lacks."""
         return int(self.oov.sum())
+
+    def spelling_logprob(self, tokenizer: Tokenizer) -> float:
+        """Return log P of the spellings of the unknown words, in nats: what `logprob` does not charge for."""
+        if not self.oov.any():
+            return 0.0
+        forms = tokenizer.unknown_forms(self.text, Encoding(self.ids, self.oov))
+        return float(tokenizer.speller.logprobs(forms).sum())
 
     def tokens(self, tokenizer: Tokenizer) -> list[str]:
         """Return the surface forms [T] as the text has them, also where the vocabulary lacks them."""

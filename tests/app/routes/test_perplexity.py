@@ -1,6 +1,7 @@
 """Perplexity over HTTP, from JSON, plain text and records, equals the evaluator's."""
 
 import json
+import math
 import socket
 import time
 from collections.abc import Iterator
@@ -80,6 +81,44 @@ def test_perplexity_of_several_texts_is_each_and_all(
     assert figures["token_count"] == sum(evaluation.token_count for evaluation in alone)
 
 
+@pytest.mark.parametrize("model", ["words", "lstm", "letters"])
+@pytest.mark.parametrize(("bos", "eos"), [(True, False), (False, True), (False, False)])
+def test_perplexity_may_leave_out_begin_and_end(
+    client: httpx.Client, local: dict[str, Checkpoint], model: str, bos: bool, eos: bool
+) -> None:
+    checkpoint, ends = local[model], {"bos": bos, "eos": eos}
+    evaluation = run_to_completion(evaluate(checkpoint.model, checkpoint.tokenizer, ["the cat"], "document", **ends))
+    in_full = expected(checkpoint, "the cat", "document")
+    assert evaluation.token_count == in_full.token_count - (not eos)
+    assert evaluation.logprob != in_full.logprob
+    answers = [
+        ask(client, model, "the cat", unit="document", **ends),
+        upload(client, model, b"the cat", unit="document", **ends).json(),
+        json.loads(upload(client, model, b'{"text": "the cat"}', "application/x-ndjson", unit="document", **ends).text),
+    ]
+    for answer in answers:
+        same(answer, evaluation)
+        assert (answer["bos"], answer["eos"]) == (bos, eos)
+
+
+def test_perplexity_of_nothing_but_an_end_is_refused_without_it(client: httpx.Client) -> None:
+    assert ask(client, "words", "\n")["token_count"] == 1
+    answer = client.post("/v1/models/words/perplexity", json={"text": "\n", "eos": False})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_text")
+    assert "something to score" in answer.json()["error"]["message"]
+
+
+def test_perplexity_charges_unknown_words_for_their_spelling(
+    client: httpx.Client, local: dict[str, Checkpoint]
+) -> None:
+    known, odd, longer = (ask(client, "words", text) for text in ("the cat .", "the zzq .", "the zzqzzqzzq ."))
+    assert known["open_vocabulary_perplexity"] == known["perplexity"]
+    assert odd["perplexity"] == longer["perplexity"]
+    assert odd["open_vocabulary_perplexity"] < longer["open_vocabulary_perplexity"]
+    spelling = float(local["words"].tokenizer.speller.logprobs(["zzq"])[0])
+    assert odd["bits_per_byte"] == pytest.approx(-(odd["logprob"] + spelling) / math.log(2) / len("the zzq .\n"))
+
+
 def in_pieces(data: bytes, size: int) -> Iterator[bytes]:
     for begin in range(0, len(data), size):
         yield data[begin : begin + size]
@@ -134,6 +173,8 @@ def test_perplexity_refuses_bad_bodies(client: httpx.Client, body: dict[str, obj
 def test_perplexity_of_json_takes_settings_from_the_body(client: httpx.Client) -> None:
     answer = client.post("/v1/models/words/perplexity?unit=lines", json={"text": "a"})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "unit")
+    answer = client.post("/v1/models/words/perplexity?eos=false", json={"text": "a"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "eos")
 
 
 # --- records

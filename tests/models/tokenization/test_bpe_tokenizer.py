@@ -136,7 +136,7 @@ def test_bpe_text_is_counted_evaluated_and_generated(tmp_path):
         run_to_completion(evaluate(model, TOKENIZER, ["A bird sat, unseen.\n"], unit)) for unit in ("lines", "document")
     )
     assert lines.bits_per_byte == pytest.approx(document.bits_per_byte)
-    assert (lines.word_count, lines.byte_count) == (5, 20)
+    assert (lines.word_count, lines.line_count, lines.byte_count) == (4, 1, 20)
     sequences = make_sequences(TOKENIZER, "the ", SamplingParams(max_tokens=30, seed=3))
     list(generate(model, sequences))
     assert sequences[0].text

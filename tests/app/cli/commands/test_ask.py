@@ -60,6 +60,28 @@ def test_score_prints_json(nextword: Run) -> None:
     assert impossible["zero_probability"] is True
 
 
+def test_score_tells_spellings_and_leaves_out_begin_and_end(nextword: Run, published: Path) -> None:
+    tokenizer = load(published / "words" / "1").tokenizer
+    score = json.loads(nextword("score", "words", "--json", "--no-eos", stdin=b"the zzq").out)
+    assert score["token_count"] == 2
+    assert score["spelling_logprob"] == pytest.approx(float(tokenizer.speller.logprobs(["zzq"])[0]))
+    other = json.loads(nextword("score", "words", "--json", "--no-eos", "--no-bos", stdin=b"the cat").out)
+    assert other["spelling_logprob"] == 0
+    assert (
+        other["logprob"]
+        != json.loads(nextword("score", "words", "--json", "--no-eos", stdin=b"the cat").out)["logprob"]
+    )
+
+
+def test_evaluate_leaves_out_begin_and_end(nextword: Run, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("the cat\nthe dog\n")
+    file = tmp_path / "text.txt"
+    figures = json.loads(nextword("evaluate", "words", file, "--json", "--no-eos").out)
+    assert (figures["token_count"], figures["line_count"], figures["eos"]) == (4, 0, False)
+    figures = json.loads(nextword("evaluate", "words", file, "--json", "--unit", "document", "--no-bos").out)
+    assert (figures["token_count"], figures["line_count"], figures["bos"]) == (6, 2, False)
+
+
 def test_score_names_a_line_that_is_not_utf8(nextword: Run) -> None:
     done = nextword("score", "words", stdin=b"the cat\nthe dog\nb\xffd\n")
     assert len(done.out.splitlines()) == 2
