@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput
 from models.special_tokens import EOS
 from models.tokenization.config import BYTE_TO_UNICODE, TokenizerConfig
+from models.tokenization.definition.pipeline import Merges, added_tokens, build_pipeline
 from models.tokenization.detokenizer import UNICODE_TO_BYTE, ByteDetokenizer
 from models.tokenization.encoding import TokenModel
-from models.tokenization.pipeline import Merges, added_tokens, build_pipeline
 from models.tokenization.token_names import TokenNames
 from models.tokenization.word_cache import WordCache
 

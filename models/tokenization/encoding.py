@@ -17,10 +17,10 @@ from tokenizers import Tokenizer
 
 from models.special_tokens import EOS, SPECIAL_TOKENS, UNK
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.definition.normalization import TextNormalizer
+from models.tokenization.definition.pipeline import Merges, build_pipeline
 from models.tokenization.detokenizer import Detokenizer
-from models.tokenization.normalization import TextNormalizer
 from models.tokenization.offsets import pipeline_offsets, token_offsets
-from models.tokenization.pipeline import Merges, build_pipeline
 from models.tokenization.token_names import TokenNames
 from models.tokenization.tokenizer_file import own_document
 from models.utils.arrays import Int64Array, concat_rows

@@ -10,10 +10,10 @@ from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS, UNK_TOKEN
 from models.tokenization.bpe_tokenizer import BpeTokenizer
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.definition.pipeline import Merges
 from models.tokenization.encoding import TokenModel
 from models.tokenization.foreign.reading import read_foreign_document, read_tokenizer_file
 from models.tokenization.foreign.unigram import UnigramModel, train_unigram
-from models.tokenization.pipeline import Merges
 from models.tokenization.tokenizer_file import read_own_document, stored_config
 from models.tokenization.trainer import train_vocabulary
 from models.tokenization.words.word_tokenizer import WordTokenizer

@@ -22,10 +22,10 @@ from models.errors import CheckpointDamaged, InvalidInput, InvalidText
 from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.continuations.continuations import Continuations
+from models.tokenization.definition.normalization import TextNormalizer
+from models.tokenization.definition.pipeline import Merges
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
-from models.tokenization.normalization import TextNormalizer
-from models.tokenization.pipeline import Merges
 from models.tokenization.speller import Speller
 from models.tokenization.token_models import build_token_model, read_document, train_token_model
 from models.tokenization.token_names import TokenNames

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from models.errors import InvalidInput
 from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
+from models.tokenization.definition.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
 
 
 def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from models.special_tokens import SPECIAL_TOKENS, UNK_TOKEN
 from models.threads import thread_count
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import BYTE_TO_UNICODE, DEFAULT_BPE_SIZE, TokenizerConfig
+from models.tokenization.definition.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
 from models.tokenization.encoding import MISSING
-from models.tokenization.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
 from models.tokenization.words.vocab_lookup import build_vocab_table, encode_text, reserve, table_tokens
 from models.tokenization.words.word_tokenizer import WordTokenizer
 from models.utils.parallel import parallel_map

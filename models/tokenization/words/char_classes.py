@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from tokenizers import Regex, pre_tokenizers
 
 from models.kernels.jit import Int, compiled, count_trailing_zeros, load_int64
+from models.tokenization.definition import word_patterns
 from models.tokenization.raw_text import WHITESPACE
-from models.tokenization.words import patterns
 from models.utils.arrays import ByteArray
 
 WORD, SPACE, PUNCTUATION, EXTENDING, FORMAT, FLAG_LETTER, PICTURE, PREPENDED = (1 << bit for bit in range(8))
-"""Classes of characters, one bit each, as `patterns` describes them; PUNCTUATION is neither word nor white space."""
+"""Classes of characters, one bit each, of `word_patterns`; PUNCTUATION is neither word nor white space."""
 STRIDE = 8
 """Bytes that the loops read at once, from any byte of a text on. Those beyond its end must be there and 0."""
 _PAGE = 256
 _EIGHT_HIGH_BITS = -0x7F7F7F7F7F7F7F80
 _PATTERNS_BY_CLASS = {
-    EXTENDING: patterns.EXTENDING,
-    FORMAT: patterns.FORMAT,
-    FLAG_LETTER: patterns.FLAG_LETTER,
-    PICTURE: patterns.PICTURE,
-    PREPENDED: patterns.PREPENDED,
+    EXTENDING: word_patterns.EXTENDING,
+    FORMAT: word_patterns.FORMAT,
+    FLAG_LETTER: word_patterns.FLAG_LETTER,
+    PICTURE: word_patterns.PICTURE,
+    PREPENDED: word_patterns.PREPENDED,
 }
 
 
@@ -79,7 +79,7 @@ def padded_bytes(text: bytes) -> ByteArray:
 def _space_table(rules: int) -> NDArray[np.uint8]:
     """Return the classes of text that is split at white space alone, from edition 2 on that of ASCII."""
     table = np.full(0x110000, WORD, np.uint8)
-    table[[ord(space) for space in (WHITESPACE if rules == 1 else "\n" + patterns.ASCII_BLANKS)]] = SPACE
+    table[[ord(space) for space in (WHITESPACE if rules == 1 else "\n" + word_patterns.ASCII_BLANKS)]] = SPACE
     return table
 
 
@@ -95,8 +95,8 @@ def _fill(table: NDArray[np.uint8], page: int, rules: int) -> None:
     codes = range(page * _PAGE, (page + 1) * _PAGE)
     text = "".join(map(chr, codes))
     classes = np.full(_PAGE, PUNCTUATION, np.uint8)
-    classes[_matches(patterns.SPACE, text)] = SPACE
-    classes[_matches(patterns.LETTER, text)] = WORD
+    classes[_matches(word_patterns.SPACE, text)] = SPACE
+    classes[_matches(word_patterns.LETTER, text)] = WORD
     for kind, pattern in _PATTERNS_BY_CLASS.items() if rules > 1 else ():
         classes[_matches(pattern, text)] |= kind
     table[codes.start : codes.stop] = classes

@@ -1,6 +1,6 @@
 """Compiled loops over the characters that keep together: those of a word, and those of a symbol.
 
-Parts of `patterns` by name: `letters_end` is `word`, `is_more` is `more`, `symbol_end` is `symbol` and its repetitions.
+They read the parts of `word_patterns` called `word` (`letters_end`), `more` (`is_more`) and `symbol` (`symbol_end`).
 The data and classes are those of `word_splitter`.
 """
 

@@ -1,6 +1,6 @@
 """Compiled loops over names that hold punctuation: URLs, e-mail addresses, `@name`, AT&T, C++.
 
-They read what `patterns` calls names. Most begin with a word, and the character behind it tells which they may be.
+They read what `word_patterns` calls names. Most begin with a word, and the character behind it tells which they may be.
 The data and classes are those of `word_splitter`.
 """
 

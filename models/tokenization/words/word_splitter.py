@@ -1,7 +1,7 @@
 """Splitting of UTF-8 text into word tokens by compiled loops.
 
-They give what the patterns that define words give (`patterns`), 68 times as fast, by the classes of characters that
-`char_classes` asks of those patterns. They check neither bounds nor UTF-8, and all classes must be known.
+They give what the patterns that define words give (`definition.word_patterns`), 68 times as fast, by the classes of
+characters that `char_classes` asks of those patterns. They check neither bounds nor UTF-8, and all classes must be known.
 
 The factor: Penn Treebank, split at white space, against Hugging Face `tokenizers`, one thread
 (`python -m benchmarks.speed.tokenizer`).
@@ -70,7 +70,7 @@ def count_words(data: ByteArray, classes: CharClasses, inside: bool) -> Int:
 
 @compiled
 def token_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
-    """Return where the token ends that begins at `i`, no white space; the cases are those of `patterns`."""
+    """Return where the token ends that begins at `i`, no white space; the cases are those of `word_patterns`."""
     if not classes.splits_punctuation:
         return next_space(data, i, classes)
     end = letters_end(data, i, classes)

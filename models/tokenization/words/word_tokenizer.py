@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from models.special_tokens import EOS_TOKEN
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.definition.pipeline import pipeline_ids
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import TokenModel
-from models.tokenization.pipeline import pipeline_ids
 from models.tokenization.words.char_classes import char_classes, classify, padded_bytes
 from models.tokenization.words.vocab_lookup import build_vocab_table, encode_text, encode_texts
 from models.tokenization.words.word_splitter import split_tokens

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.character_tokenizer import CharacterTokenizer
 from models.tokenization.config import Texts, TokenizerConfig
+from models.tokenization.definition.pipeline import build_pipeline, surface_forms
 from models.tokenization.encoding import MISSING
-from models.tokenization.pipeline import build_pipeline, surface_forms
 
 texts = st.text(st.sampled_from("ab\n\r \x00<\u00e9\u0130\u03a3\u4e2d\U0001f600") | st.characters(codec="utf-8"))
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.tokenization.config import BYTE_TO_UNICODE, Normalization, TokenizerConfig, TokenKind
-from models.tokenization.normalization import TextNormalizer
+from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.tokenizers import CONFIGS, identity, texts, train
 

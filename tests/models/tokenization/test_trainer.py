@@ -12,7 +12,7 @@ from models.errors import InvalidInput, TrainingFailed
 from models.special_tokens import SPECIAL_TOKENS
 from models.threads import set_thread_count, thread_count
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.pipeline import build_pipeline, surface_forms
+from models.tokenization.definition.pipeline import build_pipeline, surface_forms
 from models.tokenization.tokenizer import Tokenizer
 from models.tokenization.trainer import WordCounter
 from models.tokenization.words.word_tokenizer import WordTokenizer

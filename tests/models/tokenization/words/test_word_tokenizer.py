@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from models.special_tokens import EOS, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.definition.pipeline import build_pipeline, surface_forms
 from models.tokenization.encoding import MISSING
-from models.tokenization.pipeline import build_pipeline, surface_forms
 from models.tokenization.words.word_tokenizer import WordTokenizer
 from tests.helpers.tokenizers import CONFIGS, identity, texts
 

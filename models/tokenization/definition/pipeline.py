@@ -16,8 +16,8 @@ from tokenizers.models import BPE, WordLevel
 
 from models.special_tokens import EOS, EOS_TOKEN, UNK_TOKEN
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.normalization import TextNormalizer
-from models.tokenization.words.patterns import PRETOKENIZED_PATTERN, word_pattern
+from models.tokenization.definition.normalization import TextNormalizer
+from models.tokenization.definition.word_patterns import PRETOKENIZED_PATTERN, word_pattern
 
 Merges: TypeAlias = Sequence[tuple[str, str]]
 """Pairs of neighbouring tokens that bpe merges into one, in the order in which it does."""

@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 from models.errors import InvalidInput
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.pipeline import build_pipeline, surface_forms
+from models.tokenization.definition.pipeline import build_pipeline, surface_forms
 from models.tokenization.raw_text import WHITESPACE
 from tests.helpers.tokenizers import texts
 
