@@ -60,6 +60,8 @@ def task_fields(kind: str, values: dict[str, Any]) -> dict[str, Any]:
         tables["encoder"] = given_options(EncoderConfig, values)
         tables["training"] = given_options(TaskTrainingConfig, values)
     top = {name: value for name, value in given_options(TaskRecipe, values).items() if name not in _TABLES}
+    if parts.format is not None:
+        top.pop("encoding", None)  # that of the format
     tables["model"] |= unused_options(values, [top, *tables.values()])
     return top | tables | {"model": {"kind": kind, **tables["model"]}}
 

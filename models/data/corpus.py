@@ -133,11 +133,9 @@ class Corpus:
     @property
     def notes(self) -> list[str]:
         """Sentences for the user about how the text is read; none where there is nothing to tell."""
-        notes = []
-        if any(self.sentence_marks):
-            notes.append(f"{self.sentence_marks} around the lines of the text are left out: its lines are sentences")
+        notes = self.sentence_marks.notes()
         if self.cuts_line:
-            notes.append("the text is one line: its last words are held out, counted in characters")
+            notes.append("the text is one line: it is cut between two words, and its last part held out")
         return notes
 
     def chunks(self) -> Iterator[str]:

@@ -42,14 +42,16 @@ class SentenceMarks(NamedTuple):
         text = _BEGIN.sub("", text) if self.begin else text
         return _END.sub("", text) if self.end else text
 
-    def __str__(self) -> str:
-        return " and ".join([f"`{BEGIN_MARK}`"] * self.begin + [f"`{END_MARK}`"] * self.end)
+    def notes(self) -> list[str]:
+        """Return a sentence for the user about marks that are left out; none where there are none."""
+        names = [f"`{BEGIN_MARK}`"] * self.begin + [f"`{END_MARK}`"] * self.end
+        sentence = f"{' and '.join(names)} around the lines of the text are left out: its lines are sentences"
+        return [sentence] if names else []
 
 
-def strip_sentence_marks(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield a clean text without the sentence marks that its first chunk shows it to carry."""
+def split_off_marks(chunks: Iterable[str]) -> tuple[SentenceMarks, Iterator[str]]:
+    """Return the sentence marks that the first chunk of a clean text shows, and the text without them."""
     iterator = iter(chunks)
     first = next((chunk for chunk in iterator if chunk), "")
-    marks = SentenceMarks.of(first)
-    rest = chain([first], iterator)
-    yield from map(marks.remove_from, rest) if any(marks) else rest
+    marks, text = SentenceMarks.of(first), chain([first], iterator)
+    return marks, map(marks.remove_from, text) if any(marks) else text

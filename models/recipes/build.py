@@ -57,7 +57,8 @@ class BuiltModel:
     metrics: dict[str, Any]
     """`training`: tokens, lines, seconds; where text was held out `validation`, the figures by unit (`lines` and
     `document`), and for a model that can compute in int8 `int8`, the figures of that; where an n-gram model was then
-    estimated from the whole text, `refit`: the tokens, lines and vocabulary of that."""
+    estimated from the whole text, `refit`: the tokens, lines and vocabulary of that; where there is something to tell
+    of text or model, `notes`: sentences."""
     counts: Counts | None = None
     """What an n-gram model was made of, where the recipe keeps it."""
 
@@ -105,6 +106,8 @@ def build(
     sizes |= {"lines": encoded.lines, "characters": encoded.characters}
     seconds = {"seconds": round(time.monotonic() - began, 1)}
     metrics: dict[str, Any] = {"training": sizes | training_metrics | seconds}
+    if text.notes:
+        metrics["notes"] = text.notes
     if held_out is not None:
         measure = measure_reversed_units if recipe.reversed else measure_units
         metrics |= yield from _measure(model, tokenizer, held_out, measure)
@@ -139,10 +142,10 @@ def _read_tokenizer(config: TokenizerConfig) -> Tokenizer | None:
 
 def _open_texts(recipe: Recipe, config: TokenizerConfig) -> tuple[Corpus, Corpus | None]:
     """Open the text to learn from, and the held-out text where there is one."""
-    kind, texts = config.kind, config.texts
-    text = Corpus.open(recipe.files, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
+    empty_lines, encoding = recipe.empty_lines, recipe.encoding
+    text = Corpus.open(recipe.files, config=config, empty_lines=empty_lines, encoding=encoding)
     if recipe.validation is not None:
-        return text, Corpus.open(recipe.validation, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
+        return text, Corpus.open(recipe.validation, config=config, empty_lines=empty_lines, encoding=encoding)
     return text.split(recipe.validation_fraction) if recipe.validation_fraction else (text, None)
 
 

@@ -14,6 +14,7 @@ from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.repository import CheckpointRef
 from models.data.corpus import Corpus
+from models.data.encoding_names import UTF_8
 from models.data.labelled.config import QuestionFormat
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
@@ -113,7 +114,7 @@ def build_task(
         training = recipe.training or TaskTrainingConfig()
         options = FitOptions(recipe.tokenizer, recipe.encoder, training, initial, workdir, save_seconds)
     fitted = yield from task.fit(recipe.model, examples, held_out, options)
-    metrics = dict(fitted.metrics)
+    metrics = dict(fitted.metrics) | _notes(examples)
     if isinstance(initial, ModelWeights):
         metrics["training"] = metrics["training"] | {"initialized": initial.parts}
     if held_out:
@@ -127,20 +128,26 @@ def evaluate_task(
     files: Sequence[Path],
     file_format: FileFormat | None,
     empty_lines: EmptyLines = "keep",
+    encoding: str = UTF_8,
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Measure a task's model on labelled files, or one that fills blanks on plain text, without a format.
 
     Raises InvalidInput for a model of another kind, InvalidText naming the line of a file.
     """
     if isinstance(model, FillInModel):
-        config = tokenizer.config
-        text = Corpus.open(files, kind=config.kind, texts=config.texts, empty_lines=empty_lines)
+        text = Corpus.open(files, config=tokenizer.config, empty_lines=empty_lines, encoding=encoding)
         return (yield from with_progress(evaluate_fill_in(model, tokenizer, text)))
     task = next((task for name, task in _TASKS_BY_CAPABILITY.items() if name in model.capabilities), None)
     if task is None or file_format is None:
         raise InvalidInput("model", f"must be one that labelled files measure, and a {model.kind} model is not")
     examples = read_examples(files, file_format)
     return (yield from with_progress(task.evaluate(model, tokenizer, examples)))
+
+
+def _notes(examples: Examples | Corpus) -> dict[str, list[str]]:
+    """Return what there is to tell of how plain text was read, as a part of the metrics."""
+    notes = examples.notes if isinstance(examples, Corpus) else []
+    return {"notes": notes} if notes else {}
 
 
 def _measure(

@@ -91,8 +91,8 @@ def _open_held_out(composition: Composition, tokenizer: Tokenizer) -> Corpus | N
     """Open the text that weights are fitted to, where there is one."""
     if composition.validation is None:
         return None
-    kind, texts = tokenizer.config.kind, tokenizer.config.texts
-    return Corpus.open(composition.validation, kind=kind, texts=texts, empty_lines=composition.empty_lines)
+    empty_lines, encoding = composition.empty_lines, composition.encoding
+    return Corpus.open(composition.validation, config=tokenizer.config, empty_lines=empty_lines, encoding=encoding)
 
 
 def make_composite(config: CompositeConfig, members: Sequence[LanguageModel]) -> CompositeModel:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from models.checkpoint.repository import check_name
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
+from models.data.encoding_names import UTF_8, check_encoding
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.metrics import Unit
@@ -53,6 +54,9 @@ class Recipe:
     included, and so published. The figures stay those of the model of the first part alone."""
     empty_lines: EmptyLines = "keep"
     """Whether an empty line is a line: to `keep` or to `drop`, in training and in measuring."""
+    encoding: str = UTF_8
+    """How the characters of the text are written: utf-8, latin-1, cp1252, utf-16-le, or another encoding of Python. A
+    byte order mark of UTF-16 wins."""
     reversed: bool = False
     """Whether the text is read from right to left, for the second member of a language_model_pair; such a model answers
     no requests of its own."""
@@ -68,10 +72,13 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_encoding(self.encoding)
         if not 0 <= self.validation_fraction < 1:
             raise InvalidInput("validation_fraction", "a number from 0 up to but not including 1 is accepted")
         if self.memory is not None and self.memory < MIN_MEMORY_BYTES:
             raise InvalidInput("memory", f"must be {MIN_MEMORY_BYTES >> 20} MiB or more")
+        if self.tokenizer.kind == "file" and self.tokenizer.file is None:
+            raise InvalidInput("tokenizer.file", "must name the file of the tokenizer")
         if self.extends is not None and self.tokenizer != TokenizerConfig():
             raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
         if self.extends is not None and self.reversed:
@@ -115,9 +122,13 @@ class Composition:
     """How the text is read when weights are fitted: `document`, as one, or `lines`, each on its own."""
     empty_lines: EmptyLines = "keep"
     """Whether an empty line is a line: to `keep` or to `drop`."""
+    encoding: str = UTF_8
+    """How the characters of the text are written: utf-8, latin-1, cp1252, utf-16-le, or another encoding of Python. A
+    byte order mark of UTF-16 wins."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_encoding(self.encoding)
 
     def check(self) -> None:
         """Raise InvalidInput where one field needs what another does not give."""

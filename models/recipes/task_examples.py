@@ -69,8 +69,8 @@ def _keep_rare_labels(examples: Examples, rest: Examples, held_out: Examples) ->
 
 def _open_texts(recipe: TaskRecipe) -> tuple[Corpus, Corpus | None]:
     """Open the plain text to learn from, and the held-out text where there is one."""
-    kind, texts = recipe.tokenizer.kind, recipe.tokenizer.texts
-    text = Corpus.open(recipe.files, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
+    config, empty_lines, encoding = recipe.tokenizer, recipe.empty_lines, recipe.encoding
+    text = Corpus.open(recipe.files, config=config, empty_lines=empty_lines, encoding=encoding)
     if recipe.validation is not None:
-        return text, Corpus.open(recipe.validation, kind=kind, texts=texts, empty_lines=recipe.empty_lines)
+        return text, Corpus.open(recipe.validation, config=config, empty_lines=empty_lines, encoding=encoding)
     return text.split(recipe.validation_fraction) if recipe.validation_fraction else (text, None)

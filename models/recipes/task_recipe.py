@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.checkpoint.repository import check_name
+from models.data.encoding_names import UTF_8, check_encoding
 from models.data.labelled.config import LabelledFormat
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
@@ -54,6 +55,9 @@ class TaskRecipe:
     """Number that decides which examples are held out; each label keeps its share."""
     empty_lines: EmptyLines = "keep"
     """Whether an empty line of plain text is a line: to `keep` or to `drop`."""
+    encoding: str = UTF_8
+    """How the characters of plain text are written, as utf-8, latin-1 or utf-16-le; labelled files have an `encoding`
+    in their `format`."""
     initialize_from: Path | None = None
     """Weights that the encoder begins with: a file of word vectors (GloVe's or word2vec's text, or .npy), or a
     published language model or model with an encoder, whose tokenizer is then used."""
@@ -66,6 +70,7 @@ class TaskRecipe:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_encoding(self.encoding)
         if not self.files:
             raise InvalidInput("files", "at least one file is accepted")
         if not 0 <= self.validation_fraction < 1:
@@ -73,6 +78,8 @@ class TaskRecipe:
         for name in ("split_seed", "extra_words"):
             if getattr(self, name) < 0:
                 raise InvalidInput(name, "a whole number of at least 0 is accepted")
+        if self.tokenizer.file is not None or self.tokenizer.kind == "file":
+            raise InvalidInput("tokenizer.file", "is for language models: begin with one that has such a tokenizer")
         self._check_format()
         if self.parts.is_network:
             object.__setattr__(self, "encoder", self.encoder or EncoderConfig())
@@ -98,7 +105,9 @@ class TaskRecipe:
         if self.format is None and wanted is not None:
             known = LabelledFormat(multi_label=several) if wanted is LabelledFormat else wanted()
             object.__setattr__(self, "format", known)
-        elif self.format is not None and type(self.format) is not wanted:
+        if wanted is not None and self.encoding != UTF_8:
+            raise InvalidInput("encoding", "is for plain text: labelled files have format.encoding")
+        if self.format is not None and type(self.format) is not wanted:
             raise InvalidInput("format", f"must be that of the files of a {self.kind}")
         if not isinstance(self.format, LabelledFormat):
             return

@@ -1,7 +1,8 @@
 """Decompression of files that gzip, bzip2, xz or Zstandard wrote, told by their first bytes.
 
-`open_decompressed` opens a file of any kind; `compression_of` names the compression of a file that begins with some
-bytes. Names of files say nothing here: a `.gz` that a browser has unpacked is read as the text that it is.
+`open_decompressed` opens a file of any kind, `decompressed` is given an open one, and `compression_of` names the
+compression of a file that begins with some bytes. Names of files say nothing here: a `.gz` that a browser has unpacked
+is read as the text that it is.
 """
 
 from __future__ import annotations
@@ -61,9 +62,13 @@ def open_decompressed(path: Path, field: str | None = None) -> BinaryIO:
     `field` names the file in errors, its path where it is None. Raises OSError where there is no such file; reading
     raises InvalidText where the compressed data is damaged or ends too early.
     """
-    file = io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
+    return decompressed(io.BufferedReader(io.FileIO(path), _BUFFER_BYTES), field or str(path))
+
+
+def decompressed(file: io.BufferedReader, field: str) -> BinaryIO:
+    """Return an open file, or what it holds where it is compressed; raises as `open_decompressed` does."""
     name = compression_of(file.peek(MAGIC_BYTES))
-    return file if name is None else io.BufferedReader(_Decompressed(file, name, field or str(path)), _BUFFER_BYTES)
+    return file if name is None else io.BufferedReader(_Decompressed(file, name, field), _BUFFER_BYTES)
 
 
 class _Decompressed(io.RawIOBase):

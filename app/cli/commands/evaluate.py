@@ -12,9 +12,11 @@ from app.cli.figures import figure_lines
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import json_option, load_model, loading_options, model_argument, quiet_option, to_json
 from app.cli.task_options import FORMATS, format_options
+from app.cli.text_input import open_text
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import parse_config
 from models.composite.config import DynamicConfig, UpdateRule
+from models.data.encoding_names import UTF_8
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
 from models.evaluation.metrics import Unit
@@ -42,6 +44,8 @@ _FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
     default="keep",
     help="Whether empty lines count. [default: keep]",
 )
+@click.option("--bos/--no-bos", default=None, help="Begin each line, or the document, after </s>. [default: bos]")
+@click.option("--eos/--no-eos", default=None, help="Score the end of each line, or of the document. [default: eos]")
 @click.option(
     "--dynamic",
     type=click.Choice(get_args(UpdateRule)),
@@ -87,10 +91,13 @@ def _measure_text(
 ) -> dict[str, Any]:
     """Return the figures of a language model on one text."""
     from models.composite.dynamic_evaluation import make_dynamic
+    from models.data.paragraph_reader import open_reader
+    from models.data.sentence_marks import split_off_marks
+    from models.data.text_files import clean_blocks
     from models.evaluation.evaluator import evaluate
     from models.evaluation.metrics import evaluation_figures
 
-    for name in (name for kind in FORMATS.values() for name in given_options(kind, values)):
+    for name in (name for kind in FORMATS.values() for name in given_options(kind, values) if name != "encoding"):
         raise InvalidInput(name, "is for models that labelled files measure")
     if len(files) > 1:
         raise InvalidInput("file", "one text is accepted")
@@ -101,9 +108,13 @@ def _measure_text(
         scorer = make_dynamic(scorer, parse_config(DynamicConfig, {"rule": dynamic, **options}), unit)
     elif options:
         raise InvalidInput(next(iter(options)), "is for --dynamic only")
-    with click.open_file(str(files[0]), "rb") as file:
-        chunks = iter(lambda: file.read(_READ_BYTES), b"")
-        work = evaluate(scorer, tokenizer, chunks, unit, values["empty_lines"])
+    with open_text(files[0]) as file:
+        reader = open_reader(tokenizer.config, values["empty_lines"], encoding=values["encoding"] or UTF_8)
+        marks, text = split_off_marks(clean_blocks(iter(lambda: file.read(_READ_BYTES), b""), reader))
+        for note in marks.notes():
+            click.echo(f"note: {note}", err=True)
+        ends = {name: values[name] is not False for name in ("bos", "eos")}
+        work = evaluate(scorer, tokenizer, text, unit, values["empty_lines"], **ends)
         evaluation = drive(with_progress(work), bar)
     return {"unit": unit} | evaluation_figures(evaluation)
 
@@ -114,15 +125,16 @@ def _measure_task(
     """Return the figures of a task's model on labelled files, or on plain text where it fills blanks."""
     from models.recipes.build_task import evaluate_task
 
-    for name in ("unit", "dynamic", *given_options(DynamicConfig, values)):
+    for name in ("unit", "bos", "eos", "dynamic", *given_options(DynamicConfig, values)):
         if values[name] is not None:
             raise InvalidInput(name, "is for language models")
     capabilities = checkpoint.model.capabilities
     kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)
     wanted = {} if kind is None else given_options(kind, values)
     for name in (name for other in FORMATS.values() for name in given_options(other, values)):
-        if name not in wanted:
+        if name not in wanted and not (kind is None and name == "encoding"):
             raise InvalidInput(name, f"is not for files that measure a {checkpoint.model.kind}")
     file_format = None if kind is None else parse_config(kind, wanted)
-    work = evaluate_task(checkpoint.model, checkpoint.tokenizer, files, file_format, values["empty_lines"])
+    encoding = (values["encoding"] or UTF_8) if kind is None else UTF_8
+    work = evaluate_task(checkpoint.model, checkpoint.tokenizer, files, file_format, values["empty_lines"], encoding)
     return drive(work, bar)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -20,6 +21,7 @@ from app.cli.shared_options import (
     recipe_option,
 )
 from app.cli.task_options import task_fields, task_options, unused_options
+from app.cli.text_input import standard_input_as_file
 from app.core.attribute_docs import attribute_docs
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_any_recipe, read_recipe_file
@@ -38,14 +40,20 @@ if TYPE_CHECKING:
     from models.recipes.build import BuiltModel
     from models.recipes.build_task import BuiltTask
 
+TOKEN_KINDS: tuple[str, ...] = tuple(kind for kind in get_args(TokenKind) if kind != "file")
+_TOKENIZER_HELP = (
+    f"What a token is: {', '.join(TOKEN_KINDS)}, or those of a FILE: a Hugging Face tokenizer.json, a SentencePiece "
+    ".model, or a list of words. [default: word]"
+)
+
 
 @click.command(cls=SectionedCommand)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @recipe_option
 @dataclass_options(Recipe, skip=("files", "model", "tokenizer", "training", "extends", "memory"))
 @click.option("--kind", type=click.Choice(MODEL_KINDS), help="Family of the model. [default: ngram]")
-@click.option("--tokenizer", "token", type=click.Choice(get_args(TokenKind)), help="What a token is. [default: word]")
-@dataclass_options(TokenizerConfig, skip=["kind"], section="Tokenizer")
+@click.option("--tokenizer", "token", metavar="KIND|FILE", help=_TOKENIZER_HELP)
+@dataclass_options(TokenizerConfig, skip=["kind", "file"], section="Tokenizer")
 @dataclass_options(NgramConfig, section="N-gram models")
 @dataclass_options(RecurrentConfig, skip=["kind"], section="Recurrent language models")
 @dataclass_options(TrainingConfig, section="Training")
@@ -75,6 +83,8 @@ def command(
 ) -> None:
     """Make a model from text FILES, or a task's model from labelled ones, and publish it.
 
+    Files may be compressed (gzip, bzip2, xz, Zstandard); - is standard input.
+
     Every setting is an option, a field of the TOML file --recipe, or left to its default. In the file, `files`, `name`
     and other fields of no table stand at the top, the others in the tables [model] (with `kind`), [tokenizer] (with
     `kind`) and [training]; tasks have [encoder] and [format] as well. Ctrl-C stops without publishing anything.
@@ -91,8 +101,10 @@ def command(
     with without_gc():
         from models.checkpoint.save import save
 
-        work = _work(recipe, workdir)
-    built = drive(work, ProgressBar(quiet))
+    with standard_input_as_file([str(path) for path in recipe.files]) as paths:
+        with without_gc():
+            work = _work(replace(recipe, files=tuple(map(Path, paths))), workdir)
+        built = replace(drive(work, ProgressBar(quiet)), recipe=recipe)
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
     ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files)
     print_published(ref, built.model.kind, built.metrics, as_json)
@@ -127,10 +139,19 @@ def _kind(fields: dict[str, Any], values: dict[str, Any]) -> str:
     return str(values["kind"] or (table.get("kind", "ngram") if isinstance(table, dict) else "ngram"))
 
 
+def _kind_or_file(token: str | None) -> dict[str, Any]:
+    """Return the field of the tokenizer that the option names. Raises InvalidInput for neither kind nor file."""
+    if token is None or token in TOKEN_KINDS:
+        return {"kind": token}
+    if not Path(token).is_file():
+        raise InvalidInput("tokenizer", f"must be one of {', '.join(TOKEN_KINDS)}, or a file; {token!r} is neither")
+    return {"file": token}
+
+
 def _given_fields(files: tuple[Path, ...], values: dict[str, Any], kind: str) -> dict[str, Any]:
     """Arrange the options as a recipe file of this kind has them."""
     given = {"files": [str(path) for path in files]} if files else {}
-    tokenizer = given_options(TokenizerConfig, values | {"kind": values["token"]})
+    tokenizer = given_options(TokenizerConfig, values | _kind_or_file(values["token"]))
     if kind in TASK_KINDS:
         return given | task_fields(kind, values) | {"tokenizer": tokenizer}
     model = given_options(NgramConfig, values) | given_options(RecurrentConfig, values)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.data.sentence_marks import SentenceMarks, strip_sentence_marks
+from models.data.sentence_marks import SentenceMarks, split_off_marks
 
 TAGGED = "<s> the cat sat on the mat </s>\n<s> the dog sat on the log </s>\n<s> a cat and a dog met </s>\n"
 PLAIN = "the cat sat on the mat\nthe dog sat on the log\na cat and a dog met\n"
@@ -29,11 +29,14 @@ def test_sentence_marks_are_stripped_from_the_ends_of_lines_alone() -> None:
     marks = SentenceMarks(begin=True, end=True)
     assert marks.remove_from("<s> a <s> b </s> c </s>\n<s>\td</s>\ne\n") == "a <s> b </s> c\nd\ne\n"
     assert SentenceMarks().remove_from(TAGGED) == TAGGED
-    assert str(marks) == "`<s>` and `</s>`"
-    assert str(SentenceMarks(end=True)) == "`</s>`"
+    assert marks.notes() == ["`<s>` and `</s>` around the lines of the text are left out: its lines are sentences"]
+    assert SentenceMarks(end=True).notes()[0].startswith("`</s>` around")
+    assert SentenceMarks().notes() == []
 
 
-def test_strip_sentence_marks_looks_at_the_first_chunk() -> None:
-    assert "".join(strip_sentence_marks(["", TAGGED, "<s> a </s>\nb\n"])) == PLAIN + "a\nb\n"
-    assert "".join(strip_sentence_marks(["a\n", TAGGED])) == "a\n" + TAGGED
-    assert list(strip_sentence_marks([])) == [""]
+def test_split_off_marks_looks_at_the_first_chunk() -> None:
+    marks, text = split_off_marks(["", TAGGED, "<s> a </s>\nb\n"])
+    assert (marks, "".join(text)) == ((True, True), PLAIN + "a\nb\n")
+    marks, text = split_off_marks(["a\n", TAGGED])
+    assert (marks, "".join(text)) == ((False, False), "a\n" + TAGGED)
+    assert "".join(split_off_marks([])[1]) == ""

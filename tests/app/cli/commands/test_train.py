@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 from models.checkpoint.load import load
 from tests.helpers.command_line import Run
+from tests.helpers.tokenizers import sentence_piece_file
 
 LINES = "the cat sat .\nthe dog sat .\n" * 50
 
@@ -53,9 +57,30 @@ def test_train_options_win_over_the_file(nextword: Run, text: Path, tmp_path: Pa
     assert card.provenance.recipe["training"]["epochs"] == 1
 
 
+def test_train_takes_the_tokens_of_a_file(nextword: Run, text: Path, tmp_path: Path) -> None:
+    root, model = tmp_path / "checkpoints", sentence_piece_file(tmp_path / "spm.model")
+    flags = ["train", text, "--name", "pieces", "--quiet", "--tokenizer", model]
+    refused = nextword(*flags, root=root)
+    assert refused.status != 0
+    assert "boundary: must name the token that stands between texts" in refused.err
+    assert "candidates are <s>, </s>" in refused.err
+    done = nextword(*flags, "--boundary", "</s>", root=root)
+    assert done.status == 0, done.err
+    assert load(root / "pieces" / "1").tokenizer.public_ids is not None
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'name = "pieces"\nfiles = ["{text}"]\n[tokenizer]\nfile = "{model}"\nboundary = "</s>"\n')
+    assert nextword("train", "--recipe", recipe, "--quiet", root=root).out.startswith("published pieces@2 ")
+    first, second = load(root / "pieces" / "1"), load(root / "pieces" / "2")
+    assert first.tokenizer.is_equivalent_to(second.tokenizer)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        (
+            ["--name", "x", "--tokenizer", "syllable"],
+            "tokenizer: must be one of word, character, bpe, unigram, or a file",
+        ),
         ([], "name: required (--name, or `name` in the recipe)"),
         (["--name", "x", "--order", "99"], "model.order: must be a whole number from 1 to 32"),
         (["--name", "x", "--layers", "2"], "model.layers: unknown"),
@@ -182,3 +207,72 @@ def test_evaluate_refuses_what_does_not_go_with_the_model(
     Path("more.txt").write_text("more\n")
     done = nextword("evaluate", model, text, *flags)
     assert (done.status, message in done.err) == (2, True), done.err
+
+
+def test_train_reads_text_as_people_have_it(nextword: Run, tmp_path: Path) -> None:
+    """Newlines, marks, encodings and compression change neither vocabulary nor figures."""
+    root, plain = tmp_path / "checkpoints", LINES.replace("the", "caf\u00e9")
+    forms = {
+        "plain": plain.encode(),
+        "crlf": plain.replace("\n", "\r\n").encode(),
+        "cr": plain.replace("\n", "\r").encode(),
+        "mark": b"\xef\xbb\xbf" + plain.encode(),
+        "utf-16": plain.encode("utf-16"),
+        "latin-1": plain.encode("latin-1"),
+        "gzip": gzip.compress(plain.encode()),
+        "tags": "".join(f"<s> {line} </s>\n" for line in plain.splitlines()).encode(),
+        "-": plain.encode("utf-16-be"),
+    }
+    results = {}
+    for name, data in forms.items():
+        (tmp_path / name).write_bytes(data)
+        encoding = {"latin-1": "latin-1", "-": "utf-16-be"}.get(name, "utf-8")
+        file = "-" if name == "-" else tmp_path / name
+        options = ("--name", "cats", "--order", "2", "--encoding", encoding, "--json", "--quiet")
+        done = nextword("train", file, *options, stdin=data, root=root)
+        assert done.status == 0, done.err
+        assert ("are left out: its lines are sentences" in done.err) == (name == "tags")
+        metrics = json.loads(done.out)["metrics"]
+        assert metrics.pop("notes", None) == (None if name != "tags" else [done.err.removeprefix("note: ").strip()])
+        metrics["training"].pop("seconds")
+        results[name] = metrics
+    for name, metrics in results.items():
+        assert metrics == results["plain"], name
+
+
+def test_train_keeps_the_digest_of_the_bytes_and_no_path_of_standard_input(nextword: Run, tmp_path: Path) -> None:
+    root, data = tmp_path / "checkpoints", gzip.compress(LINES.encode())
+    assert nextword("train", "-", "--name", "cats", "--order", "2", "--quiet", stdin=data, root=root).status == 0
+    provenance = load(root / "cats" / "1").card.provenance
+    assert provenance.corpus["stdin"].sha256 == hashlib.sha256(data).hexdigest()
+    assert provenance.recipe["files"] == ["-"]
+    twice = nextword("train", "-", "-", "--name", "cats", root=root)
+    assert (twice.status, twice.err.strip()) == (2, "nextword: files: may name standard input (-) once")
+
+
+def test_train_splits_a_single_line_and_says_so(nextword: Run, tmp_path: Path) -> None:
+    (tmp_path / "text8").write_text(" ".join(["the cat sat on the mat"] * 40))
+    done = nextword(
+        "train", tmp_path / "text8", "--name", "cats", "--order", "2", "--json", root=tmp_path / "checkpoints"
+    )
+    assert "note: the text is one line: it is cut between two words" in done.err
+    metrics = json.loads(done.out)["metrics"]
+    # 5 % of 920 characters are 46: two times six words, of which the first begins before that.
+    assert metrics["validation"]["lines"]["token_count"] == 12
+    assert metrics["training"]["token_count"] == 6 * 40 - 11 + 1
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("the cat\n".encode("utf-16-le"), "must be UTF-8; it looks like UTF-16 without a byte order mark: .*utf-16-le"),
+        (b"le caf\xe9 est ferm\xe9\n", "must be UTF-8, and byte 6 .* looks like Latin-1: .*--encoding latin-1"),
+        (gzip.compress(LINES.encode())[:-4], "must be whole gzip data"),
+        (b"PK\x03\x04\xff\xff", "must be UTF-8, and byte 4 .*; it looks like a zip archive"),
+    ],
+)
+def test_train_says_what_a_file_is_that_is_no_text(nextword: Run, data: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(data)
+    done = nextword("train", tmp_path / "text", "--name", "cats", "--quiet", root=tmp_path / "checkpoints")
+    assert done.status == 2
+    assert re.search(rf"nextword: .*text: {message}", done.err), done.err
