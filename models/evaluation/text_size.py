@@ -7,8 +7,8 @@ from dataclasses import replace
 from models.evaluation.metrics import Evaluation
 from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.words.word_splitter import count_words, padded_bytes
-from models.tokenization.words.word_tokenizer import char_classes
+from models.tokenization.words.char_classes import char_classes, padded_bytes
+from models.tokenization.words.word_splitter import count_words
 
 
 def count_text(
@@ -19,7 +19,8 @@ def count_text(
     None of its tokens is scored yet. `inside_word`: a word before it may go on in it.
     """
     data, lines = text.encode(), text.count("\n")
-    words_and_lines = count_words(padded_bytes(data), char_classes(lowercase=False, pretokenized=True), inside_word)
+    white_space = char_classes(1, pretokenized=True, control_tokens=False)
+    words_and_lines = count_words(padded_bytes(data), white_space, inside_word)
     evaluation = evaluation.add_sizes(len(text), len(data), int(words_and_lines) - lines, lines)
     if not encoding.oov.any():
         return evaluation
