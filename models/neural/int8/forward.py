@@ -72,7 +72,12 @@ class MatmulArgs(NamedTuple):
 
 
 class ForwardArgs(NamedTuple):
-    """Arguments of `forward`: L layers with vectors [H] over B sequences of T tokens."""
+    """Arguments of `forward`: L layers with vectors [H] over B sequences of at most T tokens, N in all.
+
+    Tokens and outputs are [B, T] where `row_counts` is 0, and N is B * T. Sequences of different lengths are packed
+    otherwise, the longest first: the rows of time 0 for all sequences, then those of time 1 for the sequences that have
+    one, and so on.
+    """
 
     cell: int
     """Place in CELLS."""
@@ -88,10 +93,12 @@ class ForwardArgs(NamedTuple):
     """B."""
     length: int
     """T."""
+    token_count: int
+    """N."""
     tokens: int
-    """[B, T] int64; anything may be read for a token below 0, which stands for none."""
+    """[N] int64; anything may be read for a token below 0, which stands for none."""
     outputs: int
-    """[B, T, H] float32 of the last layer, written."""
+    """[N, H] float32 of the last layer, written."""
     vectors_before: int
     """[B, L, H] float32."""
     memory_before: int
@@ -101,15 +108,19 @@ class ForwardArgs(NamedTuple):
     memory: int
     """[B, L, H] float32, written for an LSTM."""
     embedded: int
-    """Workspace [B, T, E] float32."""
+    """Workspace [N, E] float32."""
     quantized_inputs: int
-    """Workspace of `quantized_bytes(B * T, max(E, H))`."""
+    """Workspace of `quantized_bytes(N, max(E, H))`."""
     quantized_state: int
     """Workspace of `quantized_bytes(B, H)`."""
     gates: int
-    """Workspace [B * T, G * H] float32."""
+    """Workspace [N, G * H] float32."""
     state_gates: int
     """Workspace [B, G * H] float32."""
+    row_counts: int = 0
+    """[T] int64: how many sequences have a token at each time; 0: all of them."""
+    first_rows: int = 0
+    """[T] int64: the row of the first sequence's token at each time; only with `row_counts`."""
 
 
 class QuantizedRows(NamedTuple):
@@ -147,9 +158,27 @@ def run_layers(team: Team, args: ForwardArgs, begin: int) -> int:
         panels = _layer(args, i).of_state.outputs // PANEL_OUTPUTS
         for t in range(args.length):
             input_panels = panels if t == 0 else 0  # inputs are multiplied for all times at once
-            begin = _multiply_gates(team, begin, input_panels + panels, (args, i, input_panels, team.size))
-            begin = _step_cells(team, begin, _iteration_count(args.batch_size), (args, i, t))
+            begin = _multiply_gates(team, begin, input_panels + panels, (args, i, t, input_panels, team.size))
+            begin = _step_cells(team, begin, _iteration_count(_row_count(args, t)), (args, i, t))
     return begin
+
+
+@subroutine
+def _row_count(args: ForwardArgs, t: int) -> int:
+    """Return how many sequences, the first ones, have a token at time t."""
+    count: int = args.batch_size
+    if args.row_counts:
+        count = array_at(args.row_counts, args.length, np.int64)[t]
+    return count
+
+
+@subroutine
+def _row_of(args: ForwardArgs, b: int, t: int) -> int:
+    """Return the row of tokens, gates and outputs for sequence b at time t."""
+    row: int = b * args.length + t
+    if args.row_counts:
+        row = array_at(args.first_rows, args.length, np.int64)[t] + b
+    return row
 
 
 @subroutine
@@ -193,16 +222,17 @@ def _load_first_inputs(iteration: int, args: ForwardArgs) -> None:
 
 @parallel_for
 @subroutine
-def _multiply_gates(iteration: int, args: tuple[ForwardArgs, int, int, int]) -> None:
-    """Multiply inputs (the first `input_panels` iterations) or vectors by one panel of layer i's matrices."""
-    call, i, input_panels, team_size = args
-    layer, inputs = _layer(call, i), call.batch_size * call.length
+def _multiply_gates(iteration: int, args: tuple[ForwardArgs, int, int, int, int]) -> None:
+    """Multiply inputs (the first `input_panels` iterations) or states at time t by a panel of layer i."""
+    call, i, t, input_panels, team_size = args
+    layer, inputs = _layer(call, i), call.token_count
     if iteration < input_panels:
         rows = _quantized_rows(call.quantized_inputs, inputs, layer.of_inputs.inputs)
         gates = float_matrix(call.gates, inputs, layer.of_inputs.outputs)
         _multiply(iteration, team_size, rows, layer.of_inputs, gates)
     else:
         rows = _quantized_rows(call.quantized_state, call.batch_size, layer.of_state.inputs)
+        rows = QuantizedRows(rows.values[: _row_count(call, t)], rows.scales)
         gates = float_matrix(call.state_gates, call.batch_size, layer.of_state.outputs)
         _multiply(iteration - input_panels, team_size, rows, layer.of_state, gates)
 
@@ -213,15 +243,16 @@ def _step_cells(iteration: int, args: tuple[ForwardArgs, int, int]) -> None:
     """Step layer i of some sequences at time t, and quantize what is multiplied next."""
     call, i, t = args
     count, hidden, units = call.batch_size, _layer(call, i).of_state.inputs, _layer(call, i).of_state.outputs
-    gates = float_matrix(call.gates, count * call.length, units)
+    gates = float_matrix(call.gates, call.token_count, units)
     state_gates = float_matrix(call.state_gates, count, units)
     vectors, memory = _state(call.vectors, call, hidden), _state(call.memory, call, hidden)
-    outputs = float_matrix(call.outputs, count * call.length, hidden)
-    for b in _rows_of_iteration(iteration, count):
-        n = b * call.length + t
+    outputs = float_matrix(call.outputs, call.token_count, hidden)
+    going_on = _row_count(call, t + 1) if t + 1 < call.length else 0
+    for b in _rows_of_iteration(iteration, _row_count(call, t)):
+        n = _row_of(call, b, t)
         cell_step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i])
         _copy_row(vectors[b, i], outputs[n])
-        if t + 1 < call.length:
+        if b < going_on:
             _quantize_row(vectors[b, i], _quantized_rows(call.quantized_state, count, hidden), b)
         elif i + 1 < call.depth:
             _load_inputs(call, i + 1, b)
@@ -232,10 +263,13 @@ def _load_inputs(args: ForwardArgs, i: int, b: int) -> None:
     """Prepare layer i for sequence b: quantize its inputs and the vector before, copy the state before."""
     hidden = _layer(args, i).of_state.inputs
     width = _layer(args, i).of_inputs.inputs
-    inputs = float_matrix(args.embedded if i == 0 else args.outputs, args.batch_size * args.length, width)
+    inputs = float_matrix(args.embedded if i == 0 else args.outputs, args.token_count, width)
     rows = _quantized_rows(args.quantized_inputs, len(inputs), width)
     tokens = array_at(args.tokens, len(inputs), np.int64)
-    for n in range(b * args.length, (b + 1) * args.length):
+    for t in range(args.length):
+        if b >= _row_count(args, t):
+            break
+        n = _row_of(args, b, t)
         if i == 0:
             _embed(args, max(tokens[n], 0), inputs[n])
         _quantize_row(inputs[n], rows, n)

@@ -121,6 +121,7 @@ class Int8Backend:
             half_precision=self._embedding.dtype == np.float16,
             batch_size=count,
             length=length,
+            token_count=count * length,
             tokens=tokens,
             outputs=outputs,
             vectors_before=address_of(before[0]),

@@ -2,6 +2,9 @@
 
 Each row is finished, by softmax and sampling, while its product lies in a processor's cache. Entry functions:
 `compute_output`, and `decode_step`, which also reads the sampled tokens, so that a decode step is one compiled call.
+
+Numba keeps compiled code by the time of the file that it is defined in, so code kept from before would read the records
+of `forward` as they were: a change of `ForwardArgs` or `MatmulArgs` needs one of this file.
 """
 
 from __future__ import annotations

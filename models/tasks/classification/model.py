@@ -59,16 +59,16 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
     def _network_logprobs(self, texts: Sequence[TaskText]) -> Floats:
         """Return the network's own log-probabilities [B, L]."""
         vectors, lengths = self.vectors(texts)
-        last = self.encoder.last_vectors(vectors, lengths)
-        pooled = (self._pool(v[:n], end) for v, n, end in zip(vectors, lengths, last, strict=True))
+        if self.settings.pooling == "last":
+            pooled = list(self.encoder.last_vectors(vectors, lengths))
+        else:
+            pooled = [self._pool(row[:length]) for row, length in zip(vectors, lengths.tolist(), strict=True)]
         # Row by row: the product of a matrix and several vectors may be rounded otherwise than with each alone.
         logits = np.array([self._head["weight"] @ vector + self._head["bias"] for vector in pooled], np.float32)
         return log_sigmoid(logits) if self.multi_label else log_softmax(logits)
 
-    def _pool(self, vectors: Floats, last: Floats) -> Floats:
-        """Return one vector [D] of a text's vectors [T, D]; `last` [D] are those of its ends."""
-        if self.settings.pooling == "last":
-            return last
+    def _pool(self, vectors: Floats) -> Floats:
+        """Return one vector [D] of a text's vectors [T, D], for all kinds of pooling but `last`."""
         if self.settings.pooling == "attention":
             weights = np.exp(log_softmax((vectors @ self._head["attention"])[None])[0])
             attended: Floats = weights @ vectors

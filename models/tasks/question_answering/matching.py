@@ -15,7 +15,7 @@ import numpy as np
 from models.kernels.workspace import WorkspacePool
 from models.model import Floats
 from models.neural.encoder.config import DIRECTIONS, EncoderConfig
-from models.neural.int8.encoder import Int8Layer
+from models.neural.int8.encoder import Int8Layer, PackedTexts
 from models.tasks.question_answering.texts import MATCHES
 
 _PARTS = {"inputs": "weight_ih", "state": "weight_hh", "input_bias": "bias_ih", "state_bias": "bias_hh"}
@@ -65,6 +65,7 @@ class Int8MatchLayer:
 
     def read(self, inputs: Floats) -> Floats:
         """Read the vectors of a text with those of its question, as `MatchLayer` says."""
-        order = np.arange(len(inputs))[None]
-        forward, backward = self._layers
-        return np.concatenate([forward.read(inputs, order)[0], backward.read(inputs, order[:, ::-1])[0, ::-1]], 1)
+        packed = PackedTexts.of(np.array([len(inputs)]), len(inputs))
+        layers = zip(DIRECTIONS, self._layers, strict=True)
+        forward, backward = (layer.read(inputs, packed.places[direction], packed) for direction, layer in layers)
+        return np.concatenate([forward, backward[::-1]], 1)
