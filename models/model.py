@@ -37,6 +37,8 @@ class Model(ABC):
     """Of the numbers that the computation uses; `tensors` are in the precision of the checkpoint."""
     runs_inline: bool = False
     """Whether a token takes microseconds and no threads, so that short work needs no other thread."""
+    is_thread_safe: bool = False
+    """Whether several threads may compute with it at the same time, each without threads of PyTorch's."""
     chunk_tokens: int = 1024
     """Tokens in one chunk of long work, by default: some tens of milliseconds, so that short work can go in between."""
     capabilities: frozenset[Capability] = frozenset()

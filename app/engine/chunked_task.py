@@ -42,8 +42,16 @@ class ChunkSizer:
     def finish_chunk(self, tokens: object) -> None:
         """Learn from a chunk of `tokens` tokens; anything but a positive integer is ignored."""
         if isinstance(tokens, int) and tokens > 0:
-            speed = tokens / (time.perf_counter() - self._started)
-            self._tokens_per_second = (self._tokens_per_second + speed) / 2 if self._tokens_per_second else speed
+            self.learn(tokens, time.perf_counter() - self._started)
+
+    def learn(self, tokens: int, seconds: float) -> None:
+        """Learn from work on `tokens` tokens that took so long."""
+        speed = tokens / max(seconds, 1e-9)
+        self._tokens_per_second = (self._tokens_per_second + speed) / 2 if self._tokens_per_second else speed
+
+    def tokens_within(self, seconds: float) -> int:
+        """Return how many tokens take about `seconds`; 0 while the model's speed is not known."""
+        return int(self._tokens_per_second * seconds)
 
 
 class ChunkedTask:

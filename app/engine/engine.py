@@ -140,8 +140,9 @@ class Engine:
         about `tokens` tokens. Raises as `run`.
         """
         batcher = self._batchers.setdefault(model, WeakValueDictionary()).setdefault(question, TextBatcher())
+        sizer = self._chunk_sizer(model) if model.is_thread_safe else None
         with self.reserve(model, tokens=tokens), wrap_model_errors():
-            results = await batcher.compute(predict, texts, tokens, lambda work: self.compute(model, work, 0))
+            results = await batcher.compute(predict, texts, tokens, lambda work: self.compute(model, work, 0), sizer)
         self._count_tokens("scored", tokens)
         return results
 

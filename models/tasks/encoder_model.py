@@ -33,6 +33,7 @@ class EncoderModel(Model):
         """Hold an encoder, the head's arrays by name, and the alphabet of an encoder that reads characters."""
         self.encoder, self.alphabet = encoder, alphabet
         self.vocabulary_size, self.precision = encoder.vocabulary_size, encoder.precision
+        self.is_thread_safe = self.precision == "int8"
         storage = encoder.architecture.storage
         self._stored_head = {n: a.astype(stored_dtype(storage, a.ndim), copy=False) for n, a in head.items()}
         self._head = {name: array.astype(np.float32) for name, array in self._stored_head.items()}

@@ -65,3 +65,10 @@ def test_chunk_sizer_leaves_the_chunks_that_several_threads_share() -> None:
     runtime = Runtime(65536)
     ChunkSizer(runtime, fixed=True).start_chunk(0.001)
     assert runtime.chunk_tokens == 65536
+
+
+def test_chunk_sizer_tells_the_tokens_within_a_time_once_the_speed_is_known() -> None:
+    timed = ChunkSizer(Runtime(256))
+    assert timed.tokens_within(1.0) == 0
+    timed.learn(8, 0.002)
+    assert timed.tokens_within(0.01) == 40

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.engine.chunked_task import DECODING_CHUNK_SECONDS, ChunkSizer
 from app.engine.text_batcher import BATCH_TOKENS, Outcome, TextBatcher, Work
+from models.inference.prefill import Runtime
 
 
 class Computer:
@@ -104,5 +106,40 @@ def test_batcher_tells_every_request_why_nothing_was_computed() -> None:
         for _ in range(2):
             with pytest.raises(RuntimeError, match="no thread"):
                 await batcher.compute(computer.predict, ["a"], 1, refuse)
+
+    running(main)
+
+
+def test_batcher_computes_batches_known_to_be_short_in_its_own_thread_and_others_elsewhere() -> None:
+    async def main(computer: Computer, batcher: TextBatcher) -> None:
+        sizer = ChunkSizer(Runtime(1))
+        sizer.learn(10**6, DECODING_CHUNK_SECONDS)  # a million tokens are just short enough
+
+        def ask_inline(*texts: str, tokens: int) -> asyncio.Task[Sequence[str]]:
+            return asyncio.ensure_future(batcher.compute(computer.predict, texts, tokens, computer.submit, sizer))
+
+        sizes = [500_000, 500_000, 1, 10**18]
+        *short, last = [ask_inline(str(i), tokens=size) for i, size in enumerate(sizes)]
+        await asyncio.wait(short, timeout=20)  # nobody has let the other thread go
+        assert [task.result() for task in short] == [["0"], ["1"], ["2"]]
+        assert computer.batches[:2] == [["0", "1"], ["2"]]
+        computer.go.set()
+        assert await last == ["3"]
+        first, second = ask_inline("a", tokens=1), ask_inline("bad", tokens=1)
+        await asyncio.wait([first, second], timeout=20)
+        assert first.result() == ["A"]
+        assert isinstance(second.exception(), ValueError)
+
+    running(main)
+
+
+def test_batcher_computes_elsewhere_while_the_speed_of_a_model_is_not_known() -> None:
+    async def main(computer: Computer, batcher: TextBatcher) -> None:
+        sizer = ChunkSizer(Runtime(1))
+        task = asyncio.ensure_future(batcher.compute(computer.predict, ["a"], 1, computer.submit, sizer))
+        await asyncio.sleep(0.01)
+        assert not task.done()
+        computer.go.set()
+        assert await task == ["A"]
 
     running(main)
