@@ -45,7 +45,7 @@ from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.fill_in.fit import fit_fill_in
 from models.tasks.fill_in.pair import LanguageModelPair, states_after, states_before
 from models.tasks.fill_in.query import FillQuery
-from models.tasks.fill_in.whole_text import score_fillings
+from models.tasks.fill_in.text_probability import score_fillings
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.options import FitOptions, FittedModel
 from models.threads import set_thread_count

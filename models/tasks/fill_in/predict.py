@@ -10,11 +10,11 @@ from models.errors import UnsupportedByModel, naming_item
 from models.inference.prefill import Runtime
 from models.language_model import LanguageModel
 from models.model import Model
+from models.tasks.fill_in.blank_by_blank import predict_fillings
 from models.tasks.fill_in.blanks import BlankedText, Candidates
 from models.tasks.fill_in.fill_in_model import FillInModel
-from models.tasks.fill_in.left_to_right import predict_fillings
 from models.tasks.fill_in.query import FilledText, Filling, FillQuery
-from models.tasks.fill_in.whole_text import ScoredFillings, score_fillings
+from models.tasks.fill_in.text_probability import ScoredFillings, score_fillings
 from models.tasks.text import STEP_CHARACTERS
 from models.tokenization.tokenizer import Tokenizer
 

@@ -1,4 +1,4 @@
-"""Fill-in models fill blanks one after the other, from left to right.
+"""Fillings of a fill-in model, which tells one blank at a time; the blanks are filled in their order.
 
 Each blank is told from the fillings of those before it, while those after it read as `<unk>`. The score of a filling is
 the sum of its log-probabilities, each among the candidates of its blank, so that all fillings together sum to one,
@@ -17,7 +17,7 @@ from models.special_tokens import UNK
 from models.tasks.fill_in.blanks import BlankedText, Candidates
 from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.fill_in.query import FillQuery
-from models.tasks.fill_in.whole_text import ScoredFillings
+from models.tasks.fill_in.text_probability import ScoredFillings
 from models.utils.arrays import log_softmax
 
 

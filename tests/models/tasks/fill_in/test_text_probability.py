@@ -10,10 +10,10 @@ import pytest
 from models.inference.prefill import Runtime
 from models.language_model import LanguageModel
 from models.neural.int8.model import Int8Model
-from models.tasks.fill_in import whole_text
+from models.tasks.fill_in import text_probability
 from models.tasks.fill_in.blanks import BlankedText, Candidates
 from models.tasks.fill_in.query import FillQuery
-from models.tasks.fill_in.whole_text import ScoredFillings, score_fillings
+from models.tasks.fill_in.text_probability import ScoredFillings, score_fillings
 from models.utils.progress import run_to_completion
 from tests.helpers.language_models import TOKENIZER, mixture, ngram, recurrent
 from tests.helpers.toy import Bigram
@@ -60,7 +60,7 @@ def test_score_fillings_is_the_naive_product_for_the_whole_vocabulary(name: str,
 @pytest.mark.parametrize("name", ["trigram", "lstm"])
 def test_score_fillings_is_the_same_in_slices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fillings(MODELS[name], TEXTS[0], FillQuery(shortlist=0))
-    monkeypatch.setattr(whole_text, "SLICE_TOKENS", 20)
+    monkeypatch.setattr(text_probability, "SLICE_TOKENS", 20)
     sliced = fillings(MODELS[name], TEXTS[0], FillQuery(shortlist=0))
     assert (sliced.choices == whole.choices).all()
     assert sliced.scores == pytest.approx(whole.scores, abs=1e-4)

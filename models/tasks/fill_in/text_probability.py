@@ -1,4 +1,4 @@
-"""Language models fill blanks by the probability of the whole text.
+"""Fillings of a language model, ranked by the probability of the whole text with each of them.
 
 The text is read up to its first blank; every choice for it is scored together with the tokens up to the next blank,
 which together are what a choice changes; the best of them go on. After the last blank the score of a filling is
