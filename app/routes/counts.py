@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.counts import CountsAnswer, CountsRequest, counts_content
-from models.errors import InvalidInput
+from models.errors import InvalidInput, InvalidText
 from models.inference.ngram_counts import counts_of, text_ngram, token_ngram
 from models.inference.predictions import ContextTokens
 from models.ngram.count_table import CountTable
+from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 CountedModelRequest = Annotated[
@@ -30,22 +33,29 @@ async def count_ngrams(request: CountedModelRequest, body: CountsRequest) -> Orj
     """
     counts = counts_of(request.checkpoint.language_model)
     ngrams = _ngrams(request, body)
-    results = await request.run(_results(request, counts, ngrams), len(ngrams) * counts.order)
-    return OrjsonResponse({"model": request.served.id, "order": counts.order, "results": results})
+    results = await request.run_items(partial(_results, request, counts), ngrams, len(ngrams) * counts.order)
+    contents = told_errors(results, text=body.text or "")
+    return OrjsonResponse({"model": request.served.id, "order": counts.order, "results": contents})
 
 
-def _ngrams(request: ModelRequest, body: CountsRequest) -> list[ContextTokens]:
-    """Return the n-grams of the request. Raises InvalidInput for too many, and empty or too long ones."""
+def _ngrams(request: ModelRequest, body: CountsRequest) -> list[ContextTokens | InvalidInput]:
+    """Return the n-grams of the request, with an error in the place of an empty one or one that is too long.
+
+    Raises InvalidInput for too many, and for a single one that is too long.
+    """
     body.check()
     tokenizer = request.checkpoint.tokenizer
     if body.text is None:
         request.check_context("tokens", " ".join(body.tokens or ()))
         return [token_ngram(tokenizer, body.tokens or ())]
-    texts = request.check_texts("text", body.text)
-    ngrams = [text_ngram(tokenizer, text, bos=body.bos, eos=body.eos) for text in texts]
-    if not all(ngram.ids for ngram in ngrams):
-        raise InvalidInput("text", "must hold at least one token")
-    return ngrams
+    return [_ngram(tokenizer, text, body) for text in request.check_texts("text", body.text)]
+
+
+def _ngram(tokenizer: Tokenizer, text: str | InvalidInput, body: CountsRequest) -> ContextTokens | InvalidInput:
+    if isinstance(text, InvalidInput):
+        return text
+    ngram = text_ngram(tokenizer, text, bos=body.bos, eos=body.eos)
+    return ngram if ngram.ids else InvalidText("text", "must hold at least one token")
 
 
 def _results(

@@ -15,6 +15,7 @@ from fastapi import Depends, Header, Path, Request
 
 from app.core.settings import Settings
 from app.engine.engine import Engine
+from app.engine.isolation import good_items, isolate, merge_errors
 from app.engine.model_registry import ServedModel
 from app.engine.text_batcher import Predict
 from app.http.request_body import WaitForDisconnect, await_unless_disconnected
@@ -71,25 +72,52 @@ class ModelRequest:
             return await result
         return await await_unless_disconnected(self.wait_for_disconnect, asyncio.ensure_future(result))
 
-    async def run_texts(self, question: Hashable, predict: Predict, texts: Sequence[Any], tokens: int) -> Sequence[Any]:
+    async def run_texts(
+        self, question: Hashable, predict: Predict, texts: Sequence[Any], tokens: int
+    ) -> list[Any | InvalidInput]:
         """Return what `predict` finds for each of `texts`, which have about `tokens` tokens in all.
 
         A few short texts are computed together with those of other requests that have the same `question`; nobody
-        watches for a client that disconnects meanwhile.
+        watches for a client that disconnects meanwhile. An error among the texts, and one that a text leads to, stands
+        in the place of its result.
         """
-        model = self.checkpoint.model
+        model, good = self.checkpoint.model, good_items(texts)
+        if not good:
+            return list(texts)
         if tokens > SHORT_TOKENS or self.engine.runs_inline(model, tokens):
-            return await self.run(predict(texts), tokens)
-        return await self.engine.run_together(model, question, predict, texts, tokens)
+            results = await self.run(isolate(predict)(good), tokens)
+        else:
+            results = await self.engine.run_together(model, question, isolate(predict), good, tokens)
+        return merge_errors(texts, results)
 
-    async def score(self, texts: Sequence[str], body: ProbabilityRequest | RescoreRequest) -> TextScores:
-        """Score texts after the context of `body`. Raises as `check_context` and `run` do."""
+    async def run_items(self, predict: Predict, items: Sequence[Any], tokens: int) -> list[Any | InvalidInput]:
+        """Return what `predict` finds for each of `items` as `run_texts` does, apart from other requests."""
+        good = good_items(items)
+        return merge_errors(items, await self.run(isolate(predict)(good), tokens)) if good else list(items)
+
+    async def score(
+        self,
+        texts: Sequence[str | InvalidInput],
+        body: ProbabilityRequest | RescoreRequest,
+        describe: Callable[[TextScores], Sequence[Result]],
+    ) -> list[Result | InvalidInput]:
+        """Score texts after the context of `body`; return what `describe` makes of the scores of some, in order.
+
+        Errors stand in their places as in `run_texts`. Raises as `check_context` and `run` do.
+        """
         self.check_context("context", body.context)
-        model, tokenizer = self.checkpoint.language_model, self.checkpoint.tokenizer
-        work = score_texts(
-            model, tokenizer, texts, context=body.context, bos=body.bos, eos=body.eos, runtime=self.runtime
-        )
-        return await self.run(work, self.estimate_tokens([*texts, body.context]))
+        model, tokenizer, runtime = self.checkpoint.language_model, self.checkpoint.tokenizer, self.runtime
+
+        def predict(some: Sequence[str]) -> Generator[int, None, Sequence[Result]]:
+            return describe(
+                (
+                    yield from score_texts(
+                        model, tokenizer, some, context=body.context, bos=body.bos, eos=body.eos, runtime=runtime
+                    )
+                )
+            )
+
+        return await self.run_items(predict, texts, self.estimate_tokens([*good_items(texts), body.context]))
 
     def reserve(self) -> AbstractContextManager[None]:
         """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""
@@ -117,15 +145,26 @@ class ModelRequest:
         if len(items) > self.settings.max_texts:
             raise InvalidInput(field, f"at most {self.settings.max_texts} in one request, not {len(items)}")
 
-    def check_texts(self, field: str, texts: str | Sequence[str]) -> Sequence[str]:
-        """Return one text or several as a list. Raises InvalidInput for too many, or one that is too long."""
+    def check_texts(self, field: str, texts: str | Sequence[str | InvalidInput]) -> Sequence[str | InvalidInput]:
+        """Return one text or several as a list, with an error in the place of one that is too long among several.
+
+        Raises InvalidInput for too many, or a single one that is too long.
+        """
         if isinstance(texts, str):
             self.check_context(field, texts)
             return [texts]
         self.check_count(field, texts)
-        for i, text in enumerate(texts):
-            self.check_context(f"{field}.{i}", text)
-        return texts
+        return [self._check_text(f"{field}.{i}", text) for i, text in enumerate(texts)]
+
+    def _check_text(self, field: str, text: str | InvalidInput) -> str | InvalidInput:
+        """Return a text of a list, or the error in its place."""
+        if isinstance(text, InvalidInput):
+            return text
+        try:
+            self.check_context(field, text)
+        except InvalidInput as error:
+            return error
+        return text
 
     def check_context(self, field: str, text: str) -> None:
         """Raise InvalidInput when a context has more tokens than the settings allow."""

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.error_responses import HANDLED_ERRORS, handle_error
+from app.http.json_body import repair_json
 from app.http.request_body import JSON, get_header, strip_parameters
 from app.routes.dependencies import build_model_request
 
@@ -57,7 +58,7 @@ class FastPathMiddleware:
             if response is not None:
                 await response(scope, receive, send)
                 return
-            receive = _replay(content, receive)
+            receive = _replay(repair_json(content), receive)
         await self.app(scope, receive, send)
 
     def _find(self, scope: Scope) -> tuple[_FastRoute | None, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.next import NextAnswer, NextBatch, NextRequest, next_content
@@ -26,15 +29,19 @@ async def predict_next(request: InjectedModelRequest, body: NextRequest) -> Orjs
 
     Probabilities are the model's own: they are not scaled up to make those shown sum to one.
     """
-    contexts = [body.context] if isinstance(body.context, str) else body.context
-    results = await request.run(_results(request, contexts, body), _estimate_cost(request, contexts, body))
+    contexts = request.check_texts("context", body.context)
+    predict = partial(_results, request, body)
+    results = told_errors(
+        await request.run_items(predict, contexts, _estimate_cost(request, good_items(contexts), body)),
+        context=body.context,
+    )
     if isinstance(body.context, str):
         return OrjsonResponse(request.served.answer_fields | results[0])
     return OrjsonResponse(request.served.answer_fields | {"results": results})
 
 
 def _results(
-    request: ModelRequest, contexts: list[str], body: NextRequest
+    request: ModelRequest, body: NextRequest, contexts: Sequence[str]
 ) -> Generator[int, None, list[dict[str, Any]]]:
     """Compute the content for each context as work of the engine: it may have many thousand tokens."""
     model, tokenizer, results = request.checkpoint.predictor, request.checkpoint.tokenizer, []
@@ -46,11 +53,8 @@ def _results(
     return results
 
 
-def _estimate_cost(request: ModelRequest, contexts: list[str], body: NextRequest) -> int:
+def _estimate_cost(request: ModelRequest, contexts: Sequence[str], body: NextRequest) -> int:
     """Estimate how many tokens are read and returned. Raises InvalidInput where they are too many."""
-    request.check_count("context", contexts)
-    for context in contexts:
-        request.check_context("context", context)
     count = min(body.top_k or request.checkpoint.card.vocabulary_size, request.checkpoint.card.vocabulary_size)
     if len(contexts) * count > request.settings.max_rows:
         raise InvalidInput(

@@ -7,9 +7,9 @@ streamed back, a line each.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AsyncExitStack, closing
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Annotated, Any
 
@@ -17,7 +17,11 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from app.engine.isolation import good_items
 from app.http.error_responses import to_api_error
+from app.http.item_errors import told_errors
+from app.http.json_body import validate_json
+from app.http.records import own_fields, parse_record, record_text
 from app.http.request_body import (
     JSON,
     NDJSON,
@@ -32,7 +36,14 @@ from app.http.responses import OrjsonResponse
 from app.http.streaming import BidirectionalStream
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.base import logprob_fields
-from app.schemas.perplexity import REQUEST_BODIES, RESPONSES, PerplexityAnswer, PerplexityQuery, PerplexityRequest
+from app.schemas.perplexity import (
+    REQUEST_BODIES,
+    RESERVED_FIELDS,
+    RESPONSES,
+    PerplexityAnswer,
+    PerplexityQuery,
+    PerplexityRequest,
+)
 from models.errors import InvalidInput, InvalidText, NextwordError
 from models.evaluation.evaluator import Evaluator
 from models.evaluation.metrics import Evaluation, evaluation_figures
@@ -70,16 +81,24 @@ async def _evaluate_json(request: ModelRequest, query: PerplexityQuery) -> Respo
     body = _parse_body(await request.http_request.body())
     texts = [body.text] if isinstance(body.text, str) else body.text
     request.check_count("text", texts)
-    evaluations = await request.run(_evaluate_texts(request, body), request.estimate_tokens(texts))
-    content = request.served.answer_fields | _evaluation_content(reduce(add, evaluations))
+    nothing = _make_evaluator(request, body).nothing
+    evaluations = await request.run_items(
+        partial(_evaluate_texts, request, body), texts, request.estimate_tokens(good_items(texts))
+    )
+    contents = [each if isinstance(each, InvalidInput) else _evaluation_content(each) for each in evaluations]
+    results = told_errors(contents, text=body.text)
+    scored = good_items(evaluations)
+    content = request.served.answer_fields | _evaluation_content(reduce(add, scored, nothing))
+    if len(scored) < len(results):
+        content["error_count"] = len(results) - len(scored)
     if not isinstance(body.text, str):
-        content["results"] = [_evaluation_content(evaluation) for evaluation in evaluations]
+        content["results"] = results
     return OrjsonResponse(content)
 
 
 def _parse_body(body: bytes) -> PerplexityRequest:
     try:
-        return PerplexityRequest.model_validate_json(body)
+        return validate_json(PerplexityRequest, body)
     except ValidationError as error:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from error
 
@@ -128,23 +147,19 @@ def _make_evaluator(request: ModelRequest, options: PerplexityQuery | Perplexity
     return Evaluator(model, tokenizer, unit, options.empty_lines or "keep", request.runtime, bos=bos, eos=eos)
 
 
-def _evaluate_texts(request: ModelRequest, body: PerplexityRequest) -> Generator[object, None, list[Evaluation]]:
-    """Evaluate each text. Raises InvalidText, naming the text that cannot be scored."""
-    evaluations = []
-    for name, text in _named_texts(body):
+def _evaluate_texts(
+    request: ModelRequest, body: PerplexityRequest, texts: Sequence[str]
+) -> Generator[object, None, list[Evaluation | InvalidInput]]:
+    """Evaluate each text, with an error in the place of one that cannot be scored."""
+    evaluations: list[Evaluation | InvalidInput] = []
+    for text in texts:
         evaluator = _make_evaluator(request, body)
         try:
             yield from evaluator.feed(text)
             evaluations.append((yield from evaluator.finish()))
         except InvalidText as error:
-            raise InvalidText(name, str(error).removeprefix(f"{error.field}: ")) from error
+            evaluations.append(error)
     return evaluations
-
-
-def _named_texts(body: PerplexityRequest) -> list[tuple[str, str]]:
-    if isinstance(body.text, str):
-        return [("text", body.text)]
-    return [(f"text.{i}", text) for i, text in enumerate(body.text)]
 
 
 def _evaluate_lines(
@@ -155,40 +170,31 @@ def _evaluate_lines(
     for line in lines:
         if line.data is None or line.data.strip():
             result = yield from _evaluate_record(request, query, line)
-            results.append(_json_line(result))
+            results.append(result)
     return b"".join(results)
 
 
-def _evaluate_record(
-    request: ModelRequest, query: PerplexityQuery, line: RecordLine
-) -> Generator[object, None, dict[str, Any]]:
-    """Evaluate a record; a record that cannot be scored has an error in its place."""
-    record: dict[str, Any] = {}
+def _evaluate_record(request: ModelRequest, query: PerplexityQuery, line: RecordLine) -> Generator[object, None, bytes]:
+    """Evaluate a record; return a line of its figures, or of an error in their place."""
+    own: dict[str, Any] = {}
     try:
-        record, text = _parse_record(line, query.keep_text)
+        record = parse_record(line)
+        own = own_fields(record, RESERVED_FIELDS, keep_text=query.keep_text)
+        text = record_text(line, record)
         evaluator = _make_evaluator(request, query)
         yield from evaluator.feed(text)
-        return record | _evaluation_content((yield from evaluator.finish()))
+        return _json_line(own | _evaluation_content((yield from evaluator.finish())))
     except NextwordError as error:
-        return record | {"line": line.number} | to_api_error(error).content()
+        return _error_line(line, own, error)
+    except RecursionError:
+        return _error_line(line, {}, InvalidInput("record", f"line {line.number} is nested too deep"))
 
 
-def _parse_record(line: RecordLine, keep_text: bool) -> tuple[dict[str, Any], str]:
-    """Parse a record: the fields that its result repeats, and its text."""
-    if line.data is None:
-        raise InvalidInput("record", f"line {line.number} is longer than a record may be")
+def _error_line(line: RecordLine, own: dict[str, Any], error: Exception) -> bytes:
     try:
-        record = json.loads(line.data, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("record", f"line {line.number} is not JSON: {error}") from error
-    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-        raise InvalidInput("record", f'line {line.number} must be an object with a string as "text"')
-    text = record["text"]
-    return {key: value for key, value in record.items() if keep_text or key != "text"}, text
-
-
-def _refuse_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON number")
+        return _json_line(own | {"line": line.number} | to_api_error(error).content())
+    except RecursionError:  # its own fields are too deep to be repeated
+        return _json_line({"line": line.number} | to_api_error(error).content())
 
 
 def _json_line(content: dict[str, Any]) -> bytes:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest
+from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest
+from models.errors import InvalidInput
 from models.inference.scoring import TextScores
 from models.tokenization.tokenizer import Tokenizer
 
@@ -22,21 +26,44 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 @router.post("/{model}/probability", response_model=ProbabilityAnswer, summary="Score texts")
 async def score_probability(request: InjectedModelRequest, body: ProbabilityRequest) -> OrjsonResponse:
     """Score each text after a context: its probability is the product of its tokens' probabilities."""
-    texts = [body.text] if isinstance(body.text, str) else body.text
-    request.check_count("text", texts)
-    scores = await request.score(texts, body)
-    results, total = _result_contents(scores)
-    if body.tokens:
-        for result, tokens in zip(results, _token_contents(request.checkpoint.tokenizer, scores), strict=True):
-            result["tokens"] = tokens
-    return OrjsonResponse(request.served.answer_fields | {"results": results, "total": total})
+    tokenizer = request.checkpoint.tokenizer if body.tokens else None
+    scores = await request.score(_list_texts(request, body), body, partial(_describe, tokenizer))
+    contents = [score if isinstance(score, InvalidInput) else score.content for score in scores]
+    results = told_errors(contents, text=body.text)
+    return OrjsonResponse(request.served.answer_fields | {"results": results, "total": _total_content(scores)})
 
 
-def _result_contents(scores: TextScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the results of each text, and of all together."""
+def _list_texts(request: ModelRequest, body: ProbabilityRequest) -> Sequence[str | InvalidInput]:
+    if isinstance(body.text, str):
+        return [body.text]
+    request.check_count("text", body.text)
+    return body.text
+
+
+class _ScoredText(NamedTuple):
+    """The content of a text's result, and what its total is summed of."""
+
+    content: dict[str, Any]
+    total: tuple[float, int, int, int]
+    """log P in nats, tokens, those out of vocabulary, undefined contexts."""
+
+
+def _describe(tokenizer: Tokenizer | None, scores: TextScores) -> list[_ScoredText]:
+    """Return the result of each text; with a tokenizer, of its tokens too."""
     totals = [(*total, undefined) for total, undefined in zip(scores.totals(), scores.undefined_counts(), strict=True)]
-    results = [_score_content(*total) | {"probability": math.exp(total[0])} for total in totals]
-    return results, _score_content(*map(sum, zip(*totals, strict=True)))
+    scored = [_ScoredText(_score_content(*total) | {"probability": math.exp(total[0])}, total) for total in totals]
+    if tokenizer is not None:
+        for text, tokens in zip(scored, _token_contents(tokenizer, scores), strict=True):
+            text.content["tokens"] = tokens
+    return scored
+
+
+def _total_content(scores: Sequence[_ScoredText | InvalidInput]) -> dict[str, Any]:
+    """Return the sums over the texts that could be scored, and how many could not."""
+    totals = [score.total for score in good_items(scores)]
+    content = _score_content(*map(sum, zip((0.0, 0, 0, 0), *totals, strict=True)))
+    failed = len(scores) - len(totals)
+    return content | {"error_count": failed} if failed else content
 
 
 def _score_content(logprob: float, token_count: int, oov_count: int, undefined_contexts: int) -> dict[str, Any]:

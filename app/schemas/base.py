@@ -14,6 +14,7 @@ from pydantic.functional_validators import AfterValidator, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from app.core.exceptions import ModelFailed
+from app.schemas.items import EachItem, Items
 from models.tokenization.raw_text import clean
 
 
@@ -60,9 +61,9 @@ SourceText = Annotated[str, AfterValidator(_require_unicode)]
 Text = Annotated[SourceText, AfterValidator(clean)]
 """A Unicode string as tokenizers read it: without a byte order mark, with newlines of one kind."""
 _ACCEPTED_TEXTS = described_as("a string, or a list of at least one string, in Unicode")
-Texts = Annotated[Text | Annotated[list[Text], Field(min_length=1)], _ACCEPTED_TEXTS]
-"""One text or several."""
-SourceTexts = Annotated[SourceText | Annotated[list[SourceText], Field(min_length=1)], _ACCEPTED_TEXTS]
+Texts = Annotated[Text | Annotated[Items[str], EachItem(Text)], _ACCEPTED_TEXTS]
+"""One text or several, each judged by itself."""
+SourceTexts = Annotated[SourceText | Annotated[Items[str], EachItem(SourceText)], _ACCEPTED_TEXTS]
 """One text or several as they were sent, for answers that tell where in a text something stands."""
 MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
 NORMALIZED_FIELD = Field(
@@ -80,6 +81,10 @@ BOS_FIELD = Field(
     True,
     description="Whether the context begins a line; false: it begins nowhere in particular, for a recurrent model "
     "after one step on an input vector of zeros.",
+)
+
+ERROR_COUNT_FIELD = Field(
+    None, description="How many texts have an `error` in the place of figures and are not in these; absent for none."
 )
 
 
@@ -119,6 +124,12 @@ class ErrorDetail(ResponseBody):
     type: str = Field(description="Kind of error.", examples=["invalid_request_error"])
     param: str | None = Field(description="The field at fault, dotted where nested; null if no single field is.")
     code: str = Field(description="For a program: the error's fixed name.", examples=["invalid_input"])
+
+
+class ItemError(ResponseBody):
+    """Result of an item that is not acceptable, or that nothing could be computed for; the others have theirs."""
+
+    error: ErrorDetail = Field(description="Description of the error; `param` names the item, from 0.")
 
 
 class ErrorAnswer(ResponseBody):

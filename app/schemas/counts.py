@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.base import MODEL_FIELD, ContextToken, RequestBody, ResponseBody, SourceText, Texts
+from app.schemas.base import MODEL_FIELD, ContextToken, ItemError, RequestBody, ResponseBody, SourceText, Texts
 from app.schemas.next import context_content
 from models.errors import InvalidInput
 from models.inference.predictions import ContextTokens
@@ -76,7 +76,7 @@ class CountsAnswer(ResponseBody):
 
     model: str = MODEL_FIELD
     order: int = Field(description="Length of the longest n-grams that were counted.", examples=[4])
-    results: list[CountsResult] = Field(description="One for each text, in their order.")
+    results: list[CountsResult | ItemError] = Field(description="One for each text, in their order.")
 
 
 def counts_content(tokens: ContextTokens, counts: Sequence[NgramCounts], vocabulary: Sequence[str]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class GenerateRequest(RequestBody):
         None,
         description="Nats added to log-probabilities, by token id or, where a key is not all digits, by the text of "
         "one token: -100 excludes the token, and what is impossible stays so.",
-        examples=[{"dark": 2.0, "</s>": -1.0}],
+        examples=[{"1": -1.0}],
     )
     top_logprobs: int = Field(
         0,

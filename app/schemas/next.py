@@ -14,6 +14,7 @@ from app.schemas.base import (
     NORMALIZED_FIELD,
     UNDEFINED_FIELD,
     ContextToken,
+    ItemError,
     RequestBody,
     ResponseBody,
     Text,
@@ -84,7 +85,7 @@ class NextBatch(ResponseBody):
 
     model: str = MODEL_FIELD
     normalized: bool | None = NORMALIZED_FIELD
-    results: list[NextResult] = Field(description="One for each context, in their order.")
+    results: list[NextResult | ItemError] = Field(description="One for each context, in their order.")
 
 
 def context_content(context: ContextTokens) -> list[dict[str, Any]]:

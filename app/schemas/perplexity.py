@@ -7,10 +7,12 @@ from typing import Any
 from pydantic import Field
 
 from app.schemas.base import (
+    ERROR_COUNT_FIELD,
     LOGPROB_FIELD,
     MODEL_FIELD,
     NORMALIZED_FIELD,
     ZERO_FIELD,
+    ItemError,
     QueryParameters,
     RequestBody,
     ResponseBody,
@@ -103,9 +105,14 @@ class PerplexityAnswer(PerplexityResult):
 
     model: str = MODEL_FIELD
     normalized: bool | None = NORMALIZED_FIELD
-    results: list[PerplexityResult] | None = Field(None, description="Figures of each text, where a list was given.")
+    results: list[PerplexityResult | ItemError] | None = Field(
+        None, description="Figures of each text, where a list was given."
+    )
+    error_count: int | None = ERROR_COUNT_FIELD
 
 
+RESERVED_FIELDS = frozenset(PerplexityResult.model_fields) | {"error", "line", "record"}
+"""Fields of a record's result that are never the record's own."""
 TEXT_EXAMPLE = "it was the best of times , it was the worst of times ,\nit was the age of wisdom .\n"
 RECORD_EXAMPLE = '{"id": 1, "text": "it was the best of times"}\n{"id": 2, "text": "times best the was of it"}\n'
 REQUEST_BODIES: dict[str, Any] = {
@@ -130,7 +137,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
                 "schema": {
                     "type": "string",
                     "description": "For records: a line each, with the fields of the JSON answer but `model`, and the "
-                    "record's own; or with `error` and `line`.",
+                    "record's own; or with `error` and `line`. `error` is ours alone: a record's own fields of the "
+                    "names that results use (`error`, `line`, `record`, `perplexity`, ...) come back inside `record`.",
                 }
             }
         }

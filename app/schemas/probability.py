@@ -6,11 +6,13 @@ from pydantic import Field
 
 from app.schemas.base import (
     BOS_FIELD,
+    ERROR_COUNT_FIELD,
     LOGPROB_FIELD,
     MODEL_FIELD,
     NORMALIZED_FIELD,
     UNDEFINED_FIELD,
     ZERO_FIELD,
+    ItemError,
     RequestBody,
     ResponseBody,
     Text,
@@ -63,6 +65,7 @@ class ProbabilityTotal(ResponseBody):
     token_count: int = Field(description="Tokens scored.")
     oov_count: int = Field(description="Count of scored tokens that are out of the vocabulary.")
     undefined_contexts: int | None = UNDEFINED_COUNT_FIELD
+    error_count: int | None = ERROR_COUNT_FIELD
 
 
 class ProbabilityAnswer(ResponseBody):
@@ -70,5 +73,5 @@ class ProbabilityAnswer(ResponseBody):
 
     model: str = MODEL_FIELD
     normalized: bool | None = NORMALIZED_FIELD
-    results: list[ProbabilityResult] = Field(description="One for each text, in their order.")
+    results: list[ProbabilityResult | ItemError] = Field(description="One for each text, in their order.")
     total: ProbabilityTotal = Field(description="All texts together.")

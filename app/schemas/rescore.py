@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from app.schemas.base import (
@@ -10,10 +12,12 @@ from app.schemas.base import (
     MODEL_FIELD,
     NORMALIZED_FIELD,
     ZERO_FIELD,
+    ItemError,
     RequestBody,
     ResponseBody,
     Text,
 )
+from app.schemas.items import EachItem, Items
 
 
 class Hypothesis(RequestBody):
@@ -31,8 +35,7 @@ class RescoreRequest(RequestBody):
     They are ranked by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
     """
 
-    hypotheses: list[Hypothesis] = Field(
-        min_length=1,
+    hypotheses: Annotated[Items[Hypothesis], EachItem(Hypothesis)] = Field(
         description="The n-best list.",
         examples=[[{"text": "it was a fine day", "score": -12.5}, {"text": "it was a find a", "score": -12.1}]],
     )
@@ -69,9 +72,15 @@ class Ranked(ResponseBody):
     oov_count: int = Field(description="Count of tokens out of the vocabulary.")
 
 
+class RefusedHypothesis(ItemError):
+    """A hypothesis that is not acceptable; it is ranked last."""
+
+    index: int = Field(description="Index of the hypothesis in the request, from 0.")
+
+
 class RescoreAnswer(ResponseBody):
     """The hypotheses, best first; equal ones in the order of the request."""
 
     model: str = MODEL_FIELD
     normalized: bool | None = NORMALIZED_FIELD
-    results: list[Ranked] = Field(description="Best first.")
+    results: list[Ranked | RefusedHypothesis] = Field(description="Best first.")

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.tasks.answer import AnswerAnswer, AnswerRequest, answer_content
@@ -27,19 +29,32 @@ async def answer_questions(request: ReaderRequest, body: AnswerRequest) -> Orjso
     if not isinstance(model, QuestionAnswerer):
         raise request.checkpoint.unsupported_error("answer")
     questions = _pair(request.check_texts("context", body.context), request.check_texts("question", body.question))
-    tokens = request.estimate_tokens([text for question in questions for text in question])
+    tokens = request.estimate_tokens([text for question in good_items(questions) for text in question])
     predict = partial(_answer, model, tokenizer, top_k=body.top_k)
     results = await request.run_texts(("answer", body.top_k), predict, questions, tokens)
-    return OrjsonResponse({"model": request.served.id, "results": results})
+    return OrjsonResponse(
+        {"model": request.served.id, "results": told_errors(results, context=body.context, question=body.question)}
+    )
 
 
-def _pair(contexts: Sequence[str], questions: Sequence[str]) -> list[tuple[str, str]]:
-    """Return each question with its context; a single one goes with all. Raises InvalidInput."""
+def _pair(
+    contexts: Sequence[str | InvalidInput], questions: Sequence[str | InvalidInput]
+) -> list[tuple[str, str] | InvalidInput]:
+    """Return each question with its context; a single one goes with all. Raises InvalidInput.
+
+    An error stands in the place of a pair of which either is one.
+    """
     count = max(len(contexts), len(questions))
     contexts, questions = (list(texts) * count if len(texts) == 1 else texts for texts in (contexts, questions))
     if len(contexts) != len(questions):
         raise InvalidInput("question", f"must be one, or as many as contexts: {len(contexts)}, not {len(questions)}")
-    return list(zip(contexts, questions, strict=True))
+    return [_pair_or_error(*pair) for pair in zip(contexts, questions, strict=True)]
+
+
+def _pair_or_error(context: str | InvalidInput, question: str | InvalidInput) -> tuple[str, str] | InvalidInput:
+    if isinstance(context, InvalidInput):
+        return context
+    return question if isinstance(question, InvalidInput) else (context, question)
 
 
 def _answer(

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest, classify_contents
@@ -28,9 +30,9 @@ async def classify_texts(request: ClassifierRequest, body: ClassifyRequest) -> O
         raise request.checkpoint.unsupported_error("classify")
     texts = request.check_texts("text", body.text)
     predict = partial(_classify, model, tokenizer, explain=body.explain)
-    cost = sum(_estimate_cost(request, text, body) for text in texts)
+    cost = sum(_estimate_cost(request, text, body) for text in good_items(texts))
     results = await request.run_texts(("classify", body.explain), predict, texts, cost)
-    return OrjsonResponse({"model": request.served.id, "results": results})
+    return OrjsonResponse({"model": request.served.id, "results": told_errors(results, text=body.text)})
 
 
 def _estimate_cost(request: ModelRequest, text: str, body: ClassifyRequest) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, TimeoutHeader, build_model_request
 from app.schemas.tasks.embeddings import EmbeddingsAnswer, EmbeddingsRequest, vector_content
@@ -38,15 +40,19 @@ async def embed_with_model(request: ModelRequest, body: EmbeddingsRequest) -> Or
     texts = _check(request, body)
     question = ("embed", body.encoding_format, body.pooling, body.per_token)
     predict = partial(_embed, request.checkpoint, body)
-    results = await request.run_texts(question, predict, texts, request.estimate_tokens(texts))
-    data = [{"object": "embedding", "index": i} | content for i, (content, _) in enumerate(results)]
-    tokens = sum(count for _, count in results)
+    results = await request.run_texts(question, predict, texts, request.estimate_tokens(good_items(texts)))
+    contents = [result if isinstance(result, InvalidInput) else result[0] for result in results]
+    data = [
+        {"object": "embedding", "index": i, "embedding": None} | content
+        for i, content in enumerate(told_errors(contents, input=body.input))
+    ]
+    tokens = sum(count for _, count in good_items(results))
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return OrjsonResponse({"object": "list", "data": data, "model": request.served.id, "usage": usage})
 
 
-def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str]:
-    """Return the texts. Raises InvalidInput for what this model, or the settings, do not allow."""
+def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str | InvalidInput]:
+    """Return the texts, or errors in their places. Raises InvalidInput for what model or settings do not allow."""
     model, tokenizer, most = request.checkpoint.model, request.checkpoint.tokenizer, request.settings.max_rows
     if "embed" not in model.capabilities:
         raise request.checkpoint.unsupported_error("embed")
@@ -54,7 +60,7 @@ def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str]:
     if body.dimensions not in (None, size):
         raise InvalidInput("dimensions", f"the vectors of this model have {size} numbers; none but that is accepted")
     texts = request.check_texts("input", body.input)
-    if body.per_token and (count := len(tokenizer.encode_batch(texts, add_eos=True).ids)) * size > most:
+    if body.per_token and (count := len(tokenizer.encode_batch(good_items(texts), add_eos=True).ids)) * size > most:
         raise InvalidInput("per_token", f"{count} vectors of {size} numbers are more than {most} numbers in all")
     return texts
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.routes.tasks.fill_effort import estimate_fill
@@ -38,8 +40,9 @@ async def fill_blanks(request: FillInRequest, body: FillRequest) -> OrjsonRespon
         raise request.checkpoint.unsupported_error("fill")
     texts, query = request.check_texts("text", body.text), body.query()
     predict = partial(_fill, model, request.checkpoint.tokenizer, query, request.runtime)
-    results = await request.run_texts(("fill", query), predict, texts, _estimate_cost(request, texts, query))
-    return OrjsonResponse({"model": request.served.id, "results": results})
+    cost = _estimate_cost(request, good_items(texts), query)
+    results = await request.run_texts(("fill", query), predict, texts, cost)
+    return OrjsonResponse({"model": request.served.id, "results": told_errors(results, text=body.text)})
 
 
 def _estimate_cost(request: ModelRequest, texts: Sequence[str], query: FillQuery) -> int:
@@ -48,7 +51,7 @@ def _estimate_cost(request: ModelRequest, texts: Sequence[str], query: FillQuery
     model, most = request.checkpoint.model, request.settings.max_rows
     efforts = [estimate_fill(model, query, text, request.estimate_tokens([text])) for text in texts]
     shown, characters = sum(effort.shown for effort in efforts), sum(effort.characters for effort in efforts)
-    considered = max(effort.considered for effort in efforts)
+    considered = max((effort.considered for effort in efforts), default=0)
     _check_limit("beam", considered, most, "fillings of one text are compared: beam times the words to choose from")
     _check_limit("top_k", shown, most, "fillings fit into one answer")
     _check_limit("top_k", characters, MAX_CHARACTERS, "characters fit into one answer: each filling has its whole text")

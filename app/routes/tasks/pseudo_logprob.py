@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.base import logprob_fields
@@ -37,9 +39,9 @@ async def score_pseudo_logprob(request: FillInRequest, body: PseudoLogprobReques
         raise request.checkpoint.unsupported_error("tell a pseudo-log-likelihood, which is for fill-in models")
     texts = request.check_texts("text", body.text)
     predict = partial(_score, model, request.checkpoint.tokenizer, tell_tokens=body.tokens)
-    tokens = request.estimate_tokens(texts)
+    tokens = request.estimate_tokens(good_items(texts))
     results = await request.run_texts(("pseudo_logprob", body.tokens), predict, texts, tokens)
-    return OrjsonResponse({"model": request.served.id, "results": results})
+    return OrjsonResponse({"model": request.served.id, "results": told_errors(results, text=body.text)})
 
 
 def _score(

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from app.engine.isolation import good_items
+from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.tasks.tag import TagAnswer, TagRequest, tag_content, tag_probabilities
@@ -27,12 +29,12 @@ async def tag(request: TaggerRequest, body: TagRequest) -> OrjsonResponse:
     if not isinstance(model, Tagger):
         raise request.checkpoint.unsupported_error("tag")
     texts = request.check_texts("text", body.text)
-    tokens, most = request.estimate_tokens(texts), request.settings.max_rows
+    tokens, most = request.estimate_tokens(good_items(texts)), request.settings.max_rows
     if body.probabilities and tokens * len(model.tags) > most:
         raise InvalidInput("probabilities", f"at most {most} in one answer: {len(model.tags)} tags for each token")
     predict = partial(_tag, model, tokenizer, all_tags=body.probabilities)
     results = await request.run_texts(("tag", body.probabilities), predict, texts, tokens)
-    return OrjsonResponse({"model": request.served.id, "results": results})
+    return OrjsonResponse({"model": request.served.id, "results": told_errors(results, text=body.text)})
 
 
 def _tag(

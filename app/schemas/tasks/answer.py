@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, SourceTexts
+from app.schemas.base import MODEL_FIELD, ItemError, RequestBody, ResponseBody, SourceTexts
 
 if TYPE_CHECKING:
     from models.tasks.question_answering.answers import AnsweredQuestion
@@ -51,7 +51,7 @@ class AnswerAnswer(ResponseBody):
     """Answers to the questions."""
 
     model: str = MODEL_FIELD
-    results: list[AnswerResult] = Field(description="One for each question, in their order.")
+    results: list[AnswerResult | ItemError] = Field(description="One for each question, in their order.")
 
 
 def answer_content(result: AnsweredQuestion) -> dict[str, Any]:

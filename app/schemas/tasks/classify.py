@@ -12,6 +12,7 @@ from app.schemas.base import (
     LOGPROB_FIELD,
     MODEL_FIELD,
     ZERO_FIELD,
+    ItemError,
     RequestBody,
     ResponseBody,
     SourceTexts,
@@ -79,7 +80,7 @@ class ClassifyAnswer(ResponseBody):
     """Labels of the texts."""
 
     model: str = MODEL_FIELD
-    results: list[ClassifyResult] = Field(description="One for each text, in their order.")
+    results: list[ClassifyResult | ItemError] = Field(description="One for each text, in their order.")
 
 
 def classify_contents(

@@ -7,14 +7,25 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, SourceText, described_as
+from app.schemas.base import MODEL_FIELD, ItemError, RequestBody, ResponseBody, SourceText, described_as
+from app.schemas.items import EachItem, Items
 from models.tasks.embedding.config import EmbeddingPooling
 
 EncodingFormat = Literal["float", "base64"]
+
+
+def _refuse_token_ids(value: Any) -> Any:
+    """Refuse a list of nothing but token ids, or lists of them, as a whole: a client meant no text at all."""
+    if isinstance(value, list) and all(isinstance(item, int | list) for item in value):
+        raise ValueError("token ids")
+    return value
+
+
 Input = Annotated[
-    SourceText | Annotated[list[SourceText], Field(min_length=1)],
+    SourceText | Annotated[Items[str], EachItem(SourceText)],
+    BeforeValidator(_refuse_token_ids),
     described_as("a string, or a list of at least one string, in Unicode; token ids are not accepted: send the text"),
 ]
 Vector = list[float] | str
@@ -71,6 +82,14 @@ class TextEmbedding(ResponseBody):
     tokens: list[TokenEmbedding] | None = Field(None, description="Its tokens, where asked for.")
 
 
+class RefusedEmbedding(ItemError):
+    """A text that is not acceptable; the others have their vectors."""
+
+    object: Literal["embedding"] = Field(description="Always `embedding`.")
+    index: int = Field(description="Index of the text in the request, from 0.")
+    embedding: None = Field(description="Always null.")
+
+
 class EmbeddingsUsage(ResponseBody):
     """Counts of tokens."""
 
@@ -82,7 +101,7 @@ class EmbeddingsAnswer(ResponseBody):
     """Vectors of the texts."""
 
     object: Literal["list"] = Field(description="Always `list`.")
-    data: list[TextEmbedding] = Field(description="One for each text, in their order.")
+    data: list[TextEmbedding | RefusedEmbedding] = Field(description="One for each text, in their order.")
     model: str = MODEL_FIELD
     usage: EmbeddingsUsage = Field(description="Counts of tokens.")
 

@@ -10,6 +10,7 @@ from app.schemas.base import (
     LOGPROB_FIELD,
     MODEL_FIELD,
     ZERO_FIELD,
+    ItemError,
     RequestBody,
     ResponseBody,
     SourceTexts,
@@ -89,7 +90,7 @@ class FillAnswer(ResponseBody):
     """Fillings of the texts."""
 
     model: str = MODEL_FIELD
-    results: list[FillResult] = Field(description="One for each text, in their order.")
+    results: list[FillResult | ItemError] = Field(description="One for each text, in their order.")
 
 
 def fill_content(result: FilledText) -> dict[str, Any]:
@@ -146,4 +147,4 @@ class PseudoLogprobAnswer(ResponseBody):
     """Pseudo-log-likelihoods of the texts."""
 
     model: str = MODEL_FIELD
-    results: list[PseudoLogprobResult] = Field(description="One for each text, in their order.")
+    results: list[PseudoLogprobResult | ItemError] = Field(description="One for each text, in their order.")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, RequestBody, ResponseBody, SourceTexts
+from app.schemas.base import MODEL_FIELD, ItemError, RequestBody, ResponseBody, SourceTexts
 from models.tasks.tagging.tagged_text import TaggedText
 
 
@@ -68,7 +68,7 @@ class TagAnswer(ResponseBody):
     """Tags of the texts."""
 
     model: str = MODEL_FIELD
-    results: list[TagResult] = Field(description="One for each text, in their order.")
+    results: list[TagResult | ItemError] = Field(description="One for each text, in their order.")
 
 
 def tag_content(text: TaggedText) -> dict[str, Any]:

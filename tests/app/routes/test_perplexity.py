@@ -147,7 +147,7 @@ def test_perplexity_refuses_bytes_that_are_not_text(client: httpx.Client) -> Non
     assert "byte 8" in answer.json()["error"]["message"]
     assert upload(client, "words", b"").json()["error"]["code"] == "invalid_text"
     answer = client.post("/v1/models/words/perplexity", json={"text": ["a", "", "b"]})
-    assert answer.json()["error"]["param"] == "text.1"
+    assert [result.get("error", {}).get("param") for result in answer.json()["results"]] == [None, "text.1", None]
 
 
 @pytest.mark.parametrize("params", [{"unit": "words"}, {"empty_lines": "x"}, {"keep_text": 1}, {"page": 1}])

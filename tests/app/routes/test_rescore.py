@@ -58,9 +58,7 @@ def test_rescore_keeps_the_order_of_ties(client: httpx.Client) -> None:
     ("body", "param"),
     [
         ({"hypotheses": []}, "hypotheses"),
-        ({"hypotheses": [{"text": "a", "score": "b"}]}, "hypotheses.0.score"),
-        ({"hypotheses": [{"text": "a", "score": 1e300}]}, "hypotheses.0.score"),
-        ({"hypotheses": [{"text": "a", "am_score": 1}]}, "hypotheses.0.am_score"),
+        ({"hypotheses": {"text": "a"}}, "hypotheses"),
         ({"lm_weight": 1e300}, "lm_weight"),
     ],
 )

@@ -13,6 +13,7 @@ from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.save import save
+from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from tests.helpers.serving import (
     CHARACTERS,
@@ -24,6 +25,7 @@ from tests.helpers.serving import (
     naive_bayes,
     ngram,
     publish,
+    publish_with_counts,
     reader,
     recurrent,
     serving,
@@ -35,6 +37,7 @@ from tests.helpers.serving import (
 def task_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tasks") / "checkpoints"
     publish(root, "words", ngram())
+    publish_with_counts(root, "counted", NgramConfig(3), TEXT)
     publish(root, "lstm", recurrent())
     publish(root, "sentiment", classifier())
     publish(root, "bayes", naive_bayes())

@@ -127,13 +127,10 @@ def test_language_model_routes_tell_why_a_bidirectional_model_cannot_answer(
         ({}, "text"),
         ({"text": 5}, "text"),
         ({"text": []}, "text"),
-        ({"text": ["a", None]}, "text"),
         ({"text": ["a"] * 1025}, "text"),
         ({"text": "a " * 9000}, "text"),
-        ({"text": ["a", "a " * 9000]}, "text.1"),
         ({"text": "a", "explain": "yes"}, "explain"),
         ({"text": "a " * (MAX_WORDS + 1), "explain": True}, "text"),
-        ({"text": ["a", "b", "a " * (MAX_WORDS + 1)], "explain": True}, "text.2"),
         ({"text": "a", "top_k": 1}, "top_k"),
     ],
 )

@@ -88,7 +88,7 @@ def test_embeddings_accept_what_openais_clients_send(tasks: httpx.Client) -> Non
         ({"input": [[5], [6]]}, "input", "token ids are not accepted"),
         ({"input": []}, "input", ""),
         ({"input": ["a"] * 1025}, "input", "1024"),
-        ({"input": ["a", "a " * 9000]}, "input.1", "8192"),
+        ({"input": "a " * 9000}, "input", "8192"),
         ({"input": "a", "encoding_format": "int8"}, "encoding_format", "base64"),
         ({"input": "a", "dimensions": 5}, "dimensions", "16 numbers"),
         ({"input": "a", "pooling": "sum"}, "pooling", ""),

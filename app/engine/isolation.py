@@ -1,0 +1,41 @@
+"""Work on many items of which some may be bad: `isolate` finds them, `merge_errors` puts errors in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar
+
+from app.engine.text_batcher import Predict
+from models.errors import InvalidInput, InvalidText
+
+Result = TypeVar("Result")
+
+
+def isolate(predict: Predict) -> Predict:
+    """Return `predict` with the InvalidText that it raises for a bad item in the place of that item's result.
+
+    Where items together fail, each half is computed by itself, and so on: a bad one among N costs log N calls more. An
+    item's result does not depend on its company, so that the good ones keep theirs. Other errors are of the request.
+    """
+
+    def work(items: Sequence[Any]) -> Generator[object, None, list[Any]]:
+        try:
+            return list((yield from predict(items)))
+        except InvalidText as error:
+            if len(items) == 1:
+                return [error]
+        half = len(items) // 2
+        return (yield from work(items[:half])) + (yield from work(items[half:]))
+
+    return work
+
+
+def good_items(items: Sequence[Result | InvalidInput]) -> list[Result]:
+    """Return the items that are no errors."""
+    return [item for item in items if not isinstance(item, InvalidInput)]
+
+
+def merge_errors(items: Sequence[Any], results: Sequence[Result | InvalidInput]) -> list[Result | InvalidInput]:
+    """Return the results of the good ones among `items` in their places, and the others' errors in theirs."""
+    rest = iter(results)
+    return [item if isinstance(item, InvalidInput) else next(rest) for item in items]

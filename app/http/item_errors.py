@@ -1,0 +1,33 @@
+"""Errors of single items in the results of a request: `told_errors` puts their JSON content in the items' places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from app.http.error_responses import to_api_error
+from models.errors import InvalidInput
+
+Content: TypeAlias = dict[str, Any]
+Given: TypeAlias = str | Sequence[Any]
+"""A field as it was sent: a single text, or a list."""
+
+
+def told_errors(results: Sequence[Content | InvalidInput], **fields: Given) -> list[Content]:
+    """Return results with `{"error": ...}` in the place of each error, whose `param` gets the item's number.
+
+    `fields` are the lists that the items come from, by name. Raises the error of a field that was a single text: it is
+    the whole request's.
+    """
+    return [_tell(result, i, fields) for i, result in enumerate(results)]
+
+
+def _tell(result: Content | InvalidInput, index: int, fields: dict[str, Given]) -> Content:
+    if not isinstance(result, InvalidInput):
+        return result
+    name = result.field.partition(".")[0]
+    if isinstance(fields.get(name, ""), str):
+        raise result
+    if result.field == name:
+        result = type(result)(f"{name}.{index}", str(result).removeprefix(f"{name}: "))
+    return to_api_error(result).content()

@@ -1,0 +1,72 @@
+"""Records of a stream: a line of JSON each, judged one by one.
+
+`parse_record` reads a line, `own_fields` picks what its result repeats, `record_text` its text. A result's `error` is
+always the service's: a record's own fields of the names that results use come back inside `record`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection
+from typing import Any, TypeAlias
+
+from app.core.plain_messages import explain_json
+from app.http.request_body import RecordLine
+from models.errors import InvalidInput
+
+Record: TypeAlias = dict[str, Any]
+
+
+def parse_record(line: RecordLine) -> Record:
+    """Return the record of a line. Raises InvalidInput for one that is no JSON object."""
+    if line.data is None:
+        raise InvalidInput("record", f"line {line.number} is longer than a record may be")
+    try:
+        record = json.loads(line.data, parse_constant=_refuse_constant, parse_float=_parse_float)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("record", f"line {line.number} is not JSON: {_explain(error)}") from error
+    if not isinstance(record, dict):
+        raise InvalidInput("record", _accepted(line))
+    return record
+
+
+def record_text(line: RecordLine, record: Record) -> str:
+    """Return the text of a record. Raises InvalidInput for one without."""
+    text = record.get("text")
+    if not isinstance(text, str):
+        raise InvalidInput("record", _accepted(line))
+    return text
+
+
+def own_fields(record: Record, reserved: Collection[str], *, keep_text: bool) -> Record:
+    """Return the fields that a record's result repeats, those of `reserved` names inside `record`.
+
+    >>> own_fields({"id": 1, "text": "a", "error": "typo"}, {"error", "record"}, keep_text=False)
+    {'id': 1, 'record': {'error': 'typo'}}
+    """
+    fields = {name: value for name, value in record.items() if keep_text or name != "text"}
+    moved = {name: fields.pop(name) for name in record if name in reserved}
+    return fields | {"record": moved} if moved else fields
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{explain_json(error.msg)} (column {error.colno})"
+    return explain_json(str(error))
+
+
+def _accepted(line: RecordLine) -> str:
+    return f'line {line.number} must be an object with a string as "text"'
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")
+
+
+def _parse_float(digits: str) -> float:
+    """Return a number that JSON can repeat: one beyond the largest float would be read as infinity."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("number out of range")
+    return number

@@ -1,0 +1,51 @@
+"""Lists of a request of which every item is judged by itself: a bad one costs the others nothing.
+
+Where an item is not acceptable, the validated list holds an InvalidInput in its place, which the route tells there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import Field, GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
+from pydantic_core import core_schema
+
+from app.core.plain_messages import explain, locate
+from models.errors import InvalidInput
+
+Item = TypeVar("Item")
+Items: TypeAlias = list[Item | InvalidInput]
+"""Items of a list, with an error in the place of each that is not acceptable."""
+
+
+class EachItem:
+    """Annotation of a list of `kind` that validates each item by itself; an empty list is refused."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Wrap the schema of an ordinary list, by which the API documents this one too."""
+        del source
+        inner = handler.generate_schema(Annotated[list[self._kind], Field(min_length=1)])  # type: ignore[name-defined]
+        return core_schema.with_info_wrap_validator_function(_validate_items, inner)
+
+
+def _validate_items(value: Any, validate: ValidatorFunctionWrapHandler, info: core_schema.ValidationInfo) -> Any:
+    try:
+        return validate(value)  # nearly always all are good, and this is one call for all
+    except ValidationError:
+        if not isinstance(value, list) or not value:
+            raise
+    name = info.field_name or "items"
+    return [_validate_item(item, validate, f"{name}.{i}") for i, item in enumerate(value)]
+
+
+def _validate_item(item: Any, validate: ValidatorFunctionWrapHandler, name: str) -> Any:
+    """Return the validated item, or the error to be told in its place."""
+    try:
+        return validate([item])[0]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = locate(first["loc"][1:])  # without the 0 of a list of one
+        return InvalidInput(f"{name}.{place}" if place else name, explain(first))
