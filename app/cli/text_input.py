@@ -1,26 +1,33 @@
 """Text that commands read from files and from standard input: decompressed, in any encoding, line by line.
 
-`open_text` opens a file or standard input; `standard_input_as_file` keeps what has to be read twice.
+`open_text` opens a file or standard input, and `LineStream` cuts it into lines as they arrive;
+`standard_input_as_file` keeps what has to be read twice.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import click
 
 from models.data.encoding_names import UTF_8
-from models.errors import InvalidInput
+from models.data.text_encoding import Utf8Converter, encoding_hint
+from models.errors import InvalidInput, InvalidText
+from models.tokenization.raw_text import BYTE_ORDER_MARK
 from models.utils.compression import decompressed
 
 STANDARD_INPUT = "-"
+_READ_BYTES = 1 << 16
+"""Bytes per read: the capacity of a pipe."""
+_NEWLINE = re.compile(rb"\r\n|\r|\n")
 encoding_option = click.option(
     "--encoding",
     default=UTF_8,
@@ -41,6 +48,75 @@ def open_text(file: Path | None) -> Iterator[BinaryIO]:
         raise InvalidInput("file", f"must be readable: {error}") from None
     with opened, decompressed(opened, str(file)) as content:
         yield content
+
+
+class InputLine(NamedTuple):
+    """A line that was read, with its number from 1."""
+
+    number: int
+    text: str
+    """The line; what is not in the encoding is U+FFFD."""
+    error: str | None = None
+    """Why the line cannot be used, where it cannot."""
+
+
+class LineStream:
+    """Lines of a stream, in batches of those that have arrived.
+
+    A line that is not in the encoding costs no other: it has an error in its place, and once all lines are read
+    InvalidText names the first of them. UTF-16 that nothing tells of is refused at once.
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str = UTF_8) -> None:
+        """Raises InvalidInput for an unknown encoding."""
+        self._stream = cast(io.BufferedReader, stream)
+        self._converter = Utf8Converter(encoding, is_lenient=True)
+        self._partial = b""  # the line that has not ended yet
+        self._after_return = False  # whether the last line ended in "\r", so that a "\n" belongs to it
+        self._is_ascii = True  # whether all lines so far are
+        self._number = 0
+        self._errors: list[str] = []
+
+    def batches(self) -> Iterator[list[InputLine]]:
+        """Yield lists of the lines that have arrived, without waiting for more. Raises InvalidText at the end."""
+        while chunk := self._stream.read1(_READ_BYTES):
+            if lines := self._take(self._converter.feed(chunk)):
+                yield lines
+        lines = self._take(self._converter.feed(b"", final=True))
+        if self._partial:
+            lines.append(self._line(self._partial))
+        if lines:
+            yield lines
+        if self._errors:
+            more = f", and {len(self._errors) - 1} more" if len(self._errors) > 1 else ""
+            raise InvalidText("text", self._errors[0] + more)
+
+    def _take(self, data: bytes) -> list[InputLine]:
+        """Return the lines that `data` completes."""
+        if self._after_return:
+            data, self._after_return = data.removeprefix(b"\n"), not data
+        *lines, self._partial = _NEWLINE.split(self._partial + data)
+        self._after_return = self._after_return or data.endswith(b"\r")
+        return [self._line(line) for line in lines]
+
+    def _line(self, data: bytes) -> InputLine:
+        self._number += 1
+        if self._number == 1:
+            data = data.removeprefix(BYTE_ORDER_MARK.encode())
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            self._errors.append(self._describe(data, error))
+            return InputLine(self._number, data.decode(errors="replace"), self._errors[-1])
+        self._is_ascii = self._is_ascii and text.isascii()
+        return InputLine(self._number, text)
+
+    def _describe(self, data: bytes, error: UnicodeDecodeError) -> str:
+        if not self._converter.is_utf_8:
+            return f"line {self._number} is not {self._converter.encoding}"
+        is_first = self._is_ascii and data[: error.start].isascii()
+        hint = encoding_hint(self._converter.head, data[error.start], is_first=is_first)
+        return f"line {self._number} is not UTF-8 (byte {error.start} of it, from 0){hint}"
 
 
 @contextmanager

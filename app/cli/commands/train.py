@@ -104,8 +104,9 @@ def command(
     with standard_input_as_file([str(path) for path in recipe.files]) as paths:
         with without_gc():
             work = _work(replace(recipe, files=tuple(map(Path, paths))), workdir)
-        built = replace(drive(work, ProgressBar(quiet)), recipe=recipe)
+        built = drive(work, ProgressBar(quiet))
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
+    provenance = replace(provenance, recipe=provenance.recipe | {"files": [str(path) for path in recipe.files]})
     ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files)
     print_published(ref, built.model.kind, built.metrics, as_json)
 

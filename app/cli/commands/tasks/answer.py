@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
+from app.cli.text_input import encoding_option, open_text
 from app.core.process_tuning import without_gc
 from app.schemas.tasks.answer import answer_content
-from models.errors import InvalidInput, InvalidText
+from models.data.line_reader import LineReader
+from models.errors import InvalidInput
 from models.utils.progress import run_to_completion
 
 
@@ -24,6 +26,7 @@ from models.utils.progress import run_to_completion
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     help="Read the text there; - is standard input. [default: standard input, without --context]",
 )
+@encoding_option
 @click.option("--top-k", type=click.IntRange(1), default=3, help="How many answers to each question. [default: 3]")
 @loading_options
 @json_option
@@ -32,6 +35,7 @@ def command(
     questions: Sequence[str],
     context: str | None,
     file: Path | None,
+    encoding: str,
     top_k: int,
     as_json: bool,
     **loading: Any,
@@ -48,7 +52,7 @@ def command(
     ref, checkpoint = load_model(model, **loading)
     if not isinstance(checkpoint.model, QuestionAnswerer):
         raise checkpoint.unsupported_error("answer")
-    text = _read_context(context, file)
+    text = _read_context(context, file, encoding)
     work = answer(checkpoint.model, checkpoint.tokenizer, [(text, question) for question in questions], top_k)
     for question, result in zip(questions, run_to_completion(work), strict=True):
         if as_json:
@@ -59,14 +63,12 @@ def command(
         click.echo("".join(f"{p:.6f}\t{text}\n" for p, text in sorted(rows, key=lambda row: -row[0])))
 
 
-def _read_context(context: str | None, file: Path | None) -> str:
-    """Return the text that is asked about. Raises InvalidInput for two, InvalidText for other than UTF-8."""
+def _read_context(context: str | None, file: Path | None, encoding: str) -> str:
+    """Return the text that is asked about. Raises InvalidInput for two, InvalidText for other encodings."""
     if context is not None and file is not None:
         raise InvalidInput("file", "is for a text that --context does not give")
     if context is not None:
         return context
-    with click.open_file(str(file or "-"), "rb") as stream:
-        try:
-            return str(stream.read().decode("utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise InvalidText("file", f"must be UTF-8, and byte {error.start} (from 0) is not") from None
+    with open_text(file) as stream:
+        reader = LineReader(strip=False, field="file", encoding=encoding)
+        return reader.feed(stream.read()) + reader.finish()

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Show what each word did for the label: nats without it, in turn.")
 @loading_options
 @json_option
-def command(model: str, texts: Sequence[str], file: Path | None, explain: bool, as_json: bool, **loading: Any) -> None:
+def command(
+    model: str, texts: Sequence[str], file: Path | None, encoding: str, explain: bool, as_json: bool, **loading: Any
+) -> None:
     """Classify each TEXT, or each line that is read.
 
     Prints the most probable label, its probability and the text, separated by tabs.
     """
     ref, checkpoint = load_model(model, **loading)
-    for batch in read_texts(texts, file):
+    for batch in read_texts(texts, file, encoding):
         results = run_to_completion(_classify(checkpoint, batch, explain=explain))
         for text, result in zip(batch, results, strict=True):
             content = {"model": ref.id, "text": text} | result

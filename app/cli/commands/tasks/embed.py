@@ -35,6 +35,7 @@ def command(
     model: str,
     texts: Sequence[str],
     file: Path | None,
+    encoding: str,
     pooling: EmbeddingPooling,
     per_token: bool,
     as_json: bool,
@@ -51,7 +52,7 @@ def command(
     ref, checkpoint = load_model(model, **loading)
     if "embed" not in checkpoint.model.capabilities:
         raise checkpoint.unsupported_error("embed")
-    for batch in read_texts(texts, file):
+    for batch in read_texts(texts, file, encoding):
         work = embed(checkpoint.model, checkpoint.tokenizer, batch, pooling, per_token=per_token)
         for text, embedding in zip(batch, run_to_completion(work), strict=True):
             if as_json:

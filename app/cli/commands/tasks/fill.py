@@ -39,6 +39,7 @@ def command(
     model: str,
     texts: Sequence[str],
     file: Path | None,
+    encoding: str,
     candidates: tuple[str, ...],
     top_k: int,
     shortlist: int,
@@ -58,7 +59,7 @@ def command(
     ref, checkpoint = load_model(model, **loading)
     if "fill" not in checkpoint.model.capabilities:
         raise checkpoint.unsupported_error("fill")
-    for batch in read_texts(texts, file):
+    for batch in read_texts(texts, file, encoding):
         for result in run_to_completion(fill(checkpoint.model, checkpoint.tokenizer, batch, query)):
             if as_json:
                 click.echo(to_json({"model": ref.id, "text": result.text} | fill_content(result)))

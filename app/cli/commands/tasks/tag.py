@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 @click.option("--spans", is_flag=True, help="Show what BIO tags mark instead: its type, probability and characters.")
 @loading_options
 @json_option
-def command(model: str, texts: Sequence[str], file: Path | None, spans: bool, as_json: bool, **loading: Any) -> None:
+def command(
+    model: str, texts: Sequence[str], file: Path | None, encoding: str, spans: bool, as_json: bool, **loading: Any
+) -> None:
     """Tag each TEXT, or each line that is read.
 
     Prints a line for each token, with its tag and the tag's probability, separated by tabs, and an empty line after
     each text.
     """
     ref, checkpoint = load_model(model, **loading)
-    for batch in read_texts(texts, file):
+    for batch in read_texts(texts, file, encoding):
         for text in run_to_completion(_tag(checkpoint, batch)):
             if as_json:
                 click.echo(to_json({"model": ref.id, "text": text.text} | tag_content(text)))

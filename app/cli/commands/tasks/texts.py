@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from io import BufferedReader
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
-from app.cli.commands.score import read_line_batches
+from app.cli.text_input import LineStream, encoding_option, open_text
 from models.errors import InvalidInput
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def text_arguments(command: Command) -> Command:
-    """Add the arguments that `read_texts` needs: TEXT... and --file."""
+    """Add the arguments that `read_texts` needs: TEXT..., --file and --encoding."""
     file_option = click.option(
         "--file",
         type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
         help="Read the texts there, one a line; - is standard input. [default: standard input, without a TEXT]",
     )
-    return click.argument("texts", nargs=-1, metavar="[TEXT]...")(file_option(command))
+    return click.argument("texts", nargs=-1, metavar="[TEXT]...")(file_option(encoding_option(command)))
 
 
-def read_texts(texts: Sequence[str], file: Path | None) -> Iterator[list[str]]:
-    """Yield the texts in batches: the arguments, or lines as they arrive. Raises InvalidInput for both."""
+def read_texts(texts: Sequence[str], file: Path | None, encoding: str) -> Iterator[list[str]]:
+    """Yield the texts in batches: the arguments, or lines as they arrive.
+
+    Raises InvalidInput for both, and InvalidText, once all lines are read, where some were not in the encoding.
+    """
     if texts and file is not None:
         raise InvalidInput("file", "is for texts that are not given as arguments")
     if texts:
         yield list(texts)
-    elif file is None or file == Path("-"):
-        yield from _lines(cast(BufferedReader, sys.stdin.buffer))
-    else:
-        with file.open("rb") as stream:
-            yield from _lines(stream)
-
-
-def _lines(stream: BufferedReader) -> Iterator[list[str]]:
-    """Yield batches of lines, without a byte order mark before the first."""
-    mark = "\ufeff"
-    for lines in read_line_batches(stream):
-        lines[0] = lines[0].removeprefix(mark)
-        yield lines
-        mark = ""
+        return
+    with open_text(file) as stream:
+        for lines in LineStream(stream, encoding).batches():
+            if good := [line.text for line in lines if line.error is None]:
+                yield good

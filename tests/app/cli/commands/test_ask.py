@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
@@ -82,11 +83,50 @@ def test_evaluate_leaves_out_begin_and_end(nextword: Run, tmp_path: Path) -> Non
     assert (figures["token_count"], figures["line_count"], figures["bos"]) == (6, 2, False)
 
 
-def test_score_names_a_line_that_is_not_utf8(nextword: Run) -> None:
-    done = nextword("score", "words", stdin=b"the cat\nthe dog\nb\xffd\n")
-    assert len(done.out.splitlines()) == 2
+def test_score_puts_an_error_in_the_place_of_a_line_that_is_not_utf8(nextword: Run) -> None:
+    stdin = b"the cat\nb\xffd\nthe dog\n\xe9\n"
+    done = nextword("score", "words", stdin=stdin)
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    alone = nextword("score", "words", stdin=b"the cat\nthe dog\n").out.splitlines()
+    assert rows[0::2] == [line.split("\t") for line in alone]
+    assert rows[1::2] == [["error", "0", "0", "b\ufffdd"], ["error", "0", "0", "\ufffd"]]
     assert done.status == 2
-    assert "line 3 is not UTF-8" in done.err
+    message = "line 2 is not UTF-8 (byte 1 of it, from 0); it looks like Latin-1: "
+    assert f"text: {message}" in done.err
+    assert done.err.strip().endswith(", and 1 more")
+    record = json.loads(nextword("score", "words", "--json", stdin=stdin).out.splitlines()[1])
+    assert (record["model"], record["line"]) == ("words@1", 2)
+    assert record["error"]["message"].startswith(message)
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+def test_text_is_the_same_in_every_form(nextword: Run, command: str) -> None:
+    text = "the cat saw a bird .\n\nthe old dog\n"
+    file = ["-"] if command == "evaluate" else []
+    forms = {
+        "utf-8": [text, text.replace("\n", "\r\n"), text.replace("\n", "\r"), "\ufeff" + text],
+        "utf-16": [text],
+        "utf-16-le": [text, text.replace("\n", "\r\n")],
+        "latin-1": [text],
+    }
+    data = [(form.encode(encoding), encoding) for encoding, texts in forms.items() for form in texts]
+    data += [(gzip.compress(text.encode()), "utf-8"), (text.encode("utf-16"), "utf-8")]
+    shown = {nextword(command, "words", *file, "--encoding", encoding, stdin=stdin).out for stdin, encoding in data}
+    assert len(shown) == 1
+
+
+def test_score_names_utf_16_without_a_mark(nextword: Run) -> None:
+    done = nextword("score", "words", stdin="the old dog\n".encode("utf-16-be"))
+    assert done.status == 2
+    assert "looks like UTF-16 without a byte order mark" in done.err
+    assert "--encoding utf-16-be" in done.err
+
+
+def test_evaluate_leaves_out_the_marks_of_sentences(nextword: Run) -> None:
+    plain = nextword("evaluate", "words", "-", "--json", stdin=b"the cat\nthe dog\n")
+    marked = nextword("evaluate", "words", "-", "--json", stdin=b"<s> the cat </s>\n<s> the dog </s>\n")
+    assert json.loads(marked.out) == json.loads(plain.out)
+    assert "note: `<s>` and `</s>` around the lines" in marked.err
 
 
 def test_generate_continues_the_prompt(nextword: Run) -> None:
