@@ -33,6 +33,14 @@ NGRAM_BYTES_PER_TOKEN = 44
 """Peak bytes of n-gram estimation per token and order, beside those of counting."""
 NGRAM_SECONDS_PER_TOKEN = 1e-6
 """Seconds of n-gram counting and estimation per token and order."""
+ARPA_BYTES_PER_NGRAM = 30
+"""Bytes of a line of ARPA text, at the least."""
+ARPA_COMPRESSION = 8
+"""Bytes of ARPA text per byte of a compressed file, at the most."""
+IMPORT_BYTES_PER_NGRAM = 250
+"""Peak bytes of an import per n-gram, while all are sorted and linked."""
+IMPORT_SECONDS_PER_NGRAM = 5e-6
+"""Seconds of an import per n-gram."""
 FLOPS_PER_THREAD = 2e10
 """Floating-point operations per second of one thread in training."""
 MEMORY_BYTES_PER_SECOND = 5e9
@@ -103,6 +111,16 @@ def estimate_evaluation(parameters: int, text_bytes: int, dynamic: DynamicConfig
         seconds_per_number = 6 / FLOPS_PER_THREAD + 20 / (MEMORY_BYTES_PER_SECOND * dynamic.segment)
         seconds += text_bytes / BYTES_PER_WORD_TOKEN * parameters * seconds_per_number
     return ResourceEstimate(0, PROCESS_BYTES + 4 * copies * parameters, STARTUP_SECONDS + seconds)
+
+
+def estimate_import(file_bytes: int, *, is_compressed: bool) -> ResourceEstimate:
+    """Estimate reading the ARPA text of a model."""
+    ngrams = file_bytes * (ARPA_COMPRESSION if is_compressed else 1) // ARPA_BYTES_PER_NGRAM
+    return ResourceEstimate(
+        2 * ngrams,
+        PROCESS_BYTES + IMPORT_BYTES_PER_NGRAM * ngrams,
+        STARTUP_SECONDS + IMPORT_SECONDS_PER_NGRAM * ngrams,
+    )
 
 
 def estimate_composition(parameters: int, text_bytes: int) -> ResourceEstimate:

@@ -21,10 +21,12 @@ from app.jobs.resource_estimate import (
     ResourceLimits,
     estimate_composition,
     estimate_evaluation,
+    estimate_import,
     estimate_training,
 )
 from app.jobs.store import NewJob
 from app.jobs.task_estimate import estimate_task
+from app.schemas.import_job import ImportJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
@@ -35,6 +37,7 @@ from models.checkpoint.load import shared_tokenizer
 from models.composite.base import check_dynamic
 from models.composite.config import MixtureConfig
 from models.errors import CheckpointNotFound, InvalidInput
+from models.ngram.formats.model_file import check_model_file
 from models.recipes.compose import make_composite
 from models.recipes.initial_weights import model_weights
 
@@ -68,6 +71,8 @@ class JobSubmission:
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
         if isinstance(request, CompositionJob):
             return self._prepare_composition(request)
+        if isinstance(request, ImportJob):
+            return self._prepare_import(request)
         if isinstance(request, TaskJob):
             return self._prepare_task(request)
         return self._prepare_training(request)
@@ -81,6 +86,16 @@ class JobSubmission:
         self._limits.check(estimate)
         if isinstance(request, NgramJob) and request.extends is not None:
             return self._new_job(request, estimate, extends=self._model_with_counts(request.extends).id)
+        return self._new_job(request, estimate)
+
+    def _prepare_import(self, request: ImportJob) -> NewJob:
+        request.recipe(Path("model"), Path("tokenizer") if request.more_files else None)
+        size = self._file_bytes("file", request.file)
+        for field, file in request.more_files.items():
+            self._file_bytes(field, file)
+        compression = check_model_file(self.files.path(request.file), "file")
+        estimate = estimate_import(size, is_compressed=compression is not None)
+        self._limits.check(estimate)
         return self._new_job(request, estimate)
 
     def _prepare_task(self, request: TaskRequest) -> NewJob:
@@ -142,7 +157,7 @@ class JobSubmission:
             name=None if isinstance(request, EvaluateJob) else request.name,
             training_file=_training_file(request),
             validation_file=request.validation_file,
-            more_files=request.more_files if isinstance(request, TaskJob) else {},
+            more_files=request.more_files if isinstance(request, TaskJob | ImportJob) else {},
             sent_request=sent if resolved else None,
         )
 
@@ -168,7 +183,9 @@ class JobSubmission:
 
 
 def _training_file(request: JobRequest) -> str | None:
-    """Return the id of the first file to learn from."""
+    """Return the id of the first file to learn from, or of the model to import."""
     if isinstance(request, TaskJob):
         return request.training_files[0]
+    if isinstance(request, ImportJob):
+        return request.file
     return request.training_file if isinstance(request, TrainingRequest) else None

@@ -58,6 +58,10 @@ REQUEST_EXAMPLES: dict[str, Any] = {
             "validation_file": "file-...",
         },
     },
+    "import": {
+        "summary": "Publish a model in ARPA text",
+        "value": {"name": "my-import", "kind": "import", "file": "file-...", "licence": "CC-BY-4.0"},
+    },
     "evaluate": {
         "summary": "Measure a model",
         "value": {"kind": "evaluate", "model": "my-model@1", "validation_file": "file-...", "unit": "lines"},

@@ -1,6 +1,6 @@
 """Request bodies of jobs: train a language model, compose a model of published ones, or evaluate one.
 
-Those of other tasks are in `tasks.job_kinds`. `JobRequest` is the union of all kinds, told apart by `kind`;
+Those of other tasks are in `tasks.job_kinds`, that of imports in `import_job`. `JobRequest` is the union of all kinds, told apart by `kind`;
 `parse_job_request` reads one from stored JSON. The configurations inside are the dataclasses of `models`, which the
 command line uses as well and which check themselves.
 """
@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 from app.core.container_limits import parse_memory_size
 from app.schemas.base import RequestBody
 from app.schemas.config_schema import config_schema
+from app.schemas.import_job import ImportJob
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
 from models.composite.config import DynamicConfig, MixtureConfig
@@ -212,7 +213,7 @@ class EvaluateJob(RequestBody):
 
 
 TrainingRequest: TypeAlias = NgramJob | RecurrentJob
-JobRequest: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob
+JobRequest: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | ImportJob
 _ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 

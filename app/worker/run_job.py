@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from app.schemas.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.worker.input_links import link_inputs
@@ -29,6 +30,7 @@ from models.language_model import LanguageModel
 from models.recipes.build import build
 from models.recipes.build_task import build_task, evaluate_task
 from models.recipes.compose import compose
+from models.recipes.import_model import import_model
 from models.threads import set_thread_count
 from models.utils.progress import Progress, run_to_completion, with_progress
 
@@ -51,6 +53,8 @@ def run_job(spec: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
     try:
         if isinstance(request, EvaluateJob):
             return _evaluate(spec, request, send, stop)
+        if isinstance(request, ImportJob):
+            return _import(spec, request, send, stop)
         if isinstance(request, CompositionJob):
             return _compose(spec, request, send, stop)
         if isinstance(request, TaskJob):
@@ -95,6 +99,15 @@ def _paths_by_id(request: TaskJob, links: dict[str, Path]) -> dict[str, Path]:
     if request.validation_file is not None:
         ids["validation"] = request.validation_file
     return {file_id: links[field] for field, file_id in ids.items()}
+
+
+def _import(spec: RunSpec, request: ImportJob, send: SendMessage, stop: ShouldStop) -> Message:
+    inputs = link_inputs(spec, Path(spec.workdir) / "inputs")
+    recipe = request.recipe(inputs["training"], inputs.get(TOKENIZER_FIELD))
+    imported = _drive(import_model(recipe), Reporter(send).report, stop)
+    provenance = replace(imported.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
+    staged = save(Path(spec.staging), recipe.name, imported.model, imported.tokenizer, provenance)
+    return Done(str(staged.path))
 
 
 def _compose(spec: RunSpec, request: CompositionJob, send: SendMessage, stop: ShouldStop) -> Message:

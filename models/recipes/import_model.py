@@ -44,6 +44,7 @@ class ImportedModel:
         """Return what the model's card tells of its origin; `command` makes it again."""
         file = self.recipe.file
         corpus, recipe = {file.name: FileDigest.of(file)}, to_jsonable(asdict(self.recipe))
+        recipe["tokenizer"] = asdict(self.tokenizer.config)  # which holds no path of this machine
         return Provenance(command, self.recipe.licence, corpus, recipe | {"file": file.name}, self.metrics)
 
 
@@ -53,12 +54,14 @@ def import_model(recipe: ImportRecipe) -> Generator[Progress, None, ImportedMode
     Raises InvalidInput for a file that is none, and for a model that is not normalized unless that is allowed.
     """
     yield Progress("reading", 0, 0)
+    tokenizer = Tokenizer.train(recipe.tokenizer, ()) if recipe.tokenizer.file else None
     with open_arpa(recipe.file) as text:
-        table, vocabulary = yield from _with_progress(reading_arpa(text))
+        tokens = tokenizer.vocabulary if tokenizer else None
+        table, vocabulary = yield from _with_progress(reading_arpa(text, tokens))
     notes = _notes(table, recipe)
     table.details["imported"] = recipe.file.name
     model = NgramModel(NgramConfig(table.order, "backoff"), table)
-    return ImportedModel(recipe, model, Tokenizer(recipe.tokenizer, vocabulary), {"notes": notes})
+    return ImportedModel(recipe, model, tokenizer or Tokenizer(recipe.tokenizer, vocabulary), {"notes": notes})
 
 
 def import_kenlm_binary(recipe: ImportRecipe) -> ImportedModel:
@@ -70,6 +73,8 @@ def import_kenlm_binary(recipe: ImportRecipe) -> ImportedModel:
     library is not installed.
     """
     model = KenlmModel(recipe.file)
+    if recipe.tokenizer.file:
+        raise InvalidInput("tokenizer.file", "a binary of KenLM is read with its own words: leave it out")
     notes = [f"KenLM scores with its own file: no next words, and only {len(_ADDED_UP)} of its sums were looked at"]
     sums = {context: model.distribution_sum(context) for context in _ADDED_UP}
     worst = max(sums, key=lambda context: abs(sums[context] - 1))

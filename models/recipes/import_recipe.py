@@ -25,7 +25,8 @@ class ImportRecipe:
     file: Path
     """ARPA text, compressed or not; or a binary of KenLM, where that library is installed."""
     tokenizer: TokenizerConfig = field(default_factory=lambda: TokenizerConfig(pretokenized=True))
-    """How texts are split into the file's words; by default at blanks alone."""
+    """How texts are split into the file's words, by default at blanks alone; or, with a `file`, the tokenizer whose
+    tokens they are."""
     licence: str = "unknown"
     """Licence of the text that the model was estimated from."""
     allow_unnormalized: bool = False
@@ -33,5 +34,7 @@ class ImportRecipe:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if self.tokenizer.kind != "word":
-            raise InvalidInput("tokenizer.kind", "an imported model has the words of its file: leave it out")
+        if self.tokenizer.kind not in ("word", "file"):
+            raise InvalidInput("tokenizer.kind", "must be word or file: an imported model has the words of its file")
+        if self.tokenizer.kind == "file" and self.tokenizer.file is None:
+            raise InvalidInput("tokenizer.file", "must name the file of the tokenizer")

@@ -29,7 +29,14 @@ from models.tokenization.config import TokenizerConfig
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="What to publish the model as.")
 @click.option("--lowercase", is_flag=True, help="Texts are lower-cased before they are looked up.")
-@click.option("--tokenized/--untokenized", default=True, help="Whether only blanks separate tokens. [default: they do]")
+@click.option("--tokenized/--untokenized", default=None, help="Whether only blanks separate tokens. [default: they do]")
+@click.option(
+    "--tokenizer",
+    "tokenizer_file",
+    type=click.Path(path_type=Path),
+    help="File of the tokenizer whose tokens FILE is made of: tokenizer.json, SentencePiece's .model, a word list.",
+)
+@click.option("--boundary", help="The token of that tokenizer that stands between texts, where several might.")
 @click.option("--licence", default="unknown", help="Licence of the text it was trained on.")
 @click.option(
     "--allow-unnormalized",
@@ -46,7 +53,9 @@ def import_command(
     file: Path,
     name: str,
     lowercase: bool,
-    tokenized: bool,
+    tokenized: bool | None,
+    tokenizer_file: Path | None,
+    boundary: str | None,
     licence: str,
     allow_unnormalized: bool,
     checkpoints: Path,
@@ -61,7 +70,12 @@ def import_command(
     FILE may be a binary of KenLM where that library is installed (the extra `kenlm`); it then does the scoring, and
     there are no next words. It trusts its files: import none from someone you would not run a program of.
     """
-    tokenizer = TokenizerConfig(lowercase=lowercase, pretokenized=tokenized)
+    tokenizer = TokenizerConfig(
+        lowercase=lowercase,
+        pretokenized=tokenizer_file is None if tokenized is None else tokenized,
+        file=None if tokenizer_file is None else str(tokenizer_file),
+        boundary=boundary,
+    )
     recipe = ImportRecipe(name, file, tokenizer, licence, allow_unnormalized)
     with without_gc():
         from models.checkpoint.save import save

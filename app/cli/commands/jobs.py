@@ -50,8 +50,8 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @click.option(
     "--kind",
     default="ngram",
-    help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; a task's kind, as classifier; or evaluate. "
-    "[default: ngram]",
+    help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; a task's kind, as classifier; import, of "
+    "ARPA text; or evaluate. [default: ngram]",
 )
 @click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
@@ -73,6 +73,9 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
     help="Field of the format of labelled files.",
 )
 @click.option("--licence", help="Licence of the text, for the model's card.")
+@click.option(
+    "--allow-unnormalized", is_flag=True, help="Of imports: publish a model whose probabilities do not sum to one."
+)
 @click.option("--follow/--no-follow", default=True, help="Whether to wait for its end. [default: follow]")
 @json_option
 @click.pass_obj
@@ -84,6 +87,8 @@ def submit(
     if options["kind"] == "evaluate":
         body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text)}
         body |= {"format": options["format"]} if options["format"] else {}
+    elif options["kind"] == "import":
+        body["file"] = client.upload(text)
     elif options["members"]:
         body["validation_file"] = client.upload(text)
     else:

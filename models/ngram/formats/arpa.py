@@ -95,7 +95,9 @@ def read_arpa(file: TextIO) -> tuple[BackoffTable, list[str]]:
     return run_to_completion(reading_arpa(file))
 
 
-def reading_arpa(file: TextIO) -> Generator[tuple[int, int], None, tuple[BackoffTable, list[str]]]:
+def reading_arpa(
+    file: TextIO, vocabulary: Sequence[str] | None = None
+) -> Generator[tuple[int, int], None, tuple[BackoffTable, list[str]]]:
     """Read a model of any order; return its table and vocabulary (id to token, as `parse_arpa` has it).
 
     Yields now and then how many n-grams are read, and how many there are. A file without `<unk>` gives it probability
@@ -105,7 +107,7 @@ def reading_arpa(file: TextIO) -> Generator[tuple[int, int], None, tuple[Backoff
     Raises InvalidInput, naming the line, for anything that is not ARPA: a wrong number of n-grams, a number that is
     none, a word without a unigram, an n-gram whose context is not listed, or one that is listed twice.
     """
-    parsed = yield from parse_arpa(file)
+    parsed = yield from parse_arpa(file, vocabulary)
     orders = link_sections(parsed.sections, len(parsed.vocabulary))
     report = check_normalization(orders)
     details = {"left_out_ngrams": parsed.left_out, "normalization": report_details(report, parsed.vocabulary)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from typing import NamedTuple, TextIO
 
 import numpy as np
@@ -58,16 +58,17 @@ class ParsedArpa(NamedTuple):
     """How many n-grams were left out that hold `</s>` before their end or `<s>` after their beginning."""
 
 
-def parse_arpa(file: TextIO) -> Generator[tuple[int, int], None, ParsedArpa]:
+def parse_arpa(file: TextIO, vocabulary: Sequence[str] | None = None) -> Generator[tuple[int, int], None, ParsedArpa]:
     """Parse a file; yield now and then how many n-grams are read, and how many there are.
 
-    N-grams with `</s>` before their end or `<s>` after their beginning are left out: no text leads there.
+    N-grams with `</s>` before their end or `<s>` after their beginning are left out: no text leads there. A given
+    `vocabulary` is kept, and its tokens that the file lacks have probability zero.
 
-    Raises InvalidInput, naming the line.
+    Raises InvalidInput, naming the line; and for words that a given vocabulary lacks.
     """
     lines = ArpaLines(file)
     sizes = lines.read_header()
-    tokens, unigrams = _parse_unigrams(lines, sizes[0], len(sizes))
+    tokens, unigrams = _parse_unigrams(lines, sizes[0], len(sizes), vocabulary)
     ids = {BOS_TOKEN: -1, _UPPERCASE_UNK_TOKEN: UNK} | {token: i for i, token in enumerate(tokens)}
     sections, done = [unigrams], sizes[0]
     for n, size in enumerate(sizes[1:], start=2):
@@ -159,7 +160,9 @@ class ArpaLines:
         return malformed_line(message, self.number)
 
 
-def _parse_unigrams(lines: ArpaLines, size: int, order: int) -> tuple[list[str], ArpaSection]:
+def _parse_unigrams(
+    lines: ArpaLines, size: int, order: int, vocabulary: Sequence[str] | None
+) -> tuple[list[str], ArpaSection]:
     """Parse the unigrams: the vocabulary by id and its section. `<s>` gives its back-off weight to `</s>`."""
     rows_by_word: dict[str, _Row] = {}
     for _ in range(size):
@@ -174,9 +177,19 @@ def _parse_unigrams(lines: ArpaLines, size: int, order: int) -> tuple[list[str],
     boundary = rows_by_word.pop(BOS_TOKEN, (-math.inf, 0.0, 0))
     unknown = rows_by_word.pop(UNK_TOKEN, (-math.inf, 0.0, 0))
     end = rows_by_word.pop(EOS_TOKEN)
-    tokens = [UNK_TOKEN, EOS_TOKEN, *rows_by_word]
-    rows = [unknown, (end[0], boundary[1], end[2]), *rows_by_word.values()]
+    words = list(rows_by_word) if vocabulary is None else _known_words(rows_by_word, vocabulary)
+    tokens = [UNK_TOKEN, EOS_TOKEN, *words]
+    rows = [unknown, (end[0], boundary[1], end[2]), *(rows_by_word.get(word, (-math.inf, 0.0, 0)) for word in words)]
     return tokens, _columns([[i] for i in range(len(tokens))], rows)
+
+
+def _known_words(words: Collection[str], vocabulary: Sequence[str]) -> Sequence[str]:
+    """Return the ordinary tokens of a vocabulary. Raises InvalidInput where it lacks some of `words`."""
+    known = vocabulary[EOS + 1 :]
+    if foreign := sorted(set(words).difference(known)):
+        message = f"{len(foreign)} words of the file are no tokens of the tokenizer, {foreign[0]!r} among them"
+        raise InvalidInput("tokenizer", message)
+    return known
 
 
 def _parse_slice(lines: ArpaLines, n: int, size: int, highest: bool, ids: dict[str, int]) -> ArpaSection:

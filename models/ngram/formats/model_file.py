@@ -50,6 +50,20 @@ def open_arpa(path: Path, field: str = "file") -> TextIO:
     return io.TextIOWrapper(file, "utf-8", newline="\n")
 
 
+def check_model_file(path: Path, field: str) -> str | None:
+    """Return the compression of a file that may be ARPA text, None for none.
+
+    Raises InvalidInput for `field` where it is something else; the message names no path.
+    """
+    with path.open("rb") as stored:
+        compression = compression_of(stored.read(HEADER_BYTES))
+    with open_decompressed(path, field) as file:
+        kind = describe_binary(file.read(HEADER_BYTES))
+    if kind:
+        raise InvalidInput(field, f"must be ARPA text, and is {kind}")
+    return compression
+
+
 def describe_binary(head: bytes) -> str | None:
     """Return what a file that begins with `head` is, and what to do with it; None where it may be ARPA text.
 
