@@ -94,9 +94,14 @@ def _readable(amount: float) -> str:
     return f"{amount:,.0f}" if amount < _LONGEST_AMOUNT else f"more than {_LONGEST_AMOUNT:,.0f}"
 
 
-def estimate_training(recipe: Recipe, text_bytes: int, threads: int) -> ResourceEstimate:
-    """Estimate building a recipe from `text_bytes` of text."""
-    tokens, vocabulary = tokens_and_vocabulary(recipe.tokenizer, text_bytes)
+def estimate_training(
+    recipe: Recipe, text_bytes: int, threads: int, file_vocabulary: int | None = None
+) -> ResourceEstimate:
+    """Estimate building a recipe from `text_bytes` of text; `file_vocabulary`: size of that in the tokenizer's file."""
+    if file_vocabulary is None:
+        tokens, vocabulary = tokens_and_vocabulary(recipe.tokenizer, text_bytes)
+    else:
+        tokens, vocabulary = max(1, text_bytes // BYTES_PER_BPE_TOKEN), file_vocabulary
     with refuse_overflow():
         if isinstance(recipe.model, NgramConfig):
             return _estimate_ngram(recipe.model, tokens, vocabulary, recipe.memory)
@@ -133,7 +138,7 @@ def tokens_and_vocabulary(tokenizer: TokenizerConfig, text_bytes: int) -> tuple[
     """Return token count and vocabulary size; words grow with the square root of the text (Heaps' law)."""
     if tokenizer.kind == "character":
         return text_bytes, CHARACTER_VOCABULARY
-    if tokenizer.kind == "bpe":
+    if tokenizer.kind in ("bpe", "unigram"):
         return max(1, text_bytes // BYTES_PER_BPE_TOKEN), tokenizer.max_size or DEFAULT_BPE_SIZE
     tokens = max(1, text_bytes // BYTES_PER_WORD_TOKEN)
     return tokens, min(tokens + 2, tokenizer.max_size or tokens, int(30 * tokens**0.5) + 2)

@@ -26,6 +26,7 @@ from app.jobs.resource_estimate import (
 )
 from app.jobs.store import NewJob
 from app.jobs.task_estimate import estimate_task
+from app.jobs.tokenizer_files import file_vocabulary_size
 from app.schemas.import_job import ImportJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
 from app.schemas.tasks.job_kinds import TaskRequest
@@ -82,7 +83,11 @@ class JobSubmission:
         recipe = request.recipe(Path("training"), validation)
         size = self._file_bytes("training_file", request.training_file)
         self._file_bytes("validation_file", request.validation_file)
-        estimate = estimate_training(recipe, size, self.settings.job_threads or spare_cores())
+        vocabulary = None
+        for field, file in request.more_files.items():
+            self._file_bytes(field, file)
+            vocabulary = file_vocabulary_size(self.files, file, recipe.tokenizer)
+        estimate = estimate_training(recipe, size, self.settings.job_threads or spare_cores(), vocabulary)
         self._limits.check(estimate)
         if isinstance(request, NgramJob) and request.extends is not None:
             return self._new_job(request, estimate, extends=self._model_with_counts(request.extends).id)
@@ -157,7 +162,7 @@ class JobSubmission:
             name=None if isinstance(request, EvaluateJob) else request.name,
             training_file=_training_file(request),
             validation_file=request.validation_file,
-            more_files=request.more_files if isinstance(request, TaskJob | ImportJob) else {},
+            more_files=request.more_files if isinstance(request, TaskJob | ImportJob | TrainingRequest) else {},
             sent_request=sent if resolved else None,
         )
 

@@ -8,7 +8,7 @@ command line uses as well and which check themselves.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter
 from app.core.container_limits import parse_memory_size
 from app.schemas.base import RequestBody
 from app.schemas.config_schema import config_schema
-from app.schemas.import_job import ImportJob
+from app.schemas.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
 from models.composite.config import DynamicConfig, MixtureConfig
@@ -54,12 +54,22 @@ class _TrainingJob(RequestBody):
     )
     licence: str = Field("unknown", description="Licence of the training text, for the model's card.")
 
-    def recipe(self, training: Path, validation: Path | None) -> Recipe:
-        """Build the recipe. Raises InvalidInput, naming the field, for a value that is not accepted."""
+    @property
+    def more_files(self) -> dict[str, str]:
+        """Ids of files beside the texts, by field."""
+        file = self.tokenizer.get("file")
+        return {TOKENIZER_FIELD: file} if isinstance(file, str) else {}
+
+    def recipe(self, training: Path, validation: Path | None, tokenizer_file: Path | None = None) -> Recipe:
+        """Build the recipe; `tokenizer_file` is where the file lies that the tokenizer names by its id.
+
+        Raises InvalidInput, naming the field, for a value that is not accepted.
+        """
         if self.validation_file is not None and self.validation_fraction is not None:
             raise InvalidInput("validation_fraction", "give it or validation_file, not both")
+        tokenizer = parse_config(TokenizerConfig, self.tokenizer, "tokenizer.")
         recipe_fields: dict[str, Any] = {
-            "tokenizer": parse_config(TokenizerConfig, self.tokenizer, "tokenizer."),
+            "tokenizer": tokenizer if tokenizer_file is None else replace(tokenizer, file=str(tokenizer_file)),
             "validation": validation,
             "empty_lines": self.empty_lines,
             "reversed": self.reversed,

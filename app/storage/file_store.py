@@ -24,6 +24,7 @@ from app.core.exceptions import DiskFull, FileInUse, FileTooLarge, NotFound, is_
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 from models.errors import InvalidText
+from models.tokenization.foreign.file_heads import HEAD_BYTES, is_sentence_piece
 from models.utils.files import fsync_path
 
 ARRAY_MAGIC = b"\x93NUMPY"
@@ -36,8 +37,8 @@ STALE_UPLOAD_SECONDS = 24 * 3600
 class Upload:
     """A file being received: bytes are written, hashed, counted and checked as they come.
 
-    It must be UTF-8, or an array in NumPy's format, whose first byte no text begins with. A context manager: at its end
-    the bytes are removed, unless `FileStore.store_upload` moved them away.
+    It must be UTF-8, an array in NumPy's format, whose first byte no text begins with, or a SentencePiece model. A
+    context manager: at its end the bytes are removed, unless `FileStore.store_upload` moved them away.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -47,6 +48,7 @@ class Upload:
         self._digest = hashlib.sha256()
         self._text = _Utf8Validator()
         self._head = b""
+        self._unchecked = b""  # while the head may still turn out to be that of no text
         self._bytes = 0
 
     def write(self, data: bytes) -> None:
@@ -54,23 +56,37 @@ class Upload:
         self._bytes += len(data)
         if self._bytes > self._max_bytes:
             raise FileTooLarge(f"the file has more than the {self._max_bytes} bytes allowed")
-        self._head = (self._head + data[: len(ARRAY_MAGIC)])[: len(ARRAY_MAGIC)]
-        if not self._begins_as_array:
-            self._text.feed(data)
+        self._head += data[: HEAD_BYTES - len(self._head)]
+        if not self._is_binary:
+            self._check_text(data)
         self._digest.update(data)
         with raising_disk_full():
             self._file.write(data)
 
     def finish(self) -> tuple[str, int]:
         """Flush to disk; returns hash and size. Raises as `write` does."""
-        if not self._begins_as_array:
-            self._text.finish()
-        elif self._head != ARRAY_MAGIC:
+        if not self._is_binary:
+            self._check_text(b"", final=True)
+        elif self._begins_as_array and not self._head.startswith(ARRAY_MAGIC):
             raise InvalidText("file", "must be UTF-8 text or an array in NumPy's format; its first byte is neither's")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         return self._digest.hexdigest(), self._bytes
+
+    def _check_text(self, data: bytes, *, final: bool = False) -> None:
+        """Check the next bytes of a text, once the first have told that it is one."""
+        if len(self._head) < HEAD_BYTES and not final:
+            self._unchecked += data
+            return
+        unchecked, self._unchecked = self._unchecked + data, b""
+        self._text.feed(unchecked)
+        if final:
+            self._text.finish()
+
+    @property
+    def _is_binary(self) -> bool:
+        return self._begins_as_array or is_sentence_piece(self._head)
 
     @property
     def _begins_as_array(self) -> bool:

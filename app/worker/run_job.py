@@ -67,7 +67,7 @@ def run_job(spec: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
 def _train(spec: RunSpec, request: TrainingRequest, send: SendMessage, stop: ShouldStop) -> Message:
     workdir, library = Path(spec.workdir), Path(spec.checkpoints).resolve()
     inputs = link_inputs(spec, workdir / "inputs")
-    recipe = request.recipe(inputs["training"], inputs.get("validation"))
+    recipe = request.recipe(inputs["training"], inputs.get("validation"), inputs.get(TOKENIZER_FIELD))
     if recipe.extends is not None:
         recipe = replace(recipe, extends=resolve(library, str(recipe.extends)).path)
     work = build(recipe, workdir, save_seconds=spec.save_seconds)

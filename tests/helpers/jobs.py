@@ -33,7 +33,7 @@ def working(own: Server) -> Iterator[None]:
         stores.database.close()
 
 
-def upload(client: httpx.Client, text: str, name: str = "corpus.txt") -> str:
+def upload(client: httpx.Client, text: str | bytes, name: str = "corpus.txt") -> str:
     return str(client.post("/v1/files", files={"file": (name, text)}).json()["id"])
 
 

@@ -11,6 +11,7 @@ from models.errors import InvalidInput
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import TokenModel
+from models.tokenization.foreign.file_heads import HEAD_BYTES, is_sentence_piece
 from models.tokenization.foreign.huggingface import HuggingFaceModel
 from models.tokenization.foreign.sentence_piece import DOCUMENT_TYPE, SentencePieceModel
 from models.tokenization.foreign.word_list import parse_word_list
@@ -19,7 +20,6 @@ from models.utils.compression import open_decompressed
 
 MAX_FILE_BYTES = 256 << 20
 """Largest file of a tokenizer; the largest that are published have some 40 MB."""
-_HEAD_BYTES = 4096
 
 
 def read_tokenizer_file(config: TokenizerConfig) -> TokenModel:
@@ -29,7 +29,7 @@ def read_tokenizer_file(config: TokenizerConfig) -> TokenModel:
     """
     assert config.file is not None
     content = _read(Path(config.file))
-    if b"\0" in content[:_HEAD_BYTES]:  # no text has it; the scores of a SentencePiece model do
+    if is_sentence_piece(content[:HEAD_BYTES]):
         return SentencePieceModel(_file_config(config, "SentencePiece model"), content)
     document = _parse_json(content)
     if document is not None:

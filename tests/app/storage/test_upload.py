@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from app.core.exceptions import DiskFull, FileTooLarge
 from app.storage.file_store import Upload
 from models.errors import InvalidText
+from tests.helpers.tokenizers import sentence_piece_file
 
 
 def upload(pieces: Iterable[bytes], max_bytes: int = 1 << 20) -> tuple[str, int]:
@@ -78,3 +79,11 @@ def test_write_on_a_full_disk_raises_and_leaves_nothing(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal(SIGXFSZ, before)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("places", [[], [1, 2, 3, 50], [100, 300]])
+def test_write_takes_a_sentence_piece_model_however_it_is_cut(tmp_path: Path, places: list[int]) -> None:
+    data = sentence_piece_file(tmp_path / "spm.model").read_bytes()
+    assert upload(cut(data, places)) == (hashlib.sha256(data).hexdigest(), len(data))
+    with pytest.raises(InvalidText, match="byte at offset 10 is not"):  # a text that begins nearly like one
+        upload(cut(b"\n\x0e\n\x05<unk>\x20\xff" + data, places))

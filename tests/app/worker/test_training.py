@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from tests.helpers.jobs import LSTM, ask, begun, left_over, over, upload, working
 from tests.helpers.serving import Server, ngram, publish, recurrent, serving, wait_for
 from tests.helpers.texts import some_text
+from tests.helpers.tokenizers import LINES, hugging_face_file, sentence_piece_file
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,44 @@ def test_jobs_train_evaluate_and_serve_models(client: httpx.Client, own: Server)
     assert steps == sorted(set(steps))
     assert steps
     assert left_over(own) == []
+
+
+def test_jobs_train_models_over_the_tokens_of_an_uploaded_file(
+    client: httpx.Client, own: Server, tmp_path: Path
+) -> None:
+    training = upload(client, "".join(f"{line}\n" for line in LINES * 10))
+    gpt2 = upload(client, hugging_face_file(tmp_path / "tokenizer.json", "gpt2").read_bytes(), "tokenizer.json")
+    pieces = upload(client, sentence_piece_file(tmp_path / "spm.model").read_bytes(), "spm.model")
+    words = upload(client, "the\ncat\ndog\n", "words.txt")
+    request = {"kind": "ngram", "training_file": training, "config": {"order": 2}}
+    counted = ask(client, name="over-gpt2", tokenizer={"file": gpt2}, **request)
+    networks = {"kind": "lstm", "training_file": training, "config": {**LSTM, "epochs": 1}}
+    trained = ask(client, name="over-pieces", tokenizer={"file": pieces, "boundary": "</s>"}, **networks)
+    listed = ask(client, name="over-words", tokenizer={"file": words, "lowercase": True}, **request)
+    assert client.delete(f"/v1/files/{pieces}").status_code == 409  # a job needs it
+    for tokenizer, param in [
+        ({"file": pieces}, "tokenizer.boundary"),
+        ({"file": gpt2, "lowercase": True}, "tokenizer.lowercase"),
+        ({"file": "file-none"}, "tokenizer.file"),
+        ({"file": training}, "tokenizer.file"),
+        ({"kind": "file"}, "tokenizer.file"),
+    ]:
+        refused = client.post("/v1/jobs", json={"name": "x", "tokenizer": tokenizer, **request})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, param), refused.text
+    with working(own):
+        for job in (counted, trained, listed):
+            assert over(client, job)["status"] == "succeeded", job
+    for name in ("over-gpt2", "over-pieces", "over-words"):
+        wait_for(lambda name=name: client.get(f"/v1/models/{name}").status_code == 200)
+        assert client.post(f"/v1/models/{name}/perplexity", json={"text": LINES[0]}).json()["perplexity"] > 1
+        answer = client.post(f"/v1/models/{name}/generate", json={"prompt": "The cat", "max_tokens": 5, "seed": 1})
+        assert answer.status_code == 200, answer.text
+    probability = client.post("/v1/models/over-gpt2/probability", json={"text": "The cat", "tokens": True}).json()
+    own_ids = HuggingFaceTokenizer.from_file(str(tmp_path / "tokenizer.json")).encode("The cat").ids
+    assert probability["results"][0]["token_count"] == len(own_ids) + 1  # the boundary ends it
+    card = client.get("/v1/models/over-pieces@1").json()["card"]
+    assert card["tokenizer"]["kind"] == "file"
+    assert card["tokenizer"]["boundary"] == "</s>"
 
 
 def test_jobs_extend_a_model_with_kept_counts(client: httpx.Client, own: Server) -> None:

@@ -44,7 +44,7 @@ def public_ids(tokenizer: Tokenizer) -> NDArray[np.int32]:
 
 
 @pytest.mark.parametrize("kind", BOUNDARIES)
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=60)
 @given(text=texts)
 def test_huggingface_model_gives_the_ids_of_the_files_library(folder: Path, kind: str, text: str) -> None:
     tokenizer, own = opened(folder, kind)
@@ -75,7 +75,7 @@ def test_huggingface_model_tells_offsets_and_surfaces_of_each_token(folder: Path
         assert (text[begin:end] == "\n") == (token == EOS) or kind == "bert"
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=60)
 @given(text=texts)
 def test_huggingface_model_writes_text_back_exactly_where_the_file_can(folder: Path, text: str) -> None:
     for kind in ("gpt2", "llama"):

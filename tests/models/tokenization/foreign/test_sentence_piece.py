@@ -31,7 +31,7 @@ def opened(folder: Path, kind: str) -> tuple[Tokenizer, SentencePieceProcessor]:
 
 
 @pytest.mark.parametrize("kind", SENTENCE_PIECE_KINDS)
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=80)
 @given(text=texts)
 def test_sentence_piece_model_gives_the_ids_of_spm_encode(folder: Path, kind: str, text: str) -> None:
     tokenizer, own = opened(folder, kind)
@@ -67,7 +67,7 @@ def test_sentence_piece_model_gives_the_bytes_of_a_character_its_place(folder: P
     assert places == [(2, 3)] * 3 + [(3, 4)] * 3 + [(5, 6)] * 4
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=80)
 @given(text=texts)
 def test_sentence_piece_model_writes_back_what_spm_decode_writes(folder: Path, text: str) -> None:
     for kind in SENTENCE_PIECE_KINDS:

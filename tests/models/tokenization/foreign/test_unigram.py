@@ -1,0 +1,63 @@
+"""Tokens of kind unigram: any text comes back as it was, ids are our own, training is repeatable."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import InvalidInput, TrainingFailed
+from models.special_tokens import EOS, SPECIAL_TOKENS
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
+from tests.helpers.tokenizers import LINES
+
+TEXT = "".join(f"{line}\n" for line in LINES * 5)
+TOKENIZER = Tokenizer.train(TokenizerConfig(kind="unigram", max_size=400), [TEXT])
+
+
+@settings(deadline=None)
+@given(text=st.lists(st.sampled_from(["</s>", "<unk>", "the cat", "  ", "\n"]) | st.text(max_size=5)).map("".join))
+def test_unigram_model_writes_any_text_back_as_it_was(text: str) -> None:
+    text = text.replace("\u2581", "")  # SentencePiece's own mark of a blank
+    encoding = TOKENIZER.encode(text)
+    assert TOKENIZER.decode(encoding.ids) == text
+    assert not encoding.oov.any()
+    assert encoding.ids.tolist().count(EOS) == text.count("\n")
+    tokens = TOKENIZER.encode_with_offsets(text)
+    assert len(tokens.ids) == len(tokens.surface_forms) == len(tokens.offsets)
+
+
+def test_unigram_tokens_are_pieces_with_ids_of_our_own(tmp_path: Path) -> None:
+    assert TOKENIZER.vocabulary[:2] == SPECIAL_TOKENS
+    assert TOKENIZER.public_ids is None
+    assert TOKENIZER.vocabulary_size <= 400
+    assert TOKENIZER.surface_forms(" dog") == ["\u2581dog"]
+    assert TOKENIZER.names.texts[TOKENIZER.encode(" dog").ids[0]] == " dog"
+    TOKENIZER.save(tmp_path / "tokenizer.json")
+    loaded = Tokenizer.load(tmp_path / "tokenizer.json")
+    assert loaded.is_equivalent_to(TOKENIZER)
+    assert loaded.config == TOKENIZER.config
+
+
+def test_train_unigram_gives_one_vocabulary_for_one_text() -> None:
+    again = Tokenizer.train(TOKENIZER.config, [TEXT[:70], TEXT[70:]])  # in chunks of whole lines or not
+    assert Tokenizer.train(TOKENIZER.config, [TEXT]).is_equivalent_to(TOKENIZER)
+    assert again.vocabulary_size <= 400
+
+
+def test_train_unigram_reads_one_enormous_line() -> None:
+    tokenizer = Tokenizer.train(TokenizerConfig(kind="unigram", max_size=400), [" ".join(LINES * 100)])
+    assert "\u2581dog" in tokenizer.vocabulary
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_train_unigram_fails_without_text(text: str) -> None:
+    with pytest.raises(TrainingFailed, match="no vocabulary can be built"):
+        Tokenizer.train(TokenizerConfig(kind="unigram"), [text])
+
+
+def test_unigram_settings_that_do_not_go_with_it_are_refused() -> None:
+    for settings_ in ({"control_tokens": True}, {"pretokenized": True}, {"max_size": 100}, {"boundary": "</s>"}):
+        with pytest.raises(InvalidInput, match=next(iter(settings_))):
+            TokenizerConfig(kind="unigram", **settings_)
