@@ -32,7 +32,7 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import NgramCounter
 from models.ngram.counting.counts import Counts
 from models.ngram.model import NgramModel
-from models.ngram.smoothing.estimator import estimate_from_counts
+from models.ngram.smoothing.estimator import estimate_from_counts, fallback_notes
 from models.recipes.published_counts import PublishedCounts, read_published_counts
 from models.recipes.recipe import Recipe
 from models.recipes.refit import add_held_out
@@ -117,6 +117,8 @@ def build(
         tokenizer, counts = whole.tokenizer, whole.counts
         model = _estimate(recipe, counts)
         metrics["refit"] = whole.sizes
+    if isinstance(model, NgramModel) and (notes := fallback_notes(model.ngram_config, model.table)):
+        metrics["notes"] = [*metrics.get("notes", []), *notes]
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
     corpus = (base.corpus if base else {}) | file_digests(files)
     return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)

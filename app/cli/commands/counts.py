@@ -94,7 +94,7 @@ def merge(
         from models.checkpoint.load import load
         from models.checkpoint.save import save
         from models.ngram.model import NgramModel
-        from models.ngram.smoothing.estimator import estimate_from_counts
+        from models.ngram.smoothing.estimator import estimate_from_counts, fallback_notes
         from models.recipes.published_counts import merge_published_counts
 
     set_thread_count(threads)
@@ -109,7 +109,8 @@ def merge(
     model = NgramModel(config, estimate_from_counts(config, merged.counts))
     recipe = {"models": [ref.id for ref in refs], "model": to_jsonable(vars(config))}
     licence = first.card.provenance.licence
-    provenance = Provenance(shlex.join(["nextword", *arguments]), licence, merged.corpus, recipe)
+    metrics = {"notes": fallback_notes(config, model.table)}
+    provenance = Provenance(shlex.join(["nextword", *arguments]), licence, merged.corpus, recipe, metrics)
     extra_files = {COUNTS_FILE: counts_tensors(merged.counts.levels)}
     ref = save(checkpoints, name, model, merged.tokenizer, provenance, extra_files=extra_files)
-    print_published(ref, model.kind, {}, as_json)
+    print_published(ref, model.kind, metrics, as_json)

@@ -60,6 +60,28 @@ _SMOOTHINGS: dict[Smoothing, Callable[[NgramConfig, Counts, Kept], Estimate]] = 
 }
 
 
+_FALLBACKS: dict[Smoothing, str] = {
+    "kneser_ney": "0.5, 1 and 1.5 were taken, as by `lmplz --discount_fallback`",
+    "katz": "absolute discounting was used",
+}
+"""What a smoothing does without discounts of its own; the others take one of 0.5."""
+
+
+def fallback_notes(config: NgramConfig, table: BackoffTable) -> list[str]:
+    """Return a sentence on the orders whose discounts could not be estimated; none where all could.
+
+    >>> config = NgramConfig(order=2)
+    >>> fallback_notes(config, estimate_from_tokens(config, np.array([2, 3, 1, 2, 3, 1]), 4))[0][:60]
+    'the counts of orders 1, 2 give no discounts, as on small or '
+    """
+    orders = ", ".join(map(str, table.details.get("fallback_orders", [])))
+    if not orders:
+        return []
+    taken = _FALLBACKS.get(config.smoothing, "0.5 was taken")
+    name = "orders" if "," in orders else "order"
+    return [f"the counts of {name} {orders} give no discounts, as on small or repetitive texts: {taken}"]
+
+
 def apply_smoothing(config: NgramConfig, counts: Counts, kept: Kept) -> Estimate:
     """Apply the smoothing that `config` names."""
     return _SMOOTHINGS[config.smoothing](config, counts, kept)

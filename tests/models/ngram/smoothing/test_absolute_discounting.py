@@ -42,3 +42,11 @@ def test_backoff_absolute_of_unigrams_is_mle_where_every_word_was_seen() -> None
 @pytest.mark.parametrize(("counts", "d"), [([1, 1, 2], 0.5), ([1, 1, 1, 2, 5], 0.6), ([1, 3], 0.5), ([2, 2], 0.5)])
 def test_estimate_discount_is_one_half_where_counts_of_counts_give_none(counts: list[int], d: float) -> None:
     assert estimate_discount(np.array(counts)) == d
+
+
+@pytest.mark.parametrize("smoothing", ["backoff", "absolute"])
+def test_absolute_discounting_tells_the_orders_whose_counts_give_no_discount(smoothing) -> None:
+    # unigrams: a, b, c and </s> three times each; bigrams: <s> a, a b, b c, c </s> three times each
+    details = estimate_model([[A, B, C]] * 3, NgramConfig(2, smoothing)).table.details
+    assert details["fallback_orders"] == [1, 2]
+    assert "fallback_orders" not in estimate_model(LINES, NgramConfig(2, smoothing)).table.details

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.smoothing.estimator import estimate_from_tokens, fallback_notes
 from tests.helpers.estimation import LINES, SIZE, SMOOTHINGS, estimate_model, next_probabilities
 from tests.helpers.reference import Reference
 
@@ -103,3 +104,27 @@ def test_estimate_with_cut_offs_leaves_out_rare_ngrams_and_keeps_every_word() ->
     # bigrams: <s> 2 x3, 2 3 x3, 3 4 x2, 4 </s> x2, 3 3 x1, 3 </s> x1; trigrams: <s> 2 3 x3, 2 3 4 x2, 3 4 </s> x2, ...
     table = estimate_model(lines, NgramConfig(3, prune=(0, 1, 2))).table
     assert table.order_sizes == [5, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("smoothing", "taken"),
+    [
+        ("kneser_ney", "0.5, 1 and 1.5"),
+        ("interpolated_kneser_ney", "0.5 was"),
+        ("katz", "absolute"),
+        ("backoff", "0.5"),
+    ],
+)
+def test_fallback_notes_tell_orders_and_what_was_taken(smoothing, taken: str) -> None:
+    config = NgramConfig(2, smoothing)
+    table = estimate_from_tokens(config, np.array([2, 3, 1] * 3), 5)
+    (note,) = fallback_notes(config, table)
+    assert note.startswith("the counts of orders 1, 2 give no discounts")
+    assert taken in note
+
+
+def test_fallback_notes_are_none_where_discounts_were_estimated() -> None:
+    text = np.random.default_rng(5).zipf(1.3, 5000) % 300 + 2
+    text[::11] = 1
+    config = NgramConfig(2)
+    assert fallback_notes(config, estimate_from_tokens(config, text, 302)) == []
