@@ -233,7 +233,8 @@ def test_train_reads_text_as_people_have_it(nextword: Run, tmp_path: Path) -> No
         assert done.status == 0, done.err
         assert ("are left out: its lines are sentences" in done.err) == (name == "tags")
         metrics = json.loads(done.out)["metrics"]
-        assert metrics.pop("notes", None) == (None if name != "tags" else [done.err.removeprefix("note: ").strip()])
+        notes = [note for note in metrics.pop("notes") if "no discounts" not in note]  # the text is small
+        assert notes == ([] if name != "tags" else [done.err.splitlines()[0].removeprefix("note: ")])
         metrics["training"].pop("seconds")
         results[name] = metrics
     for name, metrics in results.items():
