@@ -33,7 +33,7 @@ async def tag(request: TaggerRequest, body: TagRequest) -> OrjsonResponse:
     if body.probabilities and tokens * len(model.tags) > most:
         raise InvalidInput("probabilities", f"at most {most} in one answer: {len(model.tags)} tags for each token")
     predict = partial(_tag, model, tokenizer, all_tags=body.probabilities)
-    results = await request.run_texts(("tag", body.probabilities), predict, texts, tokens)
+    results = await request.run_texts(("tag", body.probabilities), predict, texts, tokens * model.token_cost)
     return OrjsonResponse({"model": request.served.id, "results": told_errors(results, text=body.text)})
 
 

@@ -33,6 +33,8 @@ class ClassifierConfig:
     class_weights: ClassWeights = "none"
     """Whether the network's loss of a training example is weighted: `balanced` gives all labels the same total
     weight."""
+    max_training_tokens: int = 512
+    """Longer texts are cut to so many tokens in training. What is served or measured is never cut."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
@@ -40,6 +42,7 @@ class ClassifierConfig:
             if getattr(self, name) not in get_args(accepted):
                 raise InvalidInput(name, f"one of {', '.join(get_args(accepted))} is accepted")
         _check_bool("multi_label", self.multi_label)
+        _check_whole("max_training_tokens", self.max_training_tokens)
         share = self.ngram_share
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share < 1:
             raise InvalidInput("ngram_share", "a number from 0 up to but not including 1 is accepted")
@@ -99,6 +102,11 @@ AnyClassifierConfig: TypeAlias = ClassifierConfig | NaiveBayesConfig | LogisticR
 def _check_order(value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ORDER:
         raise InvalidInput("order", f"a whole number from 1 to {MAX_ORDER} is accepted")
+
+
+def _check_whole(field: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInput(field, "a whole number of at least 1 is accepted")
 
 
 def _check_positive(field: str, value: object) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.data.labelled.examples import LabelledText
 from models.errors import InvalidInput, TrainingFailed
+from models.tasks.card_names import MAX_NAMES
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.config import (
     AnyClassifierConfig,
@@ -101,7 +102,7 @@ def _labels(multi_label: bool, examples: Sequence[LabelledText], held_out: Seque
             raise InvalidInput("validation", f"line {example.line}: no training example has the label {min(unknown)!r}")
     if len(labels) < 2:
         raise InvalidInput("files", "examples of at least two labels are accepted")
-    if len(labels) * len(examples) > MAX_TARGETS:
+    if len(labels) * len(examples) > MAX_TARGETS or len(labels) > MAX_NAMES:
         raise InvalidInput("files", f"{len(labels)} labels are too many for {len(examples)} examples")
     return labels
 

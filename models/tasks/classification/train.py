@@ -38,6 +38,10 @@ class LabelledTexts:
     texts: Sequence[TaskText]
     targets: NDArray[np.float32]
 
+    def cut(self, tokens: int) -> LabelledTexts:
+        """Return the texts with their first `tokens` tokens."""
+        return LabelledTexts([TaskText(text.ids[:tokens], text.forms[:tokens]) for text in self.texts], self.targets)
+
 
 class ClassificationProblem(TaskProblem[RecurrentClassifier]):
     """Labelled texts, for `train_task` to train a recurrent classifier on."""
@@ -55,10 +59,10 @@ class ClassificationProblem(TaskProblem[RecurrentClassifier]):
         """Train on `examples`; `held_out` chooses the best weights by its accuracy."""
         self._settings, self._encoder, self._labels = settings, encoder, tuple(labels)
         self._vocabulary_size, self._alphabet = vocabulary_size, alphabet
-        self._examples, self._held_out = examples, held_out
-        self.lengths = np.array([len(text) for text in examples.texts], np.int64)
+        self._examples, self._held_out = examples.cut(settings.max_training_tokens), held_out
+        self.lengths = np.array([len(text) for text in self._examples.texts], np.int64)
         self._targets = torch.from_numpy(examples.targets)
-        self._rare = rare_words(examples.texts, vocabulary_size)
+        self._rare = rare_words(self._examples.texts, vocabulary_size)
         self._weights = _class_weights(settings, examples.targets)
         head = classifier_head_shapes(settings, len(labels), encoder.vector_size)
         self.network = TaskNetwork(EncoderNetwork(encoder, vocabulary_size, self._alphabet_size), head)

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from models.errors import InvalidInput
 
+MAX_TAGS = 1000
+"""Tags, at most: each token that is served has a probability of each."""
+MAX_CHAINED_TAGS = 300
+"""Tags, at most, that depend on the tag before: each token that is served takes a step from every tag to every other,
+with so many some 10 milliseconds."""
+
 
 @dataclass(frozen=True)
 class TaggerConfig:
@@ -29,6 +35,11 @@ class TaggerConfig:
             if not isinstance(getattr(self, name), bool):
                 raise InvalidInput(name, "true or false is accepted")
         _check_whole("max_training_tokens", self.max_training_tokens, least=1)
+
+    @property
+    def max_tags(self) -> int:
+        """Largest number of tags that a tagger of these settings may have."""
+        return MAX_CHAINED_TAGS if self.crf or self.constrained else MAX_TAGS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from models.data.labelled.examples import TaggedSentence
 from models.errors import InvalidInput, TrainingFailed
 from models.evaluation.spans import has_spans
-from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
+from models.tasks.tagging.config import MAX_TAGS, HmmTaggerConfig, TaggerConfig
 from models.tasks.tagging.hmm.estimation import estimate_hmm
 from models.tasks.tagging.model import RecurrentTagger, allowed_tags
 from models.tasks.tagging.tagger import Tagger
@@ -19,12 +19,6 @@ from models.tasks.training.options import FitOptions, FittedModel, alphabet_of, 
 from models.tasks.training.train import TaskTrainingResult, train_with
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
-
-MAX_TAGS = 1000
-"""Tags, at most: each token that is served has a probability of each."""
-MAX_CHAINED_TAGS = 300
-"""Tags, at most, that depend on the tag before: each token that is served takes a step from every tag to every other,
-with so many some 10 milliseconds."""
 
 
 def fit_tagger(
@@ -89,11 +83,10 @@ def _check_settings(
     """Raise InvalidInput for settings that do not fit each other, or the tags."""
     if config.crf and options.training.label_smoothing:
         raise InvalidInput("label_smoothing", "only 0 is accepted with crf: a sequence of tags is no single label")
-    if (config.crf or config.constrained) and len(tags) > MAX_CHAINED_TAGS:
+    if len(tags) > config.max_tags:
         name = "crf" if config.crf else "constrained"
-        raise InvalidInput(
-            name, f"only false is accepted with more than {MAX_CHAINED_TAGS} tags; there are {len(tags)}"
-        )
+        message = f"only false is accepted with more than {config.max_tags} tags; there are {len(tags)}"
+        raise InvalidInput(name, message)
     if not config.constrained:
         return
     if not has_spans(tags):

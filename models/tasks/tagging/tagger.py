@@ -35,6 +35,15 @@ class Tagger(Model):
     tags: tuple[str, ...]
     """K tags in the order of the columns of `Tagging.probabilities`."""
 
+    @property
+    def token_cost(self) -> int:
+        """Number of tokens that an encoder reads in the time that the tags of one token take, about.
+
+        A chain steps from every tag to every other: with 45 tags a token takes 0.2 ms and with 300 5 ms, where an
+        encoder reads one in 8 us (BiLSTM of 100 units, one thread).
+        """
+        return 1 + len(self.tags) ** 2 // 100
+
     @abstractmethod
     def tag_in_steps(self, texts: Sequence[TaskText]) -> Generator[int, None, list[Tagging]]:
         """Tag sentences, which may be empty; what one gets does not depend on its company.

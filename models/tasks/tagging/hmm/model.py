@@ -18,7 +18,7 @@ from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Tensors
 from models.tasks.card_names import read_names
 from models.tasks.tagging.chain import Chain, ComputedSteps
-from models.tasks.tagging.config import HmmTaggerConfig
+from models.tasks.tagging.config import MAX_TAGS, HmmTaggerConfig
 from models.tasks.tagging.decoding import nothing, tag_chain
 from models.tasks.tagging.hmm.suffixes import SuffixTable
 from models.tasks.tagging.hmm.tensors import check_hmm_tensors
@@ -121,7 +121,7 @@ class HmmTagger(Tagger):
     @classmethod
     def from_tensors(cls, config: dict[str, Any], tensors: Tensors, vocabulary_size: int) -> Self:
         """Build the model of a checkpoint's arrays, as `Model` says."""
-        tags = read_names(config, "tags", at_least=2)
+        tags = read_names(config, "tags", at_least=2, at_most=MAX_TAGS)
         try:
             return cls(HmmTaggerConfig(**config["hmm"]), tags, vocabulary_size, tensors)
         except (InvalidInput, KeyError, TypeError) as error:

@@ -111,6 +111,16 @@ def test_classification_problem_gives_all_labels_the_same_weight_where_balanced(
     assert (problem._weights * 4).tolist() == pytest.approx([4 / (2 * 3) * 4, 4 / 2 * 4])  # 3 * w0 = 1 * w1
 
 
+def test_classification_problem_cuts_long_texts_in_training_alone() -> None:
+    examples = LabelledTexts([text([2, 3, 4, 5]), text([6])], np.eye(2, dtype=np.float32))
+    settings = ClassifierConfig(max_training_tokens=2)
+    problem = ClassificationProblem(settings, ENCODER, ["a", "b"], VOCABULARY, examples, examples)
+    assert problem.lengths.tolist() == [2, 1]
+    assert problem.identity["examples"] != problem.identity["held out"]
+    with pytest.raises(InvalidInput, match="max_training_tokens"):
+        ClassifierConfig(max_training_tokens=0)
+
+
 @pytest.mark.parametrize("encoder", [ENCODER, replace(ENCODER, storage="float16", character_embedding_size=3)])
 def test_classifier_from_tensors_is_bit_equal(encoder: EncoderConfig) -> None:
     model, texts = make(ClassifierConfig("attention"), encoder), [text([2, 3, 4]), text([5])]

@@ -132,3 +132,19 @@ def test_tagger_from_tensors_names_the_tensor_that_does_not_fit(name: str, array
     tensors = model.tensors() | {name: array}
     with pytest.raises(CheckpointDamaged, match=name):
         RecurrentTagger.from_tensors(model.config(), {n: t for n, t in tensors.items() if t is not None}, VOCABULARY)
+
+
+@pytest.mark.parametrize(("settings", "most"), [(TaggerConfig(), 1000), (TaggerConfig(crf=True), 300)])
+def test_tagger_from_tensors_refuses_more_tags_than_are_served_in_time(settings: TaggerConfig, most: int) -> None:
+    model = tagger(settings)
+    config = model.config() | {"tags": [f"t{i}" for i in range(most + 1)]}
+    with pytest.raises(CheckpointDamaged, match=f"tags holds {most + 1} names; at most {most} are accepted"):
+        RecurrentTagger.from_tensors(config, model.tensors(), VOCABULARY)
+
+
+def test_tagger_costs_more_where_tags_depend_on_each_other() -> None:
+    assert tagger(TaggerConfig()).token_cost == 1  # five tags
+    chained = tagger(TaggerConfig(crf=True))
+    assert chained.token_cost == 1
+    chained.tags = tuple(map(str, range(300)))
+    assert chained.token_cost == 901
