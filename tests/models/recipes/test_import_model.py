@@ -1,8 +1,10 @@
 """Imports of ARPA text: what is published, what is refused, and what a user is told."""
 
 import io
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.checkpoint.load import load
@@ -12,8 +14,10 @@ from models.ngram.formats import arpa
 from models.recipes.import_model import ImportedModel, import_model
 from models.recipes.import_recipe import ImportRecipe
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 from tests.helpers.texts import PRUNED_BY_OTHERS
+from tests.helpers.tokenizers import sentence_piece_file
 
 NORMALIZED = """\\data\\
 ngram 1=4
@@ -85,3 +89,30 @@ def test_import_recipe_refuses_tokenizers_of_other_kinds() -> None:
     with pytest.raises(InvalidInput, match=r"tokenizer.kind"):
         ImportRecipe("back", Path("x"), TokenizerConfig("character"))
     assert arpa.read_arpa(io.StringIO(NORMALIZED))[1] == ["<unk>", "</s>", "a"]
+
+
+def test_import_model_reads_the_tokens_of_a_tokenizers_file_under_its_ids(tmp_path: Path) -> None:
+    file = sentence_piece_file(tmp_path / "pieces.model", "unigram")
+    tokenizer = Tokenizer.train(TokenizerConfig(file=str(file), boundary="</s>"), ())
+    pieces = [piece for piece in tokenizer.vocabulary[2:] if piece != "<s>"]
+    # Half of the mass for each piece in turn, in another order than the tokenizer's, and one for `</s>`.
+    lines = [f"{math.log10(0.5 / len(pieces)):.7f}\t{piece}" for piece in reversed(pieces)]
+    head = f"\\data\\\nngram 1={len(lines) + 3}\n\n\\1-grams:\n-99\t<s>\n-0.6020600\t</s>\n-0.6020600\t<unk>\n"
+    text = head + "\n".join(lines) + "\n\n\\end\\\n"
+    result = imported(tmp_path, text, tokenizer=TokenizerConfig(file=str(file), boundary="</s>"))
+    assert result.tokenizer.is_equivalent_to(tokenizer)
+    ids = result.tokenizer.encode("the cat sat").ids
+    logprobs, _ = result.model.score(result.model.begin_state(1), ids[None].astype(np.int64))
+    assert logprobs[0] == pytest.approx([math.log(0.5 / len(pieces))] * len(ids), abs=1e-5)
+    ref = save(tmp_path / "checkpoints", "back", result.model, result.tokenizer, result.provenance("nextword import"))
+    assert np.array_equal(load(ref.path).tokenizer.encode("the cat sat").ids, ids)
+
+
+def test_import_model_refuses_words_that_the_tokenizer_lacks(tmp_path: Path) -> None:
+    file = sentence_piece_file(tmp_path / "pieces.model", "unigram")
+    with pytest.raises(InvalidInput, match="1 words of the file are no tokens of the tokenizer, 'zebra!' among them"):
+        imported(
+            tmp_path,
+            NORMALIZED.replace("a\t", "zebra!\t").replace(" a", " zebra!").replace("\ta ", "\tzebra! "),
+            tokenizer=TokenizerConfig(file=str(file), boundary="</s>"),
+        )

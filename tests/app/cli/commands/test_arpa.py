@@ -1,8 +1,12 @@
 """`nextword export`, `import` and `convert` on files."""
 
+import base64
+import bz2
 import gzip
 import json
+import lzma
 import math
+import zlib
 from pathlib import Path
 
 import kenlm
@@ -63,3 +67,90 @@ def test_arpa_commands_name_the_fault(nextword: Run, published: Path, tmp_path: 
     assert not (tmp_path / "x").exists()
     run = nextword("convert", "words", "--bits", "3", "--name", "y", root=published)
     assert (run.status, "bits" in run.err) == (2, True)
+
+
+FOX = b"""\\data\\
+ngram 1=6
+ngram 2=6
+
+\\1-grams:
+-1.000000 <unk>
+-99 <s> -0.176091
+-0.698970 </s>
+-0.602060 red -0.273001
+-0.602060 fox -0.477121
+-0.698970 runs -0.425969
+
+\\2-grams:
+-0.301030 <s> red
+-0.221849 red fox
+-0.301030 fox runs
+-0.154902 runs </s>
+-0.522879 fox </s>
+-0.4 </s> <s>
+
+\\end\\
+"""
+KENLM_PROBING = (
+    "c-qU&O)OBz$yLZGDJihh*U!#KO-##7%}LQq&d=3P&QD2INXswEO)OC;OD!tS%+FIW<zhg9274f}pAks>2Lg}?BUFY7OdhaD7Gs0btPH4tje&H)mGk"
+    "{$ZSjL_kUgP$YZe&2UUw5@Zb6;mUdy&pu$>#*Z9Shn@14yIWM2)vectbrRtgKm-TOfV1H-XH#(^gLHorFlxwB!mf|UKqW8M2ew29{zu=pH_Tl-*k"
+    "a(rUSXxV5ioTQVyZ`U&BKB-mvw#`<UwND{-%D%1%Hrfm4$?e1CUd=Z13wsVVE2Q0K-QQUB_CsxTO)E&RO=(`X9fM6V5bFbpqSO?IwEPN&qSCx#1_"
+    "0*_W@i"
+)
+"""What `build_binary` makes of FOX without its last bigram."""
+
+
+def test_import_reads_any_compression_and_tells_what_it_left_out(nextword: Run, tmp_path: Path) -> None:
+    for file, data in (("fox.gz", bz2.compress(FOX)), ("fox.arpa", lzma.compress(b"\xef\xbb\xbf" + FOX))):
+        (tmp_path / file).write_bytes(data)
+        run = nextword("import", tmp_path / file, "--name", "fox", "--quiet", "--json", root=tmp_path / "checkpoints")
+        assert run.status == 0, run.err
+        note = "1 n-grams with </s> or <s> inside were left out: no text leads there"
+        assert run.err == f"note: {note}\n"
+        assert json.loads(run.out)["metrics"] == {"notes": [note]}
+
+
+def test_import_refuses_what_does_not_sum_to_one_unless_it_is_allowed(nextword: Run, tmp_path: Path) -> None:
+    file, root = tmp_path / "fox.arpa", tmp_path / "checkpoints"
+    file.write_bytes(FOX.replace(b"fox -0.477121", b"fox 0.477121"))
+    run = nextword("import", file, "--name", "fox", "--quiet", root=root)
+    # after "fox" 0.8 is listed, and 3 times the 0.6 of the other words
+    assert (run.status, root.exists()) == (2, False)
+    assert "after 'fox', where the sum is 2.6" in run.err
+    run = nextword("import", file, "--name", "fox", "--quiet", "--allow-unnormalized", root=root)
+    assert run.status == 0, run.err
+    assert json.loads((root / "fox" / "1" / "card.json").read_text())["normalized"] is False
+    assert nextword("generate", "fox", "--max-tokens", "3", root=root).status == 0
+
+
+def test_import_serves_a_binary_of_kenlm_for_scoring_alone(nextword: Run, tmp_path: Path) -> None:
+    file, root = tmp_path / "fox.bin", tmp_path / "checkpoints"
+    file.write_bytes(zlib.decompress(base64.b85decode(KENLM_PROBING)))
+    run = nextword("import", file, "--name", "fox", root=root)
+    assert run.status == 0, run.err
+    assert "KenLM scores with its own file" in run.err
+    run = nextword("score", "fox", "--json", stdin=b"red fox runs\n", root=root)
+    # four listed bigrams: 0.5, 0.6, 0.5 and 0.7
+    assert json.loads(run.out)["logprob"] == pytest.approx(math.log(0.5 * 0.6 * 0.5 * 0.7), abs=1e-4)
+    for command in (("next", "fox"), ("generate", "fox"), ("export", "fox", tmp_path / "back.arpa")):
+        run = nextword(*command, root=root)
+        assert run.status == 2, run.out
+        assert "model" in run.err
+        assert "n-gram" in run.err or "only the probability of a given one" in run.err
+    run = nextword("import", tmp_path / "fox.bin", "--name", "UPPER", root=root)
+    assert (run.status, "name" in run.err) == (2, True)
+
+
+def test_export_writes_words_and_an_automaton_of_bigrams(nextword: Run, tmp_path: Path) -> None:
+    (tmp_path / "fox.arpa").write_bytes(FOX)
+    root, file = tmp_path / "checkpoints", tmp_path / "out.txt"
+    assert nextword("import", tmp_path / "fox.arpa", "--name", "fox", "--quiet", root=root).status == 0
+    nextword("export", "fox", file, "--format", "unigrams", root=root)
+    assert file.read_text() == "red\nfox\nruns\n"
+    nextword("export", "fox", file, "--format", "symbols", root=root)
+    assert file.read_text() == "<eps>\t0\n</s>\t1\nred\t2\nfox\t3\nruns\t4\n#0\t5\n<unk>\t6\n"
+    nextword("export", "fox", file, "--format", "openfst", root=root)
+    lines = [line.split("\t") for line in file.read_text().splitlines()]
+    assert lines[0][:4] == ["1", "5", "5", "0"]
+    assert float(lines[0][4]) == pytest.approx(0.176091 * math.log(10), abs=1e-5)
+    assert ["1", "2", "2", "2"] in [line[:4] for line in lines]
