@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import httpx
 import numpy as np
 import pytest
 
 from tests.helpers.jobs import ask, begun, left_over, over, upload, working
-from tests.helpers.serving import Server, publish, recurrent, serving, wait_for
+from tests.helpers.serving import Server, publish, recurrent, wait_for
 from tests.helpers.texts import some_text
 
 SMALL = {"encoder": {"embedding_size": 8, "hidden_size": 8}, "training": {"epochs": 3, "batch_size": 8}}
@@ -20,20 +19,6 @@ def labelled(rows: int = 60) -> str:
     """Rows of a table whose label is told by one word."""
     lines = [f"a {'good' if i % 2 else 'bad'} film number {i % 7},{'pos' if i % 2 else 'neg'}" for i in range(rows)]
     return "\n".join(["text,label", *lines]) + "\n"
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    checkpoints = tmp_path_factory.mktemp("tasks") / "checkpoints"
-    pace = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
-    with serving(checkpoints, **pace) as running:
-        yield running
-
-
-@pytest.fixture
-def client(own: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=own.url, timeout=60) as opened:
-        yield opened
 
 
 def test_jobs_train_publish_and_measure_a_classifier(client: httpx.Client, own: Server) -> None:

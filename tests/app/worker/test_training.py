@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -11,23 +10,9 @@ import pytest
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from tests.helpers.jobs import LSTM, ask, begun, left_over, over, upload, working
-from tests.helpers.serving import Server, ngram, publish, recurrent, serving, wait_for
+from tests.helpers.serving import Server, ngram, publish, recurrent, wait_for
 from tests.helpers.texts import some_text
 from tests.helpers.tokenizers import LINES, hugging_face_file, sentence_piece_file
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    checkpoints = tmp_path_factory.mktemp("training") / "checkpoints"
-    pace = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
-    with serving(checkpoints, **pace) as running:
-        yield running
-
-
-@pytest.fixture
-def client(own: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=own.url, timeout=60) as opened:
-        yield opened
 
 
 def test_jobs_train_evaluate_and_serve_models(client: httpx.Client, own: Server) -> None:
