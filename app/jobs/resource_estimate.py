@@ -39,7 +39,7 @@ ARPA_COMPRESSION = 8
 """Bytes of ARPA text per byte of a compressed file, at the most."""
 IMPORT_BYTES_PER_NGRAM = 250
 """Peak bytes of an import per n-gram, while all are sorted and linked."""
-IMPORT_SECONDS_PER_NGRAM = 5e-6
+IMPORT_SECONDS_PER_NGRAM = 1e-5
 """Seconds of an import per n-gram."""
 FLOPS_PER_THREAD = 2e10
 """Floating-point operations per second of one thread in training."""

@@ -95,6 +95,7 @@ class ArpaLines:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._awaited = "\\data\\, with which ARPA text begins"
         self.number = 0
 
     def next_line(self) -> str:
@@ -109,7 +110,7 @@ class ArpaLines:
             raise self.error(f"what follows is not UTF-8 text ({error})") from error
         except InvalidText as error:
             raise self.error(f"what follows {str(error).removeprefix(f'{error.field}: ')}") from error
-        raise self.error("the file stops here, before \\end\\")
+        raise self.error(f"the file stops here, before {self._awaited}")
 
     def expect(self, text: str) -> None:
         """Read a line; raise InvalidInput unless it is `text`."""
@@ -121,6 +122,7 @@ class ArpaLines:
         """Return the number of n-grams of each order; reads from `\\data\\` to the line `\\1-grams:`."""
         while self.next_line() != "\\data\\":
             pass
+        self._awaited = "\\end\\"
         sizes: list[int] = []
         while (line := self.next_line()) != "\\1-grams:":
             order, _, size = line.removeprefix("ngram").partition("=")
