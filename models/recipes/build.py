@@ -99,7 +99,7 @@ def build(
         yield Progress("counting", 0, 0)
         counts = counter.count(encoded.ids, recipe.model.order, tokenizer.vocabulary_size)
         counts = counter.add(base.counts, counts) if base else counts
-        model: LanguageModel = _estimate(recipe, counts)
+        model: LanguageModel = _estimate(recipe, counts, tokenizer)
     else:
         model, training_metrics = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
     sizes: dict[str, int] = {"token_count": len(encoded.ids), "oov_count": encoded.oov_count}
@@ -115,7 +115,7 @@ def build(
         yield Progress("counting", 0, 0)
         whole = add_held_out(recipe, tokenizer, counts, sizes, held_out, counter)
         tokenizer, counts = whole.tokenizer, whole.counts
-        model = _estimate(recipe, counts)
+        model = _estimate(recipe, counts, tokenizer)
         metrics["refit"] = whole.sizes
     if isinstance(model, NgramModel) and (notes := fallback_notes(model.ngram_config, model.table)):
         metrics["notes"] = [*metrics.get("notes", []), *notes]
@@ -124,10 +124,10 @@ def build(
     return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
 
 
-def _estimate(recipe: Recipe, counts: Counts) -> NgramModel:
+def _estimate(recipe: Recipe, counts: Counts, tokenizer: Tokenizer) -> NgramModel:
     """Estimate an n-gram model."""
     assert isinstance(recipe.model, NgramConfig)
-    return NgramModel(recipe.model, estimate_from_counts(recipe.model, counts))
+    return NgramModel(recipe.model, estimate_from_counts(recipe.model, counts, closed=tokenizer.config.closed))
 
 
 def _read_base(recipe: Recipe) -> PublishedCounts | None:

@@ -77,8 +77,7 @@ class Recipe:
             raise InvalidInput("validation_fraction", "a number from 0 up to but not including 1 is accepted")
         if self.memory is not None and self.memory < MIN_MEMORY_BYTES:
             raise InvalidInput("memory", f"must be {MIN_MEMORY_BYTES >> 20} MiB or more")
-        if self.tokenizer.kind == "file" and self.tokenizer.file is None:
-            raise InvalidInput("tokenizer.file", "must name the file of the tokenizer")
+        self._check_tokenizer()
         if self.extends is not None and self.tokenizer != TokenizerConfig():
             raise InvalidInput("tokenizer", "is that of the model that is extended: leave it out")
         if self.extends is not None and self.reversed:
@@ -88,6 +87,13 @@ class Recipe:
             object.__setattr__(self, "training", self.training or TrainingConfig())
         elif self.training is not None:
             raise InvalidInput("training", "an n-gram model is counted, not trained: leave it out")
+
+    def _check_tokenizer(self) -> None:
+        """Raise InvalidInput for settings of the tokenizer that do not go with the model."""
+        if self.tokenizer.kind == "file" and self.tokenizer.file is None:
+            raise InvalidInput("tokenizer.file", "must name the file of the tokenizer")
+        if self.tokenizer.closed and not isinstance(self.model, NgramConfig):
+            raise InvalidInput("tokenizer.closed", "is for n-gram models: a network gives every token a chance")
 
     def _check_no_counts(self) -> None:
         """Raise InvalidInput for a field that only n-gram models have."""

@@ -68,6 +68,11 @@ def show(model: str, texts: tuple[str, ...], bos: bool, eos: bool, checkpoints: 
 @command.command()
 @click.argument("models", nargs=-1, metavar="MODEL...")
 @click.option("--name", required=True, help="What the model will be published as.")
+@click.option(
+    "--allow-repeated",
+    is_flag=True,
+    help="Merge models that were made of the same text, such as two that extend one: it is then counted twice.",
+)
 @dataclass_options(NgramConfig)
 @checkpoints_option
 @threads_option
@@ -78,6 +83,7 @@ def merge(
     /,
     models: tuple[str, ...],
     name: str,
+    allow_repeated: bool,
     checkpoints: Path,
     threads: int,
     as_json: bool,
@@ -85,7 +91,8 @@ def merge(
 ) -> None:
     """Publish the model of all texts that MODELs were made of, as if they had been counted together.
 
-    All must have the same vocabulary. What no flag says is as in the first MODEL. The counts are published too.
+    All must have the same vocabulary. What no flag says is as in the first MODEL. The counts are published too. A MODEL
+    that is named twice is counted twice.
     """
     if len(models) < 2:
         raise InvalidInput("models", "must be two or more")
@@ -95,7 +102,7 @@ def merge(
         from models.checkpoint.save import save
         from models.ngram.model import NgramModel
         from models.ngram.smoothing.estimator import estimate_from_counts, fallback_notes
-        from models.recipes.published_counts import merge_published_counts
+        from models.recipes.published_counts import merge_published_counts, repeated_texts
 
     set_thread_count(threads)
     refs = [find_checkpoint(checkpoints, model) for model in models]
@@ -105,11 +112,19 @@ def merge(
     options = given_options(NgramConfig, values)
     overrides = parse_config(NgramConfig, options)
     config = replace(first.model.ngram_config, **{name: getattr(overrides, name) for name in options})
+    repeated = repeated_texts(refs)
+    if repeated and not allow_repeated and len({ref.id for ref in refs}) == len(refs):
+        raise InvalidInput(
+            "models",
+            f"{'; '.join(repeated)}, which would be counted twice: count texts apart with one vocabulary and merge "
+            "those, or give --allow-repeated",
+        )
     merged = merge_published_counts([ref.path for ref in refs], config.order)
-    model = NgramModel(config, estimate_from_counts(config, merged.counts))
+    table = estimate_from_counts(config, merged.counts, closed=merged.tokenizer.config.closed)
+    model = NgramModel(config, table)
     recipe = {"models": [ref.id for ref in refs], "model": to_jsonable(vars(config))}
     licence = first.card.provenance.licence
-    metrics = {"notes": fallback_notes(config, model.table)}
+    metrics = {"notes": [*(f"{sentence}: counted twice" for sentence in repeated), *fallback_notes(config, table)]}
     provenance = Provenance(shlex.join(["nextword", *arguments]), licence, merged.corpus, recipe, metrics)
     extra_files = {COUNTS_FILE: counts_tensors(merged.counts.levels)}
     ref = save(checkpoints, name, model, merged.tokenizer, provenance, extra_files=extra_files)

@@ -13,7 +13,7 @@ import numpy as np
 from models.ngram.count_table import Level
 from models.ngram.counting.suffix_array import count_unigrams
 from models.special_tokens import EOS
-from models.utils.arrays import IntArray
+from models.utils.arrays import Float64Array, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,18 @@ class Counts:
 
     levels: list[Level]
     vocabulary_size: int
+    is_closed: bool = False
+    """Whether `<unk>` has no probability: no n-gram holds it, and as a unigram its `suffix` is row 1 of `uniform`."""
+
+    @property
+    def uniform(self) -> Float64Array:
+        """Order zero: the probability of each word, and in a closed vocabulary of none, for `<unk>`."""
+        return np.array([1.0 / self.word_count, 0.0][: 1 + self.is_closed])
+
+    @property
+    def word_count(self) -> int:
+        """Number of words that may have a probability."""
+        return self.vocabulary_size - self.is_closed
 
     def with_vocabulary_size(self, vocabulary_size: int) -> Counts:
         """Return the counts of the same text for a larger vocabulary, whose new words have the highest ids.
@@ -39,7 +51,7 @@ class Counts:
         suffix, count = np.concatenate([words.suffix, none]), np.concatenate([words.count, none])
         if longer:  # none begins with a new word: the ranges of those are empty, behind the last one
             longer[0] = replace(longer[0], child_offsets=np.pad(longer[0].child_offsets, (0, more), "edge"))
-        return Counts([Level(offsets, tokens, suffix, count), *longer], vocabulary_size)
+        return Counts([Level(offsets, tokens, suffix, count), *longer], vocabulary_size, self.is_closed)
 
     def context_count(self, n: int) -> int:
         """Return the number of contexts of n words: n-grams of order n, or the empty one."""

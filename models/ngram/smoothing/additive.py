@@ -26,15 +26,16 @@ def add_delta(counts: Counts, delta: float) -> Estimate:
     A whole context has N - 1 words, or fewer and begins at the boundary. All shorter ones are uniform, so that
     backing off from a whole one with the weight delta V / (c(h) + delta V) gives an unlisted word its share.
     """
-    uniform = 1.0 / counts.vocabulary_size
+    uniform, total_delta = counts.uniform, delta * counts.word_count
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
     boundary_contexts = [(0, 0), (1, 2), *counts.boundary_rows()[1:]]
     for n, level in enumerate(counts.levels, start=1):
         whole = np.full(counts.context_count(n - 1), n == len(counts.levels))
         whole[slice(*boundary_contexts[n - 1])] = True
-        totals = sum_by_context(level, level.count) + delta * counts.vocabulary_size
+        totals = sum_by_context(level, level.count) + total_delta
         shares = (level.count + delta) / totals[level.parent]
-        probabilities.append(np.where(whole[level.parent], shares, uniform))
-        weights.append(np.where(whole, delta * counts.vocabulary_size / totals, 1.0))
+        lowest = uniform[level.suffix] if n == 1 else uniform[0]
+        probabilities.append(np.where(whole[level.parent], shares, lowest) * (lowest > 0))
+        weights.append(np.where(whole, total_delta / totals, 1.0))
     return Estimate(probabilities, weights)

@@ -41,9 +41,9 @@ def _renormalize_backoff_weights(counts: Counts, estimate: Estimate, kept: Kept)
     """Renormalize the back-off weights; n-grams not kept get the probability that backing off gives them."""
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
-    lower = np.full(1, 1.0 / counts.vocabulary_size)
+    lower = counts.uniform
     for level, level_kept, p in zip(counts.levels, kept, estimate.probabilities, strict=True):
-        complete = sum_by_context(level, level_kept) == counts.vocabulary_size
+        complete = sum_by_context(level, level_kept) >= counts.word_count
         weights.append(backoff_weights(level, p, lower, level_kept, complete))
         backed_off = np.repeat(weights[-1], np.diff(level.child_offsets)) * lower[level.suffix]
         lower = np.where(level_kept, p, backed_off)

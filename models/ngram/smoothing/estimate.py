@@ -52,7 +52,7 @@ def interpolated_estimate(counts: Counts, kept: Kept, shares: ShareTerms, detail
     """
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
-    lower = np.full(1, 1.0 / counts.vocabulary_size)
+    lower = counts.uniform
     for level, level_kept, (numerators, denominators) in zip(counts.levels, kept, read_ahead(shares), strict=True):
         level_weights, p = np.ones(len(denominators)), np.empty(len(level))
         arrays = level.child_offsets, level.suffix, numerators, denominators, level_kept, lower, p, level_weights
@@ -76,11 +76,11 @@ def backoff_estimate(
     """
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
-    lower = np.full(1, 1.0 / counts.vocabulary_size)
+    lower = counts.uniform
     for level, level_kept, numerator in zip(counts.levels, kept, numerators, strict=True):
         listed = level_kept & (level.count > 0)
         sizes, totals = np.diff(level.child_offsets), sum_by_context(level, level.count)
-        complete = sum_by_context(level, listed) == counts.vocabulary_size
+        complete = sum_by_context(level, listed) == counts.word_count
         amounts = np.where(np.repeat(complete, sizes), level.count, numerator) if complete.any() else numerator
         listed_mass = sum_by_context(level, amounts * listed)
         totals += ~complete & (listed_mass >= totals * (1 - 1e-9))
@@ -105,7 +105,7 @@ def backoff_weights(
 
 def is_every_word_seen(counts: Counts) -> bool:
     """Return whether each word of the vocabulary occurs, so that no unigram needs a discount."""
-    return bool(counts.levels[0].count.all())
+    return bool(np.count_nonzero(counts.levels[0].count) == counts.word_count)
 
 
 @compiled
@@ -133,7 +133,8 @@ def _interpolate(
     """Write probabilities and weights of the contexts from `first` to `end`; `weights` begin as ones."""
     for context in range(first, end):
         for row in range(child_offsets[context], child_offsets[context + 1]):
-            out[row] = numerators[row] / denominators[context]
+            # Kneser-Ney finds nothing before any word where a closed vocabulary has left no bigram.
+            out[row] = numerators[row] / denominators[context] if denominators[context] > 0 else 0.0
             if kept[row]:
                 weights[context] -= out[row]
         for row in range(child_offsets[context], child_offsets[context + 1]):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig, Smoothing
+from models.ngram.counting.closed import without_unknown
 from models.ngram.counting.counts import Counts
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.quantization import quantize
@@ -37,8 +38,9 @@ def estimate_from_tokens(config: NgramConfig, ids: IntArray, vocabulary_size: in
     return estimate_from_counts(config, count_ngrams(ids, config.order, vocabulary_size))
 
 
-def estimate_from_counts(config: NgramConfig, counts: Counts) -> BackoffTable:
-    """Estimate the table of `config` for counts of its order."""
+def estimate_from_counts(config: NgramConfig, counts: Counts, *, closed: bool = False) -> BackoffTable:
+    """Estimate the table of `config` for counts of its order; `closed`: with no probability for `<unk>`."""
+    counts = without_unknown(counts) if closed else counts
     kept = kept_ngrams(counts, config.thresholds)
     estimate = apply_smoothing(config, counts, kept)
     if config.prune_entropy:

@@ -31,7 +31,7 @@ def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
     details: dict[str, list[list[float]]] = {"weights": []}
 
     def shares() -> Iterator[tuple[Float64Array, Float64Array]]:
-        lower = np.full(1, 1.0 / counts.vocabulary_size)  # probabilities without the occurrence itself
+        lower = counts.uniform  # probabilities without the occurrence itself
         for level in counts.levels:
             totals = sum_by_context(level, level.count)
             frequencies, lower = _leave_one_out(level, totals), lower[level.suffix]
@@ -64,7 +64,9 @@ def maximize_weights(
     weights = np.where(totals > 0, 0.5, 0.0)
     for _ in range(MAX_EM_ROUNDS):
         weighted = weights[buckets] * frequencies
-        expected = occurrences * weighted / (weighted + (1 - weights[buckets]) * lower)
+        mixed = weighted + (1 - weights[buckets]) * lower
+        # In a closed vocabulary one word is impossible, and never occurs.
+        expected = occurrences * weighted / np.where(mixed > 0, mixed, 1.0)
         new_weights = np.bincount(buckets, expected) / (totals + 1)
         change = np.abs(new_weights - weights).max(initial=0.0)
         weights = new_weights

@@ -95,3 +95,19 @@ def test_counts_show_refuses_models_without_counts(nextword: Run) -> None:
     assert refused.status == 1
     assert "--keep-counts" in refused.err
     assert "n-gram" in nextword("counts", "show", "lstm", "the cat").err
+
+
+def test_counts_merge_refuses_to_count_a_base_twice(nextword: Run, files: list[Path], tmp_path: Path) -> None:
+    root = tmp_path / "checkpoints"
+    first, second, both = files
+    shared = ("--order", "3", "--validation-fraction", "0", "--keep-counts", "--quiet")
+    assert nextword("train", first, "--name", "base", *shared, root=root).status == 0
+    for name, text in (("a", second), ("b", both)):
+        assert nextword("train", text, "--name", name, "--extends", "base", *shared, root=root).status == 0
+    refused = nextword("counts", "merge", "a", "b", "--name", "merged", root=root)
+    assert refused.status != 0
+    assert "a@1 and b@1 were both made of first.txt (both extend base@1), which would be counted twice" in refused.err
+    allowed = nextword("counts", "merge", "a", "b", "--name", "merged", "--allow-repeated", root=root)
+    assert allowed.status == 0, allowed.err
+    notes = load(root / "merged" / "1").card.provenance.metrics["notes"]
+    assert notes[0].startswith("a@1 and b@1 were both made of first.txt")
