@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,12 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from models.data.bptt_batches import TokenIds
-from models.errors import TrainingDiverged
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
 from models.neural.training.config import TrainingConfig
-from models.neural.training.divergence import last_steps
+from models.neural.training.loop import TrainingRun, run_steps
 from models.neural.training.state_file import StateSaver, text_fingerprint
 from models.neural.training.trainer import Trainer
 from models.utils.progress import Progress
@@ -96,27 +94,9 @@ def train(
     saver = StateSaver(trainer, identity, save_to)
     if resume_from:
         saver.restore(resume_from)
-    timer = _StepTimer(trainer)
-    try:
-        while True:
-            if _validation_is_due(trainer, validation):
-                trainer.record_validation((yield from held_out_loss(trainer.model(), validation)))
-                yield timer.report()
-            if _is_finished(trainer):
-                break
-            timer.step()
-            if trainer.stats.step % report_every == 0:
-                yield timer.report()
-            saver.save_if_older(save_seconds)
-    except GeneratorExit:
-        # Closed at a report, so between two steps. An interrupt within a step leaves half of one: not to be saved.
-        saver.save()
-        raise
-    except TrainingDiverged as error:  # a report from here may be the last: half of a step is made, and not to be saved
-        yield from last_steps(timer.unreported, error, trainer.steps, trainer.steps_per_epoch)
-        raise
-    saver.save()
-    return _result(trainer, timer.report())
+    run = _LanguageModelRun(trainer, validation)
+    yield from run_steps(run, saver, save_seconds, report_every)
+    return _result(trainer, run.report())
 
 
 def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress, None, float]:
@@ -138,38 +118,29 @@ def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress,
     return total / len(tokens)
 
 
-class _StepTimer:
-    """Timer of the steps of this run, which also reports on them."""
+class _LanguageModelRun(TrainingRun[Trainer]):
+    """Training of a language model that is validated on held-out text."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self._started_at = time.monotonic()
-        self._first_step = trainer.stats.step
-        self._step_seconds = 0.0
-        self.unreported: list[tuple[float, float]] = []
-        """Loss and gradient norm of each step since the last report."""
+    def __init__(self, trainer: Trainer, validation: TokenIds) -> None:
+        super().__init__(trainer, trainer.training_config)
+        self._validation = validation
 
-    def step(self) -> None:
-        """Make a step and count its seconds."""
-        before = time.monotonic()
-        self.unreported.append(self._trainer.advance())
-        self._step_seconds += time.monotonic() - before
+    @property
+    def measured_at(self) -> int:
+        return self.trainer.stats.validated_at
 
-    def report(self) -> Progress:
-        """Return the progress; the seconds left allow for validations and saving at the rate seen so far."""
-        self.unreported = []
-        stats, config, planned = self._trainer.stats, self._trainer.training_config, self._trainer.steps
-        steps = stats.step - self._first_step
-        seconds = time.monotonic() - self._started_at
-        return Progress(
-            phase="training",
-            step=stats.step,
-            steps=planned,
-            epoch=stats.step / self._trainer.steps_per_epoch,
-            tokens_per_second=steps * config.batch_size * config.bptt / self._step_seconds if steps else None,
-            seconds_left=seconds / steps * (planned - stats.step) if steps else None,
-            metrics=_metrics(self._trainer),
-        )
+    def is_due(self) -> bool:
+        return len(self._validation) > 0 and super().is_due()
+
+    def measure(self) -> Generator[Progress, None, None]:
+        self.trainer.record_validation((yield from held_out_loss(self.trainer.model(), self._validation)))
+
+    def tokens_per_second(self) -> float | None:
+        config = self.trainer.training_config
+        return self.steps_made * config.batch_size * config.bptt / self.step_seconds if self.steps_made else None
+
+    def metrics(self) -> dict[str, float]:
+        return _metrics(self.trainer)
 
 
 def _metrics(trainer: Trainer) -> dict[str, float]:
@@ -177,7 +148,7 @@ def _metrics(trainer: Trainer) -> dict[str, float]:
     stats = trainer.stats
     metrics = {"learning_rate": trainer.learning_rate, "weight_norm": trainer.weights.norm()}
     if stats.step:
-        loss = stats.loss / stats.weight
+        loss = stats.mean_loss
         metrics |= {"loss": loss, "perplexity": _perplexity(loss)}
         metrics |= {"gradient_norm": stats.gradient_norm / stats.weight, "clipped_fraction": stats.clipped / stats.step}
     if stats.validation_loss is not None and stats.best_loss is not None:
@@ -190,18 +161,6 @@ def _metrics(trainer: Trainer) -> dict[str, float]:
 def _perplexity(loss: float) -> float:
     """Return exp(loss), kept within the range of a float."""
     return math.exp(min(loss, _MAX_LOG))
-
-
-def _is_finished(trainer: Trainer) -> bool:
-    """Tell whether all steps are made, or validations have not improved for too long."""
-    stats, patience = trainer.stats, trainer.training_config.patience
-    return stats.step >= trainer.steps or 0 < patience <= stats.worse
-
-
-def _validation_is_due(trainer: Trainer, validation: TokenIds) -> bool:
-    """Tell whether the present step is one to validate at, and has not been validated."""
-    step, every = trainer.stats.step, trainer.training_config.validate_every or trainer.steps_per_epoch
-    return len(validation) > 0 and step > trainer.stats.validated_at and (step % every == 0 or step == trainer.steps)
 
 
 def _result(trainer: Trainer, report: Progress) -> TrainingResult:

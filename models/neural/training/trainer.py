@@ -22,50 +22,38 @@ from models.neural.training.config import OptimizationConfig, TrainingConfig
 from models.neural.training.initialization import initialize
 from models.neural.training.loss import cross_entropy
 from models.neural.training.sampled_softmax import WordSampler, sampled_cross_entropy
+from models.neural.training.step_stats import DECAY, StepStats
 from models.neural.training.weights import TrainedWeights
 from models.threads import thread_count
 
-_DECAY = 0.98
-"""Share that a running mean keeps of its past at each step: it looks back over some fifty steps."""
-
 
 @dataclass
-class TrainingStats:
-    """Numbers of a training that are not tensors; the fields are keys of saved training states."""
+class TrainingStats(StepStats):
+    """Numbers of a training that are not tensors."""
 
-    step: int = 0
     clipped: int = 0
     """Steps whose gradient was scaled down."""
-    weight: float = 0.0
-    """Divisor of the two decaying sums below for a running mean."""
-    loss: float = 0.0
     gradient_norm: float = 0.0
+    """Decaying sum of the norms before clipping."""
     validated_at: int = 0
     """Step of the last validation."""
     validation_loss: float | None = None
     best_loss: float | None = None
     """Lowest validation loss."""
-    best_step: int = 0
-    """Step of the lowest validation loss."""
-    worse: int = 0
-    """Validations since the best one."""
 
     def record_step(self, loss: float, norm: float, limit: float) -> None:
         """Count a step: its loss (nats a token), gradient norm before clipping, and limit of clipping."""
-        self.step += 1
+        self.record_loss(loss)
         self.clipped += bool(limit) and norm > limit
-        self.weight = _DECAY * self.weight + 1
-        self.loss = _DECAY * self.loss + loss
-        self.gradient_norm = _DECAY * self.gradient_norm + norm
+        self.gradient_norm = DECAY * self.gradient_norm + norm
 
     def record_validation(self, loss: float) -> bool:
         """Record the loss of a validation; return whether it is the best so far."""
         self.validated_at, self.validation_loss = self.step, loss
         best = self.best_loss is None or loss < self.best_loss
         if best:
-            self.best_loss, self.best_step, self.worse = loss, self.step, 0
-        else:
-            self.worse += 1
+            self.best_loss = loss
+        self.record_measurement(best=best)
         return best
 
 

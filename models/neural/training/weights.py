@@ -1,4 +1,4 @@
-"""Weights of a network in training: how a loss changes them, their running mean, and the best ones so far.
+"""Weights of a network in training: how a loss changes them, their running mean, the best ones.
 
 Trainings of language models and of tasks share `TrainedWeights`; what a step reads is their own.
 """

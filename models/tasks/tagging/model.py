@@ -45,7 +45,7 @@ class RecurrentTagger(EncoderModel, Tagger):
 
     @property
     def token_cost(self) -> int:
-        """Number of tokens that are read in the time that one's tags take; few where tags stand for themselves."""
+        """Number of tokens read in the time that one's tags take; few where tags stand for themselves."""
         return super().token_cost if self._chained else 1 + len(self.tags) // 25
 
     def tag_in_steps(self, texts: Sequence[TaskText]) -> Generator[int, None, list[Tagging]]:

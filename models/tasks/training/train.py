@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import TrainingDiverged
-from models.neural.training.divergence import last_steps
+from models.neural.training.loop import TrainingRun, run_steps
 from models.neural.training.state_file import StateSaver
 from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.options import FitOptions, encoder_arrays
@@ -93,68 +91,33 @@ def train_task(
     saver = StateSaver(trainer, problem.identity | {"recipe": asdict(config), "weights": shapes}, save_to)
     if resume_from:
         saver.restore(resume_from)
-    began, first_step = time.monotonic(), trainer.stats.step
-    unreported: list[tuple[float, float]] = []
-    try:
-        while True:
-            if _measurement_is_due(trainer):
-                yield from _measure(trainer)
-                unreported.clear()
-                yield _report(trainer, began, first_step)
-            if _is_finished(trainer):
-                break
-            unreported.append(trainer.advance())
-            if trainer.stats.step % report_every == 0:
-                unreported.clear()
-                yield _report(trainer, began, first_step)
-            saver.save_if_older(save_seconds)
-    except GeneratorExit:
-        saver.save()  # closed at a report, so between two steps
-        raise
-    except TrainingDiverged as error:  # half of a step is made, and not to be saved
-        yield from last_steps(unreported, error, trainer.steps, trainer.steps_per_epoch)
-        raise
-    saver.save()
-    return _result(trainer, _report(trainer, began, first_step))
+    run = _TaskRun(trainer, config)
+    yield from run_steps(run, saver, save_seconds, report_every)
+    return _result(trainer, run.report())
 
 
-def _measure(trainer: TaskTrainer[TaskModel]) -> Generator[Progress, None, None]:
-    """Measure the present weights, and record their figures where anything was held out."""
-    figures = yield from trainer.problem.measure(trainer.model())
-    trainer.stats.measured_at = trainer.stats.step
-    if figures:
-        trainer.record_figures(figures)
+class _TaskRun(TrainingRun[TaskTrainer[TaskModel]]):
+    """Training of a task's network that is measured on held-out examples."""
 
+    @property
+    def measured_at(self) -> int:
+        return self.trainer.stats.measured_at
 
-def _measurement_is_due(trainer: TaskTrainer[TaskModel]) -> bool:
-    """Tell whether the present step is one to measure at, and has not been measured."""
-    step, every = trainer.stats.step, trainer.config.validate_every or trainer.steps_per_epoch
-    return step > trainer.stats.measured_at and (step % every == 0 or step == trainer.steps)
+    def measure(self) -> Generator[Progress, None, None]:
+        """Measure the present weights, and record their figures where anything was held out."""
+        figures = yield from self.trainer.problem.measure(self.trainer.model())
+        self.trainer.stats.measured_at = self.trainer.stats.step
+        if figures:
+            self.trainer.record_figures(figures)
 
-
-def _is_finished(trainer: TaskTrainer[TaskModel]) -> bool:
-    """Tell whether all steps are made, or measurements have not improved for too long."""
-    return trainer.stats.step >= trainer.steps or 0 < trainer.config.patience <= trainer.stats.worse
-
-
-def _report(trainer: TaskTrainer[TaskModel], began: float, first_step: int) -> Progress:
-    """Return the progress of a training that began at time `began` (seconds) from step `first_step`."""
-    stats, steps = trainer.stats, trainer.stats.step - first_step
-    seconds = time.monotonic() - began
-    mean_loss = stats.loss / stats.weight if stats.weight else math.nan
-    return Progress(
-        phase="training",
-        step=stats.step,
-        steps=trainer.steps,
-        epoch=stats.step / trainer.steps_per_epoch,
-        seconds_left=seconds / steps * (trainer.steps - stats.step) if steps else None,
-        metrics={
-            "learning_rate": trainer.learning_rate,
-            "loss": mean_loss,
-            "weight_norm": trainer.weights.norm(),
+    def metrics(self) -> dict[str, float]:
+        stats = self.trainer.stats
+        return {
+            "learning_rate": self.trainer.learning_rate,
+            "loss": stats.mean_loss if stats.step else math.nan,
+            "weight_norm": self.trainer.weights.norm(),
             **stats.figures,
-        },
-    )
+        }
 
 
 def _result(trainer: TaskTrainer[TaskModel], report: Progress) -> TaskTrainingResult[TaskModel]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models.errors import InvalidInput, TrainingFailed
 from models.neural.training.initialization import fill_matrix
+from models.neural.training.step_stats import StepStats
 from models.neural.training.trainer import dropout_hooks
 from models.neural.training.weights import TrainedWeights
 from models.tasks.training.batches import LengthBatches
@@ -23,45 +24,28 @@ from models.tasks.training.config import TaskTrainingConfig
 from models.tasks.training.problem import StepContext, TaskModel, TaskNetwork, TaskProblem
 from models.threads import thread_count
 
-_DECAY = 0.98
-"""Share that a running mean keeps of its past at each step: it looks back over some fifty steps."""
 _FORGET_BIAS = 1.0
 """Bias of an LSTM's forget gate at the start, with which it remembers by default (Jozefowicz et al. 2015)."""
 
 
 @dataclass
-class TaskStats:
-    """Numbers of a training that are not tensors; the fields are keys of saved training states."""
+class TaskStats(StepStats):
+    """Numbers of a training that are not tensors."""
 
-    step: int = 0
-    loss: float = 0.0
-    """Decaying sum of the steps' losses."""
-    weight: float = 0.0
-    """Divisor of `loss` for a running mean."""
     measured_at: int = 0
     """Step of the last measurement."""
     figures: dict[str, float] = field(default_factory=dict)
     """Figures of the last measurement."""
     best_figures: dict[str, float] = field(default_factory=dict)
     """Figures of the best measurement."""
-    best_step: int = 0
-    worse: int = 0
-    """Measurements since the best one."""
-
-    def record_step(self, loss: float) -> None:
-        """Count a step and its loss in nats."""
-        self.step += 1
-        self.weight = _DECAY * self.weight + 1
-        self.loss = _DECAY * self.loss + loss
 
     def record_figures(self, figures: dict[str, float]) -> bool:
         """Record the figures of a measurement; return whether the first is the best so far."""
         self.measured_at, self.figures = self.step, figures
         best = not self.best_figures or next(iter(figures.values())) > next(iter(self.best_figures.values()))
         if best:
-            self.best_figures, self.best_step, self.worse = figures, self.step, 0
-        else:
-            self.worse += 1
+            self.best_figures = figures
+        self.record_measurement(best=best)
         return best
 
 
@@ -105,7 +89,7 @@ class TaskTrainer(Generic[TaskModel]):
         """
         mean_loss = self.problem.loss(self._batches.rows(self.stats.step), self._context)
         loss, norm = self.weights.advance(mean_loss, self.stats.step)
-        self.stats.record_step(loss)
+        self.stats.record_loss(loss)
         return loss, norm
 
     def record_figures(self, figures: dict[str, float]) -> None:
