@@ -64,6 +64,6 @@ def _results(
     """Look the n-grams up as work of the engine; return the content for each."""
     results = []
     for ngram in ngrams:
-        results.append(counts_content(ngram, counts.describe(ngram.ids), request.checkpoint.tokenizer.vocabulary))
+        results.append(counts_content(ngram, counts.describe(ngram.ids), request.checkpoint.tokenizer.names))
         yield counts.order
     return results

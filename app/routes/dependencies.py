@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Depends, Header, Path, Request
@@ -100,24 +101,33 @@ class ModelRequest:
         texts: Sequence[str | InvalidInput],
         body: ProbabilityRequest | RescoreRequest,
         describe: Callable[[TextScores], Sequence[Result]],
+        *,
+        tokens: bool = False,
+        cost: int = 1,
     ) -> list[Result | InvalidInput]:
         """Score texts after the context of `body`; return what `describe` makes of the scores of some, in order.
 
+        tokens: whether what is known of single tokens is wanted, and `cost`, of how many tokens one takes the time.
         Errors stand in their places as in `run_texts`. Raises as `check_context` and `run` do.
         """
         self.check_context("context", body.context)
-        model, tokenizer, runtime = self.checkpoint.language_model, self.checkpoint.tokenizer, self.runtime
+        top = body.top_logprobs if isinstance(body, ProbabilityRequest) else 0
+        work = partial(
+            score_texts,
+            self.checkpoint.language_model,
+            self.checkpoint.tokenizer,
+            context=body.context,
+            bos=body.bos,
+            eos=body.eos,
+            orders=tokens,
+            top_logprobs=top,
+            runtime=self.runtime,
+        )
 
         def predict(some: Sequence[str]) -> Generator[int, None, Sequence[Result]]:
-            return describe(
-                (
-                    yield from score_texts(
-                        model, tokenizer, some, context=body.context, bos=body.bos, eos=body.eos, runtime=runtime
-                    )
-                )
-            )
+            return describe((yield from work(texts=some)))
 
-        return await self.run_items(predict, texts, self.estimate_tokens([*good_items(texts), body.context]))
+        return await self.run_items(predict, texts, cost * self.estimate_tokens([*good_items(texts), body.context]))
 
     def reserve(self) -> AbstractContextManager[None]:
         """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""

@@ -113,12 +113,12 @@ def _choice_content(request: ModelRequest, chunk: GenerationChunk) -> dict[str, 
 
 
 def _token_contents(request: ModelRequest, chunk: GenerationChunk) -> list[dict[str, Any]]:
-    vocabulary = request.checkpoint.tokenizer.vocabulary
-    return generated_token_contents(vocabulary, chunk.tokens, chunk.logprobs, chunk.alternatives)
+    names = request.checkpoint.tokenizer.names
+    return generated_token_contents(names, chunk.tokens, chunk.logprobs, chunk.alternatives)
 
 
 def _end_fields(request: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:
-    return end_fields(request.checkpoint.tokenizer.vocabulary, chunk.end)
+    return end_fields(request.checkpoint.tokenizer.names, chunk.end)
 
 
 def _usage(texts: GenerationStream) -> dict[str, Any]:

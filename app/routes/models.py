@@ -13,6 +13,7 @@ from app.engine.model_registry import ServedModel, Snapshot
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest
 from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
+from app.schemas.tokens import token_content
 from models.inference.prefix_cache import PrefixCache
 from models.model import Model
 from models.special_tokens import EOS
@@ -54,16 +55,17 @@ async def describe_model(request: InjectedModelRequest) -> OrjsonResponse:
 
 @router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
 async def list_vocabulary(request: InjectedModelRequest, query: Annotated[VocabularyQuery, Query()]) -> OrjsonResponse:
-    """List a page of the vocabulary by id: frequent tokens first."""
-    tokenizer = request.checkpoint.tokenizer
-    vocabulary = tokenizer.vocabulary
+    """List a page of the vocabulary by id; of our own vocabularies, frequent tokens first."""
+    tokenizer, names = request.checkpoint.tokenizer, request.checkpoint.tokenizer.names
     ids = tokenizer.ids_with_prefix(query.prefix) if query.prefix else np.arange(tokenizer.vocabulary_size)
-    page = ids[np.searchsorted(ids, query.after, side="right") :]
+    public = ids if tokenizer.public_ids is None else tokenizer.public_ids[ids]
+    order = np.argsort(public)
+    page = ids[order[np.searchsorted(public[order], query.after, side="right") :]]
     return OrjsonResponse(
         {
             "object": "list",
             "model": request.served.id,
-            "data": [{"token": vocabulary[i], "id": i, "special": i <= EOS} for i in page[: query.limit].tolist()],
+            "data": [token_content(names, i) | {"special": i <= EOS} for i in page[: query.limit].tolist()],
             "has_more": len(page) > query.limit,
             "total": len(ids),
         }

@@ -47,7 +47,7 @@ def _results(
     model, tokenizer, results = request.checkpoint.predictor, request.checkpoint.tokenizer, []
     predictions = yield from next_tokens(model, tokenizer, contexts, body.query(), request.runtime)
     for prediction in predictions:
-        results.append(next_content(prediction, tokenizer.vocabulary))
+        results.append(next_content(prediction, tokenizer.names))
         if len(prediction.ids) >= LONG_RESULT_TOKENS:
             yield 0
     return results
@@ -61,4 +61,6 @@ def _estimate_cost(request: ModelRequest, contexts: Sequence[str], body: NextReq
             "top_k",
             f"{count} tokens for each of {len(contexts)} contexts are more than {request.settings.max_rows} in all",
         )
-    return request.estimate_tokens(contexts) + len(contexts) * (count + EXPLANATION_TOKENS * body.explain)
+    # What was typed has at most as many tokens as characters, and as many places where its last may begin.
+    extra = len(body.prefix) + EXPLANATION_TOKENS * body.explain
+    return request.estimate_tokens(contexts) + len(contexts) * (count + extra)

@@ -77,6 +77,9 @@ UNDEFINED_FIELD = Field(
     description="Present and true where the context never occurred in the training text of a model without smoothing "
     "(`mle`): c(h) is 0 and c(h w) / c(h) undefined. The longest shorter context that did occur answers instead.",
 )
+BYTES_FIELD = Field(
+    None, description="Its bytes, where it is no whole characters alone; U+FFFD stands for them in `token`."
+)
 BOS_FIELD = Field(
     True,
     description="Whether the context begins a line; false: it begins nowhere in particular, for a recurrent model "
@@ -100,11 +103,17 @@ def logprob_fields(logprob: float) -> dict[str, Any]:
     return {"logprob": logprob}
 
 
-class Token(ResponseBody):
+class NamedToken(ResponseBody):
+    """A token."""
+
+    token: str = Field(description="Its readable text; part of a word may begin with a blank.", examples=["the"])
+    id: int = Field(description="Its id in the tokenizer's file.", examples=[4])
+    bytes: list[int] | None = BYTES_FIELD
+
+
+class Token(NamedToken):
     """A token with its probability after what came before."""
 
-    token: str = Field(description="The token as the vocabulary has it.", examples=["the"])
-    id: int = Field(description="Its id in the vocabulary.", examples=[4])
     logprob: float | None = LOGPROB_FIELD
     zero_probability: bool | None = ZERO_FIELD
 
@@ -113,7 +122,8 @@ class ContextToken(ResponseBody):
     """A token of the context."""
 
     token: str = Field(description="The token as it stands in the text.", examples=["the"])
-    id: int = Field(description="Its id in the vocabulary; 0, `<unk>`, for a word that is not in it.", examples=[4])
+    id: int = Field(description="Its id; that of `<unk>` for a word that the vocabulary lacks.", examples=[4])
+    bytes: list[int] | None = BYTES_FIELD
     oov: bool = Field(description="Whether it is out of the vocabulary.")
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from app.schemas.base import MODEL_FIELD, ContextToken, ItemError, RequestBody, ResponseBody, SourceText, Texts
-from app.schemas.next import context_content
+from app.schemas.tokens import context_content
 from models.errors import InvalidInput
 from models.inference.predictions import ContextTokens
 from models.ngram.count_table import NgramCounts
+from models.tokenization.token_names import TokenNames
 
 
 class CountsRequest(RequestBody):
@@ -28,7 +29,8 @@ class CountsRequest(RequestBody):
     tokens: list[SourceText] | None = Field(
         None,
         min_length=1,
-        description="One n-gram as tokens of the vocabulary, instead of `text`; `</s>` is the boundary.",
+        description="One n-gram as tokens of the vocabulary as answers show them, instead of `text`; `</s>` is the "
+        "boundary.",
     )
     bos: bool = Field(False, description="Whether the text begins a line: the boundary is the first word then.")
     eos: bool = Field(False, description="Whether the text ends a line: the boundary is the last word then.")
@@ -79,18 +81,18 @@ class CountsAnswer(ResponseBody):
     results: list[CountsResult | ItemError] = Field(description="One for each text, in their order.")
 
 
-def counts_content(tokens: ContextTokens, counts: Sequence[NgramCounts], vocabulary: Sequence[str]) -> dict[str, Any]:
+def counts_content(tokens: ContextTokens, counts: Sequence[NgramCounts], names: TokenNames) -> dict[str, Any]:
     """Return the JSON content of one text and the counts of the n-grams that it ends in."""
     return {
-        "tokens": context_content(tokens),
-        "counts": [_ngram_content(ngram, vocabulary) for ngram in counts],
+        "tokens": context_content(names, tokens),
+        "counts": [_ngram_content(ngram, names) for ngram in counts],
     }
 
 
-def _ngram_content(ngram: NgramCounts, vocabulary: Sequence[str]) -> dict[str, Any]:
+def _ngram_content(ngram: NgramCounts, names: TokenNames) -> dict[str, Any]:
     content = {
         "order": ngram.order,
-        "ngram": [vocabulary[i] for i in ngram.ids],
+        "ngram": [names.texts[i] for i in ngram.ids],
         "count": ngram.count,
         "context_count": ngram.context_count,
         "relative_frequency": ngram.relative_frequency,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -18,6 +18,7 @@ from app.schemas.base import (
     described_as,
     logprob_fields,
 )
+from app.schemas.tokens import token_contents
 from models.inference.config import (
     MAX_BIASED_TOKENS,
     MAX_LOGIT_BIAS,
@@ -30,6 +31,7 @@ from models.inference.config import (
     TokenLogprobs,
 )
 from models.special_tokens import EOS
+from models.tokenization.token_names import TokenNames
 
 StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
 Stop = Annotated[
@@ -186,29 +188,28 @@ class GenerateEvent(ResponseBody):
 
 
 def generated_token_contents(
-    vocabulary: Sequence[str], tokens: Sequence[int], logprobs: Sequence[float], alternatives: Sequence[TokenLogprobs]
+    names: TokenNames, tokens: Sequence[int], logprobs: Sequence[float], alternatives: Sequence[TokenLogprobs]
 ) -> list[dict[str, Any]]:
     """Return the JSON content of tokens, each with its `alternatives` where there are some."""
-    contents = _token_contents(vocabulary, zip(tokens, logprobs, strict=True), math.isfinite(sum(logprobs)))
+    contents = _token_contents(names, tokens, logprobs)
     for content, best in zip(contents, alternatives, strict=False):
-        content["top_logprobs"] = _token_contents(vocabulary, best, math.isfinite(best[-1][1]))
+        content["top_logprobs"] = _token_contents(names, *zip(*best, strict=True))
     return contents
 
 
-def end_fields(vocabulary: Sequence[str], end: SampledEnd | None) -> dict[str, Any]:
+def end_fields(names: TokenNames, end: SampledEnd | None) -> dict[str, Any]:
     """Return the field for the `</s>` that ended a text, where one did."""
     if end is None:
         return {}
     alternatives = [end.alternatives] if end.alternatives else []
-    return {"end": generated_token_contents(vocabulary, [EOS], [end.logprob], alternatives)[0]}
+    return {"end": generated_token_contents(names, [EOS], [end.logprob], alternatives)[0]}
 
 
-def _token_contents(
-    vocabulary: Sequence[str], pairs: Iterable[tuple[int, float]], are_finite: bool
-) -> list[dict[str, Any]]:
-    if are_finite:  # nearly always: skips a check per token
-        return [{"token": vocabulary[token], "id": token, "logprob": logprob} for token, logprob in pairs]
-    return [{"token": vocabulary[token], "id": token} | logprob_fields(logprob) for token, logprob in pairs]
+def _token_contents(names: TokenNames, tokens: Sequence[int], logprobs: Sequence[float]) -> list[dict[str, Any]]:
+    pairs = zip(token_contents(names, tokens), logprobs, strict=True)
+    if math.isfinite(sum(logprobs)):  # nearly always: skips a check per token
+        return [{**token, "logprob": logprob} for token, logprob in pairs]
+    return [token | logprob_fields(logprob) for token, logprob in pairs]
 
 
 STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {

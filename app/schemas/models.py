@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import QueryParameters, RequestBody, ResponseBody
+from app.schemas.base import NamedToken, QueryParameters, RequestBody, ResponseBody
 from models.model import Capability
 from models.ngram.config import ExportFormat
+from models.tokenization.config import TokenKind
 
 
 class ModelSummary(ResponseBody):
@@ -29,7 +30,7 @@ class ModelSummary(ResponseBody):
         "/v1/embeddings.",
         examples=[["next", "probability"]],
     )
-    unit: Literal["word", "character", "bpe"] = Field(description="Kind of tokens.", examples=["word"])
+    unit: TokenKind = Field(description="Kind of tokens.", examples=["word"])
     vocabulary_size: int = Field(description="Tokens in its vocabulary, `<unk>` and `</s>` included.")
     parameters: int = Field(description="Parameters of the model.")
     precision: Literal["int8", "float32"] = Field(
@@ -79,11 +80,9 @@ class ModelDetail(ModelSummary):
     card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")
 
 
-class VocabularyEntry(ResponseBody):
+class VocabularyEntry(NamedToken):
     """An entry of a vocabulary."""
 
-    token: str = Field(description="The token.", examples=["the"])
-    id: int = Field(description="Its id.", examples=[4])
     special: bool = Field(description="Whether it is `<unk>` or `</s>`.")
 
 

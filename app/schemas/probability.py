@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from app.schemas.base import (
@@ -18,7 +20,11 @@ from app.schemas.base import (
     Text,
     Texts,
     Token,
+    logprob_fields,
 )
+from app.schemas.tokens import context_content, token_content
+from models.inference.predictions import ContextTokens, ScoredTokens
+from models.tokenization.token_names import TokenNames
 
 UNDEFINED_COUNT_FIELD = Field(
     None, description="Count of scored tokens whose context is undefined (`undefined_context`), where there are some."
@@ -36,12 +42,30 @@ class ProbabilityRequest(RequestBody):
     bos: bool = BOS_FIELD
     eos: bool = Field(True, description="Whether the end of the text is part of it, and scored.")
     tokens: bool = Field(False, description="Whether to tell of each token.", examples=[True])
+    top_logprobs: int = Field(
+        0,
+        ge=0,
+        description="How many of the most probable tokens to tell in the place of each token, which then has its "
+        "`rank`; implies `tokens`.",
+        examples=[2],
+    )
 
 
 class ScoredToken(Token):
     """A token of the text with its probability after what came before."""
 
     oov: bool = Field(description="Whether it is out of the vocabulary; it was scored as `<unk>` then.")
+    matched_order: int | None = Field(
+        None,
+        description="Length of the n-gram that gives it its probability: 1 where no context helped. Of n-gram models.",
+        examples=[3],
+    )
+    rank: int | None = Field(
+        None, description="How many tokens are more probable in its place, and one. With `top_logprobs`.", examples=[1]
+    )
+    top_logprobs: list[Token] | None = Field(
+        None, description="The most probable tokens in its place, best first, where asked for."
+    )
     undefined_context: bool | None = UNDEFINED_FIELD
 
 
@@ -75,3 +99,20 @@ class ProbabilityAnswer(ResponseBody):
     normalized: bool | None = NORMALIZED_FIELD
     results: list[ProbabilityResult | ItemError] = Field(description="One for each text, in their order.")
     total: ProbabilityTotal = Field(description="All texts together.")
+
+
+def scored_token_contents(names: TokenNames, tokens: ScoredTokens) -> list[dict[str, Any]]:
+    """Return the JSON content of tokens. Raises ModelFailed for NaN and +inf."""
+    named = context_content(names, ContextTokens(tokens.shown, tokens.ids, tokens.oov))
+    contents = [token | logprob_fields(logprob) for token, logprob in zip(named, tokens.logprobs, strict=True)]
+    for field, values in (("matched_order", tokens.orders), ("rank", tokens.ranks)):
+        for content, value in zip(contents, values or (), strict=False):
+            content[field] = value
+    for content, *best in zip(contents, tokens.best or (), tokens.best_logprobs or (), strict=False):
+        content["top_logprobs"] = [
+            token_content(names, i) | logprob_fields(logprob) for i, logprob in zip(*best, strict=True)
+        ]
+    for content, undefined in zip(contents, tokens.undefined or (), strict=False):
+        if undefined:
+            content["undefined_context"] = True
+    return contents

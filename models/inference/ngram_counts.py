@@ -12,7 +12,7 @@ from models.inference.predictions import ContextTokens
 from models.model import Model
 from models.ngram.count_table import CountTable
 from models.ngram.model import NgramModel
-from models.special_tokens import EOS
+from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer
 
 
@@ -35,7 +35,7 @@ def counts_of(model: Model) -> CountTable:
 def text_ngram(tokenizer: Tokenizer, text: str, *, bos: bool = False, eos: bool = False) -> ContextTokens:
     """Return the tokens of a text, with the boundary before it (`bos`) and after it (`eos`)."""
     ids, oov, surface_forms = tokenizer.encode_with_surfaces(text)
-    before, after, boundary = [EOS] * bos, [EOS] * eos, tokenizer.vocabulary[EOS]
+    before, after, boundary = [EOS] * bos, [EOS] * eos, tokenizer.names.boundary
     return ContextTokens(
         [boundary] * bos + list(surface_forms) + [boundary] * eos,
         before + list(ids) + after,
@@ -44,6 +44,9 @@ def text_ngram(tokenizer: Tokenizer, text: str, *, bos: bool = False, eos: bool 
 
 
 def token_ngram(tokenizer: Tokenizer, tokens: Sequence[str]) -> ContextTokens:
-    """Return tokens of the vocabulary with their ids; `<unk>` for those that it lacks."""
-    encoding = tokenizer.encode_forms(tokens)
-    return ContextTokens(list(tokens), encoding.ids.tolist(), encoding.oov.tolist())
+    """Return tokens of the vocabulary, as they are shown, with their ids; `<unk>` for those that it lacks."""
+    if tokenizer.names.are_surfaces:
+        encoding = tokenizer.encode_forms(tokens)
+        return ContextTokens(list(tokens), encoding.ids.tolist(), encoding.oov.tolist())
+    ids = [tokenizer.names.find(token) for token in tokens]
+    return ContextTokens(list(tokens), [UNK if i is None else i for i in ids], [i is None for i in ids])

@@ -52,6 +52,26 @@ class TypedTokens(NamedTuple):
     """What was typed as each continues it."""
 
 
+class ScoredTokens(NamedTuple):
+    """Tokens of texts with their scores; each field has T elements, in the order of the tokens."""
+
+    shown: Sequence[str]
+    """Tokens as they are shown: words as the texts have them."""
+    ids: Sequence[int]
+    oov: Sequence[bool]
+    logprobs: Sequence[float]
+    """Nats."""
+    undefined: Sequence[bool] | None = None
+    """Whether the context has no distribution of its own; None where all contexts have."""
+    orders: Sequence[int] | None = None
+    """Length of the n-gram that gives each its probability."""
+    ranks: Sequence[int] | None = None
+    """Place of each among all tokens; the most probable has 1."""
+    best: Sequence[Sequence[int]] | None = None
+    """Ids of the most probable tokens in the place of each, best first."""
+    best_logprobs: Sequence[Sequence[float]] | None = None
+
+
 class NextTokens(NamedTuple):
     """Next tokens after one context, best first, ties by id.
 

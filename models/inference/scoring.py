@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inference.alternatives import Alternatives, find_alternatives
+from models.inference.predictions import ScoredTokens
 from models.inference.prefill import Ids, Runtime, prefill
 from models.language_model import LanguageModel
 from models.model import Floats, TokenIds
-from models.special_tokens import EOS
 from models.state import State, select
 from models.tokenization.encoding import BatchEncoding, Encoding
 from models.tokenization.tokenizer import Tokenizer
@@ -69,10 +69,17 @@ class TextScore:
         forms = tokenizer.unknown_forms(self.text, Encoding(self.ids, self.oov))
         return float(tokenizer.speller.logprobs(forms).sum())
 
+    def scored_tokens(self, tokenizer: Tokenizer) -> ScoredTokens:
+        """Return the tokens with their scores."""
+        undefined, orders = (None if marks is None else marks.tolist() for marks in (self.undefined, self.orders))
+        shown, logprobs = self.tokens(tokenizer), self.logprobs.tolist()
+        return ScoredTokens(shown, self.ids.tolist(), self.oov.tolist(), logprobs, undefined, orders)
+
     def tokens(self, tokenizer: Tokenizer) -> list[str]:
-        """Return the surface forms [T] as the text has them, also where the vocabulary lacks them."""
-        surfaces = tokenizer.surface_forms(self.text)
-        return surfaces + [tokenizer.vocabulary[EOS]] * (self.token_count - len(surfaces))
+        """Return the tokens [T] as they are shown: words as the text has them, also where the vocabulary lacks them."""
+        surfaces, names = tokenizer.surface_forms(self.text), tokenizer.names
+        surfaces += [names.boundary] * (self.token_count - len(surfaces))
+        return list(names.of_text(self.ids.tolist(), self.oov.tolist(), surfaces))
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,17 @@ class TextScores:
         logprobs, oov = self.logprobs.tolist(), self.encodings.oov.tolist()
         for begin, end in pairwise([0, *self.encodings.ends.tolist()]):
             yield sum(logprobs[begin:end]), end - begin, oov[begin:end].count(True)
+
+    def tokens(self, tokenizer: Tokenizer) -> ScoredTokens:
+        """Return the tokens of all texts, one text after the other, with all that is known of them."""
+        ids, oov = self.encodings.ids.tolist(), self.encodings.oov.tolist()
+        shown = tokenizer.names.of_text(ids, oov, tokenizer.batch_surface_forms(self.texts, self.encodings))
+        undefined, orders = (None if marks is None else marks.tolist() for marks in (self.undefined, self.orders))
+        scored = ScoredTokens(shown, ids, oov, self.logprobs.tolist(), undefined, orders)
+        if self.alternatives is None:
+            return scored
+        _, ranks, best, best_logprobs = self.alternatives
+        return scored._replace(ranks=ranks.tolist(), best=best.tolist(), best_logprobs=best_logprobs.tolist())
 
     def undefined_counts(self) -> list[int]:
         """Return for each text how many of its tokens follow a context without a distribution of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from models.special_tokens import EOS
 
@@ -44,6 +45,14 @@ class TokenNames:
     def public_id(self, token: int) -> int:
         """Return the id of a token as routes and commands tell it."""
         return token if self.public_ids is None else self.public_ids[token]
+
+    def find(self, text: str) -> int | None:
+        """Return the internal id of the token that is shown as `text`, the first of several; None where none is."""
+        return self._ids.get(text)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {text: i for i, text in reversed(list(enumerate(self.texts)))}
 
     def of_text(self, ids: Sequence[int], oov: Sequence[bool], surface_forms: Sequence[str]) -> Sequence[str]:
         """Return how the tokens [T] of a text are shown, given their surface forms."""

@@ -55,7 +55,7 @@ def show(model: str, texts: tuple[str, ...], bos: bool, eos: bool, checkpoints: 
     checkpoint = load(ref.path)
     counts, tokenizer = counts_of(checkpoint.language_model), checkpoint.tokenizer
     ngrams = [text_ngram(tokenizer, text, bos=bos, eos=eos) for text in texts]
-    results = [counts_content(ngram, counts.describe(ngram.ids), tokenizer.vocabulary) for ngram in ngrams]
+    results = [counts_content(ngram, counts.describe(ngram.ids), tokenizer.names) for ngram in ngrams]
     if as_json:
         click.echo(to_json({"model": ref.id, "order": counts.order, "results": results}))
         return

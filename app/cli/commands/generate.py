@@ -82,13 +82,13 @@ def _parse_bias(text: str) -> tuple[str, float]:
 
 
 def _choice_content(tokenizer: Tokenizer, sequence: GenerationSequence) -> dict[str, Any]:
-    vocabulary = tokenizer.vocabulary
-    tokens = generated_token_contents(vocabulary, sequence.tokens, sequence.logprobs, sequence.alternatives)
+    names = tokenizer.names
+    tokens = generated_token_contents(names, sequence.tokens, sequence.logprobs, sequence.alternatives)
     return {
         "index": sequence.index,
         "text": sequence.text,
         "tokens": tokens,
         "finish_reason": sequence.finish_reason,
         **logprob_fields(sequence.logprob),
-        **end_fields(vocabulary, sequence.end),
+        **end_fields(names, sequence.end),
     }

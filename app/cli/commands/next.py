@@ -9,7 +9,7 @@ import click
 
 from app.cli.shared_options import RawText, json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
-from app.schemas.next import context_content, next_token_contents
+from app.schemas.next import next_content
 from models.inference.predictions import NextTokenQuery
 from models.utils.progress import run_to_completion
 
@@ -17,7 +17,13 @@ from models.utils.progress import run_to_completion
 @click.command()
 @model_argument
 @click.option("--context", type=RawText(), default="", help="What was read before. [default: the beginning of a line]")
-@click.option("--prefix", type=RawText(), default="", help="Only tokens that begin with this.")
+@click.option("--prefix", type=RawText(), default="", help="What was typed of the next words: only what continues it.")
+@click.option(
+    "--heal/--no-heal",
+    default=None,
+    help="Take half a word or a blank at the end of the context for typed. [default: a blank before parts of words]",
+)
+@click.option("--ignore-case", is_flag=True, help="Ignore letter case in what was typed.")
 @click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
 @click.option(
@@ -26,27 +32,36 @@ from models.utils.progress import run_to_completion
 @loading_options
 @json_option
 def command(
-    model: str, context: str, prefix: str, top_k: int, special: bool, explain: bool, as_json: bool, **loading: Any
+    model: str,
+    context: str,
+    prefix: str,
+    heal: bool | None,
+    ignore_case: bool,
+    top_k: int,
+    special: bool,
+    explain: bool,
+    as_json: bool,
+    **loading: Any,
 ) -> None:
-    """Show the most probable next tokens of MODEL, best first."""
+    """Show the most probable next tokens of MODEL, best first.
+
+    Where something was typed, what continues it is shown whole.
+    """
     with without_gc():
         from models.inference.next_token import next_tokens
 
     ref, checkpoint = load_model(model, **loading)
-    tokenizer, query = checkpoint.tokenizer, NextTokenQuery(top_k, prefix, special, explain=explain)
+    tokenizer = checkpoint.tokenizer
+    query = NextTokenQuery(top_k, prefix, special, explain=explain, heal=heal, ignore_case=ignore_case)
     (prediction,) = run_to_completion(next_tokens(checkpoint.predictor, tokenizer, [context], query))
-    tokens = next_token_contents(prediction, tokenizer.vocabulary)
+    content = next_content(prediction, tokenizer.names)
     if as_json:
-        explanation: dict[str, Any] = {"explain": prediction.explanation} if explain else {}
-        if prediction.undefined_context:
-            explanation |= {"undefined_context": True}
-        context_tokens = context_content(prediction.context)
-        click.echo(to_json({"model": ref.id, "context": context_tokens, "next": tokens, **explanation}))
+        click.echo(to_json({"model": ref.id} | content))
         return
     if prediction.undefined_context:
         click.echo("The context never occurs in the training text: c(h) is 0, and a shorter one answers.", err=True)
-    for token in tokens:
-        click.echo(f"{token['probability']:.6f}\t{token['token']}")
+    for token in content["next"]:
+        click.echo(f"{token['probability']:.6f}\t{token.get('text', token['token'])}")
     for line in outline(prediction.explanation or {}):
         click.echo(line)
 

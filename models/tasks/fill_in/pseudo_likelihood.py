@@ -33,4 +33,6 @@ def pseudo_logprob(model: Model, tokenizer: Tokenizer, texts: Sequence[str]) -> 
     lines = [np.array([*text.ids, EOS], np.int64) for text in tokens]
     masked = yield from measure_fill_in(model, lines, [np.zeros(len(line), np.bool_) for line in lines])
     scores = np.split(masked.logprobs, np.cumsum([len(text.ids) for text in tokens])[:-1])
-    return [PseudoScore(t.surface_forms, t.oov, part.tolist()) for t, part in zip(tokens, scores, strict=True)]
+    shown = [tokenizer.names.of_text(*text) for text in tokens]
+    rows = zip(shown, tokens, scores, strict=True)
+    return [PseudoScore(list(forms), text.oov, part.tolist()) for forms, text, part in rows]
