@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from tempfile import SpooledTemporaryFile
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -35,6 +36,12 @@ READ_BYTES = 256 * 1024
 def media_type(headers: Headers) -> str:
     """Return the media type of a body in lower case, without parameters; empty where none is given."""
     return strip_parameters(headers.get("content-type", ""))
+
+
+def charset(headers: Headers) -> str:
+    """Return the charset that a body's type names; empty where it names none, or UTF-8 and so nothing new."""
+    name = parse_options_header(headers.get("content-type"))[1].get(b"charset", b"").decode("latin-1")
+    return "" if name.lower() in ("utf-8", "utf8") else name
 
 
 def strip_parameters(content_type: str) -> str:

@@ -12,13 +12,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from app.http.multipart_upload import MultipartUpload
-from app.http.request_body import gather_chunks, media_type
+from app.http.request_body import charset, gather_chunks, media_type
 from app.schemas.files import PURPOSE_PATTERN, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
-from app.storage.file_store import ARRAY_MAGIC, FileStore, StoredFile, Upload
+from app.storage.file_store import FileStore, StoredFile
+from app.storage.upload import ARRAY_MAGIC, Upload
 from models.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 FORM_TYPE = "multipart/form-data"
+FORM_FIELDS = frozenset({"purpose", "encoding"})
 _WRITE_BYTES = 1 << 20
 """Bytes gathered before they are written to disk."""
 _UPLOAD_OPENAPI = {
@@ -30,7 +32,12 @@ _UPLOAD_OPENAPI = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "UTF-8 text, or a .npy array."},
+                        "encoding": {"type": "string", "default": "utf-8", "description": "Encoding of the text."},
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "Text, which may be compressed, or an array, tokenizer or model.",
+                        },
                         "purpose": {"type": "string", "default": "training", "description": "What it is for."},
                     },
                 }
@@ -43,15 +50,20 @@ _UPLOAD_OPENAPI = {
 
 @router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_UPLOAD_OPENAPI, summary="Upload a text")
 async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
-    """Store UTF-8 text or an array in NumPy's format, sent as a form or as a plain body, as it arrives.
+    """Store text or an array in NumPy's format, sent as a form or as a plain body, as it arrives.
 
-    The same text under the same name and purpose is the same file, however often it is sent.
+    Text may be compressed (gzip, bzip2, xz, Zstandard), told by its first bytes; then what it holds counts for the
+    limit. It is UTF-8 unless `encoding` or the `charset` of the Content-Type says otherwise; jobs read it as that. A
+    SentencePiece model and a binary of KenLM are accepted too. The same text under the same name and purpose is the
+    same file, however often it is sent.
     """
     files: FileStore = request.app.state.stores.files
     is_form = media_type(request.headers) == FORM_TYPE
-    form = MultipartUpload(request.headers["content-type"], frozenset({"purpose"})) if is_form else None
+    form = MultipartUpload(request.headers["content-type"], FORM_FIELDS) if is_form else None
     with await run_in_threadpool(files.begin_upload) as incoming:
-        await _write_upload(gather_chunks(request.stream(), _WRITE_BYTES), incoming, form)
+        if encoding := query.encoding or charset(request.headers):
+            incoming.read_as(encoding)
+        await write_upload(gather_chunks(request.stream(), _WRITE_BYTES), incoming, form)
         fields = {} if form is None else {**form.fields, "filename": form.filename}
         name = query.filename or fields.get("filename") or "upload.txt"
         file = await run_in_threadpool(files.store_upload, incoming, _file_name(name), _purpose(query, fields))
@@ -88,12 +100,20 @@ def delete_file(request: Request, file_id: str) -> dict[str, Any]:
     return {"id": file_id, "object": "file", "deleted": True}
 
 
-async def _write_upload(body: AsyncIterator[bytes], incoming: Upload, form: MultipartUpload | None) -> None:
+async def write_upload(body: AsyncIterator[bytes], incoming: Upload, form: MultipartUpload | None) -> None:
+    """Write a file as it arrives, by itself or in a form. Raises as `Upload` and `MultipartUpload` do."""
+    encoding: str | None = None  # that stands in the form before the file
     async for piece in body:
-        text = piece if form is None else form.feed(piece)
-        await run_in_threadpool(incoming.write, text)
+        data = piece if form is None else form.feed(piece)
+        if form is not None and data and encoding is None:
+            encoding = form.fields.get("encoding", "")
+            if encoding:
+                incoming.read_as(encoding)
+        await run_in_threadpool(incoming.write, data)
     if form is not None:
         form.finish()
+        if form.fields.get("encoding", "") != (encoding or ""):
+            raise InvalidInput("encoding", "must stand before the file in the form")
 
 
 def _purpose(query: UploadQuery, fields: dict[str, Any]) -> str:
@@ -121,4 +141,6 @@ def _file_content(file: StoredFile) -> dict[str, Any]:
         "purpose": file.purpose,
         "status": "processed",
         "sha256": file.sha256,
+        "encoding": file.encoding,
+        "content_bytes": file.content_bytes,
     }

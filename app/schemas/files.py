@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.schemas.base import QueryParameters, ResponseBody
+from app.schemas.base import QueryParameters, ResponseBody, described_as
 
 PURPOSE_PATTERN = r"[a-z][a-z0-9_-]{0,31}"
 
@@ -22,6 +22,11 @@ class FileAnswer(ResponseBody):
     purpose: str = Field(description="Purpose given by the uploader.", examples=["training"])
     status: Literal["processed"] = Field(description="Always `processed`: files are checked while they are uploaded.")
     sha256: str = Field(description="Hash of its bytes.")
+    encoding: str | None = Field(
+        description="Encoding of its text that the uploader named, which jobs read it as; null: UTF-8, UTF-16 or "
+        "UTF-32 with a byte order mark, or no text."
+    )
+    content_bytes: int = Field(description="Size of what it holds: more than `bytes` where it is compressed.")
 
 
 class FileList(ResponseBody):
@@ -48,8 +53,19 @@ class FilesQuery(QueryParameters):
     limit: int = Field(20, ge=1, le=100, description="Most files on a page.")
 
 
+Purpose = Annotated[
+    str,
+    Field(pattern=f"^{PURPOSE_PATTERN}$"),
+    described_as("1 to 32 of a-z, 0-9, '_' and '-', the first of them a letter"),
+]
+
+
 class UploadQuery(QueryParameters):
     """Query parameters of an upload that is not a form; a form has fields for them."""
 
-    purpose: str | None = Field(None, pattern=f"^{PURPOSE_PATTERN}$", description="Its purpose; `training` if unset.")
+    purpose: Purpose | None = Field(None, description="Its purpose; `training` if unset.")
     filename: str | None = Field(None, min_length=1, max_length=255, description="Its name; `upload.txt` if unset.")
+    encoding: str | None = Field(
+        None,
+        description="Encoding of the text, as latin-1 or utf-16-le; unset: the Content-Type's `charset`, or UTF-8.",
+    )

@@ -1,4 +1,4 @@
-"""Uploaded files, texts and arrays: `Upload` receives one, `FileStore` keeps, lists and deletes them.
+"""Uploaded files: `FileStore` keeps, lists and deletes what an `Upload` has received.
 
 Bytes are stored on disk under their hash, once however often they are uploaded; a table holds names and purposes. A
 file that an unfinished job needs cannot be deleted.
@@ -6,137 +6,22 @@ file that an unfinished job needs cannot be deleted.
 
 from __future__ import annotations
 
-import codecs
-import hashlib
-import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
 
-from sqlalchemy import Text, cast, delete, insert, or_, select
+from sqlalchemy import Text, cast, delete, insert, or_, select, update
 
-from app.core.exceptions import DiskFull, FileInUse, FileTooLarge, NotFound, is_no_space
+from app.core.exceptions import FileInUse, NotFound
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
-from models.errors import InvalidText
-from models.tokenization.foreign.file_heads import HEAD_BYTES, is_sentence_piece
+from app.storage.upload import Upload, raising_disk_full
 from models.utils.files import fsync_path
 
-ARRAY_MAGIC = b"\x93NUMPY"
-"""First bytes of an array in NumPy's format; the first of them cannot begin UTF-8."""
 FILES_LOCK = "nextword:files"
 STALE_UPLOAD_SECONDS = 24 * 3600
 """Age at which an unfinished upload counts as abandoned by its writer."""
-
-
-class Upload:
-    """A file being received: bytes are written, hashed, counted and checked as they come.
-
-    It must be UTF-8, an array in NumPy's format, whose first byte no text begins with, or a SentencePiece model. A
-    context manager: at its end the bytes are removed, unless `FileStore.store_upload` moved them away.
-    """
-
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        self.path = path
-        self._max_bytes = max_bytes
-        self._file: IO[bytes] = path.open("xb")
-        self._digest = hashlib.sha256()
-        self._text = _Utf8Validator()
-        self._head = b""
-        self._unchecked = b""  # while the head may still turn out to be that of no text
-        self._bytes = 0
-
-    def write(self, data: bytes) -> None:
-        """Append bytes. Raises FileTooLarge, DiskFull, or InvalidText with the offset of the first bad byte."""
-        self._bytes += len(data)
-        if self._bytes > self._max_bytes:
-            raise FileTooLarge(f"the file has more than the {self._max_bytes} bytes allowed")
-        self._head += data[: HEAD_BYTES - len(self._head)]
-        if not self._is_binary:
-            self._check_text(data)
-        self._digest.update(data)
-        with raising_disk_full():
-            self._file.write(data)
-
-    def finish(self) -> tuple[str, int]:
-        """Flush to disk; returns hash and size. Raises as `write` does."""
-        if not self._is_binary:
-            self._check_text(b"", final=True)
-        elif self._begins_as_array and not self._head.startswith(ARRAY_MAGIC):
-            raise InvalidText("file", "must be UTF-8 text or an array in NumPy's format; its first byte is neither's")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return self._digest.hexdigest(), self._bytes
-
-    def _check_text(self, data: bytes, *, final: bool = False) -> None:
-        """Check the next bytes of a text, once the first have told that it is one."""
-        if len(self._head) < HEAD_BYTES and not final:
-            self._unchecked += data
-            return
-        unchecked, self._unchecked = self._unchecked + data, b""
-        self._text.feed(unchecked)
-        if final:
-            self._text.finish()
-
-    @property
-    def _is_binary(self) -> bool:
-        return self._begins_as_array or is_sentence_piece(self._head)
-
-    @property
-    def _begins_as_array(self) -> bool:
-        return self._head[:1] == ARRAY_MAGIC[:1]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        try:
-            self._file.close()
-        except OSError:  # unwritten bytes are not needed: the file is removed
-            pass
-        finally:
-            self.path.unlink(missing_ok=True)
-
-
-class _Utf8Validator:
-    """Incremental check that a stream of bytes is UTF-8, which names the offset of the first bad byte."""
-
-    def __init__(self) -> None:
-        self.byte_count = 0
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-
-    def feed(self, data: bytes, *, final: bool = False) -> None:
-        pending = len(self._decoder.getstate()[0])
-        try:
-            self._decoder.decode(data, final)
-        except UnicodeDecodeError as error:
-            offset = self.byte_count - pending + error.start
-            raise InvalidText(
-                "file", f"must be UTF-8 text; the byte at offset {offset} is not: {error.reason}"
-            ) from error
-        self.byte_count += len(data)
-
-    def finish(self) -> None:
-        self.feed(b"", final=True)
-        if not self.byte_count:
-            raise InvalidText("file", "must hold text; it is empty")
-
-
-@contextmanager
-def raising_disk_full() -> Iterator[None]:
-    """Raise DiskFull in place of an OSError that means there is no room to write."""
-    try:
-        yield
-    except OSError as error:
-        if is_no_space(error):
-            raise DiskFull(f"there is no room to write: {error.strerror}") from error
-        raise
 
 
 @dataclass(frozen=True)
@@ -152,6 +37,15 @@ class StoredFile:
     purpose: str
     created_at: float
     """Time of the first upload, in seconds since 1970."""
+    encoding: str | None
+    """Encoding of its text that the uploader named; None for UTF-8, a byte order mark, and what is no text."""
+    text_bytes: int | None
+    """Size of what it holds, where it is compressed."""
+
+    @property
+    def content_bytes(self) -> int:
+        """Size of what it holds, decompressed."""
+        return self.text_bytes or self.bytes
 
 
 class FileStore:
@@ -175,7 +69,8 @@ class FileStore:
     def store_upload(self, upload: Upload, filename: str, purpose: str) -> StoredFile:
         """Store a finished upload; the same bytes under the same name and purpose are the same file.
 
-        Raises InvalidText where the upload is not UTF-8 or is empty, and DiskFull.
+        Its encoding is the one that was said last. Raises InvalidText where the upload is no text and nothing else that
+        is known, FileTooLarge, and DiskFull.
         """
         with raising_disk_full():
             sha256, size = upload.finish()
@@ -185,8 +80,9 @@ class FileStore:
                 upload.path.replace(path)  # replaces the same bytes, if they are there
                 fsync_path(path.parent)
                 same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
-                if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
-                    values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose}
+                text = {"encoding": upload.encoding, "text_bytes": upload.text_bytes}
+                if connection.execute(update(FILES).where(same).values(**text)).rowcount == 0:
+                    values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose} | text
                     new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **values)
                     connection.execute(new)
                 return StoredFile(*connection.execute(select(*_COLUMNS).where(same)).one())

@@ -23,6 +23,8 @@ FILES = Table(
     Column("filename", Text, nullable=False),
     Column("purpose", String(32), nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("encoding", String(32), comment="of the text, as the uploader named it; null for UTF-8"),
+    Column("text_bytes", BigInteger, comment="size of the content of a compressed file"),
     UniqueConstraint("sha256", "filename", "purpose", name="files_once"),
 )
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
-from collections.abc import Iterator
+import gzip
+import hashlib
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.http.multipart_upload import MultipartUpload
+from app.routes.files import FORM_FIELDS, write_upload
 from app.schemas.files import FileAnswer, FileList
+from app.storage.upload import Upload
+from models.errors import InvalidInput
 from tests.helpers.serving import Server, serving, wait_for
 
 TEXT = b"the cat sat\n" * 1000
@@ -141,7 +148,59 @@ def test_upload_reports_a_full_disk(client: httpx.Client, own: Server, monkeypat
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("app.storage.file_store.os.fsync", full)
+    monkeypatch.setattr("app.storage.upload.os.fsync", full)
     answer = client.post("/v1/files", files={"file": ("a", TEXT)})
     assert error(answer) == (507, "disk_full", None)
     assert left_over(own) == []
+
+
+def test_upload_of_compressed_text_keeps_its_bytes(client: httpx.Client) -> None:
+    data = gzip.compress(TEXT)
+    file = put(client, data, "corpus.txt.gz")
+    assert (file["bytes"], file["content_bytes"], file["encoding"]) == (len(data), len(TEXT), None)
+    assert file["sha256"] == hashlib.sha256(data).hexdigest()
+    assert client.get(f"/v1/files/{file['id']}/content").content == data
+
+
+def test_upload_bounds_what_compressed_text_holds(client: httpx.Client, own: Server) -> None:
+    bomb = gzip.compress(bytes(2 << 20))
+    answer = client.post("/v1/files", files={"file": ("bomb.gz", bomb)})
+    assert error(answer)[0] == 413
+    assert "decompressed, the file has more than the 1048576 bytes allowed" in answer.json()["error"]["message"]
+    assert left_over(own) == []
+
+
+@pytest.mark.parametrize("way", ["query", "charset", "form"])
+def test_upload_takes_the_encoding_of_a_text(client: httpx.Client, way: str) -> None:
+    text = "le caf\u00e9 est ferm\u00e9\n".encode("latin-1")
+    plain = {"content-type": "text/plain"}
+    refused = client.post("/v1/files", content=text, headers=plain)
+    assert error(refused) == (400, "invalid_text", "file")
+    assert 'it looks like Latin-1: say so with `encoding` "latin-1"' in refused.json()["error"]["message"]
+    requests = {
+        "query": {"content": text, "headers": plain, "params": {"encoding": "latin-1"}},
+        "charset": {"content": text, "headers": {"content-type": "text/plain; charset=latin-1"}},
+        "form": {"files": {"file": ("a.txt", text)}, "data": {"encoding": "latin-1"}},
+    }
+    file = client.post("/v1/files", **requests[way]).json()
+    assert file["encoding"] == "latin-1"
+    assert client.get(f"/v1/files/{file['id']}").json() == file
+
+
+def test_upload_refuses_an_unknown_encoding(client: httpx.Client) -> None:
+    plain = {"content-type": "text/plain"}
+    answer = client.post("/v1/files", content=TEXT, params={"encoding": "utf-99"}, headers=plain)
+    assert error(answer) == (400, "invalid_input", "encoding")
+
+
+def test_upload_refuses_an_encoding_that_comes_after_the_file(tmp_path: Path) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\nthe cat'
+        yield b'\r\n--x\r\ncontent-disposition: form-data; name="encoding"\r\n\r\nlatin-1\r\n--x--\r\n'
+
+    form = MultipartUpload("multipart/form-data; boundary=x", FORM_FIELDS)
+    with (
+        Upload(tmp_path / "new", 100) as incoming,
+        pytest.raises(InvalidInput, match="encoding: must stand before the file"),
+    ):
+        asyncio.run(write_upload(pieces(), incoming, form))

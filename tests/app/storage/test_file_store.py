@@ -73,7 +73,7 @@ def test_upload_takes_an_array_in_pieces_of_any_size(files: FileStore, size: int
 
 
 def test_upload_refuses_what_only_begins_like_an_array(files: FileStore) -> None:
-    with pytest.raises(InvalidText, match="first byte"):
+    with pytest.raises(InvalidText, match="byte at offset 0 is not"):
         put(files, b"\x93NUM")
     assert stored(files) == []
 
