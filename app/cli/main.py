@@ -14,6 +14,7 @@ from types import FrameType
 
 import click
 
+from app.cli.plain_errors import describe
 from app.core.process_tuning import import_without_gc, limit_blas_threads, limit_openmp_spinning
 from models.errors import InvalidInput, NextwordError
 
@@ -102,7 +103,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        return _print_error(error.format_message(), error.exit_code)
+        return _print_error(describe(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _print_error("stopped", 130)
     except BrokenPipeError:
@@ -110,7 +111,7 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except (NextwordError, OSError, MemoryError) as error:
-        return _print_error(str(error) or "not enough memory", 2 if isinstance(error, InvalidInput) else 1)
+        return _print_error(describe(error), 2 if isinstance(error, InvalidInput) else 1)
     return 0
 
 

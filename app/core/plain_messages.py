@@ -26,7 +26,7 @@ MESSAGES: dict[str, str] = {
     "too_long": "must hold at most {max_length}",
     "string_type": "must be a string",
     "string_unicode": "must be a string in Unicode",
-    "string_too_short": "must be a string of at least {min_length} characters",
+    "string_too_short": "must be a string of {min_length} or more characters",
     "string_too_long": "must be a string of at most {max_length} characters",
     "string_pattern_mismatch": "must be a string of the form {pattern}",
     "string_not_ascii": "must be a string of ASCII characters",
@@ -89,6 +89,8 @@ def explain(error: Mapping[str, Any]) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
+    if context.get("max_length") == 0:
+        return "must be left out"
     if kind not in MESSAGES:
         return str(error["msg"]) if is_ours(kind) else OTHERWISE
     return MESSAGES[kind].format_map({name: _show(value) for name, value in context.items()})

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.plain_messages import explain, locate
 from app.core.process_tuning import skip_unused_log_fields
 from models.errors import InvalidInput
 
@@ -117,9 +118,7 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise InvalidInput(
-            ".".join(map(str, first["loc"])), first["msg"].replace("Input should be", "must be")
-        ) from None
+        raise InvalidInput(locate(first["loc"]), explain(first)) from None
 
 
 def log_to_stderr(settings: Settings) -> None:

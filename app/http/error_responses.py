@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app.core import exceptions
+from app.core.plain_messages import explain, explain_json, locate
 from app.http.request_body import JSON, unsupported_media_type
 from app.http.responses import OrjsonResponse
 from models.errors import (
@@ -78,6 +79,10 @@ CODES_BY_STATUS = {
 """Status -> type and code, for errors of HTTP itself."""
 
 
+NO_OBJECT = frozenset(["missing", "model_type", "model_attributes_type", "dict_type"])
+"""Kinds of pydantic's errors where something else came than an object of named fields."""
+
+
 @dataclass(frozen=True)
 class ApiError:
     """Status, headers and content of an error's answer."""
@@ -129,11 +134,20 @@ def _from_validation_errors(code: str, errors: Sequence[Any], body: Any) -> tupl
     """Return code, message and param; the message tells of every field, the param names the first."""
     first = errors[0]
     if first["type"] == "json_invalid":
-        return "invalid_json", f"the body is not JSON: {first['ctx']['error']}", None
+        return "invalid_json", f"the body is not JSON: {explain_json(_json_fault(first, body))}", None
     kind = body.get("kind") if isinstance(body, dict) else None
-    problems = [(_param_name(error, kind), _validation_message(error)) for error in errors]
+    problems = dict.fromkeys((_param_name(error, kind), _validation_message(error)) for error in errors)
     message = "; ".join(f"{param}: {text}" if param else text for param, text in problems)
-    return code, message, problems[0][0]
+    return code, message, next(iter(problems))[0]
+
+
+def _json_fault(error: Any, body: Any) -> str:
+    """Return what a parser says of a body that is not JSON, with the place where the parser gave up."""
+    reason = str(error["ctx"]["error"])
+    if not isinstance(body, str) or not isinstance(error["loc"][-1], int):
+        return reason
+    lines = body[: error["loc"][-1]].split("\n")
+    return f"{reason} at line {len(lines)} column {len(lines[-1]) + 1}"
 
 
 def _param_name(error: Any, kind: Any) -> str | None:
@@ -143,15 +157,12 @@ def _param_name(error: Any, kind: Any) -> str | None:
     field = error["loc"][1:]
     if len(field) > 1 and field[0] == kind:
         field = field[1:]
-    return ".".join(map(str, field)) or None
+    return locate(field) or None
 
 
 def _validation_message(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "no such field"
-    if error["type"] == "missing" and len(error["loc"]) == 1:
-        return "this route takes a JSON object as its body"
-    return str(error["msg"])
+    is_body = len(error["loc"]) == 1
+    return "this route takes a JSON object as its body" if is_body and error["type"] in NO_OBJECT else explain(error)
 
 
 def record_error(scope: Scope, error: Exception) -> None:
@@ -186,8 +197,9 @@ def _with_helpful_message(request: Request, error: Exception) -> Exception:
         # The framework parses JSON only; of a body of another kind it finds no fields.
         return unsupported_media_type(request.headers, JSON)
     endpoint = f"{request.method} {request.url.path}; /docs lists what there is"
+    cause = explain_json(str(error.__cause__)) if error.__cause__ else "it is not in UTF-8"
     messages = {
-        400: "the body is not JSON in UTF-8",  # the framework answers 400 for nothing else
+        400: f"the body is not JSON: {cause}",  # the framework answers 400 for nothing else
         404: f"no such route: {endpoint}",
         405: f"this route does not take the method: {endpoint}",
     }

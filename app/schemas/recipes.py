@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from app.core.container_limits import parse_memory_size
+from app.core.plain_messages import explain, locate
 from models.errors import InvalidInput
 from models.neural.config import RecurrentConfig
 from models.neural.encoder.config import EncoderConfig
@@ -109,10 +110,8 @@ def parse_config(kind: type[Config], raw: RawFields, prefix: str = "") -> Config
         return TypeAdapter(kind).validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
         raise to_invalid_input(error, prefix) from None
-    except TypeError as error:
-        raise InvalidInput(
-            prefix.rstrip(".") or "recipe", f"must hold text, numbers and lists only ({error})"
-        ) from None
+    except (TypeError, RecursionError):
+        raise InvalidInput(prefix.rstrip(".") or "recipe", "must hold text, numbers and lists only") from None
 
 
 def read_recipe_file(path: Path | None) -> dict[str, Any]:
@@ -123,8 +122,14 @@ def read_recipe_file(path: Path | None) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput("recipe", f"{path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except UnicodeDecodeError:
+        raise InvalidInput("recipe", f"{path} is not TOML: it is not in UTF-8") from None
+    except RecursionError:
+        raise InvalidInput("recipe", f"{path} is not TOML: it is nested too deep") from None
+    except tomllib.TOMLDecodeError as error:
         raise InvalidInput("recipe", f"{path} is not TOML ({error})") from None
+    except ValueError:
+        raise InvalidInput("recipe", f"{path} holds a number of too many digits") from None
 
 
 def merge_fields(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -146,8 +151,9 @@ def _table(raw: RawFields, name: str) -> RawFields:
 def to_invalid_input(error: ValidationError, prefix: str = "") -> InvalidInput:
     """Convert the first of pydantic's complaints, under the field name that the user wrote."""
     first = error.errors(include_url=False)[0]
+    if first["type"] == "json_invalid":  # what was written as JSON here cannot be read: half a surrogate pair
+        return InvalidInput(prefix.rstrip(".") or "recipe", "must hold strings in Unicode")
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InvalidInput):
         return InvalidInput(f"{prefix}{cause.field}", str(cause).removeprefix(f"{cause.field}: "))
-    where = ".".join(str(part) for part in first["loc"])
-    return InvalidInput(f"{prefix}{where}", first["msg"][:1].lower() + first["msg"][1:])
+    return InvalidInput(f"{prefix}{locate(first['loc'])}", explain(first))

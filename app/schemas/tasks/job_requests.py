@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from app.schemas.base import RequestBody
+from app.schemas.base import RequestBody, described_as
 from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
 from models.errors import InvalidInput
@@ -23,7 +23,10 @@ from models.tokenization.config import TokenizerConfig
 
 FindFile: TypeAlias = Callable[[str], Path]
 """Returns the path of an uploaded file by its id."""
-FileIds = str | Annotated[list[str], Field(min_length=1, max_length=100)]
+FileIds = Annotated[
+    str | Annotated[list[str], Field(min_length=1, max_length=100)],
+    described_as("the id of a file, or a list of 1 to 100 of them"),
+]
 
 
 class TaskJob(RequestBody):

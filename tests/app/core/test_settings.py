@@ -29,7 +29,7 @@ def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
     ("name", "value", "message"),
     [
         ("log_level", "loud", "log_level: must be 'debug', 'info', 'warning' or 'error'"),
-        ("workers", "0", "workers: must be greater than or equal to 1"),
+        ("workers", "0", "workers: must be 1 or more"),
     ],
 )
 def test_load_settings_names_the_setting_and_what_it_accepts(

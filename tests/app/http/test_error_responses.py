@@ -65,7 +65,7 @@ def test_error_of_a_body_of_another_media_type(client: httpx.Client, route: str,
 def test_error_names_every_bad_field(client: httpx.Client) -> None:
     error = refused(client.post(NEXT, json={"top_k": -1, "colour": 1}), 400, "invalid_input")
     assert error["param"] == "top_k"
-    assert "top_k: Input should be greater than or equal to 0" in error["message"]
+    assert "top_k: must be 0 or more" in error["message"]
     assert "colour: no such field" in error["message"]
 
 

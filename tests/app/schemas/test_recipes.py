@@ -72,7 +72,7 @@ def test_parse_recipe_names_a_mistake_as_written(change: dict[str, Any], field: 
 
 
 def test_parse_recipe_names_a_missing_field() -> None:
-    with pytest.raises(InvalidInput, match="files: field required"):
+    with pytest.raises(InvalidInput, match="files: required"):
         parse_recipe({"name": "x"})
 
 
