@@ -76,7 +76,7 @@ class TextScore:
         return ScoredTokens(shown, self.ids.tolist(), self.oov.tolist(), logprobs, undefined, orders)
 
     def tokens(self, tokenizer: Tokenizer) -> list[str]:
-        """Return the tokens [T] as they are shown: words as the text has them, also where the vocabulary lacks them."""
+        """Return the tokens [T] as they are shown: words as the text has them, known or not."""
         surfaces, names = tokenizer.surface_forms(self.text), tokenizer.names
         surfaces += [names.boundary] * (self.token_count - len(surfaces))
         return list(names.of_text(self.ids.tolist(), self.oov.tolist(), surfaces))

@@ -47,7 +47,7 @@ class TokenNames:
         return token if self.public_ids is None else self.public_ids[token]
 
     def find(self, text: str) -> int | None:
-        """Return the internal id of the token that is shown as `text`, the first of several; None where none is."""
+        """Return the internal id of the token that is shown as `text`, the first of several, or None."""
         return self._ids.get(text)
 
     @cached_property

@@ -117,9 +117,11 @@ def publish(root: Path, name: str, model: Model, tokenizer: Tokenizer = WORDS, *
     return save(root, name, model, tokenizer, provenance, **options)
 
 
-def publish_with_counts(root: Path, name: str, config: NgramConfig, text: str) -> CheckpointRef:
-    """Publish an n-gram model of the words of `text` with its counts."""
-    tokenizer = Tokenizer.train(TokenizerConfig(), [text])
+def publish_with_counts(
+    root: Path, name: str, config: NgramConfig, text: str, tokens: TokenizerConfig | None = None
+) -> CheckpointRef:
+    """Publish an n-gram model of the words of `text`, or of other tokens, with its counts."""
+    tokenizer = Tokenizer.train(tokens or TokenizerConfig(), [text])
     counts = count_ngrams(tokenizer.encode(text).ids, config.order, tokenizer.vocabulary_size)
     model = NgramModel(config, estimate_from_counts(config, counts))
     return publish(root, name, model, tokenizer, extra_files={COUNTS_FILE: counts_tensors(counts.levels)})

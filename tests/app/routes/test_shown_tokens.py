@@ -1,4 +1,4 @@
-"""Tokens in answers: readable text at every route, bytes of half characters, and what continues typed text."""
+"""Tokens in answers: readable text, ids of files, bytes of half characters, typed text."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from app.schemas.generate import GenerateAnswer
 from app.schemas.models import Vocabulary
 from app.schemas.next import NextAnswer, NextBatch
 from app.schemas.probability import ProbabilityAnswer
+from models.checkpoint.load import load
 from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.tasks.fill_in.model import RecurrentFillIn
-from models.tokenization.config import TokenizerConfig
+from models.tokenization.config import TokenizerConfig, TokenKind
 from models.tokenization.tokenizer import Tokenizer
-from tests.helpers.serving import ngram, publish, recurrent, serving, task_model
-from tests.helpers.tokenizers import TEXT
+from tests.helpers.serving import ngram, publish, publish_with_counts, recurrent, serving, task_model
+from tests.helpers.tokenizers import TEXT, hugging_face_file, sentence_piece_file
 
+MAKE = {"gpt2": hugging_face_file, "bert": hugging_face_file, "unigram": sentence_piece_file}
 PARTS = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=300), [TEXT])
 WORD_TEXT = "I don't know, I'll do well. A well-known, well-kept Mr. Smith knows.\n" * 2
 WORDS = Tokenizer.train(TokenizerConfig(), [WORD_TEXT])
@@ -54,7 +56,7 @@ def shown(content: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("model", ["parts", "lstm"])
 def test_next_shows_parts_of_words_as_text(client: httpx.Client, model: str) -> None:
-    content = ask(client, f"/{model}/next", context=f"the {ZHE}", top_k=0, explain=model == "parts")
+    content = ask(client, f"/{model}/next", context=f"the {ZHE}", top_k=0, explain=True)
     NextAnswer.model_validate(content)
     assert [entry["token"] for entry in content["context"]] == ["the", " ", "\ufffd", "\ufffd"]
     assert [entry.get("bytes") for entry in content["context"]] == [None, None, [0xD0], [0xB6]]
@@ -169,3 +171,42 @@ def test_probability_tells_the_matched_order_of_ngram_models_alone(client: httpx
 def test_probability_refuses_more_alternatives_than_an_answer_may_have(client: httpx.Client) -> None:
     answer = client.post("/parts/probability", json={"text": "the cat " * 9000, "top_logprobs": 100_000})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "top_logprobs")
+
+
+@pytest.mark.parametrize(("kind", "boundary"), [("gpt2", None), ("bert", "[SEP]"), ("unigram", "</s>")])
+def test_ids_at_every_route_are_those_of_the_tokenizer_file(tmp_path: Path, kind: str, boundary: str | None) -> None:
+    path = MAKE[kind](tmp_path / "file", kind)
+    tokenizer = Tokenizer.train(TokenizerConfig(kind="file", file=str(path), boundary=boundary), ())
+    assert tokenizer.public_ids is not None
+    publish(tmp_path / "models", "own", ngram(tokenizer), tokenizer)
+    text = "the cat sat"
+    expected = tokenizer.public_ids[tokenizer.encode(text).ids].tolist()
+    with serving(tmp_path / "models") as own, httpx.Client(base_url=f"{own.url}/v1/models", timeout=60) as client:
+        content = ask(client, "/own/next", context=text, top_k=0, heal=False)
+        assert [token["id"] for token in content["context"]] == expected
+        assert sorted(entry["id"] for entry in content["next"]) == sorted(tokenizer.public_ids.tolist())
+        scored = ask(client, "/own/probability", text=text, eos=False, top_logprobs=2)["results"][0]["tokens"]
+        assert [token["id"] for token in scored] == expected
+        (choice,) = ask(client, "/own/generate", prompt=text, max_tokens=4, temperature=0, top_logprobs=1)["choices"]
+        for token in choice["tokens"]:
+            assert token["id"] == token["top_logprobs"][0]["id"]
+        listed = client.get("/own/vocabulary", params={"limit": 10_000}).json()["data"]
+        assert [entry["id"] for entry in listed] == sorted(tokenizer.public_ids.tolist())
+        by_id = {entry["id"]: entry["token"] for entry in listed}
+        assert [by_id[entry["id"]] for entry in content["next"]] == [entry["token"] for entry in content["next"]]
+        after = client.get("/own/vocabulary", params={"limit": 5, "after": listed[6]["id"]}).json()["data"]
+        assert after == listed[7:12]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "word"])
+def test_counts_show_and_take_tokens_as_text(tmp_path: Path, kind: TokenKind) -> None:
+    settings = TokenizerConfig(kind=kind, max_size=300 if kind == "bpe" else None)
+    ref = publish_with_counts(tmp_path / "models", "counted", NgramConfig(order=3), TEXT, settings)
+    tokenizer = load(ref.path).tokenizer
+    shown_tokens = tokenizer.names.of_text(*tokenizer.encode_with_surfaces("the cat"))
+    with serving(tmp_path / "models") as own, httpx.Client(base_url=f"{own.url}/v1/models", timeout=60) as client:
+        by_text = ask(client, "/counted/counts", text="the cat")["results"]
+        by_tokens = ask(client, "/counted/counts", tokens=list(shown_tokens))["results"]
+        assert by_text == by_tokens
+        assert by_text[0]["counts"][0]["ngram"] == list(shown_tokens)[-3:]
+        assert not by_text[0]["tokens"][-1]["oov"]

@@ -61,6 +61,15 @@ def test_score_prints_json(nextword: Run) -> None:
     assert impossible["zero_probability"] is True
 
 
+def test_score_tells_the_matched_order_of_each_token(nextword: Run) -> None:
+    line, *rows = nextword("score", "words", "--tokens", stdin=b"the cat").out.splitlines()
+    assert [row.split("\t")[3] for row in rows] == ["the", "cat", "</s>"]
+    assert sum(float(row.split("\t")[1]) for row in rows) == pytest.approx(float(line.split("\t")[0]), abs=1e-5)
+    tokens = json.loads(nextword("score", "words", "--tokens", "--json", stdin=b"the cat").out)["tokens"]
+    assert [str(token["matched_order"]) for token in tokens] == [row.split("\t")[2] for row in rows]
+    assert nextword("score", "lstm", "--tokens", stdin=b"the").out.splitlines()[1].split("\t")[2] == "-"
+
+
 def test_score_tells_spellings_and_leaves_out_begin_and_end(nextword: Run, published: Path) -> None:
     tokenizer = load(published / "words" / "1").tokenizer
     score = json.loads(nextword("score", "words", "--json", "--no-eos", stdin=b"the zzq").out)
@@ -202,6 +211,19 @@ def test_precision_int8_is_used_only_on_request(nextword: Run) -> None:
 def test_next_keeps_to_a_prefix(nextword: Run) -> None:
     output = json.loads(nextword("next", "words", "--prefix", "b", "--json").out)["next"]
     assert [token["token"] for token in output] == ["bird"]
+    assert nextword("next", "words", "--prefix", "bi").out.split("\t")[1] == "bird\n"
+    assert nextword("next", "words", "--prefix", "BI").out == ""
+    assert nextword("next", "words", "--prefix", "BI", "--ignore-case").out.split("\t")[1] == "bird\n"
+
+
+def test_next_continues_what_was_typed_over_tokens(nextword: Run) -> None:
+    result = json.loads(nextword("next", "letters", "--context", "the", "--prefix", " c", "--json").out)
+    assert result["typed"] == " c"
+    assert all(token["text"] == " c" + token["token"] for token in result["next"])
+    assert [token["token"] for token in result["next"][0]["before"]] == [" ", "c"]
+    healed = json.loads(nextword("next", "words", "--context", "the bir", "--heal", "--json").out)
+    assert ([token["token"] for token in healed["context"]], healed["next"][0]["text"]) == (["the"], "bird")
+    assert "typed" not in json.loads(nextword("next", "words", "--context", "the bir", "--json").out)
 
 
 def test_models_says_that_a_folder_has_none(nextword: Run, tmp_path: Path) -> None:
