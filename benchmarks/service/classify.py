@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,9 @@ import click
 import numpy as np
 
 from app.core.container_limits import cpu_quota
+from benchmarks.service._beside_litserve import Side, measure_beside_litserve
 from benchmarks.service._load import Load
 from benchmarks.service._servers import nextword, running
-from benchmarks.service.litserve import measured
 from models.checkpoint.card import Provenance
 from models.checkpoint.save import save
 from models.neural.encoder.config import EncoderConfig
@@ -120,22 +119,19 @@ def spread(sides: list[dict[int, Load]]) -> list[float]:
 @click.option("--only", type=click.Choice(["litserve", "nextword"]), help="Measure one of them.")
 def main(clients: str, seconds: float, workers: int, only: str | None, **litserve: float) -> None:
     """Print a line for each server and number of clients."""
-    counts = [int(count) for count in clients.split(",")]
-    theirs: dict[int, Load] = {}
-    ours: dict[int, Load] = {}
+    options = [str(litserve[name]) for name in ("threads", "batch", "batch_timeout")]
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = publish(Path(folder, "checkpoints"))
-        if find_spec("litserve") is None:
-            click.echo("litserve is not installed (pip install '.[bench]'): ours alone")
-        elif only != "nextword":
-            options = [str(litserve[name]) for name in ("threads", "batch", "batch_timeout")]
-            command = [sys.executable, "-m", "benchmarks.service._litserve_classifier", str(checkpoint), *options]
-            theirs = measured(running(command, "/health"), "/predict", bodies(), counts, seconds)
-            click.echo("\n".join(show("LitServe", load) for load in theirs.values()))
-        if only != "litserve":
-            server = nextword(Path(folder, "checkpoints"), workers=workers, threads=1, log_level="warning")
-            ours = measured(all_ready(server), f"/v1/models/{NAME}/classify", bodies(), counts, seconds)
-            click.echo("\n".join(show("Nextword", load, theirs.get(n)) for n, load in ours.items()))
+        command = [sys.executable, "-m", "benchmarks.service._litserve_classifier", str(checkpoint), *options]
+        server = nextword(Path(folder, "checkpoints"), workers=workers, threads=1, log_level="warning")
+        theirs, ours = measure_beside_litserve(
+            Side(running(command, "/health"), "/predict", bodies()),
+            Side(all_ready(server), f"/v1/models/{NAME}/classify", bodies()),
+            [int(count) for count in clients.split(",")],
+            seconds,
+            only,
+            show,
+        )
     means = " and ".join(f"{mean:.4f}" for mean in spread([side for side in (theirs, ours) if side]))
     click.echo(f"mean probability of {LABELS[0]!r}: {means}")
 

@@ -12,8 +12,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ import numpy as np
 import torch
 
 from app.core.container_limits import cpu_quota
-from benchmarks.service._load import Load, load
+from benchmarks.service._beside_litserve import Side, measure_beside_litserve
+from benchmarks.service._load import Load
 from benchmarks.service._plot import Panel, Points, picture
-from benchmarks.service._servers import cpu_seconds, nextword, running
+from benchmarks.service._servers import nextword, running
 from models.checkpoint.card import Provenance
 from models.checkpoint.save import save
 from models.neural.config import NetworkKind, RecurrentConfig
@@ -61,27 +61,13 @@ def bodies(tokens: int, **fields: Any) -> Iterator[bytes]:
         yield json.dumps({"prompt": prompt, "max_tokens": tokens, "temperature": 0.8, **fields}).encode()
 
 
-def measured(
-    server: AbstractContextManager[Any], path: str, requests: Iterator[bytes], clients: list[int], seconds: float
-) -> dict[int, Load]:
-    """Return the loads of so many clients, one after the other, each after a warm-up."""
-    loads = {}
-    with server as process:
-        for count in clients:
-            load(process.port, path, requests, count, 1)
-            before = cpu_seconds(process)
-            loads[count] = load(process.port, path, requests, count, seconds)
-            loads[count].cpu_seconds = cpu_seconds(process) - before
-    return loads
-
-
 def completed(answer: bytes) -> int:
     """Return the number of tokens that an answer reports."""
     fields = json.loads(answer)
     return int(fields.get("usage", fields)["completion_tokens"])
 
 
-def show(name: str, side: Load, tokens: int, than: Load | None = None) -> str:
+def show(tokens: int, name: str, side: Load, than: Load | None = None) -> str:
     assert all(completed(answer) == tokens for answer in side.answers), "a text is shorter than was asked for"
     line = f"{side.clients:4} clients  {name:9}{side.rate(tokens):8,.0f} tokens/s"
     cpu = 1e3 * side.cpu_seconds / (tokens * len(side.answers))
@@ -117,24 +103,18 @@ def panels(servers: dict[str, dict[int, Load]], tokens: int) -> list[Panel]:
 @click.option("--only", type=click.Choice(["litserve", "nextword"]), help="Measure one of them.")
 def main(clients: str, seconds: float, tokens: int, threads: int, plot: Path | None, only: str | None) -> None:
     """Print a line for each server and number of clients."""
-    counts = [int(count) for count in clients.split(",")]
-    theirs: dict[int, Load] = {}
-    ours: dict[int, Load] = {}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = publish(Path(folder, "checkpoints"))
-        if find_spec("litserve") is None:
-            click.echo("litserve is not installed (pip install '.[bench]'): ours alone")
-        elif only != "nextword":
-            command = [sys.executable, "-m", "benchmarks.service._litserve_lstm", str(checkpoint), str(threads)]
-            theirs = measured(running(command, "/health"), "/predict", bodies(tokens), counts, seconds)
-            click.echo("\n".join(show("LitServe", measurement, tokens) for measurement in theirs.values()))
-        if only != "litserve":
-            server = nextword(Path(folder, "checkpoints"), threads=threads)
-            path = f"/v1/models/{NAME}/generate"
-            ours = measured(server, path, bodies(tokens, ignore_end=True), counts, seconds)
-            click.echo(
-                "\n".join(show("Nextword", measurement, tokens, theirs.get(n)) for n, measurement in ours.items())
-            )
+        command = [sys.executable, "-m", "benchmarks.service._litserve_lstm", str(checkpoint), str(threads)]
+        server = nextword(Path(folder, "checkpoints"), threads=threads)
+        theirs, ours = measure_beside_litserve(
+            Side(running(command, "/health"), "/predict", bodies(tokens)),
+            Side(server, f"/v1/models/{NAME}/generate", bodies(tokens, ignore_end=True)),
+            [int(count) for count in clients.split(",")],
+            seconds,
+            only,
+            partial(show, tokens),
+        )
     if plot:
         plot.write_text(picture(panels({"Nextword, int8": ours, "LitServe, float32": theirs}, tokens)))
 

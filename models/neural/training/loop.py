@@ -108,8 +108,9 @@ def run_steps(
 ) -> Generator[Progress, None, None]:
     """Train to the end; report every `report_every` steps and after measurements.
 
-    The state is saved every `save_seconds`, at the end, and when the generator is closed. A training that diverges first reports each
-    step since the last report, with the loss and gradient norm of that step alone. Raises TrainingDiverged.
+    The state is saved every `save_seconds`, at the end, and when the generator is closed. A training that diverges
+    first reports each step since the last report, with the loss and gradient norm of that step alone. Raises
+    TrainingDiverged.
     """
     unreported: list[tuple[float, float]] = []
     try:
