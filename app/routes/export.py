@@ -38,7 +38,7 @@ async def export_model(request: InjectedModelRequest, query: Annotated[ExportQue
         raise request.checkpoint.unsupported_error("be exported: that is for n-gram models")
     async with AsyncExitStack() as stack:
         stack.enter_context(request.reserve())
-        opening = _open(model, tokenizer.vocabulary, query.format, tokenizer.public_ids)
+        opening = _open(model, tokenizer.ngram_words(), query.format, tokenizer.public_ids)
         pieces = await request.engine.compute(model, opening, 0)  # what cannot be written fails before the first byte
         stream = ManagedStream(
             _encode(request, pieces), f"{TEXT}; charset=utf-8", stack.pop_all(), format_error=_format_error

@@ -56,7 +56,7 @@ def import_model(recipe: ImportRecipe) -> Generator[Progress, None, ImportedMode
     yield Progress("reading", 0, 0)
     tokenizer = Tokenizer.train(recipe.tokenizer, ()) if recipe.tokenizer.file else None
     with open_arpa(recipe.file) as text:
-        tokens = tokenizer.vocabulary if tokenizer else None
+        tokens = tokenizer.ngram_words() if tokenizer else None
         table, vocabulary = yield from _with_progress(reading_arpa(text, tokens))
     notes = _notes(table, recipe)
     table.details["imported"] = recipe.file.name

@@ -160,6 +160,10 @@ class TokenModel(ABC):
         """Return how tokens are shown: as the vocabulary writes them, where it writes them as text does."""
         return TokenNames(self.vocabulary)
 
+    def ngram_words(self) -> list[str]:
+        """Return the tokens [V] as files of n-gram models write them: `<unk>`, `</s>`, and none with a blank."""
+        return self.vocabulary
+
     def is_equivalent_to(self, other: TokenModel) -> bool:
         """Whether both give the same ids for every text. `min_count` and `max_size` of training do not matter."""
         config = replace(other.config, min_count=self.config.min_count, max_size=self.config.max_size)

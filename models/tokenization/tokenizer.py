@@ -292,6 +292,13 @@ class Tokenizer:
         """Whether both give the same ids for every text. `min_count` and `max_size` of training do not matter."""
         return self._model.is_equivalent_to(other._model)
 
+    def ngram_words(self) -> list[str]:
+        """Return the tokens [V] as files of n-gram models write them.
+
+        `<unk>` and `</s>` have these names, whatever a tokenizer's file calls them; no other token has, or is `<s>`.
+        """
+        return self._model.ngram_words()
+
     def token_to_id(self, token: str) -> int | None:
         """Return the id of `token`, which is not split or normalized, or None."""
         return self._model.ids.get(token)

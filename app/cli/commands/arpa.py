@@ -108,7 +108,7 @@ def export_command(model: str, file: Path, export_format: ExportFormat, checkpoi
 
     checkpoint, ngram = load_ngram(checkpoints, model)
     tokenizer = checkpoint.tokenizer
-    pieces = export_table(ngram.table, tokenizer.vocabulary, export_format, tokenizer.public_ids)
+    pieces = export_table(ngram.table, tokenizer.ngram_words(), export_format, tokenizer.public_ids)
     with write_atomically(file) as temporary, _open_to_write(temporary) as text:
         text.writelines(pieces)
 

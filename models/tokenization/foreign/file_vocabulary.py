@@ -18,6 +18,9 @@ BOUNDARY_NAMES = ("</s>", "<s>", "<|endoftext|>", "<eos>", "<bos>", "[SEP]", "[C
 """Tokens that are ends or begins by their names, in files that mark no token as special."""
 MAX_FILE_ID = (1 << 24) - 2
 """Largest id that a file may give a token. An array of this size is kept, so that it is bounded by 64 MB."""
+_NGRAM_NAMES = ("", "<s>", "</s>", "<unk>", "<UNK>")
+"""Words that have a meaning of their own in files of n-gram models, or none."""
+_BLANK = re.compile(r"[\t\n\v\f\r ]")
 _NAMED_LIKE_A_BOUNDARY = re.compile(r"</?s>|end|eo[stdm]|\bsep|begin|start|bo[stdm]|cls", re.IGNORECASE)
 _NAMED_CANDIDATES = 12
 """Candidates that an error names, at most: some files have hundreds of reserved tokens."""
@@ -72,6 +75,20 @@ class FileVocabulary:
         internal[public[EOS + 1 :]] = np.arange(EOS + 1, public.size)
         internal[-1] = EOS
         return cls([token for _, token in [*first, *rest]], public, internal, unknown is not None, boundary is not None)
+
+    def ngram_words(self) -> list[str]:
+        """Return the tokens [V] as files of n-gram models write them, under other names where theirs are not free.
+
+        >>> FileVocabulary.arrange({0: "[UNK]", 1: "[SEP]", 2: "<s>", 3: "a b"}, "[UNK]", "[SEP]").ngram_words()
+        ['<unk>', '</s>', '<<s>>', 'a<0x20>b']
+        """
+        words, known = [UNK_TOKEN, EOS_TOKEN], set(self.tokens)
+        for token in self.tokens[EOS + 1 :]:
+            word = _BLANK.sub(lambda blank: f"<0x{ord(blank[0]):02X}>", token)
+            while word in _NGRAM_NAMES or (word != token and word in known):
+                word = f"<{word}>"
+            words.append(word)
+        return words
 
 
 def choose_boundary(

@@ -80,6 +80,10 @@ class ForeignModel(TokenModel):
         """Return a joiner of tokens that come one by one, by the file's own decoder."""
         return LineDetokenizer(self.vocabulary, self._decode, decodes_unknown=self.file.has_unknown)
 
+    def ngram_words(self) -> list[str]:
+        """Return the tokens [V] as files of n-gram models write them."""
+        return self.file.ngram_words()
+
     def names(self) -> TokenNames:
         """Return how tokens are shown: as the text that they write, with the ids of the file."""
         spellings = list(map(self.token_bytes, range(len(self.vocabulary))))
