@@ -8,8 +8,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from app.schemas.perplexity import PerplexityAnswer
+from app.schemas.base import ErrorDetail
+from app.schemas.perplexity import RESERVED_FIELDS, PerplexityAnswer
 from models.checkpoint.load import Checkpoint
 from models.evaluation.evaluator import evaluate
 from models.evaluation.metrics import Evaluation
@@ -18,6 +21,7 @@ from tests.helpers.serving import TEXT, serving
 
 SAMPLE = "the cat saw a bird .\n\nmy friend liked a zebra\nthe old dog slept ."
 BIG = TEXT * 40
+JSON = {"content-type": "application/json"}
 
 
 def ask(client: httpx.Client, model: str, text: str | list[str], **body: object) -> dict:
@@ -219,6 +223,87 @@ def test_perplexity_of_a_bad_record_does_not_stop_the_others(client: httpx.Clien
     assert [result.get("id") for result in figures if "error" not in result] == [1, 12]
     assert all(result["error"]["message"] for result in figures if "error" in result)
     assert figures[5]["id"] == 7
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FIELD_NAMES = st.sampled_from(["id", "error", "line", "record", "perplexity", "unit", "tags", "Text"])
+TEXTS = st.sampled_from(["the cat saw a bird .", "a\nbird", "zebra", "", " ", "\ufeff", "\ud800", "\x00", "a\r\nb"])
+LINES = st.one_of(
+    st.builds(
+        lambda fields, text: json.dumps({**fields, "text": text}).encode(),
+        st.dictionaries(FIELD_NAMES, JSON_VALUES),
+        TEXTS,
+    ),
+    JSON_VALUES.map(lambda value: json.dumps(value).encode()),
+    st.builds(lambda value: json.dumps({"text": value}).encode(), JSON_VALUES),
+    st.binary(max_size=20).filter(lambda data: not set(data) & set(b"\r\n")),
+    st.sampled_from(
+        [
+            b'{"text": "a", "x": 1e999}',
+            b'{"text": "a", "x": ' + b"7" * 5000 + b"}",
+            b'{"text": "a", "x": NaN}',
+            b'{"text": "a", "x": ' + b"[" * 9999 + b"]" * 9999 + b"}",
+            b'{"text": "a"',
+            b'{"text": "\xff"}',
+            b"\xff\xfe{\x00}\x00",
+            b"",
+            b"  ",
+        ]
+    ),
+)
+"""Lines of records, good and bad, of any kind."""
+
+
+def readable(line: bytes) -> dict | None:
+    """The record of a line; None where it is none, or holds what JSON cannot repeat."""
+    try:
+        record = json.loads(line)
+        json.dumps(record, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("text"), str) else None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=st.lists(LINES, max_size=12), end=st.sampled_from([b"\n", b"\r\n"]))
+def test_perplexity_answers_each_record_once_whatever_the_others_hold(
+    client: httpx.Client, lines: list[bytes], end: bytes
+) -> None:
+    answers = results(upload(client, "words", end.join(lines), "application/x-ndjson"))
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    assert len(answers) == len(numbered)
+    for (number, line), result in zip(numbered, answers, strict=True):
+        record = readable(line)
+        alone = None
+        if record is not None:
+            asked = client.post(
+                "/v1/models/words/perplexity", content=json.dumps({"text": record["text"]}), headers=JSON
+            )
+            alone = asked.json() if asked.status_code == 200 else None
+            own = {name: value for name, value in result.items() if name not in RESERVED_FIELDS} | result.get(
+                "record", {}
+            )
+            assert own == {name: value for name, value in record.items() if name != "text"}
+        if alone is None:
+            assert result["line"] == number
+            ErrorDetail.model_validate(result["error"])
+        else:
+            assert result.keys() & {"error", "line"} == set()
+            figures = {name: value for name, value in result.items() if name in RESERVED_FIELDS - {"record"}}
+            assert figures == {name: value for name, value in alone.items() if name != "model"}
+
+
+def test_perplexity_of_a_record_keeps_its_own_error_apart(client: httpx.Client) -> None:
+    lines = b'{"id": 1, "error": "typo", "text": "the cat"}\n{"id": 2, "error": "typo", "perplexity": 3, "text": 3}'
+    good, bad = results(upload(client, "words", lines, "application/x-ndjson"))
+    assert (good["id"], good["record"]) == (1, {"error": "typo"})
+    assert "error" not in good
+    assert (bad["id"], bad["line"], bad["record"]) == (2, 2, {"error": "typo", "perplexity": 3})
+    assert bad["error"]["code"] == "invalid_input"
 
 
 def test_perplexity_of_records_outlasts_an_unread_answer(client: httpx.Client) -> None:
