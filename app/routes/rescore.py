@@ -13,6 +13,7 @@ from app.routes.dependencies import InjectedModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.rescore import Hypothesis, RescoreAnswer, RescoreRequest
 from models.errors import InvalidInput
+from models.evaluation.text_size import word_count
 from models.inference.scoring import TextScore
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
@@ -22,8 +23,9 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> OrjsonResponse:
     """Rank hypotheses by `score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
 
-    `logprob` is the model's, in nats, of the whole hypothesis after the context; `words` are its tokens, the end
-    not counted. Scores from other logarithms: multiply log10 by 2.302585 first.
+    `logprob` is the model's, in nats, of the whole hypothesis after the context, with `zero_logprob` for each token
+    that the model gives no probability; `words` are what blanks separate. Scores from other logarithms: multiply log10
+    by 2.302585 first.
     """
     request.check_count("hypotheses", body.hypotheses)
     texts = [one if isinstance(one, InvalidInput) else one.text for one in body.hypotheses]
@@ -42,19 +44,20 @@ def _content(
 
 
 def _weighted_content(own_score: float, score: TextScore, body: RescoreRequest) -> dict[str, Any]:
-    words = score.token_count - body.eos
-    ruled_out = score.logprob == -math.inf and body.lm_weight != 0
-    parts: dict[str, float | None] = {
+    words = word_count(score.text)
+    parts = {
         "score": own_score,
-        "lm": None if ruled_out else body.lm_weight * score.logprob if body.lm_weight else 0.0,
+        "lm": 0.0 + body.lm_weight * score.logprob_with_floor(body.zero_logprob),
         "words": body.word_bonus * words,
         "oov": 0.0 - body.oov_penalty * score.oov_count,
     }
-    total = None if ruled_out else sum(part for part in parts.values() if part is not None)
     counts = {"words": words, "token_count": score.token_count, "oov_count": score.oov_count}
-    return {"text": score.text, "total": total, "parts": parts} | logprob_fields(score.logprob) | counts
+    if score.zero_count:
+        counts["zero_count"] = score.zero_count
+    content = {"text": score.text, "total": sum(parts.values()), "parts": parts}
+    return content | logprob_fields(score.logprob) | counts
 
 
-def _sort_key(weighed: dict[str, Any]) -> tuple[bool, float]:
-    """Return the sort key: best first, then hypotheses of probability zero, then those with an error."""
-    return ("error" in weighed, math.inf if weighed.get("total") is None else -weighed["total"])
+def _sort_key(weighed: dict[str, Any]) -> float:
+    """Return the sort key: best first, and hypotheses with an error behind all others."""
+    return -weighed.get("total", -math.inf)

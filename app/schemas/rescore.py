@@ -42,18 +42,29 @@ class RescoreRequest(RequestBody):
     context: Text = Field("", description="Text said before; read, not scored.", examples=[""])
     lm_weight: float = Field(1.0, ge=-1e6, le=1e6, description="Weight of the log-probability (nats).", examples=[0.7])
     word_bonus: float = Field(
-        0.0, ge=-1e6, le=1e6, description="Added for each token, against the liking for short texts.", examples=[0.5]
+        0.0,
+        ge=-1e6,
+        le=1e6,
+        description="Added for each word, whatever the tokens, against the liking for short texts.",
+        examples=[0.5],
     )
     oov_penalty: float = Field(0.0, ge=-1e6, le=1e6, description="Taken off for each unknown word.", examples=[2.0])
+    zero_logprob: float = Field(
+        -100.0,
+        ge=-1e6,
+        le=0,
+        description="What each token that the model gives no probability counts as in the total (nats), so that "
+        "hypotheses with such tokens are ranked by what is left of them.",
+    )
     bos: bool = BOS_FIELD
-    eos: bool = Field(True, description="Whether the end of the text is scored as well (never a word of `word_bonus`).")
+    eos: bool = Field(True, description="Whether the end of the text is scored as well .")
 
 
 class ScoreParts(ResponseBody):
     """The summands of a total."""
 
     score: float = Field(description="The recogniser's own.")
-    lm: float | None = Field(description="`lm_weight * logprob`; null where the probability is zero.")
+    lm: float = Field(description="`lm_weight * logprob`, with `zero_logprob` for each token of probability zero.")
     words: float = Field(description="`word_bonus * words`.")
     oov: float = Field(description="`-oov_penalty * oov_count`.")
 
@@ -63,11 +74,15 @@ class Ranked(ResponseBody):
 
     index: int = Field(description="Index of the hypothesis in the request, from 0.")
     text: str = Field(description="Its words.")
-    total: float | None = Field(description="Sum of the parts; null, and ranked last, where the probability is zero.")
+    total: float = Field(description="Sum of the parts.")
     parts: ScoreParts = Field(description="Summands of the total.")
     logprob: float | None = LOGPROB_FIELD
     zero_probability: bool | None = ZERO_FIELD
-    words: int = Field(description="Tokens, the end of the text not counted.")
+    zero_count: int | None = Field(
+        None,
+        description="Count of tokens of probability zero, each of which counts as `zero_logprob`, where there are.",
+    )
+    words: int = Field(description="Words, which blanks separate.")
     token_count: int = Field(description="Tokens scored, the end of the text included where it was.")
     oov_count: int = Field(description="Count of tokens out of the vocabulary.")
 

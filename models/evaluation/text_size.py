@@ -18,11 +18,20 @@ def count_text(
 
     None of its tokens is scored yet. `inside_word`: a word before it may go on in it.
     """
-    data, lines = text.encode(), text.count("\n")
-    white_space = char_classes(1, pretokenized=True, control_tokens=False)
-    words_and_lines = count_words(padded_bytes(data), white_space, inside_word)
-    evaluation = evaluation.add_sizes(len(text), len(data), int(words_and_lines) - lines, lines)
+    evaluation = evaluation.add_sizes(
+        len(text), len(text.encode()), word_count(text, inside_word=inside_word), text.count("\n")
+    )
     if not encoding.oov.any():
         return evaluation
     logprobs = tokenizer.speller.logprobs(tokenizer.unknown_forms(text, encoding))
     return replace(evaluation, spelling_logprob=evaluation.spelling_logprob + float(logprobs.sum()))
+
+
+def word_count(text: str, *, inside_word: bool = False) -> int:
+    """Count the words of a text, which blanks separate; not one that began before it, with `inside_word`.
+
+    >>> word_count("It isn't  well-known,\\nsaid she .")
+    6
+    """
+    white_space = char_classes(1, pretokenized=True, control_tokens=False)
+    return int(count_words(padded_bytes(text.encode()), white_space, inside_word)) - text.count("\n")

@@ -52,6 +52,15 @@ class TextScore:
         """Log P of the whole text in nats."""
         return float(self.logprobs.sum(dtype=np.float64))
 
+    def logprob_with_floor(self, floor: float) -> float:
+        """Return log P of the text in nats, where a token of probability zero counts as `floor`."""
+        return float(self.logprobs[np.isfinite(self.logprobs)].sum(dtype=np.float64)) + floor * self.zero_count
+
+    @property
+    def zero_count(self) -> int:
+        """Tokens of probability zero."""
+        return int(np.isneginf(self.logprobs).sum())
+
     @property
     def token_count(self) -> int:
         """Tokens scored, the end included where it was."""

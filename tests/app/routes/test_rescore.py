@@ -40,12 +40,35 @@ def test_rescore_without_the_model_keeps_the_recognisers_order(client: httpx.Cli
 
 def test_rescore_ranks_impossible_hypotheses_last(client: httpx.Client) -> None:
     content = ask(client, "counts")["results"]
-    assert content[0]["text"] == "the cat saw a bird" or content[0]["total"] is None
-    ruled_out = [ranked for ranked in content if ranked["total"] is None]
+    ruled_out = [ranked for ranked in content if ranked.get("zero_probability")]
     assert ruled_out
     assert content[-len(ruled_out) :] == ruled_out
-    assert all(ranked["zero_probability"] and ranked["parts"]["lm"] is None for ranked in ruled_out)
-    assert all(ranked["total"] is not None for ranked in ask(client, "counts", lm_weight=0.0)["results"])
+    assert content[0]["text"] == "the cat saw a bird" or content[0] in ruled_out
+    assert all(ranked["logprob"] is None and ranked["zero_count"] >= 1 for ranked in ruled_out)
+    assert all(ranked["parts"]["lm"] == 0 for ranked in ask(client, "counts", lm_weight=0.0)["results"])
+
+
+def test_rescore_ranks_impossible_hypotheses_by_what_is_left(client: httpx.Client) -> None:
+    hypotheses = [{"text": text} for text in ("bird the cat saw", "bird cat the saw cat", "bird the cat")]
+    content = ask(client, "counts", hypotheses=hypotheses, lm_weight=0.5, zero_logprob=-20)["results"]
+    scored = client.post(
+        "/v1/models/counts/probability", json={"text": [h["text"] for h in hypotheses], "tokens": True}
+    ).json()["results"]
+    for ranked in content:
+        logprobs = [token["logprob"] for token in scored[ranked["index"]]["tokens"]]
+        left = [logprob for logprob in logprobs if logprob is not None]
+        assert ranked["zero_count"] == len(logprobs) - len(left) > 0
+        assert ranked["total"] == pytest.approx(0.5 * (sum(left) - 20 * ranked["zero_count"]))
+    assert [r["total"] for r in content] == sorted((r["total"] for r in content), reverse=True)
+
+
+def test_rescore_counts_words_and_not_tokens(client: httpx.Client) -> None:
+    hypotheses = [{"text": "the cat, it isn't  there."}, {"text": ""}]
+    for model in ("words", "letters"):
+        content = ask(client, model, hypotheses=hypotheses, word_bonus=2.0)["results"]
+        words = {ranked["index"]: ranked["words"] for ranked in content}
+        assert words == {0: 5, 1: 0}
+        assert all(ranked["parts"]["words"] == 2.0 * ranked["words"] for ranked in content)
 
 
 def test_rescore_keeps_the_order_of_ties(client: httpx.Client) -> None:
