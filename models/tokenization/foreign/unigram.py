@@ -8,7 +8,8 @@ training text is most probable.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,11 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput, TrainingFailed
 from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS, UNK, UNK_TOKEN
 from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
+from models.tokenization.definition.normalization import TextNormalizer
+from models.tokenization.definition.pipeline import build_pipeline
 from models.tokenization.foreign.sentence_piece import SentencePieceModel
+from models.tokenization.offsets import pipeline_offsets
+from models.utils.arrays import Int64Array
 
 _MAX_LINE_CHARS = 1000
 """Characters of a line that are learned from at once; SentencePiece leaves out lines of more than 4,192 bytes."""
@@ -32,6 +37,7 @@ class UnigramModel(SentencePieceModel):
     def __init__(self, config: TokenizerConfig, proto: bytes) -> None:
         """Raises InvalidInput for a model that is not of this kind."""
         super().__init__(TokenizerConfig(kind="file"), proto)
+        self.normalizer = TextNormalizer(config)
         if self.vocabulary[: EOS + 1] != SPECIAL_TOKENS or self.file.public_ids[UNK] != UNK:
             raise InvalidInput("vocabulary", f"must begin with {UNK_TOKEN} and {EOS_TOKEN}")
         self.config = config
@@ -39,15 +45,25 @@ class UnigramModel(SentencePieceModel):
 
     def encode(self, text: str) -> NDArray[np.int32]:
         """Return the ids [T] of `text`."""
-        return super().encode(self.fold(text))
+        return super().encode(self.normalizer(text))
 
     def split(self, text: str) -> list[str]:
         """Return the pieces [T] of `text`, aligned with `encode(text)`."""
-        return super().split(self.fold(text))
+        return super().split(self.normalizer(text))
+
+    def offsets(self, text: str, surface_forms: Sequence[str]) -> Int64Array:
+        """Return where each piece of `text` begins and ends [T, 2], in characters of the text before it was changed."""
+        normalized = self.normalizer(text)
+        offsets = super().offsets(normalized, surface_forms)
+        if normalized == text or not len(offsets):
+            return offsets
+        characters = pipeline_offsets(build_pipeline(replace(self.config, kind="character"), SPECIAL_TOKENS), text)
+        begins, ends = np.append(characters[:, 0], len(text)), np.append(0, characters[:, 1])
+        return np.stack([begins[offsets[:, 0]], ends[offsets[:, 1]]], axis=1)
 
     def prefix_spelling(self, prefix: str) -> str:
         """Return how pieces begin that begin with `prefix` as text."""
-        return super().prefix_spelling(self.fold(prefix))
+        return super().prefix_spelling(self.normalizer(prefix))
 
 
 def train_unigram(config: TokenizerConfig, text: Iterable[str]) -> UnigramModel:
@@ -57,7 +73,7 @@ def train_unigram(config: TokenizerConfig, text: Iterable[str]) -> UnigramModel:
     proto = io.BytesIO()
     try:
         SentencePieceTrainer.train(
-            sentence_iterator=_lines(text),
+            sentence_iterator=_lines(map(TextNormalizer(config), text)),
             model_writer=proto,
             model_type="unigram",
             vocab_size=config.max_size or DEFAULT_BPE_SIZE,

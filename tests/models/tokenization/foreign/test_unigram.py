@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +50,29 @@ def test_train_unigram_gives_one_vocabulary_for_one_text() -> None:
 def test_train_unigram_reads_one_enormous_line() -> None:
     tokenizer = Tokenizer.train(TokenizerConfig(kind="unigram", max_size=400), [" ".join(LINES * 100)])
     assert "\u2581dog" in tokenizer.vocabulary
+
+
+NORMALIZED = TokenizerConfig(kind="unigram", max_size=400, lowercase=True, normalize=("nfkc", "punctuation"))
+CHANGED = Tokenizer.train(NORMALIZED, [TEXT.upper()])
+
+
+def test_unigram_model_normalizes_text_in_training_and_when_it_splits() -> None:
+    assert "\u2581dog" in CHANGED.vocabulary
+    assert CHANGED.decode(CHANGED.encode("DON\u2019T \ufb01t\u2026").ids) == "don't fit..."
+    # the ligature is two characters of the text that is split, the ellipsis three, and they stand at one place
+    tokens = CHANGED.encode_with_offsets("\ufb01\u2026")
+    places = {form: tuple(place) for form, place in zip(tokens.surface_forms, tokens.offsets.tolist(), strict=True)}
+    assert places == {"f": (0, 1), "i": (0, 1), ".": (1, 2)}
+
+
+@settings(deadline=None)
+@given(text=st.lists(st.sampled_from(["\ufb01", "\u2026", "e\u0301", "\u0130", "a", " ", "\n"])).map("".join))
+def test_unigram_model_tells_offsets_in_the_text_before_it_was_changed(text: str) -> None:
+    tokens = CHANGED.encode_with_offsets(text)
+    assert len(tokens.ids) == len(tokens.offsets)
+    assert ((tokens.offsets >= 0) & (tokens.offsets <= len(text))).all()
+    assert (tokens.offsets[:, 0] <= tokens.offsets[:, 1]).all()
+    assert (np.diff(tokens.offsets[:, 0]) >= 0).all()
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"])
