@@ -1,4 +1,4 @@
-"""Route GET /v1/models/{model}/export: an n-gram model as text for other programs, streamed as it is written."""
+"""Route GET /v1/models/{model}/export: an n-gram model as text for other programs, streamed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENDINGS: dict[ExportFormat, str] = {
 
 @router.get("/{model}/export", responses=EXPORT_RESPONSES, summary="Export an n-gram model")
 async def export_model(request: InjectedModelRequest, query: Annotated[ExportQuery, Query()]) -> ManagedStream:
-    """Write an n-gram model for other programs, as UTF-8 text: ARPA, its words, or OpenFst's text of a bigram model.
+    """Write an n-gram model as UTF-8 text: ARPA, its words, or OpenFst's text of a bigram model.
 
     The text is sent as it is written, so that none of it waits in memory; it stops when the client hangs up. What is
     cut short by an error ends without its last line (`\\\\end\\\\` of ARPA), with the error in place of the rest.

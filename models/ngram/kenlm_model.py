@@ -1,4 +1,4 @@
-"""KenlmModel: a binary file of KenLM as a language model that scores, by that library itself (`pip install kenlm-ex`).
+"""KenlmModel: a binary file of KenLM as a language model that scores, by that library itself.
 
 The library tells the probability of a word that it is given and lists none, so there is no distribution of the next
 token. It maps the file's structures into memory without checking them: open a file only from whom you trust.
@@ -29,7 +29,7 @@ _NOTHING = -1
 
 
 class KenlmModel(LanguageModel, FileModel):
-    """A binary file of KenLM. States are [B, N - 1] int64: the last tokens read, the newest last, -1 before them."""
+    """A binary file of KenLM. States are [B, N - 1] int64: the last tokens read, -1 before them."""
 
     kind = "kenlm"
     file_name = "model.kenlm"
@@ -41,7 +41,7 @@ class KenlmModel(LanguageModel, FileModel):
     chunk_tokens = 8192
 
     def __init__(self, file: Path, *, normalized: bool = True) -> None:
-        """Open `file`. Raises InvalidInput for a file that is none, CheckpointError where the library is missing."""
+        """Open `file`. Raises InvalidInput for one that is none, CheckpointError without the library."""
         self.file = file
         self._normalized = normalized
         self.header, self.vocabulary = read_kenlm_vocabulary(file)
@@ -80,7 +80,7 @@ class KenlmModel(LanguageModel, FileModel):
         return scores, after
 
     def matched_orders(self, state: State, tokens: TokenIds) -> NDArray[np.int64]:
-        """Return the length of the n-gram that each of `tokens` [B, T] takes its probability from; an unknown word: 1.
+        """Return the length of the n-gram that gives each of `tokens` [B, T] its probability.
 
         What KenLM tells of an unknown word, 0, is that it took that of the unigram `<unk>`.
         """
@@ -147,7 +147,7 @@ class KenlmModel(LanguageModel, FileModel):
 
     @classmethod
     def from_file(cls, config: dict[str, Any], file: Path, vocabulary_size: int) -> Self:
-        """Open the copy of a checkpoint, whose hash was verified. Raises CheckpointDamaged and CheckpointError."""
+        """Open the copy of a checkpoint, whose hash was verified. Raises CheckpointError."""
         try:
             model = cls(file, normalized=bool(config.get("normalized", True)))
         except InvalidInput as error:
@@ -158,7 +158,7 @@ class KenlmModel(LanguageModel, FileModel):
 
 
 def read_kenlm_vocabulary(file: Path) -> tuple[KenlmHeader, list[str]]:
-    """Return header and vocabulary of a binary: `<unk>` 0, `</s>` 1, then as numbered in it, without `<s>`.
+    """Return header and vocabulary of a binary: `<unk>` 0, `</s>` 1, then in its order, without `<s>`.
 
     Words that are no UTF-8, which no text can hold, are left out. Raises InvalidInput as `read_kenlm_words` does.
     """

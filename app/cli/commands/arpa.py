@@ -62,7 +62,7 @@ def import_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Publish the n-gram model in FILE: ARPA text, which may be compressed (gzip, bzip2, xz, zstd), by any name.
+    """Publish the n-gram model in FILE, ARPA text that may be compressed (gzip, bzip2, xz, zstd).
 
     Its words become the vocabulary. What smoothing made it is not known; the card calls it back-off, which it is. The
     probabilities after every context are added up, and must come to one.

@@ -31,7 +31,7 @@ _UNWRITABLE = re.compile(f"[{SEPARATORS}\r\n]")
 
 
 def check_writable(vocabulary: Sequence[str]) -> None:
-    """Raise InvalidInput where a token is empty, holds a separator or is `<s>`: ARPA has no way to write it."""
+    """Raise InvalidInput for a token that ARPA cannot write: it is empty, `<s>`, or holds a separator."""
     for token in vocabulary:
         if not token or token == BOS_TOKEN or _UNWRITABLE.search(token):
             message = "a token is no empty text, has no blank, tab or newline, and is not <s>"
@@ -39,14 +39,14 @@ def check_writable(vocabulary: Sequence[str]) -> None:
 
 
 def write_arpa(table: BackoffTable, vocabulary: Sequence[str], file: TextIO) -> None:
-    """Write `table` with the words of `vocabulary` (id to token). Raises InvalidInput as `check_writable` does."""
+    """Write `table` with the words of `vocabulary` (id to token). Raises as `check_writable` does."""
     check_writable(vocabulary)
     for text in format_arpa(table, vocabulary):
         file.write(text)
 
 
 def format_arpa(table: BackoffTable, vocabulary: Sequence[str]) -> Iterator[str]:
-    """Yield the text of a file, some thousands of lines at a time, for a vocabulary that `check_writable` accepts."""
+    """Yield the text of a file, thousands of lines at a time; `check_writable` accepts the vocabulary."""
     sizes = [size for size in table.order_sizes if size]
     counts = (f"ngram {n}={size + (n == 1)}\n" for n, size in enumerate(sizes, start=1))
     yield "".join(["\\data\\\n", *counts])

@@ -208,7 +208,7 @@ def _parse_slice(lines: ArpaLines, n: int, size: int, highest: bool, ids: dict[s
 
 
 def _ngram_ids(lines: ArpaLines, tokens: list[str], ids: dict[str, int]) -> list[int] | None:
-    """Look up the ids of an n-gram; None where a boundary is out of place. Raises InvalidInput for unknown words."""
+    """Look up the ids of an n-gram; None for a boundary inside. Raises InvalidInput for unknown words."""
     try:
         ngram = [ids[token] for token in tokens]
     except KeyError as missing:

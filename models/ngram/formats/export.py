@@ -1,4 +1,4 @@
-"""Export of n-gram models: the text of each format, a piece at a time, so that none is in memory as a whole."""
+"""Export of n-gram models: the text of each format, made a piece at a time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _TOKENS_PER_PIECE = 1 << 14
 def export_table(
     table: BackoffTable, vocabulary: Sequence[str], export_format: ExportFormat, public_ids: IntArray | None = None
 ) -> Iterator[str]:
-    """Return the pieces of the text of `table` in a format; `public_ids` [V] are the ids that others know tokens by.
+    """Return the pieces of the text of `table` in a format.
 
-    Raises InvalidInput at once, before the first piece, where a token or the model cannot be written so.
+    `public_ids` [V] are the ids by which others know the tokens. Raises InvalidInput at once, before the first piece,
+    where a token or the model cannot be written so.
     """
     check_writable(vocabulary)
     if export_format == "arpa":

@@ -37,7 +37,7 @@ _UNK = b"<unk>\x00"
 
 @dataclass(frozen=True)
 class KenlmHeader:
-    """What the header of a binary tells."""
+    """Header of a binary."""
 
     structure: str
     """Data structure of the n-grams, in words."""
@@ -52,7 +52,7 @@ class KenlmHeader:
 
 
 def read_kenlm_header(head: bytes) -> KenlmHeader | None:
-    """Return the header of a file that begins with `head`, HEADER_BYTES of it; None where it is no complete one."""
+    """Return the header that the first HEADER_BYTES of a file hold; None where they hold no complete one."""
     counts_offset = _PARAMETERS_OFFSET + _PARAMETERS.size
     if not head.startswith(_VERSION_5) or len(head) < counts_offset:
         return None

@@ -1,4 +1,4 @@
-"""Files that users call a model: ARPA text is opened, whatever it is compressed with; anything else is named.
+"""Files that users call a model: ARPA text is opened, compressed or not; anything else is named.
 
 `open_arpa` opens, `describe_binary` says what a file that is no text is, and what makes ARPA text of it.
 """
@@ -65,7 +65,7 @@ def check_model_file(path: Path, field: str) -> str | None:
 
 
 def describe_binary(head: bytes) -> str | None:
-    """Return what a file that begins with `head` is, and what to do with it; None where it may be ARPA text.
+    """Return what a file is by its first bytes, and what to do with it; None where it may be ARPA text.
 
     >>> describe_binary(b"PK\\x03\\x04....")
     'a zip archive: unpack it first'
@@ -82,7 +82,7 @@ def describe_binary(head: bytes) -> str | None:
 
 
 def is_kenlm_binary(path: Path) -> bool:
-    """Tell whether a file begins as a binary of KenLM does. Raises InvalidInput where there is no such file."""
+    """Tell whether a file begins as a binary of KenLM does. Raises InvalidInput where there is none."""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC

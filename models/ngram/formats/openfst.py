@@ -1,4 +1,4 @@
-"""Text of a bigram model as an automaton of OpenFst, and its table of symbols, as for low-order density ratios (LODR).
+"""OpenFst text of a bigram model, and its table of symbols, as for low-order density ratios (LODR).
 
 The automaton is that of Kaldi's `arpa2fst`: a state for each word read last and one for no context, an arc for each
 bigram and each unigram, and from each word's state an arc with the back-off label, which is taken where no other arc
@@ -59,7 +59,7 @@ def check_order(order: int) -> None:
 
 
 def format_openfst(table: BackoffTable, labels: Labels) -> Iterator[str]:
-    """Yield the lines of the automaton, `source target label label weight` and `state weight`, many at a time.
+    """Yield lines `source target label label weight` and `state weight`, many at a time.
 
     A token without probability has no arc.
     """
@@ -92,7 +92,7 @@ def format_symbols(vocabulary: Sequence[str], labels: Labels) -> Iterator[str]:
 def _format_arcs(
     sources: IntArray, words: IntArray, logprobs: Floats, labels: Labels, loops: bool = False
 ) -> Iterator[str]:
-    """Yield the arcs of n-grams, in one piece; those of `</s>` are weights of ending. `loops`: arcs lead back."""
+    """Yield the arcs of n-grams, those of `</s>` as weights of ending; with `loops` they lead back."""
     lines = []
     targets = sources if loops else words
     columns = (sources.tolist(), words.tolist(), targets.tolist(), labels.tokens[words].tolist(), logprobs.tolist())

@@ -34,7 +34,7 @@ class SortedNgrams(NamedTuple):
 
 
 def link_sections(sections: Sequence[ArpaSection], vocabulary_size: int) -> list[SortedNgrams]:
-    """Sort and link all sections. Raises InvalidInput for a context that is not listed, or an n-gram listed twice."""
+    """Sort and link all sections. Raises InvalidInput for an unlisted context, or an n-gram listed twice."""
     orders = [_sorted_unigrams(sections[0])]
     keys, suffixes = np.arange(vocabulary_size), np.zeros(1 + vocabulary_size, np.int64)
     for section in sections[1:]:

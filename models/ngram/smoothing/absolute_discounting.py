@@ -42,7 +42,7 @@ def interpolated_absolute(counts: Counts, kept: Kept, discount: float | None = N
 
 
 def backoff_absolute(counts: Counts, kept: Kept) -> Estimate:
-    """Estimate backed off, with a discount estimated for each order; `details` are as of `interpolated_absolute`.
+    """Estimate backed off, with a discount for each order; `details` are as of `interpolated_absolute`.
 
     That of the unigrams is zero where every word was seen: no word is left to give anything to.
     """
@@ -55,7 +55,7 @@ def backoff_absolute(counts: Counts, kept: Kept) -> Estimate:
 
 
 def _fallback_orders(counts: Counts, first: int = 1) -> dict[str, list[int]]:
-    """Return as a field of details the orders, from `first` on, whose counts give no discount; nothing for none."""
+    """Return as a field of details the orders from `first` on whose counts give no discount, if any."""
     orders = [n for n, level in enumerate(counts.levels, 1) if n >= first and not all(_seen_rarely(level.count))]
     return {"fallback_orders": orders} if orders else {}
 

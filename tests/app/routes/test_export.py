@@ -1,4 +1,4 @@
-"""Export of models over HTTP: the text of each format, what is refused, and unnormalized models that say so."""
+"""Export of models over HTTP: each format, what is refused, and unnormalized models."""
 
 import io
 from collections.abc import Iterator

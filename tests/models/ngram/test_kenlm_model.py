@@ -1,4 +1,4 @@
-"""A binary of KenLM as a model that scores, against that library and against the ARPA text that it was built of."""
+"""Binaries of KenLM as models that score, against that library and their ARPA text."""
 
 import base64
 import io
@@ -146,7 +146,7 @@ def test_kenlm_model_refuses_a_binary_without_words_and_a_truncated_one(tmp_path
     whole = unpacked(PROBING, tmp_path / "fox.bin").read_bytes()
     for length in (70, 120, len(whole) - 30, len(whole) - 1):
         (tmp_path / "cut.bin").write_bytes(whole[:length])
-        with pytest.raises(InvalidInput, match="not a complete binary|truncated"):
+        with pytest.raises(InvalidInput, match=r"not a complete binary|truncated"):
             KenlmModel(tmp_path / "cut.bin")
 
 

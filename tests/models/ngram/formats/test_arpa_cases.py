@@ -1,4 +1,4 @@
-"""ARPA files that people have: odd characters in words, boundaries inside n-grams, byte order marks, compression.
+"""ARPA files as people have them: odd characters, boundaries inside n-grams, compression.
 
 Most are one bigram model of "red fox runs" whose distributions sum to one, spelled in another way; the right values are
 those of the model by hand, and KenLM's where it reads the file.

@@ -9,16 +9,16 @@ import pytest
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
 from models.ngram.formats.openfst import Labels, format_openfst, format_symbols
-from models.ngram.model import NgramModel
 from tests.helpers.estimation import estimate_model
 
 SIZE = 30
 TRAINING = np.random.default_rng(3).integers(2, 20, (60, 8)).tolist()
-LINES = np.random.default_rng(4).integers(2, 24, (30, 5)).tolist() + [[], [0, 5, 0]]
+LINES = np.random.default_rng(4).integers(2, 24, (30, 5)).tolist()
+LINES += [[], [0, 5, 0]]
 
 
 class Automaton:
-    """What OpenFst reads: arcs by state and label, weights of ending, and the source of the first line to start."""
+    """Automaton as OpenFst reads it: arcs by state and label, weights of ending, the start."""
 
     def __init__(self, text: str, backoff_label: int) -> None:
         self.arcs: dict[int, dict[int, tuple[int, float]]] = defaultdict(dict)
