@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from models.errors import InvalidInput
+from models.errors import InvalidInput, InvalidText
 from models.threads import thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import TokenModel
@@ -27,6 +29,7 @@ DOCUMENT_TYPE = "SentencePiece"
 """Name of these files in a `tokenizer.json`."""
 _LINES_PER_THREAD = 100
 """Lines that are worth a thread of their own."""
+_UNREADABLE = "must be text that the tokenizer's file can split"
 _SPELLING = Spelling(meta_space=True)
 
 
@@ -37,7 +40,8 @@ class SentencePieceModel(ForeignModel):
         """Read the content of a `.model`. Raises InvalidInput for anything else."""
         self._proto = proto
         self._processor = processor = _parse(proto)
-        tokens = {i: processor.id_to_piece(i) for i in range(processor.get_piece_size())}
+        with _raising(InvalidInput, "tokenizer", "must be a SentencePiece model, and the file is damaged"):
+            tokens = {i: processor.id_to_piece(i) for i in range(processor.get_piece_size())}
         self._bytes = {i for i in tokens if processor.is_byte(i)}
         special = [piece for i, piece in tokens.items() if processor.is_control(i) and i != processor.pad_id()]
         unknown = tokens.get(processor.unk_id())
@@ -46,12 +50,14 @@ class SentencePieceModel(ForeignModel):
     def encode_lines(self, lines: list[str]) -> list[NDArray[np.int32]]:
         """Return the file's ids of each of `lines`; many lines are split on several threads."""
         threads = min(thread_count(), 1 + len(lines) // _LINES_PER_THREAD)
-        rows: list[NDArray[np.int32]] = self._processor.encode(lines, return_type="numpy", num_threads=threads)
+        with _raising(InvalidText, "text", _UNREADABLE):
+            rows: list[NDArray[np.int32]] = self._processor.encode(lines, return_type="numpy", num_threads=threads)
         return rows
 
     def line_spans(self, line: str) -> list[TokenSpan]:
         """Return the pieces of a line with their places; bytes of one character have the whole of it."""
-        mapping = self._processor.encode(line, return_type="offset_mapping")
+        with _raising(InvalidText, "text", _UNREADABLE):
+            mapping = self._processor.encode(line, return_type="offset_mapping")
         spans: list[TokenSpan] = []
         character = (0, 0)
         for file_id, (begin, end) in zip(reversed(mapping["ids"]), reversed(mapping["offsets"]), strict=True):
@@ -63,7 +69,8 @@ class SentencePieceModel(ForeignModel):
 
     def decode_line(self, file_ids: list[int]) -> str:
         """Return the text of pieces, as `spm_decode` does."""
-        return str(self._processor.decode(file_ids))
+        with _raising(InvalidText, "text", _UNREADABLE):
+            return str(self._processor.decode(file_ids))
 
     def token_bytes(self, token: int) -> bytes:
         """Return the UTF-8 bytes that a piece writes inside a text; of a special token, those of its name."""
@@ -94,6 +101,15 @@ class SentencePieceModel(ForeignModel):
             return cls(config, base64.b64decode(document["model"]["file"], validate=True))
         except binascii.Error as error:
             raise InvalidInput("file", f"must hold a SentencePiece model in base64 ({error})") from None
+
+
+@contextmanager
+def _raising(error: type[InvalidInput], field: str, message: str) -> Iterator[None]:
+    """Raise `error` for a failure of the library, as a file with impossible pieces causes."""
+    try:
+        yield
+    except (RuntimeError, UnicodeError) as cause:
+        raise error(field, f"{message} ({cause})") from None
 
 
 def _parse(proto: bytes) -> SentencePieceProcessor:

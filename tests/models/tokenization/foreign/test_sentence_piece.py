@@ -1,8 +1,10 @@
 """Tokens of SentencePiece models: equal ids to `spm_encode`, offsets, exact text, malformed files."""
 
+import contextlib
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,6 +103,16 @@ def test_sentence_piece_model_takes_the_one_end_that_a_file_has(folder: Path) ->
     added = Tokenizer.train(TokenizerConfig(file=str(none)), ())
     assert added.vocabulary[EOS] == "</s>"
     assert added.names.public_id(EOS) == added.vocabulary_size - 1  # behind the file's last
+
+
+def test_sentence_piece_model_refuses_a_damaged_file(folder: Path) -> None:
+    path = sentence_piece_file(folder / "damaged.model", bos_id=-1)
+    proto, numbers = path.read_bytes(), np.random.default_rng(1)
+    for place in numbers.integers(0, len(proto), 60).tolist():
+        path.write_bytes(proto[:place] + b"\xe2\x81" + proto[place + 2 :])
+        with contextlib.suppress(InvalidInput):  # InvalidText is one, too; anything else would be a fault
+            tokenizer = Tokenizer.train(TokenizerConfig(file=str(path)), ())
+            tokenizer.decode(tokenizer.encode_with_offsets("The caf\u00e9 sat.\nx").ids)
 
 
 @pytest.mark.parametrize("cut", [3, 60, 500])
