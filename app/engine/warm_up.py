@@ -41,6 +41,7 @@ def _warm_up_distributions(model: LanguageModel, tokenizer: Tokenizer, text: str
     """Predict and generate a little after `text`."""
     for texts in ([text], [text, text]):
         run_to_completion(next_tokens(model, tokenizer, texts, NextTokenQuery(top_k=1)))
+    run_to_completion(next_tokens(model, tokenizer, [text], NextTokenQuery(prefix="a")))  # sorts the vocabulary
     run_to_completion(score_texts(model, tokenizer, [text], orders=True, top_logprobs=1))
     model.explain(model.begin_state(1))
     for params in (SamplingParams(max_tokens=2), SamplingParams(max_tokens=1, top_k=1)):  # with and without a filter

@@ -31,7 +31,7 @@ def _find_token(tokenizer: Tokenizer, key: str) -> int:
     encoding = tokenizer.encode(key)
     if len(encoding.ids) == 1 and not encoding.oov[0]:
         return int(encoding.ids[0])
-    token = tokenizer.token_to_id(key)
+    token = tokenizer.names.find(key)
     if token is None:
         count = len(encoding.ids)
         reason = "is not in the vocabulary" if count == 1 else f"is {count} tokens"

@@ -5,7 +5,8 @@ all of these sequences: each is a head, tokens that what was typed holds whole, 
 
 They are exactly those that the tokenizer makes: a sequence counts if it is the encoding of its own text. That suffices
 because the beginning of an encoding is the encoding of its text, for byte pair encoding as for unigram tokens, whose
-best segmentation consists of best segmentations. None of the sequences begins with another, so their probabilities add
+best segmentation consists of best segmentations. Of words that is so but where text further on parts a token, as in
+'twasn't, which `Cut.followed_by` is for. None of the sequences begins with another, so their probabilities add
 up to that of what was typed (Vieira et al. 2024, From Language Models over Tokens to Language Models over Characters).
 """
 
@@ -28,6 +29,10 @@ from models.tokenization.continuations.typed_text import (
 )
 from models.tokenization.encoding import TokenModel
 from models.utils.arrays import Int64Array
+
+MAX_CHECKED = 4096
+"""Tokens at the beginning of what was typed up to which each is checked to be one that text can hold there: some 10 ms.
+Of more, as after a lone blank, all count; those that no text holds have next to no probability."""
 
 
 class Continuation(NamedTuple):
@@ -97,12 +102,18 @@ class Continuations:
         probability of all of them, only where nothing else continues what was typed.
         """
         index = self._caseless_index if ignore_case else self._index
-        anchor, found = text.anchor.encode(), list[Continuation]()
+        anchor, found = text.anchor.encode(), dict[tuple[tuple[int, ...], int], Continuation]()
         for cut in self._cuts(self._model.fold(text.typed), index.longest):
             tokens = self._candidates(cut, index, special)
+            if not cut.head and not cut.hidden and len(tokens) > MAX_CHECKED:
+                cut = cut._replace(certain=True)
             for head in _cases(cut.head) if ignore_case and len(tokens) else [cut.head][: len(tokens)]:
-                found += self._continue(anchor, cut._replace(head=head), tokens)
-        return [continuation for continuation in found if UNK not in continuation.head] or found
+                for part in self._continue(anchor, cut._replace(head=head), tokens):
+                    known = found.setdefault((part.head, part.hidden), part)
+                    if known is not part:  # the same tokens at the end of another text
+                        union = np.union1d(known.tokens, part.tokens)
+                        found[part.head, part.hidden] = known._replace(tokens=union)
+        return [part for part in found.values() if UNK not in part.head] or list(found.values())
 
     def _cuts(self, typed: str, longest: int) -> Iterator[Cut]:
         config = self._model.config
@@ -127,12 +138,13 @@ class Continuations:
             yield Continuation(_known(head[len(before) :]), cut.head, tokens, cut.hidden)
             return
         heads: dict[tuple[int, ...], list[int]] = {}
-        texts = [anchor + cut.head + self._spellings[i][cut.hidden :] for i in tokens.tolist()]
+        texts = [anchor + cut.head + self._spellings[i][cut.hidden :] + cut.followed_by for i in tokens.tolist()]
+        last = -2 if cut.followed_by else -1
         for token, ids in zip(tokens.tolist(), self._encode_all(texts), strict=True):
-            if ids and ids[-1] == token and ids[: len(before)] == before:
-                heads.setdefault(_known(ids[len(before) : -1]), []).append(token)
-        for found, last in heads.items():
-            yield Continuation(found, cut.head, np.array(last, np.int64), cut.hidden)
+            if ids and len(ids) >= -last and ids[last] == token and ids[: len(before)] == before:
+                heads.setdefault(_known(ids[len(before) : last]), []).append(token)
+        for found, ends in heads.items():
+            yield Continuation(found, cut.head, np.array(ends, np.int64), cut.hidden)
 
     def _encode_all(self, texts: Sequence[bytes]) -> Iterator[list[int] | None]:
         """Return the ids of each text: those of one line are encoded together, as lines of one text."""

@@ -18,6 +18,7 @@ class Cut(NamedTuple):
     head: the text before.
     beginnings: how the token after may begin.
     certain: whether a token begins there, whatever comes; otherwise the tokenizer must be asked.
+    followed_by: text behind which the token after is looked for, too: what follows may part it from a longer one.
     hidden: bytes at the beginning of the token after that are not in the text: a blank that its tokenizer adds.
     """
 
@@ -25,6 +26,7 @@ class Cut(NamedTuple):
     beginnings: tuple[bytes, ...]
     certain: bool = False
     hidden: int = 0
+    followed_by: bytes = b""
 
 
 def word_cuts(typed: str, *, pretokenized: bool) -> Iterator[Cut]:
@@ -35,6 +37,8 @@ def word_cuts(typed: str, *, pretokenized: bool) -> Iterator[Cut]:
     for i in range(len(typed) if pretokenized else first + 1, len(typed)):
         if not (typed[i - 1].isalnum() and typed[i].isalnum()):
             yield _cut(typed, i)
+            if typed[i - 1] in "'\u2019" and typed[i].isalnum():  # 'twas is one token, but 'twasn't begins with two
+                yield _cut(typed, i)._replace(followed_by=b"n't")
         elif i == len(typed) - 1 and typed[i] in "nN":
             yield Cut(typed[:i].encode(), tuple((typed[i] + mark).encode() for mark in "'\u2019"))
         elif _UNFINISHED_NOT.match(typed, i):

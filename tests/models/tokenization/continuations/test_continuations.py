@@ -6,6 +6,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.continuations.continuations import Continuations
@@ -61,6 +63,15 @@ def test_continuations_of_words_are_those_of_all_texts(typed: str) -> None:
     expected = enumerated(model, typed, "don't- s", 4)
     known = {sequence for sequence in found(model, typed) if 0 not in sequence}
     assert known - {sequence for sequence in known if model.vocabulary[sequence[-1]] == "well"} == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("don't- s", min_size=1, max_size=6))
+def test_continuations_of_any_typed_words_are_those_of_all_texts(typed: str) -> None:
+    model = words(*WORDS[:-1], "s", "t", "o", "no")
+    expected = enumerated(model, typed, "don't- s", 3)
+    if not any(0 in sequence for sequence in found(model, typed)):
+        assert expected <= found(model, typed)
 
 
 @pytest.mark.parametrize("size", [262, 275, 290])
