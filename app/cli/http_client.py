@@ -17,6 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
+from models.data.encoding_names import UTF_8
 from models.errors import InvalidInput, NextwordError
 
 SILENCE_TIMEOUT_SECONDS = 60.0
@@ -61,9 +62,9 @@ class ServiceClient:
             headers["idempotency-key"] = key
         return self._json(Request(f"{self._url}{path}", data, headers, method="POST"))
 
-    def upload(self, path: Path) -> str:
-        """Upload a file, sent as it is read; returns its id."""
-        query = urlencode({"filename": path.name})
+    def upload(self, path: Path, encoding: str = UTF_8) -> str:
+        """Upload a file, sent as it is read; returns its id. The service reads its text in `encoding`."""
+        query = urlencode({"filename": path.name} | ({} if encoding == UTF_8 else {"encoding": encoding}))
         headers = {"content-type": "text/plain", "content-length": str(path.stat().st_size)}
         with path.open("rb") as file:
             answer = self._json(Request(f"{self._url}/v1/files?{query}", file, headers, method="POST"))

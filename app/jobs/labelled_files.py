@@ -32,7 +32,7 @@ def check_if_small(files: FileStore, field: str, file_ids: Sequence[str], file_f
     """Read labelled files, unless they are large. Raises InvalidInput naming `field` and a fault's line."""
     stored = [files.get(file_id) for file_id in file_ids]
     limit = SMALL_STORY_BYTES if file_format.format == "babi" else SMALL_BYTES
-    if sum(file.bytes for file in stored) > limit:
+    if sum(file.content_bytes for file in stored) > limit:
         return
     with tempfile.TemporaryDirectory() as folder:
         # Under their own names, whose endings tell the format and which messages give.

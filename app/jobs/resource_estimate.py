@@ -35,8 +35,6 @@ NGRAM_SECONDS_PER_TOKEN = 1e-6
 """Seconds of n-gram counting and estimation per token and order."""
 ARPA_BYTES_PER_NGRAM = 30
 """Bytes of a line of ARPA text, at the least."""
-ARPA_COMPRESSION = 8
-"""Bytes of ARPA text per byte of a compressed file, at the most."""
 IMPORT_BYTES_PER_NGRAM = 250
 """Peak bytes of an import per n-gram, while all are sorted and linked."""
 IMPORT_SECONDS_PER_NGRAM = 1e-5
@@ -118,9 +116,9 @@ def estimate_evaluation(parameters: int, text_bytes: int, dynamic: DynamicConfig
     return ResourceEstimate(0, PROCESS_BYTES + 4 * copies * parameters, STARTUP_SECONDS + seconds)
 
 
-def estimate_import(file_bytes: int, *, is_compressed: bool) -> ResourceEstimate:
-    """Estimate reading the ARPA text of a model."""
-    ngrams = file_bytes * (ARPA_COMPRESSION if is_compressed else 1) // ARPA_BYTES_PER_NGRAM
+def estimate_import(text_bytes: int) -> ResourceEstimate:
+    """Estimate reading the ARPA text of a model, of `text_bytes` where it is decompressed."""
+    ngrams = text_bytes // ARPA_BYTES_PER_NGRAM
     return ResourceEstimate(
         2 * ngrams,
         PROCESS_BYTES + IMPORT_BYTES_PER_NGRAM * ngrams,

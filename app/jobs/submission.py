@@ -7,7 +7,7 @@ other versions by the time the job runs.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from app.jobs.resource_estimate import (
 )
 from app.jobs.store import NewJob
 from app.jobs.task_estimate import estimate_task
+from app.jobs.text_encodings import find_encoding
 from app.jobs.tokenizer_files import file_vocabulary_size
 from app.schemas.import_job import ImportJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
@@ -66,6 +67,14 @@ class JobSubmission:
             NameTaken: the name of the model is an alias.
             DatabaseUnavailable: the files cannot be looked up.
         """
+        encoding = find_encoding(self.files, request)
+        if encoding is None:
+            return self._prepare(request)
+        job = self._prepare(request.model_copy(update={"encoding": encoding}))
+        return replace(job, sent_request=request_as_sent(request))
+
+    def _prepare(self, request: JobRequest) -> NewJob:
+        """Return the job of a request that says the encoding of its files."""
         if isinstance(request, EvaluateJob):
             return self._prepare_evaluation(request)
         if request.name in self.aliases.snapshot:
@@ -94,12 +103,13 @@ class JobSubmission:
         return self._new_job(request, estimate)
 
     def _prepare_import(self, request: ImportJob) -> NewJob:
-        request.recipe(Path("model"), Path("tokenizer") if request.more_files else None)
+        recipe = request.recipe(Path("model"), Path("tokenizer") if request.more_files else None)
         size = self._file_bytes("file", request.file)
         for field, file in request.more_files.items():
             self._file_bytes(field, file)
-        compression = check_model_file(self.files.path(request.file), "file")
-        estimate = estimate_import(size, is_compressed=compression is not None)
+            file_vocabulary_size(self.files, file, recipe.tokenizer)
+        check_model_file(self.files.path(request.file), "file")
+        estimate = estimate_import(size)
         self._limits.check(estimate)
         return self._new_job(request, estimate)
 
@@ -162,7 +172,7 @@ class JobSubmission:
             name=None if isinstance(request, EvaluateJob) else request.name,
             training_file=_training_file(request),
             validation_file=request.validation_file,
-            more_files=request.more_files if isinstance(request, TaskJob | ImportJob | TrainingRequest) else {},
+            more_files=request.more_files if isinstance(request, TaskJob | TrainingRequest | ImportJob) else {},
             sent_request=sent if resolved else None,
         )
 
@@ -173,11 +183,11 @@ class JobSubmission:
             raise InvalidInput(field, str(error)) from None
 
     def _file_bytes(self, field: str, file_id: str | None) -> int:
-        """Return the size of a file; 0 where none is given."""
+        """Return the size of what a file holds, decompressed; 0 where none is given."""
         if file_id is None:
             return 0
         try:
-            return self.files.get(file_id).bytes
+            return self.files.get(file_id).content_bytes
         except NotFound as error:
             raise InvalidInput(field, f"{error}; upload it with POST /v1/files") from None
 

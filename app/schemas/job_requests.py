@@ -1,8 +1,8 @@
 """Request bodies of jobs: train a language model, compose a model of published ones, or evaluate one.
 
-Those of other tasks are in `tasks.job_kinds`, that of imports in `import_job`. `JobRequest` is the union of all kinds, told apart by `kind`;
-`parse_job_request` reads one from stored JSON. The configurations inside are the dataclasses of `models`, which the
-command line uses as well and which check themselves.
+Those of other tasks are in `tasks.job_kinds`, that of imports in `import_job`. `JobRequest` is the union of all kinds,
+told apart by `kind`; `parse_job_request` reads one from stored JSON. The configurations inside are the dataclasses of
+`models`, which the command line uses as well and which check themselves.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from app.schemas.config_schema import config_schema
 from app.schemas.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
+from app.schemas.tasks.job_requests import EncodingField
 from models.composite.config import DynamicConfig, MixtureConfig
+from models.data.encoding_names import UTF_8
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.line_reader import EmptyLines
 from models.errors import InvalidInput
@@ -49,6 +51,7 @@ class _TrainingJob(RequestBody):
         {}, description="Configuration of the tokenizer."
     )
     empty_lines: EmptyLinesField = "keep"
+    encoding: EncodingField = None
     reversed: bool = Field(
         False, description="Whether to read the text from right to left, for the second member of a pair."
     )
@@ -72,6 +75,7 @@ class _TrainingJob(RequestBody):
             "tokenizer": tokenizer if tokenizer_file is None else replace(tokenizer, file=str(tokenizer_file)),
             "validation": validation,
             "empty_lines": self.empty_lines,
+            "encoding": self.encoding or UTF_8,
             "reversed": self.reversed,
             "licence": self.licence,
             **self.family_fields(),
@@ -166,13 +170,22 @@ class CompositionJob(RequestBody):
     )
     unit: Unit = Field("document", description="Unit of the text when weights are fitted.")
     empty_lines: EmptyLinesField = "keep"
+    encoding: EncodingField = None
 
     def composition(self, validation: Path | None) -> Composition:
         """Build the composition. Raises InvalidInput, naming the field, for a value that is not accepted."""
         model = parse_config(COMPOSITE_CONFIGS[self.kind], self.config, "config.")
         if model == MixtureConfig() and validation is None:
             raise InvalidInput("config.weights", "give them, or a validation_file to fit them to")
-        composition = Composition(self.name, tuple(self.members), model, validation, self.unit, self.empty_lines)
+        composition = Composition(
+            self.name,
+            tuple(self.members),
+            model,
+            validation,
+            self.unit,
+            self.empty_lines,
+            encoding=self.encoding or UTF_8,
+        )
         composition.check()
         return composition
 
@@ -187,6 +200,7 @@ class EvaluateJob(RequestBody):
         None, description="`lines`: each on its own; `document`: as one. Without it, lines, or document for characters."
     )
     empty_lines: EmptyLinesField = "keep"
+    encoding: EncodingField = None
     bos: bool | None = Field(
         None, description="Whether each line, or the document, begins after `</s>`. Without it, it does."
     )
@@ -215,7 +229,8 @@ class EvaluateJob(RequestBody):
         kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)
         if kind is None and self.format is not None:
             raise InvalidInput("format", "is for models that labelled files measure: leave it out")
-        return None if kind is None else parse_config(kind, self.format or {}, "format.")
+        said = {} if self.encoding is None else {"encoding": self.encoding}
+        return None if kind is None else parse_config(kind, said | (self.format or {}), "format.")
 
     def resolve_unit(self, tokenizer: TokenizerConfig) -> Unit:
         """Return the requested unit, or the default for the tokenizer and dynamic evaluation."""

@@ -24,6 +24,8 @@ from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
 from models.checkpoint.save import save
 from models.composite.dynamic_evaluation import make_dynamic
+from models.data.corpus import Corpus
+from models.data.encoding_names import UTF_8
 from models.evaluation.evaluator import evaluate
 from models.evaluation.metrics import evaluation_figures
 from models.language_model import LanguageModel
@@ -36,7 +38,6 @@ from models.utils.progress import Progress, run_to_completion, with_progress
 
 Result = TypeVar("Result")
 ShouldStop = Callable[[], bool]
-_READ_BYTES = 1 << 16
 
 
 class _StopRequested(Exception):
@@ -126,17 +127,23 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
     file_format = request.file_format(checkpoint.model.capabilities)
     path = link_inputs(spec, Path(spec.workdir) / "inputs")["validation"]
     if not isinstance(checkpoint.model, LanguageModel):
-        work = evaluate_task(checkpoint.model, checkpoint.tokenizer, [path], file_format, request.empty_lines)
+        encoding, empty_lines = request.encoding or UTF_8, request.empty_lines
+        work = evaluate_task(checkpoint.model, checkpoint.tokenizer, [path], file_format, empty_lines, encoding)
         return Done(None, {"model": request.model} | _drive(work, Reporter(send).report, stop))
     unit = request.resolve_unit(checkpoint.tokenizer.config)
     dynamic = request.dynamic_config()
     model = checkpoint.language_model if dynamic is None else make_dynamic(checkpoint.language_model, dynamic, unit)
-    with path.open("rb") as file:
-        chunks = iter(lambda: file.read(_READ_BYTES), b"")
-        ends = {"bos": request.bos is not False, "eos": request.eos is not False}
-        scoring = evaluate(model, checkpoint.tokenizer, chunks, unit, request.empty_lines, **ends)
-        evaluation = _drive(with_progress(scoring), Reporter(send).report, stop)
-    return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation))
+    text = Corpus.open(
+        path,
+        config=checkpoint.tokenizer.config,
+        empty_lines=request.empty_lines,
+        encoding=request.encoding or UTF_8,
+    )
+    ends = {"bos": request.bos is not False, "eos": request.eos is not False}
+    scoring = evaluate(model, checkpoint.tokenizer, text.chunks(), unit, request.empty_lines, **ends)
+    evaluation = _drive(with_progress(scoring), Reporter(send).report, stop)
+    notes = {"notes": text.notes} if text.notes else {}
+    return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation) | notes)
 
 
 def _drive(work: Generator[Progress, None, Result], report: Callable[[Progress], None], stop: ShouldStop) -> Result:

@@ -13,6 +13,7 @@ from app.cli.figures import held_out_lines, task_headline
 from app.cli.http_client import ServiceClient, ServiceError
 from app.cli.progress_bar import ProgressBar
 from app.cli.shared_options import json_option
+from app.cli.text_input import encoding_option
 from app.core.settings import load_settings
 from models.utils.progress import Progress
 
@@ -76,25 +77,33 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @click.option(
     "--allow-unnormalized", is_flag=True, help="Of imports: publish a model whose probabilities do not sum to one."
 )
+@encoding_option
 @click.option("--follow/--no-follow", default=True, help="Whether to wait for its end. [default: follow]")
 @json_option
 @click.pass_obj
 def submit(
-    client: ServiceClient, /, text: Path, validation: Path | None, follow: bool, as_json: bool, **options: Any
+    client: ServiceClient,
+    /,
+    text: Path,
+    validation: Path | None,
+    encoding: str,
+    follow: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Upload TEXT and submit a job on it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
     body = {name: value for name, value in options.items() if value}
     if options["kind"] == "evaluate":
-        body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text)}
+        body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text, encoding)}
         body |= {"format": options["format"]} if options["format"] else {}
     elif options["kind"] == "import":
         body["file"] = client.upload(text)
     elif options["members"]:
-        body["validation_file"] = client.upload(text)
+        body["validation_file"] = client.upload(text, encoding)
     else:
-        body["training_file"] = client.upload(text)
+        body["training_file"] = client.upload(text, encoding)
         if validation is not None:
-            body["validation_file"] = client.upload(validation)
+            body["validation_file"] = client.upload(validation, encoding)
     job = client.post("/v1/jobs", body)
     if not follow:
         _print_job(job, as_json)
@@ -185,6 +194,8 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
     if job["error"]:
         click.echo(f"{job['error']['code']}: {job['error']['message']}")
     result = job["result"] or {}
+    for note in [*result.get("notes", []), *result.get("metrics", {}).get("notes", [])]:
+        click.echo(f"note: {note}", err=True)
     for line in held_out_lines(result.get("metrics", {}).get("validation") or {}):
         click.echo(line)
     if "perplexity" in result:

@@ -23,6 +23,10 @@ from models.tokenization.config import TokenizerConfig
 
 FindFile: TypeAlias = Callable[[str], Path]
 """Returns the path of an uploaded file by its id."""
+EncodingField = Annotated[
+    str | None,
+    Field(description="Encoding of the files, as latin-1 or utf-16-le; unset: what they were uploaded with, or UTF-8."),
+]
 FileIds = Annotated[
     str | Annotated[list[str], Field(min_length=1, max_length=100)],
     described_as("the id of a file, or a list of 1 to 100 of them"),
@@ -48,6 +52,7 @@ class TaskJob(RequestBody):
     )
     config: dict[str, Any] = Field({}, description="The model's configuration.")
     format: dict[str, Any] = Field({}, description="Format of the files.")
+    encoding: EncodingField = None
     licence: str = Field("unknown", description="Licence of the examples, for the model's card.")
 
     @property
@@ -69,7 +74,10 @@ class TaskJob(RequestBody):
             raise InvalidInput("validation_fraction", "give it or validation_file, not both")
         parts, fields = TASK_KINDS[self.kind], self.family_fields(find_file, origin)
         if parts.format is not None:
-            fields["format"] = parse_config(parts.format, self.format, "format.")
+            said = {} if self.encoding is None else {"encoding": self.encoding}
+            fields["format"] = parse_config(parts.format, said | self.format, "format.")
+        elif self.encoding is not None:
+            fields["encoding"] = self.encoding
         if self.validation_fraction is not None:
             fields["validation_fraction"] = self.validation_fraction
         return TaskRecipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -317,3 +318,34 @@ def test_jobs_report_an_unavailable_database(
     assert refused(answer) == (503, "database_unavailable", None)
     assert answer.headers["retry-after"] == "1"
     assert client.post("/v1/models/words/next", json={"context": "the"}).status_code == 200
+
+
+def test_create_job_reads_files_as_they_were_uploaded(
+    client: httpx.Client, leases: LeaseStore, file: str, own: Server
+) -> None:
+    text = "le caf\u00e9 est ferm\u00e9\n".encode("latin-1") * 50
+    latin = client.post("/v1/files", content=text, params={"encoding": "latin-1"}).json()["id"]
+    body = {"name": "demo", "kind": "ngram", "training_file": latin}
+    job = client.post("/v1/jobs", json=body, headers={"idempotency-key": "latin"}).json()
+    assert job["request"]["encoding"] == "latin-1"
+    assert client.post("/v1/jobs", json=body, headers={"idempotency-key": "latin"}).json() == job
+    assert "encoding" not in ask(client, file)["request"]
+    assert ask(client, latin, encoding="cp1252")["request"]["encoding"] == "cp1252"
+    both = client.post("/v1/jobs", json=body | {"validation_file": file})
+    assert refused(both) == (400, "invalid_input", "encoding")
+    assert "uploaded as latin-1 and utf-8" in both.json()["error"]["message"]
+    assert refused(client.post("/v1/jobs", json=body | {"encoding": "utf-99"})) == (400, "invalid_input", "encoding")
+
+
+def test_create_job_estimates_what_a_compressed_file_holds(client: httpx.Client, leases: LeaseStore, file: str) -> None:
+    packed = client.post("/v1/files", content=gzip.compress(b"the cat sat on the mat\n" * 100)).json()["id"]
+    assert ask(client, packed)["estimate"] == ask(client, file)["estimate"]
+
+
+def test_create_job_reads_labelled_files_as_they_were_uploaded(
+    client: httpx.Client, leases: LeaseStore, own: Server
+) -> None:
+    table = "text,label\ncaf\u00e9,good\nth\u00e9,bad\n".encode("latin-1")
+    latin = client.post("/v1/files", content=table, params={"encoding": "latin-1", "filename": "a.csv"}).json()["id"]
+    job = ask(client, latin, kind="naive_bayes", validation_fraction=0)
+    assert job["request"]["encoding"] == "latin-1"

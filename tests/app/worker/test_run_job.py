@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,14 @@ import pytest
 
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Done, InputFile, Measured, Message, RunSpec, Stopped
+from models.checkpoint.load import load
+from models.data.sentence_marks import SentenceMarks
+from models.errors import InvalidText
 from models.threads import thread_count
+from tests.helpers.serving import ngram, publish
 from tests.helpers.texts import some_text
 
+NGRAM = {"kind": "ngram", "config": {"smoothing": "add_delta"}}
 LSTM = {"layers": 1, "hidden_size": 8, "embedding_size": 8, "batch_size": 4, "bptt": 8, "epochs": 1}
 
 
@@ -46,3 +52,45 @@ def test_run_job_that_resumes_sends_earlier_metrics(order: RunSpec) -> None:
     sent = len(parts)
     run_job(parted, parts.append, lambda: False)
     assert measured(parts[sent:]) == measured(whole)
+
+
+def test_run_job_reads_text_as_people_have_it(order: RunSpec, tmp_path: Path) -> None:
+    text = some_text(100).replace("the", "caf\u00e9")
+    forms = {
+        "plain": (text.encode(), {}),
+        "latin-1": (text.encode("latin-1"), {"encoding": "latin-1"}),
+        "gzip": (gzip.compress(text.encode()), {}),
+        "utf-16": (text.replace("\n", "\r\n").encode("utf-16"), {}),
+        "marks": ("".join(f"<s> {line} </s>\n" for line in text.splitlines()).encode(), {}),
+    }
+    figures = {}
+    for name, (data, fields) in forms.items():
+        (tmp_path / "text").write_bytes(data)
+        places = {"workdir": str(tmp_path / name), "staging": str(tmp_path / f"{name}-staged")}
+        job = RunSpec(**{**vars(order), **places, "request": order.request | NGRAM | fields})
+        done = run_job(job, lambda message: None, lambda: False)
+        assert isinstance(done, Done)
+        assert done.staged is not None
+        metrics = load(Path(done.staged)).card.provenance.metrics
+        assert metrics.pop("notes", []) == (SentenceMarks(True, True).notes() if name == "marks" else [])
+        figures[name] = metrics["validation"]
+    assert len({str(values) for values in figures.values()}) == 1
+
+
+def test_run_job_names_the_file_that_is_no_text(order: RunSpec, tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(some_text(100).encode("utf-16-le"))
+    with pytest.raises(InvalidText, match="text: must be UTF-8; it looks like UTF-16 without a byte order mark"):
+        run_job(order, lambda message: None, lambda: False)
+
+
+def test_run_job_evaluates_compressed_text_with_marks(order: RunSpec, tmp_path: Path) -> None:
+    publish(tmp_path / "checkpoints", "words", ngram())
+    results = []
+    for data in (b"the cat\nthe dog\n", gzip.compress(b"<s> the cat </s>\r\n<s> the dog </s>\r\n")):
+        (tmp_path / "text").write_bytes(data)
+        request = {"kind": "evaluate", "model": "words@1", "validation_file": "file-1"}
+        places = {"training": None, "validation": order.training, "workdir": str(tmp_path / str(len(results)))}
+        done = run_job(RunSpec(**{**vars(order), **places, "request": request}), lambda message: None, lambda: False)
+        assert isinstance(done, Done)
+        results.append(done.result)
+    assert results[1] == results[0] | {"notes": SentenceMarks(True, True).notes()}

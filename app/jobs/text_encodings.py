@@ -1,0 +1,45 @@
+"""Encoding of the files of a job: the one that a request says, or that they were uploaded with."""
+
+from __future__ import annotations
+
+from app.core.exceptions import NotFound
+from app.schemas.import_job import ImportJob
+from app.schemas.job_requests import JobRequest, TrainingRequest
+from app.schemas.tasks.job_requests import TaskJob
+from app.storage.file_store import FileStore
+from models.data.encoding_names import UTF_8, check_encoding
+from models.errors import InvalidInput
+
+
+def find_encoding(files: FileStore, request: JobRequest) -> str | None:
+    """Return the encoding that the texts of a request were uploaded with, where it says none itself; None for UTF-8.
+
+    Raises InvalidInput for an unknown encoding, and for files of several.
+    """
+    if isinstance(request, ImportJob):
+        return None
+    if request.encoding is not None:
+        check_encoding(request.encoding)
+        return None
+    encodings = {_uploaded_encoding(files, file) for file in _texts(request)} - {None}
+    if len(encodings) > 1:
+        names = " and ".join(sorted(str(name) for name in encodings))
+        raise InvalidInput("encoding", f"must be one for all files, and they were uploaded as {names}")
+    encoding = encodings.pop() if encodings else UTF_8
+    return None if encoding == UTF_8 else encoding
+
+
+def _texts(request: JobRequest) -> list[str]:
+    """Return the ids of the files of text."""
+    files = [] if request.validation_file is None else [request.validation_file]
+    if isinstance(request, TrainingRequest):
+        return [request.training_file, *files]
+    return [*request.training_files, *files] if isinstance(request, TaskJob) else files
+
+
+def _uploaded_encoding(files: FileStore, file_id: str) -> str | None:
+    """Return the encoding of a file; None where there is no such file, which others tell."""
+    try:
+        return files.get(file_id).encoding or UTF_8
+    except NotFound:
+        return None
