@@ -37,5 +37,7 @@ def good_items(items: Sequence[Result | InvalidInput]) -> list[Result]:
 
 def merge_errors(items: Sequence[Any], results: Sequence[Result | InvalidInput]) -> list[Result | InvalidInput]:
     """Return the results of the good ones among `items` in their places, and the others' errors in theirs."""
+    if len(results) == len(items):  # nearly always: none is bad
+        return list(results)
     rest = iter(results)
     return [item if isinstance(item, InvalidInput) else next(rest) for item in items]

@@ -19,15 +19,14 @@ def told_errors(results: Sequence[Content | InvalidInput], **fields: Given) -> l
     `fields` are the lists that the items come from, by name. Raises the error of a field that was a single text: it is
     the whole request's.
     """
-    return [_tell(result, i, fields) for i, result in enumerate(results)]
+    numbered = enumerate(results)
+    return [_tell(result, i, fields) if isinstance(result, InvalidInput) else result for i, result in numbered]
 
 
-def _tell(result: Content | InvalidInput, index: int, fields: dict[str, Given]) -> Content:
-    if not isinstance(result, InvalidInput):
-        return result
-    name = result.field.partition(".")[0]
+def _tell(error: InvalidInput, index: int, fields: dict[str, Given]) -> Content:
+    name = error.field.partition(".")[0]
     if isinstance(fields.get(name, ""), str):
-        raise result
-    if result.field == name:
-        result = type(result)(f"{name}.{index}", str(result).removeprefix(f"{name}: "))
-    return to_api_error(result).content()
+        raise error
+    if error.field == name:
+        error = type(error)(f"{name}.{index}", str(error).removeprefix(f"{name}: "))
+    return to_api_error(error).content()
