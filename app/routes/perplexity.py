@@ -29,6 +29,7 @@ from app.http.request_body import (
     BufferedBody,
     LineSplitter,
     RecordLine,
+    charset,
     media_type,
     unsupported_media_type,
 )
@@ -44,6 +45,7 @@ from app.schemas.perplexity import (
     PerplexityQuery,
     PerplexityRequest,
 )
+from models.data.encoding_names import UTF_8
 from models.errors import InvalidInput, InvalidText, NextwordError
 from models.evaluation.evaluator import Evaluator
 from models.evaluation.metrics import Evaluation, evaluation_figures
@@ -61,7 +63,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 async def measure_perplexity(request: InjectedModelRequest, query: Annotated[PerplexityQuery, Query()]) -> Response:
     """Measure the perplexity of a text: exp of the mean cross-entropy of its tokens, line ends included.
 
-    The text comes as JSON; or as `text/plain` (UTF-8), of any length, read and scored in slices; or as
+    The text comes as JSON; or as `text/plain` in any encoding, of any length, read and scored in slices; or as
     `application/x-ndjson`, a record `{"text": ...}` a line: results are streamed back, one a line, in order, with the
     record's other fields. A record that cannot be scored has an `error` in its place.
     """
@@ -106,7 +108,8 @@ def _parse_body(body: bytes) -> PerplexityRequest:
 async def _evaluate_text(request: ModelRequest, query: PerplexityQuery) -> Response:
     if query.keep_text:
         raise InvalidInput("keep_text", "is for records")
-    evaluator = _make_evaluator(request, query)
+    encoding = query.encoding or charset(request.http_request.headers) or UTF_8
+    evaluator = _make_evaluator(request, query, encoding)
     with request.reserve(), closing(BufferedBody(request.http_request.receive)) as body:
         while data := await body.read():
             await request.compute(evaluator.feed(data), request.estimate_tokens([data]), body.wait_for_disconnect)
@@ -115,6 +118,8 @@ async def _evaluate_text(request: ModelRequest, query: PerplexityQuery) -> Respo
 
 
 async def _evaluate_records(request: ModelRequest, query: PerplexityQuery) -> Response:
+    if query.encoding is not None:
+        raise InvalidInput("encoding", "is for plain text: JSON is UTF-8")
     _make_evaluator(request, query)  # a wrong unit fails before the first byte
     async with AsyncExitStack() as stack:
         stack.enter_context(request.reserve())
@@ -139,12 +144,18 @@ async def _results(
     yield await request.compute(_evaluate_lines(request, query, lines.finish()), 0, body.wait_for_disconnect)
 
 
-def _make_evaluator(request: ModelRequest, options: PerplexityQuery | PerplexityRequest) -> Evaluator:
-    """Build the evaluator of one text. Raises InvalidInput for a unit that the model does not have."""
+def _make_evaluator(
+    request: ModelRequest, options: PerplexityQuery | PerplexityRequest, encoding: str = UTF_8
+) -> Evaluator:
+    """Build the evaluator of one text.
+
+    Raises InvalidInput for a unit that the model does not have, and for an unknown encoding.
+    """
     model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
     unit = options.unit or ("lines" if tokenizer.config.has_lines else "document")
     bos, eos = options.bos is not False, options.eos is not False
-    return Evaluator(model, tokenizer, unit, options.empty_lines or "keep", request.runtime, bos=bos, eos=eos)
+    empty_lines, ends = options.empty_lines or "keep", {"bos": bos, "eos": eos}
+    return Evaluator(model, tokenizer, unit, empty_lines, request.runtime, **ends, encoding=encoding)
 
 
 def _evaluate_texts(

@@ -62,6 +62,10 @@ class PerplexityQuery(QueryParameters):
     bos: bool | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
     eos: bool | None = Field(None, description="As in the JSON body, for bodies of the other kinds.")
     keep_text: bool = Field(False, description="Whether results of records repeat their `text`.")
+    encoding: str | None = Field(
+        None,
+        description="Encoding of plain text, as latin-1 or utf-16-le; unset: the Content-Type's `charset`, or UTF-8.",
+    )
 
 
 class PerplexityResult(ResponseBody):

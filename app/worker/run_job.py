@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.schemas.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
@@ -142,7 +142,8 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
     ends = {"bos": request.bos is not False, "eos": request.eos is not False}
     scoring = evaluate(model, checkpoint.tokenizer, text.chunks(), unit, request.empty_lines, **ends)
     evaluation = _drive(with_progress(scoring), Reporter(send).report, stop)
-    notes = {"notes": text.notes} if text.notes else {}
+    notes: dict[str, Any] = {"notes": text.notes} if text.notes else {}
+    notes |= {} if checkpoint.card.normalized else {"normalized": False}
     return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation) | notes)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from models.tokenization.raw_text import WHITESPACE
+
 BEGIN_MARK, END_MARK = "<s>", "</s>"
 _BEGIN = re.compile(rf"^[\t ]*{BEGIN_MARK}[\t ]*", re.MULTILINE)
 _END = re.compile(rf"[\t ]*{END_MARK}[\t ]*$", re.MULTILINE)
@@ -32,7 +34,7 @@ class SentenceMarks(NamedTuple):
     @classmethod
     def of(cls, text: str) -> SentenceMarks:
         """Return the marks that all whole lines of a text carry, blank lines apart."""
-        lines = [line.strip() for line in text.split("\n")[:-1] if not line.isspace() and line]
+        lines = [line for line in (line.strip(WHITESPACE) for line in text.split("\n")[:-1]) if line]
         if not lines or not (lines[0].startswith(BEGIN_MARK) or lines[0].endswith(END_MARK)):
             return cls()
         return cls(all(line.startswith(BEGIN_MARK) for line in lines), all(line.endswith(END_MARK) for line in lines))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.data.corpus import Corpus
+from models.data.encoding_names import UTF_8
 from models.data.line_reader import EmptyLines
 from models.data.paragraph_reader import open_reader
 from models.errors import InvalidInput, InvalidText
@@ -72,8 +73,9 @@ class Evaluator:
         *,
         bos: bool = True,
         eos: bool = True,
+        encoding: str = UTF_8,
     ) -> None:
-        """Raises InvalidInput for an unknown unit, or one that a character tokenizer does not have.
+        """Raises InvalidInput for an unknown unit or encoding, or a unit that a character tokenizer does not have.
 
         `bos`: what is scored, each line or the document, begins after `</s>`; otherwise the model has read nothing.
         `eos`: its end, the `</s>` behind it, is scored too. Line ends inside a document are scored in any case.
@@ -82,7 +84,7 @@ class Evaluator:
         self._model, self._tokenizer = model, tokenizer
         self._runtime = runtime or Runtime.default_for(model)
         self._has_lines = tokenizer.config.has_lines
-        self._reader = open_reader(tokenizer.config, empty_lines)
+        self._reader = open_reader(tokenizer.config, empty_lines, encoding=encoding)
         self._begin_state = model.begin_state if bos else model.null_state
         self._is_usual = bos and eos
         self._drops_line_ends = unit == "lines" and not eos
@@ -104,7 +106,7 @@ class Evaluator:
     def feed(self, text: str | bytes) -> Generator[int, None, None]:
         """Read the next piece, which may end anywhere, even in a character; yields the size of each chunk.
 
-        Raises InvalidText, with the offset in bytes, for what is not UTF-8.
+        Raises InvalidText, with the offset in bytes, for what is not in the encoding.
         """
         for chunk in self._clean(text):
             yield from self._score(chunk)

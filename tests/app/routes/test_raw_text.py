@@ -1,5 +1,7 @@
 """Raw text over HTTP: a byte order mark and other newlines change no figure, at any door."""
 
+import gzip
+
 import httpx
 import pytest
 
@@ -52,3 +54,42 @@ def test_raw_text_has_one_continuation(client: httpx.Client, model: str, text: s
         assert ask(client, model, route, **{field: text}, **options) == ask(
             client, model, route, **{field: PLAIN}, **options
         ), route
+
+
+@models
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "latin-1", "cp1252"])
+def test_raw_text_may_be_in_any_encoding(client: httpx.Client, model: str, encoding: str) -> None:
+    text = PLAIN.replace("cat", "caf\u00e9")
+    wanted = ask(client, model, "perplexity", text=text)
+    url, content = f"/v1/models/{model}/perplexity", text.encode(encoding)
+    plain = {"content-type": "text/plain"}
+    by_query = client.post(url, content=content, headers=plain, params={"encoding": encoding})
+    by_charset = client.post(url, content=content, headers={"content-type": f"text/plain; charset={encoding}"})
+    assert by_query.json() == by_charset.json() == wanted
+    marked = client.post(url, content=text.encode("utf-16"), headers=plain)
+    assert marked.json() == wanted
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"le caf\xe9 est ferm\xe9\n", "byte 6 (from 0) is not; it looks like Latin-1"),
+        (gzip.compress(PLAIN.encode()), "byte 1 (from 0) is not; it looks like gzip data: decompress it first"),
+        (
+            PLAIN.encode("utf-16-le"),
+            'it looks like UTF-16 without a byte order mark: say so with `encoding` "utf-16-le"',
+        ),
+    ],
+)
+def test_raw_text_that_is_something_else_is_named(client: httpx.Client, content: bytes, message: str) -> None:
+    answer = client.post("/v1/models/words/perplexity", content=content, headers={"content-type": "text/plain"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_text", "text")
+    assert message in error["message"]
+    unknown = client.post(
+        "/v1/models/words/perplexity",
+        content=b"a",
+        headers={"content-type": "text/plain"},
+        params={"encoding": "utf-99"},
+    )
+    assert unknown.json()["error"]["param"] == "encoding"
