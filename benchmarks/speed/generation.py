@@ -1,9 +1,11 @@
-"""Generation: seconds of a decode step and tokens a second, by family, batch size and sampling.
+"""Generation: seconds of a decode step and tokens a second, by family, batch size, sampling and steering.
 
 Runs on models of tokens drawn from a Zipf distribution, since speed does not depend on what they mean.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 import numpy as np
@@ -15,6 +17,8 @@ from models.inference.generation import Batch, GenerationSequence
 from models.inference.sampling import random_generator, sample_token
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
+from models.neural.int8.model import Int8Model
+from models.neural.model import RecurrentModel
 from models.neural.training.config import TrainingConfig
 from models.neural.training.trainer import Trainer
 from models.ngram.config import NgramConfig
@@ -25,6 +29,8 @@ from models.threads import set_thread_count
 from models.tokenization.detokenizer import Detokenizer
 
 BATCHES = (1, 4, 16, 64)
+STEERED_ROWS = 16
+"""Rows of the batch that is steered."""
 CHOICES = {
     "greedy": SamplingParams(temperature=0),
     "temperature": SamplingParams(temperature=0.8, seed=1),
@@ -32,6 +38,14 @@ CHOICES = {
     "top_p 0.95": SamplingParams(top_p=0.95, seed=1),
     "min_p 0.05": SamplingParams(min_p=0.05, seed=1),
 }
+STEERED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "top_k 40": {"top_k": 40},
+    "logit bias": {"logit_bias": ((5, 1.0), (6, -100.0))},
+    "penalties": {"repetition_penalty": 1.2, "presence_penalty": 0.5, "frequency_penalty": 0.1},
+    "5 alternatives": {"top_logprobs": 5},
+}
+"""Parameters of every row of a batch, beside those of plain sampling."""
 
 
 def zipf_lines(vocabulary_size: int, count: int) -> TokenIds:
@@ -53,11 +67,11 @@ def models(vocabulary_size: int, hidden: int) -> dict[str, LanguageModel]:
     return family
 
 
-def step_time(model: LanguageModel, rows: int, repeats: int) -> float:
-    """Seconds of one step of a batch of `rows` sequences."""
+def step_time(model: LanguageModel, rows: int, repeats: int, **steering: Any) -> float:
+    """Seconds of one step of a batch of `rows` sequences, sampled plainly or as `steering` says."""
     vocabulary = [f"w{i}" for i in range(model.vocabulary_size)]
     batch = Batch(model)
-    params = SamplingParams(seed=1, max_tokens=1 << 30, ignore_end=True)
+    params = SamplingParams(seed=1, max_tokens=1 << 30, ignore_end=True, **steering)
     batch.admit([GenerationSequence([2, 3], params, Detokenizer(vocabulary), index) for index in range(rows)])
     return seconds(batch.step, repeats)
 
@@ -86,6 +100,13 @@ def main(vocabulary: int, hidden: int, threads: int, repeats: int) -> None:
     click.echo("\nchoosing one token of an n-gram row")
     for name, params in CHOICES.items():
         click.echo(f"{name:>16}{1e6 * choice_time(family['ngram'], params, repeats):13.0f} us")
+    lstm = family["lstm"]
+    assert isinstance(lstm, RecurrentModel)
+    int8 = Int8Model(lstm.architecture, lstm.tensors(), vocabulary)
+    click.echo(f"\na step of {STEERED_ROWS} rows: n-gram, LSTM in int8")
+    for name, steering in STEERED.items():
+        times = [step_time(model, STEERED_ROWS, repeats, **steering) for model in (family["ngram"], int8)]
+        click.echo(f"{name:>16}" + "".join(f"{1e3 * t:10.2f} ms" for t in times))
 
 
 if __name__ == "__main__":

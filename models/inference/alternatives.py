@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.kernels.best import FEW, best_of_rows
 from models.language_model import LanguageModel
 from models.model import Floats, TokenIds
 from models.state import State, concat
@@ -54,8 +55,13 @@ def find_alternatives(
     return Alternatives(*map(np.concatenate, zip(*parts, strict=True)))
 
 
+def best_tokens(rows: Floats, k: int) -> tuple[Floats, TokenIds]:
+    """Return log P and ids [B, K] of the `k` most probable tokens of each row [B, V], best first, ties by id."""
+    return best_of_rows(rows, k) if k <= FEW else top_k(rows, k)
+
+
 def _rank(rows: Floats, ids: Int64Array, k: int) -> Alternatives:
     """Rank `ids` [T] among the distributions [T, V] in their places."""
     own = np.take_along_axis(rows, ids[:, None], 1)
-    best_logprobs, best = top_k(rows, k)
+    best_logprobs, best = best_tokens(rows, k)
     return Alternatives(own[:, 0], 1 + (rows > own).sum(1), best, best_logprobs)

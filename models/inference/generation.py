@@ -14,6 +14,7 @@ import numpy as np
 
 from models.errors import InvalidInput
 from models.inference.adjustment import make_adjustment
+from models.inference.alternatives import best_tokens
 from models.inference.config import FinishReason, SampledEnd, SamplingParams, TokenLogprobs
 from models.inference.prefill import PromptPrefill, Runtime, prefill_prompts
 from models.inference.sampling import BatchSampler, not_finite_error, random_generator
@@ -25,7 +26,6 @@ from models.special_tokens import EOS
 from models.state import State, concat, select
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.arrays import top_k
 from models.utils.progress import run_to_completion
 
 
@@ -191,7 +191,7 @@ class Batch:
     def _step_with_best(self, state: State, sampling: SamplingMetadata) -> tuple[State, ...]:
         """Do as `LanguageModel.step`; return the model's most probable tokens as well: log P and ids [B, K]."""
         rows = self._model.logprobs(state)
-        best = top_k(rows, self._best_count)
+        best = best_tokens(rows, self._best_count)
         tokens, logprobs = sampling.sample(rows)
         return tokens, logprobs, self._model.advance(state, np.maximum(tokens, 0)[:, None]), *best
 
