@@ -132,9 +132,9 @@ class Continuations:
 
     def _continue(self, anchor: bytes, cut: Cut, tokens: Int64Array) -> Iterator[Continuation]:
         """Yield the continuations whose head writes `cut.head`, with those of `tokens` that can follow it."""
-        before = self._model.encode_bytes(anchor) or []
+        before = self._encode(anchor)
         if cut.certain:
-            head = self._model.encode_bytes(anchor + cut.head) or []
+            head = self._encode(anchor + cut.head)
             yield Continuation(_known(head[len(before) :]), cut.head, tokens, cut.hidden)
             return
         heads: dict[tuple[int, ...], list[int]] = {}
@@ -145,6 +145,10 @@ class Continuations:
                 heads.setdefault(_known(ids[len(before) : last]), []).append(token)
         for found, ends in heads.items():
             yield Continuation(found, cut.head, np.array(ends, np.int64), cut.hidden)
+
+    def _encode(self, text: bytes) -> list[int]:
+        """Return the ids of a text; none where it ends inside a character that no token begins."""
+        return (self._model.encode_bytes(text) or []) if text else []
 
     def _encode_all(self, texts: Sequence[bytes]) -> Iterator[list[int] | None]:
         """Return the ids of each text: those of one line are encoded together, as lines of one text."""
