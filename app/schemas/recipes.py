@@ -119,7 +119,7 @@ def read_recipe_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InvalidInput("recipe", f"{path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:

@@ -27,10 +27,12 @@ from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS
 from models.tokenization.config import Texts, TokenizerConfig, TokenKind
 from models.tokenization.encoding import Encoding
+from models.tokenization.raw_text import BYTE_ORDER_MARK
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import concat_on_disk
 from models.utils.parallel import parallel_imap, read_ahead
 
+_INNER_MARK = f"\n{BYTE_ORDER_MARK}"
 _HEAD_BYTES = 1 << 16
 """Bytes at the start of a text that show whether its lines carry sentence marks."""
 
@@ -44,12 +46,23 @@ class EncodedCorpus:
         from its begin state.
     oov_count: number of tokens that the vocabulary lacks.
     lines, characters: size of the clean text; newlines are characters.
+    inner_marks: number of lines but the first that begin with U+FEFF, which was a byte order mark before files were
+        joined. It is no mark there, and kept as a character.
     """
 
     ids: NDArray[np.int32]
     oov_count: int
     lines: int
     characters: int
+    inner_marks: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for the user about what the text holds; none where there is nothing to tell."""
+        if not self.inner_marks:
+            return []
+        lines = "1 inner line" if self.inner_marks == 1 else f"{self.inner_marks} inner lines"
+        return [f"U+FEFF begins {lines}, as where files with byte order marks were joined: it is kept as a character"]
 
     def reversed(self) -> EncodedCorpus:
         """Return the text from right to left: the last line comes first, and each still ends with its `</s>`.
@@ -175,7 +188,7 @@ class Corpus:
     def _collect(self, encodings: Iterable[Encoding], size: _SizeCounter, folder: Path | None = None) -> EncodedCorpus:
         arrays = self._id_arrays(encodings, size)
         ids = np.concatenate(list(arrays)) if folder is None else concat_on_disk(arrays, folder)
-        return EncodedCorpus(ids, size.oov_count, size.lines, size.characters)
+        return EncodedCorpus(ids, size.oov_count, size.lines, size.characters, size.inner_marks)
 
     def _id_arrays(self, encodings: Iterable[Encoding], size: _SizeCounter) -> Iterator[NDArray[np.int32]]:
         for encoding in encodings:
@@ -260,14 +273,16 @@ class Corpus:
 
 
 class _SizeCounter:
-    """Counter of the lines and characters of the chunks that pass, and of their unknown tokens."""
+    """Counter of lines, characters, inner marks and unknown tokens of the chunks that pass."""
 
     def __init__(self) -> None:
-        self.lines = self.characters = self.oov_count = 0
+        self.lines = self.characters = self.oov_count = self.inner_marks = 0
 
     def count(self, chunks: Iterable[str]) -> Iterator[str]:
         """Yield the same chunks, adding to the counts."""
         for chunk in chunks:
             self.lines += chunk.count("\n")
             self.characters += len(chunk)
+            if not chunk.isascii():
+                self.inner_marks += chunk.count(_INNER_MARK) + chunk.startswith(BYTE_ORDER_MARK)
             yield chunk

@@ -106,8 +106,8 @@ def build(
     sizes |= {"lines": encoded.lines, "characters": encoded.characters}
     seconds = {"seconds": round(time.monotonic() - began, 1)}
     metrics: dict[str, Any] = {"training": sizes | training_metrics | seconds}
-    if text.notes:
-        metrics["notes"] = text.notes
+    if notes := text.notes + encoded.notes:
+        metrics["notes"] = notes
     if held_out is not None:
         measure = measure_reversed_units if recipe.reversed else measure_units
         metrics |= yield from _measure(model, tokenizer, held_out, measure)

@@ -194,6 +194,14 @@ def test_corpus_leaves_out_the_marks_of_sentences(tmp_path: Path) -> None:
     assert ["".join(part.chunks()) for part in corpus.split(0.5)] == ["a b\n", "c\n"]
 
 
+def test_corpus_tells_of_byte_order_marks_that_joining_files_left_inside(tmp_path: Path) -> None:
+    encoded = Corpus.open(written(tmp_path, b"\xef\xbb\xbfa\nb\n\xef\xbb\xbfa\nb \xef\xbb\xbf\n")).encode(WORDS)
+    assert encoded.ids.tolist() == [2, 1, 3, 1, 0, 1, 3, 0, 1]
+    assert encoded.inner_marks == 1
+    assert encoded.notes[0].startswith("U+FEFF begins 1 inner line, ")
+    assert Corpus.open(written(tmp_path, b"\xef\xbb\xbfa\n")).encode(WORDS).notes == []
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress], ids=["gzip", "bzip2", "xz"])
 def test_corpus_reads_compressed_files(compress: Any, tmp_path: Path) -> None:
     stored = compress(b"\xef\xbb\xbfa b\r\nc\n")

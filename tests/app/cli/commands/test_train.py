@@ -44,7 +44,7 @@ def test_train_publishes_a_model_with_its_command(nextword: Run, text: Path, tmp
 def test_train_options_win_over_the_file(nextword: Run, text: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
-        f'name = "cats"\nfiles = ["{text}"]\nvalidation_fraction = 0.2\n'
+        f'\ufeffname = "cats"\nfiles = ["{text}"]\nvalidation_fraction = 0.2\n'
         '[model]\nkind = "gru"\nlayers = 1\nhidden_size = 4\nembedding_size = 4\ntied = false\n'
         "[training]\nepochs = 1\nbatch_size = 2\n[tokenizer]\nlowercase = true\n"
     )
