@@ -16,7 +16,9 @@ from models.tokenization.encoding import BatchEncoding
 from models.utils.arrays import Int64Array, top_k
 
 ROWS_AT_ONCE = 32
-"""Complete distributions in memory at a time."""
+"""Complete distributions in memory at a time, at most."""
+NUMBERS_AT_ONCE = 1 << 20
+"""Log-probabilities in memory at a time, 4 MB: some 10 ms of an n-gram model."""
 
 
 class Alternatives(NamedTuple):
@@ -41,11 +43,12 @@ def find_alternatives(
 
     All texts are read from the same one-row state. Yields the number of tokens of each step.
     """
+    rows = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // model.vocabulary_size))
     parts = [_rank(np.empty((0, model.vocabulary_size), np.float32), np.empty(0, np.int64), k)]
     for begin, end in pairwise([0, *encodings.ends.tolist()]):
         after = state
-        for start in range(begin, end, ROWS_AT_ONCE):
-            ids = encodings.ids[start : min(end, start + ROWS_AT_ONCE)].astype(np.int64)
+        for start in range(begin, end, rows):
+            ids = encodings.ids[start : min(end, start + rows)].astype(np.int64)
             states = []
             for token in ids:
                 states.append(after)
