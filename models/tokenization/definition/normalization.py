@@ -18,7 +18,9 @@ from models.tokenization.config import Normalization, TokenizerConfig
 _ZEROS = str.maketrans(dict.fromkeys("123456789", "0"))
 _CONTROL_CHARACTERS = dict.fromkeys([*range(0x0A), *range(0x0B, 0x20), 0x7F])
 _LOWER_CASE = normalizers.Lowercase()
-_STABLE_CASE = re.compile("[\0-\u052f\u0590-\u109f\u1100-\u139f\u1400-\u1c7f\u1e00-\u22ff\u2e80-\ua63f\uac00-\ufaff]*")
+_STABLE_CASE = re.compile(
+    "[\0-\u109f\u1100-\u139f\u1400-\u1c7f\u1e00-\u2bff\u2e80-\ua63f\uac00-\uffff\U0001f000-\U0001faff\U00020000-\U0003ffff]*"
+)
 """Text without letters whose case may differ between versions of Unicode, as `tokenizers` and Python may have."""
 _GREEK = "\u0300-\u0374\u0376-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fff"
 _FINAL_SIGMA = re.compile(f"(?<=[{_GREEK}])\u03a3(?![{_GREEK}])")
@@ -152,7 +154,8 @@ def _lower_case() -> _Change:
     ]
 
     def apply(text: str) -> str:
-        return lower(_FINAL_SIGMA.sub("\u03c2", text.replace(_DOTTED_CAPITAL_I, "i")))
+        text = text.replace(_DOTTED_CAPITAL_I, "i")
+        return lower(_FINAL_SIGMA.sub("\u03c2", text) if "\u03a3" in text else text)
 
     return _Change(normalizers.Sequence(steps), apply, str.lower)
 

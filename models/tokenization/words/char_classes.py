@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Regex, pre_tokenizers
 
-from models.kernels.jit import Int, compiled, count_trailing_zeros, load_int64
+from models.kernels.jit import Int, compiled, count_trailing_zeros, inlined, load_int64
 from models.tokenization.definition import word_patterns
 from models.tokenization.raw_text import WHITESPACE
 from models.utils.arrays import ByteArray
@@ -125,7 +125,7 @@ def has_unknown(data: ByteArray, table: NDArray[np.uint8]) -> bool:
     return False
 
 
-@compiled
+@inlined
 def class_at(data: ByteArray, i: Int, classes: CharClasses) -> tuple[Int, Int]:
     """Return the classes of the character at `i` and its length in bytes."""
     lead = np.int64(data[i])
@@ -135,7 +135,7 @@ def class_at(data: ByteArray, i: Int, classes: CharClasses) -> tuple[Int, Int]:
     return np.int64(classes.table[code]), length
 
 
-@compiled
+@inlined
 def code_point_at(data: ByteArray, i: Int, lead: Int) -> tuple[Int, Int]:
     """Return code point and length of the character at `i`, of several bytes with `lead` the first."""
     length = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.kernels.jit import Int, compiled
+from models.kernels.jit import Int, compiled, inlined
 from models.tokenization.words.char_classes import (
     EXTENDING,
     FLAG_LETTER,
@@ -26,11 +26,22 @@ from models.utils.arrays import ByteArray
 _JOINER_BYTES = (0xE2, 0x80, 0x8D)  # U+200D, the zero width joiner
 
 
-@compiled
+@inlined
 def letters_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
     """Return where the word that begins at `i` ends, or `i` where none begins."""
+    end = i
+    while data[end] < 0x80 and classes.table[data[end]] & WORD:  # the zeros behind the text are no letters
+        end += 1
+    return end if data[end] < 0x80 else other_letters_end(data, i, end, classes)
+
+
+@compiled
+def other_letters_end(data: ByteArray, i: Int, end: Int, classes: CharClasses) -> Int:
+    """Return what `letters_end` does, where the letters of ASCII `data[i:end]` are followed by another character."""
+    if end > i:
+        return more_end(data, end, np.int64(WORD), classes)
     kind, length = class_at(data, i, classes)
-    if i >= data.size or kind & (WORD | PREPENDED) == 0:
+    if kind & (WORD | PREPENDED) == 0:
         return i
     if kind & WORD == 0:  # a prepended character begins a word with whatever it belongs to
         following, following_length = class_at(data, i + length, classes)
@@ -87,9 +98,18 @@ def follows_joiner(data: ByteArray, i: Int) -> bool:
     return bool(i > 2 and data[i - 3] == first and data[i - 2] == second and data[i - 1] == third)
 
 
-@compiled
+@inlined
 def symbol_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
     """Return where the run of one symbol that begins at `i` ends: one character, with what belongs to it."""
+    end = i + 1
+    while end < data.size and data[end] == data[i]:
+        end += 1
+    return end if data[i] < 0x80 and data[end] < 0x80 else other_symbol_end(data, i, classes)
+
+
+@compiled
+def other_symbol_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
+    """Return what `symbol_end` does, where not all characters are of ASCII."""
     kind, length = class_at(data, i, classes)
     end = i + length
     if kind & FLAG_LETTER and end < data.size:

@@ -10,12 +10,13 @@ import string
 
 import numpy as np
 
-from models.kernels.jit import Int, compiled
+from models.kernels.jit import Int, compiled, inlined
 from models.tokenization.words.char_classes import WORD, CharClasses, class_at
 from models.tokenization.words.letters import is_after_word, is_extending, is_more, letters_end
 from models.utils.arrays import ByteArray
 
 _MAX_LOCAL_BYTES = 64
+_NAME_MARKS = sum(1 << byte for byte in b":&#.+%-")  # by bit; the @ has none of 64
 _URL_MARK, _URL_INNER_MARK, _LOCAL = 1, 2, 4
 
 
@@ -31,6 +32,12 @@ _CLASSES = _byte_classes()
 """Whether a URL may hold a byte, and where, and whether the part of an e-mail address before the @ may."""
 
 
+@inlined
+def may_be_name(mark: Int) -> bool:
+    """Whether a name may go on with the byte `mark` behind its first word."""
+    return bool(mark == ord("@") or (mark < 64 and (_NAME_MARKS >> mark) & 1))
+
+
 @compiled
 def name_end(data: ByteArray, i: Int, end: Int, classes: CharClasses) -> Int:
     """Return where the name ends that begins with the word `data[i:end]`, or `i` where none does."""
@@ -41,8 +48,6 @@ def name_end(data: ByteArray, i: Int, end: Int, classes: CharClasses) -> Int:
         return ampersand_end(data, i, end, classes)
     if mark == ord("#"):
         return sharp_end(data, i, end, classes)
-    if mark != ord("@") and not _CLASSES[mark] & _LOCAL:
-        return i
     stop = url_end(data, i, end + 1, classes) if mark == ord(".") and is_www(data, i, end) else i
     stop = email_end(data, i, end, classes) if stop == i else stop
     return plus_end(data, i, end, classes) if stop == i and mark == ord("+") else stop

@@ -1,7 +1,7 @@
 """Splitting of UTF-8 text into word tokens by compiled loops.
 
 They give what the patterns that define words give (`definition.word_patterns`), 68 times as fast, by the classes of
-characters that `char_classes` asks of those patterns. They check neither bounds nor UTF-8, and all classes must be known.
+characters that `char_classes` asks of those. They check neither bounds nor UTF-8, and all classes must be known.
 
 The factor: Penn Treebank, split at white space, against Hugging Face `tokenizers`, one thread
 (`python -m benchmarks.speed.tokenizer`).
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import Int, compiled, count_trailing_zeros, load_int64
+from models.kernels.jit import Int, compiled, count_trailing_zeros, inlined, load_int64
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.words.char_classes import (
     PREPENDED,
@@ -25,10 +25,11 @@ from models.tokenization.words.char_classes import (
     code_point_at,
 )
 from models.tokenization.words.letters import is_after_word, is_more, letters_end, symbol_end
-from models.tokenization.words.names import name_end, tag_end
+from models.tokenization.words.names import may_be_name, name_end, tag_end
 from models.utils.arrays import ByteArray
 
-NEWLINE, _LESS_THAN, _APOSTROPHE, _CURLY_APOSTROPHE, _CURLY_APOSTROPHE_BYTES = 0x0A, 0x3C, 0x27, 0x2019, 3
+NEWLINE, _LESS_THAN, _APOSTROPHE = 0x0A, 0x3C, 0x27
+_CURLY_APOSTROPHE, _CURLY_APOSTROPHE_BYTES, _CURLY_APOSTROPHE_LEAD = 0x2019, 3, 0xE2
 _EIGHT_EXCLAMATION_MARKS, _EIGHT_HIGH_BITS = 0x2121212121212121, -0x7F7F7F7F7F7F7F80
 # Short spellings as numbers, so that the loops compare them in one step.
 _MAX_SPECIAL_BYTES = max(len(token) for token in SPECIAL_TOKENS)
@@ -68,20 +69,22 @@ def count_words(data: ByteArray, classes: CharClasses, inside: bool) -> Int:
     return n
 
 
-@compiled
+@inlined
 def token_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
     """Return where the token ends that begins at `i`, no white space; the cases are those of `word_patterns`."""
     if not classes.splits_punctuation:
         return next_space(data, i, classes)
     end = letters_end(data, i, classes)
     if end > i:
-        stop = name_end(data, i, end, classes) if classes.keeps_names and end < data.size else i
-        return stop if stop > i else word_end(data, i, end, classes)
+        stop = name_end(data, i, end, classes) if classes.keeps_names and may_be_name(np.int64(data[end])) else i
+        if stop > i:
+            return stop
+        return word_end(data, i, end, classes) if may_be_apostrophe(data, end) else end
     if classes.control_tokens:
         end = special_token_end(data, i)
     if end == i and classes.keeps_names:
         end = tag_end(data, i, classes)
-    if end == i:
+    if end == i and may_be_apostrophe(data, i):
         end = contraction_end(data, i, classes)
     return end if end > i else symbol_end(data, i, classes)
 
@@ -142,12 +145,22 @@ def word_end(data: ByteArray, i: Int, end: Int, classes: CharClasses) -> Int:
     return end - 1 if before & WORD and not before & PREPENDED else end
 
 
+@inlined
+def may_be_apostrophe(data: ByteArray, i: Int) -> bool:
+    """Whether the character at `i` begins as an apostrophe does."""
+    return bool(data[i] == _APOSTROPHE or data[i] == _CURLY_APOSTROPHE_LEAD)
+
+
 @compiled
 def apostrophe_length(data: ByteArray, i: Int) -> Int:
     """Return the length in bytes of the apostrophe at `i`, 0 where there is none."""
     if i < data.size and data[i] == _APOSTROPHE:
         return 1
-    if i + 2 < data.size and data[i] == 0xE2 and code_point_at(data, i, np.int64(data[i]))[0] == _CURLY_APOSTROPHE:
+    if (
+        i + 2 < data.size
+        and data[i] == _CURLY_APOSTROPHE_LEAD
+        and code_point_at(data, i, np.int64(data[i]))[0] == _CURLY_APOSTROPHE
+    ):
         return _CURLY_APOSTROPHE_BYTES
     return 0
 
