@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inference.config import SamplingParams
+from models.kernels.best import FEW, best_of_rows
 from models.kernels.sampling import EXCLUDABLE_IDS, NO_TOKEN, NOT_FINITE, Adjustment, Filter, SamplingMetadata
 from models.model import Floats
 from models.state import concat, select
@@ -140,7 +141,7 @@ def _filtered_weights(logprobs: Floats, params: SamplingParams) -> Floats:
     weights /= np.float32(params.temperature)
     np.exp(weights, out=weights)
     if 0 < params.top_k < len(weights):
-        weights = _keep_largest(weights, params.top_k, np.partition(weights, -params.top_k)[-params.top_k])
+        weights = _keep_largest(weights, params.top_k, _kth_largest(weights, params.top_k))
     if params.top_p < 1:
         weights = _top_p(weights, params.top_p)
     if params.min_p > 0:
@@ -153,6 +154,11 @@ def _top_p(weights: Floats, p: float) -> Floats:
     mass = descending.cumsum(dtype=np.float64)
     count = min(int(mass.searchsorted(p * mass[-1])) + 1, len(weights))
     return _keep_largest(weights, count, descending[count - 1])
+
+
+def _kth_largest(weights: Floats, k: int) -> np.float32:
+    value: np.float32 = best_of_rows(weights[None], k)[0][0, -1] if k <= FEW else np.partition(weights, -k)[-k]
+    return value
 
 
 def _keep_largest(weights: Floats, count: int, smallest: np.float32) -> Floats:

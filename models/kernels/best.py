@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.kernels.jit import Floats, compiled
 
-FEW = 32
+FEW = 64
 """Up to so many are kept in order fast; each number that is among the best so far moves those behind it."""
 
 
