@@ -1,4 +1,4 @@
-"""Text that commands read from files and from standard input: decompressed, in any encoding, line by line.
+"""Input of text from files and from standard input: decompressed, in any encoding, line by line.
 
 `open_text` opens a file or standard input, and `LineStream` cuts it into lines as they arrive;
 `standard_input_as_file` keeps what has to be read twice.
@@ -121,7 +121,10 @@ class LineStream:
 
 @contextmanager
 def standard_input_as_file(files: Sequence[str]) -> Iterator[list[str]]:
-    """Yield paths of files, with a copy of standard input in the place of `-`. Raises InvalidInput for two of them."""
+    """Yield paths of files, with a copy of standard input in the place of `-`.
+
+    Raises InvalidInput where standard input is named twice.
+    """
     if files.count(STANDARD_INPUT) > 1:
         raise InvalidInput("files", "may name standard input (-) once")
     if STANDARD_INPUT not in files:

@@ -12,7 +12,9 @@ from models.errors import InvalidInput
 
 
 def find_encoding(files: FileStore, request: JobRequest) -> str | None:
-    """Return the encoding that the texts of a request were uploaded with, where it says none itself; None for UTF-8.
+    """Return the encoding that the texts of a request were uploaded with.
+
+    None where it is UTF-8, and where the request says one itself.
 
     Raises InvalidInput for an unknown encoding, and for files of several.
     """

@@ -68,7 +68,7 @@ class Upload:
             self._file.write(data)
 
     def finish(self) -> tuple[str, int]:
-        """Flush to disk; returns hash and size. Raises as `write` does, also for the content of a compressed file."""
+        """Flush to disk; returns hash and size. Raises as `write` does, for what is compressed too."""
         is_compressed = compression_of(self._head) is not None
         if not (self._is_binary or is_compressed):
             self._check_text(b"", final=True)

@@ -1,4 +1,4 @@
-"""Names of encodings of text, as configurations check them: Python's, but those in which no file is stored."""
+"""Names of encodings of text, Python's, as configurations check them."""
 
 from __future__ import annotations
 
