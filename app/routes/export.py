@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
 from app.http.request_body import TEXT
 from app.http.streaming import ManagedStream
@@ -26,7 +27,9 @@ ENDINGS: dict[ExportFormat, str] = {
 """Ending of the file's name for each format."""
 
 
-@router.get("/{model}/export", responses=EXPORT_RESPONSES, summary="Export an n-gram model")
+@router.get(
+    "/{model}/export", response_class=StreamingResponse, responses=EXPORT_RESPONSES, summary="Export an n-gram model"
+)
 async def export_model(request: InjectedModelRequest, query: Annotated[ExportQuery, Query()]) -> ManagedStream:
     """Write an n-gram model as UTF-8 text: ARPA, its words, or OpenFst's text of a bigram model.
 

@@ -50,18 +50,12 @@ def open_arpa(path: Path, field: str = "file") -> TextIO:
     return io.TextIOWrapper(file, "utf-8", newline="\n")
 
 
-def check_model_file(path: Path, field: str) -> str | None:
-    """Return the compression of a file that may be ARPA text, None for none.
-
-    Raises InvalidInput for `field` where it is something else; the message names no path.
-    """
-    with path.open("rb") as stored:
-        compression = compression_of(stored.read(HEADER_BYTES))
+def check_model_file(path: Path, field: str) -> None:
+    """Raise InvalidInput for `field` where a file cannot be ARPA text; the message names no path."""
     with open_decompressed(path, field) as file:
         kind = describe_binary(file.read(HEADER_BYTES))
     if kind:
         raise InvalidInput(field, f"must be ARPA text, and is {kind}")
-    return compression
 
 
 def describe_binary(head: bytes) -> str | None:

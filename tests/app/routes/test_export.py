@@ -1,6 +1,9 @@
 """Export of models over HTTP: each format, what is refused, and unnormalized models."""
 
+import base64
 import io
+import math
+import zlib
 from collections.abc import Iterator
 
 import httpx
@@ -14,6 +17,7 @@ from app.schemas.rescore import RescoreAnswer
 from models.checkpoint.load import Checkpoint
 from models.ngram.config import NgramConfig
 from models.ngram.formats.arpa import read_arpa, write_arpa
+from models.ngram.kenlm_model import KenlmModel
 from models.ngram.model import NgramModel
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -37,16 +41,29 @@ ngram 2=1
 """After "a" the probabilities sum to 1 + 3 (1 - 0.25) = 3.25."""
 
 
+KENLM_PROBING = (
+    "c-qU&O)OBz$yLZGDJihh*U!#KO-##7%}LQq&d=3P&QD2INXswEO)OC;OD!tS%+FIW<zhg9274f}pAks>2Lg}?BUFY7OdhaD7Gs0btPH4tje&H)mGk"
+    "{$ZSjL_kUgP$YZe&2UUw5@Zb6;mUdy&pu$>#*Z9Shn@14yIWM2)vectbrRtgKm-TOfV1H-XH#(^gLHorFlxwB!mf|UKqW8M2ew29{zu=pH_Tl-*k"
+    "a(rUSXxV5ioTQVyZ`U&BKB-mvw#`<UwND{-%D%1%Hrfm4$?e1CUd=Z13wsVVE2Q0K-QQUB_CsxTO)E&RO=(`X9fM6V5bFbpqSO?IwEPN&qSCx#1_"
+    "0*_W@i"
+)
+"""A binary of KenLM; see `tests.models.ngram.test_kenlm_model`. "red fox runs" has 0.5, 0.6, 0.5 and 0.7."""
+
+
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     root = tmp_path_factory.mktemp("export") / "checkpoints"
     publish(root, "bigram", ngram(order=2))
     publish(root, "letters", ngram(CHARACTERS), CHARACTERS)
+    binary = root.parent / "fox.bin"
+    binary.write_bytes(zlib.decompress(base64.b85decode(KENLM_PROBING)))
+    fox = KenlmModel(binary)
+    publish(root, "fox", fox, Tokenizer(TokenizerConfig(pretokenized=True), fox.vocabulary))
     table, vocabulary = read_arpa(io.StringIO(SPOILED))
     spoiled = NgramModel(NgramConfig(2, "backoff"), table)
     publish(root, "spoiled", spoiled, Tokenizer(TokenizerConfig(pretokenized=True), vocabulary))
     with serving(root) as server, httpx.Client(base_url=server.url, timeout=60) as client:
-        wait_for(lambda: len(client.get("/v1/models").json()["data"]) == 3)
+        wait_for(lambda: len(client.get("/v1/models").json()["data"]) == 4)
         yield client
 
 
@@ -117,7 +134,27 @@ def test_answers_tell_that_a_model_is_not_normalized(own: httpx.Client) -> None:
     ModelList.model_validate(models)
     assert {model["name"]: model["normalized"] for model in models["data"]} == {
         "bigram": True,
+        "fox": True,
         "letters": True,
         "spoiled": False,
     }
     ModelDetail.model_validate(own.get("/v1/models/spoiled").json())
+
+
+def test_model_of_a_kenlm_binary_scores_and_refuses_the_rest_with_the_reason(own: httpx.Client) -> None:
+    expected = math.log(0.5 * 0.6 * 0.5 * 0.7)
+    answer = own.post("/v1/models/fox/probability", json={"text": "red fox runs"}).json()
+    assert answer["total"]["logprob"] == pytest.approx(expected, abs=1e-4)
+    answer = own.post("/v1/models/fox/perplexity", json={"text": "red fox runs\n" * 3}).json()
+    assert answer["perplexity"] == pytest.approx(math.exp(-expected / 4), abs=1e-3)
+    hypotheses = [{"text": text, "score": 0} for text in ("fox red red", "red fox runs")]
+    answer = own.post("/v1/models/fox/rescore", json={"hypotheses": hypotheses}).json()
+    assert [result["index"] for result in answer["results"]] == [1, 0]
+    for route, body in (
+        ("next", {"context": "red"}),
+        ("generate", {"prompt": "red"}),
+        ("fill", {"text": "red ___ runs"}),
+    ):
+        answer = own.post(f"/v1/models/fox/{route}", json=body).json()["error"]
+        assert answer["code"] == "unsupported_by_model", answer
+        assert "perplexity, probability, rescore" in answer["message"]

@@ -1,11 +1,13 @@
 """Imports over HTTP: an uploaded file of ARPA text becomes a model that a worker publishes."""
 
+import lzma
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from app.schemas.jobs import JobAnswer
+from models.ngram.formats.kenlm_binary import MAGIC as KENLM_MAGIC
 from tests.helpers.jobs import ask, over, upload, working
 from tests.helpers.serving import Server, ngram, publish, serving, wait_for
 
@@ -56,7 +58,11 @@ def test_import_job_publishes_a_model_that_answers(client: httpx.Client) -> None
     assert "1 n-grams with </s> or <s> inside" in str(job["result"])
     wait_for(lambda: client.get("/v1/models/fox").status_code == 200)
     card = client.get("/v1/models/fox").json()["card"]
-    assert (card["normalized"], card["provenance"]["licence"], card["provenance"]["job"]) == (True, "CC0-1.0", job["id"])
+    assert (card["normalized"], card["provenance"]["licence"], card["provenance"]["job"]) == (
+        True,
+        "CC0-1.0",
+        job["id"],
+    )
     answer = client.post("/v1/models/fox/probability", json={"text": "red fo\xa0x runs"}).json()
     # four listed bigrams: 0.5, 0.6, 0.5 and 0.7
     assert answer["results"][0]["probability"] == pytest.approx(0.5 * 0.6 * 0.5 * 0.7, rel=1e-5)
@@ -73,6 +79,17 @@ def test_import_job_refuses_a_model_that_is_not_normalized_unless_allowed(client
     wait_for(lambda: client.get("/v1/models/spoiled").status_code == 200)
     answer = client.post("/v1/models/spoiled/probability", json={"text": "red"}).json()
     assert answer["normalized"] is False
+
+
+def test_import_job_reads_a_compressed_upload_and_refuses_a_binary_of_kenlm(client: httpx.Client) -> None:
+    file = client.post("/v1/files", files={"file": ("fox.arpa.xz", lzma.compress(FOX.encode()))}).json()["id"]
+    assert over(client, ask(client, kind="import", name="packed", file=file))["status"] == "succeeded"
+    binary = client.post(
+        "/v1/files", files={"file": ("fox.bin", KENLM_MAGIC + b" format version 5\n" + bytes(99))}
+    ).json()
+    answer = client.post("/v1/jobs", json={"kind": "import", "name": "fox", "file": binary["id"]})
+    assert answer.status_code == 400
+    assert "a binary of KenLM" in answer.json()["error"]["message"]
 
 
 def test_import_job_without_a_model_in_its_file_fails_with_the_line(client: httpx.Client) -> None:
