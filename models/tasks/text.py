@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from models.model import Lengths, TokenIds
 from models.sequence_encoder import Spelling
-from models.special_tokens import EOS, EOS_TOKEN
+from models.special_tokens import EOS, EOS_TOKEN, UNK
 from models.tokenization.raw_text import clean, source_offsets
+from models.tokenization.token_names import TokenNames
 from models.tokenization.tokenizer import Tokenizer, TokensWithOffsets
 
 MAX_WORD_CHARACTERS = 24
@@ -35,6 +36,11 @@ class TaskText:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def shown(self, names: TokenNames) -> Sequence[str]:
+        """Return the tokens [T] as they are shown: words as the text has them."""
+        ids = self.ids.tolist()
+        return names.of_text(ids, [i == UNK for i in ids], self.forms)
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, text: str) -> TaskText:

@@ -121,7 +121,7 @@ def read_setting(path: Path, validation_fraction: float, config: TokenizerConfig
     train, valid = Corpus.open(path, kind=config.kind, texts=config.texts).split(validation_fraction)
     tokenizer = Tokenizer.train(config, train.chunks())
     held_out, text = valid.encode(tokenizer).ids, "".join(valid.chunks())
-    return ExperimentInput(train.encode(tokenizer).ids, held_out, tokenizer.vocabulary, valid_text=text, **limits)
+    return ExperimentInput(train.encode(tokenizer).ids, held_out, tokenizer.names.texts, valid_text=text, **limits)
 
 
 def load_language_models(checkpoints: Path, names: Sequence[str]) -> dict[str, PublishedModel]:

@@ -15,7 +15,6 @@ from app.routes.dependencies import ModelRequest, TimeoutHeader, build_model_req
 from app.schemas.tasks.embeddings import EmbeddingsAnswer, EmbeddingsRequest, vector_content
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
-from models.special_tokens import UNK
 from models.tasks.embedding.encode import vector_size
 from models.tasks.embedding.predict import Embedding, embed
 from models.tasks.text import encode_raw_text
@@ -87,8 +86,7 @@ def _token_contents(
     """Return the JSON content of each token of a text, `</s>` after its end included."""
     assert embedding.token_vectors is not None, "asked for"
     spans = [*encode_raw_text(tokenizer, text).offsets.tolist(), [len(text), len(text)]]
-    ids = embedding.text.ids.tolist()
-    shown = tokenizer.names.of_text(ids, [i == UNK for i in ids], embedding.text.forms)
+    shown = embedding.text.shown(tokenizer.names)
     return [
         {"token": form, "begin": begin, "end": end, "embedding": vector_content(vector, body.encoding_format)}
         for form, (begin, end), vector in zip(shown, spans, embedding.token_vectors, strict=True)

@@ -17,6 +17,7 @@ from models.utils.progress import run_to_completion
 if TYPE_CHECKING:
     from models.model import Floats
     from models.tasks.embedding.predict import Embedding
+    from models.tokenization.token_names import TokenNames
 
 
 @click.command()
@@ -52,28 +53,29 @@ def command(
     ref, checkpoint = load_model(model, **loading)
     if "embed" not in checkpoint.model.capabilities:
         raise checkpoint.unsupported_error("embed")
+    names = checkpoint.tokenizer.names
     for batch in read_texts(texts, file, encoding):
         work = embed(checkpoint.model, checkpoint.tokenizer, batch, pooling, per_token=per_token)
         for text, embedding in zip(batch, run_to_completion(work), strict=True):
             if as_json:
-                click.echo(to_json({"model": ref.id, "text": text} | _content(embedding)))
+                click.echo(to_json({"model": ref.id, "text": text} | _content(embedding, names)))
             else:
-                rows = [(text, embedding.vector)] if not per_token else _token_rows(embedding)
+                rows = [(text, embedding.vector)] if not per_token else _token_rows(embedding, names)
                 click.echo("\n".join(_line(*row) for row in rows) + ("\n" if per_token else ""))
 
 
-def _content(embedding: Embedding) -> dict[str, Any]:
+def _content(embedding: Embedding, names: TokenNames) -> dict[str, Any]:
     """Return the JSON content of a text's vectors."""
     content: dict[str, Any] = {"embedding": embedding.vector.tolist()}
     if embedding.token_vectors is not None:
-        content["tokens"] = [{"token": form, "embedding": row.tolist()} for form, row in _token_rows(embedding)]
+        content["tokens"] = [{"token": form, "embedding": row.tolist()} for form, row in _token_rows(embedding, names)]
     return content
 
 
-def _token_rows(embedding: Embedding) -> list[tuple[str, Floats]]:
+def _token_rows(embedding: Embedding, names: TokenNames) -> list[tuple[str, Floats]]:
     """Return each token with its vector."""
     assert embedding.token_vectors is not None, "asked for"
-    return list(zip(embedding.text.forms, embedding.token_vectors, strict=True))
+    return list(zip(embedding.text.shown(names), embedding.token_vectors, strict=True))
 
 
 def _line(text: str, vector: Floats) -> str:
