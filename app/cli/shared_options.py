@@ -90,14 +90,22 @@ def check_named(recipe_fields: dict[str, Any]) -> None:
 
 
 def load_model(model: str, checkpoints: Path, threads: int, precision: str) -> tuple[CheckpointRef, Checkpoint]:
-    """Load the checkpoint that `model` refers to, and set the number of compute threads."""
+    """Load the checkpoint that `model` refers to, and set the number of compute threads.
+
+    A note on standard error says so where its probabilities do not sum to one.
+    """
     with without_gc():
         from models.checkpoint.families import FAMILIES_BY_PRECISION
         from models.checkpoint.load import load
 
     set_thread_count(threads)
     ref = find_checkpoint(checkpoints, model)
-    return ref, load(ref.path, families=FAMILIES_BY_PRECISION[precision])
+    checkpoint = load(ref.path, families=FAMILIES_BY_PRECISION[precision])
+    if not checkpoint.card.normalized:
+        click.echo(
+            f"note: not all probabilities of {ref.id} sum to one: its figures compare with no others", err=True
+        )
+    return ref, checkpoint
 
 
 def load_ngram(checkpoints: Path, model: str) -> tuple[Checkpoint, NgramModel]:

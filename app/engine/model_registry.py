@@ -40,10 +40,12 @@ class ServedModel:
     @property
     def answer_fields(self) -> dict[str, Any]:
         """Fields of every answer: the `model`, and `normalized` where its distributions do not all sum to one."""
-        fields: dict[str, Any] = {"model": self.ref.id}
-        if not self.checkpoint.card.normalized:
-            fields["normalized"] = False
-        return fields
+        return {"model": self.ref.id} | self.normalized_field
+
+    @property
+    def normalized_field(self) -> dict[str, Any]:
+        """Field `normalized` of answers that name no model; nothing where all distributions sum to one."""
+        return {} if self.checkpoint.card.normalized else {"normalized": False}
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,8 @@ def _evaluate_record(request: ModelRequest, query: PerplexityQuery, line: Record
         text = record_text(line, record)
         evaluator = _make_evaluator(request, query)
         yield from evaluator.feed(text)
-        return _json_line(own | _evaluation_content((yield from evaluator.finish())))
+        content = _evaluation_content((yield from evaluator.finish()))
+        return _json_line(own | content | request.served.normalized_field)
     except NextwordError as error:
         return _error_line(line, own, error)
     except RecursionError:

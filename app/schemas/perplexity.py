@@ -115,7 +115,7 @@ class PerplexityAnswer(PerplexityResult):
     error_count: int | None = ERROR_COUNT_FIELD
 
 
-RESERVED_FIELDS = frozenset(PerplexityResult.model_fields) | {"error", "line", "record"}
+RESERVED_FIELDS = frozenset(PerplexityResult.model_fields) | {"error", "line", "record", "normalized"}
 """Fields of a record's result that are never the record's own."""
 TEXT_EXAMPLE = "it was the best of times , it was the worst of times ,\nit was the age of wisdom .\n"
 RECORD_EXAMPLE = '{"id": 1, "text": "it was the best of times"}\n{"id": 2, "text": "times best the was of it"}\n'

@@ -130,6 +130,9 @@ def test_answers_tell_that_a_model_is_not_normalized(own: httpx.Client) -> None:
         schema.model_validate(answer)
         assert answer["normalized"] is False
         assert "normalized" not in own.post(f"/v1/models/bigram/{path}", json=body).json()
+    records, headers = '{"text": "a a", "normalized": "mine"}\n', {"content-type": "application/x-ndjson"}
+    record = own.post("/v1/models/spoiled/perplexity", content=records, headers=headers).json()
+    assert (record["normalized"], record["record"]) == (False, {"normalized": "mine"})
     models = own.get("/v1/models").json()
     ModelList.model_validate(models)
     assert {model["name"]: model["normalized"] for model in models["data"]} == {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,16 @@ import pytest
 
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Done, InputFile, Measured, Message, RunSpec, Stopped
+from models.checkpoint.card import Card
 from models.checkpoint.load import load
 from models.data.sentence_marks import SentenceMarks
 from models.errors import InvalidText
 from models.threads import thread_count
+from models.tokenization.config import TokenizerConfig
+from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.serving import ngram, publish
 from tests.helpers.texts import some_text
+from tests.helpers.tokenizers import sentence_piece_file
 
 NGRAM = {"kind": "ngram", "config": {"smoothing": "add_delta"}}
 LSTM = {"layers": 1, "hidden_size": 8, "embedding_size": 8, "batch_size": 4, "bptt": 8, "epochs": 1}
@@ -94,3 +100,20 @@ def test_run_job_evaluates_compressed_text_with_marks(order: RunSpec, tmp_path: 
         assert isinstance(done, Done)
         results.append(done.result)
     assert results[1] == results[0] | {"notes": SentenceMarks(True, True).notes()}
+
+
+def test_run_job_imports_a_model_over_the_tokens_of_a_tokenizers_file(order: RunSpec, tmp_path: Path) -> None:
+    file = sentence_piece_file(tmp_path / "pieces.model", "unigram")
+    pieces = Tokenizer.train(TokenizerConfig(file=str(file), boundary="</s>"), ()).vocabulary[2:]
+    rows = [f"{math.log10(0.5 / len(pieces)):.7f}\t{piece}\n" for piece in pieces if piece != "<s>"]
+    share = math.log10((1 - 0.5 * len(rows) / len(pieces)) / 2)
+    head = f"\\data\\\nngram 1={len(rows) + 3}\n\n\\1-grams:\n-99\t<s>\n{share}\t</s>\n{share}\t<unk>\n"
+    (tmp_path / "model.arpa").write_text(f"{head}{''.join(rows)}\n\\end\\\n")
+    tokenizer = {"file": "file-2", "boundary": "</s>"}
+    request = {"kind": "import", "name": "pieces", "file": "file-1", "tokenizer": tokenizer}
+    model = InputFile(str(tmp_path / "model.arpa"), "model.arpa")
+    more = {"tokenizer.file": InputFile(str(file), "pieces.model")}
+    done = run_job(replace(order, request=request, training=model, more_files=more), [].append, lambda: False)
+    assert isinstance(done, Done)
+    card = Card.read(Path(done.staged or "") / "card.json")
+    assert (card.kind, card.vocabulary_size, card.normalized) == ("ngram", 2 + len(pieces), True)

@@ -9,6 +9,7 @@ import gzip
 import io
 import lzma
 import math
+import sys
 from pathlib import Path
 
 import kenlm
@@ -20,6 +21,11 @@ from models.ngram.config import NgramConfig
 from models.ngram.formats import arpa
 from models.ngram.formats.model_file import open_arpa
 from models.ngram.model import NgramModel
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 FOX = """\\data\\
 ngram 1=6
@@ -157,7 +163,7 @@ def test_write_arpa_writes_words_with_any_character_but_separators() -> None:
     assert log10_scores(file.getvalue(), ["red", word, "runs"]) == pytest.approx(LOG10_RED_FOX_RUNS, abs=1e-6)
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
 def test_open_arpa_reads_compressed_files_by_any_name(compress, tmp_path: Path) -> None:
     path = tmp_path / "model.arpa"
     path.write_bytes(compress(FOX.encode()))
