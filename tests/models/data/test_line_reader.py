@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.data.line_reader import EmptyLines, LineReader
+from models.data.paragraph_reader import open_reader
 from models.errors import InvalidInput, InvalidText
+from models.tokenization.config import TokenizerConfig
 from models.tokenization.raw_text import WHITESPACE
+from models.tokenization.raw_text import clean as clean_text
+from models.tokenization.tokenizer import Tokenizer
 
 pieces = st.sampled_from(
     ["a", "bc", " ", "  ", "\n", "\r\n", "\r", "\t", "\xa0", "\u2028", "\u4e2d", "\U0001f600", "\x1c"]
@@ -186,3 +190,24 @@ def test_line_reader_strips_the_blanks_that_it_is_told() -> None:
 def test_line_reader_names_a_bad_setting() -> None:
     with pytest.raises(InvalidInput, match="empty_lines"):
         LineReader(empty_lines="some")  # type: ignore[arg-type]
+
+
+RULES = [TokenizerConfig(), TokenizerConfig(pretokenized=True), TokenizerConfig(kind="character")]
+
+
+@pytest.mark.parametrize("config", RULES, ids=["words", "pretokenized", "characters"])
+@given(
+    text=st.lists(st.sampled_from(["a", "b ", " ", "\n", "\r", "\r\n", "\ufeff", "\x1c", "\u00a0", "\u4e2d"])).map(
+        "".join
+    ),
+    cuts=st.lists(st.integers(0, 40), max_size=5),
+)
+def test_line_reader_gives_the_tokens_of_the_clean_text(config: TokenizerConfig, text: str, cuts: list[int]) -> None:
+    """A file and a request with the same text have the same tokens, but for the end of a last line."""
+    tokenizer = Tokenizer(config, ["<unk>", "</s>", "a", "b"])
+    reader, data = open_reader(config), text.encode()
+    borders = [0, *sorted(cuts), len(data)]
+    read = "".join([*(reader.feed(data[i:j]) for i, j in pairwise(borders)), reader.finish()])
+    tokens = tokenizer.surface_forms(clean_text(text))
+    expected = [tokens, [*tokens, "</s>"]] if config.has_lines else [tokens]
+    assert tokenizer.surface_forms(read) in expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,10 @@ def test_open_refuses_several_arrays_in_one_file(tmp_path: Path) -> None:
     (tmp_path / "v.npz").rename(tmp_path / "v.npy")
     with pytest.raises(InvalidText, match="not several arrays"):
         WordVectorFile.open(tmp_path / "v.npy", written(tmp_path / "w.txt", "a\n"))
+
+
+def test_word_vector_file_may_be_compressed(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt.gz"
+    path.write_bytes(gzip.compress("\ufeffthe 1 2\r\ncaf\u00e9 3 4\r\n".encode()))
+    words, vectors = WordVectorFile.open(path).read({"the", "caf\u00e9"})
+    assert (words, vectors.tolist()) == (["the", "caf\u00e9"], [[1, 2], [3, 4]])

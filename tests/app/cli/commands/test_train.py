@@ -277,3 +277,19 @@ def test_train_says_what_a_file_is_that_is_no_text(nextword: Run, data: bytes, m
     done = nextword("train", tmp_path / "text", "--name", "cats", "--quiet", root=tmp_path / "checkpoints")
     assert done.status == 2
     assert re.search(rf"nextword: .*text: {message}", done.err), done.err
+
+
+@pytest.mark.parametrize("flags", [[], ["--pretokenized"]], ids=["raw", "pretokenized"])
+def test_train_on_separators_that_are_no_blanks_can_be_exported(
+    nextword: Run, flags: list[str], tmp_path: Path
+) -> None:
+    """U+001C to U+001F are no white space of Unicode, so that no blank of ARPA files is a part of a word."""
+    root, text = tmp_path / "checkpoints", b"a\x1cb c\x1fd e\nx\xc2\x85y a\x1cb e\n"
+    (tmp_path / "text").write_bytes(text)
+    options = ("--order", "2", "--smoothing", "add_delta", "--validation-fraction", "0", *flags)
+    assert nextword("train", tmp_path / "text", "--name", "odd", *options, root=root).status == 0
+    assert nextword("export", "odd", tmp_path / "odd.arpa", root=root).status == 0
+    assert nextword("import", tmp_path / "odd.arpa", "--name", "again", root=root).status == 0
+    vocabulary = load(root / "odd" / "1").tokenizer.vocabulary
+    assert sorted(load(root / "again" / "1").tokenizer.vocabulary) == sorted(vocabulary)
+    assert ("a\x1cb" in vocabulary) == bool(flags)
