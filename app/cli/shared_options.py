@@ -132,6 +132,8 @@ def print_published(ref: CheckpointRef, kind: str, metrics: dict[str, Any], as_j
         click.echo(f"weights {', '.join(f'{weight:.4f}' for weight in fit['weights'])}")
     for line in held_out_lines(metrics.get("validation", {})):
         click.echo(line)
+    if refit := metrics.get("refit"):
+        click.echo(f"estimated from the whole text after that: {refit['token_count']} tokens, {refit['lines']} lines")
 
 
 def to_json(result: object) -> str:

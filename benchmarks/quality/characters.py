@@ -1,8 +1,8 @@
-"""Characters: nats a character of Kneser-Ney models, the shipped LSTM and their mixtures.
+"""Characters: nats a token of Kneser-Ney models, the shipped LSTM and their mixtures.
 
-Takes the folder of corpora (tinyshakespeare). The first 90 % of the characters are the training text, also of the
-shipped model, and the rest is scored as one text, without its end. Seconds are those from the file to a model that can
-be asked. The one number of a mixture is fitted to the text that is scored.
+Takes the folder of corpora (tinyshakespeare). The first nine of ten speeches are the training text, also of the shipped
+model, and the rest is scored as one text. A token is a character, or the end of a speech. Seconds are those from the
+file to a model that can be asked. The one number of a mixture is fitted to the text that is scored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts
-from models.tokenization.config import TokenizerConfig
 from models.utils.progress import run_to_completion
 
 
@@ -31,14 +30,14 @@ from models.utils.progress import run_to_completion
 @click.option("--checkpoints", type=click.Path(path_type=Path), default=Path("checkpoints"), show_default=True)
 def main(folder: Path, orders: str, checkpoints: Path) -> None:
     """Count the characters of tinyshakespeare under FOLDER, and mix with the LSTM among CHECKPOINTS."""
-    source = Corpus.open(folder / "tinyshakespeare" / "input.txt", kind="character")
-    text, held_out = source.split(0.1)
     shipped = load(resolve(checkpoints, "shakespeare-char").path)
+    source = Corpus.open(folder / "tinyshakespeare" / "input.txt", config=shipped.tokenizer.config)
+    text, held_out = source.split(0.1)
     ids = held_out.encode(shipped.tokenizer).ids
     others = run_to_completion(score_by_member([shipped.model], ids, "document"))
     for order in map(int, orders.split(",")):
         began = time.perf_counter()
-        tokenizer, encoded = text.train_tokenizer(TokenizerConfig(kind="character"))
+        tokenizer, encoded = text.train_tokenizer(shipped.tokenizer.config)
         config = NgramConfig(order)
         model = NgramModel(
             config, estimate_from_counts(config, count_ngrams(encoded.ids, order, tokenizer.vocabulary_size))
@@ -46,12 +45,12 @@ def main(folder: Path, orders: str, checkpoints: Path) -> None:
         seconds = time.perf_counter() - began
         if tokenizer.vocabulary != shipped.tokenizer.vocabulary:
             raise click.ClickException("the shipped model has learnt other characters: nothing to mix")
-        scores = np.concatenate([run_to_completion(score_by_member([model], ids, "document")), others])[:, :-1]
+        scores = np.concatenate([run_to_completion(score_by_member([model], ids, "document")), others])
         fit = fit_weights(scores)
         mixed = np.log(np.array(fit.weights) @ np.exp(scores.astype(float)))
         nats = [-part.mean() for part in (*scores.astype(float), mixed)]
         click.echo(
-            f"order {order}: {nats[0]:.4f} nats a character, LSTM {nats[1]:.4f}, both {nats[2]:.4f} with weights "
+            f"order {order}: {nats[0]:.4f} nats a token, LSTM {nats[1]:.4f}, both {nats[2]:.4f} with weights "
             f"{fit.weights[0]:.2f} and {fit.weights[1]:.2f}; {len(encoded.ids):,} learnt in {seconds:.2f} s, "
             f"{scores.shape[1]:,} scored; {sum(model.table.order_sizes):,} n-grams"
         )

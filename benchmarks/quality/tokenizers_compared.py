@@ -1,7 +1,8 @@
 """Tokenizers compared by bits per byte: Kneser-Ney models over words, byte pairs and characters.
 
-A model of words is given unknown words as `<unk>`, which does not say how they are written: its bits are too few by
-what that would take, and the last column tells how many words that are. To the others nothing is unknown.
+A model of words reads unknown words as `<unk>`, which does not say how they are written: bits a byte and perplexity per
+word charge for their spelling, perplexity per token does not, and a column tells how many they are. To the others
+nothing is unknown.
 """
 
 from __future__ import annotations

@@ -25,8 +25,12 @@ def test_jobs_train_evaluate_and_serve_models(client: httpx.Client, own: Server)
         wait_for(lambda: client.get("/v1/models/trained").status_code == 200)
         measured = ask(client, kind="evaluate", model="counted", validation_file=validation, unit="lines")
         assert over(client, measured)["status"] == "succeeded", measured
+        without = ask(client, kind="evaluate", model="counted", validation_file=validation, unit="lines", eos=False)
+        assert over(client, without)["status"] == "succeeded", without
     held_out = counted["result"]["metrics"]["validation"]["lines"]
     assert measured["result"]["perplexity"] == pytest.approx(held_out["perplexity"])
+    assert measured["result"]["token_count"] == without["result"]["token_count"] + measured["result"]["line_count"]
+    assert (without["result"]["eos"], without["result"]["line_count"]) == (False, 0)
     assert client.post("/v1/models/trained/next", json={"context": "the"}).json()["model"] == "trained@1"
     card = client.get("/v1/models/counted@1").json()["card"]
     assert card["provenance"]["job"] == counted["id"]
@@ -73,6 +77,19 @@ def test_jobs_train_models_over_the_tokens_of_an_uploaded_file(
     card = client.get("/v1/models/over-pieces@1").json()["card"]
     assert card["tokenizer"]["kind"] == "file"
     assert card["tokenizer"]["boundary"] == "</s>"
+
+
+def test_jobs_estimate_an_ngram_model_from_the_whole_text(client: httpx.Client, own: Server) -> None:
+    text = upload(client, some_text(200))
+    shared = {"kind": "ngram", "training_file": text, "config": {"order": 3}}
+    whole = ask(client, name="refitted", **shared)
+    part = ask(client, name="measured", refit=False, **shared)
+    with working(own):
+        assert over(client, whole)["status"] == over(client, part)["status"] == "succeeded"
+    metrics, other = whole["result"]["metrics"], part["result"]["metrics"]
+    assert metrics["validation"] == other["validation"]
+    assert (metrics["training"]["lines"], metrics["refit"]["lines"]) == (190, 200)
+    assert "refit" not in other
 
 
 def test_jobs_extend_a_model_with_kept_counts(client: httpx.Client, own: Server) -> None:
