@@ -61,6 +61,6 @@ def _estimate_cost(request: ModelRequest, contexts: Sequence[str], body: NextReq
             "top_k",
             f"{count} tokens for each of {len(contexts)} contexts are more than {request.settings.max_rows} in all",
         )
-    # What was typed has at most as many tokens as characters, and as many places where its last may begin.
-    extra = len(body.prefix) + EXPLANATION_TOKENS * body.explain
+    # The last token of what was typed may begin at any character; most of them are ruled out at once.
+    extra = len(body.prefix) ** 2 // 4 + EXPLANATION_TOKENS * body.explain
     return request.estimate_tokens(contexts) + len(contexts) * (count + extra)

@@ -138,13 +138,26 @@ class Continuations:
             yield Continuation(_known(head[len(before) :]), cut.head, tokens, cut.hidden)
             return
         heads: dict[tuple[int, ...], list[int]] = {}
-        texts = [anchor + cut.head + self._spellings[i][cut.hidden :] + cut.followed_by for i in tokens.tolist()]
+        certain, near, text = self._part_certain(anchor, cut.head)
+        texts = [text + self._spellings[i][cut.hidden :] + cut.followed_by for i in tokens.tolist()]
         last = -2 if cut.followed_by else -1
         for token, ids in zip(tokens.tolist(), self._encode_all(texts), strict=True):
-            if ids and len(ids) >= -last and ids[last] == token and ids[: len(before)] == before:
-                heads.setdefault(_known(ids[len(before) : last]), []).append(token)
+            if ids and len(ids) >= -last and ids[last] == token and ids[: len(near)] == near:
+                heads.setdefault(_known(ids[len(near) : last]), []).append(token)
         for found, ends in heads.items():
-            yield Continuation(found, cut.head, np.array(ends, np.int64), cut.hidden)
+            yield Continuation(_known(certain) + found, cut.head, np.array(ends, np.int64), cut.hidden)
+
+    def _part_certain(self, anchor: bytes, head: bytes) -> tuple[list[int], list[int], bytes]:
+        """Return the ids of `head` that no later text changes, those of the text before the rest, and both texts.
+
+        Each token is checked behind the last word alone and, where a tokenizer needs it, the word before.
+        """
+        whole, before = anchor + head, self._encode(anchor)
+        end = _last_blanks(whole) if self._is_sub_word and not self._crosses_words else 0
+        if end <= len(anchor):
+            return [], before, whole
+        start = end if self._model.config.kind == "bpe" else _last_blanks(whole[:end])
+        return self._encode(whole[:end])[len(before) :], self._encode(whole[start:end]), whole[start:]
 
     def _encode(self, text: bytes) -> list[int]:
         """Return the ids of a text; none where it ends inside a character that no token begins."""
@@ -159,6 +172,11 @@ class Continuations:
             return map(self._model.encode_bytes, texts)
         rows = zip(lines, texts, [0, *(t + 1 for t in ends)], [*ends, len(ids)], strict=True)
         return (ids[begin:end] if line else self._model.encode_bytes(text) for line, text, begin, end in rows)
+
+
+def _last_blanks(text: bytes) -> int:
+    """Return where the last run of blanks begins, 0 where there is none."""
+    return len(text[: text.rfind(b" ") + 1].rstrip(b" "))
 
 
 def _known(ids: Sequence[int]) -> tuple[int, ...]:
