@@ -148,7 +148,7 @@ class Continuations:
             yield Continuation(_known(certain) + found, cut.head, np.array(ends, np.int64), cut.hidden)
 
     def _part_certain(self, anchor: bytes, head: bytes) -> tuple[list[int], list[int], bytes]:
-        """Return the ids of `head` that no later text changes, those of the text before the rest, and both texts.
+        """Return the ids of the certain part of `head`, and ids and text of what the rest is checked behind.
 
         Each token is checked behind the last word alone and, where a tokenizer needs it, the word before.
         """

@@ -95,7 +95,9 @@ def test_next_returns_the_tokenized_context(client: httpx.Client) -> None:
         {"token": "zebra", "id": UNK, "oov": True},
         {"token": "saw", "id": 11, "oov": False},
         {"token": "</s>", "id": EOS, "oov": False},
-        {"token": "<unk>", "id": UNK, "oov": False},
+        {"token": "<", "id": UNK, "oov": True},  # typed, it is text and no token
+        {"token": "unk", "id": UNK, "oov": True},
+        {"token": ">", "id": UNK, "oov": True},
     ]
 
 

@@ -56,8 +56,9 @@ def test_score_texts_of_an_empty_text_is_its_end_or_nothing():
 
 
 def test_text_score_holds_tokens_ids_and_oov():
-    (text_score,) = run_to_completion(score_texts(MODEL, TOKENIZER, ["A b <unk>"]))
-    assert text_score.tokens(TOKENIZER) == ["A", "b", "<unk>", "</s>"]
+    controlled = Tokenizer(TokenizerConfig(control_tokens=True), TOKENIZER.vocabulary)
+    (text_score,) = run_to_completion(score_texts(MODEL, controlled, ["A b <unk>"]))
+    assert text_score.tokens(controlled) == ["A", "b", "<unk>", "</s>"]
     assert text_score.ids.tolist() == [UNK, B, UNK, EOS]
     assert text_score.oov.tolist() == [True, False, False, False]
     assert (text_score.token_count, text_score.oov_count) == (4, 1)
