@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import CheckpointDamaged, CheckpointError, InvalidInput
+from models.errors import CheckpointDamaged, CheckpointError, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
 from models.model import Capability, FileModel, Floats, Lengths, TokenIds
 from models.ngram.formats.arpa_parser import BOS_TOKEN, LOG10_ZERO
@@ -110,9 +110,9 @@ class KenlmModel(LanguageModel, FileModel):
             before, after = after, before
 
     def logprobs(self, state: State) -> NoReturn:
-        """Raise InvalidInput: KenLM tells the probability of a given word, and lists none."""
+        """Raise UnsupportedByModel: KenLM tells the probability of a given word, and lists none."""
         del state
-        raise InvalidInput("model", "a kenlm model tells no distribution of the next token")
+        raise UnsupportedByModel("model", "a kenlm model tells no distribution of the next token")
 
     def check(self) -> None:
         """Raise InvalidInput unless a few log-probabilities are numbers, at most zero."""

@@ -161,3 +161,7 @@ def test_model_of_a_kenlm_binary_scores_and_refuses_the_rest_with_the_reason(own
         answer = own.post(f"/v1/models/fox/{route}", json=body).json()["error"]
         assert answer["code"] == "unsupported_by_model", answer
         assert "perplexity, probability, rescore" in answer["message"]
+    answer = own.post("/v1/models/fox/probability", json={"text": "red", "tokens": True, "top_logprobs": 2}).json()
+    assert answer["error"]["code"] == "unsupported_by_model", answer
+    answer = own.post("/v1/models/fox/probability", json={"text": "red fox", "tokens": True}).json()
+    assert [token["matched_order"] for token in answer["results"][0]["tokens"]] == [2, 2, 2]
