@@ -78,7 +78,7 @@ async def measure_perplexity(request: InjectedModelRequest, query: Annotated[Per
 
 
 async def _evaluate_json(request: ModelRequest, query: PerplexityQuery) -> Response:
-    for name in sorted(query.model_fields_set):
+    for name in sorted(query.model_dump(exclude_defaults=True)):  # forms send defaults along, as Swagger UI does
         raise InvalidInput(name, "as a parameter it is for bodies of the other kinds; JSON has it in the body")
     body = _parse_body(await request.http_request.body())
     texts = [body.text] if isinstance(body.text, str) else body.text
