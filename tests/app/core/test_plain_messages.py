@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
+import httpx
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticKnownError, core_schema
@@ -28,7 +29,7 @@ from models.tokenization.config import TokenizerConfig
 FOREIGN_WORDS = re.compile(
     r"[Ii]nput (should|tag)|valid (integer|string|dictionary|list|boolean|number|tuple|dict)|dictionary|\btuple\b|"
     r"discriminator|instance|Field required|[Ee]xtra inputs|[Uu]nable to|\bNone\b|\bTrue\b|\bFalse\b|Traceback|"
-    r"recursion|codec|Expecting|object at 0x|pydantic|\b(str|int|float|bool|dict)\b|Error\b|sys\.|validation"
+    r"recursion|codec|Expecting|object at 0x|pydantic|\b(str|int|float|bool|dict)\b|Error\b|sys\.|validation error"
 )
 """What people who know neither pydantic nor Python would not understand."""
 TROUBLE: list[Any] = [
@@ -132,6 +133,35 @@ def test_explain_json_is_plain_whichever_parser_speaks(text: bytes, reason: str)
     with pytest.raises((ValueError, RecursionError)) as other:
         json.loads(text)
     check(explain_json(str(other.value)))
+
+
+BODIES = [
+    *BROKEN,
+    *(b"null", b"[]", b'"x"', b"1", b"{}", b'{"a": NaN}', b'{"a": 1e999}', b'{"kind": "\\ud800"}'),
+    *(b'{"kind": "brnn"}', b'{"kind": 3}', b'{"kind": null}', b'{"kind": "ngram"}', b'{"model": 3, "input": 3}'),
+    b'{"kind": "ngram", "name": 3, "training_file": null, "tokenizer": 5, "config": []}',
+    b'{"kind": "ngram", "name": "x", "training_file": "f", "config": {"order": "x"}}',
+    b'{"kind": "ngram", "name": "x", "training_file": "f", "config": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    b'{"kind": "classifier", "name": "x", "training_file": [1], "config": {"pooling": 3}, "encoder": {"cell": "brnn"}}',
+    b'{"kind": "mixture", "members": ["a"], "name": "x", "config": {"weights": "x"}}',
+    '{"a": 1}'.encode("utf-16"),
+]
+QUERIES = ["limit=x", "limit=-1", f"limit={10**30}", "after=%FF", "page=1", "points=x", "status=x", "format=x"]
+
+
+def test_explain_is_plain_for_bad_bodies_and_parameters_of_every_route(client: httpx.Client) -> None:
+    told = 0
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        url = re.sub(r"\{\w+\}", "words", path)
+        requests = [(name, url, body) for name in methods if name in ("post", "put") for body in BODIES]
+        requests += [("get", f"{url}?{query}", b"") for query in QUERIES if "get" in methods]
+        for method, address, body in requests:
+            answer = client.request(method, address, content=body, headers={"content-type": "application/json"})
+            assert answer.status_code < 500, (address, body[:80], answer.text)
+            if answer.status_code >= 400:
+                check(answer.json()["error"]["message"])
+                told += 1
+    assert told > 300
 
 
 def test_explain_json_tells_where() -> None:

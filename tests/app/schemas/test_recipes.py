@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.schemas.recipes import parse_any_recipe, parse_recipe
+from app.schemas.recipes import parse_any_recipe, parse_config, parse_recipe, read_recipe_file
 from models.data.labelled.config import LabelledFormat
 from models.errors import InvalidInput
 from models.neural.config import RecurrentConfig
@@ -135,3 +135,25 @@ def test_parse_any_recipe_names_a_mistake_in_a_task(change: dict[str, Any], fiel
     with pytest.raises(InvalidInput) as caught:
         parse_any_recipe({"name": "x", "files": ["a"], "model": {"kind": "classifier"}} | change)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'name = "\xff"', "is not TOML: it is not in UTF-8"),
+        (b"a = " + b"[" * 9999 + b"]" * 9999, "is not TOML: it is nested too deep"),
+        (b"a = " + b"7" * 5000, "holds a number of too many digits"),
+        (b"a b", "is not TOML"),
+    ],
+)
+def test_read_recipe_file_says_in_plain_words_what_is_no_toml(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "recipe.toml").write_bytes(content)
+    with pytest.raises(InvalidInput, match=message) as caught:
+        read_recipe_file(tmp_path / "recipe.toml")
+    assert "Exceeds" not in str(caught.value)
+    assert "codec" not in str(caught.value)
+
+
+def test_parse_config_refuses_half_a_surrogate_pair() -> None:
+    with pytest.raises(InvalidInput, match="model: must hold strings in Unicode"):
+        parse_config(NgramConfig, {"smoothing": "\ud800"}, "model.")
