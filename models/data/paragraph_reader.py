@@ -1,4 +1,4 @@
-r"""Cleaning of text whose paragraphs are texts of their own: `ParagraphReader`, and `open_reader`, which chooses.
+r"""Cleaning of text whose paragraphs are texts: `ParagraphReader`, and `open_reader` for any tokenizer.
 
 Between two paragraphs is one `PARAGRAPH_END`, however many blank lines there were, and it never lies across two chunks:
 so each chunk can be encoded by itself.

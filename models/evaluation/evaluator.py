@@ -18,6 +18,7 @@ from models.data.line_reader import EmptyLines
 from models.data.paragraph_reader import open_reader
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.metrics import Evaluation, Mask, Scores, Unit, evaluation_figures
+from models.evaluation.scored_ends import ScoredEnds
 from models.evaluation.text_size import count_text
 from models.inference.prefill import Ids, Runtime
 from models.inference.scoring import score_row, score_rows
@@ -75,7 +76,7 @@ class Evaluator:
         eos: bool = True,
         encoding: str = UTF_8,
     ) -> None:
-        """Raises InvalidInput for an unknown unit or encoding, or a unit that a character tokenizer does not have.
+        """Raises InvalidInput for an unknown encoding or unit, or a unit that the tokenizer does not have.
 
         `bos`: what is scored, each line or the document, begins after `</s>`; otherwise the model has read nothing.
         `eos`: its end, the `</s>` behind it, is scored too. Line ends inside a document are scored in any case.
@@ -86,10 +87,7 @@ class Evaluator:
         self._has_lines = tokenizer.config.has_lines
         self._reader = open_reader(tokenizer.config, empty_lines, encoding=encoding)
         self._begin_state = model.begin_state if bos else model.null_state
-        self._is_usual = bos and eos
-        self._drops_line_ends = unit == "lines" and not eos
-        self._holds_back_end = unit == "document" and not eos
-        self._end_is_held = False  # whether `</s>` stands behind what was scored, and waits for more text
+        self._ends = ScoredEnds(unit, eos=eos)
         # A model that `</s>` resets scores lines as one row: the numbers are the same, and no line waits.
         self._scores_as_one_row = unit == "document" or (model.resets_at_eos and bos)
         self._state = self._begin_state(1)
@@ -126,11 +124,11 @@ class Evaluator:
     def finish(self) -> Generator[int, None, Evaluation]:
         """Score what was held back and return the result. Raises InvalidText when there was nothing to score."""
         yield from self._score(self._reader.finish())
-        if not self._tokenizer.config.text_end and self._result.characters and not self._holds_back_end:
+        if not self._tokenizer.config.text_end and self._result.characters and self._ends.scores_last:
             yield from self._score_row(np.array([EOS], np.int32), np.array([False]))
         yield from self._score_held()
-        if self._end_is_held:
-            self._result = self._without_ends(self._result, 1)
+        size = -self._ends.finish() * len(self._tokenizer.config.text_end)
+        self._result = self._result.add_sizes(characters=size, byte_count=size, line_count=size)
         if not self._result.token_count:
             raise InvalidText("text", "must hold something to score")
         return self._result
@@ -144,7 +142,7 @@ class Evaluator:
     def _is_whole_lines(self) -> Callable[[str], bool]:
         """Return a function that tells of successive chunks whether they can be scored out of order."""
         inside = False
-        in_any_order = self._model.resets_at_eos and self._has_lines and self._is_usual
+        in_any_order = self._model.resets_at_eos and self._has_lines and self._zero.bos and self._zero.eos
 
         def is_whole_lines(chunk: str) -> bool:
             nonlocal inside
@@ -164,7 +162,7 @@ class Evaluator:
         encoding = self._tokenizer.encode(text)
         self._result += self._count_text(text, encoding, self._inside_word)
         self._inside_word = text[-1] not in WHITESPACE if text else self._inside_word
-        ids, oov = self._hold_back_end(encoding) if self._holds_back_end else (encoding.ids, encoding.oov)
+        ids, oov = self._ends.hold_back(encoding)
         if self._scores_as_one_row:
             yield from self._score_row(ids, oov)
         else:
@@ -173,29 +171,8 @@ class Evaluator:
     def _count_text(self, text: str, encoding: Encoding, inside_word: bool) -> Evaluation:
         return count_text(self._zero, text, encoding, self._tokenizer, inside_word)
 
-    def _hold_back_end(self, encoding: Encoding) -> tuple[Ids, Mask]:
-        """Return tokens to score: with the end held back before, and without one that they end in."""
-        before = [EOS] if self._end_is_held and len(encoding.ids) else []
-        ids = np.concatenate([np.array(before, np.int32), encoding.ids])
-        oov = np.concatenate([np.zeros(len(before), np.bool_), encoding.oov])
-        if not len(ids):
-            return ids, oov
-        self._end_is_held = bool(ids[-1] == EOS)
-        kept = len(ids) - self._end_is_held
-        return ids[:kept], oov[:kept]
-
     def _add(self, ids: Ids, scores: Scores, oov: Mask) -> None:
-        """Add scored tokens to the result."""
-        if self._drops_line_ends:
-            inside = ids != EOS
-            self._result = self._without_ends(self._result, len(ids) - int(inside.sum()))
-            scores, oov = scores[inside], oov[inside]
-        self._result = self._result.add_tokens(scores, oov)
-
-    def _without_ends(self, evaluation: Evaluation, count: int) -> Evaluation:
-        """Return the evaluation of a text without `count` of its ends, which its sizes had counted."""
-        size = count * len(self._tokenizer.config.text_end)
-        return evaluation.add_sizes(characters=-size, byte_count=-size, line_count=-size)
+        self._result = self._result.add_tokens(*self._ends.keep(ids, scores, oov))
 
     def _score_row(self, ids: Ids, oov: Mask) -> Generator[int, None, None]:
         """Score the next tokens of the row that `_state` belongs to."""

@@ -116,7 +116,7 @@ class Evaluation:
 
     @property
     def text_logprob(self) -> float:
-        """Log P of the text in nats: that of its tokens, and of the spellings of those that the vocabulary lacks."""
+        """Log P of the text in nats: that of its tokens, and of the spellings of the unknown ones."""
         return self.logprob + self.spelling_logprob
 
     @property

@@ -14,9 +14,9 @@ from models.tokenization.words.word_splitter import count_words
 def count_text(
     evaluation: Evaluation, text: str, encoding: Encoding, tokenizer: Tokenizer, inside_word: bool = False
 ) -> Evaluation:
-    """Return the evaluation of a longer text: with the size of `text`, and the spellings of its unknown words.
+    """Return an evaluation with the size of more text, and the spellings of its unknown words.
 
-    None of its tokens is scored yet. `inside_word`: a word before it may go on in it.
+    None of its tokens is scored by that. `inside_word`: a word before it may go on in it.
     """
     evaluation = evaluation.add_sizes(
         len(text), len(text.encode()), word_count(text, inside_word=inside_word), text.count("\n")

@@ -1,6 +1,6 @@
-"""Counts of a whole text, once a model of its first part has been measured on the rest: `add_held_out`.
+"""Counts of a whole text, after a model of its first part was measured on the rest: `add_held_out`.
 
-What a model is measured on it may not have read. But an n-gram model that gives up a twentieth of its text for a figure
+The text that measures a model must be new to it. But an n-gram model that gives up a twentieth of its text for a figure
 is worse than it need be, and adding the counts of that part to those of the rest costs little.
 """
 
@@ -35,10 +35,11 @@ def add_held_out(
     held_out: Corpus,
     counter: NgramCounter,
 ) -> WholeText:
-    """Add a held-out part to the counts and sizes of the rest; a vocabulary that came of the text gets its new tokens.
+    """Add a held-out part to the counts and sizes of the rest of the text.
 
-    Of words and characters the vocabulary, and so the model, is that of the whole text but for the order of ids: the
-    new ones come last. Of fewer than `min_count` occurrences, or beyond `max_size`, they stay unknown.
+    A vocabulary of words or characters that came of the text gets the new tokens of that part, behind the others: but
+    for the order of ids it is that of the whole text, and so is the model. New tokens with fewer than `min_count`
+    occurrences, or beyond `max_size`, stay unknown.
     """
     is_own = recipe.extends is None and recipe.tokenizer.kind in ("word", "character") and not recipe.tokenizer.file
     tokenizer = extend_vocabulary(tokenizer, held_out) if is_own else tokenizer

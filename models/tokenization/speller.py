@@ -19,7 +19,7 @@ _SYMBOLS = 257
 
 
 class Speller:
-    """Bigram model of the bytes that words are written in, as the words of a vocabulary teach it, each once.
+    """Bigram model of the bytes of words, estimated from the words of a vocabulary, each once.
 
     Interpolated as Witten and Bell do (Chen and Goodman 1999, section 2.5), down to a uniform distribution over all
     257 symbols, so that no spelling is impossible: P(b | a) = (c(a b) + T(a) P(b)) / (c(a) + T(a)) for symbols b after
@@ -48,7 +48,7 @@ class Speller:
 
 
 def _bigrams(words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the two symbols of every bigram of all words, end to end; that of a word's first begins with the end."""
+    """Return both symbols of each bigram of words laid end to end, from the end before each word on."""
     spellings = [word.encode("utf-8", "surrogatepass") for word in words]
     symbols = np.frombuffer(b"".join(spellings), np.uint8).astype(np.int64)
     symbols = np.insert(symbols, np.cumsum([len(spelling) for spelling in spellings], dtype=np.int64), _END)
@@ -56,6 +56,6 @@ def _bigrams(words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def _interpolated(counts: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the Witten-Bell distribution of counts [..., B], which falls back on the distribution `lower` [B]."""
+    """Return the distribution of counts [..., B], interpolated with the distribution `lower` [B]."""
     kinds = np.maximum(np.count_nonzero(counts, axis=-1, keepdims=True), 1)
     return (counts + kinds * lower) / (counts.sum(axis=-1, keepdims=True) + kinds)

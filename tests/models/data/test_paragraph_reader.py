@@ -27,7 +27,7 @@ def read(data: bytes, cuts: list[int]) -> list[str]:
 
 
 def clean(text: str) -> str:
-    """What `ParagraphReader` says it does, done to the whole text line by line."""
+    """Clean the whole text at once, line by line, as `ParagraphReader` promises."""
     paragraphs: list[list[str]] = [[]]
     for line in text.replace("\r\n", "\n").split("\n"):
         if line.strip(WHITESPACE):

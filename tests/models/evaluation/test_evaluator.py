@@ -53,7 +53,8 @@ def test_evaluate_gives_a_uniform_model_its_vocabulary_size():
 
 def test_evaluate_sets_apart_oov_words_but_no_literal_unk():
     probabilities = np.array([[0.1, 0.2, 0.4, 0.2, 0.1]] * 6)
-    evaluation = run(Bigram(probabilities), "a x <unk>\n")
+    words = Tokenizer.train(TokenizerConfig(pretokenized=True), ["a a a b b c\n"])
+    evaluation = run(Bigram(probabilities), "a x <unk>\n", tokenizer=words)
     assert (evaluation.token_count, evaluation.oov_count) == (4, 1)
     # a 0.4, x -> <unk> 0.1, <unk> 0.1, </s> 0.2
     assert evaluation.perplexity == pytest.approx((0.4 * 0.1 * 0.1 * 0.2) ** (-1 / 4))
