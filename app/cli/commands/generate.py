@@ -49,6 +49,10 @@ def command(
     """Continue a prompt with MODEL, or begin a text; several texts are separated by a line of dashes."""
     values["seed"] = secrets.randbits(53) if values["seed"] is None else values["seed"]
     params, biases = SamplingParams(**given_options(SamplingParams, values)), dict(map(_parse_bias, logit_bias))
+    if len(biases) < len(logit_bias):
+        raise InvalidInput("logit_bias", "give each token one number")
+    if params.top_logprobs and not as_json:
+        raise InvalidInput("top_logprobs", "goes with --json: a text alone does not show them")
     with without_gc():
         from models.inference.generation import generate, make_sequences
         from models.inference.logit_bias import parse_logit_bias

@@ -162,6 +162,8 @@ def test_generate_takes_penalties_bias_and_alternatives(nextword: Run) -> None:
         (["--logit-bias", "the"], "logit_bias: must be a token, `=` and a number"),
         (["--logit-bias", "the=x"], "logit_bias: must be a token, `=` and a number"),
         (["--logit-bias", "zebra=1"], "logit_bias.zebra: must be a token id or the text of one token"),
+        (["--logit-bias", "the=1", "--logit-bias", "the=2"], "logit_bias: give each token one number"),
+        (["--top-logprobs", "2"], "top_logprobs: goes with --json"),
         (["--logit-bias", "the=101"], "logit_bias: must be -100 (never) to 100"),
         (["--repetition-penalty", "0"], "repetition_penalty: must be 0.01 to 100"),
     ],
