@@ -25,7 +25,13 @@ COMMANDS_PAGE = Path("docs/reference/command-line.md")
 MODEL_PAGES = (Path("README.md"), Path("docs/benchmarks/index.md"))
 _EXAMPLE_COUNTS = ("examples", "sentences", "questions", "token_count")
 """Names of the figure that tells how much was measured, by task."""
-UNITS = {"word": "words", "character": "characters", "bpe": "parts of words"}
+UNITS = {
+    "word": "words",
+    "character": "characters",
+    "bpe": "parts of words",
+    "unigram": "parts of words",
+    "file": "tokens",
+}
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from models.tokenization.tokenizer import Tokenizer
 
 @dataclass(frozen=True, eq=False)
 class PublishedCounts:
-    """Counts that were published beside a model, with its tokenizer and the digests of the texts that were counted."""
+    """Counts that were published beside a model, its tokenizer, and the digests of its texts."""
 
     counts: Counts
     tokenizer: Tokenizer
@@ -58,7 +58,7 @@ def merge_published_counts(paths: Sequence[Path], order: int) -> PublishedCounts
 
 
 def repeated_texts(refs: Sequence[CheckpointRef]) -> list[str]:
-    """Return a sentence on each pair of models that were made of the same text, which merging would count twice.
+    """Return a sentence on each pair of models of the same text, which merging would count twice.
 
     Two models that extend one base are such a pair, and a model that is named twice is one with itself.
     """
@@ -75,7 +75,7 @@ def repeated_texts(refs: Sequence[CheckpointRef]) -> list[str]:
 
 
 def counted_texts(provenance: Provenance) -> dict[str, FileDigest]:
-    """Return the digests of the texts that a model learned from: all in its card but the one that measured it."""
+    """Return the digests of the texts that a model learned from, by its card without validation."""
     validation = provenance.recipe.get("validation")
     names = {validation, Path(validation).name} if isinstance(validation, str) else set()
     files = provenance.recipe.get("files")
@@ -84,6 +84,6 @@ def counted_texts(provenance: Provenance) -> dict[str, FileDigest]:
 
 
 def _all_texts(a: dict[str, FileDigest], b: dict[str, FileDigest], path: Path) -> dict[str, FileDigest]:
-    """Return the digests of both, those of `b` under the model's name where `a` has another text of theirs."""
+    """Return the digests of both, those of `b` under the model's name where names collide."""
     model = CheckpointRef.from_path(path).id
     return a | {name if a.get(name, digest) == digest else f"{model}/{name}": digest for name, digest in b.items()}

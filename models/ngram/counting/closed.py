@@ -11,7 +11,7 @@ from models.utils.arrays import BoolArray
 
 
 def without_unknown(counts: Counts) -> Counts:
-    """Leave out the n-grams that hold `<unk>`, as SRILM does, and make the counts those of a closed vocabulary.
+    """Leave out n-grams that hold `<unk>`, as SRILM does, for the counts of a closed vocabulary.
 
     >>> from models.ngram.counting.extraction import count_ngrams
     >>> closed = without_unknown(count_ngrams(np.array([2, 0, 2, 2, 1]), order=2, vocabulary_size=3))

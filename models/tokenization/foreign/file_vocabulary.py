@@ -1,4 +1,4 @@
-"""Vocabulary of a tokenizer's file in our order: `FileVocabulary`, and the choice of the token that is the boundary."""
+"""Vocabulary of a tokenizer's file in our order: `FileVocabulary`, and the choice of the boundary."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMED_CANDIDATES = 12
 
 @dataclass(frozen=True, eq=False)
 class FileVocabulary:
-    """Tokens of a file by our ids: the unknown token at 0, the boundary at 1, the others in the order of the file.
+    """Tokens of a file by our ids: unknown at 0, the boundary at 1, the others in the order of the file.
 
     tokens: [V] by internal id.
     public_ids: [V] the file's id of each; a token that the file lacks has one of those behind its last.
@@ -77,7 +77,7 @@ class FileVocabulary:
         return cls([token for _, token in [*first, *rest]], public, internal, unknown is not None, boundary is not None)
 
     def ngram_words(self) -> list[str]:
-        """Return the tokens [V] as files of n-gram models write them, under other names where theirs are not free.
+        """Return the tokens [V] as files of n-gram models write them, renamed where that cannot be.
 
         >>> FileVocabulary.arrange({0: "[UNK]", 1: "[SEP]", 2: "<s>", 3: "a b"}, "[UNK]", "[SEP]").ngram_words()
         ['<unk>', '</s>', '<<s>>', 'a<0x20>b']
@@ -94,7 +94,7 @@ class FileVocabulary:
 def choose_boundary(
     tokens: Collection[str], special: Sequence[str], unknown: str | None, named: str | None
 ) -> str | None:
-    """Return the boundary of a file: the token that is `named`, or the one candidate; None where there is none.
+    """Return the boundary of a file: the token that is `named`, or the one candidate, or None.
 
     `special`: the tokens that the file marks as special. Raises InvalidInput, listing the candidates, where a file has
     several and none is named, and for a name that is no token.
@@ -112,7 +112,7 @@ def choose_boundary(
 
 
 def _candidates(tokens: Collection[str], special: Sequence[str], unknown: str | None) -> list[str]:
-    """Return the tokens that may be the boundary: special ones with the names of ends or begins, or all of them."""
+    """Return the tokens that may be the boundary: special ones named like ends or begins, or all."""
     marked = [token for token in special if token != unknown] or [name for name in BOUNDARY_NAMES if name in tokens]
     named = [token for token in marked if _NAMED_LIKE_A_BOUNDARY.search(token) and "reserved" not in token]
     return named or [token for token in marked if not re.search("pad|mask", token, re.IGNORECASE)]

@@ -1,4 +1,4 @@
-"""Tokens of a Hugging Face `tokenizer.json` of any kind, split by the `tokenizers` library: `HuggingFaceModel`."""
+"""Tokens of a Hugging Face `tokenizer.json`, split by the `tokenizers` library: `HuggingFaceModel`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joining of the tokens of a foreign file: `LineDetokenizer`, by the file's own decoder, one token at a time."""
+"""Joining of the tokens of a file, one at a time, by its own decoder: `LineDetokenizer`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splitting of text by a foreign file: `ForeignModel`, what Hugging Face's and SentencePiece's files share.
+"""Splitting of text by a file of others: `ForeignModel`, what both kinds of files share.
 
 Lines are encoded one by one, as the command line tools of both libraries do, and a newline is the boundary. Special
 tokens that are typed in a text are text.
@@ -73,7 +73,7 @@ class ForeignModel(TokenModel):
         return forms
 
     def offsets(self, text: str, _: Sequence[str]) -> Int64Array:
-        """Return where each token of `text` begins and ends [T, 2], in characters, as the file's library tells it."""
+        """Return where each token of `text` begins and ends [T, 2], in characters, by the file's library."""
         return np.array([(begin, end) for _, begin, end in self._spans(text)], np.int64).reshape(-1, 2)
 
     def detokenizer(self) -> LineDetokenizer:

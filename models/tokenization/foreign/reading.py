@@ -1,4 +1,4 @@
-"""Reading of a tokenizer's file of any kind: `read_tokenizer_file`, and `read_foreign_document` for a checkpoint's."""
+"""Reading of a tokenizer's file of any kind: `read_tokenizer_file`, `read_foreign_document`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _parse_json(content: bytes) -> dict[str, Any] | None:
 
 
 def _file_config(config: TokenizerConfig, what: str) -> TokenizerConfig:
-    """Return the settings of tokens that a file defines. Raises InvalidInput for any that the file decides."""
+    """Return settings of a file's tokens. Raises InvalidInput for any that is for the file to decide."""
     allowed = ("kind", "file", "boundary", "closed")
     for field in fields(TokenizerConfig):
         if field.name not in allowed and getattr(config, field.name) != field.default:

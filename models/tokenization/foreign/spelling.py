@@ -1,4 +1,4 @@
-"""Bytes that the tokens of a `tokenizer.json` write inside a text: `Spelling`, told by the file's decoder."""
+"""Bytes that the tokens of a `tokenizer.json` write inside a text: `Spelling`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNI
 
 @dataclass(frozen=True)
 class Spelling:
-    """How tokens are written in a vocabulary.
+    """Spelling of tokens in a vocabulary, told by the steps of its file.
 
     in_bytes: each character stands for a byte, as in GPT-2.
     meta_space: META_SPACE stands for a blank, and `<0xE2>` for a byte.

@@ -1,6 +1,6 @@
-"""Tokens of kind `unigram`: pieces of words by a unigram language model (Kudo 2018), made by SentencePiece.
+"""Tokens of kind `unigram`: pieces of words by a unigram language model (Kudo 2018).
 
-`train_unigram` learns a vocabulary, `UnigramModel` splits text by it. The vocabulary holds every byte, so that no text
+SentencePiece learns and splits: `train_unigram` and `UnigramModel`. The vocabulary holds every byte, so that no text
 is unknown, and blanks are part of the pieces, so that text comes back as it was. Kept are the pieces with which the
 training text is most probable.
 """
@@ -52,7 +52,7 @@ class UnigramModel(SentencePieceModel):
         return super().split(self.normalizer(text))
 
     def offsets(self, text: str, surface_forms: Sequence[str]) -> Int64Array:
-        """Return where each piece of `text` begins and ends [T, 2], in characters of the text before it was changed."""
+        """Return begin and end of each piece [T, 2], in characters of the text before it was changed."""
         normalized = self.normalizer(text)
         offsets = super().offsets(normalized, surface_forms)
         if normalized == text or not len(offsets):
@@ -67,7 +67,7 @@ class UnigramModel(SentencePieceModel):
 
 
 def train_unigram(config: TokenizerConfig, text: Iterable[str]) -> UnigramModel:
-    """Learn a vocabulary of `text`, given in chunks of whole lines. Raises TrainingFailed where there is none."""
+    """Learn a vocabulary of `text`, in chunks of whole lines; raises TrainingFailed where there is none."""
     from sentencepiece import SentencePieceTrainer
 
     proto = io.BytesIO()

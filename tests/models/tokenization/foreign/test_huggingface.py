@@ -1,4 +1,4 @@
-"""Tokens of `tokenizer.json` files: equal ids to their own library, special tokens as text, hostile files."""
+"""Tokens of `tokenizer.json`: the ids of its own library, special tokens as text, hostile files."""
 
 import json
 from functools import cache
