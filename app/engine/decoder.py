@@ -12,8 +12,9 @@ from collections import deque
 from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
 from app.engine.generation_request import GenerationChunk, GenerationRequest
 from app.engine.outbox import Outbox
-from models.inference.generation import Batch, GenerationSequence, StepOutput, prompt_prefills, sequences_from_ids
+from models.inference.generation import Batch, prompt_prefills, sequences_from_ids
 from models.inference.prefill import PromptPrefill, Runtime, prefill_chunk, unfinished
+from models.inference.sequence import GenerationSequence, StepOutput
 from models.language_model import LanguageModel
 from models.state import concat
 from models.tokenization.tokenizer import Tokenizer

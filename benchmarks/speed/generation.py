@@ -13,8 +13,9 @@ import numpy as np
 from benchmarks.speed._timing import seconds
 from models.data.bptt_batches import TokenIds
 from models.inference.config import SamplingParams
-from models.inference.generation import Batch, GenerationSequence
+from models.inference.generation import Batch
 from models.inference.sampling import random_generator, sample_token
+from models.inference.sequence import GenerationSequence
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model

@@ -108,17 +108,7 @@ class SamplingMetadata:
         Returns tokens [B], NO_TOKEN or NOT_FINITE among them, and their log-probabilities [B] as they were in `rows`.
         """
         rows = np.ascontiguousarray(rows)
-        if not self.adjustments:
-            return self._sample_filtered(rows)
-        unadjusted = {index: rows[index].copy() for index in self.adjustments}
-        for index, adjust in self.adjustments.items():
-            adjust(rows[index])
-        tokens, logprobs = self._sample_filtered(rows)
-        for index, row in unadjusted.items():
-            logprobs[index] = row[max(tokens[index], 0)]
-        return tokens, logprobs
-
-    def _sample_filtered(self, rows: Floats) -> tuple[NDArray[np.int64], Floats]:
+        unadjusted = self._adjust(rows) if self.adjustments else {}
         for index, row_filter in self.filters.items():
             row = rows[index]
             row[:EXCLUDABLE_IDS][self.excluded[index, : len(row)]] = -np.inf
@@ -127,7 +117,16 @@ class SamplingMetadata:
         row_count, width = rows.shape
         args = SampleRowsArgs(row_count=row_count, width=width, rows=address_of(rows), sample=sample)
         run_parallel(sample_rows, args, _COST_PER_VALUE * rows.size)
+        for index, row in unadjusted.items():
+            logprobs[index] = row[max(tokens[index], 0)]
         return tokens, logprobs
+
+    def _adjust(self, rows: Floats) -> dict[int, Floats]:
+        """Adjust the log-probabilities of the rows that have an adjustment; return these as they were."""
+        unadjusted = {index: rows[index].copy() for index in self.adjustments}
+        for index, adjust in self.adjustments.items():
+            adjust(rows[index])
+        return unadjusted
 
     def args(self) -> tuple[SampleArgs, NDArray[np.int64], Floats]:
         """Return arguments for `sample_row` and the arrays that it writes, tokens and log-probabilities [B].

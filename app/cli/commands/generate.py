@@ -18,7 +18,7 @@ from models.errors import InvalidInput
 from models.inference.config import SamplingParams
 
 if TYPE_CHECKING:
-    from models.inference.generation import GenerationSequence
+    from models.inference.sequence import GenerationSequence
     from models.tokenization.tokenizer import Tokenizer
 
 

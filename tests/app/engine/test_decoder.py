@@ -20,10 +20,11 @@ from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationChunk, GenerationRequest
 from app.engine.outbox import GenerationStream
 from models.inference.config import SamplingParams
-from models.inference.generation import GenerationSequence, generate, make_sequences
+from models.inference.generation import generate, make_sequences
 from models.inference.prefill import Runtime
 from models.inference.prefix_cache import PrefixCache
 from models.inference.scoring import score_texts
+from models.inference.sequence import GenerationSequence
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model

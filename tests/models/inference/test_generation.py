@@ -8,9 +8,10 @@ from scipy.stats import chisquare
 
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
-from models.inference.generation import Batch, GenerationSequence, StepOutput, generate, make_sequences, prompt_prefills
+from models.inference.generation import Batch, generate, make_sequences, prompt_prefills
 from models.inference.prefill import Runtime, prefill_prompts
 from models.inference.scoring import score_texts
+from models.inference.sequence import GenerationSequence, StepOutput
 from models.language_model import LanguageModel
 from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
