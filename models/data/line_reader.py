@@ -117,15 +117,15 @@ class LineReader:
         return len(text.encode())
 
     def _clean(self, text: str) -> str:
-        continued = self._inside_line
+        continued, blanks = self._inside_line, self._blanks
         lines = text.split("\n")
         if self._strip:
-            first = lines[0].rstrip(self._blanks)
-            lines = [line.strip(self._blanks) for line in lines]
+            first = lines[0].rstrip(blanks)
+            lines = [line.strip(blanks) for line in lines]
             lines[0] = first if continued else lines[0]
         rest = lines.pop()
         self._inside_line = bool(rest) or (continued and not lines)
         if self._drop_empty:
-            lines = [line for i, line in enumerate(lines) if (continued and i == 0) or line.strip(self._blanks)]
-            rest = rest if continued or rest.strip(self._blanks) else ""
+            lines = [line for i, line in enumerate(lines) if (continued and i == 0) or line.strip(blanks)]
+            rest = rest if continued or rest.strip(blanks) else ""
         return "\n".join([*lines, rest])

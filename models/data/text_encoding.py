@@ -22,7 +22,13 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Byte order marks and what each says, the longer first: one of UTF-32 begins with one of UTF-16."""
-_OTHER_FILES = {b"PK\x03\x04": "a zip archive", b"%PDF": "a PDF document", b"\x93NUMPY": "an array in NumPy's format"}
+_OTHER_FILES = {
+    b"PK\x03\x04": "a zip archive",
+    b"%PDF": "a PDF document",
+    b"\x93NUMPY": "an array in NumPy's format",
+    b"mmap lm http://kheafield.com": "a binary of KenLM",
+}
+"""Files that are given for text by mistake, by their first bytes."""
 _SMALLEST_PRINTABLE = 0x20
 _CP1252_BYTES = range(0x80, 0xA0)
 """Bytes that are control characters in Latin-1, and quotation marks, dashes and the like in Windows-1252."""

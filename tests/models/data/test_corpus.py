@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import lzma
 import math
+import tarfile
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -208,6 +209,13 @@ def test_corpus_reads_compressed_files(compress: Any, tmp_path: Path) -> None:
     corpus = Corpus.open([written(tmp_path, stored, "text"), written(tmp_path, b"a", "plain.gz")])
     assert "".join(corpus.chunks()) == "a b\nc\na\n"
     assert corpus.sha256() == hashlib.sha256(stored + b"a").hexdigest()
+
+
+def test_corpus_refuses_a_tar_archive(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "text.tar.gz", "w:gz") as archive:
+        archive.add(written(tmp_path, b"a b\n"), "text.txt")
+    with pytest.raises(InvalidText, match=r"text\.tar\.gz: must be text, and is a tar archive"):
+        list(Corpus.open(tmp_path / "text.tar.gz").chunks())
 
 
 def test_corpus_reads_the_encoding_that_it_is_told(tmp_path: Path) -> None:
