@@ -9,7 +9,7 @@ import numpy as np
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import ExportFormat
 from models.ngram.formats.arpa import check_writable, format_arpa
-from models.ngram.formats.openfst import Labels, check_order, format_openfst, format_symbols
+from models.ngram.formats.openfst import Labels, check_order, check_symbols, format_openfst, format_symbols
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray
 
@@ -31,6 +31,7 @@ def export_table(
         return _format_unigrams(vocabulary)
     labels = Labels.of(np.arange(len(vocabulary)) if public_ids is None else public_ids)
     if export_format == "symbols":
+        check_symbols(vocabulary)
         return format_symbols(vocabulary, labels)
     check_order(table.order)
     return format_openfst(table, labels)

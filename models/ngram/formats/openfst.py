@@ -82,6 +82,12 @@ def format_openfst(table: BackoffTable, labels: Labels) -> Iterator[str]:
     yield from _format_arcs(np.full(no_context, no_context), np.arange(no_context), unigrams.logprob, labels)
 
 
+def check_symbols(vocabulary: Sequence[str]) -> None:
+    """Raise InvalidInput for a word that is the name of another label."""
+    if twice := {EPSILON, BACKOFF_SYMBOL}.intersection(vocabulary):
+        raise InvalidInput("vocabulary", f"{min(twice)!r} is a word of the model, and the name of another label here")
+
+
 def format_symbols(vocabulary: Sequence[str], labels: Labels) -> Iterator[str]:
     """Yield the lines of the table of symbols, `symbol label`, by label."""
     symbols = [(0, EPSILON), (labels.backoff, BACKOFF_SYMBOL)]

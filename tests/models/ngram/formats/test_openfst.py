@@ -8,7 +8,7 @@ import pytest
 
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
-from models.ngram.formats.openfst import Labels, format_openfst, format_symbols
+from models.ngram.formats.openfst import Labels, check_symbols, format_openfst, format_symbols
 from tests.helpers.estimation import estimate_model
 
 SIZE = 30
@@ -95,3 +95,10 @@ def test_labels_of_keeps_ids_but_zero_which_is_the_empty_words() -> None:
 def test_format_symbols_numbers_every_label_once() -> None:
     text = "".join(format_symbols(["<unk>", "</s>", "a"], Labels.of(np.arange(3))))
     assert text == "<eps>\t0\n</s>\t1\na\t2\n#0\t3\n<unk>\t4\n"
+
+
+@pytest.mark.parametrize("word", ["<eps>", "#0"])
+def test_check_symbols_refuses_words_that_name_other_labels(word: str) -> None:
+    check_symbols(["<unk>", "</s>", "a"])
+    with pytest.raises(InvalidInput, match="name of another label"):
+        check_symbols(["<unk>", "</s>", word])
