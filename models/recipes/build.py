@@ -36,7 +36,7 @@ from models.ngram.smoothing.estimator import estimate_from_counts, fallback_note
 from models.recipes.published_counts import PublishedCounts, read_published_counts
 from models.recipes.recipe import Recipe
 from models.recipes.refit import add_held_out
-from models.special_tokens import EOS
+from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
@@ -117,7 +117,7 @@ def build(
         tokenizer, counts = whole.tokenizer, whole.counts
         model = _estimate(recipe, counts, tokenizer)
         metrics["refit"] = whole.sizes
-    if isinstance(model, NgramModel) and (notes := fallback_notes(model.ngram_config, model.table)):
+    if isinstance(model, NgramModel) and (notes := _estimation_notes(model, tokenizer, counts)):
         metrics["notes"] = [*metrics.get("notes", []), *notes]
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
     corpus = (base.corpus if base else {}) | file_digests(files)
@@ -128,6 +128,15 @@ def _estimate(recipe: Recipe, counts: Counts, tokenizer: Tokenizer) -> NgramMode
     """Estimate an n-gram model."""
     assert isinstance(recipe.model, NgramConfig)
     return NgramModel(recipe.model, estimate_from_counts(recipe.model, counts, closed=tokenizer.config.closed))
+
+
+def _estimation_notes(model: NgramModel, tokenizer: Tokenizer, counts: Counts | None) -> list[str]:
+    """Return what a user should know of an estimate, a sentence each."""
+    notes = fallback_notes(model.ngram_config, model.table)
+    unknown = 0 if counts is None else int(counts.levels[0].count[UNK])
+    if tokenizer.config.closed and unknown:
+        notes.append(f"n-grams that hold one of the {unknown:,} unknown words are left out of the closed vocabulary")
+    return notes
 
 
 def _read_base(recipe: Recipe) -> PublishedCounts | None:

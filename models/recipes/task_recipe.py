@@ -78,6 +78,8 @@ class TaskRecipe:
         for name in ("split_seed", "extra_words"):
             if getattr(self, name) < 0:
                 raise InvalidInput(name, "a whole number of at least 0 is accepted")
+        if self.tokenizer.closed:
+            raise InvalidInput("tokenizer.closed", "is for n-gram models: a task has labels for unknown words, too")
         if self.tokenizer.file is not None or self.tokenizer.kind == "file":
             raise InvalidInput("tokenizer.file", "is for language models: begin with one that has such a tokenizer")
         self._check_format()

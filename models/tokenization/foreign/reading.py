@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from models.tokenization.foreign.word_list import parse_word_list
 from models.tokenization.words.word_tokenizer import WordTokenizer
 from models.utils.compression import open_decompressed
 
+_JSON_OBJECT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"[^"\n]*"\s*:')
 MAX_FILE_BYTES = 256 << 20
 """Largest file of a tokenizer; the largest that are published have some 40 MB."""
 
@@ -57,13 +59,13 @@ def _read(path: Path) -> bytes:
 
 def _parse_json(content: bytes) -> dict[str, Any] | None:
     """Return the JSON object that the file is, None for a file of another kind."""
-    if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"{":
+    if not _JSON_OBJECT.match(content):
         return None
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+        document: dict[str, Any] = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("tokenizer", f"must be a tokenizer.json, and the file is no whole JSON ({error})") from None
+    return document
 
 
 def _file_config(config: TokenizerConfig, what: str) -> TokenizerConfig:

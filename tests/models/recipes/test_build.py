@@ -52,6 +52,26 @@ def test_build_counts_an_ngram_model_and_measures_it_on_the_end(text: Path) -> N
     assert built.metrics["validation"]["document"]["perplexity"] == pytest.approx(again.perplexity, rel=1e-9)
 
 
+def test_build_gives_unknown_words_of_a_closed_vocabulary_no_probability(text: Path, tmp_path: Path) -> None:
+    words, other = tmp_path / "words.txt", tmp_path / "other.txt"
+    words.write_text("the\ncat\ndog\n.\n", encoding="utf-8")
+    other.write_text("the bird sat .\n", encoding="utf-8")
+    closed = TokenizerConfig(file=str(words), closed=True)
+    recipe = Recipe("cats", (text,), NgramConfig(2), closed, validation=text)
+    built = run_to_completion(build(recipe))
+    assert built.tokenizer.vocabulary == ["<unk>", "</s>", "the", "cat", "dog", "."]
+    assert built.tokenizer.config == TokenizerConfig(closed=True)
+    # sat 50 times, a and ran 25 times each
+    assert built.metrics["notes"][-1].startswith("n-grams that hold one of the 100 unknown words are left out")
+    assert built.metrics["validation"]["lines"]["perplexity"] is None  # infinite: there are unknown words
+    assert built.metrics["validation"]["lines"]["perplexity_without_oov"] > 1
+    row = built.model.logprobs(built.model.begin_state(1))[0]
+    assert row[0] == -np.inf
+    assert np.exp(row[1:], dtype=np.float64).sum() == pytest.approx(1)
+    with pytest.raises(InvalidInput, match=r"tokenizer\.closed: is for n-gram models"):
+        replace(recipe, model=TINY)
+
+
 def test_build_measures_on_a_validation_text_with_unknown_words(text: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("the bird sat .\n", encoding="utf-8")

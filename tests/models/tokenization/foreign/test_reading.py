@@ -20,7 +20,7 @@ def read(path: Path, **settings: Any) -> Tokenizer:
 def test_read_tokenizer_file_tells_the_kind_by_the_content(tmp_path: Path) -> None:
     json, model = hugging_face_file(tmp_path / "a.txt", "gpt2"), sentence_piece_file(tmp_path / "b.json", bos_id=-1)
     words = tmp_path / "c.model"
-    words.write_text("the\ncat\n")
+    words.write_text('{\n"\n')  # a word may be a brace
     kinds = [(read(path).config.kind, read(path).vocabulary_size) for path in (json, model, words)]
     assert kinds == [("file", 331), ("file", 56), ("word", 4)]
 
@@ -51,7 +51,8 @@ def test_read_tokenizer_file_makes_a_word_list_the_vocabulary(tmp_path: Path) ->
         (b"", {}, "must hold words"),
         (b'{"the": 0, "cat": 1}', {}, "another JSON without a `model`"),
         (b'{"model": {}}', {}, "a tokenizer.json that `tokenizers` reads"),
-        (b'{"a": ' * 100_000, {}, "holds a blank"),
+        (b'{"a": ' * 100_000, {}, "no whole JSON"),
+        (b'{\n "model": {', {}, "no whole JSON"),
         (b"the\n", {"boundary": "</s>"}, "boundary: is not for a list of words"),
         (b"the\n", {"min_count": 2}, "min_count: is not for a list of words"),
         (b"the\n", {"kind": "bpe"}, "kind: must be word"),
