@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.errors import CheckpointDamaged, CheckpointError, InvalidInput, UnsupportedByModel
 from models.language_model import LanguageModel
 from models.model import Capability, FileModel, Floats, Lengths, TokenIds
-from models.ngram.formats.arpa_parser import BOS_TOKEN, LOG10_ZERO
+from models.ngram.formats.arpa_lines import BOS_TOKEN, LOG10_ZERO
 from models.ngram.formats.kenlm_binary import KenlmHeader, read_kenlm_words
 from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS
 from models.state import State

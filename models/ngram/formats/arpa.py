@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from models.errors import InvalidInput
 from models.ngram.backoff_table import BackoffTable
-from models.ngram.formats.arpa_parser import BOS_TOKEN, LOG10_ZERO, SEPARATORS, parse_arpa
+from models.ngram.formats.arpa_lines import BOS_TOKEN, LOG10_ZERO, SEPARATORS
+from models.ngram.formats.arpa_parser import parse_arpa
 from models.ngram.formats.normalization import check_normalization, report_details
 from models.ngram.formats.sorted_ngrams import link_sections, unpack_orders
 from models.ngram.trie import Trie, split_ngrams

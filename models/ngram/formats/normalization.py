@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ngram.formats.arpa_parser import BOS_TOKEN
+from models.ngram.formats.arpa_lines import BOS_TOKEN
 from models.ngram.formats.sorted_ngrams import SortedNgrams, node_words
 from models.special_tokens import EOS
 from models.utils.arrays import Float64Array

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.ngram.formats.arpa_parser import ArpaSection, malformed_line
+from models.ngram.formats.arpa_lines import malformed_line
+from models.ngram.formats.arpa_parser import ArpaSection
 from models.ngram.trie_builder import UnpackedOrder
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray

@@ -4,28 +4,17 @@ Most are one bigram model of "red fox runs" whose distributions sum to one, spel
 those of the model by hand, and KenLM's where it reads the file.
 """
 
-import bz2
-import gzip
 import io
-import lzma
 import math
-import sys
 from pathlib import Path
 
 import kenlm
 import numpy as np
 import pytest
 
-from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
 from models.ngram.formats import arpa
-from models.ngram.formats.model_file import open_arpa
 from models.ngram.model import NgramModel
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 FOX = """\\data\\
 ngram 1=6
@@ -161,30 +150,3 @@ def test_write_arpa_writes_words_with_any_character_but_separators() -> None:
     file = io.StringIO(newline="\n")
     arpa.write_arpa(table, vocabulary, file)
     assert log10_scores(file.getvalue(), ["red", word, "runs"]) == pytest.approx(LOG10_RED_FOX_RUNS, abs=1e-6)
-
-
-@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
-def test_open_arpa_reads_compressed_files_by_any_name(compress, tmp_path: Path) -> None:
-    path = tmp_path / "model.arpa"
-    path.write_bytes(compress(FOX.encode()))
-    with open_arpa(path) as file:
-        assert file.read() == FOX
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (FOX.encode("utf-16"), "UTF-16"),
-        (gzip.compress(gzip.compress(FOX.encode())), "compressed twice"),
-        (b"mmap lm http://kheafield.com/code incomplete\n" + bytes(500), "KenLM .incomplete"),
-        (b"blmt 3 4 5 6\n", "IRSTLM"),
-        (b"iARPA\n", "compile-lm"),
-        (b"PK\x03\x04" + bytes(30), "zip"),
-        (b"\x00\x01\x02", "not ARPA text"),
-    ],
-)
-def test_open_arpa_says_what_another_file_is(data: bytes, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "model.arpa"
-    path.write_bytes(data)
-    with pytest.raises(InvalidInput, match=message):
-        open_arpa(path)
