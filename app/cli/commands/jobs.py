@@ -58,7 +58,12 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
 @click.option("-c", "--config", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="Field of the model.")
 @click.option(
-    "-t", "--tokenizer", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="A field of the tokens'."
+    "-t",
+    "--tokenizer",
+    multiple=True,
+    callback=_parse_pairs,
+    metavar="NAME=VALUE",
+    help="A field of the tokens'; file=PATH is uploaded.",
 )
 @click.option(
     "--encoder", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="Field of a task's network."
@@ -93,6 +98,9 @@ def submit(
 ) -> None:
     """Upload TEXT and submit a job on it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
     body = {name: value for name, value in options.items() if value}
+    tokenizer_file = options["tokenizer"].get("file")
+    if tokenizer_file is not None and Path(str(tokenizer_file)).is_file():
+        body["tokenizer"] = options["tokenizer"] | {"file": client.upload(Path(tokenizer_file))}
     if options["kind"] == "evaluate":
         body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text, encoding)}
         body |= {"format": options["format"]} if options["format"] else {}

@@ -76,6 +76,15 @@ def test_jobs_submit_follows_a_job_to_its_end(own: Server, leases: LeaseStore, t
     assert job["request"]["tokenizer"] == {"lowercase": True, "kind": "word"}
 
 
+def test_jobs_submit_uploads_the_file_of_a_tokenizer(own: Server, leases: LeaseStore, text: Path) -> None:
+    words = text.with_name("words.list")
+    words.write_text("the\ncat\n")
+    flags = ("-t", f"file={words}", "-t", "lowercase=true", "--no-follow", "--json")
+    request = json.loads(run(own, "submit", text, "--name", "demo", *flags).output)["request"]
+    assert request["tokenizer"].keys() == {"file", "lowercase"}
+    assert ServiceClient(own.url).get(f"/v1/files/{request['tokenizer']['file']}")["filename"] == "words.list"
+
+
 def test_jobs_submit_sends_the_tables_of_a_task(own: Server, leases: LeaseStore, tmp_path: Path) -> None:
     table = tmp_path / "films.tsv"
     table.write_text("label\ttext\n" + "pos\ta\nneg\tb\n" * 10)

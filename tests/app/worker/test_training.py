@@ -73,7 +73,7 @@ def test_jobs_train_models_over_the_tokens_of_an_uploaded_file(
         assert answer.status_code == 200, answer.text
     probability = client.post("/v1/models/over-gpt2/probability", json={"text": "The cat", "tokens": True}).json()
     own_ids = HuggingFaceTokenizer.from_file(str(tmp_path / "tokenizer.json")).encode("The cat").ids
-    assert probability["results"][0]["token_count"] == len(own_ids) + 1  # the boundary ends it
+    assert [token["id"] for token in probability["results"][0]["tokens"]] == [*own_ids, 0]  # the boundary ends it
     card = client.get("/v1/models/over-pieces@1").json()["card"]
     assert card["tokenizer"]["kind"] == "file"
     assert card["tokenizer"]["boundary"] == "</s>"
