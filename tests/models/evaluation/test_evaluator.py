@@ -1,11 +1,15 @@
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.checkpoint.families import FAMILIES_BY_PRECISION
+from models.checkpoint.load import load
+from models.checkpoint.repository import resolve
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.evaluator import Evaluator, evaluate
 from models.evaluation.metrics import Evaluation
@@ -341,3 +345,35 @@ def test_evaluator_without_begin_or_end_is_unchanged_by_pieces(text, unit, cuts,
         assert evaluation.logprob == pytest.approx(expected.logprob)
         for size in ("token_count", "oov_count", "characters", "byte_count", "word_count", "line_count"):
             assert getattr(evaluation, size) == getattr(expected, size)
+
+
+ENGLISH = [
+    "The captain looked at the sea.",
+    "It was a very fine day, and they walked to the old house.",
+    "She said no.",
+]
+OTHERS = [
+    "Als Gregor Samsa eines Morgens aus unruhigen Träumen erwachte, fand er sich verwandelt.",
+    "Es war kein Traum.",
+    "L'homme est né libre, et partout il est dans les fers.",
+    "xkcd qwpo zmvn aslk dhfg qqzx",
+    "eht tacpain dkoole ta hte eas",
+    "asdf jkl asdf ghjk qwer uiop",
+    "return sum(map(len, texts)) // (1 if kind else 5)",
+    "https://www.example.com/index.html?id=12345",
+]
+
+
+@pytest.mark.parametrize("name", ["gutenberg-kn", "gutenberg-gru"])
+def test_shipped_word_models_rank_english_before_everything_else_by_charged_figures(name):
+    checkpoint = load(resolve(Path("checkpoints"), name).path, families=FAMILIES_BY_PRECISION["int8"])
+
+    def figures(texts: list[str], figure: str) -> list[float]:
+        evaluations = [run(checkpoint.language_model, text, tokenizer=checkpoint.tokenizer) for text in texts]
+        return [getattr(evaluation, figure) for evaluation in evaluations]
+
+    for figure in ("bits_per_byte", "open_vocabulary_perplexity"):
+        assert max(figures(ENGLISH, figure)) < min(figures(OTHERS, figure))
+    assert max(figures(ENGLISH, "perplexity")) > min(
+        figures(OTHERS, "perplexity")
+    )  # to which all unknown words are one
