@@ -1,4 +1,4 @@
-"""Tokenizers compared by bits per byte: Kneser-Ney models over words, byte pairs and characters.
+"""Tokenizers compared by bits per byte: Kneser-Ney models over words, parts of words and characters.
 
 A model of words reads unknown words as `<unk>`, which does not say how they are written: bits a byte and perplexity per
 word charge for their spelling, perplexity per token does not, and a column tells how many they are. To the others
@@ -25,6 +25,7 @@ KINDS = {
     "words, 10,000 of them": (TokenizerConfig(max_size=10_000), 5),
     "byte pairs, 16,000": (TokenizerConfig(kind="bpe", max_size=16_000), 5),
     "byte pairs, 8,000": (TokenizerConfig(kind="bpe", max_size=8000), 5),
+    "unigram, 8,000": (TokenizerConfig(kind="unigram", max_size=8000), 5),
     "byte pairs, 2,000": (TokenizerConfig(kind="bpe", max_size=2000), 6),
     "byte pairs, 500": (TokenizerConfig(kind="bpe", max_size=500), 7),
     "characters": (TokenizerConfig(kind="character"), 9),

@@ -61,6 +61,17 @@ def test_merge_of_counts_over_one_file_equals_counting_at_once(tmp_path: Path, k
     assert set(merged.corpus) == {"part0.txt", "part5.txt", "part8.txt"}
 
 
+def test_extension_over_the_tokens_of_a_file_equals_counting_at_once(tmp_path: Path) -> None:
+    config = tokenizer_config(tmp_path, "sentence_piece")
+    base = publish(tmp_path, "base", lines(0, 5), tokenizer=config)
+    extended = load(publish(tmp_path, "extended", lines(5, 12), extends=base.path).path)
+    whole = load(publish(tmp_path, "whole", lines(0, 12), tokenizer=config).path)
+    assert extended.tokenizer.is_equivalent_to(whole.tokenizer)
+    expected = whole.model.tensors()
+    for name, array in extended.model.tensors().items():
+        assert array.tobytes() == expected[name].tobytes()
+
+
 def test_repeated_texts_finds_two_extensions_of_one_base(tmp_path: Path) -> None:
     base = publish(tmp_path, "base", lines(0, 4))
     extended = [publish(tmp_path, name, lines(i, i + 2), extends=base.path) for name, i in (("a", 5), ("b", 6))]

@@ -1,6 +1,8 @@
 """Tokens of SentencePiece models: equal ids to `spm_encode`, offsets, exact text, malformed files."""
 
 import contextlib
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -113,6 +115,11 @@ def test_sentence_piece_model_refuses_a_damaged_file(folder: Path) -> None:
         with contextlib.suppress(InvalidInput):  # InvalidText is one, too; anything else would be a fault
             tokenizer = Tokenizer.train(TokenizerConfig(file=str(path)), ())
             tokenizer.decode(tokenizer.encode_with_offsets("The caf\u00e9 sat.\nx").ids)
+
+
+def test_sentence_piece_is_imported_where_a_model_is_read_alone() -> None:
+    code = "import models.tokenization.tokenizer, sys; sys.exit('sentencepiece' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("cut", [3, 60, 500])
