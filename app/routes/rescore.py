@@ -60,4 +60,5 @@ def _weighted_content(own_score: float, score: TextScore, body: RescoreRequest) 
 
 def _sort_key(weighed: dict[str, Any]) -> float:
     """Return the sort key: best first, and hypotheses with an error behind all others."""
-    return -weighed.get("total", -math.inf)
+    total: float = weighed.get("total", -math.inf)
+    return -total

@@ -58,4 +58,5 @@ def _bigrams(words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]
 def _interpolated(counts: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the distribution of counts [..., B], interpolated with the distribution `lower` [B]."""
     kinds = np.maximum(np.count_nonzero(counts, axis=-1, keepdims=True), 1)
-    return (counts + kinds * lower) / (counts.sum(axis=-1, keepdims=True) + kinds)
+    interpolated: NDArray[np.float64] = (counts + kinds * lower) / (counts.sum(axis=-1, keepdims=True) + kinds)
+    return interpolated
