@@ -96,6 +96,8 @@ def contestants(ngram_share: float, vectors: WordVectors | None) -> list[Contest
     if vectors is not None:
         options = partial(from_vectors, vectors)
         found += [Contestant("BiLSTM from word vectors", network, options), Contestant("  and bigrams", mixed, options)]
+        spelled = partial(from_vectors, vectors, spelled=True)
+        found += [Contestant("  and characters", network, spelled), Contestant("  and both", mixed, spelled)]
     return found
 
 
@@ -110,9 +112,11 @@ def from_nothing(seed: int) -> FitOptions:
     return FitOptions(TOKENIZER, EncoderConfig(hidden_size=HIDDEN_SIZE), replace(SCRATCH, seed=seed))
 
 
-def from_vectors(vectors: WordVectors, seed: int) -> FitOptions:
-    """Return how a network is trained from word vectors."""
+def from_vectors(vectors: WordVectors, seed: int, *, spelled: bool = False) -> FitOptions:
+    """Return how a network is trained from word vectors; where `spelled`, it also reads the characters of words."""
     encoder = EncoderConfig(embedding_size=vectors.size, hidden_size=HIDDEN_SIZE)
+    if spelled:
+        encoder = replace(encoder, character_embedding_size=16, character_hidden_size=32)
     return FitOptions(TOKENIZER, encoder, replace(FROM_VECTORS, seed=seed), vectors)
 
 
