@@ -101,8 +101,8 @@ def _ranked_tokens(
     for rows in _rows_alike(texts):
         text, part = texts[rows[0]], state if len(rows) == len(texts) else select(state, rows)
         if text.typed:
-            continuations = tokenizer.continuations.find(text, ignore_case=query.ignore_case, special=query.special)
-            found = yield from continue_typed(model, tokenizer, part, text.typed, continuations, query.top_k)
+            continuations = tokenizer.continuations.find(text, ignore_case=query.ignore_case)
+            found = yield from continue_typed(model, tokenizer, part, text.typed, continuations, query)
             ranked |= zip(rows, found, strict=True)
         else:
             ranked |= zip(rows, _best_tokens(model, part, query), strict=True)

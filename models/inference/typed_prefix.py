@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.inference.predictions import TypedTokens
+from models.inference.predictions import NextTokenQuery, TypedTokens
 from models.language_model import LanguageModel
 from models.model import Floats
+from models.special_tokens import EOS
 from models.state import State, row_count
 from models.tokenization.continuations.continuations import Continuation
 from models.tokenization.tokenizer import Tokenizer
@@ -37,20 +38,23 @@ def continue_typed(
     state: State,
     typed: str,
     continuations: Sequence[Continuation],
-    k: int,
+    query: NextTokenQuery,
 ) -> Generator[int, None, list[RankedContinuations]]:
-    """Rank the continuations of `typed` after each row of `state`, the `k` best or, for 0, all of them.
+    """Rank the continuations of `typed` after each row of `state`, as many as `query` wants.
 
-    Yields the number of tokens that were read and predicted for each of `continuations`.
+    All of them count for P(typed | context), those that end in a special token as well, wanted or not. Yields the
+    number of tokens that were read and predicted for each of `continuations`.
     """
     columns = [np.empty((row_count(state), 0), np.float32)]
     for continuation in continuations:
         columns.append(_sequence_logprobs(model, state, continuation))
         yield row_count(state) * (len(continuation.head) + 1)
     logprobs = np.concatenate(columns, axis=1)
-    values, places = top_k(logprobs, k or logprobs.shape[1])
     totals = np.logaddexp.reduce(logprobs, axis=1, initial=-np.inf, dtype=np.float64).tolist()
-    rows = zip(totals, values.astype(np.float64), _look_up(tokenizer, continuations, places), strict=True)
+    ids = np.concatenate([np.empty(0, np.int64), *(continuation.tokens for continuation in continuations)])
+    wanted = np.flatnonzero((ids > EOS) | query.special)
+    values, places = top_k(logprobs[:, wanted], query.top_k or len(wanted))
+    rows = zip(totals, values.astype(np.float64), _look_up(tokenizer, continuations, wanted[places]), strict=True)
     return [
         RankedContinuations(ids, row.tolist(), np.exp(row).tolist(), TypedTokens(typed, total, heads, texts))
         for total, row, (ids, heads, texts) in rows

@@ -93,18 +93,18 @@ class Continuations:
         crosses_words = self._model.config.kind == "file" and self._crosses_words
         return split_typed(self._model, context, prefix, heal, crosses_words=crosses_words)
 
-    def find(self, text: TypedText, *, ignore_case: bool = False, special: bool = False) -> list[Continuation]:
+    def find(self, text: TypedText, *, ignore_case: bool = False) -> list[Continuation]:
         """Return the continuations of `text.typed` after `text.context`; none where no token fits.
 
-        Where what was typed ends with a token for certain, as after a blank, any token continues it; `special`: `<unk>`
-        and `</s>` as well. `ignore_case`: the last token may begin in any case; those before it are looked for as
-        typed, in lower case, in capitals and with a capital first. A head holds an unknown word, which has the
-        probability of all of them, only where nothing else continues what was typed.
+        Where what was typed ends with a token for certain, as after a blank, any token continues it, special ones too.
+        `ignore_case`: the last token may begin in any case; those before it are looked for as typed, in lower case, in
+        capitals and with a capital first. A head holds an unknown word, which has the probability of all of them, only
+        where nothing else continues what was typed.
         """
         index = self._caseless_index if ignore_case else self._index
         anchor, found = text.anchor.encode(), dict[tuple[tuple[int, ...], int], Continuation]()
         for cut in self._cuts(self._model.fold(text.typed), index.longest):
-            tokens = self._candidates(cut, index, special)
+            tokens = self._candidates(cut, index)
             if not cut.head and not cut.hidden and len(tokens) > MAX_CHECKED:
                 cut = cut._replace(certain=True)
             for head in _cases(cut.head) if ignore_case and len(tokens) else [cut.head][: len(tokens)]:
@@ -124,9 +124,9 @@ class Continuations:
             return byte_cuts(typed.encode(), longest, certain=config.kind == "bpe", hides_blanks=config.kind == "file")
         return word_cuts(typed, pretokenized=config.pretokenized)
 
-    def _candidates(self, cut: Cut, index: PrefixIndex, special: bool) -> Int64Array:
+    def _candidates(self, cut: Cut, index: PrefixIndex) -> Int64Array:
         if cut.beginnings == (b"",):
-            return np.arange(UNK if special else EOS + 1, len(self._spellings))
+            return np.arange(len(self._spellings))
         found = [index.find(beginning) for beginning in cut.beginnings]
         return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
