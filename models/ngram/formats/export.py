@@ -9,11 +9,9 @@ import numpy as np
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import ExportFormat
 from models.ngram.formats.arpa import check_writable, format_arpa
-from models.ngram.formats.openfst import Labels, check_order, check_symbols, format_openfst, format_symbols
+from models.ngram.formats.openfst import Labels, check_symbols, format_openfst, format_symbols, join_lines
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray
-
-_TOKENS_PER_PIECE = 1 << 14
 
 
 def export_table(
@@ -28,16 +26,9 @@ def export_table(
     if export_format == "arpa":
         return format_arpa(table, vocabulary)
     if export_format == "unigrams":
-        return _format_unigrams(vocabulary)
+        return join_lines(f"{token}\n" for token in vocabulary[EOS + 1 :])
     labels = Labels.of(np.arange(len(vocabulary)) if public_ids is None else public_ids)
     if export_format == "symbols":
         check_symbols(vocabulary)
         return format_symbols(vocabulary, labels)
-    check_order(table.order)
     return format_openfst(table, labels)
-
-
-def _format_unigrams(vocabulary: Sequence[str]) -> Iterator[str]:
-    """Yield the words, a line each, without `<unk>` and `</s>`."""
-    for begin in range(EOS + 1, len(vocabulary), _TOKENS_PER_PIECE):
-        yield "".join(f"{token}\n" for token in vocabulary[begin : begin + _TOKENS_PER_PIECE])

@@ -13,6 +13,7 @@ token with id 0 (`<unk>`, where the vocabulary is our own) has the one after tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from models.errors import InvalidInput
 from models.kernels.jit import Floats
 from models.ngram.backoff_table import BackoffTable
+from models.ngram.formats.arpa import ROWS_PER_SLICE
 from models.ngram.trie import split_ngrams
 from models.ngram.trie_builder import unpack
 from models.special_tokens import EOS
@@ -31,7 +33,6 @@ BACKOFF_SYMBOL = "#0"
 """Symbol of the label of back-off arcs."""
 MAX_ORDER = 2
 """Length of the longest n-grams of a model that is written as an automaton."""
-_ROWS_PER_SLICE = 1 << 14
 
 
 class Labels(NamedTuple):
@@ -61,25 +62,10 @@ def check_order(order: int) -> None:
 def format_openfst(table: BackoffTable, labels: Labels) -> Iterator[str]:
     """Yield lines `source target label label weight` and `state weight`, many at a time.
 
-    A token without probability has no arc.
+    A token without probability has no arc. Raises InvalidInput as `check_order` does.
     """
     check_order(table.order)
-    unigrams = unpack(table.trie, 1, 0, table.vocabulary_size)
-    no_context = table.vocabulary_size  # the state after all words' own
-    if table.order == 1:
-        yield from _format_arcs(np.full(no_context, no_context), np.arange(no_context), unigrams.logprob, labels, True)
-        return
-    yield f"{EOS}\t{no_context}\t{labels.backoff}\t0\t{_weight(unigrams.backoff[EOS])}\n"
-    for word, backoff in enumerate(unigrams.backoff.tolist()):
-        if word != EOS and backoff > -np.inf:
-            yield f"{word}\t{no_context}\t{labels.backoff}\t0\t{_weight(backoff)}\n"
-    for begin in range(0, table.order_sizes[1], _ROWS_PER_SLICE):
-        places = np.arange(begin, min(begin + _ROWS_PER_SLICE, table.order_sizes[1]))
-        contexts, words = np.empty_like(places), np.empty_like(places)
-        split_ngrams(table.trie, 2, places, contexts, words)
-        bigrams = unpack(table.trie, 2, begin, begin + len(places))
-        yield from _format_arcs(contexts, words, bigrams.logprob, labels)
-    yield from _format_arcs(np.full(no_context, no_context), np.arange(no_context), unigrams.logprob, labels)
+    return join_lines(_arcs(table, labels))
 
 
 def check_symbols(vocabulary: Sequence[str]) -> None:
@@ -89,25 +75,49 @@ def check_symbols(vocabulary: Sequence[str]) -> None:
 
 
 def format_symbols(vocabulary: Sequence[str], labels: Labels) -> Iterator[str]:
-    """Yield the lines of the table of symbols, `symbol label`, by label."""
+    """Yield the lines of the table of symbols, `symbol label`, by label, many at a time."""
     symbols = [(0, EPSILON), (labels.backoff, BACKOFF_SYMBOL)]
     symbols += zip(labels.tokens.tolist(), vocabulary, strict=True)
-    yield "".join(f"{symbol}\t{label}\n" for label, symbol in sorted(symbols))
+    return join_lines(f"{symbol}\t{label}\n" for label, symbol in sorted(symbols))
 
 
-def _format_arcs(
-    sources: IntArray, words: IntArray, logprobs: Floats, labels: Labels, loops: bool = False
+def join_lines(lines: Iterator[str]) -> Iterator[str]:
+    """Yield `lines`, ROWS_PER_SLICE of them joined at a time."""
+    while piece := "".join(islice(lines, ROWS_PER_SLICE)):
+        yield piece
+
+
+def _arcs(table: BackoffTable, labels: Labels) -> Iterator[str]:
+    """Yield the lines of the automaton, the start's back-off arc first."""
+    unigrams = unpack(table.trie, 1, 0, table.vocabulary_size)
+    words, no_context = np.arange(table.vocabulary_size), table.vocabulary_size  # the state after all words' own
+    sources = np.full(len(words), no_context)
+    if table.order == 1:
+        yield from _ngram_arcs(sources, words, sources, unigrams.logprob, labels)
+        return
+    backoffs = unigrams.backoff.tolist()
+    yield f"{EOS}\t{no_context}\t{labels.backoff}\t0\t{_weight(backoffs[EOS])}\n"
+    for word, backoff in enumerate(backoffs):
+        if word != EOS and backoff > -np.inf:
+            yield f"{word}\t{no_context}\t{labels.backoff}\t0\t{_weight(backoff)}\n"
+    for begin in range(0, table.order_sizes[1], ROWS_PER_SLICE):
+        places = np.arange(begin, min(begin + ROWS_PER_SLICE, table.order_sizes[1]))
+        contexts, lasts = np.empty_like(places), np.empty_like(places)
+        split_ngrams(table.trie, 2, places, contexts, lasts)
+        bigrams = unpack(table.trie, 2, begin, begin + len(places))
+        yield from _ngram_arcs(contexts, lasts, lasts, bigrams.logprob, labels)
+    yield from _ngram_arcs(sources, words, words, unigrams.logprob, labels)
+
+
+def _ngram_arcs(
+    sources: IntArray, words: IntArray, targets: IntArray, logprobs: Floats, labels: Labels
 ) -> Iterator[str]:
-    """Yield the arcs of n-grams, those of `</s>` as weights of ending; with `loops` they lead back."""
-    lines = []
-    targets = sources if loops else words
-    columns = (sources.tolist(), words.tolist(), targets.tolist(), labels.tokens[words].tolist(), logprobs.tolist())
-    for source, word, target, label, logprob in zip(*columns, strict=True):
-        if logprob == -np.inf:
-            continue
-        arc = "" if word == EOS else f"\t{target}\t{label}\t{label}"
-        lines.append(f"{source}{arc}\t{_weight(logprob)}\n")
-    yield "".join(lines)
+    """Yield the arcs of n-grams, those of `</s>` as weights of ending."""
+    columns = (sources, words, targets, labels.tokens[words], logprobs)
+    for source, word, target, label, logprob in zip(*(column.tolist() for column in columns), strict=True):
+        if logprob > -np.inf:
+            arc = "" if word == EOS else f"\t{target}\t{label}\t{label}"
+            yield f"{source}{arc}\t{_weight(logprob)}\n"
 
 
 def _weight(logprob: float) -> str:

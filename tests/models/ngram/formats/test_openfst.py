@@ -8,7 +8,7 @@ import pytest
 
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
-from models.ngram.formats.openfst import Labels, check_symbols, format_openfst, format_symbols
+from models.ngram.formats.openfst import Labels, check_symbols, format_openfst, format_symbols, join_lines
 from tests.helpers.estimation import estimate_model
 
 SIZE = 30
@@ -74,13 +74,13 @@ def test_format_openfst_weighs_paths_as_the_model_does(config: NgramConfig, shif
 def test_format_openfst_begins_with_the_start() -> None:
     table = estimate_model(TRAINING, NgramConfig(2), SIZE).table
     first = next(format_openfst(table, Labels.of(np.arange(SIZE))))
-    assert first.split("\t")[:4] == ["1", "30", "30", "0"]
+    assert first.splitlines()[0].split("\t")[:4] == ["1", "30", "30", "0"]
 
 
 def test_format_openfst_refuses_longer_ngrams() -> None:
     table = estimate_model(TRAINING, NgramConfig(3), SIZE).table
     with pytest.raises(InvalidInput, match="order 3"):
-        next(format_openfst(table, Labels.of(np.arange(SIZE))))
+        format_openfst(table, Labels.of(np.arange(SIZE)))
 
 
 def test_labels_of_keeps_ids_but_zero_which_is_the_empty_words() -> None:
@@ -102,3 +102,10 @@ def test_check_symbols_refuses_words_that_name_other_labels(word: str) -> None:
     check_symbols(["<unk>", "</s>", "a"])
     with pytest.raises(InvalidInput, match="name of another label"):
         check_symbols(["<unk>", "</s>", word])
+
+
+def test_join_lines_yields_all_lines_in_large_pieces() -> None:
+    lines = [f"{i}\n" for i in range(5000)]
+    pieces = list(join_lines(iter(lines)))
+    assert "".join(pieces) == "".join(lines)
+    assert [piece.count("\n") for piece in pieces] == [2048, 2048, 904]
