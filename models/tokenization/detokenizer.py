@@ -53,6 +53,11 @@ class Detokenizer:
             return self._text_end
         return self._add(self._vocabulary[token])
 
+    def read(self, context: Sequence[int]) -> None:
+        """Read tokens that stand before the next one, and whose text is known."""
+        for token in context:
+            self.push(token)
+
     def _begin_line(self) -> None:
         self._before = ""  # the token before, in this line
         self._before_that = ""

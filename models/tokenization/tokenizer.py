@@ -284,8 +284,7 @@ class Tokenizer:
     def detokenizer(self, context: Sequence[int] = ()) -> Detokenizer:
         """Return a detokenizer for tokens that come one by one, the ids of `context` standing before them."""
         detokenizer = self._model.detokenizer()
-        for i in context:
-            detokenizer.push(i)
+        detokenizer.read(context)
         return detokenizer
 
     def is_equivalent_to(self, other: Tokenizer) -> bool:

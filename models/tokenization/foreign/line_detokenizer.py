@@ -8,6 +8,8 @@ from models.special_tokens import EOS, UNK
 from models.tokenization.detokenizer import Detokenizer
 
 _REPLACEMENT = "\ufffd"
+_CONTEXT_TOKENS = 32
+"""Tokens of a context that are read: enough for one that is no blank, and for a character of several."""
 _MAX_BYTES = 4
 """Bytes of the longest character in UTF-8: so many tokens may have to come until a character is whole."""
 
@@ -34,6 +36,12 @@ class LineDetokenizer(Detokenizer):
             return text + ("\n" if token == EOS else self._vocabulary[UNK])
         self._ids.append(int(token))
         return self._emit(_MAX_BYTES)
+
+    def read(self, context: Sequence[int]) -> None:
+        """Read tokens that stand before the next one; only the last of its line matter, however long a prompt is."""
+        line = list(context)
+        line = line[max((i + 1 for i, token in enumerate(line) if token == EOS), default=0) :]
+        super().read(line if len(line) <= _CONTEXT_TOKENS else [*line[:1], *line[-_CONTEXT_TOKENS:]])
 
     def _begin(self) -> None:
         self._ids: list[int] = []

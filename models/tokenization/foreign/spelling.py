@@ -49,6 +49,8 @@ class Spelling:
         >>> Spelling(meta_space=True).to_bytes("\u2581the"), Spelling(inner_prefix="##").to_bytes("##ing")
         (b' the', b'ing')
         """
+        if self.word_suffix and token.endswith(self.word_suffix):
+            return self.to_bytes(token.removesuffix(self.word_suffix)) + b" "
         if self.in_bytes and all(character in _UNICODE_TO_BYTE for character in token):
             return bytes(map(_UNICODE_TO_BYTE.__getitem__, token))
         if self.meta_space:
@@ -58,8 +60,6 @@ class Spelling:
             return (
                 token.removeprefix(self.inner_prefix) if token.startswith(self.inner_prefix) else f" {token}"
             ).encode()
-        if self.word_suffix and token.endswith(self.word_suffix):
-            return f"{token.removesuffix(self.word_suffix)} ".encode()
         return token.encode()
 
     def of_prefix(self, prefix: str) -> str:
