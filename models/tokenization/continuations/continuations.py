@@ -20,6 +20,7 @@ import numpy as np
 
 from models.special_tokens import EOS, UNK
 from models.tokenization.continuations.cuts import Cut, byte_cuts, word_cuts
+from models.tokenization.continuations.encoding_checker import EncodingChecker
 from models.tokenization.continuations.prefix_index import PrefixIndex
 from models.tokenization.continuations.typed_text import (
     SUB_WORD_KINDS,
@@ -81,6 +82,10 @@ class Continuations:
         return PrefixIndex(self._spellings, ignore_case=True)
 
     @cached_property
+    def _checker(self) -> EncodingChecker:
+        return EncodingChecker(self._model, parts_words=self._is_sub_word and not self._crosses_words)
+
+    @cached_property
     def _crosses_words(self) -> bool:
         return any(b" " in spelling.strip(b" ") for spelling in self._spellings[EOS + 1 :])
 
@@ -132,64 +137,13 @@ class Continuations:
 
     def _continue(self, anchor: bytes, cut: Cut, tokens: Int64Array) -> Iterator[Continuation]:
         """Yield the continuations whose head writes `cut.head`, with those of `tokens` that can follow it."""
-        before = self._encode(anchor)
         if cut.certain:
-            head = self._encode(anchor + cut.head)
-            yield Continuation(_known(head[len(before) :]), cut.head, tokens, cut.hidden)
+            yield Continuation(self._checker.encode_after(anchor, cut.head), cut.head, tokens, cut.hidden)
             return
-        heads: dict[tuple[int, ...], list[int]] = {}
-        certain, near, text = self._part_certain(anchor, cut.head)
-        texts = [text + self._spellings[i][cut.hidden :] + cut.followed_by for i in tokens.tolist()]
-        last = -2 if cut.followed_by else -1
-        for token, ids in zip(tokens.tolist(), self._encode_all(texts), strict=True):
-            if ids and len(ids) >= -last and ids[last] == token and ids[: len(near)] == near:
-                heads.setdefault(_known(ids[len(near) : last]), []).append(token)
-        for found, ends in heads.items():
-            yield Continuation(_known(certain) + found, cut.head, np.array(ends, np.int64), cut.hidden)
-
-    def _part_certain(self, anchor: bytes, head: bytes) -> tuple[list[int], list[int], bytes]:
-        """Return the ids of the certain part of `head`, and ids and text of what the rest is checked behind.
-
-        Each token is checked behind the last word alone and, where a tokenizer needs it, the word before.
-        """
-        whole, before = anchor + head, self._encode(anchor)
-        end = _last_blanks(whole) if self._is_sub_word and not self._crosses_words else 0
-        if end <= len(anchor):
-            return [], before, whole
-        start = end if self._model.config.kind == "bpe" else _last_blanks(whole[:end])
-        return self._encode(whole[:end])[len(before) :], self._encode(whole[start:end]), whole[start:]
-
-    def _encode(self, text: bytes) -> list[int]:
-        """Return the ids of a text; none where it ends inside a character that no token begins."""
-        return (self._model.encode_bytes(text) or []) if text else []
-
-    def _encode_all(self, texts: Sequence[bytes]) -> Iterator[list[int] | None]:
-        """Return the ids of each text: those of one line are encoded together, as lines of one text."""
-        lines = [_one_line(text) for text in texts]
-        ids = self._model.encode("\n".join(lines)).tolist()
-        ends = [t for t, i in enumerate(ids) if i == EOS]
-        if not self._model.config.has_lines or len(ends) != len(texts) - 1:
-            return map(self._model.encode_bytes, texts)
-        rows = zip(lines, texts, [0, *(t + 1 for t in ends)], [*ends, len(ids)], strict=True)
-        return (ids[begin:end] if line else self._model.encode_bytes(text) for line, text, begin, end in rows)
-
-
-def _last_blanks(text: bytes) -> int:
-    """Return where the last run of blanks begins, 0 where there is none."""
-    return len(text[: text.rfind(b" ") + 1].rstrip(b" "))
-
-
-def _known(ids: Sequence[int]) -> tuple[int, ...]:
-    """Return ids with that of `<unk>` in the place of MISSING."""
-    return tuple(max(i, UNK) for i in ids)
-
-
-def _one_line(text: bytes) -> str:
-    """Return a text that is a line of whole characters; else an empty one."""
-    try:
-        return "" if b"\n" in text else text.decode()
-    except UnicodeDecodeError:
-        return ""
+        texts = [self._spellings[i][cut.hidden :] + cut.followed_by for i in tokens.tolist()]
+        heads = self._checker.find_heads(anchor, cut.head, texts, tokens.tolist(), skipped=len(cut.followed_by) > 0)
+        for head, ends in heads.items():
+            yield Continuation(head, cut.head, np.array(ends, np.int64), cut.hidden)
 
 
 def _cases(text: bytes) -> Sequence[bytes]:
