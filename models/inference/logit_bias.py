@@ -26,25 +26,28 @@ def parse_logit_bias(tokenizer: Tokenizer, biases: Mapping[str, float]) -> tuple
 
 
 def _find_token(tokenizer: Tokenizer, key: str) -> int:
+    """Return the internal id of the token that has an id, that answers show as a text, or that is read of it."""
     if key.isascii() and key.isdigit():
         return _find_id(tokenizer, key)
-    encoding = tokenizer.encode(key)
-    if len(encoding.ids) == 1 and not encoding.oov[0]:
-        return int(encoding.ids[0])
-    token = tokenizer.names.find(key)
-    if token is None:
-        count = len(encoding.ids)
-        reason = "is not in the vocabulary" if count == 1 else f"is {count} tokens"
-        raise InvalidInput(f"{FIELD}.{key}", f"must be a token id or the text of one token; this {reason}")
-    return token
+    # Bytes that are no whole character are all shown as U+FFFD, which names none of them.
+    token = None if "\ufffd" in key else tokenizer.names.find(key)
+    return _read_token(tokenizer, key) if token is None else token
 
 
 def _find_id(tokenizer: Tokenizer, digits: str) -> int:
     try:
-        return int(tokenizer.internal_ids([int(digits)])[0]) if len(digits) <= MAX_ID_DIGITS else _refuse_id(digits)
+        if len(digits) <= MAX_ID_DIGITS:
+            return int(tokenizer.internal_ids([int(digits)])[0])
     except InvalidInput:
-        return _refuse_id(digits)
-
-
-def _refuse_id(digits: str) -> int:
+        pass
     raise InvalidInput(f"{FIELD}.{digits}", "no token has this id")
+
+
+def _read_token(tokenizer: Tokenizer, text: str) -> int:
+    """Return the one token that `text` is read as, case folded and blanks put where the tokenizer does."""
+    encoding = tokenizer.encode(text)
+    if len(encoding.ids) == 1 and not encoding.oov[0]:
+        return int(encoding.ids[0])
+    count = len(encoding.ids)
+    reason = "is not in the vocabulary" if count == 1 else f"is {count} tokens"
+    raise InvalidInput(f"{FIELD}.{text}", f"must be a token id or the text of one token; this {reason}")

@@ -18,9 +18,24 @@ def test_parse_logit_bias_finds_ids_and_texts() -> None:
     assert parse_logit_bias(WORDS, {"</s>": 1}) == ((EOS, 1.0),)
     letters = Tokenizer.train(TokenizerConfig(kind="character"), [TEXT])
     assert parse_logit_bias(letters, {" ": 1}) == ((letters.token_to_id(" "), 1.0),)
+    folding = Tokenizer.train(TokenizerConfig(lowercase=True), [TEXT])
+    assert parse_logit_bias(folding, {"The": 1}) == ((folding.token_to_id("the"), 1.0),)
+
+
+@pytest.mark.parametrize("text", ["the", " the", " cat", "</s>", "\n"])
+def test_parse_logit_bias_finds_parts_of_words_as_answers_show_them(text: str) -> None:
     pieces = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=300), [TEXT])
-    ((token, _),) = parse_logit_bias(pieces, {"the": 1})
-    assert pieces.encode("the").ids.tolist() == [token]
+    ((token, _),) = parse_logit_bias(pieces, {text: 1})
+    assert pieces.token_text(token) == text or token == EOS
+
+
+def test_parse_logit_bias_names_no_token_by_half_a_character() -> None:
+    pieces = Tokenizer.train(TokenizerConfig(kind="bpe", max_size=300), [TEXT])
+    half = pieces.encode("é").ids.tolist()
+    assert len(half) == 2
+    with pytest.raises(InvalidInput, match="is 3 tokens"):
+        parse_logit_bias(pieces, {pieces.token_text(half[0]): 1})
+    assert parse_logit_bias(pieces, {str(half[0]): 1}) == ((half[0], 1.0),)
 
 
 def test_parse_logit_bias_reads_digits_as_ids() -> None:
