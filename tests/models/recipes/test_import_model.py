@@ -88,6 +88,8 @@ def test_import_model_yields_progress_of_the_file(tmp_path: Path) -> None:
 def test_import_recipe_refuses_tokenizers_of_other_kinds() -> None:
     with pytest.raises(InvalidInput, match=r"tokenizer.kind"):
         ImportRecipe("back", Path("x"), TokenizerConfig("character"))
+    with pytest.raises(InvalidInput, match=r"tokenizer.closed"):
+        ImportRecipe("back", Path("x"), TokenizerConfig(closed=True))
     assert arpa.read_arpa(io.StringIO(NORMALIZED))[1] == ["<unk>", "</s>", "a"]
 
 
