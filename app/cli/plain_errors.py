@@ -19,7 +19,7 @@ _VALUES: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def describe(error: Exception) -> str:
-    """Return the message of an error, without the words of Python, of click or of the system's error numbers."""
+    """Return the message of an error, without words of Python's or the system's numbers."""
     if isinstance(error, click.BadParameter) and (option := error.param_hint or _name(error.param)):
         return f"{option}: {_describe_value(error.message)}"
     if isinstance(error, click.ClickException):

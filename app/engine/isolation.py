@@ -1,4 +1,4 @@
-"""Work on many items of which some may be bad: `isolate` finds them, `merge_errors` puts errors in their places."""
+"""Work on many items, some of them bad: `isolate` finds these, `merge_errors` puts errors in their places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def isolate(predict: Predict) -> Predict:
-    """Return `predict` with the InvalidText that it raises for a bad item in the place of that item's result.
+    """Return `predict` with the InvalidText that an item leads to in the place of its result.
 
     Where items together fail, each half is computed by itself, and so on: a bad one among N costs log N calls more. An
     item's result does not depend on its company, so that the good ones keep theirs. Other errors are of the request.

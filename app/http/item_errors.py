@@ -1,4 +1,4 @@
-"""Errors of single items in the results of a request: `told_errors` puts their JSON content in the items' places."""
+"""Errors of single items among the results of a request, as JSON content: `told_errors`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Given: TypeAlias = str | Sequence[Any]
 
 
 def told_errors(results: Sequence[Content | InvalidInput], **fields: Given) -> list[Content]:
-    """Return results with `{"error": ...}` in the place of each error, whose `param` gets the item's number.
+    """Return results with `{"error": ...}` for each error; its `param` gets the item's number.
 
     `fields` are the lists that the items come from, by name. Raises the error of a field that was a single text: it is
     the whole request's.

@@ -1,4 +1,4 @@
-"""JSON bodies with something in them that parsers give up on: `repair_json` keeps it from costing all the rest.
+"""JSON bodies with an item that parsers give up on: `repair_json` keeps it from costing the others.
 
 A list item that is nested a thousand deep, or a number of five thousand digits, is no text and no number that any field
 accepts; but parsers refuse the whole body for it, and with it every other item.
@@ -49,7 +49,7 @@ def repair_json(content: bytes) -> bytes:
 
 
 def validate_json(kind: type[Body], content: bytes) -> Body:
-    """Validate a body, read by a second parser where the first, faster one gives up. Raises ValidationError."""
+    """Validate a body; a second parser reads what the first, faster one refuses. Raises ValidationError."""
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:

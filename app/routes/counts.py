@@ -39,7 +39,7 @@ async def count_ngrams(request: CountedModelRequest, body: CountsRequest) -> Orj
 
 
 def _ngrams(request: ModelRequest, body: CountsRequest) -> list[ContextTokens | InvalidInput]:
-    """Return the n-grams of the request, with an error in the place of an empty one or one that is too long.
+    """Return the n-grams of the request, or an error for one that is empty or too long.
 
     Raises InvalidInput for too many, and for a single one that is too long.
     """

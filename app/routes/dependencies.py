@@ -105,7 +105,7 @@ class ModelRequest:
         tokens: bool = False,
         cost: int = 1,
     ) -> list[Result | InvalidInput]:
-        """Score texts after the context of `body`; return what `describe` makes of the scores of some, in order.
+        """Score texts after the context of `body`; return what `describe` makes of them, in order.
 
         tokens: whether what is known of single tokens is wanted, and `cost`, of how many tokens one takes the time.
         Errors stand in their places as in `run_texts`. Raises as `check_context` and `run` do.
@@ -156,7 +156,7 @@ class ModelRequest:
             raise InvalidInput(field, f"at most {self.settings.max_texts} in one request, not {len(items)}")
 
     def check_texts(self, field: str, texts: str | Sequence[str | InvalidInput]) -> Sequence[str | InvalidInput]:
-        """Return one text or several as a list, with an error in the place of one that is too long among several.
+        """Return one text or several as a list, with an error in place of a long one among several.
 
         Raises InvalidInput for too many, or a single one that is too long.
         """

@@ -137,7 +137,7 @@ class ErrorDetail(ResponseBody):
 
 
 class ItemError(ResponseBody):
-    """Result of an item that is not acceptable, or that nothing could be computed for; the others have theirs."""
+    """Result of an item that is not acceptable, or that nothing could be computed for."""
 
     error: ErrorDetail = Field(description="Description of the error; `param` names the item, from 0.")
 

@@ -1,4 +1,4 @@
-"""Generation: seconds of a decode step and tokens a second, by family, batch size, sampling and steering.
+"""Generation: seconds of a decode step, by family, batch size, sampling and steering.
 
 Runs on models of tokens drawn from a Zipf distribution, since speed does not depend on what they mean.
 """

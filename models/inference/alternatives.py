@@ -59,7 +59,7 @@ def find_alternatives(
 
 
 def best_tokens(rows: Floats, k: int) -> tuple[Floats, TokenIds]:
-    """Return log P and ids [B, K] of the `k` most probable tokens of each row [B, V], best first, ties by id."""
+    """Return log P and ids [B, K] of the `k` best tokens of each row [B, V], ties by id."""
     return best_of_rows(rows, k) if k <= FEW else top_k(rows, k)
 
 

@@ -26,7 +26,7 @@ def parse_logit_bias(tokenizer: Tokenizer, biases: Mapping[str, float]) -> tuple
 
 
 def _find_token(tokenizer: Tokenizer, key: str) -> int:
-    """Return the internal id of the token that has an id, that answers show as a text, or that is read of it."""
+    """Return the internal id of a token, told by its id or its text."""
     if key.isascii() and key.isdigit():
         return _find_id(tokenizer, key)
     # Bytes that are no whole character are all shown as U+FFFD, which names none of them.

@@ -16,7 +16,7 @@ FEW = 64
 
 
 def best_of_rows(rows: Floats, count: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the `count` largest numbers of each row [B, V], largest first, ties in order, and their positions.
+    """Return the `count` largest numbers of each row [B, V], ties in order, and their positions.
 
     >>> values, positions = best_of_rows(np.array([[1, 3, 2, 3]], np.float32), 3)
     >>> positions.tolist()

@@ -294,7 +294,7 @@ BIAS = ((EOS, -100.0), (3, 1.17), (4, -0.6))
 
 
 def naive_greedy(model, prompt, count):
-    """Tokens and logprobs of a loop that knows of no batch: the most probable token after penalties and bias."""
+    """Decode greedily without a batch: the most probable token after penalties and bias."""
     state, chosen = model.advance(model.begin_state(1), np.array([prompt])), []
     for _ in range(count):
         (raw,) = model.logprobs(state)
@@ -329,7 +329,7 @@ def test_generate_with_penalties_and_bias_equals_a_naive_loop(model):
 
 def test_generate_with_penalties_gives_the_same_text_alone_and_in_company(model):
     def texts(seeds: range) -> list[Any]:
-        """Every third text is plain, every other one tells alternatives, as many as its seed."""
+        """Generate plain texts (a third), and texts with alternatives (half), as many as the seed."""
         sequences = []
         for i in seeds:
             params = SamplingParams(seed=i, max_tokens=6 + i, top_logprobs=i % 2 * i, top_k=i % 4)

@@ -52,7 +52,7 @@ async def embed_with_model(request: ModelRequest, body: EmbeddingsRequest) -> Or
 
 
 def _check(request: ModelRequest, body: EmbeddingsRequest) -> Sequence[str | InvalidInput]:
-    """Return the texts, or errors in their places. Raises InvalidInput for what model or settings do not allow."""
+    """Return the texts, or errors in their places. Raises InvalidInput for a bad request."""
     model, tokenizer, most = request.checkpoint.model, request.checkpoint.tokenizer, request.settings.max_rows
     if "embed" not in model.capabilities:
         raise request.checkpoint.unsupported_error("embed")

@@ -18,7 +18,7 @@ class Part(RequestBody):
 
 
 class Body(RequestBody):
-    """Two lists."""
+    """A body with a list of texts and one of objects."""
 
     names: Annotated[Items[str], EachItem(Text)]
     parts: Annotated[Items[Part], EachItem(Part)] = []  # noqa: RUF012 - pydantic copies it

@@ -1,4 +1,4 @@
-"""Lists of texts of which some are bad, at every route that takes lists: the others keep their results."""
+"""Lists with bad texts, at every route that takes lists: the others keep their results."""
 
 from __future__ import annotations
 
