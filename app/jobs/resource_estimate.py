@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core.exceptions import TooExpensive
 from models.composite.config import DynamicConfig
@@ -102,7 +102,8 @@ def estimate_training(
         tokens, vocabulary = max(1, text_bytes // BYTES_PER_BPE_TOKEN), file_vocabulary
     with refuse_overflow():
         if isinstance(recipe.model, NgramConfig):
-            return _estimate_ngram(recipe.model, tokens, vocabulary, recipe.memory)
+            estimate = _estimate_ngram(recipe.model, tokens, vocabulary, recipe.memory)
+            return replace(estimate, seconds=estimate.seconds * (2 if recipe.is_refitted else 1))
         return _estimate_recurrent(recipe.model, recipe.training or TrainingConfig(), tokens, vocabulary, threads)
 
 

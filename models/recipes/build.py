@@ -111,7 +111,8 @@ def build(
     if held_out is not None:
         measure = measure_reversed_units if recipe.reversed else measure_units
         metrics |= yield from _measure(model, tokenizer, held_out, measure)
-    if counts is not None and held_out is not None and recipe.refit and recipe.validation is None:
+    if counts is not None and held_out is not None and recipe.is_refitted:
+        del model  # measured, and as large as its counts
         yield Progress("counting", 0, 0)
         whole = add_held_out(recipe, tokenizer, counts, sizes, held_out, counter)
         tokenizer, counts = whole.tokenizer, whole.counts

@@ -70,6 +70,12 @@ class Recipe:
     """How much memory n-grams are counted in; what does not fit is counted on disk. The model is the same, and takes
     its own memory. Without it, as much as they need."""
 
+    @property
+    def is_refitted(self) -> bool:
+        """Whether the model is estimated a second time, from the whole text."""
+        takes_from_text = self.validation is None and self.validation_fraction > 0
+        return self.refit and takes_from_text and isinstance(self.model, NgramConfig)
+
     def __post_init__(self) -> None:
         check_name(self.name)
         check_encoding(self.encoding)
