@@ -41,8 +41,8 @@ class EncodingChecker:
         last = -2 if skipped else -1
         for token, ids in zip(tokens, self._encode_all([text + end for end in texts]), strict=True):
             if ids and len(ids) >= -last and ids[last] == token and ids[: len(near)] == near:
-                heads.setdefault(_known([*certain, *ids[len(near) : last]]), []).append(token)
-        return heads
+                heads.setdefault(_known(ids[len(near) : last]), []).append(token)
+        return {_known(certain) + head: ends for head, ends in heads.items()}
 
     def _part_certain(self, anchor: bytes, head: bytes) -> tuple[list[int], list[int], bytes]:
         """Return the ids of the certain part of `head`, and ids and text of what the rest is checked behind.
