@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import models.checkpoint.save
-from models.checkpoint.card import FileDigest, Provenance
+from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef, list_checkpoints
@@ -59,7 +59,7 @@ def test_save_writes_a_card_of_provenance_model_and_files(entry):
     card = reopen(entry).card
     assert card.provenance == PROVENANCE
     assert (card.kind, card.config, card.vocabulary_size, card.parameters) == ("toy", {}, 7, 8 * 7)
-    assert card.tokenizer == asdict(TOKENIZER.config)
+    assert card.tokenizer == to_jsonable(asdict(TOKENIZER.config))
     assert card.versions["torch"] == version("torch")
     assert card.files == {name: FileDigest.of(entry.path / name) for name in ("tokenizer.json", "weights.safetensors")}
 
