@@ -38,7 +38,7 @@ class LineDetokenizer(Detokenizer):
         return self._emit(_MAX_BYTES)
 
     def read(self, context: Sequence[int]) -> None:
-        """Read tokens that stand before the next one; only the last of its line matter, however long a prompt is."""
+        """Read tokens that stand before the next; of a long prompt only the last of its line matter."""
         line = list(context)
         line = line[max((i + 1 for i, token in enumerate(line) if token == EOS), default=0) :]
         super().read(line if len(line) <= _CONTEXT_TOKENS else [*line[:1], *line[-_CONTEXT_TOKENS:]])
