@@ -51,7 +51,7 @@ def figure_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each number among the figures, and tables of classes and of confused labels."""
     for name, value in figures.items():
         if not isinstance(value, (list, dict)):
-            yield f"{name:<24}{_format_value(name, value)}"
+            yield f"{name:<28}{_format_value(name, value)}"
     for name in ("classes", "types"):
         if figures.get(name):
             yield ""
