@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from app.cli.progress_bar import ProgressBar, drive
 from benchmarks.quality._fill_in_questions import Question, make_questions
 from models.checkpoint.families import FAMILIES_BY_PRECISION
-from models.data.corpus import Corpus, EncodedCorpus
+from models.data.corpus import Corpus
+from models.data.encoded_corpus import EncodedCorpus
 from models.evaluation.comparison import paired_interval
 from models.inference.prefill import Runtime
 from models.language_model import LanguageModel

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.encoded_corpus import EncodedCorpus, SizeCounter
 from models.data.encoding_names import UTF_8, check_encoding
 from models.data.line_reader import EmptyLines
 from models.data.paragraph_reader import open_reader
@@ -27,50 +28,12 @@ from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS
 from models.tokenization.config import Texts, TokenizerConfig, TokenKind
 from models.tokenization.encoding import Encoding
-from models.tokenization.raw_text import BYTE_ORDER_MARK
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import concat_on_disk
 from models.utils.parallel import parallel_imap, read_ahead
 
-_INNER_MARK = f"\n{BYTE_ORDER_MARK}"
 _HEAD_BYTES = 1 << 16
 """Bytes at the start of a text that show whether its lines carry sentence marks."""
-
-
-@dataclass(frozen=True)
-class EncodedCorpus:
-    """Token ids of a whole corpus, concatenated.
-
-    ids: [T] ids of every line, each line ending in `</s>`; for character tokenizers those of the text and then one
-        `</s>`, or one after each paragraph or line where those are texts. None stands at the start: a model reads them
-        from its begin state.
-    oov_count: number of tokens that the vocabulary lacks.
-    lines, characters: size of the clean text; newlines are characters.
-    inner_marks: number of lines but the first that begin with U+FEFF, which was a byte order mark before files were
-        joined. It is no mark there, and kept as a character.
-    """
-
-    ids: NDArray[np.int32]
-    oov_count: int
-    lines: int
-    characters: int
-    inner_marks: int = 0
-
-    @property
-    def notes(self) -> list[str]:
-        """Sentences for the user about what the text holds; none where there is nothing to tell."""
-        if not self.inner_marks:
-            return []
-        lines = "1 inner line" if self.inner_marks == 1 else f"{self.inner_marks} inner lines"
-        return [f"U+FEFF begins {lines}, as where files with byte order marks were joined: it is kept as a character"]
-
-    def reversed(self) -> EncodedCorpus:
-        """Return the text from right to left: the last line comes first, and each still ends with its `</s>`.
-
-        >>> EncodedCorpus(np.array([2, 3, 1, 4, 1], np.int32), 0, 2, 6).reversed().ids.tolist()
-        [4, 1, 3, 2, 1]
-        """
-        return replace(self, ids=np.roll(self.ids[::-1], -1))
 
 
 @dataclass(frozen=True)
@@ -173,7 +136,7 @@ class Corpus:
         kind, texts = self.config.kind, self.config.texts
         if (tokenizer.config.kind, tokenizer.config.texts) != (kind, texts):
             raise InvalidInput("tokenizer", f"must be a {kind} tokenizer with texts {texts!r} to encode this corpus")
-        size = _SizeCounter()
+        size = SizeCounter()
         return self._collect(parallel_imap(tokenizer.encode, size.count(read_ahead(self.chunks()))), size, folder)
 
     def train_tokenizer(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
@@ -181,16 +144,16 @@ class Corpus:
         if config.kind != self.config.kind or config.kind != "word" or config.file is not None:
             tokenizer = Tokenizer.train(config, self.chunks())
             return tokenizer, self.encode(tokenizer)
-        size = _SizeCounter()
+        size = SizeCounter()
         tokenizer, encodings = Tokenizer.train_and_encode(config, size.count(read_ahead(self.chunks())))
         return tokenizer, self._collect(encodings, size)
 
-    def _collect(self, encodings: Iterable[Encoding], size: _SizeCounter, folder: Path | None = None) -> EncodedCorpus:
+    def _collect(self, encodings: Iterable[Encoding], size: SizeCounter, folder: Path | None = None) -> EncodedCorpus:
         arrays = self._id_arrays(encodings, size)
         ids = np.concatenate(list(arrays)) if folder is None else concat_on_disk(arrays, folder)
         return EncodedCorpus(ids, size.oov_count, size.lines, size.characters, size.inner_marks)
 
-    def _id_arrays(self, encodings: Iterable[Encoding], size: _SizeCounter) -> Iterator[NDArray[np.int32]]:
+    def _id_arrays(self, encodings: Iterable[Encoding], size: SizeCounter) -> Iterator[NDArray[np.int32]]:
         for encoding in encodings:
             size.oov_count += int(np.count_nonzero(encoding.oov))
             yield encoding.ids
@@ -270,19 +233,3 @@ class Corpus:
             return min(max(unit, 0), len(chunk))
         rest = chunk.split(self.text_end, unit)[unit:]
         return len(chunk) - len(rest[0]) if rest else len(chunk)
-
-
-class _SizeCounter:
-    """Counter of lines, characters, inner marks and unknown tokens of the chunks that pass."""
-
-    def __init__(self) -> None:
-        self.lines = self.characters = self.oov_count = self.inner_marks = 0
-
-    def count(self, chunks: Iterable[str]) -> Iterator[str]:
-        """Yield the same chunks, adding to the counts."""
-        for chunk in chunks:
-            self.lines += chunk.count("\n")
-            self.characters += len(chunk)
-            if BYTE_ORDER_MARK in chunk:  # thirty times as fast to find as the pair is to count
-                self.inner_marks += chunk.count(_INNER_MARK) + chunk.startswith(BYTE_ORDER_MARK)
-            yield chunk

@@ -19,7 +19,8 @@ from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.repository import CheckpointRef
-from models.data.corpus import Corpus, EncodedCorpus
+from models.data.corpus import Corpus
+from models.data.encoded_corpus import EncodedCorpus
 from models.errors import InvalidInput
 from models.evaluation.evaluator import measure_units
 from models.evaluation.reversed_text import measure_reversed_units
