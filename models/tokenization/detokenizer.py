@@ -13,10 +13,16 @@ from collections.abc import Sequence
 from models.special_tokens import EOS, UNK, UNK_TOKEN
 from models.tokenization.config import BYTE_TO_UNICODE
 
-NO_SPACE_BEFORE = re.compile(r"[,.;:!?)\]}%°…]+|''|[”\u2019]|[nN]['\u2019][tT]")
+_CJK_MARKS = "\u3001\u3002\uff0c\uff01\uff1f\uff1b\uff1a\u300d\u300f\uff09\u3011\u3009\u300b"
+"""Punctuation of Chinese and Japanese that ends something; it brings its own space."""
+_OTHER_MARKS = "\u060c\u061b\u061f\u06d4\u0964\u0965"
+"""Comma, semicolon, question mark and full stop of Arabic and Urdu, and the dandas of India."""
+NO_SPACE_BEFORE = re.compile(rf"[,.;:!?)\]}}%°…{_CJK_MARKS}{_OTHER_MARKS}]+|''|[”\u2019]|[nN]['\u2019][tT]")
 """Tokens joined to the token before them."""
-NO_SPACE_AFTER = re.compile(r"[(\[{$£€#]+|`|``|[“\u2018]")
+NO_SPACE_AFTER = re.compile(rf"[(\[{{$£€#\u300c\u300e\uff08\u3010\u3008\u300a{_CJK_MARKS}]+|`|``|[“\u2018]")
 """Tokens joined to the token after them."""
+ZERO_WIDTH_SPACE = "\u200b"
+"""Separator of words in scripts without blanks, joined to the words on both sides."""
 JOINERS = {"-": "-", "/": "/", "@-@": "-", "@,@": ",", "@.@": "."}
 """Tokens joined to the words on both sides, and how each is written; the last three are WikiText's."""
 STANDALONE_CONTRACTION = re.compile(r"['\u2019](em|tis|twas)", re.IGNORECASE)
@@ -74,7 +80,10 @@ class Detokenizer:
         """Return how `token` is written, and whether it is joined to the token before and to the one after it."""
         if token.isalnum():  # true of most tokens and of none below, so it is asked first
             return token, self._continues(token), False
-        in_word = self._before[-1:].isalnum() or self._before == UNK_TOKEN
+        # Words may end in a vowel sign of Hindi, and names in other characters: C++.
+        in_word = self._before[:1].isalnum() or self._before[-1:].isalnum() or self._before == UNK_TOKEN
+        if token == ZERO_WIDTH_SPACE:
+            return token, True, True
         if token in JOINERS:
             return JOINERS[token], in_word, in_word
         if token in self._open_quotes:

@@ -23,6 +23,15 @@ SENTENCES = [
     "[see note 3] {x} #1 = 2 & co.",
     "The end.\n\n(A new one.)\n- an item\n",
     "<unk>'s well-<unk>, <unk>!",
+    "AT&T's R&D: see https://example.org/a_(b)?q=1, or mail jane@example.org.",
+    "C++'s and C#'s users, @name and #topic",
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u06a9\u062a\u0627\u0628\u200c\u0647\u0627\u061f",  # Persian
+    "\u0939\u093f\u0928\u094d\u0926\u0940-\u0909\u0930\u094d\u0926\u0942 \u0936\u092c\u094d\u0926\u0964",  # Hindi
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3 \u0dbd\u0d82\u0d9a\u0dcf.",  # Sinhala
+    "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22 \u0e19\u0e49\u0e33",  # Thai
+    "\u300c\u732b\u300d\u306f\u3001\u6d77\u3078\u884c\u304d\u307e\u3057\u305f\u3002",  # Japanese
+    "\u1780\u200b\u1781",  # Khmer, a zero width space between words
+    "ok \U0001f44d\U0001f3fd \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea!",
 ]
 PIECES = [*SPECIAL_TOKENS, *"a'\"-(),.1`", "n't", "'s", "'em", "``", "''", "--", "000", "@-@", "boys", "word"]
 
