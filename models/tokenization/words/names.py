@@ -83,7 +83,7 @@ def is_www(data: ByteArray, i: Int, end: Int) -> bool:
 @compiled
 def email_end(data: ByteArray, i: Int, end: Int, classes: CharClasses) -> Int:
     """Return where the e-mail address ends that begins with the word `data[i:end]`, or `i`."""
-    while _CLASSES[data[end]] & _LOCAL:
+    while _CLASSES[data[end]] & _LOCAL and end - i <= _MAX_LOCAL_BYTES:
         end += 1
     if data[end] != ord("@") or end - i > _MAX_LOCAL_BYTES:
         return i
