@@ -1,4 +1,4 @@
-"""5-grams over the tokens of foreign files, beside KenLM on the text that the files' own libraries encode.
+"""5-grams over the tokens of foreign files, beside KenLM on what the files' own libraries encode.
 
 Takes a training text and a text to score, raw, a sentence a line. Three tokenizers are made of the training text, each
 by its own library: SentencePiece's unigram model, its BPE with bytes for what has no piece, and a byte-level BPE in a
