@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 
 class NextwordError(Exception):
@@ -13,12 +14,21 @@ class NextwordError(Exception):
 class InvalidInput(NextwordError, ValueError):
     """A value that is not acceptable.
 
-    `field` names it as the user wrote it (dotted for nested fields); the message says what is accepted.
+    `field` names it as the user wrote it (dotted for nested fields), `reason` says what is accepted; the message has
+    both.
     """
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field, self.reason = field, reason
+
+    def of_field(self, field: str) -> Self:
+        """Return the same error of a value that has another name.
+
+        >>> InvalidInput("order", "must be 1 or more").of_field("model.order")
+        InvalidInput('model.order: must be 1 or more')
+        """
+        return type(self)(field, self.reason)
 
 
 class InvalidText(InvalidInput):
@@ -88,5 +98,4 @@ def naming_item(index: int, **counts: int) -> Iterator[None]:
     except InvalidInput as error:
         if counts.get(error.field, 1) == 1:
             raise
-        message = str(error).removeprefix(f"{error.field}: ")
-        raise type(error)(f"{error.field}.{index}", message) from error
+        raise error.of_field(f"{error.field}.{index}") from error

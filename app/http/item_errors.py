@@ -28,5 +28,5 @@ def _tell(error: InvalidInput, index: int, fields: dict[str, Given]) -> Content:
     if isinstance(fields.get(name, ""), str):
         raise error
     if error.field == name:
-        error = type(error)(f"{name}.{index}", str(error).removeprefix(f"{name}: "))
+        error = error.of_field(f"{name}.{index}")
     return to_api_error(error).content()

@@ -30,4 +30,4 @@ def file_vocabulary_size(files: FileStore, file_id: str, config: TokenizerConfig
         return Tokenizer.train(replace(config, file=str(files.path(file_id))), ()).vocabulary_size
     except InvalidInput as error:
         field = "tokenizer.file" if error.field == "tokenizer" else f"tokenizer.{error.field}"
-        raise InvalidInput(field, str(error).removeprefix(f"{error.field}: ")) from None
+        raise InvalidInput(field, error.reason) from None

@@ -155,5 +155,5 @@ def to_invalid_input(error: ValidationError, prefix: str = "") -> InvalidInput:
         return InvalidInput(prefix.rstrip(".") or "recipe", "must hold strings in Unicode")
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InvalidInput):
-        return InvalidInput(f"{prefix}{cause.field}", str(cause).removeprefix(f"{cause.field}: "))
+        return cause.of_field(f"{prefix}{cause.field}")
     return InvalidInput(f"{prefix}{locate(first['loc'])}", explain(first))

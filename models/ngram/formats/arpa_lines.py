@@ -46,7 +46,7 @@ class ArpaLines:
         except UnicodeDecodeError as error:
             raise self.error(f"what follows is not UTF-8 text ({error})") from error
         except InvalidText as error:
-            raise self.error(f"what follows {str(error).removeprefix(f'{error.field}: ')}") from error
+            raise self.error(f"what follows {error.reason}") from error
         raise self.error(f"the file stops here, before {self._awaited}")
 
     def expect(self, text: str) -> None:

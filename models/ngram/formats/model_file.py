@@ -43,7 +43,7 @@ def open_arpa(path: Path, field: str = "file") -> TextIO:
     except OSError as error:
         raise InvalidInput(field, f"{path} cannot be opened ({error.strerror})") from None
     except InvalidText as error:
-        raise InvalidInput(field, f"line 1: what follows {str(error).removeprefix(f'{error.field}: ')}") from error
+        raise InvalidInput(field, f"line 1: what follows {error.reason}") from error
     if kind := describe_binary(head):
         file.close()
         raise InvalidInput(field, f"{path} is {kind}")
