@@ -24,7 +24,7 @@ def shipped(name: str) -> Checkpoint:
     return load(CHECKPOINTS / name / "1")
 
 
-@pytest.mark.parametrize("name", [*BOOKS, "sentiment"])
+@pytest.mark.parametrize("name", [*BOOKS, "part-of-speech", "sentiment"])
 def test_shipped_word_models_know_typographic_punctuation(name: str) -> None:
     assert not tokenizer_of(name).encode(TYPED).oov.any()
 
