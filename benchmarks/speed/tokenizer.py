@@ -54,7 +54,7 @@ def facts(corpus: Corpus, tokenizer: Tokenizer) -> int:
 
 
 def cpu_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the median CPU time that this thread takes for one call, of `repeats` after one that warms up."""
+    """Return the median CPU time of one call on this thread, of `repeats` after one that warms up."""
     work()
     times = []
     for _ in range(repeats):
@@ -79,7 +79,7 @@ def compare(tokenizer: Tokenizer, text: str, repeats: int) -> None:
 
 
 def scripts(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the names of other kinds of text and one of each, about as many characters as a fifth of `text`."""
+    """Yield the names of other kinds of text and one of each, about a fifth as long as `text`."""
     part = text[: len(text) // 5]
     yield "typographic", part.replace(" ''", "\u201d").replace("`` ", "\u201c").replace("'", "\u2019")
     foreign = " na\u00efve caf\u00e9 \u4eca\u65e5\u306f \u043c\u0438\u0440 \U0001f642"

@@ -1,1 +1,1 @@
-"""Definition of tokens: how text is normalized and split, by Hugging Face `tokenizers` in the file of a tokenizer."""
+"""Definition of tokens: how text is normalized and split, in terms of Hugging Face `tokenizers`."""

@@ -37,7 +37,7 @@ def letters_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
 
 @compiled
 def other_letters_end(data: ByteArray, i: Int, end: Int, classes: CharClasses) -> Int:
-    """Return what `letters_end` does, where the letters of ASCII `data[i:end]` are followed by another character."""
+    """Return what `letters_end` does, where no character of ASCII follows the letters `data[i:end]`."""
     if end > i:
         return more_end(data, end, np.int64(WORD), classes)
     kind, length = class_at(data, i, classes)

@@ -71,7 +71,7 @@ def count_words(data: ByteArray, classes: CharClasses, inside: bool) -> Int:
 
 @inlined
 def token_end(data: ByteArray, i: Int, classes: CharClasses) -> Int:
-    """Return where the token ends that begins at `i`, no white space; the cases are those of `word_patterns`."""
+    """Return where the token ends that begins at `i`, by the cases of `word_patterns`."""
     if not classes.splits_punctuation:
         return next_space(data, i, classes)
     end = letters_end(data, i, classes)

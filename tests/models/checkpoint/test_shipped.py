@@ -1,4 +1,4 @@
-"""Shipped models read what people type: a phone's quotes, dashes and apostrophes, and markers that are only text."""
+"""Shipped models read what people type: typographic punctuation, and markers that are text."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Word tokenizer: the compiled loops give what plain Hugging Face `tokenizers` gives, whatever the text."""
+"""Word tokenizer: the compiled loops give what Hugging Face's `tokenizers` gives for any text."""
 
 import numpy as np
 import pytest
