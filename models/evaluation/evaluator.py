@@ -25,7 +25,7 @@ from models.inference.scoring import score_row, score_rows
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 from models.tokenization.encoding import Encoding
-from models.tokenization.raw_text import WHITESPACE
+from models.tokenization.raw_text import WHITESPACE, check_unicode
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.parallel import parallel_imap
 from models.utils.progress import Progress, run_to_completion, with_progress
@@ -98,7 +98,7 @@ class Evaluator:
 
     @property
     def nothing(self) -> Evaluation:
-        """Return the evaluation of no text at all, to which those of texts can be added."""
+        """Evaluation of no text at all, to which those of texts can be added."""
         return self._zero
 
     def feed(self, text: str | bytes) -> Generator[int, None, None]:
@@ -231,9 +231,4 @@ def measure_units(
 
 
 def _encode(text: str | bytes) -> bytes:
-    if isinstance(text, bytes):
-        return text
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidText("text", f"character {error.start} is half a surrogate pair, which no text holds") from None
+    return text if isinstance(text, bytes) else check_unicode(text).encode()

@@ -13,7 +13,8 @@ from models.sequence_encoder import Spelling
 from models.special_tokens import EOS, EOS_TOKEN, UNK
 from models.tokenization.raw_text import clean, source_offsets
 from models.tokenization.token_names import TokenNames
-from models.tokenization.tokenizer import Tokenizer, TokensWithOffsets
+from models.tokenization.tokenized_text import TokensWithOffsets
+from models.tokenization.tokenizer import Tokenizer
 
 MAX_WORD_CHARACTERS = 24
 """Characters of a word that are read; longer ones lose their middle, so that both ends stay."""

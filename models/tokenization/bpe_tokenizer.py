@@ -66,12 +66,8 @@ class BpeTokenizer(TokenModel):
         """Return a joiner of tokens that come one by one, byte by byte."""
         return ByteDetokenizer(self.vocabulary)
 
-    def prefix_spelling(self, prefix: str) -> str:
-        """Return how tokens of the vocabulary begin that begin with `prefix` as text: its bytes."""
-        return to_byte_symbols(self.fold(prefix))
-
     def token_bytes(self, token: int) -> bytes:
-        """Return the bytes that a token writes, perhaps no whole character; of a special token, those of its name."""
+        """Return the bytes that a token writes, perhaps half a character; of a special token, its name's."""
         symbols = self.vocabulary[token]
         return symbols.encode() if token <= EOS else bytes(map(UNICODE_TO_BYTE.__getitem__, symbols))
 
@@ -114,12 +110,7 @@ class BpeTokenizer(TokenModel):
         return line.isascii() and not any(token in line.lower() for token in self._typed_tokens)
 
 
-def to_byte_symbols(text: str) -> str:
-    """Write the UTF-8 bytes of `text` as tokens do: each as the printable character that stands for it."""
-    return "".join(BYTE_TO_UNICODE[byte] for byte in text.encode())
-
-
 def _decode(half: bytes, fill: int) -> str:
-    """Return the character that begins with the bytes `half` and goes on with the byte `fill`; "" if none does."""
+    """Return a character that begins with the bytes `half` and goes on with the byte `fill`, or ""."""
     length = 2 if half[0] < 0xE0 else 3 if half[0] < 0xF0 else 4
     return (half + bytes([fill, 0x80, 0x80]))[:length].decode(errors="ignore")

@@ -137,18 +137,15 @@ class TokenModel(ABC):
         """Return a form as the vocabulary would write it: normalized as text is, and not split."""
         return self.normalizer.fold(form)
 
-    def prefix_spelling(self, prefix: str) -> str:
-        """Return how tokens of the vocabulary begin that begin with `prefix` as text."""
-        return self.fold(prefix)
-
     def token_bytes(self, token: int) -> bytes:
         """Return the UTF-8 bytes that a token writes inside a text; of a special token, those of its name."""
         return self.vocabulary[token].encode()
 
     def encode_bytes(self, text: bytes) -> list[int] | None:
-        """Return the ids [T] of UTF-8 that may end inside a character, MISSING where the vocabulary lacks the form.
+        """Return the ids [T] of UTF-8 that may end inside a character.
 
-        None where that is no text, or where this kind of tokens has none for half a character.
+        MISSING stands for forms that the vocabulary lacks. None where `text` is not UTF-8, or ends inside a character
+        and this kind of tokens has none for half of one.
         """
         try:
             ids: list[int] = self.encode(text.decode()).tolist()
@@ -170,5 +167,5 @@ class TokenModel(ABC):
         return (self.config, self.vocabulary, self.merges) == (config, other.vocabulary, other.merges)
 
     def document(self) -> dict[str, Any]:
-        """Return the content of the `tokenizer.json` that `tokenizer_file.read_document` makes this model of."""
+        """Return the content of the `tokenizer.json` that `token_models.read_document` makes this model of."""
         return own_document(self.config, self.ids, self.merges)

@@ -3,13 +3,14 @@ r"""Raw text, as people type and store it: what counts as a newline and as a bla
 `clean` makes of a text what tokenizers read: a byte order mark at its start is dropped, and "\r\n" and a lone "\r" are
 newlines. `LineReader` does the same to the bytes of a file. Blanks of raw text are the 25 characters of Unicode's
 White_Space, no more: U+001C to U+001F, at which Python's `str.split` splits, belong to words. Text that was tokenized
-before, and ARPA files, have tab and blank alone.
+before, and ARPA files, have tab and blank alone. `check_unicode` refuses what UTF-8 cannot write.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from models.errors import InvalidText
 from models.utils.arrays import Int64Array
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -51,3 +52,12 @@ def source_offsets(text: str) -> Int64Array | None:
     is_kept[1:-1] = (codes[1:] != ord("\n")) | (codes[:-1] != ord("\r"))
     is_kept[0] = not text.startswith(BYTE_ORDER_MARK)
     return np.flatnonzero(is_kept)
+
+
+def check_unicode(text: str) -> str:
+    """Return `text`. Raises InvalidText where it holds half a surrogate pair, which UTF-8 cannot write."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidText("text", f"must be Unicode; character {error.start} is half a surrogate pair") from None
+    return text

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, pairwise, starmap
+from itertools import pairwise, starmap
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import CheckpointDamaged, InvalidInput, InvalidText
+from models.errors import CheckpointDamaged, InvalidInput
 from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.continuations.continuations import Continuations
@@ -26,40 +24,17 @@ from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.definition.pipeline import Merges
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
+from models.tokenization.raw_text import check_unicode
 from models.tokenization.speller import Speller
 from models.tokenization.token_models import build_token_model, read_document, train_token_model
 from models.tokenization.token_names import TokenNames
+from models.tokenization.tokenized_text import TokenizedText, TokensWithOffsets
 from models.tokenization.trainer import WordCounter, build_vocabulary
 from models.tokenization.word_cache import WordCache
-from models.utils.arrays import Int64Array
 from models.utils.files import write_atomically
 
 SHORT_TEXT_CHARS = 1000
 """Length of the longest text that is split at spaces and looked up word by word in the cache."""
-
-
-class TokenizedText(NamedTuple):
-    """Tokens of a text: their ids, whether each is out of vocabulary, and their surface forms."""
-
-    ids: list[int]
-    oov: list[bool]
-    surface_forms: list[str]
-
-    @classmethod
-    def concat(cls, parts: Sequence[TokenizedText]) -> TokenizedText:
-        """Concatenate the tokens of one or more `parts`."""
-        ids, oov, surface_forms = zip(*parts, strict=True)
-        return cls(*(list(chain.from_iterable(column)) for column in (ids, oov, surface_forms)))
-
-
-class TokensWithOffsets(NamedTuple):
-    """Tokens of a text as in `TokenizedText`, and where each stands in it."""
-
-    ids: list[int]
-    oov: list[bool]
-    surface_forms: list[str]
-    offsets: Int64Array
-    """[T, 2]: begin and end of each token in characters of the text, its end excluded."""
 
 
 class Tokenizer:
@@ -123,7 +98,7 @@ class Tokenizer:
 
     @cached_property
     def names(self) -> TokenNames:
-        """How answers show tokens: text, public id, and bytes where a token is no whole characters."""
+        """Tokens as answers show them: text, public id, and bytes where a token ends inside a character."""
         return self._model.names()
 
     @cached_property
@@ -136,7 +111,7 @@ class Tokenizer:
         return self.names.texts[token]
 
     def token_bytes(self, token: int) -> bytes:
-        """Return the UTF-8 bytes that an internal id writes inside a text; of a special token, those of its name.
+        """Return the UTF-8 bytes that an internal id writes inside a text; of a special token, its name's.
 
         >>> Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "caf\u00e9"]).token_bytes(2)
         b'caf\\xc3\\xa9'
@@ -149,10 +124,6 @@ class Tokenizer:
         public = np.arange(self.vocabulary_size, dtype=np.int32) if self.public_ids is None else self.public_ids
         order = np.argsort(public, kind="stable").astype(np.int32)
         return order, public[order]
-
-    @cached_property
-    def _sorted_tokens(self) -> list[str]:
-        return sorted(self.vocabulary[EOS + 1 :])
 
     @property
     def vocabulary_size(self) -> int:
@@ -304,10 +275,7 @@ class Tokenizer:
 
     def ids_with_prefix(self, prefix: str) -> NDArray[np.int64]:
         """Return the ids, ascending, of the ordinary tokens that begin with `prefix`, normalized as text is."""
-        prefix = self._model.prefix_spelling(prefix)
-        first = bisect_left(self._sorted_tokens, prefix)
-        last = bisect_right(self._sorted_tokens, prefix, key=lambda token: token[: len(prefix)])
-        return np.sort(np.array([self._model.ids[token] for token in self._sorted_tokens[first:last]], np.int64))
+        return self.continuations.tokens_with_prefix(self._model.fold(prefix).encode())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a `tokenizer.json`, replacing a file of that name whole or not at all."""
@@ -323,12 +291,3 @@ class Tokenizer:
         except Exception as error:  # `tokenizers` raises no narrower one
             message = f"is not a tokenizer that this package wrote: {type(error).__name__}: {error}"
             raise CheckpointDamaged(f"{os.fspath(path)} {message}") from error
-
-
-def check_unicode(text: str) -> str:
-    """Return `text`. Raises InvalidText where it holds half a surrogate pair, which UTF-8 cannot write."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidText("text", f"must be Unicode; character {error.start} is half a surrogate pair") from None
-    return text

@@ -89,6 +89,10 @@ class Continuations:
     def _crosses_words(self) -> bool:
         return any(b" " in spelling.strip(b" ") for spelling in self._spellings[EOS + 1 :])
 
+    def tokens_with_prefix(self, prefix: bytes) -> Int64Array:
+        """Return the ids, ascending, of the ordinary tokens that write bytes which begin with `prefix`."""
+        return self._index.find(prefix)
+
     def is_typed(self, context: str, heal: bool | None) -> bool:
         """Whether an end of `context` counts as typed, without a prefix behind it."""
         return is_healed(self._model, context, "", heal)

@@ -66,10 +66,6 @@ class HuggingFaceModel(ForeignModel):
         is_name = is_special(token) or (name in self._added and not BYTE_TOKEN.fullmatch(name))
         return name.encode() if is_name else self._spelling.to_bytes(name)
 
-    def prefix_spelling(self, prefix: str) -> str:
-        """Return how tokens of the vocabulary begin that begin with `prefix` as text."""
-        return self._spelling.of_prefix(prefix)
-
     def is_equivalent_to(self, other: TokenModel) -> bool:
         """Whether both come of equal files and have one boundary."""
         return (

@@ -18,7 +18,7 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import TokenModel
 from models.tokenization.foreign.file_vocabulary import FileVocabulary
 from models.tokenization.foreign.model import ForeignModel, TokenSpan, is_special
-from models.tokenization.foreign.spelling import META_SPACE, Spelling
+from models.tokenization.foreign.spelling import Spelling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,10 +76,6 @@ class SentencePieceModel(ForeignModel):
         """Return the UTF-8 bytes that a piece writes inside a text; of a special token, those of its name."""
         name = self.vocabulary[token]
         return name.encode() if is_special(token) else _SPELLING.to_bytes(name)
-
-    def prefix_spelling(self, prefix: str) -> str:
-        """Return how pieces begin that begin with `prefix` as text."""
-        return prefix.replace(" ", META_SPACE)
 
     def is_equivalent_to(self, other: TokenModel) -> bool:
         """Whether both come of equal files and have one boundary."""

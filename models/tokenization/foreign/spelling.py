@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from models.tokenization.config import BYTE_TO_UNICODE
+from models.tokenization.detokenizer import UNICODE_TO_BYTE
 
 META_SPACE = "\u2581"
 """Mark that stands for a blank in the tokens of SentencePiece."""
 BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")
 """Token that stands for a byte of a character without a token of its own."""
-_UNICODE_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_UNICODE)}
 
 
 @dataclass(frozen=True)
@@ -51,22 +50,15 @@ class Spelling:
         """
         if self.word_suffix and token.endswith(self.word_suffix):
             return self.to_bytes(token.removesuffix(self.word_suffix)) + b" "
-        if self.in_bytes and all(character in _UNICODE_TO_BYTE for character in token):
-            return bytes(map(_UNICODE_TO_BYTE.__getitem__, token))
+        if self.in_bytes and all(character in UNICODE_TO_BYTE for character in token):
+            return bytes(map(UNICODE_TO_BYTE.__getitem__, token))
         if self.meta_space:
             byte = BYTE_TOKEN.fullmatch(token)
             return bytes.fromhex(byte[1]) if byte else token.replace(META_SPACE, " ").encode()
         if self.inner_prefix:
-            return (
-                token.removeprefix(self.inner_prefix) if token.startswith(self.inner_prefix) else f" {token}"
-            ).encode()
+            is_inner = token.startswith(self.inner_prefix)
+            return (token.removeprefix(self.inner_prefix) if is_inner else f" {token}").encode()
         return token.encode()
-
-    def of_prefix(self, prefix: str) -> str:
-        """Return how tokens of the vocabulary begin that begin with `prefix` as text."""
-        if self.in_bytes:
-            return "".join(BYTE_TO_UNICODE[byte] for byte in prefix.encode())
-        return prefix.replace(" ", META_SPACE) if self.meta_space else prefix
 
 
 def _steps(step: Any) -> list[dict[str, Any]]:

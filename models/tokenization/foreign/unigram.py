@@ -61,10 +61,6 @@ class UnigramModel(SentencePieceModel):
         begins, ends = np.append(characters[:, 0], len(text)), np.append(0, characters[:, 1])
         return np.stack([begins[offsets[:, 0]], ends[offsets[:, 1]]], axis=1)
 
-    def prefix_spelling(self, prefix: str) -> str:
-        """Return how pieces begin that begin with `prefix` as text."""
-        return super().prefix_spelling(self.normalizer(prefix))
-
 
 def train_unigram(config: TokenizerConfig, text: Iterable[str]) -> UnigramModel:
     """Learn a vocabulary of `text`, in chunks of whole lines; raises TrainingFailed where there is none."""

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from models.errors import CheckpointDamaged, InvalidInput, InvalidText, TrainingFailed
 from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.tokenizer import TokenizedText, Tokenizer
+from models.tokenization.tokenized_text import TokenizedText
+from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.tokenizers import CONFIGS, TEXT, texts, train
 
 

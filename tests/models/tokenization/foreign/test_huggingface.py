@@ -177,3 +177,11 @@ def test_huggingface_model_turns_a_pattern_that_takes_too_long_into_an_error(fol
 def test_huggingface_model_refuses_a_malformed_file(folder: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         Tokenizer.train(changed(folder, "gpt2", **changes), ())
+
+
+@pytest.mark.parametrize("kind", BOUNDARIES)
+@pytest.mark.parametrize("prefix", [" ", " t", "th", "s"])
+def test_huggingface_ids_with_prefix_are_those_of_tokens_shown_with_it(folder: Path, kind: str, prefix: str) -> None:
+    tokenizer, _ = opened(folder, kind)
+    shown = enumerate(tokenizer.names.texts)
+    assert tokenizer.ids_with_prefix(prefix).tolist() == [i for i, t in shown if i > EOS and t.startswith(prefix)]

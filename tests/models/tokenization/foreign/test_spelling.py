@@ -1,4 +1,4 @@
-"""Bytes that tokens of published kinds of files write, and how what is typed so far is spelled in them."""
+"""Bytes that tokens of published kinds of files write."""
 
 from typing import Any
 
@@ -35,9 +35,3 @@ WORDS: dict[str, Any] = {"model": {"type": "WordLevel"}}
 )
 def test_spelling_tells_the_bytes_of_a_token(document: dict[str, Any], token: str, written: bytes) -> None:
     assert Spelling.of_document(document).to_bytes(token) == written
-
-
-def test_spelling_of_a_prefix_is_how_tokens_begin() -> None:
-    assert Spelling.of_document(BYTE_LEVEL).of_prefix(" caf\u00e9") == "\u0120caf\u00c3\u00a9"
-    assert Spelling.of_document(LLAMA).of_prefix(" the") == "\u2581the"
-    assert Spelling.of_document(BERT).of_prefix("the") == "the"
