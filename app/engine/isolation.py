@@ -1,4 +1,4 @@
-"""Work on many items, some of them bad: `isolate` finds these, `merge_errors` puts errors in their places."""
+"""Work on many items: `isolate` finds the bad ones, and `merge_errors` puts errors in their places."""
 
 from __future__ import annotations
 

@@ -95,7 +95,10 @@ def _readable(amount: float) -> str:
 def estimate_training(
     recipe: Recipe, text_bytes: int, threads: int, file_vocabulary: int | None = None
 ) -> ResourceEstimate:
-    """Estimate building a recipe from `text_bytes` of text; `file_vocabulary`: size of that in the tokenizer's file."""
+    """Estimate building a recipe from `text_bytes` of text.
+
+    `file_vocabulary`: size of the vocabulary in the tokenizer's file, None where the text makes one.
+    """
     if file_vocabulary is None:
         tokens, vocabulary = tokens_and_vocabulary(recipe.tokenizer, text_bytes)
     else:

@@ -104,7 +104,7 @@ def logprob_fields(logprob: float) -> dict[str, Any]:
 
 
 class NamedToken(ResponseBody):
-    """A token."""
+    """A token by its text and id."""
 
     token: str = Field(description="Its readable text; part of a word may begin with a blank.", examples=["the"])
     id: int = Field(description="Its id in the tokenizer's file.", examples=[4])

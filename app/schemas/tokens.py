@@ -1,4 +1,4 @@
-"""Content of tokens in answers: readable text, id, and the bytes of a token that is no whole characters.
+"""Content of tokens in answers: readable text, id, and bytes where a token ends inside a character.
 
 Every route and command shows tokens by these functions: ids are those of the tokenizer's file, where it comes from one.
 """

@@ -37,8 +37,6 @@ class ImportRecipe:
         if self.tokenizer.kind not in ("word", "file"):
             raise InvalidInput("tokenizer.kind", "must be word or file: an imported model has the words of its file")
         if self.tokenizer.closed:
-            raise InvalidInput("tokenizer.closed", "is for models that are counted here: this one has numbers")
-        if self.tokenizer.closed:
             raise InvalidInput("tokenizer.closed", "a file says itself what <unk> has: leave it out")
         if self.tokenizer.kind == "file" and self.tokenizer.file is None:
             raise InvalidInput("tokenizer.file", "must name the file of the tokenizer")

@@ -12,7 +12,7 @@ MAX_NAMES = 100_000
 
 
 def read_names(config: Mapping[str, Any], field: str, at_least: int = 1, at_most: int = MAX_NAMES) -> tuple[str, ...]:
-    """Return the names in a card's field. Raises CheckpointDamaged unless they are distinct strings, not too many.
+    """Return the names in a card's field. Raises CheckpointDamaged unless they are few distinct strings.
 
     >>> read_names({"labels": ["bad", "good"]}, "labels")
     ('bad', 'good')

@@ -95,7 +95,7 @@ class TokenizerConfig:
 
     @property
     def has_lines(self) -> bool:
-        """Whether a newline is `</s>`; to character tokenizers it is an ordinary character, unless lines are texts."""
+        """Whether a newline is `</s>`, as to all but character tokenizers; to these only if lines are texts."""
         return self.kind != "character" or self.texts == "lines"
 
     @property

@@ -51,7 +51,11 @@ def train_token_model(config: TokenizerConfig, text: Iterable[str]) -> TokenMode
 
 
 def read_document(document: dict[str, Any]) -> TokenModel:
-    """Build the model whose `document` this is. Raises InvalidInput, or what a malformed one makes Python raise."""
+    """Build the model whose `document` this is.
+
+    Raises InvalidInput for settings and vocabularies that are not accepted, and for a document of another form whatever
+    reading it raises.
+    """
     config = stored_config(document)
     if config.kind == "file":
         return read_foreign_document(config, document)

@@ -1,6 +1,6 @@
-"""The `tokenizer.json` of our own kinds of tokens: a Hugging Face file with our settings under `model.nextword`.
+"""The `tokenizer.json` of our own kinds of tokens: a Hugging Face file with our settings beside it.
 
-Plain `tokenizers` reads it and gives the same ids.
+They stand under `model.nextword`. Plain `tokenizers` reads the file and gives the same ids.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges
 
 
 def stored_config(document: dict[str, Any]) -> TokenizerConfig:
-    """Return the settings in a file's content, of this package or an earlier edition of it. Raises InvalidInput."""
+    """Return the settings in a file's content. Raises InvalidInput for values that are not accepted."""
+    # Files written before there were editions of the rules have the first.
     return TokenizerConfig(**({"rules": 1} | document["model"]["nextword"]))
 
 
 def read_own_document(document: dict[str, Any]) -> tuple[TokenizerConfig, list[str], Merges]:
-    """Return settings, vocabulary and merges of a file's content; raises InvalidInput or what reading it raises."""
+    """Return settings, vocabulary and merges of a file's content. Raises as `read_document` does."""
     config = stored_config(document)
     ids: dict[str, int] = document["model"]["vocab"]
     if boundary_spelling(config) in ids:

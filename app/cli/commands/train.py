@@ -141,7 +141,7 @@ def _kind(fields: dict[str, Any], values: dict[str, Any]) -> str:
 
 
 def _kind_or_file(token: str | None) -> dict[str, Any]:
-    """Return the field of the tokenizer that the option names. Raises InvalidInput for neither kind nor file."""
+    """Return the tokenizer's field for --tokenizer. Raises InvalidInput for neither kind nor file."""
     if token is None or token in TOKEN_KINDS:
         return {"kind": token}
     if not Path(token).is_file():

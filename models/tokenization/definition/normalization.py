@@ -37,7 +37,7 @@ _PUNCTUATION = (
     ("[\u2018-\u201b\u2032\u2039\u203a]", "'"),
     ("[\u201c-\u201f\u2033\u00ab\u00bb]", '"'),
     ("[\u2014\u2015]+", "--"),
-    (r"(?<!\S)\u2013(?!\S)".replace(r"\u2013", "\u2013"), "--"),  # an en dash between blanks; elsewhere it joins
+    ("(?<!\\S)\u2013(?!\\S)", "--"),  # an en dash between blanks; elsewhere it joins
     ("[\u2010-\u2013\u2212]", "-"),
     ("\u2026", "..."),
 )

@@ -1,10 +1,11 @@
-"""Lists of words, one a line, as vocabularies of word tokenizers: `read_word_list`."""
+"""Lists of words, one a line, as vocabularies of word tokenizers: `parse_word_list`."""
 
 from __future__ import annotations
 
 import re
 
 from models.errors import InvalidInput
+from models.tokenization.raw_text import clean
 
 _COUNT = re.compile(r"\d+")
 _SCORE = re.compile(r"-\d+(\.\d+)?(e-?\d+)?|-?\d+\.\d+")
@@ -19,7 +20,7 @@ def parse_word_list(content: bytes) -> list[str]:
     ['the', 'cat']
     """
     try:
-        lines = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        lines = clean(content.decode()).split("\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InvalidInput("tokenizer", f"must be a word list in UTF-8, and line {line} is not") from None
