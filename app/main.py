@@ -25,13 +25,14 @@ from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from app.http.error_responses import add_error_handlers
 from app.http.swagger_ui import add_swagger_ui
-from app.middleware.admission import EMBEDDINGS_PATH, AdmissionMiddleware
+from app.middleware.admission import COMPLETIONS_PATH, EMBEDDINGS_PATH, AdmissionMiddleware
 from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
 from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
+from app.routes.openai import completions
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
@@ -68,6 +69,11 @@ FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "pseudo_logprob": pseudo_logprob.score_pseudo_logprob,
 }
 
+FAST_PATHS: dict[str, Endpoint] = {
+    EMBEDDINGS_PATH: embeddings.embed_with_model,
+    COMPLETIONS_PATH: completions.complete_with_model,
+}
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the service of these settings. Models load and threads run from its start-up to its shutdown."""
@@ -102,12 +108,13 @@ def create_app(settings: Settings) -> FastAPI:
     _add_middleware(app)
     add_error_handlers(app)
     add_swagger_ui(app)
-    for resource in (models, counts, export, next_token, probability, perplexity, rescore, generate):
+    for resource in (models, counts, export, next_token, probability, perplexity, rescore, generate, completions):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
     for task in (classify, tag, fill, pseudo_logprob, answer, embeddings):
         app.include_router(task.router, responses=ERROR_RESPONSES)
     for resource in (files, jobs, aliases):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
+    app.include_router(models.prefixed_router, responses=ERROR_RESPONSES)
     app.include_router(health.router)
     return app
 
@@ -115,8 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
 def _add_middleware(app: FastAPI) -> None:
     """Surround the routes, from the inside out."""
     settings = app.state.settings
-    paths = {EMBEDDINGS_PATH: embeddings.embed_with_model}
-    app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS, paths=paths)
+    app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS, paths=FAST_PATHS)
     app.add_middleware(BodyLimitMiddleware, settings=settings)
     app.add_middleware(
         AdmissionMiddleware,

@@ -113,11 +113,16 @@ def to_api_error(error: Exception) -> ApiError:
     if status == 500 and not isinstance(error, exceptions.ModelFailed):
         return ApiError(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    return ApiError(status, kind, code, str(error), param, _retry_headers(error))
+    return ApiError(status, kind, code, str(error), param, _retry_headers(error, status))
 
 
-def _retry_headers(error: Exception) -> Mapping[str, str]:
-    """Say when to try again: in seconds, as HTTP has it, and in milliseconds, as OpenAI has it."""
+def _retry_headers(error: Exception, status: int) -> Mapping[str, str]:
+    """Say when to try again: in seconds, as HTTP has it, and in milliseconds, as OpenAI has it.
+
+    OpenAI's clients repeat a request after 409, which helps nobody as long as things stand as they do.
+    """
+    if status == 409:
+        return {"x-should-retry": "false"}
     if isinstance(error, exceptions.Unavailable):
         seconds = error.retry_after
         return {"retry-after": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(1e3 * seconds))}

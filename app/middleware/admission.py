@@ -30,8 +30,11 @@ TIMEOUT_HEADER = b"x-request-timeout-ms"
 ALWAYS_ADMITTED = ("/health/", "/metrics")
 """Beginnings of paths that are answered however much is under way."""
 MODELS_PATH = "/v1/models/"
+MODEL_PREFIX = "/m/"
+"""Beginning of the paths under which a model, whose name follows, has the routes that clients expect at the root."""
 EMBEDDINGS_PATH = "/v1/embeddings"
-"""Path of work for a model that is named in the body."""
+COMPLETIONS_PATH = "/v1/completions"
+"""Paths of work for a model that is named in the body."""
 FindQueue = Callable[[str], WorkQueue | None]
 """Finds the queue in which work of a model, by name, waits; None where it need not wait, or no model has that name."""
 
@@ -154,13 +157,18 @@ def _finish_started(started: Generator[Any, Any, None], pending: Any) -> Generat
 def model_in_path(scope: Scope) -> str:
     """Return the name of the model that a request gives work to; empty where it does not."""
     path = str(scope["path"])
-    is_work = scope["method"] == "POST" and path.startswith(MODELS_PATH)
-    return path[len(MODELS_PATH) :].partition("/")[0] if is_work else ""
+    if scope["method"] == "POST":
+        for prefix in (MODELS_PATH, MODEL_PREFIX):
+            if path.startswith(prefix):
+                return path[len(prefix) :].partition("/")[0]
+    return ""
 
 
 def is_model_work(scope: Scope) -> bool:
     """Return whether a request gives work to a model."""
-    return bool(model_in_path(scope)) or (scope["method"] == "POST" and scope["path"] == EMBEDDINGS_PATH)
+    return bool(model_in_path(scope)) or (
+        scope["method"] == "POST" and scope["path"] in (EMBEDDINGS_PATH, COMPLETIONS_PATH)
+    )
 
 
 def route_label(scope: Scope) -> str:

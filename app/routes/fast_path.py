@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.error_responses import HANDLED_ERRORS, handle_error
 from app.http.json_body import repair_json
 from app.http.request_body import JSON, get_header, strip_parameters
+from app.middleware.admission import MODEL_PREFIX
 from app.routes.dependencies import build_model_request
 
 Endpoint: TypeAlias = Callable[..., Coroutine[Any, Any, Response]]
@@ -38,7 +39,10 @@ class FastPathMiddleware:
     """Middleware that hands valid JSON bodies to routes, by the end of a model's path or by a path."""
 
     def __init__(self, app: ASGIApp, routes: Mapping[str, Endpoint], paths: Mapping[str, Endpoint]) -> None:
-        """Serve `POST /v1/models/{model}/{name}` by `routes`, and `paths`, whose bodies have a field `model`."""
+        """Serve `POST /v1/models/{model}/{name}` by `routes`, and `paths`, whose bodies have a field `model`.
+
+        `POST /m/{model}{path}` is served by `paths`, too, with the model of the path.
+        """
         self.app = app
         self._routes, self._paths = (
             {name: _FastRoute(route, get_type_hints(route)["body"]) for name, route in endpoints.items()}
@@ -68,10 +72,18 @@ class FastPathMiddleware:
         *prefix, model, name = scope["path"].split("/")
         route = self._routes.get(name) if prefix == MODELS_PREFIX else None
         if route is None:
-            route, model = self._paths.get(scope["path"]), ""
+            route, model = self._find_path(scope["path"])
         if route is None or strip_parameters(get_header(scope, b"content-type")) != JSON:
             return None, ""
         return route, model
+
+    def _find_path(self, path: str) -> tuple[_FastRoute | None, str]:
+        """Return the route of a path whose body names the model, or that names it after a prefix."""
+        model = ""
+        if path.startswith(MODEL_PREFIX):
+            model, _, rest = path[len(MODEL_PREFIX) :].partition("/")
+            path = f"/{rest}" if model else ""
+        return self._paths.get(path), model
 
 
 async def _read_body(receive: Receive) -> bytes:

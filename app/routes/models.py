@@ -22,6 +22,8 @@ from models.tasks.classification.classifier import TextClassifier
 from models.tasks.tagging.tagger import Tagger
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+prefixed_router = APIRouter(prefix="/m/{model}/v1/models", tags=["models"])
+"""Routes for clients that name no model, or that ask at their base address which there are."""
 
 
 @router.get("", response_model=ModelList, summary="List the models")
@@ -70,6 +72,14 @@ async def list_vocabulary(request: InjectedModelRequest, query: Annotated[Vocabu
             "total": len(ids),
         }
     )
+
+
+@prefixed_router.get("", response_model=ModelList, summary="List the model of the path")
+async def list_one_model(request: InjectedModelRequest) -> OrjsonResponse:
+    """List one model, in the shape of the list of all."""
+    newest = _is_newest(request.served, request.http_request.app.state.registry.snapshot)
+    data = [_summary(request.served, newest)]
+    return OrjsonResponse({"object": "list", "data": data, "has_more": False, "loading": [], "problems": []})
 
 
 def _labels(model: Model) -> list[str] | None:

@@ -20,10 +20,6 @@ from models.errors import InvalidInput
 from models.inference.scoring import TextScores
 from models.tokenization.tokenizer import Tokenizer
 
-RANKING_TOKENS = 8
-"""Tokens that one token costs where the most probable ones are told in its place: they are found in its whole row."""
-RANKED_PER_TOKEN = 16
-"""Tokens of the vocabulary that an n-gram model ranks in the time in which it scores one: some 80 ns."""
 router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
@@ -56,7 +52,7 @@ def _check_alternatives(request: ModelRequest, texts: Sequence[str | InvalidInpu
     count = min(body.top_logprobs, size) * request.estimate_tokens(good_items(texts))
     if count > most:
         raise InvalidInput("top_logprobs", f"{count} tokens in all are more than {most}")
-    return RANKING_TOKENS + (size // RANKED_PER_TOKEN if request.checkpoint.predictor.runs_inline else 0)
+    return request.ranking_cost
 
 
 class _ScoredText(NamedTuple):

@@ -1,4 +1,4 @@
-"""Route POST /v1/embeddings: vectors of texts and of their tokens, in OpenAI's shape."""
+"""Routes POST /v1/embeddings and /m/{model}/v1/embeddings: vectors of texts and of their tokens, in OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from fastapi import APIRouter, Request
 from app.engine.isolation import good_items
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import ModelRequest, TimeoutHeader, build_model_request
-from app.schemas.tasks.embeddings import EmbeddingsAnswer, EmbeddingsRequest, vector_content
+from app.routes.dependencies import InjectedModelRequest, ModelRequest, TimeoutHeader, build_model_request
+from app.schemas.tasks.embeddings import (
+    EmbeddingsAnswer,
+    EmbeddingsRequest,
+    ModelEmbeddingsRequest,
+    vector_content,
+)
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.tasks.embedding.encode import vector_size
@@ -20,10 +25,10 @@ from models.tasks.embedding.predict import Embedding, embed
 from models.tasks.text import encode_raw_text
 from models.tokenization.tokenizer import Tokenizer
 
-router = APIRouter(prefix="/v1", tags=["tasks"])
+router = APIRouter(tags=["tasks"])
 
 
-@router.post("/embeddings", response_model=EmbeddingsAnswer, summary="Embed texts")
+@router.post("/v1/embeddings", response_model=EmbeddingsAnswer, summary="Embed texts")
 async def embed_texts(
     request: Request, body: EmbeddingsRequest, x_request_timeout_ms: TimeoutHeader = None
 ) -> OrjsonResponse:
@@ -33,6 +38,17 @@ async def embed_texts(
     """
     del x_request_timeout_ms  # the admission middleware enforces it
     return await embed_with_model(build_model_request(request, body.model), body)
+
+
+@router.post(
+    "/m/{model}/v1/embeddings", response_model=EmbeddingsAnswer, summary="Embed texts with the model of the path"
+)
+async def embed_model_texts(request: InjectedModelRequest, body: ModelEmbeddingsRequest) -> OrjsonResponse:
+    """Give each text a vector as `/v1/embeddings` does, with the model of the path.
+
+    A model in the body is not looked at.
+    """
+    return await embed_with_model(request, body)
 
 
 async def embed_with_model(request: ModelRequest, body: EmbeddingsRequest) -> OrjsonResponse:

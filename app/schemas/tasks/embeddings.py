@@ -64,6 +64,14 @@ class EmbeddingsRequest(RequestBody):
     per_token: bool = Field(False, description="Whether to give the vector of each token as well.", examples=[False])
 
 
+class ModelEmbeddingsRequest(EmbeddingsRequest):
+    """Request to the model that the path names; a model in the body is not looked at."""
+
+    model: SourceText | None = Field(  # type: ignore[assignment]
+        None, description="Not looked at: the path names the model.", examples=["sentiment"]
+    )
+
+
 class TokenEmbedding(ResponseBody):
     """A token with its vector, which depends on the text around it."""
 

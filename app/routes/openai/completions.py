@@ -1,0 +1,190 @@
+"""Routes POST /v1/completions and /m/{model}/v1/completions, in OpenAI's shape."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from app.engine.outbox import GenerationStream
+from app.http.request_body import await_unless_disconnected
+from app.http.responses import OrjsonResponse
+from app.http.streaming import SSE_DONE, ManagedStream, sse_event
+from app.routes.dependencies import InjectedModelRequest, ModelRequest, TimeoutHeader, build_model_request
+from app.routes.openai.completion_plan import CompletionPlan, plan_completion
+from app.routes.openai.generated_texts import (
+    GeneratedText,
+    best_chunks,
+    choice_content,
+    finish_reason,
+    usage_content,
+)
+from app.routes.openai.prompt_scores import describe_prompts
+from app.routes.openai.prompts import Prompt
+from app.schemas.openai.completion_answer import COMPLETION_RESPONSES, CompletionAnswer
+from app.schemas.openai.completion_request import CompletionRequest, ModelCompletionRequest
+from app.schemas.openai.logprobs import LogprobLists
+
+IGNORED_FIELDS_HEADER = "x-ignored-fields"
+"""Header of an answer that names the fields of the request which no route knows."""
+MAX_HEADER_BYTES = 1000
+"""Length of that header at most; names beyond are left out."""
+router = APIRouter(tags=["completions"])
+
+
+@router.post(
+    "/v1/completions", response_model=CompletionAnswer, responses=COMPLETION_RESPONSES, summary="Complete prompts"
+)
+async def create_completion(
+    request: Request, body: CompletionRequest, x_request_timeout_ms: TimeoutHeader = None
+) -> Response:
+    """Continue prompts, as OpenAI's clients ask for it.
+
+    With `echo` and `logprobs` the prompts are scored, too. Log-probabilities are the model's own (nats), whatever
+    temperature, penalties and bias made of them. Fields that this service does not know are ignored, and named in the
+    header `x-ignored-fields`.
+    """
+    del x_request_timeout_ms  # the admission middleware enforces it
+    return await complete_with_model(build_model_request(request, body.model), body)
+
+
+@router.post(
+    "/m/{model}/v1/completions",
+    response_model=CompletionAnswer,
+    responses=COMPLETION_RESPONSES,
+    summary="Complete prompts with the model of the path",
+)
+async def create_model_completion(request: InjectedModelRequest, body: ModelCompletionRequest) -> Response:
+    """Continue prompts as `/v1/completions` does, with the model of the path.
+
+    A model in the body is not looked at.
+    """
+    return await complete_with_model(request, body)
+
+
+async def complete_with_model(request: ModelRequest, body: CompletionRequest) -> Response:
+    """Answer a request whose model has been found."""
+    plan = plan_completion(request, body)
+    scores = await _score_prompts(plan) if plan.scores_prompts else [None] * len(plan.prompts)
+    response = await _stream(plan, scores) if plan.stream else await _complete(plan, scores)
+    if body.ignored_fields:
+        response.headers[IGNORED_FIELDS_HEADER] = ", ".join(map(quote, body.ignored_fields))[:MAX_HEADER_BYTES]
+    return response
+
+
+async def _score_prompts(plan: CompletionPlan) -> Sequence[LogprobLists | None]:
+    request, k = plan.request, plan.logprobs or 0
+    checkpoint = request.checkpoint
+    model = checkpoint.predictor if k else checkpoint.language_model
+    tokens = sum(len(prompt.ids) for prompt in plan.prompts) + 1
+    cost = request.ranking_cost if k else 1
+    return await request.run(describe_prompts(model, plan.prompts, k, request.runtime), tokens * cost)
+
+
+async def _complete(plan: CompletionPlan, scores: Sequence[LogprobLists | None]) -> Response:
+    """Answer with all texts at once."""
+    choices: list[dict[str, Any]] = []
+    texts: list[GenerationStream] = []
+    if not plan.max_tokens:
+        for i, (prompt, lists) in enumerate(zip(plan.prompts, scores, strict=True)):
+            choices += [_prompt_choice(plan, i * plan.n + j, prompt, lists, "length") for j in range(plan.n)]
+    else:
+        for group in plan.groups():
+            texts += await _generate_group(plan, group)
+        for i, (prompt, text) in enumerate(zip(plan.prompts, texts, strict=True)):
+            choices += _choices(plan, i, prompt, text, scores[i])
+    return OrjsonResponse(plan.head | {"choices": choices, "usage": usage_content(plan, texts)})
+
+
+async def _generate_group(plan: CompletionPlan, prompts: Sequence[Prompt]) -> list[GenerationStream]:
+    """Return the finished texts of some prompts."""
+    with ExitStack() as stack:
+        texts = _start(plan, prompts, stack)
+        ends = [text.finished for text in texts]
+        finished: asyncio.Future[Any] = ends[0] if len(ends) == 1 else asyncio.gather(*ends)
+        await await_unless_disconnected(plan.request.wait_for_disconnect, finished)
+    return texts
+
+
+def _start(
+    plan: CompletionPlan, prompts: Sequence[Prompt], stack: ExitStack | AsyncExitStack
+) -> list[GenerationStream]:
+    """Begin to generate texts; they end with `stack`. Raises Overloaded or ServerStopping."""
+    request, params = plan.request, plan.sampling_params()
+    model, tokenizer = request.checkpoint.predictor, request.checkpoint.tokenizer
+    return [
+        stack.enter_context(
+            request.engine.generate(
+                model, tokenizer, prompt.ids_to_read.tolist(), params, plan.best_of, streaming=plan.stream
+            )
+        )
+        for prompt in prompts
+    ]
+
+
+def _choices(
+    plan: CompletionPlan, i: int, prompt: Prompt, text: GenerationStream, lists: LogprobLists | None
+) -> list[dict[str, Any]]:
+    """Return the choices of prompt `i`. Raises ModelFailed."""
+    before = prompt.text if plan.echo else ""
+    return [
+        choice_content(
+            i * plan.n + j,
+            before + chunk.text,
+            GeneratedText(plan, prompt).logprobs(chunk, lists.copy() if lists else None),
+            finish_reason(chunk),
+        )
+        for j, chunk in enumerate(best_chunks(plan, text.result()))
+    ]
+
+
+def _prompt_choice(
+    plan: CompletionPlan, index: int, prompt: Prompt, lists: LogprobLists | None, reason: str | None
+) -> dict[str, Any]:
+    """Return a choice of the prompt alone, or of nothing where it is not echoed."""
+    if plan.logprobs is not None and lists is None:
+        lists = LogprobLists(prompt.tokenizer.names)
+    return choice_content(index, prompt.text if plan.echo else "", lists.content() if lists else None, reason)
+
+
+async def _stream(plan: CompletionPlan, scores: Sequence[LogprobLists | None]) -> Response:
+    """Answer with events; all texts are generated together, and told prompt by prompt."""
+    async with AsyncExitStack() as stack:
+        texts = _start(plan, plan.prompts, stack) if plan.max_tokens else []
+        events = _stream_events(plan, scores, texts)
+        return ManagedStream(events, "text/event-stream", stack.pop_all(), format_error=sse_event)
+    raise AssertionError("nothing suppresses errors")
+
+
+async def _stream_events(
+    plan: CompletionPlan, scores: Sequence[LogprobLists | None], texts: Sequence[GenerationStream]
+) -> AsyncGenerator[bytes, None]:
+    options = plan.body.stream_options
+    tells_usage = bool(options and options.include_usage)
+    head = plan.head | {"usage": None} if tells_usage else plan.head
+    for i, prompt in enumerate(plan.prompts):
+        first = i * plan.n
+        if plan.echo or not texts:
+            for j in range(plan.n):
+                reason = None if texts else "length"
+                yield sse_event(head | {"choices": [_prompt_choice(plan, first + j, prompt, scores[i], reason)]})
+        if texts:
+            async for content in _stream_text(plan, first, prompt, texts[i]):
+                yield sse_event(head | {"choices": [content]})
+    if tells_usage:
+        yield sse_event(head | {"choices": [], "usage": usage_content(plan, texts)})
+    yield SSE_DONE
+
+
+async def _stream_text(
+    plan: CompletionPlan, first: int, prompt: Prompt, text: GenerationStream
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield the choices of one prompt part by part."""
+    parts = [GeneratedText(plan, prompt) for _ in range(plan.n)]
+    async for chunk in text.chunks():
+        logprobs = parts[chunk.index].logprobs(chunk)
+        yield choice_content(first + chunk.index, chunk.text, logprobs, finish_reason(chunk))
