@@ -33,6 +33,12 @@ class EncodedCorpus:
     inner_marks: int = 0
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of the text by name, as cards have them."""
+        counts = {"token_count": len(self.ids), "oov_count": self.oov_count}
+        return counts | {"lines": self.lines, "characters": self.characters}
+
+    @property
     def notes(self) -> list[str]:
         """Sentences for the user about what the text holds; none where there is nothing to tell."""
         if not self.inner_marks:

@@ -98,15 +98,12 @@ def build(
     counts = None
     if isinstance(recipe.model, NgramConfig):
         yield Progress("counting", 0, 0)
-        counts = counter.count(encoded.ids, recipe.model.order, tokenizer.vocabulary_size)
-        counts = counter.add(base.counts, counts) if base else counts
+        counts = _count(recipe.model.order, encoded, tokenizer, counter, base)
         model: LanguageModel = _estimate(recipe, counts, tokenizer)
     else:
         model, training_metrics = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
-    sizes: dict[str, int] = {"token_count": len(encoded.ids), "oov_count": encoded.oov_count}
-    sizes |= {"lines": encoded.lines, "characters": encoded.characters}
     seconds = {"seconds": round(time.monotonic() - began, 1)}
-    metrics: dict[str, Any] = {"training": sizes | training_metrics | seconds}
+    metrics: dict[str, Any] = {"training": encoded.sizes | training_metrics | seconds}
     if notes := text.notes + encoded.notes:
         metrics["notes"] = notes
     if held_out is not None:
@@ -115,15 +112,28 @@ def build(
     if counts is not None and held_out is not None and recipe.is_refitted:
         del model  # measured, and as large as its counts
         yield Progress("counting", 0, 0)
-        whole = add_held_out(recipe, tokenizer, counts, sizes, held_out, counter)
+        whole = add_held_out(recipe, tokenizer, counts, encoded.sizes, held_out, counter)
         tokenizer, counts = whole.tokenizer, whole.counts
         model = _estimate(recipe, counts, tokenizer)
         metrics["refit"] = whole.sizes
     if isinstance(model, NgramModel) and (notes := _estimation_notes(model, tokenizer, counts)):
         metrics["notes"] = [*metrics.get("notes", []), *notes]
+    published_counts = counts if recipe.keep_counts else None
+    return BuiltModel(recipe, model, tokenizer, _corpus_digests(recipe, base), metrics, published_counts)
+
+
+def _count(
+    order: int, text: EncodedCorpus, tokenizer: Tokenizer, counter: NgramCounter, base: PublishedCounts | None
+) -> Counts:
+    """Count the n-grams of the text, and add the counts of the model that the recipe extends."""
+    counts = counter.count(text.ids, order, tokenizer.vocabulary_size)
+    return counter.add(base.counts, counts) if base else counts
+
+
+def _corpus_digests(recipe: Recipe, base: PublishedCounts | None) -> dict[str, FileDigest]:
+    """Return the digests of the files of the recipe, and of the model that it extends."""
     files = [*recipe.files, *([recipe.validation] if recipe.validation else [])]
-    corpus = (base.corpus if base else {}) | file_digests(files)
-    return BuiltModel(recipe, model, tokenizer, corpus, metrics, counts if recipe.keep_counts else None)
+    return (base.corpus if base else {}) | file_digests(files)
 
 
 def _estimate(recipe: Recipe, counts: Counts, tokenizer: Tokenizer) -> NgramModel:

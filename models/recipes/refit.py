@@ -48,9 +48,7 @@ def add_held_out(
     vocabulary_size = tokenizer.vocabulary_size
     more = counter.count(encoded.ids, len(counts.levels), vocabulary_size)
     whole = counter.add(counts.with_vocabulary_size(vocabulary_size), more)
-    added = {"token_count": len(encoded.ids), "oov_count": encoded.oov_count}
-    added |= {"lines": encoded.lines, "characters": encoded.characters}
-    total = {name: sizes[name] + size for name, size in added.items()}
+    total = {name: sizes[name] + size for name, size in encoded.sizes.items()}
     return WholeText(tokenizer, whole, total | {"vocabulary_size": vocabulary_size})
 
 
