@@ -146,7 +146,7 @@ def _kind_or_file(token: str | None) -> dict[str, Any]:
         return {"kind": token}
     if not Path(token).is_file():
         raise InvalidInput("tokenizer", f"must be one of {', '.join(TOKEN_KINDS)}, or a file; {token!r} is neither")
-    return {"file": token}
+    return {"kind": None, "file": token}  # not the kind of the model
 
 
 def _given_fields(files: tuple[Path, ...], values: dict[str, Any], kind: str) -> dict[str, Any]:

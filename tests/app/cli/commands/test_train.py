@@ -74,6 +74,18 @@ def test_train_takes_the_tokens_of_a_file(nextword: Run, text: Path, tmp_path: P
     assert first.tokenizer.is_equivalent_to(second.tokenizer)
 
 
+@pytest.mark.parametrize("kind", ["ngram", "gru"])
+def test_train_takes_a_kind_of_model_beside_the_tokens_of_a_file(
+    nextword: Run, text: Path, tmp_path: Path, kind: str
+) -> None:
+    root, model = tmp_path / "checkpoints", sentence_piece_file(tmp_path / "spm.model")
+    network = ["--hidden-size", "4", "--embedding-size", "4", "--epochs", "1"] if kind == "gru" else []
+    flags = ["--name", "pieces", "--kind", kind, "--tokenizer", model, "--boundary", "</s>", "--quiet"]
+    done = nextword("train", text, *flags, *network, root=root)
+    assert done.status == 0, done.err
+    assert load(root / "pieces" / "1").tokenizer.config.kind == "file"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
