@@ -157,8 +157,11 @@ _SUMMED_FIELDS = [field.name for field in fields(Evaluation) if field.type in ("
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the figures by name, as cards, the command line and HTTP write them: finite numbers, or None."""
-    return {
+    """Return the figures by name, as cards, the command line and HTTP write them: finite numbers, or None.
+
+    `zero_probability` is there where the model rules the text out.
+    """
+    figures = {
         "perplexity": evaluation.perplexity,
         "perplexity_without_oov": evaluation.perplexity_without_oov,
         "open_vocabulary_perplexity": evaluation.open_vocabulary_perplexity,
@@ -174,6 +177,7 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
         "eos": evaluation.eos,
         "adaptive": evaluation.adaptive,
     }
+    return figures | ({"zero_probability": True} if evaluation.zero_probability else {})
 
 
 def _perplexity(logprob: float, token_count: int) -> float | None:

@@ -12,7 +12,7 @@ from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
 from models.errors import InvalidInput, InvalidText
 from models.evaluation.evaluator import Evaluator, evaluate
-from models.evaluation.metrics import Evaluation
+from models.evaluation.metrics import Evaluation, evaluation_figures
 from models.special_tokens import EOS
 from models.threads import set_thread_count, thread_count
 from models.tokenization.config import TokenizerConfig
@@ -156,6 +156,11 @@ def test_evaluation_of_an_impossible_word_is_infinite_and_not_nan():
     assert evaluation.logprob == -math.inf
     assert evaluation.perplexity is evaluation.perplexity_without_oov is evaluation.bits_per_character is None
     assert evaluation.token_count == 3
+
+
+def test_evaluation_figures_tell_that_a_model_rules_a_text_out():
+    assert evaluation_figures(run(impossible(C), "a c\n"))["zero_probability"] is True
+    assert "zero_probability" not in evaluation_figures(run(impossible(C), "a b\n"))
 
 
 def test_evaluation_of_impossible_unknown_words_leaves_the_rest_finite():
