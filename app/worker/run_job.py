@@ -20,6 +20,7 @@ from app.worker.input_links import link_inputs
 from app.worker.reporter import Reporter, SendMessage
 from app.worker.run_protocol import Done, Message, RunSpec, Stopped
 from app.worker.workspaces import METRICS_FILE
+from models.checkpoint.card import Provenance
 from models.checkpoint.load import load
 from models.checkpoint.repository import resolve
 from models.checkpoint.save import save
@@ -29,10 +30,10 @@ from models.data.encoding_names import UTF_8
 from models.evaluation.evaluator import evaluate
 from models.evaluation.metrics import evaluation_figures
 from models.language_model import LanguageModel
-from models.recipes.build import build
-from models.recipes.build_task import build_task, evaluate_task
-from models.recipes.compose import compose
-from models.recipes.import_model import import_model
+from models.recipes.build import BuiltModel, build
+from models.recipes.build_task import BuiltTask, build_task, evaluate_task
+from models.recipes.compose import ComposedModel, compose
+from models.recipes.import_model import ImportedModel, import_model
 from models.threads import set_thread_count
 from models.utils.progress import Progress, run_to_completion, with_progress
 
@@ -75,7 +76,7 @@ def _train(spec: RunSpec, request: TrainingRequest, send: SendMessage, stop: Sho
     reporter = Reporter(send, workdir / METRICS_FILE)
     built = _drive(work, reporter.report, stop)
     reporter.finish()
-    provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
+    provenance = _provenance(spec, built)
     staging, extra_files = Path(spec.staging), built.extra_files
     staged = save(staging, recipe.name, built.model, built.tokenizer, provenance, extra_files=extra_files)
     return Done(str(staged.path))
@@ -90,7 +91,7 @@ def _train_task(spec: RunSpec, request: TaskJob, send: SendMessage, stop: Should
     reporter = Reporter(send, workdir / METRICS_FILE)
     built = _drive(build_task(recipe, workdir, save_seconds=spec.save_seconds), reporter.report, stop)
     reporter.finish()
-    provenance = replace(built.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
+    provenance = _provenance(spec, built)
     return Done(str(save(Path(spec.staging), recipe.name, built.model, built.tokenizer, provenance).path))
 
 
@@ -106,16 +107,15 @@ def _import(spec: RunSpec, request: ImportJob, send: SendMessage, stop: ShouldSt
     inputs = link_inputs(spec, Path(spec.workdir) / "inputs")
     recipe = request.recipe(inputs["training"], inputs.get(TOKENIZER_FIELD))
     imported = _drive(import_model(recipe), Reporter(send).report, stop)
-    provenance = replace(imported.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
-    staged = save(Path(spec.staging), recipe.name, imported.model, imported.tokenizer, provenance)
-    return Done(str(staged.path))
+    provenance = _provenance(spec, imported)
+    return Done(str(save(Path(spec.staging), recipe.name, imported.model, imported.tokenizer, provenance).path))
 
 
 def _compose(spec: RunSpec, request: CompositionJob, send: SendMessage, stop: ShouldStop) -> Message:
     library = Path(spec.checkpoints).resolve()
     composition = request.composition(link_inputs(spec, Path(spec.workdir) / "inputs").get("validation"))
     composite = _drive(compose(composition, library), Reporter(send).report, stop)
-    provenance = replace(composite.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
+    provenance = _provenance(spec, composite)
     model, tokenizer, members = composite.model, composite.tokenizer, composite.members
     staging = Path(spec.staging)
     staged = save(staging, composition.name, model, tokenizer, provenance, members=members, library=library)
@@ -145,6 +145,11 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
     notes: dict[str, Any] = {"notes": text.notes} if text.notes else {}
     notes |= {} if checkpoint.card.normalized else {"normalized": False}
     return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation) | notes)
+
+
+def _provenance(spec: RunSpec, result: BuiltModel | BuiltTask | ComposedModel | ImportedModel) -> Provenance:
+    """Return what the card of a job's model tells of its making."""
+    return replace(result.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
 
 
 def _drive(work: Generator[Progress, None, Result], report: Callable[[Progress], None], stop: ShouldStop) -> Result:

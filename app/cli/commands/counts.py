@@ -109,23 +109,32 @@ def merge(
     first = load(refs[0].path)
     if not isinstance(first.model, NgramModel):
         raise InvalidInput("models", f"must be n-gram models, and {models[0]} is not one")
-    options = given_options(NgramConfig, values)
-    overrides = parse_config(NgramConfig, options)
-    config = replace(first.model.ngram_config, **{name: getattr(overrides, name) for name in options})
+    config = _override(first.model.ngram_config, given_options(NgramConfig, values))
     repeated = repeated_texts(refs)
-    if repeated and not allow_repeated and len({ref.id for ref in refs}) == len(refs):
+    if not allow_repeated and len({ref.id for ref in refs}) == len(refs):
+        _refuse_repeated(repeated)
+    merged = merge_published_counts([ref.path for ref in refs], config.order)
+    table = estimate_from_counts(config, merged.counts, closed=merged.tokenizer.config.closed)
+    recipe = {"models": [ref.id for ref in refs], "model": to_jsonable(vars(config))}
+    metrics = {"notes": [*(f"{sentence}: counted twice" for sentence in repeated), *fallback_notes(config, table)]}
+    command_line, licence = shlex.join(["nextword", *arguments]), first.card.provenance.licence
+    provenance = Provenance(command_line, licence, merged.corpus, recipe, metrics)
+    model, extra_files = NgramModel(config, table), {COUNTS_FILE: counts_tensors(merged.counts.levels)}
+    ref = save(checkpoints, name, model, merged.tokenizer, provenance, extra_files=extra_files)
+    print_published(ref, model.kind, metrics, as_json)
+
+
+def _override(config: NgramConfig, options: dict[str, Any]) -> NgramConfig:
+    """Return `config` with the fields that options say. Raises InvalidInput."""
+    overrides = parse_config(NgramConfig, options)
+    return replace(config, **{name: getattr(overrides, name) for name in options})
+
+
+def _refuse_repeated(repeated: list[str]) -> None:
+    """Raise InvalidInput for texts that would be counted twice, a sentence each."""
+    if repeated:
         raise InvalidInput(
             "models",
             f"{'; '.join(repeated)}, which would be counted twice: count texts apart with one vocabulary and merge "
             "those, or give --allow-repeated",
         )
-    merged = merge_published_counts([ref.path for ref in refs], config.order)
-    table = estimate_from_counts(config, merged.counts, closed=merged.tokenizer.config.closed)
-    model = NgramModel(config, table)
-    recipe = {"models": [ref.id for ref in refs], "model": to_jsonable(vars(config))}
-    licence = first.card.provenance.licence
-    metrics = {"notes": [*(f"{sentence}: counted twice" for sentence in repeated), *fallback_notes(config, table)]}
-    provenance = Provenance(shlex.join(["nextword", *arguments]), licence, merged.corpus, recipe, metrics)
-    extra_files = {COUNTS_FILE: counts_tensors(merged.counts.levels)}
-    ref = save(checkpoints, name, model, merged.tokenizer, provenance, extra_files=extra_files)
-    print_published(ref, model.kind, metrics, as_json)
