@@ -43,6 +43,12 @@ class CompletionPlan:
         """Whether the log-probabilities of the prompts are told."""
         return self.echo and self.logprobs is not None
 
+    @property
+    def tells_usage(self) -> bool:
+        """Whether a stream ends with the token counts."""
+        options = self.body.stream_options
+        return bool(options and options.include_usage)
+
     @cached_property
     def head(self) -> dict[str, Any]:
         """Fields that the answer, and each event of a stream, begins with."""
@@ -57,7 +63,7 @@ class CompletionPlan:
             top_k=max(0, body.value("top_k")),
             max_tokens=self.max_tokens,
             seed=self.seed,
-            stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ()),
+            stop=(body.stop,) if isinstance(body.stop, str) else tuple(dict.fromkeys(body.stop or ())),
             logit_bias=parse_logit_bias(tokenizer, body.logit_bias) if body.logit_bias else (),
             top_logprobs=self.logprobs or 0,
         )
@@ -74,7 +80,8 @@ def plan_completion(request: ModelRequest, body: CompletionRequest) -> Completio
 
     Raises InvalidInput for values beyond limits, or that do not go together.
     """
-    if body.suffix:
+    capabilities = request.checkpoint.model.capabilities
+    if body.suffix and not ("fill" in capabilities and "generate" not in capabilities):
         raise InvalidInput("suffix", "this model continues a text and reads nothing after it; a fill-in model takes it")
     n = body.value("n")
     logprobs, size = body.logprobs, request.checkpoint.card.vocabulary_size

@@ -16,6 +16,7 @@ from app.http.responses import OrjsonResponse
 from app.http.streaming import SSE_DONE, ManagedStream, sse_event
 from app.routes.dependencies import InjectedModelRequest, ModelRequest, TimeoutHeader, build_model_request
 from app.routes.openai.completion_plan import CompletionPlan, plan_completion
+from app.routes.openai.fill_between import fill_between, filled_usage
 from app.routes.openai.generated_texts import (
     GeneratedText,
     best_chunks,
@@ -69,11 +70,30 @@ async def create_model_completion(request: InjectedModelRequest, body: ModelComp
 async def complete_with_model(request: ModelRequest, body: CompletionRequest) -> Response:
     """Answer a request whose model has been found."""
     plan = plan_completion(request, body)
+    if body.suffix:
+        return _mark_ignored(body, await _fill_between(plan))
     scores = await _score_prompts(plan) if plan.scores_prompts else [None] * len(plan.prompts)
-    response = await _stream(plan, scores) if plan.stream else await _complete(plan, scores)
+    return _mark_ignored(body, await _stream(plan, scores) if plan.stream else await _complete(plan, scores))
+
+
+def _mark_ignored(body: CompletionRequest, response: Response) -> Response:
+    """Name in the answer the fields of the request that are ignored."""
     if body.ignored_fields:
         response.headers[IGNORED_FIELDS_HEADER] = ", ".join(map(quote, body.ignored_fields))[:MAX_HEADER_BYTES]
     return response
+
+
+async def _fill_between(plan: CompletionPlan) -> Response:
+    """Answer with the words between prompts and suffix; a stream has an event for each."""
+    choices = await fill_between(plan)
+    usage = filled_usage(plan, choices)
+    if not plan.stream:
+        return OrjsonResponse(plan.head | {"choices": choices, "usage": usage})
+    parts: list[dict[str, Any]] = [{"choices": [choice]} for choice in choices]
+    if plan.tells_usage:
+        parts.append({"choices": [], "usage": usage})
+    content = b"".join([*(sse_event(plan.head | part) for part in parts), SSE_DONE])
+    return Response(content, media_type="text/event-stream")
 
 
 async def _score_prompts(plan: CompletionPlan) -> Sequence[LogprobLists | None]:
@@ -163,9 +183,7 @@ async def _stream(plan: CompletionPlan, scores: Sequence[LogprobLists | None]) -
 async def _stream_events(
     plan: CompletionPlan, scores: Sequence[LogprobLists | None], texts: Sequence[GenerationStream]
 ) -> AsyncGenerator[bytes, None]:
-    options = plan.body.stream_options
-    tells_usage = bool(options and options.include_usage)
-    head = plan.head | {"usage": None} if tells_usage else plan.head
+    head = plan.head | {"usage": None} if plan.tells_usage else plan.head
     for i, prompt in enumerate(plan.prompts):
         first = i * plan.n
         if plan.echo or not texts:
@@ -175,7 +193,7 @@ async def _stream_events(
         if texts:
             async for content in _stream_text(plan, first, prompt, texts[i]):
                 yield sse_event(head | {"choices": [content]})
-    if tells_usage:
+    if plan.tells_usage:
         yield sse_event(head | {"choices": [], "usage": usage_content(plan, texts)})
     yield SSE_DONE
 

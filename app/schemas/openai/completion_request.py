@@ -59,7 +59,12 @@ class CompletionRequest(RequestBody):
         "before all others is the beginning that every prompt has anyway.",
         examples=["it was a dark"],
     )
-    suffix: SourceText | None = Field(None, description="Text after the completion.", examples=[None])
+    suffix: SourceText | None = Field(
+        None,
+        description="Text after the completion, of which a fill-in model says the most probable word between; other "
+        "models refuse it.",
+        examples=[None],
+    )
     max_tokens: int | None = Field(
         16, ge=0, description="Most tokens in each text; 0: none, to be told of the prompt alone.", examples=[20]
     )
