@@ -54,7 +54,8 @@ def continue_typed(
     ids = np.concatenate([np.empty(0, np.int64), *(continuation.tokens for continuation in continuations)])
     wanted = np.flatnonzero((ids > EOS) | query.special)
     values, places = top_k(logprobs[:, wanted], query.top_k or len(wanted))
-    rows = zip(totals, values.astype(np.float64), _look_up(tokenizer, continuations, wanted[places]), strict=True)
+    sequences = _look_up(tokenizer, continuations, ids, wanted[places])
+    rows = zip(totals, values.astype(np.float64), sequences, strict=True)
     return [
         RankedContinuations(ids, row.tolist(), np.exp(row).tolist(), TypedTokens(typed, total, heads, texts))
         for total, row, (ids, heads, texts) in rows
@@ -74,11 +75,10 @@ def _sequence_logprobs(model: LanguageModel, state: State, continuation: Continu
 
 
 def _look_up(
-    tokenizer: Tokenizer, continuations: Sequence[Continuation], places: Int64Array
+    tokenizer: Tokenizer, continuations: Sequence[Continuation], ids: Int64Array, places: Int64Array
 ) -> Iterator[tuple[list[int], list[tuple[int, ...]], list[str]]]:
-    """Yield ids, heads and texts of the sequences at each row of `places` [B, K] among all continuations."""
+    """Yield ids, heads and texts of the sequences at each row of `places` [B, K] among all, which end in `ids`."""
     ends = np.cumsum([len(continuation.tokens) for continuation in continuations], dtype=np.int64)
-    ids = np.concatenate([np.empty(0, np.int64), *(continuation.tokens for continuation in continuations)])
     for row in places:
         sources = [continuations[i] for i in np.searchsorted(ends, row, "right").tolist()]
         tokens = ids[row].tolist()

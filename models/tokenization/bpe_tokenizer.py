@@ -21,8 +21,10 @@ from models.tokenization.config import BYTE_TO_UNICODE, TokenizerConfig
 from models.tokenization.definition.pipeline import Merges, added_tokens, build_pipeline
 from models.tokenization.detokenizer import UNICODE_TO_BYTE, ByteDetokenizer
 from models.tokenization.encoding import TokenModel
+from models.tokenization.offsets import byte_offsets
 from models.tokenization.token_names import TokenNames
 from models.tokenization.word_cache import WordCache
+from models.utils.arrays import Int64Array
 
 _MAX_CACHED_PIECES = 100_000
 """Pieces in the cache, at most: some ten megabytes."""
@@ -65,6 +67,10 @@ class BpeTokenizer(TokenModel):
     def detokenizer(self) -> ByteDetokenizer:
         """Return a joiner of tokens that come one by one, byte by byte."""
         return ByteDetokenizer(self.vocabulary)
+
+    def offsets_in_normalized(self, text: str, surface_forms: Sequence[str]) -> Int64Array:
+        """Return begin and end [T, 2] of each token in characters, of which it may have a part."""
+        return byte_offsets(text, surface_forms)
 
     def token_bytes(self, token: int) -> bytes:
         """Return the bytes that a token writes, perhaps half a character; of a special token, its name's."""

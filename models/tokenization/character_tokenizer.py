@@ -14,7 +14,8 @@ from models.special_tokens import EOS, EOS_TOKEN
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import MISSING, TokenModel
-from models.tokenization.offsets import PARAGRAPH_BREAK
+from models.tokenization.offsets import PARAGRAPH_BREAK, character_offsets
+from models.utils.arrays import Int64Array
 
 _END = "\udfff"
 """Character that stands for the end of a text inside this module: half a surrogate pair, which no text holds."""
@@ -46,6 +47,10 @@ class CharacterTokenizer(TokenModel):
     def forms_at(self, text: str, positions: NDArray[np.int64]) -> list[str]:
         """Return the characters [N] at `positions` [N] of `encode(text)`."""
         return [_surface(chr(code)) for code in self._code_points(text)[positions].tolist()]
+
+    def offsets_in_normalized(self, text: str, _: Sequence[str]) -> Int64Array:
+        """Return begin and end [T, 2] of each character."""
+        return character_offsets(self.config, text)
 
     def detokenizer(self) -> Detokenizer:
         """Return a joiner of characters that come one by one."""

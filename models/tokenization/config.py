@@ -99,6 +99,11 @@ class TokenizerConfig:
         return self.kind != "character" or self.texts == "lines"
 
     @property
+    def is_sub_word(self) -> bool:
+        """Whether tokens are parts of words, of which most begin with the blank before their word."""
+        return self.kind in ("bpe", "unigram", "file")
+
+    @property
     def text_end(self) -> str:
         """Characters that `</s>` stands for; empty where it stands for none but the end of the whole text."""
         return "\n" if self.has_lines else "\n\n" if self.texts == "paragraphs" else ""

@@ -20,7 +20,7 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.definition.pipeline import Merges, build_pipeline
 from models.tokenization.detokenizer import Detokenizer
-from models.tokenization.offsets import pipeline_offsets, token_offsets
+from models.tokenization.offsets import pipeline_offsets, word_offsets
 from models.tokenization.token_names import TokenNames
 from models.tokenization.tokenizer_file import own_document
 from models.utils.arrays import Int64Array, concat_rows
@@ -88,6 +88,8 @@ class TokenModel(ABC):
 
     splits_at_spaces: ClassVar[bool] = False
     """Whether the tokens of a text are those of its pieces between blanks, one piece after the other."""
+    splits_words_alike: ClassVar[bool] = True
+    """Whether a word, with the blank before it, is split alike whatever stands before these."""
     public_ids: NDArray[np.int32] | None = None
     """The id [V] of each token in the file that it comes from, by internal id; None where both are the same."""
     merges: Merges = ()
@@ -131,7 +133,11 @@ class TokenModel(ABC):
         normalized = self.normalizer(text)
         if len(normalized) != len(text) or (self.config.normalize and normalized != text):
             return pipeline_offsets(self.pipeline, text)
-        return token_offsets(self.config, normalized, surface_forms)
+        return self.offsets_in_normalized(normalized, surface_forms)
+
+    def offsets_in_normalized(self, text: str, surface_forms: Sequence[str]) -> Int64Array:
+        """Return what `offsets` does for a text that is normalized already."""
+        return word_offsets(self.config, text, surface_forms)
 
     def fold(self, form: str) -> str:
         """Return a form as the vocabulary would write it: normalized as text is, and not split."""

@@ -26,20 +26,8 @@ _TOKEN_START = re.compile(rf"[^{WHITESPACE}]|\n")
 _PRETOKENIZED_START = re.compile(r"[^\t\r ]")
 
 
-def token_offsets(config: TokenizerConfig, text: str, surface_forms: Sequence[str]) -> Int64Array:
-    """Return begin and end of each token of a normalized `text` [T, 2] int64, given their surface forms.
-
-    `text[begin:end]` is the token; a newline that is `</s>` has an offset as well. Tokens that are parts of one
-    character, as bytes are, have the whole of it.
-    """
-    if config.kind == "bpe":
-        return _byte_offsets(text, surface_forms)
-    spans = _character_spans(text, config) if config.kind == "character" else _word_spans(text, config, surface_forms)
-    return np.array(spans, np.int64).reshape(-1, 2)
-
-
 def pipeline_offsets(pipeline: Tokenizer, text: str) -> Int64Array:
-    """Return what `token_offsets` does for a `text` that the normalizer of `pipeline` changes.
+    """Return begin and end of each token [T, 2], in characters of a `text` that the normalizer of `pipeline` changes.
 
     The pipeline counts characters that became one with another as parts of no token: marks are given to the token
     before them, others to the one behind.
@@ -51,17 +39,19 @@ def pipeline_offsets(pipeline: Tokenizer, text: str) -> Int64Array:
         begin -= _count_while(_is_no_space, reversed(text[last_end:begin]))
         last_end = end + _count_while(_is_mark, text[end:next_begin])
         spans.append((begin, last_end))
-    return np.array(spans, np.int64).reshape(-1, 2)
+    return _as_offsets(spans)
 
 
-def _character_spans(text: str, config: TokenizerConfig) -> list[tuple[int, int]]:
-    """Return where each character begins and ends; blank lines that end a paragraph are one token."""
+def character_offsets(config: TokenizerConfig, text: str) -> Int64Array:
+    """Return where each character begins and ends [T, 2]; blank lines that end a paragraph are one token."""
     if config.texts != "paragraphs":
-        return [(i, i + 1) for i in range(len(text))]
-    return [match.span() for match in _CHARACTER_OR_BREAK.finditer(text)]
+        begins = np.arange(len(text), dtype=np.int64)
+        return np.stack([begins, begins + 1], axis=1)
+    return _as_offsets([match.span() for match in _CHARACTER_OR_BREAK.finditer(text)])
 
 
-def _word_spans(text: str, config: TokenizerConfig, surface_forms: Sequence[str]) -> list[tuple[int, int]]:
+def word_offsets(config: TokenizerConfig, text: str, surface_forms: Sequence[str]) -> Int64Array:
+    """Return begin and end [T, 2] of each word of a normalized `text`; a newline, which is `</s>`, has them as well."""
     token_start = _PRETOKENIZED_START if config.pretokenized and config.rules > 1 else _TOKEN_START
     spans, end = [], 0
     for form in surface_forms:
@@ -70,21 +60,28 @@ def _word_spans(text: str, config: TokenizerConfig, surface_forms: Sequence[str]
         begin = start.start()
         end = begin + (1 if text[begin] == "\n" else len(form))
         spans.append((begin, end))
-    return spans
+    return _as_offsets(spans)
 
 
-def _byte_offsets(text: str, tokens: Sequence[str]) -> Int64Array:
-    """Return which characters each token of bytes begins and ends in; a token has one symbol a byte."""
+def byte_offsets(text: str, tokens: Sequence[str]) -> Int64Array:
+    """Return begin and end [T, 2] of each token of bytes in characters, those that it has a part of being whole.
+
+    A token has one symbol a byte.
+    """
     data, spans, end = text.encode(), [], 0
     for token in tokens:
         begin, is_newline = end, token == EOS_TOKEN and data.startswith(b"\n", end)
         end = begin + (1 if is_newline else len(token))
         spans.append((begin, end))
-    offsets = np.array(spans, np.int64).reshape(-1, 2)
+    offsets = _as_offsets(spans)
     if text.isascii():
         return offsets
     sources = np.repeat(np.arange(len(text)), [len(character.encode()) for character in text])
     return np.stack([sources[offsets[:, 0]], sources[offsets[:, 1] - 1] + 1], axis=1)
+
+
+def _as_offsets(spans: Sequence[tuple[int, int]]) -> Int64Array:
+    return np.array(spans, np.int64).reshape(-1, 2)
 
 
 def _count_while(condition: Callable[[str], bool], characters: Iterable[str]) -> int:

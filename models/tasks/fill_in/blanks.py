@@ -18,7 +18,6 @@ from models.model import TokenIds
 from models.special_tokens import EOS, SPECIAL_TOKENS
 from models.tasks.fill_in.query import MAX_BLANKS
 from models.tasks.text import encode_raw_text
-from models.tokenization.continuations.typed_text import SUB_WORD_KINDS
 from models.tokenization.raw_text import BYTE_ORDER_MARK, unify_newlines
 from models.tokenization.tokenizer import Tokenizer
 
@@ -103,7 +102,7 @@ class Candidates:
 def _vocabulary(tokenizer: Tokenizer) -> Candidates:
     """Return every token but the special ones."""
     ids = np.arange(len(SPECIAL_TOKENS), tokenizer.vocabulary_size)
-    if tokenizer.config.kind in SUB_WORD_KINDS:
+    if tokenizer.config.is_sub_word:
         return Candidates(ids[:, None], np.ones_like(ids), None, lambda i: tokenizer.decode([int(ids[i])]).strip(" "))
     return Candidates(ids[:, None], np.ones_like(ids), None, lambda i: tokenizer.vocabulary[ids[i]])
 
@@ -138,7 +137,7 @@ def _parse_pieces(tokenizer: Tokenizer, text: str) -> BlankedText:
     begins, ends = [0, *(end for _, end in spans)], [*(begin for begin, _ in spans), len(text)]
     begins[0] = len(text) - len(text.removeprefix(BYTE_ORDER_MARK))
     pieces = [unify_newlines(text[begin:end]) for begin, end in zip(begins, ends, strict=True)]
-    spaced = tuple(tokenizer.config.kind in SUB_WORD_KINDS and piece.endswith(" ") for piece in pieces[:-1])
+    spaced = tuple(tokenizer.config.is_sub_word and piece.endswith(" ") for piece in pieces[:-1])
     pieces = [piece[:-1] if space else piece for piece, space in zip(pieces, [*spaced, False], strict=True)]
     segments = [tokenizer.encode(piece).ids.astype(np.int64) for piece in pieces]
     return BlankedText(spans, (*segments[:-1], np.append(segments[-1], EOS)), spaced)

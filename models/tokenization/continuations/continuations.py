@@ -22,12 +22,7 @@ from models.special_tokens import EOS, UNK
 from models.tokenization.continuations.cuts import Cut, byte_cuts, word_cuts
 from models.tokenization.continuations.encoding_checker import EncodingChecker
 from models.tokenization.continuations.prefix_index import PrefixIndex
-from models.tokenization.continuations.typed_text import (
-    SUB_WORD_KINDS,
-    TypedText,
-    is_healed,
-    split_typed,
-)
+from models.tokenization.continuations.typed_text import TypedText, is_healed, split_typed
 from models.tokenization.encoding import TokenModel
 from models.utils.arrays import Int64Array
 
@@ -66,7 +61,6 @@ class Continuations:
 
     def __init__(self, model: TokenModel) -> None:
         self._model = model
-        self._is_sub_word = model.config.kind in SUB_WORD_KINDS
 
     @cached_property
     def _spellings(self) -> list[bytes]:
@@ -83,7 +77,7 @@ class Continuations:
 
     @cached_property
     def _checker(self) -> EncodingChecker:
-        return EncodingChecker(self._model, parts_words=self._is_sub_word and not self._crosses_words)
+        return EncodingChecker(self._model, parts_words=self._model.config.is_sub_word and not self._crosses_words)
 
     @cached_property
     def _crosses_words(self) -> bool:
@@ -128,7 +122,7 @@ class Continuations:
         config = self._model.config
         if config.kind == "character":
             return iter([Cut(typed.encode(), (b"",), certain=True)])
-        if self._is_sub_word:
+        if config.is_sub_word:
             # A token of bpe was merged out of text, so that text can hold it; a unigram may never be the best choice.
             return byte_cuts(typed.encode(), longest, certain=config.kind == "bpe", hides_blanks=config.kind == "file")
         return word_cuts(typed, pretokenized=config.pretokenized)

@@ -53,7 +53,7 @@ class EncodingChecker:
         end = _last_blanks(whole) if self._parts_words else 0
         if end <= len(anchor):
             return [], before, whole
-        start = end if self._model.config.kind == "bpe" else _last_blanks(whole[:end])
+        start = end if self._model.splits_words_alike else _last_blanks(whole[:end])
         return self._encode(whole[:end])[len(before) :], self._encode(whole[start:end]), whole[start:]
 
     def _encode(self, text: bytes) -> list[int]:

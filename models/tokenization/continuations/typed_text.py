@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from models.tokenization.encoding import TokenModel
 
-SUB_WORD_KINDS = ("bpe", "unigram", "file")
-"""Kinds of tokens that are parts of words, of which most begin with the blank before their word."""
 MAX_UNFINISHED_CHARS = 128
 """Length of the end of a context that further text may still change; tokens before it count as certain."""
 
@@ -32,7 +30,7 @@ def is_healed(model: TokenModel, context: str, prefix: str, heal: bool | None) -
 
     Those are healed by default before a prefix and at a blank, with which most of their tokens begin.
     """
-    if heal is not None or model.config.kind not in SUB_WORD_KINDS:
+    if heal is not None or not model.config.is_sub_word:
         return bool(heal) and model.config.kind != "character"
     return bool(prefix) or (context[-1:].isspace() and context[-1] != "\n")
 
@@ -48,13 +46,11 @@ def split_typed(
         return TypedText(context, prefix)
     line = context.rfind("\n") + 1
     blanks, word = (line, line) if crosses_words else last_word(context + prefix[:1], line)
-    start = blanks if model.config.kind in SUB_WORD_KINDS else min(word, len(context))
+    start = blanks if model.config.is_sub_word else min(word, len(context))
     if len(context) - start > MAX_UNFINISHED_CHARS:
         start = _last_boundary(model, context, start)
     read, typed = context[:start], context[start:] + prefix
-    # Pieces of bpe, like words, are split alike wherever they stand; tokens of a file may be not.
-    depends = model.config.kind in SUB_WORD_KINDS and model.config.kind != "bpe"
-    return TypedText(read, typed, read[last_word(read, line)[0] :] if depends else "")
+    return TypedText(read, typed, "" if model.splits_words_alike else read[last_word(read, line)[0] :])
 
 
 def last_word(text: str, start: int = 0) -> tuple[int, int]:

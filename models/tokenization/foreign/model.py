@@ -34,6 +34,8 @@ class TokenSpan(NamedTuple):
 class ForeignModel(TokenModel):
     """Splitter of text into the tokens of a file, by the library of that file."""
 
+    splits_words_alike = False
+
     def __init__(self, config: TokenizerConfig, file: FileVocabulary) -> None:
         super().__init__(replace(config, boundary=file.tokens[EOS] if file.has_boundary else None), file.tokens)
         self.file = file
