@@ -107,15 +107,16 @@ class ModelRequest:
         describe: Callable[[TextScores], Sequence[Result]],
         *,
         tokens: bool = False,
-        cost: int = 1,
+        top_logprobs: int = 0,
     ) -> list[Result | InvalidInput]:
         """Score texts after the context of `body`; return what `describe` makes of them, in order.
 
-        tokens: whether what is known of single tokens is wanted, and `cost`, of how many tokens one takes the time.
-        Errors stand in their places as in `run_texts`. Raises as `check_context` and `run` do.
+        tokens: whether what is known of single tokens is wanted, and `top_logprobs`, how many of the most probable ones
+        in their places. Errors stand in their places as in `run_texts`. Raises as `check_context`, `ranking_cost` and
+        `run` do.
         """
         self.check_context("context", body.context)
-        top = body.top_logprobs if isinstance(body, ProbabilityRequest) else 0
+        cost = self.ranking_cost if top_logprobs else 1
         work = partial(
             score_texts,
             self.checkpoint.language_model,
@@ -124,7 +125,7 @@ class ModelRequest:
             bos=body.bos,
             eos=body.eos,
             orders=tokens,
-            top_logprobs=top,
+            top_logprobs=top_logprobs,
             runtime=self.runtime,
         )
 

@@ -28,9 +28,9 @@ async def score_probability(request: InjectedModelRequest, body: ProbabilityRequ
     """Score each text after a context: its probability is the product of its tokens' probabilities."""
     tokenizer = request.checkpoint.tokenizer if body.tokens or body.top_logprobs else None
     texts = _list_texts(request, body)
-    cost = _check_alternatives(request, texts, body) if body.top_logprobs else 1
-    describe = partial(_describe, tokenizer)
-    scores = await request.score(texts, body, describe, tokens=tokenizer is not None, cost=cost)
+    _check_alternatives(request, texts, body)
+    describe, is_detailed = partial(_describe, tokenizer), tokenizer is not None
+    scores = await request.score(texts, body, describe, tokens=is_detailed, top_logprobs=body.top_logprobs)
     contents = [score if isinstance(score, InvalidInput) else score.content for score in scores]
     results = told_errors(contents, text=body.text)
     return OrjsonResponse(request.served.answer_fields | {"results": results, "total": _total_content(scores)})
@@ -43,16 +43,12 @@ def _list_texts(request: ModelRequest, body: ProbabilityRequest) -> Sequence[str
     return body.text
 
 
-def _check_alternatives(request: ModelRequest, texts: Sequence[str | InvalidInput], body: ProbabilityRequest) -> int:
-    """Return how many tokens one costs among its alternatives.
-
-    Raises InvalidInput for too many of those, UnsupportedByModel for a model without distributions.
-    """
+def _check_alternatives(request: ModelRequest, texts: Sequence[str | InvalidInput], body: ProbabilityRequest) -> None:
+    """Raise InvalidInput where all tokens together have too many alternatives."""
     size, most = request.checkpoint.card.vocabulary_size, request.settings.max_rows
     count = min(body.top_logprobs, size) * request.estimate_tokens(good_items(texts))
     if count > most:
         raise InvalidInput("top_logprobs", f"{count} tokens in all are more than {most}")
-    return request.ranking_cost
 
 
 class _ScoredText(NamedTuple):
@@ -68,7 +64,7 @@ def _describe(tokenizer: Tokenizer | None, scores: TextScores) -> list[_ScoredTe
     totals = [(*total, undefined) for total, undefined in zip(scores.totals(), scores.undefined_counts(), strict=True)]
     scored = [_ScoredText(_score_content(*total) | {"probability": math.exp(total[0])}, total) for total in totals]
     if tokenizer is not None:
-        tokens = scored_token_contents(tokenizer.names, scores.tokens(tokenizer))
+        tokens = scored_token_contents(tokenizer.names, scores.scored_tokens(tokenizer))
         for text, (begin, end) in zip(scored, pairwise([0, *scores.encodings.ends.tolist()]), strict=True):
             text.content["tokens"] = tokens[begin:end]
     return scored

@@ -128,7 +128,7 @@ class TextScores:
         for begin, end in pairwise([0, *self.encodings.ends.tolist()]):
             yield sum(logprobs[begin:end]), end - begin, oov[begin:end].count(True)
 
-    def tokens(self, tokenizer: Tokenizer) -> ScoredTokens:
+    def scored_tokens(self, tokenizer: Tokenizer) -> ScoredTokens:
         """Return the tokens of all texts, one text after the other, with all that is known of them."""
         ids, oov = self.encodings.ids.tolist(), self.encodings.oov.tolist()
         shown = tokenizer.names.of_text(ids, oov, tokenizer.batch_surface_forms(self.texts, self.encodings))
