@@ -53,7 +53,7 @@ MESSAGES: dict[str, str] = {
     "dataclass_type": "must be an object of named fields",
     "recursion_depth_exceeded": "is nested too deep",
     "recursion_loop": "is nested too deep",
-    "union_tag_invalid": "must be one of {expected_tags}, not '{tag}'",
+    "union_tag_invalid": "must be one of {expected_tags}",
     "union_tag_not_found": "required",
     "url_type": "must be a URL",
     "url_parsing": "must be a URL",

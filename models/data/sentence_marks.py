@@ -47,7 +47,8 @@ class SentenceMarks(NamedTuple):
     def notes(self) -> list[str]:
         """Return a sentence for the user about marks that are left out; none where there are none."""
         names = [f"`{BEGIN_MARK}`"] * self.begin + [f"`{END_MARK}`"] * self.end
-        sentence = f"{' and '.join(names)} around the lines of the text are left out: its lines are sentences"
+        verb = "are" if self.begin and self.end else "is"
+        sentence = f"{' and '.join(names)} around the lines of the text {verb} left out: its lines are sentences"
         return [sentence] if names else []
 
 

@@ -8,6 +8,7 @@ training text is most probable.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ _MAX_LINE_CHARS = 1000
 """Characters of a line that are learned from at once; SentencePiece leaves out lines of more than 4,192 bytes."""
 _MAX_LINES = 1_000_000
 """Lines that are learned from, at most: the arrays of SentencePiece take some 20 bytes a character."""
+_TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 _THREADS = 16
 """Shares in which counts are added up. Another number may give other pieces, where two are equally good."""
 
@@ -90,8 +92,16 @@ def train_unigram(config: TokenizerConfig, text: Iterable[str]) -> UnigramModel:
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
-        raise TrainingFailed(f"no vocabulary can be built of the training text: {error}") from None
+        raise TrainingFailed(f"no vocabulary can be built of the training text: {_plain_reason(error)}") from None
     return UnigramModel(config, proto.getvalue())
+
+
+def _plain_reason(error: Exception) -> str:
+    """Return what SentencePiece says, in plain words where it speaks of its source code and its own settings."""
+    message = str(error)
+    if sizes := _TOO_SMALL.search(message):
+        return f"its characters alone, and 256 bytes, need a max_size of {sizes[1]}"
+    return "it holds no text" if "sentences_.empty()" in message else message
 
 
 def _lines(text: Iterable[str]) -> Iterator[str]:

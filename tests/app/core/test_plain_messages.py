@@ -64,6 +64,12 @@ def test_explain_has_no_word_of_pydantics_for_any_kind_of_error(kind: str) -> No
     check(explain({"type": kind, "ctx": context, "msg": "Input should be a valid tuple"}))
 
 
+@pytest.mark.parametrize("tag", ["brnn", None, True, []])
+def test_explain_names_the_kinds_there_are_and_repeats_none_in_pythons_words(tag: object) -> None:
+    error = {"type": "union_tag_invalid", "ctx": {"expected_tags": "'rnn', 'lstm'", "tag": str(tag)}}
+    assert explain(error) == "must be one of 'rnn', 'lstm'"
+
+
 def test_explain_knows_only_kinds_that_pydantic_has() -> None:
     assert MESSAGES.keys() <= set(get_args(core_schema.ErrorType))
     for kind in MESSAGES.keys() & {"missing", "int_type", "extra_forbidden"}:

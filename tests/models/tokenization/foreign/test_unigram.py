@@ -77,8 +77,14 @@ def test_unigram_model_tells_offsets_in_the_text_before_it_was_changed(text: str
 
 @pytest.mark.parametrize("text", ["", "\n\n"])
 def test_train_unigram_fails_without_text(text: str) -> None:
-    with pytest.raises(TrainingFailed, match="no vocabulary can be built"):
+    with pytest.raises(TrainingFailed, match=r"of the training text: it holds no text$"):
         Tokenizer.train(TokenizerConfig(kind="unigram"), [text])
+
+
+def test_train_unigram_tells_which_size_holds_the_characters() -> None:
+    letters = "".join(map(chr, range(0x4E00, 0x4E00 + 100)))  # and 256 bytes, <unk> and </s>: 358
+    with pytest.raises(TrainingFailed, match=r"its characters alone, and 256 bytes, need a max_size of 358$"):
+        Tokenizer.train(TokenizerConfig(kind="unigram", max_size=300), [letters])
 
 
 def test_unigram_settings_that_do_not_go_with_it_are_refused() -> None:
