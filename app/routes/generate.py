@@ -71,10 +71,10 @@ def _check_limits(request: ModelRequest, body: GenerateRequest) -> None:
     ):
         if value > limit:
             raise InvalidInput(field, f"at most {limit}, not {value}")
-    told, most = body.n * body.max_tokens * body.top_logprobs, request.settings.max_rows
-    if told > most:
+    count, most = body.n * body.max_tokens * body.top_logprobs, request.settings.max_rows
+    if count > most:
         raise InvalidInput(
-            "top_logprobs", f"at most {most} in one answer, and n times max_tokens times top_logprobs are {told}"
+            "top_logprobs", f"at most {most} in one answer, and n times max_tokens times top_logprobs are {count}"
         )
 
 

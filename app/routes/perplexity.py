@@ -87,7 +87,7 @@ async def _evaluate_json(request: ModelRequest, query: PerplexityQuery) -> Respo
     evaluations = await request.run_items(
         partial(_evaluate_texts, request, body), texts, request.estimate_tokens(good_items(texts))
     )
-    contents = [each if isinstance(each, InvalidInput) else _evaluation_content(each) for each in evaluations]
+    contents = [item if isinstance(item, InvalidInput) else _evaluation_content(item) for item in evaluations]
     results = told_errors(contents, text=body.text)
     scored = good_items(evaluations)
     content = request.served.answer_fields | _evaluation_content(reduce(add, scored, nothing))

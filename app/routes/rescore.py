@@ -28,7 +28,7 @@ async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> Orjson
     by 2.302585 first.
     """
     request.check_count("hypotheses", body.hypotheses)
-    texts = [one if isinstance(one, InvalidInput) else one.text for one in body.hypotheses]
+    texts = [item if isinstance(item, InvalidInput) else item.text for item in body.hypotheses]
     scores: list[TextScore | InvalidInput] = await request.score(texts, body, list)
     contents = [_content(*pair, body) for pair in zip(body.hypotheses, scores, strict=True)]
     results = [{"index": i} | content for i, content in enumerate(told_errors(contents, hypotheses=body.hypotheses))]

@@ -102,8 +102,8 @@ def _ranked_tokens(
         text, part = texts[rows[0]], state if len(rows) == len(texts) else select(state, rows)
         if text.typed:
             continuations = tokenizer.continuations.find(text, ignore_case=query.ignore_case)
-            found = yield from continue_typed(model, tokenizer, part, text.typed, continuations, query)
-            ranked |= zip(rows, found, strict=True)
+            sequences = yield from continue_typed(model, tokenizer, part, text.typed, continuations, query)
+            ranked |= zip(rows, sequences, strict=True)
         else:
             ranked |= zip(rows, _best_tokens(model, part, query), strict=True)
     return [ranked[row] for row in range(len(texts))]

@@ -79,9 +79,9 @@ def import_kenlm_binary(recipe: ImportRecipe) -> ImportedModel:
     sums = {context: model.distribution_sum(context) for context in _ADDED_UP}
     worst = max(sums, key=lambda context: abs(sums[context] - 1))
     if abs(sums[worst] - 1) > TOLERANCE:
-        found = f"the probabilities after {' '.join(model.vocabulary[i] for i in worst)!r} sum to {sums[worst]:.6g}"
-        _require_allowed(recipe, found)
-        notes.append(f"{found}; {_TOLD}")
+        fault = f"the probabilities after {' '.join(model.vocabulary[i] for i in worst)!r} sum to {sums[worst]:.6g}"
+        _require_allowed(recipe, fault)
+        notes.append(f"{fault}; {_TOLD}")
         model = KenlmModel(recipe.file, normalized=False)
     return ImportedModel(recipe, model, Tokenizer(recipe.tokenizer, model.vocabulary), {"notes": notes})
 
@@ -97,10 +97,10 @@ def _with_progress(reading: Generator[tuple[int, int], None, Result]) -> Generat
         yield Progress("reading", step, steps)
 
 
-def _require_allowed(recipe: ImportRecipe, found: str) -> None:
+def _require_allowed(recipe: ImportRecipe, fault: str) -> None:
     """Raise InvalidInput for distributions that do not sum to one, unless the recipe allows them."""
     if not recipe.allow_unnormalized:
-        raise InvalidInput("file", f"{found}; allow_unnormalized publishes it, with `normalized: false`")
+        raise InvalidInput("file", f"{fault}; allow_unnormalized publishes it, with `normalized: false`")
 
 
 def _notes(table: BackoffTable, recipe: ImportRecipe) -> list[str]:

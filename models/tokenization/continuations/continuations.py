@@ -104,19 +104,26 @@ class Continuations:
         capitals and with a capital first. A head holds an unknown word, which has the probability of all of them, only
         where nothing else continues what was typed.
         """
-        index = self._caseless_index if ignore_case else self._index
-        anchor, found = text.anchor.encode(), dict[tuple[tuple[int, ...], int], Continuation]()
+        merged: dict[tuple[tuple[int, ...], int], Continuation] = {}
+        for continuation in self._search(text, ignore_case=ignore_case):
+            key = continuation.head, continuation.hidden
+            if key in merged:  # the same tokens at the end of another text
+                tokens = np.union1d(merged[key].tokens, continuation.tokens)
+                continuation = merged[key]._replace(tokens=tokens)
+            merged[key] = continuation
+        return [part for part in merged.values() if UNK not in part.head] or list(merged.values())
+
+    def _search(self, text: TypedText, *, ignore_case: bool) -> Iterator[Continuation]:
+        """Yield the continuations at every place where the last token may begin."""
+        index, anchor = self._caseless_index if ignore_case else self._index, text.anchor.encode()
         for cut in self._cuts(self._model.fold(text.typed), index.longest):
             tokens = self._candidates(cut, index)
+            if not len(tokens):
+                continue
             if not cut.head and not cut.hidden and len(tokens) > MAX_CHECKED:
                 cut = cut._replace(certain=True)
-            for head in _cases(cut.head) if ignore_case and len(tokens) else [cut.head][: len(tokens)]:
-                for part in self._continue(anchor, cut._replace(head=head), tokens):
-                    known = found.setdefault((part.head, part.hidden), part)
-                    if known is not part:  # the same tokens at the end of another text
-                        union = np.union1d(known.tokens, part.tokens)
-                        found[part.head, part.hidden] = known._replace(tokens=union)
-        return [part for part in found.values() if UNK not in part.head] or list(found.values())
+            for head in _cases(cut.head) if ignore_case else [cut.head]:
+                yield from self._continue(anchor, cut._replace(head=head), tokens)
 
     def _cuts(self, typed: str, longest: int) -> Iterator[Cut]:
         config = self._model.config
@@ -130,8 +137,8 @@ class Continuations:
     def _candidates(self, cut: Cut, index: PrefixIndex) -> Int64Array:
         if cut.beginnings == (b"",):
             return np.arange(len(self._spellings))
-        found = [index.find(beginning) for beginning in cut.beginnings]
-        return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+        tokens = [index.find(beginning) for beginning in cut.beginnings]
+        return tokens[0] if len(tokens) == 1 else np.unique(np.concatenate(tokens))
 
     def _continue(self, anchor: bytes, cut: Cut, tokens: Int64Array) -> Iterator[Continuation]:
         """Yield the continuations whose head writes `cut.head`, with those of `tokens` that can follow it."""
