@@ -32,7 +32,7 @@ from app.middleware.request_id import RequestIdMiddleware
 from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability, rescore
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
-from app.routes.openai import completions
+from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
@@ -108,7 +108,18 @@ def create_app(settings: Settings) -> FastAPI:
     _add_middleware(app)
     add_error_handlers(app)
     add_swagger_ui(app)
-    for resource in (models, counts, export, next_token, probability, perplexity, rescore, generate, completions):
+    for resource in (
+        models,
+        counts,
+        export,
+        next_token,
+        probability,
+        perplexity,
+        rescore,
+        generate,
+        completions,
+        tokenizer,
+    ):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
     for task in (classify, tag, fill, pseudo_logprob, answer, embeddings):
         app.include_router(task.router, responses=ERROR_RESPONSES)
