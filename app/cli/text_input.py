@@ -19,7 +19,7 @@ from typing import BinaryIO, NamedTuple, cast
 import click
 
 from models.data.encoding_names import UTF_8
-from models.data.text_encoding import Utf8Converter, encoding_hint
+from models.data.text_encoding import Utf8Converter
 from models.errors import InvalidInput, InvalidText
 from models.tokenization.raw_text import BYTE_ORDER_MARK
 from models.utils.compression import decompressed
@@ -106,16 +106,15 @@ class LineStream:
         try:
             text = data.decode()
         except UnicodeDecodeError as error:
-            self._errors.append(self._describe(data, error))
+            self._errors.append(self._describe(error))
             return InputLine(self._number, data.decode(errors="replace"), self._errors[-1])
         self._is_ascii = self._is_ascii and text.isascii()
         return InputLine(self._number, text)
 
-    def _describe(self, data: bytes, error: UnicodeDecodeError) -> str:
+    def _describe(self, error: UnicodeDecodeError) -> str:
         if not self._converter.is_utf_8:
             return f"line {self._number} is not {self._converter.encoding}"
-        is_first = self._is_ascii and data[: error.start].isascii()
-        hint = encoding_hint(self._converter.head, data[error.start], is_first=is_first)
+        hint = self._converter.hint(error, is_ascii_before=self._is_ascii)
         return f"line {self._number} is not UTF-8 (byte {error.start} of it, from 0){hint}"
 
 

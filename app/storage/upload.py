@@ -16,7 +16,7 @@ from typing import IO, Self
 
 from app.core.exceptions import DiskFull, FileTooLarge, is_no_space
 from models.data.encoding_names import UTF_8, check_encoding
-from models.data.text_encoding import Utf8Converter, encoding_hint
+from models.data.text_encoding import Utf8Converter
 from models.errors import InvalidText
 from models.ngram.formats.kenlm_binary import MAGIC as KENLM_MAGIC
 from models.tokenization.foreign.file_heads import HEAD_BYTES, is_sentence_piece
@@ -133,8 +133,7 @@ class _TextCheck:
             text = self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
             offset = self._byte_count - pending + error.start
-            is_first = self._is_ascii and error.object[: error.start].isascii()
-            hint = encoding_hint(self._converter.head, error.object[error.start], is_first=is_first)
+            hint = self._converter.hint(error, is_ascii_before=self._is_ascii)
             message = f"must be UTF-8 text; the byte at offset {offset} is not: {error.reason}{hint}"
             raise InvalidText("file", message) from error
         self._is_ascii = self._is_ascii and text.isascii()

@@ -9,7 +9,7 @@ import codecs
 from typing import Literal, TypeAlias
 
 from models.data.encoding_names import UTF_8
-from models.data.text_encoding import Utf8Converter, encoding_hint
+from models.data.text_encoding import Utf8Converter
 from models.errors import InvalidInput, InvalidText
 from models.tokenization.raw_text import WHITESPACE, unify_newlines
 
@@ -102,8 +102,7 @@ class LineReader:
             return codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
             offset = self._buffer_offset + error.start
-            is_first = self._is_ascii and data[: error.start].isascii()
-            hint = encoding_hint(self._converter.head, data[error.start], is_first=is_first)
+            hint = self._converter.hint(error, is_ascii_before=self._is_ascii)
             raise InvalidText(self._field, f"must be UTF-8, and byte {offset} (from 0) is not{hint}") from None
 
     def _long_line_end(self) -> int:

@@ -1,4 +1,4 @@
-"""Encodings of text: `Utf8Converter` makes UTF-8 of bytes, `encoding_hint` guesses what bytes are.
+"""Encodings of text: `Utf8Converter` makes UTF-8 of bytes, and its `hint` guesses what bytes are that are none.
 
 Text is UTF-8 unless it is said to be something else, or begins with the byte order mark of UTF-16 or UTF-32. What looks
 like UTF-16 without a mark is refused by name: its bytes are often valid UTF-8, letters and NULs in turn.
@@ -79,6 +79,14 @@ class Utf8Converter:
         if len(self.head) < HEAD_BYTES:
             self._look_at_head(data, final=final)
         return data
+
+    def hint(self, error: UnicodeDecodeError, *, is_ascii_before: bool = True) -> str:
+        """Return the end of a message about what UTF-8 decoding failed on, as `encoding_hint` does.
+
+        `is_ascii_before`: all text in front of the bytes that were decoded is ASCII.
+        """
+        is_first = is_ascii_before and error.object[: error.start].isascii()
+        return encoding_hint(self.head, error.object[error.start], is_first=is_first)
 
     def _decide(self, data: bytes) -> None:
         """Choose the encoding by a byte order mark."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.data.encoding_names import UTF_8
-from models.data.text_encoding import Utf8Converter, encoding_hint
+from models.data.text_encoding import Utf8Converter
 from models.errors import InvalidInput, InvalidText
 from models.tokenization.raw_text import WHITESPACE, clean
 from models.utils.compression import open_decompressed
@@ -39,12 +39,10 @@ def read_text(path: Path, encoding: str = UTF_8) -> str:
     try:
         return clean(data.decode())
     except UnicodeDecodeError as error:
-        before, byte = data[: error.start], data[error.start]
         message = f"must be {converter.encoding}, and is not"
         if converter.is_utf_8:
-            hint = encoding_hint(converter.head, byte, is_first=before.isascii())
-            message = f"must be UTF-8, and byte {error.start} (from 0) of the file is not{hint}"
-        raise fault(path, len(_NEWLINE.findall(before)) + 1, message) from None
+            message = f"must be UTF-8, and byte {error.start} (from 0) of the file is not{converter.hint(error)}"
+        raise fault(path, len(_NEWLINE.findall(data[: error.start])) + 1, message) from None
 
 
 def numbered_lines(path: Path, encoding: str = UTF_8) -> Iterator[tuple[int, str]]:
