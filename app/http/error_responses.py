@@ -21,6 +21,7 @@ from starlette.types import Scope
 
 from app.core import exceptions
 from app.core.plain_messages import explain, explain_json, locate
+from app.http.json_body import content_hint
 from app.http.request_body import JSON, unsupported_media_type
 from app.http.responses import OrjsonResponse
 from models.errors import (
@@ -139,7 +140,8 @@ def _from_validation_errors(code: str, errors: Sequence[Any], body: Any) -> tupl
     """Return code, message and param; the message tells of every field, the param names the first."""
     first = errors[0]
     if first["type"] == "json_invalid":
-        return "invalid_json", f"the body is not JSON: {explain_json(_json_fault(first, body))}", None
+        reason = f"{explain_json(_json_fault(first, body))}{content_hint(first.get('input'))}"
+        return "invalid_json", f"the body is not JSON: {reason}", None
     kind = body.get("kind") if isinstance(body, dict) else None
     problems = dict.fromkeys((_param_name(error, kind), _validation_message(error)) for error in errors)
     message = "; ".join(f"{param}: {text}" if param else text for param, text in problems)

@@ -1,16 +1,22 @@
 """JSON bodies with an item that parsers give up on: `repair_json` keeps it from costing the others.
 
+`content_hint` says what bytes look like that are no JSON at all.
+
 A list item that is nested a thousand deep, or a number of five thousand digits, is no text and no number that any field
 accepts; but parsers refuse the whole body for it, and with it every other item.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from models.data.text_encoding import guess_utf_16
+from models.utils.compression import compression_of
 
 MAX_DEPTH = 100
 """Depth of nesting beyond which null stands in the place of what is there; no field accepts so much."""
@@ -46,6 +52,25 @@ def repair_json(content: bytes) -> bytes:
             begin = match.end()
     rest = content[begin:] if depth <= MAX_DEPTH else b""
     return b"".join([*parts, rest]) if parts else content
+
+
+def content_hint(content: object) -> str:
+    """Return the end of a message about bytes that are no JSON: what else they look like, if anything.
+
+    >>> content_hint(b'{"text": "caf\\xe9"}'), content_hint(b'{"text": "cafe}')
+    ('; it looks like Latin-1', '')
+    """
+    if not isinstance(content, bytes):
+        return ""
+    if compression := compression_of(content):
+        return f"; it looks like {compression} data: decompress it first"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or guess_utf_16(content):
+        return "; it looks like UTF-16"
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return "; it looks like Latin-1" if content[: error.start].isascii() else ""
+    return ""
 
 
 def validate_json(kind: type[Body], content: bytes) -> Body:

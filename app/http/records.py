@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from app.core.plain_messages import explain_json
+from app.http.json_body import content_hint
 from app.http.request_body import RecordLine
 from models.errors import InvalidInput
 
@@ -23,9 +24,11 @@ def parse_record(line: RecordLine) -> Record:
     if line.data is None:
         raise InvalidInput("record", f"line {line.number} is longer than a record may be")
     try:
-        record = json.loads(line.data, parse_constant=_refuse_constant, parse_float=_parse_float)
+        text = line.data.decode("utf-8-sig")  # JSON in UTF-16 cannot be cut into lines of bytes
+        record = json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_float)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("record", f"line {line.number} is not JSON: {_explain(error)}") from error
+        reason = f"{_explain(error)}{content_hint(line.data)}"
+        raise InvalidInput("record", f"line {line.number} is not JSON: {reason}") from error
     if not isinstance(record, dict):
         raise InvalidInput("record", _accepted(line))
     return record

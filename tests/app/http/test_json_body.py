@@ -1,5 +1,6 @@
 """JSON that parsers give up on, made readable without changing the rest."""
 
+import gzip
 import json
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from app.http.json_body import MAX_DEPTH, MAX_DIGITS, repair_json, validate_json
+from app.http.json_body import MAX_DEPTH, MAX_DIGITS, content_hint, repair_json, validate_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -66,3 +67,19 @@ def test_validate_json_takes_what_the_first_parser_refuses() -> None:
         validate_json(Body, b'{"items": [}')
     with pytest.raises(ValidationError, match="missing"):
         validate_json(Body, b'{"\\ud800": 1}')
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b'{"text": "cafe"', ""),
+        (b'{"text": "caf\xe9"}', "; it looks like Latin-1"),
+        ('{"text": "æ'.encode() + b'\xe9"}', ""),  # UTF-8 before it: damaged rather than in another encoding
+        ('{"text": "a"}'.encode("utf-16"), "; it looks like UTF-16"),
+        ('{"text": "a"}'.encode("utf-16-be"), "; it looks like UTF-16"),
+        (gzip.compress(b"{}"), "; it looks like gzip data: decompress it first"),
+        ({}, ""),
+    ],
+)
+def test_content_hint_names_what_bytes_look_like(content: object, hint: str) -> None:
+    assert content_hint(content) == hint

@@ -1,5 +1,6 @@
 """Records of a stream: what is read of a line, and what its result repeats."""
 
+import gzip
 import json
 
 import pytest
@@ -31,7 +32,10 @@ def test_own_fields_lose_nothing_and_never_take_a_reserved_name(record: dict, ke
         (b'{"a": 1e400}', "is not JSON: it holds a number of too many digits"),
         (b'{"a": ' + b"7" * 5000 + b"}", "is not JSON: it holds a number of too many digits"),
         (b'{"a": NaN}', "is not JSON: it holds what is no JSON number"),
-        (b'{"a": "\xff"}', "is not JSON: it is not in UTF-8"),
+        (b'{"a": "\xff"}', "is not JSON: it is not in UTF-8; it looks like Latin-1$"),
+        ('{"a": "café"}'.encode("utf-16"), "; it looks like UTF-16$"),
+        ('{"a": "café"}'.encode("utf-16-le"), "; it looks like UTF-16$"),
+        (gzip.compress(b"{}"), "; it looks like gzip data: decompress it first$"),
         (b"[1]", 'must be an object with a string as "text"'),
         (b"null", 'must be an object with a string as "text"'),
     ],
