@@ -1,4 +1,4 @@
-"""Routes /tokenize, /detokenize and /tokenizer_info, at the root and under /m/{model}, as vLLM has them.
+"""Routes /tokenize, /detokenize and /tokenizer_info, as vLLM has them, also under /m/{model}.
 
 Evaluation harnesses ask a server for its tokens by these, so that they need no copy of a tokenizer.
 """
