@@ -34,6 +34,7 @@ from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
+from app.routes.trades import heuristics
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
@@ -119,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate,
         completions,
         tokenizer,
+        heuristics,
     ):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
     for task in (classify, tag, fill, pseudo_logprob, answer, embeddings):

@@ -17,7 +17,9 @@ class Metrics:
     """The metrics of this process since it began."""
 
     TASK_ROUTES = frozenset(["answer", "classify", "embeddings", "fill", "pseudo_logprob", "tag"])
-    MODEL_ROUTES = TASK_ROUTES | {"completions", "counts", "generate", "next", "perplexity", "probability", "rescore"}
+    MODEL_ROUTES = TASK_ROUTES | frozenset(
+        ["completions", "counts", "generate", "heuristics", "next", "perplexity", "probability", "rescore"]
+    )
     """Labels of requests to models; all others are `other`."""
 
     def __init__(self) -> None:

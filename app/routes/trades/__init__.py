@@ -1,0 +1,1 @@
+"""Routes that single trades ask for."""
