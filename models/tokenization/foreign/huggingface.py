@@ -22,6 +22,9 @@ from models.tokenization.foreign.spelling import BYTE_TOKEN, Spelling
 _NEEDS_UNKNOWN = ("WordLevel", "WordPiece", "Unigram")
 """Models that fail at a text that their vocabulary cannot write, unless they have an unknown token."""
 
+_BLANKS = " a b "
+"""Text that only a normalizer changes that takes blanks away or writes them otherwise."""
+
 
 class HuggingFaceModel(ForeignModel):
     """Splitter of text into the tokens of a `tokenizer.json`, by the library that wrote it.
@@ -59,6 +62,13 @@ class HuggingFaceModel(ForeignModel):
     def decode_line(self, file_ids: list[int]) -> str:
         """Return the text of tokens, special ones by their names, by the file's decoder."""
         return str(self._tokenizer.decode(file_ids, skip_special_tokens=False))
+
+    def fold(self, form: str) -> str:
+        """Return typed text as the file normalizes it, in lower case, say; a normalizer of blanks is passed over."""
+        normalizer = self._tokenizer.normalizer
+        if normalizer is None or normalizer.normalize_str(_BLANKS) != _BLANKS:
+            return form
+        return "\n".join(map(normalizer.normalize_str, form.split("\n")))
 
     def token_bytes(self, token: int) -> bytes:
         """Return the UTF-8 bytes that a token writes inside a text; of a special token, those of its name."""

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from models.errors import InvalidInput, InvalidText
 from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
+from models.tokenization.continuations.typed_text import TypedText
 from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.tokenizers import LINES, hugging_face_file
 
@@ -185,3 +186,13 @@ def test_huggingface_ids_with_prefix_are_those_of_tokens_shown_with_it(folder: P
     tokenizer, _ = opened(folder, kind)
     shown = enumerate(tokenizer.names.texts)
     assert tokenizer.ids_with_prefix(prefix).tolist() == [i for i, t in shown if i > EOS and t.startswith(prefix)]
+
+
+def test_huggingface_model_finds_what_is_typed_as_the_file_normalizes_it(folder: Path) -> None:
+    tokenizer, _ = opened(folder, "bert")  # lower case, no accents
+    found = [continuation.tokens.tolist() for continuation in tokenizer.continuations.find(TypedText("", " C\u00c4"))]
+    assert found == [c.tokens.tolist() for c in tokenizer.continuations.find(TypedText("", " ca"))] != []
+    assert next(part.text for part in tokenizer.continuations.find(TypedText("", "A\nThe "))).startswith(b"a\nthe")
+    marked, _ = opened(folder, "llama")  # its normalizer writes blanks otherwise, which is no fold
+    texts = {part.text for part in marked.continuations.find(TypedText("", " th"))}
+    assert all(b" th".startswith(text) for text in texts)
