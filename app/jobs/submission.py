@@ -170,9 +170,9 @@ class JobSubmission:
             request=sent | resolved,
             estimate=asdict(estimate),
             name=None if isinstance(request, EvaluateJob) else request.name,
-            training_file=_training_file(request),
+            training_file=next(iter(request.training_files), None),
             validation_file=request.validation_file,
-            more_files=request.more_files if isinstance(request, TaskJob | TrainingRequest | ImportJob) else {},
+            more_files=request.more_files,
             sent_request=sent if resolved else None,
         )
 
@@ -195,12 +195,3 @@ class JobSubmission:
     def _limits(self) -> ResourceLimits:
         memory = self.settings.max_job_memory_bytes or memory_quota() * 4 // 5
         return ResourceLimits(self.settings.max_job_parameters, memory, self.settings.max_job_seconds)
-
-
-def _training_file(request: JobRequest) -> str | None:
-    """Return the id of the first file to learn from, or of the model to import."""
-    if isinstance(request, TaskJob):
-        return request.training_files[0]
-    if isinstance(request, ImportJob):
-        return request.file
-    return request.training_file if isinstance(request, TrainingRequest) else None

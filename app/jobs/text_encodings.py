@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from app.core.exceptions import NotFound
 from app.schemas.import_job import ImportJob
-from app.schemas.job_requests import JobRequest, TrainingRequest
-from app.schemas.tasks.job_requests import TaskJob
+from app.schemas.job_requests import JobRequest
 from app.storage.file_store import FileStore
 from models.data.encoding_names import UTF_8, check_encoding
 from models.errors import InvalidInput
@@ -33,10 +32,7 @@ def find_encoding(files: FileStore, request: JobRequest) -> str | None:
 
 def _texts(request: JobRequest) -> list[str]:
     """Return the ids of the files of text."""
-    files = [] if request.validation_file is None else [request.validation_file]
-    if isinstance(request, TrainingRequest):
-        return [request.training_file, *files]
-    return [*request.training_files, *files] if isinstance(request, TaskJob) else files
+    return [*request.training_files, *([] if request.validation_file is None else [request.validation_file])]
 
 
 def _uploaded_encoding(files: FileStore, file_id: str) -> str | None:

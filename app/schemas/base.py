@@ -24,6 +24,20 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
+class JobBody(RequestBody):
+    """Base of the requests of jobs, with the ids of the files that a kind of job reads."""
+
+    @property
+    def training_files(self) -> list[str]:
+        """Ids of the files to learn from or to import, in order."""
+        return []
+
+    @property
+    def more_files(self) -> dict[str, str]:
+        """Ids of files beside the first of those and the one to measure on, by field."""
+        return {}
+
+
 class QueryParameters(BaseModel):
     """Base of query parameters: unknown ones are refused."""
 

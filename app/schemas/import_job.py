@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import RequestBody
+from app.schemas.base import JobBody
 from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
 from models.recipes.import_recipe import ImportRecipe
@@ -18,7 +18,13 @@ TOKENIZER_FIELD = "tokenizer.file"
 """Field with the id of a tokenizer's file."""
 
 
-class ImportJob(RequestBody):
+def tokenizer_files(tokenizer: dict[str, Any]) -> dict[str, str]:
+    """Return the id of the file that settings of a tokenizer name, by its field; nothing where they name none."""
+    file = tokenizer.get("file")
+    return {TOKENIZER_FIELD: file} if isinstance(file, str) else {}
+
+
+class ImportJob(JobBody):
     """Publish an n-gram model in ARPA text."""
 
     kind: Literal["import"] = Field(description="Import a model.")
@@ -46,10 +52,14 @@ class ImportJob(RequestBody):
         return None
 
     @property
+    def training_files(self) -> list[str]:
+        """Id of the model's file."""
+        return [self.file]
+
+    @property
     def more_files(self) -> dict[str, str]:
         """Ids of files beside the model, by field."""
-        file = self.tokenizer.get("file")
-        return {TOKENIZER_FIELD: file} if isinstance(file, str) else {}
+        return tokenizer_files(self.tokenizer)
 
     def recipe(self, file: Path, tokenizer_file: Path | None = None) -> ImportRecipe:
         """Build the recipe; `tokenizer_file` is where the file lies that the tokenizer names by its id.

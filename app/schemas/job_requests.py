@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from app.core.container_limits import parse_memory_size
-from app.schemas.base import RequestBody
+from app.schemas.base import JobBody
 from app.schemas.config_schema import config_schema
-from app.schemas.import_job import TOKENIZER_FIELD, ImportJob
+from app.schemas.import_job import ImportJob, tokenizer_files
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import EncodingField
@@ -38,7 +38,7 @@ from models.tokenization.config import TokenizerConfig
 EmptyLinesField = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]
 
 
-class _TrainingJob(RequestBody):
+class _TrainingJob(JobBody):
     """Fields of all jobs that train a language model."""
 
     name: str = Field(description="The model's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'.", examples=["my-model"])
@@ -58,10 +58,14 @@ class _TrainingJob(RequestBody):
     licence: str = Field("unknown", description="Licence of the training text, for the model's card.")
 
     @property
+    def training_files(self) -> list[str]:
+        """Id of the text to train on."""
+        return [self.training_file]
+
+    @property
     def more_files(self) -> dict[str, str]:
         """Ids of files beside the texts, by field."""
-        file = self.tokenizer.get("file")
-        return {TOKENIZER_FIELD: file} if isinstance(file, str) else {}
+        return tokenizer_files(self.tokenizer)
 
     def recipe(self, training: Path, validation: Path | None, tokenizer_file: Path | None = None) -> Recipe:
         """Build the recipe; `tokenizer_file` is where the file lies that the tokenizer names by its id.
@@ -148,7 +152,7 @@ class RecurrentJob(_TrainingJob):
                 raise InvalidInput(f"config.{name}", f"unknown; known are {', '.join(sorted(known))}")
 
 
-class CompositionJob(RequestBody):
+class CompositionJob(JobBody):
     """Make a model of published ones."""
 
     kind: Literal["mixture", "cache", "neural_cache", "language_model_pair"] = Field(
@@ -190,7 +194,7 @@ class CompositionJob(RequestBody):
         return composition
 
 
-class EvaluateJob(RequestBody):
+class EvaluateJob(JobBody):
     """Measure a published model on a text, or a task's model on labelled files."""
 
     kind: Literal["evaluate"] = Field(description="Evaluate a model.")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from app.schemas.base import RequestBody, described_as
+from app.schemas.base import JobBody, described_as
 from app.schemas.config_schema import config_schema
 from app.schemas.recipes import parse_config
 from models.errors import InvalidInput
@@ -33,7 +33,7 @@ FileIds = Annotated[
 ]
 
 
-class TaskJob(RequestBody):
+class TaskJob(JobBody):
     """Fields of all jobs that make a task's model."""
 
     kind: str
