@@ -19,7 +19,7 @@ TOKENIZER_FIELD = "tokenizer.file"
 
 
 def tokenizer_files(tokenizer: dict[str, Any]) -> dict[str, str]:
-    """Return the id of the file that settings of a tokenizer name, by its field; nothing where they name none."""
+    """Return the id of the file that a tokenizer's settings name, by its field; nothing without one."""
     file = tokenizer.get("file")
     return {TOKENIZER_FIELD: file} if isinstance(file, str) else {}
 

@@ -1,4 +1,4 @@
-"""Encodings of text: `Utf8Converter` makes UTF-8 of bytes, and its `hint` guesses what bytes are that are none.
+"""Encodings of text: `Utf8Converter` makes UTF-8 of bytes, and guesses what other bytes are.
 
 Text is UTF-8 unless it is said to be something else, or begins with the byte order mark of UTF-16 or UTF-32. What looks
 like UTF-16 without a mark is refused by name: its bytes are often valid UTF-8, letters and NULs in turn.

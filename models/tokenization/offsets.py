@@ -27,7 +27,7 @@ _PRETOKENIZED_START = re.compile(r"[^\t\r ]")
 
 
 def pipeline_offsets(pipeline: Tokenizer, text: str) -> Int64Array:
-    """Return begin and end of each token [T, 2], in characters of a `text` that the normalizer of `pipeline` changes.
+    """Return begin and end of each token [T, 2] in a `text` that the normalizer of `pipeline` changes.
 
     The pipeline counts characters that became one with another as parts of no token: marks are given to the token
     before them, others to the one behind.
@@ -51,7 +51,7 @@ def character_offsets(config: TokenizerConfig, text: str) -> Int64Array:
 
 
 def word_offsets(config: TokenizerConfig, text: str, surface_forms: Sequence[str]) -> Int64Array:
-    """Return begin and end [T, 2] of each word of a normalized `text`; a newline, which is `</s>`, has them as well."""
+    """Return begin and end [T, 2] of each word of a normalized `text`, and of newlines, which are `</s>`."""
     token_start = _PRETOKENIZED_START if config.pretokenized and config.rules > 1 else _TOKEN_START
     spans, end = [], 0
     for form in surface_forms:
@@ -64,9 +64,9 @@ def word_offsets(config: TokenizerConfig, text: str, surface_forms: Sequence[str
 
 
 def byte_offsets(text: str, tokens: Sequence[str]) -> Int64Array:
-    """Return begin and end [T, 2] of each token of bytes in characters, those that it has a part of being whole.
+    """Return begin and end [T, 2], in characters, of each token of bytes.
 
-    A token has one symbol a byte.
+    A token has one symbol a byte. Where it holds a part of a character, its place is that of the whole.
     """
     data, spans, end = text.encode(), [], 0
     for token in tokens:

@@ -1,4 +1,4 @@
-"""Tokens of a text as lists, with the forms that they have in it: `TokenizedText`, `TokensWithOffsets`."""
+"""Tokens of a text as lists, with their forms in it: `TokenizedText`, `TokensWithOffsets`."""
 
 from __future__ import annotations
 

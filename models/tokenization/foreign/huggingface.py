@@ -64,7 +64,7 @@ class HuggingFaceModel(ForeignModel):
         return str(self._tokenizer.decode(file_ids, skip_special_tokens=False))
 
     def fold(self, form: str) -> str:
-        """Return typed text as the file normalizes it, in lower case, say; a normalizer of blanks is passed over."""
+        """Return typed text as the file's normalizer writes it; one that changes blanks is passed over."""
         normalizer = self._tokenizer.normalizer
         if normalizer is None or normalizer.normalize_str(_BLANKS) != _BLANKS:
             return form

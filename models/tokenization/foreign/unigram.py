@@ -97,7 +97,7 @@ def train_unigram(config: TokenizerConfig, text: Iterable[str]) -> UnigramModel:
 
 
 def _plain_reason(error: Exception) -> str:
-    """Return what SentencePiece says, in plain words where it speaks of its source code and its own settings."""
+    """Return what SentencePiece says, in plain words where it speaks of its own code and settings."""
     message = str(error)
     if sizes := _TOO_SMALL.search(message):
         return f"its characters alone, and 256 bytes, need a max_size of {sizes[1]}"
