@@ -93,7 +93,7 @@ def build(
     tokenizer, encoded = _encode(text, recipe, known, counter)
     encoded = encoded.reversed() if recipe.reversed else encoded
     if held_out is not None:
-        _check_overlap(held_out, tokenizer)
+        _check_overlap(held_out, tokenizer, recipe)
     training_metrics: dict[str, Any] = {}
     counts = None
     if isinstance(recipe.model, NgramConfig):
@@ -182,13 +182,16 @@ def _encode(
     return tokenizer, text.encode(tokenizer, None if counter.memory is None else counter.folder)
 
 
-def _check_overlap(held_out: Corpus, tokenizer: Tokenizer) -> None:
+def _check_overlap(held_out: Corpus, tokenizer: Tokenizer, recipe: Recipe) -> None:
     """Raise InvalidInput when no word of the held-out text is known: its figures would mean nothing."""
     for chunk in held_out.chunks():
         encoding = tokenizer.encode(chunk)
         if ((encoding.ids != EOS) & ~encoding.oov).any():
             return
-    raise InvalidInput("validation", "the text held out has no token in common with the training text")
+    if recipe.validation is None:
+        reason = "must hold out a text with a token of the rest: hold out more of it, or nothing, with 0"
+        raise InvalidInput("validation_fraction", reason)
+    raise InvalidInput("validation", "must be a text that has a token in common with the training text")
 
 
 def _train(

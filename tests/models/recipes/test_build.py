@@ -206,6 +206,17 @@ def test_build_names_file_and_byte_of_invalid_text(tmp_path: Path) -> None:
         run_to_completion(build(Recipe("x", (bad,))))
 
 
+def test_build_says_what_to_do_about_a_held_out_text_without_known_words(tmp_path: Path) -> None:
+    text, other = tmp_path / "text.txt", tmp_path / "other.txt"
+    text.write_text("a b\nb a\nc\n")
+    other.write_text("d e\n")
+    recipe = Recipe("x", (text,), NgramConfig(2), validation_fraction=0.1)
+    with pytest.raises(InvalidInput, match=r"^validation_fraction: .* hold out more of it, or nothing, with 0$"):
+        run_to_completion(build(recipe))
+    with pytest.raises(InvalidInput, match=r"^validation: must be a text that has a token in common"):
+        run_to_completion(build(replace(recipe, validation=other)))
+
+
 def table(built: BuiltModel) -> dict[str, list[float]]:
     return {name: tensor.tolist() for name, tensor in built.model.tensors().items()}
 
