@@ -27,6 +27,7 @@ COMMAND_HELP = {
     "export": "Write an n-gram model as ARPA text.",
     "evaluate": "Measure how well MODEL predicts a text, or does its task on labelled files.",
     "score": "Score lines from standard input, one result a line.",
+    "calibrate": "Find thresholds of the gibberish check, from harmless prompts.",
     "generate": "Continue a prompt, or begin a text.",
     "next": "Show the most probable next tokens after a context.",
     "classify": "Classify texts: the label of each, and which words carried it.",
