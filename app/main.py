@@ -34,7 +34,7 @@ from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
-from app.routes.trades import heuristics
+from app.routes.trades import analyze, heuristics
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
@@ -68,6 +68,7 @@ FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "fill": fill.fill_blanks,
     "answer": answer.answer_questions,
     "pseudo_logprob": pseudo_logprob.score_pseudo_logprob,
+    "analyze": analyze.analyze,
 }
 
 FAST_PATHS: dict[str, Endpoint] = {
@@ -123,7 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
         heuristics,
     ):
         app.include_router(resource.router, responses=ERROR_RESPONSES)
-    for task in (classify, tag, fill, pseudo_logprob, answer, embeddings):
+    for task in (classify, tag, fill, pseudo_logprob, answer, embeddings, analyze):
         app.include_router(task.router, responses=ERROR_RESPONSES)
     for resource in (files, jobs, aliases):
         app.include_router(resource.router, responses=ERROR_RESPONSES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from models.special_tokens import EOS
+from models.tokenization.raw_text import WHITESPACE
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,15 @@ class TokenNames:
     def find(self, text: str) -> int | None:
         """Return the internal id of the token that is shown as `text`, the first of several, or None."""
         return self._ids.get(text)
+
+    @cached_property
+    def blank_led(self) -> Sequence[int]:
+        """Ids, ascending, of the tokens that begin with white space, as those do that begin a word.
+
+        >>> TokenNames([" cat", "cat", "<unk>", "\\n"]).blank_led
+        [0, 3]
+        """
+        return [i for i, text in enumerate(self.texts) if text and text[0] in WHITESPACE]
 
     @cached_property
     def _ids(self) -> dict[str, int]:
