@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from models.errors import InvalidInput
 
-MAX_STOP = 16
-"""Stop strings that one sequence may have."""
+MAX_STOP = 64
+"""Stop strings that one sequence may have: each is looked for in the text after every token."""
 MAX_STOP_LENGTH = 256
 """Characters that one stop string may have."""
 TEMPERATURES = (1e-6, 1e6)

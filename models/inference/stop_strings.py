@@ -19,6 +19,9 @@ class StopStrings:
         self.matched = False
         """Whether a stop string was complete; no more text is let through."""
         self._stops = tuple(stops)
+        self._by_first: dict[str, list[str]] = {}
+        for stop in self._stops:
+            self._by_first.setdefault(stop[0], []).append(stop)
         self._longest = max(map(len, self._stops), default=1)
         self._held_back = ""
 
@@ -43,4 +46,8 @@ class StopStrings:
     def _partial_match_length(self, text: str) -> int:
         """Return the length of the longest end of `text` that is the beginning of a stop string."""
         sizes = range(min(self._longest - 1, len(text)), 0, -1)
-        return next((size for size in sizes if any(stop.startswith(text[-size:]) for stop in self._stops)), 0)
+        return next((size for size in sizes if self._begins_stop(text[-size:])), 0)
+
+    def _begins_stop(self, end: str) -> bool:
+        """Return whether a stop string begins with the end of a text; only those of its first character may."""
+        return any(stop.startswith(end) for stop in self._by_first.get(end[0], ()))

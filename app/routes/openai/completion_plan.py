@@ -63,7 +63,7 @@ class CompletionPlan:
             top_k=max(0, body.value("top_k")),
             max_tokens=self.max_tokens,
             seed=self.seed,
-            stop=(body.stop,) if isinstance(body.stop, str) else tuple(dict.fromkeys(body.stop or ())),
+            stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ()),
             logit_bias=parse_logit_bias(tokenizer, body.logit_bias) if body.logit_bias else (),
             top_logprobs=self.logprobs or 0,
         )
