@@ -13,7 +13,15 @@ from fastapi.responses import FileResponse
 
 from app.http.multipart_upload import MultipartUpload
 from app.http.request_body import charset, gather_chunks, media_type
-from app.schemas.files import PURPOSE_PATTERN, FileAnswer, FileDeleted, FileList, FilesQuery, UploadQuery
+from app.schemas.files import (
+    PURPOSE_ACCEPTED,
+    PURPOSE_PATTERN,
+    FileAnswer,
+    FileDeleted,
+    FileList,
+    FilesQuery,
+    UploadQuery,
+)
 from app.storage.file_store import FileStore, StoredFile
 from app.storage.upload import ARRAY_MAGIC, Upload
 from models.errors import InvalidInput
@@ -119,7 +127,7 @@ async def write_upload(body: AsyncIterator[bytes], incoming: Upload, form: Multi
 def _purpose(query: UploadQuery, fields: dict[str, Any]) -> str:
     purpose = query.purpose or str(fields.get("purpose") or "training")
     if not re.fullmatch(PURPOSE_PATTERN, purpose):
-        raise InvalidInput("purpose", "must be 1 to 32 of a-z, 0-9, '_' and '-', beginning with a letter")
+        raise InvalidInput("purpose", f"must be {PURPOSE_ACCEPTED}")
     return purpose
 
 

@@ -9,6 +9,8 @@ from pydantic import Field
 from app.schemas.base import QueryParameters, ResponseBody, described_as
 
 PURPOSE_PATTERN = r"[a-z][a-z0-9_-]{0,31}"
+PURPOSE_ACCEPTED = "1 to 32 of a-z, 0-9, '_' and '-', the first of them a letter"
+"""The pattern in words."""
 
 
 class FileAnswer(ResponseBody):
@@ -56,7 +58,7 @@ class FilesQuery(QueryParameters):
 Purpose = Annotated[
     str,
     Field(pattern=f"^{PURPOSE_PATTERN}$"),
-    described_as("1 to 32 of a-z, 0-9, '_' and '-', the first of them a letter"),
+    described_as(PURPOSE_ACCEPTED),
 ]
 
 
