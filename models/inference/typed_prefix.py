@@ -77,7 +77,10 @@ def _sequence_logprobs(model: LanguageModel, state: State, continuation: Continu
 def _look_up(
     tokenizer: Tokenizer, continuations: Sequence[Continuation], ids: Int64Array, places: Int64Array
 ) -> Iterator[tuple[list[int], list[tuple[int, ...]], list[str]]]:
-    """Yield ids, heads and texts of the sequences at each row of `places` [B, K] in `ids`, their last tokens."""
+    """Yield ids, heads and texts of the sequences at each row of `places` [B, K].
+
+    `ids`: the last tokens of all sequences, which the places count.
+    """
     ends = np.cumsum([len(continuation.tokens) for continuation in continuations], dtype=np.int64)
     for row in places:
         sources = [continuations[i] for i in np.searchsorted(ends, row, "right").tolist()]

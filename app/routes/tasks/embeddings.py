@@ -1,4 +1,4 @@
-"""Routes POST /v1/embeddings and /m/{model}/v1/embeddings: vectors of texts and of their tokens, in OpenAI's shape."""
+"""Routes POST /v1/embeddings and /m/{model}/v1/embeddings: vectors of texts, in OpenAI's shape."""
 
 from __future__ import annotations
 
