@@ -32,6 +32,7 @@ from app.schemas.import_job import ImportJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
+from app.schemas.trades.calibrate import CalibrateJob
 from app.storage.aliases import AliasStore
 from app.storage.file_store import FileStore
 from models.checkpoint.counts_file import COUNTS_FILE
@@ -39,6 +40,7 @@ from models.checkpoint.load import shared_tokenizer
 from models.composite.base import check_dynamic
 from models.composite.config import MixtureConfig
 from models.errors import CheckpointNotFound, InvalidInput
+from models.evaluation.gibberish_scores import TEXTS_SCORED
 from models.ngram.formats.model_file import check_model_file
 from models.recipes.compose import make_composite
 from models.recipes.initial_weights import model_weights
@@ -77,6 +79,8 @@ class JobSubmission:
         """Return the job of a request that says the encoding of its files."""
         if isinstance(request, EvaluateJob):
             return self._prepare_evaluation(request)
+        if isinstance(request, CalibrateJob):
+            return self._prepare_calibration(request)
         if request.name in self.aliases.snapshot:
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
         if isinstance(request, CompositionJob):
@@ -156,6 +160,14 @@ class JobSubmission:
         self._limits.check(estimate)
         return self._new_job(request, estimate, model=served.id)
 
+    def _prepare_calibration(self, request: CalibrateJob) -> NewJob:
+        served = self._resolve_model("model", request.model)
+        parameters = served.checkpoint.language_model.parameter_count
+        size = self._file_bytes("validation_file", request.validation_file)
+        estimate = estimate_evaluation(parameters, TEXTS_SCORED * size)
+        self._limits.check(estimate)
+        return self._new_job(request, estimate, model=served.id)
+
     def _model_with_counts(self, model: str) -> ServedModel:
         served = self._resolve_model("extends", model)
         if COUNTS_FILE not in served.checkpoint.card.files:
@@ -169,7 +181,7 @@ class JobSubmission:
             kind=request.kind,
             request=sent | resolved,
             estimate=asdict(estimate),
-            name=None if isinstance(request, EvaluateJob) else request.name,
+            name=None if isinstance(request, EvaluateJob | CalibrateJob) else request.name,
             training_file=next(iter(request.training_files), None),
             validation_file=request.validation_file,
             more_files=request.more_files,

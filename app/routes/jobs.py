@@ -66,6 +66,10 @@ REQUEST_EXAMPLES: dict[str, Any] = {
         "summary": "Measure a model",
         "value": {"kind": "evaluate", "model": "my-model@1", "validation_file": "file-...", "unit": "lines"},
     },
+    "calibrate": {
+        "summary": "Find thresholds of the gibberish check",
+        "value": {"kind": "calibrate", "model": "my-model@1", "validation_file": "file-...", "rates": [0.01, 0.05]},
+    },
 }
 JobRequestBody = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=REQUEST_EXAMPLES)]
 IdempotencyKey = Annotated[

@@ -1,8 +1,8 @@
 """Request bodies of jobs: train a language model, compose a model of published ones, or evaluate one.
 
-Those of other tasks are in `tasks.job_kinds`, that of imports in `import_job`. `JobRequest` is the union of all kinds,
-told apart by `kind`; `parse_job_request` reads one from stored JSON. The configurations inside are the dataclasses of
-`models`, which the command line uses as well and which check themselves.
+Those of other tasks are in `tasks.job_kinds`, of imports in `import_job`, of calibrations in `trades.calibrate`.
+`JobRequest` is the union of all kinds, told apart by `kind`; `parse_job_request` reads one from stored JSON. The
+configurations inside are the dataclasses of `models`, which the command line uses as well and which check themselves.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from app.schemas.import_job import ImportJob, tokenizer_files
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import EncodingField
+from app.schemas.trades.calibrate import CalibrateJob
 from models.composite.config import DynamicConfig, MixtureConfig
 from models.data.encoding_names import UTF_8
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
@@ -242,7 +243,7 @@ class EvaluateJob(JobBody):
 
 
 TrainingRequest: TypeAlias = NgramJob | RecurrentJob
-JobRequest: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | ImportJob
+JobRequest: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | CalibrateJob | ImportJob
 _ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 

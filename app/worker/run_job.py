@@ -1,4 +1,4 @@
-"""The work of a job: build a recipe, compose a model or evaluate one, reporting progress on the way.
+"""The work of a job: build a recipe, compose a model or measure one, reporting progress on the way.
 
 `run_job` takes a RunSpec and returns how the work ended. A finished model is left in the staging directory; publishing
 it is the worker's, which holds the lease.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from app.schemas.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
+from app.schemas.trades.calibrate import CalibrateJob
 from app.worker.input_links import link_inputs
 from app.worker.reporter import Reporter, SendMessage
 from app.worker.run_protocol import Done, Message, RunSpec, Stopped
@@ -28,6 +29,7 @@ from models.composite.dynamic_evaluation import make_dynamic
 from models.data.corpus import Corpus
 from models.data.encoding_names import UTF_8
 from models.evaluation.evaluator import evaluate
+from models.evaluation.gibberish_thresholds import calibrate
 from models.evaluation.metrics import evaluation_figures
 from models.language_model import LanguageModel
 from models.recipes.build import BuiltModel, build
@@ -55,6 +57,8 @@ def run_job(spec: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
     try:
         if isinstance(request, EvaluateJob):
             return _evaluate(spec, request, send, stop)
+        if isinstance(request, CalibrateJob):
+            return _calibrate(spec, request, send, stop)
         if isinstance(request, ImportJob):
             return _import(spec, request, send, stop)
         if isinstance(request, CompositionJob):
@@ -145,6 +149,18 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
     notes: dict[str, Any] = {"notes": text.notes} if text.notes else {}
     notes |= {} if checkpoint.card.normalized else {"normalized": False}
     return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation) | notes)
+
+
+def _calibrate(spec: RunSpec, request: CalibrateJob, send: SendMessage, stop: ShouldStop) -> Message:
+    checkpoint = load(resolve(Path(spec.checkpoints).resolve(), request.model).path)
+    path = link_inputs(spec, Path(spec.workdir) / "inputs")["validation"]
+    text = Corpus.open(path, config=checkpoint.tokenizer.config, encoding=request.encoding or UTF_8)
+    prompts = [line for line in "".join(text.chunks()).split("\n") if line.strip()]
+    model, tokenizer = checkpoint.language_model, checkpoint.tokenizer
+    work = with_progress(calibrate(model, tokenizer, prompts, request.rates, request.window), "calibrating")
+    thresholds = [asdict(found) for found in _drive(work, Reporter(send).report, stop)]
+    figures = {"prompt_count": len(prompts), "window": request.window, "thresholds": thresholds}
+    return Done(None, {"model": request.model} | figures)
 
 
 def _provenance(spec: RunSpec, result: BuiltModel | BuiltTask | ComposedModel | ImportedModel) -> Provenance:

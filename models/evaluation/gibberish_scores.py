@@ -16,6 +16,8 @@ END_WORDS = MIN_WORDS - 1
 """Words of a prefix, and of a suffix, which leaves the last word out."""
 WINDOW_TOKENS = 10
 """Tokens of a window where nothing else is asked for, as Jain et al. have it."""
+TEXTS_SCORED = 3
+"""How often a token is scored at most: in the prompt, its prefix and its suffix."""
 LP_THRESHOLD = 89.79
 """Length over perplexity from which on Guardrails refuses a prompt, where its perplexity is that of GPT-2 large."""
 PS_PPL_THRESHOLD = 1845.65

@@ -10,11 +10,9 @@ from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest
 from app.schemas.trades.heuristics import HeuristicsAnswer, HeuristicsRequest, score_fields
 from models.evaluation.gibberish import score_gibberish
-from models.evaluation.gibberish_scores import LP_THRESHOLD, PS_PPL_THRESHOLD, GibberishScores
+from models.evaluation.gibberish_scores import LP_THRESHOLD, PS_PPL_THRESHOLD, TEXTS_SCORED, GibberishScores
 
 router = APIRouter(prefix="/m", tags=["score"])
-TEXTS_SCORED = 3
-"""How often a token is scored at most: in the prompt, its prefix and its suffix."""
 
 
 @router.post("/{model}/heuristics", response_model=HeuristicsAnswer, summary="Check a prompt for gibberish")

@@ -166,6 +166,22 @@ def test_create_job_names_the_fault_of_an_evaluation(client: httpx.Client, file:
     assert refused(client.post("/v1/jobs", json=request)) == (400, "invalid_input", param)
 
 
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"rates": [0.01, 1]}, "rates.1"),
+        ({"rates": []}, "rates"),
+        ({"window": 0}, "window"),
+        ({"model": "nobody"}, "model"),
+        ({"validation_file": "file-none"}, "validation_file"),
+    ],
+)
+def test_create_job_names_the_fault_of_a_calibration(client: httpx.Client, file: str, body: dict, param: str) -> None:
+    request = {"kind": "calibrate", "model": "words", "validation_file": file}
+    assert refused(client.post("/v1/jobs", json=request | body)) == (400, "invalid_input", param)
+    assert client.post("/v1/jobs", json=request).json()["model"] == "words@1"
+
+
 def test_create_job_resolves_the_members_of_a_mixture(client: httpx.Client, leases: LeaseStore) -> None:
     request = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
     job = client.post("/v1/jobs", json=request).json()

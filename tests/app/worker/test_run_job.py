@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from models.checkpoint.card import Card
 from models.checkpoint.load import load
 from models.data.sentence_marks import SentenceMarks
 from models.errors import InvalidText
+from models.evaluation.gibberish_thresholds import calibrate
 from models.threads import thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
+from models.utils.progress import run_to_completion
 from tests.helpers.serving import ngram, publish
 from tests.helpers.texts import some_text
 from tests.helpers.tokenizers import sentence_piece_file
@@ -100,6 +102,20 @@ def test_run_job_evaluates_compressed_text_with_marks(order: RunSpec, tmp_path: 
         assert isinstance(done, Done)
         results.append(done.result)
     assert results[1] == results[0] | {"notes": SentenceMarks(True, True).notes()}
+
+
+def test_run_job_calibrates_the_gibberish_check(order: RunSpec, tmp_path: Path) -> None:
+    publish(tmp_path / "checkpoints", "words", ngram())
+    prompts = [f"the {word} saw a {other}" for word in ("cat", "dog", "bird") for other in ("cat", "dog", "zebra")]
+    (tmp_path / "text").write_text("\r\n\r\n".join(prompts))
+    request = {"kind": "calibrate", "model": "words@1", "validation_file": "file-1", "rates": [0.25, 0.5], "window": 2}
+    places = {"training": None, "validation": order.training, "request": request}
+    done = run_job(RunSpec(**{**vars(order), **places}), lambda message: None, lambda: False)
+    assert isinstance(done, Done)
+    model = load(tmp_path / "checkpoints" / "words" / "1")
+    expected = run_to_completion(calibrate(model.language_model, model.tokenizer, prompts, [0.25, 0.5], 2))
+    thresholds = [asdict(found) for found in expected]
+    assert done.result == {"model": "words@1", "prompt_count": 9, "window": 2, "thresholds": thresholds}
 
 
 def test_run_job_imports_a_model_over_the_tokens_of_a_tokenizers_file(order: RunSpec, tmp_path: Path) -> None:
