@@ -1,4 +1,4 @@
-"""The page on OpenAI's clients: its snippets are run as they are written, and say the same in every client."""
+"""Snippets of the page on OpenAI's clients, run as written; every client says the same."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote
 
@@ -13,9 +13,10 @@ from fastapi import APIRouter, Request, Response
 from app.engine.outbox import GenerationStream
 from app.http.request_body import await_unless_disconnected
 from app.http.responses import OrjsonResponse
-from app.http.streaming import SSE_DONE, ManagedStream, sse_event
+from app.http.streaming import SSE_DONE, sse_event
 from app.routes.dependencies import InjectedModelRequest, ModelRequest, TimeoutHeader, build_model_request
 from app.routes.openai.completion_plan import CompletionPlan, plan_completion
+from app.routes.openai.completion_stream import prompt_choice, start_texts, stream_completion
 from app.routes.openai.fill_between import fill_between, filled_usage
 from app.routes.openai.generated_texts import (
     GeneratedText,
@@ -73,7 +74,7 @@ async def complete_with_model(request: ModelRequest, body: CompletionRequest) ->
     if body.suffix:
         return _mark_ignored(body, await _fill_between(plan))
     scores = await _score_prompts(plan) if plan.scores_prompts else [None] * len(plan.prompts)
-    return _mark_ignored(body, await _stream(plan, scores) if plan.stream else await _complete(plan, scores))
+    return _mark_ignored(body, await stream_completion(plan, scores) if plan.stream else await _complete(plan, scores))
 
 
 def _mark_ignored(body: CompletionRequest, response: Response) -> Response:
@@ -111,7 +112,7 @@ async def _complete(plan: CompletionPlan, scores: Sequence[LogprobLists | None])
     texts: list[GenerationStream] = []
     if not plan.max_tokens:
         for i, (prompt, lists) in enumerate(zip(plan.prompts, scores, strict=True)):
-            choices += [_prompt_choice(plan, i * plan.n + j, prompt, lists, "length") for j in range(plan.n)]
+            choices += [prompt_choice(plan, i * plan.n + j, prompt, lists, "length") for j in range(plan.n)]
     else:
         for group in plan.groups():
             texts += await _generate_group(plan, group)
@@ -123,27 +124,11 @@ async def _complete(plan: CompletionPlan, scores: Sequence[LogprobLists | None])
 async def _generate_group(plan: CompletionPlan, prompts: Sequence[Prompt]) -> list[GenerationStream]:
     """Return the finished texts of some prompts."""
     with ExitStack() as stack:
-        texts = _start(plan, prompts, stack)
+        texts = start_texts(plan, prompts, stack)
         ends = [text.finished for text in texts]
         finished: asyncio.Future[Any] = ends[0] if len(ends) == 1 else asyncio.gather(*ends)
         await await_unless_disconnected(plan.request.wait_for_disconnect, finished)
     return texts
-
-
-def _start(
-    plan: CompletionPlan, prompts: Sequence[Prompt], stack: ExitStack | AsyncExitStack
-) -> list[GenerationStream]:
-    """Begin to generate texts; they end with `stack`. Raises Overloaded or ServerStopping."""
-    request, params = plan.request, plan.sampling_params()
-    model, tokenizer = request.checkpoint.predictor, request.checkpoint.tokenizer
-    return [
-        stack.enter_context(
-            request.engine.generate(
-                model, tokenizer, prompt.ids_to_read.tolist(), params, plan.best_of, streaming=plan.stream
-            )
-        )
-        for prompt in prompts
-    ]
 
 
 def _choices(
@@ -160,49 +145,3 @@ def _choices(
         )
         for j, chunk in enumerate(best_chunks(plan, text.result()))
     ]
-
-
-def _prompt_choice(
-    plan: CompletionPlan, index: int, prompt: Prompt, lists: LogprobLists | None, reason: str | None
-) -> dict[str, Any]:
-    """Return a choice of the prompt alone, or of nothing where it is not echoed."""
-    if plan.logprobs is not None and lists is None:
-        lists = LogprobLists(prompt.tokenizer.names)
-    return choice_content(index, prompt.text if plan.echo else "", lists.content() if lists else None, reason)
-
-
-async def _stream(plan: CompletionPlan, scores: Sequence[LogprobLists | None]) -> Response:
-    """Answer with events; all texts are generated together, and told prompt by prompt."""
-    async with AsyncExitStack() as stack:
-        texts = _start(plan, plan.prompts, stack) if plan.max_tokens else []
-        events = _stream_events(plan, scores, texts)
-        return ManagedStream(events, "text/event-stream", stack.pop_all(), format_error=sse_event)
-    raise AssertionError("nothing suppresses errors")
-
-
-async def _stream_events(
-    plan: CompletionPlan, scores: Sequence[LogprobLists | None], texts: Sequence[GenerationStream]
-) -> AsyncGenerator[bytes, None]:
-    head = plan.head | {"usage": None} if plan.tells_usage else plan.head
-    for i, prompt in enumerate(plan.prompts):
-        first = i * plan.n
-        if plan.echo or not texts:
-            for j in range(plan.n):
-                reason = None if texts else "length"
-                yield sse_event(head | {"choices": [_prompt_choice(plan, first + j, prompt, scores[i], reason)]})
-        if texts:
-            async for content in _stream_text(plan, first, prompt, texts[i]):
-                yield sse_event(head | {"choices": [content]})
-    if plan.tells_usage:
-        yield sse_event(head | {"choices": [], "usage": usage_content(plan, texts)})
-    yield SSE_DONE
-
-
-async def _stream_text(
-    plan: CompletionPlan, first: int, prompt: Prompt, text: GenerationStream
-) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield the choices of one prompt part by part."""
-    parts = [GeneratedText(plan, prompt) for _ in range(plan.n)]
-    async for chunk in text.chunks():
-        logprobs = parts[chunk.index].logprobs(chunk)
-        yield choice_content(first + chunk.index, chunk.text, logprobs, finish_reason(chunk))
