@@ -14,8 +14,8 @@ from models.checkpoint.save import save
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
-from models.inference.next_token import next_tokens
-from models.inference.predictions import NextTokenQuery
+from models.inference.prediction.next_token import next_tokens
+from models.inference.prediction.predictions import NextTokenQuery
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model

@@ -102,9 +102,7 @@ def load_model(model: str, checkpoints: Path, threads: int, precision: str) -> t
     ref = find_checkpoint(checkpoints, model)
     checkpoint = load(ref.path, families=FAMILIES_BY_PRECISION[precision])
     if not checkpoint.card.normalized:
-        click.echo(
-            f"note: not all probabilities of {ref.id} sum to one: its figures compare with no others", err=True
-        )
+        click.echo(f"note: not all probabilities of {ref.id} sum to one: its figures compare with no others", err=True)
     return ref, checkpoint
 
 

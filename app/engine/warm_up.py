@@ -10,8 +10,8 @@ from models.checkpoint.load import Checkpoint
 from models.evaluation.evaluator import evaluate
 from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
-from models.inference.next_token import next_tokens
-from models.inference.predictions import NextTokenQuery
+from models.inference.prediction.next_token import next_tokens
+from models.inference.prediction.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.core.exceptions import NotFound
-from app.schemas.import_job import ImportJob
-from app.schemas.job_requests import JobRequest
+from app.schemas.jobs.import_job import ImportJob
+from app.schemas.jobs.requests import JobRequest
 from app.storage.file_store import FileStore
 from models.data.encoding_names import UTF_8, check_encoding
 from models.errors import InvalidInput

@@ -13,8 +13,8 @@ from app.http.responses import OrjsonResponse
 from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.counts import CountsAnswer, CountsRequest, counts_content
 from models.errors import InvalidInput, InvalidText
-from models.inference.ngram_counts import counts_of, text_ngram, token_ngram
-from models.inference.predictions import ContextTokens
+from models.inference.prediction.ngram_counts import counts_of, text_ngram, token_ngram
+from models.inference.prediction.predictions import ContextTokens
 from models.ngram.count_table import CountTable
 from models.tokenization.tokenizer import Tokenizer
 

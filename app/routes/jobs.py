@@ -15,8 +15,16 @@ from app.jobs.event_stream import StreamedEvent, stream_job
 from app.jobs.events import StoredEvent
 from app.jobs.store import Job, JobStore
 from app.jobs.submission import JobSubmission, request_as_sent
-from app.schemas.job_requests import JobRequest
-from app.schemas.jobs import EventsQuery, JobAnswer, JobEventList, JobList, JobMetricList, JobsQuery, MetricsQuery
+from app.schemas.jobs.answers import (
+    EventsQuery,
+    JobAnswer,
+    JobEventList,
+    JobList,
+    JobMetricList,
+    JobsQuery,
+    MetricsQuery,
+)
+from app.schemas.jobs.requests import JobRequest
 from app.storage.published_models import newest_version
 from app.storage.tables import Status
 from models.errors import InvalidInput

@@ -14,7 +14,7 @@ from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.next import NextAnswer, NextBatch, NextRequest, next_content
 from models.errors import InvalidInput
-from models.inference.next_token import next_tokens
+from models.inference.prediction.next_token import next_tokens
 
 router = APIRouter(prefix="/v1/models", tags=["predict"])
 EXPLANATION_TOKENS = 500

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from app.schemas.base import MODEL_FIELD, ContextToken, ItemError, RequestBody, ResponseBody, SourceText, Texts
 from app.schemas.tokens import context_content
 from models.errors import InvalidInput
-from models.inference.predictions import ContextTokens
+from models.inference.prediction.predictions import ContextTokens
 from models.ngram.count_table import NgramCounts
 from models.tokenization.token_names import TokenNames
 

@@ -23,7 +23,7 @@ from app.schemas.base import (
     logprob_fields,
 )
 from app.schemas.tokens import context_content, token_contents
-from models.inference.predictions import NextTokenQuery, NextTokens
+from models.inference.prediction.predictions import NextTokenQuery, NextTokens
 from models.tokenization.token_names import TokenNames
 
 

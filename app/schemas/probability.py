@@ -23,7 +23,7 @@ from app.schemas.base import (
     logprob_fields,
 )
 from app.schemas.tokens import context_content, token_content
-from models.inference.predictions import ContextTokens, ScoredTokens
+from models.inference.prediction.predictions import ContextTokens, ScoredTokens
 from models.tokenization.token_names import TokenNames
 
 UNDEFINED_COUNT_FIELD = Field(

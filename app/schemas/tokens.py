@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from models.inference.predictions import ContextTokens
+from models.inference.prediction.predictions import ContextTokens
 from models.tokenization.token_names import TokenNames
 
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.schemas.import_job import TOKENIZER_FIELD, ImportJob
-from app.schemas.job_requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
+from app.schemas.jobs.import_job import TOKENIZER_FIELD, ImportJob
+from app.schemas.jobs.requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob
 from app.worker.input_links import link_inputs

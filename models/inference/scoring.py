@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inference.alternatives import Alternatives, find_alternatives
-from models.inference.predictions import ScoredTokens
+from models.inference.prediction.predictions import ScoredTokens
 from models.inference.prefill import Ids, Runtime, prefill
 from models.language_model import LanguageModel
 from models.model import Floats, TokenIds

@@ -49,7 +49,7 @@ def show(model: str, texts: tuple[str, ...], bos: bool, eos: bool, checkpoints: 
     """
     with without_gc():
         from models.checkpoint.load import load
-        from models.inference.ngram_counts import counts_of, text_ngram
+        from models.inference.prediction.ngram_counts import counts_of, text_ngram
 
     ref = find_checkpoint(checkpoints, model)
     checkpoint = load(ref.path)

@@ -10,7 +10,7 @@ import click
 from app.cli.shared_options import RawText, json_option, load_model, loading_options, model_argument, to_json
 from app.core.process_tuning import without_gc
 from app.schemas.next import next_content
-from models.inference.predictions import NextTokenQuery
+from models.inference.prediction.predictions import NextTokenQuery
 from models.utils.progress import run_to_completion
 
 
@@ -48,7 +48,7 @@ def command(
     Where something was typed, what continues it is shown whole.
     """
     with without_gc():
-        from models.inference.next_token import next_tokens
+        from models.inference.prediction.next_token import next_tokens
 
     ref, checkpoint = load_model(model, **loading)
     tokenizer = checkpoint.tokenizer

@@ -15,7 +15,7 @@ from pydantic_core import PydanticKnownError, core_schema
 import app.main  # noqa: F401 - whose routes load every schema
 from app.core.plain_messages import JSON_FAULTS, MESSAGES, OTHERWISE, explain, explain_json, locate
 from app.schemas.base import QueryParameters, RequestBody
-from app.schemas.job_requests import parse_job_request
+from app.schemas.jobs.requests import parse_job_request
 from app.schemas.recipes import parse_config
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams

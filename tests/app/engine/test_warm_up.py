@@ -10,8 +10,8 @@ from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from models.checkpoint.load import Checkpoint, load
 from models.errors import CheckpointDamaged
-from models.inference.next_token import next_tokens
-from models.inference.predictions import NextTokenQuery
+from models.inference.prediction.next_token import next_tokens
+from models.inference.prediction.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
 from models.ngram import query, top_k
 from models.ngram.config import NgramConfig

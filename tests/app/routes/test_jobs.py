@@ -14,7 +14,7 @@ from app.cli.http_client import parse_events
 from app.core.exceptions import DatabaseUnavailable
 from app.jobs import event_stream
 from app.jobs.leases import Lease, LeaseStore
-from app.schemas.jobs import JobAnswer, JobEventList, JobList, JobMetricList
+from app.schemas.jobs.answers import JobAnswer, JobEventList, JobList, JobMetricList
 from tests.helpers.serving import CHARACTERS, Server, ngram, publish, serving, wait_for
 
 STREAM = {"accept": "text/event-stream"}

@@ -116,9 +116,7 @@ def test_write_takes_compressed_text_and_keeps_its_bytes(
 def test_finish_checks_what_a_compressed_file_holds() -> None:
     with pytest.raises(FileTooLarge, match="decompressed, the file has more than the 5000 bytes"):
         upload([gzip.compress(b"a" * 5001)], max_bytes=5000)
-    with pytest.raises(
-        InvalidText, match=r"file: must be UTF-8 text; the byte at offset 3 is not.*--encoding latin-1"
-    ):
+    with pytest.raises(InvalidText, match=r"file: must be UTF-8 text; the byte at offset 3 is not.*--encoding latin-1"):
         upload([gzip.compress(b"caf\xe9\n")])
     with pytest.raises(InvalidText, match="file: must be whole gzip data"):
         upload([gzip.compress(b"the cat sat on the mat\n" * 100)[:-3]])

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inference.predictions import ContextTokens, NextTokenQuery, NextTokens, TypedTokens
+from models.inference.prediction.predictions import ContextTokens, NextTokenQuery, NextTokens, TypedTokens
+from models.inference.prediction.typed_prefix import continue_typed
 from models.inference.prefill import Runtime, prefill
-from models.inference.typed_prefix import continue_typed
 from models.language_model import LanguageModel
 from models.special_tokens import EOS
 from models.state import State, row_count, select

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from models.inference.next_token import EXPLAINED_TOKENS, next_tokens
-from models.inference.predictions import NextTokenQuery, NextTokens
+from models.inference.prediction.next_token import EXPLAINED_TOKENS, next_tokens
+from models.inference.prediction.predictions import NextTokenQuery, NextTokens
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
 from models.neural.model import weight_shapes

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.errors import CountsNotKept, UnsupportedByModel
-from models.inference.predictions import ContextTokens
+from models.inference.prediction.predictions import ContextTokens
 from models.model import Model
 from models.ngram.count_table import CountTable
 from models.ngram.model import NgramModel

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.schemas.job_requests import CompositionJob, NgramJob, RecurrentJob
+from app.schemas.jobs.requests import CompositionJob, NgramJob, RecurrentJob
 from models.errors import InvalidInput
 from models.tasks.fill_in.config import LanguageModelPairConfig
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.inference.predictions import NextTokenQuery, TypedTokens
+from models.inference.prediction.predictions import NextTokenQuery, TypedTokens
 from models.language_model import LanguageModel
 from models.model import Floats
 from models.special_tokens import EOS

@@ -8,8 +8,8 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from models.inference.next_token import next_tokens
-from models.inference.predictions import NextTokenQuery, NextTokens
+from models.inference.prediction.next_token import next_tokens
+from models.inference.prediction.predictions import NextTokenQuery, NextTokens
 from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer

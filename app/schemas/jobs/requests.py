@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter
 from app.core.container_limits import parse_memory_size
 from app.schemas.base import JobBody
 from app.schemas.config_schema import config_schema
-from app.schemas.import_job import ImportJob, tokenizer_files
+from app.schemas.jobs.import_job import ImportJob, tokenizer_files
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import EncodingField

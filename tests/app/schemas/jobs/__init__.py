@@ -1,0 +1,1 @@
+"""Tests of schemas: mirrors `app/schemas`."""

@@ -1,0 +1,1 @@
+"""The package `tests.models.inference`."""
