@@ -31,14 +31,14 @@ class HeuristicsRequest(RequestBody):
         gt=0,
         description="Characters over perplexity from which on the prompt is reported. Unset or null: Guardrails' own "
         f"default, {LP_THRESHOLD}, which was found with GPT-2; `nextword calibrate` finds that of a model.",
-        examples=[3.5],
+        examples=[2],
     )
     ps_ppl_threshold: float | None = Field(
         None,
         gt=0,
         description="Perplexity of the prefix or the suffix from which on the prompt is reported. Unset or null: "
         f"Guardrails' own default, {PS_PPL_THRESHOLD}, which was found with GPT-2.",
-        examples=[9000],
+        examples=[75000],
     )
     window: int = Field(WINDOW_TOKENS, ge=1, le=MAX_WINDOW, description="Tokens of a window.", examples=[WINDOW_TOKENS])
     window_ppl_threshold: float | None = Field(
@@ -46,7 +46,7 @@ class HeuristicsRequest(RequestBody):
         gt=0,
         description="Perplexity of a window from which on the prompt is reported. Unset or null: windows are measured "
         "and report nothing.",
-        examples=[50000],
+        examples=[3000000],
     )
 
 
