@@ -24,7 +24,7 @@ _WHOLE_NUMBER = re.compile("[0-9]{1,18}")
 
 def malformed_line(message: str, line: int) -> InvalidInput:
     """Return the error for a fault in line `line`."""
-    return InvalidInput("arpa", f"line {line}: {message}")
+    return InvalidInput("file", f"line {line}: {message}")
 
 
 class ArpaLines:
@@ -76,7 +76,7 @@ class ArpaLines:
         if "" in fields:  # several separators side by side
             fields = [field for field in fields if field]
         if len(fields) not in (n + 1, n + 2):
-            raise self.error(f"a number and {n} words{'' if highest else ' and perhaps a number'} should stand here")
+            raise self.error(f"a number, {n} word{'s' * (n > 1)}{'' if highest else ' and perhaps a number'} should stand here")
         logprob = self._nats(fields[0])
         if logprob > 0:
             raise self.error(f"the log-probability {fields[0]} is above zero")

@@ -46,6 +46,8 @@ def open_arpa(path: Path, field: str = "file") -> TextIO:
         raise InvalidInput(field, f"line 1: what follows {error.reason}") from error
     if kind := describe_binary(head):
         file.close()
+        if head.startswith(MAGIC) and not is_kenlm_binary(path):
+            kind = "a compressed binary of KenLM: decompress it first"
         raise InvalidInput(field, f"{path} is {kind}")
     return io.TextIOWrapper(file, "utf-8", newline="\n")
 

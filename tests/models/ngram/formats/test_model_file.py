@@ -57,6 +57,13 @@ def test_open_arpa_says_what_another_file_is(data: bytes, message: str, tmp_path
     assert str(tmp_path) not in str(error.value)
 
 
+def test_open_arpa_asks_for_a_compressed_kenlm_binary_to_be_decompressed(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin.gz"
+    path.write_bytes(gzip.compress(b"mmap lm http://kheafield.com/code format version 5\n\x00" + bytes(500)))
+    with pytest.raises(InvalidInput, match="compressed binary of KenLM: decompress it first"):
+        open_arpa(path)
+
+
 def test_check_model_file_accepts_whatever_may_be_arpa_text(tmp_path: Path) -> None:
     for data in (ARPA.encode(), gzip.compress(ARPA.encode()), b"the cat sat", b"\xef\xbb\xbf" + ARPA.encode()):
         (tmp_path / "model").write_bytes(data)
