@@ -76,7 +76,8 @@ class ArpaLines:
         if "" in fields:  # several separators side by side
             fields = [field for field in fields if field]
         if len(fields) not in (n + 1, n + 2):
-            raise self.error(f"a number, {n} word{'s' * (n > 1)}{'' if highest else ' and perhaps a number'} should stand here")
+            words = "a word" if n == 1 else f"{n} words"
+            raise self.error(f"a number and {words}{'' if highest else ' and perhaps a number'} should stand here")
         logprob = self._nats(fields[0])
         if logprob > 0:
             raise self.error(f"the log-probability {fields[0]} is above zero")
