@@ -44,8 +44,9 @@ COMMAND_HELP = {
 }
 
 _HOMES = {
-    "import": ("arpa", "import_command"),
-    "export": ("arpa", "export_command"),
+    "import": ("derived.arpa", "import_command"),
+    "export": ("derived.arpa", "export_command"),
+    **{name: (f"derived.{name}", "command") for name in ("convert", "counts", "mix")},
     **{name: (f"tasks.{name}", "command") for name in ("classify", "tag", "fill", "answer", "embed")},
 }
 """Module and function of commands whose module has another name; the others are `command` in the module of theirs."""

@@ -23,7 +23,7 @@ BLANK = "___"
 
 
 async def fill_between(plan: CompletionPlan) -> list[dict[str, Any]]:
-    """Return the choices of a request with a suffix: the `n` most probable words for each prompt, best first.
+    """Return the choices of a request with a suffix: the `n` best words for each prompt, best first.
 
     Raises InvalidInput where a text has a blank of its own, or where more is asked than a word.
     """

@@ -13,7 +13,7 @@ from models.tokenization.tokenizer import Tokenizer
 
 
 def encode_with_special(tokenizer: Tokenizer, text: str) -> Ids:
-    """Return the internal ids [T] of a text, in which a special token's name is one token, whatever the tokens are.
+    """Return the internal ids [T] of a text, in which a special token's name is one token.
 
     >>> from models.tokenization.config import TokenizerConfig
     >>> letters = Tokenizer(TokenizerConfig(kind="character"), ["<unk>", "</s>", "a", "b"])
@@ -31,7 +31,7 @@ def encode_with_special(tokenizer: Tokenizer, text: str) -> Ids:
 
 
 def decode_with_special(tokenizer: Tokenizer, ids: Ids) -> str:
-    r"""Return the text of internal ids [T]: a boundary as the newline that is read as one, or else by its name.
+    r"""Return the text of internal ids [T]: a boundary is a newline, or else its name.
 
     >>> from models.tokenization.config import TokenizerConfig
     >>> decode_with_special(Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "a"]), np.array([2, 1, 2], np.int32))

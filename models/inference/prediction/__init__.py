@@ -1,1 +1,1 @@
-"""What comes next: distributions after contexts, words that continue typed text, and counts behind them."""
+"""Prediction of what comes next: distributions, words that continue typed text, and the counts behind."""

@@ -1,0 +1,1 @@
+"""Tests of commands: mirrors `app/cli/commands`."""
