@@ -1,1 +1,1 @@
-"""Commands that make models, or files, of models that are there: import, export, convert, counts and mix."""
+"""Commands that make models or files of models that are there: import, export, convert, counts, mix."""
