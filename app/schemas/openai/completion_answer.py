@@ -61,8 +61,8 @@ class CompletionUsage(ResponseBody):
     prompt_tokens_details: PromptDetails = Field(description="Details of the prompts' tokens.")
 
 
-class CompletionAnswer(ResponseBody):
-    """Texts that continue the prompts."""
+class CompletionHead(ResponseBody):
+    """Fields that a whole answer and each event of a stream begin with."""
 
     id: str = ID_FIELD
     object: Literal["text_completion"] = Field(description="Always `text_completion`.")
@@ -70,19 +70,18 @@ class CompletionAnswer(ResponseBody):
     model: str = MODEL_FIELD
     normalized: bool | None = NORMALIZED_FIELD
     seed: int = Field(description="Seed that gives the same texts again.")
+
+
+class CompletionAnswer(CompletionHead):
+    """Texts that continue the prompts."""
+
     choices: list[CompletionChoice] = Field(description="The texts.")
     usage: CompletionUsage = Field(description="Token counts of the request.")
 
 
-class CompletionEvent(ResponseBody):
+class CompletionEvent(CompletionHead):
     """Event of a stream, sent as `data: {...}`; after the last comes `data: [DONE]`."""
 
-    id: str = ID_FIELD
-    object: Literal["text_completion"] = Field(description="Always `text_completion`.")
-    created: int = CREATED_FIELD
-    model: str = MODEL_FIELD
-    normalized: bool | None = NORMALIZED_FIELD
-    seed: int = Field(description="Seed that gives the same texts again.")
     choices: list[CompletionChoice] = Field(description="The next part of one text; none beside `usage`.")
     usage: CompletionUsage | None = Field(None, description="In the last event, where `stream_options` ask for it.")
 

@@ -45,12 +45,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def client(own: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=own.url, timeout=30) as opened:
-        yield opened
-
-
 def test_import_job_publishes_a_model_that_answers(client: httpx.Client) -> None:
     job = over(client, ask(client, kind="import", name="fox", file=upload(client, FOX, "fox.arpa"), licence="CC0-1.0"))
     JobAnswer.model_validate(job)

@@ -23,12 +23,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def client(own: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=own.url, timeout=30) as opened:
-        yield opened
-
-
 def put(client: httpx.Client, data: bytes, **params: str) -> str:
     answer = client.post("/v1/files", content=data, params=params, headers={"content-type": "text/plain"})
     assert answer.status_code == 201, answer.text
