@@ -29,12 +29,12 @@ from app.middleware.admission import COMPLETIONS_PATH, EMBEDDINGS_PATH, Admissio
 from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
-from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability, rescore
+from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
-from app.routes.trades import analyze, heuristics
+from app.routes.trades import analyze, heuristics, rescore
 from app.schemas.base import ErrorAnswer
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION

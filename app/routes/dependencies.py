@@ -20,8 +20,6 @@ from app.engine.isolation import good_items, isolate, merge_errors
 from app.engine.model_registry import ServedModel
 from app.engine.text_batcher import Predict
 from app.http.request_body import WaitForDisconnect, await_unless_disconnected
-from app.schemas.probability import ProbabilityRequest
-from app.schemas.rescore import RescoreRequest
 from models.checkpoint.load import Checkpoint
 from models.errors import InvalidInput
 from models.inference.prefill import Runtime
@@ -103,27 +101,29 @@ class ModelRequest:
     async def score(
         self,
         texts: Sequence[str | InvalidInput],
-        body: ProbabilityRequest | RescoreRequest,
         describe: Callable[[TextScores], Sequence[Result]],
         *,
+        context: str,
+        bos: bool,
+        eos: bool,
         tokens: bool = False,
         top_logprobs: int = 0,
     ) -> list[Result | InvalidInput]:
-        """Score texts after the context of `body`; return what `describe` makes of them, in order.
+        """Score texts after a context; return what `describe` makes of them, in order.
 
-        tokens: whether what is known of single tokens is wanted, and `top_logprobs`, how many of the most probable ones
-        in their places. Errors stand in their places as in `run_texts`. Raises as `check_context`, `ranking_cost` and
-        `run` do.
+        bos, eos: whether the context begins a line, and whether the end of each text is scored. tokens: whether what is
+        known of single tokens is wanted, and `top_logprobs`, how many of the most probable ones in their places. Errors
+        stand in their places as in `run_texts`. Raises as `check_context`, `ranking_cost` and `run` do.
         """
-        self.check_context("context", body.context)
+        self.check_context("context", context)
         cost = self.ranking_cost if top_logprobs else 1
         work = partial(
             score_texts,
             self.checkpoint.language_model,
             self.checkpoint.tokenizer,
-            context=body.context,
-            bos=body.bos,
-            eos=body.eos,
+            context=context,
+            bos=bos,
+            eos=eos,
             orders=tokens,
             top_logprobs=top_logprobs,
             runtime=self.runtime,
@@ -132,7 +132,7 @@ class ModelRequest:
         def predict(some: Sequence[str]) -> Generator[int, None, Sequence[Result]]:
             return describe((yield from work(texts=some)))
 
-        return await self.run_items(predict, texts, cost * self.estimate_tokens([*good_items(texts), body.context]))
+        return await self.run_items(predict, texts, cost * self.estimate_tokens([*good_items(texts), context]))
 
     @property
     def ranking_cost(self) -> int:

@@ -30,7 +30,15 @@ async def score_probability(request: InjectedModelRequest, body: ProbabilityRequ
     texts = _list_texts(request, body)
     _check_alternatives(request, texts, body)
     describe, is_detailed = partial(_describe, tokenizer), tokenizer is not None
-    scores = await request.score(texts, body, describe, tokens=is_detailed, top_logprobs=body.top_logprobs)
+    scores = await request.score(
+        texts,
+        describe,
+        context=body.context,
+        bos=body.bos,
+        eos=body.eos,
+        tokens=is_detailed,
+        top_logprobs=body.top_logprobs,
+    )
     contents = [score if isinstance(score, InvalidInput) else score.content for score in scores]
     results = told_errors(contents, text=body.text)
     return OrjsonResponse(request.served.answer_fields | {"results": results, "total": _total_content(scores)})

@@ -13,7 +13,7 @@ from app.schemas.models import ModelDetail, ModelList
 from app.schemas.next import NextAnswer
 from app.schemas.perplexity import PerplexityAnswer
 from app.schemas.probability import ProbabilityAnswer
-from app.schemas.rescore import RescoreAnswer
+from app.schemas.trades.rescore import RescoreAnswer
 from models.checkpoint.load import Checkpoint
 from models.ngram.config import NgramConfig
 from models.ngram.formats.arpa import read_arpa, write_arpa

@@ -16,12 +16,12 @@ from app.schemas.counts import CountsAnswer
 from app.schemas.next import NextBatch
 from app.schemas.perplexity import PerplexityAnswer
 from app.schemas.probability import ProbabilityAnswer
-from app.schemas.rescore import RescoreAnswer
 from app.schemas.tasks.answer import AnswerAnswer
 from app.schemas.tasks.classify import ClassifyAnswer
 from app.schemas.tasks.embeddings import EmbeddingsAnswer
 from app.schemas.tasks.fill import FillAnswer, PseudoLogprobAnswer
 from app.schemas.tasks.tag import TagAnswer
+from app.schemas.trades.rescore import RescoreAnswer
 from models.tasks.classification.occlusion import MAX_WORDS
 
 JSON = {"content-type": "application/json"}
@@ -230,3 +230,10 @@ def test_item_errors_of_hypotheses_are_ranked_last(tasks: httpx.Client) -> None:
     good = [hypotheses[1], hypotheses[6]]
     alone = tasks.post(model("words", "rescore"), json={"hypotheses": good}).json()
     assert [result["total"] for result in content["results"][:2]] == [result["total"] for result in alone["results"]]
+
+
+@pytest.mark.parametrize("name", ["sentiment", "mirrored"])
+def test_rescore_refuses_another_model_that_gives_texts_no_probability(tasks: httpx.Client, name: str) -> None:
+    body = {"hypotheses": [{"text": "a dog"}], "models": [{"model": name, "weight": 1}]}
+    answer = tasks.post(model("words", "rescore"), json=body).json()["error"]
+    assert (answer["code"], answer["param"]) == ("unsupported_by_model", "models.0.model")

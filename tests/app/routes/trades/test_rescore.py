@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from app.schemas.rescore import RescoreAnswer
+from app.schemas.trades.rescore import RescoreAnswer, RescoreBatch
 
 HYPOTHESES = [
     {"text": "the cat saw a zebra", "score": -3.0},
@@ -87,4 +87,82 @@ def test_rescore_keeps_the_order_of_ties(client: httpx.Client) -> None:
 )
 def test_rescore_names_the_field_at_fault(client: httpx.Client, body: dict[str, object], param: str) -> None:
     answer = client.post("/v1/models/words/rescore", json={"hypotheses": HYPOTHESES, **body})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_rescore_weighs_several_models_of_other_tokens_with_signs(client: httpx.Client) -> None:
+    weights = {"score_weight": 0.5, "lm_weight": 0.7, "word_bonus": 0.1, "oov_penalty": 1.0, "zero_logprob": -9.0}
+    others = [{"model": "letters", "weight": 0.2, "oov_penalty": 3.0}, {"model": "counts@1", "weight": -0.3}]
+    content = ask(client, **weights, models=others, context="at night ,")["results"]
+    texts = [hypothesis["text"] for hypothesis in HYPOTHESES]
+    alone = {
+        name: {r["index"]: r for r in ask(client, name, zero_logprob=-9.0, context="at night ,")["results"]}
+        for name in ("words", "letters", "counts")
+    }
+    for ranked in content:
+        first, second, third = (alone[name][ranked["index"]] for name in alone)
+        expected = 0.5 * HYPOTHESES[ranked["index"]]["score"] + 0.7 * first["parts"]["lm"] + 0.1 * 5
+        expected -= first["oov_count"]
+        more = [0.2 * second["parts"]["lm"] - 3.0 * second["oov_count"], -0.3 * third["parts"]["lm"]]
+        assert ranked["total"] == pytest.approx(expected + sum(more))
+        assert sum(ranked["parts"].values()) == pytest.approx(ranked["total"])
+        assert ranked["text"] == texts[ranked["index"]]
+        assert [other["model"] for other in ranked["models"]] == ["letters@1", "counts@1"]
+        assert [other["part"] for other in ranked["models"]] == pytest.approx(more)
+        assert ranked["models"][0]["token_count"] == second["token_count"] > ranked["token_count"]
+    assert [r["total"] for r in content] == sorted((r["total"] for r in content), reverse=True)
+
+
+def test_rescore_ranks_each_of_several_lists_after_its_own_context(client: httpx.Client) -> None:
+    lists = [
+        {"hypotheses": HYPOTHESES, "context": "at night ,"},
+        {"hypotheses": HYPOTHESES[:1]},
+        {"hypotheses": HYPOTHESES[1:], "context": "at night ,"},
+    ]
+    others = [{"model": "lstm", "weight": 0.5}]
+    answer = client.post("/v1/models/words/rescore", json={"lists": lists, "models": others, "lm_weight": 0.3}).json()
+    RescoreBatch.model_validate(answer)
+    assert answer["model"] == "words@1"
+    for part, ranked in zip(lists, answer["lists"], strict=True):
+        alone = ask(client, **part, models=others, lm_weight=0.3)["results"]
+        assert [(r["index"], r["text"]) for r in ranked["results"]] == [(r["index"], r["text"]) for r in alone]
+        assert [r["total"] for r in ranked["results"]] == pytest.approx([r["total"] for r in alone], abs=1e-4)
+
+
+def test_rescore_tells_the_errors_of_a_list_in_its_place(client: httpx.Client) -> None:
+    lists = [
+        {"hypotheses": []},
+        {"hypotheses": [{"text": "a dog"}, {"score": 1}]},
+        {"hypotheses": HYPOTHESES, "context": "a " * 10_000},
+        {"hypotheses": HYPOTHESES},
+        {"texts": ["a"]},
+    ]
+    answer = client.post("/v1/models/words/rescore", json={"lists": lists}).json()
+    RescoreBatch.model_validate(answer)
+    params = [item["error"]["param"] if "error" in item else None for item in answer["lists"]]
+    assert params == ["lists.0.hypotheses", None, "lists.2.context", None, "lists.4.hypotheses"]
+    refused = answer["lists"][1]["results"][1]
+    assert (refused["index"], refused["error"]["param"]) == (1, "lists.1.hypotheses.1.text")
+    assert answer["lists"][3]["results"] == ask(client)["results"]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "hypotheses"),
+        ({"lists": []}, "lists"),
+        ({"lists": [{"hypotheses": HYPOTHESES}], "hypotheses": HYPOTHESES}, "lists"),
+        ({"lists": [{"hypotheses": HYPOTHESES}], "context": "a"}, "context"),
+        ({"lists": [{"hypotheses": HYPOTHESES * 100}] * 4}, "hypotheses"),
+        ({"hypotheses": HYPOTHESES, "context": "a " * 10_000}, "context"),
+        ({"hypotheses": HYPOTHESES, "models": [{"model": "lstm"}]}, "models.0.weight"),
+        ({"hypotheses": HYPOTHESES, "models": [{"model": "nobody", "weight": 1}]}, "models.0.model"),
+        (
+            {"hypotheses": HYPOTHESES, "models": [{"model": m, "weight": 1} for m in ("lstm", "lstm@2")]},
+            "models.1.model",
+        ),
+    ],
+)
+def test_rescore_names_the_fault_of_lists_and_models(client: httpx.Client, body: dict, param: str) -> None:
+    answer = client.post("/v1/models/words/rescore", json=body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
