@@ -37,9 +37,13 @@ class Stores:
         return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database))
 
     def prepare(self) -> None:
-        """Migrate the database and remove what broken uploads left. Raises DatabaseUnavailable."""
+        """Migrate the database, remove what broken uploads left, and add the sample. Raises DatabaseUnavailable."""
         migrate(self.database)
         self.files.remove_stale_uploads()
+        try:
+            self.files.add_sample()
+        except OSError as error:  # as of a full disk: the service works without it
+            logger.warning("the sample file could not be written: %s", error)
 
     async def maintain(self, seconds: float) -> None:
         """Prepare as soon as the database answers, then keep the aliases up to date forever."""

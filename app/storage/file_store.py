@@ -6,6 +6,7 @@ file that an unfinished job needs cannot be deleted.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from dataclasses import dataclass, fields
@@ -13,11 +14,14 @@ from pathlib import Path
 
 from sqlalchemy import Text, cast, delete, insert, or_, select, update
 
-from app.core.exceptions import FileInUse, NotFound
+from app.core.api_keys import ApiKey
+from app.core.exceptions import Conflict, FileInUse, NotFound
 from app.storage.database import Database, Epoch, fetch_page
+from app.storage.quotas import check_storage_quota
+from app.storage.sample_file import SAMPLE_ID, SAMPLE_PURPOSE, SAMPLE_TEXT
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 from app.storage.upload import Upload, raising_disk_full
-from models.utils.files import fsync_path
+from models.utils.files import fsync_path, write_atomically
 
 FILES_LOCK = "nextword:files"
 STALE_UPLOAD_SECONDS = 24 * 3600
@@ -66,26 +70,63 @@ class FileStore:
             self._incoming.mkdir(parents=True, exist_ok=True)
             return Upload(self._incoming / secrets.token_hex(8), self.max_bytes)
 
-    def store_upload(self, upload: Upload, filename: str, purpose: str) -> StoredFile:
+    def check_quota(self, key: ApiKey | None, size: int) -> None:
+        """Raise QuotaReached where an API key may not store `size` bytes more."""
+        if key is not None and key.limits.stored_bytes is not None:
+            with self.database.read() as connection:
+                check_storage_quota(connection, key, size)
+
+    def store_upload(self, upload: Upload, filename: str, purpose: str, api_key: ApiKey | None = None) -> StoredFile:
         """Store a finished upload; the same bytes under the same name and purpose are the same file.
 
         Its encoding is the one that was said last. Raises InvalidText where the upload is no text and nothing else that
-        is known, FileTooLarge, and DiskFull.
+        is known, FileTooLarge, DiskFull, and QuotaReached where it is more than `api_key` may store.
         """
         with raising_disk_full():
             sha256, size = upload.finish()
             with self.database.write(FILES_LOCK) as connection:
+                same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
+                if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
+                    check_storage_quota(connection, api_key, size)
                 path = self._path(sha256)
                 path.parent.mkdir(exist_ok=True)
                 upload.path.replace(path)  # replaces the same bytes, if they are there
                 fsync_path(path.parent)
-                same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
                 text = {"encoding": upload.encoding, "text_bytes": upload.text_bytes}
                 if connection.execute(update(FILES).where(same).values(**text)).rowcount == 0:
                     values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose} | text
+                    values["api_key"] = None if api_key is None else api_key.name
                     new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **values)
                     connection.execute(new)
                 return StoredFile(*connection.execute(select(*_COLUMNS).where(same)).one())
+
+    def add_sample(self) -> None:
+        """Put the sample file among the files, unless it is there; replace that of another version of the program.
+
+        Any number of processes may do so at once. Raises OSError where it cannot be written.
+        """
+        content = SAMPLE_TEXT.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        values = {"sha256": sha256, "filename": SAMPLE_TEXT.name, "purpose": SAMPLE_PURPOSE}
+        with self.database.write(FILES_LOCK) as connection:
+            self._write_missing(sha256, content)
+            same = [FILES.c[name] == value for name, value in values.items()]
+            if connection.execute(select(FILES.c.id).where(*same)).first() is not None:
+                return
+            stale = connection.execute(delete(FILES).where(FILES.c.id == SAMPLE_ID).returning(FILES.c.sha256))
+            stale_hashes = stale.scalars().all()
+            new = insert(FILES).values(id=SAMPLE_ID, bytes=len(content), created_at=Epoch(), **values)
+            connection.execute(new)
+        for stale_hash in stale_hashes:
+            self._remove_unreferenced(stale_hash)
+
+    def _write_missing(self, sha256: str, content: bytes) -> None:
+        """Write bytes that are not on disk yet."""
+        path = self._path(sha256)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with write_atomically(path) as temporary:
+                temporary.write_bytes(content)
 
     def get(self, file_id: str) -> StoredFile:
         """Return a file; raises NotFound."""
@@ -114,8 +155,10 @@ class FileStore:
     def delete(self, file_id: str) -> None:
         """Delete a file, and its bytes where no other file has the same.
 
-        Raises NotFound, and FileInUse where an unfinished job needs it.
+        Raises NotFound, FileInUse where an unfinished job needs it, and Conflict for the sample file.
         """
+        if file_id == SAMPLE_ID:
+            raise Conflict(f"file {file_id!r} is the sample that every service has; it cannot be deleted")
         with self.database.write(FILES_LOCK) as connection:
             sha256 = connection.execute(
                 select(FILES.c.sha256).where(FILES.c.id == file_id).with_for_update()

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.core.exceptions import FileInUse, NotFound
+from app.core.exceptions import Conflict, FileInUse, NotFound
 from app.jobs.store import JobStore, NewJob
 from app.storage.database import Database
 from app.storage.file_store import FileStore, StoredFile
+from app.storage.sample_file import SAMPLE_ID, SAMPLE_TEXT
 from models.errors import InvalidText
 
 TEXT = b"a b c\n"
@@ -133,3 +134,40 @@ def test_file_store_never_loses_bytes_to_concurrent_deletions(files: FileStore) 
     remaining = files.page(None, None, 100)[0]
     assert all(files.path(file.id).read_bytes() == TEXT for file in remaining)
     assert len(stored(files)) == bool(remaining)
+
+
+def test_add_sample_by_several_processes_at_once_adds_one_file(files: FileStore, tmp_path: Path) -> None:
+    stores = [FileStore(files.database, tmp_path / "files", 1000) for _ in range(4)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(FileStore.add_sample, stores))
+    files.add_sample()
+    assert [file.id for file in files.page(None, None, 10)[0]] == [SAMPLE_ID]
+    assert files.path(SAMPLE_ID).read_bytes() == SAMPLE_TEXT.read_bytes()
+    assert len(stored(files)) == 1
+
+
+def test_add_sample_replaces_that_of_another_version(
+    files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "emma.txt").write_bytes(TEXT)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("app.storage.file_store.SAMPLE_TEXT", tmp_path / "emma.txt")
+        files.add_sample()
+        assert files.path(SAMPLE_ID).read_bytes() == TEXT
+    files.add_sample()
+    assert files.path(SAMPLE_ID).read_bytes() == SAMPLE_TEXT.read_bytes()
+    assert len(stored(files)) == 1
+
+
+def test_add_sample_writes_bytes_that_are_lost(files: FileStore) -> None:
+    files.add_sample()
+    files.path(SAMPLE_ID).unlink()
+    files.add_sample()
+    assert files.path(SAMPLE_ID).read_bytes() == SAMPLE_TEXT.read_bytes()
+
+
+def test_delete_of_the_sample_is_refused(files: FileStore) -> None:
+    files.add_sample()
+    with pytest.raises(Conflict, match="cannot be deleted"):
+        files.delete(SAMPLE_ID)
+    assert files.get(SAMPLE_ID).filename == "emma.txt"

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app.storage.database import sqlite_url
+from app.storage.sample_file import SAMPLE_ID
 from tests.helpers.jobs import LSTM, ask, left_over, over, upload, working
 from tests.helpers.serving import Server, serving, wait_for
 from tests.helpers.texts import some_text
@@ -54,6 +55,18 @@ def files(directory: Path) -> list[str]:
     return [path.name for path in directory.rglob("*") if path.is_file()]
 
 
+def listed(client: httpx.Client) -> list[str]:
+    return [file["id"] for file in client.get("/v1/files").json()["data"]]
+
+
+def test_sample_without_room_is_left_out_and_the_service_works(disk: Path, tmp_path: Path) -> None:
+    (disk / "all").write_bytes(bytes(ROOM - (8 << 10)))
+    overrides = {"data": disk / "uploads", "database_url": sqlite_url(tmp_path)}
+    with serving(tmp_path / "checkpoints", **overrides) as running, httpx.Client(base_url=running.url) as client:
+        assert listed(client) == []
+        assert files(disk / "uploads" / "files") == []
+
+
 def test_job_on_a_full_disk_fails_clearly(small: Server) -> None:
     settings = small.app.state.settings
     with httpx.Client(base_url=small.url, timeout=60) as client, working(small):
@@ -62,16 +75,18 @@ def test_job_on_a_full_disk_fails_clearly(small: Server) -> None:
         assert (job["status"], job["error"]["code"]) == ("failed", "disk_full"), job["error"]
         assert client.get("/v1/models").json()["data"] == []
         wait_for(lambda: left_over(small) == [])
-        assert len(files(settings.data / "files")) == 1
+        assert len(files(settings.data / "files")) == 2  # with the sample
         assert files(settings.checkpoints) == []
 
 
 def test_upload_on_a_full_disk_is_refused_and_leaves_nothing(disk: Path, tmp_path: Path) -> None:
     overrides = {"data": disk / "uploads", "database_url": sqlite_url(tmp_path)}
     with serving(tmp_path / "checkpoints", **overrides) as running, httpx.Client(base_url=running.url) as client:
+        wait_for(lambda: listed(client) == [SAMPLE_ID])
+        sample = files(disk / "uploads")
         refused = client.post("/v1/files", content=b"a" * 2 * ROOM, headers={"content-type": "text/plain"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (507, "disk_full")
-        assert files(disk / "uploads") == []
-        assert client.get("/v1/files").json()["data"] == []
+        assert files(disk / "uploads") == sample
+        assert listed(client) == [SAMPLE_ID]
         small_upload = client.post("/v1/files", content=b"a" * 1000, headers={"content-type": "text/plain"})
         assert small_upload.status_code == 201
