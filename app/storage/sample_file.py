@@ -1,4 +1,4 @@
-"""The sample file: a short text that every service has among its uploads, so that a first job needs no upload.
+"""The sample file: a short text among the uploads of every service, for a first job at once.
 
 It holds the first five chapters of Jane Austen's Emma (1815), which are in the public domain, a sentence a line.
 """
