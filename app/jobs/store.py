@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, Select, case, func, insert, select, upda
 from app.core.exceptions import IdempotencyKeyReused, NotFound
 from app.jobs.events import StoredEvent, append_event, read_events, read_metrics
 from app.storage.database import Database, Epoch, fetch_page
-from app.storage.tables import FILES, JOBS, Status
+from app.storage.tables import FILES, JOBS, LEASED_STATUSES, Status
 from models.errors import InvalidInput
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
@@ -76,6 +76,8 @@ class Job:
     """Fencing token: the number of claims so far. Only the holder of the newest may write."""
     heartbeat_at: float | None
     """When its worker last renewed the lease."""
+    lease_expires_at: float | None
+    """When the lease ends unless it is renewed; None where nobody holds it."""
     worker: str | None
     """Name of the worker that holds, or last held, the lease."""
     publishing: bool
@@ -88,6 +90,10 @@ class Job:
     result: dict[str, Any] | None
     position: int | None
     """Place in the queue, from 1; None unless queued."""
+    leased_jobs: int = field(compare=False)
+    """Jobs, this one included, that workers hold now."""
+    now: float = field(compare=False)
+    """Time of this reading."""
 
 
 class JobStore:
@@ -221,10 +227,17 @@ def _set_status(connection: Connection, job_id: str, status: Status, **values: o
 
 def select_jobs() -> Select[*tuple[Any, ...]]:
     """Return the query for the columns of `Job`."""
-    earlier = JOBS.alias("earlier")
+    earlier, leased = JOBS.alias("earlier"), JOBS.alias("leased")
     count = select(func.count()).where(earlier.c.status == Status.QUEUED, earlier.c.number <= JOBS.c.number)
-    position = case((JOBS.c.status == Status.QUEUED, count.scalar_subquery()), else_=None).label("position")
-    return select(*(JOBS.c[field.name] for field in fields(Job) if field.name != "position"), position)
+    computed = {
+        "position": case((JOBS.c.status == Status.QUEUED, count.scalar_subquery()), else_=None),
+        "leased_jobs": select(func.count())
+        .where(leased.c.status.in_(LEASED_STATUSES), leased.c.lease_expires_at >= Epoch())
+        .scalar_subquery(),
+        "now": Epoch(),
+    }
+    columns = [JOBS.c[field.name] for field in fields(Job) if field.name not in computed]
+    return select(*columns, *(value.label(name) for name, value in computed.items()))
 
 
 def job_from_row(row: _Row) -> Job:

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from app.http.streaming import SSE_KEEP_ALIVE, ManagedStream, sse_event
 from app.jobs.event_stream import StreamedEvent, stream_job
 from app.jobs.events import StoredEvent
+from app.jobs.outlook import NOT_BEGUN, seconds_left, waiting_reason
 from app.jobs.store import Job, JobStore
 from app.jobs.submission import JobSubmission, request_as_sent
 from app.schemas.jobs.answers import (
@@ -203,6 +204,8 @@ def _job_content(job: Job) -> dict[str, Any]:
         "status": job.status,
         "model": model,
         "queue_position": job.position,
+        "waiting": waiting_reason(job),
+        "seconds_left": seconds_left(job),
         "progress": _progress(job),
         "attempt": job.attempt,
         "worker": job.worker,
@@ -219,9 +222,10 @@ def _job_content(job: Job) -> dict[str, Any]:
 
 def _progress(job: Job) -> dict[str, Any] | None:
     """Return the newest progress report; that of a job that succeeded says that all is done."""
-    if job.progress is None or job.status is not Status.SUCCEEDED:
+    if job.status is not Status.SUCCEEDED:
         return job.progress
-    return {**job.progress, "fraction": 1.0}
+    done = {"fraction": 1.0, "seconds_left": 0.0, "processor_share": None}
+    return {**NOT_BEGUN, **(job.progress or {}), **done}
 
 
 def _whole_seconds(seconds: float | None) -> int | None:

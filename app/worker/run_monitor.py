@@ -14,8 +14,10 @@ from typing import TypeVar
 
 from app.core.exceptions import DatabaseUnavailable
 from app.jobs.leases import Lease, LeaseStore
+from app.jobs.outlook import LOW_PROCESSOR_SHARE, NOT_BEGUN
 from app.storage.tables import Status
 from app.worker.config import WorkerConfig
+from app.worker.processor_share import ProcessorShare, correct_seconds_left
 from app.worker.run_protocol import End, JobRun, JsonObject, Lost, Measured, Message, Reported, Resumed, Stopped
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,10 @@ class RunMonitor:
     ) -> None:
         """Setting `stop` makes the work save its state and stop."""
         self._leases, self._lease, self._run, self._config, self._stop = leases, lease, run, config, stop
-        self._progress: JsonObject | None = None
+        self._began = time.monotonic()
+        self._progress, self._progress_at = NOT_BEGUN, self._began
+        self._stored_progress: JsonObject | None = None
+        self._processor = ProcessorShare()
         self._metrics: dict[int, dict[str, float | None]] = {}
         self._resume_step: int | None = None
         self._next_heartbeat = 0.0
@@ -80,7 +85,7 @@ class RunMonitor:
         for message in messages:
             match message:
                 case Reported(progress):
-                    self._progress = progress
+                    self._progress, self._progress_at = progress, time.monotonic()
                 case Measured(step, values):
                     self._metrics[step] = values
                 case Resumed(step):
@@ -100,12 +105,24 @@ class RunMonitor:
 
     def _renew_lease(self) -> None:
         """Renew the lease and store all reports since the last time."""
-        seconds = self._config.lease_seconds
-        status = self._leases.renew(self._lease, seconds, self._progress, self._metrics, self._resume_step)
-        self._progress, self._metrics, self._resume_step = None, {}, None
+        seconds, progress = self._config.lease_seconds, self._present_progress()
+        news = None if progress == self._stored_progress else progress
+        status = self._leases.renew(self._lease, seconds, news, self._metrics, self._resume_step)
+        self._stored_progress, self._metrics, self._resume_step = progress, {}, None
         if status is Status.CANCELLING and not self.cancelled:
             self.cancelled = True
             self._run.stop(0)
+
+    def _present_progress(self) -> JsonObject:
+        """Return the last report as of now: work that waits for the processor cannot say so itself."""
+        now, progress = time.monotonic(), self._progress
+        left, age = progress.get("seconds_left"), now - self._progress_at
+        if left is not None and age > self._config.heartbeat_seconds:
+            progress = progress | {"seconds_left": correct_seconds_left(left, age, self._progress_at - self._began)}
+        share = self._processor.measure(now, self._run.processor_seconds())
+        if share is not None and share < LOW_PROCESSOR_SHARE:
+            progress = progress | {"processor_share": round(share, 2)}
+        return progress
 
 
 def _kill(run: JobRun) -> None:

@@ -112,6 +112,9 @@ class JobRun(Protocol):
     def poll(self, seconds: float) -> list[Message]:
         """Return the messages since the last call, waiting up to `seconds` for one. The end comes last, once."""
 
+    def processor_seconds(self) -> float | None:
+        """Return the processor time that the work has used so far, in seconds; None where that is not known."""
+
     def stop(self, seconds: float) -> None:
         """Tell the work to save its state and stop; kill it after `seconds`. `poll` then reports its end."""
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from app.worker.run_protocol import End, Lost, Message, RunSpec, message_from_json
 
@@ -80,6 +81,14 @@ class SubprocessRun:
         if not data or (messages and isinstance(messages[-1], End)):
             return self._close(messages)
         return messages
+
+    def processor_seconds(self) -> float | None:
+        """Return the processor time of the child's threads so far; None where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")  # utime and stime, proc(5)
 
     def stop(self, seconds: float) -> None:
         """Tell the child to save its state and stop; kill it after `seconds`."""

@@ -171,6 +171,8 @@ def _follow(client: ServiceClient, job_id: str, as_json: bool) -> None:
         for event in client.follow_job(job_id):
             if event.event == "progress":
                 bar.show(_progress(event.data))
+            elif event.event == "waiting":
+                click.echo(event.data["message"], err=True)
             elif event.event in ("lost", "released", "renumbered"):
                 click.echo(f"{event.event}: {event.data.get('reason', event.data.get('model', ''))}", err=True)
     finally:
@@ -199,6 +201,8 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(job))
         return
     click.echo(f"{job['id']}  {job['status']}  {job['model']}")
+    if job.get("waiting"):
+        click.echo(job["waiting"])
     if job["error"]:
         click.echo(f"{job['error']['code']}: {job['error']['message']}")
     result = job["result"] or {}

@@ -19,8 +19,11 @@ class JobProgress(ResponseBody):
     fraction: float = Field(description="Share of this phase that is done, 0 to 1; 1 once the job succeeded.")
     epoch: float = Field(description="Passes over the training text.")
     tokens_per_second: float | None = Field(description="Tokens processed per second.")
-    seconds_left: float | None = Field(description="Estimated seconds to the end of this phase.")
+    seconds_left: float | None = Field(description="Estimated seconds to the end of this phase; 0 once it succeeded.")
     metrics: dict[str, float | None] = Field(description="Measured so far, by name; null where not finite.")
+    processor_share: float | None = Field(
+        None, description="Share of one processor that it had lately, where that is too little to get on."
+    )
 
 
 class JobError(ResponseBody):
@@ -51,6 +54,13 @@ class JobAnswer(ResponseBody):
         description="The model it makes, as `name@version`, published when the job succeeds; or the one it measures."
     )
     queue_position: int | None = Field(description="Position in the queue, from 1; null unless queued.")
+    waiting: str | None = Field(
+        description="What an unfinished job waits for, as a sentence: a worker, the processor; null while it gets on."
+    )
+    seconds_left: float | None = Field(
+        description="Estimated seconds of work left, corrected while it runs; null where it is over or takes longer "
+        "than was estimated."
+    )
     progress: JobProgress | None = Field(description="Progress of the work; null before it began.")
     attempt: int = Field(description="Number of the attempt: 1, and one more for each worker or process that was lost.")
     worker: str | None = Field(description="Worker that has the job, or had it last.")

@@ -248,7 +248,8 @@ def test_job_shows_progress_error_and_metrics(client: httpx.Client, leases: Leas
     leases.renew(lease, 60, progress, {step: {"loss": float(step)} for step in range(10)})
     running = client.get(f"/v1/jobs/{job['id']}").json()
     JobAnswer.model_validate(running)
-    assert (running["status"], running["worker"], running["progress"]) == ("running", "worker-1", progress)
+    assert (running["status"], running["worker"]) == ("running", "worker-1")
+    assert running["progress"] == progress | {"processor_share": None}
     metrics = client.get(f"/v1/jobs/{job['id']}/metrics", params={"points": 5, "after": 1}).json()
     JobMetricList.model_validate(metrics)
     assert [point["step"] for point in metrics["data"]] == [3, 5, 7, 9]
@@ -267,7 +268,8 @@ def test_job_that_succeeded_is_done_whatever_was_reported_last(
     leases.renew(lease, 60, progress)
     assert client.get(f"/v1/jobs/{job['id']}").json()["progress"]["fraction"] == 0.0
     leases.succeed(lease, {"model": "demo@1"})
-    assert client.get(f"/v1/jobs/{job['id']}").json()["progress"] == progress | {"fraction": 1.0}
+    done = {"fraction": 1.0, "seconds_left": 0.0, "processor_share": None}
+    assert client.get(f"/v1/jobs/{job['id']}").json()["progress"] == progress | done
     stream = client.get(f"/v1/jobs/{job['id']}/events", headers=STREAM).text
     assert "event: progress" not in stream
 
@@ -302,7 +304,7 @@ def test_list_events_streams_to_the_end_and_resumes(
     events = list(parse_events(body.splitlines(keepends=True)))  # type: ignore[arg-type]
     numbered = [(event.id, event.event) for event in events if event.id]
     assert numbered == [("1", "queued"), ("2", "started"), ("3", "succeeded")]
-    assert {event.event for event in events if not event.id} <= {"progress"}
+    assert {event.event for event in events if not event.id} <= {"progress", "waiting"}
     assert events[-1].event == "succeeded"
     again = client.get(f"/v1/jobs/{job['id']}/events", headers={**STREAM, "last-event-id": "2"}).text
     assert json.loads(next(line for line in again.splitlines() if line.startswith("data: "))[6:])["model"] == "demo@1"

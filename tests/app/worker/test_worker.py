@@ -47,6 +47,9 @@ class Run:
             return [self.stopped if self.stopped_after else Lost("killed")]
         return self.acts.pop(0)(self) if self.acts else []
 
+    def processor_seconds(self) -> float | None:
+        return None
+
     def stop(self, seconds: float) -> None:
         self.stopped_after = seconds
 
