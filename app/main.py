@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
+from app.core.host_names import split_origins
 from app.core.metrics import Metrics
 from app.core.process_tuning import exclude_from_gc
 from app.core.settings import Settings
@@ -27,6 +29,7 @@ from app.http.error_responses import add_error_handlers
 from app.http.swagger_ui import add_swagger_ui
 from app.middleware.admission import COMPLETIONS_PATH, EMBEDDINGS_PATH, AdmissionMiddleware
 from app.middleware.body_limit import BodyLimitMiddleware
+from app.middleware.browsers import BrowserMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
 from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability
@@ -145,6 +148,11 @@ def _add_middleware(app: FastAPI) -> None:
         metrics=app.state.metrics,
         find_queue=app.state.find_queue,
     )
+    if origins := split_origins(settings.cors_origins):
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
+        )
+    app.add_middleware(BrowserMiddleware, settings=settings)
     app.add_middleware(RequestIdMiddleware)
 
 

@@ -8,6 +8,8 @@ NextwordError
 │   ├── Overloaded          the queue is full
 │   ├── ServerStopping      the server is going down
 │   └── ModelLoading        the model exists and is still being loaded
+├── UnknownHost             the request names another server than this one
+├── CrossOriginRequest      a web page of another origin asks for work or a change
 ├── NotFound                no such job, file or alias
 ├── Conflict                impossible as things stand
 │   ├── IdempotencyKeyReused    the key belongs to another request
@@ -69,6 +71,14 @@ class ServerStopping(Unavailable):
 
 class ModelLoading(Unavailable):
     """The model exists and is still being loaded."""
+
+
+class UnknownHost(NextwordError):
+    """The request's `Host` is no name of this server."""
+
+
+class CrossOriginRequest(NextwordError):
+    """A web page of another origin asks for what costs work or changes something."""
 
 
 class NotFound(NextwordError):

@@ -6,17 +6,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.host_names import split_names, split_origins
 from app.core.plain_messages import explain, locate
 from app.core.process_tuning import skip_unused_log_fields
 from models.errors import InvalidInput
 
 MIB = 1024 * 1024
+
+
+def _checked_by(split: Callable[[str], object]) -> Callable[[str], str]:
+    """Return a validator that keeps a text which `split` can read."""
+
+    def check(text: str) -> str:
+        split(text)
+        return text
+
+    return check
 
 
 class Settings(BaseSettings):
@@ -28,6 +40,16 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="Folder for what the service itself writes.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: Annotated[str, AfterValidator(_checked_by(split_names))] = Field(
+        "",
+        description="Names by which clients ask for the server, beside loopback ones and `host`, between commas: "
+        "`models.example.org,*.lan`; `*`: any.",
+    )
+    cors_origins: Annotated[str, AfterValidator(_checked_by(split_origins))] = Field(
+        "",
+        description="Origins of other web pages that may use the server, between commas: `https://app.example.org`; "
+        "`*`: any; unset: none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error."
     )

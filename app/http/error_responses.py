@@ -55,6 +55,8 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     exceptions.RequestTimeout: (504, "timeout_error", "timed_out"),
     SlowReader: (408, "timeout_error", "slow_reader"),
     exceptions.ModelLoading: (503, "unavailable_error", "model_loading"),
+    exceptions.UnknownHost: (421, "invalid_request_error", "unknown_host"),
+    exceptions.CrossOriginRequest: (403, "permission_error", "cross_origin"),
     exceptions.NotFound: (404, "not_found_error", "not_found"),
     exceptions.Conflict: (409, "conflict_error", "conflict"),
     exceptions.IdempotencyKeyReused: (409, "conflict_error", "idempotency_key_reused"),

@@ -52,3 +52,21 @@ def test_settings_are_all_described() -> None:
 
 def test_settings_have_published_models_seen_within_a_second() -> None:
     assert Settings().reload_seconds <= 1
+
+
+@pytest.mark.parametrize("given", ["a b", "http://a.org", "a.org:80", "*.*.org", "a,,b/c"])
+def test_settings_refuse_what_is_no_host(given: str) -> None:
+    with pytest.raises(InvalidInput, match="must list, between commas, host names without ports"):
+        load_settings(allowed_hosts=given)
+
+
+@pytest.mark.parametrize("given", ["app.example.org", "https://app.example.org/", "https://a.org,b"])
+def test_settings_refuse_what_is_no_origin(given: str) -> None:
+    with pytest.raises(InvalidInput, match="must list, between commas, origins"):
+        load_settings(cors_origins=given)
+
+
+def test_settings_keep_names_for_server_processes() -> None:
+    names = load_settings(allowed_hosts="api, *.lan", cors_origins="https://a.org,null")
+    passed = names.environment()
+    assert (passed["NEXTWORD_ALLOWED_HOSTS"], passed["NEXTWORD_CORS_ORIGINS"]) == ("api, *.lan", "https://a.org,null")

@@ -33,7 +33,7 @@ def connection(server: Server, path: str, media_type: str, *headers: str) -> Ite
     """A request whose head has been sent, and of whose body nothing has; unless told its length, it comes in chunks."""
     host, port = server.url.removeprefix("http://").split(":")
     length = [] if any(header.startswith("content-length") for header in headers) else ["transfer-encoding: chunked"]
-    head = [f"POST {path} HTTP/1.1", "host: test", f"content-type: {media_type}", *headers, *length, "", ""]
+    head = [f"POST {path} HTTP/1.1", "host: localhost", f"content-type: {media_type}", *headers, *length, "", ""]
     with socket.socket() as opened:
         opened.settimeout(60)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # no room for what is not read

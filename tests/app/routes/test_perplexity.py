@@ -319,7 +319,7 @@ def test_perplexity_results_flow_while_records_arrive(server, client: httpx.Clie
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(
-            b"POST /v1/models/words/perplexity HTTP/1.1\r\nhost: test\r\ncontent-type: application/x-ndjson\r\n"
+            b"POST /v1/models/words/perplexity HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
         )
         received = b""

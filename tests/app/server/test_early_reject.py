@@ -52,7 +52,7 @@ def asking(
     *headers: str, body: bytes = BODY, path: str = GENERATE, version: str = "1.1", method: str = "POST"
 ) -> bytes:
     length = [] if "transfer-encoding: chunked" in headers else [f"content-length: {len(body)}"]
-    head = [f"{method} {path} HTTP/{version}", "host: test", "content-type: application/json", *length, *headers]
+    head = [f"{method} {path} HTTP/{version}", "host: localhost", "content-type: application/json", *length, *headers]
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
