@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.browsers import BrowserMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
+from app.openapi.application import DocumentedApp
 from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
@@ -49,16 +51,8 @@ DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
 Log-probabilities are natural logarithms (nats). Every answer has an `x-request-id`; every error is
 `{"error": {"message", "type", "param", "code"}}`."""
 
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorAnswer, "description": "A field is not acceptable; `param` names it."},
-    404: {"model": ErrorAnswer, "description": "No such model; the message lists what there is."},
-    409: {"model": ErrorAnswer, "description": "It cannot be done as things stand; the message says why."},
-    413: {"model": ErrorAnswer, "description": "The body is too large."},
-    429: {"model": ErrorAnswer, "description": "Too much waits already; `retry-after` says when to try again."},
-    504: {"model": ErrorAnswer, "description": "It took longer than `x-request-timeout-ms` or the settings allow."},
-    503: {"model": ErrorAnswer, "description": "The model is being loaded or cannot be used, or the server stops."},
-    "default": {"model": ErrorAnswer, "description": "Any other error."},
-}
+ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer}}
+"""Has the document describe the body of errors; `DocumentedApp` lists those that each route declares."""
 
 FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "next": next_token.predict_next,
@@ -82,13 +76,14 @@ FAST_PATHS: dict[str, Endpoint] = {
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the service of these settings. Models load and threads run from its start-up to its shutdown."""
-    app = FastAPI(
+    app = DocumentedApp(
         title="Nextword",
         version=version("nextword"),
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        generate_unique_id_function=attrgetter("name"),  # clients call their functions as ours are called
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are at /metrics
     )
     families = FAMILIES_BY_PRECISION[settings.precision]
@@ -126,12 +121,12 @@ def create_app(settings: Settings) -> FastAPI:
         tokenizer,
         heuristics,
     ):
-        app.include_router(resource.router, responses=ERROR_RESPONSES)
+        app.include_router(resource.router, responses=ERRORS)
     for task in (classify, tag, fill, pseudo_logprob, answer, embeddings, analyze):
-        app.include_router(task.router, responses=ERROR_RESPONSES)
+        app.include_router(task.router, responses=ERRORS)
     for resource in (files, jobs, aliases):
-        app.include_router(resource.router, responses=ERROR_RESPONSES)
-    app.include_router(models.prefixed_router, responses=ERROR_RESPONSES)
+        app.include_router(resource.router, responses=ERRORS)
+    app.include_router(models.prefixed_router, responses=ERRORS)
     app.include_router(health.router)
     return app
 

@@ -17,9 +17,11 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.exceptions import Overloaded, RequestTimeout, ServerStopping
 from app.core.metrics import Metrics
 from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
+from app.http.declared_errors import raises
 from app.http.error_responses import SlowReader, record_error, to_api_error
 from app.http.request_body import STREAMED_TYPES, get_header, strip_parameters
 from app.middleware.in_flight import InFlightRequests
@@ -39,6 +41,7 @@ FindQueue = Callable[[str], WorkQueue | None]
 """Finds the queue in which work of a model, by name, waits; None where it need not wait, or no model has that name."""
 
 
+@raises(InvalidInput, Overloaded, RequestTimeout, ServerStopping, except_under=ALWAYS_ADMITTED)
 class AdmissionMiddleware:
     """Middleware that refuses requests without room (429) or at a stop (503), and ends late ones (504)."""
 

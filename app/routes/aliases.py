@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from app.core.exceptions import ModelInUse, NameTaken, NotFound
+from app.core.exceptions import DatabaseUnavailable, ModelInUse, NameTaken, NotFound
 from app.engine.model_registry import ModelRegistry
+from app.http.declared_errors import raises
 from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_version
@@ -28,6 +29,7 @@ async def list_aliases(request: Request) -> dict[str, Any]:
 
 
 @router.get("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Describe an alias")
+@raises(NotFound)
 async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
     """Return the model that an alias refers to."""
     entry = request.app.state.stores.aliases.snapshot.get(alias)
@@ -37,6 +39,7 @@ async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
 
 
 @router.put("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Set an alias")
+@raises(NameTaken, DatabaseUnavailable)
 def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any]:
     """Point `alias` to one version of a model, for all requests from now on.
 
@@ -58,6 +61,7 @@ def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any
 
 
 @router.delete("/v1/aliases/{alias}", response_model=AliasDeleted, summary="Delete an alias")
+@raises(NotFound, DatabaseUnavailable)
 def delete_alias(request: Request, alias: str) -> dict[str, Any]:
     """Delete an alias; the model stays."""
     _alias_store(request).delete(alias)
@@ -65,6 +69,7 @@ def delete_alias(request: Request, alias: str) -> dict[str, Any]:
 
 
 @router.delete("/v1/models/{model}", response_model=ModelDeleted, summary="Delete a model")
+@raises(CheckpointNotFound, ModelInUse, DatabaseUnavailable)
 async def delete_model(request: Request, model: str) -> dict[str, Any]:
     """Delete one version for good, unless an alias or a mixture refers to it.
 

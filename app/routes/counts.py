@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
 from app.schemas.counts import CountsAnswer, CountsRequest, counts_content
-from models.errors import InvalidInput, InvalidText
+from models.errors import CountsNotKept, InvalidInput, InvalidText
 from models.inference.prediction.ngram_counts import counts_of, text_ngram, token_ngram
 from models.inference.prediction.predictions import ContextTokens
 from models.ngram.count_table import CountTable
@@ -25,6 +26,7 @@ CountedModelRequest = Annotated[
 
 
 @router.post("/{model}/counts", response_model=CountsAnswer, summary="Count n-grams")
+@raises(*WORK_ERRORS, CountsNotKept)
 async def count_ngrams(request: CountedModelRequest, body: CountsRequest) -> OrjsonResponse:
     """Tell how often an n-gram and its context occur in the training text, and what its shorter ends do.
 

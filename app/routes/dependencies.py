@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Path, Request
 
+from app.core.exceptions import ModelFailed, ModelLoading
 from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.isolation import good_items, isolate, merge_errors
 from app.engine.model_registry import ServedModel
 from app.engine.text_batcher import Predict
+from app.http.declared_errors import raises
 from app.http.request_body import WaitForDisconnect, await_unless_disconnected
 from models.checkpoint.load import Checkpoint
-from models.errors import InvalidInput
+from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, UnsupportedByModel
 from models.inference.prefill import Runtime
 from models.inference.scoring import TextScores, score_texts
 
@@ -32,17 +34,12 @@ RANKING_TOKENS = 8
 """Tokens that one token costs where the most probable ones are told in its place: they are found in its whole row."""
 RANKED_PER_TOKEN = 16
 """Tokens of the vocabulary that an n-gram model ranks in the time in which it scores one: some 80 ns."""
+MODEL_ERRORS: tuple[type[Exception], ...] = (CheckpointNotFound, CheckpointError, ModelLoading)
+"""Errors of a request for a model that is not there or cannot be used: for `raises` where a body names the model."""
+WORK_ERRORS: tuple[type[Exception], ...] = (InvalidText, ModelFailed, UnsupportedByModel)
+"""Errors of a route that has a model read or write text."""
 Injector: TypeAlias = Callable[..., Coroutine[Any, Any, "ModelRequest"]]
 """Dependency that builds the `ModelRequest` of a route."""
-
-TimeoutHeader = Annotated[
-    int | None,
-    Header(
-        ge=1,
-        description="How long the request may take; then it is stopped and answered with status 504, a stream with an "
-        "error in place of the rest. Unset: as long as the service's settings allow.",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -211,8 +208,8 @@ def model_injector(example: str, summary: str) -> Injector:
         openapi_examples={"name": {"summary": summary, "value": example}},
     )
 
-    async def inject(request: Request, model: str = name, x_request_timeout_ms: TimeoutHeader = None) -> ModelRequest:
-        del x_request_timeout_ms  # the admission middleware enforces it
+    @raises(*MODEL_ERRORS)
+    async def inject(request: Request, model: str = name) -> ModelRequest:
         return build_model_request(request, model)
 
     return inject

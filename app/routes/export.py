@@ -9,10 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from app.core.exceptions import ModelFailed
+from app.http.declared_errors import raises
 from app.http.request_body import TEXT
 from app.http.streaming import ManagedStream
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.models import EXPORT_RESPONSES, ExportQuery
+from models.errors import UnsupportedByModel
 from models.ngram.config import ExportFormat
 from models.ngram.formats.export import export_table
 from models.ngram.model import NgramModel
@@ -30,6 +33,7 @@ ENDINGS: dict[ExportFormat, str] = {
 @router.get(
     "/{model}/export", response_class=StreamingResponse, responses=EXPORT_RESPONSES, summary="Export an n-gram model"
 )
+@raises(ModelFailed, UnsupportedByModel)
 async def export_model(request: InjectedModelRequest, query: Annotated[ExportQuery, Query()]) -> ManagedStream:
     """Write an n-gram model as UTF-8 text: ARPA, its words, or OpenFst's text of a bigram model.
 

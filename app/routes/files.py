@@ -11,6 +11,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
+from app.core.exceptions import Conflict, DatabaseUnavailable, DiskFull, FileInUse, FileTooLarge, NotFound
+from app.http.declared_errors import raises
 from app.http.multipart_upload import MultipartUpload
 from app.http.request_body import charset, gather_chunks, media_type
 from app.schemas.files import (
@@ -24,7 +26,7 @@ from app.schemas.files import (
 )
 from app.storage.file_store import FileStore, StoredFile
 from app.storage.upload import ARRAY_MAGIC, Upload
-from models.errors import InvalidInput
+from models.errors import InvalidInput, InvalidText
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 FORM_TYPE = "multipart/form-data"
@@ -57,6 +59,7 @@ _UPLOAD_OPENAPI = {
 
 
 @router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_UPLOAD_OPENAPI, summary="Upload a text")
+@raises(InvalidText, FileTooLarge, DiskFull, DatabaseUnavailable)
 async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
     """Store text or an array in NumPy's format, sent as a form or as a plain body, as it arrives.
 
@@ -79,6 +82,7 @@ async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> di
 
 
 @router.get("", response_model=FileList, summary="List the files")
+@raises(DatabaseUnavailable)
 def list_files(request: Request, query: Annotated[FilesQuery, Query()]) -> dict[str, Any]:
     """List uploaded files, newest first."""
     page, more = request.app.state.stores.files.page(query.purpose, query.after, query.limit)
@@ -86,12 +90,14 @@ def list_files(request: Request, query: Annotated[FilesQuery, Query()]) -> dict[
 
 
 @router.get("/{file_id}", response_model=FileAnswer, summary="Describe a file")
+@raises(NotFound, DatabaseUnavailable)
 def describe_file(request: Request, file_id: str) -> dict[str, Any]:
     """Describe a file."""
     return _file_content(request.app.state.stores.files.get(file_id))
 
 
 @router.get("/{file_id}/content", response_class=FileResponse, summary="Fetch a file")
+@raises(NotFound, DatabaseUnavailable)
 def fetch_file(request: Request, file_id: str) -> FileResponse:
     """Return the bytes of a file, as they were uploaded."""
     files: FileStore = request.app.state.stores.files
@@ -102,6 +108,7 @@ def fetch_file(request: Request, file_id: str) -> FileResponse:
 
 
 @router.delete("/{file_id}", response_model=FileDeleted, summary="Delete a file")
+@raises(NotFound, Conflict, FileInUse, DatabaseUnavailable)
 def delete_file(request: Request, file_id: str) -> dict[str, Any]:
     """Delete a file, unless an unfinished job needs it."""
     request.app.state.stores.files.delete(file_id)

@@ -12,10 +12,11 @@ from fastapi import APIRouter, Response
 
 from app.engine.generation_request import GenerationChunk
 from app.engine.outbox import GenerationStream
+from app.http.declared_errors import raises
 from app.http.request_body import await_unless_disconnected
 from app.http.responses import OrjsonResponse
 from app.http.streaming import SSE_DONE, ManagedStream, sse_event
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
 from app.schemas.generate import (
     STREAM_RESPONSES,
     GenerateAnswer,
@@ -37,6 +38,7 @@ router = APIRouter(prefix="/v1/models", tags=["generate"])
 
 
 @router.post("/{model}/generate", response_model=GenerateAnswer, responses=STREAM_RESPONSES, summary="Generate text")
+@raises(*WORK_ERRORS)
 async def generate(request: InjectedModelRequest, body: GenerateRequest) -> Response:
     """Generate texts that continue a prompt: sampled, or (temperature 0) always the most probable token.
 

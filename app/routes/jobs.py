@@ -10,6 +10,15 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from app.core.exceptions import (
+    DatabaseUnavailable,
+    IdempotencyKeyReused,
+    ModelLoading,
+    NameTaken,
+    NotFound,
+    TooExpensive,
+)
+from app.http.declared_errors import raises
 from app.http.streaming import SSE_KEEP_ALIVE, ManagedStream, sse_event
 from app.jobs.event_stream import StreamedEvent, stream_job
 from app.jobs.events import StoredEvent
@@ -28,7 +37,7 @@ from app.schemas.jobs.answers import (
 from app.schemas.jobs.requests import JobRequest
 from app.storage.published_models import newest_version
 from app.storage.tables import Status
-from models.errors import InvalidInput
+from models.errors import CheckpointError, InvalidInput, InvalidText, UnsupportedByModel
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 EVENT_STREAM = "text/event-stream"
@@ -87,6 +96,7 @@ IdempotencyKey = Annotated[
 ]
 
 
+@raises(DatabaseUnavailable)
 def _job_store(request: Request) -> JobStore:
     store: JobStore = request.app.state.stores.jobs
     return store
@@ -96,6 +106,15 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
 
 
 @router.post("", response_model=JobAnswer, status_code=202, summary="Ask for a job")
+@raises(
+    InvalidText,
+    TooExpensive,
+    NameTaken,
+    IdempotencyKeyReused,
+    CheckpointError,
+    ModelLoading,
+    UnsupportedByModel,
+)
 def create_job(
     request: Request, jobs: InjectedJobStore, body: JobRequestBody, key: IdempotencyKey = None
 ) -> dict[str, Any]:
@@ -120,12 +139,14 @@ def list_jobs(jobs: InjectedJobStore, query: Annotated[JobsQuery, Query()]) -> d
 
 
 @router.get("/{job_id}", response_model=JobAnswer, summary="Describe a job")
+@raises(NotFound)
 def describe_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
     """Describe a job."""
     return _job_content(jobs.get(job_id))
 
 
 @router.post("/{job_id}/cancel", response_model=JobAnswer, summary="Cancel a job")
+@raises(NotFound)
 def cancel_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
     """Cancel a job: at once if it is queued, within seconds if it runs. Nothing of it is published.
 
@@ -140,6 +161,7 @@ def cancel_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
     responses={200: {"content": {EVENT_STREAM: {}}, "description": "A page, or all as they come."}},
     summary="Follow a job",
 )
+@raises(NotFound)
 async def list_events(
     request: Request,
     jobs: InjectedJobStore,
@@ -171,6 +193,7 @@ async def _encode(events: AsyncGenerator[StreamedEvent | None, None]) -> AsyncGe
 
 
 @router.get("/{job_id}/metrics", response_model=JobMetricList, summary="List what a job measured")
+@raises(NotFound)
 def list_metrics(jobs: InjectedJobStore, job_id: str, query: Annotated[MetricsQuery, Query()]) -> dict[str, Any]:
     """List loss, perplexity, gradient norm, learning rate and more, by step of the training."""
     metrics = jobs.metrics(job_id, query.after, query.points)

@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
 from app.schemas.next import NextAnswer, NextBatch, NextRequest, next_content
 from models.errors import InvalidInput
 from models.inference.prediction.next_token import next_tokens
@@ -24,6 +25,7 @@ LONG_RESULT_TOKENS = 1000
 
 
 @router.post("/{model}/next", response_model=NextAnswer | NextBatch, summary="Predict the next token")
+@raises(*WORK_ERRORS)
 async def predict_next(request: InjectedModelRequest, body: NextRequest) -> OrjsonResponse:
     """Predict the most probable next tokens after a context, or after each of several.
 

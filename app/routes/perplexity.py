@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.error_responses import to_api_error
 from app.http.item_errors import told_errors
 from app.http.json_body import validate_json
@@ -35,7 +36,7 @@ from app.http.request_body import (
 )
 from app.http.responses import OrjsonResponse
 from app.http.streaming import BidirectionalStream
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.perplexity import (
     REQUEST_BODIES,
@@ -60,6 +61,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
     openapi_extra=REQUEST_BODIES,
     summary="Measure perplexity",
 )
+@raises(*WORK_ERRORS)
 async def measure_perplexity(request: InjectedModelRequest, query: Annotated[PerplexityQuery, Query()]) -> Response:
     """Measure the perplexity of a text: exp of the mean cross-entropy of its tokens, line ends included.
 

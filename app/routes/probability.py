@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest, scored_token_contents
 from models.errors import InvalidInput
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/probability", response_model=ProbabilityAnswer, summary="Score texts")
+@raises(*WORK_ERRORS)
 async def score_probability(request: InjectedModelRequest, body: ProbabilityRequest) -> OrjsonResponse:
     """Score each text after a context: its probability is the product of its tokens' probabilities."""
     tokenizer = request.checkpoint.tokenizer if body.tokens or body.top_logprobs else None

@@ -48,6 +48,7 @@ from models.tasks.tagging.model import RecurrentTagger
 from models.tasks.text import TaskText
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
+from tests.app.openapi.error_check import ErrorCheck
 from tests.helpers.language_models import arrays
 from tests.helpers.texts import some_text
 
@@ -141,6 +142,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.app: FastAPI = create_app(settings)
+        self.app.add_middleware(ErrorCheck)
         self._server = uvicorn.Server(uvicorn_config(self.app, port=0, timeout_graceful_shutdown=5))
         self._thread = threading.Thread(target=self._server.run)
 

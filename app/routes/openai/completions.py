@@ -11,10 +11,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from app.engine.outbox import GenerationStream
+from app.http.declared_errors import raises
 from app.http.request_body import await_unless_disconnected
 from app.http.responses import OrjsonResponse
 from app.http.streaming import SSE_DONE, sse_event
-from app.routes.dependencies import InjectedModelRequest, ModelRequest, TimeoutHeader, build_model_request
+from app.routes.dependencies import MODEL_ERRORS, WORK_ERRORS, InjectedModelRequest, ModelRequest, build_model_request
 from app.routes.openai.completion_plan import CompletionPlan, plan_completion
 from app.routes.openai.completion_stream import prompt_choice, start_texts, stream_completion
 from app.routes.openai.fill_between import fill_between, filled_usage
@@ -41,16 +42,14 @@ router = APIRouter(tags=["completions"])
 @router.post(
     "/v1/completions", response_model=CompletionAnswer, responses=COMPLETION_RESPONSES, summary="Complete prompts"
 )
-async def create_completion(
-    request: Request, body: CompletionRequest, x_request_timeout_ms: TimeoutHeader = None
-) -> Response:
+@raises(*MODEL_ERRORS, *WORK_ERRORS)
+async def create_completion(request: Request, body: CompletionRequest) -> Response:
     """Continue prompts, as OpenAI's clients ask for it.
 
     With `echo` and `logprobs` the prompts are scored, too. Log-probabilities are the model's own (nats), whatever
     temperature, penalties and bias made of them. Fields that this service does not know are ignored, and named in the
     header `x-ignored-fields`.
     """
-    del x_request_timeout_ms  # the admission middleware enforces it
     return await complete_with_model(build_model_request(request, body.model), body)
 
 
@@ -60,6 +59,7 @@ async def create_completion(
     responses=COMPLETION_RESPONSES,
     summary="Complete prompts with the model of the path",
 )
+@raises(*WORK_ERRORS)
 async def create_model_completion(request: InjectedModelRequest, body: ModelCompletionRequest) -> Response:
     """Continue prompts as `/v1/completions` does, with the model of the path.
 

@@ -11,8 +11,9 @@ from typing import Annotated, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Query, Request
 
+from app.http.declared_errors import raises
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest, ModelRequest, build_model_request
+from app.routes.dependencies import MODEL_ERRORS, InjectedModelRequest, ModelRequest, build_model_request
 from app.routes.openai.special_strings import decode_with_special, encode_with_special
 from app.schemas.openai.logprobs import token_name
 from app.schemas.openai.tokenizer import (
@@ -24,6 +25,7 @@ from app.schemas.openai.tokenizer import (
     TokenizeRequest,
     TokenizerInfo,
 )
+from models.errors import InvalidText
 from models.inference.prefill import Ids
 from models.special_tokens import EOS, UNK
 from models.tokenization.tokenizer import Tokenizer
@@ -37,18 +39,21 @@ ModelQuery = Annotated[str, Query(description="The model: `name`, `name@version`
 
 
 @router.post("/tokenize", response_model=TokenizeAnswer, summary="Tokenize a text")
+@raises(*MODEL_ERRORS, InvalidText)
 async def tokenize(request: Request, body: TokenizeRequest) -> OrjsonResponse:
     """Give the token ids of a text, as `prompt` of `/v1/completions` takes them."""
     return await _tokenize(build_model_request(request, body.model), body)
 
 
 @router.post("/m/{model}/tokenize", response_model=TokenizeAnswer, summary="Tokenize with the model of the path")
+@raises(InvalidText)
 async def tokenize_for_model(request: InjectedModelRequest, body: ModelTokenizeRequest) -> OrjsonResponse:
     """Give the token ids of a text as `/tokenize` does, with the model of the path."""
     return await _tokenize(request, body)
 
 
 @router.post("/detokenize", response_model=DetokenizeAnswer, summary="Write token ids as text")
+@raises(*MODEL_ERRORS)
 async def detokenize(request: Request, body: DetokenizeRequest) -> OrjsonResponse:
     """Give the text of token ids."""
     return await _detokenize(build_model_request(request, body.model), body)
@@ -61,6 +66,7 @@ async def detokenize_for_model(request: InjectedModelRequest, body: ModelDetoken
 
 
 @router.get("/tokenizer_info", response_model=TokenizerInfo, summary="Describe a tokenizer")
+@raises(*MODEL_ERRORS)
 async def describe_tokenizer(request: Request, model: ModelQuery) -> OrjsonResponse:
     """Describe the tokenizer of a model: its special tokens and its size."""
     return _describe(build_model_request(request, model))

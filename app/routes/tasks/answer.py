@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
 from app.schemas.tasks.answer import AnswerAnswer, AnswerRequest, answer_content
 from models.errors import InvalidInput
 from models.tasks.question_answering.answerer import QuestionAnswerer
@@ -23,6 +24,7 @@ ReaderRequest = Annotated[ModelRequest, Depends(model_injector("babi-reader", "a
 
 
 @router.post("/{model}/answer", response_model=AnswerAnswer, summary="Answer questions")
+@raises(*WORK_ERRORS)
 async def answer_questions(request: ReaderRequest, body: AnswerRequest) -> OrjsonResponse:
     """Answer each question about its context, with the places of the answers in it."""
     model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer

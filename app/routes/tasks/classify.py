@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
 from app.schemas.tasks.classify import ClassifyAnswer, ClassifyRequest, classify_contents
 from models.tasks.classification.classifier import TextClassifier
 from models.tasks.classification.occlusion import explain_best_labels
@@ -23,6 +24,7 @@ ClassifierRequest = Annotated[ModelRequest, Depends(model_injector("sentiment", 
 
 
 @router.post("/{model}/classify", response_model=ClassifyAnswer, summary="Classify texts")
+@raises(*WORK_ERRORS)
 async def classify_texts(request: ClassifierRequest, body: ClassifyRequest) -> OrjsonResponse:
     """Give each text the probabilities of the model's labels."""
     model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer

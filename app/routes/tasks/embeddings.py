@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest, ModelRequest, TimeoutHeader, build_model_request
+from app.routes.dependencies import MODEL_ERRORS, WORK_ERRORS, InjectedModelRequest, ModelRequest, build_model_request
 from app.schemas.tasks.embeddings import (
     EmbeddingsAnswer,
     EmbeddingsRequest,
@@ -29,20 +30,19 @@ router = APIRouter(tags=["tasks"])
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingsAnswer, summary="Embed texts")
-async def embed_texts(
-    request: Request, body: EmbeddingsRequest, x_request_timeout_ms: TimeoutHeader = None
-) -> OrjsonResponse:
+@raises(*MODEL_ERRORS, *WORK_ERRORS)
+async def embed_texts(request: Request, body: EmbeddingsRequest) -> OrjsonResponse:
     """Give each text a vector: that of a recurrent language model, a classifier, a tagger and so on.
 
     Texts that mean alike to the model have vectors that point alike: compare them by the cosine of their angle.
     """
-    del x_request_timeout_ms  # the admission middleware enforces it
     return await embed_with_model(build_model_request(request, body.model), body)
 
 
 @router.post(
     "/m/{model}/v1/embeddings", response_model=EmbeddingsAnswer, summary="Embed texts with the model of the path"
 )
+@raises(*WORK_ERRORS)
 async def embed_model_texts(request: InjectedModelRequest, body: ModelEmbeddingsRequest) -> OrjsonResponse:
     """Give each text a vector as `/v1/embeddings` does, with the model of the path.
 

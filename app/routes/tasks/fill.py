@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
 from app.routes.tasks.fill_effort import estimate_fill
 from app.schemas.tasks.fill import FillAnswer, FillRequest, fill_content
 from models.errors import InvalidInput
@@ -29,6 +30,7 @@ FillInRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-fill",
 
 
 @router.post("/{model}/fill", response_model=FillAnswer, summary="Fill in blanks")
+@raises(*WORK_ERRORS)
 async def fill_blanks(request: FillInRequest, body: FillRequest) -> OrjsonResponse:
     """Give the most probable words for the blanks of each text, judged by what stands on both sides.
 

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
 from app.schemas.base import logprob_fields
 from app.schemas.tasks.fill import PseudoLogprobAnswer, PseudoLogprobRequest
 from models.model import Model
@@ -28,6 +29,7 @@ FillInRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-fill",
 @router.post(
     "/{model}/pseudo_logprob", response_model=PseudoLogprobAnswer, summary="Judge each token by all the others"
 )
+@raises(*WORK_ERRORS)
 async def score_pseudo_logprob(request: FillInRequest, body: PseudoLogprobRequest) -> OrjsonResponse:
     """Sum log P(token | all other tokens) over each text: its pseudo-log-likelihood.
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
 from app.schemas.tasks.tag import TagAnswer, TagRequest, tag_content, tag_probabilities
 from models.errors import InvalidInput
 from models.tasks.tagging.predict import tag_texts
@@ -23,6 +24,7 @@ TaggerRequest = Annotated[ModelRequest, Depends(model_injector("part-of-speech",
 
 
 @router.post("/{model}/tag", response_model=TagAnswer, summary="Tag texts")
+@raises(*WORK_ERRORS)
 async def tag(request: TaggerRequest, body: TagRequest) -> OrjsonResponse:
     """Give each token of each text a tag, and tell which spans the tags mark."""
     model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer

@@ -13,10 +13,11 @@ from orjson import dumps
 
 from app.engine.isolation import good_items
 from app.http.accept import choose_media_type
+from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.request_body import JSON, NDJSON, get_header
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
 from app.routes.trades.analysis_contents import analysis_content, table_row
 from app.schemas.trades.analyze import TSV, TSV_COLUMNS, WRITTEN_FORMS, AnalyzeAnswer, AnalyzeRequest
 from models.errors import InvalidInput
@@ -28,6 +29,7 @@ MODEL_HEADER = "x-model"
 
 
 @router.post("/{model}/analyze", response_model=AnalyzeAnswer, responses=WRITTEN_FORMS, summary="Analyze a text")
+@raises(*WORK_ERRORS)
 async def analyze(request: InjectedModelRequest, body: AnalyzeRequest) -> Response:
     """Tell of each word, line or span of a text how surprising it is, and what was expected in its place.
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from app.http.declared_errors import raises
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest
+from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest
 from app.schemas.trades.heuristics import HeuristicsAnswer, HeuristicsRequest, score_fields
 from models.evaluation.gibberish import score_gibberish
 from models.evaluation.gibberish_scores import LP_THRESHOLD, PS_PPL_THRESHOLD, TEXTS_SCORED, GibberishScores
@@ -16,6 +17,7 @@ router = APIRouter(prefix="/m", tags=["score"])
 
 
 @router.post("/{model}/heuristics", response_model=HeuristicsAnswer, summary="Check a prompt for gibberish")
+@raises(*WORK_ERRORS)
 async def check_heuristics(request: InjectedModelRequest, body: HeuristicsRequest) -> OrjsonResponse:
     """Tell whether a prompt looks like gibberish, as NeMo Guardrails asks with `server_endpoint`.
 

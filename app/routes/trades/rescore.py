@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.engine.isolation import good_items
+from app.http.declared_errors import raises
 from app.http.error_responses import to_api_error
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
 from app.routes.trades.hypothesis_scores import ListScores, ScoringModel, score_lists, scoring_models
 from app.schemas.base import logprob_fields
 from app.schemas.items import Items
@@ -25,6 +26,7 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 
 
 @router.post("/{model}/rescore", response_model=RescoreAnswer | RescoreBatch, summary="Rank hypotheses")
+@raises(*WORK_ERRORS)
 async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> OrjsonResponse:
     """Rank hypotheses by `score_weight * score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
 
