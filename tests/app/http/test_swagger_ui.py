@@ -51,6 +51,10 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield method, path, operation
 
 
+NOTHING_TO_FIND = ("/v1/models",)
+"""Paths that name nothing that may be missing."""
+
+
 def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     name = schema.get("$ref", "").rpartition("/")[2]
     return document["components"]["schemas"][name] if name else schema
@@ -85,7 +89,9 @@ def test_openapi_documents_errors_in_the_one_shape(document: dict[str, Any]) -> 
     for method, path, operation in operations(document):
         assert "422" not in operation["responses"], (method, path)
         if path.startswith("/v1"):
-            assert {"400", "404", "429", "503"} <= operation["responses"].keys()
+            assert {"400", "429", "500", "503", "504"} <= operation["responses"].keys()
+            assert "default" not in operation["responses"]
+            assert ("404" in operation["responses"]) == (path not in NOTHING_TO_FIND)
             for status, answer in operation["responses"].items():
                 if status != "200":
                     assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorAnswer")
