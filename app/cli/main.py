@@ -28,6 +28,7 @@ COMMAND_HELP = {
     "evaluate": "Measure how well MODEL predicts a text, or does its task on labelled files.",
     "score": "Score lines from standard input, one result a line.",
     "calibrate": "Find thresholds of the gibberish check, from harmless prompts.",
+    "tune": "Find weights of rescoring, from n-best lists with references.",
     "generate": "Continue a prompt, or begin a text.",
     "next": "Show the most probable next tokens after a context.",
     "classify": "Classify texts: the label of each, and which words carried it.",

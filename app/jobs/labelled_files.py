@@ -6,11 +6,12 @@ Large files are left to the job, which says the same of them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.schemas.tasks.job_requests import TaskJob
 from app.storage.file_store import FileStore
+from models.data.labelled.nbest import read_nbest
 from models.errors import InvalidInput, InvalidText
 from models.recipes.task_examples import read_examples
 from models.recipes.task_kinds import FileFormat
@@ -30,8 +31,20 @@ def check_small_files(files: FileStore, request: TaskJob, file_format: FileForma
 
 def check_if_small(files: FileStore, field: str, file_ids: Sequence[str], file_format: FileFormat) -> None:
     """Read labelled files, unless they are large. Raises InvalidInput naming `field` and a fault's line."""
-    stored = [files.get(file_id) for file_id in file_ids]
     limit = SMALL_STORY_BYTES if file_format.format == "babi" else SMALL_BYTES
+    _read_if_small(files, field, file_ids, limit, lambda paths: read_examples(paths, file_format))
+
+
+def check_nbest_if_small(files: FileStore, field: str, file_id: str, encoding: str) -> None:
+    """Read n-best lists, unless they are large. Raises InvalidInput naming `field` and a fault's line."""
+    _read_if_small(files, field, [file_id], SMALL_BYTES, lambda paths: read_nbest(paths[0], encoding))
+
+
+def _read_if_small(
+    files: FileStore, field: str, file_ids: Sequence[str], limit: int, read: Callable[[list[Path]], object]
+) -> None:
+    """Have `read` read files that are smaller than `limit`, in bytes, together."""
+    stored = [files.get(file_id) for file_id in file_ids]
     if sum(file.content_bytes for file in stored) > limit:
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +54,7 @@ def check_if_small(files: FileStore, field: str, file_ids: Sequence[str], file_f
             path.parent.mkdir()
             path.symlink_to(files.path(file.id).resolve())
         try:
-            read_examples(paths, file_format)
+            read(paths)
         except InvalidText as error:
             message = str(error)
             for path in paths:

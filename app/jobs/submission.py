@@ -15,7 +15,7 @@ from app.core.container_limits import memory_quota, spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry, ServedModel
-from app.jobs.labelled_files import check_if_small, check_small_files
+from app.jobs.labelled_files import check_if_small, check_nbest_if_small, check_small_files
 from app.jobs.resource_estimate import (
     ResourceEstimate,
     ResourceLimits,
@@ -33,13 +33,15 @@ from app.schemas.jobs.requests import CompositionJob, EvaluateJob, JobRequest, N
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob
+from app.schemas.trades.tune import TuneJob
 from app.storage.aliases import AliasStore
 from app.storage.file_store import FileStore
 from models.checkpoint.counts_file import COUNTS_FILE
 from models.checkpoint.load import shared_tokenizer
 from models.composite.base import check_dynamic
 from models.composite.config import MixtureConfig
-from models.errors import CheckpointNotFound, InvalidInput
+from models.data.encoding_names import UTF_8
+from models.errors import CheckpointNotFound, InvalidInput, UnsupportedByModel
 from models.evaluation.gibberish_scores import TEXTS_SCORED
 from models.ngram.formats.model_file import check_model_file
 from models.recipes.compose import make_composite
@@ -81,6 +83,8 @@ class JobSubmission:
             return self._prepare_evaluation(request)
         if isinstance(request, CalibrateJob):
             return self._prepare_calibration(request)
+        if isinstance(request, TuneJob):
+            return self._prepare_tuning(request)
         if request.name in self.aliases.snapshot:
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
         if isinstance(request, CompositionJob):
@@ -168,6 +172,16 @@ class JobSubmission:
         self._limits.check(estimate)
         return self._new_job(request, estimate, model=served.id)
 
+    def _prepare_tuning(self, request: TuneJob) -> NewJob:
+        names = {"model": request.model} | {f"models.{i}": name for i, name in enumerate(request.models)}
+        first, *others = (self._resolve_language_model(field, name) for field, name in names.items())
+        parameters = sum(served.checkpoint.language_model.parameter_count for served in (first, *others))
+        size = self._file_bytes("validation_file", request.validation_file)
+        check_nbest_if_small(self.files, "validation_file", request.validation_file, request.encoding or UTF_8)
+        estimate = estimate_evaluation(parameters, (2 + len(others)) * size)  # the search takes about one pass
+        self._limits.check(estimate)
+        return self._new_job(request, estimate, model=first.id, models=[served.id for served in others])
+
     def _model_with_counts(self, model: str) -> ServedModel:
         served = self._resolve_model("extends", model)
         if COUNTS_FILE not in served.checkpoint.card.files:
@@ -181,7 +195,7 @@ class JobSubmission:
             kind=request.kind,
             request=sent | resolved,
             estimate=asdict(estimate),
-            name=None if isinstance(request, EvaluateJob | CalibrateJob) else request.name,
+            name=None if isinstance(request, EvaluateJob | CalibrateJob | TuneJob) else request.name,
             training_file=next(iter(request.training_files), None),
             validation_file=request.validation_file,
             more_files=request.more_files,
@@ -193,6 +207,14 @@ class JobSubmission:
             return self.registry.get(self.aliases.resolve(model))
         except CheckpointNotFound as error:
             raise InvalidInput(field, str(error)) from None
+
+    def _resolve_language_model(self, field: str, model: str) -> ServedModel:
+        served = self._resolve_model(field, model)
+        try:
+            _ = served.checkpoint.language_model
+        except UnsupportedByModel as error:
+            raise error.of_field(field) from None
+        return served
 
     def _file_bytes(self, field: str, file_id: str | None) -> int:
         """Return the size of what a file holds, decompressed; 0 where none is given."""

@@ -90,6 +90,10 @@ REQUEST_EXAMPLES: dict[str, Any] = {
     },
 }
 JobRequestBody = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=REQUEST_EXAMPLES)]
+    "tune": {
+        "summary": "Find the weights of rescoring",
+        "value": {"kind": "tune", "model": "my-model@1", "models": ["my-lstm@1"], "validation_file": "file-..."},
+    },
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=255, description="The same key and body: the same job."),

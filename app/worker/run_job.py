@@ -17,6 +17,7 @@ from app.schemas.jobs.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.jobs.requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob
+from app.schemas.trades.tune import TuneJob, tuning_content
 from app.worker.input_links import link_inputs
 from app.worker.reporter import Reporter, SendMessage
 from app.worker.run_protocol import Done, Message, RunSpec, Stopped
@@ -28,9 +29,12 @@ from models.checkpoint.save import save
 from models.composite.dynamic_evaluation import make_dynamic
 from models.data.corpus import Corpus
 from models.data.encoding_names import UTF_8
+from models.data.labelled.nbest import read_nbest
 from models.evaluation.evaluator import evaluate
 from models.evaluation.gibberish_thresholds import calibrate
 from models.evaluation.metrics import evaluation_figures
+from models.evaluation.rescoring.nbest_scores import Scorer
+from models.evaluation.rescoring.tuning import tune
 from models.language_model import LanguageModel
 from models.recipes.build import BuiltModel, build
 from models.recipes.build_task import BuiltTask, build_task, evaluate_task
@@ -59,6 +63,8 @@ def run_job(spec: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
             return _evaluate(spec, request, send, stop)
         if isinstance(request, CalibrateJob):
             return _calibrate(spec, request, send, stop)
+        if isinstance(request, TuneJob):
+            return _tune(spec, request, send, stop)
         if isinstance(request, ImportJob):
             return _import(spec, request, send, stop)
         if isinstance(request, CompositionJob):
@@ -161,6 +167,15 @@ def _calibrate(spec: RunSpec, request: CalibrateJob, send: SendMessage, stop: Sh
     thresholds = [asdict(found) for found in _drive(work, Reporter(send).report, stop)]
     figures = {"prompt_count": len(prompts), "window": request.window, "thresholds": thresholds}
     return Done(None, {"model": request.model} | figures)
+
+
+def _tune(spec: RunSpec, request: TuneJob, send: SendMessage, stop: ShouldStop) -> Message:
+    library, names = Path(spec.checkpoints).resolve(), [request.model, *request.models]
+    checkpoints = [load(resolve(library, name).path) for name in names]
+    lists = read_nbest(link_inputs(spec, Path(spec.workdir) / "inputs")["validation"], request.encoding or UTF_8)
+    scorers = [Scorer(checkpoint.language_model, checkpoint.tokenizer) for checkpoint in checkpoints]
+    tuning = _drive(tune(lists, scorers, request.unit, request.zero_logprob), Reporter(send).report, stop)
+    return Done(None, tuning_content(names, tuning, request.zero_logprob))
 
 
 def _provenance(spec: RunSpec, result: BuiltModel | BuiltTask | ComposedModel | ImportedModel) -> Provenance:

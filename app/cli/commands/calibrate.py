@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from app.cli.found_values import threshold_lines
 from app.cli.shared_options import json_option, load_model, loading_options, model_argument, to_json
 from app.cli.text_input import LineStream, encoding_option, open_text
 from app.core.process_tuning import without_gc
 from app.schemas.trades.heuristics import MAX_WINDOW
 from models.evaluation.gibberish_scores import WINDOW_TOKENS
 from models.utils.progress import run_to_completion
-
-if TYPE_CHECKING:
-    from models.evaluation.gibberish_thresholds import GibberishThresholds
-
-_COLUMNS = {
-    "rate": "rate",
-    "lp_threshold": "lp_threshold",
-    "ps_ppl_threshold": "ps_ppl_threshold",
-    "window_ppl_threshold": "window_ppl_threshold",
-    "jailbreak_rate": "reported",
-    "jailbreak_rate_with_window": "with windows",
-}
-"""Fields of thresholds, and what stands above their columns."""
 
 
 @click.command()
@@ -66,15 +54,13 @@ def command(
     ref, checkpoint = load_model(model, **loading)
     prompts = _read_prompts(file, encoding)
     work = calibrate(checkpoint.language_model, checkpoint.tokenizer, prompts, rates, window)
-    found = run_to_completion(work)
+    rows = [asdict(thresholds) for thresholds in run_to_completion(work)]
+    result = {"model": ref.id, "prompt_count": len(prompts), "window": window, "thresholds": rows}
     if as_json:
-        rows = [asdict(thresholds) for thresholds in found]
-        click.echo(to_json({"model": ref.id, "prompt_count": len(prompts), "window": window, "thresholds": rows}))
+        click.echo(to_json(result))
         return
-    click.echo(f"{ref.id}: {len(prompts)} prompts, windows of {window} tokens")
-    click.echo("  ".join(f"{name:>20}" for name in _COLUMNS.values()))
-    for thresholds in found:
-        click.echo(_format(thresholds))
+    for line in threshold_lines(result):
+        click.echo(line)
 
 
 def _read_prompts(file: Path, encoding: str) -> list[str]:
@@ -82,8 +68,3 @@ def _read_prompts(file: Path, encoding: str) -> list[str]:
     with open_text(file) as stream:
         lines = [line for batch in LineStream(stream, encoding).batches() for line in batch]
     return [line.text for line in lines if line.text.strip()]
-
-
-def _format(thresholds: GibberishThresholds) -> str:
-    values = asdict(thresholds)
-    return "  ".join(f"{'-' if values[name] is None else format(values[name], '.6g'):>20}" for name in _COLUMNS)

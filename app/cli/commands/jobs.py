@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from app.cli.figures import held_out_lines, task_headline
+from app.cli.found_values import found_lines
 from app.cli.http_client import ServiceClient, ServiceError
 from app.cli.progress_bar import ProgressBar
 from app.cli.shared_options import json_option
@@ -18,6 +20,8 @@ from app.core.settings import load_settings
 from models.utils.progress import Progress
 
 _COLUMNS = "{:<30} {:<8} {:<11} {:>8}  {}"
+_MEASURING = ("evaluate", "calibrate", "tune")
+"""Kinds of jobs that measure a published model; `--config` has their other fields."""
 _TEXT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -47,16 +51,30 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 
 @command.command()
 @click.argument("text", type=_TEXT)
-@click.option("--name", help="The model's name; with --kind evaluate, the model to measure.", required=True)
+@click.option(
+    "--name", help="The model's name; with --kind evaluate, calibrate or tune, that of a published one.", required=True
+)
 @click.option(
     "--kind",
     default="ngram",
     help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; a task's kind, as classifier; import, of "
-    "ARPA text; or evaluate. [default: ngram]",
+    "ARPA text; evaluate; calibrate, on harmless prompts; or tune, on n-best lists. [default: ngram]",
 )
-@click.option("--member", "members", multiple=True, help="A published model to mix, or below a cache; TEXT fits it.")
+@click.option(
+    "--member",
+    "members",
+    multiple=True,
+    help="A published model to mix, below a cache, or to tune beside; TEXT fits it.",
+)
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
-@click.option("-c", "--config", multiple=True, callback=_parse_pairs, metavar="NAME=VALUE", help="Field of the model.")
+@click.option(
+    "-c",
+    "--config",
+    multiple=True,
+    callback=_parse_pairs,
+    metavar="NAME=VALUE",
+    help="Field of the model, or of what is measured.",
+)
 @click.option(
     "-t",
     "--tokenizer",
@@ -97,26 +115,15 @@ def submit(
     **options: Any,
 ) -> None:
     """Upload TEXT and submit a job on it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
-    body = {name: value for name, value in options.items() if value}
-    tokenizer_file = options["tokenizer"].get("file")
-    if tokenizer_file is not None and Path(str(tokenizer_file)).is_file():
-        body["tokenizer"] = options["tokenizer"] | {"file": client.upload(Path(tokenizer_file))}
-    if options["kind"] == "evaluate":
-        body = {"kind": "evaluate", "model": options["name"], "validation_file": client.upload(text, encoding)}
-        body |= {"format": options["format"]} if options["format"] else {}
-    elif options["kind"] == "import":
-        body["file"] = client.upload(text)
-    elif options["members"]:
-        body["validation_file"] = client.upload(text, encoding)
+    if options["kind"] in _MEASURING:
+        body = {**_measurement(options), "validation_file": client.upload(text, encoding)}
     else:
-        body["training_file"] = client.upload(text, encoding)
-        if validation is not None:
-            body["validation_file"] = client.upload(validation, encoding)
+        body = _training(client, text, validation, encoding, options)
     job = client.post("/v1/jobs", body)
     if not follow:
         _print_job(job, as_json)
         return
-    click.echo(f"{job['id']} makes {job['model']}", err=True)
+    click.echo(f"{job['id']} {'measures' if options['kind'] in _MEASURING else 'makes'} {job['model']}", err=True)
     _follow(client, job["id"], as_json)
 
 
@@ -124,6 +131,30 @@ def submit(
 @click.option("--status", help="Only jobs with this status: queued, running, succeeded, failed, ...")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, help="Most jobs to list. [default: 20]")
 @json_option
+def _measurement(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the request of a job that measures a published model, without its file."""
+    body = {"kind": options["kind"], "model": options["name"], **options["config"]}
+    if options["members"]:
+        body["models"] = list(options["members"])
+    return body | ({"format": options["format"]} if options["format"] else {})
+
+
+def _training(
+    client: ServiceClient, text: Path, validation: Path | None, encoding: str, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the request of a job that makes a model; its files are uploaded."""
+    body = {name: value for name, value in options.items() if value}
+    tokenizer_file = options["tokenizer"].get("file")
+    if tokenizer_file is not None and Path(str(tokenizer_file)).is_file():
+        body["tokenizer"] = options["tokenizer"] | {"file": client.upload(Path(tokenizer_file))}
+    if options["kind"] == "import":
+        return body | {"file": client.upload(text)}
+    if options["members"]:
+        return body | {"validation_file": client.upload(text, encoding)}
+    body["training_file"] = client.upload(text, encoding)
+    return body if validation is None else body | {"validation_file": client.upload(validation, encoding)}
+
+
 @click.pass_obj
 def list_jobs(client: ServiceClient, status: str | None, limit: int, as_json: bool) -> None:
     """List the jobs, newest first."""
@@ -208,9 +239,15 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
     result = job["result"] or {}
     for note in [*result.get("notes", []), *result.get("metrics", {}).get("notes", [])]:
         click.echo(f"note: {note}", err=True)
-    for line in held_out_lines(result.get("metrics", {}).get("validation") or {}):
+    for line in _result_lines(result):
         click.echo(line)
     if "perplexity" in result:
-        click.echo(f"perplexity {result['perplexity'] or float('inf'):.2f} by {result['unit']}")
+        yield f"perplexity {result['perplexity'] or float('inf'):.2f} by {result['unit']}"
     elif headline := task_headline(result):
-        click.echo(headline)
+        yield headline
+    yield from found_lines(result)
+
+
+def _result_lines(result: dict[str, Any]) -> Iterator[str]:
+    """Yield the figures of a job that succeeded."""
+    yield from held_out_lines(result.get("metrics", {}).get("validation") or {})

@@ -1,8 +1,9 @@
 """Request bodies of jobs: train a language model, compose a model of published ones, or evaluate one.
 
-Those of other tasks are in `tasks.job_kinds`, of imports in `import_job`, of calibrations in `trades.calibrate`.
-`JobRequest` is the union of all kinds, told apart by `kind`; `parse_job_request` reads one from stored JSON. The
-configurations inside are the dataclasses of `models`, which the command line uses as well and which check themselves.
+Those of other tasks are in `tasks.job_kinds`, of imports in `import_job`, of calibrations in `trades.calibrate`, of
+tuning in `trades.tune`. `JobRequest` is the union of all kinds, told apart by `kind`; `parse_job_request` reads one
+from stored JSON. The configurations inside are the dataclasses of `models`, which the command line uses as well and
+which check themselves.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import EncodingField
 from app.schemas.trades.calibrate import CalibrateJob
+from app.schemas.trades.tune import TuneJob
 from models.composite.config import DynamicConfig, MixtureConfig
 from models.data.encoding_names import UTF_8
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
@@ -243,7 +245,9 @@ class EvaluateJob(JobBody):
 
 
 TrainingRequest: TypeAlias = NgramJob | RecurrentJob
-JobRequest: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | CalibrateJob | ImportJob
+JobRequest: TypeAlias = (
+    TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | CalibrateJob | TuneJob | ImportJob
+)
 _ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
 
 

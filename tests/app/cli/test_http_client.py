@@ -18,7 +18,7 @@ from app.cli.http_client import ServiceClient, ServiceError, parse_events
 from app.jobs import event_stream
 from app.jobs.leases import Lease, LeaseStore
 from models.errors import InvalidInput
-from tests.helpers.serving import Server, serving
+from tests.helpers.serving import Server, ngram, publish, serving, wait_for
 
 PROGRESS = {"phase": "training", "step": 5, "steps": 10, "fraction": 0.5, "epoch": 0.5, "metrics": {"loss": 1.0}}
 PROGRESS |= {"tokens_per_second": 100.0, "seconds_left": None}
@@ -26,7 +26,10 @@ PROGRESS |= {"tokens_per_second": 100.0, "seconds_left": None}
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("client") / "checkpoints") as running:
+    checkpoints = tmp_path_factory.mktemp("client") / "checkpoints"
+    publish(checkpoints, "words", ngram())
+    with serving(checkpoints) as running:
+        wait_for(lambda: running.app.state.registry.snapshot.models)
         yield running
 
 
@@ -98,6 +101,35 @@ def test_jobs_submit_sends_the_tables_of_a_task(own: Server, leases: LeaseStore,
     request = ServiceClient(own.url).get("/v1/jobs", limit=1)["data"][0]["request"]
     assert (request["config"], request["encoder"]) == ({"pooling": "mean"}, {"hidden_size": 8})
     assert (request["training"], request["format"]) == ({"epochs": 2}, {"format": "tsv"})
+
+
+def test_jobs_submit_measures_a_published_model(own: Server, leases: LeaseStore, text: Path) -> None:
+    thresholds = {"rate": 0.1, "lp_threshold": 2.5, "ps_ppl_threshold": None, "window_ppl_threshold": 99.0}
+    thresholds |= {"jailbreak_rate": 0.05, "jailbreak_rate_with_window": 0.1}
+    result = {"model": "words@1", "prompt_count": 10, "window": 4, "thresholds": [thresholds]}
+    worker = work(leases, lambda lease: leases.succeed(lease, result))
+    shown = run(own, "submit", text, "--name", "words", "--kind", "calibrate", "-c", "rates=[0.1]", "-c", "window=4")
+    worker.join()
+    assert shown.exit_code == 0, shown.output
+    assert "words@1: 10 prompts, windows of 4 tokens" in shown.output
+    request = ServiceClient(own.url).get("/v1/jobs", limit=1)["data"][0]["request"]
+    assert request.keys() == {"kind", "model", "rates", "window", "validation_file"}
+    assert (request["model"], request["rates"], request["window"]) == ("words@1", [0.1], 4)
+
+
+def test_jobs_submit_tunes_the_weights_of_several_models(own: Server, leases: LeaseStore, tmp_path: Path) -> None:
+    lists = tmp_path / "lists.jsonl"
+    lists.write_text('{"reference": "a cat", "hypotheses": [{"text": "a cat", "score": -1}]}')
+    result = {"model": "words@1", "list_count": 1, "hypothesis_count": 1, "reference_length": 2, "unit": "words"}
+    result |= {"error_rate": {"first_pass": 0.5, "tuned": 0.25, "held_out": None}, "weights": {"lm_weight": 0.5}}
+    worker = work(leases, lambda lease: leases.succeed(lease, result))
+    flags = ("--kind", "tune", "--member", "words", "-c", "unit=characters")
+    shown = run(own, "submit", lists, "--name", "words@1", *flags)
+    worker.join()
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.splitlines()[-2:] == ["errors by these weights                25.00 %", '{"lm_weight": 0.5}']
+    request = ServiceClient(own.url).get("/v1/jobs", limit=1)["data"][0]["request"]
+    assert (request["models"], request["unit"]) == (["words@1"], "characters")
 
 
 def test_jobs_submit_reports_a_failure(own: Server, leases: LeaseStore, text: Path) -> None:

@@ -182,6 +182,32 @@ def test_create_job_names_the_fault_of_a_calibration(client: httpx.Client, file:
     assert client.post("/v1/jobs", json=request).json()["model"] == "words@1"
 
 
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"models": ["words", "nobody"]}, "models.1"),
+        ({"unit": "letters"}, "unit"),
+        ({"zero_logprob": 1}, "zero_logprob"),
+        ({"validation_file": "file-none"}, "validation_file"),
+    ],
+)
+def test_create_job_names_the_fault_of_a_tuning(client: httpx.Client, body: dict, param: str) -> None:
+    lists = b'{"reference": "a", "hypotheses": [{"text": "a", "score": -1}]}\n'
+    file = client.post("/v1/files", content=lists, params={"filename": "a.jsonl"}).json()["id"]
+    request = {"kind": "tune", "model": "words", "models": ["words"], "validation_file": file}
+    assert refused(client.post("/v1/jobs", json=request | body)) == (400, "invalid_input", param)
+    job = client.post("/v1/jobs", json=request).json()
+    assert (job["model"], job["request"]["models"]) == ("words@1", ["words@1"])
+
+
+def test_create_job_tells_the_first_fault_of_small_nbest_lists(client: httpx.Client) -> None:
+    lists = b'{"reference": "a", "hypotheses": [{"text": "a"}]}\n{"reference": "b"}\n'
+    file = client.post("/v1/files", content=lists, params={"filename": "lists.jsonl"}).json()["id"]
+    answer = client.post("/v1/jobs", json={"kind": "tune", "model": "words", "validation_file": file})
+    assert refused(answer) == (400, "invalid_input", "validation_file")
+    assert "lists.jsonl, line 2: must be an object" in answer.json()["error"]["message"]
+
+
 def test_create_job_resolves_the_members_of_a_mixture(client: httpx.Client, leases: LeaseStore) -> None:
     request = {"name": "demo", "kind": "mixture", "members": ["words"], "config": {"weights": [1]}}
     job = client.post("/v1/jobs", json=request).json()

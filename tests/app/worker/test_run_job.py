@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import itertools
+import json
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app.schemas.trades.rescore import RescoreRequest
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Done, InputFile, Measured, Message, RunSpec, Stopped
 from models.checkpoint.card import Card
@@ -21,7 +24,7 @@ from models.threads import thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
-from tests.helpers.serving import ngram, publish
+from tests.helpers.serving import CHARACTERS, ngram, publish
 from tests.helpers.texts import some_text
 from tests.helpers.tokenizers import sentence_piece_file
 
@@ -116,6 +119,27 @@ def test_run_job_calibrates_the_gibberish_check(order: RunSpec, tmp_path: Path) 
     expected = run_to_completion(calibrate(model.language_model, model.tokenizer, prompts, [0.25, 0.5], 2))
     thresholds = [asdict(found) for found in expected]
     assert done.result == {"model": "words@1", "prompt_count": 9, "window": 2, "thresholds": thresholds}
+
+
+def test_run_job_tunes_weights_that_rescore_takes(order: RunSpec, tmp_path: Path) -> None:
+    publish(tmp_path / "checkpoints", "words", ngram())
+    publish(tmp_path / "checkpoints", "letters", ngram(CHARACTERS, order=5), CHARACTERS)
+    reference = "the cat saw a bird"
+    texts = [" ".join(words) for words in itertools.islice(itertools.permutations(reference.split()), 100, 116)]
+    rows = [
+        {"reference": reference, "hypotheses": [{"text": text, "score": i % 3} for text in (*texts[i:], reference)]}
+        for i in range(12)
+    ]
+    (tmp_path / "text").write_text("\n".join(map(json.dumps, rows)))
+    request = {"kind": "tune", "model": "words@1", "models": ["letters@1"], "validation_file": "file-1"}
+    done = run_job(replace(order, request=request, training=None, validation=order.training), [].append, lambda: False)
+    assert isinstance(done, Done)
+    result = done.result or {}
+    RescoreRequest.model_validate({"hypotheses": rows[0]["hypotheses"], **result["weights"]})
+    assert (result["model"], result["weights"]["models"][0]["model"]) == ("words@1", "letters@1")
+    assert (result["list_count"], result["reference_length"]) == (12, 60)
+    assert result["error_rate"]["oracle"] == 0 <= result["error_rate"]["tuned"] < result["error_rate"]["first_pass"]
+    assert result["errors"]["tuned"] == round(60 * result["error_rate"]["tuned"])
 
 
 def test_run_job_imports_a_model_over_the_tokens_of_a_tokenizers_file(order: RunSpec, tmp_path: Path) -> None:

@@ -1,9 +1,17 @@
 """Rescoring: the formula computed by hand, and the order."""
 
 import httpx
+import numpy as np
 import pytest
 
 from app.schemas.trades.rescore import RescoreAnswer, RescoreBatch
+from app.schemas.trades.tune import tuning_content
+from models.checkpoint.load import Checkpoint
+from models.data.labelled.nbest import NbestHypothesis, NbestList
+from models.evaluation.rescoring.edit_distance import edit_distances
+from models.evaluation.rescoring.nbest_scores import Scorer
+from models.evaluation.rescoring.tuning import tune
+from models.utils.progress import run_to_completion
 
 HYPOTHESES = [
     {"text": "the cat saw a zebra", "score": -3.0},
@@ -166,3 +174,24 @@ def test_rescore_tells_the_errors_of_a_list_in_its_place(client: httpx.Client) -
 def test_rescore_names_the_fault_of_lists_and_models(client: httpx.Client, body: dict, param: str) -> None:
     answer = client.post("/v1/models/words/rescore", json=body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_rescore_makes_the_errors_that_tuning_foretells(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    rng, references = np.random.default_rng(0), ["the cat saw a bird", "a dog saw the old cat"]
+    lists = []
+    for i in range(20):
+        words = references[i % 2].split()
+        texts = [" ".join(rng.permutation(words)[: len(words) - j % 2]) for j in range(6)]
+        hypotheses = tuple(
+            NbestHypothesis(text, float(score)) for text, score in zip(texts, rng.normal(size=6), strict=True)
+        )
+        lists.append(NbestList(references[i % 2], hypotheses, "at night ," if i % 3 else "", i + 1))
+    names = ["words", "letters", "lstm"]
+    scorers = [Scorer(local[name].language_model, local[name].tokenizer) for name in names]
+    tuning = run_to_completion(tune(lists, scorers))
+    weights = tuning_content(names, tuning, -100.0)["weights"]
+    body = [{"hypotheses": [vars(h) for h in item.hypotheses], "context": item.context} for item in lists]
+    answer = client.post("/v1/models/words/rescore", json={"lists": body, **weights}).json()
+    best = [ranked["results"][0]["text"].split() for ranked in answer["lists"]]
+    errors = [edit_distances(item.reference.split(), [words])[0] for item, words in zip(lists, best, strict=True)]
+    assert sum(errors) == tuning.errors.tuned < tuning.errors.first_pass
