@@ -31,8 +31,12 @@ from models.tokenization.token_names import TokenNames
 from models.tokenization.tokenized_text import TokenizedText, TokensWithOffsets
 from models.tokenization.trainer import WordCounter, build_vocabulary
 from models.tokenization.word_cache import WordCache
+from models.utils.arrays import Int64Array
 from models.utils.files import write_atomically
+from models.utils.regular_files import read_regular
 
+MAX_FILE_BYTES = 1 << 28
+"""Most bytes of a tokenizer's file, which holds its vocabulary."""
 SHORT_TEXT_CHARS = 1000
 """Length of the longest text that is split at spaces and looked up word by word in the cache."""
 
@@ -105,6 +109,16 @@ class Tokenizer:
     def continuations(self) -> Continuations:
         """Finder of the tokens that a text can have which begins with what was typed so far."""
         return Continuations(self._model)
+
+    @cached_property
+    def boundary_tokens(self) -> Int64Array | None:
+        """Ids of the tokens before which a word ends, led by a blank or ending a text; None where tokens are words.
+
+        >>> Tokenizer(TokenizerConfig(kind="character"), ["<unk>", "</s>", "a", " "]).boundary_tokens
+        array([1, 3])
+        """
+        blank_led = self.names.blank_led
+        return None if self.config.kind == "word" or not blank_led else np.union1d(blank_led, EOS).astype(np.int64)
 
     def token_text(self, token: int) -> str:
         """Return the readable text of an internal id, U+FFFD for bytes that are no whole character."""
@@ -287,7 +301,7 @@ class Tokenizer:
     def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
         """Read a file that `save` wrote. Raises CheckpointDamaged, naming the file, for any other."""
         try:
-            return cls.from_model(read_document(json.loads(Path(path).read_bytes())))
+            return cls.from_model(read_document(json.loads(read_regular(Path(path), MAX_FILE_BYTES))))
         except Exception as error:  # `tokenizers` raises no narrower one
             message = f"is not a tokenizer that this package wrote: {type(error).__name__}: {error}"
             raise CheckpointDamaged(f"{os.fspath(path)} {message}") from error

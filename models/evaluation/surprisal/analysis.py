@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from models.evaluation.surprisal.distributions import Distributions, find_boundary_tokens, read_distributions
+from models.evaluation.surprisal.distributions import Distributions, read_distributions
 from models.evaluation.surprisal.units import CharacterSpan, PlacedTokens, Unit, UnitKind
 from models.inference.prefill import Runtime, prefill
 from models.language_model import LanguageModel
@@ -97,7 +97,7 @@ def analyze_text(
     InvalidInput for spans that are not made of whole tokens, InvalidText for text that is not Unicode.
     """
     before = tokenizer.encode_batch([context]).ids
-    boundary_tokens = find_boundary_tokens(tokenizer)
+    boundary_tokens = tokenizer.boundary_tokens
     tokens = _encode(tokenizer, text, eos=eos)
     ids = np.array(tokens.ids, np.int64)
     placed = PlacedTokens.place(text, ids, tokens.offsets, boundary_tokens)

@@ -11,9 +11,7 @@ import numpy as np
 from models.inference.alternatives import NUMBERS_AT_ONCE, ROWS_AT_ONCE
 from models.language_model import LanguageModel
 from models.model import Floats
-from models.special_tokens import EOS
 from models.state import State, concat
-from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Float64Array, Int64Array
 
 BITS = 1 / math.log(2)
@@ -57,12 +55,6 @@ def read_distributions(
         yield len(chunk)
     last = None if boundary_tokens is None else _boundary_surprisals(model.logprobs(state), boundary_tokens)
     return _join(parts, last)._replace(orders=np.concatenate(orders) if model.has_matched_orders else None)
-
-
-def find_boundary_tokens(tokenizer: Tokenizer) -> Int64Array | None:
-    """Return the ids of the tokens that begin with a blank or end a text; None where no blank is a token."""
-    blank_led = tokenizer.names.blank_led
-    return None if tokenizer.config.kind == "word" or not blank_led else np.union1d(blank_led, EOS).astype(np.int64)
 
 
 def _measure(rows: Floats, ids: Int64Array, boundary_tokens: Int64Array | None) -> Distributions:

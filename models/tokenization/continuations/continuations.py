@@ -22,6 +22,7 @@ from models.special_tokens import EOS, UNK
 from models.tokenization.continuations.cuts import Cut, byte_cuts, word_cuts
 from models.tokenization.continuations.encoding_checker import EncodingChecker
 from models.tokenization.continuations.prefix_index import PrefixIndex
+from models.tokenization.continuations.spelling_table import SpellingTable
 from models.tokenization.continuations.typed_text import TypedText, is_healed, split_typed
 from models.tokenization.encoding import TokenModel
 from models.utils.arrays import Int64Array
@@ -68,6 +69,11 @@ class Continuations:
         return [self._model.token_bytes(i) for i in range(len(self._model.vocabulary))]
 
     @cached_property
+    def spelling_table(self) -> SpellingTable:
+        """Bytes of all tokens side by side."""
+        return SpellingTable(self._spellings)
+
+    @cached_property
     def _index(self) -> PrefixIndex:
         return PrefixIndex(self._spellings)
 
@@ -86,6 +92,14 @@ class Continuations:
     def tokens_with_prefix(self, prefix: bytes) -> Int64Array:
         """Return the ids, ascending, of the ordinary tokens that write bytes which begin with `prefix`."""
         return self._index.find(prefix)
+
+    def encode_after(self, anchor: bytes, text: bytes) -> tuple[int, ...]:
+        """Return the ids of `text` behind `anchor`, which keep the ids of `anchor` apart from them."""
+        return self._checker.encode_after(anchor, text)
+
+    def fold(self, form: str) -> str:
+        """Return a form as tokens write it: normalized as text is, and not split."""
+        return self._model.fold(form)
 
     def is_typed(self, context: str, heal: bool | None) -> bool:
         """Whether an end of `context` counts as typed, without a prefix behind it."""

@@ -1,0 +1,1 @@
+"""Completion of typed text: whole words and phrases, right context, noisy keys, a user's own words."""
