@@ -1,4 +1,4 @@
-"""Scores of the hypotheses of n-best lists by one model, `score_lists`, and by several, `ScoringModel`."""
+"""Scores of the hypotheses of n-best lists: by one model, `score_lists`, or several, `scoring_models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Route POST /v1/models/{model}/rescore: n-best hypotheses of a recogniser, ranked with one model or several."""
+"""Route POST /v1/models/{model}/rescore: n-best hypotheses of a recogniser, ranked with models."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ router = APIRouter(prefix="/v1/models", tags=["score"])
 @router.post("/{model}/rescore", response_model=RescoreAnswer | RescoreBatch, summary="Rank hypotheses")
 @raises(*WORK_ERRORS)
 async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> OrjsonResponse:
-    """Rank hypotheses by `score_weight * score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`.
+    """Rank the hypotheses of one n-best list, or of several, by weighted sums.
 
-    `logprob` is the model's, in nats, of the whole hypothesis after the context, with `zero_logprob` for each token
-    that the model gives no probability; `words` are what blanks separate. Each of `models` adds `weight * logprob -
-    oov_penalty * oov_count` of its own. Scores from other logarithms: multiply log10 by 2.302585 first.
+    A total is `score_weight * score + lm_weight * logprob + word_bonus * words - oov_penalty * oov_count`. `logprob` is
+    the model's, in nats, of the whole hypothesis after the context, with `zero_logprob` for each token that the model
+    gives no probability; `words` are what blanks separate. Each of `models` adds `weight * logprob - oov_penalty *
+    oov_count` of its own. Scores from other logarithms: multiply log10 by 2.302585 first.
 
     One list is sent as `hypotheses`, several as `lists`. A `tune` job finds the weights.
     """

@@ -46,7 +46,7 @@ class HypothesisList(RequestBody):
 
 
 class ModelWeight(RequestBody):
-    """One more model, and what it counts."""
+    """A further model, and what it counts."""
 
     model: str = Field(
         description="The model, as `name`, `name@version` or an alias; its tokens may be others.",
@@ -152,7 +152,7 @@ class TextFigures(ResponseBody):
 
 
 class ModelFigures(TextFigures):
-    """Figures of one more model."""
+    """Figures of a further model."""
 
     model: str = MODEL_FIELD
     part: float = Field(description="What it counts: `weight * logprob - oov_penalty * oov_count`.")
