@@ -18,6 +18,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from app.core.background import BackgroundTasks
 from app.core.host_names import split_origins
 from app.core.metrics import Metrics
 from app.core.process_tuning import exclude_from_gc
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app.state.registry = registry = ModelRegistry(settings.checkpoints, load_model)
     app.state.metrics = Metrics()
+    app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
     app.state.in_flight = InFlightRequests(settings)
     app.state.engine = Engine(settings, app.state.metrics.count_tokens)
     app.state.stores = Stores.open(settings)
@@ -161,6 +163,8 @@ def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
 def _add_gauges(app: FastAPI) -> None:
     engine, in_flight, gauge = app.state.engine, app.state.in_flight, app.state.metrics.add_gauge
     gauge("nextword_requests_under_way", "Requests let in and not answered to their end.", lambda: len(in_flight))
+    failing = app.state.background.failing
+    gauge("nextword_background_failing", "Background tasks whose last try failed.", lambda: len(failing))
     gauge("nextword_pending_bytes", "Bytes of bodies that requests under way hold.", lambda: in_flight.buffered_bytes)
     gauge("nextword_running_texts", "Texts that get a token at every step.", lambda: engine.running)
     gauge("nextword_waiting_texts", "Texts that wait to be run.", lambda: engine.waiting)
@@ -174,8 +178,11 @@ def _add_gauges(app: FastAPI) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
     stores: Stores = app.state.stores
-    seconds = app.state.settings.reload_seconds
-    watchers = [asyncio.create_task(app.state.registry.watch(seconds)), asyncio.create_task(stores.maintain(seconds))]
+    repeat, seconds = app.state.background.repeat, app.state.settings.reload_seconds
+    watchers = [
+        asyncio.create_task(repeat("models", app.state.registry.refresh, seconds)),
+        asyncio.create_task(repeat("database", stores.refresh, seconds)),
+    ]
     yield
     app.state.stopping.set()
     for watcher in watchers:

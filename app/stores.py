@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 
-from app.core.exceptions import DatabaseUnavailable
 from app.core.settings import Settings
 from app.jobs.leases import LeaseStore
 from app.jobs.store import JobStore
@@ -14,12 +12,11 @@ from app.storage.aliases import AliasStore
 from app.storage.database import Database, sqlite_url
 from app.storage.file_store import FileStore
 from app.storage.migrations import migrate
-from app.worker.run_monitor import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stores:
     """The stores of the service."""
 
@@ -28,6 +25,8 @@ class Stores:
     jobs: JobStore
     leases: LeaseStore
     aliases: AliasStore
+    is_prepared: bool = False
+    """Whether the tables are there and the folders cleaned up."""
 
     @classmethod
     def open(cls, settings: Settings) -> Stores:
@@ -45,13 +44,9 @@ class Stores:
         except OSError as error:  # as of a full disk: the service works without it
             logger.warning("the sample file could not be written: %s", error)
 
-    async def maintain(self, seconds: float) -> None:
-        """Prepare as soon as the database answers, then keep the aliases up to date forever."""
-        while True:
-            try:
-                await asyncio.to_thread(self.prepare)
-                break
-            except DatabaseUnavailable as error:
-                logger.warning("%s; trying again", error)
-                await asyncio.sleep(RETRY_SECONDS)
-        await self.aliases.refresh_periodically(seconds)
+    def refresh(self) -> None:
+        """Prepare once, as soon as the database answers; then bring the aliases up to date at every call."""
+        if not self.is_prepared:
+            self.prepare()
+            self.is_prepared = True
+        self.aliases.refresh()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from urllib.request import Request, urlopen
 
 from models.data.encoding_names import UTF_8
 from models.errors import InvalidInput, NextwordError
+from models.utils.regular_files import open_regular
 
 SILENCE_TIMEOUT_SECONDS = 60.0
 """Longest silence of a connection; a streaming service sends a comment every 15 s."""
@@ -65,8 +67,8 @@ class ServiceClient:
     def upload(self, path: Path, encoding: str = UTF_8) -> str:
         """Upload a file, sent as it is read; returns its id. The service reads its text in `encoding`."""
         query = urlencode({"filename": path.name} | ({} if encoding == UTF_8 else {"encoding": encoding}))
-        headers = {"content-type": "text/plain", "content-length": str(path.stat().st_size)}
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            headers = {"content-type": "text/plain", "content-length": str(os.fstat(file.fileno()).st_size)}
             answer = self._json(Request(f"{self._url}/v1/files?{query}", file, headers, method="POST"))
         return str(answer["id"])
 

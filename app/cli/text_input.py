@@ -23,6 +23,7 @@ from models.data.text_encoding import Utf8Converter
 from models.errors import InvalidInput, InvalidText
 from models.tokenization.raw_text import BYTE_ORDER_MARK
 from models.utils.compression import decompressed
+from models.utils.regular_files import open_regular
 
 STANDARD_INPUT = "-"
 _READ_BYTES = 1 << 16
@@ -37,13 +38,16 @@ encoding_option = click.option(
 
 @contextmanager
 def open_text(file: Path | None) -> Iterator[BinaryIO]:
-    """Yield what a file holds, decompressed; `-` and None are standard input. Raises InvalidInput."""
+    """Yield what a file holds, decompressed; `-` and None are standard input. Raises InvalidInput.
+
+    A pipe, such as `<(command)` makes, is read too, for who names it as text wants that; a device or a directory not.
+    """
     if file is None or str(file) == STANDARD_INPUT:
         stream = cast(io.RawIOBase, sys.stdin.buffer)
         yield decompressed(stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream), "text")
         return
     try:
-        opened = file.open("rb")
+        opened = file.open("rb") if file.is_fifo() else open_regular(file)
     except OSError as error:
         raise InvalidInput("file", f"must be readable: {error}") from None
     with opened, decompressed(opened, str(file)) as content:

@@ -45,6 +45,16 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self._background_failures = Counter(
+            "nextword_background_failures",
+            "Failures of work beside the requests: `models` looks at the published models, `database` at aliases.",
+            ["task"],
+            registry=self.registry,
+        )
+
+    def count_background_failure(self, task: str) -> None:
+        """Count a failure of a background task."""
+        self._child(self._background_failures, task).inc()
 
     def count_request(self, route: str, outcome: str, seconds: float) -> None:
         """Count a request that has ended, and its time where it ended well."""

@@ -1,28 +1,32 @@
 """ModelRegistry: the published checkpoints of one folder, loaded, by name and by name@version.
 
 Readers see an immutable Snapshot. A change in the folder replaces it by one assignment: a request keeps its model.
+What cannot be examined, loaded or trusted is a problem of one version, and harms no other.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import math
+import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from app.core.exceptions import ModelLoading
+from app.engine.fingerprint import Fingerprint, joint_fingerprint, own_fingerprint
 from models.checkpoint.load import Checkpoint
 from models.checkpoint.members import member_ids
-from models.checkpoint.repository import CheckpointRef, list_checkpoints
-from models.errors import CheckpointDamaged, CheckpointNotFound, NextwordError
+from models.checkpoint.repository import CheckpointRef, parse_model, scan_checkpoints
+from models.errors import CheckpointDamaged, CheckpointError, CheckpointNotFound, NextwordError
 
 logger = logging.getLogger(__name__)
-Fingerprint = tuple[tuple[str, int, int, int], ...]
-"""Name, inode, size and time of change of each file of a checkpoint."""
+RETRY_SECONDS = 30.0
+"""Pause before a version is tried again that could not be loaded for another reason than its files."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,21 @@ class Snapshot:
     by_name: Mapping[str, ServedModel] = field(default_factory=dict)
     """Under `name@version`, and the newest version under `name` as well."""
 
+    @classmethod
+    def of(cls, models: Iterable[ServedModel], loading: Iterable[str], problems: Mapping[str, str]) -> Self:
+        """Return the snapshot of these models, by name and version."""
+        served = sorted(models, key=lambda model: (model.ref.name, model.ref.version or 0))
+        by_name = {model.ref.name: model for model in served} | {model.id: model for model in served}
+        return cls(tuple(served), tuple(loading), MappingProxyType(dict(problems)), MappingProxyType(by_name))
+
+    def without(self, names: Collection[str]) -> Self:
+        """Return the snapshot without some versions, `name@version` each."""
+        return self.of(
+            (model for model in self.models if model.id not in names),
+            (name for name in self.loading if name not in names),
+            {name: problem for name, problem in self.problems.items() if name not in names},
+        )
+
 
 class ModelRegistry:
     """The checkpoints under `root`, each loaded by `load`."""
@@ -74,6 +93,12 @@ class ModelRegistry:
         self._members: dict[str, tuple[Fingerprint, tuple[str, ...]]] = {}
         self._served: dict[str, ServedModel] = {}
         self._problems: dict[str, str] = {}
+        self._retry_at: dict[str, float] = {}
+        """When to try again what failed for another reason than its files, by the monotonic clock."""
+        self._withdrawn: set[str] = set()
+        """Versions that were deleted, until the folder shows it."""
+        self._snapshot_lock = threading.Lock()
+        """Held from reading what is withdrawn to replacing the snapshot."""
 
     def get(self, model: str) -> ServedModel:
         """Return the model of that name, never another: a `name` means its newest version that can be used.
@@ -90,98 +115,115 @@ class ModelRegistry:
         known = ", ".join(served.id for served in snapshot.models) or "none"
         raise CheckpointNotFound(f"there is no model {model!r}; there are: {known}")
 
-    def loaded_checkpoint(self, model: str) -> Checkpoint | None:
-        """Return the checkpoint of `name@version` where it is in memory, for composites that are made of it."""
-        served = self._served.get(model)
-        return served.checkpoint if served else None
+    def loaded_checkpoint(self, model: str) -> Checkpoint:
+        """Return `name@version`, which is in memory, for a composite that is made of it.
 
-    async def watch(self, seconds: float) -> None:
-        """Refresh forever, off the event loop, with pauses of `seconds`."""
-        readable = True
-        while True:
-            try:
-                await asyncio.to_thread(self.refresh)
-                readable = True
-            except OSError as error:
-                if readable:
-                    logger.error("%s cannot be read, and what is served stays: %s", self._root, error)
-                readable = False
-            await asyncio.sleep(seconds)
+        Raises CheckpointDamaged where it cannot be used, ModelLoading where it may be later.
+        """
+        if served := self._served.get(model):
+            return served.checkpoint
+        if model in self._problems and model not in self._retry_at:
+            raise CheckpointDamaged(f"member {model} cannot be used: {self._problems[model]}")
+        raise ModelLoading(f"member {model} is not loaded")
+
+    def withdraw(self, model: str) -> None:
+        """Serve `name@version`, which was deleted, no more: from the next request on; from any thread."""
+        with self._snapshot_lock:
+            self._withdrawn.add(model)
+            self.snapshot = self.snapshot.without(self._withdrawn)
 
     def refresh(self) -> None:
         """Bring the snapshot up to date with the folder; one thread at a time.
 
-        A checkpoint that cannot be loaded is logged once, reported among the problems and tried again when it, or a
-        model that it is made of, changes; what was served under its name before stays.
+        A checkpoint that cannot be loaded is logged once and reported among the problems until it, or a model that it
+        is made of, changes. If it is damaged it is not served either, though it was sound when it was loaded.
+        Raises OSError where the folder itself cannot be read; what is served stays.
         """
-        found = {entry.id: entry for entry in list_checkpoints(self._root)}
+        refs, unlisted = scan_checkpoints(self._root)
+        found = {ref.id: ref for ref in refs}
         for gone in self._fingerprints.keys() - found.keys():
-            self._forget(gone)
+            if parse_model(gone)[0] not in unlisted:
+                self._forget(gone)
         parts = {name: self._own_fingerprint_and_members(entry) for name, entry in found.items()}
-        prints = {name: _joint_fingerprint(name, parts) for name in found}
-        pending = _newest_first(entry for name, entry in found.items() if self._fingerprints.get(name) != prints[name])
+        prints = {name: joint_fingerprint(name, parts) for name in found}
+        pending = _newest_first(entry for name, entry in found.items() if self._must_load(name, prints[name]))
         # Members before what is made of them, which then shares their weights.
         pending.sort(key=lambda entry: len(prints[entry.id]))
         for i, entry in enumerate(pending):
-            self._publish(pending[i:])
+            self._publish(pending[i:], unlisted)
             self._load_checkpoint(entry, prints[entry.id])
-        self._publish([])
+        self._publish([], unlisted)
+        self._withdrawn &= found.keys()
         self.has_scanned = True
+
+    def _must_load(self, name: str, fingerprint: tuple[Fingerprint, ...]) -> bool:
+        """Return whether a version has changed, or is due to be tried again."""
+        return self._fingerprints.get(name) != fingerprint or time.monotonic() >= self._retry_at.get(name, math.inf)
 
     def _own_fingerprint_and_members(self, entry: CheckpointRef) -> tuple[Fingerprint, tuple[str, ...]]:
         """Return the fingerprint of a checkpoint's files and its members; read its card only after a change."""
-        own = _fingerprint(entry.path)
-        if self._members.get(entry.id, ((), ()))[0] != own:
-            self._members[entry.id] = own, member_ids(entry.path)
-        return self._members[entry.id]
+        own = own_fingerprint(entry.path)
+        known = self._members.get(entry.id)
+        if known is None or known[0] != own:
+            known = self._members[entry.id] = own, member_ids(entry.path)
+        return known
 
     def _load_checkpoint(self, entry: CheckpointRef, fingerprint: tuple[Fingerprint, ...]) -> None:
         self._fingerprints[entry.id] = fingerprint
+        self._retry_at.pop(entry.id, None)
         try:
+            _check_own_folder(entry)
             checkpoint = self._load(entry.path)
         except Exception as error:  # the folder is not ours: whatever it holds, the service goes on
-            logger.error("%s cannot be used: %s", entry.id, error, exc_info=not isinstance(error, NextwordError))
-            self._problems[entry.id] = str(error) if isinstance(error, NextwordError) else "it cannot be loaded"
+            self._note_problem(entry, error)
         else:
             logger.info("serving %s", entry.id)
             self._served[entry.id] = ServedModel(entry, checkpoint)
             self._problems.pop(entry.id, None)
 
+    def _note_problem(self, entry: CheckpointRef, error: Exception) -> None:
+        """Report why a version cannot be loaded; serve no longer what is known to be damaged."""
+        logger.error("%s cannot be used: %s", entry.id, error, exc_info=not isinstance(error, NextwordError | OSError))
+        self._problems[entry.id] = self._plain_message(error)
+        if isinstance(error, CheckpointError):
+            self._served.pop(entry.id, None)
+        else:
+            self._retry_at[entry.id] = time.monotonic() + RETRY_SECONDS
+
+    def _plain_message(self, error: Exception) -> str:
+        """Return what is wrong with a version, without the path of the folder: clients read it."""
+        if isinstance(error, OSError) and error.strerror:
+            return f"it cannot be read: {error.strerror}"
+        if not isinstance(error, NextwordError):
+            return "it cannot be loaded"
+        return str(error).replace(f"{self._root.absolute()}/", "").replace(f"{self._root}/", "")
+
     def _forget(self, name: str) -> None:
         logger.info("%s is gone", name)
         del self._fingerprints[name]
-        self._members.pop(name, None)
-        self._served.pop(name, None)
-        self._problems.pop(name, None)
+        for known in (self._members, self._served, self._problems, self._retry_at):
+            known.pop(name, None)
 
-    def _publish(self, pending: list[CheckpointRef]) -> None:
-        models = sorted(self._served.values(), key=lambda served: (served.ref.name, served.ref.version or 0))
-        by_name = {served.ref.name: served for served in models} | {served.id: served for served in models}
-        loading = tuple(entry.id for entry in pending if entry.id not in self._served)
-        # The one assignment: readers hold the old snapshot or the new one, and neither ever changes.
-        self.snapshot = Snapshot(tuple(models), loading, MappingProxyType(dict(self._problems)), by_name)
+    def _publish(self, pending: list[CheckpointRef], unlisted: Mapping[str, OSError]) -> None:
+        loading = [entry.id for entry in pending if entry.id not in self._served]
+        problems = self._problems | {name: f"it cannot be read: {error.strerror}" for name, error in unlisted.items()}
+        snapshot = Snapshot.of(self._served.values(), loading, problems)
+        with self._snapshot_lock:
+            # The one assignment: readers hold the old snapshot or the new one, and neither ever changes.
+            self.snapshot = snapshot.without(self._withdrawn) if self._withdrawn else snapshot
 
 
 def _newest_match(model: str, names: Iterable[str]) -> str | None:
-    """Return the newest of `names` (`name@version`) that `model` could mean."""
-    meant = [name for name in names if model in (name, name.partition("@")[0])]
-    return max(meant, key=lambda name: int(name.partition("@")[2]), default=None)
+    """Return the newest of `names` (`name@version`, or a name whose versions are unknown) that `model` could mean."""
+    meant = [name for name in names if model in (name, parse_model(name)[0])]
+    return max(meant, key=lambda name: parse_model(name)[1] or 0, default=None)
 
 
-def _joint_fingerprint(name: str, parts: Mapping[str, tuple[Fingerprint, tuple[str, ...]]]) -> tuple[Fingerprint, ...]:
-    """Return the fingerprints of a checkpoint and of all its members; () for one that is missing."""
-    met = [name]
-    for known in met:  # which grows meanwhile; no name is met twice, whatever a card says
-        met += [member for member in parts.get(known, ((), ()))[1] if member not in met]
-    return tuple(parts.get(known, ((), ()))[0] for known in met)
-
-
-def _fingerprint(path: Path) -> Fingerprint:
-    try:
-        found = [(file.name, file.stat()) for file in sorted(path.iterdir())]
-    except OSError:  # going away at this moment
-        return ()
-    return tuple((name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in found)
+def _check_own_folder(entry: CheckpointRef) -> None:
+    """Raise CheckpointDamaged for a version in a link: what it leads to is not in our hands."""
+    for folder in (entry.path.parent, entry.path):
+        if folder.is_symlink():
+            raise CheckpointDamaged(f"{folder} is a link: a version must be a directory of its own")
 
 
 def _newest_first(found: Iterable[CheckpointRef]) -> list[CheckpointRef]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from app.core.exceptions import DatabaseUnavailable, ModelInUse, NameTaken, NotFound
+from app.core.exceptions import Conflict, DatabaseUnavailable, ModelInUse, NameTaken, NotFound
 from app.engine.model_registry import ModelRegistry
 from app.http.declared_errors import raises
 from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_version
 from models.checkpoint.members import checkpoints_using
-from models.checkpoint.repository import check_name
+from models.checkpoint.repository import check_name, parse_version
 from models.errors import CheckpointNotFound, InvalidInput
 
 router = APIRouter(tags=["models"])
@@ -51,13 +50,13 @@ def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any
     def check() -> None:
         if any(served.ref.name == alias for served in registry.snapshot.models):
             raise NameTaken(f"there is a model named {alias!r}; an alias needs a name of its own")
-        if "@" not in body.model or body.model not in registry.snapshot.by_name:
+        if body.model not in registry.snapshot.by_name:
             known = ", ".join(served.id for served in registry.snapshot.models) or "none"
             raise InvalidInput("model", f"must be one version of a model that is served, as name@version: {known}")
 
-    name, _, version = body.model.partition("@")
+    name, version = parse_version(body.model)
     check()
-    return _alias_content(_alias_store(request).put(alias, name, int(version), check))
+    return _alias_content(_alias_store(request).put(alias, name, version, check))
 
 
 @router.delete("/v1/aliases/{alias}", response_model=AliasDeleted, summary="Delete an alias")
@@ -69,40 +68,29 @@ def delete_alias(request: Request, alias: str) -> dict[str, Any]:
 
 
 @router.delete("/v1/models/{model}", response_model=ModelDeleted, summary="Delete a model")
-@raises(CheckpointNotFound, ModelInUse, DatabaseUnavailable)
+@raises(CheckpointNotFound, Conflict, ModelInUse, DatabaseUnavailable)
 async def delete_model(request: Request, model: str) -> dict[str, Any]:
-    """Delete one version for good, unless an alias or a mixture refers to it.
+    """Delete one version for good, whether it can be used or not, unless an alias or a mixture refers to it.
 
     Its number is never used again.
     """
     registry: ModelRegistry = request.app.state.registry
-    name, _, version = model.partition("@")
-    check_name(name)
-    if not version.isdecimal():
-        raise InvalidInput("model", "name one version, as name@version: only that is deleted")
+    name, version = parse_version(model)
     root = request.app.state.settings.checkpoints
 
     def remove() -> None:
         if composites := checkpoints_using(root, model):
             raise ModelInUse(f"{model} is a part of {', '.join(composites)}; delete that first")
-        delete_version(root, name, int(version))
+        delete_version(root, name, version)
 
-    await run_in_threadpool(_alias_store(request).run_unless_aliased, name, int(version), remove)
-    while _is_served(registry, model):
-        await asyncio.sleep(0.02)  # answer only once the registry has noticed
+    await run_in_threadpool(_alias_store(request).run_unless_aliased, name, version, remove)
+    registry.withdraw(model)
     return {"id": model, "object": "model", "deleted": True}
 
 
 def _alias_store(request: Request) -> AliasStore:
     aliases: AliasStore = request.app.state.stores.aliases
     return aliases
-
-
-def _is_served(registry: ModelRegistry, model: str) -> bool:
-    try:
-        return registry.get(model).id == model
-    except CheckpointNotFound:
-        return False
 
 
 def _alias_content(alias: Alias) -> dict[str, Any]:

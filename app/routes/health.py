@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -28,18 +29,22 @@ async def live() -> dict[str, Any]:
 async def ready(request: Request) -> JSONResponse:
     """Report whether all models published before the start are loaded or unusable.
 
-    Not ready again once the server is stopping.
+    Not ready again once the server is stopping. While background work fails the service is `degraded`: it serves what
+    it has, and may not notice what changes.
     """
-    registry = request.app.state.registry
-    status = "stopping" if request.app.state.in_flight.stopping else "ready" if registry.has_scanned else "loading"
+    registry, failing = request.app.state.registry, request.app.state.background.failing
+    status = "degraded" if failing else "ready"
+    if request.app.state.in_flight.stopping or not registry.has_scanned:
+        status = "stopping" if request.app.state.in_flight.stopping else "loading"
     snapshot = registry.snapshot
     content = {
         "status": status,
         "models": [served.id for served in snapshot.models],
         "loading": list(snapshot.loading),
         "problems": [{"id": name, "message": message} for name, message in sorted(snapshot.problems.items())],
+        "failing": [{"task": task} | asdict(failure) for task, failure in sorted(failing.items())],
     }
-    return JSONResponse(content, 200 if status == "ready" else 503)
+    return JSONResponse(content, 200 if status in ("ready", "degraded") else 503)
 
 
 @router.get(

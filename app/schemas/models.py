@@ -129,15 +129,25 @@ class Live(ResponseBody):
     status: Literal["live"] = Field(description="Always `live`.")
 
 
+class FailingTask(ResponseBody):
+    """Background work whose last try failed."""
+
+    task: str = Field(description="`models` looks at the published models, `database` at aliases.", examples=["models"])
+    message: str = Field(description="What happened.", examples=["Permission denied"])
+    times: int = Field(description="How often it failed one after the other.")
+
+
 class Ready(ResponseBody):
     """Readiness: whether the models that were published at the start are loaded."""
 
-    status: Literal["ready", "loading", "stopping"] = Field(
-        description="`loading` until the first are loaded and `stopping` once the server goes down, with status 503."
+    status: Literal["ready", "degraded", "loading", "stopping"] = Field(
+        description="`loading` until the first are loaded and `stopping` once the server goes down, with status 503; "
+        "`degraded` while something in `failing` does."
     )
     models: list[str] = Field(description="Served models, as `name@version`.")
     loading: list[str] = Field(description="Models still being loaded.")
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
+    failing: list[FailingTask] = Field(description="Background work that fails and is tried again.")
 
 
 class AliasRequest(RequestBody):

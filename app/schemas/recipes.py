@@ -28,9 +28,12 @@ from models.recipes.task_kinds import TASK_KINDS
 from models.recipes.task_recipe import TaskRecipe
 from models.tasks.training.config import TaskTrainingConfig
 from models.tokenization.config import TokenizerConfig
+from models.utils.regular_files import read_regular
 
 Config = TypeVar("Config")
 RawFields = Mapping[str, Any]
+MAX_RECIPE_BYTES = 1 << 20
+"""Most bytes of a recipe's file."""
 TABLES = ("model", "tokenizer", "training")
 """Tables of a recipe; `model` has a field `kind` beside those of the configuration that it selects."""
 TASK_TABLES = (*TABLES, "encoder", "format")
@@ -119,7 +122,7 @@ def read_recipe_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read_regular(path, MAX_RECIPE_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise InvalidInput("recipe", f"{path} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:

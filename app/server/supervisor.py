@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -66,11 +67,14 @@ class SubprocessSupervisor:
         wait = 1.0
         while not self._stopping.is_set():
             started = time.monotonic()
-            status = self._run_once()
+            try:
+                end = describe_exit(self._run_once())
+            except OSError as error:  # as where memory or processes run out
+                end = f"could not be started: {error}"
             if self._stopping.is_set():
                 return
             wait = min(2 * wait, MAX_RESTART_WAIT_SECONDS) if time.monotonic() - started < QUICK_DEATH_SECONDS else 1.0
-            logger.error("the %s ended with status %d; another begins in %.0f s", self._name, status, wait)
+            logger.error("the %s %s; another begins in %.0f s", self._name, end, wait)
             self._stopping.wait(wait)
 
     def _run_once(self) -> int:
@@ -99,8 +103,19 @@ class WorkerSupervisor(SubprocessSupervisor):
         super().__init__("worker", command, environment, WORKER_STOP_SECONDS)
 
 
+def describe_exit(status: int) -> str:
+    """Return how a process ended, by its exit status or the negative number of a signal.
+
+    >>> describe_exit(-9)
+    'was ended by SIGKILL'
+    """
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
 def call_at_eof(stop: Callable[[], None]) -> None:
     """Wait, in the child, for the end of standard input; then call `stop`."""
-    while os.read(sys.stdin.fileno(), 1):  # unbuffered: a buffer's lock would be held when the process ends
-        pass
-    stop()
+    try:
+        while os.read(sys.stdin.fileno(), 1):  # unbuffered: a buffer's lock would be held when the process ends
+            pass
+    finally:  # an input that cannot be read has nobody at its other end either
+        stop()

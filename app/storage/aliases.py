@@ -6,8 +6,6 @@ a model exists; it runs under the lock that keeps changes of aliases and deletio
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +13,10 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from app.core.exceptions import DatabaseUnavailable, ModelInUse, NotFound
+from app.core.exceptions import ModelInUse, NotFound
 from app.storage.database import Database, Epoch
 from app.storage.tables import ALIASES
 
-logger = logging.getLogger(__name__)
 ALIASES_LOCK = "nextword:aliases"
 
 
@@ -42,8 +39,8 @@ class Alias:
 class AliasStore:
     """Aliases in a database, with a snapshot for requests.
 
-    A change made here holds from the next request on; changes by other processes are picked up by
-    `refresh_periodically`. Methods that use the database raise DatabaseUnavailable.
+    A change made here holds from the next request on; changes by other processes are picked up by `refresh`. Methods
+    that use the database raise DatabaseUnavailable.
     """
 
     def __init__(self, database: Database) -> None:
@@ -93,15 +90,6 @@ class AliasStore:
         """Read the snapshot anew from the database."""
         with self._snapshot_lock, self.database.read() as connection:
             self._set_snapshot(_read_aliases(connection))
-
-    async def refresh_periodically(self, seconds: float) -> None:
-        """Refresh forever, every `seconds`, in a thread; the snapshot stays while the database is unavailable."""
-        while True:
-            try:
-                await asyncio.to_thread(self.refresh)
-            except DatabaseUnavailable as error:
-                logger.warning("aliases stay as they were: %s", error)
-            await asyncio.sleep(seconds)
 
     def _set_snapshot(self, aliases: dict[str, Alias]) -> None:
         # One assignment: a request sees all aliases before the change, or all after it.

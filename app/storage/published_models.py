@@ -6,17 +6,20 @@ weights: this keeps a worker's own process small.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from app.core.exceptions import Conflict
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.repository import next_version
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
 from models.utils.files import fsync_path
 
+logger = logging.getLogger(__name__)
 DELETED_CARD_FILE = "deleted.json"
 """Name under which the card of a deleted model is kept."""
 STALE_STAGING_SECONDS = 24 * 3600
@@ -59,17 +62,32 @@ def delete_version(root: Path, name: str, version: int) -> None:
     """Delete a published model. It disappears at once; processes that have it open can go on using it.
 
     The card is kept under another name, which reserves the number: `name@version` never means another model.
-    Raises CheckpointNotFound.
+    Raises CheckpointNotFound, and Conflict for a version in a link, whose files are another directory's.
     """
     target = root / name / str(version)
+    if target.parent.is_symlink() or target.is_symlink():
+        raise Conflict(f"{name}@{version} is a link to files that are not the service's to delete: remove the link")
     try:
         (target / CARD_FILE).rename(target / DELETED_CARD_FILE)
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointNotFound(f"there is no model {name}@{version}") from None
+    except OSError as error:
+        raise Conflict(f"{name}@{version} cannot be deleted: {error.strerror}") from error
     for file in target.iterdir():
         if file.name != DELETED_CARD_FILE:
-            file.unlink()
+            _remove(file)
     fsync_path(target)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a directory of a model that is deleted already; what stays costs room alone."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except OSError as error:
+        logger.warning("%s of a deleted model could not be removed: %s", path, error)
 
 
 def remove_stale_staging(root: Path) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.core.exceptions import DatabaseUnavailable
+from app.core.exceptions import DatabaseUnavailable, LeaseLost
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.outlook import LOW_PROCESSOR_SHARE, NOT_BEGUN
 from app.storage.tables import Status
@@ -100,8 +100,12 @@ class RunMonitor:
         self._next_heartbeat = time.monotonic() + self._config.heartbeat_seconds
         try:
             self._renew_lease()
+        except LeaseLost:
+            raise
         except DatabaseUnavailable as error:
             logger.warning("%s; the work goes on", error)
+        except Exception:  # a report that cannot be stored must not cost the work
+            logger.exception("a heartbeat failed; the work goes on")
 
     def _renew_lease(self) -> None:
         """Renew the lease and store all reports since the last time."""

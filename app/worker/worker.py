@@ -11,13 +11,13 @@ import secrets
 import socket
 import time
 
-from app.core.exceptions import DatabaseUnavailable, LeaseLost, NotFound
+from app.core.background import BackgroundTasks
+from app.core.exceptions import LeaseLost, NotFound
 from app.jobs.store import JobStore
 from app.storage import published_models
 from app.storage.tables import OPEN_STATUSES
 from app.worker.config import WorkerContext
 from app.worker.job_attempt import JobAttempt
-from app.worker.run_monitor import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 CLEANUP_INTERVAL_SECONDS = 60.0
@@ -40,16 +40,18 @@ class Worker:
     def run(self) -> None:
         """Run jobs until told to stop; while the database is unavailable, wait for it."""
         logger.info("worker %s begins", self.name)
-        stop = self._context.stop
-        while not stop.is_set():
-            try:
-                self.clean_up_when_due()
-                if not self.run_next_job():
-                    stop.wait(self._context.config.idle_seconds)
-            except DatabaseUnavailable as error:
-                logger.warning("%s; trying again", error)
-                stop.wait(RETRY_SECONDS)
+        tasks = BackgroundTasks()
+        tasks.repeat_until(
+            self._context.stop, "jobs", lambda: self._take_turn(tasks), self._context.config.idle_seconds
+        )
         logger.info("worker %s ends", self.name)
+
+    def _take_turn(self, tasks: BackgroundTasks) -> None:
+        """Clean up when that is due, and run jobs until none is left. Raises DatabaseUnavailable."""
+        while not self._context.stop.is_set():
+            tasks.attempt("clean-up", self.clean_up_when_due)  # what cannot be removed keeps no job waiting
+            if not self.run_next_job():
+                return
 
     def run_next_job(self) -> bool:
         """Claim a job and run it; False where there is none. Raises DatabaseUnavailable."""
@@ -67,8 +69,8 @@ class Worker:
     def clean_up_when_due(self) -> None:
         """Clean up first, and between jobs when the last time is long ago. Raises DatabaseUnavailable."""
         if time.monotonic() >= self._next_cleanup:
-            self.clean_up()
             self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_SECONDS
+            self.clean_up()
 
     def clean_up(self) -> None:
         """Remove leftovers of lost workers and of jobs cancelled in the queue. Raises DatabaseUnavailable."""

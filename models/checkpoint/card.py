@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from models.errors import CheckpointDamaged, InvalidInput
+from models.utils.regular_files import open_regular, read_regular
 
 FORMAT_VERSION = 1
 """Version of the layout that this program writes, and the newest that it reads."""
@@ -35,12 +38,15 @@ class FileDigest:
 
     @classmethod
     def of(cls, path: Path) -> FileDigest:
-        """Compute the digest of a file on disk, reading it once from end to end."""
+        """Compute the digest of a regular file, reading it once from end to end. Raises OSError."""
         digest, size = hashlib.sha256(), 0
-        with path.open("rb") as file:
-            while block := file.read(_READ_BYTES):
+        with open_regular(path, _READ_BYTES) as file:
+            most = os.fstat(file.fileno()).st_size + _READ_BYTES
+            while size <= most and (block := file.read(_READ_BYTES)):
                 digest.update(block)
                 size += len(block)
+        if size > most:
+            raise OSError(errno.EFBIG, "grows without end", str(path))
         return cls(digest.hexdigest(), size)
 
 
@@ -135,9 +141,7 @@ def to_jsonable(value: object) -> Any:
 
 def _read_object(path: Path) -> _Fields:
     """Read a JSON object from a file. Raises ValueError for anything else."""
-    if path.stat().st_size > _MAX_CARD_BYTES:
-        raise ValueError(f"larger than {_MAX_CARD_BYTES} bytes, so not a card")
-    parsed = json.loads(path.read_bytes())
+    parsed = json.loads(read_regular(path, _MAX_CARD_BYTES))
     if not isinstance(parsed, dict):
         raise ValueError("not a JSON object")
     return parsed

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.checkpoint.card import CARD_FILE, Card, FileDigest, PinnedMember
-from models.checkpoint.repository import CheckpointRef, list_checkpoints, resolve
+from models.checkpoint.repository import CheckpointRef, list_checkpoints, parse_version, resolve
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 
 
@@ -21,8 +21,10 @@ def pin_member(ref: CheckpointRef) -> PinnedMember:
 
 def find_member(library: Path, member: PinnedMember) -> Path:
     """Return a member's directory in `library`. Raises CheckpointDamaged where it is missing or changed."""
-    if "/" in member.model or member.model.startswith(".") or "@" not in member.model:
-        raise CheckpointDamaged(f"member {member.model!r} is not a name@version")
+    try:
+        parse_version(member.model)
+    except InvalidInput:
+        raise CheckpointDamaged(f"member {member.model!r:.80} is not a name@version") from None
     try:
         ref = resolve(library, member.model)
         published = pin_member(ref)

@@ -1,12 +1,14 @@
 """Repository of checkpoints: which ones lie under a root directory, and which one a name means.
 
-A checkpoint lies in `<root>/<name>/<version>/`, version 1, 2, 3, ... No file of a checkpoint is opened here, so that a
-damaged one is listed like any other.
+A checkpoint lies in `<root>/<name>/<version>/`, version 1, 2, 3, ... `parse_model` is the one reading of `name` and
+`name@version`. No file of a checkpoint is opened here, so that a damaged one is listed like any other, and a folder
+that cannot be examined hides no other.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +50,55 @@ def check_name(name: str) -> None:
         )
 
 
+def parse_model(model: str) -> tuple[str, int | None]:
+    """Return name and version of `name@version`; the version of `name` alone is None.
+
+    Each model is written in one way: no sign, blank, leading zero or digit of another script is read over.
+
+    >>> parse_model("gutenberg-kn@2")
+    ('gutenberg-kn', 2)
+    >>> parse_model("gutenberg-kn@02")
+    Traceback (most recent call last):
+    models.errors.InvalidInput: model: 'gutenberg-kn@02' is no name@version: its version must be written as 1, 2, 3, ...
+    """
+    name, at, version = model.partition("@")
+    if not _NAME.fullmatch(name):
+        raise InvalidInput("model", f"{model!r:.80} is no model: `name` or `name@version` is accepted")
+    if not at:
+        return name, None
+    if not _VERSION.fullmatch(version):
+        message = f"{model!r:.80} is no name@version: its version must be written as 1, 2, 3, ..."
+        raise InvalidInput("model", message)
+    return name, int(version)
+
+
+def parse_version(model: str) -> tuple[str, int]:
+    """Return name and version of `name@version`. Raises InvalidInput for all else, `name` alone included."""
+    name, version = parse_model(model)
+    if version is None:
+        raise InvalidInput("model", "name one version, as name@version")
+    return name, version
+
+
 def list_checkpoints(root: Path) -> list[CheckpointRef]:
     """List every published checkpoint under `root`, by name and then version; a missing root holds none.
 
     Temporary directories (their names begin with a dot) and whatever else does not fit the layout are ignored.
     """
-    return [ref for folder in _folders(root) if _NAME.fullmatch(folder.name) for ref in list_versions(folder)]
+    return scan_checkpoints(root)[0]
+
+
+def scan_checkpoints(root: Path) -> tuple[list[CheckpointRef], dict[str, OSError]]:
+    """Return the checkpoints under `root` as `list_checkpoints` does, and names whose directory cannot be listed."""
+    refs: list[CheckpointRef] = []
+    unlisted: dict[str, OSError] = {}
+    for folder in _folders(root):
+        if _NAME.fullmatch(folder.name):
+            try:
+                refs += list_versions(folder)
+            except OSError as error:
+                unlisted[folder.name] = error
+    return refs, unlisted
 
 
 def list_versions(folder: Path) -> list[CheckpointRef]:
@@ -61,9 +106,20 @@ def list_versions(folder: Path) -> list[CheckpointRef]:
     refs = [
         CheckpointRef(folder.name, int(path.name), path)
         for path in _folders(folder)
-        if _VERSION.fullmatch(path.name) and (path / CARD_FILE).exists()
+        if _VERSION.fullmatch(path.name) and _may_hold_card(path)
     ]
     return sorted(refs, key=lambda ref: ref.version or 0)
+
+
+def _may_hold_card(path: Path) -> bool:
+    """Return whether a directory holds a card, if only a damaged one; True for a directory that keeps it secret."""
+    try:
+        (path / CARD_FILE).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def next_version(folder: Path) -> int:
@@ -80,9 +136,9 @@ def resolve(root: Path, model: str) -> CheckpointRef:
     """
     if "/" in model or model.startswith("."):
         return _resolve_path(Path(model))
-    name, at, version = model.partition("@")
-    if _NAME.fullmatch(name) and (not at or _VERSION.fullmatch(version)):
-        matches = [ref for ref in list_versions(root / name) if not at or ref.version == int(version)]
+    with suppress(InvalidInput):  # no model can have that name
+        name, version = parse_model(model)
+        matches = [ref for ref in list_versions(root / name) if version in (None, ref.version)]
         if matches:
             return matches[-1]
     existing = ", ".join(ref.id for ref in list_checkpoints(root)) or "none"
@@ -99,8 +155,16 @@ def _resolve_path(path: Path) -> CheckpointRef:
 
 
 def _folders(path: Path) -> list[Path]:
-    """Return the directories in a directory, sorted; a missing one holds none."""
+    """Return the directories in a directory, sorted; a missing one holds none. Raises OSError."""
     try:
-        return sorted(child for child in path.iterdir() if child.is_dir())
+        return sorted(filter(_is_folder, path.iterdir()))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a path is a directory; not where that cannot be examined, as of links that go round."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

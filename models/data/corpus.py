@@ -31,6 +31,7 @@ from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import concat_on_disk
 from models.utils.parallel import parallel_imap, read_ahead
+from models.utils.regular_files import open_regular
 
 _HEAD_BYTES = 1 << 16
 """Bytes at the start of a text that show whether its lines carry sentence marks."""
@@ -194,7 +195,7 @@ class Corpus:
         digest = hashlib.sha256()
         for path in self.files:
             try:
-                with path.open("rb") as file:
+                with open_regular(path) as file:
                     hashlib.file_digest(file, lambda: digest)
             except OSError as error:
                 raise InvalidInput("files", f"must be readable: {error}") from None

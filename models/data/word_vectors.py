@@ -22,6 +22,7 @@ from models.errors import InvalidInput, InvalidText
 from models.model import Floats
 from models.tokenization.raw_text import BYTE_ORDER_MARK, WHITESPACE
 from models.utils.compression import open_decompressed
+from models.utils.regular_files import check_regular
 
 _WHOLE_NUMBER = re.compile("[0-9]{1,9}")
 """Field of the first line of word2vec's format."""
@@ -130,6 +131,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _load_array(path: Path) -> NDArray[np.floating]:
     """Map an array [N, E] of floating-point numbers into memory. Raises InvalidInput, InvalidText."""
     try:
+        check_regular(path)
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError, TokenError, OverflowError) as error:
         # NumPy parses the header of the file as an expression of Python.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
 
 from models.errors import InvalidText
+from models.utils.regular_files import open_regular
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -59,10 +60,10 @@ def compression_of(head: bytes) -> str | None:
 def open_decompressed(path: Path, field: str | None = None) -> BinaryIO:
     """Open a file to read what it holds, decompressed where it is compressed.
 
-    `field` names the file in errors, its path where it is None. Raises OSError where there is no such file; reading
-    raises InvalidText where the compressed data is damaged or ends too early.
+    `field` names the file in errors, its path where it is None. Raises OSError where there is no such regular file;
+    reading raises InvalidText where the compressed data is damaged or ends too early.
     """
-    return decompressed(io.BufferedReader(io.FileIO(path), _BUFFER_BYTES), field or str(path))
+    return decompressed(open_regular(path, _BUFFER_BYTES), field or str(path))
 
 
 def decompressed(file: io.BufferedReader, field: str) -> BinaryIO:

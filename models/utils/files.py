@@ -22,6 +22,8 @@ from numpy.typing import DTypeLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from models.utils.regular_files import check_regular
+
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
@@ -102,9 +104,11 @@ def write_tensors(tensors: Mapping[str, NDArray[Any]], path: Path, metadata: dic
 def map_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Map the arrays of a safetensors file into memory; they are read from the disk when they are used.
 
-    `safe_open` would read and copy them all. Changes stay in this process. Raises SafetensorError for other files.
+    `safe_open` would read and copy them all. Changes stay in this process. Raises SafetensorError for other
+    files, OSError for what is none.
     """
     tensors: dict[str, NDArray[Any]] = {}
+    check_regular(path)
     with safe_open(path, framework="numpy") as file:  # raises unless the header describes the file without a gap
         content = np.asarray(np.memmap(path, np.uint8, mode="c"))
         begin = 8 + int(content[:8].view("<u8")[0])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InvalidInput
+from models.utils.regular_files import open_regular
 
 MAGIC = b"mmap lm http://kheafield.com/code"
 """First bytes of every such file, complete or not, of any version."""
@@ -65,7 +66,7 @@ def read_kenlm_header(head: bytes) -> KenlmHeader | None:
 
 def read_kenlm_words(path: Path, field: str = "file") -> tuple[KenlmHeader, list[str]]:
     """Return the header and the words of a binary by their numbers in it. Raises InvalidInput."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         header = read_kenlm_header(content[:HEADER_BYTES])
         if header is None:
             raise InvalidInput(field, f"{path} is not a complete binary of KenLM, format version 5")

@@ -13,6 +13,7 @@ from typing import TextIO
 from models.errors import InvalidInput, InvalidText
 from models.ngram.formats.kenlm_binary import HEADER_BYTES, MAGIC, read_kenlm_header
 from models.utils.compression import compression_of, open_decompressed
+from models.utils.regular_files import open_regular
 
 _FROM_KENLM = (
     "it has no way back to ARPA text. Import the ARPA file that `build_binary` made it of; or install the extra "
@@ -80,7 +81,7 @@ def describe_binary(head: bytes) -> str | None:
 def is_kenlm_binary(path: Path) -> bool:
     """Tell whether a file begins as a binary of KenLM does. Raises InvalidInput where there is none."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError as error:
         raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ import httpx
 import pytest
 
 from app.core.exceptions import ModelLoading
+from app.engine import model_registry
 from app.engine.model_registry import ModelRegistry
 from models.checkpoint.card import Provenance
-from models.checkpoint.load import load
+from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef
 from models.checkpoint.save import save
 from models.composite.config import MixtureConfig
@@ -97,14 +99,42 @@ def test_registry_logs_a_broken_version_once_and_keeps_the_old_one(
     assert registry.snapshot.problems == {}
 
 
-def test_registry_serves_on_a_version_that_is_damaged(root: Path) -> None:
+def test_registry_does_not_serve_a_version_that_is_known_to_be_damaged(root: Path) -> None:
+    publish(root, "words", ngram(order=3))
     registry = ModelRegistry(root, load)
     registry.refresh()
+    first = registry.get("words@1")
+    (root / "words" / "2" / "card.json").write_text("{")
+    registry.refresh()
+    with pytest.raises(CheckpointDamaged, match=r"words@2.* words/2/card\.json"):
+        registry.get("words@2")
+    assert registry.get("words") is first
+    assert list(registry.snapshot.problems) == ["words@2"]
+
+
+def test_registry_serves_on_what_cannot_be_read_for_a_while(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: list[Exception] = []
+
+    def unlucky(path: Path) -> Checkpoint:
+        if errors:
+            raise errors.pop()
+        return load(path)
+
+    registry = ModelRegistry(root, unlucky)
+    registry.refresh()
     before = registry.get("words")
-    (root / "words" / "1" / "card.json").write_text("{")
+    errors.append(OSError(5, "Input/output error", str(root)))
+    os.utime(root / "words" / "1" / "card.json")
     registry.refresh()
     assert registry.get("words") is before
-    assert list(registry.snapshot.problems) == ["words@1"]
+    assert registry.snapshot.problems == {"words@1": "it cannot be read: Input/output error"}
+    monkeypatch.setattr(model_registry, "RETRY_SECONDS", 0.0)
+    errors.append(MemoryError())
+    os.utime(root / "words" / "1" / "card.json")
+    registry.refresh()
+    assert registry.snapshot.problems == {"words@1": "it cannot be loaded"}
+    registry.refresh()  # nothing has changed, but its time has come
+    assert registry.snapshot.problems == {}
 
 
 def test_registry_does_not_serve_what_is_gone(root: Path) -> None:
@@ -146,12 +176,12 @@ def test_registry_tries_a_mixture_again_when_a_member_comes_or_changes(root: Pat
     assert "member more@1 is missing" in registry.snapshot.problems["all@1"]
     shutil.move(aside, root / "more")
     registry.refresh()
-    served = registry.get("all")
-    assert (served.id, registry.snapshot.problems) == ("all@2", {})
+    assert (registry.get("all").id, registry.snapshot.problems) == ("all@2", {})
     card = root / "more" / "1" / "card.json"
     card.write_text(card.read_text() + "\n")
     registry.refresh()
-    assert registry.get("all") is served
+    with pytest.raises(CheckpointDamaged):
+        registry.get("all")
     assert "member more@1 is not the one" in registry.snapshot.problems["all@1"]
 
 
