@@ -94,6 +94,17 @@ class Settings(BaseSettings):
         600, gt=0, description="Seconds that a request to a model may take where it does not say how long itself."
     )
     max_request_seconds: float = Field(24 * 3600, gt=0, description="Most seconds that a request may ask for.")
+    max_connections: int = Field(
+        4096,
+        ge=16,
+        description="Connections open at the same time, fewer where the descriptor limit is low; idle ones "
+        "make room for new ones.",
+    )
+    head_seconds: float = Field(
+        20,
+        gt=0,
+        description="Seconds in which the head of a request must have come, and the first one of a connection.",
+    )
     early_reject: bool = Field(
         True, description="Whether a request without room is refused before its body is read, at a third of the cost."
     )

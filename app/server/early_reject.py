@@ -2,8 +2,8 @@
 
 Under ten times the load that can be served, refusing must cost little: an early refusal takes about a third of the
 processor time of one by AdmissionMiddleware, which refuses everything else and gives the same answers. `EarlyRejector`
-decides and counts, `RejectingHttpProtocol` is uvicorn's protocol with a rejector in front. The setting `early_reject`
-turns both off, and `missing_internals` says whether this uvicorn is one that the protocol can extend.
+decides and counts, `RejectingHttpProtocol` is the guarded protocol with a rejector in front. The setting `early_reject`
+turns both off, and `missing_internals` says whether this uvicorn is one that our protocols can extend.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import select
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.core.metrics import Metrics
 from app.engine.capacity import WorkQueue
@@ -25,7 +23,8 @@ from app.http.error_responses import to_api_error
 from app.middleware.admission import FindQueue, model_in_path, route_label
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import choose_request_id
-from models.kernels import gil
+from app.server.guarded_protocol import GuardedHttpProtocol, Headers, render
+from app.server.open_connections import OpenConnections
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -38,20 +37,32 @@ CACHE_SECONDS = 0.05
 MAX_ROUTES = 100
 """Number of routes that are remembered at a time."""
 Client = tuple[str, int] | None
-Headers = Iterable[tuple[bytes, bytes]]
 METHODS = {
     "_start_asgi_task": ["self", "cycle", "app"],
+    "_should_upgrade": ["self"],
+    "_unset_keepalive_if_required": ["self"],
+    "connection_lost": ["self", "exc"],
+    "connection_made": ["self", "transport"],
     "data_received": ["self", "data"],
     "on_response_complete": ["self"],
     "timeout_keep_alive_handler": ["self"],
 }
-"""Methods of uvicorn's protocol that are overridden or called here, and their parameters."""
-PROTOCOL_ATTRIBUTES = ("client", "flow", "pipeline", "transport")
-CYCLE_ATTRIBUTES = ("default_headers", "keep_alive", "on_response", "response_complete", "response_started", "scope")
+"""Methods of uvicorn's protocol that are overridden or called, and their parameters."""
+PROTOCOL_ATTRIBUTES = ("client", "cycle", "flow", "headers", "parser", "pipeline", "scope", "server_state", "transport")
+CYCLE_ATTRIBUTES = (
+    "body",
+    "default_headers",
+    "keep_alive",
+    "more_body",
+    "on_response",
+    "response_complete",
+    "response_started",
+    "scope",
+)
 
 
 def missing_internals(protocol: type[Any] = HttpToolsProtocol, cycle: type[Any] = RequestResponseCycle) -> list[str]:
-    """Return what RejectingHttpProtocol needs of uvicorn's classes and does not find there."""
+    """Return what our protocols need of uvicorn's classes and do not find there."""
     methods = [
         name
         for name, parameters in METHODS.items()
@@ -147,27 +158,15 @@ class EarlyRejector:
 
 def _render_refusal(queue: WorkQueue, headers: Headers, expires_at: float) -> Refusal:
     api_error = to_api_error(queue.overloaded_error())
-    response = api_error.response()
-    lines = b"".join(b"%b: %b\r\n" % pair for pair in [*headers, *response.raw_headers])
-    return Refusal(api_error.code, STATUS_LINE[api_error.status] + lines, bytes(response.body), expires_at)
+    return Refusal(api_error.code, *render(api_error, headers), expires_at)
 
 
-class RejectingHttpProtocol(HttpToolsProtocol):
+class RejectingHttpProtocol(GuardedHttpProtocol):
     """The HTTP protocol of one connection, with early rejection."""
 
-    def __init__(self, rejector: EarlyRejector, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self, rejector: EarlyRejector, open_connections: OpenConnections, **arguments: Any) -> None:
+        super().__init__(open_connections, **arguments)
         self._rejector = rejector
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what has come, once the compute thread has had the GIL if it waits for it."""
-        gil.yield_to_compute_thread()
-        super().data_received(data)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, unless bytes have come that a late event loop has yet to read."""
-        if not (self.transport.is_closing() or _has_unread(self.transport)):
-            super().timeout_keep_alive_handler()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Begin to answer a request whose head has come, or refuse it."""
@@ -192,13 +191,6 @@ class RejectingHttpProtocol(HttpToolsProtocol):
         self.on_response_complete()
         if not cycle.keep_alive:
             self.transport.close()
-
-
-def _has_unread(transport: asyncio.Transport) -> bool:
-    """Return whether there is something to be read on a connection, or its end."""
-    unread = select.poll()
-    unread.register(transport.get_extra_info("socket"), select.POLLIN)
-    return bool(unread.poll(0))
 
 
 def _do_nothing() -> None:

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from app.core.process_tuning import tune_server
 from app.core.settings import Settings
 from app.main import create_app
+from app.server.open_connections import OpenConnections, connection_limit, raise_descriptor_limit
 
 logger = logging.getLogger(__name__)
 CLOSE_SECONDS = 2.0
@@ -34,15 +35,13 @@ SHARED_ACCEPTS_PER_TURN = 4
 
 def uvicorn_config(app: FastAPI, **arguments: Any) -> uvicorn.Config:
     """Return how uvicorn serves `app`, which `create_app` made."""
-    return uvicorn.Config(app, http=http_protocol(app), log_config=None, **arguments)
+    return uvicorn.Config(app, http=http_protocol(app), ws="none", log_config=None, **arguments)
 
 
 def http_protocol(app: FastAPI) -> Any:
-    """Return the rejecting protocol, or "auto" for uvicorn's own where rejection is off or cannot work."""
-    if not app.state.settings.early_reject:
-        return "auto"
+    """Return our protocol, or "auto" for uvicorn's own where uvicorn is not one that it can extend."""
     try:
-        from app.server import early_reject  # here, because a new uvicorn may lack what it imports
+        from app.server import early_reject, guarded_protocol  # here, because a new uvicorn may lack what they import
 
         missing = early_reject.missing_internals()
     except ImportError as error:
@@ -51,8 +50,11 @@ def http_protocol(app: FastAPI) -> Any:
         logger.warning("uvicorn %s is unknown to early_reject (%s): it is off", uvicorn.__version__, ", ".join(missing))
         return "auto"
     state = app.state
+    connections = OpenConnections(connection_limit(state.settings), state.settings.head_seconds)
+    if not state.settings.early_reject:
+        return partial(guarded_protocol.GuardedHttpProtocol, connections)
     rejector = early_reject.EarlyRejector(state.in_flight, state.metrics, state.find_queue)
-    return partial(early_reject.RejectingHttpProtocol, rejector)
+    return partial(early_reject.RejectingHttpProtocol, rejector, connections)
 
 
 class Server(uvicorn.Server):
@@ -60,6 +62,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, settings: Settings, banner: str = "") -> None:
         """`banner` is printed when the server has started."""
+        raise_descriptor_limit(settings)
         app = create_app(settings)
         super().__init__(uvicorn_config(app, timeout_graceful_shutdown=int(CLOSE_SECONDS)))
         self._banner = banner

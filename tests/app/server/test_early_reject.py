@@ -26,6 +26,8 @@ from app.middleware.admission import FindQueue
 from app.middleware.in_flight import InFlightRequests
 from app.server import early_reject
 from app.server.early_reject import EarlyRejector, RejectingHttpProtocol
+from app.server.guarded_protocol import GuardedHttpProtocol
+from app.server.open_connections import OpenConnections
 from app.server.server import http_protocol
 from tests.helpers.serving import Server, busy, counted, idle, serving, wait_for
 
@@ -290,7 +292,8 @@ def running(line: FindQueue) -> Iterator[str]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    keeper: Any = partial(RejectingHttpProtocol, EarlyRejector(InFlightRequests(Settings()), Metrics(), line))
+    rejector = EarlyRejector(InFlightRequests(Settings()), Metrics(), line)
+    keeper: Any = partial(RejectingHttpProtocol, rejector, OpenConnections(limit=100, seconds=60))
     config = uvicorn.Config(app, port=0, http=keeper, lifespan="off", log_config=None, timeout_keep_alive=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -323,7 +326,7 @@ def test_early_reject_logs_refusals_together(full: Server, caplog: pytest.LogCap
 
 def test_early_reject_can_be_turned_off_and_the_answers_stay(checkpoints: Path) -> None:
     with serving(checkpoints, max_running=1, max_waiting=0, max_tokens=10**6, early_reject=False) as server:
-        assert http_protocol(server.app) == "auto"
+        assert http_protocol(server.app).func is GuardedHttpProtocol
         with connected(server) as connection:
             with busy(server, "lstm"):
                 before = counted(server, "generate", "overloaded")
@@ -344,6 +347,7 @@ def test_missing_internals_are_named() -> None:
     class Cycle:
         def __init__(self) -> None:
             self.scope = self.keep_alive = self.on_response = self.response_started = self.default_headers = None
+            self.body = self.more_body = None
 
     class Protocol(HttpToolsProtocol):
         def _start_asgi_task(self, cycle: Any) -> None: ...

@@ -1,0 +1,175 @@
+"""GuardedHttpProtocol: uvicorn's protocol of one connection, for clients that mean no good.
+
+What it adds: an upgrade is ignored, as this server offers none (RFC 9110, section 7.8); a head has a largest size and
+must come in time; connections are counted (`open_connections`); what is no HTTP is answered in the shape of all errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+from collections.abc import Iterable
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.http.error_responses import ApiError
+from app.middleware.request_id import choose_request_id
+from app.server.open_connections import OpenConnections
+from models.kernels import gil
+
+logger = logging.getLogger(__name__)
+Headers = Iterable[tuple[bytes, bytes]]
+MAX_HEAD_BYTES = 64 * 1024
+"""Bytes of a head, or of what is neither head nor body, after the first piece of it that came."""
+MAX_DROPPED_BYTES = 16 * 1024 * 1024
+"""Bytes of a body that are read and dropped once its request has been answered."""
+INVALID_HTTP = ApiError(400, "invalid_request_error", "invalid_http", "this is not HTTP/1.1 as RFC 9112 defines it")
+HEAD_TOO_LARGE = ApiError(
+    431, "invalid_request_error", "head_too_large", f"a request's head may have {MAX_HEAD_BYTES} bytes"
+)
+HEAD_STALLED = ApiError(408, "timeout_error", "head_stalled", "the request's head did not come in time")
+NO_CONNECTION = ApiError(
+    503, "unavailable_error", "too_many_connections", "as many connections are open as there may be"
+)
+
+
+class GuardedHttpProtocol(HttpToolsProtocol):
+    """The HTTP protocol of one connection."""
+
+    def __init__(self, open_connections: OpenConnections, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.awaited: object = None
+        self.awaited_since = 0.0
+        self._open_connections = open_connections
+        self._counted: object = None
+        """The scope of the request whose `_excess` is counted."""
+        self._excess = 0
+        """Bytes that brought neither the end of the head nor some of the body."""
+        self._unsent = 0
+        """Bytes of answers that a closing connection had yet to send at the last look."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection in, if there is room."""
+        super().connection_made(transport)
+        self._open_connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._open_connections.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come, once the compute thread has had the GIL if it waits for it."""
+        gil.yield_to_compute_thread()
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._reject(INVALID_HTTP)
+        else:
+            self._count_excess(len(data))
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, unless bytes have come that a late event loop has yet to read."""
+        if not (self.transport.is_closing() or _has_unread(self.transport)):
+            super().timeout_keep_alive_handler()
+
+    def awaits(self) -> object:
+        """Return what the client has to do next; None while a request is being answered."""
+        if self.transport.is_closing():
+            if (unsent := self.transport.get_write_buffer_size()) != self._unsent:
+                self._unsent = unsent
+            return self._unsent  # to read on: the same object as long as nothing is read
+        if self._is_occupied():
+            return None
+        return self if self.scope is None else self.scope  # to begin a request, or to end its head: a new scope each
+
+    def end(self) -> None:
+        """End a connection whose client does nothing, with an answer if the head of a request has begun."""
+        if self.transport.is_closing():
+            self.transport.abort()
+        elif self._has_begun_head():
+            self._reject(HEAD_STALLED)
+        else:
+            self.transport.close()
+
+    def evict(self) -> None:
+        """End an idle connection."""
+        self.transport.abort()
+
+    def refuse(self) -> None:
+        """End a new connection for which there is no room."""
+        self._reject(NO_CONNECTION)
+
+    def _should_upgrade(self) -> bool:
+        """Return that a head with an upgrade begins no request: `_ignore_upgrade` parses it again."""
+        return True
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Parse the head that has just come again, without its upgrade, and then what follows.
+
+        The parser would take what follows for another protocol: a body would be lost, or be read as a request.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._reject(INVALID_HTTP)
+            return
+        version = self.parser.get_http_version().encode()
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(fields))
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the one before
+        self.data_received(head + rest)
+
+    def _is_occupied(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _has_begun_head(self) -> bool:
+        return self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
+
+    def _count_excess(self, size: int) -> None:
+        """Count bytes that came, and reject the request where too many of them were neither head nor body."""
+        scope, cycle = self.scope, self.cycle
+        if scope is not self._counted:
+            self._counted, self._excess = scope, 0
+            return
+        if cycle is not None and cycle.scope is scope and cycle.body:
+            self._excess = 0
+            return
+        self._excess += size
+        is_answered = cycle is not None and cycle.scope is scope and cycle.response_complete
+        if self._excess > (MAX_DROPPED_BYTES if is_answered else MAX_HEAD_BYTES):
+            self._reject(HEAD_TOO_LARGE)
+
+    def _reject(self, error: ApiError) -> None:
+        """Answer with an error, unless that would be taken for another answer, and close the connection."""
+        cycle = self.cycle
+        if self._is_occupied() and error is INVALID_HTTP and not cycle.more_body:
+            cycle.keep_alive = False  # a whole request came before, which is answered first
+            return
+        logger.info("%s - %d %s", self.client[0] if self.client else "", error.status, error.code)
+        if not self._is_occupied() or not (cycle.response_started or self.pipeline):
+            scope: Any = self.scope  # None before the first head
+            own = (b"x-request-id", choose_request_id(scope or {"headers": ()}).encode()), (b"connection", b"close")
+            headers = [*self.server_state.default_headers, *own]
+            self.transport.write(b"%b\r\n%b" % render(error, headers))
+        self.transport.close()
+
+
+def _has_unread(transport: asyncio.Transport) -> bool:
+    """Return whether there is something to be read on a connection, or its end."""
+    unread = select.poll()
+    unread.register(transport.get_extra_info("socket"), select.POLLIN)
+    return bool(unread.poll(0))
+
+
+def render(error: ApiError, headers: Headers) -> tuple[bytes, bytes]:
+    """Return the head of an error's answer, without the blank line at its end, and the body."""
+    response = error.response()
+    lines = b"".join(b"%b: %b\r\n" % pair for pair in [*headers, *response.raw_headers])
+    return STATUS_LINE[error.status] + lines, bytes(response.body)

@@ -1,0 +1,123 @@
+"""OpenConnections: a bound on the connections of a server process, and on how long they may wait.
+
+A connection is idle while no request of it is being answered: it awaits the head of one. Once a second a look at all of
+them ends those that have awaited the same head for too long, or whose client no longer reads the rest of an answer. So
+nothing has to be noted for each request. Where there is no room for another connection, the longest idle make room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import resource
+from typing import Protocol
+
+from app.core.settings import Settings
+
+LOOK_SECONDS = 1.0
+"""Time between two looks."""
+OTHER_DESCRIPTORS = 256
+"""Descriptors for all else than connections and uploads under way: models, the database, the log."""
+SMALLEST_LIMIT = 16
+"""Connections that there may be however low the limit of descriptors is."""
+EVICTED_SHARE = 64
+"""One idle connection in so many makes room when there is none, as finding them means a look at all."""
+
+
+class Connection(Protocol):
+    """A connection, as far as it matters here."""
+
+    awaited_since: float
+    """Time of the event loop at which `awaited` was first seen."""
+    awaited: object
+    """What the connection waited for at the last look."""
+
+    def awaits(self) -> object:
+        """Return what the client has to do next, the same object until it does; None if it is our turn."""
+
+    def end(self) -> None:
+        """End the connection, whose client has done nothing for too long."""
+
+    def evict(self) -> None:
+        """End the connection, which is idle, at once."""
+
+    def refuse(self) -> None:
+        """End the connection, which is new, as there is no room for it."""
+
+
+class OpenConnections:
+    """Set of the connections of a server process; used in the event loop's thread only."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        """Hold at most `limit` connections, and end those that await the same thing for so many seconds."""
+        self.limit = limit
+        self._seconds = seconds
+        self._connections: set[Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        """Number of connections."""
+        return len(self._connections)
+
+    def add(self, connection: Connection) -> None:
+        """Take a new connection in, or refuse it."""
+        if len(self._connections) >= self.limit and not self._make_room():
+            connection.refuse()
+            return
+        loop = asyncio.get_running_loop()
+        connection.awaited, connection.awaited_since = connection.awaits(), loop.time()
+        self._connections.add(connection)
+        if self._timer is None:
+            self._timer = loop.call_later(self._pause, self._look)
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+        self._connections.discard(connection)
+
+    @property
+    def _pause(self) -> float:
+        return min(LOOK_SECONDS, self._seconds / 4)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in list(self._connections):
+            awaited = connection.awaits()
+            if awaited is not connection.awaited:
+                connection.awaited, connection.awaited_since = awaited, now
+            elif awaited is not None and now - connection.awaited_since >= self._seconds:
+                connection.end()
+        self._timer = loop.call_later(self._pause, self._look) if self._connections else None
+
+    def _make_room(self) -> bool:
+        """End the longest idle connections; return whether there were any."""
+        idle = [connection for connection in self._connections if connection.awaits() is not None]
+        share = max(1, self.limit // EVICTED_SHARE)
+        evicted = heapq.nsmallest(share, idle, key=lambda connection: connection.awaited_since)
+        for connection in evicted:
+            self._connections.discard(connection)
+            connection.evict()
+        return bool(evicted)
+
+
+def raise_descriptor_limit(settings: Settings) -> None:
+    """Raise this process's limit of descriptors as far as the settings need it and the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_connections + _reserved(settings)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+
+
+def connection_limit(settings: Settings) -> int:
+    """Return how many connections there may be: as the settings say, or fewer where descriptors are few."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return settings.max_connections
+    room = max(soft - _reserved(settings), soft // 2, SMALLEST_LIMIT)
+    return min(settings.max_connections, room)
+
+
+def _reserved(settings: Settings) -> int:
+    """Return how many descriptors are kept for all else, a file for each upload among them."""
+    return settings.max_requests + OTHER_DESCRIPTORS
