@@ -88,12 +88,12 @@ REQUEST_EXAMPLES: dict[str, Any] = {
         "summary": "Find thresholds of the gibberish check",
         "value": {"kind": "calibrate", "model": "my-model@1", "validation_file": "file-...", "rates": [0.01, 0.05]},
     },
-}
-JobRequestBody = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=REQUEST_EXAMPLES)]
     "tune": {
         "summary": "Find the weights of rescoring",
         "value": {"kind": "tune", "model": "my-model@1", "models": ["my-lstm@1"], "validation_file": "file-..."},
     },
+}
+JobRequestBody = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=REQUEST_EXAMPLES)]
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=255, description="The same key and body: the same job."),
