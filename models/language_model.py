@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput
 from models.model import Capability, Floats, Lengths, Model, TokenIds
 from models.state import State
-from models.utils.arrays import top_k
+from models.utils.arrays import IntArray, top_k
 
 if TYPE_CHECKING:  # the sampling kernel takes a second to import, and only who samples needs it
     from models.kernels.sampling import SamplingMetadata
@@ -111,6 +111,14 @@ class LanguageModel(Model):
         if lengths is not None:
             scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
         return scores, state
+
+    def score_pairs(self, state: State, rows: IntArray, tokens: TokenIds) -> Floats:
+        """Return log P [N] of each of `tokens` [N] after the row of `state` that `rows` [N] names, in nats.
+
+        A decoder's step: all candidates of all its hypotheses in one call, to the last bit those of `logprobs`.
+        """
+        values: Floats = self.logprobs(state)[rows, tokens]
+        return values
 
     def topk_after(self, context: AnyIds, k: int, *, bos: bool = True) -> tuple[Floats, TokenIds]:
         """Return the log-probabilities and ids [k] of the `k` most probable tokens after `context` [T]."""

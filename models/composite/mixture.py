@@ -17,7 +17,7 @@ from models.errors import InvalidInput
 from models.language_model import LanguageModel
 from models.model import Floats, Lengths, TokenIds
 from models.state import State
-from models.utils.arrays import log_sum_exp
+from models.utils.arrays import IntArray, log_sum_exp
 
 
 class MixtureModel(Composite):
@@ -64,6 +64,11 @@ class MixtureModel(Composite):
         if lengths is not None:
             scores[np.arange(tokens.shape[1]) >= lengths[:, None]] = 0
         return scores, tuple(after for _, after in parts)
+
+    def score_pairs(self, state: State, rows: IntArray, tokens: TokenIds) -> Floats:
+        """Score the pairs with every member, and interpolate."""
+        members = zip(self.members, state, strict=True)
+        return self._interpolate([member.score_pairs(part, rows, tokens) for member, part in members])
 
     def explain(self, state: State) -> dict[str, Any]:
         """Return the weight of each member, and the member's own explanation."""

@@ -23,6 +23,7 @@ from models.ngram.formats.arpa_lines import BOS_TOKEN, LOG10_ZERO
 from models.ngram.formats.kenlm_binary import KenlmHeader, read_kenlm_words
 from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS
 from models.state import State
+from models.utils.arrays import IntArray
 
 _NOTHING = -1
 """Place of a state at which no token was read."""
@@ -78,6 +79,11 @@ class KenlmModel(LanguageModel, FileModel):
             out[: len(ids)] = self._score_row(row, ids)
             _read(row, ids)
         return scores, after
+
+    def score_pairs(self, state: State, rows: IntArray, tokens: TokenIds) -> Floats:
+        """See `LanguageModel`; one question to the library for each pair."""
+        scores, _ = self.score(np.asarray(state)[rows], tokens[:, None])
+        return scores[:, 0]
 
     def matched_orders(self, state: State, tokens: TokenIds) -> NDArray[np.int64]:
         """Return the length of the n-gram that gives each of `tokens` [B, T] its probability.

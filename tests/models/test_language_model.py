@@ -111,6 +111,16 @@ def test_topk_is_the_sorted_row(model):
         assert np.array_equal(chosen, ids[:, :k])
 
 
+@pytest.mark.parametrize("pairs", [0, 3, 500])
+def test_score_pairs_is_the_row(model, pairs):
+    state = variety(model)
+    rows = np.random.default_rng(pairs).integers(row_count(state), size=pairs)
+    words = tokens(pairs, seed=pairs)
+    scores = model.score_pairs(state, rows, words)
+    assert scores.dtype == np.float32
+    close(scores, model.logprobs(state)[rows, words])
+
+
 Lengths = st.lists(st.integers(0, 9), min_size=1, max_size=5)
 few = settings(max_examples=12)
 
