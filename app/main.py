@@ -19,6 +19,8 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from app.core.background import BackgroundTasks
+from app.core.caller import count_caller_tokens
+from app.core.exceptions import DatabaseUnavailable
 from app.core.host_names import split_origins
 from app.core.metrics import Metrics
 from app.core.process_tuning import exclude_from_gc
@@ -29,6 +31,7 @@ from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from app.http.error_responses import add_error_handlers
 from app.http.swagger_ui import add_swagger_ui
+from app.middleware.access import AccessMiddleware
 from app.middleware.admission import COMPLETIONS_PATH, EMBEDDINGS_PATH, AdmissionMiddleware
 from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.browsers import BrowserMiddleware
@@ -42,6 +45,7 @@ from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
 from app.routes.trades import analyze, heuristics, rescore
 from app.schemas.base import ErrorAnswer
+from app.storage.key_usage import KeyUsage
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
@@ -102,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
     app.state.in_flight = InFlightRequests(settings)
-    app.state.engine = Engine(settings, app.state.metrics.count_tokens)
+    app.state.engine = Engine(settings, partial(_count_tokens, app.state.metrics))
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
     app.state.find_queue = partial(_find_queue, app)
@@ -152,12 +156,21 @@ def _add_middleware(app: FastAPI) -> None:
     app.add_middleware(BrowserMiddleware, settings=settings)
     app.add_middleware(RequestIdMiddleware)
 
+    stores: Stores = app.state.stores
+    usage = KeyUsage(stores.database)
+    app.add_middleware(AccessMiddleware, settings=settings, keys=stores.keys, usage=usage, metrics=app.state.metrics)
 
 def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
     """Return the queue in which work of a model has to wait; None for models that run inline."""
     served = app.state.registry.snapshot.by_name.get(app.state.stores.aliases.resolve(name))
     model = served.checkpoint.model if served else None
     return app.state.engine.queue_for(model) if model and not model.runs_inline else None
+
+
+def _count_tokens(metrics: Metrics, kind: str, tokens: int) -> None:
+    """Count tokens, of all requests and of the one that is served."""
+    metrics.count_tokens(kind, tokens)
+    count_caller_tokens(tokens)
 
 
 def _add_gauges(app: FastAPI) -> None:
@@ -191,3 +204,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await watcher
     await asyncio.to_thread(app.state.engine.stop)
     await asyncio.to_thread(stores.database.close)
+    with suppress(DatabaseUnavailable):  # until it answers, nobody is let in
+        await asyncio.to_thread(stores.keys.refresh)
+        asyncio.create_task(repeat("API keys", stores.keys.refresh, seconds)),

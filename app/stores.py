@@ -1,4 +1,4 @@
-"""Stores: the database, files, jobs, leases and aliases, opened by the settings."""
+"""Stores: the database, files, jobs, leases, aliases and API keys, opened by the settings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from app.jobs.store import JobStore
 from app.storage.aliases import AliasStore
 from app.storage.database import Database, sqlite_url
 from app.storage.file_store import FileStore
+from app.storage.key_ring import KeyRing
+from app.storage.key_store import KeyStore
 from app.storage.migrations import migrate
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class Stores:
     jobs: JobStore
     leases: LeaseStore
     aliases: AliasStore
+    keys: KeyRing
     is_prepared: bool = False
     """Whether the tables are there and the folders cleaned up."""
 
@@ -33,7 +36,8 @@ class Stores:
         """Open the stores of the settings, without connecting yet. Raises InvalidInput for a bad database_url."""
         database = Database(settings.database_url or sqlite_url(settings.data))
         files = FileStore(database, settings.data / "files", settings.max_file_bytes)
-        return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database))
+        keys = KeyRing(KeyStore(database), settings.api_keys_file, opens_without_keys=settings.opens_without_keys)
+        return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database), keys)
 
     def prepare(self) -> None:
         """Migrate the database, remove what broken uploads left, and add the sample. Raises DatabaseUnavailable."""

@@ -43,13 +43,14 @@ class ServerSentEvent:
 
 
 class ServiceClient:
-    """Client of the service at `url`.
+    """Client of the service at `url`, which sends the API key where there is one.
 
     Methods raise ServiceError, or InvalidInput where a field is at fault.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str = "") -> None:
         self._url = url.rstrip("/")
+        self._key_headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
 
     def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """Send a GET request; query parameters that are None are left out."""
@@ -105,6 +106,8 @@ class ServiceClient:
 
     @contextmanager
     def _open(self, request: Request) -> Iterator[HTTPResponse]:
+        for name, value in self._key_headers.items():
+            request.add_unredirected_header(name, value)  # which no other host gets
         try:
             with urlopen(request, timeout=SILENCE_TIMEOUT_SECONDS) as answer:
                 yield answer

@@ -40,11 +40,13 @@ COMMAND_HELP = {
     "serve": "Serve the published models over HTTP.",
     "worker": "Run the jobs submitted over HTTP.",
     "jobs": "Submit jobs to a service, follow and cancel them.",
+    "keys": "Make API keys of the service, list and revoke them.",
     "compare": "Compare families of models and ways to train them on a text.",
     "compile": "Compile the hot loops now rather than when first used.",
 }
 
 _HOMES = {
+    "keys": ("access.keys", "command"),
     "import": ("derived.arpa", "import_command"),
     "export": ("derived.arpa", "export_command"),
     **{name: (f"derived.{name}", "command") for name in ("convert", "counts", "mix")},

@@ -7,7 +7,11 @@ NextwordError
 ├── Unavailable             not now; `retry_after` says when to try again
 │   ├── Overloaded          the queue is full
 │   ├── ServerStopping      the server is going down
-│   └── ModelLoading        the model exists and is still being loaded
+│   ├── ModelLoading        the model exists and is still being loaded
+│   └── LimitReached        an API key has no more of its limit in this minute
+│       └── QuotaReached    an API key has as many jobs, or bytes of files, as it may have
+├── BadApiKey               no API key, or one that is not valid
+├── ScopeMissing            the API key does not open this route
 ├── UnknownHost             the request names another server than this one
 ├── CrossOriginRequest      a web page of another origin asks for work or a change
 ├── NotFound                no such job, file or alias
@@ -79,6 +83,26 @@ class UnknownHost(NextwordError):
 
 class CrossOriginRequest(NextwordError):
     """A web page of another origin asks for what costs work or changes something."""
+
+
+class LimitReached(Unavailable):
+    """An API key has used what it may use in a minute."""
+
+
+class QuotaReached(LimitReached):
+    """An API key has as many unfinished jobs, or bytes of files, as it may have; waiting alone does not help."""
+
+
+class BadApiKey(NextwordError):
+    """The request has no API key, or one that is unknown, revoked or expired."""
+
+
+class ScopeMissing(NextwordError):
+    """The API key is valid, and lacks the scope that this route wants."""
+
+    def __init__(self, message: str, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
 
 
 class NotFound(NextwordError):

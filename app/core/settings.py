@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.core.host_names import split_names, split_origins
+from app.core.caller import add_caller
+from app.core.host_names import is_loopback, split_names, split_origins
 from app.core.plain_messages import explain, locate
 from app.core.process_tuning import skip_unused_log_fields
 from models.errors import InvalidInput
@@ -29,6 +31,13 @@ def _checked_by(split: Callable[[str], object]) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def _sendable(key: SecretStr) -> SecretStr:
+    """Return a key that a header can hold."""
+    if not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+        raise ValueError("must be printable ASCII without blanks")
+    return key
 
 
 class Settings(BaseSettings):
@@ -49,6 +58,21 @@ class Settings(BaseSettings):
         "",
         description="Origins of other web pages that may use the server, between commas: `https://app.example.org`; "
         "`*`: any; unset: none.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File of API keys beside those of `nextword keys`, as a container's secret: see the guide."
+    )
+    insecure: bool = Field(
+        False,
+        description="Whether, as long as there is no API key, everybody is served who reaches a `host` that is not a "
+        "loopback address; without it, such a server does not start.",
+    )
+    guard_metrics: bool = Field(True, description="Whether `/metrics` wants an API key, where there are keys.")
+    guard_docs: bool = Field(
+        False, description="Whether the page `/docs` and `/openapi.json` want an API key, where there are keys."
+    )
+    api_key: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
+        None, description="API key that `nextword jobs` sends; the server itself does not look at it."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error."
@@ -137,9 +161,14 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(1, gt=0, description="Seconds between two heartbeats of a worker.")
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables that give another process these settings."""
-        values = {name: value for name, value in self.model_dump().items() if value is not None}
+        """Return the environment variables that give another server process these settings."""
+        values = {name: value for name, value in self.model_dump(exclude={"api_key"}).items() if value is not None}
         return {f"NEXTWORD_{name.upper()}": str(value) for name, value in values.items()}
+
+    @property
+    def opens_without_keys(self) -> bool:
+        """Whether everybody is served while there is no API key: who reaches a loopback address is on this machine."""
+        return self.insecure or is_loopback(self.host)
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -157,6 +186,10 @@ def load_settings(**overrides: Any) -> Settings:
 def log_to_stderr(settings: Settings) -> None:
     """Log one line per record to standard error, from the level that the settings say."""
     skip_unused_log_fields()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s%(caller)s %(message)s"
+    )
+    for handler in logging.root.handlers:
+        handler.addFilter(add_caller)
     # Alembic tells of each of its plug-ins at every start, around the banner that users look for.
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.root.level))

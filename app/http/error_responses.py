@@ -57,6 +57,8 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     exceptions.ModelLoading: (503, "unavailable_error", "model_loading"),
     exceptions.UnknownHost: (421, "invalid_request_error", "unknown_host"),
     exceptions.CrossOriginRequest: (403, "permission_error", "cross_origin"),
+    exceptions.BadApiKey: (401, "authentication_error", "invalid_api_key"),
+    exceptions.ScopeMissing: (403, "permission_error", "insufficient_scope"),
     exceptions.NotFound: (404, "not_found_error", "not_found"),
     exceptions.Conflict: (409, "conflict_error", "conflict"),
     exceptions.IdempotencyKeyReused: (409, "conflict_error", "idempotency_key_reused"),
@@ -68,6 +70,8 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     exceptions.DiskFull: (507, "unavailable_error", "disk_full"),
     exceptions.DatabaseUnavailable: (503, "unavailable_error", "database_unavailable"),
     exceptions.Overloaded: (429, "overloaded_error", "overloaded"),
+    exceptions.LimitReached: (429, "rate_limit_error", "rate_limit_exceeded"),
+    exceptions.QuotaReached: (429, "rate_limit_error", "quota_exceeded"),
     exceptions.ServerStopping: (503, "unavailable_error", "stopping"),
     Exception: (500, "server_error", "internal_error"),
 }
@@ -116,7 +120,16 @@ def to_api_error(error: Exception) -> ApiError:
     if status == 500 and not isinstance(error, exceptions.ModelFailed):
         return ApiError(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    return ApiError(status, kind, code, str(error), param, _retry_headers(error, status))
+    return ApiError(status, kind, code, str(error), param, {**_retry_headers(error, status), **_key_headers(error)})
+
+
+def _key_headers(error: Exception) -> Mapping[str, str]:
+    """Say what kind of key is wanted (RFC 6750), and that a quota does not come back by waiting."""
+    if isinstance(error, exceptions.BadApiKey):
+        return {"www-authenticate": 'Bearer realm="nextword"'}
+    if isinstance(error, exceptions.ScopeMissing):
+        return {"www-authenticate": f'Bearer realm="nextword", error="insufficient_scope", scope="{error.scope}"'}
+    return {"x-should-retry": "false"} if isinstance(error, exceptions.QuotaReached) else {}
 
 
 def _retry_headers(error: Exception, status: int) -> Mapping[str, str]:

@@ -15,9 +15,11 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
+from app.core.api_keys import ApiKey
 from app.core.exceptions import IdempotencyKeyReused, NotFound
 from app.jobs.events import StoredEvent, append_event, read_events, read_metrics
 from app.storage.database import Database, Epoch, fetch_page
+from app.storage.quotas import check_job_quota
 from app.storage.tables import FILES, JOBS, LEASED_STATUSES, Status
 from models.errors import InvalidInput
 
@@ -102,11 +104,11 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def create(self, new: NewJob, *, newest: int = 0, key: str | None = None) -> Job:
+    def create(self, new: NewJob, *, newest: int = 0, key: str | None = None, api_key: ApiKey | None = None) -> Job:
         """Queue a job and reserve the version of its model.
 
         The version is the first after `newest`, the newest published, and after those of all jobs. A repeated
-        idempotency `key` with the same request returns the job of the first call.
+        idempotency `key` with the same request returns the job of the first call. The job counts as one of `api_key`.
 
         Raises:
             IdempotencyKeyReused: the key was used with another request.
@@ -115,7 +117,11 @@ class JobStore:
         digest = _request_digest(new.request if new.sent_request is None else new.sent_request)
         with self.database.write("nextword:jobs") as connection:
             earlier = None if key is None else _find_by_key(connection, key, digest)
-            return earlier or _get_job(connection, _insert_job(connection, new, newest, key, digest))
+            if earlier is not None:
+                return earlier
+            check_job_quota(connection, api_key)
+            owner = None if api_key is None else api_key.name
+            return _get_job(connection, _insert_job(connection, new, newest, key, digest, owner))
 
     def find_by_key(self, request: dict[str, Any], key: str) -> Job | None:
         """Return the job that an earlier call with this key created, if any.
@@ -188,7 +194,9 @@ def _find_by_key(connection: Connection, key: str, digest: str) -> Job | None:
     return _get_job(connection, job.id)
 
 
-def _insert_job(connection: Connection, new: NewJob, newest: int, key: str | None, digest: str) -> str:
+def _insert_job(
+    connection: Connection, new: NewJob, newest: int, key: str | None, digest: str, owner: str | None
+) -> str:
     _require_files(connection, new)
     job_id = f"job-{secrets.token_hex(12)}"
     version = None if new.name is None else next_version(connection, new.name, newest)
@@ -199,6 +207,7 @@ def _insert_job(connection: Connection, new: NewJob, newest: int, key: str | Non
         "idempotency_key": key,
         "request_sha256": digest,
     }
+        "api_key": owner,
     initial = {"status": Status.QUEUED, "attempt": 1, "lease": 0, "publishing": False, "event_count": 0}
     connection.execute(insert(JOBS).values(created_at=Epoch(), **values, **initial))
     append_event(connection, job_id, Status.QUEUED, {} if version is None else {"model": f"{new.name}@{version}"})

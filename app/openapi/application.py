@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
+from app.http.access_rules import SECURITY_SCHEMES, security_requirement
 from app.openapi.errors import error_responses, operation_errors
 from app.openapi.parameters import shared_parameters
 
@@ -41,6 +42,7 @@ class DocumentedApp(FastAPI):
             self._completed = document
             for operation in self._operations(document):
                 self._complete(operation)
+            document["components"]["securitySchemes"] = SECURITY_SCHEMES
             for name in GENERATED_SCHEMAS:
                 document["components"]["schemas"].pop(name, None)
         return document
@@ -55,6 +57,7 @@ class DocumentedApp(FastAPI):
     def _complete(self, operation: Operation) -> None:
         content = operation.content
         content["parameters"] = content.get("parameters", []) + shared_parameters(operation.path, self.state.settings)
+        content["security"] = security_requirement(operation.method, operation.path, self.state.settings)
         responses = content["responses"]
         for status in GENERATED_RESPONSES:
             responses.pop(status, None)

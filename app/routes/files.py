@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from app.core.exceptions import Conflict, DatabaseUnavailable, DiskFull, FileInUse, FileTooLarge, NotFound
+from app.core.exceptions import Conflict, DatabaseUnavailable, DiskFull, FileInUse, FileTooLarge, NotFound, QuotaReached
+from app.http.api_key import api_key_of
 from app.http.declared_errors import raises
 from app.http.multipart_upload import MultipartUpload
 from app.http.request_body import charset, gather_chunks, media_type
@@ -59,7 +60,7 @@ _UPLOAD_OPENAPI = {
 
 
 @router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_UPLOAD_OPENAPI, summary="Upload a text")
-@raises(InvalidText, FileTooLarge, DiskFull, DatabaseUnavailable)
+@raises(InvalidText, FileTooLarge, DiskFull, QuotaReached, DatabaseUnavailable)
 async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
     """Store text or an array in NumPy's format, sent as a form or as a plain body, as it arrives.
 
@@ -69,6 +70,8 @@ async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> di
     same file, however often it is sent.
     """
     files: FileStore = request.app.state.stores.files
+    api_key = api_key_of(request)
+    await run_in_threadpool(files.check_quota, api_key, 1)  # before the body is read
     is_form = media_type(request.headers) == FORM_TYPE
     form = MultipartUpload(request.headers["content-type"], FORM_FIELDS) if is_form else None
     with await run_in_threadpool(files.begin_upload) as incoming:
@@ -77,7 +80,7 @@ async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> di
         await write_upload(gather_chunks(request.stream(), _WRITE_BYTES), incoming, form)
         fields = {} if form is None else {**form.fields, "filename": form.filename}
         name = query.filename or fields.get("filename") or "upload.txt"
-        file = await run_in_threadpool(files.store_upload, incoming, _file_name(name), _purpose(query, fields))
+        file = await run_in_threadpool(files.store_upload, incoming, _file_name(name), _purpose(query, fields), api_key)
     return _file_content(file)
 
 

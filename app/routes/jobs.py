@@ -16,8 +16,11 @@ from app.core.exceptions import (
     ModelLoading,
     NameTaken,
     NotFound,
+    QuotaReached,
     TooExpensive,
 )
+from app.http.accept import choose_media_type
+from app.http.api_key import api_key_of
 from app.http.declared_errors import raises
 from app.http.streaming import SSE_KEEP_ALIVE, ManagedStream, sse_event
 from app.jobs.event_stream import StreamedEvent, stream_job
@@ -119,6 +122,7 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
     ModelLoading,
     UnsupportedByModel,
 )
+    QuotaReached,
 def create_job(
     request: Request, jobs: InjectedJobStore, body: JobRequestBody, key: IdempotencyKey = None
 ) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def create_job(
         return _job_content(earlier)
     new = JobSubmission(state.stores.files, state.stores.aliases, state.registry, state.settings).prepare(body)
     published = 0 if new.name is None else newest_version(state.settings.checkpoints, new.name)
-    return _job_content(jobs.create(new, newest=published, key=key))
+    return _job_content(jobs.create(new, newest=published, key=key, api_key=api_key_of(request)))
 
 
 @router.get("", response_model=JobList, summary="List the jobs")

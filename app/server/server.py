@@ -26,6 +26,8 @@ from app.server.open_connections import OpenConnections, connection_limit, raise
 logger = logging.getLogger(__name__)
 CLOSE_SECONDS = 2.0
 """Time to answer the last requests and close connections once their deadline has passed."""
+ANSWER_HEADERS = [("x-content-type-options", "nosniff")]
+"""Headers of every answer: a browser must not take an uploaded text for a page. Pages have more of their own."""
 ACCEPTS_PER_TURN = 32
 """New connections taken per turn of the event loop, which takes one for each listening socket that it knows. Under
 load, turns are long, and with one per turn clients would wait for seconds even to be refused."""
@@ -35,7 +37,7 @@ SHARED_ACCEPTS_PER_TURN = 4
 
 def uvicorn_config(app: FastAPI, **arguments: Any) -> uvicorn.Config:
     """Return how uvicorn serves `app`, which `create_app` made."""
-    return uvicorn.Config(app, http=http_protocol(app), ws="none", log_config=None, **arguments)
+    return uvicorn.Config(app, http=http_protocol(app), ws="none", log_config=None, headers=ANSWER_HEADERS, **arguments)
 
 
 def http_protocol(app: FastAPI) -> Any:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import Text, cast, delete, insert, or_, select, update
 
+from app.core.api_keys import ApiKey
 from app.core.exceptions import Conflict, FileInUse, NotFound
 from app.storage.database import Database, Epoch, fetch_page
+from app.storage.quotas import check_storage_quota
 from app.storage.sample_file import SAMPLE_ID, SAMPLE_PURPOSE, SAMPLE_TEXT
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 from app.storage.upload import Upload, raising_disk_full
@@ -68,23 +70,32 @@ class FileStore:
             self._incoming.mkdir(parents=True, exist_ok=True)
             return Upload(self._incoming / secrets.token_hex(8), self.max_bytes)
 
-    def store_upload(self, upload: Upload, filename: str, purpose: str) -> StoredFile:
+    def check_quota(self, key: ApiKey | None, size: int) -> None:
+        """Raise QuotaReached where an API key may not store `size` bytes more."""
+        if key is not None and key.limits.stored_bytes is not None:
+            with self.database.read() as connection:
+                check_storage_quota(connection, key, size)
+
+    def store_upload(self, upload: Upload, filename: str, purpose: str, api_key: ApiKey | None = None) -> StoredFile:
         """Store a finished upload; the same bytes under the same name and purpose are the same file.
 
         Its encoding is the one that was said last. Raises InvalidText where the upload is no text and nothing else that
-        is known, FileTooLarge, and DiskFull.
+        is known, FileTooLarge, DiskFull, and QuotaReached where it is more than `api_key` may store.
         """
         with raising_disk_full():
             sha256, size = upload.finish()
             with self.database.write(FILES_LOCK) as connection:
+                same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
+                if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
+                    check_storage_quota(connection, api_key, size)
                 path = self._path(sha256)
                 path.parent.mkdir(exist_ok=True)
                 upload.path.replace(path)  # replaces the same bytes, if they are there
                 fsync_path(path.parent)
-                same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
                 text = {"encoding": upload.encoding, "text_bytes": upload.text_bytes}
                 if connection.execute(update(FILES).where(same).values(**text)).rowcount == 0:
                     values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose} | text
+                    values["api_key"] = None if api_key is None else api_key.name
                     new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **values)
                     connection.execute(new)
                 return StoredFile(*connection.execute(select(*_COLUMNS).where(same)).one())

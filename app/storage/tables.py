@@ -1,6 +1,7 @@
 """Tables of the database as SQLAlchemy describes them, and the statuses of a job.
 
-Queries are in `file_store`, `aliases` and `app/jobs`; the steps that created the tables are in `migrations`.
+Queries are in `file_store`, `aliases`, `key_store`, `key_usage` and `app/jobs`; the steps that created the tables are
+in `migrations`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ FILES = Table(
     Column("created_at", Double, nullable=False),
     Column("encoding", String(32), comment="of the text, as the uploader named it; null for UTF-8"),
     Column("text_bytes", BigInteger, comment="size of the content of a compressed file"),
+    Column("api_key", String(64), comment="name of the API key that it came with"),
     UniqueConstraint("sha256", "filename", "purpose", name="files_once"),
 )
 
@@ -58,6 +60,7 @@ JOBS = Table(
     Column("error_message", Text),
     Column("result", JSON),
     Column("event_count", Integer, nullable=False, comment="number of the newest event"),
+    Column("api_key", String(64), comment="name of the API key that it came with"),
     UniqueConstraint("name", "version", name="jobs_version"),
     Index("jobs_by_status", "status", "number"),
 )
@@ -88,6 +91,28 @@ ALIASES = Table(
     Column("version", Integer, nullable=False),
     Column("updated_at", Double, nullable=False),
     Index("aliases_by_model", "name", "version"),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("number", _SERIAL, primary_key=True, comment="order of creation"),
+    Column("name", String(64), nullable=False, comment="unique among keys that are not revoked"),
+    Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the key, in hexadecimal"),
+    Column("scopes", String(64), nullable=False, comment="separated by blanks"),
+    Column("limits", JSON, nullable=False, comment="fields of KeyLimits that are set"),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, comment="null: never"),
+    Column("revoked_at", Double),
+)
+
+API_KEY_USAGE = Table(
+    "api_key_usage",
+    METADATA,
+    Column("name", String(64), primary_key=True, comment="of the key"),
+    Column("kind", String(16), primary_key=True, comment="requests or tokens"),
+    Column("minute", BigInteger, nullable=False, comment="since 1970, by the database's clock"),
+    Column("taken", BigInteger, nullable=False, comment="in that minute, by all server processes"),
 )
 
 

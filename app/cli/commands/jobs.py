@@ -27,11 +27,15 @@ _TEXT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 @click.option("--url", help="The service. [default: http://127.0.0.1:8000, or by NEXTWORD_HOST and NEXTWORD_PORT]")
+@click.option(
+    "--api-key", help="API key with the scope train. [default: NEXTWORD_API_KEY, which no list of processes shows]"
+)
 @click.pass_context
-def command(context: click.Context, url: str | None) -> None:
+def command(context: click.Context, url: str | None, api_key: str | None) -> None:
     """Submit jobs to a service, follow and cancel them."""
-    settings = load_settings()
-    context.obj = ServiceClient(url or f"http://{settings.host}:{settings.port}")
+    settings = load_settings(api_key=api_key)
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    context.obj = ServiceClient(url or f"http://{settings.host}:{settings.port}", key)
 
 
 def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:

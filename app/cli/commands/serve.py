@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from contextlib import nullcontext
 from importlib.metadata import version
@@ -10,11 +11,15 @@ from pathlib import Path
 import click
 
 from app.cli.shared_options import FOLDER
+from app.core.exceptions import DatabaseUnavailable
 from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, load_settings, log_to_stderr
 from app.server.supervisor import WorkerSupervisor
 from app.server.worker_processes import server_processes, wait_for_stop_signal
 from models.checkpoint.repository import list_checkpoints
+from models.errors import InvalidInput
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -35,8 +40,12 @@ def command(worker: bool, **options: Path | str | int | None) -> None:
 
 
 def serve(settings: Settings, *, worker: bool = False) -> None:
-    """Serve until a signal, with or without a worker process. Raises OSError where the port is taken."""
+    """Serve until a signal, with or without a worker process.
+
+    Raises OSError where the port is taken, and InvalidInput where everybody could reach a server that asks for no key.
+    """
     log_to_stderr(settings)
+    check_access(settings)
     supervisor = WorkerSupervisor(settings) if worker else nullcontext()
     with _listen(settings.host, settings.port) as listener:
         banner = greeting(settings, listener.getsockname()[1])
@@ -65,6 +74,28 @@ def greeting(settings: Settings, port: int) -> str:
             f"  Models      {settings.checkpoints.resolve()}: {', '.join(names) or 'none yet; see `nextword train`'}",
         )
     )
+
+
+def check_access(settings: Settings) -> None:
+    """Raise InvalidInput where other machines would be served without a key, or the file of keys is not accepted."""
+    if settings.opens_without_keys and settings.api_keys_file is None:
+        return
+    from app.stores import Stores
+
+    stores = Stores.open(settings)
+    try:
+        stores.keys.refresh()
+    except DatabaseUnavailable as error:
+        logger.warning("%s; nobody is let in until its API keys can be read", error)
+        return
+    finally:
+        stores.database.close()
+    if stores.keys.is_empty and not settings.opens_without_keys:
+        raise InvalidInput(
+            "host",
+            f"{settings.host} is reached from other machines, and there is no API key: make one with `nextword keys "
+            "create NAME`, or set NEXTWORD_INSECURE=1 to serve everybody who reaches it",
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

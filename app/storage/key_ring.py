@@ -1,0 +1,72 @@
+"""KeyRing: a snapshot in memory of all API keys, of database and file, by which requests are checked without a query.
+
+It is read anew once in a while, so that a key made or revoked by another process counts within that time.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from app.core.api_keys import ApiKey, digest_key
+from app.core.exceptions import BadApiKey
+from app.storage.key_file import read_key_file
+from app.storage.key_store import KeyStore
+
+logger = logging.getLogger(__name__)
+
+
+class KeyRing:
+    """The API keys that count now. `refresh` reads them; the snapshot stays where that fails."""
+
+    def __init__(self, store: KeyStore, file: Path | None, *, opens_without_keys: bool) -> None:
+        """`opens_without_keys`: whether everybody is let in while there is no key."""
+        self.store = store
+        self.is_open = False
+        """Whether no key is asked for: there has never been one, not even one that was revoked or has expired."""
+        self._file = file
+        self._opens_without_keys = opens_without_keys
+        self._keys: Mapping[bytes, ApiKey] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the keys have been read."""
+        return self._keys is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the keys have been read and there are none."""
+        return self._keys is not None and not self._keys
+
+    def refresh(self) -> None:
+        """Read all keys. Raises DatabaseUnavailable, and InvalidInput for a file that is not understood."""
+        keys = self.store.list() + (read_key_file(self._file) if self._file else [])
+        if self._keys is not None and len(keys) != len(self._keys):
+            logger.info("there are %d API keys now", len(keys))
+        self._keys = _by_digest(keys)
+        self.is_open = self._opens_without_keys and not keys
+
+    def find(self, key: str) -> ApiKey:
+        """Return what is known of a key that a client sent.
+
+        Raises BadApiKey for a key that is unknown, revoked or expired.
+        """
+        digest = digest_key(key)
+        # A hash is what is looked up, so how long that takes tells of no key; the whole of it is then compared in
+        # constant time.
+        known = (self._keys or {}).get(digest)
+        if known is None or not hmac.compare_digest(known.digest, digest):
+            raise BadApiKey("there is no such API key")
+        if known.revoked_at is not None:
+            raise BadApiKey(f"the API key {known.name!r} was revoked")
+        if time.time() >= known.expires_at:
+            raise BadApiKey(f"the API key {known.name!r} has expired")
+        return known
+
+
+def _by_digest(keys: Iterable[ApiKey]) -> dict[bytes, ApiKey]:
+    """Index keys by their hash; of the same key twice, the later one counts."""
+    return {key.digest: key for key in keys}

@@ -1,0 +1,76 @@
+"""Files of API keys: what is accepted, and messages that never tell a key."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from app.core.api_keys import KeyLimits, digest_key
+from app.storage.key_file import MAX_FILE_BYTES, read_key_file
+from models.errors import InvalidInput
+
+KEY = "a-secret-of-more-than-twenty-characters"
+
+
+def written(folder: Path, content: str | bytes) -> Path:
+    path = folder / "keys"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_key_file_reads_a_table_for_each_key(tmp_path: Path) -> None:
+    hashed = digest_key("another").hex()
+    text = f"""
+    [search-box]
+    key = "{KEY}"
+    scopes = ["infer"]
+    expires = 1970-01-02
+    requests_per_minute = 600
+    [ci]
+    sha256 = "{hashed}"
+    scopes = ["infer", "train"]
+    """
+    first, second = read_key_file(written(tmp_path, text))
+    assert (first.name, first.digest, first.scopes) == ("search-box", digest_key(KEY), {"infer"})
+    assert (first.expires_at, first.limits) == (86400.0, KeyLimits(requests_per_minute=600))
+    assert (second.digest, second.expires_at) == (digest_key("another"), math.inf)
+
+
+def test_key_file_of_one_line_is_one_key_with_every_scope(tmp_path: Path) -> None:
+    (key,) = read_key_file(written(tmp_path, f"{KEY}\n"))
+    assert (key.name, key.digest, key.scopes) == ("default", digest_key(KEY), {"infer", "train", "admin"})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("short", "default.key: must be a string of 20 or more characters"),
+        (f"{KEY} {KEY}", "not TOML"),
+        (f'[a]\nkey = "{KEY}"', "a.scopes: required"),
+        (f'[a]\nkey = "{KEY}"\nscopes = []', "a.scopes: must hold at least 1"),
+        (f'[a]\nkey = "{KEY}"\nscopes = ["root"]', "a.scopes.0: must be 'infer', 'train' or 'admin'"),
+        (f'[a]\nkey = "{KEY}"\nscopes = ["infer"]\nrequests_per_minute = 0', "must be 1 or more"),
+        (f'[a]\nkey = "{KEY}"\nscopes = ["infer"]\nrequests = 5', "a.requests: no such field"),
+        (f'[a]\nkey = "{KEY}"\nsha256 = "{"0" * 64}"\nscopes = ["infer"]', "either `key` or `sha256`"),
+        ('[a]\nscopes = ["infer"]', "either `key` or `sha256`"),
+        (f'["a b"]\nkey = "{KEY}"\nscopes = ["infer"]', "'a b': must be 1 to 64 letters"),
+        ('[a]\nsha256 = "12"\nscopes = ["infer"]', "a.sha256"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"# " + b"x" * MAX_FILE_BYTES, "more than"),
+    ],
+)
+def test_key_file_says_what_is_wrong_and_tells_no_key(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(InvalidInput, match="api_keys_file") as caught:
+        read_key_file(written(tmp_path, content))
+    assert message in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_key_file_that_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "absent", Path("/dev/zero")):
+        with pytest.raises(InvalidInput, match="no such file"):
+            read_key_file(path)

@@ -1,0 +1,73 @@
+"""The snapshot of API keys: who is found in it, and when nobody needs one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from app.core.api_keys import KeyLimits
+from app.core.exceptions import BadApiKey
+from app.storage.database import Database
+from app.storage.key_ring import KeyRing
+from app.storage.key_store import KeyStore
+from models.errors import InvalidInput
+
+INFER = frozenset(["infer"])
+KEY = "a-secret-of-more-than-twenty-characters"
+
+
+def test_key_ring_is_open_only_before_the_first_key(database: Database) -> None:
+    ring = KeyRing(KeyStore(database), None, opens_without_keys=True)
+    assert (ring.is_known, ring.is_open) == (False, False)  # nobody knows yet whether there are keys
+    ring.refresh()
+    assert (ring.is_known, ring.is_empty, ring.is_open) == (True, True, True)
+    ring.store.create("ci", INFER, KeyLimits())
+    ring.refresh()
+    assert (ring.is_empty, ring.is_open) == (False, False)
+    ring.store.revoke("ci")
+    ring.refresh()
+    assert not ring.is_open
+    ring.store.forget("ci")
+    ring.refresh()
+    assert ring.is_open
+
+
+def test_key_ring_stays_shut_without_keys_where_the_settings_say_so(database: Database) -> None:
+    ring = KeyRing(KeyStore(database), None, opens_without_keys=False)
+    ring.refresh()
+    assert (ring.is_empty, ring.is_open) == (True, False)
+
+
+def test_key_ring_finds_valid_keys_only(database: Database) -> None:
+    ring = KeyRing(KeyStore(database), None, opens_without_keys=True)
+    valid, late = (ring.store.create(name, INFER, KeyLimits()) for name in ("valid", "late"))
+    expired = ring.store.create("expired", INFER, KeyLimits(), time.time() - 1)
+    ring.refresh()
+    assert ring.find(valid).name == "valid"
+    ring.store.revoke("late")
+    assert ring.find(late).name == "late"
+    ring.refresh()
+    for key, message in ((late, "'late' was revoked"), (expired, "'expired' has expired"), (valid[:-1], "no such")):
+        with pytest.raises(BadApiKey, match=message):
+            ring.find(key)
+
+
+def test_key_ring_reads_its_file_again_and_keeps_the_keys_while_it_is_broken(
+    database: Database, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text(KEY)
+    ring = KeyRing(KeyStore(database), file, opens_without_keys=True)
+    ring.refresh()
+    assert ring.find(KEY).name == "default"
+    file.write_text("[a")
+    with pytest.raises(InvalidInput):
+        ring.refresh()
+    assert ring.find(KEY).name == "default"
+    file.write_text(KEY[::-1])
+    ring.refresh()
+    assert ring.find(KEY[::-1]).name == "default"
+    with pytest.raises(BadApiKey):
+        ring.find(KEY)
