@@ -149,6 +149,9 @@ def _add_middleware(app: FastAPI) -> None:
         metrics=app.state.metrics,
         find_queue=app.state.find_queue,
     )
+    stores: Stores = app.state.stores
+    usage = KeyUsage(stores.database)
+    app.add_middleware(AccessMiddleware, settings=settings, keys=stores.keys, usage=usage, metrics=app.state.metrics)
     if origins := split_origins(settings.cors_origins):
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
@@ -156,9 +159,6 @@ def _add_middleware(app: FastAPI) -> None:
     app.add_middleware(BrowserMiddleware, settings=settings)
     app.add_middleware(RequestIdMiddleware)
 
-    stores: Stores = app.state.stores
-    usage = KeyUsage(stores.database)
-    app.add_middleware(AccessMiddleware, settings=settings, keys=stores.keys, usage=usage, metrics=app.state.metrics)
 
 def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
     """Return the queue in which work of a model has to wait; None for models that run inline."""
@@ -191,10 +191,13 @@ def _add_gauges(app: FastAPI) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
     stores: Stores = app.state.stores
+    with suppress(DatabaseUnavailable):  # until it answers, nobody is let in
+        await asyncio.to_thread(stores.keys.refresh)
     repeat, seconds = app.state.background.repeat, app.state.settings.reload_seconds
     watchers = [
         asyncio.create_task(repeat("models", app.state.registry.refresh, seconds)),
         asyncio.create_task(repeat("database", stores.refresh, seconds)),
+        asyncio.create_task(repeat("API keys", stores.keys.refresh, seconds)),
     ]
     yield
     app.state.stopping.set()
@@ -204,6 +207,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await watcher
     await asyncio.to_thread(app.state.engine.stop)
     await asyncio.to_thread(stores.database.close)
-    with suppress(DatabaseUnavailable):  # until it answers, nobody is let in
-        await asyncio.to_thread(stores.keys.refresh)
-        asyncio.create_task(repeat("API keys", stores.keys.refresh, seconds)),

@@ -112,6 +112,7 @@ class JobStore:
 
         Raises:
             IdempotencyKeyReused: the key was used with another request.
+            QuotaReached: the API key has as many unfinished jobs as it may have.
             InvalidInput: a file does not exist.
         """
         digest = _request_digest(new.request if new.sent_request is None else new.sent_request)
@@ -206,8 +207,8 @@ def _insert_job(
         "version": version,
         "idempotency_key": key,
         "request_sha256": digest,
-    }
         "api_key": owner,
+    }
     initial = {"status": Status.QUEUED, "attempt": 1, "lease": 0, "publishing": False, "event_count": 0}
     connection.execute(insert(JOBS).values(created_at=Epoch(), **values, **initial))
     append_event(connection, job_id, Status.QUEUED, {} if version is None else {"model": f"{new.name}@{version}"})

@@ -120,9 +120,9 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
     IdempotencyKeyReused,
     CheckpointError,
     ModelLoading,
+    QuotaReached,
     UnsupportedByModel,
 )
-    QuotaReached,
 def create_job(
     request: Request, jobs: InjectedJobStore, body: JobRequestBody, key: IdempotencyKey = None
 ) -> dict[str, Any]:
