@@ -50,11 +50,15 @@ from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.load import Checkpoint, load
+from models.checkpoint.private_copies import PrivateCopies
 
 DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
 
 Log-probabilities are natural logarithms (nats). Every answer has an `x-request-id`; every error is
 `{"error": {"message", "type", "param", "code"}}`."""
+
+SWEEP_SECONDS = 60.0
+"""Pause between two looks for copies of files that no published model has any more."""
 
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer}}
 """Has the document describe the body of errors; `DocumentedApp` lists those that each route declares."""
@@ -93,16 +97,19 @@ def create_app(settings: Settings) -> FastAPI:
     )
     families = FAMILIES_BY_PRECISION[settings.precision]
     verified_hashes = VerifiedHashes(settings.data / "verified.json")
+    copies = PrivateCopies(settings.data / "weights", verified_hashes)
+    verifier = verified_hashes if settings.map_in_place else copies
     app.state.settings = settings
 
     def load_model(path: Path) -> Checkpoint:
         find_loaded = registry.loaded_checkpoint
-        checkpoint = load(path, verified_hashes=verified_hashes, families=families, find_loaded=find_loaded)
+        checkpoint = load(path, verified_hashes=verifier, families=families, find_loaded=find_loaded)
         warm_up(checkpoint)
         exclude_from_gc()
         return checkpoint
 
     app.state.registry = registry = ModelRegistry(settings.checkpoints, load_model)
+    app.state.copies = copies
     app.state.metrics = Metrics()
     app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
     app.state.in_flight = InFlightRequests(settings)
@@ -187,6 +194,15 @@ def _add_gauges(app: FastAPI) -> None:
         gauge(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", tokens)
 
 
+def sweep_copies(app: FastAPI) -> None:
+    """Remove copies of files that no published model has any more, once all are loaded."""
+    snapshot = app.state.registry.snapshot
+    if app.state.registry.has_scanned and not snapshot.loading:
+        app.state.copies.sweep(
+            {file.sha256 for model in snapshot.models for file in model.checkpoint.card.files.values()}
+        )
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
@@ -196,6 +212,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     repeat, seconds = app.state.background.repeat, app.state.settings.reload_seconds
     watchers = [
         asyncio.create_task(repeat("models", app.state.registry.refresh, seconds)),
+        asyncio.create_task(repeat("copies", partial(sweep_copies, app), SWEEP_SECONDS)),
         asyncio.create_task(repeat("database", stores.refresh, seconds)),
         asyncio.create_task(repeat("API keys", stores.keys.refresh, seconds)),
     ]

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
         "int8", description="What recurrent models compute in: int8 is faster, float32 exactly what was trained."
     )
     reload_seconds: float = Field(0.5, gt=0, le=3600, description="Seconds between two looks at the published models.")
+    map_in_place: bool = Field(
+        False,
+        description="Whether weights are mapped from the published files, not from a copy in the data folder: takes no "
+        "room, and a file that is altered or cut short under the server makes it answer wrongly or die.",
+    )
     stop_seconds: int = Field(
         20, ge=0, description="Seconds that running requests may take to finish once the server is told to stop."
     )

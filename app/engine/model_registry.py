@@ -193,7 +193,7 @@ class ModelRegistry:
     def _plain_message(self, error: Exception) -> str:
         """Return what is wrong with a version, without the path of the folder: clients read it."""
         if isinstance(error, OSError) and error.strerror:
-            return f"it cannot be read: {error.strerror}"
+            return f"it cannot be loaded: {error.strerror}"
         if not isinstance(error, NextwordError):
             return "it cannot be loaded"
         return str(error).replace(f"{self._root.absolute()}/", "").replace(f"{self._root}/", "")

@@ -1,7 +1,7 @@
 """Loading a checkpoint: its card, its tokenizer and its model, or CheckpointDamaged with the reason.
 
 Every file is compared with its hash in the card before it is used. Weights are mapped into memory rather than read, so
-that several processes share one copy of them.
+that several processes share one copy of them. `PrivateCopies` map them from files that nobody else writes to.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from safetensors import SafetensorError
 
-from models.checkpoint.card import CARD_FILE, Card
+from models.checkpoint.card import CARD_FILE, Card, FileDigest
 from models.checkpoint.counts_file import COUNTS_FILE, read_levels
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.hash_cache import VerifiedHashes
@@ -32,6 +32,13 @@ WEIGHTS_FILE = "weights.safetensors"
 
 Families: TypeAlias = Mapping[str, type[Model]]
 """Classes of models by the kind in a card."""
+
+
+class FileVerifier(Protocol):
+    """Verification of a checkpoint's files: `VerifiedHashes`, or `PrivateCopies` of them."""
+
+    def verify(self, file: Path, digest: FileDigest, /) -> Path:
+        """Return the path from which to read `file`. Raises CheckpointDamaged unless it has this digest."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ def load(
     path: Path,
     *,
     verify: bool = True,
-    verified_hashes: VerifiedHashes | None = None,
+    verified_hashes: FileVerifier | None = None,
     families: Families = FAMILIES,
     library: Path | None = None,
     find_loaded: FindLoaded = lambda _: None,
@@ -108,7 +115,7 @@ def load(
 
     Args:
         verify: Whether to compare every file's hash with the card's; otherwise only sizes are compared.
-        verified_hashes: Remembers files that were verified before, which are not read again.
+        verified_hashes: Remembers files that were verified before, which are not read again; may copy them.
         families: Classes of models by kind; `FAMILIES_BY_PRECISION["int8"]` computes recurrent models in int8.
         library: Root under which a composite's members lie; by default the root of the checkpoint itself.
         find_loaded: Looks up members that are in memory already, by name@version.
@@ -130,9 +137,9 @@ def load(
         members = {name: find_loaded(name) or load_member(member_path) for name, member_path in paths.items()}
         return _composite(path, card, families, members)
     hashes = (verified_hashes or VerifiedHashes()) if verify else None
-    for name in (TOKENIZER_FILE, _weights_file(_family(path, card, families))):
-        _check_file(_own_file(path, name), card, hashes)
-    tokenizer, model = _tokenizer(path / TOKENIZER_FILE, card), _model(path, card, families)
+    weights = _weights_file(_family(path, card, families))
+    sources = {name: _verified_file(path, name, card, hashes) for name in (TOKENIZER_FILE, weights)}
+    tokenizer, model = _tokenizer(sources[TOKENIZER_FILE], path, card), _model(sources[weights], path, card, families)
     if isinstance(model, NgramModel) and COUNTS_FILE in card.files and (path / COUNTS_FILE).exists():
         model.attach_counts(partial(_counts, path, card, hashes))
     if card.reads_backward:
@@ -159,24 +166,37 @@ def _own_file(path: Path, name: str) -> Path:
     return file
 
 
-def _check_file(file: Path, card: Card, verified_hashes: VerifiedHashes | None) -> None:
-    """Raise CheckpointDamaged unless the card has the file's hash, or at least its size without hashes."""
-    digest = card.files.get(file.name)
+def _verified_file(path: Path, name: str, card: Card, verified_hashes: FileVerifier | None) -> Path:
+    """Return where to read a checkpoint's file.
+
+    Raises CheckpointDamaged unless it has the card's hash, or at least its size without hashes.
+    """
+    file, digest = _own_file(path, name), card.files.get(name)
     if digest is None:
-        raise CheckpointDamaged(f"{file.with_name(CARD_FILE)}: does not list {file.name}")
+        raise CheckpointDamaged(f"{path / CARD_FILE}: does not list {name}")
     if verified_hashes is not None:
-        verified_hashes.verify(file, digest)
-    elif file.stat().st_size != digest.size:
+        return verified_hashes.verify(file, digest)
+    if file.stat().st_size != digest.size:
         raise CheckpointDamaged(f"{file}: not {digest.size} bytes: truncated or altered")
+    return file
 
 
-def _tokenizer(file: Path, card: Card) -> Tokenizer:
-    """Load the tokenizer. Raises CheckpointDamaged where its size is not the card's."""
-    tokenizer = Tokenizer.load(file)
+def _tokenizer(file: Path, path: Path, card: Card) -> Tokenizer:
+    """Load the tokenizer of a checkpoint. Raises CheckpointDamaged where its size is not the card's."""
+    published = path / TOKENIZER_FILE
+    try:
+        tokenizer = Tokenizer.load(file)
+    except CheckpointDamaged as error:
+        raise CheckpointDamaged(_naming(published, file, error)) from error
     size, expected = tokenizer.vocabulary_size, card.vocabulary_size
     if size != expected:
-        raise CheckpointDamaged(f"{file}: {size} tokens instead of the card's {expected}")
+        raise CheckpointDamaged(f"{published}: {size} tokens instead of the card's {expected}")
     return tokenizer
+
+
+def _naming(published: Path, file: Path, error: Exception) -> str:
+    """Return what an error says of `file`, with the name of the published file that it is a copy of."""
+    return str(error).replace(str(file), str(published))
 
 
 def _composite(path: Path, card: Card, families: Families, members: Mapping[str, Checkpoint]) -> Checkpoint:
@@ -192,16 +212,17 @@ def _composite(path: Path, card: Card, families: Families, members: Mapping[str,
     return Checkpoint(card, tokenizer, model, path)
 
 
-def _model(path: Path, card: Card, families: Families) -> Model:
+def _model(weights: Path, path: Path, card: Card, families: Families) -> Model:
     """Make the model of mapped weights. Raises CheckpointDamaged where they do not fit the card."""
     family = _family(path, card, families)
-    weights = path / _weights_file(family)
+    published = path / _weights_file(family)
     try:
         if issubclass(family, FileModel):
             return family.from_file(card.config, weights, card.vocabulary_size)
         return family.from_tensors(card.config, map_tensors(weights), card.vocabulary_size)
     except (CheckpointDamaged, SafetensorError) as error:
-        raise CheckpointDamaged(f"{weights}: does not fit the config in {CARD_FILE}: {error}") from error
+        reason = _naming(published, weights, error)
+        raise CheckpointDamaged(f"{published}: does not fit the config in {CARD_FILE}: {reason}") from error
     except (InvalidInput, KeyError, TypeError, ValueError) as error:
         raise _unfit(path, card, error) from error
 
@@ -211,11 +232,9 @@ def _weights_file(family: type[Model]) -> str:
     return family.file_name if issubclass(family, FileModel) else WEIGHTS_FILE
 
 
-def _counts(path: Path, card: Card, verified_hashes: VerifiedHashes | None) -> CountTable:
+def _counts(path: Path, card: Card, verified_hashes: FileVerifier | None) -> CountTable:
     """Map the counts beside an n-gram model. Raises CheckpointDamaged where they were altered."""
-    file = _own_file(path, COUNTS_FILE)
-    _check_file(file, card, verified_hashes)
-    return CountTable(read_levels(file, card.vocabulary_size))
+    return CountTable(read_levels(_verified_file(path, COUNTS_FILE, card, verified_hashes), card.vocabulary_size))
 
 
 def _family(path: Path, card: Card, families: Families) -> type[Model]:

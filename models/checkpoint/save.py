@@ -118,14 +118,14 @@ def _write_files(
 
 
 def _settle_files(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
-    """Make files readable for all and sync them to disk; return their digests, computed meanwhile."""
+    """Make files readable, and read-only, for all; sync them to disk and return their digests, computed meanwhile."""
     files = sorted(work.glob(pattern))
     digests: dict[str, FileDigest] = {}
 
     def sync() -> None:
         for file in files:
-            # Libraries write some files for their owner only; a service may run as another user.
-            file.chmod(work.stat().st_mode & 0o666)
+            # A service may run as another user, and nobody writes to what is published.
+            file.chmod(work.stat().st_mode & 0o444)
             fsync_path(file)
 
     def digest() -> None:

@@ -127,7 +127,7 @@ def test_registry_serves_on_what_cannot_be_read_for_a_while(root: Path, monkeypa
     os.utime(root / "words" / "1" / "card.json")
     registry.refresh()
     assert registry.get("words") is before
-    assert registry.snapshot.problems == {"words@1": "it cannot be read: Input/output error"}
+    assert registry.snapshot.problems == {"words@1": "it cannot be loaded: Input/output error"}
     monkeypatch.setattr(model_registry, "RETRY_SECONDS", 0.0)
     errors.append(MemoryError())
     os.utime(root / "words" / "1" / "card.json")

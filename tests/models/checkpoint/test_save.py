@@ -140,11 +140,11 @@ def test_check_of_a_language_model_accepts_a_probability_of_zero():
     Bigram(rows).check()
 
 
-def test_save_lets_other_users_read_the_files(tmp_path):
+def test_save_lets_all_users_read_the_files_and_none_write_to_them(tmp_path):
     entry = publish(tmp_path)
     umask = os.umask(0)
     os.umask(umask)
-    assert {path.stat().st_mode & 0o777 for path in entry.path.iterdir()} == {0o666 & ~umask}
+    assert {path.stat().st_mode & 0o777 for path in entry.path.iterdir()} == {0o444 & ~umask}
 
 
 # --- damage, each named by the file it is in
