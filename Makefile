@@ -70,7 +70,7 @@ clean: ## remove .venv and what was built
 # The stamps are newer than what they were made from: a second `make serve` installs nothing.
 $(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	$(BIN)/python tools/install_torch.py $(TORCH_CHOICE)
-	$(PIP_INSTALL) --editable ".[plots]"
+	$(PIP_INSTALL) --editable ".[onnx,plots]"
 	@echo "Compiling the inner loops, once; this takes a minute or two."
 	$(BIN)/nextword compile
 	@touch $@

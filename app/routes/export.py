@@ -1,10 +1,10 @@
-"""Route GET /v1/models/{model}/export: an n-gram model as text for other programs, streamed."""
+"""Route GET /v1/models/{model}/export: a model in a format of other programs, streamed."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AsyncExitStack
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -15,61 +15,65 @@ from app.http.request_body import TEXT
 from app.http.streaming import ManagedStream
 from app.routes.dependencies import InjectedModelRequest, ModelRequest
 from app.schemas.models import EXPORT_RESPONSES, ExportQuery
+from models.checkpoint.export import ModelFormat, export_file
+from models.checkpoint.load import Checkpoint
 from models.errors import UnsupportedByModel
-from models.ngram.config import ExportFormat
-from models.ngram.formats.export import export_table
-from models.ngram.model import NgramModel
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
-ENDINGS: dict[ExportFormat, str] = {
-    "arpa": "arpa",
-    "unigrams": "unigrams.txt",
-    "openfst": "fst.txt",
-    "symbols": "symbols.txt",
+_UTF_8 = f"{TEXT}; charset=utf-8"
+
+
+class _File(NamedTuple):
+    """Kind of a file."""
+
+    ending: str
+    media_type: str
+
+
+FILES: dict[ModelFormat, _File] = {
+    "arpa": _File("arpa", _UTF_8),
+    "unigrams": _File("unigrams.txt", _UTF_8),
+    "openfst": _File("fst.txt", _UTF_8),
+    "symbols": _File("symbols.txt", _UTF_8),
+    "onnx": _File("onnx", "application/octet-stream"),
 }
-"""Ending of the file's name for each format."""
+"""Ending of the file's name and its media type for each format."""
 
 
-@router.get(
-    "/{model}/export", response_class=StreamingResponse, responses=EXPORT_RESPONSES, summary="Export an n-gram model"
-)
+@router.get("/{model}/export", response_class=StreamingResponse, responses=EXPORT_RESPONSES, summary="Export a model")
 @raises(ModelFailed, UnsupportedByModel)
 async def export_model(request: InjectedModelRequest, query: Annotated[ExportQuery, Query()]) -> ManagedStream:
-    """Write an n-gram model as UTF-8 text: ARPA, its words, or OpenFst's text of a bigram model.
+    """Write a model for other programs: an n-gram model as text, a recurrent one as ONNX.
 
     The text is sent as it is written, so that none of it waits in memory; it stops when the client hangs up. What is
-    cut short by an error ends without its last line (`\\\\end\\\\` of ARPA), with the error in place of the rest.
+    cut short by an error ends without its last line (`\\end\\` of ARPA), with the error in place of the rest.
     """
-    model, tokenizer = request.checkpoint.model, request.checkpoint.tokenizer
-    if not isinstance(model, NgramModel):
-        raise request.checkpoint.unsupported_error("be exported: that is for n-gram models")
     async with AsyncExitStack() as stack:
         stack.enter_context(request.reserve())
-        opening = _open(model, tokenizer.ngram_words(), query.format, tokenizer.public_ids)
-        pieces = await request.engine.compute(model, opening, 0)  # what cannot be written fails before the first byte
-        stream = ManagedStream(
-            _encode(request, pieces), f"{TEXT}; charset=utf-8", stack.pop_all(), format_error=_format_error
-        )
-    name = f"{request.served.id}.{ENDINGS[query.format]}"
-    stream.headers["content-disposition"] = f'attachment; filename="{name}"'
+        opening = _open(request.checkpoint, query.format, request.served.id)
+        # What cannot be written fails before the first byte.
+        pieces = await request.engine.compute(request.checkpoint.model, opening, 0)
+        file = FILES[query.format]
+        stream = ManagedStream(_send(request, pieces), file.media_type, stack.pop_all(), format_error=_format_error)
+    stream.headers["content-disposition"] = f'attachment; filename="{request.served.id}.{file.ending}"'
     return stream
 
 
-def _open(model: NgramModel, *arguments: Any) -> Generator[None, None, Iterator[str]]:
+def _open(checkpoint: Checkpoint, *arguments: Any) -> Generator[None, None, Iterator[bytes]]:
     """Begin to write, as work of the engine: all words are looked at first."""
     yield
-    return export_table(model.table, *arguments)
+    return export_file(checkpoint, *arguments)
 
 
-async def _encode(request: ModelRequest, pieces: Iterator[str]) -> AsyncGenerator[bytes, None]:
-    """Yield the pieces of the text, each written as work of the engine when the one before has been sent."""
+async def _send(request: ModelRequest, pieces: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield the pieces, each written as work of the engine when the one before has been sent."""
     while piece := await request.engine.compute(request.checkpoint.model, _next_piece(pieces), 0):
         yield piece
 
 
-def _next_piece(pieces: Iterator[str]) -> Generator[None, None, bytes]:
+def _next_piece(pieces: Iterator[bytes]) -> Generator[None, None, bytes]:
     yield
-    return next((piece for piece in pieces if piece), "").encode()
+    return next(pieces, b"")
 
 
 def _format_error(content: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from pydantic import Field
 from app.schemas.base import NamedToken, QueryParameters, RequestBody, ResponseBody
 from models.model import Capability
 from models.ngram.config import ExportFormat
+from models.neural.config import NetworkFormat
 from models.tokenization.config import TokenKind
 
 
@@ -107,18 +108,22 @@ class VocabularyQuery(QueryParameters):
 class ExportQuery(QueryParameters):
     """Query parameters of an export."""
 
-    format: ExportFormat = Field(
+    format: ExportFormat | NetworkFormat = Field(
         "arpa",
         description="`arpa`: ARPA text. `unigrams`: the words, one a line. `openfst`: a model of order 1 or 2 as "
         "OpenFst's text, as for low-order density ratios (LODR); arcs are labelled with token ids. `symbols`: the "
-        "labels of those arcs by name, OpenFst's table of symbols.",
+        "labels of those arcs by name, OpenFst's table of symbols. `onnx`: a recurrent model, in the signature of "
+        "sherpa-onnx: vectors of its state go in and come out.",
     )
 
 
 EXPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The text of the model.",
-        "content": {"text/plain": {"schema": {"type": "string"}, "example": "\\data\\\nngram 1=4\n..."}},
+        "description": "The file of the model.",
+        "content": {
+            "text/plain": {"schema": {"type": "string"}, "example": "\\data\\\nngram 1=4\n..."},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
     }
 }
 

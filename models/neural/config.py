@@ -14,6 +14,8 @@ from models.errors import InvalidInput
 NetworkKind: TypeAlias = Literal["rnn", "lstm", "gru", "feedforward"]
 Nonlinearity: TypeAlias = Literal["tanh", "relu"]
 StoragePrecision: TypeAlias = Literal["float32", "float16"]
+NetworkFormat: TypeAlias = Literal["onnx"]
+"""Formats in which a recurrent model is written for other programs."""
 
 MAX_LAYERS = 100
 """Most layers of a network; a card that asks for more is refused before anything is made."""

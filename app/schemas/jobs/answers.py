@@ -47,7 +47,9 @@ class JobAnswer(ResponseBody):
     id: str = Field(description="Its id.", examples=["job-0123456789abcdef01234567"])
     object: Literal["job"] = Field(description="Always `job`.")
     kind: str = Field(
-        description="Family of the model to train or compose, `import`, `evaluate`, `calibrate` or `tune`.", examples=["ngram"]
+        description="Family of the model to train or compose, `import`, `evaluate`, `calibrate` or `tune`.",
+        examples=["ngram"],
+        json_schema_extra={"enum": list(JOB_KINDS)},
     )
     status: Status = Field(description="Status of the job.")
     model: str | None = Field(

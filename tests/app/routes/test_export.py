@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 
 import httpx
+import numpy as np
+import onnxruntime
 import pytest
 
 from app.schemas.models import ModelDetail, ModelList
@@ -90,10 +92,27 @@ def test_export_model_writes_words_automata_and_symbols(own: httpx.Client) -> No
     assert automaton[0].split("\t")[:4] == ["1", str(size), str(size), "0"]
 
 
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_export_model_writes_recurrent_models_as_onnx(
+    client: httpx.Client, local: dict[str, Checkpoint], name: str
+) -> None:
+    answer = client.get(f"/v1/models/{name}/export", params={"format": "onnx"})
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}@1.onnx"'
+    session = onnxruntime.InferenceSession(answer.content)
+    state = np.zeros((2, 1, 16), np.float32)
+    ids = local[name].tokenizer.encode("the cat saw").ids
+    logprobs = session.run(None, {"x": np.array([[1, *ids.tolist()]]), "h0": state, "c0": state})[0]
+    told = client.post(f"/v1/models/{name}/next", json={"context": "the cat saw", "top_k": 5}).json()["next"]
+    # The service computes in bytes, the file in float32.
+    assert [logprobs[0, token["id"]] for token in told] == pytest.approx([t["logprob"] for t in told], abs=0.2)
+
+
 @pytest.mark.parametrize(
     ("model", "export_format", "status", "message"),
     [
         ("lstm", "arpa", 400, "n-gram models"),
+        ("words", "onnx", 400, "recurrent models"),
         ("words", "openfst", 400, "order 3"),
         ("words", "html", 422, "format"),
         ("none", "arpa", 404, "none"),

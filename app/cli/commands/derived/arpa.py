@@ -1,25 +1,26 @@
-"""`nextword import` and `nextword export`: n-gram models from and to the formats of other programs."""
+"""`nextword import` and `nextword export`: models from and to the formats of other programs."""
 
 from __future__ import annotations
 
 import gzip
 import shlex
 from pathlib import Path
-from typing import TextIO, cast, get_args
+from typing import Any, BinaryIO, cast, get_args
 
 import click
 
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
     checkpoints_option,
+    find_checkpoint,
     json_option,
-    load_ngram,
     model_argument,
     print_published,
     quiet_option,
 )
 from app.core.process_tuning import without_gc
 from models.errors import InvalidInput
+from models.neural.config import NetworkFormat
 from models.ngram.config import ExportFormat
 from models.recipes.import_recipe import ImportRecipe
 from models.tokenization.config import TokenizerConfig
@@ -95,29 +96,33 @@ def import_command(
 @click.option(
     "--format",
     "export_format",
-    type=click.Choice(get_args(ExportFormat)),
+    type=click.Choice([*get_args(ExportFormat), *get_args(NetworkFormat)]),
     default="arpa",
-    help="ARPA text; its words alone; a bigram model as OpenFst text, for LODR; the symbols of that. [default: arpa]",
+    help="ARPA text; its words alone; a bigram model as OpenFst text, for LODR; the symbols of that; a recurrent model "
+    "as ONNX, for sherpa-onnx. [default: arpa]",
 )
 @checkpoints_option
-def export_command(model: str, file: Path, export_format: ExportFormat, checkpoints: Path) -> None:
-    """Write the n-gram MODEL to FILE for other programs, compressed where the name ends in .gz."""
+def export_command(model: str, file: Path, export_format: Any, checkpoints: Path) -> None:
+    """Write MODEL to FILE for other programs, compressed where the name ends in .gz.
+
+    ONNX is for recurrent models, and needs the extra `onnx`; the other formats are for n-gram models.
+    """
     with without_gc():
-        from models.ngram.formats.export import export_table
+        from models.checkpoint.export import export_file
+        from models.checkpoint.families import FAMILIES_BY_PRECISION
+        from models.checkpoint.load import load
         from models.utils.files import write_atomically
 
-    checkpoint, ngram = load_ngram(checkpoints, model)
-    tokenizer = checkpoint.tokenizer
-    pieces = export_table(ngram.table, tokenizer.ngram_words(), export_format, tokenizer.public_ids)
-    with write_atomically(file) as temporary, _open_to_write(temporary) as text:
-        text.writelines(pieces)
+    ref = find_checkpoint(checkpoints, model)
+    checkpoint = load(ref.path, families=FAMILIES_BY_PRECISION["int8"])  # without importing torch
+    pieces = export_file(checkpoint, export_format, ref.id)
+    with write_atomically(file) as temporary, _open_to_write(temporary) as output:
+        output.writelines(pieces)
 
 
-def _open_to_write(path: Path) -> TextIO:
-    """Open a file to write text, compressed if its name ends in .gz. Raises InvalidInput."""
+def _open_to_write(path: Path) -> BinaryIO:
+    """Open a file to write, compressed if its name ends in .gz. Raises InvalidInput."""
     try:
-        if path.suffix == ".gz":
-            return cast("TextIO", gzip.open(path, "wt", compresslevel=6, encoding="utf-8", newline="\n"))
-        return path.open("w", encoding="utf-8", newline="\n")
+        return cast("BinaryIO", gzip.open(path, "wb", compresslevel=6)) if path.suffix == ".gz" else path.open("wb")
     except OSError as error:
         raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None

@@ -10,8 +10,11 @@ import zlib
 from pathlib import Path
 
 import kenlm
+import numpy as np
+import onnxruntime
 import pytest
 
+from models.checkpoint.load import load
 from tests.helpers.command_line import Run
 
 TEXT = b"the cat sat\na dog\n"
@@ -38,6 +41,22 @@ def test_export_and_import_round_trip(nextword: Run, published: Path, tmp_path: 
     peer = kenlm.Model(str(plain))
     theirs = [peer.score(line) * math.log(10) for line in TEXT.decode().splitlines()]
     assert scored(nextword, root, "back") == pytest.approx(theirs, abs=1e-4 * math.log(10) * 4)
+
+
+@pytest.mark.parametrize("name", ["lm.onnx", "lm.onnx.gz"])
+def test_export_writes_a_recurrent_model_as_onnx(nextword: Run, published: Path, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    assert nextword("export", "lstm", file, "--format", "onnx", root=published).status == 0
+    content = gzip.decompress(file.read_bytes()) if name.endswith(".gz") else file.read_bytes()
+    checkpoint = load(published / "lstm" / "1")
+    state, ids = np.zeros((2, 1, 16), np.float32), checkpoint.tokenizer.encode("the cat").ids.astype(np.int64)
+    inputs = {"x": np.array([[1, *ids.tolist()]]), "h0": state, "c0": state}
+    logprobs, *_ = onnxruntime.InferenceSession(content).run(None, inputs)
+    model = checkpoint.language_model
+    expected = model.logprobs(model.advance(model.begin_state(1), ids[None]))
+    assert logprobs == pytest.approx(expected, abs=1e-5)
+    refused = nextword("export", "words", tmp_path / "x.onnx", "--format", "onnx", root=published)
+    assert (refused.status, "recurrent models" in refused.err) == (2, True)
 
 
 def test_convert_publishes_fewer_bits(nextword: Run, published: Path, tmp_path: Path) -> None:
