@@ -43,7 +43,7 @@ from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
-from app.routes.trades import analyze, heuristics, rescore
+from app.routes.trades import analyze, complete, heuristics, rescore
 from app.schemas.base import ErrorAnswer
 from app.storage.key_usage import KeyUsage
 from app.stores import Stores
@@ -75,6 +75,7 @@ FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "answer": answer.answer_questions,
     "pseudo_logprob": pseudo_logprob.score_pseudo_logprob,
     "analyze": analyze.analyze,
+    "complete": complete.complete_typed,
 }
 
 FAST_PATHS: dict[str, Endpoint] = {
@@ -135,7 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
         heuristics,
     ):
         app.include_router(resource.router, responses=ERRORS)
-    for task in (classify, tag, fill, pseudo_logprob, answer, embeddings, analyze):
+    for task in (classify, tag, fill, pseudo_logprob, answer, embeddings, analyze, complete):
         app.include_router(task.router, responses=ERRORS)
     for resource in (files, jobs, aliases):
         app.include_router(resource.router, responses=ERRORS)

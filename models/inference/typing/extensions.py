@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,11 @@ def combine(hypotheses: Hypotheses, members: Int64Array, rows: Floats, matches: 
         np.tile(matches.positions, len(members)),
         hypotheses.words[parents] + new_words,
     )
+
+
+def join(parts: Sequence[Extensions]) -> Extensions:
+    """Return the extensions of all parts."""
+    return parts[0] if len(parts) == 1 else Extensions(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def largest(scores: Float64Array, count: int) -> Int64Array:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from models.state import State, concat, row_count
+from models.state import State, concat, row_count, select
 from models.utils.arrays import Float64Array, Int64Array
 
 Tokens: TypeAlias = tuple[int, ...]
@@ -57,6 +57,22 @@ class Hypotheses(NamedTuple):
             np.concatenate([self.own, other.own]),
         )
 
+    def part(self, begin: int, end: int) -> Hypotheses:
+        """Return the rows from `begin` to `end`."""
+        if begin == 0 and end >= self.size:
+            return self
+        part = slice(begin, end)
+        return Hypotheses(
+            select(self.state, range(self.size)[part]),
+            self.tokens[part],
+            self.heads[part],
+            self.logprobs[part],
+            self.weights[part],
+            self.positions[part],
+            self.words[part],
+            self.own[part],
+        )
+
     @property
     def size(self) -> int:
         """Count of the rows."""
@@ -101,7 +117,8 @@ class Findings:
         self.candidates = merged[: self._size]
 
     def add_all(self, candidates: Sequence[Candidate]) -> None:
-        """Add completions that are few."""
-        if candidates:
-            scores = [candidate.score for candidate in candidates]
-            self.add(candidates, float(np.logaddexp.reduce(scores)), len(candidates))
+        """Add completions that are few, but for those that are impossible."""
+        possible = [candidate for candidate in candidates if candidate.score > -np.inf]
+        if possible:
+            scores = [candidate.score for candidate in possible]
+            self.add(possible, float(np.logaddexp.reduce(scores)), len(possible))

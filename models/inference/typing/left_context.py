@@ -91,10 +91,6 @@ class WordTokens:
         text = b"".join(map(self.tokenizer.token_bytes, tokens)).decode(errors="replace")
         return text[left.begins_with_blank :]
 
-    def join(self, left: LeftContext, word: tuple[int, ...], rest: tuple[int, ...]) -> str:
-        """Return the text of a phrase, given the tokens of its first word and those of the others."""
-        return self.spell(left, word) + self.join_rest(word, rest)
-
     def join_rest(self, word: tuple[int, ...], rest: tuple[int, ...]) -> str:
         """Return the text of the words behind the first one of a phrase, with what stands between."""
         if self.has_blanks:

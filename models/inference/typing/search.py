@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.inference.typing.extensions import Extensions, combine, largest, log_sum
+from models.inference.alternatives import NUMBERS_AT_ONCE
+from models.inference.typing.extensions import Extensions, combine, join, largest, log_sum
 from models.inference.typing.hypotheses import NOT_OWN, Candidate, Findings, Hypotheses, Tokens
-from models.inference.typing.keystrokes import DONE, FIRST, WORD_END, KeystrokeAutomaton, Matches
-from models.inference.typing.left_context import LeftContext, WordTokens
+from models.inference.typing.keystrokes import DONE, FIRST, WORD_END, Matches
+from models.inference.typing.typed_word import TypedWord
 from models.language_model import LanguageModel
 from models.model import Floats
 from models.special_tokens import EOS, UNK
@@ -46,9 +47,7 @@ class WordSearch:
     def __init__(
         self,
         model: LanguageModel,
-        words: WordTokens,
-        left: LeftContext,
-        automaton: KeystrokeAutomaton,
+        typed: TypedWord,
         limits: SearchLimits,
         *,
         excluded: Int64Array,
@@ -61,19 +60,26 @@ class WordSearch:
         own_words: nats of a user's own words by their tokens. The words are hypotheses that the search begins with, and
             are found in no other way.
         """
-        self._model, self._words, self._left, self._automaton, self._limits = model, words, left, automaton, limits
+        self._model, self._limits = model, limits
+        self._words, self._left, self._automaton = typed.words, typed.left, typed.automaton
         self._excluded, self._hides, self._own_words = excluded, hides, own_words
         self._findings = Findings(limits.size)
 
     def run(self, begin: Hypotheses, steps: int) -> Generator[int, None, Findings]:
         """Search from `begin` on, at most so many tokens far; yields the number of distributions of each step."""
         hypotheses: Hypotheses | None = begin
+        size = max(1, NUMBERS_AT_ONCE // self._model.vocabulary_size)
         while hypotheses is not None and steps:
-            rows = self._model.logprobs(hypotheses.state)
-            self._find_ends(hypotheses, rows)
-            extensions = self._find_words(hypotheses, self._extend(hypotheses, rows))
-            yield hypotheses.size
-            hypotheses = self._advance(hypotheses, extensions)
+            parts = []
+            for first in range(0, hypotheses.size, size):
+                chunk = hypotheses.part(first, first + size)
+                rows = self._model.logprobs(chunk.state)
+                self._find_ends(chunk, rows)
+                extensions = self._find_words(chunk, self._extend(chunk, rows))
+                best = extensions.keep(largest(extensions.scores, CHECKED_PER_ROW * self._limits.beam))
+                parts.append(best._replace(parents=best.parents + first))
+                yield chunk.size
+            hypotheses = self._advance(hypotheses, join(parts))
             steps -= 1
         return self._findings
 
@@ -83,7 +89,7 @@ class WordSearch:
             scores = own.logprobs + own.weights
             rows = largest(scores, self._limits.size)
             candidates = self._candidates(own, rows, np.zeros(len(rows)))
-            self._findings.add(list(candidates), log_sum(scores), own.size)
+            self._findings.add(list(candidates), log_sum(scores), int(np.isfinite(scores).sum()))
             return begin
         return begin + own
 
@@ -139,7 +145,7 @@ class WordSearch:
                     members = members[[not self._is_own(hypotheses.tokens[row]) for row in members.tolist()]]
                 matches = self._automaton.read(self._words.table, WORD_END)
                 parts.append(combine(hypotheses, members, rows, matches, 1))
-        return parts[0] if len(parts) == 1 else Extensions(*map(np.concatenate, zip(*parts, strict=True)))
+        return join(parts)
 
     def _inside_word(self, matches: Matches, position: int) -> Matches:
         """Return the matches that do not begin another word."""
@@ -191,7 +197,7 @@ class WordSearch:
             candidates = [self._candidate(hypotheses, found, place) for place in best.tolist()]
             if self._limits.words > 1 or any(hypotheses.tokens):
                 candidates = [candidate for candidate in candidates if not self._hides(candidate)]
-            self._findings.add(candidates, log_sum(scores), len(scores))
+            self._findings.add(candidates, log_sum(scores), int(np.count_nonzero(scores > -np.inf)))
         if len(found.tokens) == len(extensions.tokens):
             return found.keep(np.zeros(0, np.int64))
         return extensions.keep(np.flatnonzero(extensions.words < self._limits.words))
