@@ -38,6 +38,7 @@ from app.middleware.browsers import BrowserMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
 from app.openapi.application import DocumentedApp
+from app.openapi.introduction import DESCRIPTION, TAGS
 from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
@@ -51,14 +52,6 @@ from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.private_copies import PrivateCopies
-
-DESCRIPTION = """Small language models, n-gram and recurrent, over HTTP.
-
-Log-probabilities are natural logarithms (nats). Every answer has an `x-request-id`; every error is
-`{"error": {"message", "type", "param", "code"}}`."""
-
-SWEEP_SECONDS = 60.0
-"""Pause between two looks for copies of files that no published model has any more."""
 
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer}}
 """Has the document describe the body of errors; `DocumentedApp` lists those that each route declares."""
@@ -90,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Nextword",
         version=version("nextword"),
         description=DESCRIPTION,
+        openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,

@@ -15,8 +15,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from app.core import exceptions
@@ -213,6 +215,15 @@ async def handle_error(request: Request, error: Exception) -> OrjsonResponse:
     return to_api_error(_with_helpful_message(request, error)).response()
 
 
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of all routes of a request's path; the framework names those of the first one alone."""
+    path, methods = request.scope["path"], set[str]()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path and route.methods and compile_path(route.path)[0].match(path):
+            methods |= route.methods
+    return sorted(methods)
+
+
 def _with_helpful_message(request: Request, error: Exception) -> Exception:
     """Replace the framework's own error by one that says what would be accepted."""
     if isinstance(error, RequestValidationError) and isinstance(error.body, bytes):
@@ -226,5 +237,6 @@ def _with_helpful_message(request: Request, error: Exception) -> Exception:
         405: f"this route does not take the method: {endpoint}",
     }
     if isinstance(error, HTTPException) and error.status_code in messages:
-        return HTTPException(error.status_code, messages[error.status_code], error.headers)
+        headers = {"allow": ", ".join(_allowed_methods(request))} if error.status_code == 405 else error.headers
+        return HTTPException(error.status_code, messages[error.status_code], headers)
     return error

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from app.http.access_rules import SECURITY_SCHEMES, security_requirement
 from app.openapi.errors import error_responses, operation_errors
 from app.openapi.parameters import shared_parameters
+from app.openapi.schemas import add_schemas
 
 JsonObject = dict[str, Any]
 GENERATED_RESPONSES = ("422", "default")
@@ -43,6 +44,7 @@ class DocumentedApp(FastAPI):
             for operation in self._operations(document):
                 self._complete(operation)
             document["components"]["securitySchemes"] = SECURITY_SCHEMES
+            add_schemas(document["components"]["schemas"])
             for name in GENERATED_SCHEMAS:
                 document["components"]["schemas"].pop(name, None)
         return document

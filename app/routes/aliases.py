@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.core.exceptions import Conflict, DatabaseUnavailable, ModelInUse, NameTaken, NotFound
@@ -18,6 +18,8 @@ from models.checkpoint.repository import check_name, parse_version
 from models.errors import CheckpointNotFound, InvalidInput
 
 router = APIRouter(tags=["models"])
+AliasName = Annotated[str, Path(description="The alias.", examples=["production"])]
+VersionName = Annotated[str, Path(description="One version of a model, as `name@version`.", examples=["my-model@3"])]
 
 
 @router.get("/v1/aliases", response_model=AliasList, summary="List the aliases")
@@ -29,7 +31,7 @@ async def list_aliases(request: Request) -> dict[str, Any]:
 
 @router.get("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Describe an alias")
 @raises(NotFound)
-async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
+async def describe_alias(request: Request, alias: AliasName) -> dict[str, Any]:
     """Return the model that an alias refers to."""
     entry = request.app.state.stores.aliases.snapshot.get(alias)
     if entry is None:
@@ -39,7 +41,7 @@ async def describe_alias(request: Request, alias: str) -> dict[str, Any]:
 
 @router.put("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Set an alias")
 @raises(NameTaken, DatabaseUnavailable)
-def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any]:
+def set_alias(request: Request, alias: AliasName, body: AliasRequest) -> dict[str, Any]:
     """Point `alias` to one version of a model, for all requests from now on.
 
     To roll back, point it to the version before.
@@ -61,7 +63,7 @@ def set_alias(request: Request, alias: str, body: AliasRequest) -> dict[str, Any
 
 @router.delete("/v1/aliases/{alias}", response_model=AliasDeleted, summary="Delete an alias")
 @raises(NotFound, DatabaseUnavailable)
-def delete_alias(request: Request, alias: str) -> dict[str, Any]:
+def delete_alias(request: Request, alias: AliasName) -> dict[str, Any]:
     """Delete an alias; the model stays."""
     _alias_store(request).delete(alias)
     return {"id": alias, "object": "alias", "deleted": True}
@@ -69,7 +71,7 @@ def delete_alias(request: Request, alias: str) -> dict[str, Any]:
 
 @router.delete("/v1/models/{model}", response_model=ModelDeleted, summary="Delete a model")
 @raises(CheckpointNotFound, Conflict, ModelInUse, DatabaseUnavailable)
-async def delete_model(request: Request, model: str) -> dict[str, Any]:
+async def delete_model(request: Request, model: VersionName) -> dict[str, Any]:
     """Delete one version for good, whether it can be used or not, unless an alias or a mixture refers to it.
 
     Its number is never used again.

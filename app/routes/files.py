@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
@@ -17,6 +17,8 @@ from app.http.declared_errors import raises
 from app.http.multipart_upload import MultipartUpload
 from app.http.request_body import charset, gather_chunks, media_type
 from app.schemas.files import (
+    CONTENT_RESPONSES,
+    DEFAULT_PURPOSE,
     PURPOSE_ACCEPTED,
     PURPOSE_PATTERN,
     FileAnswer,
@@ -34,6 +36,7 @@ FORM_TYPE = "multipart/form-data"
 FORM_FIELDS = frozenset({"purpose", "encoding"})
 _WRITE_BYTES = 1 << 20
 """Bytes gathered before they are written to disk."""
+FileId = Annotated[str, Path(description="Id of the file.", examples=["file-sample"])]
 _UPLOAD_OPENAPI = {
     "requestBody": {
         "required": True,
@@ -41,19 +44,18 @@ _UPLOAD_OPENAPI = {
             FORM_TYPE: {
                 "schema": {
                     "type": "object",
+                    "title": "UploadForm",
                     "required": ["file"],
                     "properties": {
-                        "encoding": {"type": "string", "default": "utf-8", "description": "Encoding of the text."},
                         "file": {
                             "type": "string",
                             "format": "binary",
                             "description": "Text, which may be compressed, or an array, tokenizer or model.",
                         },
-                        "purpose": {"type": "string", "default": "training", "description": "What it is for."},
                     },
                 }
             },
-            "text/plain": {"schema": {"type": "string"}, "example": "the cat sat\nthe dog ran\n"},
+            "text/plain": {"schema": {"type": "string", "minLength": 1}, "example": "the cat sat\nthe dog ran\n"},
         },
     }
 }
@@ -67,7 +69,8 @@ async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> di
     Text may be compressed (gzip, bzip2, xz, Zstandard), told by its first bytes; then what it holds counts for the
     limit. It is UTF-8 unless `encoding` or the `charset` of the Content-Type says otherwise; jobs read it as that. A
     SentencePiece model and a binary of KenLM are accepted too. The same text under the same name and purpose is the
-    same file, however often it is sent.
+    same file, however often it is sent. A form may have `purpose` and `encoding` as fields before its `file`, as
+    OpenAI's clients send them, instead of the parameters of these names.
     """
     files: FileStore = request.app.state.stores.files
     api_key = api_key_of(request)
@@ -94,14 +97,14 @@ def list_files(request: Request, query: Annotated[FilesQuery, Query()]) -> dict[
 
 @router.get("/{file_id}", response_model=FileAnswer, summary="Describe a file")
 @raises(NotFound, DatabaseUnavailable)
-def describe_file(request: Request, file_id: str) -> dict[str, Any]:
+def describe_file(request: Request, file_id: FileId) -> dict[str, Any]:
     """Describe a file."""
     return _file_content(request.app.state.stores.files.get(file_id))
 
 
-@router.get("/{file_id}/content", response_class=FileResponse, summary="Fetch a file")
+@router.get("/{file_id}/content", response_class=FileResponse, responses=CONTENT_RESPONSES, summary="Fetch a file")
 @raises(NotFound, DatabaseUnavailable)
-def fetch_file(request: Request, file_id: str) -> FileResponse:
+def fetch_file(request: Request, file_id: FileId) -> FileResponse:
     """Return the bytes of a file, as they were uploaded."""
     files: FileStore = request.app.state.stores.files
     path, name = files.path(file_id), files.get(file_id).filename
@@ -112,7 +115,7 @@ def fetch_file(request: Request, file_id: str) -> FileResponse:
 
 @router.delete("/{file_id}", response_model=FileDeleted, summary="Delete a file")
 @raises(NotFound, Conflict, FileInUse, DatabaseUnavailable)
-def delete_file(request: Request, file_id: str) -> dict[str, Any]:
+def delete_file(request: Request, file_id: FileId) -> dict[str, Any]:
     """Delete a file, unless an unfinished job needs it."""
     request.app.state.stores.files.delete(file_id)
     return {"id": file_id, "object": "file", "deleted": True}
@@ -135,7 +138,7 @@ async def write_upload(body: AsyncIterator[bytes], incoming: Upload, form: Multi
 
 
 def _purpose(query: UploadQuery, fields: dict[str, Any]) -> str:
-    purpose = query.purpose or str(fields.get("purpose") or "training")
+    purpose = query.purpose or str(fields.get("purpose") or DEFAULT_PURPOSE)
     if not re.fullmatch(PURPOSE_PATTERN, purpose):
         raise InvalidInput("purpose", f"must be {PURPOSE_ACCEPTED}")
     return purpose

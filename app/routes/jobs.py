@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -22,6 +22,7 @@ from app.core.exceptions import (
 from app.http.accept import choose_media_type
 from app.http.api_key import api_key_of
 from app.http.declared_errors import raises
+from app.http.request_body import JSON, get_header
 from app.http.streaming import SSE_KEEP_ALIVE, ManagedStream, sse_event
 from app.jobs.event_stream import StreamedEvent, stream_job
 from app.jobs.events import StoredEvent
@@ -29,6 +30,7 @@ from app.jobs.outlook import NOT_BEGUN, seconds_left, waiting_reason
 from app.jobs.store import Job, JobStore
 from app.jobs.submission import JobSubmission, request_as_sent
 from app.schemas.jobs.answers import (
+    EVENT_RESPONSES,
     EventsQuery,
     JobAnswer,
     JobEventList,
@@ -37,66 +39,16 @@ from app.schemas.jobs.answers import (
     JobsQuery,
     MetricsQuery,
 )
-from app.schemas.jobs.requests import JobRequest
+from app.schemas.jobs.examples import REQUEST_EXAMPLES
+from app.schemas.jobs.requests import NamedJobRequest
 from app.storage.published_models import newest_version
 from app.storage.tables import Status
 from models.errors import CheckpointError, InvalidInput, InvalidText, UnsupportedByModel
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 EVENT_STREAM = "text/event-stream"
-REQUEST_EXAMPLES: dict[str, Any] = {
-    "ngram": {
-        "summary": "Count an n-gram model",
-        "value": {"name": "my-model", "kind": "ngram", "training_file": "file-...", "config": {"order": 3}},
-    },
-    "lstm": {
-        "summary": "Train an LSTM",
-        "value": {
-            "name": "my-lstm",
-            "kind": "lstm",
-            "training_file": "file-...",
-            "tokenizer": {"kind": "word", "lowercase": True, "min_count": 2},
-            "config": {"hidden_size": 128, "embedding_size": 128, "epochs": 4},
-        },
-    },
-    "classifier": {
-        "summary": "Train a classifier of texts",
-        "value": {
-            "name": "my-labels",
-            "kind": "classifier",
-            "training_file": "file-...",
-            "config": {"pooling": "max"},
-            "encoder": {"cell": "lstm", "hidden_size": 100},
-            "training": {"epochs": 6},
-        },
-    },
-    "mixture": {
-        "summary": "Mix two models, weighed by a text",
-        "value": {
-            "name": "my-mixture",
-            "kind": "mixture",
-            "members": ["my-model@1", "my-lstm@1"],
-            "validation_file": "file-...",
-        },
-    },
-    "import": {
-        "summary": "Publish a model in ARPA text",
-        "value": {"name": "my-import", "kind": "import", "file": "file-...", "licence": "CC-BY-4.0"},
-    },
-    "evaluate": {
-        "summary": "Measure a model",
-        "value": {"kind": "evaluate", "model": "my-model@1", "validation_file": "file-...", "unit": "lines"},
-    },
-    "calibrate": {
-        "summary": "Find thresholds of the gibberish check",
-        "value": {"kind": "calibrate", "model": "my-model@1", "validation_file": "file-...", "rates": [0.01, 0.05]},
-    },
-    "tune": {
-        "summary": "Find the weights of rescoring",
-        "value": {"kind": "tune", "model": "my-model@1", "models": ["my-lstm@1"], "validation_file": "file-..."},
-    },
-}
-JobRequestBody = Annotated[JobRequest, Body(discriminator="kind", openapi_examples=REQUEST_EXAMPLES)]
+JobRequestBody = Annotated[NamedJobRequest, Body(openapi_examples=REQUEST_EXAMPLES)]
+JobId = Annotated[str, Path(description="Id of the job.", examples=["job-0123456789abcdef01234567"])]
 IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", min_length=1, max_length=255, description="The same key and body: the same job."),
@@ -148,14 +100,14 @@ def list_jobs(jobs: InjectedJobStore, query: Annotated[JobsQuery, Query()]) -> d
 
 @router.get("/{job_id}", response_model=JobAnswer, summary="Describe a job")
 @raises(NotFound)
-def describe_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
+def describe_job(jobs: InjectedJobStore, job_id: JobId) -> dict[str, Any]:
     """Describe a job."""
     return _job_content(jobs.get(job_id))
 
 
 @router.post("/{job_id}/cancel", response_model=JobAnswer, summary="Cancel a job")
 @raises(NotFound)
-def cancel_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
+def cancel_job(jobs: InjectedJobStore, job_id: JobId) -> dict[str, Any]:
     """Cancel a job: at once if it is queued, within seconds if it runs. Nothing of it is published.
 
     A job that is finished or being published stays as it is; cancelling twice changes nothing.
@@ -166,20 +118,19 @@ def cancel_job(jobs: InjectedJobStore, job_id: str) -> dict[str, Any]:
 @router.get(
     "/{job_id}/events",
     response_model=JobEventList,
-    responses={200: {"content": {EVENT_STREAM: {}}, "description": "A page, or all as they come."}},
+    responses=EVENT_RESPONSES,
     summary="Follow a job",
 )
 @raises(NotFound)
 async def list_events(
     request: Request,
     jobs: InjectedJobStore,
-    job_id: str,
+    job_id: JobId,
     query: Annotated[EventsQuery, Query()],
-    accept: Annotated[str, Header(description="`text/event-stream` to have events as they come.")] = "",
     last_event_id: Annotated[str | None, Header(description="Go on after this one.")] = None,
 ) -> Response:
-    """List the events of a job; with `Accept: text/event-stream`, stream them until it is over."""
-    if EVENT_STREAM not in accept:
+    """List the events of a job; with the header `accept: text/event-stream`, stream them until it is over."""
+    if choose_media_type(get_header(request.scope, b"accept"), (JSON, EVENT_STREAM)) == JSON:
         events = await run_in_threadpool(jobs.events, job_id, query.after, query.limit + 1)
         data = [_event_content(event) for event in events[: query.limit]]
         return JSONResponse({"object": "list", "data": data, "has_more": len(events) > query.limit})
@@ -202,7 +153,7 @@ async def _encode(events: AsyncGenerator[StreamedEvent | None, None]) -> AsyncGe
 
 @router.get("/{job_id}/metrics", response_model=JobMetricList, summary="List what a job measured")
 @raises(NotFound)
-def list_metrics(jobs: InjectedJobStore, job_id: str, query: Annotated[MetricsQuery, Query()]) -> dict[str, Any]:
+def list_metrics(jobs: InjectedJobStore, job_id: JobId, query: Annotated[MetricsQuery, Query()]) -> dict[str, Any]:
     """List loss, perplexity, gradient norm, learning rate and more, by step of the training."""
     metrics = jobs.metrics(job_id, query.after, query.points)
     data = [{"step": step, "values": values} for step, values in metrics]

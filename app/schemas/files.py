@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from app.schemas.base import QueryParameters, ResponseBody, described_as
 
 PURPOSE_PATTERN = r"[a-z][a-z0-9_-]{0,31}"
+DEFAULT_PURPOSE = "training"
 PURPOSE_ACCEPTED = "1 to 32 of a-z, 0-9, '_' and '-', the first of them a letter"
 """The pattern in words."""
 
@@ -63,11 +64,32 @@ Purpose = Annotated[
 
 
 class UploadQuery(QueryParameters):
-    """Query parameters of an upload that is not a form; a form has fields for them."""
+    """Query parameters of an upload; a form may have the fields `purpose` and `encoding` instead."""
 
-    purpose: Purpose | None = Field(None, description="Its purpose; `training` if unset.")
-    filename: str | None = Field(None, min_length=1, max_length=255, description="Its name; `upload.txt` if unset.")
+    purpose: Purpose | None = Field(
+        None,
+        description="Its purpose, by which lists of files can be narrowed.",
+        json_schema_extra={"default": DEFAULT_PURPOSE},
+    )
+    filename: str | None = Field(
+        None,
+        min_length=1,
+        max_length=255,
+        description="Its name; unset: that of the form's file, or `upload.txt`.",
+        examples=["cats.txt"],
+    )
     encoding: str | None = Field(
         None,
         description="Encoding of the text, as latin-1 or utf-16-le; unset: the Content-Type's `charset`, or UTF-8.",
     )
+
+
+CONTENT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes of the file.",
+        "content": {
+            "text/plain": {"schema": {"type": "string"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}

@@ -11,6 +11,7 @@ from pydantic import Field
 from app.schemas.base import (
     MODEL_FIELD,
     NORMALIZED_FIELD,
+    ErrorAnswer,
     RequestBody,
     ResponseBody,
     Text,
@@ -18,6 +19,7 @@ from app.schemas.base import (
     described_as,
     logprob_fields,
 )
+from app.schemas.details.streams import event_stream
 from app.schemas.tokens import token_contents
 from models.inference.config import (
     MAX_BIASED_TOKENS,
@@ -214,15 +216,13 @@ def _token_contents(names: TokenNames, tokens: Sequence[int], logprobs: Sequence
 
 STREAM_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {
-            "text/event-stream": {
-                "schema": {
-                    "type": "string",
-                    "description": "With `stream`: `data: {...}` a token (several, where the reader is slower than "
-                    "they come), its `choices` holding one text's new part; the last has `usage`; then `data: [DONE]`. "
-                    'What goes wrong on the way is told as `data: {"error": ...}` in place of the rest.',
-                }
-            }
-        }
+        "description": "The texts, once all are finished; with `stream`, events as tokens come.",
+        "content": event_stream(
+            GenerateEvent,
+            ErrorAnswer,
+            description="With `stream`: `data: {...}` a token (several, where the reader is slower), its "
+            "`choices` holding one text's new part; the last has `usage`; then `data: [DONE]`. What goes wrong on the "
+            'way is told as `data: {"error": ...}` in place of the rest.',
+        ),
     }
 }

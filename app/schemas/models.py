@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from app.schemas.base import NamedToken, QueryParameters, RequestBody, ResponseBody
+from app.schemas.details.cards import ModelCard, ModelMetrics
 from models.model import Capability
 from models.ngram.config import ExportFormat
 from models.neural.config import NetworkFormat
@@ -76,9 +77,9 @@ class ModelDetail(ModelSummary):
     """A served model with its metrics, prefix cache and card."""
 
     labels: list[str] | None = Field(description="Labels of a classifier, or tags of a tagger; null for other models.")
-    metrics: dict[str, Any] = Field(description="Figures measured when the model was made, perplexities among them.")
+    metrics: ModelMetrics = Field(description="Figures measured when the model was made, perplexities among them.")
     prefix_cache: PrefixCacheFigures | None = Field(description="Prefix cache of a recurrent model; null for others.")
-    card: dict[str, Any] = Field(description="Its card: configuration, origin, licence, hashes, versions.")
+    card: ModelCard = Field(description="Its card: configuration, origin, licence, hashes, versions.")
 
 
 class VocabularyEntry(NamedToken):

@@ -22,6 +22,7 @@ from app.schemas.base import (
     Token,
     logprob_fields,
 )
+from app.schemas.details.explanations import Explanation
 from app.schemas.tokens import context_content, token_contents
 from models.inference.prediction.predictions import NextTokenQuery, NextTokens
 from models.tokenization.token_names import TokenNames
@@ -97,7 +98,7 @@ class NextResult(ResponseBody):
     )
     entropy: float | None = Field(None, description="Entropy of the whole distribution, in nats, where asked for.")
     undefined_context: bool | None = UNDEFINED_FIELD
-    explain: dict[str, Any] | None = Field(
+    explain: Explanation | None = Field(
         None, description="Explanation of the distribution, where asked for; its fields depend on the model's kind."
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from app.schemas.base import (
     ERROR_COUNT_FIELD,
@@ -12,12 +12,14 @@ from app.schemas.base import (
     MODEL_FIELD,
     NORMALIZED_FIELD,
     ZERO_FIELD,
+    ErrorDetail,
     ItemError,
     QueryParameters,
     RequestBody,
     ResponseBody,
     Texts,
 )
+from app.schemas.details.streams import json_lines, schema_ref
 from models.data.line_reader import EmptyLines
 from models.evaluation.metrics import Unit
 
@@ -38,6 +40,9 @@ EVALUATION_EOS_FIELD: Any = Field(
     description="Whether the end of the text, or of each line where `unit` is `lines`, is scored too. Of a short text "
     "that goes on, or of one that a model of whole plays should not end, leave it out.",
 )
+
+
+RECORD_FIELD: Any = Field(None, description="The record's own fields that have names of the result's, if any.")
 
 
 class PerplexityRequest(RequestBody):
@@ -115,6 +120,27 @@ class PerplexityAnswer(PerplexityResult):
     error_count: int | None = ERROR_COUNT_FIELD
 
 
+class RecordPerplexity(PerplexityResult):
+    """Figures of a record, beside its own fields."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+
+    record: dict[str, JsonValue] | None = RECORD_FIELD
+    normalized: bool | None = NORMALIZED_FIELD
+
+
+class RefusedRecord(ResponseBody):
+    """A record that cannot be scored, with its own fields."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+
+    line: int = Field(description="Number of its line, from 1.")
+    error: ErrorDetail = Field(description="Description of the error.")
+    record: dict[str, JsonValue] | None = RECORD_FIELD
+
+
 RESERVED_FIELDS = frozenset(PerplexityResult.model_fields) | {"error", "line", "record", "normalized"}
 """Fields of a record's result that are never the record's own."""
 TEXT_EXAMPLE = "it was the best of times , it was the worst of times ,\nit was the age of wisdom .\n"
@@ -123,7 +149,7 @@ REQUEST_BODIES: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": PerplexityRequest.model_json_schema()},
+            "application/json": {"schema": schema_ref(PerplexityRequest)},
             "text/plain": {"schema": {"type": "string", "description": "Text in UTF-8."}, "example": TEXT_EXAMPLE},
             "application/x-ndjson": {
                 "schema": {"type": "string", "description": 'A record `{"text": ...}` a line; other fields are kept.'},
@@ -136,15 +162,13 @@ REQUEST_BODIES: dict[str, Any] = {
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {
-            "application/x-ndjson": {
-                "schema": {
-                    "type": "string",
-                    "description": "For records: a line each, with the fields of the JSON answer but `model`, and the "
-                    "record's own; or with `error` and `line`. `error` is ours alone: a record's own fields of the "
-                    "names that results use (`error`, `line`, `record`, `perplexity`, ...) come back inside `record`.",
-                }
-            }
-        }
+        "description": "Figures of the text; of records, a line each.",
+        "content": json_lines(
+            RecordPerplexity,
+            RefusedRecord,
+            description="For records: a line each, with the fields of the JSON answer but `model`, and the record's "
+            "own; or with `error` and `line`. `error` is ours alone: a record's own fields of the names that results "
+            "use (`error`, `line`, `record`, `perplexity`, ...) come back inside `record`.",
+        ),
     }
 }

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from app.schemas.base import QueryParameters, ResponseBody
+from app.schemas.details.cards import ModelMetrics
+from app.schemas.details.streams import event_stream
+from app.schemas.jobs.requests import JOB_KINDS
 from app.storage.tables import Status
+
+JobEventName = Literal[
+    "queued",
+    "started",
+    "lost",
+    "released",
+    "publishing",
+    "renumbered",
+    "cancelling",
+    "succeeded",
+    "failed",
+    "cancelled",
+]
+"""Names of events; the last three end a job."""
 
 
 class JobProgress(ResponseBody):
@@ -41,6 +58,16 @@ class JobEstimate(ResponseBody):
     seconds: float = Field(description="Seconds from start to end.")
 
 
+class JobResult(ResponseBody):
+    """What a job made or measured; figures of an evaluation stand beside `model`, by name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+
+    model: str | None = Field(None, description="The model that it made or measured, as `name@version`.")
+    metrics: ModelMetrics | None = Field(None, description="Figures of the model that it made.")
+
+
 class JobAnswer(ResponseBody):
     """A job with its status and result."""
 
@@ -71,9 +98,11 @@ class JobAnswer(ResponseBody):
     heartbeat_at: int | None = Field(description="When the worker last sent a heartbeat.")
     finished_at: int | None = Field(description="When the job reached a final status.")
     error: JobError | None = Field(description="Reason of the failure; null unless the job failed.")
-    result: dict[str, Any] | None = Field(description="The model and its metrics, or the figures of an evaluation.")
+    result: JobResult | None = Field(description="What it made or measured; null unless the job succeeded.")
     estimate: JobEstimate = Field(description="Estimated resources.")
-    request: dict[str, Any] = Field(description="The request.")
+    request: dict[str, JsonValue] = Field(
+        description="The request, as one of the bodies of `POST /v1/jobs`; names of models are resolved to versions."
+    )
 
 
 class JobList(ResponseBody):
@@ -84,16 +113,35 @@ class JobList(ResponseBody):
     has_more: bool = Field(description="Whether there are older ones: ask again with `after` the last id.")
 
 
+class JobEventData(ResponseBody):
+    """Details of an event, each with those of its kind; that of success has the job's result."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, JsonValue]
+
+    model: str | None = Field(None, description="The model, of `queued`, `renumbered` and `succeeded`.")
+    attempt: int | None = Field(None, description="Number of the attempt, of `started`.")
+    worker: str | None = Field(None, description="The worker, of `started`.")
+    reason: str | None = Field(None, description="Why the worker or the process was lost, of `lost`.")
+    code: str | None = Field(None, description="Fixed code of the failure, of `failed`.")
+    message: str | None = Field(None, description="Reason of the failure, of `failed`.")
+    metrics: ModelMetrics | None = Field(None, description="Figures of the model, of `succeeded`.")
+
+
+class StreamedJobEvent(JobEventData):
+    """Data of an event as it is streamed; its name and number are fields of the stream."""
+
+    created_at: int = Field(description="When, in seconds since 1970.")
+
+
 class JobEvent(ResponseBody):
     """Event in the history of a job."""
 
     object: Literal["job.event"] = Field(description="Always `job.event`.")
     id: int = Field(description="1, 2, 3, ... within the job, without gaps.")
     created_at: int = Field(description="When, in seconds since 1970.")
-    event: str = Field(
-        description="`queued`, `started`, `lost`, `released`, `publishing`, `renumbered`, `cancelling` or a final one."
-    )
-    data: dict[str, Any] = Field(description="Details of the event.")
+    event: JobEventName = Field(description="What happened.")
+    data: JobEventData = Field(description="Details of the event.")
 
 
 class JobEventList(ResponseBody):
@@ -146,3 +194,16 @@ class MetricsQuery(QueryParameters):
     points: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         None, description="About how many steps to list, spread evenly, the newest among them; without it, all."
     )
+
+
+EVENT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page of events; or, where the header `accept` prefers `text/event-stream`, all as they come.",
+        "content": event_stream(
+            StreamedJobEvent,
+            JobProgress,
+            names="Name of the event, or `progress`.",
+            description="Events as they come, until the job is over; `progress` in between has no `id`.",
+        ),
+    }
+}

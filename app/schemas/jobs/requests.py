@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import Field, TypeAdapter
+from typing_extensions import TypeAliasType
 
 from app.core.container_limits import parse_memory_size
 from app.schemas.base import JobBody
@@ -248,7 +249,19 @@ TrainingRequest: TypeAlias = NgramJob | RecurrentJob
 JobRequest: TypeAlias = (
     TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | CalibrateJob | TuneJob | ImportJob
 )
-_ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(Annotated[JobRequest, Field(discriminator="kind")])
+JOB_KINDS: tuple[str, ...] = tuple(
+    kind for body in get_args(JobRequest) for kind in get_args(body.model_fields["kind"].annotation)
+)
+"""Values of `kind`."""
+NamedJobRequest = TypeAliasType(
+    "JobRequest",
+    Annotated[
+        JobRequest,
+        Field(discriminator="kind", title="JobRequest", description="A job of one kind, which `kind` names."),
+    ],
+)
+"""The same with a name and a discriminator, for the documentation of the route."""
+_ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(NamedJobRequest)
 
 
 def parse_job_request(data: dict[str, Any]) -> JobRequest:

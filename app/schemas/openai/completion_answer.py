@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import MODEL_FIELD, NORMALIZED_FIELD, ResponseBody
+from app.schemas.base import MODEL_FIELD, NORMALIZED_FIELD, ErrorAnswer, ResponseBody
+from app.schemas.details.streams import event_stream
 from app.schemas.generate import PromptDetails
 from models.inference.config import FinishReason as TextEnd
 
@@ -88,14 +89,18 @@ class CompletionEvent(CompletionHead):
 
 COMPLETION_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The texts; with `stream`, server-sent events. The header `x-ignored-fields` names the fields "
-        "of the request that this service does not know.",
-        "content": {
-            "text/event-stream": {
+        "description": "The texts; with `stream`, server-sent events.",
+        "headers": {
+            "x-ignored-fields": {
+                "description": "Names of the request's fields that this service does not know, if any.",
                 "schema": {"type": "string"},
-                "example": 'data: {"choices": [{"index": 0, "text": " and", "logprobs": null, "finish_reason": null}], '
-                "...}\n\ndata: [DONE]\n\n",
             }
         },
+        "content": event_stream(
+            CompletionEvent,
+            ErrorAnswer,
+            description="With `stream`: `data: {...}` as tokens come, then `data: [DONE]`; what goes wrong on the "
+            'way is told as `data: {"error": ...}` in place of the rest.',
+        ),
     }
 }

@@ -17,6 +17,7 @@ from app.schemas.base import (
     SourceTexts,
     Text,
 )
+from app.schemas.details.streams import json_lines
 from models.evaluation.surprisal.units import UnitKind
 
 ZERO_FIELD = Field(None, description="Present and true where the probability is exactly zero (`surprisal` is null).")
@@ -83,6 +84,18 @@ class AnalyzedUnit(ResponseBody):
     tokens: list[AnalyzedToken] | None = Field(None, description="Its tokens, where asked for.")
 
 
+class UnitLine(AnalyzedUnit):
+    """A unit as a line of NDJSON."""
+
+    text_index: int = Field(description="Number of its text, from 0.")
+
+
+class RefusedText(ItemError):
+    """An error in the place of a text's units, as a line of NDJSON."""
+
+    text_index: int = Field(description="Number of the text, from 0.")
+
+
 class AnalyzedText(ResponseBody):
     """The units of one text."""
 
@@ -101,6 +114,7 @@ class AnalyzeAnswer(ResponseBody):
     results: list[AnalyzedText | ItemError] = Field(description="One for each text, in their order.")
 
 
+STRING = {"type": "string"}
 TSV = "text/tab-separated-values"
 TSV_COLUMNS = (
     "text_index",
@@ -118,12 +132,14 @@ TSV_COLUMNS = (
 """Columns of the table, in order; an unknown figure is empty, an infinite surprisal `inf`."""
 WRITTEN_FORMS: dict[int | str, dict[str, Any]] = {
     200: {
+        "description": "The analyses, in the form that the header `accept` prefers.",
+        "headers": {"x-model": {"description": "The model, where the form has no place for it.", "schema": STRING}},
         "content": {
-            "application/x-ndjson": {
-                "schema": {"type": "string", "description": "A unit a line, with `text_index`, the number of its text."}
-            },
-            TSV: {"schema": {"type": "string", "description": f"A table with the columns {', '.join(TSV_COLUMNS)}."}},
-        }
+            **json_lines(
+                UnitLine, RefusedText, description="A unit a line, with `text_index`, the number of its text."
+            ),
+            TSV: {"schema": STRING | {"description": f"A table with the columns {', '.join(TSV_COLUMNS)}."}},
+        },
     }
 }
 """OpenAPI description of the answers that are no JSON."""

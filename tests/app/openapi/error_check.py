@@ -13,6 +13,10 @@ UNDOCUMENTED: list[str] = []
 """Errors that servers of this process answered since the last test, and no route lists."""
 
 
+UNTOLD = ("route_not_found", "client_gone")
+"""Codes of answers that no route gives, and that nobody reads."""
+
+
 class ErrorCheck:
     """Middleware that notes every answer with an error that its route does not list."""
 
@@ -37,7 +41,7 @@ def note_undocumented(scope: Scope, status: int, body: bytes) -> None:
     """Note an error that no route of the path lists, unless there is no such route."""
     code = json.loads(body)["error"]["code"] if b'"error"' in body else None
     operation = find_operation(scope["app"], scope["method"], scope["path"])
-    if operation is not None and code != "route_not_found" and code not in listed_codes(operation, status):
+    if operation is not None and code not in {*UNTOLD, *listed_codes(operation, status)}:
         UNDOCUMENTED.append(f"{scope['method']} {scope['path']}: {status} {code}")
 
 

@@ -1,0 +1,44 @@
+"""OpenAPI descriptions of answers that are no single JSON value: server-sent events, and lines of JSON.
+
+OpenAPI 3.1 can only call them a string; `itemSchema`, as OpenAPI 3.2 has it, tells programs what each event or line
+is. Schemas are named by the class of the body, which `app.openapi.schemas` must list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+NDJSON = "application/x-ndjson"
+EVENT_STREAM = "text/event-stream"
+
+
+def schema_ref(model: type[BaseModel]) -> dict[str, str]:
+    """Return the reference to the schema of `model` in the document."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def event_stream(*models: type[BaseModel], description: str, names: str = "") -> dict[str, Any]:
+    """Return the content of server-sent events whose data is JSON of one of `models`.
+
+    names: what the field `event` of each says, where there is one.
+    """
+    refs = [schema_ref(model) for model in models]
+    data = {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": refs[0] if len(refs) == 1 else {"anyOf": refs},
+    }
+    properties: dict[str, Any] = {"data": data}
+    if names:
+        properties = {"event": {"type": "string", "description": names}, "id": {"type": "string"}} | properties
+    item = {"type": "object", "required": ["data"], "properties": properties}
+    return {EVENT_STREAM: {"schema": {"type": "string", "description": description}, "itemSchema": item}}
+
+
+def json_lines(*models: type[BaseModel], description: str) -> dict[str, Any]:
+    """Return the content of lines of JSON, each of one of `models`."""
+    refs = [schema_ref(model) for model in models]
+    item = refs[0] if len(refs) == 1 else {"anyOf": refs}
+    return {NDJSON: {"schema": {"type": "string", "description": description}, "itemSchema": item}}
