@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from app.cli.plain_errors import describe
+from app.core.plain_lines import protect_streams
 from app.core.process_tuning import import_without_gc, limit_blas_threads, limit_openmp_spinning
 from models.errors import InvalidInput, NextwordError
 
@@ -85,6 +86,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and end the process."""
     signal.signal(signal.SIGTERM, _terminate)
+    protect_streams()
     limit_openmp_spinning()
     limit_blas_threads()
     sys.exit(run(sys.argv[1:]))

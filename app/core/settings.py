@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.caller import add_caller
 from app.core.host_names import is_loopback, split_names, split_origins
+from app.core.plain_lines import LineFormatter
 from app.core.plain_messages import explain, locate
 from app.core.process_tuning import skip_unused_log_fields
 from models.errors import InvalidInput
@@ -191,10 +192,9 @@ def load_settings(**overrides: Any) -> Settings:
 def log_to_stderr(settings: Settings) -> None:
     """Log one line per record to standard error, from the level that the settings say."""
     skip_unused_log_fields()
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s%(caller)s %(message)s"
-    )
-    for handler in logging.root.handlers:
-        handler.addFilter(add_caller)
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)-7s %(name)s%(caller)s %(message)s"))
+    handler.addFilter(add_caller)
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     # Alembic tells of each of its plug-ins at every start, around the banner that users look for.
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.root.level))

@@ -18,6 +18,7 @@ from functools import partial
 from types import FrameType
 
 from app.core.container_limits import cpu_quota
+from app.core.plain_lines import protect_streams
 from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, log_to_stderr
 from app.server.supervisor import SubprocessSupervisor, call_at_eof
@@ -76,6 +77,7 @@ def main() -> None:
 
     Stops in order when standard input ends, as at SIGTERM.
     """
+    protect_streams()
     settings = Settings()
     log_to_stderr(settings)
     module = import_without_gc("app.server.server")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.core.exceptions import is_no_space
+from app.core.plain_lines import protect_streams
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Failed, Message, RunSpec, Stopped, message_to_json, run_spec_from_json
 from models.errors import CheckpointError, InvalidInput, InvalidText, NextwordError, TrainingFailed
@@ -35,6 +36,7 @@ _PROBE_BYTES = 1 << 20
 def main() -> None:
     """Read the RunSpec, do the work and report its end."""
     reports = _redirect_stdout()
+    protect_streams()
     spec = run_spec_from_json(json.loads(sys.stdin.buffer.readline()))
     _lower_priority(int(sys.argv[1]))
     stop = threading.Event()
