@@ -143,7 +143,7 @@ def _add_middleware(app: FastAPI) -> None:
     """Surround the routes, from the inside out."""
     settings = app.state.settings
     app.add_middleware(FastPathMiddleware, routes=FAST_PATH_ENDPOINTS, paths=FAST_PATHS)
-    app.add_middleware(BodyLimitMiddleware, settings=settings)
+    app.add_middleware(BodyLimitMiddleware, settings=settings, in_flight=app.state.in_flight)
     app.add_middleware(
         AdmissionMiddleware,
         settings=settings,
@@ -205,7 +205,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with suppress(DatabaseUnavailable):  # until it answers, nobody is let in
         await asyncio.to_thread(stores.keys.refresh)
     repeat, seconds = app.state.background.repeat, app.state.settings.reload_seconds
+    in_flight, repeat_here = app.state.in_flight, app.state.background.repeat_here
     watchers = [
+        asyncio.create_task(repeat_here("bodies", in_flight.end_stalled, in_flight.look_seconds)),
         asyncio.create_task(repeat("models", app.state.registry.refresh, seconds)),
         asyncio.create_task(repeat("copies", partial(sweep_copies, app), SWEEP_SECONDS)),
         asyncio.create_task(repeat("database", stores.refresh, seconds)),

@@ -4,6 +4,7 @@ NextwordError
 ├── RequestAbandoned        the client hung up; nobody reads the answer
 ├── ModelFailed             an exception in a step, or a log-probability that is not a number
 ├── RequestTimeout          it took longer than it may
+├── BodyStalled             the body of the request stands still
 ├── Unavailable             not now; `retry_after` says when to try again
 │   ├── Overloaded          the queue is full
 │   ├── ServerStopping      the server is going down
@@ -55,6 +56,10 @@ class ModelFailed(NextwordError):
 
 class RequestTimeout(NextwordError):
     """The request took longer than its own limit or the service's."""
+
+
+class BodyStalled(NextwordError):
+    """The request's body stood still, or came too slowly, while the service waited for it."""
 
 
 class Unavailable(NextwordError):

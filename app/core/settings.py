@@ -116,9 +116,11 @@ class Settings(BaseSettings):
     max_pending_tokens: int = Field(
         1_000_000, ge=1, description="Most tokens to be read or written by all that is under way or waits, a kind."
     )
-    max_requests: int = Field(1024, ge=1, description="Requests of any kind under way at the same time.")
+    max_requests: int = Field(
+        1024, ge=1, description="Requests under way at the same time; as many again that read what there is."
+    )
     max_pending_bytes: int = Field(
-        256 * MIB, ge=1024, description="Most bytes that the JSON bodies of all requests under way may have."
+        256 * MIB, ge=1024, description="Most bytes that have come of the JSON bodies of all requests under way."
     )
     request_seconds: float = Field(
         600, gt=0, description="Seconds that a request to a model may take where it does not say how long itself."
@@ -129,6 +131,15 @@ class Settings(BaseSettings):
         ge=16,
         description="Connections open at the same time, fewer where the descriptor limit is low; idle ones "
         "make room for new ones.",
+    )
+    body_idle_seconds: float = Field(
+        30, gt=0, description="Seconds in which nothing of an awaited body comes, after which its request ends."
+    )
+    min_body_rate: int = Field(
+        64,
+        ge=0,
+        description="Least bytes a second of a body, on average after those seconds, but for text and records "
+        "that are answered as they come; 0: any.",
     )
     head_seconds: float = Field(
         20,

@@ -55,6 +55,7 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     ClientDisconnect: (499, "abandoned_error", "client_gone"),
     exceptions.ModelFailed: (500, "server_error", "model_failed"),
     exceptions.RequestTimeout: (504, "timeout_error", "timed_out"),
+    exceptions.BodyStalled: (408, "timeout_error", "body_stalled"),
     SlowReader: (408, "timeout_error", "slow_reader"),
     exceptions.ModelLoading: (503, "unavailable_error", "model_loading"),
     exceptions.UnknownHost: (421, "invalid_request_error", "unknown_host"),
@@ -139,6 +140,8 @@ def _retry_headers(error: Exception, status: int) -> Mapping[str, str]:
 
     OpenAI's clients repeat a request after 409, which helps nobody as long as things stand as they do.
     """
+    if status == 408:
+        return {"connection": "close"}  # what was to come of the request may still come
     if status == 409:
         return {"x-should-retry": "false"}
     if isinstance(error, exceptions.Unavailable):
@@ -211,6 +214,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def handle_error(request: Request, error: Exception) -> OrjsonResponse:
     """Answer a request that led to `error`; log the error where the client is told nothing of it."""
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, NextwordError):
+        error = error.__cause__  # whatever reading a body leads to, the framework takes it for one that it cannot parse
     record_error(request.scope, error)
     return to_api_error(_with_helpful_message(request, error)).response()
 

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from app.core.exceptions import RequestAbandoned
+from app.http.arriving_body import ArrivingBody
 
 Result = TypeVar("Result")
 WaitForDisconnect: TypeAlias = Callable[[], Awaitable[None]]
@@ -27,6 +28,8 @@ TEXT = "text/plain"
 NDJSON = "application/x-ndjson"
 STREAMED_TYPES = frozenset([TEXT, NDJSON])
 """Media types that are read in pieces and so may be larger than JSON."""
+FILES_PATH = "/v1/files"
+"""Path at which bodies of any media type are files."""
 BUFFER_BYTES = 8 * 1024 * 1024
 """Bytes of a body that are kept in memory; more go to a temporary file."""
 READ_BYTES = 256 * 1024
@@ -60,6 +63,11 @@ def get_header(scope: Scope, name: bytes) -> str:
     return ""
 
 
+def is_streamed(scope: Scope) -> bool:
+    """Return whether a body is read in pieces that memory does not hold: text, records, files."""
+    return scope["path"] == FILES_PATH or strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
+
+
 def unsupported_media_type(headers: Headers, *accepted: str) -> HTTPException:
     """Return the error for a body of another type than those accepted."""
     actual = media_type(headers) or "none"
@@ -86,8 +94,10 @@ class BufferedBody:
     reads, would wait for each other. A client that hangs up is noticed at the next read, even after its body has come.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, arriving: ArrivingBody | None = None) -> None:
+        """`arriving` is told when a route waits for more of the body."""
         self._receive = receive
+        self._arriving = arriving or ArrivingBody()
         self._file = SpooledTemporaryFile[bytes](BUFFER_BYTES)
         self._written = self._read = 0
         self._is_complete = False
@@ -105,7 +115,9 @@ class BufferedBody:
             if self._is_complete:
                 return b""
             self._changed.clear()
+            self._arriving.awaited = True
             await self._changed.wait()
+            self._arriving.awaited = False
 
     async def wait_for_disconnect(self) -> None:
         """Return when the client hangs up. Raises whatever else is wrong with the body."""

@@ -23,7 +23,7 @@ from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
 from app.http.declared_errors import raises
 from app.http.error_responses import SlowReader, record_error, to_api_error
-from app.http.request_body import STREAMED_TYPES, get_header, strip_parameters
+from app.http.request_body import get_header, is_streamed
 from app.middleware.in_flight import InFlightRequests
 from models.errors import InvalidInput, NextwordError
 
@@ -37,6 +37,9 @@ MODEL_PREFIX = "/m/"
 EMBEDDINGS_PATH = "/v1/embeddings"
 COMPLETIONS_PATH = "/v1/completions"
 """Paths of work for a model that is named in the body."""
+READ_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
+LONG_READS = ("/events", "/content", "/export")
+"""Ends of paths of which reading may take long: such requests are counted with those that give work."""
 FindQueue = Callable[[str], WorkQueue | None]
 """Finds the queue in which work of a model, by name, waits; None where it need not wait, or no model has that name."""
 
@@ -76,7 +79,9 @@ class AdmissionMiddleware:
             self._metrics.count_request(route_label(scope), outcome, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, send: _GuardedSend) -> None:
-        with self._in_flight.admit(self._time_limit(scope), self._buffered_bytes(scope)) as deadline:
+        with self._in_flight.admit(
+            self._time_limit(scope), self._announced_bytes(scope), is_short_read(scope)
+        ) as deadline:
             self._check_queue(scope)
             scope["state"]["deadline"] = deadline
             serving = self.app(scope, receive, send).__await__()
@@ -102,14 +107,12 @@ class AdmissionMiddleware:
             raise InvalidInput(TIMEOUT_HEADER.decode(), f"must be a whole number of milliseconds from 1 to {longest}")
         return int(value) / 1e3
 
-    def _buffered_bytes(self, scope: Scope) -> int:
-        """Return how many bytes of the body will be held in memory: all, unless the body is read as a stream."""
-        if strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES:
+    def _announced_bytes(self, scope: Scope) -> int:
+        """Return how many bytes of the body are announced and will be held in memory, if they come."""
+        length = get_header(scope, b"content-length")
+        if not length.isdecimal() or is_streamed(scope):
             return 0
-        limit, length = self._settings.max_json_bytes, get_header(scope, b"content-length")
-        if length.isdecimal():
-            return min(int(length), limit)
-        return limit if get_header(scope, b"transfer-encoding") else 0
+        return min(int(length), self._settings.max_json_bytes)
 
 
 class _GuardedSend:
@@ -155,6 +158,11 @@ def _finish_started(started: Generator[Any, Any, None], pending: Any) -> Generat
             pending = resume(value)
         except StopIteration:
             return
+
+
+def is_short_read(scope: Scope) -> bool:
+    """Return whether a request reads what there is, and soon ends."""
+    return scope["method"] in READ_METHODS and not scope["path"].endswith(LONG_READS)
 
 
 def model_in_path(scope: Scope) -> str:

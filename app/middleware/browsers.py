@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.core.exceptions import CrossOriginRequest, UnknownHost
 from app.core.host_names import ANY, HostNames, host_name, split_names, split_origins
 from app.core.settings import Settings
+from app.http.declared_errors import raises
 from app.http.error_responses import record_error, to_api_error
 from app.http.request_body import get_header
 from app.middleware.admission import ALWAYS_ADMITTED
@@ -32,6 +33,7 @@ MAX_REMEMBERED = 100
 """Number of `Host` headers that are remembered as acceptable, and of unknown names that are logged."""
 
 
+@raises(InvalidInput, UnknownHost, CrossOriginRequest, except_under=ALWAYS_ADMITTED)
 class BrowserMiddleware:
     """Middleware that checks `Host`, and where a browser says that a page of another site asks."""
 

@@ -1,6 +1,7 @@
 """InFlightRequests and RequestDeadline: how many requests there may be, and when each must end.
 
-Requests and the bytes of their bodies are counted before a body is read. A server that stops shortens all deadlines.
+Requests are counted before a body is read, and bytes of bodies as they come. A server that stops shortens all
+deadlines; a body that stands still shortens that of its request.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from contextlib import asynccontextmanager, contextmanager
 
 from app.core.exceptions import Overloaded, RequestTimeout, ServerStopping
 from app.core.settings import Settings
+from app.http.arriving_body import ArrivingBody
 from models.errors import NextwordError
+
+LOOK_SECONDS = 1.0
+"""Longest time between two looks at the bodies that are awaited."""
 
 
 class RequestDeadline:
@@ -20,8 +25,10 @@ class RequestDeadline:
 
     def __init__(self, seconds: float = math.inf) -> None:
         """Set the deadline so many seconds from now."""
+        self.body = ArrivingBody()
         self._deadline = asyncio.get_running_loop().time() + seconds
-        self._reason: NextwordError = RequestTimeout(f"it was not done within the {seconds:g} seconds that it may take")
+        self._seconds = seconds
+        self._shortened_by: NextwordError | None = None
         self._timeout: asyncio.Timeout | None = None
 
     @asynccontextmanager
@@ -47,6 +54,11 @@ class RequestDeadline:
             self._timeout = None
 
     @property
+    def _reason(self) -> NextwordError:
+        timed_out = f"it was not done within the {self._seconds:g} seconds that it may take"
+        return self._shortened_by or RequestTimeout(timed_out)
+
+    @property
     def is_enforced(self) -> bool:
         """Whether a block of `enforce` is under way."""
         return self._timeout is not None
@@ -55,7 +67,7 @@ class RequestDeadline:
         """Move the deadline to at most so many seconds from now; `reason` is raised then."""
         deadline = asyncio.get_running_loop().time() + seconds
         if deadline < self._deadline:
-            self._deadline, self._reason = deadline, reason
+            self._deadline, self._shortened_by = deadline, reason
             if self._timeout is not None:
                 self._timeout.reschedule(deadline)
 
@@ -67,37 +79,66 @@ class InFlightRequests:
         self.stopping = False
         """Whether no request is admitted any more."""
         self.buffered_bytes = 0
-        """Bytes of bodies that the requests under way hold in memory, at most."""
+        """Bytes of bodies that the requests under way hold in memory."""
         self._settings = settings
         self._deadlines: set[RequestDeadline] = set()
+        self._reads = 0
+        """How many of them only read what there is."""
+        self._looked_at = math.inf
+        """Time of the event loop at the last look."""
 
     def __len__(self) -> int:
         """Number of requests under way."""
         return len(self._deadlines)
 
     @contextmanager
-    def admit(self, seconds: float, body: int) -> Iterator[RequestDeadline]:
-        """Count a request while the block lasts, which may take so long and hold so many bytes of its body.
+    def admit(self, seconds: float, body: int, is_read: bool = False) -> Iterator[RequestDeadline]:
+        """Count a request while the block lasts; it may take `seconds`, and announces `body` bytes to be held.
 
-        Raises ServerStopping or Overloaded.
+        Those that only read what there is (`is_read`) are counted apart, so that others leave room for them. Raises
+        ServerStopping or Overloaded.
         """
-        self._check(body)
+        self._check(body, is_read)
         deadline = RequestDeadline(seconds)
         self._deadlines.add(deadline)
-        self.buffered_bytes += body
+        self._reads += is_read
         try:
             yield deadline
         finally:
+            self._reads -= is_read
             self._deadlines.discard(deadline)
-            self.buffered_bytes -= body
+            self.buffered_bytes -= deadline.body.buffered
 
-    def _check(self, body: int) -> None:
+    def hold(self, body: ArrivingBody, size: int) -> None:
+        """Count bytes of a body that have come and are held until its request ends. Raises Overloaded."""
+        self._check_bytes(size)
+        body.buffered += size
+        self.buffered_bytes += size
+
+    @property
+    def look_seconds(self) -> float:
+        """Time between two calls of `end_stalled`."""
+        return min(LOOK_SECONDS, self._settings.body_idle_seconds / 4)
+
+    def end_stalled(self) -> None:
+        """End the requests whose body stands still; to be called again and again."""
+        now = asyncio.get_running_loop().time()
+        seconds, self._looked_at = max(0.0, now - self._looked_at), now
+        for deadline in list(self._deadlines):
+            if reason := deadline.body.look(seconds, self._settings):
+                deadline.shorten(0.0, reason)
+
+    def _check(self, body: int, is_read: bool) -> None:
         if self.stopping:
             raise ServerStopping("the server is going down and takes nothing new", self._settings.stop_seconds)
-        if len(self._deadlines) >= self._settings.max_requests:
-            raise Overloaded(f"{len(self._deadlines)} requests are under way, and no more are taken on")
-        if self.buffered_bytes and self.buffered_bytes + body > self._settings.max_pending_bytes:
-            raise Overloaded(f"the requests under way hold {self.buffered_bytes} bytes; {body} more are too many now")
+        under_way = self._reads if is_read else len(self._deadlines) - self._reads
+        if under_way >= self._settings.max_requests:
+            raise Overloaded(f"{under_way} requests are under way, and no more are taken on")
+        self._check_bytes(body)
+
+    def _check_bytes(self, size: int) -> None:
+        if self.buffered_bytes and self.buffered_bytes + size > self._settings.max_pending_bytes:
+            raise Overloaded(f"the requests under way hold {self.buffered_bytes} bytes; {size} more are too many now")
 
     def stop(self) -> None:
         """Admit no more, and end the requests under way within the time that the settings give them."""

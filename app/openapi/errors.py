@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from app.core.exceptions import BodyStalled
 from app.http.declared_errors import declared_errors, middleware_errors
 from app.http.error_responses import CODES_BY_STATUS, STATUS_BY_EXCEPTION
 from app.http.request_body import JSON
@@ -52,6 +53,8 @@ def operation_errors(
     """
     kinds = {Exception} | declared_errors(endpoint)
     kinds = kinds.union(*(middleware_errors(layer, path) for layer in middleware))
+    if body_types:
+        kinds.add(BodyStalled)
     if has_parameters or body_types:
         kinds.add(InvalidInput)
     return sorted({*map(_of_exception, kinds), *_of_body(body_types)})

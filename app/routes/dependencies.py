@@ -21,7 +21,7 @@ from app.engine.isolation import good_items, isolate, merge_errors
 from app.engine.model_registry import ServedModel
 from app.engine.text_batcher import Predict
 from app.http.declared_errors import raises
-from app.http.request_body import WaitForDisconnect, await_unless_disconnected
+from app.http.request_body import BufferedBody, WaitForDisconnect, await_unless_disconnected
 from models.checkpoint.load import Checkpoint
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, UnsupportedByModel
 from models.inference.prefill import Runtime
@@ -139,6 +139,10 @@ class ModelRequest:
         """
         size = self.checkpoint.card.vocabulary_size
         return RANKING_TOKENS + (size // RANKED_PER_TOKEN if self.checkpoint.predictor.runs_inline else 0)
+
+    def buffer_body(self) -> BufferedBody:
+        """Return the body of the request, to be read in pieces; to be closed."""
+        return BufferedBody(self.http_request.receive, self.http_request.scope["state"]["deadline"].body)
 
     def reserve(self) -> AbstractContextManager[None]:
         """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""

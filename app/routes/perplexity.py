@@ -112,10 +112,13 @@ async def _evaluate_text(request: ModelRequest, query: PerplexityQuery) -> Respo
         raise InvalidInput("keep_text", "is for records")
     encoding = query.encoding or charset(request.http_request.headers) or UTF_8
     evaluator = _make_evaluator(request, query, encoding)
-    with request.reserve(), closing(BufferedBody(request.http_request.receive)) as body:
-        while data := await body.read():
-            await request.compute(evaluator.feed(data), request.estimate_tokens([data]), body.wait_for_disconnect)
-        evaluation = await request.compute(evaluator.finish(), 0, body.wait_for_disconnect)
+    with closing(request.buffer_body()) as body:
+        data = await body.read()  # as long as nothing comes, others have the place
+        with request.reserve():
+            while data:
+                await request.compute(evaluator.feed(data), request.estimate_tokens([data]), body.wait_for_disconnect)
+                data = await body.read()
+            evaluation = await request.compute(evaluator.finish(), 0, body.wait_for_disconnect)
     return OrjsonResponse(request.served.answer_fields | _evaluation_content(evaluation))
 
 
@@ -124,10 +127,10 @@ async def _evaluate_records(request: ModelRequest, query: PerplexityQuery) -> Re
         raise InvalidInput("encoding", "is for plain text: JSON is UTF-8")
     _make_evaluator(request, query)  # a wrong unit fails before the first byte
     async with AsyncExitStack() as stack:
-        stack.enter_context(request.reserve())
-        body = BufferedBody(request.http_request.receive)
+        body = request.buffer_body()
         stack.callback(body.close)
-        first = await body.read()  # a body whose declared size is too large fails before the first byte
+        first = await body.read()  # a body whose declared size is too large fails before the first byte of an answer
+        stack.enter_context(request.reserve())
         return BidirectionalStream(
             _results(request, query, body, first), NDJSON, stack.pop_all(), format_error=_json_line
         )

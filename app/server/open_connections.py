@@ -12,6 +12,7 @@ import heapq
 import resource
 from typing import Protocol
 
+from app.core.background import BackgroundTasks
 from app.core.settings import Settings
 
 LOOK_SECONDS = 1.0
@@ -48,11 +49,12 @@ class Connection(Protocol):
 class OpenConnections:
     """Set of the connections of a server process; used in the event loop's thread only."""
 
-    def __init__(self, limit: int, seconds: float) -> None:
+    def __init__(self, limit: int, seconds: float, background: BackgroundTasks | None = None) -> None:
         """Hold at most `limit` connections, and end those that await the same thing for so many seconds."""
         self.limit = limit
         self._seconds = seconds
         self._connections: set[Connection] = set()
+        self._background = background or BackgroundTasks()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -68,7 +70,7 @@ class OpenConnections:
         connection.awaited, connection.awaited_since = connection.awaits(), loop.time()
         self._connections.add(connection)
         if self._timer is None:
-            self._timer = loop.call_later(self._pause, self._look)
+            self._timer = loop.call_later(self._pause, self._look_and_go_on)
 
     def discard(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
@@ -78,16 +80,19 @@ class OpenConnections:
     def _pause(self) -> float:
         return min(LOOK_SECONDS, self._seconds / 4)
 
-    def _look(self) -> None:
+    def _look_and_go_on(self) -> None:
+        pause = self._background.attempt("connections", self._look, self._pause)
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        self._timer = loop.call_later(pause, self._look_and_go_on) if self._connections else None
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
         for connection in list(self._connections):
             awaited = connection.awaits()
             if awaited is not connection.awaited:
                 connection.awaited, connection.awaited_since = awaited, now
             elif awaited is not None and now - connection.awaited_since >= self._seconds:
                 connection.end()
-        self._timer = loop.call_later(self._pause, self._look) if self._connections else None
 
     def _make_room(self) -> bool:
         """End the longest idle connections; return whether there were any."""

@@ -52,7 +52,8 @@ def http_protocol(app: FastAPI) -> Any:
         logger.warning("uvicorn %s is unknown to early_reject (%s): it is off", uvicorn.__version__, ", ".join(missing))
         return "auto"
     state = app.state
-    connections = OpenConnections(connection_limit(state.settings), state.settings.head_seconds)
+    limit, seconds = connection_limit(state.settings), state.settings.head_seconds
+    connections = OpenConnections(limit, seconds, state.background)
     if not state.settings.early_reject:
         return partial(guarded_protocol.GuardedHttpProtocol, connections)
     rejector = early_reject.EarlyRejector(state.in_flight, state.metrics, state.find_queue)
