@@ -53,6 +53,8 @@ from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.private_copies import PrivateCopies
 
+SWEEP_SECONDS = 60.0
+"""Pause between two looks for copies of files that no published model has any more."""
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer}}
 """Has the document describe the body of errors; `DocumentedApp` lists those that each route declares."""
 
