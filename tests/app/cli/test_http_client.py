@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from app.cli import http_client
 from app.cli.commands.jobs import command
 from app.cli.http_client import ServiceClient, ServiceError, parse_events
+from app.core.api_keys import KeyLimits
 from app.jobs import event_stream
 from app.jobs.leases import Lease, LeaseStore
 from models.errors import InvalidInput
@@ -199,3 +200,18 @@ def test_follow_job_reopens_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -
 def test_parse_events_drops_an_event_that_breaks_off() -> None:
     stream = b": keep-alive\n\nid: 1\nevent: queued\ndata: {}\n\nid: 2\nevent: started\ndata: {"
     assert [(event.id, event.event) for event in parse_events(io.BytesIO(stream))] == [("1", "queued")]
+
+
+def test_client_sends_its_key_and_tells_what_is_wrong_with_it(tmp_path: Path, text: Path) -> None:
+    publish(tmp_path / "checkpoints", "words", ngram())
+    with serving(tmp_path / "checkpoints") as guarded:
+        ring = guarded.app.state.stores.keys
+        key = ring.store.create("trainer", frozenset(["train"]), KeyLimits())
+        ring.refresh()
+        submitted = run(guarded, "--api-key", key, "submit", text, "--name", "made", "--no-follow", "--json")
+        assert json.loads(submitted.stdout)["status"] == "queued", submitted.output
+        for arguments, message in ((("--api-key", "nw_wrong"), "no such API key"), ((), "an API key is needed")):
+            with pytest.raises(ServiceError, match=message):
+                CliRunner().invoke(command, ["--url", guarded.url, *arguments, "list"], catch_exceptions=False)
+        with pytest.raises(InvalidInput, match="api_key: must be printable ASCII"):
+            CliRunner().invoke(command, ["--api-key", "a\nb", "list"], catch_exceptions=False)
