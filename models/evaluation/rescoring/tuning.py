@@ -14,8 +14,10 @@ from models.evaluation.rescoring.nbest_scores import (
     count_errors,
     nbest_features,
     score_nbest,
+    split_units,
 )
 from models.evaluation.rescoring.tuned_weights import ErrorUnit, TunedWeights, Tuning, TuningErrors
+from models.utils.arrays import Float64Array
 from models.utils.progress import Progress, with_progress
 
 FOLDS = 5
@@ -33,10 +35,17 @@ def tune(
     `zero_logprob` is what a token of probability zero counts as (nats). Raises InvalidInput for references without a
     word, InvalidText for a text that a tokenizer cannot read.
     """
-    errors, length = count_errors(lists, unit)
-    if not length:
+    if not any(split_units(item.reference, unit) for item in lists):
         raise InvalidInput("reference", "must hold a word in at least one list")
     figures = yield from with_progress(score_nbest(lists, scorers, zero_logprob), "scoring")
+    return (yield from find_weights(lists, figures, unit))
+
+
+def find_weights(
+    lists: Sequence[NbestList], figures: Float64Array, unit: ErrorUnit = "words"
+) -> Generator[Progress, None, Tuning]:
+    """Find the weights of the figures of `score_nbest` with the fewest errors."""
+    errors, length = count_errors(lists, unit)
     features = nbest_features(lists, figures, errors)
     weights = yield from search_weights(features)
     held_out = (yield from _count_held_out(features)) if len(lists) >= 2 * FOLDS else None
