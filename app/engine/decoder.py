@@ -103,9 +103,12 @@ class Decoder:
             generation = self._waiting.popleft()
             taken += generation.request.n
             try:
-                self._prefilling[generation] = prompt_prefills(self._model, generation.sequences, self._runtime)
+                self._prefilling[generation] = self._prefills(generation)
             except Exception as error:  # the model failed: that ends this request, not the thread
                 self._fail(generation, error)
+
+    def _prefills(self, generation: _Generation) -> list[PromptPrefill]:
+        return prompt_prefills(self._model, generation.sequences, self._runtime, generation.request.end_state)
 
     def _prefill(self) -> None:
         """Read on in all prompts together; texts whose prompts have been read join the batch."""

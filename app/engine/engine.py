@@ -164,13 +164,15 @@ class Engine:
         n: int = 1,
         *,
         streaming: bool,
+        end_state: State | None = None,
     ) -> Iterator[GenerationStream]:
         """Generate `n` texts that continue `prompt` (token ids); they leave the batch when the block is left.
 
-        Raises Overloaded or ServerStopping.
+        `end_state`: the one-row state after the prompt, where it has been read. Raises Overloaded or ServerStopping.
         """
-        with self.reserve(model, n, len(prompt) + n * params.max_tokens):
-            request = GenerationRequest(next(self._ids), tuple(prompt), params, n, streaming)
+        to_read = len(prompt) if end_state is None else 0
+        with self.reserve(model, n, to_read + n * params.max_tokens):
+            request = GenerationRequest(next(self._ids), tuple(prompt), params, n, streaming, end_state)
             stream = self._streams[request.id] = GenerationStream(request)
             scheduler = self._quick_scheduler if model.runs_inline else self._slow_scheduler
             scheduler.send(StartGeneration(model, tokenizer, self.runtime_for(model), request))

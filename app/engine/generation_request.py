@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import fsum
 
 from models.inference.config import FinishReason, SampledEnd, SamplingParams, TokenLogprobs
+from models.state import State
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class GenerationRequest:
     """Number of texts."""
     streaming: bool = False
     """Whether chunks are wanted as texts grow; otherwise one chunk comes when a text has ended."""
+    end_state: State | None = field(default=None, compare=False)
+    """The model's one-row state after the prompt, where that has been read already."""
 
 
 @dataclass(slots=True)

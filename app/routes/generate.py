@@ -23,6 +23,7 @@ from app.schemas.generate import (
     GenerateRequest,
     end_fields,
     generated_token_contents,
+    stop_strings,
 )
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
@@ -81,10 +82,9 @@ def _check_limits(request: ModelRequest, body: GenerateRequest) -> None:
 
 
 def _sampling_params(body: GenerateRequest, seed: int, tokenizer: Tokenizer) -> SamplingParams:
-    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     bias = parse_logit_bias(tokenizer, body.logit_bias) if body.logit_bias else ()
     shared = {name: getattr(body, name) for name in SHARED_FIELDS}
-    return SamplingParams(**shared, seed=seed, stop=stop, logit_bias=bias)
+    return SamplingParams(**shared, seed=seed, stop=stop_strings(body.stop), logit_bias=bias)
 
 
 async def _stream_events(

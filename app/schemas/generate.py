@@ -25,7 +25,7 @@ from models.inference.config import (
     MAX_BIASED_TOKENS,
     MAX_LOGIT_BIAS,
     MAX_PENALTY,
-    MAX_STOP,
+    MAX_STOP_CHARACTERS,
     MAX_STOP_LENGTH,
     REPETITION_PENALTIES,
     FinishReason,
@@ -37,8 +37,10 @@ from models.tokenization.token_names import TokenNames
 
 StopString = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_LENGTH)]
 Stop = Annotated[
-    StopString | Annotated[list[StopString], Field(max_length=MAX_STOP)] | None,
-    described_as(f"null, a string or at most {MAX_STOP} of them, each of 1 to {MAX_STOP_LENGTH} characters"),
+    StopString | list[StopString] | None,
+    described_as(
+        f"null, a string or several, each of 1 to {MAX_STOP_LENGTH} characters and {MAX_STOP_CHARACTERS:,} in all"
+    ),
 ]
 LogitBias = Annotated[
     dict[Text, Annotated[float, Field(ge=-MAX_LOGIT_BIAS, le=MAX_LOGIT_BIAS)]],
@@ -48,6 +50,11 @@ LogitBias = Annotated[
         f"{-MAX_LOGIT_BIAS:g} (never) to {MAX_LOGIT_BIAS:g}"
     ),
 ]
+
+
+def stop_strings(stop: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the stop strings of a request, as `SamplingParams` has them."""
+    return (stop,) if isinstance(stop, str) else tuple(stop or ())
 
 
 class GenerateRequest(RequestBody):

@@ -43,6 +43,14 @@ def find_alternatives(
 
     All texts are read from the same one-row state. Yields the number of tokens of each step.
     """
+    return (yield from find_alternatives_to_states(model, state, encodings, k))[0]
+
+
+def find_alternatives_to_states(
+    model: LanguageModel, state: State, encodings: BatchEncoding, k: int
+) -> Generator[int, None, tuple[Alternatives, list[State]]]:
+    """Return what `find_alternatives` does, and the one-row state after each text."""
+    end_states: list[State] = []
     rows = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // model.vocabulary_size))
     parts = [_rank(np.empty((0, model.vocabulary_size), np.float32), np.empty(0, np.int64), k)]
     for begin, end in pairwise([0, *encodings.ends.tolist()]):
@@ -55,7 +63,8 @@ def find_alternatives(
                 after = model.advance(after, token.reshape(1, 1))
             parts.append(_rank(model.logprobs(concat(states)), ids, k))
             yield len(ids)
-    return Alternatives(*map(np.concatenate, zip(*parts, strict=True)))
+        end_states.append(after)
+    return Alternatives(*map(np.concatenate, zip(*parts, strict=True))), end_states
 
 
 def best_tokens(rows: Floats, k: int) -> tuple[Floats, TokenIds]:

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from models.errors import InvalidInput
 
-MAX_STOP = 64
-"""Stop strings that one sequence may have: each is looked for in the text after every token."""
+MAX_STOP_CHARACTERS = 8192
+"""Characters that the stop strings of one sequence may have together; so many are prepared in some 20 milliseconds."""
 MAX_STOP_LENGTH = 256
 """Characters that one stop string may have."""
 TEMPERATURES = (1e-6, 1e6)
@@ -22,7 +22,7 @@ MAX_LOGIT_BIAS = 100.0
 MAX_BIASED_TOKENS = 1024
 """Tokens that may have a logit bias."""
 _ACCEPTED_TEMPERATURES = "0, or {:g} to {:g}".format(*TEMPERATURES)
-_ACCEPTED_STOPS = f"at most {MAX_STOP} strings of 1 to {MAX_STOP_LENGTH} characters"
+_ACCEPTED_STOPS = f"strings of 1 to {MAX_STOP_LENGTH} characters, {MAX_STOP_CHARACTERS:,} characters in all"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class SamplingParams:
         _require(0 <= self.min_p <= 1, "min_p", "0 (all) to 1")
         _require(self.seed is None or 0 <= self.seed < 2**64, "seed", "0 to 2^64 - 1")
         _require(self.max_tokens >= 1, "max_tokens", "1 or more")
-        fits = len(self.stop) <= MAX_STOP and all(1 <= len(stop) <= MAX_STOP_LENGTH for stop in self.stop)
+        lengths = [len(stop) for stop in self.stop]
+        fits = sum(lengths) <= MAX_STOP_CHARACTERS and all(1 <= length <= MAX_STOP_LENGTH for length in lengths)
         _require(fits, "stop", _ACCEPTED_STOPS)
         _require(self.start in ("boundary", "zero"), "start", "'boundary' or 'zero'")
         low, high = REPETITION_PENALTIES

@@ -136,15 +136,18 @@ class Batch:
 
 
 def prompt_prefills(
-    model: LanguageModel, sequences: Sequence[GenerationSequence], runtime: Runtime
+    model: LanguageModel, sequences: Sequence[GenerationSequence], runtime: Runtime, end_state: State | None = None
 ) -> list[PromptPrefill]:
-    """Return what has to be read for each sequence before its first step; equal prompts share one prefill."""
+    """Return what has to be read for each sequence before its first step; equal prompts share one prefill.
+
+    `end_state`: the one-row state after the prompt of all, where that has been read.
+    """
     prefills: dict[tuple[str, tuple[int, ...]], PromptPrefill] = {}
     for sequence in sequences:
         key = (sequence.params.start, sequence.prompt)
         if key not in prefills:
             ids, bos = np.array(sequence.prompt, np.int32), sequence.params.start == "boundary"
-            prefills[key] = PromptPrefill(model, ids, runtime, bos=bos)
+            prefills[key] = PromptPrefill(model, ids, runtime, bos=bos, end_state=end_state)
         sequence.cached_tokens = prefills[key].cached_tokens
     return [prefills[sequence.params.start, sequence.prompt] for sequence in sequences]
 

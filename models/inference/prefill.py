@@ -45,19 +45,26 @@ class Runtime:
 class PromptPrefill:
     """A prompt that is being read: its token ids, how many were read, and the state after them."""
 
-    def __init__(self, model: LanguageModel, ids: Ids, runtime: Runtime, *, bos: bool = True) -> None:
-        """Begin after the longest cached prefix of `ids` [T], else after `</s>` (without `bos`: nothing)."""
+    def __init__(
+        self, model: LanguageModel, ids: Ids, runtime: Runtime, *, bos: bool = True, end_state: State | None = None
+    ) -> None:
+        """Begin after the longest cached prefix of `ids` [T], else after `</s>` (without `bos`: nothing).
+
+        A prompt whose one-row `end_state` is known has been read.
+        """
         self.ids = ids
         self._bos = bos
         self._cache = runtime.prefix_cache
         cached: tuple[int, State | None] = (0, None)
-        if self._cache is not None:
+        if self._cache is not None and end_state is None:
             cached = self._cache.longest_prefix(ids, bos=bos)
         self.cached_tokens, state = cached
         """How many tokens a cached prefix spared."""
         self.position = self.cached_tokens
         """How many tokens were read."""
         self.state = state if state is not None else model.initial_state(1, bos=bos)
+        if end_state is not None and len(ids):
+            self.move_to(end_state, len(ids))
 
     @property
     def done(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Offsets, concat_rows, padded_indices
 
 Mark = TypeVar("Mark", bound=np.generic)
+EndStates: TypeAlias = list[tuple[Offsets, State]]
+"""States after rows: row numbers [B], and the states [B, ...] after them, in parts."""
 MAX_BATCH_ROWS = 64
 """Rows in one batch; more add memory and no speed."""
 
@@ -234,11 +236,21 @@ def score_flat(
     model: LanguageModel, state: State, ids: Ids, ends: Offsets, runtime: Runtime | None = None
 ) -> Generator[int, None, Floats]:
     """Score N rows laid end to end in `ids` [T], row i ending before `ends[i]`, as `score_rows` does."""
+    return (yield from score_flat_to_states(model, state, ids, ends, runtime))[0]
+
+
+def score_flat_to_states(
+    model: LanguageModel, state: State, ids: Ids, ends: Offsets, runtime: Runtime | None = None
+) -> Generator[int, None, tuple[Floats, EndStates]]:
+    """Return the scores of `score_flat`, and the states after the rows."""
     runtime = runtime or Runtime.default_for(model)
     if len(ends) == 1:
-        return (yield from score_row(model, state, ids, runtime))[0]
+        scores, after = yield from score_row(model, state, ids, runtime)
+        return scores, [(np.zeros(1, np.int64), after)]
     lengths = np.diff(ends, prepend=0)
     scores = np.zeros(len(ids), np.float32)
+    empty = np.flatnonzero(lengths == 0)
+    end_states: EndStates = [(empty, select(state, [0] * len(empty)))] if len(empty) else []
     for group in _group_by_length(lengths, runtime.chunk_tokens):
         rows, states, begin = group, select(state, [0] * len(group)), 0
         while len(rows):
@@ -249,9 +261,12 @@ def score_flat(
             scores[indices[inside]] = chunk[inside]
             yield int(counts.sum())
             begin += width
-            longer = np.flatnonzero(lengths[rows] > begin)
+            is_longer = lengths[rows] > begin
+            ended, longer = np.flatnonzero(~is_longer), np.flatnonzero(is_longer)
+            if len(ended):
+                end_states.append((rows[ended], select(states, ended.tolist())))
             rows, states = rows[longer], select(states, longer.tolist())
-    return scores
+    return scores, end_states
 
 
 def _group_by_length(lengths: Offsets, chunk_tokens: int) -> Iterator[Offsets]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.routes.dependencies import ModelRequest
 from app.routes.openai.prompts import Prompt, read_prompts
+from app.schemas.generate import stop_strings
 from app.schemas.openai.completion_request import CompletionRequest
 from models.errors import InvalidInput
 from models.inference.config import SamplingParams
@@ -63,16 +64,16 @@ class CompletionPlan:
             top_k=max(0, body.value("top_k")),
             max_tokens=self.max_tokens,
             seed=self.seed,
-            stop=(body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ()),
+            stop=stop_strings(body.stop),
             logit_bias=parse_logit_bias(tokenizer, body.logit_bias) if body.logit_bias else (),
             top_logprobs=self.logprobs or 0,
         )
 
-    def groups(self) -> Iterator[list[Prompt]]:
-        """Yield the prompts in groups whose texts are generated together: no more than have rows."""
+    def groups(self) -> Iterator[slice]:
+        """Yield the parts of the prompts whose texts are generated together: no more than have rows."""
         size = max(1, self.request.settings.max_running // self.best_of)
         for begin in range(0, len(self.prompts), size):
-            yield self.prompts[begin : begin + size]
+            yield slice(begin, begin + size)
 
 
 def plan_completion(request: ModelRequest, body: CompletionRequest) -> CompletionPlan:

@@ -26,11 +26,10 @@ from app.routes.openai.generated_texts import (
     finish_reason,
     usage_content,
 )
-from app.routes.openai.prompt_scores import describe_prompts
+from app.routes.openai.prompt_scores import ScoredPrompt, describe_prompts
 from app.routes.openai.prompts import Prompt
 from app.schemas.openai.completion_answer import COMPLETION_RESPONSES, CompletionAnswer
 from app.schemas.openai.completion_request import CompletionRequest, ModelCompletionRequest
-from app.schemas.openai.logprobs import LogprobLists
 
 IGNORED_FIELDS_HEADER = "x-ignored-fields"
 """Header of an answer that names the fields of the request which no route knows."""
@@ -97,7 +96,7 @@ async def _fill_between(plan: CompletionPlan) -> Response:
     return Response(content, media_type="text/event-stream")
 
 
-async def _score_prompts(plan: CompletionPlan) -> Sequence[LogprobLists | None]:
+async def _score_prompts(plan: CompletionPlan) -> Sequence[ScoredPrompt | None]:
     request, k = plan.request, plan.logprobs or 0
     checkpoint = request.checkpoint
     model = checkpoint.predictor if k else checkpoint.language_model
@@ -106,25 +105,27 @@ async def _score_prompts(plan: CompletionPlan) -> Sequence[LogprobLists | None]:
     return await request.run(describe_prompts(model, plan.prompts, k, request.runtime), tokens * cost)
 
 
-async def _complete(plan: CompletionPlan, scores: Sequence[LogprobLists | None]) -> Response:
+async def _complete(plan: CompletionPlan, scores: Sequence[ScoredPrompt | None]) -> Response:
     """Answer with all texts at once."""
     choices: list[dict[str, Any]] = []
     texts: list[GenerationStream] = []
     if not plan.max_tokens:
-        for i, (prompt, lists) in enumerate(zip(plan.prompts, scores, strict=True)):
-            choices += [prompt_choice(plan, i * plan.n + j, prompt, lists, "length") for j in range(plan.n)]
+        for i, (prompt, score) in enumerate(zip(plan.prompts, scores, strict=True)):
+            choices += [prompt_choice(plan, i * plan.n + j, prompt, score, "length") for j in range(plan.n)]
     else:
         for group in plan.groups():
-            texts += await _generate_group(plan, group)
+            texts += await _generate_group(plan, plan.prompts[group], scores[group])
         for i, (prompt, text) in enumerate(zip(plan.prompts, texts, strict=True)):
             choices += _choices(plan, i, prompt, text, scores[i])
     return OrjsonResponse(plan.head | {"choices": choices, "usage": usage_content(plan, texts)})
 
 
-async def _generate_group(plan: CompletionPlan, prompts: Sequence[Prompt]) -> list[GenerationStream]:
+async def _generate_group(
+    plan: CompletionPlan, prompts: Sequence[Prompt], scores: Sequence[ScoredPrompt | None]
+) -> list[GenerationStream]:
     """Return the finished texts of some prompts."""
     with ExitStack() as stack:
-        texts = start_texts(plan, prompts, stack)
+        texts = start_texts(plan, prompts, scores, stack)
         ends = [text.finished for text in texts]
         finished: asyncio.Future[Any] = ends[0] if len(ends) == 1 else asyncio.gather(*ends)
         await await_unless_disconnected(plan.request.wait_for_disconnect, finished)
@@ -132,7 +133,7 @@ async def _generate_group(plan: CompletionPlan, prompts: Sequence[Prompt]) -> li
 
 
 def _choices(
-    plan: CompletionPlan, i: int, prompt: Prompt, text: GenerationStream, lists: LogprobLists | None
+    plan: CompletionPlan, i: int, prompt: Prompt, text: GenerationStream, score: ScoredPrompt | None
 ) -> list[dict[str, Any]]:
     """Return the choices of prompt `i`. Raises ModelFailed."""
     before = prompt.text if plan.echo else ""
@@ -140,7 +141,7 @@ def _choices(
         choice_content(
             i * plan.n + j,
             before + chunk.text,
-            GeneratedText(plan, prompt).logprobs(chunk, lists.copy() if lists else None),
+            GeneratedText(plan, prompt).logprobs(chunk, score.lists.copy() if score else None),
             finish_reason(chunk),
         )
         for j, chunk in enumerate(best_chunks(plan, text.result()))

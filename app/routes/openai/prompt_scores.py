@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
 from app.routes.openai.prompts import Prompt
 from app.schemas.openai.logprobs import LogprobLists
 from models.inference.prefill import Runtime
 from models.inference.prompt_logprobs import PromptLogprobs, score_prompts
 from models.language_model import LanguageModel
+from models.state import State
 
 STEP_TOKENS = 1000
 """Tokens whose content is made at a time: about two milliseconds."""
 
 
+class ScoredPrompt(NamedTuple):
+    """A prompt that has been read and scored."""
+
+    lists: LogprobLists
+    """Its tokens with their log-probabilities."""
+    end_state: State
+    """The model's one-row state after it, from which its texts go on."""
+
+
 def describe_prompts(
     model: LanguageModel, prompts: Sequence[Prompt], k: int, runtime: Runtime
-) -> Generator[int, None, list[LogprobLists]]:
+) -> Generator[int, None, list[ScoredPrompt]]:
     """Score prompts; list the tokens of each with the `k` most probable ones in their places.
 
     The first token of a prompt has neither. Yields the size of each chunk in tokens, 0 for one that only describes.
@@ -24,7 +35,7 @@ def describe_prompts(
     scores = yield from score_prompts(model, [prompt.ids_to_read for prompt in prompts], k, runtime)
     described = []
     for prompt, score in zip(prompts, scores, strict=True):
-        described.append((yield from _describe(prompt, score)))
+        described.append(ScoredPrompt((yield from _describe(prompt, score)), score.state))
     return described
 
 

@@ -183,6 +183,21 @@ def test_decoder_sends_only_the_end_without_streaming() -> None:
     assert [part.finish_reason for part in outbox.chunks[run.id]] == ["length", "length"]
 
 
+def test_decoder_reads_no_prompt_whose_end_state_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, outbox = ALONE["lstm"], CollectingOutbox()
+    plain = request("a b c d e f", n=2, streaming=False)
+    state = model.advance(model.begin_state(1), np.array([plain.prompt]))
+    read: list[int] = []
+    advance = model.advance
+    monkeypatch.setattr(model, "advance", lambda s, ids, n=None: (read.append(ids.shape[1]), advance(s, ids, n))[1])
+    decoder = Decoder(model, LETTERS, Runtime.default_for(model), 8, outbox)
+    decoder.add(replace(plain, end_state=state))
+    while decoder.step():
+        pass
+    assert 6 not in read
+    assert outbox.tokens(plain.id, plain.n) == alone(model, prompt="a b c d e f", n=2)
+
+
 class Reader:
     """An outbox that hands the chunks of one request to its stream."""
 

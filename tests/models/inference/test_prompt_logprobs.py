@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.inference.prefill import Runtime
+from models.inference.prefill import Runtime, prefill
 from models.inference.prompt_logprobs import score_prompts
 from models.inference.scoring import score_texts
 from models.utils.progress import run_to_completion
@@ -22,6 +22,17 @@ def test_score_prompts_equals_score_texts(model, k, chunk_tokens):
     for score, text in zip(scores, texts, strict=True):
         np.testing.assert_allclose(score.logprobs, text.logprobs, rtol=1e-5, atol=1e-6)
         assert score.best.shape == score.best_logprobs.shape == (len(text.ids), k)
+
+
+@pytest.mark.parametrize("model", [ngram(), recurrent()], ids=["ngram", "lstm"])
+@pytest.mark.parametrize("k", [0, 1])
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [""]], ids=["several", "one", "empty"])
+def test_score_prompts_returns_the_states_that_prefill_makes(model, k, texts):
+    rows = [WORDS.encode(text).ids for text in texts]
+    scores = run_to_completion(score_prompts(model, rows, k, Runtime(2)))
+    for score, row in zip(scores, rows, strict=True):
+        after = run_to_completion(prefill(model, row, np.array([len(row)])))
+        np.testing.assert_allclose(model.logprobs(score.state), model.logprobs(after), rtol=1e-5, atol=1e-6)
 
 
 def test_score_prompts_tells_the_best_of_the_whole_distribution():

@@ -50,6 +50,13 @@ def naive(text: str, stops: list[str]) -> str:
     return text
 
 
+def test_stop_strings_find_one_of_many():
+    many = [f"{number} bottles" for number in range(700)]
+    reader = StopStrings(many)
+    assert [reader.push(piece) for piece in ("take 69", "9 bot", "tles down")] == ["take ", "", ""]
+    assert reader.matched
+
+
 Texts = st.text("ab ", max_size=20)
 
 
