@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
@@ -46,6 +46,7 @@ from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
 from app.routes.trades import analyze, complete, heuristics, rescore
 from app.schemas.base import ErrorAnswer
+from app.service_state import ServiceState
 from app.storage.key_usage import KeyUsage
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
@@ -110,7 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
     app.state.in_flight = InFlightRequests(settings)
-    app.state.engine = Engine(settings, partial(_count_tokens, app.state.metrics))
+    app.state.engine = Engine(settings, partial(_count_tokens, app.state.metrics), app.state.metrics.observe_text)
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
     app.state.find_queue = partial(_find_queue, app)
@@ -164,17 +165,17 @@ def _add_middleware(app: FastAPI) -> None:
     app.add_middleware(RequestIdMiddleware)
 
 
+def _count_tokens(metrics: Metrics, kind: str, tokens: int) -> None:
+    """Count tokens, of all requests and of the one that is served."""
+    metrics.count_tokens(kind, tokens)
+    count_caller_tokens(tokens)
+
+
 def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
     """Return the queue in which work of a model has to wait; None for models that run inline."""
     served = app.state.registry.snapshot.by_name.get(app.state.stores.aliases.resolve(name))
     model = served.checkpoint.model if served else None
     return app.state.engine.queue_for(model) if model and not model.runs_inline else None
-
-
-def _count_tokens(metrics: Metrics, kind: str, tokens: int) -> None:
-    """Count tokens, of all requests and of the one that is served."""
-    metrics.count_tokens(kind, tokens)
-    count_caller_tokens(tokens)
 
 
 def _add_gauges(app: FastAPI) -> None:
@@ -189,6 +190,20 @@ def _add_gauges(app: FastAPI) -> None:
         places, tokens = partial(getattr, queue, "texts"), partial(getattr, queue, "tokens")
         gauge(f"nextword_{name}_places", f"Places taken in the line of {name} models.", places)
         gauge(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", tokens)
+    counter = app.state.metrics.add_counter
+    counter("nextword_decode_steps", "Steps that gave each running text a token.", lambda: engine.decode_steps)
+    caches = partial(getattr, engine, "prefix_caches")
+    for name, description in (
+        ("hits", "Prompts of which a part had been read before."),
+        ("misses", "Prompts of which no part had been."),
+        ("cached_tokens", "Tokens of prompts that did not have to be read again."),
+    ):
+        counter(f"nextword_prefix_cache_{name}", description, partial(_sum_of, caches, name))
+    app.state.metrics.add_state(ServiceState(app.state.registry, app.state.stores.jobs))
+
+
+def _sum_of(things: Callable[[], Iterable[object]], name: str) -> int:
+    return sum(getattr(thing, name) for thing in things())
 
 
 def sweep_copies(app: FastAPI) -> None:
@@ -215,6 +230,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(repeat("database", stores.refresh, seconds)),
         asyncio.create_task(repeat("API keys", stores.keys.refresh, seconds)),
     ]
+    if app.state.metrics.shared_folder:  # other processes tell ours
+        watchers.append(asyncio.create_task(repeat("metrics", app.state.metrics.refresh, seconds)))
     yield
     app.state.stopping.set()
     for watcher in watchers:

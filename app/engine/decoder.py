@@ -6,9 +6,10 @@ gets one token per decode step. Runs in the scheduler's thread.
 
 from __future__ import annotations
 
-import time
 from collections import deque
+from time import perf_counter
 
+from app.core.metrics import TextTimes
 from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
 from app.engine.generation_request import GenerationChunk, GenerationRequest
 from app.engine.outbox import Outbox
@@ -28,6 +29,8 @@ class _Generation:
         self.sequences = sequences_from_ids(tokenizer, request.prompt, request.params, request.n)
         self._sent_tokens = [0] * request.n
         self._sent_characters = [0] * request.n
+        self.first_token_at: float | None = None
+        """Moment of the step that gave its texts their first token, as perf_counter() tells it."""
         for sequence in self.sequences:
             sequence.streamed = request.streaming
 
@@ -40,9 +43,26 @@ class _Generation:
         self._sent_characters[index] += len(text)
         logprobs, reason, cached = sequence.logprobs[begin:], sequence.finish_reason, sequence.cached_tokens
         alternatives = sequence.alternatives[begin : begin + len(tokens)]
+        times = self._times(sequence) if reason is not None else None
         return GenerationChunk(
-            self.request.id, index, tokens, logprobs, text, reason, cached, sequence.error, alternatives, sequence.end
+            self.request.id,
+            index,
+            tokens,
+            logprobs,
+            text,
+            reason,
+            cached,
+            sequence.error,
+            alternatives,
+            sequence.end,
+            times,
         )
+
+    def _times(self, sequence: GenerationSequence) -> TextTimes | None:
+        if self.first_token_at is None:
+            return None
+        first = self.first_token_at
+        return TextTimes(first - self.request.asked_at, perf_counter() - first, len(sequence.tokens))
 
 
 class Decoder:
@@ -64,6 +84,10 @@ class Decoder:
         self._chunk_sizer = ChunkSizer(runtime, fixed=model.runs_inline)
         self._decode_seconds = 0.0
         """How long the last decode step took."""
+        self._joined: list[_Generation] = []
+        """Those whose texts have not had a token yet."""
+        self.has_stepped = False
+        """Whether the last `step` gave texts a token."""
 
     def __len__(self) -> int:
         """Number of texts with a row in the batch."""
@@ -138,11 +162,16 @@ class Decoder:
             self._batch.join([sequence for one in generations for sequence in one.sequences], concat(states))
             for generation in generations:
                 self._running |= dict.fromkeys(generation.sequences, generation)
+            self._joined += generations
 
     def _decode_step(self) -> None:
-        started = time.perf_counter()
+        self.has_stepped = bool(self._batch)
+        started = perf_counter()
         outputs = self._batch.step()
-        self._decode_seconds = time.perf_counter() - started
+        ended = perf_counter()
+        self._decode_seconds = ended - started
+        while self._joined:
+            self._joined.pop().first_token_at = ended
         if outputs:
             self._send(outputs)
 

@@ -17,11 +17,12 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from app.core.container_limits import cpu_quota
 from app.core.exceptions import ModelFailed, ServerStopping
+from app.core.metrics import TextTimes
 from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
 from app.engine.chunked_task import ChunkedTask, ChunkSizer
 from app.engine.decoder import Decoder
-from app.engine.generation_request import GenerationRequest
+from app.engine.generation_request import GenerationChunk, GenerationRequest
 from app.engine.outbox import EngineResult, GenerationStream, Outbox, TaskResult
 from app.engine.scheduler import AddTask, CancelGeneration, Scheduler, StartGeneration
 from app.engine.text_batcher import Predict, TextBatcher
@@ -44,10 +45,19 @@ INLINE_TOKENS = 2500
 class Engine:
     """Computation of all models, from `start` to `stop`; all methods belong to the event loop's thread."""
 
-    def __init__(self, settings: Settings, count_tokens: Callable[[str, int], None]) -> None:
-        """Tell `count_tokens` how many tokens were read (`prompt`), written (`completion`) or `scored`."""
+    def __init__(
+        self,
+        settings: Settings,
+        count_tokens: Callable[[str, int], None],
+        observe_text: Callable[[TextTimes], None] = lambda _: None,
+    ) -> None:
+        """Tell `count_tokens` how many tokens were read (`prompt`), written (`completion`) or `scored`.
+
+        `observe_text` is told the times of each text that ends.
+        """
         self.threads = settings.threads or cpu_quota()
         self._count_tokens = count_tokens
+        self._observe_text = observe_text
         self._prefix_cache_bytes = settings.prefix_cache_bytes
         self._chunk_sizers: WeakKeyDictionary[Model, ChunkSizer] = WeakKeyDictionary()
         # A batcher lives while a request or its batch refers to it: clients may ask any number of questions.
@@ -94,6 +104,17 @@ class Engine:
     def waiting(self) -> int:
         """Number of texts that wait for a row."""
         return sum(decoder.waiting for decoder in self._decoders())
+
+    @property
+    def decode_steps(self) -> int:
+        """Number of steps so far that gave running texts a token each."""
+        return self._slow_scheduler.decode_steps + self._quick_scheduler.decode_steps
+
+    @property
+    def prefix_caches(self) -> list[PrefixCache[State]]:
+        """Prefix caches of the models that have been asked."""
+        caches = (sizer.runtime.prefix_cache for sizer in list(self._chunk_sizers.values()))
+        return [cache for cache in caches if cache is not None]
 
     def runs_inline(self, model: Model, tokens: int) -> bool:
         """Return whether work on `tokens` tokens is done at once in the event loop's thread."""
@@ -187,18 +208,24 @@ class Engine:
 
     def _deliver(self, result: EngineResult) -> None:
         """Hand a result to whoever waits for it."""
-        if isinstance(result, TaskResult):
-            future = self._futures.get(result.task_id)
-            if future is None or future.done():
-                return
-            if result.error is None:
-                future.set_result(result.value)
-            else:
-                future.set_exception(result.error)
-        elif stream := self._streams.get(result.request_id):
-            stream.add(result)
+        if not isinstance(result, TaskResult):
+            self._deliver_chunk(result)
+            return
+        future = self._futures.get(result.task_id)
+        if future is None or future.done():
+            return
+        if result.error is None:
+            future.set_result(result.value)
+        else:
+            future.set_exception(result.error)
+
+    def _deliver_chunk(self, chunk: GenerationChunk) -> None:
+        if chunk.times is not None:
+            self._observe_text(chunk.times)
+        if stream := self._streams.get(chunk.request_id):
+            stream.add(chunk)
         else:  # its reader has left meanwhile
-            self._count_tokens("completion", len(result.tokens))
+            self._count_tokens("completion", len(chunk.tokens))
 
     def _chunk_sizer(self, model: Model) -> ChunkSizer:
         chunk_sizer = self._chunk_sizers.get(model)

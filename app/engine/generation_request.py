@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import fsum
+from time import perf_counter
 
+from app.core.metrics import TextTimes
 from models.inference.config import FinishReason, SampledEnd, SamplingParams, TokenLogprobs
 from models.state import State
 
@@ -28,6 +30,8 @@ class GenerationRequest:
     """Whether chunks are wanted as texts grow; otherwise one chunk comes when a text has ended."""
     end_state: State | None = field(default=None, compare=False)
     """The model's one-row state after the prompt, where that has been read already."""
+    asked_at: float = field(default_factory=perf_counter, compare=False)
+    """Moment of the request, as perf_counter() tells it."""
 
 
 @dataclass(slots=True)
@@ -52,6 +56,8 @@ class GenerationChunk:
     """The model's most probable tokens in place of each token, where they are asked for."""
     end: SampledEnd | None = None
     """The `</s>` that ended the text, where one did."""
+    times: TextTimes | None = None
+    """Set in the last chunk of a text that has had a token."""
 
     @property
     def logprob(self) -> float:

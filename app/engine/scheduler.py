@@ -60,6 +60,8 @@ class Scheduler:
         """`max_rows` is the most texts in one batch; `prepare` is called first in the new thread."""
         self.decoders: dict[int, Decoder] = {}
         """By the id() of the model; those with something to do."""
+        self.decode_steps = 0
+        """Steps so far that gave texts a token."""
         self._outbox = outbox
         self._max_rows = max_rows
         self._tasks: deque[ChunkedTask] = deque()
@@ -115,7 +117,9 @@ class Scheduler:
 
     def _step_decoders(self) -> None:
         for key, decoder in list(self.decoders.items()):
-            if not decoder.step():
+            has_more = decoder.step()
+            self.decode_steps += decoder.has_stepped
+            if not has_more:
                 del self.decoders[key]
 
     def _run_chunk(self) -> None:

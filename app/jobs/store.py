@@ -149,6 +149,18 @@ class JobStore:
             rows, more = fetch_page(connection, JOBS, query, after, limit)
         return [job_from_row(row) for row in rows], more
 
+    def counts(self) -> dict[Status, int]:
+        """Return how many jobs there are of each status that occurs."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(JOBS.c.status, func.count()).group_by(JOBS.c.status))
+            return {Status(status): number for status, number in rows}
+
+    def oldest_heartbeat(self) -> float:
+        """Return the seconds since the oldest heartbeat of a job under way; 0 where there is none."""
+        query = select(func.max(Epoch() - JOBS.c.heartbeat_at)).where(JOBS.c.status.in_(LEASED_STATUSES))
+        with self.database.read() as connection:
+            return max(0.0, connection.execute(query).scalar_one() or 0.0)
+
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: at once if queued, through its worker if running.
 

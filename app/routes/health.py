@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Any
 
@@ -54,5 +55,9 @@ async def ready(request: Request) -> JSONResponse:
     summary="What was counted?",
 )
 async def metrics(request: Request) -> Response:
-    """Return counters of the server process that answers: requests, their time, tokens, work in progress."""
-    return Response(request.app.state.metrics.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    """Return counters of the service: requests, their time, tokens, work in progress, models and jobs.
+
+    Several server processes on one port tell their sums, whichever of them answers.
+    """
+    rendered = await asyncio.to_thread(request.app.state.metrics.render)  # it waits for the database
+    return Response(rendered, media_type=CONTENT_TYPE_PLAIN_0_0_4)

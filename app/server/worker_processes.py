@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from app.core.container_limits import cpu_quota
@@ -31,13 +32,13 @@ STOP_GRACE_SECONDS = 10.0
 def server_processes(settings: Settings, listener: socket.socket) -> Iterator[list[SubprocessSupervisor]]:
     """Run as many servers as the settings say, on `listener`, while the block lasts."""
     command = (sys.executable, "-m", "app.server.worker_processes", str(listener.fileno()))
-    environment = settings_per_process(settings).environment()
     seconds = settings.stop_seconds + STOP_GRACE_SECONDS
-    servers = [
-        SubprocessSupervisor("server", command, environment, seconds, [listener.fileno()])
-        for _ in range(settings.workers)
-    ]
-    with ExitStack() as running:
+    with TemporaryDirectory(prefix="nextword-metrics-") as metrics, ExitStack() as running:
+        environment = {**settings_per_process(settings).environment(), "PROMETHEUS_MULTIPROC_DIR": metrics}
+        servers = [
+            SubprocessSupervisor("server", command, environment, seconds, [listener.fileno()])
+            for _ in range(settings.workers)
+        ]
         for server in servers:
             running.enter_context(server)
         try:

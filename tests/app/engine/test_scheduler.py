@@ -19,6 +19,8 @@ IDS = count()
 class Steps:
     """A decoder that has so many steps to do."""
 
+    has_stepped = True
+
     def __init__(self, steps: int, log: list[str]) -> None:
         self.left = steps
         self._log = log

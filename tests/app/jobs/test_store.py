@@ -174,3 +174,13 @@ def test_metrics_are_thinned_evenly_and_keep_the_newest(database: Database) -> N
     assert jobs.metrics(job.id) == [(step, {"loss": float(step)}) for step in range(1, 101)]
     assert [step for step, _ in jobs.metrics(job.id, points=10)] == list(range(10, 101, 10))
     assert [step for step, _ in jobs.metrics(job.id, after=90, points=3)] == [92, 96, 100]
+
+
+def test_counts_and_the_oldest_heartbeat_are_those_of_the_database(database: Database) -> None:
+    jobs, leases = JobStore(database), LeaseStore(database)
+    assert (jobs.counts(), jobs.oldest_heartbeat()) == ({}, 0)
+    for name in ("a", "b", "c"):
+        jobs.create(ngram(name))
+    leases.claim("worker", 30)
+    assert jobs.counts() == {Status.QUEUED: 2, Status.RUNNING: 1}
+    assert 0 <= jobs.oldest_heartbeat() < 30
