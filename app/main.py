@@ -90,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        redirect_slashes=False,  # to whatever the request's Host says
         generate_unique_id_function=attrgetter("name"),  # clients call their functions as ours are called
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are at /metrics
     )

@@ -8,7 +8,8 @@ command line and in recipes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 MESSAGES: dict[str, str] = {
@@ -119,6 +120,29 @@ def explain_json(message: str) -> str:
     plain = next((plain for part, plain in JSON_FAULTS if part in message.lower()), "it is written wrong")
     position = _POSITION.search(message)
     return f"{plain} (line {position[1]}, column {position[2]})" if position else plain
+
+
+def in_unicode(text: str) -> str:
+    r"""Return a text in which half a surrogate pair, which UTF-8 lacks, is written as an escape.
+
+    >>> in_unicode("caf\u00e9 \ud800")
+    'caf\xe9 \\ud800'
+    """
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def without_folders(message: str, folders: Iterable[Path]) -> str:
+    """Return a message that names files of these folders without saying where the folders are.
+
+    >>> without_folders("/srv/models/a/1/card.json: altered", [Path("/srv/models")])
+    'a/1/card.json: altered'
+    """
+    prefixes = (
+        [f"{path}/" for folder in folders for path in (folder.absolute(), folder.resolve())] if "/" in message else []
+    )
+    for prefix in prefixes:
+        message = message.replace(prefix, "")
+    return message
 
 
 def _show(value: object) -> object:

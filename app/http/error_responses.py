@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -22,7 +22,7 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from app.core import exceptions
-from app.core.plain_messages import explain, explain_json, locate
+from app.core.plain_messages import explain, explain_json, in_unicode, locate, without_folders
 from app.http.json_body import content_hint
 from app.http.request_body import JSON, unsupported_media_type
 from app.http.responses import OrjsonResponse
@@ -106,7 +106,8 @@ class ApiError:
 
     def content(self) -> dict[str, Any]:
         """Return the body of the answer."""
-        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+        param = None if self.param is None else in_unicode(self.param)
+        return {"error": {"message": in_unicode(self.message), "type": self.type, "param": param, "code": self.code}}
 
     def response(self) -> OrjsonResponse:
         """Return the answer."""
@@ -217,7 +218,10 @@ async def handle_error(request: Request, error: Exception) -> OrjsonResponse:
     if isinstance(error, HTTPException) and isinstance(error.__cause__, NextwordError):
         error = error.__cause__  # whatever reading a body leads to, the framework takes it for one that it cannot parse
     record_error(request.scope, error)
-    return to_api_error(_with_helpful_message(request, error)).response()
+    api_error = to_api_error(_with_helpful_message(request, error))
+    settings = request.app.state.settings
+    message = without_folders(api_error.message, (settings.checkpoints, settings.data))
+    return replace(api_error, message=message).response()
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -11,6 +11,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from models.errors import InvalidInput
 
 FILE_FIELD = "file"
+MAX_BOUNDARY_BYTES = 70
+"""Longest boundary between parts (RFC 2046, section 5.1.1)."""
 MAX_FIELD_BYTES = 4096
 """Longest value of a field beside the file."""
 
@@ -32,6 +34,8 @@ class MultipartUpload:
         self._value = b""
         self._file_bytes = b""
         self._complete = False
+        if len(boundary) > MAX_BOUNDARY_BYTES:
+            raise InvalidInput("content-type", f"a boundary may have {MAX_BOUNDARY_BYTES} characters")
         self._parser = MultipartParser(
             boundary,
             {

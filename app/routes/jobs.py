@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import Annotated, Any
@@ -161,7 +162,7 @@ def list_metrics(jobs: InjectedJobStore, job_id: JobId, query: Annotated[Metrics
 
 
 def _event_number(last_event_id: str) -> int:
-    if not last_event_id.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,18}", last_event_id):
         raise InvalidInput("Last-Event-ID", "must be the id of an event, a whole number")
     return int(last_event_id)
 

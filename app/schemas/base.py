@@ -7,15 +7,19 @@ document them and tests validate them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 from pydantic.functional_validators import AfterValidator, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from app.core.exceptions import ModelFailed
 from app.schemas.items import EachItem, Items
 from models.tokenization.raw_text import clean
+
+LARGEST_INTEGER = 2**63 - 1
+"""Largest number that a column of the database or an array of ids holds."""
 
 
 class RequestBody(BaseModel):
@@ -26,6 +30,14 @@ class RequestBody(BaseModel):
 
 class JobBody(RequestBody):
     """Base of the requests of jobs, with the ids of the files that a kind of job reads."""
+
+    @field_validator("*")
+    @classmethod
+    def _require_unicode_throughout(cls, value: Any) -> Any:
+        """Refuse half a surrogate pair anywhere in a field: requests are stored, and told again."""
+        for text in _texts_in(value):
+            _require_unicode(text)
+        return value
 
     @property
     def training_files(self) -> list[str]:
@@ -68,6 +80,19 @@ def _require_unicode(text: str) -> str:
     except UnicodeEncodeError as error:
         raise PydanticCustomError("half_character", "must be Unicode; half a surrogate pair is none") from error
     return text
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the strings of parsed JSON, names of fields among them."""
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            rest += [*item, *item.values()]
+        elif isinstance(item, list | tuple):
+            rest += item
 
 
 SourceText = Annotated[str, AfterValidator(_require_unicode)]

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import NamedToken, QueryParameters, RequestBody, ResponseBody
+from app.schemas.base import LARGEST_INTEGER, NamedToken, QueryParameters, RequestBody, ResponseBody
 from app.schemas.details.cards import ModelCard, ModelMetrics
 from models.model import Capability
-from models.ngram.config import ExportFormat
 from models.neural.config import NetworkFormat
+from models.ngram.config import ExportFormat
 from models.tokenization.config import TokenKind
 
 
@@ -102,7 +102,9 @@ class VocabularyQuery(QueryParameters):
     """Query parameters of a page of a vocabulary."""
 
     prefix: str = Field("", description="Only ordinary tokens that begin with this.", examples=["wh"])
-    after: int = Field(-1, ge=-1, description="Only tokens with a larger id than this.", examples=[-1])
+    after: int = Field(
+        -1, ge=-1, le=LARGEST_INTEGER, description="Only tokens with a larger id than this.", examples=[-1]
+    )
     limit: int = Field(100, ge=1, le=10_000, description="Most tokens in the answer.", examples=[20])
 
 

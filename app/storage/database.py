@@ -7,6 +7,7 @@ writes fails at once, without waiting, if another process wrote in between.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,11 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Double, Row, Select, Table, create_engine, event, select, text
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import InterfaceError, InvalidRequestError, OperationalError, ProgrammingError
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import DataError, InterfaceError, InvalidRequestError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.core.exceptions import DatabaseUnavailable
@@ -28,6 +30,8 @@ LOCK_TIMEOUT_SECONDS = 5.0
 """Seconds that a statement waits for another process's lock before the database counts as unavailable."""
 STATEMENT_TIMEOUT_SECONDS = 30
 """Longest run time of a PostgreSQL statement, in seconds; ours take milliseconds."""
+_FILE = "nextword_file"
+"""Key of a connection's `info` under which stands which SQLite file it has open: device and inode."""
 _UNDEFINED_TABLE = "42P01"
 """PostgreSQL's error code for a missing table (Appendix A of its manual)."""
 
@@ -114,20 +118,62 @@ def _create_engine(url: str) -> Engine:
 
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_SECONDS, "check_same_thread": False})
+    file = _SqliteFile(Path(make_url(url).database or ""))
+
+    @event.listens_for(engine, "do_connect")
+    def check(*_: object) -> None:
+        file.check_there()
 
     @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _: object) -> None:
+    def configure(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by itself
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        file.opened(record.info)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        file.check_same(connection)
         # A deferred transaction that turns into a writer fails at once where another process wrote since it began.
         writes = connection.get_execution_options().get("write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
+    event.listen(engine, "commit", file.check_same)
     return engine
+
+
+class _SqliteFile:
+    """The file of a database, which may be moved away or replaced while connections have it open.
+
+    What they wrote then would be lost: no other process would see it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._was_opened = False
+
+    def check_there(self) -> None:
+        """Raise DatabaseUnavailable where the file was there, and a connection would begin an empty one."""
+        if self._was_opened and self._identity() is None:
+            raise DatabaseUnavailable("the database is not available: its file is gone")
+
+    def opened(self, info: dict[Any, Any]) -> None:
+        """Note in a connection's `info` which file it has open."""
+        info[_FILE] = self._identity()
+        self._was_opened = True
+
+    def check_same(self, connection: Connection) -> None:
+        """Raise DatabaseUnavailable, and drop the connection, where another file is now where its file was."""
+        if connection.info.get(_FILE) != self._identity():
+            connection.invalidate()
+            raise DatabaseUnavailable("the database is not available: its file was moved or replaced")
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
 
 
 def _postgresql_engine(url: str) -> Engine:
@@ -156,9 +202,12 @@ def _translate_errors() -> Iterator[None]:
         if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:  # SQLite's is an OperationalError
             raise
         raise DatabaseUnavailable("the database is not available: its tables are not made yet") from error
+    except (DataError, OverflowError, UnicodeEncodeError) as error:  # NUL, 2**63, half a surrogate pair
+        raise InvalidInput("request", "holds a text or a number that the database cannot hold") from error
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         reason = str(error.orig if isinstance(error, OperationalError | InterfaceError) else error)
-        raise DatabaseUnavailable(f"the database is not available: {reason.splitlines()[0]}") from error
+        plain = re.sub(r"connection to server .* failed: ", "", reason.splitlines()[0])  # the log says to which
+        raise DatabaseUnavailable(f"the database is not available: {plain}") from error
     except InvalidRequestError as error:  # a connection that broke inside the block
         raise DatabaseUnavailable("the connection to the database broke") from error
 

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from app.core.exceptions import is_no_space
 from app.core.plain_lines import protect_streams
+from app.core.plain_messages import without_folders
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Failed, Message, RunSpec, Stopped, message_to_json, run_spec_from_json
 from models.errors import CheckpointError, InvalidInput, InvalidText, NextwordError, TrainingFailed
@@ -84,7 +85,8 @@ def _run_to_end(spec: RunSpec, send: Callable[[Message], None], stop: threading.
         return run_job(spec, send, stop.is_set)
     except NextwordError as error:
         code = next((code for kind, code in _ERROR_CODES if isinstance(error, kind)), "failed")
-        return Failed(code, str(error))
+        folders = (Path(spec.checkpoints), Path(spec.staging), Path(spec.workdir))
+        return Failed(code, without_folders(str(error), folders))
     except MemoryError:
         return Failed("out_of_memory", "there is not enough memory for this job")
     except Exception as error:

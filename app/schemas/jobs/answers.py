@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from app.schemas.base import QueryParameters, ResponseBody
+from app.schemas.base import LARGEST_INTEGER, QueryParameters, ResponseBody
 from app.schemas.details.cards import ModelMetrics
 from app.schemas.details.streams import event_stream
 from app.schemas.jobs.requests import JOB_KINDS
@@ -183,14 +183,14 @@ class JobsQuery(QueryParameters):
 class EventsQuery(QueryParameters):
     """Query parameters of the list of events."""
 
-    after: int = Field(0, ge=0, description="Only events after this one.")
+    after: int = Field(0, ge=0, le=LARGEST_INTEGER, description="Only events after this one.")
     limit: int = Field(1000, ge=1, le=1000, description="Most events on a page.")
 
 
 class MetricsQuery(QueryParameters):
     """Query parameters of the list of metrics."""
 
-    after: int = Field(-1, ge=-1, description="Only steps after this one.")
+    after: int = Field(-1, ge=-1, le=LARGEST_INTEGER, description="Only steps after this one.")
     points: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         None, description="About how many steps to list, spread evenly, the newest among them; without it, all."
     )

@@ -151,3 +151,36 @@ def test_sqlite_url_names_the_setting_of_a_folder_that_cannot_be_made(tmp_path: 
     with pytest.raises(InvalidInput) as error:
         sqlite_url(folder)
     assert str(error.value) == f"data: {folder} cannot be made (Not a directory)"
+
+
+def test_database_refuses_what_it_cannot_hold(database: Database) -> None:
+    with pytest.raises(InvalidInput, match="the database cannot hold"), database.write() as connection:
+        connection.execute(insert(ALIASES), MODEL | {"version": 2**63})
+    with pytest.raises(InvalidInput, match="the database cannot hold"), database.read() as connection:
+        connection.execute(select(ALIASES).where(ALIASES.c.alias == "\ud800"))
+    try:
+        with database.read() as connection:
+            assert connection.execute(select(ALIASES).where(ALIASES.c.alias == "\0")).all() == []
+    except InvalidInput:  # PostgreSQL's texts hold no NUL
+        assert not database.is_sqlite
+    assert _aliases(database) == 0
+
+
+def test_database_writes_nothing_into_a_file_that_was_moved_away(tmp_path: Path) -> None:
+    opened = Database(sqlite_url(tmp_path))
+    migrate(opened)
+    file, moved = tmp_path / "nextword.db", tmp_path / "moved"
+
+    def write_and_move() -> None:
+        with opened.write() as connection:
+            connection.execute(insert(ALIASES), MODEL)
+            file.rename(moved)
+
+    with pytest.raises(DatabaseUnavailable, match="moved or replaced"):
+        write_and_move()
+    with pytest.raises(DatabaseUnavailable, match="gone"):
+        _aliases(opened)
+    assert not file.exists()
+    moved.rename(file)
+    assert _aliases(opened) == 0
+    opened.close()
