@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
+from app.engine.isolation import good_items, isolate, merge_errors
 from app.routes.dependencies import ModelRequest, build_model_request
 from app.schemas.items import Items
 from app.schemas.trades.rescore import HypothesisList, RescoreRequest
 from models.checkpoint.load import Checkpoint
 from models.errors import CheckpointNotFound, InvalidInput, UnsupportedByModel
-from models.inference.scoring import TextScore
+from models.inference.scoring import TextScore, score_texts
 
 ListScores: TypeAlias = list[TextScore | InvalidInput] | InvalidInput
 """Scores of the hypotheses of a list, with errors in the places of some; or the error of the list."""
@@ -63,26 +65,62 @@ def _require_language_model(checkpoint: Checkpoint) -> None:
 
 
 async def score_lists(request: ModelRequest, lists: Items[HypothesisList], *, bos: bool, eos: bool) -> list[ListScores]:
-    """Score the hypotheses of each list after its context; lists of one context are scored together."""
-    results: list[ListScores] = [item if isinstance(item, InvalidInput) else [] for item in lists]
-    by_context: defaultdict[str, list[tuple[int, HypothesisList]]] = defaultdict(list)
-    for i, item in enumerate(lists):
-        if not isinstance(item, InvalidInput):
-            by_context[item.context].append((i, item))
-    for context, members in by_context.items():
-        scores = await _score_after(request, context, [item for _, item in members], bos=bos, eos=eos)
-        for (i, _), result in zip(members, scores, strict=True):
-            results[i] = result
+    """Score the hypotheses of each list after its context; lists of one context are scored together.
+
+    A context that is too long is the error of its lists. All is one piece of work: many small ones would be done in the
+    event loop.
+    """
+    results: list[ListScores] = [_context_error(request, item) or [] for item in lists]
+    by_context: defaultdict[str, list[int]] = defaultdict(list)
+    for i, (item, result) in enumerate(zip(lists, results, strict=True)):
+        if not isinstance(item, InvalidInput) and not isinstance(result, InvalidInput):
+            by_context[item.context].append(i)
+    texts = {
+        context: [hypothesis for i in members for hypothesis in _texts(lists[i])]
+        for context, members in by_context.items()
+    }
+    tokens = request.estimate_tokens([*texts, *(text for group in texts.values() for text in good_items(group))])
+    scores = await request.run(_score_groups(request, texts, bos=bos, eos=eos), tokens)
+    for members, group in zip(by_context.values(), scores, strict=True):
+        rest = iter(group)
+        for i in members:
+            results[i] = [next(rest) for _ in _texts(lists[i])]
     return results
 
 
-async def _score_after(
-    request: ModelRequest, context: str, lists: Sequence[HypothesisList], *, bos: bool, eos: bool
-) -> list[ListScores]:
-    """Score lists with the same context. A context that is too long is the error of each."""
-    texts = [text if isinstance(text, InvalidInput) else text.text for item in lists for text in item.hypotheses]
+def _context_error(request: ModelRequest, item: HypothesisList | InvalidInput) -> InvalidInput | None:
+    """Return the error of a list, of its own or of its context, if there is any."""
+    if isinstance(item, InvalidInput):
+        return item
     try:
-        scores = iter(await request.score(texts, list, context=context, bos=bos, eos=eos))
+        request.check_context("context", item.context)
     except InvalidInput as error:
-        return [error] * len(lists)
-    return [[next(scores) for _ in item.hypotheses] for item in lists]
+        return error
+    return None
+
+
+def _texts(item: HypothesisList | InvalidInput) -> list[str | InvalidInput]:
+    """Return the texts of a list, with errors in the places of some."""
+    if isinstance(item, InvalidInput):
+        return []
+    return [text if isinstance(text, InvalidInput) else text.text for text in item.hypotheses]
+
+
+def _score_groups(
+    request: ModelRequest, texts: Mapping[str, Sequence[str | InvalidInput]], *, bos: bool, eos: bool
+) -> Generator[object, None, list[list[TextScore | InvalidInput]]]:
+    """Score the texts after each context as work of the engine; bad ones have errors in their places."""
+    results = []
+    for context, group in texts.items():
+        good = good_items(group)
+        scores = (yield from isolate(partial(_score, request, context, bos, eos))(good)) if good else []
+        results.append(merge_errors(group, scores))
+    return results
+
+
+def _score(
+    request: ModelRequest, context: str, bos: bool, eos: bool, texts: Sequence[str]
+) -> Generator[object, None, list[TextScore]]:
+    model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
+    work = score_texts(model, tokenizer, texts, context=context, bos=bos, eos=eos, runtime=request.runtime)
+    return list((yield from work))

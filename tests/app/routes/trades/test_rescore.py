@@ -137,6 +137,14 @@ def test_rescore_ranks_each_of_several_lists_after_its_own_context(client: httpx
         assert [r["total"] for r in ranked["results"]] == pytest.approx([r["total"] for r in alone], abs=1e-4)
 
 
+def test_rescore_tells_the_errors_of_lists_without_a_good_hypothesis(client: httpx.Client) -> None:
+    lists = [{"hypotheses": [{"score": 1}, "a dog"], "context": "at night"}, {"hypotheses": [{"text": 3}]}]
+    answer = client.post("/v1/models/words/rescore", json={"lists": lists}).json()
+    RescoreBatch.model_validate(answer)
+    params = [[result["error"]["param"] for result in item["results"]] for item in answer["lists"]]
+    assert params == [["lists.0.hypotheses.0.text", "lists.0.hypotheses.1"], ["lists.1.hypotheses.0.text"]]
+
+
 def test_rescore_tells_the_errors_of_a_list_in_its_place(client: httpx.Client) -> None:
     lists = [
         {"hypotheses": []},
