@@ -21,8 +21,9 @@ from app.core.exceptions import ModelLoading
 from app.engine.fingerprint import Fingerprint, joint_fingerprint, own_fingerprint
 from models.checkpoint.load import Checkpoint
 from models.checkpoint.members import member_ids
-from models.checkpoint.repository import CheckpointRef, parse_model, scan_checkpoints
-from models.errors import CheckpointDamaged, CheckpointError, CheckpointNotFound, NextwordError
+from models.checkpoint.model_name import parse_model
+from models.checkpoint.repository import CheckpointRef, scan_checkpoints
+from models.errors import CheckpointDamaged, CheckpointError, CheckpointNotFound, InvalidInput, NextwordError
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 30.0
@@ -185,7 +186,7 @@ class ModelRegistry:
         """Report why a version cannot be loaded; serve no longer what is known to be damaged."""
         logger.error("%s cannot be used: %s", entry.id, error, exc_info=not isinstance(error, NextwordError | OSError))
         self._problems[entry.id] = self._plain_message(error)
-        if isinstance(error, CheckpointError):
+        if isinstance(error, CheckpointError | InvalidInput):
             self._served.pop(entry.id, None)
         else:
             self._retry_at[entry.id] = time.monotonic() + RETRY_SECONDS

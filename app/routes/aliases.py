@@ -14,7 +14,7 @@ from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasReques
 from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_version
 from models.checkpoint.members import checkpoints_using
-from models.checkpoint.repository import check_name, parse_version
+from models.checkpoint.model_name import check_name, parse_version
 from models.errors import CheckpointNotFound, InvalidInput
 
 router = APIRouter(tags=["models"])

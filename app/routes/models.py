@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import numpy as np
@@ -105,7 +104,7 @@ def _summary(served: ServedModel, newest: bool) -> dict[str, Any]:
     return {
         "id": served.id,
         "object": "model",
-        "created": int(datetime.fromisoformat(card.created).timestamp()),
+        "created": card.created_at,
         "owned_by": "nextword",
         "name": served.ref.name,
         "version": served.ref.version,

@@ -11,20 +11,32 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
+from models.checkpoint.card_fields import (
+    MAX_FILE_BYTES,
+    MAX_VOCABULARY,
+    Fields,
+    created_of,
+    file_name,
+    kind_of,
+    member_of,
+    read_object,
+    sha256_of,
+    texts,
+    to_timestamp,
+    typed,
+    whole,
+)
 from models.errors import CheckpointDamaged, InvalidInput
-from models.utils.regular_files import open_regular, read_regular
+from models.utils.regular_files import open_regular
 
 FORMAT_VERSION = 1
 """Version of the layout that this program writes, and the newest that it reads."""
 CARD_FILE = "card.json"
-_MAX_CARD_BYTES = 16 << 20
+MAX_MEMBERS = 1000
+"""Most models that one is made of."""
 _READ_BYTES = 1 << 20
-
-_Fields = dict[str, Any]
-"""A JSON object, not checked yet."""
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,11 @@ class Card:
     """Whether each distribution of the model sums to one, as all do but those of some imported tables."""
 
     @property
+    def created_at(self) -> int:
+        """When the model was made, in seconds since 1970."""
+        return to_timestamp(self.created)
+
+    @property
     def reads_backward(self) -> bool:
         """Whether the model learned from text that was reversed."""
         return bool(self.provenance.recipe.get("reversed", False))
@@ -125,7 +142,7 @@ class Card:
     def read(cls, path: Path) -> Card:
         """Read a card. Raises CheckpointDamaged, naming the file and the field, when it is not one."""
         try:
-            return _parse_card(_read_object(path))
+            return _parse_card(read_object(path))
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointDamaged(f"{path}: {error}") from error
 
@@ -139,63 +156,51 @@ def to_jsonable(value: object) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _read_object(path: Path) -> _Fields:
-    """Read a JSON object from a file. Raises ValueError for anything else."""
-    parsed = json.loads(read_regular(path, _MAX_CARD_BYTES))
-    if not isinstance(parsed, dict):
-        raise ValueError("not a JSON object")
-    return parsed
-
-
-def _parse_card(fields: _Fields) -> Card:
+def _parse_card(fields: Fields) -> Card:
     """Build a card of checked fields. Raises ValueError naming the first that does not fit."""
     # The version comes first: a newer layout may have other fields, and its reader should hear that, not of a field.
-    if _typed(fields, "format", int) > FORMAT_VERSION:
+    if whole(fields, "format", 1) > FORMAT_VERSION:
         raise ValueError(f"format {fields['format']} is newer than this program, which reads up to {FORMAT_VERSION}")
-    provenance = _typed(fields, "provenance", dict)
     return Card(
         format=fields["format"],
-        kind=_typed(fields, "kind", str),
-        config=_typed(fields, "config", dict),
-        vocabulary_size=_typed(fields, "vocabulary_size", int),
-        parameters=_typed(fields, "parameters", int),
-        tokenizer=_typed(fields, "tokenizer", dict),
-        provenance=Provenance(
-            command=_typed(provenance, "command", str),
-            licence=_typed(provenance, "licence", str),
-            corpus=_parse_digests(provenance, "corpus"),
-            recipe=_typed(provenance, "recipe", dict),
-            metrics=_typed(provenance, "metrics", dict),
-            job=_typed(provenance, "job", str) if provenance.get("job") is not None else None,
-        ),
-        versions=_typed(fields, "versions", dict),
-        created=_typed(fields, "created", str),
-        files=_parse_digests(fields, "files"),
+        kind=kind_of(fields),
+        config=typed(fields, "config", dict),
+        vocabulary_size=whole(fields, "vocabulary_size", 1, MAX_VOCABULARY),
+        parameters=whole(fields, "parameters", 0),
+        tokenizer=typed(fields, "tokenizer", dict),
+        provenance=_parse_provenance(typed(fields, "provenance", dict)),
+        versions=texts(fields, "versions"),
+        created=created_of(fields),
+        files={file_name(name): digest for name, digest in _parse_digests(fields, "files").items()},
         members=_parse_members(fields) if "members" in fields else (),
-        normalized=_typed(fields, "normalized", bool) if "normalized" in fields else True,
+        normalized=typed(fields, "normalized", bool) if "normalized" in fields else True,
     )
 
 
-def _parse_members(fields: _Fields) -> tuple[PinnedMember, ...]:
+def _parse_provenance(fields: Fields) -> Provenance:
+    return Provenance(
+        command=typed(fields, "command", str),
+        licence=typed(fields, "licence", str),
+        corpus=_parse_digests(fields, "corpus"),
+        recipe=typed(fields, "recipe", dict),
+        metrics=typed(fields, "metrics", dict),
+        job=typed(fields, "job", str) if fields.get("job") is not None else None,
+    )
+
+
+def _parse_members(fields: Fields) -> tuple[PinnedMember, ...]:
     """Return the members that a card lists."""
-    members = _typed(fields, "members", list)
-    if not all(isinstance(member, dict) for member in members):
-        raise ValueError("field members is not a list of objects")
-    return tuple(PinnedMember(_typed(member, "model", str), _typed(member, "sha256", str)) for member in members)
+    members = typed(fields, "members", list)
+    if not all(isinstance(member, dict) for member in members) or len(members) > MAX_MEMBERS:
+        raise ValueError(f"field members is not a list of at most {MAX_MEMBERS} objects")
+    return tuple(PinnedMember(member_of(member), sha256_of(member)) for member in members)
 
 
-def _parse_digests(fields: _Fields, name: str) -> dict[str, FileDigest]:
+def _parse_digests(fields: Fields, name: str) -> dict[str, FileDigest]:
     """Return the digests by file name that the field holds."""
     digests = {}
-    for file, digest in _typed(fields, name, dict).items():
+    for file, digest in typed(fields, name, dict).items():
         if not isinstance(digest, dict):
-            raise ValueError(f"field {name}.{file} is not an object")
-        digests[file] = FileDigest(_typed(digest, "sha256", str), _typed(digest, "size", int))
+            raise ValueError(f"field {name}.{file:.100} is not an object")
+        digests[file] = FileDigest(sha256_of(digest), whole(digest, "size", 0, MAX_FILE_BYTES))
     return digests
-
-
-def _typed(fields: _Fields, name: str, kind: type[_Value]) -> _Value:
-    """Return a field of exactly this type; True is no int. Raises ValueError otherwise."""
-    if type(fields.get(name)) is not kind:
-        raise ValueError(f"field {name} is missing or not of type {kind.__name__}")
-    return cast("_Value", fields[name])

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.checkpoint.card import CARD_FILE, Card, FileDigest, PinnedMember
-from models.checkpoint.repository import CheckpointRef, list_checkpoints, parse_version, resolve
+from models.checkpoint.model_name import parse_version
+from models.checkpoint.repository import CheckpointRef, list_checkpoints, resolve
 from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
 
 

@@ -1,22 +1,18 @@
 """Repository of checkpoints: which ones lie under a root directory, and which one a name means.
 
-A checkpoint lies in `<root>/<name>/<version>/`, version 1, 2, 3, ... `parse_model` is the one reading of `name` and
-`name@version`. No file of a checkpoint is opened here, so that a damaged one is listed like any other, and a folder
-that cannot be examined hides no other.
+A checkpoint lies in `<root>/<name>/<version>/`, version 1, 2, 3, ... No file of a checkpoint is opened here, so that a
+damaged one is listed like any other, and a folder that cannot be examined hides no other.
 """
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.checkpoint.card import CARD_FILE
+from models.checkpoint.model_name import NAME, VERSION, parse_model
 from models.errors import CheckpointNotFound, InvalidInput
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -37,47 +33,9 @@ class CheckpointRef:
     def from_path(cls, path: Path) -> CheckpointRef:
         """Return the reference of a checkpoint's own directory, named by the directories it lies in."""
         path = path.resolve()
-        if _VERSION.fullmatch(path.name) and _NAME.fullmatch(path.parent.name):
+        if VERSION.fullmatch(path.name) and NAME.fullmatch(path.parent.name):
             return cls(path.parent.name, int(path.name), path)
         return cls(path.name, None, path)
-
-
-def check_name(name: str) -> None:
-    """Raise InvalidInput unless `name` can be a checkpoint's name."""
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(
-            "name", f"{name!r} is no name: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
-        )
-
-
-def parse_model(model: str) -> tuple[str, int | None]:
-    """Return name and version of `name@version`; the version of `name` alone is None.
-
-    Each model is written in one way: no sign, blank, leading zero or digit of another script is read over.
-
-    >>> parse_model("gutenberg-kn@2")
-    ('gutenberg-kn', 2)
-    >>> parse_model("gutenberg-kn@02")
-    Traceback (most recent call last):
-    models.errors.InvalidInput: model: 'gutenberg-kn@02' is no name@version: its version must be written as 1, 2, 3, ...
-    """
-    name, at, version = model.partition("@")
-    if not _NAME.fullmatch(name):
-        raise InvalidInput("model", f"{model!r:.80} is no model: `name` or `name@version` is accepted")
-    if not at:
-        return name, None
-    if not _VERSION.fullmatch(version):
-        message = f"{model!r:.80} is no name@version: its version must be written as 1, 2, 3, ..."
-        raise InvalidInput("model", message)
-    return name, int(version)
-
-
-def parse_version(model: str) -> tuple[str, int]:
-    """Return name and version of `name@version`. Raises InvalidInput for all else, `name` alone included."""
-    name, version = parse_model(model)
-    if version is None:
-        raise InvalidInput("model", "name one version, as name@version")
-    return name, version
 
 
 def list_checkpoints(root: Path) -> list[CheckpointRef]:
@@ -93,7 +51,7 @@ def scan_checkpoints(root: Path) -> tuple[list[CheckpointRef], dict[str, OSError
     refs: list[CheckpointRef] = []
     unlisted: dict[str, OSError] = {}
     for folder in _folders(root):
-        if _NAME.fullmatch(folder.name):
+        if NAME.fullmatch(folder.name):
             try:
                 refs += list_versions(folder)
             except OSError as error:
@@ -106,7 +64,7 @@ def list_versions(folder: Path) -> list[CheckpointRef]:
     refs = [
         CheckpointRef(folder.name, int(path.name), path)
         for path in _folders(folder)
-        if _VERSION.fullmatch(path.name) and _may_hold_card(path)
+        if VERSION.fullmatch(path.name) and _may_hold_card(path)
     ]
     return sorted(refs, key=lambda ref: ref.version or 0)
 
@@ -124,7 +82,7 @@ def _may_hold_card(path: Path) -> bool:
 
 def next_version(folder: Path) -> int:
     """Return the number after the highest version in `folder`, published or not."""
-    taken = [int(path.name) for path in folder.iterdir() if _VERSION.fullmatch(path.name)] if folder.exists() else []
+    taken = [int(path.name) for path in folder.iterdir() if VERSION.fullmatch(path.name)] if folder.exists() else []
     return max(taken, default=0) + 1
 
 

@@ -20,7 +20,8 @@ from models.checkpoint.card import CARD_FILE, FORMAT_VERSION, Card, FileDigest, 
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.load import TOKENIZER_FILE, WEIGHTS_FILE, Families, load
 from models.checkpoint.members import pin_member
-from models.checkpoint.repository import CheckpointRef, check_name, next_version
+from models.checkpoint.model_name import check_name
+from models.checkpoint.repository import CheckpointRef, next_version
 from models.errors import CheckpointExists, InvalidInput
 from models.model import CompositeModel, FileModel, Model, Tensors
 from models.tokenization.tokenizer import Tokenizer

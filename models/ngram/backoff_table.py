@@ -34,6 +34,7 @@ from models.ngram.trie import (
     token,
 )
 from models.ngram.trie_builder import UnpackedOrder, unpack
+from models.ngram.weight_check import find_unsound_weight
 
 _STORED_NAMES = {"levels": "levels", "data": "data", "codebooks": "books", "overflow_offsets": "wide"}
 """Names of the arrays of a `Trie` in a checkpoint."""
@@ -100,6 +101,9 @@ class BackoffTable:
         fields = {name: arrays[stored] for name, stored in _STORED_NAMES.items()}
         trie = Trie(**{**fields, "levels": levels.copy().view(LEVEL_DTYPE)[:, 0]})
         check_trie(trie, order, vocabulary_size)
+        unsound = find_unsound_weight(trie, normalized=bool(details.get("normalized", True)))
+        if unsound is not None:
+            raise _damaged(f"order {unsound[0]}: a back-off weight leads to a probability above one")
         return cls(trie, details)
 
 

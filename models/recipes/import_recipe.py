@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.checkpoint.repository import check_name
+from models.checkpoint.model_name import check_name
 from models.errors import InvalidInput
 from models.tokenization.config import TokenizerConfig
 

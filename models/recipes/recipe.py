@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from models.checkpoint.repository import check_name
+from models.checkpoint.model_name import check_name
 from models.composite.config import CacheConfig, MixtureConfig, NeuralCacheConfig
 from models.data.encoding_names import UTF_8, check_encoding
 from models.data.line_reader import EmptyLines

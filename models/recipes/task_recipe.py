@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.checkpoint.repository import check_name
+from models.checkpoint.model_name import check_name
 from models.data.encoding_names import UTF_8, check_encoding
 from models.data.labelled.config import LabelledFormat
 from models.data.line_reader import EmptyLines

@@ -65,7 +65,7 @@ def left_over(own: Server) -> list[Path]:
 def write_card(directory: Path, job_id: str | None) -> None:
     directory.mkdir(parents=True)
     provenance = {"command": "c", "licence": "l", "corpus": {}, "recipe": {}, "metrics": {"training": 1}, "job": job_id}
-    named = {"kind": "ngram", "created": "now", "provenance": provenance}
+    named = {"kind": "ngram", "created": "2026-01-01T00:00:00+00:00", "provenance": provenance}
     numbers = {"format": 1, "vocabulary_size": 2, "parameters": 3}
     tables: dict[str, dict[str, str]] = {"config": {}, "tokenizer": {}, "versions": {}, "files": {}}
     (directory / CARD_FILE).write_text(json.dumps({**named, **numbers, **tables}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -91,20 +92,39 @@ def write_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -
     """Replace `path` by a new state in one step, so that even a crash leaves the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(path) as temporary:
+        text = json.dumps(facts, allow_nan=False)
+        digest = _content_hash(tensors, text)
         arrays = {name: tensor.detach().numpy() for name, tensor in tensors.items()}
-        write_tensors(arrays, temporary, {"facts": json.dumps(facts, allow_nan=False)})
+        write_tensors(arrays, temporary, {"facts": text, "sha256": digest})
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return what `write_state` wrote. Raises CheckpointNotFound or CheckpointDamaged, naming the file."""
+    """Return what `write_state` wrote. Raises CheckpointNotFound or CheckpointDamaged, naming the file.
+
+    A state that was saved before states had hashes is taken as it is.
+    """
     if not path.is_file():
         raise CheckpointNotFound(f"{path}: no saved training state")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            return {name: file.get_tensor(name) for name in file.keys()}, cast("dict[str, Any]", facts)  # noqa: SIM118
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
+            facts = json.loads(metadata["facts"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
+    if metadata.get("sha256", "") not in ("", _content_hash(tensors, metadata["facts"])):
+        raise CheckpointDamaged(f"{path}: its content is not what was saved: altered")
+    return tensors, cast("dict[str, Any]", facts)
+
+
+def _content_hash(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """Return the SHA-256 of a state: its facts, and the name, type, size and numbers of each tensor."""
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        array = tensors[name].detach().numpy()
+        digest.update(f"\0{name} {array.dtype} {array.size}\0".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from models.checkpoint.card import Provenance
+from models.checkpoint.card import FileDigest, Provenance
 from models.checkpoint.load import load
 from models.checkpoint.save import save
 from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
+from models.ngram.backoff_table import BackoffTable
+from models.ngram.model import NgramModel
+from models.ngram.trie_builder import pack
+from models.utils.files import write_tensors
 from tests.helpers.serving import WORDS, Server, metrics, ngram, publish, serving, wait_for
 
 
@@ -122,6 +128,81 @@ def test_registry_serves_on_while_the_folder_cannot_be_read_and_says_so(
         assert client.post("/v1/models/sound/next", json={"context": "the"}).status_code == 200
     wait_for(lambda: client.get("/health/ready").json()["status"] == "ready")
     new_models_come(root, client, "after-outage")
+
+
+# --- hostile cards and tables
+
+
+def publish_changed(root: Path, model: str, change: Callable[[Path], None]) -> None:
+    """Publish a model whose files are consistent, and yet not what this program writes."""
+    staged = publish(root.parent / "staging", model, ngram(order=2)).path
+    change(staged)
+    (root / model).mkdir()
+    staged.rename(root / model / "1")
+
+
+def with_field(name: str, value: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        card = folder / "card.json"
+        card.chmod(0o644)
+        card.write_text(json.dumps({**json.loads(card.read_text()), name: "HERE"}).replace('"HERE"', value))
+
+    return change
+
+
+def with_weights(weight: float) -> Callable[[Path], None]:
+    """Back-off weights of all contexts, with hashes that fit."""
+
+    def change(folder: Path) -> None:
+        checkpoint = load(folder)
+        model = checkpoint.model
+        assert isinstance(model, NgramModel)
+        orders = model.table.unpack_orders()
+        orders[0].backoff[2:] = weight
+        weights = folder / "weights.safetensors"
+        weights.unlink()
+        write_tensors(BackoffTable(pack(orders), model.table.details).arrays(), weights)
+        files = {name: asdict(FileDigest.of(folder / name)) for name in ("tokenizer.json", weights.name)}
+        with_field("files", json.dumps(files))(folder)
+
+    return change
+
+
+def with_layers(folder: Path) -> None:
+    with_field("kind", '"lstm"')(folder)
+    with_field("config", '{"kind": "lstm", "layers": 1000000}')(folder)
+
+
+HOSTILE = {
+    "created": (with_field("created", '"yesterday"'), "field created"),
+    "created-early": (with_field("created", '"0001-01-01T00:00:00+23:59"'), "field created"),
+    "huge": (with_field("parameters", "1" + "0" * 40), "64 bits"),
+    "huge-file": (with_field("files", json.dumps({"x": {"sha256": "0" * 64, "size": 2**80}})), "64 bits"),
+    "not-unicode": (with_field("config", '{"order": "\\ud800"}'), "not Unicode"),
+    "deep": (with_field("config", '{"order": ' + "[" * 60 + "]" * 60 + "}"), "nested too deep"),
+    "no-number": (with_field("config", '{"order": NaN}'), "NaN"),
+    "layers": (with_field("kind", '"lstm"'), "config"),
+    "many-layers": (with_layers, "layers"),
+    "odd-member": (with_field("members", json.dumps([{"model": "sound@01", "sha256": "0" * 64}])), "name@version"),
+    "weights": (with_weights(650.0), "above one"),
+    "weights-little": (with_weights(3.0), "above one"),
+}
+
+
+@pytest.mark.parametrize("model", HOSTILE)
+def test_registry_refuses_a_hostile_card_or_table_and_serves_the_others(
+    root: Path, client: httpx.Client, model: str
+) -> None:
+    change, message = HOSTILE[model]
+    publish_changed(root, model, change)
+    began = time.monotonic()
+    wait_for(lambda: f"{model}@1" in problems(client), seconds=20)
+    assert time.monotonic() - began < 10
+    assert message in problems(client)[f"{model}@1"]
+    assert code(client.get(f"/v1/models/{model}@1")) == (503, "model_unusable")
+    assert "sound@1" in ids(client)
+    assert client.post("/v1/models/sound/next", json={"context": "the"}).status_code == 200
+    assert client.delete(f"/v1/models/{model}@1").status_code == 200
 
 
 # --- deletion

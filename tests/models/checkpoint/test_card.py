@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,54 @@ def test_card_that_does_not_fit_json_is_not_written(tmp_path, bad):
 def test_card_read_names_the_field_of_a_foreign_card(file, changes, message):
     file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), **changes}))
     with pytest.raises(CheckpointDamaged, match=rf"card\.json: .*{message}"):
+        Card.read(file)
+
+
+def files(name: str, size: str, digits: int = 64) -> str:
+    return json.dumps({name: {"sha256": "0" * digits, "size": "SIZE"}}).replace('"SIZE"', size)
+
+
+DEEP = "[" * 40 + "]" * 40
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("created", '"now"', "field created is not a time"),
+        ("created", '"2026-13-45T00:00:00+00:00"', "field created is not a time"),
+        ("created", '"0001-01-01T00:00:00+23:59"', "field created"),
+        ("created", '"1969-01-01T00:00:00+00:00"', "field created lies before 1970"),
+        ("kind", '"ngram\\u001b[2J"', "field kind is not the name of a family"),
+        ("vocabulary_size", "0", "field vocabulary_size is not a whole number from 1"),
+        ("vocabulary_size", "1" + "0" * 30, "field 'vocabulary_size' holds a whole number that does not fit 64 bits"),
+        ("vocabulary_size", "1" + "0" * 5000, "Exceeds the limit"),
+        ("parameters", "-1", "field parameters"),
+        ("parameters", "1e3", "field parameters is missing or not of type int"),
+        ("format", "0", "field format is not a whole number"),
+        ("versions", '{"python": 3}', "field versions does not hold texts alone"),
+        ("config", '{"order": NaN}', "NaN is no number"),
+        ("config", '{"order": -Infinity}', "-Infinity is no number"),
+        ("config", '{"order": 1e999}', "field 'config' holds a number that is not finite"),
+        ("config", '{"order": 9223372036854775808}', "field 'config' holds a whole number that does not fit"),
+        ("config", '{"order": "\\ud800"}', "field 'config' holds text that is not Unicode"),
+        ("config", '{"\\udfff": 1}', "field 'config' holds text that is not Unicode"),
+        ("config", f'{{"order": {DEEP}}}', "field 'config' is nested too deep"),
+        ("files", files("../w", "1"), "field files names no file"),
+        ("files", files(".hidden", "1"), "field files names no file"),
+        ("files", files("w", "1", 63), "field sha256 is not 64"),
+        ("files", files("w", "-1"), "field size"),
+        ("files", files("w", "1e3"), "field size"),
+        ("members", "[1]", "field members is not a list"),
+        ("members", json.dumps([{"model": "words@01", "sha256": "0" * 64}]), "member 'words@01' is not a name@version"),
+        ("members", json.dumps([{"model": "../a@1", "sha256": "0" * 64}]), "member '../a@1' is not a name@version"),
+        ("members", json.dumps([{"model": "words", "sha256": "0" * 64}]), "member 'words' is not a name@version"),
+        ("normalized", "1", "field normalized"),
+    ],
+)
+def test_card_read_refuses_a_field_out_of_bounds(file, field, value, message):
+    card = {**json.loads(file.read_text(encoding="utf-8")), field: "HERE"}
+    file.write_text(json.dumps(card).replace('"HERE"', value))
+    with pytest.raises(CheckpointDamaged, match=re.escape(message)):
         Card.read(file)
 
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint.repository import check_name, list_checkpoints, next_version, resolve
+from models.checkpoint.model_name import check_name
+from models.checkpoint.repository import list_checkpoints, next_version, resolve
 from models.errors import CheckpointNotFound, InvalidInput
 
 

@@ -1,5 +1,6 @@
 """Stopped and resumed equals never stopped."""
 
+import json
 import os
 from collections.abc import Generator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from models.neural.training import state_file
 from models.neural.training.config import STATE_FILE, TrainingConfig
 from models.neural.training.state_file import text_fingerprint
 from models.neural.training.train import TrainingResult, train
+from models.utils.files import write_tensors
 from models.utils.progress import Progress
 
 TOKENS = np.random.default_rng(3).integers(2, 15, size=300).astype(np.int32)
@@ -196,6 +198,23 @@ def test_read_state_of_a_truncated_file_is_damaged(tmp_path: Path, length: int) 
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(CheckpointDamaged, match=str(path)):
         state_file.read_state(path)
+
+
+@pytest.mark.parametrize("place", ["facts", "tensor"])
+def test_read_state_of_an_altered_file_is_damaged(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "state"
+    state_file.write_state(path, TENSORS, FACTS)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"step") if place == "facts" else len(content) - 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointDamaged, match="state: "):
+        state_file.read_state(path)
+
+
+def test_read_state_accepts_one_that_was_saved_before_states_had_hashes(tmp_path: Path) -> None:
+    arrays = {name: tensor.numpy() for name, tensor in TENSORS.items()}
+    write_tensors(arrays, tmp_path / "state", {"facts": json.dumps(FACTS)})
+    assert state_file.read_state(tmp_path / "state")[1] == FACTS
 
 
 def test_read_state_of_a_foreign_safetensors_file_is_damaged(tmp_path: Path) -> None:

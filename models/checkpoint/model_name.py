@@ -1,0 +1,48 @@
+"""Names of published models: `parse_model` is the one reading of `name` and `name@version`, everywhere."""
+
+from __future__ import annotations
+
+import re
+
+from models.errors import InvalidInput
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+VERSION = re.compile(r"[1-9][0-9]{0,8}")
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidInput unless `name` can be a checkpoint's name."""
+    if not NAME.fullmatch(name):
+        raise InvalidInput(
+            "name", f"{name!r} is no name: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit"
+        )
+
+
+def parse_model(model: str) -> tuple[str, int | None]:
+    """Return name and version of `name@version`; the version of `name` alone is None.
+
+    Each model is written in one way: no sign, blank, leading zero or digit of another script is read over.
+
+    >>> parse_model("gutenberg-kn@2")
+    ('gutenberg-kn', 2)
+    >>> parse_model("gutenberg-kn@02")
+    Traceback (most recent call last):
+    models.errors.InvalidInput: model: 'gutenberg-kn@02' is no name@version: its version must be written as 1, 2, 3, ...
+    """
+    name, at, version = model.partition("@")
+    if not NAME.fullmatch(name):
+        raise InvalidInput("model", f"{model!r:.80} is no model: `name` or `name@version` is accepted")
+    if not at:
+        return name, None
+    if not VERSION.fullmatch(version):
+        message = f"{model!r:.80} is no name@version: its version must be written as 1, 2, 3, ..."
+        raise InvalidInput("model", message)
+    return name, int(version)
+
+
+def parse_version(model: str) -> tuple[str, int]:
+    """Return name and version of `name@version`. Raises InvalidInput for all else, `name` alone included."""
+    name, version = parse_model(model)
+    if version is None:
+        raise InvalidInput("model", "name one version, as name@version")
+    return name, version
