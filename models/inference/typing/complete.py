@@ -15,6 +15,7 @@ from models.inference.typing.own_words import OwnWord, match_own_words, read_own
 from models.inference.typing.query import Completion, CompletionQuery, Completions
 from models.inference.typing.right_context import rescore
 from models.inference.typing.search import SearchLimits, WordSearch
+from models.inference.typing.single_tokens import are_single_tokens, complete_by_token
 from models.inference.typing.typed_word import TypedWord
 from models.language_model import LanguageModel
 from models.special_tokens import UNK
@@ -50,8 +51,11 @@ def complete(
     >>> [completion.text for completion in run_to_completion(steps).completions]
     ['still', 'strong']
     """
+    runtime = runtime or Runtime.default_for(model)
+    if not heal and are_single_tokens(tokenizer, query):
+        return (yield from complete_by_token(model, tokenizer, context, query, bos=bos, runtime=runtime))
     typed = TypedWord(tokenizer, context, query, heal=heal)
-    return (yield from _Task(model, typed, query, runtime or Runtime.default_for(model)).run(bos=bos))
+    return (yield from _Task(model, typed, query, runtime).run(bos=bos))
 
 
 class _Task:
@@ -92,7 +96,7 @@ class _Task:
             self._model,
             self._typed,
             SearchLimits(query.words, query.beam, query.shortlist if query.right else query.top_k, not query.right),
-            excluded=self._excluded.ids(self._words),
+            excluded=self._excluded.token_ids(self._words.tokenizer),
             hides=lambda candidate: self._excluded.hides(self._text(candidate)),
             own_words={word.tokens: query.bias[word.text] for word in self._own},
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.inference.typing.left_context import WordTokens
+from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import Int64Array
 
 _HALF = "\ufffd"
@@ -28,11 +28,11 @@ class ExcludedWords:
         """Whether a completion holds one of the words, or ends inside a character."""
         return _HALF in text or not self._words.isdisjoint(map(_bare, text.split()))
 
-    def ids(self, words: WordTokens) -> Int64Array:
-        """Return the ids of the tokens that are such a word in themselves."""
-        if not self._words or words.has_blanks:
+    def token_ids(self, tokenizer: Tokenizer) -> Int64Array:
+        """Return the ids of the tokens of a word model that are one of the words."""
+        if not self._words or tokenizer.boundary_tokens is not None:
             return np.zeros(0, np.int64)
-        return words.table.find_words(self._words)
+        return tokenizer.continuations.spelling_table.find_words(self._words)
 
 
 def _bare(word: str) -> str:
