@@ -112,7 +112,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
     app.state.in_flight = InFlightRequests(settings)
-    app.state.engine = Engine(settings, partial(_count_tokens, app.state.metrics), app.state.metrics.observe_text)
+    app.state.engine = Engine(
+        settings, partial(_count_tokens, app.state.metrics), app.state.metrics.observe_text, app.state.background
+    )
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
     app.state.find_queue = partial(_find_queue, app)

@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from app.core.background import BackgroundTasks
 from app.core.container_limits import cpu_quota
 from app.core.exceptions import ModelFailed, ServerStopping
 from app.core.metrics import TextTimes
@@ -50,10 +51,11 @@ class Engine:
         settings: Settings,
         count_tokens: Callable[[str, int], None],
         observe_text: Callable[[TextTimes], None] = lambda _: None,
+        background: BackgroundTasks | None = None,
     ) -> None:
         """Tell `count_tokens` how many tokens were read (`prompt`), written (`completion`) or `scored`.
 
-        `observe_text` is told the times of each text that ends.
+        `observe_text` is told the times of each text that ends, `background` of faults of the computing threads.
         """
         self.threads = settings.threads or cpu_quota()
         self._count_tokens = count_tokens
@@ -69,8 +71,8 @@ class Engine:
         self._outbox = Outbox(self._deliver)
         self._quick_pool = ThreadPoolExecutor(self.threads, "quick-pool")
         rows = settings.max_running
-        self._slow_scheduler = Scheduler("slow", self._outbox, rows, lambda: set_thread_count(self.threads))
-        self._quick_scheduler = Scheduler("quick", self._outbox, rows, lambda: None)
+        self._slow_scheduler = Scheduler("slow", self._outbox, rows, lambda: set_thread_count(self.threads), background)
+        self._quick_scheduler = Scheduler("quick", self._outbox, rows, lambda: None, background)
         limits = settings.max_running, settings.max_waiting, settings.max_pending_tokens
         self.queues = {"slow": WorkQueue(*limits), "quick": WorkQueue(*limits)}
 

@@ -6,6 +6,7 @@ results leave through an outbox: nothing else is shared with the event loop.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import NamedTuple, TypeAlias
 
+from app.core.background import BackgroundTasks
 from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkedTask
 from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
@@ -56,8 +58,20 @@ Message: TypeAlias = AddTask | StartGeneration | CancelGeneration | Stop
 class Scheduler:
     """A computing thread, from `start` to `stop`; decoders and tasks are touched in that thread only."""
 
-    def __init__(self, name: str, outbox: Outbox, max_rows: int, prepare: Callable[[], object]) -> None:
-        """`max_rows` is the most texts in one batch; `prepare` is called first in the new thread."""
+    def __init__(
+        self,
+        name: str,
+        outbox: Outbox,
+        max_rows: int,
+        prepare: Callable[[], object],
+        background: BackgroundTasks | None = None,
+    ) -> None:
+        """`max_rows` is the most texts in one batch; `prepare` is called first in the new thread.
+
+        `background` tells of rounds that fail; what fails on behalf of one request is told to that request instead.
+        """
+        self._name = f"{name} models"
+        self._background = background or BackgroundTasks()
         self.decoders: dict[int, Decoder] = {}
         """By the id() of the model; those with something to do."""
         self.decode_steps = 0
@@ -87,10 +101,18 @@ class Scheduler:
         gil.register_compute_thread()
         self._prepare()
         while self._is_running:
-            self._drain_inbox()
-            self._step_decoders()
-            self._run_chunk()
-            gil.yield_periodically()
+            try:
+                while self._is_running:
+                    self._run_round()
+            except Exception as error:  # without this thread, no request would be answered any more
+                time.sleep(self._background.record(self._name, error))
+                self._background.attempt(self._name, self._step_decoders)
+
+    def _run_round(self) -> None:
+        self._drain_inbox()
+        self._step_decoders()
+        self._run_chunk()
+        gil.yield_periodically()
 
     def _drain_inbox(self) -> None:
         """Handle all messages; wait for one when there is nothing else to do."""

@@ -57,6 +57,22 @@ def work(chunks: int, log: list[str], name: str = "chunk") -> Generator[None, No
     return name
 
 
+def test_scheduler_goes_on_after_a_round_that_fails() -> None:
+    class Broken(Steps):
+        def step(self) -> bool:
+            super().step()
+            if self.left == 2:
+                raise RuntimeError("a fault of ours")
+            return self.left > 0
+
+    log: list[str] = []
+    with scheduling(decoder=Broken(4, log)) as (scheduler, outbox):
+        scheduler.send(AddTask(task(work(3, log))))
+        wait_for(lambda: outbox.results)
+    assert log.count("step") == 4
+    assert log.count("chunk") == 3
+
+
 def test_scheduler_steps_decoders_between_any_two_chunks() -> None:
     log: list[str] = []
     one, other = task(work(4, log, "one")), task(work(4, log, "other"))
