@@ -1,4 +1,4 @@
-"""Which scope an API key needs for a route: one rule for the middleware that asks and the documentation that tells.
+"""Scopes that routes want of an API key: one rule, for the middleware and for the documentation.
 
 `wanted_scopes` decides by method and path, before a route is looked for, so no route can be forgotten: whatever is not
 named here wants a key.
@@ -68,7 +68,7 @@ def _is_page(path: str) -> bool:
 
 
 def security_requirement(method: str, path: str, settings: Settings) -> list[dict[str, list[Scope]]]:
-    """Return what an OpenAPI document says that an operation wants: a key, with a scope where not any will do.
+    """Return the `security` of an operation in an OpenAPI document: a key, and its scope.
 
     >>> security_requirement("delete", "/v1/aliases/{alias}", Settings())
     [{'apiKey': ['admin']}]

@@ -34,7 +34,7 @@ MAX_CALLERS = 10_000
 
 @raises(BadApiKey, ScopeMissing, LimitReached, DatabaseUnavailable, except_under=("/health/",))
 class AccessMiddleware:
-    """Middleware that refuses requests without a key (401), without its scope (403) or beyond its limits (429)."""
+    """Middleware that refuses requests without a key (401), the scope (403) or room in its limits (429)."""
 
     def __init__(self, app: ASGIApp, settings: Settings, keys: KeyRing, usage: KeyUsage, metrics: Metrics) -> None:
         self.app = app

@@ -60,7 +60,7 @@ class MinuteLimit:
 
     @property
     def remaining(self) -> int:
-        """What is left for all processes in this minute, as far as is known."""
+        """Rest of the limit in this minute for all processes, as far as is known."""
         return max(0, self._remaining + self._left)
 
     async def _take(self) -> None:
@@ -112,7 +112,7 @@ class CallerLimits:
             await limit.settle()
 
     def headers(self) -> Headers:
-        """Return RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers), and OpenAI's x-ratelimit-*."""
+        """Return the headers of draft-ietf-httpapi-ratelimit-headers, and OpenAI's x-ratelimit-*."""
         now, states, headers = monotonic(), [], list(self._fixed_headers)
         for limit in self._limits.values():
             remaining, seconds = limit.remaining, max(0, math.ceil(limit.ends_at - now))

@@ -1,6 +1,6 @@
-"""KeyRing: a snapshot in memory of all API keys, of database and file, by which requests are checked without a query.
+"""KeyRing: all API keys, of database and file, in memory, by which requests are checked.
 
-It is read anew once in a while, so that a key made or revoked by another process counts within that time.
+The snapshot is read anew once in a while, so that a key made or revoked by another process counts within that time.
 """
 
 from __future__ import annotations

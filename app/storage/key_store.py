@@ -1,4 +1,4 @@
-"""API keys in the database: made, listed and revoked. Their hashes are kept, the keys themselves nowhere.
+"""API keys in the database, as hashes: made, listed and revoked; the keys themselves are kept nowhere.
 
 A revoked key keeps its row, so that a service whose last key is revoked does not open to everybody; `forget` removes
 it.

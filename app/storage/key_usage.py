@@ -34,15 +34,15 @@ class Slice:
 
 
 class KeyUsage:
-    """What keys have taken of their limits, in a database. Raises DatabaseUnavailable."""
+    """Usage of all limited keys in a database. Raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     def take(self, name: str, kind: Kind, limit: int, debt: int) -> Slice:
-        """Take a slice of a key's limit for this minute, after `debt`, which was used without having been taken.
+        """Take a slice of a key's limit for this minute, after a `debt` of this process.
 
-        What was used beyond the limit is taken off the following minutes.
+        debt: what was used without having been taken. What is beyond the limit is taken off the following minutes.
         """
         with self.database.write(USAGE_LOCK) as connection:
             now = connection.execute(select(Epoch())).scalar_one()

@@ -1,5 +1,7 @@
 """The documentation: complete, served without any other host, and its examples work as they stand."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.core.api_keys import KeyLimits
 from models.ngram.config import NgramConfig
 from tests.helpers.browser import CHROMIUM, browsing
 from tests.helpers.serving import (
@@ -124,7 +127,7 @@ def test_openapi_examples_all_work(document: dict[str, Any], shipped: Server) ->
                 assert answer.status_code == 200, (path, kind, answer.text)
                 assert '"error"' not in answer.text
                 asked += 1
-    assert asked == 21
+    assert asked == 22
 
 
 TRY_IT_OUT = """
@@ -171,3 +174,50 @@ def test_swagger_ui_try_it_out_succeeds_on_every_route(
         assert page.complaints == []
         hosts = {httpx.URL(url).netloc for url in page.requested if url.startswith("http")}
         assert hosts == {httpx.URL(shipped.url).netloc}
+
+
+def test_swagger_ui_may_run_its_own_script_alone(client: httpx.Client) -> None:
+    answer = client.get("/docs")
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    (script,) = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy["script-src"] == f"'self' 'sha256-{digest}'"
+    nothing = ("default-src", "base-uri", "form-action", "frame-ancestors")
+    assert [policy[name] for name in nothing] == ["'none'"] * len(nothing)
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+AUTHORIZE = """
+(async (key) => {
+  const until = async (found) => {
+    for (let tries = 0; tries < 1000; tries++) {
+      if (found()) return found();
+      await new Promise(next => setTimeout(next, 100));
+    }
+    throw new Error(`waited too long for ${found}`);
+  };
+  (await until(() => document.querySelector('.auth-wrapper .authorize'))).click();
+  const input = await until(() => document.querySelector('.auth-container input'));
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(input, key);
+  input.dispatchEvent(new Event('input', {bubbles: true}));
+  await new Promise(next => setTimeout(next, 100));
+  document.querySelector('.auth-btn-wrapper .authorize').click();
+  (await until(() => document.querySelector('.auth-btn-wrapper .btn-done'))).click();
+})
+"""
+
+
+def test_swagger_ui_authorizes_with_a_key(shipped: Server, tmp_path: Path) -> None:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed, so nobody is authorized in a browser: apt-get install chromium")
+    ring = shipped.app.state.stores.keys
+    key = ring.store.create("reader", frozenset(["infer"]), KeyLimits())
+    ring.refresh()
+    try:
+        with browsing(f"{shipped.url}/docs", tmp_path) as page:
+            assert page.run(f"{TRY_IT_OUT}('list_models', '')")[0] == "401"
+            page.run(f"globalThis.kept = {AUTHORIZE}({key!r})")  # without a name, the promise may be collected
+            assert page.run(f"{TRY_IT_OUT}('list_aliases', '')")[0] == "200"
+    finally:
+        ring.store.forget("reader")
+        ring.refresh()
