@@ -83,37 +83,35 @@ def write_suffixes(trie: Trie, n: Int, place: Int, words: Int64Array, path: Int6
 
 
 @inlined
-def largest_bound(trie: Trie, n: Int, path: Int64Array, ranked: Int64Array) -> np.float64:
+def largest_bound(trie: Trie, n: Int, path: Int64Array, ranked: Int64Array) -> float:
     """Return the largest log-probability that any word has after the context without its first word, or more."""
-    largest, weight = -np.inf, 0.0
+    largest, weight = float(-np.inf), 0.0
     for m in range(n - 1, 0, -1):
         if path[m] >= 0:
             begin, size = child_range(trie, m, path[m])
             for child in range(begin, begin + size):
-                largest = max(largest, weight + logprob(trie, m + 1, child))
-            weight += backoff(trie, m, path[m])
-    return np.float64(max(largest, weight + logprob(trie, 1, ranked[0])))
+                largest = max(largest, weight + float(logprob(trie, m + 1, child)))
+            weight += float(backoff(trie, m, path[m]))
+    return max(largest, weight + float(logprob(trie, 1, ranked[0])))
 
 
 @inlined
-def largest_unlisted(trie: Trie, n: Int, path: Int64Array, ranked: Int64Array) -> np.float64:
+def largest_unlisted(trie: Trie, n: Int, path: Int64Array, ranked: Int64Array) -> float:
     """Return the same of the words that the context does not list, exactly."""
-    largest, weight = -np.inf, 0.0
+    largest, weight = float(-np.inf), 0.0
     for m in range(n - 1, 0, -1):
         if path[m] >= 0:
             begin, size = child_range(trie, m, path[m])
             for child in range(begin, begin + size):
-                value = weight + logprob(trie, m + 1, child)
+                value = weight + float(logprob(trie, m + 1, child))
                 if value > largest and not is_listed(trie, m + 1, n, path, token(trie, m + 1, child)):
                     largest = value
-            weight += backoff(trie, m, path[m])
+            weight += float(backoff(trie, m, path[m]))
     for k in range(len(ranked)):
-        if weight + logprob(trie, 1, ranked[k]) <= largest:
-            break
-        if not is_listed(trie, 1, n, path, ranked[k]):
-            largest = weight + logprob(trie, 1, ranked[k])
-            break
-    return np.float64(largest)
+        value = weight + float(logprob(trie, 1, ranked[k]))
+        if value <= largest or not is_listed(trie, 1, n, path, ranked[k]):
+            return max(value, largest)
+    return largest
 
 
 @inlined
