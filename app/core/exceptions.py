@@ -101,6 +101,11 @@ class QuotaReached(LimitReached):
 class BadApiKey(NextwordError):
     """The request has no API key, or one that is unknown, revoked or expired."""
 
+    def __init__(self, message: str, name: str = "") -> None:
+        """`name` is that of a key that was valid once."""
+        super().__init__(message)
+        self.name = name
+
 
 class ScopeMissing(NextwordError):
     """The API key is valid, and lacks the scope that this route wants."""

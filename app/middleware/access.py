@@ -69,8 +69,10 @@ class AccessMiddleware:
             await self._refuse(error, scope, receive, send)
             return
         scope["state"]["api_key"] = caller.key
-        await self.app(scope, receive, send)
-        await caller.settle()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            await caller.settle()
 
     def _identify(self, scope: Scope) -> CallerLimits:
         """Return the caller of a request. Raises BadApiKey, ScopeMissing, or DatabaseUnavailable."""
@@ -97,7 +99,8 @@ class AccessMiddleware:
     async def _refuse(self, error: NextwordError, scope: Scope, receive: Receive, send: Send) -> None:
         record_error(scope, error)
         api_error = to_api_error(error)
-        logger.info("refused: %s", error)  # names a key that is known, and no other
+        if not isinstance(error, BadApiKey) or error.name:  # of strangers, the line of the request is enough
+            logger.info("refused: %s", error)
         self._metrics.count_request(route_label(scope), api_error.code, 0.0)
         await api_error.response()(scope, receive, send)
 

@@ -74,7 +74,7 @@ class MinuteLimit:
         self._left += part.granted  # others may have used some meanwhile
         self._remaining = part.remaining
         self.ends_at = monotonic() + part.seconds
-        self._is_used_up = part.granted == 0
+        self._is_used_up = part.remaining <= 0
 
 
 class CallerLimits:

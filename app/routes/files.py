@@ -74,8 +74,10 @@ async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> di
     """
     files: FileStore = request.app.state.stores.files
     api_key = api_key_of(request)
-    await run_in_threadpool(files.check_quota, api_key, 1)  # before the body is read
     is_form = media_type(request.headers) == FORM_TYPE
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() and not is_form else 1
+    await run_in_threadpool(files.check_quota, api_key, size)  # before the body is read
     form = MultipartUpload(request.headers["content-type"], FORM_FIELDS) if is_form else None
     with await run_in_threadpool(files.begin_upload) as incoming:
         if encoding := query.encoding or charset(request.headers):

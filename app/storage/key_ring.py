@@ -61,9 +61,9 @@ class KeyRing:
         if known is None or not hmac.compare_digest(known.digest, digest):
             raise BadApiKey("there is no such API key")
         if known.revoked_at is not None:
-            raise BadApiKey(f"the API key {known.name!r} was revoked")
+            raise BadApiKey(f"the API key {known.name!r} was revoked", known.name)
         if time.time() >= known.expires_at:
-            raise BadApiKey(f"the API key {known.name!r} has expired")
+            raise BadApiKey(f"the API key {known.name!r} has expired", known.name)
         return known
 
 
