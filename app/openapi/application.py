@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from app.http.access_rules import SECURITY_SCHEMES, security_requirement
 from app.openapi.errors import error_responses, operation_errors
+from app.openapi.examples import add_answer_examples, add_request_example, load_answers
 from app.openapi.parameters import shared_parameters
 from app.openapi.schemas import add_schemas
 
@@ -41,10 +42,13 @@ class DocumentedApp(FastAPI):
         document = super().openapi()
         if self._completed is not document:
             self._completed = document
+            answers, schemas = load_answers(), document["components"]["schemas"]
+            add_schemas(schemas)
             for operation in self._operations(document):
                 self._complete(operation)
+                add_request_example(operation.content, schemas)
+                add_answer_examples(operation.content, answers.get(operation.content["operationId"], {}))
             document["components"]["securitySchemes"] = SECURITY_SCHEMES
-            add_schemas(document["components"]["schemas"])
             for name in GENERATED_SCHEMAS:
                 document["components"]["schemas"].pop(name, None)
         return document

@@ -19,7 +19,7 @@ from models.errors import CheckpointNotFound, InvalidInput
 
 router = APIRouter(tags=["models"])
 AliasName = Annotated[str, Path(description="The alias.", examples=["production"])]
-VersionName = Annotated[str, Path(description="One version of a model, as `name@version`.", examples=["my-model@3"])]
+VersionName = Annotated[str, Path(description="One version of a model, as `name@version`.", examples=["my-model@1"])]
 
 
 @router.get("/v1/aliases", response_model=AliasList, summary="List the aliases")

@@ -6,20 +6,21 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from app.core.exceptions import ModelFailed
 from app.http.declared_errors import raises
 from app.http.request_body import TEXT
 from app.http.streaming import ManagedStream
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import ModelRequest, model_injector
 from app.schemas.models import EXPORT_RESPONSES, ExportQuery
 from models.checkpoint.export import ModelFormat, export_file
 from models.checkpoint.load import Checkpoint
 from models.errors import UnsupportedByModel
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+ExportedModelRequest = Annotated[ModelRequest, Depends(model_injector("students", "a tiny n-gram model"))]
 _UTF_8 = f"{TEXT}; charset=utf-8"
 
 
@@ -42,7 +43,7 @@ FILES: dict[ModelFormat, _File] = {
 
 @router.get("/{model}/export", response_class=StreamingResponse, responses=EXPORT_RESPONSES, summary="Export a model")
 @raises(ModelFailed, UnsupportedByModel)
-async def export_model(request: InjectedModelRequest, query: Annotated[ExportQuery, Query()]) -> ManagedStream:
+async def export_model(request: ExportedModelRequest, query: Annotated[ExportQuery, Query()]) -> ManagedStream:
     """Write a model for other programs: an n-gram model as text, a recurrent one as ONNX.
 
     The text is sent as it is written, so that none of it waits in memory; it stops when the client hangs up. What is

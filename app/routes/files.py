@@ -37,6 +37,7 @@ FORM_FIELDS = frozenset({"purpose", "encoding"})
 _WRITE_BYTES = 1 << 18
 """Bytes gathered before they are written to disk: of a thousand uploads that stand still, no more is held."""
 FileId = Annotated[str, Path(description="Id of the file.", examples=["file-sample"])]
+OwnFileId = Annotated[str, Path(description="Id of the file.", examples=["file-0123456789abcdef01234567"])]
 _UPLOAD_OPENAPI = {
     "requestBody": {
         "required": True,
@@ -117,7 +118,7 @@ def fetch_file(request: Request, file_id: FileId) -> FileResponse:
 
 @router.delete("/{file_id}", response_model=FileDeleted, summary="Delete a file")
 @raises(NotFound, Conflict, FileInUse, DatabaseUnavailable)
-def delete_file(request: Request, file_id: FileId) -> dict[str, Any]:
+def delete_file(request: Request, file_id: OwnFileId) -> dict[str, Any]:
     """Delete a file, unless an unfinished job needs it."""
     request.app.state.stores.files.delete(file_id)
     return {"id": file_id, "object": "file", "deleted": True}

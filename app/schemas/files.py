@@ -51,7 +51,7 @@ class FileDeleted(ResponseBody):
 class FilesQuery(QueryParameters):
     """Query parameters of the list of files."""
 
-    purpose: str | None = Field(None, description="Only files with this purpose.")
+    purpose: str | None = Field(None, description="Only files with this purpose.", examples=["sample"])
     after: str | None = Field(None, description="Only files older than this one.")
     limit: int = Field(20, ge=1, le=100, description="Most files on a page.")
 

@@ -161,7 +161,7 @@ class Ready(ResponseBody):
 class AliasRequest(RequestBody):
     """Model that an alias shall refer to."""
 
-    model: str = Field(description="One version of a model, as `name@version`.", examples=["my-model@3"])
+    model: str = Field(description="One version of a model, as `name@version`.", examples=["gutenberg-kn@1"])
 
 
 class AliasAnswer(ResponseBody):

@@ -35,7 +35,9 @@ Result = TypeVar("Result")
 INLINE_SIZE = 20_000
 """Characters or ids that are converted in the event loop's thread: about a millisecond; more go to another thread."""
 router = APIRouter(tags=["tokenizer"])
-ModelQuery = Annotated[str, Query(description="The model: `name`, `name@version`, or an alias.")]
+ModelQuery = Annotated[
+    str, Query(description="The model: `name`, `name@version`, or an alias.", examples=["gutenberg-kn"])
+]
 
 
 @router.post("/tokenize", response_model=TokenizeAnswer, summary="Tokenize a text")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import MODEL_ERRORS, WORK_ERRORS, InjectedModelRequest, ModelRequest, build_model_request
+from app.routes.dependencies import MODEL_ERRORS, WORK_ERRORS, ModelRequest, build_model_request, model_injector
 from app.schemas.tasks.embeddings import (
     EmbeddingsAnswer,
     EmbeddingsRequest,
@@ -27,6 +27,7 @@ from models.tasks.text import encode_raw_text
 from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(tags=["tasks"])
+EmbeddingModelRequest = Annotated[ModelRequest, Depends(model_injector("sentiment", "a classifier of sentiment"))]
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingsAnswer, summary="Embed texts")
@@ -43,7 +44,7 @@ async def embed_texts(request: Request, body: EmbeddingsRequest) -> OrjsonRespon
     "/m/{model}/v1/embeddings", response_model=EmbeddingsAnswer, summary="Embed texts with the model of the path"
 )
 @raises(*WORK_ERRORS)
-async def embed_model_texts(request: InjectedModelRequest, body: ModelEmbeddingsRequest) -> OrjsonResponse:
+async def embed_model_texts(request: EmbeddingModelRequest, body: ModelEmbeddingsRequest) -> OrjsonResponse:
     """Give each text a vector as `/v1/embeddings` does, with the model of the path.
 
     A model in the body is not looked at.

@@ -175,7 +175,7 @@ class JobMetricList(ResponseBody):
 class JobsQuery(QueryParameters):
     """Query parameters of the list of jobs."""
 
-    status: Status | None = Field(None, description="Only jobs with this status.")
+    status: Status | None = Field(None, description="Only jobs with this status.", examples=["succeeded"])
     after: str | None = Field(None, description="Only jobs older than this one.")
     limit: int = Field(20, ge=1, le=100, description="Most jobs on a page.")
 

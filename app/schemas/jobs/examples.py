@@ -29,7 +29,7 @@ REQUEST_EXAMPLES: dict[str, Any] = {
             "name": "my-feedforward",
             "kind": "feedforward",
             "training_file": SAMPLE,
-            "config": {"window": 3, "hidden_size": 64, "embedding_size": 32, "epochs": 2},
+            "config": {"layers": 1, "window": 3, "hidden_size": 64, "embedding_size": 32, "epochs": 2},
         },
     },
     "fill_in": {
