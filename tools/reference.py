@@ -1,4 +1,4 @@
-"""Generated parts of the documentation: the settings, the command line and the shipped models.
+"""Generated parts of the documentation: settings, command line, models, and calls of every route.
 
 `python -m tools.reference` writes them into docs/ and README.md; a test holds them to what this module returns.
 """
@@ -17,6 +17,7 @@ from app.cli.main import cli
 from app.core.settings import Settings
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.repository import CheckpointRef, list_checkpoints
+from tools.clients import pages
 from tools.documents import replace_between
 
 CHECKPOINTS = Path("checkpoints")
@@ -40,6 +41,7 @@ def main() -> None:
     update(COMMANDS_PAGE, "commands", command_sections())
     for page in MODEL_PAGES:
         update(page, "models", model_table())
+    pages.main()
 
 
 def update(page: Path, name: str, content: str) -> None:

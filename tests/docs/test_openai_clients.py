@@ -6,12 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tools.readme import running_service
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "use-openai-clients.md").read_text(encoding="utf-8")
@@ -21,12 +18,6 @@ ADDRESS = "127.0.0.1:8000"
 
 def snippets(language: str, address: str) -> list[str]:
     return [code.replace(ADDRESS, address) for name, code in BLOCK.findall(PAGE) if name == language]
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with running_service(ROOT / "checkpoints") as address:
-        yield address
 
 
 def test_openai_page_prints_the_same_text_by_every_client(address: str) -> None:

@@ -6,13 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tools.readme import DOCUMENTED_ADDRESS, running_service
+from tools.readme import DOCUMENTED_ADDRESS
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial"
@@ -29,25 +27,6 @@ def script(page: str) -> str:
     for long, short in SHORTER.items():
         commands = commands.replace(long, short)
     return "set -euo pipefail\n" + NOT_RUN.sub("", commands)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like the project's, with models of its own to publish into and a `nextword` command."""
-    folder = tmp_path_factory.mktemp("tutorial")
-    shutil.copytree(ROOT / "checkpoints", folder / "checkpoints")
-    shutil.copy(ROOT / "LICENSE", folder)
-    command = folder / "bin" / "nextword"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m app.cli.main "$@"\n')
-    command.chmod(0o755)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    with running_service(folder / "checkpoints", worker=True) as address:
-        yield address
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the tutorial's commands need curl")

@@ -1,0 +1,1 @@
+"""Calls of every route by curl, httpx and OpenAI's client, as the documentation shows them."""
