@@ -35,6 +35,7 @@ from models.evaluation.gibberish_thresholds import calibrate
 from models.evaluation.metrics import evaluation_figures
 from models.evaluation.rescoring.nbest_scores import Scorer
 from models.evaluation.rescoring.tuning import tune
+from models.evaluation.typing_figures import measure_typing, take_words
 from models.language_model import LanguageModel
 from models.recipes.build import BuiltModel, build
 from models.recipes.build_task import BuiltTask, build_task, evaluate_task
@@ -149,12 +150,17 @@ def _evaluate(spec: RunSpec, request: EvaluateJob, send: SendMessage, stop: Shou
         empty_lines=request.empty_lines,
         encoding=request.encoding or UTF_8,
     )
+    chunks, typed = text.chunks(), {}
+    if request.typing is not None:
+        lines, chunks = take_words(chunks, request.typing)
+        typing = measure_typing(checkpoint.predictor, checkpoint.tokenizer, lines, request.typing)
+        typed = _drive(with_progress(typing), Reporter(send).report, stop).figures()
     ends = {"bos": request.bos is not False, "eos": request.eos is not False}
-    scoring = evaluate(model, checkpoint.tokenizer, text.chunks(), unit, request.empty_lines, **ends)
+    scoring = evaluate(model, checkpoint.tokenizer, chunks, unit, request.empty_lines, **ends)
     evaluation = _drive(with_progress(scoring), Reporter(send).report, stop)
     notes: dict[str, Any] = {"notes": text.notes} if text.notes else {}
     notes |= {} if checkpoint.card.normalized else {"normalized": False}
-    return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation) | notes)
+    return Done(None, {"model": request.model, "unit": unit} | evaluation_figures(evaluation) | typed | notes)
 
 
 def _calibrate(spec: RunSpec, request: CalibrateJob, send: SendMessage, stop: ShouldStop) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -50,6 +51,12 @@ _FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
     "--dynamic",
     type=click.Choice(get_args(UpdateRule)),
     help="Let a copy of a recurrent model learn from the text as it scores it, by this rule; document only.",
+)
+@click.option(
+    "--typing",
+    type=click.IntRange(1),
+    metavar="WORDS",
+    help="Have the first WORDS words typed, too: hits among 1, 3 and 5 suggestions, and keystrokes saved by 5.",
 )
 @dataclass_options(DynamicConfig, skip=["rule"], section="Dynamic evaluation")
 @format_options
@@ -113,10 +120,26 @@ def _measure_text(
         marks, text = split_off_marks(clean_blocks(iter(lambda: file.read(_READ_BYTES), b""), reader))
         for note in marks.notes():
             click.echo(f"note: {note}", err=True)
+        typing, text = _measure_typing(checkpoint, text, values["typing"], dynamic, bar)
         ends = {name: values[name] is not False for name in ("bos", "eos")}
         work = evaluate(scorer, tokenizer, text, unit, values["empty_lines"], **ends)
         evaluation = drive(with_progress(work), bar)
-    return {"unit": unit} | evaluation_figures(evaluation)
+    return {"unit": unit} | evaluation_figures(evaluation) | typing
+
+
+def _measure_typing(
+    checkpoint: Checkpoint, text: Iterator[str], words: int | None, dynamic: UpdateRule | None, bar: ProgressBar
+) -> tuple[dict[str, Any], Iterator[str]]:
+    """Return the figures of typing the first words of a text, none where not asked for, and the text again."""
+    from models.evaluation.typing_figures import measure_typing, take_words
+
+    if words is None:
+        return {}, text
+    if dynamic is not None:
+        raise InvalidInput("typing", "is not for --dynamic: suggestions are those of the model as it is")
+    lines, text = take_words(text, words)
+    work = measure_typing(checkpoint.predictor, checkpoint.tokenizer, lines, words)
+    return drive(with_progress(work), bar).figures(), text
 
 
 def _measure_task(
@@ -125,7 +148,7 @@ def _measure_task(
     """Return the figures of a task's model on labelled files, or on plain text where it fills blanks."""
     from models.recipes.build_task import evaluate_task
 
-    for name in ("unit", "bos", "eos", "dynamic", *given_options(DynamicConfig, values)):
+    for name in ("unit", "bos", "eos", "dynamic", "typing", *given_options(DynamicConfig, values)):
         if values[name] is not None:
             raise InvalidInput(name, "is for language models")
     capabilities = checkpoint.model.capabilities

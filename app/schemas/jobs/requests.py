@@ -39,6 +39,8 @@ from models.recipes.recipe import COMPOSITE_CONFIGS, Composition, Recipe
 from models.recipes.task_kinds import FORMATS_BY_CAPABILITY, FileFormat
 from models.tokenization.config import TokenizerConfig
 
+MAX_TYPED_WORDS = 100_000
+"""Words of a text that may be typed; a recurrent model takes a tenth of a second for each."""
 EmptyLinesField = Annotated[EmptyLines, Field(description="Whether an empty line is a line: to keep or to drop.")]
 
 
@@ -221,17 +223,28 @@ class EvaluateJob(JobBody):
     dynamic: Annotated[dict[str, Any], config_schema(DynamicConfig)] | None = Field(
         None, description="Dynamic evaluation: a copy of the model learns from the text as it scores it."
     )
+    typing: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_TYPED_WORDS,
+        description="How many words of the text are typed as well, the first ones: `hits_at_1`, 3 and 5 tell how often "
+        "the word was among the first suggestions, `keystrokes_saved` what choosing among five saves.",
+    )
 
     def dynamic_config(self) -> DynamicConfig | None:
         """Build the configuration of dynamic evaluation, if any. Raises InvalidInput, naming the field."""
-        return None if self.dynamic is None else parse_config(DynamicConfig, self.dynamic, "dynamic.")
+        if self.dynamic is None:
+            return None
+        if self.typing is not None:
+            raise InvalidInput("typing", "is not for dynamic evaluation: suggestions are those of the model as it is")
+        return parse_config(DynamicConfig, self.dynamic, "dynamic.")
 
     def file_format(self, capabilities: Collection[Capability]) -> FileFormat | None:
         """Return the format of the labelled file that measures a model; None for one that reads plain text.
 
         Raises InvalidInput for a field that does not go with such a model.
         """
-        for name in ("unit", "dynamic", "bos", "eos"):
+        for name in ("unit", "dynamic", "bos", "eos", "typing"):
             if "perplexity" not in capabilities and getattr(self, name) is not None:
                 raise InvalidInput(name, "is for language models: leave it out")
         kind = next((kind for name, kind in FORMATS_BY_CAPABILITY.items() if name in capabilities), None)
@@ -246,22 +259,19 @@ class EvaluateJob(JobBody):
 
 
 TrainingRequest: TypeAlias = NgramJob | RecurrentJob
-JobRequest: TypeAlias = (
-    TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | CalibrateJob | TuneJob | ImportJob
-)
+AnyJob: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | CalibrateJob | TuneJob | ImportJob
 JOB_KINDS: tuple[str, ...] = tuple(
-    kind for body in get_args(JobRequest) for kind in get_args(body.model_fields["kind"].annotation)
+    kind for body in get_args(AnyJob) for kind in get_args(body.model_fields["kind"].annotation)
 )
 """Values of `kind`."""
-NamedJobRequest = TypeAliasType(
+JobRequest = TypeAliasType(
     "JobRequest",
     Annotated[
-        JobRequest,
-        Field(discriminator="kind", title="JobRequest", description="A job of one kind, which `kind` names."),
+        AnyJob, Field(discriminator="kind", title="JobRequest", description="A job of one kind, which `kind` names.")
     ],
 )
-"""The same with a name and a discriminator, for the documentation of the route."""
-_ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(NamedJobRequest)
+"""The request of a job of any kind; the name is that of its schema in the documentation."""
+_ADAPTER: TypeAdapter[JobRequest] = TypeAdapter(JobRequest)
 
 
 def parse_job_request(data: dict[str, Any]) -> JobRequest:

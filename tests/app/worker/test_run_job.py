@@ -20,6 +20,7 @@ from models.checkpoint.load import load
 from models.data.sentence_marks import SentenceMarks
 from models.errors import InvalidText
 from models.evaluation.gibberish_thresholds import calibrate
+from models.evaluation.typing_figures import measure_typing
 from models.threads import thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -105,6 +106,20 @@ def test_run_job_evaluates_compressed_text_with_marks(order: RunSpec, tmp_path: 
         assert isinstance(done, Done)
         results.append(done.result)
     assert results[1] == results[0] | {"notes": SentenceMarks(True, True).notes()}
+
+
+def test_run_job_has_the_first_words_typed(order: RunSpec, tmp_path: Path) -> None:
+    publish(tmp_path / "checkpoints", "words", ngram())
+    (tmp_path / "text").write_text("the cat saw a bird\nthe dog\n")
+    request = {"kind": "evaluate", "model": "words@1", "validation_file": "file-1", "typing": 4}
+    places = {"training": None, "validation": order.training, "request": request}
+    done = run_job(RunSpec(**{**vars(order), **places}), lambda message: None, lambda: False)
+    assert isinstance(done, Done)
+    model = load(tmp_path / "checkpoints" / "words" / "1")
+    typed = run_to_completion(measure_typing(model.predictor, model.tokenizer, ["the cat saw a bird"], 4))
+    assert done.result is not None
+    assert done.result | typed.figures() == done.result
+    assert done.result["token_count"] == 9
 
 
 def test_run_job_calibrates_the_gibberish_check(order: RunSpec, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from models.checkpoint.load import load
 from models.evaluation.evaluator import evaluate
+from models.evaluation.typing_figures import measure_typing
 from models.utils.progress import run_to_completion
 from tests.helpers.command_line import Run
 from tests.helpers.serving import TEXT
@@ -27,6 +28,17 @@ def test_evaluate_prints_the_librarys_figures(nextword: Run, published: Path, tm
     assert result["token_count"] == expected.token_count
     shown = nextword("evaluate", "words@1", tmp_path / "text.txt").out
     assert f"{expected.perplexity:.4f}" in shown
+
+
+def test_evaluate_has_the_first_words_typed(nextword: Run, published: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    result = json.loads(nextword("evaluate", "words", tmp_path / "text.txt", "--typing", "9", "--json").out)
+    model = load(published / "words" / "1")
+    typed = run_to_completion(measure_typing(model.predictor, model.tokenizer, TEXT.split("\n"), 9))
+    assert typed.words == 9
+    assert result | typed.figures() == result
+    plain = json.loads(nextword("evaluate", "words", tmp_path / "text.txt", "--json").out)
+    assert result == plain | typed.figures()
 
 
 def test_evaluate_defaults_to_document_for_characters(nextword: Run, tmp_path: Path) -> None:
