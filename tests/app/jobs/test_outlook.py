@@ -111,7 +111,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield running
 
 
-def test_waiting_job_says_so_from_the_queue_to_the_processor(own: Server) -> None:
+def test_waiting_job_of_the_first_example_says_so_and_then_publishes_its_model(own: Server) -> None:
     def waits(job: dict, reason: str) -> None:
         wait_for(lambda: reason in (described(job)["waiting"] or ""), pause=0.05)
 
@@ -121,7 +121,9 @@ def test_waiting_job_says_so_from_the_queue_to_the_processor(own: Server) -> Non
         return answer
 
     with httpx.Client(base_url=own.url, timeout=60) as client:
-        job = ask(client, name="first", kind="ngram", training_file=SAMPLE_ID)
+        operation = client.get("/openapi.json").json()["paths"]["/v1/jobs"]["post"]
+        examples = operation["requestBody"]["content"]["application/json"]["examples"]
+        job = ask(client, **next(iter(examples.values()))["value"])  # as "Try it out" sends it
         waits(job, "no worker takes it up")
         with client.stream("GET", f"/v1/jobs/{job['id']}/events", headers={"accept": "text/event-stream"}) as events:
             assert "event: waiting" in events.iter_lines()
@@ -140,6 +142,7 @@ def test_waiting_job_says_so_from_the_queue_to_the_processor(own: Server) -> Non
             assert over(client, job)["status"] == "succeeded"
         assert (job["progress"]["fraction"], job["progress"]["seconds_left"]) == (1, 0)
         assert (job["waiting"], job["seconds_left"]) == (None, None)
+        wait_for(lambda: client.get(f"/v1/models/{job['model']}").status_code == 200)
 
 
 def _children(pid: int) -> list[int]:
