@@ -52,7 +52,7 @@ class AccessMiddleware:
 
     async def _serve_caller(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            caller = self._identify(scope)
+            caller = self._caller_of(_identify(self._keys, scope))
         except NextwordError as error:
             await self._refuse(error, scope, receive, send)
             return
@@ -74,17 +74,6 @@ class AccessMiddleware:
         finally:
             await caller.settle()
 
-    def _identify(self, scope: Scope) -> CallerLimits:
-        """Return the caller of a request. Raises BadApiKey, ScopeMissing, or DatabaseUnavailable."""
-        if not self._keys.is_known:
-            raise DatabaseUnavailable("the API keys cannot be read yet")
-        key = self._keys.find(_bearer_token(scope))
-        wanted = wanted_scopes(scope["method"], scope["path"])
-        if key.scopes.isdisjoint(wanted):
-            scopes = " or ".join(sorted(wanted))
-            raise ScopeMissing(f"the API key {key.name!r} lacks the scope {scopes} that this route wants", scopes)
-        return self._caller_of(key)
-
     def _caller_of(self, key: ApiKey) -> CallerLimits:
         """Return the limits of a key, the same for all of its requests."""
         caller = self._callers.get(key.digest)
@@ -103,6 +92,29 @@ class AccessMiddleware:
             logger.info("refused: %s", error)
         self._metrics.count_request(route_label(scope), api_error.code, 0.0)
         await api_error.response()(scope, receive, send)
+
+
+def lets_in(keys: KeyRing, scope: Scope) -> bool:
+    """Return whether a request to a guarded route has the key that it wants; its limits are looked at later."""
+    if keys.is_open:
+        return True
+    try:
+        _identify(keys, scope)
+    except NextwordError:
+        return False
+    return True
+
+
+def _identify(keys: KeyRing, scope: Scope) -> ApiKey:
+    """Return the key of a request. Raises BadApiKey, ScopeMissing, or DatabaseUnavailable."""
+    if not keys.is_known:
+        raise DatabaseUnavailable("the API keys cannot be read yet")
+    key = keys.find(_bearer_token(scope))
+    wanted = wanted_scopes(scope["method"], scope["path"])
+    if key.scopes.isdisjoint(wanted):
+        scopes = " or ".join(sorted(wanted))
+        raise ScopeMissing(f"the API key {key.name!r} lacks the scope {scopes} that this route wants", scopes)
+    return key
 
 
 def _bearer_token(scope: Scope) -> str:

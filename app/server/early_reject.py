@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import logging
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.types import Scope
@@ -99,7 +100,11 @@ class Refusal(NamedTuple):
 class EarlyRejector:
     """Decision which requests to refuse, of all connections; used in the event loop's thread only."""
 
-    def __init__(self, in_flight: InFlightRequests, metrics: Metrics, find_queue: FindQueue) -> None:
+    def __init__(
+        self, in_flight: InFlightRequests, metrics: Metrics, find_queue: FindQueue, lets_in: Callable[[Scope], bool]
+    ) -> None:
+        """`lets_in` tells of a request whether it may ask at all; if not, it takes no place here."""
+        self._lets_in = lets_in
         self._in_flight = in_flight
         self._metrics = metrics
         self._find_queue = find_queue
@@ -114,7 +119,7 @@ class EarlyRejector:
         """Count and return the refusal, with these headers, of a request; None where there is room."""
         now = asyncio.get_running_loop().time()
         queue, label, _ = self._route(scope, now)
-        if queue is None or self._in_flight.stopping:
+        if queue is None or self._in_flight.stopping or not self._lets_in(scope):
             return None
         if queue.has_room(1 + self._admitted[queue]):
             self._count_admitted(queue)

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from app.core.process_tuning import tune_server
 from app.core.settings import Settings
 from app.main import create_app
+from app.middleware.access import lets_in
 from app.server.open_connections import OpenConnections, connection_limit, raise_descriptor_limit
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ def http_protocol(app: FastAPI) -> Any:
     connections = OpenConnections(limit, seconds, state.background)
     if not state.settings.early_reject:
         return partial(guarded_protocol.GuardedHttpProtocol, connections)
-    rejector = early_reject.EarlyRejector(state.in_flight, state.metrics, state.find_queue)
+    may_ask = partial(lets_in, state.stores.keys)
+    rejector = early_reject.EarlyRejector(state.in_flight, state.metrics, state.find_queue, may_ask)
     return partial(early_reject.RejectingHttpProtocol, rejector, connections)
 
 

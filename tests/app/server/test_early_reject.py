@@ -1,5 +1,6 @@
 """Refusals where HTTP is read: a connection stays in step, and the answers are those of the admission middleware."""
 
+import asyncio
 import json
 import logging
 import re
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.metrics import Metrics
 from app.core.settings import Settings
+from app.engine.capacity import WorkQueue
 from app.middleware.admission import FindQueue
 from app.middleware.in_flight import InFlightRequests
 from app.server import early_reject
@@ -292,7 +294,7 @@ def running(line: FindQueue) -> Iterator[str]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    rejector = EarlyRejector(InFlightRequests(Settings()), Metrics(), line)
+    rejector = EarlyRejector(InFlightRequests(Settings()), Metrics(), line, lambda _: True)
     keeper: Any = partial(RejectingHttpProtocol, rejector, OpenConnections(limit=100, seconds=60))
     config = uvicorn.Config(app, port=0, http=keeper, lifespan="off", log_config=None, timeout_keep_alive=1)
     server = uvicorn.Server(config)
@@ -373,3 +375,22 @@ def test_http_protocol_steps_aside_where_uvicorn_lacks_the_module(
     monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
     assert http_protocol(small.app) == "auto"
     assert "early_reject" in caplog.text
+
+
+def test_early_reject_counts_no_place_of_those_who_may_not_ask() -> None:
+    queue = WorkQueue(max_running=2, max_waiting=0, max_tokens=100)
+
+    def may_ask(scope: dict[str, Any]) -> bool:
+        return bool(scope["headers"])
+
+    async def ask() -> None:
+        rejector = EarlyRejector(InFlightRequests(Settings()), Metrics(), lambda _: queue, may_ask)
+        stranger = {"method": "POST", "path": "/v1/models/lstm/generate", "headers": []}
+        with queue.reserve():
+            # All in one turn of the event loop: each that was let in here would take a place until its task runs.
+            assert [rejector.reject(stranger, None, []) for _ in range(5)] == [None] * 5
+            caller = stranger | {"headers": [(b"authorization", b"Bearer")]}
+            assert rejector.reject(caller, None, []) is None
+            assert rejector.reject(caller, None, []) is not None
+
+    asyncio.run(ask())
