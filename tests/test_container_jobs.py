@@ -10,20 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.helpers.composition import Composition, composed, out, require
+from tests.helpers.composition import Composition, composed, out
 
 pytestmark = pytest.mark.container
 
-DATABASE_URL = "postgresql+psycopg://nextword:nextword@postgres/nextword"
 LSTM = {"layers": 1, "hidden_size": 64, "embedding_size": 64, "epochs": 4}
 
 
 @pytest.fixture(scope="module")
 def compose(compose_command: list[str]) -> Iterator[Composition]:
-    require("postgres:15-bookworm")
-    environment = {"NEXTWORD_DATABASE_URL": DATABASE_URL, "COMPOSE_PROFILES": "postgres"}
-    with composed(compose_command, **environment) as composition:
-        composition.up("--scale", "worker=2")
+    with composed(compose_command) as composition:
+        composition.up("--scale", "worker=3")
         yield composition
 
 

@@ -16,7 +16,12 @@ import click
 
 from app.cli.plain_errors import describe
 from app.core.plain_lines import protect_streams
-from app.core.process_tuning import import_without_gc, limit_blas_threads, limit_openmp_spinning
+from app.core.process_tuning import (
+    copy_readonly_numba_cache,
+    import_without_gc,
+    limit_blas_threads,
+    limit_openmp_spinning,
+)
 from models.errors import InvalidInput, NextwordError
 
 COMMAND_HELP = {
@@ -25,7 +30,7 @@ COMMAND_HELP = {
     "mix": "Make a model of published ones: a mixture, or a cache over one.",
     "convert": "Publish an n-gram model in fewer bits.",
     "import": "Publish an n-gram model in ARPA text, as KenLM and SRILM write it.",
-    "export": "Write an n-gram model as ARPA text.",
+    "export": "Write a model, or its tokenizer, for other programs.",
     "evaluate": "Measure how well MODEL predicts a text, or does its task on labelled files.",
     "score": "Score lines from standard input, one result a line.",
     "calibrate": "Find thresholds of the gibberish check, from harmless prompts.",
@@ -89,6 +94,7 @@ def main() -> None:
     protect_streams()
     limit_openmp_spinning()
     limit_blas_threads()
+    copy_readonly_numba_cache()
     sys.exit(run(sys.argv[1:]))
 
 

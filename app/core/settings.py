@@ -22,6 +22,8 @@ from app.core.process_tuning import skip_unused_log_fields
 from models.errors import InvalidInput
 
 MIB = 1024 * 1024
+SECRETS = Path("/run/secrets")
+"""Where container engines put secrets: a file `nextword_<name>` there is the value of a setting."""
 
 
 def _checked_by(split: Callable[[str], object]) -> Callable[[str], str]:
@@ -42,9 +44,11 @@ def _sendable(key: SecretStr) -> SecretStr:
 
 
 class Settings(BaseSettings):
-    """Settings read from environment variables `NEXTWORD_<NAME>`; arguments win over them."""
+    """Settings read from environment variables `NEXTWORD_<NAME>`, or files of secrets; arguments win over them."""
 
-    model_config = SettingsConfigDict(env_prefix="NEXTWORD_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="NEXTWORD_", frozen=True, extra="forbid", secrets_dir=SECRETS if SECRETS.is_dir() else None
+    )
 
     checkpoints: Path = Field(Path("checkpoints"), description="Folder of published models: <name>/<version>/.")
     data: Path = Field(Path("data"), description="Folder for what the service itself writes.")
@@ -177,15 +181,20 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(30, gt=0, description="Seconds without a heartbeat until another worker takes over.")
     heartbeat_seconds: float = Field(1, gt=0, description="Seconds between two heartbeats of a worker.")
 
-    def environment(self) -> dict[str, str]:
-        """Return the environment variables that give another server process these settings."""
-        values = {name: value for name, value in self.model_dump(exclude={"api_key"}).items() if value is not None}
-        return {f"NEXTWORD_{name.upper()}": str(value) for name, value in values.items()}
+    @property
+    def verified_hashes(self) -> Path:
+        """File that remembers which files of models were verified."""
+        return self.data / "verified.json"
 
     @property
     def opens_without_keys(self) -> bool:
         """Whether everybody is served while there is no API key: who reaches a loopback address is on this machine."""
         return self.insecure or is_loopback(self.host)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that give another server process these settings."""
+        values = {name: value for name, value in self.model_dump(exclude={"api_key"}).items() if value is not None}
+        return {f"NEXTWORD_{name.upper()}": str(value) for name, value in values.items()}
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -21,6 +21,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim-bookworm"
+DATABASE = "postgres:15-bookworm"
 
 
 def succeeds(*command: str) -> bool:
@@ -90,6 +91,7 @@ def require(image: str) -> None:
 def compose_command() -> list[str]:
     """`docker compose`, or what it was called before, with the image built for it."""
     require(BASE)
+    require(DATABASE)
     commands = [command for command in (["docker", "compose"], ["docker-compose"]) if succeeds(*command, "version")]
     if not commands:
         pytest.skip("neither `docker compose` nor `docker-compose` is here")

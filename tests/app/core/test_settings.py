@@ -70,3 +70,11 @@ def test_settings_keep_names_for_server_processes() -> None:
     names = load_settings(allowed_hosts="api, *.lan", cors_origins="https://a.org,null")
     passed = names.environment()
     assert (passed["NEXTWORD_ALLOWED_HOSTS"], passed["NEXTWORD_CORS_ORIGINS"]) == ("api, *.lan", "https://a.org,null")
+
+
+def test_settings_come_from_files_of_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nextword_database_url").write_text("postgresql+psycopg://of-the-secret/\n")
+    (tmp_path / "nextword_port").write_text("1234")
+    monkeypatch.setenv("NEXTWORD_PORT", "4321")
+    settings = Settings(_secrets_dir=tmp_path)
+    assert (settings.database_url, settings.port) == ("postgresql+psycopg://of-the-secret/", 4321)
