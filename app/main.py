@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are at /metrics
     )
     families = FAMILIES_BY_PRECISION[settings.precision]
-    verified_hashes = VerifiedHashes(settings.data / "verified.json")
+    verified_hashes = VerifiedHashes(settings.verified_hashes)
     copies = PrivateCopies(settings.data / "weights", verified_hashes)
     verifier = verified_hashes if settings.map_in_place else copies
     app.state.settings = settings

@@ -37,8 +37,13 @@ class SubprocessSupervisor:
         environment: Mapping[str, str],
         stop_seconds: float,
         descriptors: Sequence[int] = (),
+        on_fault: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Run `command` with these variables beside ours and these file descriptors; `name` is for the log."""
+        """Run `command` with these variables beside ours and these file descriptors; `name` is for the log.
+
+        `on_fault` is told the number of a signal that ended the process, before another begins.
+        """
+        self._on_fault = on_fault
         self._name, self._command, self._stop_seconds, self._descriptors = name, command, stop_seconds, descriptors
         self._environment = {**os.environ, **environment}
         self._stopping = threading.Event()
@@ -68,7 +73,10 @@ class SubprocessSupervisor:
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
-                end = describe_exit(self._run_once())
+                status = self._run_once()
+                end = describe_exit(status)
+                if status < 0 and not self._stopping.is_set():
+                    self._on_fault(-status)
             except OSError as error:  # as where memory or processes run out
                 end = f"could not be started: {error}"
             if self._stopping.is_set():
@@ -110,6 +118,15 @@ def describe_exit(status: int) -> str:
     'was ended by SIGKILL'
     """
     return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
+def doubt_files(settings: Settings, number: int) -> None:
+    """After SIGBUS, have the next start read every file again: a page of one could not be read from the disk.
+
+    What is damaged is then shown as such, and served no more. `number` is the signal that ended a server.
+    """
+    if number == signal.SIGBUS:
+        settings.verified_hashes.unlink(missing_ok=True)
 
 
 def call_at_eof(stop: Callable[[], None]) -> None:

@@ -22,7 +22,7 @@ from app.core.container_limits import cpu_quota
 from app.core.plain_lines import protect_streams
 from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, log_to_stderr
-from app.server.supervisor import SubprocessSupervisor, call_at_eof
+from app.server.supervisor import SubprocessSupervisor, call_at_eof, doubt_files
 
 STOP_GRACE_SECONDS = 10.0
 """How long a server may take to stop, beyond the time that its requests have to finish."""
@@ -36,7 +36,9 @@ def server_processes(settings: Settings, listener: socket.socket) -> Iterator[li
     with TemporaryDirectory(prefix="nextword-metrics-") as metrics, ExitStack() as running:
         environment = {**settings_per_process(settings).environment(), "PROMETHEUS_MULTIPROC_DIR": metrics}
         servers = [
-            SubprocessSupervisor("server", command, environment, seconds, [listener.fileno()])
+            SubprocessSupervisor(
+                "server", command, environment, seconds, [listener.fileno()], partial(doubt_files, settings)
+            )
             for _ in range(settings.workers)
         ]
         for server in servers:

@@ -23,8 +23,9 @@ from benchmarks.service._servers import nextword
 
 
 def resident(server: Popen[bytes]) -> float:
-    """Return the server's resident memory, in MB."""
-    pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
+    """Return the resident memory of the process that serves, in MB."""
+    serving = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0]
+    pages = int(Path(f"/proc/{serving}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

@@ -18,17 +18,16 @@ from subprocess import Popen
 import click
 
 from benchmarks.service._servers import cpu_seconds, nextword
-from models.checkpoint.load import WEIGHTS_FILE
 
 
 def memory(server: Popen[bytes], kind: str, of: str = "") -> float:
-    """Megabytes of all processes of a server: `Pss` or `Rss`, of all mappings of files whose path ends so."""
+    """Megabytes of all processes of a server: `Pss` or `Rss`, of all mappings of files in folders of that name."""
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # ended since
             if int(stat.read_text().rpartition(")")[2].split()[3]) == server.pid:  # its session
                 maps = re.split(r"^(?=[0-9a-f]+-)", stat.with_name("smaps").read_text(), flags=re.MULTILINE)
-                chosen = "".join(each for each in maps if each.partition("\n")[0].endswith(of))
+                chosen = "".join(each for each in maps if f"{of}/" in each.partition("\n")[0] or not of)
                 total += sum(map(int, re.findall(rf"^{kind}: +(\d+) kB", chosen, re.MULTILINE)))
     return total / 1e3
 
@@ -45,7 +44,7 @@ def main(checkpoints: Path, workers: int, rounds: int) -> None:
         with nextword(checkpoints, workers=workers, log_level="warning") as server:
             clock.append(time.perf_counter() - began)
             processor.append(cpu_seconds(server))
-            told = [memory(server, kind, of) for of in ("", WEIGHTS_FILE) for kind in ("Rss", "Pss")]
+            told = [memory(server, kind, of) for of in ("", "/weights") for kind in ("Rss", "Pss")]
     print(f"ready after {median(clock[1:]):.2f} s (best {min(clock[1:]):.2f}); processor {median(processor[1:]):.2f} s")
     what = "memory of {} server(s): Rss {:.0f} MB, Pss {:.0f} MB; of weights Rss {:.1f} MB, Pss {:.1f} MB"
     print(what.format(workers, *told))

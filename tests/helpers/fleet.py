@@ -52,7 +52,8 @@ class Fleet:
     def is_working(self) -> bool:
         """Whether there is a process that does a job's work."""
         worker = self.processes.get("worker")
-        workers = [worker.pid] if worker else _children(self.processes["service"].pid)
+        servers = _children(self.processes["service"].pid)
+        workers = [worker.pid] if worker else [pid for server in servers for pid in _children(server)]
         return any(_children(pid) for pid in workers)
 
     def kill(self, victim: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from app.cli.shared_options import FOLDER
 from app.core.exceptions import DatabaseUnavailable
 from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, load_settings, log_to_stderr
-from app.server.supervisor import WorkerSupervisor
+from app.server.guardian import keep_running
+from app.server.supervisor import WorkerSupervisor, doubt_files
 from app.server.worker_processes import server_processes, wait_for_stop_signal
 from models.checkpoint.repository import list_checkpoints
 from models.errors import InvalidInput
@@ -50,14 +52,21 @@ def serve(settings: Settings, *, worker: bool = False) -> None:
     with _listen(settings.host, settings.port) as listener:
         banner = greeting(settings, listener.getsockname()[1])
         if settings.workers == 1:
-            # Takes seconds and much memory to import, which a supervisor of server processes does not need.
-            server = import_without_gc("app.server.server").Server(settings, banner)
-            with supervisor:
-                server.serve_on(listener)
+            keep_running(partial(_serve_alone, settings, listener, banner, supervisor), partial(doubt_files, settings))
         else:
             with supervisor, server_processes(settings, listener) as servers:
                 click.echo(banner)
                 wait_for_stop_signal(servers)
+
+
+def _serve_alone(
+    settings: Settings, listener: socket.socket, banner: str, supervisor: AbstractContextManager[object]
+) -> None:
+    """Serve in this process."""
+    # Takes seconds and much memory to import, which its guardian does not need.
+    server = import_without_gc("app.server.server").Server(settings, banner)
+    with supervisor:
+        server.serve_on(listener)
 
 
 def greeting(settings: Settings, port: int) -> str:
