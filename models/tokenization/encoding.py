@@ -9,20 +9,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from models.special_tokens import EOS, SPECIAL_TOKENS, UNK
+from models.special_tokens import EOS, SPECIAL_TOKENS, UNK, UNK_TOKEN
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.definition.normalization import TextNormalizer
-from models.tokenization.definition.pipeline import Merges, build_pipeline
+from models.tokenization.definition.pipeline import Merges, boundary_spelling, build_pipeline
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.offsets import pipeline_offsets, word_offsets
 from models.tokenization.token_names import TokenNames
-from models.tokenization.tokenizer_file import own_document
+from models.tokenization.tokenizer_file import own_document, plain_document
 from models.utils.arrays import Int64Array, concat_rows
 
 MISSING = -1
@@ -78,6 +78,17 @@ class BatchEncoding:
     def lengths(self) -> NDArray[np.int64]:
         """Number of tokens of each text [N]."""
         return np.diff(self.ends, prepend=0)
+
+
+class SpecialNames(NamedTuple):
+    """Names of special tokens in a pipeline of `tokenizers`, None where it has none.
+
+    are_text: whether text that spells such a name is split like any other, and is not that token.
+    """
+
+    unknown: str | None
+    boundary: str | None
+    are_text: bool = False
 
 
 class TokenModel(ABC):
@@ -175,3 +186,15 @@ class TokenModel(ABC):
     def document(self) -> dict[str, Any]:
         """Return the content of the `tokenizer.json` that `token_models.read_document` makes this model of."""
         return own_document(self.config, self.ids, self.merges)
+
+    def pipeline_document(self) -> dict[str, Any]:
+        """Return a `tokenizer.json` for other programs, which gives the same (public) ids.
+
+        Raises InvalidInput for tokens that `tokenizers` cannot express.
+        """
+        return plain_document(self.config, self.document())
+
+    def special_names(self) -> SpecialNames:
+        """Return the names of the special tokens in `pipeline_document`."""
+        is_bpe = self.config.kind == "bpe"
+        return SpecialNames(None if is_bpe else UNK_TOKEN, boundary_spelling(self.config), are_text=not is_bpe)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise, starmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from models.tokenization.continuations.continuations import Continuations
 from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.definition.pipeline import Merges
 from models.tokenization.detokenizer import Detokenizer
-from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, TokenModel
+from models.tokenization.encoding import MISSING, BatchEncoding, Encoding, SpecialNames, TokenModel
 from models.tokenization.raw_text import check_unicode
 from models.tokenization.speller import Speller
 from models.tokenization.token_models import build_token_model, read_document, train_token_model
@@ -290,6 +291,17 @@ class Tokenizer:
     def ids_with_prefix(self, prefix: str) -> NDArray[np.int64]:
         """Return the ids, ascending, of the ordinary tokens that begin with `prefix`, normalized as text is."""
         return self.continuations.tokens_with_prefix(self._model.fold(prefix).encode())
+
+    def pipeline_document(self) -> dict[str, Any]:
+        """Return a `tokenizer.json` for other programs, which gives the same (public) ids.
+
+        Raises InvalidInput for tokens that `tokenizers` cannot express.
+        """
+        return self._model.pipeline_document()
+
+    def special_names(self) -> SpecialNames:
+        """Return the names of the special tokens in `pipeline_document`."""
+        return self._model.special_names()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a `tokenizer.json`, replacing a file of that name whole or not at all."""

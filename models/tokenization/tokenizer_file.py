@@ -11,11 +11,15 @@ from dataclasses import asdict
 from typing import Any
 
 from tokenizers import Tokenizer as HuggingFaceTokenizer
+from tokenizers import decoders
 
 from models.errors import InvalidInput
 from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.definition.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
+
+_NO_PREFIX = "\ufdd0"
+"""Mark of a token that goes on a word: a code point that is no character, as no token does."""
 
 
 def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges) -> dict[str, Any]:
@@ -27,6 +31,20 @@ def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges
     # The pipeline does not hold the settings of training. Only under "model" does `tokenizers` accept other keys.
     document["model"]["nextword"] = asdict(config)
     return document
+
+
+def plain_document(config: TokenizerConfig, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a file without our settings, and with a decoder, for other programs.
+
+    Words are joined by blanks, but for common English punctuation and contractions.
+    """
+    pipeline = HuggingFaceTokenizer.from_str(json.dumps(document))
+    if config.kind == "word":
+        pipeline.decoder = decoders.WordPiece(prefix=_NO_PREFIX, cleanup=True)
+    if config.kind == "character":
+        pipeline.decoder = decoders.Fuse()
+    plain: dict[str, Any] = json.loads(pipeline.to_str())
+    return plain
 
 
 def stored_config(document: dict[str, Any]) -> TokenizerConfig:

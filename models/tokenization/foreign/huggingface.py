@@ -84,6 +84,10 @@ class HuggingFaceModel(ForeignModel):
             and self._document == other._document
         )
 
+    def pipeline_document(self) -> dict[str, Any]:
+        """See `TokenModel`; it is the file itself."""
+        return self._document
+
     def document(self) -> dict[str, Any]:
         """Return the content of the file, with our settings beside it; plain `tokenizers` reads it, too."""
         return self._document | {"model": self._document["model"] | {"nextword": asdict(self.config)}}
@@ -93,7 +97,7 @@ def _without_training(document: dict[str, Any]) -> dict[str, Any]:
     """Return the content of a file without what serves the training of networks."""
     if not isinstance(document.get("model"), dict):
         raise InvalidInput("tokenizer", "must be a tokenizer.json, and the file is another JSON without a `model`")
-    model = {key: value for key, value in document["model"].items() if key != "nextword"}
+    model = {key: value for key, value in document["model"].items() if key not in ("nextword", "file")}
     if model.get("dropout"):
         model["dropout"] = None
     return document | {"model": model, "padding": None, "truncation": None}

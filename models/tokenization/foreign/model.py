@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.encoding import MISSING, TokenModel
+from models.tokenization.encoding import MISSING, SpecialNames, TokenModel
 from models.tokenization.foreign.file_vocabulary import FileVocabulary
 from models.tokenization.foreign.line_detokenizer import LineDetokenizer
 from models.tokenization.token_names import TokenNames
@@ -85,6 +85,15 @@ class ForeignModel(TokenModel):
     def ngram_words(self) -> list[str]:
         """Return the tokens [V] as files of n-gram models write them."""
         return self.file.ngram_words()
+
+    def special_names(self) -> SpecialNames:
+        """Return the file's names of the special tokens that it has."""
+        file = self.file
+        return SpecialNames(
+            file.tokens[UNK] if file.has_unknown else None,
+            file.tokens[EOS] if file.has_boundary else None,
+            are_text=True,
+        )
 
     def names(self) -> TokenNames:
         """Return how tokens are shown: as the text that they write, with the ids of the file."""

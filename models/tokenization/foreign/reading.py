@@ -14,7 +14,7 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import TokenModel
 from models.tokenization.foreign.file_heads import HEAD_BYTES, is_sentence_piece
 from models.tokenization.foreign.huggingface import HuggingFaceModel
-from models.tokenization.foreign.sentence_piece import DOCUMENT_TYPE, SentencePieceModel
+from models.tokenization.foreign.sentence_piece import SentencePieceModel
 from models.tokenization.foreign.word_list import parse_word_list
 from models.tokenization.words.word_tokenizer import WordTokenizer
 from models.utils.compression import open_decompressed
@@ -41,7 +41,7 @@ def read_tokenizer_file(config: TokenizerConfig) -> TokenModel:
 
 def read_foreign_document(config: TokenizerConfig, document: dict[str, Any]) -> TokenModel:
     """Build the tokens that a checkpoint's `tokenizer.json` holds, with the settings beside it."""
-    if document["model"].get("type") == DOCUMENT_TYPE:
+    if "file" in document["model"]:
         return SentencePieceModel.from_document(config, document)
     return HuggingFaceModel(config, document)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -18,6 +19,8 @@ from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import TokenModel
 from models.tokenization.foreign.file_vocabulary import FileVocabulary
 from models.tokenization.foreign.model import ForeignModel, TokenSpan, is_special
+from models.tokenization.foreign.piece_file import PieceFile
+from models.tokenization.foreign.piece_pipeline import build_piece_pipeline
 from models.tokenization.foreign.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
 DOCUMENT_TYPE = "SentencePiece"
-"""Name of these files in a `tokenizer.json`."""
+"""Type of the model in a `tokenizer.json` that other programs cannot read."""
 _LINES_PER_THREAD = 100
 """Lines that are worth a thread of their own."""
 _UNREADABLE = "must be text that the tokenizer's file can split"
@@ -86,9 +89,21 @@ class SentencePieceModel(ForeignModel):
         )
 
     def document(self) -> dict[str, Any]:
-        """Return the file as text, with our settings beside it."""
-        proto = base64.b64encode(self._proto).decode()
-        return {"model": {"type": DOCUMENT_TYPE, "file": proto, "nextword": asdict(self.config)}}
+        """Return the file as text, with our settings beside it, in a pipeline that `tokenizers` reads.
+
+        Where there is none, other programs cannot read the document.
+        """
+        own = {"file": base64.b64encode(self._proto).decode(), "nextword": asdict(self.config)}
+        try:
+            document = self.pipeline_document()
+        except InvalidInput:
+            return {"model": {"type": DOCUMENT_TYPE, **own}}
+        return document | {"model": document["model"] | own}
+
+    def pipeline_document(self) -> dict[str, Any]:
+        """See `TokenModel`; the pieces and steps are read from the file."""
+        document: dict[str, Any] = json.loads(build_piece_pipeline(PieceFile.parse(self._proto)).to_str())
+        return document
 
     @classmethod
     def from_document(cls, config: TokenizerConfig, document: dict[str, Any]) -> SentencePieceModel:

@@ -8,9 +8,11 @@ training text is most probable.
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS, UNK, UNK_TOKEN
 from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.definition.pipeline import build_pipeline
+from models.tokenization.encoding import SpecialNames
+from models.tokenization.foreign.piece_file import PieceFile
+from models.tokenization.foreign.piece_pipeline import build_piece_pipeline
 from models.tokenization.foreign.sentence_piece import SentencePieceModel
 from models.tokenization.offsets import pipeline_offsets
 from models.utils.arrays import Int64Array
@@ -62,6 +67,16 @@ class UnigramModel(SentencePieceModel):
         characters = pipeline_offsets(build_pipeline(replace(self.config, kind="character"), SPECIAL_TOKENS), text)
         begins, ends = np.append(characters[:, 0], len(text)), np.append(0, characters[:, 1])
         return np.stack([begins[offsets[:, 0]], ends[offsets[:, 1]]], axis=1)
+
+    def pipeline_document(self) -> dict[str, Any]:
+        """See `TokenModel`; a newline is `</s>`."""
+        pipeline = build_piece_pipeline(PieceFile.parse(self._proto), self.normalizer.steps, newline=True)
+        document: dict[str, Any] = json.loads(pipeline.to_str())
+        return document
+
+    def special_names(self) -> SpecialNames:
+        """See `TokenModel`; no text is unknown."""
+        return SpecialNames(None, "\n")
 
 
 def train_unigram(config: TokenizerConfig, text: Iterable[str]) -> UnigramModel:

@@ -25,6 +25,9 @@ from models.ngram.config import ExportFormat
 from models.recipes.import_recipe import ImportRecipe
 from models.tokenization.config import TokenizerConfig
 
+TRANSFORMERS = "transformers"
+"""Format of a tokenizer; the others are formats of models."""
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
@@ -92,32 +95,39 @@ def import_command(
 
 @click.command()
 @model_argument
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "export_format",
-    type=click.Choice([*get_args(ExportFormat), *get_args(NetworkFormat)]),
+    type=click.Choice([*get_args(ExportFormat), *get_args(NetworkFormat), TRANSFORMERS]),
     default="arpa",
     help="ARPA text; its words alone; a bigram model as OpenFst text, for LODR; the symbols of that; a recurrent model "
-    "as ONNX, for sherpa-onnx. [default: arpa]",
+    "as ONNX, for sherpa-onnx; the tokenizer of any model as a folder for transformers. [default: arpa]",
 )
 @checkpoints_option
 def export_command(model: str, file: Path, export_format: Any, checkpoints: Path) -> None:
     """Write MODEL to FILE for other programs, compressed where the name ends in .gz.
 
-    ONNX is for recurrent models, and needs the extra `onnx`; the other formats are for n-gram models.
+    ONNX is for recurrent models, and needs the extra `onnx`. `transformers` makes a folder FILE of the tokenizer of any
+    model. The other formats are for n-gram models.
     """
     with without_gc():
         from models.checkpoint.export import export_file
         from models.checkpoint.families import FAMILIES_BY_PRECISION
         from models.checkpoint.load import load
+        from models.checkpoint.transformers_folder import write_transformers_folder
         from models.utils.files import write_atomically
 
     ref = find_checkpoint(checkpoints, model)
     checkpoint = load(ref.path, families=FAMILIES_BY_PRECISION["int8"])  # without importing torch
+    if export_format == TRANSFORMERS:
+        return write_transformers_folder(checkpoint.tokenizer, file)
+    if file.is_dir():
+        raise InvalidInput("file", f"must be a file, and {file} is a folder")
     pieces = export_file(checkpoint, export_format, ref.id)
     with write_atomically(file) as temporary, _open_to_write(temporary) as output:
         output.writelines(pieces)
+    return None
 
 
 def _open_to_write(path: Path) -> BinaryIO:

@@ -13,6 +13,7 @@ import kenlm
 import numpy as np
 import onnxruntime
 import pytest
+from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.checkpoint.load import load
 from tests.helpers.command_line import Run
@@ -175,3 +176,15 @@ def test_export_writes_words_and_an_automaton_of_bigrams(nextword: Run, tmp_path
     assert lines[0][:4] == ["1", "5", "5", "0"]
     assert float(lines[0][4]) == pytest.approx(0.176091 * math.log(10), abs=1e-5)
     assert ["1", "2", "2", "2"] in [line[:4] for line in lines]
+
+
+def test_export_writes_a_tokenizer_as_a_folder_for_transformers(nextword: Run, published: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    assert nextword("export", "words", folder, "--format", "transformers", root=published).status == 0
+    plain = HuggingFaceTokenizer.from_file(str(folder / "tokenizer.json"))
+    ids = load(published / "words" / "1").tokenizer.encode("the cat sat\n").ids.tolist()
+    assert plain.encode("the cat sat\n").ids == ids
+    assert json.loads((folder / "tokenizer_config.json").read_text())["eos_token"] == "\n"
+    refused = nextword("export", "words", folder, root=published)
+    assert refused.status == 2
+    assert "file: must be a file, and" in refused.err
