@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from app.core.api_keys import MIN_LENGTH, NAME, NAME_ACCEPTED, SCOPES, ApiKey, KeyLimits, Scope, digest_key
 from app.core.plain_messages import explain, locate
 from models.errors import InvalidInput
+from models.utils.regular_files import read_regular
 
 MAX_FILE_BYTES = 1 << 20
 """Largest file of keys: some thousands of them."""
@@ -80,13 +81,7 @@ def read_key_file(path: Path) -> list[ApiKey]:
 
 def _read_text(path: Path) -> str:
     try:
-        if not path.is_file():  # nothing is read of a pipe, a device or a directory
-            raise InvalidInput(SETTING, "there is no such file")
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise InvalidInput(SETTING, f"the file has more than {MAX_FILE_BYTES} bytes")
-        return content.decode()
+        return read_regular(path, MAX_FILE_BYTES).decode()
     except OSError as error:
         raise InvalidInput(SETTING, f"the file cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:

@@ -59,7 +59,7 @@ def test_key_file_of_one_line_is_one_key_with_every_scope(tmp_path: Path) -> Non
         (f'["a b"]\nkey = "{KEY}"\nscopes = ["infer"]', "'a b': must be 1 to 64 letters"),
         ('[a]\nsha256 = "12"\nscopes = ["infer"]', "a.sha256"),
         (b"\xff\xfe", "UTF-8"),
-        (b"# " + b"x" * MAX_FILE_BYTES, "more than"),
+        (b"# " + b"x" * MAX_FILE_BYTES, "larger than"),
     ],
 )
 def test_key_file_says_what_is_wrong_and_tells_no_key(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -71,6 +71,7 @@ def test_key_file_says_what_is_wrong_and_tells_no_key(tmp_path: Path, content: s
 
 def test_key_file_that_is_no_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path, tmp_path / "pipe", tmp_path / "absent", Path("/dev/zero")):
-        with pytest.raises(InvalidInput, match="no such file"):
+    kinds = {tmp_path: "a directory", tmp_path / "pipe": "a pipe", Path("/dev/zero"): "a device"}
+    for path, kind in (kinds | {tmp_path / "absent": "No such file"}).items():
+        with pytest.raises(InvalidInput, match=f"api_keys_file: the file cannot be read .{kind}"):
             read_key_file(path)

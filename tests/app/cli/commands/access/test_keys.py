@@ -118,4 +118,4 @@ def test_serve_with_a_bad_file_of_keys_is_one_line(
 ) -> None:
     monkeypatch.setenv("NEXTWORD_API_KEYS_FILE", str(tmp_path / "absent"))
     status, err = serve_status(capsys, tmp_path)
-    assert (status, err) == (2, "nextword: api_keys_file: there is no such file\n")
+    assert (status, err) == (2, "nextword: api_keys_file: the file cannot be read (No such file or directory)\n")
