@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from app.http.access_rules import SECURITY_SCHEMES, security_requirement
 from app.openapi.errors import error_responses, operation_errors
 from app.openapi.examples import add_answer_examples, add_request_example, load_answers
+from app.openapi.limits import apply_limits
 from app.openapi.parameters import shared_parameters
 from app.openapi.schemas import add_schemas
 
@@ -42,6 +43,7 @@ class DocumentedApp(FastAPI):
         document = super().openapi()
         if self._completed is not document:
             self._completed = document
+            apply_limits(document, self.state.settings)
             answers, schemas = load_answers(), document["components"]["schemas"]
             add_schemas(schemas)
             for operation in self._operations(document):

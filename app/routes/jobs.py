@@ -41,14 +41,14 @@ from app.schemas.jobs.answers import (
     MetricsQuery,
 )
 from app.schemas.jobs.examples import REQUEST_EXAMPLES
-from app.schemas.jobs.requests import NamedJobRequest
+from app.schemas.jobs.requests import JobRequest
 from app.storage.published_models import newest_version
 from app.storage.tables import Status
 from models.errors import CheckpointError, InvalidInput, InvalidText, UnsupportedByModel
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 EVENT_STREAM = "text/event-stream"
-JobRequestBody = Annotated[NamedJobRequest, Body(openapi_examples=REQUEST_EXAMPLES)]
+JobRequestBody = Annotated[JobRequest, Body(openapi_examples=REQUEST_EXAMPLES)]
 JobId = Annotated[str, Path(description="Id of the job.", examples=["job-0123456789abcdef01234567"])]
 IdempotencyKey = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from pydantic.functional_validators import AfterValidator, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from app.core.exceptions import ModelFailed
+from app.schemas.details.limits import limited_by
 from app.schemas.items import EachItem, Items
 from models.tokenization.raw_text import clean
 
@@ -100,9 +101,10 @@ SourceText = Annotated[str, AfterValidator(_require_unicode)]
 Text = Annotated[SourceText, AfterValidator(clean)]
 """A Unicode string as tokenizers read it: without a byte order mark, with newlines of one kind."""
 _ACCEPTED_TEXTS = described_as("a string, or a list of at least one string, in Unicode")
-Texts = Annotated[Text | Annotated[Items[str], EachItem(Text)], _ACCEPTED_TEXTS]
+_LIMITED = Field(json_schema_extra=limited_by("max_texts"))
+Texts = Annotated[Text | Annotated[Items[str], EachItem(Text), _LIMITED], _ACCEPTED_TEXTS]
 """One text or several, each judged by itself."""
-SourceTexts = Annotated[SourceText | Annotated[Items[str], EachItem(SourceText)], _ACCEPTED_TEXTS]
+SourceTexts = Annotated[SourceText | Annotated[Items[str], EachItem(SourceText), _LIMITED], _ACCEPTED_TEXTS]
 """One text or several as they were sent, for answers that tell where in a text something stands."""
 MODEL_FIELD = Field(description="The model that answered, as `name@version`.", examples=["gutenberg-kn@1"])
 NORMALIZED_FIELD = Field(

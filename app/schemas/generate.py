@@ -19,6 +19,7 @@ from app.schemas.base import (
     described_as,
     logprob_fields,
 )
+from app.schemas.details.limits import limited_by
 from app.schemas.details.streams import event_stream
 from app.schemas.tokens import token_contents
 from models.inference.config import (
@@ -61,7 +62,9 @@ class GenerateRequest(RequestBody):
     """Request to continue a prompt."""
 
     prompt: Text = Field("", description="Beginning of the text; empty: begin a new text.", examples=["it was a dark"])
-    max_tokens: int = Field(64, ge=1, description="Most tokens in each text.", examples=[20])
+    max_tokens: int = Field(
+        64, ge=1, description="Most tokens in each text.", examples=[20], json_schema_extra=limited_by("max_tokens")
+    )
     temperature: float = Field(
         1.0, ge=0, le=1e6, description="Divides log-probabilities; 0 takes the most probable token.", examples=[0.8]
     )
@@ -78,7 +81,7 @@ class GenerateRequest(RequestBody):
         examples=[1],
     )
     stop: Stop = Field(None, description="A text ends before any of these strings.", examples=[["\n"]])
-    n: int = Field(1, ge=1, description="How many texts.", examples=[2])
+    n: int = Field(1, ge=1, description="How many texts.", examples=[2], json_schema_extra=limited_by("max_choices"))
     stream: bool = Field(False, description="Whether to send each token as it comes, as server-sent events.")
     ignore_end: bool = Field(False, description="Whether to go on where the text would end: `</s>` is never chosen.")
     allow_unk: bool = Field(False, description="Whether `<unk>` may be chosen.")

@@ -59,7 +59,7 @@ class JobEstimate(ResponseBody):
 
 
 class JobResult(ResponseBody):
-    """What a job made or measured; figures of an evaluation stand beside `model`, by name."""
+    """Result of a job; figures of an evaluation stand beside `model`, by name."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, JsonValue]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.schemas.base import RequestBody, SourceText, described_as
+from app.schemas.details.limits import limited_by
 from app.schemas.generate import LogitBias, Stop
 from models.inference.config import MAX_PENALTY, REPETITION_PENALTIES
 
@@ -66,7 +67,11 @@ class CompletionRequest(RequestBody):
         examples=[None],
     )
     max_tokens: int | None = Field(
-        16, ge=0, description="Most tokens in each text; 0: none, to be told of the prompt alone.", examples=[20]
+        16,
+        ge=0,
+        description="Most tokens in each text; 0: none, to be told of the prompt alone.",
+        examples=[20],
+        json_schema_extra=limited_by("max_tokens"),
     )
     temperature: float | None = Field(
         1.0, ge=0, le=1e6, description="Divides log-probabilities; 0 takes the most probable token.", examples=[0.8]
@@ -80,13 +85,20 @@ class CompletionRequest(RequestBody):
     min_p: float | None = Field(
         0.0, ge=0, le=1, description="Keep tokens at least p times as probable as the best; 0: all."
     )
-    n: int | None = Field(1, ge=1, description="How many texts for each prompt.", examples=[1])
+    n: int | None = Field(
+        1,
+        ge=1,
+        description="How many texts for each prompt.",
+        examples=[1],
+        json_schema_extra=limited_by("max_choices"),
+    )
     best_of: int | None = Field(
         None,
         ge=1,
         description="Of how many texts the `n` most probable, by the mean log-probability of their tokens, are told, "
         "best first; unset: `n`.",
         examples=[None],
+        json_schema_extra=limited_by("max_choices"),
     )
     stop: Stop = Field(None, description="A text ends before any of these strings.", examples=[["\n"]])
     seed: int | None = Field(

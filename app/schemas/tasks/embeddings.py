@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from app.schemas.base import MODEL_FIELD, ItemError, RequestBody, ResponseBody, SourceText, described_as
+from app.schemas.details.limits import limited_by
 from app.schemas.items import EachItem, Items
 from models.tasks.embedding.config import EmbeddingPooling
 
@@ -24,7 +25,7 @@ def _refuse_token_ids(value: Any) -> Any:
 
 
 Input = Annotated[
-    SourceText | Annotated[Items[str], EachItem(SourceText)],
+    SourceText | Annotated[Items[str], EachItem(SourceText), Field(json_schema_extra=limited_by("max_texts"))],
     BeforeValidator(_refuse_token_ids),
     described_as("a string, or a list of at least one string, in Unicode; token ids are not accepted: send the text"),
 ]

@@ -17,6 +17,7 @@ from app.schemas.base import (
     Text,
     logprob_fields,
 )
+from app.schemas.details.limits import limited_by
 from models.tasks.fill_in.query import FilledText, Filling, FillQuery
 
 _DEFAULTS = FillQuery()
@@ -34,6 +35,7 @@ class FillRequest(RequestBody):
         default_factory=list,
         description="Words for each blank to choose from, of at most 100 characters; unset: the whole vocabulary.",
         examples=[["big", "little", "white"]],
+        json_schema_extra=limited_by("max_texts"),
     )
     top_k: int = Field(
         _DEFAULTS.top_k, ge=0, description="How many of the most probable fillings; 0: all.", examples=[5]
