@@ -109,7 +109,7 @@ def _identify(keys: KeyRing, scope: Scope) -> ApiKey:
     """Return the key of a request. Raises BadApiKey, ScopeMissing, or DatabaseUnavailable."""
     if not keys.is_known:
         raise DatabaseUnavailable("the API keys cannot be read yet")
-    key = keys.find(_bearer_token(scope))
+    key = keys.find(bearer_token(scope))
     wanted = wanted_scopes(scope["method"], scope["path"])
     if key.scopes.isdisjoint(wanted):
         scopes = " or ".join(sorted(wanted))
@@ -117,7 +117,7 @@ def _identify(keys: KeyRing, scope: Scope) -> ApiKey:
     return key
 
 
-def _bearer_token(scope: Scope) -> str:
+def bearer_token(scope: Scope) -> str:
     """Return the key that a request sends. Raises BadApiKey where it sends none, or an empty one."""
     scheme, _, token = get_header(scope, b"authorization").partition(" ")
     token = token.strip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from app.core.api_keys import ApiKey, digest_key
@@ -29,6 +29,7 @@ class KeyRing:
         """Whether no key is asked for: there has never been one, not even one that was revoked or has expired."""
         self._file = file
         self._opens_without_keys = opens_without_keys
+        self._file_read: tuple[object, Sequence[ApiKey]] = (None, [])
         self._keys: Mapping[bytes, ApiKey] | None = None
 
     @property
@@ -43,11 +44,24 @@ class KeyRing:
 
     def refresh(self) -> None:
         """Read all keys. Raises DatabaseUnavailable, and InvalidInput for a file that is not understood."""
-        keys = self.store.list() + (read_key_file(self._file) if self._file else [])
+        keys = [*self.store.list(), *self._file_keys()]
         if self._keys is not None and len(keys) != len(self._keys):
             logger.info("there are %d API keys now", len(keys))
         self._keys = _by_digest(keys)
         self.is_open = self._opens_without_keys and not keys
+
+    def _file_keys(self) -> Sequence[ApiKey]:
+        """Return the keys of the file, which is read again where it is another file or was written to."""
+        if self._file is None:
+            return []
+        try:
+            facts = self._file.stat()
+            stamp: object = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        except OSError:
+            stamp = None
+        if stamp is None or stamp != self._file_read[0]:
+            self._file_read = stamp, read_key_file(self._file)
+        return self._file_read[1]
 
     def find(self, key: str) -> ApiKey:
         """Return what is known of a key that a client sent.

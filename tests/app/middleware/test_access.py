@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.api_keys import SCOPES, KeyLimits
 from app.core.caller import add_caller
-from app.core.exceptions import DatabaseUnavailable
+from app.core.exceptions import BadApiKey, DatabaseUnavailable
+from app.middleware.access import bearer_token
 from app.storage import key_usage
 from app.storage.key_store import KeyStore
 from tests.helpers.serving import Server, serving, wait_for
@@ -257,3 +261,9 @@ def test_access_takes_a_token_of_blanks_for_none(guarded: Server, keys: dict[str
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(head.encode())
             assert connection.recv(100).startswith(b"HTTP/1.1 401 "), value
+
+
+@given(st.binary(max_size=100))
+def test_bearer_token_of_any_bytes_is_a_key_or_refused(value: bytes) -> None:
+    with suppress(BadApiKey):
+        assert bearer_token({"headers": [(b"authorization", value)]}).strip()

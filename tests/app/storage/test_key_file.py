@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.api_keys import KeyLimits, digest_key
 from app.storage.key_file import MAX_FILE_BYTES, read_key_file
@@ -75,3 +79,18 @@ def test_key_file_that_is_no_file_is_not_read(tmp_path: Path) -> None:
     for path, kind in (kinds | {tmp_path / "absent": "No such file"}).items():
         with pytest.raises(InvalidInput, match=f"api_keys_file: the file cannot be read .{kind}"):
             read_key_file(path)
+
+
+TOML_VALUES = st.sampled_from(
+    ["1", "-1", "1e400", '"x"', "[]", "{}", "true", "12:00:00", "0001-01-01", "9999-12-31", f'"{KEY}"']
+)
+FIELDS = st.sampled_from(["key", "sha256", "scopes", "expires", "jobs", "stored_bytes", "other", '"a b"'])
+TABLES = st.dictionaries(FIELDS, TOML_VALUES).map(lambda fields: "\n".join(f"{n} = {v}" for n, v in fields.items()))
+
+
+@given(st.one_of(st.binary(max_size=200), TABLES.map(lambda table: f"[ci]\n{table}".encode())))
+@settings(max_examples=200, deadline=None)
+def test_key_file_of_anything_is_read_or_refused(content: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file, suppress(InvalidInput):
+        Path(file.name).write_bytes(content)
+        assert all(len(key.digest) == 32 for key in read_key_file(Path(file.name)))

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.core.api_keys import KeyLimits
+from app.core.api_keys import ApiKey, KeyLimits
 from app.core.exceptions import BadApiKey
+from app.storage import key_ring
 from app.storage.database import Database
+from app.storage.key_file import read_key_file
 from app.storage.key_ring import KeyRing
 from app.storage.key_store import KeyStore
 from models.errors import InvalidInput
@@ -71,3 +73,24 @@ def test_key_ring_reads_its_file_again_and_keeps_the_keys_while_it_is_broken(
     assert ring.find(KEY[::-1]).name == "default"
     with pytest.raises(BadApiKey):
         ring.find(KEY)
+
+
+def test_key_ring_reads_its_file_only_where_it_changed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, reads = tmp_path / "keys", []
+
+    def read(path: Path) -> list[ApiKey]:
+        reads.append(path)
+        return read_key_file(path)
+
+    monkeypatch.setattr(key_ring, "read_key_file", read)
+    file.write_text(KEY)
+    ring = KeyRing(KeyStore(database), file, opens_without_keys=True)
+    for _ in range(3):
+        ring.refresh()
+    assert len(reads) == 1
+    (tmp_path / "new").write_text(KEY[::-1])
+    (tmp_path / "new").rename(file)  # as secrets are replaced
+    ring.refresh()
+    assert ring.find(KEY[::-1])
