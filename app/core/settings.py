@@ -121,7 +121,9 @@ class Settings(BaseSettings):
         1_000_000, ge=1, description="Most tokens to be read or written by all that is under way or waits, a kind."
     )
     max_requests: int = Field(
-        1024, ge=1, description="Requests under way at the same time; as many again that read what there is."
+        1024,
+        ge=1,
+        description="Requests under way at the same time whose body has come; as many again that read what there is.",
     )
     max_pending_bytes: int = Field(
         256 * MIB, ge=1024, description="Most bytes that have come of the JSON bodies of all requests under way."
@@ -133,8 +135,8 @@ class Settings(BaseSettings):
     max_connections: int = Field(
         4096,
         ge=16,
-        description="Connections open at the same time, fewer where the descriptor limit is low; idle ones "
-        "make room for new ones.",
+        description="Connections open at the same time, fewer where the descriptor limit is low; those that stand "
+        "still make room for new ones.",
     )
     body_idle_seconds: float = Field(
         30, gt=0, description="Seconds in which nothing of an awaited body comes, after which its request ends."

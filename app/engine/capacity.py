@@ -86,6 +86,18 @@ class WorkQueue:
             self._throughput.end(done)
 
     @contextmanager
+    def lend_place(self) -> Iterator[None]:
+        """Leave the place of a text to others while the block lasts, as its holder waits for its client.
+
+        It is taken back without a look whether there is room: what was begun is not refused.
+        """
+        self.texts -= 1
+        try:
+            yield
+        finally:
+            self.texts += 1
+
+    @contextmanager
     def reserve_tokens(self, tokens: int) -> Iterator[None]:
         """Count more tokens of a text that has a place, while the block lasts."""
         self.tokens += tokens

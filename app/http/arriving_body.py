@@ -10,7 +10,7 @@ class ArrivingBody:
     """Bytes of one body that have come, and the time in which a route waited for more.
 
     Time in which nobody waits for it is not the client's: a route may be busy with what has come. Routes note only that
-    they wait, and a look at all requests once a second measures for how long; so a request costs no clock.
+    they wait, and looks at all requests, some a second, measure for how long; so a request costs no clock.
     """
 
     received = 0

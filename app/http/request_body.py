@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from tempfile import SpooledTemporaryFile
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -97,6 +98,8 @@ class BufferedBody:
     def __init__(self, receive: Receive, arriving: ArrivingBody | None = None) -> None:
         """`arriving` is told when a route waits for more of the body."""
         self._receive = receive
+        self.while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Makes the context in which the client is waited for."""
         self._arriving = arriving or ArrivingBody()
         self._file = SpooledTemporaryFile[bytes](BUFFER_BYTES)
         self._written = self._read = 0
@@ -116,7 +119,8 @@ class BufferedBody:
                 return b""
             self._changed.clear()
             self._arriving.awaited = True
-            await self._changed.wait()
+            with self.while_waiting():
+                await self._changed.wait()
             self._arriving.awaited = False
 
     async def wait_for_disconnect(self) -> None:

@@ -79,9 +79,9 @@ class AdmissionMiddleware:
             self._metrics.count_request(route_label(scope), outcome, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, send: _GuardedSend) -> None:
-        with self._in_flight.admit(
-            self._time_limit(scope), self._announced_bytes(scope), is_short_read(scope)
-        ) as deadline:
+        seconds, announced = self._time_limit(scope), self._announced_bytes(scope)
+        deadline = self._in_flight.admit(seconds, announced, is_short_read(scope))
+        try:  # a context manager would take a microsecond, of some fifteen that all middleware takes
             self._check_queue(scope)
             scope["state"]["deadline"] = deadline
             serving = self.app(scope, receive, send).__await__()
@@ -91,6 +91,8 @@ class AdmissionMiddleware:
                 return
             async with nullcontext() if deadline.is_enforced else deadline.enforce():
                 await _finish_started(serving, pending)
+        finally:
+            self._in_flight.release(deadline)
 
     def _check_queue(self, scope: Scope) -> None:
         """Raise Overloaded where there is no room for even the smallest request."""

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import islice
 
 from app.core.exceptions import Overloaded, RequestTimeout, ServerStopping
 from app.core.settings import Settings
 from app.http.arriving_body import ArrivingBody
 from models.errors import NextwordError
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 """Longest time between two looks at the bodies that are awaited."""
+ENDED_PER_LOOK = 64
+"""Most requests that are ended at a look: thousands at once would keep the event loop busy for seconds."""
+COUNT_SECONDS = 0.05
+"""Time for which a count of awaited bodies is good, as each looks at all requests."""
 
 
 class RequestDeadline:
     """The time at which one request must have ended, and why."""
 
-    def __init__(self, seconds: float = math.inf) -> None:
+    def __init__(self, seconds: float = math.inf, is_read: bool = False) -> None:
         """Set the deadline so many seconds from now."""
+        self.is_read = is_read
         self.body = ArrivingBody()
         self._deadline = asyncio.get_running_loop().time() + seconds
         self._seconds = seconds
@@ -84,6 +90,9 @@ class InFlightRequests:
         self._deadlines: set[RequestDeadline] = set()
         self._reads = 0
         """How many of them only read what there is."""
+        self._awaited = 0
+        """How many of them waited for their body when they were last counted."""
+        self._counted_at = -math.inf
         self._looked_at = math.inf
         """Time of the event loop at the last look."""
 
@@ -91,23 +100,23 @@ class InFlightRequests:
         """Number of requests under way."""
         return len(self._deadlines)
 
-    @contextmanager
-    def admit(self, seconds: float, body: int, is_read: bool = False) -> Iterator[RequestDeadline]:
-        """Count a request while the block lasts; it may take `seconds`, and announces `body` bytes to be held.
+    def admit(self, seconds: float, body: int, is_read: bool = False) -> RequestDeadline:
+        """Count a request until it is released; it may take `seconds`, and announces `body` bytes to be held.
 
         Those that only read what there is (`is_read`) are counted apart, so that others leave room for them. Raises
         ServerStopping or Overloaded.
         """
         self._check(body, is_read)
-        deadline = RequestDeadline(seconds)
+        deadline = RequestDeadline(seconds, is_read)
         self._deadlines.add(deadline)
         self._reads += is_read
-        try:
-            yield deadline
-        finally:
-            self._reads -= is_read
-            self._deadlines.discard(deadline)
-            self.buffered_bytes -= deadline.body.buffered
+        return deadline
+
+    def release(self, deadline: RequestDeadline) -> None:
+        """Count a request no more."""
+        self._reads -= deadline.is_read
+        self._deadlines.discard(deadline)
+        self.buffered_bytes -= deadline.body.buffered
 
     def hold(self, body: ArrivingBody, size: int) -> None:
         """Count bytes of a body that have come and are held until its request ends. Raises Overloaded."""
@@ -124,17 +133,27 @@ class InFlightRequests:
         """End the requests whose body stands still; to be called again and again."""
         now = asyncio.get_running_loop().time()
         seconds, self._looked_at = max(0.0, now - self._looked_at), now
-        for deadline in list(self._deadlines):
-            if reason := deadline.body.look(seconds, self._settings):
-                deadline.shorten(0.0, reason)
+        reasons = [(deadline, deadline.body.look(seconds, self._settings)) for deadline in self._deadlines]
+        stalled = ((deadline, reason) for deadline, reason in reasons if reason is not None)
+        for deadline, reason in islice(stalled, ENDED_PER_LOOK):
+            deadline.shorten(0.0, reason)
 
     def _check(self, body: int, is_read: bool) -> None:
         if self.stopping:
             raise ServerStopping("the server is going down and takes nothing new", self._settings.stop_seconds)
         under_way = self._reads if is_read else len(self._deadlines) - self._reads
         if under_way >= self._settings.max_requests:
-            raise Overloaded(f"{under_way} requests are under way, and no more are taken on")
+            under_way -= 0 if is_read else self._awaited_bodies()
+            if under_way >= self._settings.max_requests:
+                raise Overloaded(f"{under_way} requests are under way, and no more are taken on")
         self._check_bytes(body)
+
+    def _awaited_bodies(self) -> int:
+        """Return how many requests wait for their client: they have a connection, and take no place of others."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._counted_at + COUNT_SECONDS:
+            self._counted_at, self._awaited = now, sum(deadline.body.awaited for deadline in self._deadlines)
+        return self._awaited
 
     def _check_bytes(self, size: int) -> None:
         if self.buffered_bytes and self.buffered_bytes + size > self._settings.max_pending_bytes:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -147,6 +147,16 @@ class ModelRequest:
     def reserve(self) -> AbstractContextManager[None]:
         """Reserve a place in the queue to `compute` in later. Raises Overloaded or ServerStopping."""
         return self.engine.reserve(self.checkpoint.model)
+
+    @contextmanager
+    def reserve_for(self, body: BufferedBody) -> Iterator[None]:
+        """Hold a place in the queue to `compute` in, which others have while more of `body` is awaited.
+
+        Raises Overloaded or ServerStopping.
+        """
+        with self.reserve():
+            body.while_waiting = self.engine.queue_for(self.checkpoint.model).lend_place
+            yield
 
     async def compute(
         self, work: Generator[object, None, Result], tokens: int, disconnect: WaitForDisconnect

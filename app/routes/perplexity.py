@@ -114,7 +114,7 @@ async def _evaluate_text(request: ModelRequest, query: PerplexityQuery) -> Respo
     evaluator = _make_evaluator(request, query, encoding)
     with closing(request.buffer_body()) as body:
         data = await body.read()  # as long as nothing comes, others have the place
-        with request.reserve():
+        with request.reserve_for(body):
             while data:
                 await request.compute(evaluator.feed(data), request.estimate_tokens([data]), body.wait_for_disconnect)
                 data = await body.read()
@@ -130,7 +130,7 @@ async def _evaluate_records(request: ModelRequest, query: PerplexityQuery) -> Re
         body = request.buffer_body()
         stack.callback(body.close)
         first = await body.read()  # a body whose declared size is too large fails before the first byte of an answer
-        stack.enter_context(request.reserve())
+        stack.enter_context(request.reserve_for(body))
         return BidirectionalStream(
             _results(request, query, body, first), NDJSON, stack.pop_all(), format_error=_json_line
         )

@@ -48,8 +48,6 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """The scope of the request whose `_excess` is counted."""
         self._excess = 0
         """Bytes that brought neither the end of the head nor some of the body."""
-        self._unsent = 0
-        """Bytes of answers that a closing connection had yet to send at the last look."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection in, if there is room."""
@@ -82,24 +80,24 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def awaits(self) -> object:
         """Return what the client has to do next; None while a request is being answered."""
         if self.transport.is_closing():
-            if (unsent := self.transport.get_write_buffer_size()) != self._unsent:
-                self._unsent = unsent
-            return self._unsent  # to read on: the same object as long as nothing is read
+            return self.transport.get_write_buffer_size()  # to read on
         if self._is_occupied():
-            return None
+            return self._awaited_body()
         return self if self.scope is None else self.scope  # to begin a request, or to end its head: a new scope each
 
     def end(self) -> None:
         """End a connection whose client does nothing, with an answer if the head of a request has begun."""
         if self.transport.is_closing():
             self.transport.abort()
+        elif self._is_occupied():
+            pass  # a body, whose request ends by itself
         elif self._has_begun_head():
             self._reject(HEAD_STALLED)
         else:
             self.transport.close()
 
     def evict(self) -> None:
-        """End an idle connection."""
+        """End a connection that stands still."""
         self.transport.abort()
 
     def refuse(self) -> None:
@@ -128,6 +126,12 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def _is_occupied(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _awaited_body(self) -> int | None:
+        """Return how many bytes have come of a body of which a route waits for more; None where none does."""
+        scope: Any = self.cycle.scope
+        deadline = scope.get("state", {}).get("deadline")
+        return deadline.body.received if deadline is not None and deadline.body.awaited else None
 
     def _has_begun_head(self) -> bool:
         return self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)

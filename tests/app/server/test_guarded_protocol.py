@@ -1,7 +1,8 @@
-"""Connections of clients that mean no good: upgrades, endless heads, more connections than there may be."""
+"""Connections of clients that mean no good: upgrades, endless heads, too many connections."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.core.settings import Settings
-from app.server.open_connections import connection_limit
+from app.server.open_connections import OpenConnections, connection_limit
 from tests.helpers.serving import Server, get, serving, wait_for
 
 HEAD_SECONDS = 0.5
@@ -177,27 +178,97 @@ def test_connections_make_room_for_new_ones_when_they_are_idle(hasty: Server) ->
     wait_for(lambda: get(f"{hasty.url}/v1/models").status_code == 200)
 
 
-def test_connections_without_room_are_told_so(hasty: Server) -> None:
+def test_connections_make_room_for_new_ones_when_their_bodies_stand_still(hasty: Server) -> None:
     with ExitStack() as stack:
-        for _ in range(32):
-            stack.enter_context(connected(hasty, head("content-length: 9")))
-        wait_for(lambda: b"too_many_connections" in first_bytes(hasty))
-    wait_for(lambda: get(f"{hasty.url}/v1/models").status_code == 200)
+        stalled = [stack.enter_context(connected(hasty, head("content-length: 9"))) for _ in range(32)]
+        wait_for(lambda: answers_now(hasty), seconds=10)
+        for _ in range(5):
+            assert answers_now(hasty)
+        assert sum(is_open(opened) for opened in stalled) > 20
 
 
-def first_bytes(server: Server) -> bytes:
-    with connected(server, head(method="GET", path="/health/live")) as opened:
+def answers_now(server: Server) -> bool:
+    """Whether a new connection is served; those without room are told so."""
+    with connected(server, head("connection: close", method="GET", path="/v1/models")) as opened:
         try:
-            return opened.recv(65536)
+            answer = b"".join(iter(lambda: opened.recv(65536), b""))
         except ConnectionError:
-            return b""
+            return False
+        assert answer.startswith(b"HTTP/1.1 200 ") or b"too_many_connections" in answer
+        return answer.startswith(b"HTTP/1.1 200 ")
+
+
+def is_open(opened: socket.socket) -> bool:
+    opened.setblocking(False)
+    try:
+        return opened.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+class Fake:
+    """A connection that awaits what it is told to, and notes what is done to it."""
+
+    def __init__(self, awaited: object) -> None:
+        self.awaited_since, self.awaited, self._awaits = 0.0, None, awaited
+        self.ended: list[str] = []
+
+    def awaits(self) -> object:
+        return self._awaits
+
+    def end(self) -> None:
+        self.ended.append("end")
+
+    def evict(self) -> None:
+        self.ended.append("evict")
+
+    def refuse(self) -> None:
+        self.ended.append("refuse")
+
+
+def test_connections_without_room_are_refused_and_the_longest_still_make_room() -> None:
+    async def main() -> list[list[str]]:
+        connections = OpenConnections(limit=3, seconds=60)
+        busy, older, newer, refused, late = Fake(None), Fake(object()), Fake(7), Fake(None), Fake(None)
+        for each in (busy, older, newer):
+            connections.add(each)
+            await asyncio.sleep(0.001)
+        connections.add(late)
+        newer._awaits = 8  # a byte has come
+        connections.add(refused)
+        assert len(connections) == 3
+        return [each.ended for each in (busy, older, newer, refused, late)]
+
+    assert asyncio.run(main()) == [[], ["evict"], [], ["refuse"], []]
+
+
+def test_connections_that_stand_still_are_ended_and_an_error_stops_no_look(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Fake):
+        def end(self) -> None:
+            super().end()
+            raise RuntimeError
+
+    async def main() -> None:
+        connections = OpenConnections(limit=9, seconds=0.05)
+        broken, moving, still = Broken(0), Fake(0), [Fake("head") for _ in range(6)]
+        for each in (broken, moving, *still):
+            connections.add(each)
+        while not all(each.ended for each in still):
+            await asyncio.sleep(0.01)
+            moving._awaits += 1
+        assert (broken.ended, moving.ended) == (["end"], [])
+
+    asyncio.run(main())
+    assert "connections: failed" in caplog.text
 
 
 def test_connection_limit_leaves_descriptors_for_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
     for soft, limit in [
         (100_000, 4096),
-        (4096, 4096 - 1024 - 256),
-        (1024, 512),
+        (4096, 1920),
+        (1024, 384),
         (20, 16),
         (resource.RLIM_INFINITY, 4096),
     ]:
