@@ -100,6 +100,11 @@ class CompleteRequest(RequestBody):
         description="Words never shown, in any case of letters.",
         examples=[["strangle"]],
     )
+    punctuation: bool = Field(
+        True,
+        description="Whether punctuation is a word, or part of the one before it, as `analyze` has it; false: words "
+        "end where it begins, and `probability` is that of all words that go on with punctuation together.",
+    )
     recent: Text = Field(
         "",
         max_length=MAX_RECENT,
@@ -123,6 +128,7 @@ class CompleteRequest(RequestBody):
             max(_DEFAULTS.shortlist, self.top_k) if self.shortlist is None else self.shortlist,
             self.bias,
             self.exclude,
+            self.punctuation,
         )
 
 

@@ -58,6 +58,8 @@ class CompletionQuery:
     """Nats added to log P of a user's own words; these are considered in any case, known to the vocabulary or not."""
     exclude: Sequence[str] = ()
     """Words never shown, in any case of letters and with any punctuation around them."""
+    punctuation: bool = True
+    """Whether punctuation is a word, or part of the one before it; without it, words end where it begins."""
 
     def __post_init__(self) -> None:
         for name, most in (("top_k", MAX_TOP_K), ("words", MAX_WORDS), ("beam", MAX_BEAM)):

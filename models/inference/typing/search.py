@@ -64,6 +64,13 @@ class WordSearch:
         self._words, self._left, self._automaton = typed.words, typed.left, typed.automaton
         self._excluded, self._hides, self._own_words = excluded, hides, own_words
         self._findings = Findings(limits.size)
+        table, boundaries = typed.words.table, typed.words.boundary_tokens
+        self._marks = table.holds_mark if typed.ends_at_marks else None
+        self._ends = boundaries
+        if typed.ends_at_marks and boundaries is not None:
+            self._ends = np.union1d(boundaries, np.flatnonzero(table.begins_with_mark))
+        elif typed.ends_at_marks:
+            self._excluded = np.union1d(excluded, table.marks)
 
     def run(self, begin: Hypotheses, steps: int) -> Generator[int, None, Findings]:
         """Search from `begin` on, at most so many tokens far; yields the number of distributions of each step."""
@@ -97,15 +104,15 @@ class WordSearch:
         """Add the words that end before the next token, and the phrases that end with their line."""
         if not any(hypotheses.tokens):
             return
-        boundaries, last = self._words.boundary_tokens, self._limits.words - 1
+        last = self._limits.words - 1
         whole = np.isin(hypotheses.positions, (DONE, WORD_END)) & (hypotheses.heads > 0)
-        if boundaries is None:
+        if self._ends is None:
             sooner = np.flatnonzero(whole & (hypotheses.words > 0))
         else:
             ended, sooner = (
                 np.flatnonzero(whole & part) for part in (hypotheses.words == last, hypotheses.words < last)
             )
-            ends = np.logaddexp.reduce(rows[np.ix_(ended, boundaries)].astype(np.float64), axis=1)
+            ends = np.logaddexp.reduce(rows[np.ix_(ended, self._ends)].astype(np.float64), axis=1)
             self._findings.add_all(list(self._candidates(hypotheses, ended, ends)))
         if self._limits.ends_lines:
             ends = rows[sooner, EOS].astype(np.float64)
@@ -144,15 +151,19 @@ class WordSearch:
                 if position == DONE:
                     members = members[[not self._is_own(hypotheses.tokens[row]) for row in members.tolist()]]
                 matches = self._automaton.read(self._words.table, WORD_END)
-                parts.append(combine(hypotheses, members, rows, matches, 1))
+                parts.append(combine(hypotheses, members, rows, self._without_marks(matches), 1))
         return join(parts)
 
     def _inside_word(self, matches: Matches, position: int) -> Matches:
         """Return the matches that do not begin another word."""
         boundaries = self._words.boundary_tokens
-        if boundaries is None or position not in (DONE, FIRST):
-            return matches
-        return matches.keep(~np.isin(matches.tokens, boundaries))
+        if boundaries is not None and position in (DONE, FIRST):
+            matches = matches.keep(~np.isin(matches.tokens, boundaries))
+        return self._without_marks(matches)
+
+    def _without_marks(self, matches: Matches) -> Matches:
+        """Return the matches without punctuation, where words end at it."""
+        return matches if self._marks is None else matches.keep(~self._marks[matches.tokens])
 
     def _extend_words(self, hypotheses: Hypotheses, members: Int64Array, rows: Floats, position: int) -> Extensions:
         """Return hypotheses of a word model with one more token each, part of the last word or a word."""

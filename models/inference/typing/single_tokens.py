@@ -41,6 +41,8 @@ def complete_by_token(
     tokens = tokenizer.continuations.tokens_with_prefix(prefix.encode()) if prefix else None
     if tokens is None:
         row[: EOS + 1] = -np.inf
+    if not query.punctuation:
+        row[tokenizer.continuations.spelling_table.marks] = -np.inf
     if query.exclude:
         row[ExcludedWords(query.exclude).token_ids(tokenizer)] = -np.inf
     logprobs = row if tokens is None else row[tokens]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from models.inference.typing.keystrokes import KeystrokeAutomaton, certain_keystrokes, in_both_cases
 from models.inference.typing.left_context import LeftContext, WordTokens
 from models.inference.typing.query import CompletionQuery, Keystroke
+from models.tokenization.continuations.spelling_table import is_mark
 from models.tokenization.tokenizer import Tokenizer
 
 
@@ -22,12 +23,18 @@ class TypedWord:
 
     def __init__(self, tokenizer: Tokenizer, context: str, query: CompletionQuery, *, heal: bool = False) -> None:
         """Part the context from the word; `heal`: its unfinished last word was typed as well."""
+        self._punctuation = query.punctuation
         self.words = WordTokens(tokenizer)
         self.left: LeftContext = self.words.split(context, query.prefix, heal=heal)
         self.keystrokes = _find_keystrokes(tokenizer, self.left.prefix, query)
         self.automaton = KeystrokeAutomaton(
             self.keystrokes, has_blanks=self.words.has_blanks, begins_with_blank=self.left.begins_with_blank
         )
+
+    @property
+    def ends_at_marks(self) -> bool:
+        """Whether words end where punctuation begins; some that was typed is part of a word."""
+        return not (self._punctuation or any(is_mark(letter) for keys in self.keystrokes for letter in keys))
 
     @property
     def text(self) -> str:

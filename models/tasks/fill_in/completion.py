@@ -34,6 +34,8 @@ def complete_between(
     logprobs = yield from _word_logprobs(model, tokenizer, typed.left.read, query.right)
     matches = typed.automaton.read(typed.words.table, typed.automaton.start)
     matches = matches.keep(matches.positions == DONE)
+    if typed.ends_at_marks:
+        matches = matches.keep(~typed.words.table.holds_mark[matches.tokens])
     texts = [typed.words.spell(typed.left, (token,)) for token in matches.tokens.tolist()]
     shown = np.array([not excluded.hides(text) for text in texts], np.bool_)
     own = np.array([query.bias.get(text, 0.0) for text in texts])

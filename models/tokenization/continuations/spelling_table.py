@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from unicodedata import category
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from models.utils.arrays import BoolArray, ByteArray, Int64Array
 MAX_SPELLING_BYTES = 100
 """Bytes of the longest token that is looked at; longer ones are rows of blanks or dashes, and no words."""
 _BLANKS = frozenset(WHITESPACE)
+_INSIDE_WORDS = ("", "'", "\u2019", "-", "\ufffd")
+"""Characters inside of words, and what stands for half a character."""
 _NEGATION = ("n't", "n\u2019t")
 """Tokens that word tokenizers part from the letters before them."""
 
@@ -50,11 +53,36 @@ class SpellingTable:
         return np.array(sorted({i for form in forms for i in self._ids_by_form.get(form.casefold(), ())}), np.int64)
 
     @cached_property
+    def begins_with_mark(self) -> BoolArray:
+        """Whether each ordinary token [V] begins with punctuation, with which a word ends."""
+        return np.array([i > EOS and is_mark(text[:1]) for i, text in enumerate(self._texts)], np.bool_)
+
+    @cached_property
+    def holds_mark(self) -> BoolArray:
+        """Whether each token [V] holds punctuation."""
+        return np.array([any(map(is_mark, text)) for text in self._texts], np.bool_)
+
+    @cached_property
+    def marks(self) -> Int64Array:
+        """Ids of the tokens that are nothing but punctuation."""
+        spellable = ((i, self._texts[i]) for i in self.spellable.tolist())
+        return np.array([i for i, text in spellable if not any(map(str.isalnum, text)) and is_mark(text[:1])], np.int64)
+
+    @cached_property
     def _ids_by_form(self) -> dict[str, list[int]]:
         ids: dict[str, list[int]] = {}
         for i in self.spellable.tolist():
             ids.setdefault(self._texts[i].casefold(), []).append(i)
         return ids
+
+
+def is_mark(character: str) -> bool:
+    """Whether a character is punctuation or a symbol, but none that stands inside words.
+
+    >>> is_mark(","), is_mark("'"), is_mark("")
+    (True, False, False)
+    """
+    return character not in _INSIDE_WORDS and category(character)[0] in "PS"
 
 
 def _joins_left(text: str) -> bool:

@@ -294,3 +294,34 @@ def test_completion_query_names_the_field_that_is_not_accepted(field: str, query
     with pytest.raises(InvalidInput) as error:
         CompletionQuery(**query)
     assert error.value.field == field
+
+
+MARKED = Tokenizer(TokenizerConfig(kind="character"), ["<unk>", "</s>", "q", "u", " ", ",", "'"])
+
+
+@pytest.mark.parametrize("words", [1, 2])
+def test_complete_ends_words_at_punctuation_where_asked(words: int) -> None:
+    model = Bigram.random(MARKED.vocabulary_size, seed=5)
+    query = CompletionQuery("q", top_k=12, shortlist=12, beam=256, words=words, punctuation=False)
+    found = run_to_completion(complete(model, MARKED, "uq", query))
+    assert found.completions
+    blanks = np.logaddexp.reduce(model.matrix[2, [1, 4]])  # q is 2, the blank 4, the end 1, the comma 5
+    for completion in found.completions:
+        assert set(completion.text) <= set("qu' ")
+        ids = MARKED.encode(f" {completion.text}").ids.tolist()
+        logprob = float(sum(model.matrix[a, b] for a, b in zip([2, *ids], ids, strict=False)) - blanks)
+        if completion.ends_line:
+            expected = logprob + model.matrix[ids[-1], 1]
+        else:
+            expected = logprob + np.logaddexp.reduce(model.matrix[ids[-1], [1, 4, 5]])
+        assert completion.logprob == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("query", [{}, {"words": 2}, {"bias": {"do": 1.0}}])
+def test_complete_leaves_punctuation_out_of_word_models(query: dict) -> None:
+    marks = Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "do", ",", "...", "n't", "-"])
+    model = Bigram.random(marks.vocabulary_size, seed=5)
+    question = CompletionQuery(top_k=50, shortlist=50, punctuation=False, **query)
+    found = run_to_completion(complete(model, marks, "do", question))
+    words = {marks.vocabulary[i] for completion in found.completions for i in completion.tokens}
+    assert words == {"do", "n't", "-"}
