@@ -14,12 +14,26 @@ from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasReques
 from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_version
 from models.checkpoint.members import checkpoints_using
-from models.checkpoint.model_name import check_name, parse_version
+from models.checkpoint.model_name import NAME, VERSION, check_name, parse_version
 from models.errors import CheckpointNotFound, InvalidInput
 
 router = APIRouter(tags=["models"])
-AliasName = Annotated[str, Path(description="The alias.", examples=["production"])]
-VersionName = Annotated[str, Path(description="One version of a model, as `name@version`.", examples=["my-model@1"])]
+AliasName = Annotated[
+    str,
+    Path(
+        description="The alias: 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit.",
+        examples=["production"],
+        json_schema_extra={"pattern": f"^{NAME.pattern}$"},
+    ),
+]
+VersionName = Annotated[
+    str,
+    Path(
+        description="One version of a model, as `name@version`.",
+        examples=["my-model@1"],
+        json_schema_extra={"pattern": f"^{NAME.pattern}@{VERSION.pattern}$"},
+    ),
+]
 
 
 @router.get("/v1/aliases", response_model=AliasList, summary="List the aliases")
@@ -72,7 +86,7 @@ def delete_alias(request: Request, alias: AliasName) -> dict[str, Any]:
 @router.delete("/v1/models/{model}", response_model=ModelDeleted, summary="Delete a model")
 @raises(CheckpointNotFound, Conflict, ModelInUse, DatabaseUnavailable)
 async def delete_model(request: Request, model: VersionName) -> dict[str, Any]:
-    """Delete one version for good, whether it can be used or not, unless an alias or a mixture refers to it.
+    """Delete one version for good, usable or not, unless an alias or a mixture refers to it.
 
     Its number is never used again.
     """

@@ -19,7 +19,12 @@ class CountsRequest(RequestBody):
     """Request for the counts of one or more n-grams; either `text` or `tokens`."""
 
     # Swagger UI would fill in every field.
-    model_config = ConfigDict(json_schema_extra={"example": {"text": ["students opened their books", "their books"]}})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"text": ["students opened their books", "their books"]},
+            "not": {"required": ["text", "tokens"]},
+        }
+    )
     text: Texts | None = Field(
         None,
         description="An n-gram as text, or several, each on its own. Of one longer than the model's order, the last "

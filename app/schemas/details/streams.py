@@ -20,19 +20,19 @@ def schema_ref(model: type[BaseModel]) -> dict[str, str]:
 
 
 def event_stream(*models: type[BaseModel], description: str, names: str = "") -> dict[str, Any]:
-    """Return the content of server-sent events whose data is JSON of one of `models`.
+    """Return the content of server-sent events whose data is JSON of one of `models`, or at the end `[DONE]`.
 
-    names: what the field `event` of each says, where there is one.
+    names: what the field `event` of each says, where there is one; such a stream ends without `[DONE]`.
     """
     refs = [schema_ref(model) for model in models]
-    data = {
-        "type": "string",
-        "contentMediaType": "application/json",
-        "contentSchema": refs[0] if len(refs) == 1 else {"anyOf": refs},
-    }
-    properties: dict[str, Any] = {"data": data}
+    content = {"contentMediaType": "application/json", "contentSchema": refs[0] if len(refs) == 1 else {"anyOf": refs}}
+    properties: dict[str, Any] = {"data": {"type": "string", "anyOf": [{"const": "[DONE]"}, content]}}
     if names:
-        properties = {"event": {"type": "string", "description": names}, "id": {"type": "string"}} | properties
+        properties = {
+            "event": {"type": "string", "description": names},
+            "id": {"type": "string"},
+            "data": {"type": "string"} | content,
+        }
     item = {"type": "object", "required": ["data"], "properties": properties}
     return {EVENT_STREAM: {"schema": {"type": "string", "description": description}, "itemSchema": item}}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from app.schemas.base import MODEL_FIELD, ItemError, RequestBody, ResponseBody, SourceTexts
+from app.schemas.details.limits import matching
 
 if TYPE_CHECKING:
     from models.tasks.question_answering.answers import AnsweredQuestion
@@ -18,10 +19,12 @@ class AnswerRequest(RequestBody):
     context: SourceTexts = Field(
         description="The text that is asked about. A list has one for each question, or several for one question.",
         examples=["Mary moved to the bathroom.\nJohn went to the hallway."],
+        json_schema_extra=matching(r"\w"),
     )
     question: SourceTexts = Field(
         description="The question. A list is several, about one context or about one each.",
         examples=[["Where is Mary?", "Where is John?"]],
+        json_schema_extra=matching(r"\w"),
     )
     top_k: int = Field(3, ge=1, le=100, description="How many of the most probable answers.", examples=[2])
 

@@ -17,7 +17,7 @@ from app.schemas.base import (
     Text,
     logprob_fields,
 )
-from app.schemas.details.limits import limited_by
+from app.schemas.details.limits import limited_by, matching
 from models.tasks.fill_in.query import FilledText, Filling, FillQuery
 
 _DEFAULTS = FillQuery()
@@ -30,6 +30,7 @@ class FillRequest(RequestBody):
         description="A text, or several, each on its own, with one to eight blanks: `___`, three underscores or more, "
         "in the place of a word.",
         examples=["I bought a ___ bear for the children ."],
+        json_schema_extra=matching(r"(^|\s)___+(\s|$)"),
     )
     candidates: list[Text] = Field(
         default_factory=list,

@@ -1,0 +1,83 @@
+"""Schemathesis finds no server error, no answer that is not documented, and no valid request that is refused.
+
+It needs `schemathesis`, of the extra `clients`: in this environment, or in that of the Python that the variable
+NEXTWORD_SCHEMATHESIS_PYTHON or NEXTWORD_CLIENTS_PYTHON names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.serving import Server
+from tools.examples import JsonObject
+
+PYTHON = os.environ.get("NEXTWORD_SCHEMATHESIS_PYTHON") or os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
+HOOKS = Path(__file__).with_name("fuzzing_hooks.py")
+SKIPPED_CHECKS = "ignored_auth,ensure_resource_availability,use_after_free"
+"""Checks of keys, which this service has none of, and of chains of requests."""
+UNJUDGED: dict[str, tuple[str, ...]] = {
+    "positive_data_acceptance": (
+        *("create_job", "set_alias", "upload", "list_files", "list_jobs"),  # name what must exist, or hold a file
+        *("count_ngrams", "rescore", "measure_perplexity", "answer_questions", "fill_blanks", "export_model"),
+        *("detokenize", "detokenize_for_model", "embed_texts"),
+    ),
+    "negative_data_rejection": (
+        *("classify_texts", "tag", "fill_blanks", "answer_questions", "score_pseudo_logprob", "predict_next"),
+        *("score_probability", "analyze", "count_ngrams", "rescore", "embed_texts", "embed_model_texts"),
+    ),
+}
+"""Check -> operations of which it cannot judge: a field depends on another, on a file or on the model's vocabulary; or
+a list is judged item by item, so that a bad item costs an error in its place and no refusal."""
+
+
+def described(document: JsonObject) -> JsonObject:
+    """The document without keys and deadlines, which would make every request fail in ways that are no fault."""
+    content: JsonObject = json.loads(json.dumps(document))
+    for methods in content["paths"].values():
+        for operation in methods.values():
+            operation.pop("security", None)
+            operation["parameters"] = [p for p in operation["parameters"] if p["name"] != "x-request-timeout-ms"]
+    return content
+
+
+def configuration(document: JsonObject) -> Iterator[str]:
+    """Lines of `schemathesis.toml`: which model each operation asks, and what is not judged."""
+    yield f"hooks = {json.dumps(str(HOOKS))}"
+    yield "[parameters]\nfile_id = 'file-sample'\nalias = 'production'"
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            parameters = {p["name"]: p for p in operation["parameters"] if p["in"] == "path"}
+            named = parameters.get("model", {}).get("examples", {}).get("name", {})
+            lines = [f"parameters = {{ model = '{named['value']}' }}"] if named else []
+            unjudged = [check for check, names in UNJUDGED.items() if operation["operationId"] in names]
+            if unjudged:
+                lines.append(f"checks = {{ {', '.join(f'{check} = {{ enabled = false }}' for check in unjudged)} }}")
+            if lines:
+                yield f"[[operations]]\ninclude-operation-id = '{operation['operationId']}'\n" + "\n".join(lines)
+
+
+def fuzz(document: JsonObject, url: str, folder: Path, *options: str) -> str:
+    """Run schemathesis with a seed; return what it says. Raises AssertionError for a finding."""
+    content = described(document)
+    (folder / "openapi.json").write_text(json.dumps(content))
+    (folder / "schemathesis.toml").write_text("\n".join(configuration(content)))
+    command = [PYTHON, "-m", "schemathesis.cli", "run", "openapi.json", "--url", url, "--seed", "1", "--no-color"]
+    checks = ["--exclude-checks", SKIPPED_CHECKS, "--continue-on-failure", "--warnings", "off"]
+    run = subprocess.run([*command, *checks, *options], cwd=folder, capture_output=True, text=True, timeout=3000)
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+    return run.stdout
+
+
+@pytest.mark.clients
+def test_fuzzer_finds_nothing_in_a_short_run(shipped: Server, document: Any, answers: Any, tmp_path: Path) -> None:
+    if subprocess.run([PYTHON, "-c", "import schemathesis"], capture_output=True).returncode:
+        pytest.skip(f"schemathesis is not installed for {PYTHON}: see NEXTWORD_SCHEMATHESIS_PYTHON")
+    fuzz(document, shipped.url, tmp_path, "--phases", "examples,fuzzing", "--max-examples", "2")
