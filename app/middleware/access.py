@@ -95,7 +95,7 @@ class AccessMiddleware:
 
 
 def lets_in(keys: KeyRing, scope: Scope) -> bool:
-    """Return whether a request to a guarded route has the key that it wants; its limits are looked at later."""
+    """Return whether a request to a guarded route has the key that it wants, whatever its limits."""
     if keys.is_open:
         return True
     try:

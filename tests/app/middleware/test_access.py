@@ -1,4 +1,4 @@
-"""Who is let in by an API key: every route, method and scope of the OpenAPI document, over a real port."""
+"""Access by API keys: every route, method and scope of the OpenAPI document, over a real port."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, list[dict[str, 
 
 
 def ask(client: httpx.Client, method: str, path: str, key: str | None) -> int:
-    """The status of a request that cannot do anything: nothing has the names in its path, and its body is no JSON."""
+    """Status of a request that cannot do anything: nothing has these names, and the body is no JSON."""
     url = path.replace("{", "no-").replace("}", "")
     headers = {"content-type": "application/json", **(bearer(key) if key else {})}
     with client.stream(method, url, headers=headers, content=b"{" if method in ("POST", "PUT") else None) as answer:
@@ -267,3 +267,12 @@ def test_access_takes_a_token_of_blanks_for_none(guarded: Server, keys: dict[str
 def test_bearer_token_of_any_bytes_is_a_key_or_refused(value: bytes) -> None:
     with suppress(BadApiKey):
         assert bearer_token({"headers": [(b"authorization", value)]}).strip()
+
+
+def test_access_leaves_to_infer_only_what_asks_a_model(asking: httpx.Client) -> None:
+    """A new route is open to `infer` unless the rules say otherwise, so it is decided here as well."""
+    asks_a_model = ("/v1/models/{model}/", "/m/{model}/", "/v1/completions", "/v1/embeddings")
+    of_tokenizers = ("/tokenize", "/detokenize", "/tokenizer_info")
+    for method, path, security in operations(asking.get("/openapi.json").json()):
+        if security == [{"apiKey": ["infer"]}]:
+            assert path.startswith(asks_a_model) or path in of_tokenizers, (method, path)

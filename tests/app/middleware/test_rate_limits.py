@@ -37,7 +37,7 @@ class Usage:
 
 @pytest.fixture
 def run() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
-    """One event loop, to which the limits belong."""
+    """Event loop to which the limits belong."""
     with asyncio.Runner() as runner:
         yield runner.run
 
@@ -54,7 +54,7 @@ def caller(usage: Usage, **limits: int) -> CallerLimits:
 
 
 async def begun(limits: CallerLimits, count: int) -> int:
-    """How many of so many requests at a time were let in."""
+    """Number of requests, of `count` at a time, that were let in."""
     results = await asyncio.gather(*(limits.begin_request() for _ in range(count)), return_exceptions=True)
     assert all(result is None or isinstance(result, LimitReached) for result in results)
     return results.count(None)
