@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
@@ -16,6 +16,7 @@ from app.core.settings import load_settings
 from models.checkpoint.repository import CheckpointRef, list_checkpoints, resolve
 from models.errors import CheckpointNotFound, InvalidInput
 from models.threads import set_thread_count
+from models.tokenization.config import TokenKind
 from models.tokenization.raw_text import clean
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class RawText(click.ParamType[str]):
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 PRECISIONS = ("float32", "int8")
+TOKEN_KINDS: tuple[str, ...] = tuple(kind for kind in get_args(TokenKind) if kind != "file")
+"""Kinds of tokens that a text makes; those of a file come with it."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print machine-readable results.")
 checkpoints_option = click.option(
     "--checkpoints",

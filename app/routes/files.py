@@ -28,8 +28,9 @@ from app.schemas.files import (
     UploadQuery,
 )
 from app.storage.file_store import FileStore, StoredFile
-from app.storage.upload import ARRAY_MAGIC, Upload
+from app.storage.upload import Upload
 from models.errors import InvalidInput, InvalidText
+from models.utils.file_kinds import ARRAY_MAGIC
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 FORM_TYPE = "multipart/form-data"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.schemas.base import LARGEST_INTEGER, NamedToken, QueryParameters, RequestBody, ResponseBody
+from app.schemas.base import LARGEST_INTEGER, NamedToken, QueryParameters, RequestBody, ResponseBody, Text
 from app.schemas.details.cards import ModelCard, ModelMetrics
 from models.model import Capability
 from models.neural.config import NetworkFormat
@@ -101,7 +101,7 @@ class Vocabulary(ResponseBody):
 class VocabularyQuery(QueryParameters):
     """Query parameters of a page of a vocabulary."""
 
-    prefix: str = Field("", description="Only ordinary tokens that begin with this.", examples=["wh"])
+    prefix: Text = Field("", description="Only ordinary tokens that begin with this.", examples=["wh"])
     after: int = Field(
         -1, ge=-1, le=LARGEST_INTEGER, description="Only tokens with a larger id than this.", examples=[-1]
     )

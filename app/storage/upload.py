@@ -18,12 +18,10 @@ from app.core.exceptions import DiskFull, FileTooLarge, is_no_space
 from models.data.encoding_names import UTF_8, check_encoding
 from models.data.text_encoding import Utf8Converter
 from models.errors import InvalidText
-from models.ngram.formats.kenlm_binary import MAGIC as KENLM_MAGIC
 from models.tokenization.foreign.file_heads import HEAD_BYTES, is_sentence_piece
 from models.utils.compression import compression_of, open_decompressed
+from models.utils.file_kinds import ARRAY_MAGIC, KENLM_MAGIC
 
-ARRAY_MAGIC = b"\x93NUMPY"
-"""First bytes of an array in NumPy's format."""
 _READ_BYTES = 1 << 20
 """Bytes that are decompressed at a time."""
 

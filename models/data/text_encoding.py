@@ -11,6 +11,7 @@ import codecs
 from models.data.encoding_names import UTF_8, check_encoding
 from models.errors import InvalidText
 from models.utils.compression import compression_of
+from models.utils.file_kinds import file_kind
 
 HEAD_BYTES = 32
 """Bytes at the start of a text that are looked at; in fewer than MIN_HEAD_BYTES UTF-16 is not told from UTF-8."""
@@ -22,13 +23,6 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Byte order marks and what each says, the longer first: one of UTF-32 begins with one of UTF-16."""
-_OTHER_FILES = {
-    b"PK\x03\x04": "a zip archive",
-    b"%PDF": "a PDF document",
-    b"\x93NUMPY": "an array in NumPy's format",
-    b"mmap lm http://kheafield.com": "a binary of KenLM",
-}
-"""Files that are given for text by mistake, by their first bytes."""
 _SMALLEST_PRINTABLE = 0x20
 _CP1252_BYTES = range(0x80, 0xA0)
 """Bytes that are control characters in Latin-1, and quotation marks, dashes and the like in Windows-1252."""
@@ -148,9 +142,8 @@ def encoding_hint(head: bytes, byte: int, *, is_first: bool) -> str:
     compression = compression_of(head)
     if compression is not None:
         return f"; it looks like {compression} data: decompress it first"
-    for magic, name in _OTHER_FILES.items():
-        if head.startswith(magic):
-            return f"; it looks like {name}"
+    if kind := file_kind(head):
+        return f"; it looks like {kind}"
     if encoding := guess_utf_16(head):
         return _advice("UTF-16 without a byte order mark", encoding)
     if not is_first:

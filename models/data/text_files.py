@@ -8,23 +8,22 @@ from pathlib import Path
 from models.data.line_reader import LineReader
 from models.errors import InvalidInput, InvalidText
 from models.utils.compression import open_decompressed
+from models.utils.file_kinds import file_kind
 
 READ_BYTES = 1 << 20
 """Bytes of a file that are read, cleaned and encoded at a time. More costs memory, less costs speed."""
-
-_TAR_MAGIC, _TAR_OFFSET = b"ustar", 257
 
 
 def read_blocks(path: Path, block_bytes: int | None = None) -> Iterator[bytes]:
     """Yield what a file holds, decompressed, in blocks of READ_BYTES or as many as are said.
 
-    Raises InvalidInput where it cannot be read, InvalidText where it was compressed and is damaged, or is an archive.
+    Raises InvalidInput where it cannot be read, InvalidText where it was compressed and is damaged, or is no text.
     """
     try:
         with open_decompressed(path) as file:
             block = file.read(block_bytes or READ_BYTES)
-            if block.startswith(_TAR_MAGIC, _TAR_OFFSET):  # mostly NULs and text, which is valid UTF-8
-                raise InvalidText(str(path), "must be text, and is a tar archive: unpack it")
+            if kind := file_kind(block):  # in some encoding any of them is valid
+                raise InvalidText(str(path), f"must be text, and is {kind}")
             while block:
                 yield block
                 block = file.read(block_bytes or READ_BYTES)

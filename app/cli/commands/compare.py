@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
     FOLDER,
+    TOKEN_KINDS,
     checkpoints_option,
     find_checkpoint,
     json_option,
@@ -53,7 +54,7 @@ SPREAD = "_spread"
 @click.option("--only", multiple=True, type=click.Choice(tuple(EXPERIMENTS)), help="May be repeated. [default: all]")
 @click.option("--validation-fraction", type=click.FloatRange(0, 1, True, True), default=0.1, show_default=True)
 @click.option(
-    "--token", type=click.Choice(get_args(TokenKind)), default="character", show_default=True, help="What is predicted."
+    "--token", type=click.Choice(TOKEN_KINDS), default="character", show_default=True, help="What is predicted."
 )
 @click.option("--max-size", type=click.IntRange(2), default=10_000, show_default=True, help="Of the vocabulary.")
 @click.option("--model", "model_names", multiple=True, help="A published model to measure too; may be repeated.")

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from app.cli.dataclass_options import SectionedCommand, dataclass_options, given
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
     FOLDER,
+    TOKEN_KINDS,
     check_named,
     find_checkpoint,
     print_published,
@@ -33,14 +34,13 @@ from models.recipes.recipe import Recipe
 from models.recipes.task_kinds import TASK_KINDS
 from models.recipes.task_recipe import TaskRecipe
 from models.threads import set_thread_count
-from models.tokenization.config import TokenizerConfig, TokenKind
+from models.tokenization.config import TokenizerConfig
 from models.utils.progress import Progress
 
 if TYPE_CHECKING:
     from models.recipes.build import BuiltModel
     from models.recipes.build_task import BuiltTask
 
-TOKEN_KINDS: tuple[str, ...] = tuple(kind for kind in get_args(TokenKind) if kind != "file")
 _TOKENIZER_HELP = (
     f"What a token is: {', '.join(TOKEN_KINDS)}, or those of a FILE: a Hugging Face tokenizer.json, a SentencePiece "
     ".model, or a list of words. [default: word]"

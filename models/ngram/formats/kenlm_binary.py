@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InvalidInput
+from models.utils.file_kinds import KENLM_MAGIC
 from models.utils.regular_files import open_regular
 
-MAGIC = b"mmap lm http://kheafield.com/code"
-"""First bytes of every such file, complete or not, of any version."""
 HEADER_BYTES = 1024
 """Bytes that hold the header of a model of any order."""
-_VERSION_5 = MAGIC + b" format version 5\n\x00"
+_VERSION_5 = KENLM_MAGIC + b" format version 5\n\x00"
 _PARAMETERS_OFFSET = 88
 _PARAMETERS = struct.Struct("<B3xfiB3xI")
 """Order, space of the hash tables, structure, whether the words are there, version of the structure."""

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from models.errors import InvalidInput, InvalidText
-from models.ngram.formats.kenlm_binary import HEADER_BYTES, MAGIC, read_kenlm_header
+from models.ngram.formats.kenlm_binary import HEADER_BYTES, read_kenlm_header
 from models.utils.compression import compression_of, open_decompressed
+from models.utils.file_kinds import KENLM_MAGIC, file_kind
 from models.utils.regular_files import open_regular
 
 _FROM_KENLM = (
@@ -25,12 +26,8 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"Q?blmt"), "a binary of IRSTLM: `compile-lm --text=yes FILE FILE.arpa` makes ARPA of it"),
     (re.compile(rb"SRILM_BINARY"), "a binary of SRILM: `ngram -lm FILE -write-lm FILE.arpa` makes ARPA of it"),
     (re.compile(rb"\xd6\xfd\xb2\x7e"), "a binary automaton of OpenFst, which is written from ARPA and not read back"),
-    (re.compile(rb"PK\x03\x04"), "a zip archive: unpack it first"),
-    (re.compile(rb"7z\xbc\xaf\x27\x1c"), "a 7z archive: unpack it first"),
-    (re.compile(rb"(?s:.{257})ustar"), "a tar archive: unpack it first"),
-    (re.compile(rb"\x80[\x02-\x05]"), "a pickle of Python, which is not opened: it could run anything"),
 )
-"""First bytes of files that are not ARPA text, and what each is."""
+"""First bytes of models and texts that are not ARPA text as it is read, and what each is."""
 
 
 def open_arpa(path: Path, field: str = "file") -> TextIO:
@@ -47,7 +44,7 @@ def open_arpa(path: Path, field: str = "file") -> TextIO:
         raise InvalidInput(field, f"line 1: what follows {error.reason}") from error
     if kind := describe_binary(head):
         file.close()
-        if head.startswith(MAGIC) and not is_kenlm_binary(path):
+        if head.startswith(KENLM_MAGIC) and not is_kenlm_binary(path):
             kind = "a compressed binary of KenLM: decompress it first"
         raise InvalidInput(field, f"{path} is {kind}")
     return io.TextIOWrapper(file, "utf-8", newline="\n")
@@ -67,7 +64,7 @@ def describe_binary(head: bytes) -> str | None:
     >>> describe_binary(b"PK\\x03\\x04....")
     'a zip archive: unpack it first'
     """
-    if head.startswith(MAGIC):
+    if head.startswith(KENLM_MAGIC):
         header = read_kenlm_header(head)
         return f"a binary of KenLM ({header or 'incomplete, or of another version'}): {_FROM_KENLM}"
     if compression := compression_of(head):
@@ -75,6 +72,8 @@ def describe_binary(head: bytes) -> str | None:
     for magic, kind in _KINDS:
         if magic.match(head):
             return kind
+    if other := file_kind(head):
+        return str(other)
     return "binary data, not ARPA text" if b"\x00" in head else None
 
 
@@ -82,6 +81,6 @@ def is_kenlm_binary(path: Path) -> bool:
     """Tell whether a file begins as a binary of KenLM does. Raises InvalidInput where there is none."""
     try:
         with open_regular(path) as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(len(KENLM_MAGIC)) == KENLM_MAGIC
     except OSError as error:
         raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None

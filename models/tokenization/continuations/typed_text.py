@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from models.tokenization.encoding import TokenModel
+from models.tokenization.raw_text import WHITESPACE
 
 MAX_UNFINISHED_CHARS = 128
 """Length of the end of a context that further text may still change; tokens before it count as certain."""
+
+_BLANKS = frozenset(WHITESPACE) - {"\n"}
 
 
 class TypedText(NamedTuple):
@@ -32,7 +35,7 @@ def is_healed(model: TokenModel, context: str, prefix: str, heal: bool | None) -
     """
     if heal is not None or not model.config.is_sub_word:
         return bool(heal) and model.config.kind != "character"
-    return bool(prefix) or (context[-1:].isspace() and context[-1] != "\n")
+    return bool(prefix) or context[-1:] in _BLANKS
 
 
 def split_typed(
@@ -56,10 +59,10 @@ def split_typed(
 def last_word(text: str, start: int = 0) -> tuple[int, int]:
     """Return where the blanks before the last word of `text[start:]` begin, and where that does."""
     word = len(text)
-    while word > start and not text[word - 1].isspace():
+    while word > start and text[word - 1] not in WHITESPACE:
         word -= 1
     blanks = word
-    while blanks > start and text[blanks - 1].isspace():
+    while blanks > start and text[blanks - 1] in WHITESPACE:
         blanks -= 1
     return blanks, word
 

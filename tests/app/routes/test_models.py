@@ -61,6 +61,8 @@ def test_list_vocabulary_returns_pages(client: httpx.Client, local: dict[str, Ch
 def test_list_vocabulary_filters_by_prefix(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
     content = client.get("/v1/models/words/vocabulary", params={"prefix": "fr"}).json()
     assert [entry["token"] for entry in content["data"]] == ["friend"]
+    marked = client.get("/v1/models/words/vocabulary", params={"prefix": "\ufefffr"}).json()
+    assert marked["data"] == content["data"]
     assert client.get("/v1/models/words/vocabulary", params={"prefix": "<"}).json()["data"] == []
     assert client.get("/v1/models/words/vocabulary", params={"prefix": "s", "limit": 1}).json()["has_more"]
 

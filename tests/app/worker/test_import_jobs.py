@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.schemas.jobs.answers import JobAnswer
-from models.ngram.formats.kenlm_binary import MAGIC as KENLM_MAGIC
+from models.utils.file_kinds import KENLM_MAGIC
 from tests.helpers.jobs import ask, over, upload, working
 from tests.helpers.serving import Server, ngram, publish, serving, wait_for
 

@@ -218,6 +218,13 @@ def test_corpus_refuses_a_tar_archive(tmp_path: Path) -> None:
         list(Corpus.open(tmp_path / "text.tar.gz").chunks())
 
 
+def test_corpus_refuses_an_array_in_any_encoding(tmp_path: Path) -> None:
+    path = written(tmp_path, b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}\n")
+    for encoding in ("utf-8", "latin-1"):
+        with pytest.raises(InvalidText, match="must be text, and is an array in NumPy's format"):
+            list(Corpus.open(path, encoding=encoding).chunks())
+
+
 def test_corpus_reads_the_encoding_that_it_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, "caf\u00e9\n".encode("latin-1"))
     assert "".join(Corpus.open(path, encoding="latin-1").chunks()) == "caf\u00e9\n"

@@ -130,7 +130,7 @@ def test_commands_name_what_a_model_can_do(
 ) -> None:
     refused = nextword(*arguments, root=tasks)
     assert refused.status == 2
-    assert f"cannot {capability}; it can " in refused.err
+    assert f"cannot {capability}; its capabilities are " in refused.err
 
 
 @pytest.mark.parametrize("command", ["next", "score", "generate"])

@@ -53,7 +53,7 @@ def test_answer_goes_with_one_context_or_one_each(tasks: httpx.Client) -> None:
 def test_answer_refuses_a_model_that_answers_nothing(tasks: httpx.Client) -> None:
     response = tasks.post("/v1/models/sentiment/answer", json={"context": "a", "question": "a"})
     assert (response.status_code, response.json()["error"]["code"]) == (400, "unsupported_by_model")
-    assert "it can classify, embed" in response.json()["error"]["message"]
+    assert "its capabilities are classify, embed" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_language_model_routes_tell_why_a_bidirectional_model_cannot_answer(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (400, "unsupported_by_model", "model")
     assert "it needs what comes after a word" in error["message"]
-    assert "it can classify, embed" in error["message"]
+    assert "its capabilities are classify, embed" in error["message"]
 
 
 @pytest.mark.parametrize(

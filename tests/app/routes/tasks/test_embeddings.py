@@ -94,7 +94,7 @@ def test_embeddings_accept_what_openais_clients_send(tasks: httpx.Client) -> Non
         ({"input": "a", "pooling": "sum"}, "pooling", ""),
         ({"input": ["a " * 8000] * 20, "per_token": True}, "per_token", "1000000 numbers"),
         ({"input": "a", "normalize": True}, "normalize", "no such field"),
-        ({"input": "a", "model": "words"}, "model", "cannot embed; it can fill, generate"),
+        ({"input": "a", "model": "words"}, "model", "cannot embed; its capabilities are fill, generate"),
     ],
 )
 def test_embeddings_name_the_field_at_fault(

@@ -68,7 +68,7 @@ def test_fill_by_a_network_is_the_models_own(tasks: httpx.Client, local: dict[st
 def test_fill_refuses_a_model_that_fills_nothing(tasks: httpx.Client) -> None:
     answer = tasks.post("/v1/models/sentiment/fill", json={"text": TEXT})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_by_model")
-    assert "it can classify, embed" in answer.json()["error"]["message"]
+    assert "its capabilities are classify, embed" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("model", MODELS)

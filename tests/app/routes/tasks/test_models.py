@@ -36,7 +36,7 @@ def test_models_can_do_what_their_capabilities_say_and_nothing_else(
             if answer.status_code == 400:
                 assert answer.json()["error"]["code"] == "unsupported_by_model"
                 able = (
-                    f"it can {', '.join(model['capabilities'])}"
+                    f"its capabilities are {', '.join(model['capabilities'])}"
                     if model["capabilities"]
                     else "learned from reversed text"
                 )

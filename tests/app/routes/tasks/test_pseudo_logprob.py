@@ -41,4 +41,4 @@ def test_pseudo_logprob_of_an_empty_text_has_no_perplexity(tasks: httpx.Client) 
 def test_pseudo_logprob_is_for_fill_in_models(tasks: httpx.Client, model: str) -> None:
     answer = tasks.post(f"/v1/models/{model}/pseudo_logprob", json={"text": "a"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_by_model")
-    assert "which is for fill-in models; it can " in answer.json()["error"]["message"]
+    assert "which is for fill-in models; its capabilities are " in answer.json()["error"]["message"]

@@ -72,7 +72,7 @@ def test_tag_refuses_a_model_that_is_no_tagger(tasks: httpx.Client) -> None:
     answer = tasks.post("/v1/models/sentiment/tag", json={"text": "a"})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (400, "unsupported_by_model", "model")
-    assert "it can classify, embed" in error["message"]
+    assert "its capabilities are classify, embed" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ PARTS = bpe()
         ("the", "n", True, ("", "then")),
         ("a\nthe", "n", True, ("a\n", "then")),
         ("the", " n", True, ("the", " n")),
+        ("the\x1cqu", "ee", True, ("", "the\x1cquee")),  # U+001C is no white space of Unicode
     ],
 )
 def test_split_typed_of_words(context: str, prefix: str, heal: bool | None, expected: tuple[str, str]) -> None:
