@@ -191,7 +191,8 @@ class Settings(BaseSettings):
     @property
     def opens_without_keys(self) -> bool:
         """Whether everybody is served while there is no API key: who reaches a loopback address is on this machine."""
-        return self.insecure or is_loopback(self.host)
+        # Other names below localhost are loopback to browsers; where a server listens, a resolver decides.
+        return self.insecure or (is_loopback(self.host) and not self.host.endswith(".localhost"))
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that give another server process these settings."""

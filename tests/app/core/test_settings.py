@@ -78,3 +78,18 @@ def test_settings_come_from_files_of_secrets(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("NEXTWORD_PORT", "4321")
     settings = Settings(_secrets_dir=tmp_path)
     assert (settings.database_url, settings.port) == ("postgresql+psycopg://of-the-secret/", 4321)
+
+
+def test_settings_open_without_keys_on_loopback_addresses_or_where_told_so() -> None:
+    loopback = ["127.0.0.1", "127.8.0.1", "::1", "localhost"]
+    others = ["0.0.0.0", "::", "", "10.0.0.1", "app.localhost", "localhost.example.org", "127.1"]
+    assert [Settings(host=host).opens_without_keys for host in loopback + others] == [True] * 4 + [False] * 7
+    assert all(Settings(host=host, insecure=True).opens_without_keys for host in loopback + others)
+
+
+def test_settings_of_other_processes_hold_no_key() -> None:
+    settings = Settings(api_key="nw_secret", insecure=True)
+    assert "nw_secret" not in repr(settings)
+    environment = settings.environment()
+    assert "nw_secret" not in str(environment)
+    assert (environment["NEXTWORD_INSECURE"], "NEXTWORD_API_KEY" in environment) == ("True", False)
