@@ -14,13 +14,18 @@ from app.http.error_responses import to_api_error
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
-from app.routes.trades.hypothesis_scores import ListScores, ScoringModel, score_lists, scoring_models
+from app.routes.trades.hypothesis_scores import (
+    HypothesisScore,
+    ListScores,
+    ScoringModel,
+    score_lists,
+    scoring_models,
+)
 from app.schemas.base import logprob_fields
 from app.schemas.items import Items
 from app.schemas.trades.rescore import Hypothesis, HypothesisList, RescoreAnswer, RescoreBatch, RescoreRequest
 from models.errors import InvalidInput
 from models.evaluation.text_size import word_count
-from models.inference.scoring import TextScore
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
 
@@ -40,7 +45,7 @@ async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> Orjson
     lists = body.nbest_lists()
     _check_counts(request, lists)
     models = scoring_models(request, body)
-    scores = [await score_lists(model.request, lists, bos=body.bos, eos=body.eos) for model in models]
+    scores = [await score_lists(model, lists, bos=body.bos, eos=body.eos) for model in models]
     ranked = [
         _rank(item, columns, models, body, "" if body.lists is None else f"lists.{i}.")
         for i, (item, columns) in enumerate(zip(lists, zip(*scores, strict=True), strict=True))
@@ -90,48 +95,50 @@ def _told(error: InvalidInput, path: str, index: int) -> dict[str, Any]:
 
 def _content(
     hypothesis: Hypothesis | InvalidInput,
-    scores: Sequence[TextScore | InvalidInput],
+    scores: Sequence[HypothesisScore | InvalidInput],
     models: Sequence[ScoringModel],
     body: RescoreRequest,
 ) -> dict[str, Any] | InvalidInput:
     """Return the content of a hypothesis with its scores by each model, or its error."""
     if isinstance(hypothesis, InvalidInput):
         return hypothesis
-    good = good_items(scores)
-    if len(good) < len(scores):
-        return next(score for score in scores if isinstance(score, InvalidInput))
-    return _weighted_content(hypothesis.score, good, models, body)
+    good = []
+    for score in scores:
+        if isinstance(score, InvalidInput):
+            return score
+        good.append(score)
+    return _weighted_content(hypothesis, good, models, body)
 
 
 def _weighted_content(
-    own_score: float, scores: Sequence[TextScore], models: Sequence[ScoringModel], body: RescoreRequest
+    hypothesis: Hypothesis, scores: Sequence[HypothesisScore], models: Sequence[ScoringModel], body: RescoreRequest
 ) -> dict[str, Any]:
-    first, words = scores[0], word_count(scores[0].text)
+    words = word_count(hypothesis.text)
     parts = {
-        "score": 0.0 + body.score_weight * own_score,
-        "lm": 0.0 + body.lm_weight * first.logprob_with_floor(body.zero_logprob),
+        "score": 0.0 + body.score_weight * hypothesis.score,
+        "lm": models[0].part(scores[0], body.zero_logprob),
         "words": 0.0 + body.word_bonus * words,
-        "oov": 0.0 - body.oov_penalty * first.oov_count,
+        "oov": models[0].oov_part(scores[0]),
     }
-    others = []
+    content = {"text": hypothesis.text, "parts": parts, "words": words, **_figures(scores[0])}
     if len(models) > 1:
-        pairs = list(zip(models[1:], scores[1:], strict=True))
-        counted = [0.0 + model.part(score, body.zero_logprob) for model, score in pairs]
-        parts["models"] = sum(counted)
-        others = [
-            {"model": model.request.served.id, "part": part} | _figures(score)
-            for (model, score), part in zip(pairs, counted, strict=True)
+        others = list(zip(models[1:], scores[1:], strict=True))
+        counts = [model.part(score, body.zero_logprob) + model.oov_part(score) for model, score in others]
+        parts["models"] = sum(counts)
+        content["models"] = [
+            {"model": model.request.served.id, "part": count} | _figures(score)
+            for (model, score), count in zip(others, counts, strict=True)
         ]
-    content = {"text": first.text, "total": sum(parts.values()), "parts": parts, "words": words} | _figures(first)
-    return content | {"models": others} if others else content
+    return content | {"total": sum(parts.values())}
 
 
-def _figures(score: TextScore) -> dict[str, Any]:
+def _figures(score: HypothesisScore) -> dict[str, Any]:
     """Return what a model says of a text."""
-    counts = {"token_count": score.token_count, "oov_count": score.oov_count}
+    figures = logprob_fields(score.logprob)
+    figures["token_count"], figures["oov_count"] = score.token_count, score.oov_count
     if score.zero_count:
-        counts["zero_count"] = score.zero_count
-    return logprob_fields(score.logprob) | counts
+        figures["zero_count"] = score.zero_count
+    return figures
 
 
 def _sort_key(content: dict[str, Any]) -> float:
