@@ -80,7 +80,7 @@ def delete_version(root: Path, name: str, version: int) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, a link or a directory of a model that is deleted already; what stays costs room alone."""
+    """Remove a file, link or directory of a model that is deleted already; what stays costs room alone."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -29,6 +29,8 @@ from models.utils.files import map_tensors
 
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "weights.safetensors"
+UNFIT = (InvalidInput, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Errors that a config leads to which is not that of its family: nobody has checked what foreign objects hold."""
 
 Families: TypeAlias = Mapping[str, type[Model]]
 """Classes of models by the kind in a card."""
@@ -91,7 +93,7 @@ class Checkpoint:
     def _abilities(self) -> str:
         if self.card.reads_backward:
             return "it learned from reversed text, and is a member of other models only"
-        return f"its capabilities are {', '.join(sorted(self.model.capabilities))}"
+        return f"it can {', '.join(sorted(self.model.capabilities))}"
 
 
 FindLoaded: TypeAlias = Callable[[str], Checkpoint | None]
@@ -207,7 +209,7 @@ def _composite(path: Path, card: Card, families: Families, members: Mapping[str,
     try:
         tokenizer = shared_tokenizer((name, member.tokenizer) for name, member in members.items())
         model = family.from_members(card.config, [members[member.model].member_model for member in card.members])
-    except (InvalidInput, KeyError, TypeError, ValueError) as error:
+    except UNFIT as error:
         raise _unfit(path, card, error) from error
     return Checkpoint(card, tokenizer, model, path)
 
@@ -223,7 +225,7 @@ def _model(weights: Path, path: Path, card: Card, families: Families) -> Model:
     except (CheckpointDamaged, SafetensorError) as error:
         reason = _naming(published, weights, error)
         raise CheckpointDamaged(f"{published}: does not fit the config in {CARD_FILE}: {reason}") from error
-    except (InvalidInput, KeyError, TypeError, ValueError) as error:
+    except UNFIT as error:
         raise _unfit(path, card, error) from error
 
 

@@ -204,6 +204,8 @@ class NgramModel(LanguageModel):
         """
         fields = dict(config)
         details = fields.pop("estimation", {})
+        if not isinstance(details, dict):
+            raise CheckpointDamaged("n-gram model: estimation is not an object")
         try:
             ngram_config = NgramConfig(**{**fields, "prune": tuple(fields.get("prune", ()))})
         except (TypeError, InvalidInput) as error:

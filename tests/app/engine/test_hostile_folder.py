@@ -182,6 +182,7 @@ HOSTILE = {
     "deep": (with_field("config", '{"order": ' + "[" * 60 + "]" * 60 + "}"), "nested too deep"),
     "no-number": (with_field("config", '{"order": NaN}'), "NaN"),
     "layers": (with_field("kind", '"lstm"'), "config"),
+    "estimation": (with_field("config", '{"order": 2, "estimation": 3}'), "estimation is not an object"),
     "many-layers": (with_layers, "layers"),
     "odd-member": (with_field("members", json.dumps([{"model": "sound@01", "sha256": "0" * 64}])), "name@version"),
     "weights": (with_weights(650.0), "above one"),

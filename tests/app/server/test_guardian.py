@@ -1,4 +1,4 @@
-"""The one server process is kept running: what ends it, what does not, and who is told."""
+"""Guardian of the only server process: faults that it survives, and signals that it passes on."""
 
 from __future__ import annotations
 
