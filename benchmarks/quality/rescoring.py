@@ -121,7 +121,7 @@ def print_row(name: str, tuning: Tuning, seconds: float) -> None:
 @click.option("--count", default=500, show_default=True, help="Lines of the book.")
 @click.option("--seed", default=1, show_default=True)
 def main(book: Path, source: Path, ngram: str, network: str, checkpoints: Path, count: int, seed: int) -> None:
-    """Hear lines of BOOK, which the models should not have read, and rank what was heard; SOURCE is another text."""
+    """Hear lines of BOOK, which no model has read, and rank what was heard; SOURCE is another text."""
     loaded = {}
     for name in (ngram, network):
         checkpoint = load(resolve(checkpoints, name).path, families=FAMILIES_BY_PRECISION["int8"])

@@ -120,16 +120,18 @@ def _weighted_content(
         "words": 0.0 + body.word_bonus * words,
         "oov": models[0].oov_part(scores[0]),
     }
-    content = {"text": hypothesis.text, "parts": parts, "words": words, **_figures(scores[0])}
-    if len(models) > 1:
-        others = list(zip(models[1:], scores[1:], strict=True))
-        counts = [model.part(score, body.zero_logprob) + model.oov_part(score) for model, score in others]
+    others = list(zip(models[1:], scores[1:], strict=True))
+    counts = [model.part(score, body.zero_logprob) + model.oov_part(score) for model, score in others]
+    if others:
         parts["models"] = sum(counts)
+    content = {"text": hypothesis.text, "total": sum(parts.values()), "parts": parts, "words": words}
+    content |= _figures(scores[0])
+    if others:
         content["models"] = [
             {"model": model.request.served.id, "part": count} | _figures(score)
             for (model, score), count in zip(others, counts, strict=True)
         ]
-    return content | {"total": sum(parts.values())}
+    return content
 
 
 def _figures(score: HypothesisScore) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class NbestList:
 
 
 def read_nbest(path: Path, encoding: str = UTF_8) -> list[NbestList]:
-    """Read n-best lists, a JSON object a line: `reference`, `hypotheses` of `text` and `score`, maybe `context`.
+    """Read n-best lists, a JSON object a line: `reference`, `hypotheses` of `text` and `score`, `context`.
 
     Other keys are left alone. Raises InvalidText for the first line that is wrong, and for a file without lists.
     """

@@ -1,4 +1,4 @@
-"""Weights with few errors on n-best lists: one weight after the other by exact line search, from several starts."""
+"""Search for weights with few errors on n-best lists, one weight after the other, from several starts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class NbestFeatures:
 
     @property
     def scales(self) -> Float64Array:
-        """Weights [K] at which values differ within lists as much as the recogniser's score; 0 where they never do."""
+        """Weights [K] at which values differ within lists as the own score does; 0 where they never do."""
         inside = self.inside[..., None]
         means = self.values.sum(1, keepdims=True, where=inside) / inside.sum(1, keepdims=True)
         spread = np.sqrt(((self.values - means) ** 2).sum((0, 1), where=inside))
@@ -64,7 +64,7 @@ class NbestFeatures:
 
 
 def search_weights(features: NbestFeatures, phase: str = "tuning") -> Generator[Progress, None, Float64Array]:
-    """Find weights [K] with few errors, always the same; yields after each start. The first weight stays 1.
+    """Find weights [K] with few errors, always the same, of which the first is 1; yields after each start.
 
     The first start is the lists' own order; the others are drawn, each weight at its scale. The best result is
     returned, the first of equal ones.

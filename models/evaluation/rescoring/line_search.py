@@ -50,7 +50,7 @@ def best_point(intercepts: Float64Array, slopes: Float64Array, errors: Int64Arra
 
 
 def _outside(edge: float, sign: int) -> float:
-    """Return the far end of an unbounded interval: its point is as far from zero again as half the last crossing."""
+    """Return the far end of an unbounded interval, as far beyond the last crossing as that is from zero."""
     return edge + sign * (abs(edge) or 2.0)
 
 

@@ -1,4 +1,4 @@
-"""Figures of the hypotheses of n-best lists: log-probabilities by several models, words, unknown words, errors."""
+"""Figures of the hypotheses of n-best lists: log-probabilities by several models, words and errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def count_errors(lists: Sequence[NbestList], unit: ErrorUnit) -> tuple[Int64Arra
 def score_nbest(
     lists: Sequence[NbestList], scorers: Sequence[Scorer], zero_logprob: float
 ) -> Generator[int, None, Float64Array]:
-    """Return figures [L, N, 2 M + 2] of the hypotheses by M models; yields the size of each chunk in tokens.
+    """Return figures [L, N, 2 M + 2] of hypotheses by M models; yields the size of each chunk in tokens.
 
     They are the recogniser's score, log P by each model, the number of words, and by each model the number of unknown
     words with its sign turned, so that its weight is a penalty. Raises InvalidText as `score_texts` does.

@@ -48,7 +48,7 @@ class TuningErrors:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was found, and on what."""
+    """Weights that were found, the errors with them, and the size of the lists."""
 
     weights: TunedWeights
     errors: TuningErrors

@@ -30,10 +30,10 @@ def tune(
     unit: ErrorUnit = "words",
     zero_logprob: float = -100.0,
 ) -> Generator[Progress, None, Tuning]:
-    """Score the hypotheses with each model, and find the weights with the fewest errors; always the same ones.
+    """Score the hypotheses with each model, and find the weights with the fewest errors.
 
-    `zero_logprob` is what a token of probability zero counts as (nats). Raises InvalidInput for references without a
-    word, InvalidText for a text that a tokenizer cannot read.
+    The same lists have the same weights. `zero_logprob` is what a token of probability zero counts as (nats). Raises
+    InvalidInput for references without a word, InvalidText for a text that a tokenizer cannot read.
     """
     if not any(split_units(item.reference, unit) for item in lists):
         raise InvalidInput("reference", "must hold a word in at least one list")

@@ -20,7 +20,7 @@ _NO_TOKEN_BIAS = -1e4
 def onnx_weights(
     config: RecurrentConfig, tensors: Mapping[str, NDArray[Any]], ids: IntArray
 ) -> dict[str, NDArray[np.float32]]:
-    """Return float32 weights; those of layer i have the leading dimension 1, which is that of its directions.
+    """Return float32 weights; those of layers have a leading dimension of 1, their one direction.
 
     Rows of the vocabulary lie at `ids` [V], the tokens' public ids.
     """
