@@ -47,12 +47,18 @@ COMMAND_HELP = {
     "worker": "Run the jobs submitted over HTTP.",
     "jobs": "Submit jobs to a service, follow and cancel them.",
     "keys": "Make API keys of the service, list and revoke them.",
+    "doctor": "Look at what a service needs, and say how to mend what is wrong.",
+    "backup": "Copy models, files, jobs and keys of a service into one archive.",
+    "restore": "Put the content of a backup back.",
     "compare": "Compare families of models and ways to train them on a text.",
     "compile": "Compile the hot loops now rather than when first used.",
 }
 
 _HOMES = {
     "keys": ("access.keys", "command"),
+    "doctor": ("operations.doctor", "command"),
+    "backup": ("operations.backup", "backup_command"),
+    "restore": ("operations.backup", "restore_command"),
     "import": ("derived.arpa", "import_command"),
     "export": ("derived.arpa", "export_command"),
     **{name: (f"derived.{name}", "command") for name in ("convert", "counts", "mix")},

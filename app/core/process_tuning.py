@@ -86,7 +86,7 @@ def limit_blas_threads() -> None:
 
 
 def copy_readonly_numba_cache() -> None:
-    """Have Numba use a copy of its cache folder where that is read-only; must come before Numba is imported.
+    """Have Numba use a copy of a read-only cache folder; must come before Numba is imported.
 
     Numba refuses to read a cache folder that it may not write to, as in a container with a read-only file system. The
     copy has 9 MB.

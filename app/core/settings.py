@@ -44,7 +44,7 @@ def _sendable(key: SecretStr) -> SecretStr:
 
 
 class Settings(BaseSettings):
-    """Settings read from environment variables `NEXTWORD_<NAME>`, or files of secrets; arguments win over them."""
+    """Settings from environment variables `NEXTWORD_<NAME>` or files of secrets; arguments win over them."""
 
     model_config = SettingsConfigDict(
         env_prefix="NEXTWORD_", frozen=True, extra="forbid", secrets_dir=SECRETS if SECRETS.is_dir() else None

@@ -186,7 +186,12 @@ class FileStore:
                 self._path(sha256).unlink(missing_ok=True)
 
     def _path(self, sha256: str) -> Path:
-        return self.directory / sha256[:2] / sha256
+        return self.directory / relative_path(sha256)
+
+
+def relative_path(sha256: str) -> str:
+    """Return where the bytes with this hash lie, below the folder of uploaded files."""
+    return f"{sha256[:2]}/{sha256}"
 
 
 _COLUMNS = tuple(FILES.c[field.name] for field in fields(StoredFile))

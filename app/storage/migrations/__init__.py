@@ -10,6 +10,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from app.storage.database import Database
 
@@ -21,9 +23,22 @@ def migrate(database: Database) -> None:
 
     Raises DatabaseUnavailable.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = _config()
     with database.write(MIGRATIONS_LOCK) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def missing_migrations(database: Database) -> int:
+    """Return how many migrations the database lacks. Raises DatabaseUnavailable."""
+    scripts = ScriptDirectory.from_config(_config())
+    with database.read() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    return sum(1 for _ in scripts.iterate_revisions(scripts.get_current_head(), present))
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,1 @@
+"""Commands for whoever keeps a service running: `doctor`, `backup`, `restore`."""
