@@ -157,6 +157,6 @@ def in_both_cases(keystroke: Keystroke) -> Keystroke:
     cases: dict[str, float] = {}
     for letter, probability in keystroke.items():
         for form in dict.fromkeys((letter, letter.lower(), letter.upper())):
-            if len(form) == 1:
+            if form == letter or len(form) == 1:
                 cases[form] = max(probability, cases.get(form, 0.0))
     return cases

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from models.errors import InvalidInput
+from models.tokenization.raw_text import WHITESPACE
 
 Keystroke: TypeAlias = Mapping[str, float]
 """P(this key was pressed | letter was meant), or any multiple of it, by letter; a letter left out was not meant."""
@@ -117,7 +118,7 @@ def _check_size(name: str, items: Sequence[object] | Mapping[str, float], most: 
 def _check_keystroke(name: str, keystroke: Keystroke) -> None:
     _check_size(name, keystroke, MAX_LETTERS, "letters")
     for letter, weight in keystroke.items():
-        if len(letter) != 1 or letter.isspace():
+        if len(letter) != 1 or letter in WHITESPACE:
             raise InvalidInput(name, f"must have single letters, and no blanks, as its keys, not {letter!r}")
         if not 0 <= weight <= 1:  # a NaN is not
             raise InvalidInput(f"{name}.{letter}", "must be a number from 0 to 1")
@@ -126,7 +127,7 @@ def _check_keystroke(name: str, keystroke: Keystroke) -> None:
 
 
 def _check_own_word(name: str, word: str, nats: float) -> None:
-    if not word or len(word) > MAX_TYPED or any(letter.isspace() for letter in word):
+    if not word or len(word) > MAX_TYPED or not set(word).isdisjoint(WHITESPACE):
         raise InvalidInput(name, f"must be a word of 1 to {MAX_TYPED} characters without blanks, not {word!r}")
     if not (math.isfinite(nats) and abs(nats) <= MAX_BIAS):
         raise InvalidInput(f"bias.{word}", f"must be a number of nats from -{MAX_BIAS:g} to {MAX_BIAS:g}")

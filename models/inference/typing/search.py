@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.inference.alternatives import NUMBERS_AT_ONCE
 from models.inference.typing.extensions import Extensions, combine, join, largest, log_sum
 from models.inference.typing.hypotheses import NOT_OWN, Candidate, Findings, Hypotheses, Tokens
 from models.inference.typing.keystrokes import DONE, FIRST, WORD_END, Matches
@@ -28,6 +27,8 @@ from models.special_tokens import EOS, UNK
 from models.state import select
 from models.utils.arrays import BoolArray, Float64Array, Int64Array
 
+NUMBERS_AT_ONCE = 1 << 18
+"""Log-probabilities that are ranked at a time: some tens of milliseconds, and as many megabytes."""
 CHECKED_PER_ROW = 4
 """Beginnings that are looked at for each that is kept; the tokenizer would split the others in another way."""
 

@@ -34,7 +34,10 @@ class TypedWord:
     @property
     def ends_at_marks(self) -> bool:
         """Whether words end where punctuation begins; some that was typed is part of a word."""
-        return not (self._punctuation or any(is_mark(letter) for keys in self.keystrokes for letter in keys))
+        return not (
+            self._punctuation
+            or any(is_mark(character) for keys in self.keystrokes for form in keys for character in form)
+        )
 
     @property
     def text(self) -> str:
@@ -48,7 +51,7 @@ def _find_keystrokes(tokenizer: Tokenizer, prefix: str, query: CompletionQuery) 
     for keystroke in query.keystrokes:
         forms: dict[str, float] = {}
         for letter, probability in keystroke.items():
-            form = tokenizer.continuations.fold(letter)
+            form = tokenizer.continuations.fold(letter) or letter
             forms[form] = max(probability, forms.get(form, 0.0))
         typed.append(forms)
     return [in_both_cases(keystroke) for keystroke in typed] if query.ignore_case else typed

@@ -325,3 +325,11 @@ def test_complete_leaves_punctuation_out_of_word_models(query: dict) -> None:
     found = run_to_completion(complete(model, marks, "do", question))
     words = {marks.vocabulary[i] for completion in found.completions for i in completion.tokens}
     assert words == {"do", "n't", "-"}
+
+
+@pytest.mark.parametrize("ignore_case", [False, True])
+def test_complete_takes_letters_that_the_tokenizer_writes_otherwise(ignore_case: bool) -> None:
+    words = Tokenizer(TokenizerConfig(normalize=("punctuation",)), ["<unk>", "</s>", "...", "do"])
+    query = CompletionQuery(keystrokes=[{"\u2026": 1.0, "\u00df": 0.5}], ignore_case=ignore_case)
+    found = run_to_completion(complete(Bigram.random(4), words, "", query))
+    assert [completion.text for completion in found.completions] == ["..."]

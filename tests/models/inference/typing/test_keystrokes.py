@@ -44,3 +44,4 @@ def test_keystroke_automaton_begins_a_word_with_one_blank_and_ends_it_at_the_nex
 
 def test_in_both_cases_keeps_letters_whose_other_case_is_two_letters() -> None:
     assert in_both_cases({"ß": 0.5, "a": 0.5}) == {"ß": 0.5, "a": 0.5, "A": 0.5}
+    assert in_both_cases({"...": 0.5}) == {"...": 0.5}
