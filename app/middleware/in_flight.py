@@ -69,6 +69,10 @@ class RequestDeadline:
         """Whether a block of `enforce` is under way."""
         return self._timeout is not None
 
+    def forget_reason(self) -> None:
+        """Forget why it was shortened: the reason, once raised, refers to all that the request had in hand."""
+        self._shortened_by = None
+
     def shorten(self, seconds: float, reason: NextwordError) -> None:
         """Move the deadline to at most so many seconds from now; `reason` is raised then."""
         deadline = asyncio.get_running_loop().time() + seconds
@@ -117,6 +121,7 @@ class InFlightRequests:
         self._reads -= deadline.is_read
         self._deadlines.discard(deadline)
         self.buffered_bytes -= deadline.body.buffered
+        deadline.forget_reason()
 
     def hold(self, body: ArrivingBody, size: int) -> None:
         """Count bytes of a body that have come and are held until its request ends. Raises Overloaded."""

@@ -1,6 +1,7 @@
 """Server processes: uvicorn around the application, in one or several processes on one socket.
 
 Begin with `server`, one process, which `guardian` replaces when a fault ends it. `worker_processes` runs several on one
-port, `supervisor` restarts a child process that dies. `guarded_protocol` is uvicorn's protocol of a connection with bounds, `open_connections` counts those, and
-`early_reject` refuses work without room where HTTP is parsed, if the settings and uvicorn allow it.
+port, `supervisor` restarts a child process that dies. `guarded_protocol` is uvicorn's protocol of a connection with
+bounds, `open_connections` counts those, and `early_reject` refuses work without room where HTTP is parsed, if the
+settings and uvicorn allow it.
 """

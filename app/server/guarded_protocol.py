@@ -10,28 +10,44 @@ import asyncio
 import logging
 import select
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.http.error_responses import ApiError
-from app.middleware.request_id import choose_request_id
+from app.middleware.request_id import RequestIdMiddleware, choose_request_id
 from app.server.open_connections import OpenConnections
 from models.kernels import gil
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 logger = logging.getLogger(__name__)
 Headers = Iterable[tuple[bytes, bytes]]
 MAX_HEAD_BYTES = 64 * 1024
-"""Bytes of a head, or of what is neither head nor body, after the first piece of it that came."""
+"""Bytes of a head that comes in several pieces, and of what is neither head nor body; a piece has 256 KiB at most."""
+MAX_HEADERS = 256
+"""Fields of a head; each takes some hundred bytes of memory, however short it is."""
 MAX_DROPPED_BYTES = 16 * 1024 * 1024
 """Bytes of a body that are read and dropped once its request has been answered."""
-INVALID_HTTP = ApiError(400, "invalid_request_error", "invalid_http", "this is not HTTP/1.1 as RFC 9112 defines it")
-HEAD_TOO_LARGE = ApiError(
-    431, "invalid_request_error", "head_too_large", f"a request's head may have {MAX_HEAD_BYTES} bytes"
+
+
+def _last_answer(status: int, kind: str, code: str, message: str) -> ApiError:
+    """Describe an error after which the connection is closed."""
+    return ApiError(status, kind, code, message, headers={"connection": "close"})
+
+
+INVALID_HTTP = _last_answer(400, "invalid_request_error", "invalid_http", "this is not HTTP/1.1 as RFC 9112 defines it")
+HEAD_TOO_LARGE = _last_answer(
+    431,
+    "invalid_request_error",
+    "head_too_large",
+    f"a request's head may have {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} fields",
 )
-HEAD_STALLED = ApiError(408, "timeout_error", "head_stalled", "the request's head did not come in time")
-NO_CONNECTION = ApiError(
+HEAD_STALLED = _last_answer(408, "timeout_error", "head_stalled", "the request's head did not come in time")
+NO_CONNECTION = _last_answer(
     503, "unavailable_error", "too_many_connections", "as many connections are open as there may be"
 )
 
@@ -63,6 +79,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """Parse what has come, once the compute thread has had the GIL if it waits for it."""
         gil.yield_to_compute_thread()
         self._unset_keepalive_if_required()
+        cycle = self.cycle
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -70,7 +87,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._reject(INVALID_HTTP)
         else:
-            self._count_excess(len(data))
+            self._check_size(len(data), cycle)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, unless bytes have come that a late event loop has yet to read."""
@@ -136,18 +153,29 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def _has_begun_head(self) -> bool:
         return self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
 
-    def _count_excess(self, size: int) -> None:
-        """Count bytes that came, and reject the request where too many of them were neither head nor body."""
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Begin to answer a request whose head has come, unless it has too many fields."""
+        scope: Any = cycle.scope
+        if len(scope["headers"]) > MAX_HEADERS:
+            app = cast("ASGI3Application", RequestIdMiddleware(_refuse_head))
+        super()._start_asgi_task(cycle, app)
+
+    def _check_size(self, size: int, cycle_before: RequestResponseCycle | None) -> None:
+        """Reject the request where too many bytes have come of what is no body; `size` of them came just now."""
         scope, cycle = self.scope, self.cycle
+        has_head = cycle is not None and cycle.scope is scope
         if scope is not self._counted:
-            self._counted, self._excess = scope, 0
-            return
-        if cycle is not None and cycle.scope is scope and cycle.body:
+            self._counted = scope
+            # A piece may begin with the end of what was sent before; all of it is head only after a whole request.
+            is_all_head = not has_head and cycle is cycle_before and (cycle is None or not cycle.more_body)
+            self._excess = size if is_all_head else 0
+        elif has_head and cycle.body:
             self._excess = 0
-            return
-        self._excess += size
-        is_answered = cycle is not None and cycle.scope is scope and cycle.response_complete
-        if self._excess > (MAX_DROPPED_BYTES if is_answered else MAX_HEAD_BYTES):
+        else:
+            self._excess += size
+        if self._excess > (MAX_DROPPED_BYTES if has_head and cycle.response_complete else MAX_HEAD_BYTES) or (
+            len(self.headers or ()) > MAX_HEADERS and not has_head
+        ):
             self._reject(HEAD_TOO_LARGE)
 
     def _reject(self, error: ApiError) -> None:
@@ -159,10 +187,15 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         logger.info("%s - %d %s", self.client[0] if self.client else "", error.status, error.code)
         if not self._is_occupied() or not (cycle.response_started or self.pipeline):
             scope: Any = self.scope  # None before the first head
-            own = (b"x-request-id", choose_request_id(scope or {"headers": ()}).encode()), (b"connection", b"close")
-            headers = [*self.server_state.default_headers, *own]
+            request_id = choose_request_id(scope or {"headers": ()}).encode()
+            headers = [*self.server_state.default_headers, (b"x-request-id", request_id)]
             self.transport.write(b"%b\r\n%b" % render(error, headers))
         self.transport.close()
+
+
+async def _refuse_head(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request whose head is too large, in the application's place."""
+    await HEAD_TOO_LARGE.response()(scope, receive, send)
 
 
 def _has_unread(transport: asyncio.Transport) -> bool:
