@@ -92,7 +92,7 @@ def measure_typing(
     for place in find_words(tokenizer, text):
         if figures.words == words:
             break
-        rank, letters = yield from _find(model, tokenizer, place, runtime)
+        rank, letters = yield from find_place(model, tokenizer, place, runtime)
         figures = figures.add(place, rank, letters)
         yield 1
     return figures
@@ -130,7 +130,7 @@ def _spans(tokenizer: Tokenizer, line: str) -> Iterator[tuple[int, int]]:
         begin += len(word)
 
 
-def _find(
+def find_place(
     model: LanguageModel, tokenizer: Tokenizer, place: TypedWordPlace, runtime: Runtime
 ) -> Generator[int, None, tuple[int | None, int | None]]:
     """Return the rank of a word before any letter, and after how many letters it is shown."""

@@ -24,6 +24,8 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     (MODELS.format("lstm", "generate"), {"prompt": TEXT, "max_tokens": 4, "n": 2}),
     (MODELS.format("lstm", "generate"), {"prompt": TEXT, "max_tokens": 4, "stream": True}),
     (MODELS.format("words", "analyze"), {"text": TEXT}),
+    (MODELS.format("words", "complete"), {"context": TEXT}),
+    (MODELS.format("lstm", "complete"), {"context": TEXT, "words": 2, "bias": {"dog": 1}, "recent": TEXT}),
     (MODELS.format("words", "perplexity"), {"text": TEXT}),
     ("/v1/completions", {"model": "lstm", "prompt": TEXT, "max_tokens": 4, "logprobs": 2, "echo": True}),
     ("/v1/completions", {"model": "words", "prompt": TEXT, "max_tokens": 4, "stream": True}),
