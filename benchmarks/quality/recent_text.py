@@ -1,4 +1,4 @@
-"""What a user's recent text adds to suggestions: keystrokes saved, by its share in the probability.
+"""Recent text of a user as a help to suggestions: keystrokes saved, by its share in the probability.
 
 Types the first words of a text as `nextword evaluate --typing` does, each with the characters that stand before its
 line as recent text, which a cache remembers for this question alone.

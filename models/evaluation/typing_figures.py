@@ -99,7 +99,7 @@ def measure_typing(
 
 
 def take_words(chunks: Iterable[str], words: int) -> tuple[list[str], Iterator[str]]:
-    """Return the lines in which the first `words` words of a text stand, and the whole text again, in chunks."""
+    """Return the lines that hold the first `words` words of a text, and the whole text in chunks."""
     rest, head, count = iter(chunks), [], 0
     for chunk in rest:
         head.append(chunk)
