@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.settings import Settings
-from app.schemas.details.limits import LIMIT_KEY
+from app.schemas.limits import LIMIT_KEY
 
 JsonObject = dict[str, Any]
 BOUNDS = {"integer": "maximum", "array": "maxItems", "string": "maxLength"}

@@ -15,8 +15,8 @@ from pydantic.functional_validators import AfterValidator, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from app.core.exceptions import ModelFailed
-from app.schemas.details.limits import limited_by
 from app.schemas.items import EachItem, Items
+from app.schemas.limits import limited_by
 from models.tokenization.raw_text import clean
 
 LARGEST_INTEGER = 2**63 - 1

@@ -19,8 +19,8 @@ from app.schemas.base import (
     described_as,
     logprob_fields,
 )
-from app.schemas.details.limits import limited_by
 from app.schemas.details.streams import event_stream
+from app.schemas.limits import limited_by
 from app.schemas.tokens import token_contents
 from models.inference.config import (
     MAX_BIASED_TOKENS,

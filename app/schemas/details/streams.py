@@ -1,7 +1,7 @@
 """OpenAPI descriptions of answers that are no single JSON value: server-sent events, and lines of JSON.
 
 OpenAPI 3.1 can only call them a string; `itemSchema`, as OpenAPI 3.2 has it, tells programs what each event or line
-is. Schemas are named by the class of the body, which `app.openapi.schemas` must list.
+is, and takes the place of `schema`. Schemas are named by the class of the body, which `app.openapi.schemas` must list.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ def event_stream(*models: type[BaseModel], description: str, names: str = "") ->
             "id": {"type": "string"},
             "data": {"type": "string"} | content,
         }
-    item = {"type": "object", "required": ["data"], "properties": properties}
-    return {EVENT_STREAM: {"schema": {"type": "string", "description": description}, "itemSchema": item}}
+    item = {"type": "object", "description": description, "required": ["data"], "properties": properties}
+    return {EVENT_STREAM: {"itemSchema": item}}
 
 
 def json_lines(*models: type[BaseModel], description: str) -> dict[str, Any]:
     """Return the content of lines of JSON, each of one of `models`."""
     refs = [schema_ref(model) for model in models]
-    item = refs[0] if len(refs) == 1 else {"anyOf": refs}
-    return {NDJSON: {"schema": {"type": "string", "description": description}, "itemSchema": item}}
+    return {NDJSON: {"itemSchema": {"description": description, "anyOf": refs}}}

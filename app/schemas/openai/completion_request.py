@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.schemas.base import RequestBody, SourceText, described_as
-from app.schemas.details.limits import limited_by
 from app.schemas.generate import LogitBias, Stop
+from app.schemas.limits import limited_by
 from models.inference.config import MAX_PENALTY, REPETITION_PENALTIES
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]

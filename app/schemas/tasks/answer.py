@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from app.schemas.base import MODEL_FIELD, ItemError, RequestBody, ResponseBody, SourceTexts
-from app.schemas.details.limits import matching
+from app.schemas.limits import matching
 
 if TYPE_CHECKING:
     from models.tasks.question_answering.answers import AnsweredQuestion

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from app.schemas.base import MODEL_FIELD, ItemError, RequestBody, ResponseBody, SourceText, described_as
-from app.schemas.details.limits import limited_by
 from app.schemas.items import EachItem, Items
+from app.schemas.limits import limited_by
 from models.tasks.embedding.config import EmbeddingPooling
 
 EncodingFormat = Literal["float", "base64"]

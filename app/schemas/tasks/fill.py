@@ -17,7 +17,7 @@ from app.schemas.base import (
     Text,
     logprob_fields,
 )
-from app.schemas.details.limits import limited_by, matching
+from app.schemas.limits import limited_by, matching
 from models.tasks.fill_in.query import FilledText, Filling, FillQuery
 
 _DEFAULTS = FillQuery()

@@ -29,6 +29,17 @@ def test_error_of_unknown_routes_and_methods(client: httpx.Client) -> None:
     refused(client.post("/v1/models/nothing/next", json={}), 404, "model_not_found")
 
 
+def test_error_of_a_method_names_those_of_all_routes_of_the_path(client: httpx.Client) -> None:
+    for path, methods in {
+        "/v1/models/words": "DELETE, GET",
+        "/v1/aliases/production": "DELETE, GET, PUT",
+        "/v1/files": "GET, POST",
+    }.items():
+        answer = client.patch(path)
+        refused(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == methods
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [

@@ -139,7 +139,7 @@ TRY_IT_OUT = """
     }
     throw new Error(`${id}: waited too long for ${found}`);
   };
-  const block = await until(() => document.querySelector(`[id$=${id}]`));
+  const block = await until(() => document.querySelector(`.opblock[id$="-${id}"]`));
   const summary = block.querySelector('.opblock-summary-control');
   summary.click();
   const button = await until(() => block.querySelector('.execute'));

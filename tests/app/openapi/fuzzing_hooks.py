@@ -1,7 +1,6 @@
-"""Hooks of schemathesis: what a schema cannot say of requests that are accepted.
+"""Hooks of schemathesis: whole numbers are written as such, and records of JSON as they are.
 
-Values that depend on the model or on each other are left out, and whole numbers are written as such: to JSON Schema 1.0
-is an integer, to this service it is none.
+To JSON Schema 1.0 is an integer, to this service it is none.
 """
 
 from __future__ import annotations
@@ -10,14 +9,11 @@ from typing import Any
 
 import schemathesis
 
-JUDGED_BY_THE_MODEL = ("dimensions", "logit_bias", "spans", "shortlist")
-"""Fields whose values must fit the model, the text or another field."""
-
 
 def whole(value: Any) -> Any:
     """Return JSON with whole numbers where it has numbers without a fraction."""
     if isinstance(value, dict):
-        return {name: whole(part) for name, part in value.items() if name not in JUDGED_BY_THE_MODEL}
+        return {name: whole(part) for name, part in value.items()}
     if isinstance(value, list):
         return [whole(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
@@ -25,14 +21,8 @@ def whole(value: Any) -> Any:
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """Leave out what only the model can judge."""
+    """Write whole numbers as the service takes them."""
     return whole(body) if isinstance(body, dict | list) else body
-
-
-@schemathesis.hook
-def map_query(context: Any, query: Any) -> Any:
-    """Leave out ids of rows that must exist, and parameters of bodies of another kind."""
-    return {name: value for name, value in (query or {}).items() if name not in ("after", "bos", "eos", "keep_text")}
 
 
 @schemathesis.serializer("application/x-ndjson")

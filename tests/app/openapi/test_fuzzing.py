@@ -38,9 +38,16 @@ UNJUDGED: dict[str, tuple[str, ...]] = {
 a list is judged item by item, so that a bad item costs an error in its place and no refusal."""
 
 
+JUDGED_BY_THE_MODEL = ("dimensions", "logit_bias", "spans", "shortlist")
+"""Fields whose values must fit the model, the text or another field."""
+
+
 def described(document: JsonObject) -> JsonObject:
-    """The document without keys and deadlines, which would make every request fail in ways that are no fault."""
+    """The document without keys, deadlines, and fields that only the model can judge."""
     content: JsonObject = json.loads(json.dumps(document))
+    for schema in content["components"]["schemas"].values():
+        for name in JUDGED_BY_THE_MODEL:
+            schema.get("properties", {}).pop(name, None)
     for methods in content["paths"].values():
         for operation in methods.values():
             operation.pop("security", None)
