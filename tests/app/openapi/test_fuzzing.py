@@ -38,7 +38,7 @@ UNJUDGED: dict[str, tuple[str, ...]] = {
 a list is judged item by item, so that a bad item costs an error in its place and no refusal."""
 
 
-JUDGED_BY_THE_MODEL = ("dimensions", "logit_bias", "spans", "shortlist")
+JUDGED_BY_THE_MODEL = ("dimensions", "keystrokes", "logit_bias", "spans", "shortlist")
 """Fields whose values must fit the model, the text or another field."""
 
 
