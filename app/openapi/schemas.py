@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.schemas.generate import GenerateEvent
-from app.schemas.jobs.answers import StreamedJobEvent
+from app.schemas.jobs.answers import StreamedJobEvent, StreamedJobWaiting
 from app.schemas.openai.completion_answer import CompletionEvent
 from app.schemas.perplexity import PerplexityRequest, RecordPerplexity, RefusedRecord
 from app.schemas.trades.analyze import RefusedText, UnitLine
@@ -21,6 +21,7 @@ DOCUMENTED_MODELS: tuple[type[BaseModel], ...] = (
     RefusedRecord,
     RefusedText,
     StreamedJobEvent,
+    StreamedJobWaiting,
     UnitLine,
 )
 """Classes of those bodies, which `app.schemas.details.streams.schema_ref` refers to by name."""

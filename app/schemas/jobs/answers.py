@@ -134,6 +134,12 @@ class StreamedJobEvent(JobEventData):
     created_at: int = Field(description="When, in seconds since 1970.")
 
 
+class StreamedJobWaiting(ResponseBody):
+    """What a job waits for, told in the stream of its events as soon as it waits."""
+
+    message: str = Field(description="A sentence: `waiting` of the job.")
+
+
 class JobEvent(ResponseBody):
     """Event in the history of a job."""
 
@@ -202,8 +208,9 @@ EVENT_RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": event_stream(
             StreamedJobEvent,
             JobProgress,
-            names="Name of the event, or `progress`.",
-            description="Events as they come, until the job is over; `progress` in between has no `id`.",
+            StreamedJobWaiting,
+            names="Name of the event, `progress` or `waiting`.",
+            description="Events as they come, until the job is over; `progress` and `waiting` in between have no `id`.",
         ),
     }
 }
