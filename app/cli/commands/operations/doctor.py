@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from app.cli.diagnosis import diagnose
 from app.cli.shared_options import json_option, to_json
+from app.core.process_tuning import without_gc
 from app.core.settings import load_settings
 
 _MARKS = {"ok": "ok", "warning": "look", "error": "WRONG"}
@@ -21,6 +21,9 @@ def command(context: click.Context, as_json: bool) -> None:
 
     By the settings that `nextword serve` would have here. Status 1 where something is wrong.
     """
+    with without_gc():
+        from app.cli.diagnosis import diagnose
+
     findings = []
     for finding in diagnose(load_settings()):
         findings.append(finding)
