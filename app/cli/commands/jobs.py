@@ -131,10 +131,6 @@ def submit(
     _follow(client, job["id"], as_json)
 
 
-@command.command("list")
-@click.option("--status", help="Only jobs with this status: queued, running, succeeded, failed, ...")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, help="Most jobs to list. [default: 20]")
-@json_option
 def _measurement(options: dict[str, Any]) -> dict[str, Any]:
     """Return the request of a job that measures a published model, without its file."""
     body = {"kind": options["kind"], "model": options["name"], **options["config"]}
@@ -159,6 +155,10 @@ def _training(
     return body if validation is None else body | {"validation_file": client.upload(validation, encoding)}
 
 
+@command.command("list")
+@click.option("--status", help="Only jobs with this status: queued, running, succeeded, failed, ...")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, help="Most jobs to list. [default: 20]")
+@json_option
 @click.pass_obj
 def list_jobs(client: ServiceClient, status: str | None, limit: int, as_json: bool) -> None:
     """List the jobs, newest first."""
@@ -245,13 +245,13 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
         click.echo(f"note: {note}", err=True)
     for line in _result_lines(result):
         click.echo(line)
-    if "perplexity" in result:
-        yield f"perplexity {result['perplexity'] or float('inf'):.2f} by {result['unit']}"
-    elif headline := task_headline(result):
-        yield headline
-    yield from found_lines(result)
 
 
 def _result_lines(result: dict[str, Any]) -> Iterator[str]:
     """Yield the figures of a job that succeeded."""
     yield from held_out_lines(result.get("metrics", {}).get("validation") or {})
+    if "perplexity" in result:
+        yield f"perplexity {result['perplexity'] or float('inf'):.2f} by {result['unit']}"
+    elif headline := task_headline(result):
+        yield headline
+    yield from found_lines(result)
