@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from models.state import concat as concat
     from models.state import select as select
     from models.state import split as split
+    from models.threads import set_thread_count as set_thread_count
     from models.tokenization.config import TokenizerConfig as TokenizerConfig
     from models.tokenization.tokenizer import Tokenizer as Tokenizer
     from models.utils.progress import run_to_completion as run_to_completion
@@ -74,6 +75,7 @@ _HOMES = {
     "save": "models.checkpoint.save",
     "score_texts": "models.inference.scoring",
     "select": "models.state",
+    "set_thread_count": "models.threads",
     "split": "models.state",
 }
 """The module in which each name is defined."""

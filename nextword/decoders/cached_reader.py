@@ -29,9 +29,15 @@ class TreeHistory(History):
         self.is_empty = parent is None
         self.parent = parent
         self.token = token
-        self.children: dict[int, TreeHistory] = {}
+        self.children: dict[int, TreeHistory] | None = None
         self.state: State | None = None
         self.row: Floats | None = None
+
+    def child(self, token: int) -> TreeHistory:
+        """Return the history after one more token."""
+        if self.children is None:
+            self.children = {}
+        return self.children.get(token) or self.children.setdefault(token, TreeHistory(self, token))
 
 
 class CachedReader(Reader):
@@ -63,7 +69,7 @@ class CachedReader(Reader):
         logprob = 0.0
         for token in ids:
             logprob += float(self._row(history)[token])
-            history = history.children.get(token) or history.children.setdefault(token, TreeHistory(history, token))
+            history = history.child(token)
         return logprob, history
 
     def _row(self, history: TreeHistory) -> Floats:

@@ -24,8 +24,8 @@ class DecoderState(Protocol):
     """A state in the decoder's own class: one object for each text, kept by that of the text before."""
 
     history: History
-    scored: dict[int, tuple[DecoderState, float]]
-    """What the decoder's entries lead to that were asked for after this state, so that they are scored once."""
+    scored: dict[int, tuple[DecoderState, float]] | None
+    """What the entries lead to that were asked for after this state, so that they are scored once; None for none."""
 
 
 class CtcLanguageModel:
@@ -78,6 +78,8 @@ class CtcLanguageModel:
 
     def score(self, state: DecoderState, usr_token_idx: int) -> tuple[DecoderState, float]:
         """Return the state after an entry, and its log-probability in nats after `state`."""
+        if state.scored is None:
+            state.scored = {}
         answer = state.scored.get(usr_token_idx)
         if answer is None:
             answer = state.scored[usr_token_idx] = self._read(state, self._spellings[usr_token_idx])
@@ -102,7 +104,7 @@ class CtcLanguageModel:
         if known is not None:
             return known
         state = self._new_state()
-        state.history, state.scored = history, {}
+        state.history, state.scored = history, None
         if self._merge:
             self._merged[history] = state
         return state

@@ -13,6 +13,8 @@ from nextword.decoders.ctc import CtcLanguageModel, DecoderState
 class _State(LMState):
     """State of flashlight's, with what `DecoderState` has."""
 
+    __slots__ = ("history", "scored")
+
 
 class FlashlightLM(CtcLanguageModel, LM):
     """Language model for `LexiconDecoder` and `LexiconFreeDecoder`: a `CtcLanguageModel`.

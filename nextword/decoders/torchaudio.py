@@ -11,6 +11,8 @@ from nextword.decoders.flashlight import lexicon_words as lexicon_words
 class _State(CTCDecoderLMState):
     """State of torchaudio's, with what `DecoderState` has."""
 
+    __slots__ = ("history", "scored")
+
 
 class TorchaudioLM(CtcLanguageModel, CTCDecoderLM):
     """Language model for `ctc_decoder(lm=...)`: a `CtcLanguageModel`."""

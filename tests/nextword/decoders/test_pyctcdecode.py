@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import nextword
+from models.checkpoint.export import export_file
 from models.errors import InvalidInput
 from tests.nextword.decoders.conftest import collapse, decode, log_sum, run_elsewhere, text_logprob
 
@@ -30,6 +31,30 @@ decoder = BeamSearchDecoderCTC(Alphabet.build_alphabet(["", " ", "a", "b"]), lm)
 sizes = dict(beam_width=100000, beam_prune_logp=-1e9, token_min_logp=-1e9)
 beams = decoder.decode_beams(np.array(emission), **sizes)
 print(json.dumps([[beam[0], beam[-1]] for beam in beams]))
+"""
+
+
+COMPARISON = """
+import json, sys
+import kenlm
+import nextword
+from nextword.decoders.pyctcdecode import PyctcdecodeLM
+from pyctcdecode.language_model import LanguageModel
+path, arpa, words, texts = map(json.loads, sys.argv[1:])
+checkpoint = nextword.load(path)
+models = [
+    PyctcdecodeLM(checkpoint.language_model, checkpoint.tokenizer),
+    LanguageModel(kenlm.Model(arpa), unigrams=words),
+]
+answers = []
+for model in models:
+    answers.append([])
+    for text in texts:
+        state = model.get_start_state()
+        for i, word in enumerate(text):
+            score, state = model.score(state, word, is_last_word=i + 1 == len(text))
+            answers[-1] += [score, model.score_partial_token(word), model.score_partial_token(word[:-1])]
+print(json.dumps(answers))
 """
 
 
@@ -57,6 +82,17 @@ def test_pyctcdecode_finds_texts_as_brute_force_does(toy_models, emission, name)
     found = run(checkpoint.path, emission)
     assert [text for text, _ in found[:9]] == [text for text, _ in expected[:9]]
     np.testing.assert_allclose([score for _, score in found[:9]], [score for _, score in expected[:9]], atol=1e-3)
+
+
+@pytest.mark.clients
+def test_pyctcdecode_scores_words_as_its_own_model_does(toy_models, tmp_path):
+    checkpoint = nextword.load("words", checkpoints=toy_models)
+    arpa, words = tmp_path / "words.arpa", checkpoint.tokenizer.vocabulary[2:]
+    arpa.write_bytes(b"".join(export_file(checkpoint, "arpa", "words")))
+    texts = [["ab", "a", "ba"], ["b"], ["bbbbbbbbbb", "a", "bba"], ["a"] * 5]
+    arguments = [COMPARISON, str(checkpoint.path), str(arpa), words, texts]
+    ours, theirs = run_elsewhere("NEXTWORD_PYCTCDECODE_PYTHON", "pyctcdecode, kenlm", *arguments)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 @pytest.fixture
