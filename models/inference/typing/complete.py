@@ -16,11 +16,13 @@ from models.inference.typing.query import Completion, CompletionQuery, Completio
 from models.inference.typing.right_context import rescore
 from models.inference.typing.search import SearchLimits, WordSearch
 from models.inference.typing.single_tokens import are_single_tokens, complete_by_token
+from models.inference.typing.token_choices import TokenChoices
 from models.inference.typing.typed_word import TypedWord
 from models.language_model import LanguageModel
 from models.special_tokens import UNK
 from models.state import State
 from models.tokenization.tokenizer import Tokenizer
+from models.utils.arrays import Float64Array
 
 STEPS_PER_WORD = 48
 """Tokens of the longest word that is found behind the keystrokes: characters, at worst."""
@@ -92,18 +94,41 @@ class _Task:
 
     def _search(self, state: State, before: float) -> Generator[int, None, Findings]:
         query, begin = self._query, Hypotheses.begin(state, self._typed.automaton.start, -before)
+        choices = TokenChoices(
+            self._typed,
+            query.words,
+            excluded=self._excluded.token_ids(self._words.tokenizer),
+            own_words={word.tokens for word in self._own},
+            later_nats=self._later_nats(),
+        )
         search = WordSearch(
             self._model,
             self._typed,
             SearchLimits(query.words, query.beam, query.shortlist if query.right else query.top_k, not query.right),
-            excluded=self._excluded.token_ids(self._words.tokenizer),
+            choices=choices,
             hides=lambda candidate: self._excluded.hides(self._text(candidate)),
-            own_words={word.tokens: query.bias[word.text] for word in self._own},
+            later_weight=self._later_weight if query.bias and query.words > 1 and self._words.has_blanks else None,
         )
         if self._own:
             own = yield from read_own_words(self._model, self._words, state, self._own, before)
             begin = search.add_words(begin, own)
         return (yield from search.run(begin, len(self._typed.keystrokes) + STEPS_PER_WORD * query.words))
+
+    def _later_nats(self) -> Float64Array | None:
+        """Return the bias [V] of the tokens of a word model behind the first word, None where there is none."""
+        if not self._query.bias or self._query.words == 1 or self._words.has_blanks:
+            return None
+        nats = np.zeros(self._model.vocabulary_size)
+        for word, weight in self._query.bias.items():
+            token = self._words.tokenizer.token_to_id(self._words.tokenizer.continuations.fold(word))
+            if token is not None:
+                nats[token] = weight
+        return nats
+
+    def _later_weight(self, candidate: Candidate) -> float:
+        """Return the bias of the words of a phrase behind the first one."""
+        words = self._words.join_rest(candidate.tokens[: candidate.head], candidate.tokens[candidate.head :]).split()
+        return sum(self._query.bias.get(word, 0.0) for word in words)
 
     def _text(self, candidate: Candidate) -> str:
         first, rest = candidate.tokens[: candidate.head], candidate.tokens[candidate.head :]

@@ -12,18 +12,19 @@ dropped; with a beam as wide as the vocabulary the best completions are exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from models.inference.typing.extensions import Extensions, combine, join, largest, log_sum
+from models.inference.typing.extensions import Extensions, join, largest, log_sum
 from models.inference.typing.hypotheses import NOT_OWN, Candidate, Findings, Hypotheses, Tokens
-from models.inference.typing.keystrokes import DONE, FIRST, WORD_END, Matches
+from models.inference.typing.keystrokes import DONE, WORD_END
+from models.inference.typing.token_choices import TokenChoices
 from models.inference.typing.typed_word import TypedWord
 from models.language_model import LanguageModel
 from models.model import Floats
-from models.special_tokens import EOS, UNK
+from models.special_tokens import EOS
 from models.state import select
 from models.utils.arrays import BoolArray, Float64Array, Int64Array
 
@@ -51,27 +52,22 @@ class WordSearch:
         typed: TypedWord,
         limits: SearchLimits,
         *,
-        excluded: Int64Array,
+        choices: TokenChoices,
         hides: Callable[[Candidate], bool],
-        own_words: Mapping[Tokens, float],
+        later_weight: Callable[[Candidate], float] | None,
     ) -> None:
         """Prepare a search.
 
-        excluded: ids of the words of a word model that are not shown; `hides` tells it of other completions.
-        own_words: nats of a user's own words by their tokens. The words are hypotheses that the search begins with, and
-            are found in no other way.
+        choices: tokens that may come next; its own words are hypotheses that the search begins with, and are found in
+            no other way.
+        hides: tells of completions that are not shown.
+        later_weight: nats of own words behind the first one, where tokens are no words; None where there are none.
         """
-        self._model, self._limits = model, limits
-        self._words, self._left, self._automaton = typed.words, typed.left, typed.automaton
-        self._excluded, self._hides, self._own_words = excluded, hides, own_words
+        self._model, self._limits, self._choices = model, limits, choices
+        self._words, self._left = typed.words, typed.left
+        self._hides, self._later_weight = hides, later_weight
+        self._ends = _word_ends(typed)
         self._findings = Findings(limits.size)
-        table, boundaries = typed.words.table, typed.words.boundary_tokens
-        self._marks = table.holds_mark if typed.ends_at_marks else None
-        self._ends = boundaries
-        if typed.ends_at_marks and boundaries is not None:
-            self._ends = np.union1d(boundaries, np.flatnonzero(table.begins_with_mark))
-        elif typed.ends_at_marks:
-            self._excluded = np.union1d(excluded, table.marks)
 
     def run(self, begin: Hypotheses, steps: int) -> Generator[int, None, Findings]:
         """Search from `begin` on, at most so many tokens far; yields the number of distributions of each step."""
@@ -83,7 +79,7 @@ class WordSearch:
                 chunk = hypotheses.part(first, first + size)
                 rows = self._model.logprobs(chunk.state)
                 self._find_ends(chunk, rows)
-                extensions = self._find_words(chunk, self._extend(chunk, rows))
+                extensions = self._find_words(chunk, self._choices.extend(chunk, rows))
                 best = extensions.keep(largest(extensions.scores, CHECKED_PER_ROW * self._limits.beam))
                 parts.append(best._replace(parents=best.parents + first))
                 yield chunk.size
@@ -124,84 +120,21 @@ class WordSearch:
     ) -> Iterator[Candidate]:
         for row, end in zip(rows.tolist(), ends.tolist(), strict=True):
             tokens, logprob = hypotheses.tokens[row], float(hypotheses.logprobs[row]) + end
-            if not self._is_own(tokens) or hypotheses.own[row] != NOT_OWN:
+            if not self._choices.is_own(tokens) or hypotheses.own[row] != NOT_OWN:
                 score = logprob + float(hypotheses.weights[row])
                 candidate = Candidate(
                     tokens, int(hypotheses.heads[row]), logprob, score, ends_line, int(hypotheses.own[row])
                 )
                 if not self._hides(candidate):
-                    yield candidate
-
-    def _is_own(self, tokens: Tokens) -> bool:
-        """Whether the tokens are a word of the user's, which is a hypothesis of its own."""
-        return tokens in self._own_words
-
-    def _extend(self, hypotheses: Hypotheses, rows: Floats) -> Extensions:
-        """Return every hypothesis with every token that the keystrokes allow."""
-        parts = []
-        for position in sorted(set(hypotheses.positions.tolist())):
-            members = np.flatnonzero(hypotheses.positions == position)
-            if self._words.boundary_tokens is None:
-                parts.append(self._extend_words(hypotheses, members, rows, position))
-                continue
-            if position != WORD_END:
-                matches = self._automaton.read(self._words.table, position)
-                parts.append(combine(hypotheses, members, rows, self._inside_word(matches, position), 0))
-            if position in (DONE, WORD_END) and self._limits.words > 1:
-                members = members[hypotheses.words[members] < self._limits.words - 1]
-                if position == DONE:
-                    members = members[[not self._is_own(hypotheses.tokens[row]) for row in members.tolist()]]
-                matches = self._automaton.read(self._words.table, WORD_END)
-                parts.append(combine(hypotheses, members, rows, self._without_marks(matches), 1))
-        return join(parts)
-
-    def _inside_word(self, matches: Matches, position: int) -> Matches:
-        """Return the matches that do not begin another word."""
-        boundaries = self._words.boundary_tokens
-        if boundaries is not None and position in (DONE, FIRST):
-            matches = matches.keep(~np.isin(matches.tokens, boundaries))
-        return self._without_marks(matches)
-
-    def _without_marks(self, matches: Matches) -> Matches:
-        """Return the matches without punctuation, where words end at it."""
-        return matches if self._marks is None else matches.keep(~self._marks[matches.tokens])
-
-    def _extend_words(self, hypotheses: Hypotheses, members: Int64Array, rows: Floats, position: int) -> Extensions:
-        """Return hypotheses of a word model with one more token each, part of the last word or a word."""
-        matches, table = self._automaton.read(self._words.table, position), self._words.table
-        if len(self._excluded):
-            shown = ~np.isin(matches.tokens, self._excluded)
-            matches = matches.keep(shown)
-        extensions = combine(hypotheses, members, rows, matches, 0)
-        extensions = extensions._replace(words=extensions.words + (extensions.positions == DONE))
-        if position in (DONE, WORD_END):
-            return self._weigh_own(extensions)
-        if not any(hypotheses.tokens):
-            return extensions
-        last = np.array([hypotheses.tokens[row][-1] if hypotheses.tokens[row] else 0 for row in range(hypotheses.size)])
-        joined = hypotheses.heads[extensions.parents] == 0
-        joined |= table.joins_right[last[extensions.parents]] | table.joins_left[extensions.tokens]
-        return extensions.keep(np.flatnonzero(joined))
-
-    def _weigh_own(self, extensions: Extensions) -> Extensions:
-        """Return extensions of a word model with the weights of own words behind the first one."""
-        later = np.flatnonzero(extensions.words > 1) if self._own_words else np.zeros(0, np.int64)
-        if not len(later):
-            return extensions
-        nats = np.zeros(self._model.vocabulary_size)
-        for tokens, weight in self._own_words.items():
-            if len(tokens) == 1 and tokens[0] != UNK:
-                nats[tokens[0]] = weight
-        weights = extensions.weights.copy()
-        weights[later] += nats[extensions.tokens[later]]
-        return extensions._replace(weights=weights)
+                    later = self._later_weight(candidate) if self._later_weight else 0.0
+                    yield candidate._replace(score=score + later)
 
     def _find_words(self, hypotheses: Hypotheses, extensions: Extensions) -> Extensions:
         """Add the last words of a word model, which end with their token; return the other extensions."""
         if self._words.boundary_tokens is not None:
             return extensions
         found = extensions.keep(np.flatnonzero(extensions.words == self._limits.words))
-        if self._limits.words == 1 and (self._own_words or any(hypotheses.tokens)):
+        if self._limits.words == 1 and (self._choices.own_words or any(hypotheses.tokens)):
             found = found.keep(np.flatnonzero(self._is_new_word(hypotheses, found)))
         if len(found.tokens):
             scores = found.scores
@@ -220,7 +153,8 @@ class WordSearch:
         rows = [(hypotheses.tokens[row], token) for row, token in pairs]
         return np.array(
             [
-                not self._is_own((*head, token)) and (not head or self._words.is_encoding(self._left, (*head, token)))
+                not self._choices.is_own((*head, token))
+                and (not head or self._words.is_encoding(self._left, (*head, token)))
                 for head, token in rows
             ],
             np.bool_,
@@ -268,5 +202,14 @@ class WordSearch:
             return self._words.is_encoding(self._left, tokens)
         words = extensions.words[place]
         return words > 1 or (
-            not (words and self._is_own(tokens)) and (len(tokens) == 1 or self._words.is_encoding(self._left, tokens))
+            not (words and self._choices.is_own(tokens))
+            and (len(tokens) == 1 or self._words.is_encoding(self._left, tokens))
         )
+
+
+def _word_ends(typed: TypedWord) -> Int64Array | None:
+    """Return the ids of the tokens before which a word ends, those of punctuation too where it ends words."""
+    boundaries = typed.words.boundary_tokens
+    if boundaries is None or not typed.ends_at_marks:
+        return boundaries
+    return np.union1d(boundaries, np.flatnonzero(typed.words.table.begins_with_mark))

@@ -333,3 +333,18 @@ def test_complete_takes_letters_that_the_tokenizer_writes_otherwise(ignore_case:
     query = CompletionQuery(keystrokes=[{"\u2026": 1.0, "\u00df": 0.5}], ignore_case=ignore_case)
     found = run_to_completion(complete(Bigram.random(4), words, "", query))
     assert [completion.text for completion in found.completions] == ["..."]
+
+
+@pytest.mark.parametrize("name", ["words", "letters", "parts"])
+def test_complete_adds_the_bias_of_own_words_anywhere_in_a_phrase(name: str) -> None:
+    typed = "d" if name == "words" else "q"
+    phrases = [c.text.split() for c in ask(name, prefix=typed, words=2).completions if not c.ends_line]
+    own = next(words[1] for words in phrases if len(words) == 2 and not words[1].startswith(typed))
+    plain, biased = (ask(name, prefix=typed, words=2, bias={own: nats}) for nats in (0.0, 3.0))
+    before, after = ({c.text: math.log(c.posterior) for c in found.completions} for found in (plain, biased))
+    gains = {text: after[text] - before[text] for text in before.keys() & after.keys()}
+    with_own = [gain for text, gain in gains.items() if text.split()[1:] == [own]]
+    others = [gain for text, gain in gains.items() if own not in text.split()]
+    assert with_own
+    assert with_own == pytest.approx([others[0] + 3] * len(with_own), abs=1e-3)
+    assert others == pytest.approx([others[0]] * len(others), abs=1e-3)
