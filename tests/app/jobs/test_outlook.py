@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from app.cli.main import cli
 from app.jobs import outlook
 from app.jobs.outlook import seconds_left, waiting_reason
 from app.jobs.store import Job
@@ -127,6 +129,7 @@ def test_waiting_job_of_the_first_example_says_so_and_then_publishes_its_model(o
         waits(job, "no worker takes it up")
         with client.stream("GET", f"/v1/jobs/{job['id']}/events", headers={"accept": "text/event-stream"}) as events:
             assert "event: waiting" in events.iter_lines()
+        assert NO_WORKER in CliRunner().invoke(cli, ["jobs", "--url", own.url, "show", job["id"]]).output
         with working(own):
             wait_for(lambda: _children(os.getpid()))
             (child,) = _children(os.getpid())
