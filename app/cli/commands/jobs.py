@@ -241,7 +241,7 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
     if job["error"]:
         click.echo(f"{job['error']['code']}: {job['error']['message']}")
     result = job["result"] or {}
-    for note in [*result.get("notes", []), *result.get("metrics", {}).get("notes", [])]:
+    for note in [*result.get("notes", []), *(result.get("metrics") or {}).get("notes", [])]:
         click.echo(f"note: {note}", err=True)
     for line in _result_lines(result):
         click.echo(line)
@@ -249,7 +249,7 @@ def _print_job(job: dict[str, Any], as_json: bool) -> None:
 
 def _result_lines(result: dict[str, Any]) -> Iterator[str]:
     """Yield the figures of a job that succeeded."""
-    yield from held_out_lines(result.get("metrics", {}).get("validation") or {})
+    yield from held_out_lines((result.get("metrics") or {}).get("validation") or {})
     if "perplexity" in result:
         yield f"perplexity {result['perplexity'] or float('inf'):.2f} by {result['unit']}"
     elif headline := task_headline(result):
