@@ -91,7 +91,9 @@ def with_a_taken_name(client: httpx.Client, example: Example) -> httpx.Response:
     if example.operation == "set_alias":
         return send(client, example, places={"alias": "gutenberg-kn"})
     client.put("/v1/aliases/taken", json={"model": "gutenberg-kn@1"}).raise_for_status()
-    return send(client, example, body={**example.body, "name": "taken"})
+    answer = send(client, example, body={**example.body, "name": "taken"})
+    client.delete("/v1/aliases/taken").raise_for_status()
+    return answer
 
 
 PROVOCATIONS: dict[str, Provoke] = {

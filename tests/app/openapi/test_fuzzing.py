@@ -20,7 +20,28 @@ from tests.helpers.serving import Server
 from tools.examples import JsonObject
 
 PYTHON = os.environ.get("NEXTWORD_SCHEMATHESIS_PYTHON") or os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
-HOOKS = Path(__file__).with_name("fuzzing_hooks.py")
+HOOKS = """
+import schemathesis
+
+
+def whole(value):
+    if isinstance(value, dict):
+        return {name: whole(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [whole(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+@schemathesis.hook
+def map_body(context, body):
+    return whole(body) if isinstance(body, dict | list) else body
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+"""
+"""Hooks of schemathesis: to JSON Schema 1.0 is an integer, to this service it is none; and records stay as they are."""
 SKIPPED_CHECKS = "ignored_auth,ensure_resource_availability,use_after_free"
 """Checks of keys, which this service has none of, and of chains of requests."""
 UNJUDGED: dict[str, tuple[str, ...]] = {
@@ -57,7 +78,7 @@ def described(document: JsonObject) -> JsonObject:
 
 def configuration(document: JsonObject) -> Iterator[str]:
     """Lines of `schemathesis.toml`: which model each operation asks, and what is not judged."""
-    yield f"hooks = {json.dumps(str(HOOKS))}"
+    yield "hooks = 'hooks.py'"
     yield "[parameters]\nfile_id = 'file-sample'\nalias = 'production'"
     for methods in document["paths"].values():
         for operation in methods.values():
@@ -75,6 +96,7 @@ def fuzz(document: JsonObject, url: str, folder: Path, *options: str) -> str:
     """Run schemathesis with a seed; return what it says. Raises AssertionError for a finding."""
     content = described(document)
     (folder / "openapi.json").write_text(json.dumps(content))
+    (folder / "hooks.py").write_text(HOOKS)
     (folder / "schemathesis.toml").write_text("\n".join(configuration(content)))
     command = [PYTHON, "-m", "schemathesis.cli", "run", "openapi.json", "--url", url, "--seed", "1", "--no-color"]
     checks = ["--exclude-checks", SKIPPED_CHECKS, "--continue-on-failure", "--warnings", "off"]
