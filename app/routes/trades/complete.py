@@ -58,14 +58,15 @@ def _between(request: ModelRequest, body: CompleteRequest, query: CompletionQuer
 
 
 def _behind(request: ModelRequest, body: CompleteRequest, query: CompletionQuery) -> Generator[int, None, Completions]:
-    """Return the work of a language model, with a cache of the recent text where there is one."""
+    """Complete by a language model, with a cache of the recent text where there is one, as work of the engine."""
     model, tokenizer, runtime = request.checkpoint.predictor, request.checkpoint.tokenizer, request.runtime
     if body.recent:
         recent = tokenizer.encode(body.recent).ids[-RECENT_TOKENS:].astype(np.int64)
         config = CacheConfig(len(recent) + CONTEXT_TOKENS, body.recent_weight / 2, body.recent_weight / 2)
         model = RecentTextModel(config, model, recent)
         runtime = Runtime(runtime.chunk_tokens)  # its states hold the user's text, so that none is cached
-    return complete(model, tokenizer, body.context, query, bos=body.bos, heal=body.heal, runtime=runtime)
+    work = complete(model, tokenizer, body.context, query, bos=body.bos, heal=body.heal, runtime=runtime)
+    return (yield from work)
 
 
 def _estimate_cost(request: ModelRequest, body: CompleteRequest, query: CompletionQuery) -> int:
@@ -74,5 +75,5 @@ def _estimate_cost(request: ModelRequest, body: CompleteRequest, query: Completi
     rows = 1 + (steps - 1) * query.beam
     rescored = query.shortlist * request.estimate_tokens([body.right]) if body.right else 0
     own = request.estimate_tokens(query.bias) if query.bias else 0
-    recent = rows * request.estimate_tokens([body.recent]) // 16 if body.recent else 0
+    recent = (16 + rows) * request.estimate_tokens([body.recent]) // 16 if body.recent else 0
     return request.estimate_tokens([body.context]) + rows * request.ranking_cost + rescored + own + recent
