@@ -34,8 +34,7 @@ TOKENS_PER_WORD = {"word": 1, "character": 8}
 async def complete_typed(request: InjectedModelRequest, body: CompleteRequest) -> OrjsonResponse:
     """Give the most probable words, or phrases, for what someone has typed between two texts.
 
-    Words are whole, whatever the tokens of the model, and `probability` is that of `analyze`. Nothing that is sent is
-    kept.
+    Words are whole, whatever the tokens of the model, and `probability` is that of `analyze`. Recent text is not kept.
     """
     query = body.query()
     request.check_context("context", body.context)
