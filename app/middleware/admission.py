@@ -38,6 +38,7 @@ EMBEDDINGS_PATH = "/v1/embeddings"
 COMPLETIONS_PATH = "/v1/completions"
 """Paths of work for a model that is named in the body."""
 READ_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
+"""Methods that change nothing."""
 LONG_READS = ("/events", "/content", "/export")
 """Ends of paths of which reading may take long: such requests are counted with those that give work."""
 FindQueue = Callable[[str], WorkQueue | None]

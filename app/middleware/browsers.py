@@ -18,13 +18,11 @@ from app.core.settings import Settings
 from app.http.declared_errors import raises
 from app.http.error_responses import record_error, to_api_error
 from app.http.request_body import get_header
-from app.middleware.admission import ALWAYS_ADMITTED
+from app.middleware.admission import ALWAYS_ADMITTED, READ_METHODS
 from models.errors import InvalidInput, NextwordError
 
 logger = logging.getLogger(__name__)
 WATCHED_HEADERS = frozenset([b"host", b"origin", b"sec-fetch-site"])
-READING_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
-"""Methods that change nothing."""
 COSTLY_READS = ("/export",)
 """Ends of paths at which reading costs work."""
 OWN_PAGES = frozenset(["same-origin", "none"])
@@ -99,7 +97,7 @@ class BrowserMiddleware:
         origin, site = get_header(scope, b"origin").lower(), get_header(scope, b"sec-fetch-site")
         if origin in self._origins or ANY in self._origins or not (origin or site):
             return True
-        if scope["method"] in READING_METHODS and not scope["path"].endswith(COSTLY_READS):
+        if scope["method"] in READ_METHODS and not scope["path"].endswith(COSTLY_READS):
             return True  # what other origins may not read, browsers keep from them
         if site:
             return site in OWN_PAGES

@@ -27,7 +27,7 @@ PROVED_ELSEWHERE = {
     "file_too_large": "test_files",
     "disk_full": "test_full_disk",
     "conflict": "test_files and test_aliases",
-    "body_stalled": "test_body_limit",
+    "body_stalled": "test_arriving_bodies",
     "file_in_use": "test_files",
     "model_in_use": "test_aliases",
     "too_expensive": "test_jobs",
