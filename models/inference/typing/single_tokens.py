@@ -23,12 +23,18 @@ from models.utils.arrays import Int64Array
 def are_single_tokens(tokenizer: Tokenizer, query: CompletionQuery) -> bool:
     """Whether every completion is one token, whose probability is all that counts.
 
-    Behind what is no letter, and behind an n, which may begin "n't", another token may begin.
+    Behind what is no letter, another token may begin, and at an n behind a whole word, which may begin "n't".
     """
     if query.keystrokes or query.right or query.bias or query.ignore_case or query.words > 1:
         return False
-    is_certain = not query.prefix or (query.prefix.isalnum() and query.prefix[-1] not in "nN")
-    return is_certain and tokenizer.boundary_tokens is None
+    if tokenizer.boundary_tokens is not None:
+        return False
+    return not query.prefix or (query.prefix.isalnum() and not _may_be_negated(tokenizer, query.prefix))
+
+
+def _may_be_negated(tokenizer: Tokenizer, prefix: str) -> bool:
+    """Whether the prefix is a whole word and the beginning of "n't"."""
+    return prefix[-1] in "nN" and tokenizer.token_to_id(tokenizer.continuations.fold(prefix[:-1])) is not None
 
 
 def complete_by_token(
