@@ -1,4 +1,4 @@
-"""Errors that routes, dependencies and middleware declare: the API documentation lists these and no others.
+"""Errors that routes, dependencies and middleware declare, which the API documentation lists.
 
 `raises` declares them beside the code that raises them, `declared_errors` collects those of a route and of all that is
 injected into it. The server of the tests refuses an answer with an error that its route does not declare.
@@ -16,7 +16,7 @@ _KINDS, _EXEMPT = "__declared_errors__", "__exempt_paths__"
 
 
 def raises(*kinds: type[Exception], except_under: tuple[str, ...] = ()) -> Callable[[Target], Target]:
-    """Declare the errors of a route, a dependency or a middleware, beside those of what is injected into it.
+    """Declare the errors of a route, dependency or middleware, beside those of what is injected.
 
     What is wrong with a body or a parameter as such need not be declared: every route that takes one can find it so.
     except_under: beginnings of paths that a middleware lets pass.
@@ -48,7 +48,7 @@ def middleware_errors(middleware: Callable[..., Any], path: str) -> frozenset[ty
 
 
 def _dependencies(target: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """Yield what FastAPI injects into a function: the dependency of each `Annotated[..., Depends(dependency)]`."""
+    """Yield the dependency of each parameter `Annotated[..., Depends(dependency)]` of a function."""
     for hint in get_type_hints(target, include_extras=True).values():
         for note in get_args(hint)[1:]:
             if isinstance(note, Depends) and note.dependency is not None:

@@ -225,7 +225,7 @@ async def handle_error(request: Request, error: Exception) -> OrjsonResponse:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """Return the methods of all routes of a request's path; the framework names those of the first one alone."""
+    """Return the methods of all routes of a request's path; the framework names the first one's alone."""
     path, methods = request.scope["path"], set[str]()
     for route in iter_route_contexts(request.app.routes):
         if route.path and route.methods and compile_path(route.path)[0].match(path):

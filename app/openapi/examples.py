@@ -1,4 +1,4 @@
-"""Example requests and answers of the document: requests from the fields' examples, answers from a file of true ones.
+"""Example requests of the document, made of the fields' examples, and their true answers, from a file.
 
 `python -m tools.examples` asks the service with the shipped models every example request and writes what it answers;
 a test asks them again.

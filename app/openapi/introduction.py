@@ -1,4 +1,4 @@
-"""The first page of the documentation: what the service is, where to start, and what each group of routes is for."""
+"""First page of the documentation: the service, where to start, and the purpose of each group."""
 
 from __future__ import annotations
 

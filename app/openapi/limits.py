@@ -1,4 +1,4 @@
-"""Bounds in schemas: those that the settings have, and those of whole numbers, written as whole numbers."""
+"""Bounds in schemas: those of the settings, and those of whole numbers, written as whole numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemathesis finds nothing in thousands of cases, bounds and missing fields of every parameter included."""
+"""Schemathesis finds nothing in thousands of cases, bounds and missing fields included."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Gate(ResponseBody):
 
 
 class LayerFigures(ResponseBody):
-    """What a layer does at one token; it has the gates of its family."""
+    """Figures of a layer at one token; it has the gates of its family."""
 
     input: Gate | None = Field(None, description="Input gate of an LSTM.")
     forget: Gate | None = Field(None, description="Forget gate of an LSTM.")
@@ -83,7 +83,7 @@ class ReadToken(ResponseBody):
 
 
 class NetworkExplanation(ResponseBody):
-    """How far a network's gates stand open as it reads the last tokens of the context."""
+    """Gates of a network as it reads the last tokens of the context."""
 
     kind: NetworkKind = Field(description="The network's family.")
     weight: float | None = WEIGHT_FIELD

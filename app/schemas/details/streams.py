@@ -1,4 +1,4 @@
-"""OpenAPI descriptions of answers that are no single JSON value: server-sent events, and lines of JSON.
+"""OpenAPI descriptions of answers that are streams: server-sent events, and lines of JSON.
 
 OpenAPI 3.1 can only call them a string; `itemSchema`, as OpenAPI 3.2 has it, tells programs what each event or line
 is, and takes the place of `schema`. Schemas are named by the class of the body, which `app.openapi.schemas` must list.
@@ -20,7 +20,7 @@ def schema_ref(model: type[BaseModel]) -> dict[str, str]:
 
 
 def event_stream(*models: type[BaseModel], description: str, names: str = "") -> dict[str, Any]:
-    """Return the content of server-sent events whose data is JSON of one of `models`, or at the end `[DONE]`.
+    """Return the content of server-sent events: JSON of one of `models`, and at the end `[DONE]`.
 
     names: what the field `event` of each says, where there is one; such a stream ends without `[DONE]`.
     """

@@ -11,7 +11,8 @@ import pytest
 
 from tests.helpers.jobs import working
 from tests.helpers.serving import Server, serving
-from tools.examples import CHECKPOINTS, ask_all, link_checkpoints
+from tools.examples.service import CHECKPOINTS, link_checkpoints
+from tools.examples.session import ask_all
 
 JsonObject = dict[str, Any]
 

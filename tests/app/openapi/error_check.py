@@ -1,4 +1,4 @@
-"""The check that the service answers no error but those that the API documentation lists for the route."""
+"""Check that the service answers no error but those that the documentation lists for the route."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def note_undocumented(scope: Scope, status: int, body: bytes) -> None:
 
 
 def listed_codes(operation: dict[str, Any], status: int) -> set[str | None]:
-    """The codes of a status that an operation lists; {None} where its answers have no code, as readiness has none."""
+    """Codes of a status that an operation lists; {None} where its answers have none, as readiness has."""
     listed = operation["responses"].get(str(status), {}).get("content", {}).get("application/json", {})
     return set(listed.get("examples", [None] if listed else []))
 
 
 def find_operation(app: Any, method: str, path: str) -> dict[str, Any] | None:
-    """What the document says of the route that a request leads to, the one with the fewest parameters first."""
+    """Return the operation that a request leads to, the one with the fewest parameters first."""
     document = _document(app)
     for template, pattern in _patterns(tuple(document["paths"])):
         if re.fullmatch(pattern, path) and method.lower() in document["paths"][template]:
@@ -64,7 +64,7 @@ _DOCUMENTS: list[dict[str, Any]] = []
 
 
 def _document(app: Any) -> dict[str, Any]:
-    """One document for all servers of this process: theirs differ in numbers alone."""
+    """Return the document, the same for all servers of this process: theirs differ in numbers alone."""
     if not _DOCUMENTS:
         _DOCUMENTS.append(app.openapi())
     return _DOCUMENTS[0]

@@ -1,4 +1,4 @@
-"""Program that calls routes by a generated client, run by the Python in whose environment the client works.
+"""Program that calls routes by a generated client, run by the Python that the client is for.
 
 Arguments: the folder of the package `client`, and the service's address. It reads calls as a JSON list from standard
 input, and writes a line for each: the operation, the status, and whether the client understood all that was sent.

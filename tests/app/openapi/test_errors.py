@@ -1,4 +1,4 @@
-"""Errors of the documentation can be provoked; `error_check` sees to it that those provoked are listed."""
+"""Errors of the documentation can be provoked; `error_check` holds those provoked to the list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.middleware.body_limit import BodyLimitMiddleware
 from app.middleware.in_flight import InFlightRequests
 from app.storage.database import Database
 from tests.helpers.serving import Server
-from tools.examples import JSON, Example, JsonObject, examples_of
+from tools.examples.requests import JSON, Example, JsonObject, examples_of
 
 PROVED_ELSEWHERE = {
     "internal_error": "test_error_responses",
@@ -146,7 +146,7 @@ def arrange(code: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def codes(operation: JsonObject) -> set[str]:
-    """All codes that an operation lists."""
+    """Return the codes that an operation lists."""
     contents = [answer.get("content", {}).get(JSON, {}) for answer in operation["responses"].values()]
     return {code for content in contents for code, example in content.get("examples", {}).items() if is_error(example)}
 

@@ -1,4 +1,4 @@
-"""The examples of the documentation: each request works as it stands, and its answer is the one that is shown."""
+"""Examples of the documentation: each request works, and its answer is the one that is shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.openapi.examples import load_answers
-from tools.examples import examples_of
+from tools.examples.requests import examples_of
 
 VOLATILE = frozenset(
     [

@@ -1,4 +1,4 @@
-"""Schemathesis finds no server error, no answer that is not documented, and no valid request that is refused.
+"""Schemathesis finds no server error, no undocumented answer and no valid request refused.
 
 It needs `schemathesis`, of the extra `clients`: in this environment, or in that of the Python that the variable
 NEXTWORD_SCHEMATHESIS_PYTHON or NEXTWORD_CLIENTS_PYTHON names.
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.serving import Server
-from tools.examples import JsonObject
+from tools.examples.requests import JsonObject
 
 PYTHON = os.environ.get("NEXTWORD_SCHEMATHESIS_PYTHON") or os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
 HOOKS = """

@@ -1,4 +1,4 @@
-"""A client that openapi-python-client makes of the document calls every route, and understands each answer.
+"""Client made by openapi-python-client: it calls every route, and understands each answer.
 
 It needs `openapi-python-client`, of the extra `clients`: in this environment, or in that of the Python that the
 variable NEXTWORD_CLIENTS_PYTHON names.
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.serving import Server
-from tools.examples import FORM, JSON, JsonObject, examples_of
+from tools.examples.requests import FORM, JSON, JsonObject, examples_of
 
 PYTHON = os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
 PROGRAM = Path(__file__).with_name("generated_client.py")

@@ -1,0 +1,1 @@
+"""Answers to the example requests of the OpenAPI document; `python -m tools.examples` writes them."""
