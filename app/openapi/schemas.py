@@ -1,4 +1,4 @@
-"""Schemas of bodies that FastAPI does not see: items of streams, and those that routes read themselves."""
+"""Schemas of bodies that FastAPI does not see: items of streams, and bodies that a route reads itself."""
 
 from __future__ import annotations
 
