@@ -1,7 +1,9 @@
 """Text that commands read: lines as they arrive, whatever the pieces, and standard input as a file."""
 
 import io
+import os
 import sys
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -78,3 +80,15 @@ def test_standard_input_becomes_a_file_while_it_is_needed(monkeypatch: pytest.Mo
     assert not copy.exists()
     with standard_input_as_file(["a"]) as files:
         assert files == ["a"]
+
+
+def test_open_text_reads_a_pipe_that_is_named_and_refuses_devices_and_directories(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"the cat\n"))
+    writer.start()
+    with open_text(tmp_path / "pipe") as content:
+        assert content.read() == b"the cat\n"
+    writer.join()
+    for path, kind in ((Path("/dev/zero"), "a device"), (tmp_path, "a directory")):
+        with pytest.raises(InvalidInput, match=f"{kind}, not a file"), open_text(path):
+            pass
