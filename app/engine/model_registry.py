@@ -71,7 +71,7 @@ class Snapshot:
         """Return the snapshot of these models, by name and version."""
         served = sorted(models, key=lambda model: (model.ref.name, model.ref.version or 0))
         by_name = {model.ref.name: model for model in served} | {model.id: model for model in served}
-        return cls(tuple(served), tuple(loading), MappingProxyType(dict(problems)), MappingProxyType(by_name))
+        return cls(tuple(served), tuple(loading), MappingProxyType(dict(problems)), by_name)
 
     def without(self, names: Collection[str]) -> Self:
         """Return the snapshot without some versions, `name@version` each."""
