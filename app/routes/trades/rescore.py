@@ -124,7 +124,7 @@ def _weighted_content(
     counts = [model.part(score, body.zero_logprob) + model.oov_part(score) for model, score in others]
     if others:
         parts["models"] = sum(counts)
-    content = {"text": hypothesis.text, "total": sum(parts.values()), "parts": parts, "words": words}
+    content: dict[str, Any] = {"text": hypothesis.text, "total": sum(parts.values()), "parts": parts, "words": words}
     content |= _figures(scores[0])
     if others:
         content["models"] = [
