@@ -16,12 +16,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.schema import Table
 
 from app.core.settings import Settings
 from app.storage.database import Database
 from app.storage.file_store import relative_path
 from app.storage.migrations import migrate, missing_migrations
+from app.storage.published_models import DELETED_CARD_FILE
 from app.storage.tables import FILES, METADATA
 from models.checkpoint.repository import list_checkpoints
 from models.errors import InvalidInput
@@ -44,12 +46,12 @@ def write_archive(path: Path, settings: Settings, database: Database) -> None:
     if path.exists():
         raise InvalidInput("archive", f"{path} exists already")
     temporary = path.with_name(f"{path.name}.part")
+    file = temporary.open("xb")  # before the block that removes it: it may be that of another backup
     try:
-        with temporary.open("xb") as file, tarfile.open(fileobj=file, mode="w") as archive:
+        with file, tarfile.open(fileobj=file, mode="w") as archive:
             _add_tables(archive, database)
             _add_uploads(archive, settings.data / "files", database)
-            for ref in list_checkpoints(settings.checkpoints):
-                archive.add(ref.path, f"{MODELS}/{ref.name}/{ref.version}")
+            _add_models(archive, settings.checkpoints)
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -77,6 +79,19 @@ def _add_uploads(archive: tarfile.TarFile, folder: Path, database: Database) -> 
             raise InvalidInput("archive", "an uploaded file was deleted meanwhile: begin again") from None
 
 
+def _add_models(archive: tarfile.TarFile, root: Path) -> None:
+    """Add the published versions, and the cards of deleted ones, whose numbers are not to be used again."""
+    for ref in list_checkpoints(root):
+        archive.add(ref.path, f"{MODELS}/{ref.name}/{ref.version}", filter=_plain)
+    for card in sorted(root.glob(f"[!.]*/[!.]*/{DELETED_CARD_FILE}")):
+        archive.add(card, f"{MODELS}/{card.relative_to(root)}", filter=_plain)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Return a file or directory; None for what else lies beside a model, as the link that is an editor's lock."""
+    return member if member.isfile() or member.isdir() else None
+
+
 def _add_file(archive: tarfile.TarFile, name: str, file: IO[bytes]) -> None:
     member = tarfile.TarInfo(name)
     member.size = file.seek(0, io.SEEK_END)
@@ -88,23 +103,20 @@ def read_archive(path: Path, settings: Settings, database: Database) -> None:
     """Put the content of an archive into a service that has nothing yet, and does not run.
 
     Raises InvalidInput where there are models, files, jobs or keys already, and where `path` is no such archive; then
-    nothing but empty tables has been written.
+    nothing but empty tables has been written. OSError as the disk does: what was written then is files alone.
     """
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:") as archive:
             members = _checked_members(archive)
             migrate(database)
             _check_empty(settings, database)
-            for member in members:
-                folder, _, name = member.name.partition("/")
-                if member.isfile() and folder != TABLES:
-                    root = settings.checkpoints if folder == MODELS else settings.data / "files"
-                    _extract(archive, member, root / name)
-            with database.write() as connection:
-                for table in METADATA.sorted_tables:
-                    _fill(connection, table, _rows(archive, table))
-                    if not database.is_sqlite and "number" in table.c:
-                        _advance_sequence(connection, table)
+            with database.write() as connection:  # rows first: they stay only where all files could be written
+                _fill_tables(connection, archive, database)
+                for member in members:
+                    folder, _, name = member.name.partition("/")
+                    if member.isfile() and folder != TABLES:
+                        root = settings.checkpoints if folder == MODELS else settings.data / "files"
+                        _extract(archive, member, root / name)
     except tarfile.TarError:
         raise InvalidInput("archive", f"{path} is no tar file, or a damaged one") from None
 
@@ -113,16 +125,19 @@ def _checked_members(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
     members = archive.getmembers()
     names = {member.name for member in members}
     strange = [
-        member.name
-        for member in members
-        if not (member.isfile() or member.isdir())
-        or PurePosixPath(member.name).parts[0] not in (TABLES, UPLOADS, MODELS)
-        or ".." in PurePosixPath(member.name).parts
+        member.name for member in members if not (_is_inside(member.name) if member.isfile() else member.isdir())
     ]
     missing = [table.name for table in METADATA.sorted_tables if f"{TABLES}/{table.name}.jsonl" not in names]
     if strange or missing:
         raise InvalidInput("archive", f"is no archive of a service: it has {strange[:3]}, and lacks {missing[:3]}")
     return members
+
+
+def _is_inside(name: str) -> bool:
+    """Return whether a name leads to a file below one of the folders, and is written in the one way."""
+    path = PurePosixPath(name)
+    folder, *below = path.parts or ("",)
+    return folder in (TABLES, UPLOADS, MODELS) and bool(below) and ".." not in below and str(path) == name
 
 
 def _check_empty(settings: Settings, database: Database) -> None:
@@ -145,7 +160,20 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) ->
     target.parent.mkdir(parents=True, exist_ok=True)
     with source, target.open("wb") as file:
         shutil.copyfileobj(source, file)
-    target.chmod(member.mode)
+    target.chmod(member.mode & 0o777)
+
+
+def _fill_tables(connection: Connection, archive: tarfile.TarFile, database: Database) -> None:
+    """Fill all tables. Raises InvalidInput for rows that do not fit them."""
+    try:
+        for table in METADATA.sorted_tables:
+            _fill(connection, table, _rows(archive, table))
+            if not database.is_sqlite and "number" in table.c:
+                _advance_sequence(connection, table)
+    except (OperationalError, InterfaceError):
+        raise
+    except (SQLAlchemyError, ValueError) as error:
+        raise InvalidInput("archive", "holds rows that do not fit the tables of this version") from error
 
 
 def _rows(archive: tarfile.TarFile, table: Table) -> Iterator[dict[str, Any]]:

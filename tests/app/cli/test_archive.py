@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from app.core.settings import Settings
 from app.jobs.store import JobStore, NewJob
 from app.storage.aliases import AliasStore
 from app.storage.database import Database, sqlite_url
+from app.storage.published_models import delete_version, newest_version
 from app.storage.tables import METADATA
 from app.stores import Stores
 from models.checkpoint.load import load
+from models.checkpoint.repository import list_checkpoints
 from models.errors import InvalidInput
 from tests.helpers.serving import ngram, publish
 
@@ -76,7 +79,9 @@ def test_an_archive_is_put_back_into_nothing_else_than_an_empty_service(kept: Se
     database.close()
 
 
-@pytest.mark.parametrize("name", ["../outside", "checkpoints/../../outside", "/etc/outside", "else/file"])
+@pytest.mark.parametrize(
+    "name", ["../outside", "checkpoints/../../outside", "/etc/outside", "files//etc/outside", "else/file", "files", "."]
+)
 def test_a_hostile_archive_is_refused(database: Database, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with tarfile.open(tmp_path / "bad.tar", "w") as archive:
@@ -87,6 +92,45 @@ def test_a_hostile_archive_is_refused(database: Database, tmp_path: Path, name: 
     with pytest.raises(InvalidInput, match="is no archive of a service"):
         read_archive(tmp_path / "bad.tar", settings, database)
     assert not (tmp_path / "outside").exists()
+
+
+def test_rows_that_fit_no_table_are_refused_before_a_file_is_written(database: Database, tmp_path: Path) -> None:
+    for row in (b"no JSON", b"[1]"):
+        with tarfile.open(tmp_path / "bad.tar", "w") as archive:
+            archive.addfile(tarfile.TarInfo("checkpoints/mine/1/card.json"))
+            for table in METADATA.sorted_tables:
+                member = tarfile.TarInfo(f"tables/{table.name}.jsonl")
+                member.size = len(row)
+                archive.addfile(member, io.BytesIO(row))
+        settings = Settings(checkpoints=tmp_path / "c", data=tmp_path / "d")
+        with pytest.raises(InvalidInput, match="rows that do not fit"):
+            read_archive(tmp_path / "bad.tar", settings, database)
+        assert not settings.checkpoints.exists()
+        assert not any(rows(database).values())
+
+
+def test_an_archive_keeps_numbers_of_deleted_models_and_leaves_out_links(kept: Settings, tmp_path: Path) -> None:
+    publish(kept.checkpoints, "kept", ngram())
+    delete_version(kept.checkpoints, "kept", 2)
+    (kept.checkpoints / "kept" / "1" / ".#card.json").symlink_to("nowhere")
+    before = Database(sqlite_url(kept.data))
+    write_archive(tmp_path / "all.tar", kept, before)
+    settings = Settings(checkpoints=tmp_path / "c", data=tmp_path / "d")
+    after = Database(sqlite_url(settings.data))
+    read_archive(tmp_path / "all.tar", settings, after)
+    assert [ref.id for ref in list_checkpoints(settings.checkpoints)] == ["kept@1"]
+    assert newest_version(settings.checkpoints, "kept") == 2
+    before.close()
+    after.close()
+
+
+def test_a_backup_leaves_the_unfinished_file_of_another_alone(kept: Settings, tmp_path: Path) -> None:
+    (tmp_path / "all.tar.part").write_bytes(b"another's")
+    database = Database(sqlite_url(kept.data))
+    with pytest.raises(FileExistsError):
+        write_archive(tmp_path / "all.tar", kept, database)
+    assert (tmp_path / "all.tar.part").read_bytes() == b"another's"
+    database.close()
 
 
 def test_a_file_that_is_no_archive_is_refused(database: Database, tmp_path: Path) -> None:
