@@ -7,6 +7,7 @@ BufferedBody decouples a client that sends from a route that reads; LineSplitter
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from tempfile import SpooledTemporaryFile
@@ -28,9 +29,11 @@ JSON = "application/json"
 TEXT = "text/plain"
 NDJSON = "application/x-ndjson"
 STREAMED_TYPES = frozenset([TEXT, NDJSON])
-"""Media types that are read in pieces and so may be larger than JSON."""
+"""Media types that are read in pieces, where a route reads so, and then may be larger than JSON."""
 FILES_PATH = "/v1/files"
 """Path at which bodies of any media type are files."""
+_STREAMED_PATH = re.compile(r"/v1/models/[^/]+/perplexity")
+"""Path of the route that reads bodies in pieces; elsewhere, a body of such a type would be held in memory."""
 BUFFER_BYTES = 8 * 1024 * 1024
 """Bytes of a body that are kept in memory; more go to a temporary file."""
 READ_BYTES = 256 * 1024
@@ -66,7 +69,10 @@ def get_header(scope: Scope, name: bytes) -> str:
 
 def is_streamed(scope: Scope) -> bool:
     """Return whether a body is read in pieces that memory does not hold: text, records, files."""
-    return scope["path"] == FILES_PATH or strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
+    if scope["path"] == FILES_PATH:
+        return True
+    is_type_streamed = strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
+    return is_type_streamed and _STREAMED_PATH.fullmatch(scope["path"]) is not None
 
 
 def unsupported_media_type(headers: Headers, *accepted: str) -> HTTPException:

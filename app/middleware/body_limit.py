@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.settings import Settings
-from app.http.request_body import FILES_PATH, STREAMED_TYPES, get_header, strip_parameters
+from app.http.request_body import FILES_PATH, get_header, is_streamed
 from app.middleware.in_flight import InFlightRequests
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
@@ -71,5 +71,4 @@ class BodyLimitMiddleware:
     def _kind(self, scope: Scope) -> _Kind:
         if scope["path"] == FILES_PATH:
             return self._file
-        is_streamed = strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
-        return self._streamed if is_streamed else self._other
+        return self._streamed if is_streamed(scope) else self._other

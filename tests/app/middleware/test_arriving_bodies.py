@@ -79,6 +79,16 @@ def test_bodies_that_have_come_are_counted(patient: Server) -> None:
     wait_for(lambda: idle(patient.url))
 
 
+@pytest.mark.parametrize("path", [NEXT, "/v1/jobs", "/tokenize"])
+def test_text_for_a_route_that_wants_json_is_held_and_bounded_as_json_is(patient: Server, path: str) -> None:
+    kept = b"a" * (7 * MIB)
+    with sending(patient, path, "text/plain", f"content-length: {8 * MIB - 1}", body=kept):
+        wait_for(lambda: metrics(patient.url)["nextword_pending_bytes"] == len(kept))
+    answer = post(f"{patient.url}{path}", content=b"a" * (8 * MIB + 1), headers={"content-type": "text/plain"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    wait_for(lambda: idle(patient.url))
+
+
 @pytest.mark.parametrize("path", ["/v1/files", NEXT, PERPLEXITY])
 def test_bodies_that_stand_still_take_no_place_of_others(patient: Server, path: str) -> None:
     media_type = "text/plain" if path == PERPLEXITY else "application/json" if path == NEXT else "application/x-any"
@@ -111,6 +121,9 @@ KINDS = [
     (PERPLEXITY, "text/plain"),
     (PERPLEXITY, "application/json"),
     ("/v1/completions", "application/json"),
+    (NEXT, "text/plain"),
+    ("/v1/jobs", "application/x-ndjson"),
+    ("/tokenize", "text/plain"),
 ]
 
 
