@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := requirements.lock
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install serve test check docs bench corpora checkpoints prove lock clean
+.PHONY: help install serve test check docs bench corpora checkpoints prove lock sbom audit clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -63,6 +63,20 @@ lock: ## resolve the dependencies afresh into requirements.lock
 	$(PYTHON) -m venv build/lock
 	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= build/lock/bin/python -m pip install --quiet --upgrade setuptools ".[dev,docs]"
 	build/lock/bin/python -m pip freeze --all --exclude nextword --exclude pip | sed 's/+[a-z0-9.]*$$//' > requirements.lock
+
+sbom: install build/audit/.installed ## list what is installed, with licences: build/sbom.json (CycloneDX), build/licences.md
+	build/audit/bin/cyclonedx-py environment $(BIN)/python --output-format JSON --output-file build/sbom.json
+	build/audit/bin/pip-licenses --python $(BIN)/python --format markdown --with-urls --output-file build/licences.md
+
+audit: build/audit/.installed ## look for known vulnerabilities of what requirements.lock names
+	build/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
+
+# Apart from .venv, so that they list neither themselves nor what they need.
+build/audit/.installed:
+	$(PYTHON) -m venv build/audit
+	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= build/audit/bin/python -m pip install --quiet cyclonedx-bom==7.5.0 \
+	  pip-audit==2.10.1 pip-licenses==5.5.5
+	touch $@
 
 clean: ## remove .venv and what was built
 	rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
