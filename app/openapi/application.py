@@ -12,7 +12,7 @@ from app.http.access_rules import SECURITY_SCHEMES, security_requirement
 from app.openapi.errors import error_responses, operation_errors
 from app.openapi.examples import add_answer_examples, add_request_example, load_answers
 from app.openapi.limits import apply_limits
-from app.openapi.parameters import shared_parameters
+from app.openapi.parameters import shared_parameters, without_null
 from app.openapi.schemas import add_schemas
 
 JsonObject = dict[str, Any]
@@ -64,7 +64,8 @@ class DocumentedApp(FastAPI):
 
     def _complete(self, operation: Operation) -> None:
         content = operation.content
-        content["parameters"] = content.get("parameters", []) + shared_parameters(operation.path, self.state.settings)
+        shared = shared_parameters(operation.path, self.state.settings)
+        content["parameters"] = [*map(without_null, content.get("parameters", [])), *shared]
         content["security"] = security_requirement(operation.method, operation.path, self.state.settings)
         responses = content["responses"]
         for status in GENERATED_RESPONSES:

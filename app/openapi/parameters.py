@@ -1,4 +1,4 @@
-"""Headers that every route accepts since the middleware reads them."""
+"""Parameters of routes: headers that the middleware reads, and those that may be left out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ from typing import Any
 
 from app.core.settings import Settings
 from app.middleware.admission import ALWAYS_ADMITTED, TIMEOUT_HEADER
+
+
+def without_null(parameter: dict[str, Any]) -> dict[str, Any]:
+    """Return a parameter without the type null, which only a body can hold: it is left out instead.
+
+    >>> without_null({"name": "a", "schema": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "A"}})
+    {'name': 'a', 'schema': {'type': 'string', 'title': 'A'}}
+    """
+    schema = parameter["schema"]
+    branches = [branch for branch in schema.get("anyOf", ()) if branch != {"type": "null"}]
+    if len(branches) != 1:
+        return parameter
+    (branch,) = branches
+    return {**parameter, "schema": {**branch, **{name: value for name, value in schema.items() if name != "anyOf"}}}
 
 
 def shared_parameters(path: str, settings: Settings) -> list[dict[str, Any]]:

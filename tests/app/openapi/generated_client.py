@@ -6,6 +6,7 @@ input, and writes a line for each: the operation, the status, and whether the cl
 
 from __future__ import annotations
 
+import enum
 import importlib
 import inspect
 import io
@@ -29,7 +30,8 @@ class Caller:
     def call(self, call: dict[str, Any]) -> tuple[str, int, bool]:
         """Call an operation; return its name, the status, and whether nothing of the answer was lost."""
         function = _function(call["tag"], call["operation"], "sync_detailed")
-        arguments = self._own({**call["places"], **call["query"]})
+        values = self._own({**call["places"], **call["query"]})
+        arguments = {name: _parameter(function, name, value) for name, value in values.items()}
         if call["media_type"]:
             arguments["body"] = _body(function, call["media_type"], self._own(call["body"]))
         answer = function(client=self._client, **arguments)
@@ -59,6 +61,13 @@ class Caller:
 
 def _function(tag: str, operation: str, name: str) -> Any:
     return getattr(importlib.import_module(f"client.api.{tag}.{operation}"), name)
+
+
+def _parameter(function: Any, name: str, value: Any) -> Any:
+    """Return the value of a parameter, as a member of its enumeration where it has one."""
+    annotation = inspect.signature(function).parameters[name].annotation
+    kinds = [kind for kind in typing.get_args(annotation) or (annotation,) if isinstance(kind, enum.EnumMeta)]
+    return kinds[0](value) if kinds else value
 
 
 def _body(function: Any, media_type: str, content: Any) -> Any:
