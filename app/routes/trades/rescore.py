@@ -58,7 +58,8 @@ async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> Orjson
 
 
 def _check_counts(request: ModelRequest, lists: Items[HypothesisList]) -> None:
-    """Raise InvalidInput where all lists together have more hypotheses than the settings allow."""
+    """Raise InvalidInput where lists, or hypotheses of all together, are more than the settings allow."""
+    request.check_count("lists", lists)
     request.check_count("hypotheses", [text for item in good_items(lists) for text in item.hypotheses])
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.schemas.base import RequestBody, Text
-from app.schemas.items import EachItem, Items
+from app.schemas.items import MAX_JUDGED, EachItem, Items
 from models.errors import InvalidInput
 
 
@@ -42,6 +42,27 @@ def test_each_item_puts_errors_in_the_places_of_bad_items() -> None:
 def test_each_item_refuses_what_is_no_list_of_something(names: Any) -> None:
     with pytest.raises(ValidationError):
         Body(names=names)
+
+
+class Nested(RequestBody):
+    """A body with lists in the items of a list."""
+
+    bodies: Annotated[Items[Body], EachItem(Body)]
+
+
+def test_each_item_judges_no_more_items_than_it_may() -> None:
+    assert len(Body(names=["a"] * (MAX_JUDGED + 1)).names) == MAX_JUDGED + 1  # all are good: none is judged
+    assert len(Body(names=[1] * MAX_JUDGED).names) == MAX_JUDGED
+    with pytest.raises(ValidationError, match="1 validation error"):  # not one for each of the others
+        Body(names=[1] * (MAX_JUDGED + 1))
+
+
+def test_each_item_counts_items_of_lists_in_lists_together() -> None:
+    half = {"names": [1, *["a"] * (MAX_JUDGED // 2)]}
+    first, second = Nested(bodies=[half, half]).bodies
+    assert isinstance(first, InvalidInput) or isinstance(second, InvalidInput)
+    for _ in range(2):  # the count begins anew
+        assert isinstance(Nested(bodies=[half]).bodies[0], Body)
 
 
 def test_each_item_is_documented_as_an_ordinary_list() -> None:
