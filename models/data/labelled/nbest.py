@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,9 @@ from models.data.encoding_names import UTF_8
 from models.data.labelled.lines import check_text, fault, numbered_lines
 from models.errors import InvalidText
 from models.tokenization.raw_text import WHITESPACE, clean
+
+MAX_SCORE = 1e12
+"""Largest score, of either sign, as in requests to rescore: sums of squares of larger ones are not finite."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def _parse_hypothesis(path: Path, line: int, index: int, item: object) -> NbestH
     if not isinstance(item, dict):
         raise fault(path, line, f"{name} must be an object with 'text' and 'score', not {item!r:.100}")
     score = item.get("score", 0.0)
-    if not isinstance(score, int | float) or isinstance(score, bool) or not math.isfinite(score):
-        raise fault(path, line, f"{name}.score must be a number, not {score!r:.100}")
+    if not isinstance(score, int | float) or isinstance(score, bool) or not abs(score) <= MAX_SCORE:  # a NaN is not
+        raise fault(path, line, f"{name}.score must be a number of at most {MAX_SCORE:g}, not {score!r:.100}")
     return NbestHypothesis(_text(path, line, f"{name}.text", item.get("text")), float(score))
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from models.errors import InvalidInput
 from models.inference.typing.keystrokes import KeystrokeAutomaton, certain_keystrokes, in_both_cases
 from models.inference.typing.left_context import LeftContext, WordTokens
-from models.inference.typing.query import CompletionQuery, Keystroke
+from models.inference.typing.query import MAX_TYPED, CompletionQuery, Keystroke
 from models.tokenization.continuations.spelling_table import is_mark
 from models.tokenization.tokenizer import Tokenizer
+
+MAX_HEALED = 2 * MAX_TYPED
+"""Characters of a word of which some stand at the end of the context and the others in the prefix."""
 
 
 class TypedWord:
@@ -22,10 +26,16 @@ class TypedWord:
     """
 
     def __init__(self, tokenizer: Tokenizer, context: str, query: CompletionQuery, *, heal: bool = False) -> None:
-        """Part the context from the word; `heal`: its unfinished last word was typed as well."""
+        """Part the context from the word; `heal`: its unfinished last word was typed as well.
+
+        Raises InvalidInput for a last word of more than MAX_HEALED characters.
+        """
         self._punctuation = query.punctuation
         self.words = WordTokens(tokenizer)
         self.left: LeftContext = self.words.split(context, query.prefix, heal=heal)
+        if len(self.left.prefix) > MAX_HEALED:  # each is a position of the automaton, and a step of the search
+            length = len(self.left.prefix)
+            raise InvalidInput("context", f"the unfinished word has at most {MAX_HEALED} characters, not {length}")
         self.keystrokes = _find_keystrokes(tokenizer, self.left.prefix, query)
         self.automaton = KeystrokeAutomaton(
             self.keystrokes, has_blanks=self.words.has_blanks, begins_with_blank=self.left.begins_with_blank

@@ -32,6 +32,8 @@ def test_read_nbest_reads_an_object_a_line(tmp_path: Path) -> None:
         ('{"reference": "a", "hypotheses": ["a"]}', "hypotheses.0 must be an object"),
         ('{"reference": "a", "hypotheses": [{"text": "a", "score": NaN}]}', "hypotheses.0.score must be a number"),
         ('{"reference": "a", "hypotheses": [{"text": "a", "score": true}]}', "hypotheses.0.score must be a number"),
+        ('{"reference": "a", "hypotheses": [{"text": "a", "score": -1e13}]}', "hypotheses.0.score must be a number"),
+        (f'{{"reference": "a", "hypotheses": [{{"text": "a", "score": 1{"0" * 400}}}]}}', "of at most 1e+12, not 1000"),
         ('{"reference": "a", "hypotheses": [{"text": 1}]}', "hypotheses.0.text must be a text"),
         ('{"reference": "a", "hypotheses": [{"text": "\\ud800"}]}', "surrogate"),
         ('{"reference": "a", "hypotheses": [{"text": "a"}], "context": 1}', "context must be a text"),

@@ -16,6 +16,7 @@ from models.inference.prediction.predictions import NextTokenQuery
 from models.inference.scoring import score_texts
 from models.inference.typing.complete import complete
 from models.inference.typing.query import CompletionQuery, Completions
+from models.inference.typing.typed_word import MAX_HEALED
 from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -267,6 +268,13 @@ def test_complete_takes_what_is_typed_from_context_or_prefix(name: str) -> None:
     assert logprobs(ask(name, f"{word} {word} ", prefix=typed)) == expected
     assert logprobs(ask(name, word, prefix=f"{word} {typed}")) == expected
     assert logprobs(ask(name, f"{word} {word} {typed[0]}", prefix=typed[1], heal=True)) == expected
+
+
+def test_complete_refuses_to_heal_a_word_that_is_too_long() -> None:
+    for name in ("words", "letters"):
+        assert ask(name, "q" * MAX_HEALED, heal=True).completions is not None
+        with pytest.raises(InvalidInput, match=f"^context: .*at most {MAX_HEALED} characters, not {MAX_HEALED + 1}"):
+            ask(name, "q" * MAX_HEALED, prefix="q", heal=True)
 
 
 def test_complete_ignores_the_case_of_letters_where_asked() -> None:
