@@ -47,6 +47,19 @@ def task_headline(figures: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {figures[key]:.3f}" for key, name in _HEADLINES.items() if figures.get(key) is not None)
 
 
+def typing_lines(figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what suggestions were worth to somebody who typed the text, where that was measured.
+
+    >>> shares = {"hits_at_1": 0.1, "hits_at_3": 0.25, "hits_at_5": 0.3, "keystrokes_saved": 0.4}
+    >>> list(typing_lines({"typed_words": 100, **shares}))
+    ['keystrokes saved 0.400, hits at 1, 3 and 5 0.100, 0.250 and 0.300, of 100 words typed']
+    """
+    if "keystrokes_saved" in figures:
+        first, third, fifth = (f"{figures[f'hits_at_{count}']:.3f}" for count in (1, 3, 5))
+        saved = f"keystrokes saved {figures['keystrokes_saved']:.3f}"
+        yield f"{saved}, hits at 1, 3 and 5 {first}, {third} and {fifth}, of {figures['typed_words']} words typed"
+
+
 def figure_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each number among the figures, and tables of classes and of confused labels."""
     for name, value in figures.items():

@@ -111,7 +111,7 @@ class VocabularyQuery(QueryParameters):
 class ExportQuery(QueryParameters):
     """Query parameters of an export."""
 
-    format: ExportFormat | NetworkFormat = Field(
+    format: Literal[ExportFormat, NetworkFormat] = Field(
         "arpa",
         description="`arpa`: ARPA text. `unigrams`: the words, one a line. `openfst`: a model of order 1 or 2 as "
         "OpenFst's text, as for low-order density ratios (LODR); arcs are labelled with token ids. `symbols`: the "

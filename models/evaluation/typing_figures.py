@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, NamedTuple
 
+from models.errors import InvalidInput
 from models.inference.prefill import Runtime
 from models.inference.prefix_cache import PrefixCache
 from models.inference.typing.complete import complete
@@ -85,7 +86,8 @@ def measure_typing(
     """Let the first `words` words of a text be typed, given in lines; yields 1 for each of them.
 
     A word of a word model is one of its tokens, so that punctuation is typed apart; of other models, what stands
-    between blanks. The model reads the line so far; one without lines, the end of the text so far.
+    between blanks. The model reads the line so far; one without lines, the end of the text so far. A text without words
+    is an InvalidInput: shares of nothing are not defined.
     """
     runtime = Runtime(model.chunk_tokens, PrefixCache(_CACHE_BYTES))
     figures = TypingFigures()
@@ -95,6 +97,8 @@ def measure_typing(
         rank, letters = yield from find_place(model, tokenizer, place, runtime)
         figures = figures.add(place, rank, letters)
         yield 1
+    if not figures.words:
+        raise InvalidInput("typing", "needs a text with at least one word")
     return figures
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from app.cli.figures import held_out_lines, task_headline
+from app.cli.figures import held_out_lines, task_headline, typing_lines
 from app.cli.found_values import found_lines
 from app.cli.http_client import ServiceClient, ServiceError
 from app.cli.progress_bar import ProgressBar
@@ -252,6 +252,7 @@ def _result_lines(result: dict[str, Any]) -> Iterator[str]:
     yield from held_out_lines((result.get("metrics") or {}).get("validation") or {})
     if "perplexity" in result:
         yield f"perplexity {result['perplexity'] or float('inf'):.2f} by {result['unit']}"
+        yield from typing_lines(result)
     elif headline := task_headline(result):
         yield headline
     yield from found_lines(result)

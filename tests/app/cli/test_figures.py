@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.cli.figures import figure_lines, held_out_lines, short_figures, task_headline
+from app.cli.figures import figure_lines, held_out_lines, short_figures, task_headline, typing_lines
 
 BY_UNIT = {
     "lines": {"perplexity": 12.345, "token_count": 10, "oov_count": 2},
@@ -46,6 +46,14 @@ def test_held_out_lines_and_short_figures_of_every_task(
 
 def test_task_headline_leaves_out_what_is_not_defined() -> None:
     assert task_headline({"accuracy": 0.5, "f1": None, "ece": 0.1}) == "accuracy 0.500"
+
+
+def test_typing_lines_are_there_only_where_typing_was_measured() -> None:
+    shares = {"hits_at_1": 0.125, "hits_at_3": 0.25, "hits_at_5": 0.5, "keystrokes_saved": 0.3881}
+    assert list(typing_lines({"perplexity": 9.5})) == []
+    assert list(typing_lines({"perplexity": 9.5, "typed_words": 8, **shares})) == [
+        "keystrokes saved 0.388, hits at 1, 3 and 5 0.125, 0.250 and 0.500, of 8 words typed"
+    ]
 
 
 def test_figure_lines_show_numbers_classes_and_confusion() -> None:

@@ -114,7 +114,7 @@ def test_export_model_writes_recurrent_models_as_onnx(
         ("lstm", "arpa", 400, "n-gram models"),
         ("words", "onnx", 400, "recurrent models"),
         ("words", "openfst", 400, "order 3"),
-        ("words", "html", 422, "format"),
+        ("words", "html", 400, "format: must be 'arpa', 'unigrams', 'openfst', 'symbols' or 'onnx'"),
         ("none", "arpa", 404, "none"),
     ],
 )

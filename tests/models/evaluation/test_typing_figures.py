@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.errors import InvalidInput
 from models.evaluation.typing_figures import TypedWordPlace, TypingFigures, find_words, measure_typing, take_words
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -51,6 +52,12 @@ def test_measure_typing_stops_after_as_many_words_as_it_is_given() -> None:
     model = model_of(["to"])
     figures = run_to_completion(measure_typing(model, TOKENIZER, ["to to", "to to"], 3))
     assert (figures.words, figures.hits) == (3, (3, 3, 3))
+
+
+@pytest.mark.parametrize("lines", [[], ["", ""], ["   "]])
+def test_measure_typing_refuses_a_text_without_words(lines: list[str]) -> None:
+    with pytest.raises(InvalidInput, match="typing: needs a text with at least one word"):
+        run_to_completion(measure_typing(model_of(["to"]), TOKENIZER, lines, 3))
 
 
 def test_find_words_gives_tokens_of_words_and_what_stands_before_them() -> None:
