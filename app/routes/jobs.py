@@ -65,7 +65,7 @@ def _job_store(request: Request) -> JobStore:
 InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
 
 
-@router.post("", response_model=JobAnswer, status_code=202, summary="Ask for a job")
+@router.post("", response_model=JobAnswer, response_model_exclude_unset=True, status_code=202, summary="Ask for a job")
 @raises(
     InvalidText,
     TooExpensive,
@@ -92,21 +92,21 @@ def create_job(
     return _job_content(jobs.create(new, newest=published, key=key, api_key=api_key_of(request)))
 
 
-@router.get("", response_model=JobList, summary="List the jobs")
+@router.get("", response_model=JobList, response_model_exclude_unset=True, summary="List the jobs")
 def list_jobs(jobs: InjectedJobStore, query: Annotated[JobsQuery, Query()]) -> dict[str, Any]:
     """List jobs, newest first."""
     page, more = jobs.page(query.status, query.after, query.limit)
     return {"object": "list", "data": [_job_content(job) for job in page], "has_more": more}
 
 
-@router.get("/{job_id}", response_model=JobAnswer, summary="Describe a job")
+@router.get("/{job_id}", response_model=JobAnswer, response_model_exclude_unset=True, summary="Describe a job")
 @raises(NotFound)
 def describe_job(jobs: InjectedJobStore, job_id: JobId) -> dict[str, Any]:
     """Describe a job."""
     return _job_content(jobs.get(job_id))
 
 
-@router.post("/{job_id}/cancel", response_model=JobAnswer, summary="Cancel a job")
+@router.post("/{job_id}/cancel", response_model=JobAnswer, response_model_exclude_unset=True, summary="Cancel a job")
 @raises(NotFound)
 def cancel_job(jobs: InjectedJobStore, job_id: JobId) -> dict[str, Any]:
     """Cancel a job: at once if it is queued, within seconds if it runs. Nothing of it is published.
