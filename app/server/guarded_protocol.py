@@ -30,6 +30,8 @@ MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a head that comes in several pieces, and of what is neither head nor body; a piece has 256 KiB at most."""
 MAX_HEADERS = 256
 """Fields of a head; each takes some hundred bytes of memory, however short it is."""
+NO_METHODS = frozenset([b"CONNECT", b"PRI"])
+"""Methods that begin another protocol: a tunnel, and HTTP/2."""
 MAX_DROPPED_BYTES = 16 * 1024 * 1024
 """Bytes of a body that are read and dropped once its request has been answered."""
 
@@ -79,15 +81,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """Parse what has come, once the compute thread has had the GIL if it waits for it."""
         gil.yield_to_compute_thread()
         self._unset_keepalive_if_required()
-        cycle = self.cycle
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._reject(INVALID_HTTP)
-        else:
-            self._check_size(len(data), cycle)
+        rest: bytes | memoryview = data
+        while rest:  # a turn for each head with an upgrade
+            rest = self._parse(rest)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, unless bytes have come that a late event loop has yet to read."""
@@ -125,21 +121,35 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """Return that a head with an upgrade begins no request: `_ignore_upgrade` parses it again."""
         return True
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Parse the head that has just come again, without its upgrade, and then what follows.
+    def _parse(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Parse what has come up to the first head with an upgrade; return what follows that."""
+        cycle = self.cycle
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return memoryview(data)[upgrade.args[0] :] if self._ignore_upgrade() else b""
+        except httptools.HttpParserError:
+            self._reject(INVALID_HTTP)
+        else:
+            self._check_size(len(data), cycle)
+        return b""
+
+    def _ignore_upgrade(self) -> bool:
+        """Parse the head that has just come again, without its upgrade; return whether more may follow.
 
         The parser would take what follows for another protocol: a body would be lost, or be read as a request.
         """
         method = self.parser.get_method()
-        if method == b"CONNECT":
+        if method in NO_METHODS:
             self._reject(INVALID_HTTP)
-            return
+            return False
         version = self.parser.get_http_version().encode()
         fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(fields))
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the one before
-        self.data_received(head + rest)
+        self._parse(head)
+        return not self.transport.is_closing()
 
     def _is_occupied(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -25,6 +25,7 @@ BODY = b'{"context": "the", "top_k": 1}'
 NEXT = "/v1/models/words/next"
 SMUGGLED = b"GET /v1/models/smuggled HTTP/1.1\r\nhost: localhost\r\n\r\n"
 H2C = ("connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AAMAAABkAARAAAAAAAIAAAAA")
+HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
 
 
@@ -106,7 +107,12 @@ def test_protocol_ignores_an_upgrade_without_a_body(server: Server) -> None:
 
 
 def test_protocol_refuses_what_is_no_http_in_the_shape_of_errors(server: Server) -> None:
-    for data in (b"\x16\x03\x01\x02\x00", b"GET / FTP/1.0\r\n\r\n", head(method="CONNECT", path="localhost:80")):
+    for data in (
+        b"\x16\x03\x01\x02\x00",
+        b"GET / FTP/1.0\r\n\r\n",
+        HTTP_2,
+        head(method="CONNECT", path="localhost:80"),
+    ):
         ((status, content),) = exchange(server, data)
         assert (status, content["error"]["code"]) == (400, "invalid_http")
 
@@ -145,8 +151,9 @@ def test_protocol_refuses_a_head_of_too_many_fields(server: Server) -> None:
 
 def test_protocol_takes_many_requests_in_one_piece(server: Server) -> None:
     end = head("connection: close", method="GET", path="/health/live")
-    found = exchange(server, head(method="GET", path="/health/live") * 2000 + end[:40], end[40:])
-    assert [status for status, _ in found] == [200] * 2001
+    for upgrade in ((), H2C):  # of which each may be parsed again
+        found = exchange(server, head(*upgrade, method="GET", path="/health/live") * 2000 + end[:40], end[40:])
+        assert [status for status, _ in found] == [200] * 2001
 
 
 @settings(max_examples=40, deadline=None)
