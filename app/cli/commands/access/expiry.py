@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 _SECONDS = {"h": 3600.0, "d": 24 * 3600.0}
-_SPAN = re.compile(r"(\d{1,6})([hd])")
+_SPAN = re.compile(r"(0*[1-9]\d{0,5})([hd])")
 
 
 class Expiry(click.ParamType[float]):

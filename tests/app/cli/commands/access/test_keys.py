@@ -92,7 +92,9 @@ def test_keys_list_shows_those_of_the_file(keys, tmp_path: Path, monkeypatch: py
 def test_parse_expiry_of_spans_and_dates() -> None:
     assert parse_expiry("36h", 0.0) == 1.5 * DAY
     assert parse_expiry("1970-01-02T12:00+12:00", 0.0) == DAY
-    assert [parse_expiry(text, 0.0) for text in ("0x", "-1d", "d", "", "99999999d", "1969-12-31")] == [None] * 6
+    assert [parse_expiry(text, 0.0) for text in ("0x", "0d", "000h", "-1d", "d", "", "99999999d")] == [None] * 7
+    assert [parse_expiry(text, 0.0) for text in ("1969-12-31", "1970-01-01")] == [None] * 2
+    assert parse_expiry("010d", 0.0) == 10 * DAY
     assert show_time(None) == ""
 
 
