@@ -7,6 +7,7 @@ Where several server processes share one port, their numbers are kept in files o
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +58,8 @@ class Metrics:
         self._state_registry = CollectorRegistry()
         self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self._readings: list[Callable[[], None]] = []
+        self._reading = threading.Lock()
+        """Held while they are read: two threads at once would add to a counter twice what it has grown by."""
         if not self.shared_folder:
             ProcessCollector(registry=self.registry)
         self._requests = Counter(
@@ -142,8 +145,9 @@ class Metrics:
 
     def refresh(self) -> None:
         """Read the gauges of this process, so that other processes tell them."""
-        for read in self._readings:
-            read()
+        with self._reading:
+            for read in self._readings:
+                read()
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format; may wait for the database."""

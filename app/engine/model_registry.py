@@ -154,7 +154,8 @@ class ModelRegistry:
             self._publish(pending[i:], unlisted)
             self._load_checkpoint(entry, prints[entry.id])
         self._publish([], unlisted)
-        self._withdrawn &= found.keys()
+        with self._snapshot_lock:
+            self._withdrawn &= found.keys()
         self.has_scanned = True
 
     def _must_load(self, name: str, fingerprint: tuple[Fingerprint, ...]) -> bool:
@@ -215,7 +216,7 @@ class ModelRegistry:
 
 
 def _newest_match(model: str, names: Iterable[str]) -> str | None:
-    """Return the newest of `names` (`name@version`, or a name whose versions are unknown) that `model` could mean."""
+    """Return the newest of `names`, `name@version` or a name alone, that `model` could mean."""
     meant = [name for name in names if model in (name, parse_model(name)[0])]
     return max(meant, key=lambda name: parse_model(name)[1] or 0, default=None)
 

@@ -23,8 +23,8 @@ from models.errors import InvalidInput, NextwordError
 
 logger = logging.getLogger(__name__)
 WATCHED_HEADERS = frozenset([b"host", b"origin", b"sec-fetch-site"])
-COSTLY_READS = ("/export",)
-"""Ends of paths at which reading costs work."""
+COSTLY_READS = ("/export", "/export\n")
+"""Ends of paths at which reading costs work; routes overlook a newline at the end."""
 OWN_PAGES = frozenset(["same-origin", "none"])
 """Values of `Sec-Fetch-Site` for requests of our own pages, and of people who type an address."""
 MAX_REMEMBERED = 100

@@ -14,6 +14,7 @@ from models.inference.prefill import Runtime, prefill
 from models.inference.typing.excluded_words import ExcludedWords
 from models.inference.typing.query import Completion, CompletionQuery, Completions
 from models.language_model import LanguageModel
+from models.model import Floats
 from models.special_tokens import EOS
 from models.state import State
 from models.tokenization.tokenizer import Tokenizer
@@ -56,7 +57,7 @@ def complete_by_token(
     total, count = float(np.exp(logprobs).sum(dtype=np.float64)), int(np.count_nonzero(logprobs > -np.inf))
     best = places[0] if tokens is None else tokens[places[0]]
     with np.errstate(divide="ignore"):
-        return Completions(prefix, _describe(tokenizer, best, values[0].tolist(), total), float(np.log(total)), count)
+        return Completions(prefix, _describe(tokenizer, best, values[0], total), float(np.log(total)), count)
 
 
 def _read(model: LanguageModel, ids: list[int], *, bos: bool, runtime: Runtime) -> Generator[int, None, State]:
@@ -67,9 +68,9 @@ def _read(model: LanguageModel, ids: list[int], *, bos: bool, runtime: Runtime) 
     return (yield from prefill(model, np.array(ids, np.int32), np.array([len(ids)]), runtime, bos=bos))
 
 
-def _describe(tokenizer: Tokenizer, tokens: Int64Array, logprobs: list[float], total: float) -> list[Completion]:
+def _describe(tokenizer: Tokenizer, tokens: Int64Array, logprobs: Floats, total: float) -> list[Completion]:
     """Return the completions of positive probability, best first."""
-    probabilities = np.exp(logprobs).tolist()
-    columns = zip(tokens.tolist(), logprobs, probabilities, strict=True)
+    probabilities = np.exp(logprobs).tolist()  # of the precision that `total` sums up: no share is above one
+    columns = zip(tokens.tolist(), logprobs.tolist(), probabilities, strict=True)
     vocabulary = tokenizer.vocabulary
     return [Completion(vocabulary[i], (i,), logprob, p / total) for i, logprob, p in columns if p > 0]

@@ -137,7 +137,9 @@ def test_browsers_change_nothing_for_pages_of_other_origins(server: Server, page
         status, head, code = ask(server, *headers, method="POST", **request)
         assert (status, code) == (403, "cross_origin")
         assert "access-control" not in head
-    for method, path in (("DELETE", "/v1/models/words"), ("PUT", "/v1/aliases/a"), ("GET", "/v1/models/words/export")):
+    changes = [("DELETE", "/v1/models/words"), ("PUT", "/v1/aliases/a")]
+    reads = [("GET", f"/v1/models/words/export{end}") for end in ("", "?format=arpa", "%0A")]
+    for method, path in (*changes, *reads):
         assert ask(server, "host: localhost:8000", *page, method=method, path=path)[::2] == (403, "cross_origin")
     assert ask(server, "host: localhost:8000", *page)[0] == 200  # which the browser keeps from the page
 
