@@ -40,7 +40,10 @@ class Stores:
         return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database), keys)
 
     def prepare(self) -> None:
-        """Migrate the database, remove what broken uploads left, and add the sample. Raises DatabaseUnavailable."""
+        """Migrate the database, remove what broken uploads left, and add the sample.
+
+        Raises DatabaseUnavailable.
+        """
         migrate(self.database)
         self.files.remove_stale_uploads()
         try:

@@ -1,4 +1,4 @@
-"""Archive of a service: its models, uploaded files and database rows in one tar file, and putting them back.
+"""Archive of a service: models, uploaded files and database rows in one tar file, and back.
 
 The rows are JSON lines, a file for each table: what was kept in SQLite can be put into PostgreSQL. Saved states of
 trainings are left out; a job that was running begins anew once its lease has ended.
@@ -88,7 +88,7 @@ def _add_models(archive: tarfile.TarFile, root: Path) -> None:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Return a file or directory; None for what else lies beside a model, as the link that is an editor's lock."""
+    """Return a file or directory; None for anything else, as the link that is an editor's lock."""
     return member if member.isfile() or member.isdir() else None
 
 

@@ -38,7 +38,7 @@ EARLIEST = 1_767_225_600.0
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found."""
+    """Result of a check."""
 
     check: str
     level: Level

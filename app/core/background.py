@@ -1,4 +1,4 @@
-"""Background work of a process, which no exception ends: `BackgroundTasks` repeats it and tells what fails.
+"""Background work of a process: `BackgroundTasks` repeats it and tells what fails.
 
 Watchers, sweepers and heartbeats run beside the requests, where nobody waits for their result. Whatever one of them
 raises is logged, counted, shown by readiness, and tried again after a pause that grows.

@@ -95,7 +95,7 @@ class LimitReached(Unavailable):
 
 
 class QuotaReached(LimitReached):
-    """An API key has as many unfinished jobs, or bytes of files, as it may have; waiting alone does not help."""
+    """An API key has as many unfinished jobs, or bytes of files, as it may have; waiting does not help."""
 
 
 class BadApiKey(NextwordError):

@@ -59,7 +59,7 @@ class PlainStream:
 
 
 def protect_streams() -> None:
-    """Write no controls to standard error, nor to a terminal; what goes to a file or a pipe is data, and stays."""
+    """Write no controls to standard error, nor to a terminal; what goes to a file or a pipe stays."""
     sys.stderr = cast("TextIO", PlainStream(sys.stderr))
     if sys.stdout.isatty():
         sys.stdout = cast("TextIO", PlainStream(sys.stdout))

@@ -190,8 +190,9 @@ class Settings(BaseSettings):
 
     @property
     def opens_without_keys(self) -> bool:
-        """Whether everybody is served while there is no API key: who reaches a loopback address is on this machine."""
-        # Other names below localhost are loopback to browsers; where a server listens, a resolver decides.
+        """Whether everybody is served while there is no API key, as on loopback addresses."""
+        # Who reaches one is on this machine. Other names below localhost are loopback to browsers; where a server
+        # listens, a resolver decides.
         return self.insecure or (is_loopback(self.host) and not self.host.endswith(".localhost"))
 
     def environment(self) -> dict[str, str]:

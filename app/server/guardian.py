@@ -69,9 +69,9 @@ def _die_with(parent: int) -> None:
 
 
 def _watch(child: int) -> tuple[int, bool]:
-    """Pass signals on to the child until it ends; return its exit status, or minus the signal that ended it.
+    """Pass signals on to the child until it ends; return its status, and whether a signal told it to stop.
 
-    The second is whether a signal told it to stop.
+    The status is that of its exit, or minus the number of the signal that ended it.
     """
     stopped = False
     while True:

@@ -121,9 +121,10 @@ def describe_exit(status: int) -> str:
 
 
 def doubt_files(settings: Settings, number: int) -> None:
-    """After SIGBUS, have the next start read every file again: a page of one could not be read from the disk.
+    """After SIGBUS, have the next start read every file again.
 
-    What is damaged is then shown as such, and served no more. `number` is the signal that ended a server.
+    A page of one could not be read from the disk. What is damaged is then shown as such, and served no more. `number`
+    is the signal that ended a server.
     """
     if number == signal.SIGBUS:
         settings.verified_hashes.unlink(missing_ok=True)

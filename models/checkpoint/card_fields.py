@@ -1,4 +1,6 @@
-"""Fields of a card as JSON holds them, checked one by one: what is outside these bounds reaches no part of a service.
+"""Fields of a card as JSON holds them, checked one by one.
+
+What is outside these bounds reaches no part of a service.
 
 Whoever lists models, builds one or answers with a card relies on it: numbers are finite and fit 64 bits, text is
 Unicode, nothing is nested without end, names are names and times are times.

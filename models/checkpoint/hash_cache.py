@@ -55,7 +55,7 @@ class VerifiedHashes:
         self._write()
 
     def _write(self) -> None:
-        """Replace the JSON file, with what other processes noted there; an error of the file system is ignored."""
+        """Replace the JSON file, with what other processes noted there; file system errors are ignored."""
         if self._path is None:
             return
         with suppress(OSError):

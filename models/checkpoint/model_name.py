@@ -1,4 +1,4 @@
-"""Names of published models: `parse_model` is the one reading of `name` and `name@version`, everywhere."""
+"""Names of published models: `parse_model` is the one reading of `name` and `name@version`."""
 
 from __future__ import annotations
 

@@ -92,7 +92,10 @@ class PrivateCopies:
 
 
 def clone(source: Path, target: Path, size: int) -> None:
-    """Copy a file of `size` bytes, sharing its blocks where that is possible. Raises OSError for one that is longer."""
+    """Copy a file of `size` bytes, sharing its blocks where that is possible.
+
+    Raises OSError for one that is longer.
+    """
     with open_regular(source) as reader, target.open("xb") as writer:
         try:
             fcntl.ioctl(writer, _FICLONE, reader.fileno())

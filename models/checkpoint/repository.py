@@ -47,7 +47,7 @@ def list_checkpoints(root: Path) -> list[CheckpointRef]:
 
 
 def scan_checkpoints(root: Path) -> tuple[list[CheckpointRef], dict[str, OSError]]:
-    """Return the checkpoints under `root` as `list_checkpoints` does, and names whose directory cannot be listed."""
+    """Return what `list_checkpoints` does, and the names whose directory cannot be listed."""
     refs: list[CheckpointRef] = []
     unlisted: dict[str, OSError] = {}
     for folder in _folders(root):
@@ -70,7 +70,7 @@ def list_versions(folder: Path) -> list[CheckpointRef]:
 
 
 def _may_hold_card(path: Path) -> bool:
-    """Return whether a directory holds a card, if only a damaged one; True for a directory that keeps it secret."""
+    """Return whether a directory holds a card, if only a damaged one; True for one that cannot be read."""
     try:
         (path / CARD_FILE).lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -119,7 +119,7 @@ def _write_files(
 
 
 def _settle_files(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
-    """Make files readable, and read-only, for all; sync them to disk and return their digests, computed meanwhile."""
+    """Make files readable, and read-only, for all; sync them to disk and return their digests."""
     files = sorted(work.glob(pattern))
     digests: dict[str, FileDigest] = {}
 

@@ -66,7 +66,7 @@ class _Automaton:
         self._link()
 
     def read(self, place: int, piece: str) -> tuple[int, int]:
-        """Return the place after `piece`, or at the end of the first stop string in it, and the characters read."""
+        """Return the place after `piece`, or after the first stop string in it, and the characters read."""
         if not place and self._firsts.isdisjoint(piece):
             return 0, len(piece)
         for i, character in enumerate(piece):

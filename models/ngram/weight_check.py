@@ -18,14 +18,12 @@ TOLERANCE = 1e-3
 """How far above one a probability may be, in nats: the rounding of a large weight, where little is left to share."""
 MAX_READS = 1_000_000_000
 """Most n-grams that the check of one order reads, in some seconds; a table that needs more was made to need it."""
-
-
 UNNORMALIZED_TOLERANCE = 2.3
 """The same of tables that were imported though they do not sum to one, as every answer says: a factor of 10."""
 
 
 def find_unsound_weight(trie: Trie, *, normalized: bool) -> tuple[int, int] | None:
-    """Return order and place of a context whose weight leads to a probability above one; None where there is none."""
+    """Return order and place of a context whose weight leads to a probability above one, or None."""
     tolerance = TOLERANCE if normalized else UNNORMALIZED_TOLERANCE
     unigrams = np.empty(trie.levels[1]["size"], np.float32)
     write_unigrams(trie, unigrams)
@@ -68,7 +66,7 @@ def unsound_place(trie: Trie, n: Int, tolerance: float, ranked: Int64Array, word
 
 @inlined
 def write_suffixes(trie: Trie, n: Int, place: Int, words: Int64Array, path: Int64Array) -> None:
-    """Write the places of the last m words of a context to path[m], m = 1..n, -1 where they are not listed."""
+    """Write the places of the last m words of a context to path[m], m = 1..n, -1 for none."""
     path[n] = place
     for m in range(n, 1, -1):
         words[m] = token(trie, m, place)
@@ -84,7 +82,7 @@ def write_suffixes(trie: Trie, n: Int, place: Int, words: Int64Array, path: Int6
 
 @inlined
 def largest_bound(trie: Trie, n: Int, path: Int64Array, ranked: Int64Array) -> float:
-    """Return the largest log-probability that any word has after the context without its first word, or more."""
+    """Return a bound on the log-probability of any word after the context without its first word."""
     largest, weight = float(-np.inf), 0.0
     for m in range(n - 1, 0, -1):
         if path[m] >= 0:
@@ -97,7 +95,7 @@ def largest_bound(trie: Trie, n: Int, path: Int64Array, ranked: Int64Array) -> f
 
 @inlined
 def largest_unlisted(trie: Trie, n: Int, path: Int64Array, ranked: Int64Array) -> float:
-    """Return the same of the words that the context does not list, exactly."""
+    """Return the largest log-probability of the words that the context does not list."""
     largest, weight = float(-np.inf), 0.0
     for m in range(n - 1, 0, -1):
         if path[m] >= 0:

@@ -113,7 +113,7 @@ class Tokenizer:
 
     @cached_property
     def boundary_tokens(self) -> Int64Array | None:
-        """Ids of the tokens before which a word ends, led by a blank or ending a text; None where tokens are words.
+        """Ids of the tokens before which a word ends, by a blank or the end of a text; None in word models.
 
         >>> Tokenizer(TokenizerConfig(kind="character"), ["<unk>", "</s>", "a", " "]).boundary_tokens
         array([1, 3])

@@ -130,7 +130,7 @@ def _measure_text(
 def _measure_typing(
     checkpoint: Checkpoint, text: Iterator[str], words: int | None, dynamic: UpdateRule | None, bar: ProgressBar
 ) -> tuple[dict[str, Any], Iterator[str]]:
-    """Return the figures of typing the first words of a text, none where not asked for, and the text again."""
+    """Return figures of typing the first words of a text, if they are asked for, and the text again."""
     from models.evaluation.typing_figures import measure_typing, take_words
 
     if words is None:

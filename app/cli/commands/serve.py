@@ -86,7 +86,7 @@ def greeting(settings: Settings, port: int) -> str:
 
 
 def check_access(settings: Settings) -> None:
-    """Raise InvalidInput where other machines would be served without a key, or the file of keys is not accepted."""
+    """Raise InvalidInput where others would be served without a key, or for a bad file of keys."""
     if settings.opens_without_keys and settings.api_keys_file is None:
         return
     from app.stores import Stores

@@ -57,7 +57,7 @@ def _between(request: ModelRequest, body: CompleteRequest, query: CompletionQuer
 
 
 def _behind(request: ModelRequest, body: CompleteRequest, query: CompletionQuery) -> Generator[int, None, Completions]:
-    """Complete by a language model, with a cache of the recent text where there is one, as work of the engine."""
+    """Complete by a language model, with a cache of recent text if there is any; work of the engine."""
     model, tokenizer, runtime = request.checkpoint.predictor, request.checkpoint.tokenizer, request.runtime
     if body.recent:
         recent = tokenizer.encode(body.recent).ids[-RECENT_TOKENS:].astype(np.int64)

@@ -19,7 +19,7 @@ from models.language_model import LanguageModel
 
 
 class HypothesisScore(NamedTuple):
-    """What a model says of a hypothesis."""
+    """Figures of a hypothesis by a model."""
 
     logprob: float
     """log P in nats, -inf where a token has probability zero."""

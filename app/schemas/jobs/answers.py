@@ -135,7 +135,7 @@ class StreamedJobEvent(JobEventData):
 
 
 class StreamedJobWaiting(ResponseBody):
-    """What a job waits for, told in the stream of its events as soon as it waits."""
+    """Sentence on what a job waits for, in the stream of its events as soon as it waits."""
 
     message: str = Field(description="A sentence: `waiting` of the job.")
 
