@@ -206,7 +206,7 @@ def _job_content(job: Job) -> dict[str, Any]:
 def _progress(job: Job) -> dict[str, Any] | None:
     """Return the newest progress report; that of a job that succeeded says that all is done."""
     if job.status is not Status.SUCCEEDED:
-        return job.progress
+        return job.progress and {"processor_share": None, **job.progress}
     done = {"fraction": 1.0, "seconds_left": 0.0, "processor_share": None}
     return {**NOT_BEGUN, **(job.progress or {}), **done}
 
