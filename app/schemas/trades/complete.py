@@ -59,7 +59,9 @@ class CompleteRequest(RequestBody):
         examples=[[{"a": 0.9, "s": 0.1}]],
     )
     heal: bool = Field(
-        False, description="Whether the unfinished last word of the context was typed as well, before `prefix`."
+        False,
+        description="Whether the unfinished last word of the context was typed as well, before `prefix`: together at "
+        f"most {2 * MAX_TYPED} characters.",
     )
     ignore_case: bool = Field(False, description="Whether each letter may have been meant in the other case.")
     right: Text = Field(
