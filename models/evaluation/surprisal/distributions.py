@@ -62,7 +62,8 @@ def _measure(rows: Floats, ids: Int64Array, boundary_tokens: Int64Array | None) 
     own = np.take_along_axis(rows, ids[:, None], 1)
     boundaries = None if boundary_tokens is None else _boundary_surprisals(rows, boundary_tokens)
     ranks = 1 + (rows > own).sum(1)
-    return Distributions(own[:, 0].astype(np.float64) * -BITS, _entropies(rows), ranks, boundaries, None)
+    # Adding zero makes the -0.0 of what is certain a 0.0.
+    return Distributions(own[:, 0].astype(np.float64) * -BITS + 0.0, _entropies(rows) + 0.0, ranks, boundaries, None)
 
 
 def _entropies(rows: Floats) -> Float64Array:

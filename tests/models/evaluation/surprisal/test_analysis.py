@@ -65,6 +65,13 @@ def test_analysis_of_unigrams_equals_figures_by_hand() -> None:
     assert analysis.oov.tolist() == [False, False, True, False]
 
 
+def test_analysis_of_what_is_certain_tells_zero_bits_without_a_sign() -> None:
+    certain = Bigram([[0, 1, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])  # a and </s> in turn
+    figures = analyze(certain, UNIGRAMS, "a").distributions
+    for bits in (figures.surprisals, figures.entropies):
+        assert [(value, math.copysign(1, value)) for value in bits] == [(0, 1), (0, 1)]
+
+
 def test_window_perplexity_is_that_of_the_last_tokens() -> None:
     analysis = analyze(unigram_model(), UNIGRAMS, "a b z")
     by_hand = [8 / 3, math.sqrt(8 / 3 * 4), math.sqrt(4 * 8), math.sqrt(8 * 4)]
