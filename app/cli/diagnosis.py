@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import select
 
+from app.cli.access_check import check_access
 from app.cli.plain_errors import describe
 from app.core.container_limits import cpu_quota, memory_quota
 from app.core.host_names import is_loopback
@@ -133,15 +134,18 @@ def _checkpoints(name: str, settings: Settings) -> Iterator[Finding]:
         )
         return
     published = list_checkpoints(settings.checkpoints)
+    sound = 0
     for ref in published:
         try:
             load(ref.path)
-        except NextwordError as error:
+        except (NextwordError, OSError) as error:  # which must not hide what is wrong with others
             yield Finding(name, "error", f"{ref.id}: {describe(error)}", "publish it anew, or take its folder away")
+        else:
+            sound += 1
     if not os.access(settings.checkpoints, os.W_OK):
         yield Finding(name, "warning", f"{settings.checkpoints} is read-only", "jobs can publish nothing there")
     if published:
-        yield Finding(name, "ok", f"{len(published)} versions of models were read, and their hashes compared")
+        yield Finding(name, "ok", f"{sound} of {len(published)} versions of models are sound, by their hashes")
     else:
         yield Finding(name, "warning", "no model is published", "train one: nextword train TEXT --name NAME")
 
@@ -152,6 +156,7 @@ def _access(name: str, settings: Settings) -> Iterator[Finding]:
     elif settings.insecure:
         yield Finding(name, "warning", f"{settings.host} is open to everybody", "nextword keys create NAME")
     else:
+        check_access(settings)
         yield Finding(name, "ok", f"{settings.host} wants API keys")
 
 

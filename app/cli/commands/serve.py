@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -11,17 +10,14 @@ from pathlib import Path
 
 import click
 
+from app.cli.access_check import check_access
 from app.cli.shared_options import FOLDER
-from app.core.exceptions import DatabaseUnavailable
 from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, load_settings, log_to_stderr
 from app.server.guardian import keep_running
 from app.server.supervisor import WorkerSupervisor, doubt_files
 from app.server.worker_processes import server_processes, wait_for_stop_signal
 from models.checkpoint.repository import list_checkpoints
-from models.errors import InvalidInput
-
-logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -83,28 +79,6 @@ def greeting(settings: Settings, port: int) -> str:
             f"  Models      {settings.checkpoints.resolve()}: {', '.join(names) or 'none yet; see `nextword train`'}",
         )
     )
-
-
-def check_access(settings: Settings) -> None:
-    """Raise InvalidInput where others would be served without a key, or for a bad file of keys."""
-    if settings.opens_without_keys and settings.api_keys_file is None:
-        return
-    from app.stores import Stores
-
-    stores = Stores.open(settings)
-    try:
-        stores.keys.refresh()
-    except DatabaseUnavailable as error:
-        logger.warning("%s; nobody is let in until its API keys can be read", error)
-        return
-    finally:
-        stores.database.close()
-    if stores.keys.is_empty and not settings.opens_without_keys:
-        raise InvalidInput(
-            "host",
-            f"{settings.host} is reached from other machines, and there is no API key: make one with `nextword keys "
-            "create NAME`, or set NEXTWORD_INSECURE=1 to serve everybody who reaches it",
-        )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from pathlib import Path
 
 import pytest
 
+from app.cli import diagnosis
 from app.cli.diagnosis import Finding, diagnose
 from app.cli.main import run
+from app.core.api_keys import KeyLimits
 from app.core.settings import Settings
 from app.stores import Stores
 from tests.helpers.serving import ngram, publish
@@ -52,6 +55,24 @@ def test_diagnose_names_an_altered_model(settings: Settings) -> None:
     assert finding.message.startswith("cats@1: ")
 
 
+def test_diagnose_goes_on_behind_a_model_that_cannot_be_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(settings.checkpoints, "dogs", ngram())
+    read = diagnosis.load
+
+    def refuse_cats(path: Path) -> object:
+        if path.parent.name == "cats":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(diagnosis, "load", refuse_cats)
+    findings = [finding for finding in diagnose(settings) if finding.check == "checkpoints"]
+    assert [finding.level for finding in findings] == ["error", "ok"]
+    assert findings[0].message.startswith("cats@1: ")
+    assert findings[1].message.startswith("1 of 2 ")
+
+
 def test_diagnose_says_that_a_database_is_older(settings: Settings, tmp_path: Path) -> None:
     finding = found(settings, data=tmp_path / "new")["database"]
     assert (finding.level, "lacks" in finding.message) == ("warning", True)
@@ -70,6 +91,14 @@ def test_diagnose_says_that_the_port_is_taken(settings: Settings) -> None:
 
 def test_diagnose_says_that_anyone_is_let_in(settings: Settings) -> None:
     assert found(settings, host="0.0.0.0", insecure=True)["access"].level == "warning"
+
+
+def test_diagnose_says_that_the_server_would_not_start_without_a_key(settings: Settings) -> None:
+    finding = found(settings, host="0.0.0.0")["access"]
+    assert (finding.level, "there is no API key" in finding.message) == ("error", True)
+    stores = Stores.open(settings)
+    stores.keys.store.create("first", frozenset(["infer"]), KeyLimits())
+    stores.database.close()
     assert found(settings, host="0.0.0.0")["access"].level == "ok"
 
 
