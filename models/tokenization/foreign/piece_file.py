@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from models.errors import InvalidInput
+
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
 """Types of pieces."""
 UNIGRAM, BPE, WORD, CHARACTER = range(1, 5)
@@ -53,7 +55,17 @@ class PieceFile:
 
     @classmethod
     def parse(cls, content: bytes) -> PieceFile:
-        """Read the content of a file that the library has accepted."""
+        """Read the content of a file that the library has accepted.
+
+        Raises InvalidInput where it lets pass what is not as its definition says: fields of other types, odd names.
+        """
+        try:
+            return cls._parse(content)
+        except (IndexError, ValueError, struct.error) as error:
+            raise InvalidInput("model", f"holds what SentencePiece passes over ({error})") from None
+
+    @classmethod
+    def _parse(cls, content: bytes) -> PieceFile:
         pieces = []
         parts: _Fields = {}
         for number, value in _read_fields(content):
@@ -79,7 +91,8 @@ def _piece(fields: _Fields) -> Piece:
 
 
 def _as_bytes(value: _Value) -> bytes:
-    assert isinstance(value, bytes)
+    if not isinstance(value, bytes):
+        raise ValueError("a number in place of bytes")
     return value
 
 

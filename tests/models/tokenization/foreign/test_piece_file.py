@@ -3,8 +3,12 @@
 import pytest
 from sentencepiece import SentencePieceProcessor
 
+from models.errors import InvalidInput
+from models.tokenization.config import TokenizerConfig
 from models.tokenization.foreign import piece_file
 from models.tokenization.foreign.piece_file import PieceFile
+from models.tokenization.foreign.reading import read_tokenizer_file
+from models.tokenization.foreign.sentence_piece import DOCUMENT_TYPE
 from tests.helpers.tokenizers import sentence_piece_file
 
 
@@ -55,3 +59,17 @@ def test_piece_file_has_the_defaults_of_the_library(parsed):
 )
 def test_piece_file_has_what_it_was_trained_with(parsed, settings, field, value):
     assert getattr(parsed(**settings)[0], field) == value
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\x08\x05", b"\x0a\x06\x0a\x02zy\x10\x01", b"\x0a\x09\x0a\x02\xff\xfe\x15\0\0\x80\xbf"]
+)
+def test_piece_file_refuses_what_the_library_passes_over(tmp_path, odd):
+    """A number in place of a piece, and one in place of its score."""
+    path = sentence_piece_file(tmp_path / "odd.model", "unigram")
+    path.write_bytes(path.read_bytes() + odd)
+    assert SentencePieceProcessor(str(path)).get_piece_size()
+    with pytest.raises(InvalidInput, match="passes over"):
+        PieceFile.parse(path.read_bytes())
+    model = read_tokenizer_file(TokenizerConfig(kind="file", file=str(path), boundary="</s>"))
+    assert model.document()["model"]["type"] == DOCUMENT_TYPE  # which keeps the file itself, for us alone
