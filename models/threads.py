@@ -22,7 +22,12 @@ def thread_count() -> int:
 
 
 def set_thread_count(count: int) -> None:
-    """Let one computation use `count` threads, and PyTorch too: now, or when `FloatBackend` imports it."""
+    """Let one computation use `count` threads, and PyTorch too: now, or when `FloatBackend` imports it.
+
+    Raises ValueError for less than one.
+    """
+    if count < 1:
+        raise ValueError(f"count: must be 1 or more, not {count}")
     _Limit.count = count
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from models.errors import InvalidInput
 from models.model import Floats, Tensors, TokenIds
 from models.neural.config import RecurrentConfig
 from models.neural.network import Network
@@ -25,7 +26,12 @@ class FloatBackend:
 
     @torch.inference_mode()
     def forward(self, ids: TokenIds, state: tuple[Floats, ...]) -> tuple[Floats, tuple[Floats, ...]]:
-        """Read ids [B, T]; return the top layer's outputs [B, T, H] and the next state."""
+        """Read ids [B, T]; return the top layer's outputs [B, T, H] and the next state.
+
+        Raises InvalidInput for a token that is none.
+        """
+        if ids.size and not 0 <= ids.min() <= ids.max() < len(self.network.embedding):
+            raise InvalidInput("tokens", f"ids from 0 to {len(self.network.embedding) - 1} are accepted")
         outputs, after = self.network(torch.from_numpy(ids), tuple(map(torch.from_numpy, state)))
         return outputs.numpy(), tuple(vectors.numpy() for vectors in after)
 

@@ -35,7 +35,10 @@ class InferenceBackend(Protocol):
     """Computation of a network's outputs in one precision."""
 
     def forward(self, ids: TokenIds, state: StateArrays, /) -> tuple[Floats, StateArrays]:
-        """Read ids [B, T]; return the top layer's outputs [B, T, H] and the next state."""
+        """Read ids [B, T]; return the top layer's outputs [B, T, H] and the next state.
+
+        Raises InvalidInput for a token that is none.
+        """
 
     def logprobs(self, hidden: Floats, /) -> Floats:
         """Return log-probabilities [N, V] after hidden vectors [N, H]."""

@@ -27,6 +27,14 @@ def test_set_thread_count_sets_that_of_torch() -> None:
     assert (thread_count(), torch.get_num_threads()) == (3, 3)
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_set_thread_count_refuses_less_than_one_and_keeps_what_was_set(count: int) -> None:
+    before = thread_count()
+    with pytest.raises(ValueError, match=f"count: must be 1 or more, not {count}"):
+        set_thread_count(count)
+    assert thread_count() == before
+
+
 def test_float_backend_passes_the_thread_count_on_to_torch() -> None:
     set_thread_count(2)
     torch.set_num_threads(1)  # as if it had been imported only now

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import InvalidInput
 from models.kernels.openmp import run_parallel
 from models.kernels.sampling import SamplingMetadata
 from models.kernels.workspace import WorkspacePool, address_of
@@ -69,10 +70,10 @@ class Int8Backend:
         self._forward_cost = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
 
     def forward(self, ids: TokenIds, vectors: StateArrays) -> tuple[Floats, StateArrays]:
-        """See `InferenceBackend`. Raises IndexError for a token that is none."""
+        """See `InferenceBackend`."""
         ids, before = np.ascontiguousarray(ids, np.int64), _as_contiguous(vectors)
         if ids.size and not 0 <= ids.min() <= ids.max() < len(self._embedding):
-            raise IndexError(f"ids from 0 to {len(self._embedding) - 1} are accepted")
+            raise InvalidInput("tokens", f"ids from 0 to {len(self._embedding) - 1} are accepted")
         (count, length), after = ids.shape, _empty_like(before)
         outputs = np.empty((count, length, before[0].shape[2]), np.float32)
         with self._workspaces.borrow(self._forward_sizes(count, length)) as workspace:

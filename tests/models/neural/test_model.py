@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import CheckpointDamaged
+from models.errors import CheckpointDamaged, InvalidInput
 from models.model import Floats, Tensors, TokenIds
 from models.neural.config import RecurrentConfig
 from models.neural.dropout import DropoutHooks
@@ -114,6 +114,12 @@ def test_advance_keeps_padding_out_of_states(model: RecurrentModel) -> None:
         assert not scores[row, length:].any()
         for batched in (after, advanced):
             np.testing.assert_allclose(flat(batched)[row], flat(alone_after)[0], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("token", [-1, V])
+def test_advance_refuses_an_id_beyond_the_vocabulary(model: RecurrentModel, token: int) -> None:
+    with pytest.raises(InvalidInput, match="tokens: ids from 0 to 10 are accepted"):
+        model.advance(model.begin_state(2), np.array([[1, 2], [3, token]]))
 
 
 def test_advance_does_not_mutate_states(model: RecurrentModel) -> None:

@@ -219,7 +219,7 @@ def test_int8_logprobs_of_a_state_that_overflows_are_nan():
 def test_int8_advance_refuses_an_id_beyond_the_vocabulary(model, token):
     read = tokens(3, 2)
     read[1, 1] = token
-    with pytest.raises(IndexError, match="ids from 0 to 299 are accepted"):
+    with pytest.raises(InvalidInput, match="tokens: ids from 0 to 299 are accepted"):
         model.advance(model.begin_state(3), read)
 
 
