@@ -15,6 +15,7 @@ from app.core.api_keys import ApiKey, digest_key
 from app.core.exceptions import BadApiKey
 from app.storage.key_file import read_key_file
 from app.storage.key_store import KeyStore
+from models.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class KeyRing:
         """`opens_without_keys`: whether everybody is let in while there is no key."""
         self.store = store
         self.is_open = False
-        """Whether no key is asked for: there has never been one, not even one that was revoked or has expired."""
+        """Whether no key is asked for: there is no file, and no key, not even one that was revoked or has expired."""
         self._file = file
         self._opens_without_keys = opens_without_keys
         self._file_read: tuple[object, Sequence[ApiKey]] = (None, [])
@@ -43,12 +44,27 @@ class KeyRing:
         return self._keys is not None and not self._keys
 
     def refresh(self) -> None:
-        """Read all keys. Raises DatabaseUnavailable, and InvalidInput for a file that is not understood."""
-        keys = [*self.store.list(), *self._file_keys()]
-        if self._keys is not None and len(keys) != len(self._keys):
-            logger.info("there are %d API keys now", len(keys))
-        self._keys = _by_digest(keys)
-        self.is_open = self._opens_without_keys and not keys
+        """Read all keys. Raises DatabaseUnavailable, and InvalidInput for a file that is not understood.
+
+        While the file is broken, its keys stay as they were, and those of the database are read all the same: what is
+        revoked there is refused.
+        """
+        stored = self.store.list()
+        try:
+            in_file = self._file_keys()
+        except InvalidInput:
+            if self._keys is not None:
+                self._replace([*stored, *self._file_read[1]])
+            raise
+        self._replace([*stored, *in_file])
+
+    def _replace(self, keys: Sequence[ApiKey]) -> None:
+        """Have these keys count from now on."""
+        known = _by_digest(keys)
+        if self._keys is not None and len(known) != len(self._keys):
+            logger.info("there are %d API keys now", len(known))
+        self._keys = known
+        self.is_open = self._opens_without_keys and not known and self._file is None
 
     def _file_keys(self) -> Sequence[ApiKey]:
         """Return the keys of the file, which is read again where it is another file or was written to."""

@@ -42,6 +42,16 @@ def test_key_ring_stays_shut_without_keys_where_the_settings_say_so(database: Da
     assert (ring.is_empty, ring.is_open) == (True, False)
 
 
+def test_key_ring_stays_shut_where_a_file_has_no_key_any_more(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(KEY)
+    ring = KeyRing(KeyStore(database), file, opens_without_keys=True)
+    ring.refresh()
+    file.write_text("")
+    ring.refresh()
+    assert (ring.is_empty, ring.is_open) == (True, False)
+
+
 def test_key_ring_finds_valid_keys_only(database: Database) -> None:
     ring = KeyRing(KeyStore(database), None, opens_without_keys=True)
     valid, late = (ring.store.create(name, INFER, KeyLimits()) for name in ("valid", "late"))
@@ -73,6 +83,33 @@ def test_key_ring_reads_its_file_again_and_keeps_the_keys_while_it_is_broken(
     assert ring.find(KEY[::-1]).name == "default"
     with pytest.raises(BadApiKey):
         ring.find(KEY)
+
+
+def test_key_ring_refuses_what_is_revoked_while_its_file_is_broken(database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(KEY)
+    ring = KeyRing(KeyStore(database), file, opens_without_keys=True)
+    stored = ring.store.create("stored", INFER, KeyLimits())
+    ring.refresh()
+    file.write_text("[a")
+    ring.store.revoke("stored")
+    with pytest.raises(InvalidInput):
+        ring.refresh()
+    with pytest.raises(BadApiKey, match="'stored' was revoked"):
+        ring.find(stored)
+    assert ring.find(KEY).name == "default"
+
+
+def test_key_ring_tells_the_number_of_keys_only_when_it_changes(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    file = tmp_path / "keys"
+    file.write_text("".join(f'[{name}]\nkey = "{KEY}"\nscopes = ["infer"]\n' for name in ("one", "same")))
+    ring = KeyRing(KeyStore(database), file, opens_without_keys=True)
+    for _ in range(3):
+        ring.refresh()
+    assert "API keys now" not in caplog.text
 
 
 def test_key_ring_reads_its_file_only_where_it_changed(
