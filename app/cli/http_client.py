@@ -15,7 +15,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from models.data.encoding_names import UTF_8
@@ -49,13 +49,16 @@ class ServiceClient:
     """
 
     def __init__(self, url: str, api_key: str = "") -> None:
+        """Keep the address of a service. Raises InvalidInput where it is none of HTTP."""
+        if not _is_http(url):
+            raise InvalidInput("url", f"must be as http://127.0.0.1:8000, not {url!r}")
         self._url = url.rstrip("/")
         self._key_headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
 
     def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """Send a GET request; query parameters that are None are left out."""
         parameters = {name: value for name, value in query.items() if value is not None}
-        return self._json(Request(f"{self._url}{path}?{urlencode(parameters)}"))
+        return self._json(Request(f"{self._url}{quote(path)}?{urlencode(parameters)}"))
 
     def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
         """Send a POST request with a JSON body; with an idempotency `key` it may be repeated."""
@@ -63,7 +66,7 @@ class ServiceClient:
         headers = {} if body is None else {"content-type": "application/json"}
         if key is not None:
             headers["idempotency-key"] = key
-        return self._json(Request(f"{self._url}{path}", data, headers, method="POST"))
+        return self._json(Request(f"{self._url}{quote(path)}", data, headers, method="POST"))
 
     def upload(self, path: Path, encoding: str = UTF_8) -> str:
         """Upload a file, sent as it is read; returns its id. The service reads its text in `encoding`."""
@@ -116,6 +119,16 @@ class ServiceClient:
         except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise ServiceError(f"{self._url} does not answer ({reason}); is `nextword serve` running?") from error
+
+
+def _is_http(url: str) -> bool:
+    """Tell whether an address names a host to be asked over HTTP."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_host = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return is_host and parts.path.isascii() and url.isprintable() and " " not in url
 
 
 def parse_events(lines: IO[bytes]) -> Iterator[ServerSentEvent]:

@@ -70,7 +70,7 @@ class Int8Backend:
         self._forward_cost = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
 
     def forward(self, ids: TokenIds, vectors: StateArrays) -> tuple[Floats, StateArrays]:
-        """See `InferenceBackend`."""
+        """See `InferenceBackend`; InvalidInput for a token that is none."""
         ids, before = np.ascontiguousarray(ids, np.int64), _as_contiguous(vectors)
         if ids.size and not 0 <= ids.min() <= ids.max() < len(self._embedding):
             raise InvalidInput("tokens", f"ids from 0 to {len(self._embedding) - 1} are accepted")

@@ -80,6 +80,21 @@ def test_jobs_submit_follows_a_job_to_its_end(own: Server, leases: LeaseStore, t
     assert job["request"]["tokenizer"] == {"lowercase": True, "kind": "word"}
 
 
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "file:///etc", "http://", "http://[::1", "http://a b", "http://a\nb"]
+)
+def test_jobs_refuse_what_is_no_address_of_http(url: str) -> None:
+    result = CliRunner().invoke(command, ["--url", url, "list"])
+    assert isinstance(result.exception, InvalidInput)
+    assert str(result.exception).startswith("url: must be as http://127.0.0.1:8000, not ")
+
+
+@pytest.mark.parametrize("job", ["a b", "é", "a?b#c"])
+def test_jobs_show_and_cancel_send_any_name_as_it_is(own: Server, job: str) -> None:
+    for verb in ("show", "cancel"):
+        assert str(run(own, verb, job).exception) == f"there is no job '{job}'"
+
+
 def test_jobs_submit_uploads_the_file_of_a_tokenizer(own: Server, leases: LeaseStore, text: Path) -> None:
     words = text.with_name("words.list")
     words.write_text("the\ncat\n")

@@ -122,17 +122,18 @@ def export_command(model: str, file: Path, export_format: Any, checkpoints: Path
     checkpoint = load(ref.path, families=FAMILIES_BY_PRECISION["int8"])  # without importing torch
     if export_format == TRANSFORMERS:
         return write_transformers_folder(checkpoint.tokenizer, file)
-    if file.is_dir():
-        raise InvalidInput("file", f"must be a file, and {file} is a folder")
+    file = file.resolve()  # what a link points to is written, and the link stays
+    if file.exists() and not file.is_file():  # a device would be replaced by a file
+        raise InvalidInput("file", f"must be a file, and {file} is {'a folder' if file.is_dir() else 'none'}")
     pieces = export_file(checkpoint, export_format, ref.id)
-    with write_atomically(file) as temporary, _open_to_write(temporary) as output:
-        output.writelines(pieces)
+    try:
+        with write_atomically(file) as temporary, _open_to_write(temporary) as output:
+            output.writelines(pieces)
+    except OSError as error:
+        raise InvalidInput("file", f"{file} cannot be opened or written ({error.strerror})") from None
     return None
 
 
 def _open_to_write(path: Path) -> BinaryIO:
-    """Open a file to write, compressed if its name ends in .gz. Raises InvalidInput."""
-    try:
-        return cast("BinaryIO", gzip.open(path, "wb", compresslevel=6)) if path.suffix == ".gz" else path.open("wb")
-    except OSError as error:
-        raise InvalidInput("file", f"{path} cannot be opened ({error.strerror})") from None
+    """Open a file to write, compressed if its name ends in .gz."""
+    return cast("BinaryIO", gzip.open(path, "wb", compresslevel=6)) if path.suffix == ".gz" else path.open("wb")

@@ -6,6 +6,7 @@ import gzip
 import json
 import lzma
 import math
+import os
 import zlib
 from pathlib import Path
 
@@ -42,6 +43,26 @@ def test_export_and_import_round_trip(nextword: Run, published: Path, tmp_path: 
     peer = kenlm.Model(str(plain))
     theirs = [peer.score(line) * math.log(10) for line in TEXT.decode().splitlines()]
     assert scored(nextword, root, "back") == pytest.approx(theirs, abs=1e-4 * math.log(10) * 4)
+
+
+def test_export_leaves_a_device_and_a_pipe_what_they_are(nextword: Run, published: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    run = nextword("export", "words", tmp_path / "pipe", root=published)
+    assert (run.status, (tmp_path / "pipe").is_fifo()) == (2, True)
+    assert "file: must be a file, and " in run.err
+
+
+def test_export_writes_what_a_link_points_to(nextword: Run, published: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.arpa").symlink_to(tmp_path / "words.arpa")
+    assert nextword("export", "words", tmp_path / "link.arpa", root=published).status == 0
+    assert (tmp_path / "link.arpa").is_symlink()
+    assert (tmp_path / "words.arpa").read_text().startswith("\\data\\\n")
+
+
+def test_export_names_the_file_that_cannot_be_written(nextword: Run, published: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    run = nextword("export", "words", tmp_path / "plain" / "words.arpa", root=published)
+    assert (run.status, f"{tmp_path / 'plain' / 'words.arpa'} cannot be opened or written" in run.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["lm.onnx", "lm.onnx.gz"])
