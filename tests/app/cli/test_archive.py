@@ -47,9 +47,7 @@ def rows(database: Database) -> dict[str, list[dict[str, object]]]:
         }
 
 
-def test_what_an_archive_holds_is_put_back_into_either_database(
-    kept: Settings, database: Database, tmp_path: Path
-) -> None:
+def test_archive_is_put_back_into_either_database(kept: Settings, database: Database, tmp_path: Path) -> None:
     before = Database(sqlite_url(kept.data))
     write_archive(tmp_path / "all.tar", kept, before)
     empty = Settings(checkpoints=tmp_path / "c", data=tmp_path / "d")
@@ -69,7 +67,7 @@ def test_what_an_archive_holds_is_put_back_into_either_database(
     before.close()
 
 
-def test_an_archive_is_put_back_into_nothing_else_than_an_empty_service(kept: Settings, tmp_path: Path) -> None:
+def test_archive_is_put_back_into_an_empty_service_alone(kept: Settings, tmp_path: Path) -> None:
     database = Database(sqlite_url(kept.data))
     write_archive(tmp_path / "all.tar", kept, database)
     with pytest.raises(InvalidInput, match="there are: aliases, files"):
@@ -82,7 +80,7 @@ def test_an_archive_is_put_back_into_nothing_else_than_an_empty_service(kept: Se
 @pytest.mark.parametrize(
     "name", ["../outside", "checkpoints/../../outside", "/etc/outside", "files//etc/outside", "else/file", "files", "."]
 )
-def test_a_hostile_archive_is_refused(database: Database, tmp_path: Path, name: str) -> None:
+def test_archive_with_hostile_names_is_refused(database: Database, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with tarfile.open(tmp_path / "bad.tar", "w") as archive:
         archive.add(tmp_path / "file", name)
@@ -94,7 +92,9 @@ def test_a_hostile_archive_is_refused(database: Database, tmp_path: Path, name: 
     assert not (tmp_path / "outside").exists()
 
 
-def test_rows_that_fit_no_table_are_refused_before_a_file_is_written(database: Database, tmp_path: Path) -> None:
+def test_archive_with_rows_that_fit_no_table_is_refused_before_a_file_is_written(
+    database: Database, tmp_path: Path
+) -> None:
     for row in (b"no JSON", b"[1]"):
         with tarfile.open(tmp_path / "bad.tar", "w") as archive:
             archive.addfile(tarfile.TarInfo("checkpoints/mine/1/card.json"))
@@ -109,7 +109,7 @@ def test_rows_that_fit_no_table_are_refused_before_a_file_is_written(database: D
         assert not any(rows(database).values())
 
 
-def test_an_archive_keeps_numbers_of_deleted_models_and_leaves_out_links(kept: Settings, tmp_path: Path) -> None:
+def test_archive_keeps_numbers_of_deleted_models_and_leaves_out_links(kept: Settings, tmp_path: Path) -> None:
     publish(kept.checkpoints, "kept", ngram())
     delete_version(kept.checkpoints, "kept", 2)
     (kept.checkpoints / "kept" / "1" / ".#card.json").symlink_to("nowhere")
@@ -124,7 +124,7 @@ def test_an_archive_keeps_numbers_of_deleted_models_and_leaves_out_links(kept: S
     after.close()
 
 
-def test_a_backup_leaves_the_unfinished_file_of_another_alone(kept: Settings, tmp_path: Path) -> None:
+def test_archive_that_another_has_begun_is_left_alone(kept: Settings, tmp_path: Path) -> None:
     (tmp_path / "all.tar.part").write_bytes(b"another's")
     database = Database(sqlite_url(kept.data))
     with pytest.raises(FileExistsError):
@@ -133,7 +133,7 @@ def test_a_backup_leaves_the_unfinished_file_of_another_alone(kept: Settings, tm
     database.close()
 
 
-def test_a_file_that_is_no_archive_is_refused(database: Database, tmp_path: Path) -> None:
+def test_archive_that_is_no_tar_file_is_refused(database: Database, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no archive")
     settings = Settings(checkpoints=tmp_path / "c", data=tmp_path / "d")
     with pytest.raises(InvalidInput, match="is no tar file"):
