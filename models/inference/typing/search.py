@@ -7,7 +7,8 @@ log P(a word begins | context). This is the unit of `models.evaluation.surprisal
 same number in bits. Only the tokens that the tokenizer makes of a word count for it.
 
 No completion is more probable than its beginning, so beginnings that fall behind the last completion wanted are
-dropped; with a beam as wide as the vocabulary the best completions are exact.
+dropped; with a beam as wide as the vocabulary the best completions are exact. Not so phrases with own words behind the
+first: what these gain comes after a beginning may have been dropped.
 """
 
 from __future__ import annotations
