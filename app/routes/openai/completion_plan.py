@@ -137,7 +137,8 @@ def _check_logprobs(plan: CompletionPlan) -> None:
     """Raise InvalidInput where an answer would tell too many log-probabilities."""
     if plan.logprobs is None:
         return
-    tokens = len(plan.prompts) * plan.best_of * plan.max_tokens
+    words = 1 if plan.body.suffix else plan.max_tokens  # one word is filled in
+    tokens = len(plan.prompts) * plan.best_of * words
     tokens += sum(len(prompt.ids) for prompt in plan.prompts) if plan.echo else 0
     count, most = max(1, plan.logprobs) * tokens, plan.request.settings.max_rows
     if count > most:

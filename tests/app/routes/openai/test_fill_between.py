@@ -35,6 +35,14 @@ def test_suffix_has_the_words_of_fill(fill_client: httpx.Client) -> None:
     }
 
 
+def test_suffix_counts_one_word_of_logprobs_for_each_choice(fill_client: httpx.Client) -> None:
+    # For n texts of max_tokens the whole vocabulary would be more numbers than an answer may have.
+    body = {"model": "fill", "prompt": "the old", "suffix": " saw", "n": 2, "max_tokens": 4096, "logprobs": -1}
+    answer = fill_client.post("/v1/completions", json={**body, "prompt": ["the old"] * 32})
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["choices"]) == 64
+
+
 def test_suffix_is_streamed_word_by_word(fill_client: httpx.Client) -> None:
     body = {"model": "fill", "prompt": ["the ", "a"], "suffix": "saw", "echo": True}
     whole = fill_client.post("/v1/completions", json=body).json()["choices"]
