@@ -93,7 +93,7 @@ class Checkpoint:
     def _abilities(self) -> str:
         if self.card.reads_backward:
             return "it learned from reversed text, and is a member of other models only"
-        return f"it can {', '.join(sorted(self.model.capabilities))}"
+        return f"its capabilities are {', '.join(sorted(self.model.capabilities))}"
 
 
 FindLoaded: TypeAlias = Callable[[str], Checkpoint | None]
