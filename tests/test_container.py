@@ -30,12 +30,14 @@ def test_the_shipped_models_are_served(compose: Composition) -> None:
 
 def test_it_generates(compose: Composition) -> None:
     models = [model["id"] for model in compose.get("/v1/models")["data"] if "generate" in model["capabilities"]]
-    if not models:
-        pytest.skip("no checkpoints are shipped")
+    assert models
     body = {"prompt": "The ", "max_tokens": 5, "temperature": 0}
+    texts = {}
     for model in models:
         answer = httpx.post(f"http://{compose.address}/v1/models/{model}/generate", json=body, timeout=60)
-        assert answer.raise_for_status().json()["choices"][0]["text"]
+        texts[model] = answer.raise_for_status().json()["choices"][0]["text"]
+    # A textbook's bigrams without smoothing may have nothing to go on with.
+    assert all(text for model, text in texts.items() if not model.startswith("students@")), texts
 
 
 def test_it_ends_without_a_key_unless_told_to_be_open(compose: Composition) -> None:
