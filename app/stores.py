@@ -9,7 +9,7 @@ from app.core.settings import Settings
 from app.jobs.leases import LeaseStore
 from app.jobs.store import JobStore
 from app.storage.aliases import AliasStore
-from app.storage.database import Database, sqlite_url
+from app.storage.database import Database, open_database
 from app.storage.file_store import FileStore
 from app.storage.key_ring import KeyRing
 from app.storage.key_store import KeyStore
@@ -34,7 +34,7 @@ class Stores:
     @classmethod
     def open(cls, settings: Settings) -> Stores:
         """Open the stores of the settings, without connecting yet. Raises InvalidInput for a bad database_url."""
-        database = Database(settings.database_url or sqlite_url(settings.data))
+        database = open_database(settings)
         files = FileStore(database, settings.data / "files", settings.max_file_bytes)
         keys = KeyRing(KeyStore(database), settings.api_keys_file, opens_without_keys=settings.opens_without_keys)
         return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database), keys)

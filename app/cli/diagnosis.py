@@ -11,6 +11,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -22,7 +23,7 @@ from app.cli.plain_errors import describe
 from app.core.container_limits import cpu_quota, memory_quota
 from app.core.host_names import is_loopback
 from app.core.settings import Settings
-from app.storage.database import Database, Epoch, sqlite_url
+from app.storage.database import Epoch, open_database
 from app.storage.migrations import missing_migrations
 from models.checkpoint.load import load
 from models.checkpoint.repository import list_checkpoints
@@ -106,13 +107,10 @@ def _writable(name: str, folder: Path, setting: str) -> Iterator[Finding]:
 
 
 def _database(name: str, settings: Settings) -> Iterator[Finding]:
-    database = Database(settings.database_url or sqlite_url(settings.data))
-    try:
+    with closing(open_database(settings)) as database:
         with database.read() as connection:
             skew = abs(connection.execute(select(Epoch())).scalar_one() - time.time())
         missing = missing_migrations(database)
-    finally:
-        database.close()
     kind = "SQLite" if settings.database_url is None else "the database"
     if missing:
         yield Finding(name, "warning", f"{kind} lacks {missing} migrations", "start the server: it makes them")

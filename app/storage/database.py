@@ -24,6 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.core.exceptions import DatabaseUnavailable
+from app.core.settings import Settings
 from models.errors import InvalidInput
 
 LOCK_TIMEOUT_SECONDS = 5.0
@@ -93,6 +94,14 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the database of the settings: that of `database_url`, or the SQLite file in the data folder.
+
+    Raises InvalidInput for a bad `database_url`, and where the folder cannot be created.
+    """
+    return Database(settings.database_url or sqlite_url(settings.data))
 
 
 def sqlite_url(directory: Path) -> str:

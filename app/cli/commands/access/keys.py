@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from app.cli.commands.access.expiry import Expiry, show_time
 from app.cli.shared_options import FOLDER, json_option, to_json
 from app.core.api_keys import SCOPES, ApiKey, KeyLimits
 from app.core.settings import load_settings
-from app.storage.database import Database, sqlite_url
+from app.storage.database import open_database
 from app.storage.key_file import read_key_file
 from app.storage.key_store import KeyStore
 from app.storage.migrations import migrate
@@ -109,12 +109,8 @@ def revoke(name: str, forget: bool, data: Path | None) -> None:
 
 @contextmanager
 def _opened(data: Path | None) -> Iterator[KeyStore]:
-    settings = load_settings(data=data)
-    database = Database(settings.database_url or sqlite_url(settings.data))
-    try:
+    with closing(open_database(load_settings(data=data))) as database:
         yield KeyStore(database)
-    finally:
-        database.close()
 
 
 def _state(key: ApiKey) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from app.cli.archive import read_archive, write_archive
-from app.core.settings import Settings, load_settings
-from app.storage.database import Database, sqlite_url
+from app.core.settings import load_settings
+from app.storage.database import open_database
 
 _ARCHIVE = click.argument("archive", type=click.Path(dir_okay=False, path_type=Path))
 
@@ -22,7 +21,8 @@ def backup_command(archive: Path) -> None:
 
     Which service, its settings say: NEXTWORD_CHECKPOINTS, NEXTWORD_DATA, NEXTWORD_DATABASE_URL. It may run meanwhile.
     """
-    with _settings_and_database() as (settings, database):
+    settings = load_settings()
+    with closing(open_database(settings)) as database:
         write_archive(archive, settings, database)
     click.echo(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB")
 
@@ -34,16 +34,7 @@ def restore_command(archive: Path) -> None:
 
     Its settings may name another kind of database than that which the backup was made of.
     """
-    with _settings_and_database() as (settings, database):
+    settings = load_settings()
+    with closing(open_database(settings)) as database:
         read_archive(archive, settings, database)
     click.echo(f"put back into {settings.checkpoints} and {settings.data}")
-
-
-@contextmanager
-def _settings_and_database() -> Iterator[tuple[Settings, Database]]:
-    settings = load_settings()
-    database = Database(settings.database_url or sqlite_url(settings.data))
-    try:
-        yield settings, database
-    finally:
-        database.close()
