@@ -7,19 +7,17 @@ NEXTWORD_SCHEMATHESIS_PYTHON or NEXTWORD_CLIENTS_PYTHON names.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.command_line import python_with
 from tests.helpers.serving import Server
 from tools.examples.requests import JsonObject
 
-PYTHON = os.environ.get("NEXTWORD_SCHEMATHESIS_PYTHON") or os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
 HOOKS = """
 import schemathesis
 
@@ -94,11 +92,12 @@ def configuration(document: JsonObject) -> Iterator[str]:
 
 def fuzz(document: JsonObject, url: str, folder: Path, *options: str) -> str:
     """Run schemathesis with a seed; return what it says. Raises AssertionError for a finding."""
+    python = python_with("schemathesis", "NEXTWORD_SCHEMATHESIS_PYTHON", "NEXTWORD_CLIENTS_PYTHON")
     content = described(document)
     (folder / "openapi.json").write_text(json.dumps(content))
     (folder / "hooks.py").write_text(HOOKS)
     (folder / "schemathesis.toml").write_text("\n".join(configuration(content)))
-    command = [PYTHON, "-m", "schemathesis.cli", "run", "openapi.json", "--url", url, "--seed", "1", "--no-color"]
+    command = [python, "-m", "schemathesis.cli", "run", "openapi.json", "--url", url, "--seed", "1", "--no-color"]
     checks = ["--exclude-checks", SKIPPED_CHECKS, "--continue-on-failure", "--warnings", "off"]
     run = subprocess.run([*command, *checks, *options], cwd=folder, capture_output=True, text=True, timeout=3000)
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
@@ -107,6 +106,4 @@ def fuzz(document: JsonObject, url: str, folder: Path, *options: str) -> str:
 
 @pytest.mark.clients
 def test_fuzzer_finds_nothing_in_a_short_run(shipped: Server, document: Any, answers: Any, tmp_path: Path) -> None:
-    if subprocess.run([PYTHON, "-c", "import schemathesis"], capture_output=True).returncode:
-        pytest.skip(f"schemathesis is not installed for {PYTHON}: see NEXTWORD_SCHEMATHESIS_PYTHON")
     fuzz(document, shipped.url, tmp_path, "--phases", "examples,fuzzing", "--max-examples", "2")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.command_line import python_with
 from tests.helpers.serving import Server
 from tools.examples.requests import FORM, JSON, JsonObject, examples_of
 
-PYTHON = os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
 PROGRAM = Path(__file__).with_name("generated_client.py")
 UNSUPPORTED = ("text/plain", "application/x-ndjson")
 """Kinds of bodies that the generator leaves out, and says so."""
@@ -28,12 +27,12 @@ NEEDS_A_FILE = ("classifier", "import", "tune")
 """Examples of jobs on a file of one's own."""
 
 
-def generate(document: JsonObject, folder: Path) -> str:
+def generate(python: str, document: JsonObject, folder: Path) -> str:
     """Make the client in `folder`; return what the generator says."""
     (folder / "openapi.json").write_text(json.dumps(document))
-    command = [PYTHON, "-m", "openapi_python_client", "generate", "--path", str(folder / "openapi.json")]
+    command = [python, "-m", "openapi_python_client", "generate", "--path", str(folder / "openapi.json")]
     # The generator formats what it made with `ruff`, which it looks for on the path.
-    environment = {**os.environ, "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"}
     options = ["--meta", "none", "--output-path", str(folder / "client")]
     run = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -53,14 +52,13 @@ def calls(document: JsonObject) -> Iterator[JsonObject]:
 def test_generated_client_calls_every_route(
     shipped: Server, document: JsonObject, answers: JsonObject, tmp_path: Path
 ) -> None:
-    if subprocess.run([PYTHON, "-c", "import openapi_python_client"], capture_output=True).returncode:
-        pytest.skip(f"openapi-python-client is not installed for {PYTHON}: see NEXTWORD_CLIENTS_PYTHON")
-    said = generate(document, tmp_path)
+    python = python_with("openapi_python_client", "NEXTWORD_CLIENTS_PYTHON")
+    said = generate(python, document, tmp_path)
     left_out = [line for line in said.splitlines() if "nsupported" in line]
     assert {line.split()[-1] for line in left_out} == set(UNSUPPORTED)
     assert said.count("WARNING") == len(left_out)
     asked: list[Any] = list(calls(document))
-    command = [PYTHON, str(PROGRAM), str(tmp_path), shipped.url]
+    command = [python, str(PROGRAM), str(tmp_path), shipped.url]
     run = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout[-500:] + run.stderr[-3000:]
     told = [json.loads(line) for line in run.stdout.splitlines()]

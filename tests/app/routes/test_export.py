@@ -1,9 +1,7 @@
 """Export of models over HTTP: each format, what is refused, and unnormalized models."""
 
-import base64
 import io
 import math
-import zlib
 from collections.abc import Iterator
 
 import httpx
@@ -24,6 +22,7 @@ from models.ngram.model import NgramModel
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from tests.helpers.serving import CHARACTERS, ngram, publish, serving, wait_for
+from tests.helpers.texts import KENLM_PROBING, unpacked
 
 SPOILED = """\\data\\
 ngram 1=4
@@ -43,23 +42,12 @@ ngram 2=1
 """After "a" the probabilities sum to 1 + 3 (1 - 0.25) = 3.25."""
 
 
-KENLM_PROBING = (
-    "c-qU&O)OBz$yLZGDJihh*U!#KO-##7%}LQq&d=3P&QD2INXswEO)OC;OD!tS%+FIW<zhg9274f}pAks>2Lg}?BUFY7OdhaD7Gs0btPH4tje&H)mGk"
-    "{$ZSjL_kUgP$YZe&2UUw5@Zb6;mUdy&pu$>#*Z9Shn@14yIWM2)vectbrRtgKm-TOfV1H-XH#(^gLHorFlxwB!mf|UKqW8M2ew29{zu=pH_Tl-*k"
-    "a(rUSXxV5ioTQVyZ`U&BKB-mvw#`<UwND{-%D%1%Hrfm4$?e1CUd=Z13wsVVE2Q0K-QQUB_CsxTO)E&RO=(`X9fM6V5bFbpqSO?IwEPN&qSCx#1_"
-    "0*_W@i"
-)
-"""A binary of KenLM; see `tests.models.ngram.test_kenlm_model`. "red fox runs" has 0.5, 0.6, 0.5 and 0.7."""
-
-
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     root = tmp_path_factory.mktemp("export") / "checkpoints"
     publish(root, "bigram", ngram(order=2))
     publish(root, "letters", ngram(CHARACTERS), CHARACTERS)
-    binary = root.parent / "fox.bin"
-    binary.write_bytes(zlib.decompress(base64.b85decode(KENLM_PROBING)))
-    fox = KenlmModel(binary)
+    fox = KenlmModel(unpacked(KENLM_PROBING, root.parent / "fox.bin"))
     publish(root, "fox", fox, Tokenizer(TokenizerConfig(pretokenized=True), fox.vocabulary))
     table, vocabulary = read_arpa(io.StringIO(SPOILED))
     spoiled = NgramModel(NgramConfig(2, "backoff"), table)

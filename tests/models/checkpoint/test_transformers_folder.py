@@ -4,9 +4,7 @@
 """
 
 import json
-import os
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -21,10 +19,12 @@ from models.errors import InvalidInput
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.foreign.sentence_piece import SentencePieceModel
 from models.tokenization.tokenizer import Tokenizer
+from tests.helpers.command_line import python_with
 from tests.helpers.tokenizers import hugging_face_file, sentence_piece_file
 
 ROOT = Path(__file__).parents[3]
-PYTHON = os.environ.get("NEXTWORD_TRANSFORMERS_PYTHON", sys.executable)
+NEEDED = "transformers", "NEXTWORD_TRANSFORMERS_PYTHON"
+"""What other programs are asked with, and the variable that names a Python which has it."""
 SHIPPED = ["gutenberg-kn", "gutenberg-lstm", "shakespeare-char", "sentiment", "part-of-speech"]
 PAGES = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "explanation").glob("*.md"))]
 OWN = {
@@ -84,16 +84,10 @@ def assert_same(ids: list[int], tokenizer: Tokenizer, text: str) -> None:
         assert sum(i != j for i, j in zip(ids, expected, strict=True)) <= 4
 
 
-@cache
-def has_transformers() -> bool:
-    return subprocess.run([PYTHON, "-c", "import transformers"], capture_output=True).returncode == 0
-
-
 def ask_transformers(folder: Path, texts: list[str]) -> list[list]:
-    if not has_transformers():
-        pytest.skip(f"transformers is not installed for {PYTHON}: see NEXTWORD_TRANSFORMERS_PYTHON")
     question = json.dumps([str(folder), texts])
-    run = subprocess.run([PYTHON, "-c", PROGRAM], input=question, capture_output=True, text=True, timeout=120)
+    command = [python_with(*NEEDED), "-c", PROGRAM]
+    run = subprocess.run(command, input=question, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr[-3000:]
     return json.loads(run.stdout.splitlines()[-1])
 
@@ -177,8 +171,7 @@ def test_transformers_folder_that_cannot_be_written_is_named(tmp_path: Path) -> 
 def test_checkpoint_page_reads_a_folder_with_other_programs() -> None:
     page = (ROOT / "docs" / "reference" / "checkpoint-format.md").read_text(encoding="utf-8")
     code = page.partition("```python\n")[2].partition("```")[0]
-    if not has_transformers():
-        pytest.skip(f"transformers is not installed for {PYTHON}: see NEXTWORD_TRANSFORMERS_PYTHON")
     checks = "assert fast('It was a dark night.').input_ids == ids and weights"
-    run = subprocess.run([PYTHON, "-c", code + checks], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    command = [python_with(*NEEDED), "-c", code + checks]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr[-3000:]

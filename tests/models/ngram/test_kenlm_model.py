@@ -1,8 +1,6 @@
 """Binaries of KenLM as models that score, against that library and their ARPA text."""
 
-import base64
 import io
-import zlib
 from pathlib import Path
 
 import kenlm
@@ -23,16 +21,10 @@ from models.special_tokens import EOS
 from models.state import concat, select
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
-from tests.helpers.texts import PRUNED_BY_OTHERS
+from tests.helpers.texts import KENLM_PROBING, PRUNED_BY_OTHERS, unpacked
 
-# `build_binary probing fox.arpa`, `build_binary -v probing fox.arpa` and `build_binary -q 4 -b 4 -a 22 trie
-# pruned.arpa`, where fox.arpa is the bigram model of `test_arpa_cases` and pruned.arpa is PRUNED_BY_OTHERS.
-PROBING = (
-    "c-qU&O)OBz$yLZGDJihh*U!#KO-##7%}LQq&d=3P&QD2INXswEO)OC;OD!tS%+FIW<zhg9274f}pAks>2Lg}?BUFY7OdhaD7Gs0btPH4tje&H)mGk"
-    "{$ZSjL_kUgP$YZe&2UUw5@Zb6;mUdy&pu$>#*Z9Shn@14yIWM2)vectbrRtgKm-TOfV1H-XH#(^gLHorFlxwB!mf|UKqW8M2ew29{zu=pH_Tl-*k"
-    "a(rUSXxV5ioTQVyZ`U&BKB-mvw#`<UwND{-%D%1%Hrfm4$?e1CUd=Z13wsVVE2Q0K-QQUB_CsxTO)E&RO=(`X9fM6V5bFbpqSO?IwEPN&qSCx#1_"
-    "0*_W@i"
-)
+# `build_binary -v probing fox.arpa` and `build_binary -q 4 -b 4 -a 22 trie pruned.arpa`, where fox.arpa is the bigram
+# model of `test_arpa_cases` and pruned.arpa is PRUNED_BY_OTHERS.
 WITHOUT_WORDS = (
     "c-qU&O)OBz$yLZGDJihh*U!#KO-##7%}LQq&d=3P&QD2INXswEO)OC;OD!tS%+FIW<zhg9274f}pAks>2Lg}?BUFY7OdhaDQp~^xrCAwJ0UHD9fG"
     "g+w$J*it*&usD_tq>hdcE!@$lQWD#l4norC@h#Y`67%^1OF8Gmw2X^!9nbPg*G~5O?nf5ey8+4jBiU?A!d_2;|O&*$PtjCy#aS1JNd)U%=vXByR"
@@ -45,14 +37,9 @@ QUANTIZED_TRIE = (
 )
 
 
-def unpacked(text: str, path: Path) -> Path:
-    path.write_bytes(zlib.decompress(base64.b85decode(text)))
-    return path
-
-
 @pytest.fixture
 def fox(tmp_path: Path) -> KenlmModel:
-    return KenlmModel(unpacked(PROBING, tmp_path / "fox.bin"))
+    return KenlmModel(unpacked(KENLM_PROBING, tmp_path / "fox.bin"))
 
 
 def test_kenlm_model_scores_as_the_library_does(fox: KenlmModel) -> None:
@@ -143,7 +130,7 @@ def test_kenlm_model_without_the_library_names_the_extra(fox: KenlmModel, tmp_pa
 def test_kenlm_model_refuses_a_binary_without_words_and_a_truncated_one(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="without -v"):
         KenlmModel(unpacked(WITHOUT_WORDS, tmp_path / "silent.bin"))
-    whole = unpacked(PROBING, tmp_path / "fox.bin").read_bytes()
+    whole = unpacked(KENLM_PROBING, tmp_path / "fox.bin").read_bytes()
     for length in (70, 120, len(whole) - 30, len(whole) - 1):
         (tmp_path / "cut.bin").write_bytes(whole[:length])
         with pytest.raises(InvalidInput, match=r"not a complete binary|truncated"):
@@ -153,7 +140,7 @@ def test_kenlm_model_refuses_a_binary_without_words_and_a_truncated_one(tmp_path
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        (PROBING, "probing hash tables, order 2, 6 words"),
+        (KENLM_PROBING, "probing hash tables, order 2, 6 words"),
         (QUANTIZED_TRIE, "quantized trie with compressed pointers, order 3, 5 words"),
     ],
 )

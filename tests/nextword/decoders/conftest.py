@@ -6,10 +6,8 @@ import itertools
 import json
 import os
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import nextword
 from models.language_model import LanguageModel
 from models.neural.model import RecurrentModel, weight_shapes
 from models.special_tokens import EOS
+from tests.helpers.command_line import python_with
 
 ROOT = Path(__file__).parents[3]
 TOKENS = ["-", "|", "a", "b"]
@@ -114,18 +113,18 @@ def decode(
     return sorted(((text, combine(parts) + text_score(text)) for text, parts in scores.items()), key=lambda x: -x[1])
 
 
-@cache
-def can_import(python: str, packages: str) -> bool:
-    return subprocess.run([python, "-c", f"import {packages}"], capture_output=True).returncode == 0
+@pytest.fixture(scope="session")
+def lexicon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Spellings of WORDS, each with a silence behind it."""
+    path = tmp_path_factory.mktemp("lexicon") / "lexicon.txt"
+    path.write_text("".join(f"{word} {' '.join(word)} |\n" for word in WORDS))
+    return path
 
 
 def run_elsewhere(variable: str, packages: str, program: str, *arguments: object) -> Any:
     """Return the JSON that a program prints under the Python of `variable`; skip without `packages`."""
-    python = os.environ.get(variable, sys.executable)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    if not can_import(python, packages):
-        pytest.skip(f"{packages} cannot be imported by {python}: {variable} may name a Python that can")
-    command = [python, "-c", program, *(json.dumps(argument) for argument in arguments)]
+    command = [python_with(packages, variable), "-c", program, *(json.dumps(argument) for argument in arguments)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert run.returncode == 0, run.stderr[-3000:]
     return json.loads(run.stdout.splitlines()[-1])

@@ -43,13 +43,6 @@ print(json.dumps([[text, result.score] for text, result in zip(texts, results)])
 """
 
 
-@pytest.fixture(scope="session")
-def lexicon(tmp_path_factory):
-    path = tmp_path_factory.mktemp("lexicon") / "lexicon.txt"
-    path.write_text("".join(f"{word} {' '.join(word)} |\n" for word in WORDS))
-    return path
-
-
 def silence_cost(path):
     return SILENCE_SCORE * path.count(TOKENS.index("|"))
 

@@ -42,13 +42,6 @@ print(json.dumps([[text, hypothesis.score] for text, hypothesis in zip(texts, hy
 """
 
 
-@pytest.fixture(scope="session")
-def lexicon(tmp_path_factory):
-    path = tmp_path_factory.mktemp("lexicon") / "lexicon.txt"
-    path.write_text("".join(f"{word} {' '.join(word)} |\n" for word in WORDS))
-    return path
-
-
 def words_of(path):
     letters = collapse(path, before=1)
     words = tuple(letters.replace("|", " ").split())

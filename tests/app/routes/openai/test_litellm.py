@@ -7,14 +7,13 @@ NEXTWORD_CLIENTS_PYTHON names.
 import json
 import os
 import subprocess
-import sys
 
 import httpx
 import pytest
 
+from tests.helpers.command_line import python_with
 from tests.helpers.serving import Server
 
-PYTHON = os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
 PROGRAM = """
 import json, sys
 import litellm
@@ -42,10 +41,9 @@ print(json.dumps({
 
 @pytest.mark.clients
 def test_litellm_gets_our_own_answers(server: Server, client: httpx.Client) -> None:
-    if subprocess.run([PYTHON, "-c", "import litellm"], capture_output=True).returncode:
-        pytest.skip(f"litellm is not installed for {PYTHON}: see NEXTWORD_CLIENTS_PYTHON")
+    python = python_with("litellm", "NEXTWORD_CLIENTS_PYTHON")
     environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    command = [PYTHON, "-c", PROGRAM, server.url]
+    command = [python, "-c", PROGRAM, server.url]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr[-3000:]
     told = json.loads(run.stdout.splitlines()[-1])

@@ -7,15 +7,16 @@ NEXTWORD_CLIENTS_PYTHON names, as its dependencies are many.
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.helpers.command_line import python_with
 from tests.helpers.serving import Server
 
-PYTHON = os.environ.get("NEXTWORD_CLIENTS_PYTHON", sys.executable)
+NEEDED = "lm_eval, tenacity", "NEXTWORD_CLIENTS_PYTHON"
+"""Modules of `lm_eval[api]`, and the variable that names a Python which has them."""
 DOCUMENTS = [
     {"text": "the old dog saw a bird and the cat .", "begin": "the old", "ends": ["dog", "bird", "the cat"]},
     {"text": "a bird followed a bird at night .", "begin": "a bird", "ends": ["saw the cat", "followed a dog", ","]},
@@ -46,8 +47,7 @@ TASKS = {
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if subprocess.run([PYTHON, "-c", "import lm_eval, tenacity"], capture_output=True).returncode:
-        pytest.skip(f"lm_eval[api] is not installed for {PYTHON}: see NEXTWORD_CLIENTS_PYTHON")
+    python_with(*NEEDED)
     folder = tmp_path_factory.mktemp("lm-eval")
     data = folder / "documents.jsonl"
     data.write_text("".join(json.dumps(document) + "\n" for document in DOCUMENTS))
@@ -63,7 +63,8 @@ def answers(tasks: Path, server: Server, model: str, batch: int) -> dict[str, li
     address = f"{server.url}/m/{model}/v1/completions"
     arguments = f"model={model},base_url={address},tokenizer_backend=remote,max_length=1000000"
     names = ",".join(f"nextword_{name}" for name in TASKS)
-    command = [PYTHON, "-m", "lm_eval", "--model", "local-completions", "--tasks", names, "--model_args", arguments]
+    options = ["--model", "local-completions", "--tasks", names, "--model_args", arguments]
+    command = [python_with(*NEEDED), "-m", "lm_eval", *options]
     command += ["--include_path", str(tasks), "--output_path", str(out), "--log_samples", "--batch_size", str(batch)]
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(tasks / "cache")}
     run = subprocess.run(command, env={**os.environ, **offline}, capture_output=True, text=True, timeout=300)

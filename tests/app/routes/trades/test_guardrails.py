@@ -5,16 +5,14 @@ names, as its dependencies are many.
 """
 
 import json
-import os
 import subprocess
-import sys
 
 import httpx
 import pytest
 
+from tests.helpers.command_line import python_with
 from tests.helpers.serving import Server
 
-PYTHON = os.environ.get("NEXTWORD_GUARDRAILS_PYTHON", sys.executable)
 PROMPTS = [
     "the old dog and the cat saw a bird , and my friend liked the cat and the dog and the bird and slept .",
     "the old dog and the cat saw a bird " + "zq]( \\!--x {{k ^^w " * 8,
@@ -33,8 +31,7 @@ print(json.dumps([outcome.decision.value for outcome in outcomes]))
 
 @pytest.mark.clients
 def test_guardrails_blocks_by_the_check(server: Server, client: httpx.Client) -> None:
-    if subprocess.run([PYTHON, "-c", "import nemoguardrails"], capture_output=True).returncode:
-        pytest.skip(f"nemoguardrails is not installed for {PYTHON}: see NEXTWORD_GUARDRAILS_PYTHON")
+    python = python_with("nemoguardrails", "NEXTWORD_GUARDRAILS_PYTHON")
     plain, gibberish = (client.post("/m/words/heuristics", json={"prompt": prompt}).json() for prompt in PROMPTS)
     thresholds = {
         "length_per_perplexity_threshold": 2 * plain["scores"]["length_per_perplexity"],
@@ -42,7 +39,7 @@ def test_guardrails_blocks_by_the_check(server: Server, client: httpx.Client) ->
     }
     check = {"server_endpoint": f"{server.url}/m/words/heuristics", **thresholds}
     config = {"rails": {"config": {"jailbreak_detection": check}}}
-    command = [PYTHON, "-c", PROGRAM, json.dumps([PROMPTS, config])]
+    command = [python, "-c", PROGRAM, json.dumps([PROMPTS, config])]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr[-3000:]
     assert json.loads(run.stdout.splitlines()[-1]) == ["allow", "block"]

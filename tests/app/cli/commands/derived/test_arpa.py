@@ -1,13 +1,11 @@
 """`nextword export`, `import` and `convert` on files."""
 
-import base64
 import bz2
 import gzip
 import json
 import lzma
 import math
 import os
-import zlib
 from pathlib import Path
 
 import kenlm
@@ -18,6 +16,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from models.checkpoint.load import load
 from tests.helpers.command_line import Run
+from tests.helpers.texts import KENLM_PROBING, unpacked
 
 TEXT = b"the cat sat\na dog\n"
 
@@ -132,13 +131,6 @@ ngram 2=6
 
 \\end\\
 """
-KENLM_PROBING = (
-    "c-qU&O)OBz$yLZGDJihh*U!#KO-##7%}LQq&d=3P&QD2INXswEO)OC;OD!tS%+FIW<zhg9274f}pAks>2Lg}?BUFY7OdhaD7Gs0btPH4tje&H)mGk"
-    "{$ZSjL_kUgP$YZe&2UUw5@Zb6;mUdy&pu$>#*Z9Shn@14yIWM2)vectbrRtgKm-TOfV1H-XH#(^gLHorFlxwB!mf|UKqW8M2ew29{zu=pH_Tl-*k"
-    "a(rUSXxV5ioTQVyZ`U&BKB-mvw#`<UwND{-%D%1%Hrfm4$?e1CUd=Z13wsVVE2Q0K-QQUB_CsxTO)E&RO=(`X9fM6V5bFbpqSO?IwEPN&qSCx#1_"
-    "0*_W@i"
-)
-"""What `build_binary` makes of FOX without its last bigram."""
 
 
 def test_import_reads_any_compression_and_tells_what_it_left_out(nextword: Run, tmp_path: Path) -> None:
@@ -167,8 +159,7 @@ def test_import_refuses_what_does_not_sum_to_one_unless_it_is_allowed(nextword: 
 
 
 def test_import_serves_a_binary_of_kenlm_for_scoring_alone(nextword: Run, tmp_path: Path) -> None:
-    file, root = tmp_path / "fox.bin", tmp_path / "checkpoints"
-    file.write_bytes(zlib.decompress(base64.b85decode(KENLM_PROBING)))
+    file, root = unpacked(KENLM_PROBING, tmp_path / "fox.bin"), tmp_path / "checkpoints"
     run = nextword("import", file, "--name", "fox", root=root)
     assert run.status == 0, run.err
     assert "KenLM scores with its own file" in run.err
