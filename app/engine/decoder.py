@@ -55,6 +55,7 @@ class _Generation:
             sequence.error,
             alternatives,
             sequence.end,
+            sequence.sampling_probabilities[begin : begin + len(tokens)],
             times,
         )
 

@@ -56,6 +56,8 @@ class GenerationChunk:
     """The model's most probable tokens in place of each token, where they are asked for."""
     end: SampledEnd | None = None
     """The `</s>` that ended the text, where one did."""
+    sampling_probabilities: list[tuple[float, ...]] = field(default_factory=list)
+    """The probability of drawing each token, and then each of its alternatives, where it is asked for."""
     times: TextTimes | None = None
     """Set in the last chunk of a text that has had a token."""
 
@@ -69,5 +71,6 @@ class GenerationChunk:
         self.tokens.extend(later.tokens)
         self.logprobs.extend(later.logprobs)
         self.alternatives.extend(later.alternatives)
+        self.sampling_probabilities.extend(later.sampling_probabilities)
         self.text += later.text
         self.end, self.finish_reason, self.error = later.end, later.finish_reason, later.error

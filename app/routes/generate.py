@@ -116,7 +116,9 @@ def _choice_content(request: ModelRequest, chunk: GenerationChunk) -> dict[str, 
 
 def _token_contents(request: ModelRequest, chunk: GenerationChunk) -> list[dict[str, Any]]:
     names = request.checkpoint.tokenizer.names
-    return generated_token_contents(names, chunk.tokens, chunk.logprobs, chunk.alternatives)
+    return generated_token_contents(
+        names, chunk.tokens, chunk.logprobs, chunk.alternatives, chunk.sampling_probabilities
+    )
 
 
 def _end_fields(request: ModelRequest, chunk: GenerationChunk) -> dict[str, Any]:

@@ -121,6 +121,11 @@ class GenerateRequest(RequestBody):
         "log-probabilities, before penalties, bias, temperature and filters.",
         examples=[2],
     )
+    sampling_probabilities: bool = Field(
+        False,
+        description="Whether to tell the probability with which each token, and each of `top_logprobs`, is drawn: "
+        "after penalties, bias, temperature and filters.",
+    )
     start: Literal["boundary", "zero"] = Field(
         "boundary",
         description="State before the prompt: after the beginning of a line, or (`zero`) after nothing, for a "
@@ -128,10 +133,23 @@ class GenerateRequest(RequestBody):
     )
 
 
+SAMPLING_FIELD = Field(
+    None,
+    description="Probability of drawing it after penalties, bias, temperature and filters, 0 to 1, where asked for.",
+)
+
+
+class AlternativeToken(Token):
+    """A token in the place of one that was chosen, with the model's own log-probability."""
+
+    sampling_probability: float | None = SAMPLING_FIELD
+
+
 class GeneratedToken(Token):
     """A token that was chosen, with the model's own log-probability."""
 
-    top_logprobs: list[Token] | None = Field(
+    sampling_probability: float | None = SAMPLING_FIELD
+    top_logprobs: list[AlternativeToken] | None = Field(
         None, description="The model's most probable tokens in its place, best first, where asked for."
     )
 
@@ -200,12 +218,19 @@ class GenerateEvent(ResponseBody):
 
 
 def generated_token_contents(
-    names: TokenNames, tokens: Sequence[int], logprobs: Sequence[float], alternatives: Sequence[TokenLogprobs]
+    names: TokenNames,
+    tokens: Sequence[int],
+    logprobs: Sequence[float],
+    alternatives: Sequence[TokenLogprobs],
+    sampling_probabilities: Sequence[Sequence[float]] = (),
 ) -> list[dict[str, Any]]:
-    """Return the JSON content of tokens, each with its `alternatives` where there are some."""
+    """Return the JSON content of tokens, each with its `alternatives` and probabilities where there are some."""
     contents = _token_contents(names, tokens, logprobs)
     for content, best in zip(contents, alternatives, strict=False):
         content["top_logprobs"] = _token_contents(names, *zip(*best, strict=True))
+    for content, probabilities in zip(contents, sampling_probabilities, strict=False):
+        for token, probability in zip([content, *content.get("top_logprobs", ())], probabilities, strict=True):
+            token["sampling_probability"] = probability
     return contents
 
 
@@ -214,7 +239,8 @@ def end_fields(names: TokenNames, end: SampledEnd | None) -> dict[str, Any]:
     if end is None:
         return {}
     alternatives = [end.alternatives] if end.alternatives else []
-    return {"end": generated_token_contents(names, [EOS], [end.logprob], alternatives)[0]}
+    probabilities = [end.sampling_probabilities] if end.sampling_probabilities else []
+    return {"end": generated_token_contents(names, [EOS], [end.logprob], alternatives, probabilities)[0]}
 
 
 def _token_contents(names: TokenNames, tokens: Sequence[int], logprobs: Sequence[float]) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ class NextRequest(RequestBody):
         False,
         description="Whether to explain the probabilities: matched order and back-off path of an n-gram model, with "
         "discounts, and counts where it was published with them; of a recurrent one, at each of the last tokens of "
-        "the context, how far each layer's gates stand open.",
+        "the context, how far each layer's gates stand open; of a mixture, its members' shares.",
         examples=[True],
     )
 

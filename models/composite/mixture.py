@@ -19,6 +19,9 @@ from models.model import Floats, Lengths, TokenIds
 from models.state import State
 from models.utils.arrays import IntArray, log_sum_exp
 
+EXPLAINED_WORDS = 10
+"""Most probable next words whose shares an explanation tells: one row of each member."""
+
 
 class MixtureModel(Composite):
     """A weighted mean of distributions; its state is the tuple of its members' states."""
@@ -71,18 +74,40 @@ class MixtureModel(Composite):
         return self._interpolate([member.score_pairs(part, rows, tokens) for member, part in members])
 
     def explain(self, state: State) -> dict[str, Any]:
-        """Return the weight of each member, and the member's own explanation."""
-        return self._with_weights([member.explain(part) for member, part in zip(self.members, state, strict=True)])
+        """Return the weight of each member, its part in the most probable words, and its own explanation."""
+        parts = zip(self.members, state, strict=True)
+        return self._with_weights([member.explain(part) for member, part in parts], state)
 
     def explain_reading(self, state: State, tokens: TokenIds) -> dict[str, Any]:
-        """Return the weight of each member, and the member's own explanation of what it reads."""
+        """Return what `explain` does, with each member's own explanation of what it reads."""
         parts = zip(self.members, state, strict=True)
-        return self._with_weights([member.explain_reading(part, tokens) for member, part in parts])
+        explanations = [member.explain_reading(part, tokens) for member, part in parts]
+        return self._with_weights(explanations, self.advance(state, tokens))
 
-    def _with_weights(self, explanations: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return the members' explanations, each with its kind and weight."""
-        members = zip(self.members, self.mixture_config.weights, explanations, strict=True)
-        return {"members": [{"kind": m.kind, "weight": weight, **explanation} for m, weight, explanation in members]}
+    def _with_weights(self, explanations: list[dict[str, Any]], state: State) -> dict[str, Any]:
+        """Return the members' explanations, each with its kind, its weight, and its part in the words after `state`."""
+        members = zip(self.members, self.mixture_config.weights, self._shares(state), explanations, strict=True)
+        return {
+            "members": [
+                {"kind": member.kind, "weight": weight, "next": words, **explanation}
+                for member, weight, words, explanation in members
+            ]
+        }
+
+    def _shares(self, state: State) -> list[list[dict[str, Any]]]:
+        """Return each member's part in the mixture's most probable words w: log P_k(w), and w_k P_k(w) / P(w)."""
+        rows = [member.logprobs(part)[0] for member, part in zip(self.members, state, strict=True)]
+        mixed = self._interpolate(rows)
+        best = np.argsort(-mixed, kind="stable")[:EXPLAINED_WORDS]
+        best = best[mixed[best] > -np.inf]
+        weighted = zip(rows, self._log_weights, strict=True)
+        return [
+            [
+                {"token": token, **_told(logprob), "share": float(np.exp(logprob + weight - total))}
+                for token, logprob, total in zip(best.tolist(), row[best], mixed[best], strict=True)
+            ]
+            for row, weight in weighted
+        ]
 
     def config(self) -> dict[str, Any]:
         """Return the weights."""
@@ -96,3 +121,10 @@ class MixtureModel(Composite):
     def _interpolate(self, logprobs: list[Floats]) -> Floats:
         """Return log sum_k w_k exp(l_k) of the members' log-probabilities l_k [...], all of one shape."""
         return log_sum_exp([member + weight for member, weight in zip(logprobs, self._log_weights, strict=True)])
+
+
+def _told(logprob: np.floating) -> dict[str, Any]:
+    """Return the fields for a log-probability in nats; -inf, which JSON lacks, is null with a mark."""
+    if logprob == -np.inf:
+        return {"logprob": None, "zero_probability": True}
+    return {"logprob": float(logprob)}

@@ -71,6 +71,8 @@ class SamplingParams:
     """Token ids, and nats added to their log P; -100 excludes a token. What is impossible stays so."""
     top_logprobs: int = 0
     """How many of the model's most probable tokens are told for each token of the text; 0 tells none."""
+    sampling_probabilities: bool = False
+    """Tell the probability with which each token, and each of `top_logprobs`, is drawn after penalties and filters."""
     start: Literal["boundary", "zero"] = "boundary"
     """Before the prompt the model has read the boundary token or, `zero`, nothing at all: a recurrent one has made one
     step on an input vector of zeros."""
@@ -129,3 +131,5 @@ class SampledEnd(NamedTuple):
     """The model's own log P of it in nats."""
     alternatives: TokenLogprobs = ()
     """The model's most probable tokens in its place, where the parameters ask for them."""
+    sampling_probabilities: tuple[float, ...] = ()
+    """The probability of drawing it, and then of drawing each alternative, where the parameters ask for them."""

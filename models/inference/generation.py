@@ -15,7 +15,7 @@ from models.errors import InvalidInput
 from models.inference.alternatives import best_tokens
 from models.inference.config import SamplingParams
 from models.inference.prefill import PromptPrefill, Runtime, prefill_prompts
-from models.inference.sampling import BatchSampler
+from models.inference.sampling import BatchSampler, sampling_probabilities
 from models.inference.sequence import GenerationSequence, StepOutput
 from models.kernels.sampling import SamplingMetadata
 from models.language_model import LanguageModel
@@ -36,7 +36,7 @@ class Batch:
         self._state: State = model.begin_state(0)
         self._sampler = BatchSampler()
         self._best_count = 0
-        """The most alternatives that a sequence of the batch asks for."""
+        """The most alternatives that a sequence of the batch asks for; 1 for sampling probabilities alone."""
 
     def __len__(self) -> int:
         """Return how many sequences are in the batch."""
@@ -65,13 +65,15 @@ class Batch:
         """
         if not self.sequences:
             return []
-        sampling, step = self._sampler.next_metadata(), self._step_with_best if self._best_count else self._model.step
+        sampling = self._sampler.next_metadata()
         outputs, results = self._try_all_rows(
-            lambda state, row: step(state, sampling if row is None else sampling.for_row(row))
+            lambda state, row: self._step_rows(
+                state, *((sampling, self.sequences) if row is None else (sampling.for_row(row), [self.sequences[row]]))
+            )
         )
         if self.sequences:
             if len(results) > 3:
-                self._append_alternatives(*cast("tuple[Floats, TokenIds]", results[3:]))
+                self._append_alternatives(*cast("tuple[Floats, TokenIds, Floats]", results[3:]))
             tokens, logprobs, self._state = cast("tuple[TokenIds, Floats, State]", results[:3])
             outputs += self._extend_sequences(tokens, logprobs)
         return outputs
@@ -84,19 +86,39 @@ class Batch:
         self._drop_finished()
         return output
 
-    def _step_with_best(self, state: State, sampling: SamplingMetadata) -> tuple[State, ...]:
-        """Do as `LanguageModel.step`; return the model's most probable tokens as well: log P and ids [B, K]."""
-        rows = self._model.logprobs(state)
-        best = best_tokens(rows, self._best_count)
-        tokens, logprobs = sampling.sample(rows)
-        return tokens, logprobs, self._model.advance(state, np.maximum(tokens, 0)[:, None]), *best
+    def _step_rows(
+        self, state: State, sampling: SamplingMetadata, sequences: Sequence[GenerationSequence]
+    ) -> tuple[State, ...]:
+        """Do as `LanguageModel.step`; where a sequence asks for alternatives, return them as well.
 
-    def _append_alternatives(self, logprobs: Floats, ids: TokenIds) -> None:
-        """Append to each sequence as many of the most probable tokens [B, K] as it asks for."""
+        They are log P and ids [B, K] of the model's most probable tokens, and the probabilities [B, 1 + K] of drawing
+        the token and each of these, 0 where a sequence does not ask for them.
+        """
+        if not self._best_count:
+            return self._model.step(state, sampling)
+        rows = self._model.logprobs(state)
+        best_logprobs, best = best_tokens(rows, self._best_count)
+        drawn_from = {
+            row: sampling_probabilities(rows[row], sequence.params, sequence.adjustment)
+            for row, sequence in enumerate(sequences)
+            if sequence.params.sampling_probabilities
+        }
+        tokens, logprobs = sampling.sample(rows)
+        places = np.maximum(tokens, 0)[:, None]
+        probabilities = np.zeros((len(tokens), 1 + best.shape[1]), np.float32)
+        for row, distribution in drawn_from.items():
+            probabilities[row] = distribution[np.append(places[row], best[row])]
+        return tokens, logprobs, self._model.advance(state, places), best_logprobs, best, probabilities
+
+    def _append_alternatives(self, logprobs: Floats, ids: TokenIds, probabilities: Floats) -> None:
+        """Append to each sequence as many of the most probable tokens [B, K] as it asks for, and probabilities."""
         for row, sequence in enumerate(self.sequences):
-            if count := sequence.params.top_logprobs:
+            count = sequence.params.top_logprobs
+            if count:
                 best = zip(ids[row, :count].tolist(), logprobs[row, :count].tolist(), strict=True)
                 sequence.alternatives.append(tuple(best))
+            if sequence.params.sampling_probabilities:
+                sequence.sampling_probabilities.append(tuple(probabilities[row, : 1 + count].tolist()))
 
     def _extend_sequences(self, tokens: TokenIds, logprobs: Floats) -> list[StepOutput]:
         """Append a token [B], sampled with log P [B], to each sequence."""
@@ -132,7 +154,8 @@ class Batch:
             self._count_best()
 
     def _count_best(self) -> None:
-        self._best_count = max((sequence.params.top_logprobs for sequence in self.sequences), default=0)
+        counts = (max(p.top_logprobs, int(p.sampling_probabilities)) for p in (each.params for each in self.sequences))
+        self._best_count = max(counts, default=0)
 
 
 def prompt_prefills(

@@ -120,6 +120,25 @@ def sampling_weights(logprobs: Floats, params: SamplingParams) -> Floats:
     return _filtered_weights(row, params)
 
 
+def sampling_probabilities(logprobs: Floats, params: SamplingParams, adjustment: Adjustment | None = None) -> Floats:
+    """Return the probabilities [V] that a token is drawn with from log-probabilities [V]; all 0 where none is left.
+
+    At temperature 0 that of the best token is 1.
+    """
+    row = logprobs.copy()
+    if adjustment is not None:
+        adjustment(row)
+    row[:EXCLUDABLE_IDS][excluded_mask([params])[0]] = -np.inf
+    if params.temperature:
+        weights = _filtered_weights(row, params)
+    else:
+        weights = np.zeros_like(row)
+        weights[row.argmax()] = row.max() > -np.inf
+    total = weights.sum(dtype=np.float64)
+    probabilities: Floats = weights / np.float32(total) if total else weights
+    return probabilities
+
+
 def excluded_mask(params: Sequence[SamplingParams]) -> NDArray[np.bool_]:
     """Return whether `<unk>` and `</s>`, ids 0 and 1, are excluded in each of B rows [B, EXCLUDABLE_IDS]."""
     return np.array([(not row.allow_unk, row.ignore_end) for row in params], np.bool_).reshape(-1, EXCLUDABLE_IDS)

@@ -29,6 +29,8 @@ class GenerationSequence:
         """The model's own log P of each token in nats, whatever temperature and filters made of it."""
         self.alternatives: list[TokenLogprobs] = []
         """The model's most probable tokens in place of each token, where the parameters ask for them."""
+        self.sampling_probabilities: list[tuple[float, ...]] = []
+        """The probability of drawing each token, and then each of its alternatives, where the parameters ask for it."""
         self.end: SampledEnd | None = None
         """The `</s>` that ended the text, where one did."""
         self.text = ""
@@ -56,7 +58,7 @@ class GenerationSequence:
     def extend(self, token: int, logprob: float) -> StepOutput | None:
         """Append a sampled token and the model's log P of it; None where nobody reads the text meanwhile.
 
-        Its alternatives, where they are wanted, have been appended before.
+        Its alternatives and sampling probabilities, where they are wanted, have been appended before.
         """
         if token == EOS or token < 0:
             return self._finish_on(token, logprob)
@@ -88,11 +90,12 @@ class GenerationSequence:
     def _finish_on(self, token: int, logprob: float) -> StepOutput:
         """End the text at a token that ends it: `</s>`, NO_TOKEN or NOT_FINITE."""
         alternatives = self.alternatives.pop() if self.params.top_logprobs else ()
+        probabilities = self.sampling_probabilities.pop() if self.params.sampling_probabilities else ()
         if token == NOT_FINITE:
             return self.fail(not_finite_error())
         if token == NO_TOKEN:
             return self.finish("no_continuation")
-        self.end = SampledEnd(logprob, alternatives)
+        self.end = SampledEnd(logprob, alternatives, probabilities)
         return self.finish("end")
 
     def _detokenize_new(self) -> str:

@@ -51,8 +51,9 @@ def command(
     params, biases = SamplingParams(**given_options(SamplingParams, values)), dict(map(_parse_bias, logit_bias))
     if len(biases) < len(logit_bias):
         raise InvalidInput("logit_bias", "give each token one number")
-    if params.top_logprobs and not as_json:
-        raise InvalidInput("top_logprobs", "goes with --json: a text alone does not show them")
+    for field in ("top_logprobs", "sampling_probabilities"):
+        if getattr(params, field) and not as_json:
+            raise InvalidInput(field, "goes with --json: a text alone does not show them")
     with without_gc():
         from models.inference.generation import generate, make_sequences
         from models.inference.logit_bias import parse_logit_bias
@@ -87,7 +88,9 @@ def _parse_bias(text: str) -> tuple[str, float]:
 
 def _choice_content(tokenizer: Tokenizer, sequence: GenerationSequence) -> dict[str, Any]:
     names = tokenizer.names
-    tokens = generated_token_contents(names, sequence.tokens, sequence.logprobs, sequence.alternatives)
+    tokens = generated_token_contents(
+        names, sequence.tokens, sequence.logprobs, sequence.alternatives, sequence.sampling_probabilities
+    )
     return {
         "index": sequence.index,
         "text": sequence.text,

@@ -10,7 +10,23 @@ from models.neural.config import NetworkKind
 REMEMBERED_FIELD = Field(None, description="Tokens that a cache remembers; of caches only.")
 KIND_FIELD = Field(None, description="The member's family; of the members of a mixture only.")
 WEIGHT_FIELD = Field(None, description="The member's weight; of the members of a mixture only.")
+MEMBER_WORDS_FIELD = Field(
+    None, description="The mixture's most probable words, as this member has them; of the members of a mixture only."
+)
 CONTEXT_FIELD = Field(description="The context's tokens, oldest first; none: no context.", examples=[["it", "was"]])
+
+
+class MemberWord(ResponseBody):
+    """A probable word of a mixture, and one member's part in its probability."""
+
+    token: str = Field(description="The word.", examples=["little"])
+    logprob: float | None = Field(description="Its log-probability by this member (nats); null: zero.")
+    zero_probability: bool | None = ZERO_FIELD
+    share: float = Field(
+        description="The member's weight times its probability of the word, over the mixture's probability: the shares "
+        "of all members sum to 1.",
+        examples=[0.7],
+    )
 
 
 class ListedWord(ResponseBody):
@@ -45,6 +61,7 @@ class NgramExplanation(ResponseBody):
 
     kind: str | None = KIND_FIELD
     weight: float | None = WEIGHT_FIELD
+    next: list[MemberWord] | None = MEMBER_WORDS_FIELD
     remembered: int | None = REMEMBERED_FIELD
     matched_order: int = Field(description="Length of the n-grams that the longest known context lists.", examples=[4])
     context: list[str] = CONTEXT_FIELD
@@ -87,6 +104,7 @@ class NetworkExplanation(ResponseBody):
 
     kind: NetworkKind = Field(description="The network's family.")
     weight: float | None = WEIGHT_FIELD
+    next: list[MemberWord] | None = MEMBER_WORDS_FIELD
     remembered: int | None = REMEMBERED_FIELD
     equations: str | None = Field(None, description="Equations that the gates belong to.")
     open_above: float | None = Field(None, description="Activation above which a gate counts as open.")
@@ -100,6 +118,7 @@ class PlainExplanation(ResponseBody):
 
     kind: str | None = KIND_FIELD
     weight: float | None = WEIGHT_FIELD
+    next: list[MemberWord] | None = MEMBER_WORDS_FIELD
     remembered: int | None = REMEMBERED_FIELD
 
 
@@ -108,7 +127,7 @@ class MixtureExplanation(ResponseBody):
 
     remembered: int | None = REMEMBERED_FIELD
     members: list[NgramExplanation | NetworkExplanation | PlainExplanation] = Field(
-        description="Each member's own explanation, with its `kind` and `weight`."
+        description="Each member's own explanation, with its `kind`, its `weight` and its part in the best words."
     )
 
 

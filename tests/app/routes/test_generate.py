@@ -1,6 +1,7 @@
 """Text generation over HTTP equals the library's, streamed or not, alone or in company."""
 
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -149,6 +150,25 @@ def test_generate_alternatives_are_those_of_next(client: httpx.Client) -> None:
         logprobs = [other["logprob"] for other in expected]
         assert [other["logprob"] for other in token["top_logprobs"]] == pytest.approx(logprobs, abs=1e-5)
         context += " " + token["token"]
+
+
+@pytest.mark.parametrize("model", ["words", "lstm"])
+def test_generate_tells_what_each_token_was_drawn_with(client: httpx.Client, model: str) -> None:
+    body = {"prompt": "the old", "max_tokens": 6, "seed": 2, "temperature": 0.5, "top_k": 3, "top_logprobs": 5}
+    plain = ask(client, model, **body)["choices"][0]
+    (choice,) = ask(client, model, **body, sampling_probabilities=True)["choices"]
+    parts = [part for event in stream(client, model, **body, sampling_probabilities=True) for part in event["choices"]]
+    assert [token for part in parts for token in part["tokens"]] == choice["tokens"]
+    assert [token["id"] for token in choice["tokens"]] == [token["id"] for token in plain["tokens"]]
+    assert "sampling_probability" not in plain["tokens"][0] | plain["tokens"][0]["top_logprobs"][0]
+    for token in choice["tokens"]:
+        # The three best that may be chosen (not <unk>, id 0), with the squares of their probabilities.
+        best = [other for other in token["top_logprobs"] if other["id"] != 0][:3]
+        weights = [math.exp(2 * other["logprob"]) for other in best]
+        expected = {other["id"]: weight / sum(weights) for other, weight in zip(best, weights, strict=True)}
+        told = {other["id"]: other["sampling_probability"] for other in token["top_logprobs"]}
+        assert told == {id_: pytest.approx(expected.get(id_, 0.0), rel=1e-4) for id_ in told}
+        assert token["sampling_probability"] == told[token["id"]]
 
 
 def test_generate_tells_impossible_alternatives(client: httpx.Client) -> None:

@@ -47,6 +47,32 @@ def test_mixture_model_explains_weights_and_members():
     assert members[0].keys() > {"kind", "weight"}
 
 
+def test_mixture_model_explains_shares_of_the_best_words():
+    # After "a": word 3 has 0.2 * 1/4 + 0.8 * 3/4 = 0.65, of which the first member's share is 0.05 / 0.65; then 1 and 2
+    # have 0.2 * 1/4 + 0.8 * 0.1 = 0.13, and word 0 has 0.05 + 0.8 * 0.05 = 0.09.
+    rows = np.array([[0.25, 0.25, 0.25, 0.25]] * 5), np.array([[0.05, 0.1, 0.1, 0.75]] * 5)
+    mixed = mixture((0.2, 0.8), *(Bigram(matrix) for matrix in rows))
+    state = mixed.advance(mixed.begin_state(1), np.array([[2]]))
+    for explanation in (mixed.explain(state), mixed.explain_reading(mixed.begin_state(1), np.array([[2]]))):
+        first, second = (member["next"] for member in explanation["members"])
+        assert [word["token"] for word in first] == [word["token"] for word in second] == [3, 1, 2, 0]
+        assert [word["share"] for word in first] == pytest.approx([0.05 / 0.65, 0.05 / 0.13, 0.05 / 0.13, 0.05 / 0.09])
+        assert [word["share"] for word in second] == pytest.approx([0.6 / 0.65, 0.08 / 0.13, 0.08 / 0.13, 0.04 / 0.09])
+        assert [math.exp(word["logprob"]) for word in second] == pytest.approx([0.75, 0.1, 0.1, 0.05])
+
+
+def test_mixture_model_explains_a_member_that_rules_a_word_out():
+    certain = np.array([[0.0, 0.0, 1.0, 0.0]] * 5), np.array([[0.0, 0.0, 0.0, 1.0]] * 5)
+    mixed = mixture((0.25, 0.75), *(Bigram(matrix) for matrix in certain))
+    first, second = (member["next"] for member in mixed.explain(mixed.begin_state(1))["members"])
+    # Words 0 and 1, which neither member allows, are not told.
+    assert first == [
+        {"token": 3, "logprob": None, "zero_probability": True, "share": 0.0},
+        {"token": 2, "logprob": 0.0, "share": pytest.approx(1)},
+    ]
+    assert [word["share"] for word in second] == [pytest.approx(1), 0.0]
+
+
 @pytest.mark.parametrize("weights", [(0.5, 0.6), (1.5, -0.5), (math.nan, 1.0), (1.0,), (0.5, 0.25, 0.25), ()])
 def test_mixture_model_refuses_weights_that_are_no_distribution(weights):
     with pytest.raises(InvalidInput, match="weights"):

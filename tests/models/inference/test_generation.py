@@ -22,6 +22,7 @@ from tests.helpers.toy import Bigram
 TOKENIZER = Tokenizer.train(TokenizerConfig(), ["a b c d e f\n"])
 MODEL = Bigram.random(TOKENIZER.vocabulary_size)
 A, B, C = (TOKENIZER.encode(word).ids[0] for word in "abc")
+ASKED = {"top_logprobs": 2, "sampling_probabilities": True}
 
 
 def run(model: LanguageModel, sequences: list[GenerationSequence]) -> list[StepOutput]:
@@ -160,6 +161,21 @@ def test_generate_keeps_the_end_apart_from_the_tokens():
     assert len(sequence.alternatives) == len(sequence.tokens)
     stopped = one(model=model, max_tokens=9, ignore_end=True, top_logprobs=2, logit_bias=((A, -100), (B, -100)))
     assert (stopped.finish_reason, stopped.tokens, stopped.alternatives) == ("no_continuation", [], [])
+
+
+def test_generate_tells_sampling_probabilities_of_tokens_and_alternatives():
+    model = chain("a", "b", end=0.25)
+    plain, told = (one(model=model, max_tokens=99, seed=1, temperature=0.5, **more) for more in ({}, ASKED))
+    assert (plain.tokens, plain.sampling_probabilities, plain.end.sampling_probabilities) == (told.tokens, [], ())
+    # After a come b of 3/4 and the end of 1/4; at temperature 1/2 their squares 9 : 1. After b comes a for certain.
+    expected = {B: (0.9, 0.9, 0.1), A: (1.0, 1.0, 0.0)}
+    assert told.sampling_probabilities == [pytest.approx(expected[token]) for token in told.tokens]
+    assert told.end.sampling_probabilities == pytest.approx((0.1, 0.9, 0.1))
+    alone = one(model=model, max_tokens=99, seed=1, temperature=0.5, sampling_probabilities=True)
+    assert alone.alternatives == []
+    assert alone.sampling_probabilities == [probabilities[:1] for probabilities in told.sampling_probabilities]
+    stopped = one(model=model, max_tokens=9, ignore_end=True, logit_bias=((A, -100), (B, -100)), **ASKED)
+    assert (stopped.finish_reason, stopped.sampling_probabilities) == ("no_continuation", [])
 
 
 def test_generate_bias_of_the_end_makes_texts_longer_or_shorter():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from models.errors import InvalidInput
+from models.inference.adjustment import make_adjustment
 from models.inference.config import SamplingParams
 from models.inference.sampling import (
     PREFETCHED_UNIFORMS,
@@ -18,6 +19,7 @@ from models.inference.sampling import (
     make_filter,
     random_generator,
     sample_token,
+    sampling_probabilities,
     sampling_weights,
 )
 from models.kernels.sampling import NO_TOKEN, NOT_FINITE, SamplingMetadata
@@ -77,6 +79,33 @@ FIVE = row(0.1, 0.2, 0.4, 0.2, 0.1)
 )
 def test_sampling_weights_apply_filters_in_order(params, expected):
     assert shares(FIVE, **ALL, **params) == pytest.approx(expected, abs=1e-6)
+
+
+def test_sampling_probabilities_are_the_frequencies_of_what_is_drawn():
+    params = {"temperature": 0.7, "top_p": 0.95, **ALL}
+    told = sampling_probabilities(FIVE, SamplingParams(**params))
+    # p^(1/0.7): the four largest reach 95 %, of two equal ones the lower id.
+    weights = np.array([0.1, 0.2, 0.4, 0.2, 0.1]) ** (1 / 0.7)
+    assert told.tolist() == pytest.approx((weights / weights.sum()).tolist())
+    counts = np.bincount([token for token in draws(FIVE, 4000, **params) if token is not None], minlength=5)
+    assert chisquare(counts, 4000 * told.astype(np.float64) / told.sum(dtype=np.float64)).pvalue > 0.001
+
+
+def test_sampling_probabilities_of_greedy_choice_are_one_and_zero():
+    greedy = SamplingParams(temperature=0)
+    # <unk> and </s> excluded or not: of 0.5, 0.1, 0.2, 0.2 the best left is 2, the lower id of a tie.
+    assert sampling_probabilities(row(0.5, 0.1, 0.2, 0.2), SamplingParams(temperature=0)).tolist() == [0, 0, 1, 0]
+    assert sampling_probabilities(row(1, 0), greedy).tolist() == [0, 0]
+    assert sampling_probabilities(row(0.5, 0.5), SamplingParams(ignore_end=True)).tolist() == [0, 0]
+
+
+def test_sampling_probabilities_take_adjustments_into_account():
+    # A bias of log 2 doubles the weight of token 2: 0.2, 0.3, 2 * 0.25, 0.25 of 1.25.
+    params = SamplingParams(logit_bias=((2, math.log(2)),), **ALL)
+    logprobs = row(0.2, 0.3, 0.25, 0.25)
+    told = sampling_probabilities(logprobs, params, make_adjustment(params, [], []))
+    assert told.tolist() == pytest.approx([0.16, 0.24, 0.4, 0.2])
+    assert np.exp(logprobs).tolist() == pytest.approx([0.2, 0.3, 0.25, 0.25])  # not changed
 
 
 def test_sampling_weights_exclude_unknown_and_end_first():
