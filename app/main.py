@@ -39,6 +39,7 @@ from app.middleware.in_flight import InFlightRequests
 from app.middleware.request_id import RequestIdMiddleware
 from app.openapi.application import DocumentedApp
 from app.openapi.introduction import DESCRIPTION, TAGS
+from app.page.serve import add_page
 from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
@@ -122,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_middleware(app)
     add_error_handlers(app)
     add_swagger_ui(app)
+    add_page(app)
     for resource in (
         models,
         counts,

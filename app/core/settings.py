@@ -74,7 +74,8 @@ class Settings(BaseSettings):
     )
     guard_metrics: bool = Field(True, description="Whether `/metrics` wants an API key, where there are keys.")
     guard_docs: bool = Field(
-        False, description="Whether the page `/docs` and `/openapi.json` want an API key, where there are keys."
+        False,
+        description="Whether the pages `/` and `/docs`, and `/openapi.json`, want an API key, where there are keys.",
     )
     api_key: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
         None, description="API key that `nextword jobs` sends; the server itself does not look at it."

@@ -15,8 +15,8 @@ HEALTH_PATHS = frozenset(["/health/live", "/health/ready"])
 """Paths that a container engine or a load balancer asks, without a key."""
 METRICS_PATH = "/metrics"
 PAGE_PATHS = frozenset(["/", "/docs", "/openapi.json"])
-PAGE_ASSETS = "/docs/assets/"
-"""Paths of the documentation's page, and the beginning of those of its files."""
+PAGE_ASSETS = ("/docs/assets/", "/page/")
+"""Paths of the pages, and beginnings of those of their files."""
 TRAIN_PATHS = ("/v1/files", "/v1/jobs")
 """Beginnings of paths that belong to training, whatever the method."""
 CHANGING_METHODS = frozenset(["DELETE", "PATCH", "PUT"])

@@ -12,7 +12,7 @@ import re
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 ASSETS_PATH = "/docs/assets"
@@ -27,7 +27,7 @@ _POLICY = (
 
 
 def add_swagger_ui(app: FastAPI) -> None:
-    """Serve the page at /docs and redirect / to it."""
+    """Serve the page at /docs."""
     # Only the package's files are used; its code, which patches applications, is never imported.
     app.mount(ASSETS_PATH, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="assets")
 
@@ -44,10 +44,6 @@ def add_swagger_ui(app: FastAPI) -> None:
         )
         page.headers.update(page_headers(bytes(page.body)))
         return page
-
-    @app.get("/", include_in_schema=False)
-    async def home(request: Request) -> RedirectResponse:
-        return RedirectResponse(f"{request.scope.get('root_path', '').rstrip('/')}/docs")
 
 
 def page_headers(page: bytes) -> dict[str, str]:

@@ -1,0 +1,92 @@
+/**
+ * Elements of the page, made from plain values: a text is always a text node, never HTML.
+ * @module
+ */
+
+/**
+ * Whatever may stand within an element; what is null or false is left out.
+ * @typedef {Node | string | number | null | undefined | false} Child
+ */
+
+/**
+ * Attributes by name, listeners as `onclick` and so on, `style` as an object of CSS properties.
+ * @typedef {Record<string, any>} Properties
+ */
+
+const LIVE = new Set(["value", "checked", "selected", "disabled", "open", "indeterminate"]);
+
+/**
+ * Make an HTML element.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Properties} [properties]
+ * @param {...(Child | Child[])} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function h(tag, properties = {}, ...children) {
+  return fill(document.createElement(tag), properties, children);
+}
+
+/**
+ * Make an SVG element.
+ * @template {keyof SVGElementTagNameMap} T
+ * @param {T} tag
+ * @param {Properties} [properties]
+ * @param {...(Child | Child[])} children
+ * @returns {SVGElementTagNameMap[T]}
+ */
+export function svg(tag, properties = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
+}
+
+/**
+ * Put other children in the place of an element's present ones.
+ * @param {Element} node
+ * @param {...(Child | Child[])} children
+ */
+export function replace(node, ...children) {
+  node.replaceChildren(...present(children));
+}
+
+/**
+ * @template {HTMLElement | SVGElement} E
+ * @param {E} element
+ * @param {Properties} properties
+ * @param {(Child | Child[])[]} children
+ * @returns {E}
+ */
+function fill(element, properties, children) {
+  element.append(...present(children)); // first: a <select> takes its value from its options
+  for (const [name, value] of Object.entries(properties)) setProperty(element, name, value);
+  return element;
+}
+
+/**
+ * @param {HTMLElement | SVGElement} element
+ * @param {string} name
+ * @param {any} value
+ */
+function setProperty(element, name, value) {
+  if (name.startsWith("on")) {
+    if (value) element.addEventListener(name.slice(2), value);
+  } else if (name === "style") {
+    for (const [key, css] of Object.entries(value)) element.style.setProperty(key, String(css));
+  } else if (LIVE.has(name) && element instanceof HTMLElement) {
+    Object.assign(element, { [name]: value });
+  } else if (value !== null && value !== undefined && value !== false) {
+    element.setAttribute(name, value === true ? "" : String(value));
+  }
+}
+
+/**
+ * @param {(Child | Child[])[]} children
+ * @returns {(Node | string)[]}
+ */
+function present(children) {
+  const nodes = [];
+  for (const child of children.flat()) {
+    if (child instanceof Node) nodes.push(child);
+    else if (child !== null && child !== undefined && child !== false) nodes.push(String(child));
+  }
+  return nodes;
+}

@@ -1,0 +1,84 @@
+/**
+ * The choice of a model, or of several, among those that can do something.
+ * @module
+ */
+
+import { getJson } from "../core/api.js";
+import { h } from "../core/dom.js";
+import { field } from "./field.js";
+
+/** @typedef {import("../core/types.js").ModelSummary} ModelSummary */
+
+/**
+ * Make the control once the models are known. A model that is asked for and not there stays in the list and says so:
+ * no other is taken in its place. Throws ApiError where the list cannot be had.
+ * @param {{capability: string, value?: string | string[] | null, onChange?: (value: string[]) => void, label?: string,
+ *   multiple?: boolean, signal?: AbortSignal, filter?: (model: ModelSummary) => boolean}} options
+ */
+export async function modelPicker({ capability, value, onChange, label, multiple = false, signal, filter = () => true }) {
+  /** @type {import("../core/types.js").ModelList} */
+  const list = await getJson("v1/models", { signal });
+  const models = list.data.filter((model) => model.capabilities.includes(capability) && filter(model));
+  const wanted = [value ?? []].flat().filter(Boolean);
+  const names = [...new Set([...models.map(nameOf), ...wanted])];
+  const chosen = new Set(wanted.length ? wanted : names.slice(0, 1));
+  const title = (/** @type {string} */ name) => {
+    const model = models.find((one) => nameOf(one) === name || one.id === name);
+    return model ? `${name} (${model.kind}, ${model.unit})` : `${name} (not here)`;
+  };
+  const changed = () => onChange?.(names.filter((name) => chosen.has(name)));
+  const control = multiple
+    ? checkboxes(label ?? "Models", names, chosen, title, changed)
+    : selection(label ?? "Model", names, chosen, title, changed);
+  return {
+    element: names.length ? control : h("p", { class: "notice" }, `No model here can do this (${capability}).`),
+    models,
+    /** @returns {string[]} names of the chosen models, in the order of the list */
+    values: () => names.filter((name) => chosen.has(name)),
+    /** @returns {string} name of the chosen model; empty where there is none */
+    value: () => names.find((name) => chosen.has(name)) ?? "",
+    /** @returns {ModelSummary | undefined} the chosen model, unless it is not here */
+    model: () => models.find((model) => chosen.has(nameOf(model)) || chosen.has(model.id)),
+  };
+}
+
+/**
+ * A model's plain name where that means it, and `name@version` otherwise.
+ * @param {ModelSummary} model
+ */
+export function nameOf(model) {
+  return model.newest ? model.name : model.id;
+}
+
+/**
+ * @param {string} label
+ * @param {string[]} names
+ * @param {Set<string>} chosen
+ * @param {(name: string) => string} title
+ * @param {() => void} changed
+ */
+function selection(label, names, chosen, title, changed) {
+  const select = h("select", { value: [...chosen][0] ?? "", onchange: () => {
+    chosen.clear();
+    chosen.add(select.value);
+    changed();
+  } }, names.map((name) => h("option", { value: name }, title(name))));
+  return field(label, select);
+}
+
+/**
+ * @param {string} label
+ * @param {string[]} names
+ * @param {Set<string>} chosen
+ * @param {(name: string) => string} title
+ * @param {() => void} changed
+ */
+function checkboxes(label, names, chosen, title, changed) {
+  const boxes = names.map((name) => h("label", { class: "choice" },
+    h("input", { type: "checkbox", value: name, checked: chosen.has(name), onchange: (/** @type {Event} */ event) => {
+      if (/** @type {HTMLInputElement} */ (event.target).checked) chosen.add(name);
+      else chosen.delete(name);
+      changed();
+    } }), ` ${title(name)}`));
+  return h("fieldset", { class: "choices" }, h("legend", {}, label), boxes);
+}

@@ -1,0 +1,43 @@
+"""The page's routes: files, their headers, and nothing beside them."""
+
+import re
+
+import httpx
+import pytest
+
+from app.page.serve import FILES
+
+PATHS = ["/", *(f"/page/{file.relative_to(FILES)}" for file in FILES.rglob("*.*"))]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_page_file_is_answered_once_and_then_known(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-cache"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe" not in policy
+    again = client.get(path, headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.head(path).headers["content-length"] == str(len(answer.content))
+
+
+@pytest.mark.parametrize("path", ["/page/", "/page/core", "/page/../serve.py", "/page/%2e%2e/serve.py", "/page//x.js"])
+def test_page_file_of_another_path_is_not_there(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "route_not_found")
+
+
+def test_page_is_small() -> None:
+    sizes = {file.relative_to(FILES): file.stat().st_size for file in FILES.rglob("*.*")}
+    assert sum(sizes.values()) < 150_000, sizes
+    assert max(size for path, size in sizes.items() if path.parts[0] == "views") < 10_000, sizes
+
+
+def test_page_has_no_inline_script_or_style_and_loads_from_nowhere_else() -> None:
+    html = (FILES / "index.html").read_text()
+    assert re.search(r"<style|style=| on\w+=|<script(?![^>]*src=)|javascript:", html) is None
+    for file in FILES.rglob("*.*"):
+        addresses = set(re.findall(r"https?://[^\"'\s)]+", file.read_text())) - {"http://www.w3.org/2000/svg"}
+        assert addresses == set(), file
