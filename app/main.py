@@ -40,6 +40,7 @@ from app.middleware.request_id import RequestIdMiddleware
 from app.openapi.application import DocumentedApp
 from app.openapi.introduction import DESCRIPTION, TAGS
 from app.page.serve import add_page
+from app.retention import Retention
 from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
@@ -56,7 +57,7 @@ from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.private_copies import PrivateCopies
 
 SWEEP_SECONDS = 60.0
-"""Pause between two looks for copies of files that no published model has any more."""
+"""Pause between two looks for what is to be deleted: copies of files, and what the settings keep no longer."""
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer}}
 """Has the document describe the body of errors; `DocumentedApp` lists those that each route declares."""
 
@@ -220,6 +221,14 @@ def sweep_copies(app: FastAPI) -> None:
         )
 
 
+def _sweep_retention(app: FastAPI) -> None:
+    """Delete what the settings keep no longer, once the tables are there."""
+    stores: Stores = app.state.stores
+    count = app.state.metrics.count_deletion
+    if stores.is_prepared:
+        Retention(app.state.settings, stores, app.state.registry, count, stores.database.now).sweep()
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
@@ -232,6 +241,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(repeat_here("bodies", in_flight.end_stalled, in_flight.look_seconds)),
         asyncio.create_task(repeat("models", app.state.registry.refresh, seconds)),
         asyncio.create_task(repeat("copies", partial(sweep_copies, app), SWEEP_SECONDS)),
+        asyncio.create_task(repeat("retention", partial(_sweep_retention, app), SWEEP_SECONDS)),
         asyncio.create_task(repeat("database", stores.refresh, seconds)),
         asyncio.create_task(repeat("API keys", stores.keys.refresh, seconds)),
     ]

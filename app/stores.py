@@ -35,9 +35,11 @@ class Stores:
     def open(cls, settings: Settings) -> Stores:
         """Open the stores of the settings, without connecting yet. Raises InvalidInput for a bad database_url."""
         database = open_database(settings)
-        files = FileStore(database, settings.data / "files", settings.max_file_bytes)
+        files_note = _deletion_note("unused files", settings.keep_unused_files_days)
+        files = FileStore(database, settings.data / "files", settings.max_file_bytes, files_note)
+        jobs = JobStore(database, _deletion_note("finished jobs", settings.keep_finished_jobs_days))
         keys = KeyRing(KeyStore(database), settings.api_keys_file, opens_without_keys=settings.opens_without_keys)
-        return cls(database, files, JobStore(database), LeaseStore(database), AliasStore(database), keys)
+        return cls(database, files, jobs, LeaseStore(database), AliasStore(database), keys)
 
     def prepare(self) -> None:
         """Migrate the database, remove what broken uploads left, and add the sample.
@@ -57,3 +59,8 @@ class Stores:
             self.prepare()
             self.is_prepared = True
         self.aliases.refresh()
+
+
+def _deletion_note(things: str, days: float | None) -> str:
+    """Return the end of the message that a thing does not exist, where it may have been deleted for its age."""
+    return "" if days is None else f"; {things} are deleted after {days:g} days"

@@ -23,9 +23,8 @@ from app.core.settings import Settings
 from app.storage.database import Database
 from app.storage.file_store import relative_path
 from app.storage.migrations import migrate, missing_migrations
-from app.storage.published_models import DELETED_CARD_FILE
 from app.storage.tables import FILES, METADATA
-from models.checkpoint.repository import list_checkpoints
+from models.checkpoint.repository import DELETED_CARD_FILE, list_checkpoints
 from models.errors import InvalidInput
 from models.utils.regular_files import open_regular
 

@@ -93,12 +93,23 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._deletions = Counter(
+            "nextword_deletions",
+            "Jobs, files and versions of models that were deleted because the settings keep them no longer.",
+            ["kind"],
+            registry=self.registry,
+        )
+
     def _histogram(self, name: str, description: str, buckets: tuple[float, ...], labels: Any = ()) -> Histogram:
         return Histogram(name, description, labels, buckets=buckets, registry=self.registry)
 
     def count_background_failure(self, task: str) -> None:
         """Count a failure of a background task."""
         self._child(self._background_failures, task).inc()
+
+    def count_deletion(self, kind: str) -> None:
+        """Count a job, file or model whose time was over."""
+        self._child(self._deletions, kind).inc()
 
     def count_request(self, route: str, outcome: str, seconds: float) -> None:
         """Count a request that has ended, and its time where it ended well."""

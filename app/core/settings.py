@@ -172,6 +172,27 @@ class Settings(BaseSettings):
     max_job_memory_bytes: int | None = Field(
         None, ge=1, description="Most memory that a job may be expected to need; unset: four fifths of what there is."
     )
+    keep_unused_files_days: float | None = Field(
+        None, gt=0, description="Days after which an uploaded file is deleted that no job has needed; unset: never."
+    )
+    keep_finished_jobs_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days after its end that a job is deleted, with its events and metrics; its model stays; "
+        "unset: never.",
+    )
+    keep_versions: int | None = Field(
+        None,
+        ge=1,
+        description="Newest versions of each model that are kept; older ones are deleted unless something refers to "
+        "them; unset: all, but for `keep_versions_days`.",
+    )
+    keep_versions_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days that every version of a model is kept; older ones are deleted unless they are the newest, "
+        "among `keep_versions`, or something refers to them; unset: forever, but for `keep_versions`.",
+    )
     max_job_seconds: float = Field(7 * 24 * 3600, gt=0, description="Longest that a job may be expected to take.")
     job_threads: int | None = Field(
         None, ge=1, description="Threads of a job, at the lowest priority; unset: the CPU quota less one, at least one."

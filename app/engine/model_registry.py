@@ -22,7 +22,7 @@ from app.engine.fingerprint import Fingerprint, joint_fingerprint, own_fingerpri
 from models.checkpoint.load import Checkpoint
 from models.checkpoint.members import member_ids
 from models.checkpoint.model_name import parse_model
-from models.checkpoint.repository import CheckpointRef, scan_checkpoints
+from models.checkpoint.repository import CheckpointRef, scan_checkpoints, was_deleted
 from models.errors import CheckpointDamaged, CheckpointError, CheckpointNotFound, InvalidInput, NextwordError
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,8 @@ class ModelRegistry:
         if broken := _newest_match(model, snapshot.problems):
             raise CheckpointDamaged(f"model {model!r} cannot be used: {snapshot.problems[broken]}")
         known = ", ".join(served.id for served in snapshot.models) or "none"
-        raise CheckpointNotFound(f"there is no model {model!r}; there are: {known}")
+        reason = f"model {model!r} was deleted" if was_deleted(self._root, model) else f"there is no model {model!r}"
+        raise CheckpointNotFound(f"{reason}; there are: {known}")
 
     def loaded_checkpoint(self, model: str) -> Checkpoint:
         """Return `name@version`, which is in memory, for a composite that is made of it.

@@ -17,7 +17,7 @@ from app.core.exceptions import LeaseLost
 from app.jobs.events import StepMetrics, append_event, delete_metrics_after, record_metrics
 from app.jobs.store import Job, job_from_row, next_version, select_jobs
 from app.storage.database import Database, Epoch
-from app.storage.tables import JOBS, LEASED_STATUSES, Status
+from app.storage.tables import JOBS, JOBS_LOCK, LEASED_STATUSES, Status
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class LeaseStore:
 
     def renumber(self, lease: Lease, newest: int) -> int:
         """Reserve another version for the model, after `newest`: somebody else published the reserved one."""
-        with self.database.write("nextword:jobs") as connection:
+        with self.database.write(JOBS_LOCK) as connection:
             _update_leased(connection, lease)
             name = connection.execute(select(JOBS.c.name).where(JOBS.c.id == lease.job_id)).scalar_one()
             version = next_version(connection, name, newest)

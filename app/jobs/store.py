@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
@@ -20,7 +20,7 @@ from app.core.exceptions import IdempotencyKeyReused, NotFound
 from app.jobs.events import StoredEvent, append_event, read_events, read_metrics
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.quotas import check_job_quota
-from app.storage.tables import FILES, JOBS, LEASED_STATUSES, Status
+from app.storage.tables import FILES, JOBS, JOBS_LOCK, LEASED_STATUSES, Status
 from models.errors import InvalidInput
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
@@ -46,6 +46,8 @@ class NewJob:
     """Ids of other uploaded files that are needed, by field of the request."""
     sent_request: dict[str, Any] | None = None
     """The request as it was sent, where `request` is a resolved version of it."""
+    models: tuple[str, ...] = ()
+    """The published models that it needs, as name@version each; they stand in `request`, too."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +103,25 @@ class Job:
 class JobStore:
     """The jobs of a database. Every method raises DatabaseUnavailable; repeating a call then is safe."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, absence_note: str = "") -> None:
+        """Keep jobs in a database; `absence_note` ends the message that there is no such job."""
         self.database = database
+        self._absence_note = absence_note
 
-    def create(self, new: NewJob, *, newest: int = 0, key: str | None = None, api_key: ApiKey | None = None) -> Job:
+    def create(
+        self,
+        new: NewJob,
+        *,
+        newest: int = 0,
+        key: str | None = None,
+        api_key: ApiKey | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Job:
         """Queue a job and reserve the version of its model.
 
         The version is the first after `newest`, the newest published, and after those of all jobs. A repeated
         idempotency `key` with the same request returns the job of the first call. The job counts as one of `api_key`.
+        `check` raises where the models that it needs are gone; none is deleted for its age between that and the end.
 
         Raises:
             IdempotencyKeyReused: the key was used with another request.
@@ -116,11 +129,12 @@ class JobStore:
             InvalidInput: a file does not exist.
         """
         digest = _request_digest(new.request if new.sent_request is None else new.sent_request)
-        with self.database.write("nextword:jobs") as connection:
+        with self.database.write(JOBS_LOCK) as connection:
             earlier = None if key is None else _find_by_key(connection, key, digest)
             if earlier is not None:
                 return earlier
             check_job_quota(connection, api_key)
+            check()
             owner = None if api_key is None else api_key.name
             return _get_job(connection, _insert_job(connection, new, newest, key, digest, owner))
 
@@ -135,7 +149,7 @@ class JobStore:
     def get(self, job_id: str) -> Job:
         """Return a job; raises NotFound."""
         with self.database.read() as connection:
-            return _get_job(connection, job_id)
+            return self._get(connection, job_id)
 
     def page(self, status: Status | None = None, after: str | None = None, limit: int = 20) -> tuple[list[Job], bool]:
         """Return at most `limit` jobs, newest first, older than job `after`; and whether there are more.
@@ -168,7 +182,7 @@ class JobStore:
         """
         with self.database.write() as connection:
             connection.execute(select(JOBS.c.id).where(JOBS.c.id == job_id).with_for_update())
-            job = _get_job(connection, job_id)
+            job = self._get(connection, job_id)
             if job.status is Status.QUEUED and not job.publishing:
                 _set_status(connection, job_id, Status.CANCELLED, finished_at=Epoch())
             elif job.status is Status.RUNNING and not job.publishing:
@@ -178,19 +192,25 @@ class JobStore:
     def job_and_events(self, job_id: str, after: int) -> tuple[Job, list[StoredEvent]]:
         """Return a job and its events after number `after`, read in one transaction. Raises NotFound."""
         with self.database.read() as connection:
-            return _get_job(connection, job_id), read_events(connection, job_id, after, 1000)
+            return self._get(connection, job_id), read_events(connection, job_id, after, 1000)
 
     def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[StoredEvent]:
         """Return the events after number `after`, oldest first; raises NotFound."""
         with self.database.read() as connection:
-            _get_job(connection, job_id)
+            self._get(connection, job_id)
             return read_events(connection, job_id, after, limit)
 
     def metrics(self, job_id: str, after: int = -1, points: int | None = None) -> list[tuple[int, dict[str, Any]]]:
         """Return (step, values) in order, all or about `points` of them; raises NotFound."""
         with self.database.read() as connection:
-            _get_job(connection, job_id)
+            self._get(connection, job_id)
             return read_metrics(connection, job_id, after, points)
+
+    def _get(self, connection: Connection, job_id: str) -> Job:
+        try:
+            return _get_job(connection, job_id)
+        except NotFound as error:
+            raise NotFound(f"{error}{self._absence_note}") from None
 
 
 def _request_digest(request: dict[str, Any]) -> str:
@@ -214,7 +234,7 @@ def _insert_job(
     job_id = f"job-{secrets.token_hex(12)}"
     version = None if new.name is None else next_version(connection, new.name, newest)
     values = {
-        **{field.name: getattr(new, field.name) for field in fields(new) if field.name != "sent_request"},
+        **{field.name: getattr(new, field.name) for field in fields(new) if field.name in JOBS.c},
         "id": job_id,
         "version": version,
         "idempotency_key": key,

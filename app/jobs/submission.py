@@ -8,6 +8,7 @@ other versions by the time the job runs.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from app.storage.aliases import AliasStore
 from app.storage.file_store import FileStore
 from models.checkpoint.counts_file import COUNTS_FILE
 from models.checkpoint.load import shared_tokenizer
+from models.checkpoint.repository import was_deleted
 from models.composite.base import check_dynamic
 from models.composite.config import MixtureConfig
 from models.data.encoding_names import UTF_8
@@ -76,6 +78,12 @@ class JobSubmission:
             return self._prepare(request)
         job = self._prepare(request.model_copy(update={"encoding": encoding}))
         return replace(job, sent_request=request_as_sent(request))
+
+    def check_models(self, job: NewJob) -> None:
+        """Raise InvalidInput where a model that a prepared job needs was deleted meanwhile."""
+        for model in job.models:
+            if was_deleted(self.settings.checkpoints, model):
+                raise InvalidInput("model", f"{model} was deleted meanwhile")
 
     def _prepare(self, request: JobRequest) -> NewJob:
         """Return the job of a request that says the encoding of its files."""
@@ -200,6 +208,7 @@ class JobSubmission:
             validation_file=request.validation_file,
             more_files=request.more_files,
             sent_request=sent if resolved else None,
+            models=tuple(chain.from_iterable([name] if isinstance(name, str) else name for name in resolved.values())),
         )
 
     def _resolve_model(self, field: str, model: str) -> ServedModel:

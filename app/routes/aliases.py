@@ -15,6 +15,7 @@ from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_version
 from models.checkpoint.members import checkpoints_using
 from models.checkpoint.model_name import NAME, VERSION, check_name, parse_version
+from models.checkpoint.repository import was_deleted
 from models.errors import CheckpointNotFound, InvalidInput
 
 router = APIRouter(tags=["models"])
@@ -66,7 +67,8 @@ def set_alias(request: Request, alias: AliasName, body: AliasRequest) -> dict[st
     def check() -> None:
         if any(served.ref.name == alias for served in registry.snapshot.models):
             raise NameTaken(f"there is a model named {alias!r}; an alias needs a name of its own")
-        if body.model not in registry.snapshot.by_name:
+        root = request.app.state.settings.checkpoints
+        if body.model not in registry.snapshot.by_name or was_deleted(root, body.model):  # by another process
             known = ", ".join(served.id for served in registry.snapshot.models) or "none"
             raise InvalidInput("model", f"must be one version of a model that is served, as name@version: {known}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
@@ -87,9 +88,11 @@ def create_job(
     state = request.app.state
     if key is not None and (earlier := jobs.find_by_key(request_as_sent(body), key)):
         return _job_content(earlier)
-    new = JobSubmission(state.stores.files, state.stores.aliases, state.registry, state.settings).prepare(body)
+    submission = JobSubmission(state.stores.files, state.stores.aliases, state.registry, state.settings)
+    new = submission.prepare(body)
     published = 0 if new.name is None else newest_version(state.settings.checkpoints, new.name)
-    return _job_content(jobs.create(new, newest=published, key=key, api_key=api_key_of(request)))
+    check = partial(submission.check_models, new)
+    return _job_content(jobs.create(new, newest=published, key=key, api_key=api_key_of(request), check=check))
 
 
 @router.get("", response_model=JobList, response_model_exclude_unset=True, summary="List the jobs")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Text, and_, cast, delete, insert, or_, select, update
 
 from app.core.exceptions import ModelInUse, NotFound
 from app.storage.database import Database, Epoch
-from app.storage.tables import ALIASES
+from app.storage.tables import ALIASES, JOBS, JOBS_LOCK, OPEN_STATUSES
 
 ALIASES_LOCK = "nextword:aliases"
 
@@ -78,12 +78,14 @@ class AliasStore:
     def run_unless_aliased(self, name: str, version: int, remove: Callable[[], None]) -> None:
         """Call `remove` while no alias can refer to the model; raises ModelInUse where one does."""
         with self.database.write(ALIASES_LOCK) as connection:
-            of_model = (ALIASES.c.name == name) & (ALIASES.c.version == version)
-            aliases = connection.execute(select(ALIASES.c.alias).where(of_model)).scalars().all()
-            if aliases:
-                raise ModelInUse(
-                    f"{name}@{version} is what {', '.join(map(repr, aliases))} means; let it mean another first"
-                )
+            _refuse_aliased(connection, name, version)
+            remove()
+
+    def run_unless_needed(self, name: str, version: int, remove: Callable[[], None]) -> None:
+        """Call `remove` while no alias and no unfinished job can refer to the model; raises ModelInUse."""
+        with self.database.write(ALIASES_LOCK, JOBS_LOCK) as connection:
+            _refuse_aliased(connection, name, version)
+            _refuse_needed(connection, name, version)
             remove()
 
     def refresh(self) -> None:
@@ -94,6 +96,22 @@ class AliasStore:
     def _set_snapshot(self, aliases: dict[str, Alias]) -> None:
         # One assignment: a request sees all aliases before the change, or all after it.
         self.snapshot = MappingProxyType(aliases)
+
+
+def _refuse_aliased(connection: Connection, name: str, version: int) -> None:
+    of_model = (ALIASES.c.name == name) & (ALIASES.c.version == version)
+    aliases = connection.execute(select(ALIASES.c.alias).where(of_model)).scalars().all()
+    if aliases:
+        raise ModelInUse(f"{name}@{version} is what {', '.join(map(repr, aliases))} means; let it mean another first")
+
+
+def _refuse_needed(connection: Connection, name: str, version: int) -> None:
+    """Raise ModelInUse where an unfinished job names the model in its request, or makes it."""
+    names = cast(JOBS.c.request, Text).contains(f'"{name}@{version}"', autoescape=True)
+    makes = and_(JOBS.c.name == name, JOBS.c.version == version)
+    users = select(JOBS.c.id).where(JOBS.c.status.in_(OPEN_STATUSES), or_(names, makes))
+    if job_id := connection.execute(users.limit(1)).scalar():
+        raise ModelInUse(f"{name}@{version} is needed by job {job_id!r}, which is not finished")
 
 
 def _read_aliases(connection: Connection) -> dict[str, Alias]:

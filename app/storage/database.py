@@ -77,19 +77,24 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, lock: str | None = None) -> Iterator[Connection]:
+    def write(self, *locks: str) -> Iterator[Connection]:
         """Open a transaction that may write, committed at the end of the block; raises DatabaseUnavailable.
 
-        `lock` names an advisory lock that excludes other writers with the same name; SQLite has one writer anyway.
+        `locks` name advisory locks that exclude other writers with the same names; SQLite has one writer anyway.
         """
         with (
             _translate_errors(),
             self._engine.connect().execution_options(write=True) as connection,
             connection.begin(),
         ):
-            if lock is not None and not self.is_sqlite:
+            for lock in () if self.is_sqlite else locks:
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": lock})
             yield connection
+
+    def now(self) -> float:
+        """Return the time by the database's clock, in seconds since 1970; raises DatabaseUnavailable."""
+        with self.read() as connection:
+            return float(connection.execute(select(Epoch())).scalar_one())
 
     def close(self) -> None:
         """Close every connection."""

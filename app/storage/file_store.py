@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from sqlalchemy import Text, cast, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, cast, delete, func, insert, or_, select, update
 
 from app.core.api_keys import ApiKey
 from app.core.exceptions import Conflict, FileInUse, NotFound
@@ -26,6 +26,9 @@ from models.utils.files import fsync_path, write_atomically
 FILES_LOCK = "nextword:files"
 STALE_UPLOAD_SECONDS = 24 * 3600
 """Age at which an unfinished upload counts as abandoned by its writer."""
+
+LAST_USE = func.coalesce(FILES.c.used_at, FILES.c.created_at)
+"""Newest upload of a file, or the end of the newest job that needed it and is deleted."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,10 @@ class FileStore:
     Every method may raise DatabaseUnavailable.
     """
 
-    def __init__(self, database: Database, directory: Path, max_bytes: int) -> None:
+    def __init__(self, database: Database, directory: Path, max_bytes: int, absence_note: str = "") -> None:
+        """Store up to `max_bytes` a file; `absence_note` ends the message that there is no such file."""
         self.database = database
+        self._absence_note = absence_note
         self.directory = directory
         self.max_bytes = max_bytes
         self._incoming = directory / "incoming"
@@ -93,7 +98,7 @@ class FileStore:
                 upload.path.replace(path)  # replaces the same bytes, if they are there
                 fsync_path(path.parent)
                 text = {"encoding": upload.encoding, "text_bytes": upload.text_bytes}
-                if connection.execute(update(FILES).where(same).values(**text)).rowcount == 0:
+                if connection.execute(update(FILES).where(same).values(used_at=Epoch(), **text)).rowcount == 0:
                     values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose} | text
                     values["api_key"] = None if api_key is None else api_key.name
                     new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **values)
@@ -133,7 +138,7 @@ class FileStore:
         with self.database.read() as connection:
             row = connection.execute(select(*_COLUMNS).where(FILES.c.id == file_id)).one_or_none()
         if row is None:
-            raise NotFound(f"there is no file {file_id!r}")
+            raise self._not_found(file_id)
         return StoredFile(*row)
 
     def path(self, file_id: str) -> Path:
@@ -152,32 +157,44 @@ class FileStore:
             rows, more = fetch_page(connection, FILES, query, after, limit)
         return [StoredFile(*row) for row in rows], more
 
-    def delete(self, file_id: str) -> None:
+    def delete(self, file_id: str, *, unused_since: float | None = None) -> None:
         """Delete a file, and its bytes where no other file has the same.
 
-        Raises NotFound, FileInUse where an unfinished job needs it, and Conflict for the sample file.
+        Given a time `unused_since`, only where nothing has used it since. Raises NotFound, FileInUse where an unfinished job needs it
+        or it was used, and Conflict for the sample file.
         """
         if file_id == SAMPLE_ID:
             raise Conflict(f"file {file_id!r} is the sample that every service has; it cannot be deleted")
         with self.database.write(FILES_LOCK) as connection:
-            sha256 = connection.execute(
-                select(FILES.c.sha256).where(FILES.c.id == file_id).with_for_update()
-            ).scalar_one_or_none()
-            if sha256 is None:
-                raise NotFound(f"there is no file {file_id!r}")
-            more = cast(JOBS.c.more_files, Text).contains(f'"{file_id}"', autoescape=True)
-            needed = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id, more)
-            users = select(JOBS.c.id).where(needed, JOBS.c.status.in_(OPEN_STATUSES))
-            if job_id := connection.execute(users.limit(1)).scalar_one_or_none():
+            columns = select(FILES.c.sha256, LAST_USE.label("last_use"))
+            row = connection.execute(columns.where(FILES.c.id == file_id).with_for_update()).one_or_none()
+            if row is None:
+                raise self._not_found(file_id)
+            if unused_since is not None and row.last_use >= unused_since:
+                raise FileInUse(f"file {file_id!r} was used meanwhile")
+            if job_id := _find_user(connection, file_id, unused_since):
                 raise FileInUse(f"file {file_id!r} is needed by job {job_id!r}, which is not finished")
             connection.execute(delete(FILES).where(FILES.c.id == file_id))
-        self._remove_unreferenced(sha256)
+        self._remove_unreferenced(row.sha256)
+
+    def unused(self, before: float) -> list[str]:
+        """Return the ids of files that were neither uploaded nor needed by a job at time `before` or later."""
+        old = select(FILES.c.id).where(before > LAST_USE, FILES.c.id != SAMPLE_ID).order_by(FILES.c.number)
+        columns = select(JOBS.c.training_file, JOBS.c.validation_file, JOBS.c.more_files)
+        with self.database.read() as connection:
+            ids = connection.execute(old).scalars().all()
+            jobs = connection.execute(columns.where(_needs_files(before))).all() if ids else []
+        used = {file for job in jobs for file in (*job[:2], *(job.more_files or {}).values())}
+        return [file_id for file_id in ids if file_id not in used]
 
     def remove_stale_uploads(self) -> None:
         """Remove the bytes of uploads that broke off, once they are a day old."""
         for path in self._incoming.glob("*"):
             if time.time() - path.stat().st_mtime > STALE_UPLOAD_SECONDS:
                 path.unlink(missing_ok=True)
+
+    def _not_found(self, file_id: str) -> NotFound:
+        return NotFound(f"there is no file {file_id!r}{self._absence_note}")
 
     def _remove_unreferenced(self, sha256: str) -> None:
         """Remove bytes that no file refers to. A crash before this wastes disk space and breaks nothing."""
@@ -187,6 +204,20 @@ class FileStore:
 
     def _path(self, sha256: str) -> Path:
         return self.directory / relative_path(sha256)
+
+
+def _find_user(connection: Connection, file_id: str, since: float | None) -> str | None:
+    """Return the id of a job that needs a file: unfinished or, given a time, finished since then."""
+    more = cast(JOBS.c.more_files, Text).contains(f'"{file_id}"', autoescape=True)
+    needed = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id, more)
+    user: str | None = connection.execute(select(JOBS.c.id).where(needed, _needs_files(since)).limit(1)).scalar()
+    return user
+
+
+def _needs_files(since: float | None) -> ColumnElement[bool]:
+    """Return the condition for jobs that are not finished or, given a time, were not before it."""
+    is_open = JOBS.c.status.in_(OPEN_STATUSES)
+    return is_open if since is None else or_(is_open, JOBS.c.finished_at >= since)
 
 
 def relative_path(sha256: str) -> str:

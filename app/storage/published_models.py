@@ -15,13 +15,11 @@ from typing import Any
 
 from app.core.exceptions import Conflict
 from models.checkpoint.card import CARD_FILE, Card
-from models.checkpoint.repository import next_version
+from models.checkpoint.repository import DELETED_CARD_FILE, next_version
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
 from models.utils.files import fsync_path
 
 logger = logging.getLogger(__name__)
-DELETED_CARD_FILE = "deleted.json"
-"""Name under which the card of a deleted model is kept."""
 STALE_STAGING_SECONDS = 24 * 3600
 """Age at which a temporary folder counts as abandoned by its writer."""
 

@@ -12,6 +12,8 @@ from sqlalchemy.schema import Column, ForeignKey, Index, MetaData, Table, Unique
 from sqlalchemy.types import JSON, BigInteger, Boolean, Double, Integer, String, Text
 
 METADATA = MetaData()
+JOBS_LOCK = "nextword:jobs"
+"""Name of the lock under which jobs are added, and what no job needs is deleted."""
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 FILES = Table(
@@ -27,6 +29,7 @@ FILES = Table(
     Column("encoding", String(32), comment="of the text, as the uploader named it; null for UTF-8"),
     Column("text_bytes", BigInteger, comment="size of the content of a compressed file"),
     Column("api_key", String(64), comment="name of the API key that it came with"),
+    Column("used_at", Double, comment="newest upload, or end of a deleted job; null: not since creation"),
     UniqueConstraint("sha256", "filename", "purpose", name="files_once"),
 )
 

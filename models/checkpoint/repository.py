@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.checkpoint.card import CARD_FILE
-from models.checkpoint.model_name import NAME, VERSION, parse_model
+from models.checkpoint.model_name import NAME, VERSION, parse_model, parse_version
 from models.errors import CheckpointNotFound, InvalidInput
+
+DELETED_CARD_FILE = "deleted.json"
+"""Name under which the card of a deleted model is kept: its number is not used again."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,14 @@ def _may_hold_card(path: Path) -> bool:
     except OSError:
         return True
     return True
+
+
+def was_deleted(root: Path, model: str) -> bool:
+    """Tell whether `model` is the name@version of one that was deleted."""
+    with suppress(InvalidInput):  # no model can have that name
+        name, version = parse_version(model)
+        return (root / name / str(version) / DELETED_CARD_FILE).exists()
+    return False
 
 
 def next_version(folder: Path) -> int:
