@@ -35,6 +35,7 @@ from app.schemas.jobs.answers import (
     EVENT_RESPONSES,
     EventsQuery,
     JobAnswer,
+    JobEstimateAnswer,
     JobEventList,
     JobList,
     JobMetricList,
@@ -85,14 +86,24 @@ def create_job(
     A job that is too expensive is refused. The version of the model is reserved now; it is published, and served,
     when the job succeeds.
     """
-    state = request.app.state
     if key is not None and (earlier := jobs.find_by_key(request_as_sent(body), key)):
         return _job_content(earlier)
-    submission = JobSubmission(state.stores.files, state.stores.aliases, state.registry, state.settings)
+    submission = _submission(request)
     new = submission.prepare(body)
-    published = 0 if new.name is None else newest_version(state.settings.checkpoints, new.name)
+    published = 0 if new.name is None else newest_version(request.app.state.settings.checkpoints, new.name)
     check = partial(submission.check_models, new)
     return _job_content(jobs.create(new, newest=published, key=key, api_key=api_key_of(request), check=check))
+
+
+@router.post("/estimate", response_model=JobEstimateAnswer, summary="Estimate a job")
+@raises(InvalidText, TooExpensive, NameTaken, CheckpointError, ModelLoading, UnsupportedByModel, DatabaseUnavailable)
+def estimate_job(request: Request, body: JobRequestBody) -> dict[str, Any]:
+    """Check a request for a job and say about what it would take, without asking for the job.
+
+    What `POST /v1/jobs` would refuse is refused in the same words. Nothing is queued and no version is reserved.
+    """
+    new = _submission(request).prepare(body)
+    return {"object": "job.estimate", "kind": new.kind, **new.estimate}
 
 
 @router.get("", response_model=JobList, response_model_exclude_unset=True, summary="List the jobs")
@@ -162,6 +173,11 @@ def list_metrics(jobs: InjectedJobStore, job_id: JobId, query: Annotated[Metrics
     metrics = jobs.metrics(job_id, query.after, query.points)
     data = [{"step": step, "values": values} for step, values in metrics]
     return {"object": "list", "data": data, "has_more": False}
+
+
+def _submission(request: Request) -> JobSubmission:
+    state = request.app.state
+    return JobSubmission(state.stores.files, state.stores.aliases, state.registry, state.settings)
 
 
 def _event_number(last_event_id: str) -> int:

@@ -168,6 +168,12 @@ JOBS = (
     Call("DELETE", "/v1/files/{file_id}", {"file_id": KEPT}, openai="print(openai.files.delete(file_id).deleted)"),
     Call(
         "POST",
+        "/v1/jobs/estimate",
+        json={"name": "emma", "kind": "ngram", "training_file": "file-sample", "config": {"order": 3}},
+        note="Parameters, bytes of memory and seconds are upper estimates.",
+    ),
+    Call(
+        "POST",
         "/v1/jobs",
         json={"name": "emma", "kind": "ngram", "training_file": "file-sample", "config": {"order": 3}},
         keep="job_id",

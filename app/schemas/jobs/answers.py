@@ -58,6 +58,13 @@ class JobEstimate(ResponseBody):
     seconds: float = Field(description="Seconds from start to end.")
 
 
+class JobEstimateAnswer(JobEstimate):
+    """Estimate of a job that was not asked for yet."""
+
+    object: Literal["job.estimate"] = Field(description="Always `job.estimate`.")
+    kind: str = Field(description="Kind of the job.", examples=["ngram"], json_schema_extra={"enum": list(JOB_KINDS)})
+
+
 class JobResult(ResponseBody):
     """Result of a job; figures of an evaluation stand beside `model`, by name."""
 

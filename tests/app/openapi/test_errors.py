@@ -59,7 +59,7 @@ def send(client: httpx.Client, example: Example, **changes: Any) -> httpx.Respon
 
 def without_model(client: httpx.Client, example: Example) -> httpx.Response:
     """Ask for a model that is not there, wherever the request names one."""
-    if example.operation == "create_job":
+    if example.operation in ("create_job", "estimate_job"):
         return send(client, example, body={**MODEL_JOB, "model": NOWHERE})
     missing = f"{NOWHERE}@1" if example.method == "delete" else NOWHERE
     places = dict.fromkeys(example.places, missing)
@@ -72,7 +72,7 @@ def without_model(client: httpx.Client, example: Example) -> httpx.Response:
 
 def with_another_model(client: httpx.Client, example: Example) -> httpx.Response:
     """Ask models of other kinds until one cannot do it."""
-    if example.operation == "create_job":
+    if example.operation in ("create_job", "estimate_job"):
         return send(client, example, body={**MODEL_JOB, "kind": "calibrate", "model": "sentiment"})
     for model in ("sentiment", "gutenberg-kn", "gutenberg-fill"):
         places = {**example.places, "model": model} if "model" in example.places else example.places

@@ -44,9 +44,9 @@ SKIPPED_CHECKS = "ignored_auth,ensure_resource_availability,use_after_free"
 """Checks of keys, which this service has none of, and of chains of requests."""
 UNJUDGED: dict[str, tuple[str, ...]] = {
     "positive_data_acceptance": (
-        *("create_job", "set_alias", "upload", "list_files", "list_jobs"),  # name what must exist, or hold a file
-        *("count_ngrams", "rescore", "measure_perplexity", "answer_questions", "fill_blanks", "export_model"),
-        *("detokenize", "detokenize_for_model", "embed_texts"),
+        *("create_job", "estimate_job", "set_alias", "upload", "list_files"),  # name what must exist, or hold a file
+        *("list_jobs", "count_ngrams", "rescore", "measure_perplexity", "answer_questions", "fill_blanks"),
+        *("export_model", "detokenize", "detokenize_for_model", "embed_texts"),
     ),
     "negative_data_rejection": (
         *("classify_texts", "tag", "fill_blanks", "answer_questions", "score_pseudo_logprob", "predict_next"),

@@ -14,7 +14,7 @@ from app.cli.http_client import parse_events
 from app.core.exceptions import DatabaseUnavailable
 from app.jobs import event_stream
 from app.jobs.leases import Lease, LeaseStore
-from app.schemas.jobs.answers import JobAnswer, JobEventList, JobList, JobMetricList
+from app.schemas.jobs.answers import JobAnswer, JobEstimateAnswer, JobEventList, JobList, JobMetricList
 from tests.helpers.serving import CHARACTERS, Server, ngram, publish, serving, wait_for
 
 STREAM = {"accept": "text/event-stream"}
@@ -232,6 +232,28 @@ def test_create_job_needs_an_existing_model_to_evaluate(client: httpx.Client, fi
     assert refused(client.post("/v1/jobs", json=body)) == (400, "invalid_input", "model")
     body["model"] = "words"
     assert client.post("/v1/jobs", json=body).json()["model"] == "words@1"
+
+
+def test_estimate_job_tells_what_the_job_would_take_and_queues_nothing(
+    client: httpx.Client, leases: LeaseStore, file: str
+) -> None:
+    body = {"name": "measured", "kind": "ngram", "training_file": file, "config": {"order": 3}}
+    answer = client.post("/v1/jobs/estimate", json=body)
+    JobEstimateAnswer.model_validate(answer.json())
+    assert [job for job in client.get("/v1/jobs").json()["data"] if job["model"] == "measured@1"] == []
+    job = ask(client, file, name="measured", config={"order": 3})
+    assert job["model"] == "measured@1"
+    assert answer.json() == {"object": "job.estimate", "kind": "ngram", **job["estimate"]}
+
+
+def test_estimate_job_refuses_what_create_job_refuses(client: httpx.Client, file: str) -> None:
+    huge = {"name": "demo", "kind": "lstm", "training_file": file, "config": {"hidden_size": 10_000}}
+    unknown = {"name": "demo", "kind": "ngram", "training_file": "file-none"}
+    wrong = {"name": "demo", "kind": "ngram", "training_file": file, "config": {"order": 0}}
+    for body in (huge, unknown, wrong):
+        estimated, created = client.post("/v1/jobs/estimate", json=body), client.post("/v1/jobs", json=body)
+        assert (estimated.status_code, estimated.json()["error"]) == (created.status_code, created.json()["error"])
+        assert estimated.is_error
 
 
 def test_jobs_are_listed_and_cancelled(client: httpx.Client, leases: LeaseStore, file: str) -> None:
