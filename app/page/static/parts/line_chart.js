@@ -7,11 +7,11 @@
 
 import { h, replace, svg } from "../core/dom.js";
 import { number } from "../core/format.js";
-import { EDGE, HEIGHT, axesOf, axisNodes, cursorNodes, lineNodes, sample } from "./chart_picture.js";
-import { indexAt, placeAt, spread, valueAt } from "./chart_scale.js";
+import { EDGE, HEIGHT, axesOf, axisNodes, cursorNodes, lineNodes, sample } from "./chart/picture.js";
+import { indexAt, placeAt, spread, valueAt } from "./chart/scale.js";
 
-/** @typedef {import("./chart_scale.js").Point} Point */
-/** @typedef {import("./chart_picture.js").Series} Series */
+/** @typedef {import("./chart/scale.js").Point} Point */
+/** @typedef {import("./chart/picture.js").Series} Series */
 /**
  * @typedef {object} Options
  * @property {string} label what the chart shows; its caption
@@ -30,7 +30,7 @@ const TABLE_ROWS = 200;
 const DRAG = 4;
 const KEYS = "Arrow keys read off the numbers, Page Up and Page Down in larger steps; + and − zoom, 0 shows all.";
 let charts = 0;
-document.head.append(h("link", { rel: "stylesheet", href: new URL("line_chart.css", import.meta.url).href }));
+document.head.append(h("link", { rel: "stylesheet", href: new URL("chart/chart.css", import.meta.url).href }));
 
 /** @param {Options} options */
 export function lineChart(options) {

@@ -4,12 +4,12 @@
  * Every function returns nodes for given series and axes; what the user does with the chart is line_chart.js's.
  */
 
-import { svg } from "../core/dom.js";
-import { number } from "../core/format.js";
-import { between, indexAt, pixelOf, thinned, ticks } from "./chart_scale.js";
+import { svg } from "../../core/dom.js";
+import { number } from "../../core/format.js";
+import { between, indexAt, pixelOf, thinned, ticks } from "./scale.js";
 
-/** @typedef {import("./chart_scale.js").Point} Point */
-/** @typedef {import("./chart_scale.js").Axis} Axis */
+/** @typedef {import("./scale.js").Point} Point */
+/** @typedef {import("./scale.js").Axis} Axis */
 /** @typedef {{name: string, points: Point[]}} Series */
 /** @typedef {{x: Axis, y: Axis}} Axes */
 
