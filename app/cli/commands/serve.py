@@ -66,7 +66,7 @@ def _serve_alone(
 
 
 def greeting(settings: Settings, port: int) -> str:
-    """Format the banner: addresses of the API and its documentation, and the models."""
+    """Format the banner: addresses of the page, the API and its documentation, and the models."""
     # A server that listens on all addresses is reached at the local one.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     host = f"[{host}]" if ":" in host else host
@@ -75,6 +75,7 @@ def greeting(settings: Settings, port: int) -> str:
         (
             f"Nextword {version('nextword')}",
             f"  API         http://{host}:{port}/v1/models",
+            f"  Page        http://{host}:{port}/",
             f"  Swagger UI  http://{host}:{port}/docs",
             f"  Models      {settings.checkpoints.resolve()}: {', '.join(names) or 'none yet; see `nextword train`'}",
         )

@@ -93,11 +93,12 @@ def test_serve_prints_its_address_and_ends_well(tmp_path: Path) -> None:
     flags = ["--port", "0", "--checkpoints", tmp_path / "checkpoints", "--data", tmp_path / "data", "--no-worker"]
     with subprocess.Popen([*NEXTWORD, "serve", *flags], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        greeting = [process.stdout.readline().split() for _ in range(4)]
-        assert greeting[1][0] == "API"
+        greeting = [process.stdout.readline().split() for _ in range(5)]
+        assert greeting[1][0] == "Page"
         assert greeting[1][1].startswith("http://127.0.0.1:")
-        assert greeting[2][-1].endswith("/docs")
-        assert greeting[3][-1] == "words"
+        assert greeting[2] == ["API", f"{greeting[1][1]}v1/models"]
+        assert greeting[3][-1].endswith("/docs")
+        assert greeting[4][-1] == "words"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
 

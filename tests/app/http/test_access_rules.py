@@ -41,8 +41,8 @@ def test_wanted_scopes_of(method: str, path: str, wanted: frozenset[str]) -> Non
 
 
 def test_is_free_is_health_and_what_the_settings_do_not_guard() -> None:
-    free = ["/health/live", "/health/ready", "/", "/docs", "/docs/assets/swagger-ui.css", "/openapi.json"]
-    guarded = ["/metrics", "/v1/models", "/health", "/health/live/", "/docs/x", "/openapi.json/", ""]
+    free = ["/health/live", "/health/ready", "/", "/docs", "/docs/assets/swagger-ui.css", "/openapi.json", "/page/x.js"]
+    guarded = ["/metrics", "/v1/models", "/health", "/health/live/", "/docs/x", "/page", "/openapi.json/", ""]
     assert [is_free(path, SETTINGS) for path in free + guarded] == [True] * len(free) + [False] * len(guarded)
     other = Settings(guard_docs=True, guard_metrics=False)
     assert [path for path in free + guarded if is_free(path, other)] == ["/health/live", "/health/ready", "/metrics"]

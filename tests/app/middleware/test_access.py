@@ -97,12 +97,20 @@ def test_access_covers_routes_that_are_not_documented(
 ) -> None:
     documented = asking.get("/openapi.json").json()["paths"]
     paths = {route.path for route in guarded.app.routes if hasattr(route, "path")}
-    assert (
-        {"/docs", "/openapi.json"} <= paths - documented.keys() <= {"/", "/docs", "/docs/assets", "/openapi.json", ""}
-    )
-    for path in ("/", "/docs", "/openapi.json", "/docs/assets/swagger-ui.css"):
-        assert asking.get(path).status_code in (200, 307)
-    for path in ("/v1/nothing", "/v1/files/", "//v1/files", "/V1/files", "/docs/assets", "/health", "/v1/models%0A"):
+    pages = {"/", "/docs", "/docs/assets", "/openapi.json", "/page/{path:path}", ""}
+    assert {"/", "/docs", "/openapi.json", "/page/{path:path}"} <= paths - documented.keys() <= pages
+    for path in ("/", "/docs", "/openapi.json", "/docs/assets/swagger-ui.css", "/page/main.js"):
+        assert asking.get(path).status_code == 200
+    for path in (
+        "/v1/nothing",
+        "/v1/files/",
+        "//v1/files",
+        "/V1/files",
+        "/docs/assets",
+        "/page",
+        "/health",
+        "/v1/models%0A",
+    ):
         assert asking.get(path).status_code == 401, path
         assert asking.get(path, headers=bearer(keys["infer"])).status_code in (200, 307, 403, 404), path
 

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from models.checkpoint.load import load
+from models.checkpoint.repository import CheckpointRef
+from models.composite.config import MixtureConfig
+from models.composite.mixture import MixtureModel
 from models.ngram.config import NgramConfig
 from tests.helpers.browser import CHROMIUM, FLAGS
 from tests.helpers.serving import (
@@ -31,12 +35,15 @@ TIMEOUT = 20_000
 
 @pytest.fixture(scope="package")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of words, counts, letters, lstm, gru, counted, classifier, tagger, fill and reader."""
+    """Folder of words, counts, letters, lstm, gru, counted, mix, classifier, tagger, fill and reader."""
     root = tmp_path_factory.mktemp("page") / "checkpoints"
     publish_all(root)
     publish_with_counts(root, "counted", NgramConfig(order=3, smoothing="kneser_ney"), TEXT)
     for name, model in (("classifier", classifier()), ("tagger", tagger()), ("fill", fill_in()), ("reader", reader())):
         publish(root, name, model)
+    members = [load(root / name / "1").member_model for name in ("words", "lstm")]
+    refs = [CheckpointRef(name, 1, root / name / "1") for name in ("words", "lstm")]
+    publish(root, "mix", MixtureModel(MixtureConfig((0.5, 0.5)), members), members=refs)
     return root
 
 

@@ -71,11 +71,12 @@ export async function getJson(path, { signal } = {}) {
 /**
  * @param {string} path
  * @param {unknown} body sent as JSON; undefined for none
- * @param {{signal?: AbortSignal, method?: string}} [options]
+ * @param {{signal?: AbortSignal, method?: string, headers?: Record<string, string>}} [options]
  * @returns {Promise<any>}
  */
-export async function postJson(path, body, { signal, method = "POST" } = {}) {
-  return (await send(path, { signal, method, ...jsonBody(body) })).json();
+export async function postJson(path, body, { signal, method = "POST", headers } = {}) {
+  const request = jsonBody(body);
+  return (await send(path, { signal, method, ...request, headers: { ...request.headers, ...headers } })).json();
 }
 
 /**

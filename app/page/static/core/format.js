@@ -18,9 +18,9 @@ export function probability(p) {
   if (p === 0) return "0 %";
   if (p < 1e-5) return power(p);
   const percent = 100 * p;
-  if (p < 1 && percent > 99.9) return "> 99.9 %";
+  if (percent > 99.95) return p < 1 ? "> 99.9 %" : "100 %";
   const digits = percent >= 10 ? 1 : percent >= 1 ? 2 : percent >= 0.1 ? 3 : 4;
-  return `${percent.toFixed(digits).replace(/\.?0+$/, "")} %`;
+  return `${percent.toFixed(digits)} %`;
 }
 
 /**

@@ -39,7 +39,9 @@ export function bars(rows, { label, heading = "Token", valueHeading = "Probabili
   const draw = () => {
     const most = max ?? shown.reduce((largest, row) => Math.max(largest, row.value), 0);
     table.setAttribute("aria-rowcount", String(shown.length + 1));
-    replace(body, shown.slice(first, first + page).map((row, index) => barRow(row, most, first + index + 2)));
+    const visible = shown.slice(first, first + page);
+    while (body.rows.length > visible.length) body.deleteRow(-1);
+    visible.forEach((row, index) => fillRow(body.rows[index] ?? body.appendChild(emptyRow()), row, most, first + index + 2));
     replace(pager, shown.length > page && pagerContent(first, page, shown.length, turn));
   };
   draw();
@@ -54,17 +56,31 @@ export function bars(rows, { label, heading = "Token", valueHeading = "Probabili
   };
 }
 
+function emptyRow() {
+  return h("tr", {}, h("th", { scope: "row" }), h("td"));
+}
+
 /**
+ * Put other figures into a row: the bar moves, and a button that has the focus keeps it.
+ * @param {HTMLTableRowElement} element
  * @param {Bar} row
  * @param {number} most
  * @param {number} index
  */
-function barRow(row, most, index) {
-  const label = row.onclick ? h("button", { type: "button", class: "plain", onclick: row.onclick }, row.label) : row.label;
-  const share = most > 0 ? Math.min(1, row.value / most) : 0;
-  return h("tr", { "aria-rowindex": index, class: row.mark ? "marked" : null },
-    h("th", { scope: "row" }, label, row.note && h("span", { class: "note" }, ` ${row.note}`)),
-    h("td", { style: { "--share": share } }, h("span", { class: "figure" }, row.text ?? probability(row.value))));
+function fillRow(element, row, most, index) {
+  const [name, cell] = element.cells;
+  const present = name.querySelector("button");
+  const button = row.onclick && (present ?? h("button", { type: "button", class: "plain" }));
+  if (button) replace(button, row.label);
+  if (button) button.onclick = row.onclick ?? null;
+  const note = row.note && h("span", { class: "note" }, ` ${row.note}`);
+  if (button && button === present) [...name.childNodes].forEach((node) => node !== button && node.remove());
+  else replace(name, button ?? row.label);
+  if (note) name.append(note);
+  element.className = row.mark ? "marked" : "";
+  element.setAttribute("aria-rowindex", String(index));
+  cell.style.setProperty("--share", String(most > 0 ? Math.min(1, row.value / most) : 0));
+  replace(cell, h("span", { class: "figure" }, row.text ?? probability(row.value)));
 }
 
 /**
