@@ -24,6 +24,7 @@ const NAMES = new Set(GROUPS.flatMap(([, views]) => /** @type {string[][]} */ (v
 const main = /** @type {HTMLElement} */ (document.getElementById("content"));
 const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
 const menu = /** @type {HTMLElement} */ (document.getElementById("menu"));
+const SLOW = 500; // milliseconds after which a person is told that the page waits
 let controller = new AbortController();
 
 /**
@@ -46,7 +47,9 @@ async function show(moved) {
     replace(heading, module.title);
     replace(main, heading, module.lead && h("p", { class: "lead" }, module.lead), place.element, root);
     if (moved) heading.focus();
-    await module.mount(root, parameters, signal);
+    const waiting = setTimeout(() => place.show("Waiting for the server …"), SLOW);
+    await Promise.resolve(module.mount(root, parameters, signal)).finally(() => clearTimeout(waiting));
+    place.clear();
   } catch (error) {
     if (signal.aborted) return;
     if (!heading.isConnected) replace(main, heading, place.element);
