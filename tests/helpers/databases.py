@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,14 +48,21 @@ def free_port() -> int:
 class Server:
     """A PostgreSQL in a directory of its own, which can be stopped and started again."""
 
-    def __init__(self, directory: Path, programs: Path) -> None:
+    def __init__(self, directory: Path, programs: Path, environment: Mapping[str, str] | None = None) -> None:
         self.directory, self.programs, self.port = directory, programs, free_port()
+        self._environment = {**os.environ, **(environment or {})}
         self._run("initdb", "-D", "data", "-U", "nextword", "-A", "trust", "-E", "UTF8", "--no-sync")
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.programs / program), *arguments]
         subprocess.run(
-            command, cwd=self.directory, user=_user(), check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            command,
+            cwd=self.directory,
+            env=self._environment,
+            user=_user(),
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
 
     def start(self) -> None:
@@ -77,7 +84,7 @@ class Server:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[Server]:
+def postgresql_server(environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A running server; its directory is gone afterwards. Skips the test where PostgreSQL is absent."""
     programs = binaries()
     if programs is None:
@@ -87,7 +94,7 @@ def postgresql_server() -> Iterator[Server]:
     if user is not None:
         shutil.chown(directory, user)
     try:
-        server = Server(directory, programs)
+        server = Server(directory, programs, environment)
         server.start()
         try:
             yield server

@@ -1,4 +1,4 @@
-"""A service and a worker as processes of their own, which can be killed at any moment and begun again."""
+"""A service and its workers as processes of their own, which can be killed at any moment and begun again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from app.cli.http_client import ServiceClient, ServiceError
 from tests.helpers.databases import free_port
@@ -32,38 +32,64 @@ PACE = {
 
 
 class Fleet:
-    """One service and, unless it has one beside it, one worker."""
+    """One service and, unless it has one beside it, one worker or more."""
 
-    def __init__(self, root: Path, database_url: str, *, beside: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        database_url: str,
+        *,
+        beside: bool = False,
+        workers: int = 1,
+        environment: Mapping[str, str] | None = None,
+        log: IO[bytes] | None = None,
+    ) -> None:
         self.checkpoints, self.data, self.port = root / "checkpoints", root / "data", free_port()
-        self.client = ServiceClient(f"http://127.0.0.1:{self.port}")
-        self._environment = {**os.environ, **PACE, "NEXTWORD_DATABASE_URL": database_url}
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = ServiceClient(self.url)
+        self._environment = {**os.environ, **PACE, "NEXTWORD_DATABASE_URL": database_url, **(environment or {})}
+        self._log = log
         folders = ["--checkpoints", str(self.checkpoints), "--data", str(self.data)]
         worker = [] if beside else ["--no-worker"]
-        self._commands = {"service": ["serve", "--port", str(self.port), *worker, *folders]}
-        if not beside:
-            self._commands["worker"] = ["worker", *folders]
+        self.commands = {"service": ["serve", "--port", str(self.port), *worker, *folders]}
+        for number in range(0 if beside else workers):
+            self.commands[f"worker-{number}" if number else "worker"] = ["worker", *folders]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(self, name: str) -> None:
-        command = [sys.executable, "-m", "app.cli.main", *self._commands[name]]
-        self.processes[name] = subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "app.cli.main", *self.commands[name]]
+        self.processes[name] = subprocess.Popen(
+            command, env=self._environment, stdout=subprocess.DEVNULL, stderr=self._log
+        )
+
+    def begin_all(self) -> None:
+        """Begin every process, and wait until the service answers."""
+        for name in self.commands:
+            self.begin(name)
+        self.until(lambda: self.client.get("/v1/jobs"))
+
+    def stop(self) -> None:
+        """End every process in order."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(60)
 
     def is_working(self) -> bool:
         """Whether there is a process that does a job's work."""
         worker = self.processes.get("worker")
-        servers = _children(self.processes["service"].pid)
-        workers = [worker.pid] if worker else [pid for server in servers for pid in _children(server)]
-        return any(_children(pid) for pid in workers)
+        servers = children(self.processes["service"].pid)
+        workers = [worker.pid] if worker else [pid for server in servers for pid in children(server)]
+        return any(children(pid) for pid in workers)
 
     def kill(self, victim: str) -> bool:
         """kill -9, then begin it again; False where there was no child to kill."""
         if victim == "child":
-            children = _children(self.processes["worker"].pid)
-            for child in children:
+            found = children(self.processes["worker"].pid)
+            for child in found:
                 with suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
-            return bool(children)
+            return bool(found)
         self.processes[victim].kill()
         self.processes[victim].wait()
         self.begin(victim)
@@ -121,15 +147,10 @@ def fleet(root: Path, database_url: str, *, beside: bool = False) -> Iterator[Fl
     """A running fleet, all of which is gone afterwards."""
     running = Fleet(root, database_url, beside=beside)
     try:
-        for name in running._commands:
-            running.begin(name)
-        running.until(lambda: running.client.get("/v1/jobs"))
+        running.begin_all()
         yield running
     finally:
-        for process in running.processes.values():
-            process.terminate()
-        for process in running.processes.values():
-            process.wait(60)
+        running.stop()
 
 
 def text(path: Path, lines: int = 1500) -> Path:
@@ -140,7 +161,8 @@ def text(path: Path, lines: int = 1500) -> Path:
     return path
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Process ids of the children of a process; none where it is gone."""
     with suppress(OSError):
         return [
             int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()

@@ -52,11 +52,16 @@ def listed_codes(operation: dict[str, Any], status: int) -> set[str | None]:
 
 
 def find_operation(app: Any, method: str, path: str) -> dict[str, Any] | None:
+    """Return the operation that a request to an application leads to."""
+    return find_in_document(_document(app), method, path)
+
+
+def find_in_document(document: dict[str, Any], method: str, path: str) -> dict[str, Any] | None:
     """Return the operation that a request leads to, the one with the fewest parameters first."""
-    document = _document(app)
     for template, pattern in _patterns(tuple(document["paths"])):
         if re.fullmatch(pattern, path) and method.lower() in document["paths"][template]:
-            return document["paths"][template][method.lower()]
+            operation: dict[str, Any] = document["paths"][template][method.lower()]
+            return operation
     return None
 
 

@@ -1,0 +1,184 @@
+"""Cluster under test: a service of two server processes, two workers, a database, a small disk and its own clock.
+
+`Cluster` starts, kills and restarts them. The disk is a tmpfs, where this user may mount one.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+from app.storage.database import sqlite_url
+from benchmarks.service._chaos.clock import Clock, make_clock
+from tests.helpers.databases import Server, binaries, postgresql_server
+from tests.helpers.fleet import Fleet, children
+from tools.examples.service import link_checkpoints
+
+DISK = "size=400m"
+"""Size of the disk of checkpoints and data: the shipped models twice, and room for what a run makes."""
+LOG_FILE = "log.txt"
+"""Standard error of all processes."""
+SERVERS = 2
+"""Server processes of the service."""
+LOCKED_SECONDS = 7.0
+"""Seconds that a SQLite file stays locked: longer than the service waits for it."""
+
+
+class Cluster(Fleet):
+    """Fleet with several server processes and workers, and the means to break what it runs on."""
+
+    def __init__(
+        self, folder: Path, database_url: str, database: Server | None, clock: Clock | None, can_fill: bool
+    ) -> None:
+        self.database, self.clock, self.can_fill = database, clock, can_fill
+        self._disk = folder / "disk"
+        settings = {"NEXTWORD_WORKERS": str(SERVERS), "NEXTWORD_STOP_SECONDS": "5", "NEXTWORD_BODY_IDLE_SECONDS": "5"}
+        environment = settings | ({} if clock is None else clock.environment)
+        self.log_path = folder / LOG_FILE
+        super().__init__(
+            self._disk, database_url, workers=2, environment=environment, log=self.log_path.open("ab", buffering=0)
+        )
+
+    def servers(self) -> list[int]:
+        """Process ids of the server processes."""
+        return children(self.processes["service"].pid)
+
+    def workers(self) -> list[str]:
+        """Names of the workers."""
+        return [name for name in self.processes if name.startswith("worker")]
+
+    def kill_server(self) -> bool:
+        """Kill one server process, which its supervisor starts again; False where none runs."""
+        return _kill(self.servers(), one=True)
+
+    def kill_child(self) -> bool:
+        """Kill the processes that do the jobs' work; False where none runs."""
+        return _kill([child for name in self.workers() for child in children(self.processes[name].pid)])
+
+    def pause_worker(self, seconds: float) -> None:
+        """Stop a worker for longer than its lease, and let it go on."""
+        process = self.processes[random.choice(self.workers())]
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+
+    def restart_in_order(self) -> None:
+        """Stop the service by SIGTERM, and begin it again."""
+        self.processes["service"].terminate()
+        self.processes["service"].wait(60)
+        self.begin("service")
+
+    def crash_database(self, seconds: float) -> None:
+        """End the database without a checkpoint and start it again; lock the file for longer where it is SQLite."""
+        if self.database is not None:
+            self.database.stop()
+            time.sleep(seconds)
+            self.database.start()
+            return
+        with sqlite3.connect(self.data / "nextword.db", timeout=30, isolation_level=None) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            time.sleep(LOCKED_SECONDS)
+            connection.execute("ROLLBACK")
+        connection.close()
+
+    def kill_backend(self) -> bool:
+        """Kill a process that serves one connection: PostgreSQL then drops all connections and recovers."""
+        assert self.database is not None
+        first_line = (self.database.directory / "data" / "postmaster.pid").read_text().split()[0]
+        serving = [pid for pid in children(int(first_line)) if b"127.0.0.1" in _command_line(pid)]
+        return _kill(serving, one=True)
+
+    def fill_disk(self, seconds: float) -> None:
+        """Leave no byte free for some seconds."""
+        ballast = self._disk / "ballast"
+        with ballast.open("wb") as file, suppress(OSError):
+            while True:
+                file.write(bytes(1 << 16))
+                file.flush()
+        time.sleep(seconds)
+        ballast.unlink()
+
+    def is_whole(self) -> bool:
+        """Tell whether every process runs and the service is ready."""
+        with suppress(httpx.HTTPError):
+            return len(self.servers()) == SERVERS and all(
+                httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200 for _ in range(2 * SERVERS)
+            )
+        return False
+
+    def usage(self) -> dict[str, float]:
+        """Return the largest resident memory (MB) and number of descriptors of a server process."""
+        memory, descriptors = [0.0], [0]
+        for pid in self.servers():
+            with suppress(OSError):
+                memory.append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
+                descriptors.append(len(list(Path(f"/proc/{pid}/fd").iterdir())))
+        return {"memory": max(memory), "descriptors": float(max(descriptors))}
+
+    def disk_bytes(self) -> int:
+        """Return the bytes of all that lies in the data folder, apart from uploaded files."""
+        uploads = self.data / "files"
+        return sum(
+            path.stat().st_blocks * 512
+            for path in self.data.rglob("*")
+            if path.is_file() and not path.is_relative_to(uploads)
+        )
+
+
+def _kill(pids: list[int], *, one: bool = False) -> bool:
+    for pid in random.sample(pids, 1) if one and pids else pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(pids)
+
+
+def _command_line(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """Make `folder` a small file system of its own; yields whether this user may."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", DISK, "nextword-chaos", str(folder)]
+    mounted = shutil.which("mount") is not None and subprocess.run(command, capture_output=True).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def running_cluster(folder: Path, database: str) -> Iterator[Cluster]:
+    """Run a cluster with the shipped models, on PostgreSQL or SQLite; all of it is gone afterwards."""
+    with ExitStack() as stack:
+        can_fill = stack.enter_context(small_disk(folder / "disk"))
+        clock = make_clock(folder)
+        folder.chmod(0o755)  # PostgreSQL runs as another user
+        server, url = None, sqlite_url(folder / "disk" / "data")
+        if database == "postgresql":
+            server = stack.enter_context(postgresql_server(clock and clock.environment))
+            url = server.create()
+        link_checkpoints(folder / "disk" / "checkpoints")
+        cluster = Cluster(folder, url, server, clock, can_fill)
+        stack.callback(cluster.stop)
+        cluster.begin_all()
+        yield cluster
+
+
+def choose_database() -> str:
+    """Return `postgresql` where its programs are installed, otherwise `sqlite`."""
+    return "sqlite" if binaries() is None else "postgresql"
