@@ -41,7 +41,7 @@ from app.openapi.application import DocumentedApp
 from app.openapi.introduction import DESCRIPTION, TAGS
 from app.page.serve import add_page
 from app.retention import Retention
-from app.routes import aliases, counts, export, files, generate, health, jobs, models, perplexity, probability
+from app.routes import aliases, counts, export, files, findings, generate, health, jobs, models, perplexity, probability
 from app.routes import next as next_token
 from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.routes.openai import completions, tokenizer
@@ -141,7 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(resource.router, responses=ERRORS)
     for task in (classify, tag, fill, pseudo_logprob, answer, embeddings, analyze, complete):
         app.include_router(task.router, responses=ERRORS)
-    for resource in (files, jobs, aliases):
+    for resource in (files, jobs, aliases, findings):
         app.include_router(resource.router, responses=ERRORS)
     app.include_router(models.prefixed_router, responses=ERRORS)
     app.include_router(health.router)

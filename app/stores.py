@@ -11,6 +11,7 @@ from app.jobs.store import JobStore
 from app.storage.aliases import AliasStore
 from app.storage.database import Database, open_database
 from app.storage.file_store import FileStore
+from app.storage.findings import FINDINGS_FOLDER, FindingStore
 from app.storage.key_ring import KeyRing
 from app.storage.key_store import KeyStore
 from app.storage.migrations import migrate
@@ -28,6 +29,7 @@ class Stores:
     leases: LeaseStore
     aliases: AliasStore
     keys: KeyRing
+    findings: FindingStore
     is_prepared: bool = False
     """Whether the tables are there and the folders cleaned up."""
 
@@ -39,7 +41,8 @@ class Stores:
         files = FileStore(database, settings.data / "files", settings.max_file_bytes, files_note)
         jobs = JobStore(database, _deletion_note("finished jobs", settings.keep_finished_jobs_days))
         keys = KeyRing(KeyStore(database), settings.api_keys_file, opens_without_keys=settings.opens_without_keys)
-        return cls(database, files, jobs, LeaseStore(database), AliasStore(database), keys)
+        leases, aliases = LeaseStore(database), AliasStore(database)
+        return cls(database, files, jobs, leases, aliases, keys, FindingStore(settings.data / FINDINGS_FOLDER))
 
     def prepare(self) -> None:
         """Migrate the database, remove what broken uploads left, and add the sample.

@@ -34,6 +34,8 @@ class Claim:
     values: tuple[float, ...]
     """One for each seed."""
     verdict: Verdict
+    accepted: tuple[float, float] | None = None
+    """Between which numbers the mean of `values` has to lie; None where each value is a yes (1) or a no (0)."""
 
     @property
     def mean(self) -> float:
@@ -51,7 +53,7 @@ class Claim:
         return f"{self.verdict.upper()}: {self.text} ({self.measured}: {figures})"
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything JSON-ready; numbers that are not finite become None."""
+        """Return everything JSON-ready, with the interval; numbers that are not finite become None."""
         return {
             "text": self.text,
             "verdict": self.verdict,
@@ -59,6 +61,8 @@ class Claim:
             "values": [finite(value) for value in self.values],
             "mean": finite(self.mean),
             "spread": finite(self.spread),
+            "interval": self.accepted and [finite(end) for end in interval(self.values)],
+            "accepted": self.accepted and [finite(end) for end in self.accepted],
         }
 
 
@@ -66,14 +70,15 @@ def at_least(text: str, measured: str, values: Sequence[float], bound: float = 0
     """Decide a claim that a mean is above `bound`."""
     low, high = interval(values)
     measured += f", against {bound:g}" if bound else ""
-    return Claim(text, measured, tuple(values), _verdict(low > bound, high <= bound))
+    return Claim(text, measured, tuple(values), _verdict(low > bound, high <= bound), (bound, math.inf))
 
 
 def within(text: str, measured: str, values: Sequence[float], bound: float) -> Claim:
     """Decide a claim that a mean is nothing to speak of: between -`bound` and `bound`."""
     low, high = interval(values)
     measured += f", against ±{bound:g}"
-    return Claim(text, measured, tuple(values), _verdict(-bound < low and high < bound, low > bound or high < -bound))
+    verdict = _verdict(-bound < low and high < bound, low > bound or high < -bound)
+    return Claim(text, measured, tuple(values), verdict, (-bound, bound))
 
 
 def always(text: str, measured: str, outcomes: Sequence[bool]) -> Claim:

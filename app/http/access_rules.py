@@ -22,8 +22,8 @@ TRAIN_PATHS = ("/v1/files", "/v1/jobs")
 CHANGING_METHODS = frozenset(["DELETE", "PATCH", "PUT"])
 """Methods that elsewhere change what everybody is served."""
 READING_METHODS = frozenset(["GET", "HEAD"])
-CATALOGUE = re.compile(r"/v1/(models|aliases)(/[^/]+)?|/m/[^/]+/v1/models")
-"""Paths that tell which models there are."""
+CATALOGUE = re.compile(r"/v1/(models|aliases|findings)(/[^/]+)?|/m/[^/]+/v1/models")
+"""Paths that tell which models there are, and what was found of models."""
 
 ANY: frozenset[Scope] = frozenset(SCOPES)
 INFER: frozenset[Scope] = frozenset(["infer"])

@@ -38,6 +38,8 @@ MODELS = (
     Call("GET", "/v1/aliases"),
     Call("GET", "/v1/aliases/{alias}", {"alias": "best"}),
     Call("DELETE", "/v1/aliases/{alias}", {"alias": "best"}),
+    Call("GET", "/v1/findings"),
+    Call("GET", "/v1/findings/{finding}", {"finding": "families"}, {"source": "shipped"}),
     Call("DELETE", MODEL, {"model": "old-model@1"}, openai='print(openai.models.delete("old-model@1"))'),
 )
 LANGUAGE_MODELS = (

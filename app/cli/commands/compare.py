@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
@@ -20,6 +23,8 @@ from app.cli.shared_options import (
     to_json,
 )
 from app.core.process_tuning import import_without_gc, without_gc
+from app.core.settings import load_settings
+from app.storage.findings import FINDINGS_FOLDER, record
 from models.errors import InvalidInput
 from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig, TokenKind
@@ -45,6 +50,10 @@ EXPERIMENTS = {
 QUICK: dict[str, float] = {"size": 32, "seconds": 1.0, "steps": 100, "seeds": 3}
 FULL: dict[str, float] = {"size": 64, "seconds": 5.0, "steps": 400, "seeds": 5}
 """What is spent unless an option says otherwise."""
+FIGURE_OPTIONS = frozenset(
+    ["validation_fraction", "token", "max_size", "model_names", "full", "size", "seconds", "steps", "seeds", "threads"]
+)
+"""Parameters that change figures, and so belong to the command that repeats an experiment."""
 SPREAD = "_spread"
 """End of the names of columns that are the spread of another column over seeds."""
 
@@ -65,11 +74,17 @@ SPREAD = "_spread"
 @click.option("--seeds", type=click.IntRange(1), help="Of each training. [default: 3; full: 5]")
 @click.option("--output", type=FOLDER, default=Path("comparison"), show_default=True)
 @click.option("--plots/--no-plots", "drawn", default=True, help="Draw each finding as PNG. [default: plots]")
+@click.option(
+    "--record", "recorded", is_flag=True, help="Keep them in the data folder too, where a service shows them."
+)
 @checkpoints_option
 @threads_option
 @quiet_option
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     text: Path,
     only: tuple[str, ...],
     validation_fraction: float,
@@ -80,6 +95,7 @@ def command(
     full: bool,
     output: Path,
     drawn: bool,
+    recorded: bool,
     threads: int,
     quiet: bool,
     as_json: bool,
@@ -93,6 +109,7 @@ def command(
     """
     with without_gc():
         from app.experiments.finding import check_matplotlib, draw
+        from app.experiments.run_facts import describe_run
 
     set_thread_count(threads)
     if drawn:
@@ -104,12 +121,26 @@ def command(
     )
     output.mkdir(parents=True, exist_ok=True)
     for name in only or EXPERIMENTS:
-        experiment = import_without_gc(f"app.experiments.{EXPERIMENTS[name]}")
+        experiment, began = import_without_gc(f"app.experiments.{EXPERIMENTS[name]}"), time.time()
         finding: Finding = drive(experiment.run(setting), ProgressBar(quiet))
-        (output / f"{name}.json").write_text(to_json(finding.as_json()) + "\n", encoding="utf-8")
+        facts = describe_run(text, list(_figure_options(context)), only=name, threads=threads, began=began)
+        content = to_json(dict(finding.as_json()) | {"run": asdict(facts)})
+        (output / f"{name}.json").write_text(content + "\n", encoding="utf-8")
+        if recorded:
+            record(load_settings().data / FINDINGS_FOLDER, name, content)
         if drawn:
             draw(finding, output / f"{name}.png")
-        click.echo(to_json(finding.as_json()) if as_json else format_table(finding))
+        click.echo(content if as_json else format_table(finding))
+
+
+def _figure_options(context: click.Context) -> Iterator[str]:
+    """Yield the options of the command line on which figures depend, as they were written."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name in FIGURE_OPTIONS and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = context.params[name]
+            for item in value if isinstance(value, tuple) else (value,):
+                yield from (parameter.opts[0],) if item is True else (parameter.opts[0], f"{item}")
 
 
 def read_setting(path: Path, validation_fraction: float, config: TokenizerConfig, **limits: Any) -> ExperimentInput:

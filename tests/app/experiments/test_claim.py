@@ -65,6 +65,17 @@ def test_claim_as_json_has_no_infinite_number() -> None:
     assert claim.as_json()["mean"] is None
 
 
+def test_claim_as_json_tells_the_interval_and_what_it_has_to_be_in() -> None:
+    claim = at_least("cats purr", "hours", [1.0, 2.0, 3.0], 0.5).as_json()
+    assert claim["interval"] == pytest.approx([2 - 2.4843, 2 + 2.4843], abs=1e-3)
+    assert claim["accepted"] == [0.5, None]
+    assert within("cats purr", "hours", [0.0], 0.1).as_json() | {"interval": [None, None], "accepted": [-0.1, 0.1]} == (
+        within("cats purr", "hours", [0.0], 0.1).as_json()
+    )
+    decided = always("cats purr", "seeds", [True, False]).as_json()
+    assert (decided["interval"], decided["accepted"]) == (None, None)
+
+
 def test_claim_prints_its_verdict_first() -> None:
     line = str(at_least("cats purr", "hours", [1.0, 2.0, 3.0], 0.5))
     assert line == "NOT DECIDED: cats purr (hours, against 0.5: 2 ± 1, n = 3)"

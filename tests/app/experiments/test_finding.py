@@ -21,7 +21,8 @@ def test_finding_as_json_has_verdicts_and_figures() -> None:
     finding = Finding("cats", [always("cats purr", "cats", [True, False])], [{"cat": "Tom"}], [], ("x", "y"))
     data = json.loads(json.dumps(finding.as_json()))
     assert data["claims"][0] | {"spread": None} == {
-        "text": "cats purr", "verdict": "not decided", "measured": "cats", "values": [1, 0], "mean": 0.5, "spread": None
+        "text": "cats purr", "verdict": "not decided", "measured": "cats", "values": [1, 0], "mean": 0.5,
+        "spread": None, "interval": None, "accepted": None,
     }  # fmt: skip
     assert data["rows"] == [{"cat": "Tom"}]
 

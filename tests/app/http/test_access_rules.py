@@ -17,6 +17,7 @@ SETTINGS = Settings()
         ("HEAD", "/v1/models/words@1", ANY),
         ("GET", "/m/words/v1/models", ANY),
         ("GET", "/v1/aliases/best", ANY),
+        ("GET", "/v1/findings/families", ANY),
         ("GET", "/metrics", ANY),
         ("POST", "/v1/models/words/next", INFER),
         ("GET", "/v1/models/words/export", INFER),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from app.cli.commands.compare import EXPERIMENTS, format_table
 from app.cli.main import run
 from app.experiments.claim import always
 from app.experiments.finding import Finding
+from app.schemas.findings import FindingFile
+from app.storage.findings import FINDINGS_FOLDER, FindingStore
 
 SMALL = ("--size", "4", "--seconds", "0.1", "--steps", "4", "--seeds", "2", "--max-size", "20", "--threads", "1")
 
@@ -58,6 +61,20 @@ def test_compare_prints_one_experiment_as_a_table_without_a_plot(
     assert status == 0
     assert capsys.readouterr().out.startswith("gates: an LSTM decides at each token")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["gates.json"]
+
+
+def test_compare_records_findings_where_a_service_reads_them(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTWORD_DATA", str(tmp_path / "data"))
+    recorded = ("--only", "gates", "--no-plots", "--quiet", "--record", "--output", str(tmp_path / "out"))
+    assert run(["compare", str(text), *SMALL, *recorded]) == 0
+    finding = FindingStore(tmp_path / "data" / FINDINGS_FOLDER).get("gates", "local")
+    facts = FindingFile.model_validate(finding.content).run
+    options = "--max-size 20 --size 4 --seconds 0.1 --steps 4 --seeds 2 --threads 1"
+    assert facts.command == f"nextword compare text.txt --only gates {options}"
+    assert facts.text_sha256 == sha256(text.read_bytes()).hexdigest()
+    assert (facts.threads, facts.created_at > 0, facts.seconds > 0) == (1, True, True)
 
 
 def test_compare_refuses_an_unknown_experiment(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
