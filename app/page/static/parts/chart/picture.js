@@ -14,7 +14,7 @@ import { between, indexAt, pixelOf, thinned, ticks } from "./scale.js";
 /** @typedef {{x: Axis, y: Axis}} Axes */
 
 export const HEIGHT = 240;
-export const EDGE = { left: 56, right: 26, top: 20, bottom: 40 };
+export const EDGE = { left: 56, right: 26, top: 26, bottom: 40 };
 /** Colours and dashes that differ; the seventh series looks like the first. */
 const LOOKS = 6;
 
@@ -41,6 +41,7 @@ export function axesOf(series, [from, to], width, log, zero) {
       if (drawable(points[i][1], log)) [low, high] = [Math.min(low, points[i][1]), Math.max(high, points[i][1])];
   if (low > high) [low, high] = log ? [1, 10] : [0, 1];
   if (zero && !log) low = Math.min(0, low);
+  if (low === high && zero) high = low + 1;
   if (low === high && log) [low, high] = [low / 2, high * 2];
   if (low === high) [low, high] = [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
   const x = { from, to: to > from ? to : from + 1, start: EDGE.left, end: width - EDGE.right, log: false };
