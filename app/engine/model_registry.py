@@ -73,6 +73,12 @@ class Snapshot:
         by_name = {model.ref.name: model for model in served} | {model.id: model for model in served}
         return cls(tuple(served), tuple(loading), MappingProxyType(dict(problems)), by_name)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of all models that are there, loading and broken ones too."""
+        ids = (*(model.id for model in self.models), *self.loading, *self.problems)
+        return frozenset(parse_model(model)[0] for model in ids)
+
     def without(self, names: Collection[str]) -> Self:
         """Return the snapshot without some versions, `name@version` each."""
         return self.of(

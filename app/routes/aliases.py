@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 
-from app.core.exceptions import Conflict, DatabaseUnavailable, ModelInUse, NameTaken, NotFound
+from app.core.exceptions import Conflict, DatabaseUnavailable, ModelInUse, ModelLoading, NameTaken, NotFound
 from app.engine.model_registry import ModelRegistry
 from app.http.declared_errors import raises
 from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
@@ -16,7 +18,7 @@ from app.storage.published_models import delete_version
 from models.checkpoint.members import checkpoints_using
 from models.checkpoint.model_name import NAME, VERSION, check_name, parse_version
 from models.checkpoint.repository import was_deleted
-from models.errors import CheckpointNotFound, InvalidInput
+from models.errors import CheckpointError, CheckpointNotFound, InvalidInput
 
 router = APIRouter(tags=["models"])
 AliasName = Annotated[
@@ -55,7 +57,7 @@ async def describe_alias(request: Request, alias: AliasName) -> dict[str, Any]:
 
 
 @router.put("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Set an alias")
-@raises(NameTaken, DatabaseUnavailable)
+@raises(NameTaken, ModelLoading, DatabaseUnavailable)
 def set_alias(request: Request, alias: AliasName, body: AliasRequest) -> dict[str, Any]:
     """Point `alias` to one version of a model, for all requests from now on.
 
@@ -65,12 +67,9 @@ def set_alias(request: Request, alias: AliasName, body: AliasRequest) -> dict[st
     check_name(alias)
 
     def check() -> None:
-        if any(served.ref.name == alias for served in registry.snapshot.models):
+        if alias in registry.snapshot.names:
             raise NameTaken(f"there is a model named {alias!r}; an alias needs a name of its own")
-        root = request.app.state.settings.checkpoints
-        if body.model not in registry.snapshot.by_name or was_deleted(root, body.model):  # by another process
-            known = ", ".join(served.id for served in registry.snapshot.models) or "none"
-            raise InvalidInput("model", f"must be one version of a model that is served, as name@version: {known}")
+        _check_served(registry, request.app.state.settings.checkpoints, body.model)
 
     name, version = parse_version(body.model)
     check()
@@ -104,6 +103,16 @@ async def delete_model(request: Request, model: VersionName) -> dict[str, Any]:
     await run_in_threadpool(_alias_store(request).run_unless_aliased, name, version, remove)
     registry.withdraw(model)
     return {"id": model, "object": "model", "deleted": True}
+
+
+def _check_served(registry: ModelRegistry, root: FilePath, model: str) -> None:
+    """Raise ModelLoading for a version that may be served soon, InvalidInput for another one that is not."""
+    with suppress(CheckpointError):
+        registry.get(model)
+        if not was_deleted(root, model):  # by another process
+            return
+    known = ", ".join(served.id for served in registry.snapshot.models) or "none"
+    raise InvalidInput("model", f"must be one version of a model that is served, as name@version: {known}")
 
 
 def _alias_store(request: Request) -> AliasStore:

@@ -95,6 +95,24 @@ def test_set_alias_refuses_invalid_names_and_models(
     assert refused(put(client, alias, model)) == error
 
 
+def test_set_alias_of_a_model_that_is_loading_is_to_be_tried_again(
+    client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, loaded = own.app.state.registry, threading.Event()
+    monkeypatch.setattr(registry, "_load", lambda path: loaded.wait(30) and load(path))
+    publish(own.app.state.settings.checkpoints, "slow", ngram())
+    wait_for(lambda: "slow@1" in registry.snapshot.loading)
+    assert refused(put(client, "production", "slow@1")) == (503, "model_loading")
+    assert refused(put(client, "slow", "demo@1")) == (409, "name_taken")
+    loaded.set()
+    wait_for(lambda: put(client, "production", "slow@1").status_code == 200)
+
+
+def test_set_alias_before_the_first_look_at_the_models_is_to_be_tried_again(client: httpx.Client, own: Server) -> None:
+    own.app.state.registry.has_scanned = False
+    assert refused(put(client, "production", "demo@9")) == (503, "model_loading")
+
+
 def test_delete_alias_keeps_the_model(client: httpx.Client) -> None:
     put(client, "production", "demo@1")
     assert client.delete("/v1/aliases/production").json()["deleted"] is True
