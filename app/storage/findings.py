@@ -20,9 +20,9 @@ Source: TypeAlias = Literal["local", "shipped"]
 FINDINGS_FOLDER = "findings"
 """Subfolder of the data folder."""
 SHIPPED = Path(__file__).with_name("shipped_findings")
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18
 """Size of a file above which it is a problem and not read."""
-MAX_FINDINGS = 100
+MAX_FINDINGS = 50
 """Findings of one source; files beyond, by name, are passed over."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 JsonObject: TypeAlias = dict[str, object]

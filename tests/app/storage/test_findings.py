@@ -55,7 +55,7 @@ def test_finding_store_passes_over_other_names_and_too_many(tmp_path: Path) -> N
     for i in range(MAX_FINDINGS + 5):
         record(tmp_path, f"n{i:03}", "{}")
     (tmp_path / "Notes of mine.json").write_text("{}")
-    assert [finding.name for finding in FindingStore(tmp_path, tmp_path / "none").list()][-1] == "n099"
+    assert [finding.name for finding in FindingStore(tmp_path, tmp_path / "none").list()][-1] == f"n{MAX_FINDINGS - 1:03}"
 
 
 def test_record_replaces_an_earlier_finding_and_leaves_nothing_else(tmp_path: Path) -> None:
