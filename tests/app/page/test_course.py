@@ -24,7 +24,22 @@ def capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def test_course_shows_every_claim_with_its_verdict(page: Page, findings: list[dict[str, Any]]) -> None:
+SHAPES = """
+pictures => pictures.map(picture => {
+  const ends = (node, ...names) => node && names.map(name => Number(node.getAttribute(name)));
+  const [begin, width] = ends(picture.querySelector(".accepted"), "x", "width") ?? [];
+  return {
+    seeds: [...picture.querySelectorAll(".seed")].map(seed => Number(seed.getAttribute("cx"))),
+    accepted: [begin, begin + width],
+    mean: ends(picture.querySelector(".mean:not(.cap)"), "x1", "x2"),
+  };
+})
+"""
+WIDTH = 340
+"""Of a picture, in its own units."""
+
+
+def test_course_shows_every_claim_with_its_verdict_and_picture(page: Page, findings: list[dict[str, Any]]) -> None:
     page.goto("/#/course")
     claims = [claim for finding in findings for claim in finding["claims"]]
     expect(page.locator(".claims strong")).to_have_text([capital(claim["text"]) for claim in claims])
@@ -37,30 +52,23 @@ def test_course_shows_every_claim_with_its_verdict(page: Page, findings: list[di
     commands = [f"{finding['run']['command']} --record" for finding in findings]
     expect(page.locator("pre.code")).to_have_text(commands)
     expect(page.locator(".muted .tag")).to_have_text(["shipped"] * len(findings))
+    for claim, shapes in zip(claims, page.locator("svg.interval").evaluate_all(SHAPES), strict=True):
+        check_picture(claim, shapes)
 
 
-def test_course_pictures_show_the_figures(page: Page, findings: list[dict[str, Any]]) -> None:
-    page.goto("/#/course")
-    pictures = page.locator("svg.interval")
-    claims = [claim for finding in findings for claim in finding["claims"]]
-    expect(pictures).to_have_count(len(claims))
-    for picture, claim in zip(pictures.all(), claims, strict=True):
-        seeds = picture.locator(".seed").evaluate_all("all => all.map(seed => Number(seed.getAttribute('cx')))")
-        values = [value for value in claim["values"] if value is not None]
-        assert len(seeds) == len(values)
-        if claim["accepted"] is None:
-            continue
-        # What is right of a bound in the picture is above it in the numbers.
-        (low, high), width = claim["accepted"], 340
-        rect = picture.locator(".accepted").evaluate(
-            "r => [r.x.baseVal.value, r.x.baseVal.value + r.width.baseVal.value]"
-        )
-        for value, x in zip(values, seeds, strict=True):
-            assert (low is None or value > low) == (x > rect[0]) or value == low
-            assert (high is None or value < high) == (x < rect[1]) or value == high
-        bar = picture.locator(".mean:not(.cap)").evaluate("l => [l.x1.baseVal.value, l.x2.baseVal.value]")
-        inside = rect[0] < bar[0] and (bar[1] < rect[1] or rect[1] == width)
-        assert inside == (claim["verdict"] == "holds"), claim["text"]
+def check_picture(claim: dict[str, Any], shapes: dict[str, Any]) -> None:
+    """Compare sides in the picture with those of the numbers: what is right of a bound is above it."""
+    values = [value for value in claim["values"] if value is not None]
+    assert len(shapes["seeds"]) == len(values)
+    if claim["accepted"] is None:
+        return
+    (low, high), (left, right) = claim["accepted"], shapes["accepted"]
+    for value, x in zip(values, shapes["seeds"], strict=True):
+        assert (low is None or value >= low) == (x >= left)
+        assert (high is None or value <= high) == (x <= right)
+    begin, end = shapes["mean"]
+    is_inside = left < begin and (end < right or right == WIDTH)
+    assert is_inside == (claim["verdict"] == "holds"), claim["text"]
 
 
 def test_course_opens_the_chart_and_the_table_of_a_finding(page: Page, findings: list[dict[str, Any]]) -> None:
