@@ -19,11 +19,12 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from app.core.background import BackgroundTasks
-from app.core.caller import count_caller_tokens
 from app.core.exceptions import DatabaseUnavailable
 from app.core.host_names import split_origins
+from app.core.logs.request_line import RequestLog
 from app.core.metrics import Metrics
 from app.core.process_tuning import exclude_from_gc
+from app.core.request_facts import count_request_tokens
 from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
 from app.engine.engine import Engine
@@ -168,13 +169,13 @@ def _add_middleware(app: FastAPI) -> None:
             CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
         )
     app.add_middleware(BrowserMiddleware, settings=settings)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(RequestIdMiddleware, log=RequestLog(settings.log_prompts))
 
 
 def _count_tokens(metrics: Metrics, kind: str, tokens: int) -> None:
     """Count tokens, of all requests and of the one that is served."""
     metrics.count_tokens(kind, tokens)
-    count_caller_tokens(tokens)
+    count_request_tokens(kind, tokens)
 
 
 def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:

@@ -2,18 +2,19 @@
 
 Names of files, fields of cards and texts of requests can hold anything. A carriage return or newline would forge a line
 of the log, an escape sequence would rewrite a terminal, and an override of direction would show a name as another.
-`LineFormatter` writes records of the log; `protect_streams` stands between a process and its terminal.
+`escape_controls` is applied to every line of the log (`logs.formats`); `protect_streams` stands between a process and
+its terminal.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from typing import Any, TextIO, cast
 
 _CONTROLS = "\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-_CONTROL = re.compile(f"[{_CONTROLS}]")
+CONTROL = re.compile(f"[{_CONTROLS}]")
+"""A character that may not reach a line: C0, C1, line separators, and overrides of direction."""
 _STRAY_CONTROL = re.compile(f"(?![\n\t]|\\A\r)[{_CONTROLS}]")
 """Controls but newline, tab, and the carriage return at the beginning with which a progress bar is drawn again."""
 
@@ -24,23 +25,11 @@ def escape_controls(text: str) -> str:
     >>> print(escape_controls("model\r\n\x1b[2J"))
     model\r\n\x1b[2J
     """
-    return text if text.isprintable() else _CONTROL.sub(_escape, text)
+    return text if text.isprintable() else CONTROL.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
-
-
-class LineFormatter(logging.Formatter):
-    """Formatter of a record as one line; the lines of a traceback follow it, indented."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - named by the library
-        """Return the line without its controls."""
-        return escape_controls(super().formatMessage(record))
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - named by the library
-        """Return a traceback whose lines cannot be taken for records."""
-        return "\n".join(f"  {escape_controls(line)}" for line in super().formatException(ei).split("\n"))
 
 
 class PlainStream:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.core.caller import add_caller
 from app.core.host_names import is_loopback, split_names, split_origins
-from app.core.plain_lines import LineFormatter
 from app.core.plain_messages import explain, locate
-from app.core.process_tuning import skip_unused_log_fields
 from models.errors import InvalidInput
 
 MIB = 1024 * 1024
@@ -82,6 +78,14 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error."
+    )
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="text or json, a line a record; auto: text on a terminal, JSON elsewhere."
+    )
+    log_prompts: bool = Field(
+        False,
+        description="Whether the log line of a request to a model shows the beginning of its body, which holds the "
+        "prompt or text; without it, no text of a request is logged.",
     )
     workers: int = Field(
         1, ge=1, le=256, description="Server processes on the one port; each has limits, queues and caches of its own."
@@ -168,10 +172,6 @@ class Settings(BaseSettings):
         None, description="Where jobs are kept: postgresql+psycopg://...; unset: a SQLite file in the data folder."
     )
     max_file_bytes: int = Field(4096 * MIB, ge=1024, description="Largest uploaded training text, in bytes.")
-    max_job_parameters: int = Field(200_000_000, ge=1, description="Largest model that a job may ask for, in numbers.")
-    max_job_memory_bytes: int | None = Field(
-        None, ge=1, description="Most memory that a job may be expected to need; unset: four fifths of what there is."
-    )
     keep_unused_files_days: float | None = Field(
         None, gt=0, description="Days after which an uploaded file is deleted that no job has needed; unset: never."
     )
@@ -192,6 +192,10 @@ class Settings(BaseSettings):
         gt=0,
         description="Days that every version of a model is kept; older ones are deleted unless they are the newest, "
         "among `keep_versions`, or something refers to them; unset: forever, but for `keep_versions`.",
+    )
+    max_job_parameters: int = Field(200_000_000, ge=1, description="Largest model that a job may ask for, in numbers.")
+    max_job_memory_bytes: int | None = Field(
+        None, ge=1, description="Most memory that a job may be expected to need; unset: four fifths of what there is."
     )
     max_job_seconds: float = Field(7 * 24 * 3600, gt=0, description="Longest that a job may be expected to take.")
     job_threads: int | None = Field(
@@ -233,14 +237,3 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InvalidInput(locate(first["loc"]), explain(first)) from None
-
-
-def log_to_stderr(settings: Settings) -> None:
-    """Log one line per record to standard error, from the level that the settings say."""
-    skip_unused_log_fields()
-    handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)-7s %(name)s%(caller)s %(message)s"))
-    handler.addFilter(add_caller)
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
-    # Alembic tells of each of its plug-ins at every start, around the banner that users look for.
-    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.root.level))

@@ -12,9 +12,9 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.api_keys import ApiKey
-from app.core.caller import CALLER
 from app.core.exceptions import BadApiKey, DatabaseUnavailable, LimitReached, ScopeMissing
 from app.core.metrics import Metrics
+from app.core.request_facts import note_caller
 from app.core.settings import Settings
 from app.http.access_rules import is_free, wanted_scopes
 from app.http.declared_errors import raises
@@ -56,11 +56,8 @@ class AccessMiddleware:
         except NextwordError as error:
             await self._refuse(error, scope, receive, send)
             return
-        token = CALLER.set(caller)
-        try:
-            await self._serve_within_limits(caller, scope, receive, _with_headers(send, caller) if caller else send)
-        finally:
-            CALLER.reset(token)
+        note_caller(caller)
+        await self._serve_within_limits(caller, scope, receive, _with_headers(send, caller) if caller else send)
 
     async def _serve_within_limits(self, caller: CallerLimits, scope: Scope, receive: Receive, send: Send) -> None:
         try:

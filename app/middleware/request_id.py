@@ -1,22 +1,24 @@
-"""RequestIdMiddleware: an id for every request, and the answer to an exception that nobody handled.
+"""RequestIdMiddleware: an id and a log line for every request; answers to unhandled exceptions.
 
-Plain ASGI, so that streams pass through untouched.
+Plain ASGI, so that streams pass through untouched; the line of one is written at its end.
 """
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.logs.request_line import MAX_BODY_BYTES, MAX_PATH, RequestLog
+from app.core.request_facts import MAX_NAME, REQUEST, RequestFacts
 from app.http.error_responses import record_error, to_api_error
 from app.http.request_body import get_header
+from app.middleware.admission import ALWAYS_ADMITTED, is_model_work
 
-logger = logging.getLogger(__name__)
 VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+CLIENT_GONE = "client_gone"
 
 
 class RequestIdMiddleware:
@@ -25,35 +27,88 @@ class RequestIdMiddleware:
     An exception that nobody handled is logged with the id and answered with status 500, without details.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, log: RequestLog | None = None) -> None:
         self.app = app
+        self._log = log or RequestLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = choose_request_id(scope)
-        header = (b"x-request-id", request_id.encode())
-        scope.setdefault("state", {})["request_id"] = request_id
-        started = False
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message.get("headers", ()), header]
-            await send(message)
-
+        request = _LoggedRequest(choose_request_id(scope), send)
+        scope.setdefault("state", {})["request_id"] = request.facts.id
+        if self._log.shows_bodies and is_model_work(scope):
+            receive = request.note_body(receive)
+        token = REQUEST.set(request.facts)
         try:
-            await self.app(scope, receive, send_with_id)
+            await self._serve(request, scope, receive)
+        finally:
+            REQUEST.reset(token)
+            self._write_line(request, scope)
+
+    async def _serve(self, request: _LoggedRequest, scope: Scope, receive: Receive) -> None:
+        try:
+            await self.app(scope, receive, request.send_with_id)
         except ClientDisconnect:
-            logger.debug("request %s: the client hung up", request_id)
+            scope["state"].setdefault("outcome", CLIENT_GONE)
         except Exception as error:
             record_error(scope, error)
-            if started:
+            if request.status is not None:
                 raise
-            await to_api_error(error).response()(scope, receive, send_with_id)
+            await to_api_error(error).response()(scope, receive, request.send_with_id)
+
+    def _write_line(self, request: _LoggedRequest, scope: Scope) -> None:
+        client, path = scope.get("client"), scope["path"]
+        if not request.facts.model:
+            request.facts.model = str(scope.get("path_params", {}).get("model", ""))[:MAX_NAME]
+        more = {} if request.body is None else {"body": bytes(request.body).decode(errors="replace")}
+        self._log.write(
+            request.facts,
+            is_quiet=request.status == 200 and path.startswith(ALWAYS_ADMITTED),
+            method=scope["method"],
+            path=request.facts.route or _route_pattern(scope) or path[:MAX_PATH],
+            status=request.status,
+            outcome=scope["state"].get("outcome", "ok"),
+            client=client[0] if client else None,
+            **more,
+        )
+
+
+class _LoggedRequest:
+    """A request under way: its facts, and what its line tells beside them."""
+
+    def __init__(self, request_id: str, send: Send) -> None:
+        self.facts = RequestFacts(request_id)
+        self.status: int | None = None
+        """Of the answer; None until it begins, and where the client hung up before."""
+        self.body: bytearray | None = None
+        """Beginning of the body, where it is to be logged."""
+        self._header = (b"x-request-id", request_id.encode())
+        self._send = send
+
+    async def send_with_id(self, message: Message) -> None:
+        """Send a part of the answer, its head with the id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), self._header]
+        await self._send(message)
+
+    def note_body(self, receive: Receive) -> Receive:
+        """Return a `receive` that keeps the beginning of the body for the log."""
+        body = self.body = bytearray()
+
+        async def receive_and_note() -> Message:
+            message = await receive()
+            body.extend(message.get("body", b"")[: max(0, MAX_BODY_BYTES - len(body))])
+            return message
+
+        return receive_and_note
+
+
+def _route_pattern(scope: Scope) -> str:
+    """Return the pattern of the path of the route that the framework chose; empty where there is none."""
+    return str(getattr(scope.get("route"), "path", ""))
 
 
 def choose_request_id(scope: Scope) -> str:

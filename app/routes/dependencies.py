@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 from fastapi import Depends, Path, Request
 
 from app.core.exceptions import ModelFailed, ModelLoading
+from app.core.request_facts import note_model
 from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.isolation import good_items, isolate, merge_errors
@@ -212,7 +213,10 @@ class ModelRequest:
 def build_model_request(request: Request, model: str) -> ModelRequest:
     """Build the ModelRequest of a request to `model`. Raises as `ModelRegistry.get` does."""
     state = request.app.state
-    return ModelRequest(request, state.registry.get(state.stores.aliases.resolve(model)), state.engine, state.settings)
+    note_model(model)
+    served: ServedModel = state.stores.aliases.find(model, state.registry.get)
+    note_model(served.id)
+    return ModelRequest(request, served, state.engine, state.settings)
 
 
 def model_injector(example: str, summary: str) -> Injector:

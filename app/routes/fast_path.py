@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.core.request_facts import note_route
 from app.http.error_responses import HANDLED_ERRORS, handle_error
 from app.http.json_body import repair_json
 from app.http.request_body import JSON, get_header, strip_parameters
@@ -29,9 +30,10 @@ MODELS_PREFIX = ["", "v1", "models"]
 
 
 class _FastRoute(NamedTuple):
-    """A route and the type of its body."""
+    """A route, the pattern of its path and the type of its body."""
 
     endpoint: Endpoint
+    pattern: str
     body_type: type[BaseModel]
 
 
@@ -44,15 +46,17 @@ class FastPathMiddleware:
         `POST /m/{model}{path}` is served by `paths`, too, with the model of the path.
         """
         self.app = app
-        self._routes, self._paths = (
-            {name: _FastRoute(route, get_type_hints(route)["body"]) for name, route in endpoints.items()}
-            for endpoints in (routes, paths)
-        )
+        self._routes = {
+            name: _fast_route(route, f"{'/'.join(MODELS_PREFIX)}/{{model}}/{name}") for name, route in routes.items()
+        }
+        self._paths = {path: _fast_route(route, path) for path, route in paths.items()}
+        self._prefixed = {path: _fast_route(route, f"{MODEL_PREFIX}{{model}}{path}") for path, route in paths.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         route, model = self._find(scope)
         if route is not None:
+            note_route(route.pattern)
             request = Request(scope, receive, send)
             try:
                 content = await _read_body(receive)
@@ -79,11 +83,14 @@ class FastPathMiddleware:
 
     def _find_path(self, path: str) -> tuple[_FastRoute | None, str]:
         """Return the route of a path whose body names the model, or that names it after a prefix."""
-        model = ""
-        if path.startswith(MODEL_PREFIX):
-            model, _, rest = path[len(MODEL_PREFIX) :].partition("/")
-            path = f"/{rest}" if model else ""
-        return self._paths.get(path), model
+        if not path.startswith(MODEL_PREFIX):
+            return self._paths.get(path), ""
+        model, _, rest = path[len(MODEL_PREFIX) :].partition("/")
+        return self._prefixed.get(f"/{rest}") if model else None, model
+
+
+def _fast_route(endpoint: Endpoint, pattern: str) -> _FastRoute:
+    return _FastRoute(endpoint, pattern, get_type_hints(endpoint)["body"])
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -157,7 +157,8 @@ class EarlyRejector:
     def _log_refusals(self) -> None:
         """Log a line for each client and path; a line for each refusal would cost as much as refusing does."""
         for (client, path), times in self._refused.items():
-            logger.info('%s - "POST %s": no room, %d times within %g s', client, path, times, LOG_SECONDS)
+            fields = {"client": client, "path": path, "times": times, "outcome": "overloaded"}
+            logger.info('%s - "POST %s": no room, %d times within %g s', client, path, times, LOG_SECONDS, extra=fields)
         self._refused.clear()
 
 

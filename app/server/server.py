@@ -38,7 +38,8 @@ SHARED_ACCEPTS_PER_TURN = 4
 
 def uvicorn_config(app: FastAPI, **arguments: Any) -> uvicorn.Config:
     """Return how uvicorn serves `app`, which `create_app` made."""
-    return uvicorn.Config(app, http=http_protocol(app), ws="none", log_config=None, headers=ANSWER_HEADERS, **arguments)
+    log: dict[str, Any] = {"log_config": None, "access_log": False}  # each request has a line of ours
+    return uvicorn.Config(app, http=http_protocol(app), ws="none", headers=ANSWER_HEADERS, **log, **arguments)
 
 
 def http_protocol(app: FastAPI) -> Any:

@@ -19,9 +19,10 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from app.core.container_limits import cpu_quota
+from app.core.logs.setup import log_to_stderr
 from app.core.plain_lines import protect_streams
 from app.core.process_tuning import import_without_gc
-from app.core.settings import Settings, log_to_stderr
+from app.core.settings import Settings
 from app.server.supervisor import SubprocessSupervisor, call_at_eof, doubt_files
 
 STOP_GRACE_SECONDS = 10.0
@@ -82,7 +83,7 @@ def main() -> None:
     """
     protect_streams()
     settings = Settings()
-    log_to_stderr(settings)
+    log_to_stderr(settings.log_level, settings.log_format)
     module = import_without_gc("app.server.server")
     stop = partial(os.kill, os.getpid(), signal.SIGTERM)
     with socket.socket(fileno=int(sys.argv[1])) as listener:

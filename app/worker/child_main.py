@@ -8,22 +8,24 @@ output, a line of JSON each. The work itself is in `run_job`.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from app.core.exceptions import is_no_space
+from app.core.logs.setup import log_to_stderr
 from app.core.plain_lines import protect_streams
 from app.core.plain_messages import without_folders
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Failed, Message, RunSpec, Stopped, message_to_json, run_spec_from_json
 from models.errors import CheckpointError, InvalidInput, InvalidText, NextwordError, TrainingFailed
 
+logger = logging.getLogger("app.worker.child_main")  # this module runs as __main__
 _ERROR_CODES: tuple[tuple[type[NextwordError], str], ...] = (
     (InvalidText, "invalid_text"),
     (InvalidInput, "invalid_input"),
@@ -39,6 +41,7 @@ def main() -> None:
     reports = _redirect_stdout()
     protect_streams()
     spec = run_spec_from_json(json.loads(sys.stdin.buffer.readline()))
+    log_to_stderr(spec.log_level, spec.log_format)
     _lower_priority(int(sys.argv[1]))
     stop = threading.Event()
     threading.Thread(target=_watch_input, args=(sys.stdin.buffer, stop), daemon=True).start()
@@ -80,7 +83,7 @@ def _watch_input(lines: BinaryIO, stop: threading.Event) -> None:
 
 
 def _run_to_end(spec: RunSpec, send: Callable[[Message], None], stop: threading.Event) -> Message:
-    """Do the work and return how it ended; unexpected errors are printed to standard error as well."""
+    """Do the work and return how it ended; unexpected errors are logged as well."""
     try:
         return run_job(spec, send, stop.is_set)
     except NextwordError as error:
@@ -90,7 +93,7 @@ def _run_to_end(spec: RunSpec, send: Callable[[Message], None], stop: threading.
     except MemoryError:
         return Failed("out_of_memory", "there is not enough memory for this job")
     except Exception as error:
-        traceback.print_exc()
+        logger.exception("job %s: failed unexpectedly", spec.job_id, extra={"job": spec.job_id})
         if stop.is_set():
             return Stopped()  # the state could not be saved; the one saved before is still valid
         if is_no_space(error) or _is_disk_full(Path(spec.workdir)) or _is_disk_full(Path(spec.staging)):

@@ -29,6 +29,8 @@ class WorkerConfig:
     max_attempts: int = 3
     """How often a job is started whose worker or process is lost."""
     threads: int = 1
+    log_level: str = "info"
+    log_format: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,8 @@ class JobAttempt:
                 save_seconds=context.config.save_seconds,
                 training=None if job.training_file is None else self._input_file(job.training_file),
                 validation=None if job.validation_file is None else self._input_file(job.validation_file),
+                log_level=context.config.log_level,
+                log_format=context.config.log_format,
                 more_files={name: self._input_file(file_id) for name, file_id in (job.more_files or {}).items()},
             )
         )

@@ -44,6 +44,8 @@ class RunSpec:
     validation: InputFile | None = None
     more_files: dict[str, InputFile] = field(default_factory=dict)
     """Other files that the request names, by field."""
+    log_level: str = "info"
+    log_format: str = "auto"
 
 
 @dataclass(frozen=True)

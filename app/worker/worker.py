@@ -59,9 +59,13 @@ class Worker:
         if claimed is None:
             return False
         job, lease = claimed
-        logger.info("job %s: attempt %d", job.id, job.attempt)
+        fields = {"job": job.id, "kind": job.kind, "attempt": job.attempt}
+        logger.info("job %s: attempt %d", job.id, job.attempt, extra=fields)
+        began = time.monotonic()
         try:
-            logger.info("job %s: %s", job.id, JobAttempt(job, lease, self._context).run())
+            status = JobAttempt(job, lease, self._context).run()
+            ended = {"status": status.value, "seconds": round(time.monotonic() - began, 3)}
+            logger.info("job %s: %s", job.id, status, extra=fields | ended)
         except LeaseLost as error:
             logger.warning("%s: left to its new holder", error)
         return True

@@ -12,8 +12,9 @@ import click
 
 from app.cli.access_check import check_access
 from app.cli.shared_options import FOLDER
+from app.core.logs.setup import log_to_stderr
 from app.core.process_tuning import import_without_gc
-from app.core.settings import Settings, load_settings, log_to_stderr
+from app.core.settings import Settings, load_settings
 from app.server.guardian import keep_running
 from app.server.supervisor import WorkerSupervisor, doubt_files
 from app.server.worker_processes import server_processes, wait_for_stop_signal
@@ -42,7 +43,7 @@ def serve(settings: Settings, *, worker: bool = False) -> None:
 
     Raises OSError where the port is taken, and InvalidInput where everybody could reach a server that asks for no key.
     """
-    log_to_stderr(settings)
+    log_to_stderr(settings.log_level, settings.log_format)
     check_access(settings)
     supervisor = WorkerSupervisor(settings) if worker else nullcontext()
     with _listen(settings.host, settings.port) as listener:
@@ -74,8 +75,8 @@ def greeting(settings: Settings, port: int) -> str:
     return "\n".join(
         (
             f"Nextword {version('nextword')}",
-            f"  API         http://{host}:{port}/v1/models",
             f"  Page        http://{host}:{port}/",
+            f"  API         http://{host}:{port}/v1/models",
             f"  Swagger UI  http://{host}:{port}/docs",
             f"  Models      {settings.checkpoints.resolve()}: {', '.join(names) or 'none yet; see `nextword train`'}",
         )

@@ -13,7 +13,8 @@ import click
 from app.cli.shared_options import FOLDER
 from app.core.container_limits import spare_cores
 from app.core.exceptions import DatabaseUnavailable
-from app.core.settings import Settings, load_settings, log_to_stderr
+from app.core.logs.setup import log_to_stderr
+from app.core.settings import Settings, load_settings
 from app.server.supervisor import call_at_eof
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def command(until_eof: bool, **options: Path | int | None) -> None:
     from app.worker.run_monitor import retry_while_unavailable
 
     settings = load_settings(**options)
-    log_to_stderr(settings)
+    log_to_stderr(settings.log_level, settings.log_format)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -62,6 +63,8 @@ def build_worker(settings: Settings, stores: Stores, stop: threading.Event) -> W
         save_seconds=settings.job_save_seconds,
         max_attempts=settings.job_attempts,
         threads=settings.job_threads or spare_cores(),
+        log_level=settings.log_level,
+        log_format=settings.log_format,
     )
     context = WorkerContext(
         leases=stores.leases,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from app.core.plain_lines import LineFormatter, PlainStream, escape_controls
+import pytest
+
+from app.core.plain_lines import PlainStream, escape_controls
 from tests.helpers.serving import get, ngram, publish, wait_for
 
 FORGED = "\r\n2026-01-01 00:00:00,000 ERROR   app forged\x1b[2J\x07\x9b1m\u202e"
@@ -22,24 +24,6 @@ def test_escape_controls_leaves_what_can_be_printed() -> None:
     assert escape_controls(f"a{FORGED}") == f"a{ESCAPED}"
 
 
-def test_line_formatter_writes_one_line_a_record_and_indents_tracebacks() -> None:
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(LineFormatter("%(levelname)s %(name)s %(message)s"))
-    logger = logging.Logger(f"name{FORGED}")
-    logger.addHandler(handler)
-    logger.warning("model %s", FORGED)
-    try:
-        raise ValueError(FORGED)
-    except ValueError:
-        logger.exception("failed")
-    first, second, *traceback = stream.getvalue().rstrip("\n").split("\n")
-    assert first == f"WARNING name{ESCAPED} model {ESCAPED}"
-    assert second == f"ERROR name{ESCAPED} failed"
-    assert all(line.startswith("  ") for line in traceback)
-    assert not any(control in stream.getvalue() for control in "\r\x1b\x07\x9b\u202e")
-
-
 def test_plain_stream_keeps_lines_and_the_progress_bar() -> None:
     under = io.StringIO()
     stream = PlainStream(under)
@@ -50,7 +34,10 @@ def test_plain_stream_keeps_lines_and_the_progress_bar() -> None:
     assert not stream.isatty()
 
 
-def test_server_and_command_line_write_no_controls_of_a_card_a_request_or_a_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_server_and_command_line_write_no_controls_of_a_card_a_request_or_a_name(
+    tmp_path: Path, log_format: str
+) -> None:
     root = tmp_path / "models"
     publish(root, "words", ngram(order=1))
     staged = publish(tmp_path / "staged", "odd", ngram(order=1)).path
@@ -61,9 +48,10 @@ def test_server_and_command_line_write_no_controls_of_a_card_a_request_or_a_name
     (root / f"words\x1b[2J{FORGED.strip()}").mkdir()
     command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--checkpoints", str(root)]
     log = tmp_path / "log"
+    environment = {**os.environ, "NEXTWORD_LOG_FORMAT": log_format}
     with log.open("wb") as stderr:
         arguments = [*command, "--data", str(tmp_path / "data"), "--no-worker"]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True) as server:
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as server:
             try:
                 assert server.stdout is not None
                 url = next(line for line in server.stdout if "/v1/models" in line).split()[-1]
@@ -75,7 +63,11 @@ def test_server_and_command_line_write_no_controls_of_a_card_a_request_or_a_name
     ask = [sys.executable, "-m", "app.cli.main", "next", f"odd{FORGED}", "--checkpoints", str(root)]
     done = subprocess.run(ask, capture_output=True, check=False)
     assert done.returncode == 1
-    for text in (log.read_text(), done.stderr.decode()):
+    logged = log.read_text()
+    assert not any(control in logged for control in "\r\x1b\x07\x9b\u202e"), logged
+    if log_format == "json":
+        logged = "\n".join(escape_controls(json.loads(line)["event"]) for line in logged.splitlines())
+    for text in (logged, done.stderr.decode()):
         assert not any(control in text for control in "\r\x1b\x07\x9b\u202e"), text
         assert ESCAPED in text
         assert not any(line.startswith("2026-01-01 00") for line in text.splitlines())

@@ -54,6 +54,8 @@ def test_run_spec_line_keeps_its_names() -> None:
         "training": {"path": "/x", "name": "a.txt"},
         "validation": None,
         "more_files": {},
+        "log_level": "info",
+        "log_format": "auto",
     }
     assert asdict(spec) == line
     assert run_spec_from_json(line) == spec
