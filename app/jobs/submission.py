@@ -213,7 +213,7 @@ class JobSubmission:
 
     def _resolve_model(self, field: str, model: str) -> ServedModel:
         try:
-            return self.registry.get(self.aliases.resolve(model))
+            return self.aliases.find(model, self.registry.get)
         except CheckpointNotFound as error:
             raise InvalidInput(field, str(error)) from None
 

@@ -40,17 +40,18 @@ VersionName = Annotated[
 
 
 @router.get("/v1/aliases", response_model=AliasList, summary="List the aliases")
+@raises(DatabaseUnavailable)
 async def list_aliases(request: Request) -> dict[str, Any]:
     """List all aliases with the models that they refer to."""
-    aliases = request.app.state.stores.aliases.snapshot
+    aliases = _alias_store(request).read_snapshot()
     return {"object": "list", "data": [_alias_content(aliases[name]) for name in sorted(aliases)], "has_more": False}
 
 
 @router.get("/v1/aliases/{alias}", response_model=AliasAnswer, summary="Describe an alias")
-@raises(NotFound)
+@raises(NotFound, DatabaseUnavailable)
 async def describe_alias(request: Request, alias: AliasName) -> dict[str, Any]:
     """Return the model that an alias refers to."""
-    entry = request.app.state.stores.aliases.snapshot.get(alias)
+    entry = _alias_store(request).read_snapshot().get(alias)
     if entry is None:
         raise NotFound(f"there is no alias {alias!r}")
     return _alias_content(entry)

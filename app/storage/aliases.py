@@ -10,13 +10,16 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 from sqlalchemy import Connection, Text, and_, cast, delete, insert, or_, select, update
 
-from app.core.exceptions import ModelInUse, NotFound
+from app.core.exceptions import DatabaseUnavailable, ModelInUse, ModelLoading, NotFound
 from app.storage.database import Database, Epoch
 from app.storage.tables import ALIASES, JOBS, JOBS_LOCK, OPEN_STATUSES
+from models.errors import CheckpointNotFound
 
+Found = TypeVar("Found")
 ALIASES_LOCK = "nextword:aliases"
 
 
@@ -46,6 +49,8 @@ class AliasStore:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.snapshot: Mapping[str, Alias] = MappingProxyType({})
+        self.is_read = False
+        """Whether the table was read since the start."""
         # Held from reading the table to replacing the snapshot: an older reading must not replace a newer one.
         self._snapshot_lock = threading.Lock()
 
@@ -53,6 +58,26 @@ class AliasStore:
         """Return the `name@version` of an alias; a string that is no alias is returned unchanged."""
         alias = self.snapshot.get(model)
         return model if alias is None else alias.model
+
+    def find(self, model: str, get: Callable[[str], Found]) -> Found:
+        """Return what `get` has for the model that a name means, an alias or its own.
+
+        Raises as `get` does, but ModelLoading where it has none, and the name may be an alias that was not read yet.
+        """
+        try:
+            return get(self.resolve(model))
+        except CheckpointNotFound:
+            if self.is_read or "@" in model:
+                raise
+            raise ModelLoading(
+                f"whether {model!r} is an alias is not known yet: the database has not answered"
+            ) from None
+
+    def read_snapshot(self) -> Mapping[str, Alias]:
+        """Return all aliases; raises DatabaseUnavailable where they were not read yet."""
+        if not self.is_read:
+            raise DatabaseUnavailable("the aliases are not known yet: the database has not answered")
+        return self.snapshot
 
     def put(self, alias: str, name: str, version: int, check: Callable[[], None]) -> Alias:
         """Point an alias to a model; `check` raises where that is not allowed."""
@@ -96,6 +121,7 @@ class AliasStore:
     def _set_snapshot(self, aliases: dict[str, Alias]) -> None:
         # One assignment: a request sees all aliases before the change, or all after it.
         self.snapshot = MappingProxyType(aliases)
+        self.is_read = True
 
 
 def _refuse_aliased(connection: Connection, name: str, version: int) -> None:

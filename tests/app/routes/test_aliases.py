@@ -108,8 +108,11 @@ def test_set_alias_of_a_model_that_is_loading_is_to_be_tried_again(
     wait_for(lambda: put(client, "production", "slow@1").status_code == 200)
 
 
-def test_set_alias_before_the_first_look_at_the_models_is_to_be_tried_again(client: httpx.Client, own: Server) -> None:
-    own.app.state.registry.has_scanned = False
+def test_set_alias_before_the_first_look_at_the_models_is_to_be_tried_again(
+    client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = property(lambda _: False, lambda _, value: None)
+    monkeypatch.setattr(type(own.app.state.registry), "has_scanned", never, raising=False)
     assert refused(put(client, "production", "demo@9")) == (503, "model_loading")
 
 
