@@ -65,7 +65,7 @@ class Run:
         turns += [self.jobs.take_turn, self.models.take_turn, self.files.take_turn, self.aliases.take_turn]
         turns += [observer.take_turn, lambda _: hostile.take_turn()]
         for turn in turns:
-            thread = threading.Thread(target=self._repeat, args=(turn, self.caller()))
+            thread = threading.Thread(target=self._repeat, args=(turn, self.caller()), daemon=True)
             thread.start()
             self._threads.append(thread)
 

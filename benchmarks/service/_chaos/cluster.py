@@ -78,6 +78,12 @@ class Cluster(Fleet):
         self.processes["service"].wait(60)
         self.begin("service")
 
+    def restart_ended(self) -> None:
+        """Begin again what ended by itself, as a service manager does: where the port was not free yet, for one."""
+        for name, process in list(self.processes.items()):
+            if process.poll() is not None:
+                self.begin(name)
+
     def crash_database(self, seconds: float) -> None:
         """End the database without a checkpoint and start it again; lock the file for longer where it is SQLite."""
         if self.database is not None:

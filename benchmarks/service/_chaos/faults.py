@@ -11,7 +11,7 @@ from typing import NamedTuple
 from benchmarks.service._chaos.cluster import Cluster
 from benchmarks.service._chaos.ledger import Ledger
 
-RECOVERY_SECONDS = 90.0
+RECOVERY_SECONDS = 300.0
 """Longest until a service whose processes were killed is whole: its supervisor waits longer after each quick death."""
 CLOCK_OFFSETS = (-86400, -3600, -5, 0, 5, 3600, 86400)
 """Seconds from the true time to which the clock may be set."""
@@ -69,6 +69,7 @@ class Faults:
         """Let one happen; tells whether it was a kill."""
         (fault,) = random.choices(self._possible, [fault.weight for fault in self._possible])
         self._ledger.inject(fault.name)
+        self._ledger.newest = fault.name
         if fault.inject() is False:
             self._ledger.retract(fault.name)
             return False
@@ -78,7 +79,7 @@ class Faults:
         """Break something, and note it as disturbed until the service is whole again."""
         began = threading.Event()
         self._recoveries = [thread for thread in self._recoveries if thread.is_alive()]
-        recovery = threading.Thread(target=self._recover, args=(kind, began))
+        recovery = threading.Thread(target=self._recover, args=(kind, began), daemon=True)
         recovery.start()
         self._recoveries.append(recovery)
         try:
@@ -91,6 +92,7 @@ class Faults:
             broken.wait()
             deadline = time.monotonic() + RECOVERY_SECONDS
             while not self._cluster.is_whole():
+                self._cluster.restart_ended()
                 if time.monotonic() > deadline:
                     self._ledger.breach("the service recovers", f"not whole after {RECOVERY_SECONDS} s: {kind}")
                     return

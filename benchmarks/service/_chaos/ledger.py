@@ -35,15 +35,15 @@ class Ledger:
     """Broken promises, in order."""
     lost: Counter[str] = field(default_factory=Counter)
     """Broken promises by the newest fault at that moment."""
+    newest: str = NO_FAULT
+    """Newest fault of the cluster itself."""
     _disturbances: list[_Disturbance] = field(default_factory=list)
-    _newest: str = NO_FAULT
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def inject(self, fault: str) -> None:
         """Count a fault that begins."""
         with self._lock:
             self.faults[fault] += 1
-            self._newest = fault
 
     def retract(self, fault: str) -> None:
         """Count a fault no longer that found nothing to break."""
@@ -64,8 +64,8 @@ class Ledger:
         """Note a broken promise and print it."""
         with self._lock:
             self.breaches.append(f"{promise}: {details}")
-            self.lost[self._newest] += 1
-            print(f"BROKEN after {self._newest}: {promise}: {details[:2000]}", flush=True)
+            self.lost[self.newest] += 1
+            print(f"BROKEN after {self.newest}: {promise}: {details[:2000]}", flush=True)
 
     def check(self, promise: str, holds: object, details: str) -> None:
         """Count a check, or a broken promise where it does not hold."""

@@ -89,6 +89,7 @@ class Models:
         if random.random() < 0.6:
             damage = random.choice(list(DAMAGES))
             caller.ledger.inject(damage)
+            caller.ledger.newest = damage
             DAMAGES[damage](folder)
             self._ask_for(caller, model, donor, seconds=2)
         self._withdraw(caller, model, folder)
