@@ -76,6 +76,7 @@ def test_course_opens_the_chart_and_the_table_of_a_finding(page: Page, findings:
     page.goto("/#/course?open=families")
     card = page.get_by_role("region", name="Families", exact=True)
     expect(card.locator(".chart-plot .chart-line")).to_have_count(len(families["curves"]))
+    expect(card.get_by_label("logarithmic")).to_be_checked(checked=families["logarithmic"])
     rows = card.get_by_role("region", name="Figures of families").locator("tbody tr")
     expect(rows.locator("th")).to_have_text([row["kind"] for row in families["rows"]])
     expect(rows.first).to_contain_text(f"{families['rows'][0]['parameters']:,}")

@@ -19,6 +19,7 @@ import { indexAt, placeAt, spread, valueAt } from "./chart/scale.js";
  * @property {string} yLabel
  * @property {Series[]} [series] the points of each in order of x
  * @property {boolean} [log] whether the y axis can be made logarithmic
+ * @property {boolean} [logFirst] whether it is so at first
  * @property {boolean} [zero] whether the y axis begins at zero
  * @property {(x: number) => string} [xText] x in words, for reading off; a number without it
  * @property {(x: number) => void} [onRead] told which x is read off
@@ -62,7 +63,7 @@ export function lineChart(options) {
   const zoomIn = h("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoomBy(0.5) }, "+");
   const zoomOut = h("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoomBy(2) }, "−");
   const whole = h("button", { type: "button", onclick: () => zoomTo(null) }, "Show all");
-  const log = h("input", { type: "checkbox", onchange: () => draw() });
+  const log = h("input", { type: "checkbox", checked: options.logFirst ?? false, onchange: () => draw() });
   const table = h("div", { class: "chart-table", tabindex: "0", role: "region", "aria-labelledby": `${id}-label` });
   const summary = h("summary", {}, "The numbers as a table");
   const details = h("details", { ontoggle: () => drawTable() }, summary, table);

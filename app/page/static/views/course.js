@@ -140,7 +140,7 @@ function claimItem(claim, shipped) {
 function chart({ curves, axes, logarithmic, ticks }) {
   const series = curves.map(({ label, x, y }) => ({ name: label,
     points: x.map((at, i) => /** @type {[number, number]} */ ([at, y[i] ?? NaN])) }));
-  return lineChart({ label: `${capital(axes[1])}, by ${axes[0]}`, xLabel: axes[0], yLabel: axes[1], series, log: logarithmic,
+  return lineChart({ label: `${capital(axes[1])}, by ${axes[0]}`, xLabel: axes[0], yLabel: axes[1], series, log: logarithmic, logFirst: logarithmic,
     ...(ticks.length ? { xText: (/** @type {number} */ x) => ticks[x] ?? number(x) } : {}) }).element;
 }
 
