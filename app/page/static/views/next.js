@@ -187,7 +187,7 @@ function modelPanel(name, type) {
 function figuresOf(answer, ranked, word) {
   const alike = Math.exp(answer.entropy);
   return [
-    figure("Entropy", `${(answer.entropy / Math.LN2).toFixed(2)} bits: as open as ${number(Math.round(alike))} words of equal chance`),
+    figure("Entropy", `${(answer.entropy / Math.LN2).toFixed(2)} bits: as open as ${alike < 10 ? alike.toFixed(1) : number(Math.round(alike))} words of equal chance`),
     answer.typed && figure("Being typed", `“${answer.typed}”, to which all that continues it gives ${probability(answer.mass)}`),
     figure("Shown", `${number(answer.next.length)} that share ${probability(answer.next.reduce((/** @type {number} */ sum, /** @type {any} */ token) => sum + token.probability, 0))}`),
     ranked && figure(`“${word}”`, ranked.tokens.map(rankText).join("; ") || "nothing to rank"),

@@ -60,7 +60,7 @@ export async function mount(root, parameters, signal) {
     label: "Running perplexity", xLabel: "word", yLabel: "perplexity", log: true, series: [],
     xText: (x) => `${x + 1} ${wordText(readings[0]?.units[x])}`, onRead: (x) => x >= 0 && strip.mark(x),
   });
-  const differences = h("section", { class: "card" });
+  const differences = h("section", { class: "card", "aria-label": "Differences" });
   const curl = curlBlock();
   root.append(
     h("div", { class: "beside" },
@@ -68,7 +68,7 @@ export async function mount(root, parameters, signal) {
         h("div", { class: "row" }, field("Bars show", shade), h("label", { class: "choice" }, numbers, " Numbers below the words")),
         strip.element, legend, figures),
       h("div", { class: "side" }, detail, differences),
-      h("section", { class: "card", "aria-label": "Running perplexity" }, chart.element)),
+      h("div", { class: "card" }, chart.element)),
     curl.element);
 
   const state = () => ({

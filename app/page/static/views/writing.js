@@ -20,6 +20,7 @@ export const lead = "A model writes by drawing one token after the other. Change
 
 const SAMPLE = "It was a dark and stormy";
 const ALTERNATIVES = 10;
+const FRAME = 16; // milliseconds of tokens between two looks at them
 /** @type {Record<string, string>} */
 const REASONS = {
   end: "The model ended the text.",
@@ -109,16 +110,21 @@ export async function mount(root, parameters, signal) {
     const reader = tokenPieces(Boolean(stop.value));
     const started = performance.now();
     let reason = "";
+    let paused = 0;
     try {
       for await (const { data } of events(path(), { body, signal: running })) {
         const [choice] = data.choices;
-        remember({ ...state(), prompt: text, seed: data.seed, go: "1" });
+        if (!paused) remember({ ...state(), prompt: text, seed: data.seed, go: "1" });
         for (const piece of reader.push(choice)) {
           strip.append([pieceWord(piece, pieces.at(-1), pieces.length ? "" : prompt.value)]);
           pieces.push(piece);
         }
-        replace(figures, figuresOf(pieces, data.seed, (performance.now() - started) / 1000));
         reason = REASONS[choice.finish_reason] ?? "";
+        if (performance.now() - paused < FRAME && !reason) continue;
+        replace(figures, figuresOf(pieces, data.seed, (performance.now() - started) / 1000));
+        await new Promise((resolve) => setTimeout(resolve)); // lets the person see it, and press Stop
+        running.throwIfAborted();
+        paused = performance.now();
       }
       if (!reason) throw new ApiError(0, "cut_off", "The connection closed before the text was complete.");
       replace(status, reason);

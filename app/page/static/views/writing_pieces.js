@@ -25,6 +25,8 @@ import { probability, tokenText } from "../core/format.js";
 export function tokenPieces(mayStop) {
   /** @type {Piece[]} */
   let waiting = [];
+  /** @type {Piece | undefined} */
+  let latest;
   let text = "";
   return {
     /**
@@ -41,14 +43,15 @@ export function tokenPieces(mayStop) {
         const piece = waiting[0];
         const length = lengthOf(piece, text);
         if (length === null && mayStop && !last) break;
-        if (!(length === null && !text && last)) piece.text = text.slice(0, length ?? 0);
+        if (!(length === null && !text.trim() && last)) piece.text = text.slice(0, length ?? 0);
         else if (choice.finish_reason === "stop") Object.assign(piece, { text: ` ${piece.token.trim()}`, cut: true });
         text = text.slice(length ?? 0);
         known.push(piece);
+        if (!piece.cut) latest = piece;
         waiting.shift();
       }
-      if (known.length && (last || !mayStop)) {
-        known[known.length - 1].text += text;
+      if (latest && (last || !mayStop)) {
+        latest.text += text;
         text = "";
       }
       return choice.end ? [...known, { ...pieceOf(choice.end), end: true }] : known;
