@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, get_args
 from orjson import JSONDecodeError, loads
 
 from app.core.exceptions import NotFound
+from models.utils.regular_files import read_regular
 
 Source: TypeAlias = Literal["local", "shipped"]
 FINDINGS_FOLDER = "findings"
@@ -79,15 +80,13 @@ def record(folder: Path, name: str, content: str) -> None:
 
 
 def _read(path: Path, source: Source) -> RecordedFinding:
+    problem, content = "", None
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        content = loads(data) if len(data) <= MAX_BYTES else None
+        content = loads(read_regular(path, MAX_BYTES))
     except JSONDecodeError:
-        return RecordedFinding(path.stem, source, None, "the file is no JSON")
+        problem = "the file is no JSON"
     except OSError as error:
-        return RecordedFinding(path.stem, source, None, error.strerror or "the file cannot be read")
-    if isinstance(content, dict):
-        return RecordedFinding(path.stem, source, content)
-    problem = "the file holds no JSON object" if len(data) <= MAX_BYTES else f"the file has over {MAX_BYTES} bytes"
-    return RecordedFinding(path.stem, source, None, problem)
+        problem = error.strerror or "no regular file"
+    if not problem and not isinstance(content, dict):
+        problem, content = "the file holds no JSON object", None
+    return RecordedFinding(path.stem, source, content, problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_finding_store_says_which_findings_there_are(store: FindingStore, name: 
         (b'{"x": NaN}', "the file is no JSON"),
         (b"[" * 5000, "the file is no JSON"),
         (b"[]", "the file holds no JSON object"),
-        (b" " * (MAX_BYTES + 1), f"the file has over {MAX_BYTES} bytes"),
+        (b" " * (MAX_BYTES + 1), f"larger than {MAX_BYTES} bytes"),
     ],
 )
 def test_finding_store_says_what_is_wrong_with_a_file(tmp_path: Path, data: bytes, problem: str) -> None:
@@ -51,11 +52,19 @@ def test_finding_store_says_what_is_wrong_with_a_file(tmp_path: Path, data: byte
     assert (finding.name, finding.content, finding.problem) == ("bad", None, problem)
 
 
+def test_finding_store_waits_for_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (finding,) = FindingStore(tmp_path, tmp_path / "none").list()
+    assert finding.problem == "a pipe, not a file"
+
+
 def test_finding_store_passes_over_other_names_and_too_many(tmp_path: Path) -> None:
     for i in range(MAX_FINDINGS + 5):
         record(tmp_path, f"n{i:03}", "{}")
     (tmp_path / "Notes of mine.json").write_text("{}")
-    assert [finding.name for finding in FindingStore(tmp_path, tmp_path / "none").list()][-1] == f"n{MAX_FINDINGS - 1:03}"
+    assert [finding.name for finding in FindingStore(tmp_path, tmp_path / "none").list()][
+        -1
+    ] == f"n{MAX_FINDINGS - 1:03}"
 
 
 def test_record_replaces_an_earlier_finding_and_leaves_nothing_else(tmp_path: Path) -> None:
