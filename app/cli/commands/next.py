@@ -27,7 +27,9 @@ from models.utils.progress import run_to_completion
 @click.option("--top-k", type=click.IntRange(0), default=10, help="How many; 0 for all. [default: 10]")
 @click.option("--special", is_flag=True, help="Show <unk> and </s> as well.")
 @click.option(
-    "--explain", is_flag=True, help="Show how the probabilities come about: a back-off path, or gates at each token."
+    "--explain",
+    is_flag=True,
+    help="Show how the probabilities come about: a back-off path, gates at each token, or shares of members.",
 )
 @loading_options
 @json_option
