@@ -19,7 +19,6 @@ from pathlib import Path
 
 import click
 
-from benchmarks.service._chaos import observer
 from benchmarks.service._chaos.caller import Caller
 from benchmarks.service._chaos.checks import check_end, holds_in_time
 from benchmarks.service._chaos.cluster import LOG_FILE, Cluster, choose_database, running_cluster
@@ -29,9 +28,10 @@ from benchmarks.service._chaos.hostile import Hostile
 from benchmarks.service._chaos.jobs import Jobs
 from benchmarks.service._chaos.ledger import Ledger
 from benchmarks.service._chaos.models import Models
+from benchmarks.service._chaos.observer import Observer
 from benchmarks.service._chaos.questions import STATEFUL, Questions
 
-CALM_AFTER = 20
+CALM_AFTER = 40
 """Faults between two times of calm, in which errors have no excuse."""
 CALM_SECONDS = 3.0
 
@@ -63,7 +63,7 @@ class Run:
         hostile = Hostile(self.cluster.url, self.ledger)
         turns: list[Callable[[Caller], object]] = [self.questions.ask] * clients
         turns += [self.jobs.take_turn, self.models.take_turn, self.files.take_turn, self.aliases.take_turn]
-        turns += [observer.take_turn, lambda _: hostile.take_turn()]
+        turns += [Observer().take_turn, lambda _: hostile.take_turn()]
         for turn in turns:
             thread = threading.Thread(target=self._repeat, args=(turn, self.caller()), daemon=True)
             thread.start()

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from benchmarks.service._chaos.cluster import Cluster
+from benchmarks.service._chaos.jobs import OPEN
 from benchmarks.service._chaos.ledger import Ledger
-from benchmarks.service._chaos.observer import SHIPPED
+from benchmarks.service._chaos.observer import SHIPPED, read_metrics
 
 SETTLE_SECONDS = 150.0
 """Longest until leftovers are swept, which workers do each minute, and everything is idle."""
@@ -30,13 +31,12 @@ def holds_in_time(condition: Callable[[], object], seconds: float = SETTLE_SECON
 
 def check_end(cluster: Cluster, ledger: Ledger, before: dict[str, float], disk_before: int) -> None:
     """Check the cluster once the load is over."""
-    for promise, seen in {
-        "nothing half-written remains": lambda: leftovers(cluster),
-        "every published model is served at the end": lambda: unserved(cluster),
-    }.items():
-        settled = holds_in_time(lambda seen=seen: not seen())  # type: ignore[misc]
-        ledger.check(promise, settled, str(seen()))
+    swept = holds_in_time(lambda: not leftovers(cluster))
+    ledger.check("nothing half-written remains", swept, str(leftovers(cluster)))
+    served = holds_in_time(lambda: not unserved(cluster))
+    ledger.check("every published model is served at the end", served, str(unserved(cluster)))
     ledger.check("the service is idle at the end", holds_in_time(lambda: is_idle(cluster)), "work is under way")
+    check_metrics(cluster, ledger)
     after = cluster.usage()
     print(f"a server process: {before} before, {after} after")
     ledger.check("memory returns", after["memory"] < 1.3 * before["memory"] + 50, f"{before} {after}")
@@ -44,21 +44,45 @@ def check_end(cluster: Cluster, ledger: Ledger, before: dict[str, float], disk_b
     disk = cluster.disk_bytes()
     print(f"data folder without uploads: {disk_before / 1e6:.1f} MB before, {disk / 1e6:.1f} MB after")
     ledger.check("disk space returns", disk < 1.5 * disk_before + 32e6, f"{disk_before} {disk}")
+    check_a_day_later(cluster, ledger)
+
+
+def check_a_day_later(cluster: Cluster, ledger: Ledger) -> None:
+    """Set the clock two days ahead, begin the service again, and check that broken uploads are swept."""
+    if cluster.clock is None:
+        return
+    cluster.clock.set(2 * 86400)
+    cluster.restart_in_order()
+    incoming = cluster.data / "files" / "incoming"
+    swept = holds_in_time(lambda: cluster.is_whole() and not list(incoming.glob("*")))
+    ledger.check("uploads that broke off are swept a day later", swept, str(list(incoming.glob("*"))))
 
 
 def leftovers(cluster: Cluster) -> list[Path]:
-    """Return what attempts at jobs and broken uploads left behind."""
-    hidden = [path for path in (cluster.data / "files").glob("*") if path.suffix in (".part", ".tmp")]
+    """Return what attempts at jobs and at publishing left behind."""
     temporary = [path for path in cluster.checkpoints.glob(".*") if path.name != ".jobs"]
-    return [*cluster.left_over(), *hidden, *temporary]
+    return [*cluster.left_over(), *temporary]
 
 
 def is_idle(cluster: Cluster) -> bool:
     """Tell whether no request but that for the metrics is under way, and no text is generated or waits."""
-    with urlopen(f"{cluster.url}/metrics", timeout=60) as answer:
-        lines = [line.split() for line in answer.read().decode().splitlines() if not line.startswith("#")]
-    values = {line[0]: float(line[-1]) for line in lines}
+    values = metrics_of(cluster)
     return all(values[f"nextword_{name}"] == 0 for name in IDLE_GAUGES)
+
+
+def check_metrics(cluster: Cluster, ledger: Ledger) -> None:
+    """Check that the metrics tell of as many models and open jobs as there are."""
+    values, served = metrics_of(cluster), len(cluster.client.get("/health/ready")["models"])
+    told = values['nextword_models{state="loaded"}'], values['nextword_models{state="broken"}']
+    ledger.check("metrics tell how many models are served", told == (served, 0), f"{told}, not {served}")
+    is_open = [values[f'nextword_jobs{{status="{status}"}}'] for status in OPEN]
+    ledger.check("metrics tell how many jobs are open", not any(is_open), str(is_open))
+
+
+def metrics_of(cluster: Cluster) -> dict[str, float]:
+    """Return the metrics of a cluster by name and labels."""
+    with urlopen(f"{cluster.url}/metrics", timeout=60) as answer:
+        return read_metrics(answer.read().decode())
 
 
 def unserved(cluster: Cluster) -> set[str]:

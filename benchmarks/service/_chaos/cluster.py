@@ -43,7 +43,7 @@ class Cluster(Fleet):
         self.database, self.clock, self.can_fill = database, clock, can_fill
         self._disk = folder / "disk"
         settings = {"NEXTWORD_WORKERS": str(SERVERS), "NEXTWORD_STOP_SECONDS": "5", "NEXTWORD_BODY_IDLE_SECONDS": "5"}
-        environment = settings | ({} if clock is None else clock.environment)
+        environment = settings | ({} if clock is None else dict(clock.environment))
         self.log_path = folder / LOG_FILE
         super().__init__(
             self._disk, database_url, workers=2, environment=environment, log=self.log_path.open("ab", buffering=0)
@@ -176,7 +176,7 @@ def running_cluster(folder: Path, database: str) -> Iterator[Cluster]:
         folder.chmod(0o755)  # PostgreSQL runs as another user
         server, url = None, sqlite_url(folder / "disk" / "data")
         if database == "postgresql":
-            server = stack.enter_context(postgresql_server(clock and clock.environment))
+            server = stack.enter_context(postgresql_server(None if clock is None else clock.environment))
             url = server.create()
         link_checkpoints(folder / "disk" / "checkpoints")
         cluster = Cluster(folder, url, server, clock, can_fill)

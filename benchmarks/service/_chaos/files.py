@@ -7,6 +7,7 @@ import os
 import random
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.service._chaos.caller import Caller
 
@@ -38,7 +39,7 @@ class Files:
         content = os.urandom(random.choice([10, 1000, 100_000])).hex().encode()
         digest = hashlib.sha256(content).hexdigest()
         if random.random() < 0.5:
-            options: dict[str, object] = {"files": {"file": (digest, content)}}
+            options: dict[str, Any] = {"files": {"file": (digest, content)}}
         else:
             options = {"content": content, "headers": {"content-type": "text/plain"}, "params": {"filename": digest}}
         answer = caller.call("POST", "/v1/files", **options)
@@ -61,7 +62,7 @@ class Files:
 
     def check(self, caller: Caller) -> None:
         """Check every file that the service lists: whole, whoever sent it; and that all kept ones are listed."""
-        listed = {}
+        listed: dict[str, str] = {}
         page: dict[str, object] = {"limit": 100}
         while True:
             answer = caller.insist("GET", "/v1/files", params=page).json()

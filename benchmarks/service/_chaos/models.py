@@ -71,10 +71,12 @@ class Models:
         """Record what the models answer."""
         self._cluster = cluster
         self._versions = itertools.count(1)
-        self._donors = {
-            made.model: _numbers(caller.insist("POST", f"/v1/models/{made.model}/next", json=QUESTION).json())
-            for made in undisturbed.values()
-        }
+        self._donors = {made.model: self._first_answer(caller, made.model) for made in undisturbed.values()}
+
+    def _first_answer(self, caller: Caller, model: str) -> dict[str, Any]:
+        """Return the answer of a model that was published just now, as soon as it is loaded."""
+        early = ("model_loading", "model_not_found")
+        return _numbers(caller.insist("POST", f"/v1/models/{model}/next", json=QUESTION, excuses=early).json())
 
     def take_turn(self, caller: Caller) -> None:
         """Publish a version, ask it, let something happen to it, ask it again, and see it gone."""
