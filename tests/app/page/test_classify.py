@@ -48,3 +48,10 @@ def test_classify_shows_several_models_and_examples_by_keyboard(page: Page) -> N
     page.get_by_role("checkbox", name="classifier").press("Space")
     page.get_by_role("textbox", name="Text").fill("")
     expect(page.get_by_text("Write something: text.")).to_be_visible()
+
+
+def test_classify_shows_each_model_in_a_card_and_errors_where_they_belong(page: Page, complaints: list[str]) -> None:
+    page.goto(f"/#/classify?model=classifier&model=gone&text={TEXT}")
+    expect(page.get_by_role("region", name="classifier", exact=True).locator("mark").first).to_be_visible()
+    expect(page.get_by_role("region", name="gone", exact=True).get_by_role("alert")).to_contain_text("no model 'gone'")
+    complaints.clear()  # Chromium complains of each status 404
