@@ -58,7 +58,7 @@ ENV PATH=/opt/app/bin:/opt/nextword/bin:$PATH \
 USER 1000
 WORKDIR /data
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=300s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"NEXTWORD_PORT\"]}/health/ready')"]
 
 # As a list, without a shell: the server is process 1 and gets SIGTERM itself.
