@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 import click
@@ -77,10 +78,10 @@ class Run:
                 self.ledger.breach("the load itself works", traceback.format_exc())
                 time.sleep(1)
 
-    def break_things(self, kills: int | None, seconds: float) -> None:
+    def break_things(self, kills: float, seconds: float) -> None:
         """Inject faults for so long, or until there were so many kills; then wait until all has recovered."""
         begun, killed, injected = time.monotonic(), 0, 0
-        while (killed < kills) if kills is not None else (time.monotonic() < begun + seconds):
+        while killed < kills and time.monotonic() < begun + seconds:
             killed, injected = killed + self.faults.inject(), injected + 1
             time.sleep(random.uniform(0, 1.0))
             if injected % CALM_AFTER == 0:
@@ -131,27 +132,28 @@ def uncovered(document: dict[str, object], questions: Questions) -> set[str]:
 
 
 @click.command()
-@click.option("--minutes", default=10.0, help="How long to inject faults. [default: 10]")
-@click.option(
-    "--kills", default=None, type=int, help="Go on until so many processes were killed, however long it takes."
-)
+@click.option("--minutes", default=None, type=float, help="How long to inject faults. [default: 10]")
+@click.option("--kills", default=None, type=int, help="Until how many kills; without --minutes, however long it takes.")
 @click.option("--clients", default=3, help="Clients that ask questions. [default: 3]")
 @click.option("--database", type=click.Choice(["postgresql", "sqlite"]), default=None, help="[default: what there is]")
 @click.option("--seed", default=1, help="Of the order of faults. [default: 1]")
 @click.option("--keep", type=click.Path(path_type=Path), default=None, help="Folder for the log of the processes.")
-def main(minutes: float, kills: int | None, clients: int, database: str | None, seed: int, keep: Path | None) -> None:
+def main(
+    minutes: float | None, kills: int | None, clients: int, database: str | None, seed: int, keep: Path | None
+) -> None:
     """Let everything fail for some minutes; exits with status 1 where a promise was broken."""
     random.seed(seed)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the disk is unmounted then, too
     with tempfile.TemporaryDirectory(prefix="nextword-chaos-", ignore_cleanup_errors=True) as folder:
-        breaches = run_chaos(Path(folder), database or choose_database(), clients, kills, 60 * minutes)
+        seconds = 60 * minutes if minutes is not None else inf if kills else 600
+        breaches = run_chaos(Path(folder), database or choose_database(), clients, kills or inf, seconds)
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             (keep / "chaos.log").write_bytes((Path(folder) / LOG_FILE).read_bytes())
     raise SystemExit(bool(breaches))
 
 
-def run_chaos(folder: Path, database: str, clients: int, kills: int | None, seconds: float) -> list[str]:
+def run_chaos(folder: Path, database: str, clients: int, kills: float, seconds: float) -> list[str]:
     """Run a cluster in a folder, break it, print the tables and return the broken promises."""
     with running_cluster(folder, database) as cluster:
         run = Run(cluster)
