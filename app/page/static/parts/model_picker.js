@@ -24,7 +24,7 @@ export async function modelPicker({ capability, value, onChange, label, multiple
   const chosen = new Set(wanted.length ? wanted : names.slice(0, 1));
   const title = (/** @type {string} */ name) => {
     const model = models.find((one) => nameOf(one) === name || one.id === name);
-    return model ? `${name} (${model.kind}, ${model.unit})` : `${name} (not here)`;
+    return model ? `${name} · ${shortKind(model)}` : `${name} (not here)`;
   };
   const changed = () => onChange?.(names.filter((name) => chosen.has(name)));
   const control = multiple
@@ -48,6 +48,12 @@ export async function modelPicker({ capability, value, onChange, label, multiple
  */
 export function nameOf(model) {
   return model.newest ? model.name : model.id;
+}
+
+/** @param {ModelSummary} model */
+function shortKind({ kind, unit }) {
+  const text = kind === "ngram" ? "n-gram" : /^(lstm|gru|rnn)$/.test(kind) ? kind.toUpperCase() : kind.replaceAll("_", " ");
+  return unit === "word" ? text : `${text} of ${unit}s`;
 }
 
 /**

@@ -116,7 +116,7 @@ function firstTry(models, signal) {
   );
   return h("section", { class: "card" }, h("h2", {}, "A first try"),
     h("p", { class: "quote" }, `“${FIRST_TEXT} `, h("span", { class: "blank" }, "…"), "”"), place,
-    h("p", { class: "actions" }, h("a", { class: "button primary", href: link("next", { model: name, text: FIRST_TEXT }) }, "Type your own")));
+    h("p", { class: "actions" }, h("a", { class: "button primary", href: link("next", { model: name, text: `${FIRST_TEXT} ` }) }, "Type your own")));
 }
 
 /**
