@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, case, or_, select, update
 
 from app.core.exceptions import LeaseLost
 from app.jobs.events import StepMetrics, append_event, delete_metrics_after, record_metrics
@@ -131,7 +131,7 @@ class LeaseStore:
 
 def _next_claimable(connection: Connection) -> Job | None:
     """Return the next job to claim, its row locked against other claims where the database has row locks."""
-    expired = select_jobs().where(JOBS.c.status.in_(LEASED_STATUSES), JOBS.c.lease_expires_at < Epoch())
+    expired = select_jobs().where(JOBS.c.status.in_(LEASED_STATUSES), _has_ended())
     queued = select_jobs().where(JOBS.c.status == Status.QUEUED)
     for query in (expired, queued):
         oldest = query.order_by(JOBS.c.number).limit(1).with_for_update(skip_locked=True, of=JOBS)
@@ -139,6 +139,16 @@ def _next_claimable(connection: Connection) -> Job | None:
         if row is not None:
             return job_from_row(row)
     return None
+
+
+def _has_ended() -> ColumnElement[bool]:
+    """Return the condition that a lease has ended, or its last heartbeat lies more than its length in the future.
+
+    In the second case the database's clock was set back: a holder that was killed would keep its job until the clock
+    comes to that time again. One that lives renews its lease at once, or loses it as where the clock is set forward.
+    """
+    was_set_back = JOBS.c.heartbeat_at - Epoch() > JOBS.c.lease_expires_at - JOBS.c.heartbeat_at
+    return or_(JOBS.c.lease_expires_at < Epoch(), was_set_back)
 
 
 def _claim(connection: Connection, job: Job, worker: str, seconds: float) -> tuple[Job, Lease]:

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from sqlalchemy import update
 
 from app.core.exceptions import LeaseLost
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.store import Job, JobStore, NewJob
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
-from app.storage.tables import Status
+from app.storage.tables import JOBS, Status
 
 ENDED = -1.0
 """A lease of this many seconds has ended when it begins."""
@@ -67,6 +68,20 @@ def test_claim_prefers_an_expired_lease_to_the_queue(database: Database) -> None
     again, lease = claim(database)
     assert (again.id, again.attempt, lease.fencing_token) == (job.id, 2, 2)
     assert [event.event for event in JobStore(database).events(job.id)] == ["queued", "started", "lost", "started"]
+
+
+@pytest.mark.parametrize(("seconds", "is_claimed"), [(3600, True), (50, False)])
+def test_claim_takes_a_job_whose_heartbeat_lies_in_the_future(
+    database: Database, seconds: float, is_claimed: bool
+) -> None:
+    job = queue(database)
+    claim(database, seconds=60)  # then the clock is set back
+    later = {"heartbeat_at": JOBS.c.heartbeat_at + seconds, "lease_expires_at": JOBS.c.lease_expires_at + seconds}
+    with database.write() as connection:
+        connection.execute(update(JOBS).values(**later))
+    claimed = LeaseStore(database).claim("other", 60)
+    assert (claimed is not None) == is_claimed
+    assert claimed is None or (claimed[0].id, claimed[0].attempt) == (job.id, 2)
 
 
 def test_lease_claimed_again_refuses_every_write(database: Database) -> None:
