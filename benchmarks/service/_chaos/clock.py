@@ -9,7 +9,9 @@ from __future__ import annotations
 import mmap
 import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 SOURCE = r"""
@@ -72,6 +74,9 @@ class Clock:
         self._offset[:8] = seconds.to_bytes(8, "little", signed=True)
 
 
-def make_clock(folder: Path) -> Clock | None:
-    """Return a clock; None where there is no C compiler."""
-    return Clock(folder) if shutil.which("cc") else None
+@contextmanager
+def make_clock() -> Iterator[Clock | None]:
+    """Yield a clock, in a folder that every user can read, as PostgreSQL's; None where there is no C compiler."""
+    with tempfile.TemporaryDirectory(prefix="nextword-clock-") as folder:
+        Path(folder).chmod(0o755)
+        yield Clock(Path(folder)) if shutil.which("cc") else None

@@ -172,8 +172,7 @@ def running_cluster(folder: Path, database: str) -> Iterator[Cluster]:
     """Run a cluster with the shipped models, on PostgreSQL or SQLite; all of it is gone afterwards."""
     with ExitStack() as stack:
         can_fill = stack.enter_context(small_disk(folder / "disk"))
-        clock = make_clock(folder)
-        folder.chmod(0o755)  # PostgreSQL runs as another user
+        clock = stack.enter_context(make_clock())
         server, url = None, sqlite_url(folder / "disk" / "data")
         if database == "postgresql":
             server = stack.enter_context(postgresql_server(None if clock is None else clock.environment))
