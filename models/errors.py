@@ -8,7 +8,10 @@ from typing import Self
 
 
 class NextwordError(Exception):
-    """Base class of all errors raised on purpose; the message is fit for a user."""
+    """Base class of all errors raised on purpose; the message is fit for a user, and Unicode."""
+
+    def __init__(self, *details: object) -> None:
+        super().__init__(*(_unicode(detail) if isinstance(detail, str) else detail for detail in details))
 
 
 class InvalidInput(NextwordError, ValueError):
@@ -20,7 +23,7 @@ class InvalidInput(NextwordError, ValueError):
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
-        self.field, self.reason = field, reason
+        self.field, self.reason = _unicode(field), _unicode(reason)
 
     def of_field(self, field: str) -> Self:
         """Return the same error of a value that has another name.
@@ -79,6 +82,11 @@ class TrainingDiverged(TrainingFailed):
             f"{advice}"
         )
         self.step, self.loss, self.gradient_norm = step, loss, gradient_norm
+
+
+def _unicode(text: str) -> str:
+    """Return text that can be written: half a surrogate pair, as hostile JSON holds, becomes its escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

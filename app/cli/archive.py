@@ -123,20 +123,20 @@ def read_archive(path: Path, settings: Settings, database: Database) -> None:
 def _checked_members(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
     members = archive.getmembers()
     names = {member.name for member in members}
-    strange = [
-        member.name for member in members if not (_is_inside(member.name) if member.isfile() else member.isdir())
-    ]
+    strange = [member.name for member in members if not (_is_plain_file(member) or member.isdir())]
     missing = [table.name for table in METADATA.sorted_tables if f"{TABLES}/{table.name}.jsonl" not in names]
     if strange or missing:
         raise InvalidInput("archive", f"is no archive of a service: it has {strange[:3]}, and lacks {missing[:3]}")
     return members
 
 
-def _is_inside(name: str) -> bool:
-    """Return whether a name leads to a file below one of the folders, and is written in the one way."""
-    path = PurePosixPath(name)
+def _is_plain_file(member: tarfile.TarInfo) -> bool:
+    """Return whether a member is a file, in full, below one of the folders, and its name written in the one way."""
+    name, path = member.name, PurePosixPath(member.name)
     folder, *below = path.parts or ("",)
-    return folder in (TABLES, UPLOADS, MODELS) and bool(below) and ".." not in below and str(path) == name
+    is_inside = folder in (TABLES, UPLOADS, MODELS) and bool(below) and ".." not in below
+    # A sparse member of some bytes would be written out to any size.
+    return member.isfile() and not member.issparse() and is_inside and str(path) == name and "\0" not in name
 
 
 def _check_empty(settings: Settings, database: Database) -> None:
@@ -171,7 +171,7 @@ def _fill_tables(connection: Connection, archive: tarfile.TarFile, database: Dat
                 _advance_sequence(connection, table)
     except (OperationalError, InterfaceError):
         raise
-    except (SQLAlchemyError, ValueError) as error:
+    except (SQLAlchemyError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
         raise InvalidInput("archive", "holds rows that do not fit the tables of this version") from error
 
 

@@ -115,6 +115,8 @@ def parse_config(kind: type[Config], raw: RawFields, prefix: str = "") -> Config
         raise to_invalid_input(error, prefix) from None
     except (TypeError, RecursionError):
         raise InvalidInput(prefix.rstrip(".") or "recipe", "must hold text, numbers and lists only") from None
+    except ValueError:  # of JSON's writer: TOML's hexadecimal numbers have no limit
+        raise InvalidInput(prefix.rstrip(".") or "recipe", "holds a number of too many digits") from None
 
 
 def read_recipe_file(path: Path | None) -> dict[str, Any]:

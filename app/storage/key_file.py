@@ -67,7 +67,9 @@ def read_key_file(path: Path) -> list[ApiKey]:
     text = _read_text(path)
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise InvalidInput(SETTING, "the file is not TOML: it is nested too deep") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         if len(text.split()) != 1:
             raise InvalidInput(SETTING, f"the file is not TOML: {error}") from None
         content = {BARE_KEY_NAME: {"key": text.strip(), "scopes": list(SCOPES)}}

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from models.errors import CheckpointDamaged
 from models.model import Tensors
 from models.ngram.count_table import Level
+from models.utils.arrays import are_offsets
 from models.utils.files import map_tensors
 
 COUNTS_FILE = "counts.safetensors"
@@ -47,9 +48,9 @@ def _check_levels(file: Path, levels: list[Level], vocabulary_size: int) -> None
         arrays = [level.child_offsets, level.token, level.suffix, level.count]
         sound = (
             all(array.ndim == 1 and array.dtype in (np.int32, np.int64) for array in arrays)
-            and [len(array) for array in arrays] == [contexts + 1, *[int(level.child_offsets[-1])] * 3]
-            and level.child_offsets[0] == 0
-            and bool(np.all(np.diff(level.child_offsets) >= 0))
+            and len(level.child_offsets) == contexts + 1
+            and are_offsets(level.child_offsets, len(level.token))
+            and len(level.suffix) == len(level.count) == len(level.token)
             and _within(level.token, vocabulary_size)
             and _within(level.suffix, len(levels[n - 2]) if n > 1 else 1)
             and bool(np.all(level.count >= (n > 1)))

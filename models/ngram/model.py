@@ -206,6 +206,9 @@ class NgramModel(LanguageModel):
         details = fields.pop("estimation", {})
         if not isinstance(details, dict):
             raise CheckpointDamaged("n-gram model: estimation is not an object")
+        for name in ("discounts", "weights"):
+            if not _are_numbers_by_order(details.get(name, [])):
+                raise CheckpointDamaged(f"n-gram model: estimation.{name} is not a list of numbers by order")
         try:
             ngram_config = NgramConfig(**{**fields, "prune": tuple(fields.get("prune", ()))})
         except (TypeError, InvalidInput) as error:
@@ -219,6 +222,12 @@ class NgramModel(LanguageModel):
         if not query.ids_in_range(words, ends, self.vocabulary_size):
             raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
         return words, ends
+
+
+def _are_numbers_by_order(values: object) -> bool:
+    """Whether a card's value has a number, or several, for each order."""
+    rows = [row if isinstance(row, list) else [row] for row in values] if isinstance(values, list) else [[None]]
+    return all(type(value) in (int, float) for row in rows for value in row)
 
 
 def _as_array(state: State) -> NDArray[np.int64]:

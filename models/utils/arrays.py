@@ -27,6 +27,14 @@ def concat_rows(rows: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.int32], O
     return np.concatenate([np.empty(0, np.int32), *rows]), np.cumsum([len(row) for row in rows], dtype=np.int64)
 
 
+def are_offsets(offsets: IntArray, size: int) -> bool:
+    """Whether `offsets` [N + 1] cut `size` rows into N ranges: 0 first, none below the one before.
+
+    N is at least 0. Neighbours are compared: their difference overflows where a file has numbers at both ends of int64.
+    """
+    return bool(offsets[0] == 0 and offsets[-1] == size and (offsets[1:] >= offsets[:-1]).all())
+
+
 def padded_indices(begins: Offsets, lengths: Offsets) -> tuple[Offsets, NDArray[np.bool_]]:
     """Return positions of concatenated rows as a padded rectangle [B, W], and which are no padding.
 

@@ -96,7 +96,7 @@ def _read_pieces(files: list[Path], line: int, context: str, question: str, answ
     for file, name, text in zip(files, ("context", "question", "answer"), (context, question, answer), strict=False):
         check_text(file, line, f"the {name}", text)
     tokens = list(_TOKEN.finditer(context))
-    match = re.fullmatch(r"(\d+) (\d+)", span.strip(WHITESPACE))
+    match = re.fullmatch(r"(\d{1,18}) (\d{1,18})", span.strip(WHITESPACE))
     first, last = sorted(map(int, match.groups())) if match else (0, len(tokens))
     if last >= len(tokens):
         message = f"must be the first and the last token of the answer, from 0 to {len(tokens) - 1}, not {span!r:.50}"

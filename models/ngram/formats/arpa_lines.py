@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from typing import TextIO
 
 from models.errors import InvalidInput, InvalidText
@@ -17,6 +18,8 @@ LOG10_ZERO = -99.0
 """Logarithm that ARPA writes for a probability of zero."""
 BOS_TOKEN = "<s>"
 """Spelling of the boundary as a context; as a prediction it is `</s>`."""
+MAX_LINE_CHARS = 1 << 20
+"""Length from which a line is refused: a compressed file of a megabyte may hold one of a gigabyte."""
 SEPARATORS = " \t"
 """Characters between the columns of a line."""
 _WHOLE_NUMBER = re.compile("[0-9]{1,18}")
@@ -31,15 +34,17 @@ class ArpaLines:
     """Reader of the lines of an ARPA file; `number` is that of the last line read, from 1."""
 
     def __init__(self, file: TextIO) -> None:
-        self._file = file
+        self._lines = iter(partial(file.readline, MAX_LINE_CHARS), "")
         self._awaited = "\\data\\, with which ARPA text begins"
         self.number = 0
 
     def next_line(self) -> str:
         """Return the next line that is not blank, stripped. Raises InvalidInput at the end of the file."""
         try:
-            for line in self._file:
+            for line in self._lines:
                 self.number += 1
+                if len(line) == MAX_LINE_CHARS:
+                    raise self.error(f"a line has fewer than {MAX_LINE_CHARS:,} characters")
                 text = line.removesuffix("\n").removesuffix("\r")
                 if text := (text.removeprefix(BYTE_ORDER_MARK) if self.number == 1 else text).strip(SEPARATORS):
                     return text

@@ -65,13 +65,14 @@ def read_kenlm_header(head: bytes) -> KenlmHeader | None:
 
 def read_kenlm_words(path: Path, field: str = "file") -> tuple[KenlmHeader, list[str]]:
     """Return the header and the words of a binary by their numbers in it. Raises InvalidInput."""
-    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        header = read_kenlm_header(content[:HEADER_BYTES])
+    with open_regular(path) as file:
+        header = read_kenlm_header(file.read(HEADER_BYTES))
         if header is None:
             raise InvalidInput(field, f"{path} is not a complete binary of KenLM, format version 5")
         if not header.has_vocabulary:
             raise InvalidInput(field, f"{path} holds no words (`build_binary -v`): build it again without -v")
-        words = _words_at_end(content, header.order_sizes[0])
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            words = _words_at_end(content, header.order_sizes[0])
     if words is None:
         raise InvalidInput(field, f"{path} does not end with its {header.order_sizes[0]} words: truncated or altered")
     return header, words
@@ -79,10 +80,12 @@ def read_kenlm_words(path: Path, field: str = "file") -> tuple[KenlmHeader, list
 
 def _words_at_end(content: mmap.mmap, count: int) -> list[str] | None:
     """Return the last `count` words, of which `<unk>` is the first; None where they are not there."""
-    begin = content.rfind(_UNK)
-    while begin >= 0:
-        words = content[begin:].split(b"\x00")
-        if len(words) == count + 1 and not words.pop():
-            return [word.decode("utf-8", "surrogateescape") for word in words]
-        begin = content.rfind(_UNK, 0, begin) if len(words) < count + 1 else -1  # in a word that ends so
-    return None
+    end = len(content)
+    for _ in range(count):  # back to the zero byte that ends the first word
+        end = content.rfind(b"\x00", 0, end)
+        if end < 0:
+            return None
+    *words, rest = content[max(end + 1 - len(_UNK), 0) :].split(b"\x00")
+    if rest or len(words) != count or words[0] != _UNK[:-1]:
+        return None
+    return [word.decode("utf-8", "surrogateescape") for word in words]

@@ -17,6 +17,7 @@ from models.tokenization.encoding import TokenModel
 from models.tokenization.foreign.file_vocabulary import FileVocabulary
 from models.tokenization.foreign.model import ForeignModel, TokenSpan, is_special
 from models.tokenization.foreign.regex_safety import check_patterns
+from models.tokenization.foreign.replacement_safety import check_replacements
 from models.tokenization.foreign.spelling import BYTE_TOKEN, Spelling
 
 _NEEDS_UNKNOWN = ("WordLevel", "WordPiece", "Unigram")
@@ -36,6 +37,7 @@ class HuggingFaceModel(ForeignModel):
         """Read the content of a file. Raises InvalidInput for one that `tokenizers` does not read, or refuses."""
         self._document = _without_training(document)
         check_patterns(self._document)
+        check_replacements(self._document)
         self._tokenizer = _parse(self._document)
         tokens = {i: token for token, i in self._tokenizer.get_vocab(with_added_tokens=True).items()}
         if len(tokens) != self._tokenizer.get_vocab_size(with_added_tokens=True):

@@ -108,7 +108,7 @@ def _cut(name: str, normal: Sequence[str]) -> tuple[str, str]:
 def _normalizer_steps(file: PieceFile) -> list[normalizers.Normalizer]:
     steps: list[normalizers.Normalizer] = []
     if file.character_map:
-        steps.append(normalizers.Precompiled(file.character_map))
+        steps.append(_precompiled(file.character_map))
     if file.removes_blanks:
         steps += [normalizers.Replace(Regex(r"\A +| +\z"), ""), normalizers.Replace(Regex(" {2,}"), " ")]
     steps.append(normalizers.Replace(" ", META_SPACE))
@@ -116,6 +116,14 @@ def _normalizer_steps(file: PieceFile) -> list[normalizers.Normalizer]:
         # The step below leaves out the blank where the text begins with one; SentencePiece does not.
         steps.append(normalizers.Replace(Regex(rf"\A{META_SPACE}"), META_SPACE * 2))
     return steps
+
+
+def _precompiled(character_map: bytes) -> normalizers.Normalizer:
+    """Return the step of a compiled map of characters. Raises InvalidInput for one that only SentencePiece reads."""
+    try:
+        return normalizers.Precompiled(character_map)
+    except Exception as error:  # `tokenizers` raises no narrower one
+        raise InvalidInput("model", f"maps characters in a way that `tokenizers` does not read ({error})") from None
 
 
 def _pre_tokenizer_steps(file: PieceFile, names: Sequence[str]) -> list[pre_tokenizers.PreTokenizer]:

@@ -92,10 +92,30 @@ def test_archive_with_hostile_names_is_refused(database: Database, tmp_path: Pat
     assert not (tmp_path / "outside").exists()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"path": "files/a\0b"},
+        {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 50), "GNU.sparse.name": "files/endless"},
+    ],
+    ids=["zero", "sparse"],
+)
+def test_archive_with_odd_headers_is_refused(database: Database, tmp_path: Path, headers: dict[str, str]) -> None:
+    with tarfile.open(tmp_path / "bad.tar", "w") as archive:
+        member = tarfile.TarInfo("files/a")
+        member.pax_headers = headers
+        archive.addfile(member)
+        for table in METADATA.sorted_tables:
+            archive.addfile(tarfile.TarInfo(f"tables/{table.name}.jsonl"))
+    settings = Settings(checkpoints=tmp_path / "c", data=tmp_path / "d")
+    with pytest.raises(InvalidInput, match="is no archive of a service"):
+        read_archive(tmp_path / "bad.tar", settings, database)
+
+
 def test_archive_with_rows_that_fit_no_table_is_refused_before_a_file_is_written(
     database: Database, tmp_path: Path
 ) -> None:
-    for row in (b"no JSON", b"[1]"):
+    for row in (b"no JSON", b"[1]", b"[" * 100_000):
         with tarfile.open(tmp_path / "bad.tar", "w") as archive:
             archive.addfile(tarfile.TarInfo("checkpoints/mine/1/card.json"))
             for table in METADATA.sorted_tables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,14 @@ def test_read_recipe_file_says_in_plain_words_what_is_no_toml(tmp_path: Path, co
 def test_parse_config_refuses_half_a_surrogate_pair() -> None:
     with pytest.raises(InvalidInput, match="model: must hold strings in Unicode"):
         parse_config(NgramConfig, {"smoothing": "\ud800"}, "model.")
+
+
+def test_parse_config_refuses_a_hexadecimal_number_of_thousands_of_digits() -> None:
+    with pytest.raises(InvalidInput, match="model: holds a number of too many digits"):
+        parse_config(NgramConfig, tomllib.loads(f"order = 0x{'f' * 5000}"), "model.")
+
+
+def test_parse_config_names_a_field_that_is_no_unicode_in_a_message_that_is() -> None:
+    with pytest.raises(InvalidInput, match="unknown") as caught:
+        parse_config(NgramConfig, {"\ud800": 1}, "model.")
+    assert (str(caught.value).encode(), caught.value.field) == (caught.value.args[0].encode(), r"model.\ud800")

@@ -51,6 +51,8 @@ def test_key_file_of_one_line_is_one_key_with_every_scope(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("a = " + "[" * 5000, "not TOML: it is nested too deep"),
+        (f"a = {'9' * 5000} # of many digits", "not TOML"),
         ("short", "default.key: must be a string of 20 or more characters"),
         (f"{KEY} {KEY}", "not TOML"),
         (f'[a]\nkey = "{KEY}"', "a.scopes: required"),

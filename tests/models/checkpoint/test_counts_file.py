@@ -63,12 +63,21 @@ def test_counts_that_were_altered_are_refused_when_they_are_needed(path: Path) -
         _ = model.counts
 
 
+def overflowing(offsets: np.ndarray) -> np.ndarray:
+    """Offsets with two that are far out of bounds, whose differences in int64 are all above zero."""
+    offsets = offsets.astype(np.int64)
+    offsets[1:3] = 2**62 + 1, -(2**62) - 1
+    return offsets
+
+
 DAMAGE: dict[str, Callable[[Tensors], object]] = {
     "a word that is none": lambda arrays: arrays.update({"token.2": np.full_like(arrays["token.2"], 99)}),
     "a row that is none": lambda arrays: arrays.update({"suffix.3": np.full_like(arrays["suffix.3"], 99)}),
     "a count of zero": lambda arrays: arrays.update({"count.3": np.zeros_like(arrays["count.3"])}),
     "fractions": lambda arrays: arrays.update({"count.3": arrays["count.3"].astype(np.float32)}),
     "contexts that fall": lambda arrays: arrays.update({"begins.2": arrays["begins.2"][::-1].copy()}),
+    "contexts whose difference overflows": lambda arrays: arrays.update({"begins.2": overflowing(arrays["begins.2"])}),
+    "no context": lambda arrays: arrays.update({"begins.1": arrays["begins.1"][:0]}),
     "an array short": lambda arrays: arrays.pop("suffix.2"),
     "nothing": lambda arrays: arrays.clear(),
 }

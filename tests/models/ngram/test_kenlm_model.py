@@ -131,7 +131,7 @@ def test_kenlm_model_refuses_a_binary_without_words_and_a_truncated_one(tmp_path
     with pytest.raises(InvalidInput, match="without -v"):
         KenlmModel(unpacked(WITHOUT_WORDS, tmp_path / "silent.bin"))
     whole = unpacked(KENLM_PROBING, tmp_path / "fox.bin").read_bytes()
-    for length in (70, 120, len(whole) - 30, len(whole) - 1):
+    for length in (0, 70, 120, len(whole) - 30, len(whole) - 1):
         (tmp_path / "cut.bin").write_bytes(whole[:length])
         with pytest.raises(InvalidInput, match=r"not a complete binary|truncated"):
             KenlmModel(tmp_path / "cut.bin")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.utils.arrays import concat_rows, log_sum_exp, padded_indices, top_k
+from models.utils.arrays import are_offsets, concat_rows, log_sum_exp, padded_indices, top_k
 
 
 def test_concat_rows_returns_where_each_row_ends() -> None:
@@ -37,3 +37,11 @@ def test_log_sum_exp_adds_probabilities_and_zeros() -> None:
     with np.errstate(divide="ignore"):
         terms = [np.log(probabilities) for probabilities in terms]
     assert log_sum_exp(terms) == pytest.approx([np.log(0.75), np.log(1e-30), -np.inf])
+
+
+def test_are_offsets_compares_numbers_whose_difference_overflows() -> None:
+    assert are_offsets(np.array([0, 2, 2, 5]), 5)
+    assert are_offsets(np.array([0]), 0)
+    assert not any(
+        are_offsets(np.array(bad), 5) for bad in ([1, 5], [0, 4], [0, 3, 2, 5], [0, 2**62 + 1, -(2**62) - 1, 5])
+    )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.errors import CheckpointDamaged
 from models.tasks.tagging.config import HmmTaggerConfig
+from models.utils.arrays import are_offsets
 
 
 def check_hmm_tensors(settings: HmmTaggerConfig, tags: int, words: int, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -17,7 +18,7 @@ def check_hmm_tensors(settings: HmmTaggerConfig, tags: int, words: int, tensors:
     transitions = (tags + 1,) * settings.order
     _check_types({"transitions": ("float32", transitions), "word_begins": ("int64", (words + 1,)), **_OPEN}, tensors)
     begins, entries, endings = tensors["word_begins"], len(tensors["word_tags"]), len(tensors["suffix_keys"])
-    if begins[0] != 0 or begins[-1] != entries or (np.diff(begins) < 0).any():
+    if not are_offsets(begins, entries):
         raise CheckpointDamaged(
             f"tensor word_begins: numbers from 0 up to {entries} expected, none below the one before"
         )

@@ -89,6 +89,7 @@ def test_read_squad_pieces_turns_tokens_into_characters(tmp_path: Path) -> None:
         ({"answer": "19th\n"}, r"val\.answer: must have as many lines as val\.context, 2, not 1"),
         ({"question": "When ?\n\n"}, r"val\.question, line 2: the question must not be empty"),
         ({"span": "5 5\n1 4\n"}, r"val\.span, line 2: must be the first .* from 0 to 3, not '1 4'"),
+        ({"span": f"5 {'9' * 5000}\n2 1\n"}, r"val\.span, line 1: must be the first .* from 0 to 9"),
         ({"span": "5\n2 1\n"}, r"val\.span, line 1: must be the first .* from 0 to 9, not '5'"),
         (
             {"span": "4 4\n2 1\n"},

@@ -4,6 +4,7 @@ Most are one bigram model of "red fox runs" whose distributions sum to one, spel
 those of the model by hand, and KenLM's where it reads the file.
 """
 
+import gzip
 import io
 import math
 from pathlib import Path
@@ -12,8 +13,10 @@ import kenlm
 import numpy as np
 import pytest
 
+from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
 from models.ngram.formats import arpa
+from models.ngram.formats.model_file import open_arpa
 from models.ngram.model import NgramModel
 
 FOX = """\\data\\
@@ -150,3 +153,13 @@ def test_write_arpa_writes_words_with_any_character_but_separators() -> None:
     file = io.StringIO(newline="\n")
     arpa.write_arpa(table, vocabulary, file)
     assert log10_scores(file.getvalue(), ["red", word, "runs"]) == pytest.approx(LOG10_RED_FOX_RUNS, abs=1e-6)
+
+
+def test_read_arpa_refuses_a_line_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.arpa.gz"
+    path.write_bytes(gzip.compress(b"\\data\\\nngram 1=1" + b" " * (1 << 21)))
+    with (
+        pytest.raises(InvalidInput, match="line 2: a line has fewer than 1,048,576 characters"),
+        open_arpa(path) as file,
+    ):
+        arpa.read_arpa(file)
