@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -71,12 +71,14 @@ class StateSaver:
         path = directory / STATE_FILE
         tensors, facts = read_state(path)
         saved_identity = facts.get("identity", {})
+        if not isinstance(saved_identity, dict):
+            raise CheckpointDamaged(f"{path}: not a complete training state (its identity is no object)")
         differing = [name for name, value in self._identity.items() if saved_identity.get(name) != value]
         if differing:
             raise InvalidInput("resume", f"{path} is the state of a training with another {' and '.join(differing)}")
         try:
             self._trainer.restore(tensors, facts["state"])
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        except (LookupError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
 
 
@@ -110,11 +112,14 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
             facts = json.loads(metadata["facts"])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            is_as_saved = metadata.get("sha256", "") in ("", _content_hash(tensors, metadata["facts"]))
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, RuntimeError) as error:
         raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
-    if metadata.get("sha256", "") not in ("", _content_hash(tensors, metadata["facts"])):
+    if not is_as_saved:
         raise CheckpointDamaged(f"{path}: its content is not what was saved: altered")
-    return tensors, cast("dict[str, Any]", facts)
+    if not isinstance(facts, dict):
+        raise CheckpointDamaged(f"{path}: not a complete training state (its facts are no object)")
+    return tensors, facts
 
 
 def _content_hash(tensors: Mapping[str, Tensor], facts: str) -> str:

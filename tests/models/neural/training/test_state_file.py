@@ -221,3 +221,22 @@ def test_read_state_of_a_foreign_safetensors_file_is_damaged(tmp_path: Path) -> 
     save_file(TENSORS, tmp_path / "state")
     with pytest.raises(CheckpointDamaged, match="not a complete"):
         state_file.read_state(tmp_path / "state")
+
+
+@pytest.mark.parametrize("facts", ["[" * 100_000, "[]", "1", "{"])
+def test_read_state_with_facts_that_are_no_object_is_damaged(tmp_path: Path, facts: str) -> None:
+    write_tensors({"a": np.zeros(2)}, tmp_path / "state", {"facts": facts})
+    with pytest.raises(CheckpointDamaged, match="not a complete"):
+        state_file.read_state(tmp_path / "state")
+
+
+def test_read_state_with_numbers_that_numpy_lacks_is_damaged(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(2, dtype=torch.bfloat16)}, tmp_path / "state", {"facts": "{}", "sha256": "0"})
+    with pytest.raises(CheckpointDamaged, match="not a complete"):
+        state_file.read_state(tmp_path / "state")
+
+
+def test_resume_refuses_an_identity_that_is_no_object(tmp_path: Path) -> None:
+    write_tensors({"a": np.zeros(2)}, tmp_path / STATE_FILE, {"facts": '{"identity": [], "state": {}}'})
+    with pytest.raises(CheckpointDamaged, match="identity"):
+        next(running(directory=tmp_path, go_on=True))
