@@ -11,6 +11,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -42,6 +43,8 @@ class Cluster(Fleet):
     ) -> None:
         self.database, self.clock, self.can_fill = database, clock, can_fill
         self._disk = folder / "disk"
+        self._changing = threading.Lock()
+        """Held while a process of ours is ended and begun again."""
         settings = {"NEXTWORD_WORKERS": str(SERVERS), "NEXTWORD_STOP_SECONDS": "5", "NEXTWORD_BODY_IDLE_SECONDS": "5"}
         environment = settings | ({} if clock is None else dict(clock.environment))
         self.log_path = folder / LOG_FILE
@@ -72,17 +75,24 @@ class Cluster(Fleet):
         time.sleep(seconds)
         process.send_signal(signal.SIGCONT)
 
+    def kill(self, victim: str) -> bool:
+        """Kill a process and begin it again."""
+        with self._changing:
+            return super().kill(victim)
+
     def restart_in_order(self) -> None:
         """Stop the service by SIGTERM, and begin it again."""
-        self.processes["service"].terminate()
-        self.processes["service"].wait(60)
-        self.begin("service")
+        with self._changing:
+            self.processes["service"].terminate()
+            self.processes["service"].wait(60)
+            self.begin("service")
 
     def restart_ended(self) -> None:
         """Begin again what ended by itself, as a service manager does: where the port was not free yet, for one."""
-        for name, process in list(self.processes.items()):
-            if process.poll() is not None:
-                self.begin(name)
+        with self._changing:
+            for name, process in list(self.processes.items()):
+                if process.poll() is not None:
+                    self.begin(name)
 
     def crash_database(self, seconds: float) -> None:
         """End the database without a checkpoint and start it again; lock the file for longer where it is SQLite."""
