@@ -45,6 +45,7 @@ STEERED: dict[str, dict[str, Any]] = {
     "logit bias": {"logit_bias": ((5, 1.0), (6, -100.0))},
     "penalties": {"repetition_penalty": 1.2, "presence_penalty": 0.5, "frequency_penalty": 0.1},
     "5 alternatives": {"top_logprobs": 5},
+    "and their odds": {"top_logprobs": 5, "sampling_probabilities": True},
 }
 """Parameters of every row of a batch, beside those of plain sampling."""
 

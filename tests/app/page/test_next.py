@@ -52,15 +52,17 @@ def test_next_draws_a_bar_as_long_as_each_probability(page: Page, service: str) 
         rows = bar_table(page, model).locator("tbody tr")
         expect(rows).to_have_count(10)
         shown = rows.evaluate_all(
-            "rows => rows.map(row => { const cell = row.cells[1];"
-            " return [row.cells[0].textContent, cell.textContent,"
-            " parseFloat(getComputedStyle(cell, '::before').width) / cell.clientWidth]; })"
+            "rows => rows.map(row => [row.cells[0].textContent, row.cells[1].textContent,"
+            " Number(row.cells[1].style.getPropertyValue('--share')),"
+            " parseFloat(getComputedStyle(row.cells[1], '::before').width)])"
         )
         names = {"</s>": "⟨end⟩", "<unk>": "⟨unknown word⟩"}
-        assert [name for name, _, _ in shown] == [names.get(token["token"], token["token"]) for token in tokens]
-        for (_, text, width), token in zip(shown, tokens, strict=True):
+        assert [name for name, *_ in shown] == [names.get(token["token"], token["token"]) for token in tokens]
+        longest, best = shown[0][3], tokens[0]["probability"]
+        for (_, text, share, width), token in zip(shown, tokens, strict=True):
+            assert share == pytest.approx(token["probability"] / most)
             # A bar has two pixels at least.
-            assert width == pytest.approx(token["probability"] / most, abs=0.02)
+            assert width == pytest.approx(max(2, longest * token["probability"] / best), abs=1)
             if token["probability"] > 1e-3:
                 assert float(text.split()[0]) == pytest.approx(100 * token["probability"], rel=0.006)
 

@@ -43,7 +43,7 @@ export async function mount(root, parameters, signal) {
   const span = h("select", { value: parameters.get("window") ?? "20", onchange: () => read() },
     WINDOWS.map((tokens) => h("option", { value: tokens }, `${tokens} tokens`)));
   const shade = h("select", { onchange: () => shown() });
-  const numbers = h("input", { type: "checkbox", checked: parameters.get("numbers") === "1", onchange: () => shown() });
+  const numbers = h("input", { type: "checkbox", checked: parameters.get("numbers") === "1", onchange: () => numbered() });
   const first = await modelPicker({ capability: "probability", value: parameters.get("model"), signal, onChange: () => read() });
   const other = parameters.get("other") ?? "";
   const names = new Set(["", ...first.models.map(nameOf), other]);
@@ -97,10 +97,13 @@ export async function mount(root, parameters, signal) {
     pick(picked);
   }, { wait: 300, signal, onError: (error) => message.show(error, () => read()) });
 
+  const numbered = () => {
+    strip.element.classList.toggle("numbers", numbers.checked);
+    keep();
+  };
   const shown = () => {
     wantedShade = shade.value;
     keep();
-    strip.element.classList.toggle("numbers", numbers.checked);
     strip.update(wordsOf(readings, characters, shade.value));
     strip.mark(picked);
     replace(legend, legendText(readings, shade.value));
@@ -126,6 +129,7 @@ export async function mount(root, parameters, signal) {
     })), { label: `What ${readings[at].name} expected here`, max: 1 }).element);
     if (picked === index) detail.append(...tables);
   }, { wait: 100, signal, onError: (error) => message.show(error) });
+  numbered();
   read();
 }
 

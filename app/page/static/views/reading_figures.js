@@ -77,8 +77,9 @@ function differenceText(readings, index) {
 /** @param {Reading} reading */
 export function totals({ name, surprisal, token_count: tokens, oov_count: unknown }) {
   const perplexity = surprisal === null ? "infinite" : number(2 ** (surprisal / tokens));
+  const bits = surprisal === null ? "one of them impossible" : `${bitsText(surprisal)} in all`;
   return h("div", {}, h("dt", {}, name), h("dd", {},
-    `perplexity ${perplexity} over ${number(tokens)} tokens, ${bitsText(surprisal)} in all, ${number(unknown)} unknown`));
+    `perplexity ${perplexity} over ${number(tokens)} tokens, ${bits}, ${number(unknown)} unknown`));
 }
 
 /**

@@ -150,8 +150,8 @@ export async function mount(root, parameters, signal) {
         `. The model's own probability is ${probability(chance(piece))}.`),
       bars(all.map((/** @type {any} */ one) => ({
         label: tokenText(one.token), value: one.sampling_probability, mark: one.mark,
-        note: [!one.sampling_probability && "left out,", differs(one) && `model ${probability(chance(one))}`].filter(Boolean).join(" "),
-        onclick: one.mark || one.token === "</s>" ? undefined : () => goOn(index, one),
+        note: noteOf(one),
+        onclick: one.mark || one.token === "</s>" || !chance(one) ? undefined : () => goOn(index, one),
       })), { label: "What might have come", valueHeading: "Chance of being drawn" }).element,
       h("p", { class: "help" }, "Choose another one, and the model goes on from there."));
   };
@@ -197,9 +197,12 @@ function chance({ logprob }) {
   return logprob === null ? 0 : Math.exp(logprob);
 }
 
-/** @param {any} token whether it is drawn with another probability than the model's own */
-function differs(token) {
-  return Math.abs(token.sampling_probability - chance(token)) > 0.02 * chance(token);
+/** @param {any} token what is said where it is drawn with another probability than the model's own */
+function noteOf(token) {
+  const own = chance(token);
+  if (!own) return "impossible";
+  if (Math.abs(token.sampling_probability - own) <= 0.02 * own) return "";
+  return `${token.sampling_probability ? "" : "left out, "}model ${probability(own)}`;
 }
 
 /** @param {string} text where `\n` stands for the end of a line */
