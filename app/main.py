@@ -125,7 +125,6 @@ def create_app(settings: Settings) -> FastAPI:
     _add_middleware(app)
     add_error_handlers(app)
     add_swagger_ui(app)
-    add_page(app)
     for resource in (
         models,
         counts,
@@ -148,6 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     return app
 
+    add_page(app)  # last, so that no request to the API is compared with its paths
 
 def _add_middleware(app: FastAPI) -> None:
     """Surround the routes, from the inside out."""
