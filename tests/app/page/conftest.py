@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from models.checkpoint.load import load
 from models.checkpoint.repository import CheckpointRef
@@ -31,6 +31,7 @@ from tests.helpers.serving import (
 
 TIMEOUT = 20_000
 """Milliseconds until what does not come counts as missing."""
+expect.set_options(timeout=TIMEOUT)
 
 
 @pytest.fixture(scope="package")

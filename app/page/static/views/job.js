@@ -33,6 +33,7 @@ export async function mountJob(root, id, open, signal) {
   const path = `v1/jobs/${encodeURIComponent(id)}`;
   /** @type {Job} */
   let job = await getJson(path, { signal });
+  let asking = false;
   const state = h("p", { class: "job-state", role: "status" });
   const bar = h("progress", { max: 1, "aria-label": "Progress" });
   const details = h("p", { class: "job-progress" });
@@ -99,7 +100,7 @@ export async function mountJob(root, id, open, signal) {
     const over = isOver(job.status);
     replace(waiting, over ? "" : job.waiting ? sentence(job.waiting) : "");
     if (job.error) replace(waiting, h("strong", {}, reasonOf(job.error)), ` ${sentence(job.error.message)}`);
-    replace(actions, !over && cancel, !over && job.request.name && opener, over && job.status === "succeeded" && modelLink(),
+    if (over || !asking) replace(actions, !over && cancel, !over && job.request.name && opener, over && job.status === "succeeded" && modelLink(),
       kindOf(job.kind) && h("a", { class: "button", href: sameAgain(job) }, "Train again with changes"));
     showProgress();
   }
@@ -138,13 +139,15 @@ export async function mountJob(root, id, open, signal) {
   }
 
   function askToCancel() {
+    asking = true;
     const yes = h("button", { type: "button", onclick: reallyCancel }, "Yes, cancel it");
-    const no = h("button", { type: "button", onclick: () => (show(), cancel.focus()) }, "No, go on");
+    const no = h("button", { type: "button", onclick: () => ((asking = false), show(), cancel.focus()) }, "No, go on");
     replace(actions, h("span", {}, "Nothing of it is kept. Cancel it?"), yes, no);
     yes.focus();
   }
 
   async function reallyCancel() {
+    asking = false;
     try {
       job = await postJson(`${path}/cancel`, undefined, { signal });
       show();

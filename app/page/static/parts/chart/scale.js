@@ -32,9 +32,10 @@ export function valueAt(axis, pixel) {
 }
 
 /**
- * Round values within an axis: about `count`, of the form 1, 2 or 5 times a power of ten.
+ * Round values within an axis: about `count`, two at the least, of the form 1, 2 or 5 times a power of ten.
  * @param {Axis} axis
  * @param {number} count
+ * @returns {number[]}
  */
 export function ticks(axis, count) {
   const decades = axis.log ? Math.log10(axis.to / axis.from) : 0;
@@ -43,7 +44,8 @@ export function ticks(axis, count) {
   if (!(step > 0)) return [axis.from];
   const first = Math.ceil(axis.from / step - 1e-9);
   const last = Math.floor(axis.to / step + 1e-9);
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+  if (last <= first && count < 10) return ticks(axis, count + 1);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
 /** @param {Axis} axis @param {number[]} factors */

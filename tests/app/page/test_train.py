@@ -1,0 +1,140 @@
+"""Training as a person does it: a file, a kind, an estimate, a start, a curve that moves, a model that opens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.app.page.drawn_lines import Line, drawn_lines, off_the_line
+from tests.helpers.jobs import over, upload, working
+from tests.helpers.serving import TEXT, Server, serving
+
+PACE = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
+CORPUS = TEXT * 3
+PATIENCE = 240_000
+"""Milliseconds that a job may take on a busy machine."""
+STARTED = re.compile(r"#/jobs\?job=(job-\w+)&open=1")
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service with a worker, and no model."""
+    checkpoints = tmp_path_factory.mktemp("train") / "checkpoints"
+    with serving(checkpoints, **PACE) as running, working(running):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(training: Server) -> str:
+    return training.url
+
+
+@pytest.fixture
+def client(service: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service, timeout=60) as opened:
+        yield opened
+
+
+def started(page: Page, client: httpx.Client) -> dict:
+    """The job that was started by the button."""
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(STARTED)
+    found = STARTED.search(page.url)
+    assert found
+    return dict(client.get(f"/v1/jobs/{found[1]}").json())
+
+
+def chart(page: Page, name: str) -> Locator:
+    return page.get_by_role("figure", name=name, exact=True)
+
+
+def measured(client: httpx.Client, job: dict, name: str) -> Line:
+    rows = client.get(f"/v1/jobs/{job['id']}/metrics").json()["data"]
+    return [(row["step"], row["values"][name]) for row in rows if name in row["values"]]
+
+
+def test_train_makes_an_ngram_model_of_a_file_and_opens_it(page: Page, client: httpx.Client) -> None:
+    page.goto("/#/train")
+    expect(page.get_by_label("File", exact=True)).to_have_value("file-sample")
+    content = CORPUS.encode()
+    page.get_by_label("Upload one").set_input_files({"name": "birds.txt", "mimeType": "text/plain", "buffer": content})
+    expect(page.get_by_text("birds.txt is uploaded and chosen.")).to_be_visible()
+    file = client.get("/v1/files").json()["data"][0]
+    assert (file["filename"], file["bytes"]) == ("birds.txt", len(content))
+    expect(page.get_by_label("File", exact=True)).to_have_value(file["id"])
+    page.get_by_label("small:").check()
+    page.get_by_label("Name of the model").fill("birds")
+    body = {"name": "birds", "kind": "ngram", "training_file": file["id"], "config": {"order": 3}}
+    estimate = client.post("/v1/jobs/estimate", json=body).json()
+    expect(page.get_by_text(f"for {estimate['parameters']:,} numbers in the model")).to_be_visible()
+    job = started(page, client)
+    assert job["request"] == body
+    page.wait_for_url(re.compile("#/next"), timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Next word")
+    assert "model=birds" in page.url
+    assert over(client, job)["result"]["model"] == "birds@1"
+
+
+def test_train_shows_the_curves_of_a_network_as_it_was_measured(page: Page, client: httpx.Client) -> None:
+    file = upload(client, CORPUS, "lines.txt")
+    page.goto(f"/#/train?kind=lstm&size=tiny&file={file}&name=small&config.batch_size=4&config.bptt=8")
+    page.get_by_text("Advanced settings").click()
+    page.locator("summary", has_text="Model").click()
+    expect(page.get_by_label("Batch size")).to_have_value("4")
+    page.get_by_label("Epochs").fill("3")
+    expect(page.get_by_text("At most about")).to_be_visible()
+    job = started(page, client)
+    page.get_by_label("Open the model when it is published").uncheck()
+    assert job["request"]["config"] | {"epochs": 3, "batch_size": 4, "bptt": 8} == job["request"]["config"]
+    done = over(client, job)
+    expect(page.get_by_role("button", name="Open small@1")).to_be_visible()
+    for title, name in (("Loss", "loss"), ("Perplexity", "perplexity"), ("Gradient norm", "gradient_norm")):
+        points = measured(client, job, name)
+        lines = list(drawn_lines(chart(page, title)).values())
+        assert len(points) > 5
+        assert off_the_line(lines[0], points) < 0.01, title
+    expect(chart(page, "Share of steps whose gradient was clipped")).to_be_visible()
+    perplexity = done["result"]["metrics"]["validation"]["lines"]["perplexity"]
+    shown = page.locator(".job-figures div", has_text="Perplexity, line by line")
+    assert float(shown.locator("dd").inner_text()) == pytest.approx(perplexity, rel=1e-3)
+    plot = chart(page, "Loss").get_by_role("application")
+    plot.press("End")
+    reading = chart(page, "Loss").locator(".chart-reading").inner_text()
+    last = measured(client, job, "loss")[-1]
+    assert reading.startswith(f"step {last[0]:,}: training {float(f'{last[1]:.4g}'):g}")
+    page.get_by_role("link", name="Train again with changes").click()
+    expect(page.get_by_label("Name of the model")).to_have_value("small")
+    assert "config.epochs=3" in page.url
+
+
+def test_train_takes_pasted_and_dropped_texts(page: Page, client: httpx.Client) -> None:
+    page.goto("/#/train?kind=naive_bayes")
+    expect(page.get_by_text("Choose a file, and what it takes is said here.")).to_be_visible()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("Choose a file to learn from first.")).to_be_visible()
+    expect(page.get_by_label("File", exact=True)).to_be_focused()
+    page.get_by_text("Paste a text instead").click()
+    page.get_by_label("Text", exact=True).fill("text,label\n" + "a fine film,good\na dull film,bad\n" * 10)
+    page.get_by_role("button", name="Use this text").click()
+    expect(page.get_by_text("pasted.csv is uploaded and chosen.")).to_be_visible()
+    expect(page.get_by_text("At most about")).to_be_visible()
+    dropped = page.evaluate_handle("""() => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File(["text\\tlabel\\na fine day\\tgood\\na dull day\\tbad\\n".repeat(1)], "days.tsv"));
+        return transfer;
+    }""")
+    page.locator("section.card").first.dispatch_event("drop", {"dataTransfer": dropped})
+    expect(page.get_by_text("days.tsv is uploaded and chosen.")).to_be_visible()
+    assert client.get("/v1/files").json()["data"][0]["filename"] == "days.tsv"
+
+
+def test_train_says_what_is_wrong_before_anything_starts(page: Page, complaints: list[str]) -> None:
+    page.goto("/#/train?kind=lstm&config.hidden_size=100000&name=huge")
+    expect(page.get_by_role("alert")).to_contain_text("this job would take about")
+    page.goto("/#/train?kind=ngram&config.order=0&name=none")
+    expect(page.get_by_role("alert")).to_contain_text("order: must be a whole number from 1 to 32")
+    complaints.clear()
