@@ -100,5 +100,5 @@ export function inWords(values, mean, interval, accepted) {
   const ends = interval.map((end, i) => (end === null ? (i ? "above all bounds" : "below all bounds") : number(end)));
   const [from, to] = accepted;
   const wanted = from !== null && to !== null ? `between ${number(from)} and ${number(to)}` : `above ${number(from)}`;
-  return `mean ${mean === null ? "out of all bounds" : number(mean)} of ${seeds}, 95 % interval ${ends.join(" to ")}; it holds where that lies ${wanted}`;
+  return `mean ${mean === null ? "out of all bounds" : number(mean)} of ${seeds}, 95\u00a0% interval ${ends.join(" to ")}; it holds where that lies ${wanted}`;
 }

@@ -101,7 +101,7 @@ function legend(tagged, only, choose) {
   return [
     h("h3", {}, "Legend"),
     h("ul", { class: "legend" }, kinds.map(([kind, count]) =>
-      h("li", {}, button(kind), ` ${MEANINGS[kind] ?? ""} `, h("span", { class: "muted" }, `× ${count}`)))),
+      h("li", {}, button(kind), ` ${MEANINGS[kind] ?? (/\w/.test(kind) ? "" : "punctuation")} `, h("span", { class: "muted" }, `× ${count}`)))),
     h("p", { class: "help" }, `A tag’s button shows its words alone. “?” stands where the tagger gives less than ${probability(SURE)}.`),
   ];
 }
