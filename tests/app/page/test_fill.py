@@ -1,4 +1,4 @@
-"""The view Fill: both sides and the left alone, each word with the probabilities that the API gives it."""
+"""The view Fill: both sides beside the left alone, with the probabilities that the API gives."""
 
 from __future__ import annotations
 
