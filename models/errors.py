@@ -58,6 +58,14 @@ class CheckpointDamaged(CheckpointError):
     """A file of the checkpoint is missing, truncated, altered or was not written by this package."""
 
 
+class UnusableState(CheckpointDamaged):
+    """A saved training state is damaged, or of a version of this package whose states are not read."""
+
+
+class StateMismatch(InvalidInput):
+    """A saved training state is that of another training."""
+
+
 class CountsNotKept(NextwordError):
     """An n-gram model was published without the counts that are asked for."""
 

@@ -7,11 +7,12 @@ it is the worker's, which holds the lease.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from app.schemas.jobs.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.jobs.requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
@@ -30,6 +31,7 @@ from models.composite.dynamic_evaluation import make_dynamic
 from models.data.corpus import Corpus
 from models.data.encoding_names import UTF_8
 from models.data.labelled.nbest import read_nbest
+from models.errors import StateMismatch, UnusableState
 from models.evaluation.evaluator import evaluate
 from models.evaluation.gibberish_thresholds import calibrate
 from models.evaluation.metrics import evaluation_figures
@@ -37,6 +39,7 @@ from models.evaluation.rescoring.nbest_scores import Scorer
 from models.evaluation.rescoring.tuning import tune
 from models.evaluation.typing_figures import measure_typing, take_words
 from models.language_model import LanguageModel
+from models.neural.training.config import STATE_FILE
 from models.recipes.build import BuiltModel, build
 from models.recipes.build_task import BuiltTask, build_task, evaluate_task
 from models.recipes.compose import ComposedModel, compose
@@ -46,6 +49,9 @@ from models.utils.progress import Progress, run_to_completion, with_progress
 
 Result = TypeVar("Result")
 ShouldStop = Callable[[], bool]
+Report = Callable[[Progress], None]
+Work: TypeAlias = Generator[Progress, None, Result]
+logger = logging.getLogger(__name__)
 
 
 class _StopRequested(Exception):
@@ -83,9 +89,8 @@ def _train(spec: RunSpec, request: TrainingRequest, send: SendMessage, stop: Sho
     recipe = request.recipe(inputs["training"], inputs.get("validation"), inputs.get(TOKENIZER_FIELD))
     if recipe.extends is not None:
         recipe = replace(recipe, extends=resolve(library, str(recipe.extends)).path)
-    work = build(recipe, workdir, save_seconds=spec.save_seconds)
     reporter = Reporter(send, workdir / METRICS_FILE)
-    built = _drive(work, reporter.report, stop)
+    built = _drive_on(lambda: build(recipe, workdir, save_seconds=spec.save_seconds), spec, reporter.report, stop)
     reporter.finish()
     provenance = _provenance(spec, built)
     staging, extra_files = Path(spec.staging), built.extra_files
@@ -100,7 +105,7 @@ def _train_task(spec: RunSpec, request: TaskJob, send: SendMessage, stop: Should
         origin = resolve(library, request.initialize_from).path
     recipe = request.recipe(files.__getitem__, origin)
     reporter = Reporter(send, workdir / METRICS_FILE)
-    built = _drive(build_task(recipe, workdir, save_seconds=spec.save_seconds), reporter.report, stop)
+    built = _drive_on(lambda: build_task(recipe, workdir, save_seconds=spec.save_seconds), spec, reporter.report, stop)
     reporter.finish()
     provenance = _provenance(spec, built)
     return Done(str(save(Path(spec.staging), recipe.name, built.model, built.tokenizer, provenance).path))
@@ -189,7 +194,20 @@ def _provenance(spec: RunSpec, result: BuiltModel | BuiltTask | ComposedModel | 
     return replace(result.provenance(f"POST /v1/jobs {json.dumps(spec.request)}"), job=spec.job_id)
 
 
-def _drive(work: Generator[Progress, None, Result], report: Callable[[Progress], None], stop: ShouldStop) -> Result:
+def _drive_on(begin: Callable[[], Work[Result]], spec: RunSpec, report: Report, stop: ShouldStop) -> Result:
+    """Run work that goes on from a state in the working directory; begin anew where that cannot be used.
+
+    It is of an earlier attempt at this job: an older version of the program may have saved it, or a disk damaged it.
+    """
+    try:
+        return _drive(begin(), report, stop)
+    except (StateMismatch, UnusableState) as error:
+        logger.warning("job %s begins anew: %s", spec.job_id, error)
+        (Path(spec.workdir) / STATE_FILE).unlink()
+        return _drive(begin(), report, stop)
+
+
+def _drive(work: Work[Result], report: Report, stop: ShouldStop) -> Result:
     """Run the work to its end and return its result. Told to stop, close it, which saves its state."""
 
     def report_or_stop(progress: Progress) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from models.data.bptt_batches import TokenIds
-from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
+from models.errors import CheckpointNotFound, StateMismatch, UnusableState
 from models.neural.training.config import STATE_FILE
 from models.utils.files import write_atomically, write_tensors
 
@@ -43,12 +43,22 @@ class Resumable(Protocol):
 class StateSaver:
     """Saver of one training's state in `directory`; does nothing where there is none."""
 
-    def __init__(self, trainer: Resumable, identity: dict[str, Any], directory: Path | None) -> None:
-        """Save states of `trainer`; `identity`, JSON-ready, is what a training that resumes must share."""
+    def __init__(
+        self,
+        trainer: Resumable,
+        identity: dict[str, Any],
+        directory: Path | None,
+        defaults: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
+        """Save states of `trainer`; `identity`, JSON-ready, is what a training that resumes must share.
+
+        `defaults` are those of settings in the identity: an older version's states lack the settings that are newer.
+        """
         self._trainer = trainer
         self._path = directory / STATE_FILE if directory else None
         self._saved_at = time.monotonic()
         self._identity = identity
+        self._defaults = defaults or {}
 
     def save(self) -> None:
         """Write the state, which must be that between two steps, and the identity of the training."""
@@ -65,21 +75,27 @@ class StateSaver:
     def restore(self, directory: Path) -> None:
         """Set the trainer to the state in the directory.
 
-        Raises InvalidInput when it is the state of another training, CheckpointNotFound when there is none, and
-        CheckpointDamaged when it cannot be read.
+        Raises StateMismatch when it is the state of another training, CheckpointNotFound when there is none, and
+        UnusableState when it cannot be read.
         """
         path = directory / STATE_FILE
         tensors, facts = read_state(path)
         saved_identity = facts.get("identity", {})
         if not isinstance(saved_identity, dict):
-            raise CheckpointDamaged(f"{path}: not a complete training state (its identity is no object)")
-        differing = [name for name, value in self._identity.items() if saved_identity.get(name) != value]
+            raise UnusableState(f"{path}: not a complete training state (its identity is no object)")
+        differing = [name for name in self._identity if not self._agrees(name, saved_identity.get(name))]
         if differing:
-            raise InvalidInput("resume", f"{path} is the state of a training with another {' and '.join(differing)}")
+            raise StateMismatch("resume", f"{path} is the state of a training with another {' and '.join(differing)}")
         try:
             self._trainer.restore(tensors, facts["state"])
         except (LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
+            raise UnusableState(f"{path}: not a complete training state ({error})") from error
+
+    def _agrees(self, name: str, saved: object) -> bool:
+        """Tell whether a part of a saved identity is this training's."""
+        if name in self._defaults and isinstance(saved, dict):
+            saved = self._defaults[name] | saved
+        return bool(saved == self._identity[name])
 
 
 def text_fingerprint(*texts: TokenIds | None) -> str:
@@ -101,7 +117,7 @@ def write_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return what `write_state` wrote. Raises CheckpointNotFound or CheckpointDamaged, naming the file.
+    """Return what `write_state` wrote. Raises CheckpointNotFound or UnusableState, naming the file.
 
     A state that was saved before states had hashes is taken as it is.
     """
@@ -114,11 +130,11 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             facts = json.loads(metadata["facts"])
             is_as_saved = metadata.get("sha256", "") in ("", _content_hash(tensors, metadata["facts"]))
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError, RuntimeError) as error:
-        raise CheckpointDamaged(f"{path}: not a complete training state ({error})") from error
+        raise UnusableState(f"{path}: not a complete training state ({error})") from error
     if not is_as_saved:
-        raise CheckpointDamaged(f"{path}: its content is not what was saved: altered")
+        raise UnusableState(f"{path}: its content is not what was saved: altered")
     if not isinstance(facts, dict):
-        raise CheckpointDamaged(f"{path}: not a complete training state (its facts are no object)")
+        raise UnusableState(f"{path}: not a complete training state (its facts are no object)")
     return tensors, facts
 
 

@@ -81,8 +81,8 @@ def train(
 
     Raises:
         TrainingFailed: The text is empty; TrainingDiverged, if the numbers diverge.
-        InvalidInput: `resume_from` holds the state of another training.
-        CheckpointNotFound, CheckpointDamaged: `resume_from` holds no state, or one that cannot be read.
+        StateMismatch: `resume_from` holds the state of another training.
+        CheckpointNotFound, UnusableState: `resume_from` holds no state, or one that cannot be read.
     """
     trainer = Trainer(config, training_config, tokens, vocabulary_size, text_starts)
     identity = {
@@ -91,7 +91,8 @@ def train(
         "vocabulary size": vocabulary_size,
         "text": text_fingerprint(tokens, validation, text_starts),
     }
-    saver = StateSaver(trainer, identity, save_to)
+    defaults = {"architecture": asdict(RecurrentConfig()), "recipe": asdict(TrainingConfig())}
+    saver = StateSaver(trainer, identity, save_to, defaults)
     if resume_from:
         saver.restore(resume_from)
     run = _LanguageModelRun(trainer, validation)

@@ -83,12 +83,13 @@ def train_task(
 
     Raises:
         TrainingFailed: There are no examples; TrainingDiverged, if the numbers diverge.
-        InvalidInput: `resume_from` holds the state of another training.
-        CheckpointNotFound, CheckpointDamaged: `resume_from` holds no state, or one that cannot be read.
+        StateMismatch: `resume_from` holds the state of another training.
+        CheckpointNotFound, UnusableState: `resume_from` holds no state, or one that cannot be read.
     """
     trainer = TaskTrainer(problem, config, initial)
     shapes = {name: list(weight.shape) for name, weight in problem.network.named_parameters()}
-    saver = StateSaver(trainer, problem.identity | {"recipe": asdict(config), "weights": shapes}, save_to)
+    identity = problem.identity | {"recipe": asdict(config), "weights": shapes}
+    saver = StateSaver(trainer, identity, save_to, {"recipe": asdict(TaskTrainingConfig())})
     if resume_from:
         saver.restore(resume_from)
     run = _TaskRun(trainer, config)

@@ -21,6 +21,7 @@ from models.data.sentence_marks import SentenceMarks
 from models.errors import InvalidText
 from models.evaluation.gibberish_thresholds import calibrate
 from models.evaluation.typing_figures import measure_typing
+from models.neural.training.config import STATE_FILE
 from models.threads import thread_count
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
@@ -64,6 +65,25 @@ def test_run_job_that_resumes_sends_earlier_metrics(order: RunSpec) -> None:
     sent = len(parts)
     run_job(parted, parts.append, lambda: False)
     assert measured(parts[sent:]) == measured(whole)
+
+
+@pytest.mark.parametrize("state", [b"torn", None], ids=["damaged", "of another training"])
+def test_run_job_begins_anew_where_the_state_cannot_be_used(
+    order: RunSpec, state: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole: list[Message] = []
+    again: list[Message] = []
+    run_job(order, whole.append, lambda: False)
+    parted = RunSpec(**{**vars(order), "workdir": f"{order.workdir}-parted"})
+    other = order.request | {"config": LSTM | {"seed": 5}} if state is None else order.request
+    sent: list[Message] = []
+    stopped = RunSpec(**{**vars(parted), "request": other})
+    assert run_job(stopped, sent.append, lambda: len(measured(sent)) == 2) == Stopped()
+    if state is not None:
+        (Path(parted.workdir) / STATE_FILE).write_bytes(state)
+    assert isinstance(run_job(parted, again.append, lambda: False), Done)
+    assert measured(again) == measured(whole)
+    assert "job job-1 begins anew: " in caplog.text
 
 
 def test_run_job_reads_text_as_people_have_it(order: RunSpec, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput
+from models.errors import CheckpointDamaged, CheckpointNotFound, InvalidInput, StateMismatch
 from models.neural.config import RecurrentConfig
 from models.neural.training import state_file
 from models.neural.training.config import STATE_FILE, TrainingConfig
@@ -130,6 +130,18 @@ def test_resume_refuses_the_state_of_another_training(
     with pytest.raises(InvalidInput, match=says) as caught:
         next(running(config, recipe, tmp_path, go_on=True))
     assert caught.value.field == "resume"
+
+
+def test_resume_takes_a_setting_that_an_older_state_lacks_for_its_default(tmp_path: Path) -> None:
+    stop_at(3, running(directory=tmp_path, go_on=False))
+    path = tmp_path / STATE_FILE
+    tensors, facts = state_file.read_state(path)
+    for settings, name in (("architecture", "window"), ("recipe", "averaging")):
+        del facts["identity"][settings][name]
+    state_file.write_state(path, tensors, facts)
+    with pytest.raises(StateMismatch, match="another recipe"):
+        next(running(recipe=replace(RECIPE, averaging=0.9), directory=tmp_path, go_on=True))
+    assert_same(finish(running(directory=tmp_path, go_on=True)), finish(running(go_on=False)))
 
 
 def test_resume_names_a_missing_and_an_incomplete_state(tmp_path: Path) -> None:
