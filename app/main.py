@@ -26,6 +26,7 @@ from app.core.metrics import Metrics
 from app.core.process_tuning import exclude_from_gc
 from app.core.request_facts import count_request_tokens
 from app.core.settings import Settings
+from app.core.traces.opening import open_tracing
 from app.engine.capacity import WorkQueue
 from app.engine.engine import Engine
 from app.engine.model_registry import ModelRegistry
@@ -102,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
     copies = PrivateCopies(settings.data / "weights", verified_hashes)
     verifier = verified_hashes if settings.map_in_place else copies
     app.state.settings = settings
+    app.state.tracing = open_tracing(settings.otlp_endpoint, "nextword")
 
     def load_model(path: Path) -> Checkpoint:
         find_loaded = registry.loaded_checkpoint
@@ -145,9 +147,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(resource.router, responses=ERRORS)
     app.include_router(models.prefixed_router, responses=ERRORS)
     app.include_router(health.router)
+    add_page(app)  # last, so that no request to the API is compared with its paths
     return app
 
-    add_page(app)  # last, so that no request to the API is compared with its paths
 
 def _add_middleware(app: FastAPI) -> None:
     """Surround the routes, from the inside out."""
@@ -169,7 +171,7 @@ def _add_middleware(app: FastAPI) -> None:
             CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
         )
     app.add_middleware(BrowserMiddleware, settings=settings)
-    app.add_middleware(RequestIdMiddleware, log=RequestLog(settings.log_prompts))
+    app.add_middleware(RequestIdMiddleware, log=RequestLog(settings.log_prompts), tracing=app.state.tracing)
 
 
 def _count_tokens(metrics: Metrics, kind: str, tokens: int) -> None:
@@ -256,3 +258,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await watcher
     await asyncio.to_thread(app.state.engine.stop)
     await asyncio.to_thread(stores.database.close)
+    if app.state.tracing is not None:
+        await asyncio.to_thread(app.state.tracing.close)

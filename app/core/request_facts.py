@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Protocol
 
 from app.core.api_keys import ApiKey
+from app.core.traces.tracing import Span, Trace
 
 MAX_NAME = 100
 """Characters of a model's name as it was asked for that a line of the log holds."""
@@ -33,7 +34,7 @@ class RequestFacts:
     ('', 0, None)
     """
 
-    __slots__ = ("caller", "id", "model", "route", "started_at", "tokens_in", "tokens_out")
+    __slots__ = ("caller", "id", "model", "route", "spans", "started_at", "tokens_in", "tokens_out", "trace")
 
     def __init__(self, request_id: str) -> None:
         self.id = request_id
@@ -48,6 +49,10 @@ class RequestFacts:
         """Tokens read; of texts that are scored, about as many."""
         self.tokens_out = 0
         """Tokens written."""
+        self.trace: Trace | None = None
+        """None where requests are not traced."""
+        self.spans: list[Span] = []
+        """Parts of the work, where requests are traced."""
 
     @property
     def key_name(self) -> str | None:
@@ -78,6 +83,22 @@ def note_model(model: str) -> None:
     facts = REQUEST.get()
     if facts is not None:
         facts.model = model[:MAX_NAME]
+
+
+def note_span(name: str, began: float, ended: float | None = None, **attributes: str | int) -> None:
+    """Note a part of the work on the request that is served, if it is traced.
+
+    Moments are as perf_counter() tells them; without an end, it ends now.
+    """
+    facts = REQUEST.get()
+    if facts is not None and facts.trace is not None:
+        facts.spans.append(Span(name, began, perf_counter() if ended is None else ended, attributes))
+
+
+def request_traceparent() -> str | None:
+    """Return the traceparent of the request that is served, if it is traced."""
+    facts = REQUEST.get()
+    return facts.trace.traceparent if facts is not None and facts.trace is not None else None
 
 
 def count_request_tokens(kind: str, count: int) -> None:

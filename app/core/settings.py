@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.host_names import is_loopback, split_names, split_origins
@@ -32,6 +32,13 @@ def _checked_by(split: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
+def _server_address(text: str | None) -> str | None:
+    """Return the address of a server; None for an empty text, as environment variables have it."""
+    if text and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text):
+        raise ValueError("must be an address such as `http://collector:4318`")
+    return text or None
+
+
 def _sendable(key: SecretStr) -> SecretStr:
     """Return a key that a header can hold."""
     if not re.fullmatch(r"[!-~]+", key.get_secret_value()):
@@ -43,7 +50,12 @@ class Settings(BaseSettings):
     """Settings from environment variables `NEXTWORD_<NAME>` or files of secrets; arguments win over them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NEXTWORD_", frozen=True, extra="forbid", secrets_dir=SECRETS if SECRETS.is_dir() else None
+        env_prefix="NEXTWORD_",
+        frozen=True,
+        extra="forbid",
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+        validate_by_name=True,
+        validate_by_alias=True,
     )
 
     checkpoints: Path = Field(Path("checkpoints"), description="Folder of published models: <name>/<version>/.")
@@ -86,6 +98,12 @@ class Settings(BaseSettings):
         False,
         description="Whether the log line of a request to a model shows the beginning of its body, which holds the "
         "prompt or text; without it, no text of a request is logged.",
+    )
+    otlp_endpoint: Annotated[str | None, AfterValidator(_server_address)] = Field(
+        None,
+        validation_alias=AliasChoices("NEXTWORD_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Collector of OpenTelemetry that traces are sent to, by OTLP over HTTP: `http://collector:4318`; "
+        "`OTEL_EXPORTER_OTLP_ENDPOINT` says it, too; unset: no traces.",
     )
     workers: int = Field(
         1, ge=1, le=256, description="Server processes on the one port; each has limits, queues and caches of its own."

@@ -61,6 +61,8 @@ class ChunkedTask:
         self.id = task_id
         self.cancelled = False
         """Set by whoever no longer wants the result; the task then ends before its next chunk."""
+        self.began_at: float | None = None
+        """When its first chunk began, as perf_counter() tells it."""
         self._chunks = chunks
         self._chunk_sizer = chunk_sizer
 
@@ -69,6 +71,8 @@ class ChunkedTask:
         if self.cancelled:
             self._chunks.close()
             return False
+        if self.began_at is None:
+            self.began_at = time.perf_counter()
         try:
             self._chunk_sizer.start_chunk(seconds)
             self._chunk_sizer.finish_chunk(next(self._chunks))

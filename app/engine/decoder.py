@@ -11,7 +11,7 @@ from time import perf_counter
 
 from app.core.metrics import TextTimes
 from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkSizer
-from app.engine.generation_request import GenerationChunk, GenerationRequest
+from app.engine.generation_request import GenerationChunk, GenerationRequest, PromptPhases
 from app.engine.outbox import Outbox
 from models.inference.generation import Batch, prompt_prefills, sequences_from_ids
 from models.inference.prefill import PromptPrefill, Runtime, prefill_chunk, unfinished
@@ -31,6 +31,8 @@ class _Generation:
         self._sent_characters = [0] * request.n
         self.first_token_at: float | None = None
         """Moment of the step that gave its texts their first token, as perf_counter() tells it."""
+        self.began_at = self.read_at = 0.0
+        """When the prompt began to be read, and when it had been; as perf_counter() tells it."""
         for sequence in self.sequences:
             sequence.streamed = request.streaming
 
@@ -44,6 +46,7 @@ class _Generation:
         logprobs, reason, cached = sequence.logprobs[begin:], sequence.finish_reason, sequence.cached_tokens
         alternatives = sequence.alternatives[begin : begin + len(tokens)]
         times = self._times(sequence) if reason is not None else None
+        phases = PromptPhases(self.began_at, self.read_at) if not begin and self.read_at else None
         return GenerationChunk(
             self.request.id,
             index,
@@ -57,6 +60,7 @@ class _Generation:
             sequence.end,
             sequence.sampling_probabilities[begin : begin + len(tokens)],
             times,
+            phases,
         )
 
     def _times(self, sequence: GenerationSequence) -> TextTimes | None:
@@ -127,6 +131,7 @@ class Decoder:
         while self._waiting and (not taken or taken + self._waiting[0].request.n <= self._max_rows):
             generation = self._waiting.popleft()
             taken += generation.request.n
+            generation.began_at = perf_counter()
             try:
                 self._prefilling[generation] = self._prefills(generation)
             except Exception as error:  # the model failed: that ends this request, not the thread
@@ -159,9 +164,11 @@ class Decoder:
 
     def _join_batch(self, generations: list[_Generation]) -> None:
         if generations:
+            read_at = perf_counter()
             states = [prefill.state for generation in generations for prefill in self._prefilling.pop(generation)]
             self._batch.join([sequence for one in generations for sequence in one.sequences], concat(states))
             for generation in generations:
+                generation.read_at = read_at
                 self._running |= dict.fromkeys(generation.sequences, generation)
             self._joined += generations
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
+from time import perf_counter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -19,6 +20,7 @@ from app.core.background import BackgroundTasks
 from app.core.container_limits import cpu_quota
 from app.core.exceptions import ModelFailed, ServerStopping
 from app.core.metrics import TextTimes
+from app.core.request_facts import note_span
 from app.core.settings import Settings
 from app.engine.capacity import WorkQueue
 from app.engine.chunked_task import ChunkedTask, ChunkSizer
@@ -139,6 +141,7 @@ class Engine:
     async def compute(self, model: Model, work: Generator[object, None, Result], tokens: int) -> Result:
         """Do as `run`, in another thread, for a caller who has reserved a place."""
         task = ChunkedTask(next(self._ids), work, self._chunk_sizer(model))
+        asked_at = perf_counter()
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._futures[task.id] = future
         try:
@@ -151,6 +154,9 @@ class Engine:
         finally:
             task.cancelled = True  # no more is done where nobody waits for it
             del self._futures[task.id]
+            if task.began_at is not None:
+                note_span("queue", asked_at, task.began_at)
+                note_span("compute", task.began_at)
         self._count_tokens("scored", tokens)
         return result
 
@@ -207,6 +213,7 @@ class Engine:
                     scheduler.send(CancelGeneration(model, request.id))
                 self._count_tokens("prompt", len(prompt))
                 self._count_tokens("completion", stream.completion_tokens)
+                _note_phases(stream)
 
     def _deliver(self, result: EngineResult) -> None:
         """Hand a result to whoever waits for it."""
@@ -241,6 +248,18 @@ class Engine:
     def _decoders(self) -> list[Decoder]:
         schedulers = self._slow_scheduler, self._quick_scheduler
         return [decoder for scheduler in schedulers for decoder in list(scheduler.decoders.values())]
+
+
+def _note_phases(stream: GenerationStream) -> None:
+    """Note how long a generation waited, how long its prompt was read, and how long tokens came."""
+    request, phases = stream.request, stream.phases
+    if phases is None:
+        note_span("queue", request.asked_at, stream.ended_at)
+        return
+    cached, tokens = stream.cached_tokens, stream.completion_tokens
+    note_span("queue", request.asked_at, phases.began_at)
+    note_span("prefill", phases.began_at, phases.read_at, prompt_tokens=len(request.prompt), cached_tokens=cached)
+    note_span("decode", phases.read_at, stream.ended_at, texts=request.n, completion_tokens=tokens)
 
 
 @contextmanager

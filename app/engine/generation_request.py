@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import fsum
 from time import perf_counter
+from typing import NamedTuple
 
 from app.core.metrics import TextTimes
 from models.inference.config import FinishReason, SampledEnd, SamplingParams, TokenLogprobs
@@ -32,6 +33,13 @@ class GenerationRequest:
     """The model's one-row state after the prompt, where that has been read already."""
     asked_at: float = field(default_factory=perf_counter, compare=False)
     """Moment of the request, as perf_counter() tells it."""
+
+
+class PromptPhases(NamedTuple):
+    """When the prompt of a request began to be read, and when it had been; as perf_counter() tells it."""
+
+    began_at: float
+    read_at: float
 
 
 @dataclass(slots=True)
@@ -60,6 +68,8 @@ class GenerationChunk:
     """The probability of drawing each token, and then each of its alternatives, where it is asked for."""
     times: TextTimes | None = None
     """Set in the last chunk of a text that has had a token."""
+    phases: PromptPhases | None = None
+    """Set in the first chunk of a text."""
 
     @property
     def logprob(self) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 from app.core.exceptions import ModelFailed
-from app.engine.generation_request import GenerationChunk, GenerationRequest
+from app.engine.generation_request import GenerationChunk, GenerationRequest, PromptPhases
 
 
 class TaskResult(NamedTuple):
@@ -67,6 +68,10 @@ class GenerationStream:
         """Received so far, in all texts together."""
         self.cached_tokens = 0
         """How many tokens of the prompt came from the prefix cache."""
+        self.phases: PromptPhases | None = None
+        """None until the first chunk has come."""
+        self.ended_at: float | None = None
+        """Moment at which every text had ended, as perf_counter() tells it."""
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when every text has ended, whichever way; see `result`."""
         self._unread: dict[int, GenerationChunk] = {}
@@ -86,10 +91,14 @@ class GenerationStream:
             self._unread[chunk.index] = chunk
         self.completion_tokens += len(chunk.tokens)
         self.cached_tokens = chunk.cached_tokens
+        if chunk.phases is not None:
+            self.phases = chunk.phases
         if chunk.finish_reason is not None:
             self._unfinished -= 1
-            if not self._unfinished and not self.finished.done():
-                self.finished.set_result(None)
+            if not self._unfinished:
+                self.ended_at = perf_counter()
+                if not self.finished.done():
+                    self.finished.set_result(None)
         self._has_news.set()
 
     async def chunks(self) -> AsyncIterator[GenerationChunk]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Select, case, func, insert, select, upda
 
 from app.core.api_keys import ApiKey
 from app.core.exceptions import IdempotencyKeyReused, NotFound
+from app.core.request_facts import request_traceparent
 from app.jobs.events import StoredEvent, append_event, read_events, read_metrics
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.quotas import check_job_quota
@@ -94,6 +95,8 @@ class Job:
     result: dict[str, Any] | None
     position: int | None
     """Place in the queue, from 1; None unless queued."""
+    traceparent: str | None
+    """Trace of the request that submitted the job, as W3C's header has it; None where none was traced."""
     leased_jobs: int = field(compare=False)
     """Jobs, this one included, that workers hold now."""
     now: float = field(compare=False)
@@ -240,6 +243,7 @@ def _insert_job(
         "idempotency_key": key,
         "request_sha256": digest,
         "api_key": owner,
+        "traceparent": request_traceparent(),
     }
     initial = {"status": Status.QUEUED, "attempt": 1, "lease": 0, "publishing": False, "event_count": 0}
     connection.execute(insert(JOBS).values(created_at=Epoch(), **values, **initial))

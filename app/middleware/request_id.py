@@ -13,9 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.logs.request_line import MAX_BODY_BYTES, MAX_PATH, RequestLog
 from app.core.request_facts import MAX_NAME, REQUEST, RequestFacts
+from app.core.traces.tracing import Tracing
 from app.http.error_responses import record_error, to_api_error
 from app.http.request_body import get_header
 from app.middleware.admission import ALWAYS_ADMITTED, is_model_work
+from app.middleware.request_trace import end_trace, route_pattern
 
 VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 CLIENT_GONE = "client_gone"
@@ -27,9 +29,11 @@ class RequestIdMiddleware:
     An exception that nobody handled is logged with the id and answered with status 500, without details.
     """
 
-    def __init__(self, app: ASGIApp, log: RequestLog | None = None) -> None:
+    def __init__(self, app: ASGIApp, log: RequestLog | None = None, tracing: Tracing | None = None) -> None:
+        """Write lines to `log`, and trace requests by `tracing`."""
         self.app = app
         self._log = log or RequestLog()
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -40,12 +44,17 @@ class RequestIdMiddleware:
         scope.setdefault("state", {})["request_id"] = request.facts.id
         if self._log.shows_bodies and is_model_work(scope):
             receive = request.note_body(receive)
+        if self._tracing is not None and not scope["path"].startswith(ALWAYS_ADMITTED):
+            headers = get_header(scope, b"traceparent"), get_header(scope, b"tracestate")
+            request.facts.trace = self._tracing.begin_request(*headers)
         token = REQUEST.set(request.facts)
         try:
             await self._serve(request, scope, receive)
         finally:
             REQUEST.reset(token)
             self._write_line(request, scope)
+            if request.facts.trace is not None:
+                end_trace(request.facts, scope, request.status)
 
     async def _serve(self, request: _LoggedRequest, scope: Scope, receive: Receive) -> None:
         try:
@@ -63,11 +72,13 @@ class RequestIdMiddleware:
         if not request.facts.model:
             request.facts.model = str(scope.get("path_params", {}).get("model", ""))[:MAX_NAME]
         more = {} if request.body is None else {"body": bytes(request.body).decode(errors="replace")}
+        if request.facts.trace is not None:
+            more["trace"] = request.facts.trace.id
         self._log.write(
             request.facts,
             is_quiet=request.status == 200 and path.startswith(ALWAYS_ADMITTED),
             method=scope["method"],
-            path=request.facts.route or _route_pattern(scope) or path[:MAX_PATH],
+            path=request.facts.route or route_pattern(scope) or path[:MAX_PATH],
             status=request.status,
             outcome=scope["state"].get("outcome", "ok"),
             client=client[0] if client else None,
@@ -104,11 +115,6 @@ class _LoggedRequest:
             return message
 
         return receive_and_note
-
-
-def _route_pattern(scope: Scope) -> str:
-    """Return the pattern of the path of the route that the framework chose; empty where there is none."""
-    return str(getattr(scope.get("route"), "path", ""))
 
 
 def choose_request_id(scope: Scope) -> str:

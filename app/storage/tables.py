@@ -64,6 +64,7 @@ JOBS = Table(
     Column("result", JSON),
     Column("event_count", Integer, nullable=False, comment="number of the newest event"),
     Column("api_key", String(64), comment="name of the API key that it came with"),
+    Column("traceparent", String(64), comment="of the request that submitted it; null where none was traced"),
     UniqueConstraint("name", "version", name="jobs_version"),
     Index("jobs_by_status", "status", "number"),
 )

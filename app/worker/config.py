@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.traces.tracing import Tracing
 from app.jobs.leases import LeaseStore
 from app.storage.file_store import FileStore
 from app.worker.run_protocol import Launcher
@@ -45,3 +46,4 @@ class WorkerContext:
     config: WorkerConfig
     stop: threading.Event
     """Set when the worker is told to stop."""
+    tracing: Tracing | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.core.exceptions import NotFound
+from app.core.traces.tracing import Phases
 from app.jobs.leases import Lease
 from app.jobs.store import Job
 from app.storage import published_models
@@ -30,12 +31,15 @@ class JobAttempt:
 
     def __init__(self, job: Job, lease: Lease, context: WorkerContext) -> None:
         self._job, self._lease, self._context = job, lease, context
+        self.phases = Phases()
+        """What was done so far, for traces."""
 
     def run(self) -> Status:
         """Run the job and return its new status.
 
         Raises LeaseLost, and DatabaseUnavailable when told to stop while the database is unavailable.
         """
+        self.phases.enter("starting")
         status = self._run_to_status()
         if status is not Status.QUEUED:
             self._context.workspaces.clear(self._job.id)
@@ -54,7 +58,8 @@ class JobAttempt:
             run = self._start()
         except (OSError, NotFound) as error:
             return self._fail("not_started", f"the work could not be started: {error}")
-        monitor = RunMonitor(self._context.leases, self._lease, run, self._context.config, self._context.stop)
+        context = self._context
+        monitor = RunMonitor(context.leases, self._lease, run, context.config, context.stop, self.phases)
         end = monitor.wait_for_end()
         return self._confirm_cancelled() if monitor.cancelled else self._record_end(end)
 
@@ -102,6 +107,7 @@ class JobAttempt:
         if not self._retry(lambda: self._context.leases.begin_publishing(self._lease)):
             return self._confirm_cancelled()
         version = self._job.version
+        self.phases.enter("publishing")
         while True:
             try:
                 published_models.publish(staged, *self._publish_target(version), self._job.id)

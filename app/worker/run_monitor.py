@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.core.exceptions import DatabaseUnavailable, LeaseLost
+from app.core.traces.tracing import Phases
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.outlook import LOW_PROCESSOR_SHARE, NOT_BEGUN
 from app.storage.tables import Status
@@ -44,9 +45,15 @@ class RunMonitor:
     """Monitor of one run until its end."""
 
     def __init__(
-        self, leases: LeaseStore, lease: Lease, run: JobRun, config: WorkerConfig, stop: threading.Event
+        self,
+        leases: LeaseStore,
+        lease: Lease,
+        run: JobRun,
+        config: WorkerConfig,
+        stop: threading.Event,
+        phases: Phases | None = None,
     ) -> None:
-        """Setting `stop` makes the work save its state and stop."""
+        """Setting `stop` makes the work save its state and stop; `phases` are told which the work reports."""
         self._leases, self._lease, self._run, self._config, self._stop = leases, lease, run, config, stop
         self._began = time.monotonic()
         self._progress, self._progress_at = NOT_BEGUN, self._began
@@ -56,6 +63,7 @@ class RunMonitor:
         self._resume_step: int | None = None
         self._next_heartbeat = 0.0
         self._stop_requested = False
+        self._phases = phases or Phases()
         self.cancelled = False
         """Whether the work was stopped because the job is being cancelled."""
 
@@ -86,6 +94,7 @@ class RunMonitor:
             match message:
                 case Reported(progress):
                     self._progress, self._progress_at = progress, time.monotonic()
+                    self._phases.enter(str(progress.get("phase")))
                 case Measured(step, values):
                     self._metrics[step] = values
                 case Resumed(step):

@@ -18,6 +18,7 @@ from app.storage import published_models
 from app.storage.tables import OPEN_STATUSES
 from app.worker.config import WorkerContext
 from app.worker.job_attempt import JobAttempt
+from app.worker.job_trace import traced
 
 logger = logging.getLogger(__name__)
 CLEANUP_INTERVAL_SECONDS = 60.0
@@ -62,8 +63,10 @@ class Worker:
         fields = {"job": job.id, "kind": job.kind, "attempt": job.attempt}
         logger.info("job %s: attempt %d", job.id, job.attempt, extra=fields)
         began = time.monotonic()
+        attempt = JobAttempt(job, lease, self._context)
         try:
-            status = JobAttempt(job, lease, self._context).run()
+            with traced(self._context.tracing, job, attempt.phases) as trace:
+                trace.status = status = attempt.run()
             ended = {"status": status.value, "seconds": round(time.monotonic() - began, 3)}
             logger.info("job %s: %s", job.id, status, extra=fields | ended)
         except LeaseLost as error:

@@ -15,6 +15,7 @@ from app.cli.shared_options import FOLDER
 from app.core.logs.setup import log_to_stderr
 from app.core.process_tuning import import_without_gc
 from app.core.settings import Settings, load_settings
+from app.core.traces.opening import check_tracing
 from app.server.guardian import keep_running
 from app.server.supervisor import WorkerSupervisor, doubt_files
 from app.server.worker_processes import server_processes, wait_for_stop_signal
@@ -45,6 +46,7 @@ def serve(settings: Settings, *, worker: bool = False) -> None:
     """
     log_to_stderr(settings.log_level, settings.log_format)
     check_access(settings)
+    check_tracing(settings.otlp_endpoint)
     supervisor = WorkerSupervisor(settings) if worker else nullcontext()
     with _listen(settings.host, settings.port) as listener:
         banner = greeting(settings, listener.getsockname()[1])

@@ -15,6 +15,8 @@ from app.core.container_limits import spare_cores
 from app.core.exceptions import DatabaseUnavailable
 from app.core.logs.setup import log_to_stderr
 from app.core.settings import Settings, load_settings
+from app.core.traces.opening import closing_traces, open_tracing
+from app.core.traces.tracing import Tracing
 from app.server.supervisor import call_at_eof
 
 if TYPE_CHECKING:
@@ -46,12 +48,13 @@ def command(until_eof: bool, **options: Path | int | None) -> None:
     stores = Stores.open(settings)
     with suppress(DatabaseUnavailable):  # told to stop before the database answered
         retry_while_unavailable(stores.prepare, stop)
-        build_worker(settings, stores, stop).run()
+        with closing_traces(open_tracing(settings.otlp_endpoint, "nextword-worker")) as tracing:
+            build_worker(settings, stores, stop, tracing).run()
     stores.database.close()
 
 
-def build_worker(settings: Settings, stores: Stores, stop: threading.Event) -> Worker:
-    """Build the worker of these settings."""
+def build_worker(settings: Settings, stores: Stores, stop: threading.Event, tracing: Tracing | None = None) -> Worker:
+    """Build the worker of these settings, whose jobs are traced by `tracing`."""
     from app.worker.config import WorkerConfig, WorkerContext
     from app.worker.subprocess_launcher import SubprocessLauncher
     from app.worker.worker import Worker
@@ -74,5 +77,6 @@ def build_worker(settings: Settings, stores: Stores, stop: threading.Event) -> W
         checkpoints=settings.checkpoints,
         config=config,
         stop=stop,
+        tracing=tracing,
     )
     return Worker(stores.jobs, context)

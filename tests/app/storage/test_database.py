@@ -47,7 +47,7 @@ def test_migrate_by_concurrent_processes_runs_once(empty_url: str) -> None:
     assert [process.wait(60) for process in started] == [0, 0, 0]
     opened = Database(empty_url)
     with opened.read() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0005",)]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0006",)]
     opened.close()
 
 
