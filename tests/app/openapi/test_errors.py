@@ -61,6 +61,8 @@ def without_model(client: httpx.Client, example: Example) -> httpx.Response:
     """Ask for a model that is not there, wherever the request names one."""
     if example.operation in ("create_job", "estimate_job"):
         return send(client, example, body={**MODEL_JOB, "model": NOWHERE})
+    if example.operation == "set_alias":
+        return send(client, example, body={"model": f"{NOWHERE}@1"})
     missing = f"{NOWHERE}@1" if example.method == "delete" else NOWHERE
     places = dict.fromkeys(example.places, missing)
     query = {name: NOWHERE if name == "model" else value for name, value in example.query.items()}
@@ -139,6 +141,7 @@ def arrange(code: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     elif code == "database_unavailable":
         monkeypatch.setattr(Database, "read", no_database)
         monkeypatch.setattr(Database, "write", no_database)
+        monkeypatch.setattr(server.app.state.stores.aliases, "is_read", False)
     elif code in ("model_loading", "model_unusable"):
         found = {"loading": (f"{NOWHERE}@1",)} if code == "model_loading" else {"problems": {f"{NOWHERE}@1": "broken"}}
         monkeypatch.setattr(registry, "_publish", lambda *_: None)
