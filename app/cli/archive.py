@@ -11,6 +11,7 @@ import json
 import shutil
 import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -122,8 +123,9 @@ def read_archive(path: Path, settings: Settings, database: Database) -> None:
 
 def _checked_members(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
     members = archive.getmembers()
-    names = {member.name for member in members}
-    strange = [member.name for member in members if not (_is_plain_file(member) or member.isdir())]
+    names = Counter(member.name for member in members)
+    strange = [m.name for m in members if names[m.name] > 1 or not (_is_plain_file(m) or m.isdir())]
+    names -= Counter(member.name for member in members if member.isdir())
     missing = [table.name for table in METADATA.sorted_tables if f"{TABLES}/{table.name}.jsonl" not in names]
     if strange or missing:
         raise InvalidInput("archive", f"is no archive of a service: it has {strange[:3]}, and lacks {missing[:3]}")

@@ -112,6 +112,20 @@ def test_archive_with_odd_headers_is_refused(database: Database, tmp_path: Path,
         read_archive(tmp_path / "bad.tar", settings, database)
 
 
+def test_archive_with_a_folder_in_the_place_of_a_table_is_refused(database: Database, tmp_path: Path) -> None:
+    for also_as_file in (False, True):
+        with tarfile.open(tmp_path / "bad.tar", "w") as archive:
+            for table in METADATA.sorted_tables:
+                member = tarfile.TarInfo(f"tables/{table.name}.jsonl")
+                if also_as_file:
+                    archive.addfile(member)
+                member.type = tarfile.DIRTYPE
+                archive.addfile(member)
+        settings = Settings(checkpoints=tmp_path / "c", data=tmp_path / "d")
+        with pytest.raises(InvalidInput, match="is no archive of a service"):
+            read_archive(tmp_path / "bad.tar", settings, database)
+
+
 def test_archive_with_rows_that_fit_no_table_is_refused_before_a_file_is_written(
     database: Database, tmp_path: Path
 ) -> None:
