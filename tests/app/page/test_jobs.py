@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
 from app.jobs.leases import Lease, LeaseStore
@@ -114,6 +115,13 @@ def test_job_moves_as_its_worker_reports_and_is_resumed_by_another(page: Page, l
     wait_for(lambda: len(drawn_lines(loss)["training"]) == 3)
     assert drawn_lines(loss)["training"] == [pytest.approx(point, abs=0.1) for point in points]
     expect(page.get_by_role("figure", name="Share of steps whose gradient was clipped")).to_be_visible()
+
+    page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
+    for scheme, width in (("light", 1280), ("dark", 360)):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": 800})
+        assert Axe().run(page).response["violations"] == [], scheme
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
     leases.release(lease, lost="killed by signal 9")
     expect(page.get_by_text("Its worker was lost: killed by signal 9.")).to_be_visible()

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.app.page.drawn_lines import Line, drawn_lines, off_the_line
 from tests.helpers.jobs import over, upload, working
-from tests.helpers.serving import TEXT, Server, serving
+from tests.helpers.serving import TEXT, Server, serving, wait_for
 
 PACE = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
 CORPUS = TEXT * 3
@@ -138,3 +138,20 @@ def test_train_says_what_is_wrong_before_anything_starts(page: Page, complaints:
     page.goto("/#/train?kind=ngram&config.order=0&name=none")
     expect(page.get_by_role("alert")).to_contain_text("order: must be a whole number from 1 to 32")
     complaints.clear()
+
+
+def test_train_tells_how_far_an_upload_is_and_stops_it(page: Page, client: httpx.Client) -> None:
+    page.goto("/#/train")
+    picker = page.get_by_label("Upload one")
+    expect(picker).to_be_visible()
+    slow = page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000}
+    slow.send("Network.emulateNetworkConditions", limits)
+    picker.set_input_files({"name": "long.txt", "mimeType": "text/plain", "buffer": b"a long text\n" * 400_000})
+    bar = page.get_by_role("progressbar", name="Upload of long.txt")
+    expect(bar).to_be_visible()
+    wait_for(lambda: 0 < float(bar.get_attribute("value") or 0) < 1)
+    page.get_by_role("button", name="Stop the upload").click()
+    expect(page.get_by_text("The upload was stopped; nothing of it is kept.")).to_be_visible()
+    expect(page.get_by_label("File", exact=True)).to_have_value("file-sample")
+    assert "long.txt" not in [file["filename"] for file in client.get("/v1/files").json()["data"]]

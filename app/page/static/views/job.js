@@ -21,7 +21,11 @@ import { asText } from "../parts/training/settings.js";
 
 /** Seconds in which a published model is loaded, as a rule in one. */
 const LOADING = 30;
-const TELLING = ["perplexity", "perplexity_without_oov", "bits_per_character", "token_count", "oov_count"];
+/** Figures of a text, and their names. @type {Record<string, string>} */
+const TELLING = {
+  perplexity: "Perplexity", perplexity_without_oov: "Perplexity without unknown words", bits_per_character: "Bits a character",
+  token_count: "Tokens", oov_count: "Unknown words",
+};
 
 /**
  * @param {HTMLElement} root
@@ -194,7 +198,7 @@ function times(job) {
 function resultFigures({ result }) {
   const { lines, document, ...others } = result?.metrics?.validation ?? result ?? {};
   const units = Object.entries({ "line by line": lines, "as one text": document }).flatMap(([unit, figures]) =>
-    TELLING.flatMap((name) => (figures ? [[`${name}, ${unit}`, figures[name]]] : [])));
+    Object.entries(TELLING).flatMap(([name, title]) => (figures ? [[`${title}, ${unit}`, figures[name]]] : [])));
   return /** @type {[string, number][]} */ ([...units, ...Object.entries(others)].filter(([, value]) => typeof value === "number"));
 }
 
