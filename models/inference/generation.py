@@ -111,7 +111,7 @@ class Batch:
         return tokens, logprobs, self._model.advance(state, places), best_logprobs, best, probabilities
 
     def _append_alternatives(self, logprobs: Floats, ids: TokenIds, probabilities: Floats) -> None:
-        """Append to each sequence as many of the most probable tokens [B, K] as it asks for, and probabilities."""
+        """Append to each sequence the most probable tokens [B, K] and the probabilities that it asks for."""
         for row, sequence in enumerate(self.sequences):
             count = sequence.params.top_logprobs
             if count:

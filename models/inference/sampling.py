@@ -121,9 +121,9 @@ def sampling_weights(logprobs: Floats, params: SamplingParams) -> Floats:
 
 
 def sampling_probabilities(logprobs: Floats, params: SamplingParams, adjustment: Adjustment | None = None) -> Floats:
-    """Return the probabilities [V] that a token is drawn with from log-probabilities [V]; all 0 where none is left.
+    """Return the probabilities [V] that tokens are drawn with from log-probabilities [V].
 
-    At temperature 0 that of the best token is 1.
+    All are 0 where no token is left; at temperature 0 that of the best token is 1.
     """
     row = logprobs.copy()
     if adjustment is not None:

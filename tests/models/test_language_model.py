@@ -342,7 +342,8 @@ def test_generate_with_penalties_gives_the_same_text_alone_and_in_company(model)
         """Generate plain texts (a third), and texts with alternatives (half), as many as the seed."""
         sequences = []
         for i in seeds:
-            params = SamplingParams(seed=i, max_tokens=6 + i, top_logprobs=i % 2 * i, top_k=i % 4)
+            told = {"top_logprobs": i % 2 * i, "sampling_probabilities": i % 4 > 1}
+            params = SamplingParams(seed=i, max_tokens=6 + i, top_k=i % 4, **told)
             params = replace(params, logit_bias=BIAS, **PENALTIES) if i % 3 else params
             sequences += make_sequences(TOKENIZER, "a b c d"[: 2 * i], params)
         list(generate(model, sequences))
@@ -356,6 +357,11 @@ def test_generate_with_penalties_gives_the_same_text_alone_and_in_company(model)
         assert alone.finish_reason == company[i].finish_reason
         assert alone.logprobs == pytest.approx(company[i].logprobs, abs=0 if to_the_bit else 1e-5)
         assert [len(best) for best in alone.alternatives] == [i % 2 * i] * (i % 2 * len(alone.tokens))
+        assert [len(drawn) for drawn in alone.sampling_probabilities] == [1 + i % 2 * i] * (i % 4 > 1) * len(
+            alone.tokens
+        )
+        for drawn, others in zip(alone.sampling_probabilities, company[i].sampling_probabilities, strict=True):
+            assert drawn == pytest.approx(others, abs=0 if to_the_bit else 1e-4)
         assert (alone.end is None) == (alone.finish_reason != "end")
         if to_the_bit:
             assert (alone.alternatives, alone.end) == (company[i].alternatives, company[i].end)
