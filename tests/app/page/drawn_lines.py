@@ -12,7 +12,7 @@ Line = list[tuple[float, float]]
 
 
 def drawn_lines(chart: Locator) -> dict[str, Line]:
-    """Points of each line by the name in the legend, as a reader with a ruler has them from ticks on linear axes."""
+    """Read the points of each line, by its name in the legend, with the ticks of linear axes as a ruler."""
     across = _scale(chart.locator(".chart-x"), "x", 0)
     upwards = _scale(chart.locator(".chart-y"), "y", -4)  # a number stands four pixels below its grid line
     names = chart.locator(".chart-legend li").all_inner_texts()
@@ -24,7 +24,7 @@ def drawn_lines(chart: Locator) -> dict[str, Line]:
 
 
 def off_the_line(line: Line, points: Line) -> float:
-    """How far points lie from a line at most, upwards, as a share of the height that the points have."""
+    """Largest vertical distance of points from a line, as a share of the height that the points have."""
     lowest, highest = min(y for _, y in points), max(y for _, y in points)
     return max(abs(_height(line, x) - y) for x, y in points) / ((highest - lowest) or 1)
 

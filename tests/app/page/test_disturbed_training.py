@@ -1,4 +1,4 @@
-"""A training followed on the page while its worker and its server are killed: nothing shown is lost or false."""
+"""A training followed on the page while worker and server are killed: nothing is lost or false."""
 
 from __future__ import annotations
 

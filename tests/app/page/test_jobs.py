@@ -1,4 +1,4 @@
-"""Jobs on the page of a service whose worker is the test: pages of them, their states and what becomes of them."""
+"""Jobs on the page of a service whose worker is the test: their list, states, events and curves."""
 
 from __future__ import annotations
 

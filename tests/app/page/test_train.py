@@ -1,4 +1,4 @@
-"""Training as a person does it: a file, a kind, an estimate, a start, a curve that moves, a model that opens."""
+"""Training on the page: a file, a kind, an estimate, a start, curves, and the model that opens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.helpers.jobs import over, upload, working
 from tests.helpers.serving import TEXT, Server, serving, wait_for
 
 PACE = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
-CORPUS = TEXT * 3
+CORPUS = TEXT
 PATIENCE = 240_000
 """Milliseconds that a job may take on a busy machine."""
 STARTED = re.compile(r"#/jobs\?job=(job-\w+)&open=1")
