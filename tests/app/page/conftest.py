@@ -67,13 +67,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """Errors that the page reported and requests that left the machine; a test that provokes some clears them."""
+    """Errors in the console and requests to elsewhere; a test that provokes some clears them."""
     return []
 
 
 @pytest.fixture
 def page(browser: Browser, service: str, complaints: list[str]) -> Iterator[Page]:
-    """A fresh tab with relative addresses, such as `page.goto("/#/next?model=words")`; the test fails on complaints."""
+    """A fresh tab on the service, as in `page.goto("/#/next?model=words")`; complaints fail the test."""
     with browser.new_context(base_url=service, viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(TIMEOUT)
         tab = context.new_page()

@@ -1,4 +1,4 @@
-"""What the page says when the server wants a key, refuses, is slow, is down, or dies in the middle of an answer."""
+"""Messages of the page when the server wants a key, refuses, is slow, is down, or dies in an answer."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_server_that_dies_in_the_middle_of_a_stream_and_comes_back(
             page.goto("/")
             expect(page.locator("table.bars")).to_be_visible()
             page.evaluate(f"() => {{ globalThis.ended = ({STREAM})() }}")
-            page.wait_for_function("globalThis.texts?.length > 3")
+            wait_for(lambda: page.evaluate("globalThis.texts?.length > 3"))
             running.processes["service"].kill()
             ended = page.evaluate("globalThis.ended")
             assert ended == ["Error", "cut_off", 0, "The connection broke before the answer was complete."]

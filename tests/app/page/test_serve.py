@@ -2,6 +2,11 @@
 
 import gzip
 import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -55,3 +60,14 @@ def test_page_has_no_inline_script_or_style_and_loads_from_nowhere_else() -> Non
     for file in FILES.rglob("*.*"):
         addresses = set(re.findall(r"https?://[^\"'\s)]+", file.read_text())) - {"http://www.w3.org/2000/svg"}
         assert addresses == set(), file
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_page_files_are_in_what_is_installed(kind: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(tmp_path)]
+    subprocess.run(command, cwd=FILES.parents[2], check=True, capture_output=True)
+    (built,) = tmp_path.iterdir()
+    with ZipFile(built) if kind == "wheel" else tarfile.open(built) as archive:
+        names = archive.namelist() if isinstance(archive, ZipFile) else archive.getnames()
+    packed = {name.partition("app/page/static/")[2] for name in names if "/page/static/" in name and "." in name}
+    assert packed == {str(file.relative_to(FILES)) for file in FILES.rglob("*.*")}

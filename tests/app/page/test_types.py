@@ -21,7 +21,7 @@ def test_page_scripts_have_right_types() -> None:
 
 
 def test_page_scripts_name_what_they_import() -> None:
-    """Every import is of a file that is there, by a relative path: no bundler looks for it."""
+    """Imports are of files that are there, by relative paths: no bundler looks for them."""
     for file in FILES.rglob("*.js"):
         for line in file.read_text().splitlines():
             if line.startswith(("import ", "} from ")) and " from " in line:

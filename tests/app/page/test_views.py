@@ -1,4 +1,4 @@
-"""What holds for every view: accessibility, width, keyboard, and the frame around it."""
+"""Views of the page: accessibility, width, keyboard, and the frame around it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_view(page: Page, name: str) -> None:
 
 
 def violations(page: Page) -> list[tuple[str, list[Any]]]:
-    """What axe-core finds, by rule, with the elements."""
+    """Violations that axe-core finds, by rule, with the elements."""
     found = Axe().run(page).response["violations"]
     return [(rule["id"], [node["html"][:300] for node in rule["nodes"]]) for rule in found]
 
