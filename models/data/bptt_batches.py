@@ -62,7 +62,9 @@ class BpttStreams:
         return self._read_batch(length, reset)
 
     def restore(self, positions: NDArray[np.int64]) -> None:
-        """Go on from saved `positions`."""
+        """Go on from saved `positions`. Raises ValueError for those of other streams."""
+        if positions.shape != self.positions.shape or positions.dtype != self.positions.dtype:
+            raise ValueError("its positions are not those of these streams")
         self.positions, self._reset_all = positions, False
 
     def _read_batch(self, length: int, reset: NDArray[np.bool_]) -> BpttBatch:

@@ -133,7 +133,10 @@ class Trainer:
         """Continue from what `tensors` and `json_state` returned in a training of the same recipe and text."""
         self.stats = TrainingStats(**json_state)
         self.weights.restore(tensors)
-        self._state = tuple(tensors[f"vectors.{i}"] for i in range(len(self._state)))
+        vectors = tuple(tensors[f"vectors.{i}"] for i in range(len(self._state)))
+        if [(v.shape, v.dtype) for v in vectors] != [(v.shape, v.dtype) for v in self._state]:
+            raise ValueError("its state vectors are of another shape or type")
+        self._state = vectors
         self._random.set_state(tensors["random"])
         if self.stats.step:
             self._streams.restore(tensors["positions"].numpy())

@@ -252,3 +252,13 @@ def test_resume_refuses_an_identity_that_is_no_object(tmp_path: Path) -> None:
     write_tensors({"a": np.zeros(2)}, tmp_path / STATE_FILE, {"facts": '{"identity": [], "state": {}}'})
     with pytest.raises(CheckpointDamaged, match="identity"):
         next(running(directory=tmp_path, go_on=True))
+
+
+@pytest.mark.parametrize("name", ["vectors.0", "positions"])
+def test_resume_refuses_tensors_of_another_shape(tmp_path: Path, name: str) -> None:
+    stop_at(1, running(directory=tmp_path, go_on=False))
+    tensors, facts = state_file.read_state(tmp_path / STATE_FILE)
+    tensors[name] = tensors[name][..., :1].clone()
+    state_file.write_state(tmp_path / STATE_FILE, tensors, facts)
+    with pytest.raises(CheckpointDamaged, match="not a complete training state"):
+        next(running(directory=tmp_path, go_on=True))
