@@ -1,0 +1,12 @@
+"""Table of the parsers that meet bytes from outside: `PARSERS` by name."""
+
+from __future__ import annotations
+
+from tests.parsers import checkpoints, ngram_files, operations, requests, texts, tokenizers
+from tests.parsers.parser import Parser
+
+PARSERS: dict[str, Parser] = {
+    parser.name: parser
+    for module in (tokenizers, ngram_files, checkpoints, texts, requests, operations)
+    for parser in module.PARSERS
+}
