@@ -83,13 +83,12 @@ export async function mountJob(root, id, open, signal) {
       return drawn.update(signal, data.phase === "training" ? data.step : Infinity);
     }
     if (event === "waiting") return replace(waiting, sentence(data.message));
-    addEvent(event, data);
     if (event === "started") drawn.restart();
-    job = await getJson(path, { signal });
+    job = await getJson(path, { signal }); // an event that could not be shown for want of an answer comes again
+    if (isOver(event)) await drawn.update(signal);
+    addEvent(event, data);
     show();
-    if (!isOver(event)) return;
-    await drawn.update(signal);
-    if (event === "succeeded" && opens.checked) await openModel();
+    if (event === "succeeded" && opens.checked) openModel();
   }
 
   /** @param {number} seconds @param {Error} error */
@@ -125,7 +124,11 @@ export async function mountJob(root, id, open, signal) {
   }
 
   /** Wait until the server has loaded the model, and show the view of what it can do first. */
-  async function openModel() {
+  function openModel() {
+    whenLoaded().catch((error) => message.show(error, openModel));
+  }
+
+  async function whenLoaded() {
     const name = job.result?.model;
     for (let second = 0; second < LOADING; second++) {
       /** @type {import("../core/types.js").ModelList} */

@@ -107,8 +107,8 @@ export async function followJob(id, { signal, onEvent, onCut, onConnected }) {
       for await (const event of events(`v1/jobs/${id}/events`, { signal, lastEventId: last })) {
         if (tries) onConnected();
         tries = 0;
-        last = event.id || last;
         await onEvent(event);
+        last = event.id || last;
         if (isOver(event.event)) return;
       }
       throw new ApiError(0, "cut_off", "The server ended the stream before the job was over.");

@@ -15,6 +15,9 @@ import { FIXED } from "./kinds.js";
 /** Tables of a request in words. @type {Record<string, string>} */
 const TABLES = { "": "Job", config: "Model", encoder: "Network", training: "Training", tokenizer: "Tokens", format: "Format of the file" };
 
+/** The API's description, fetched once. @type {Promise<any> | null} */
+let description = null;
+
 /**
  * Make the controls of a kind.
  * @param {string} kind
@@ -25,7 +28,9 @@ const TABLES = { "": "Job", config: "Model", encoder: "Network", training: "Trai
  * @returns {Promise<HTMLElement[]>}
  */
 export async function settings(kind, usual, chosen, onChange, signal) {
-  const { schemas } = (await getJson("openapi.json", { signal })).components;
+  description ??= getJson("openapi.json").catch((error) => ((description = null), Promise.reject(error)));
+  const { schemas } = (await description).components;
+  signal.throwIfAborted();
   const schema = schemas[schemas.JobRequest.discriminator.mapping[kind].split("/").pop()];
   const control = (/** @type {string} */ place, /** @type {Schema} */ each) => controlOf(place, each, usual[place], chosen, onChange);
   /** @type {Record<string, HTMLElement[]>} */
