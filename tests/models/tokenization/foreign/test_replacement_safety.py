@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def step(pattern: str, content: str, kind: str = "String") -> dict[str, Any]:
         [step("", "abcdefghij")] * 3,  # 11^3 = 1,331
         [step(".", "abcdefghij", "Regex")] * 3,
         [step("a", "b" * 1001)],
+        [*[step("a", "aa")] * 9, step("a", ""), step("", "b")],  # an empty pattern is found in any text
     ],
 )
 def test_check_refuses_steps_that_multiply(steps: list[dict[str, Any]]) -> None:
@@ -46,6 +48,14 @@ def test_check_refuses_steps_that_multiply(steps: list[dict[str, Any]]) -> None:
 )
 def test_check_passes_steps_that_do_not(steps: list[dict[str, Any]]) -> None:
     check_replacements({"normalizer": {"type": "Sequence", "normalizers": steps}, "decoder": None})
+
+
+def test_check_takes_no_time_over_many_long_steps() -> None:
+    steps = [step(f"a{i}", "bcdefgh" * 200) for i in range(2000)]  # compared in pairs: minutes
+    began = time.process_time()
+    with pytest.raises(InvalidInput):
+        check_replacements({"normalizer": {"type": "Sequence", "normalizers": [*steps, step("b", "b" * 1001)]}})
+    assert time.process_time() - began < 20
 
 
 def test_tokenizer_of_a_file_that_writes_a_terabyte_is_refused(tmp_path: Path) -> None:
