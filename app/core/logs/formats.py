@@ -50,6 +50,8 @@ def render_text(fields: dict[str, Any]) -> bytes:
     known = {name: str(rest.pop(name)) for name in FIRST if name in rest}
     if "level" in known:
         known["level"] = f"{known['level'].upper():7}"
+    if "=" in known.get("event", ""):  # what a client named may look like a field
+        known["event"] = json.dumps(known["event"], ensure_ascii=False)
     named = [f"{name}={_value(value)}" for name, value in rest.items() if value is not None]
     lines = [escape_controls(" ".join([*known.values(), *named]))]
     if traceback:

@@ -52,6 +52,12 @@ def test_render_text_quotes_values_that_could_pass_for_fields(value: str) -> Non
     assert line.endswith('" key=k')
 
 
+@pytest.mark.parametrize("event", ["there is no model x key=admin", 'there is no model " key=admin', "a\\ b=c"])
+def test_render_text_quotes_events_that_could_pass_for_fields(event: str) -> None:
+    line = render_text({"event": event, "key": "k"}).decode()
+    assert line == f"{json.dumps(event)} key=k"
+
+
 def test_render_text_indents_tracebacks() -> None:
     fields = {"level": "error", "event": "failed", "exception": f"Traceback:\n  File\nValueError: {FORGED}"}
     first, *traceback = render_text(fields).decode().split("\n")
