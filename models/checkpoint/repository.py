@@ -85,7 +85,7 @@ def _may_hold_card(path: Path) -> bool:
 
 def was_deleted(root: Path, model: str) -> bool:
     """Tell whether `model` is the name@version of one that was deleted."""
-    with suppress(InvalidInput):  # no model can have that name
+    with suppress(InvalidInput, OSError):  # no model can have that name; nobody can look into its folder
         name, version = parse_version(model)
         return (root / name / str(version) / DELETED_CARD_FILE).exists()
     return False

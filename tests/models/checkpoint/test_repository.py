@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.checkpoint.model_name import check_name
-from models.checkpoint.repository import list_checkpoints, next_version, resolve
+from models.checkpoint.repository import list_checkpoints, next_version, resolve, was_deleted
 from models.errors import CheckpointNotFound, InvalidInput
 
 
@@ -34,6 +34,18 @@ def test_list_checkpoints_holds_what_is_published_only(root):
 
 def test_list_checkpoints_of_a_missing_root_is_empty(tmp_path):
     assert list_checkpoints(tmp_path / "nowhere") == []
+
+
+def test_was_deleted_is_no_for_what_is_there_is_no_name_or_cannot_be_looked_at(root, monkeypatch):
+    (root / "beta" / "7" / "deleted.json").write_text("")
+    assert was_deleted(root, "beta@7")
+    assert not any(was_deleted(root, model) for model in ("beta@1", "beta@9", "beta", "../x@1", "beta@07"))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert not was_deleted(root, "beta@7")
 
 
 def test_next_version_is_one_that_nothing_uses(root):
