@@ -120,14 +120,15 @@ def command(
         text, validation_fraction, TokenizerConfig(token, max_size=max_size), models=models, **budget
     )
     output.mkdir(parents=True, exist_ok=True)
+    findings = load_settings().data / FINDINGS_FOLDER if recorded else None
     for name in only or EXPERIMENTS:
         experiment, began = import_without_gc(f"app.experiments.{EXPERIMENTS[name]}"), time.time()
         finding: Finding = drive(experiment.run(setting), ProgressBar(quiet))
         facts = describe_run(text, list(_figure_options(context)), only=name, threads=threads, began=began)
         content = to_json(dict(finding.as_json()) | {"run": asdict(facts)})
         (output / f"{name}.json").write_text(content + "\n", encoding="utf-8")
-        if recorded:
-            record(load_settings().data / FINDINGS_FOLDER, name, content)
+        if findings is not None:
+            record(findings, name, content)
         if drawn:
             draw(finding, output / f"{name}.png")
         click.echo(content if as_json else format_table(finding))
