@@ -175,6 +175,8 @@ def test_access_logs_the_name_of_the_key_and_never_the_key(
     with caplog.at_level(logging.INFO):
         assert asking.delete("/v1/files/none", headers=bearer(keys["train"])).status_code == 404
         assert asking.get("/v1/jobs", headers=bearer(keys["infer"])).status_code == 403
+        # A line is written when the answer has ended, which its reader may see first.
+        wait_for(lambda: [record.name for record in caplog.records].count("app.request") == 2)
     fields = [vars(record) for record in caplog.records if record.name == "app.request"]
     keys_by_line = {(line["method"], line["path"], line["status"]): line["key"] for line in fields}
     assert keys_by_line["DELETE", "/v1/files/{file_id}", 404] == "train"
