@@ -160,8 +160,8 @@ class FileStore:
     def delete(self, file_id: str, *, unused_since: float | None = None) -> None:
         """Delete a file, and its bytes where no other file has the same.
 
-        Given a time `unused_since`, only where nothing has used it since. Raises NotFound, FileInUse where an unfinished job needs it
-        or it was used, and Conflict for the sample file.
+        Given a time `unused_since`, only where nothing has used it since. Raises NotFound, FileInUse where an
+        unfinished job needs it or it was used, and Conflict for the sample file.
         """
         if file_id == SAMPLE_ID:
             raise Conflict(f"file {file_id!r} is the sample that every service has; it cannot be deleted")
