@@ -29,7 +29,7 @@ _BODIES: list[tuple[str, type[BaseModel], bytes]] = [
     ("completion", CompletionRequest, b'{"model": "words", "prompt": [[1, 2]], "logprobs": 2, "logit_bias": {"1": 2}}'),
     (
         *("rescore", RescoreRequest),
-        b'{"lists": [{"hypotheses": [{"text": "a", "score": -1}], "context": "b"}], "length_weight": 0.1}',
+        b'{"lists": [{"hypotheses": [{"text": "a", "score": -1}], "context": "b"}], "lm_weight": 0.5}',
     ),
 ]
 _JOBS = [
