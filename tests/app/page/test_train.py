@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from models.recipes.task_kinds import TASK_KINDS
 from tests.app.page.drawn_lines import Line, drawn_lines, off_the_line
 from tests.helpers.jobs import over, upload, working
 from tests.helpers.serving import TEXT, Server, serving, wait_for
@@ -17,6 +18,17 @@ PACE = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "j
 CORPUS = TEXT
 PATIENCE = 240_000
 """Milliseconds that a job may take on a busy machine."""
+EXAMPLES = {
+    "pasted.txt": ("a.txt", "the cat sat\n"),
+    "pasted.csv": ("a.csv", "text,label\n" + "a fine film,good\na dull film,bad\n" * 10),
+    "pasted.conll": ("a.conll", "the\tO\ncat\tB-ANIMAL\n\n" * 10),
+    "pasted.json": (
+        "a.json",
+        '{"data": [{"title": "t", "paragraphs": [{"context": "the cat sat", "qas": [{"id": "1", "question": "who?", '
+        '"answers": [{"text": "cat", "answer_start": 4}]}]}]}]}',
+    ),
+}
+"""A file for each ending that a kind of model reads, by the name that the page gives pasted text."""
 STARTED = re.compile(r"#/jobs\?job=(job-\w+)&open=1")
 
 
@@ -46,6 +58,10 @@ def started(page: Page, client: httpx.Client) -> dict:
     found = STARTED.search(page.url)
     assert found
     return dict(client.get(f"/v1/jobs/{found[1]}").json())
+
+
+def estimated(client: httpx.Client, body: dict) -> httpx.Response:
+    return client.post("/v1/jobs/estimate", json=body)
 
 
 def chart(page: Page, name: str) -> Locator:
@@ -155,3 +171,19 @@ def test_train_tells_how_far_an_upload_is_and_stops_it(page: Page, client: httpx
     expect(page.get_by_text("The upload was stopped; nothing of it is kept.")).to_be_visible()
     expect(page.get_by_label("File", exact=True)).to_have_value("file-sample")
     assert "long.txt" not in [file["filename"] for file in client.get("/v1/files").json()["data"]]
+
+
+def test_train_offers_only_what_the_service_accepts(page: Page, client: httpx.Client) -> None:
+    files = {ending: upload(client, text, name) for ending, (name, text) in EXAMPLES.items()}
+    page.goto("/#/train")
+    bodies = page.evaluate(
+        """async (files) => {
+        const { GROUPS, jobBody, usualName } = await import("./page/parts/training/kinds.js");
+        return GROUPS.flatMap(([, kinds]) => kinds).flatMap((kind) => Object.values(kind.sizes)
+            .map(([, values]) => jobBody(kind, usualName(kind), files[kind.pasted], values)));
+    }""",
+        files,
+    )
+    refused = {body["kind"]: answer.text for body in bodies if (answer := estimated(client, body)).is_error}
+    assert refused == {}
+    assert {body["kind"] for body in bodies} == {"ngram", "lstm", "gru", "rnn", "feedforward", *TASK_KINDS}
