@@ -22,7 +22,7 @@ COPY pyproject.toml requirements.lock ./
 RUN mkdir app models nextword \
  && touch README.md LICENSE app/__init__.py models/__init__.py nextword/__init__.py \
  && python3 -m venv --without-pip /opt/nextword \
- && python3 -m pip --python /opt/nextword install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[onnx]" \
+ && python3 -m pip --python /opt/nextword install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[onnx,otel]" \
  && python3 -m pip --python /opt/nextword uninstall --yes nextword \
  && find /opt/nextword -type d \( -name tests -o -path '*/torch/test' -o -path '*/torch/include' \) -prune -exec rm -r {} + \
  && find /opt/nextword -path '*/torch/bin/*' ! -name torch_shm_manager -delete
