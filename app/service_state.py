@@ -28,7 +28,7 @@ class ServiceState(Collector):
         """Yield the metrics; those of jobs only where the database answers."""
         yield from self._models()
         try:
-            counts, oldest = self._jobs.counts(), self._jobs.oldest_heartbeat()
+            counts, oldest = self._jobs.counts_and_oldest_heartbeat()
         except DatabaseUnavailable:
             return
         jobs = GaugeMetricFamily("nextword_jobs", "Jobs by status.", labels=["status"])

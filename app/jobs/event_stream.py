@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from app.core.exceptions import DatabaseUnavailable
 from app.jobs.events import StoredEvent
+from app.jobs.job import Job
 from app.jobs.outlook import waiting_reason
-from app.jobs.store import Job, JobStore
+from app.jobs.store import JobStore
 from app.storage.tables import OPEN_STATUSES
 
 KEEP_ALIVE_SECONDS = 15.0

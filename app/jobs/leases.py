@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, case, or_, select, update
 
 from app.core.exceptions import LeaseLost
 from app.jobs.events import StepMetrics, append_event, delete_metrics_after, record_metrics
-from app.jobs.store import Job, job_from_row, next_version, select_jobs
+from app.jobs.job import Job
+from app.jobs.store import job_from_row, next_version, select_jobs
 from app.storage.database import Database, Epoch
 from app.storage.tables import JOBS, JOBS_LOCK, LEASED_STATUSES, Status
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.jobs.store import Job
+from app.jobs.job import Job
 from app.storage.tables import LEASED_STATUSES, Status
 
 CLAIM_SECONDS = 3.0

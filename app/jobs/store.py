@@ -1,7 +1,7 @@
 """The queue of jobs as the API sees it: created, listed, cancelled.
 
-`JobStore` is the one source of truth about jobs; `Job` is a row, `NewJob` what creates one. Requests are stored as
-JSON, so the queue needs no schema of them. Claiming a job and writing its outcome is in `leases`.
+`JobStore` is the one source of truth about jobs. Requests are stored as JSON, so the queue needs no schema of them.
+Claiming a job and writing its outcome is in `leases`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
@@ -19,88 +19,13 @@ from app.core.api_keys import ApiKey
 from app.core.exceptions import IdempotencyKeyReused, NotFound
 from app.core.request_facts import request_traceparent
 from app.jobs.events import StoredEvent, append_event, read_events, read_metrics
+from app.jobs.job import Job, NewJob
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.quotas import check_job_quota
 from app.storage.tables import FILES, JOBS, JOBS_LOCK, LEASED_STATUSES, Status
 from models.errors import InvalidInput
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """A job to be queued, validated, with its resources estimated."""
-
-    kind: str
-    """A family of models to train, or "evaluate"."""
-    request: dict[str, Any]
-    """The request as validated; JSON-ready."""
-    estimate: dict[str, Any]
-    """Estimated parameters, memory and time; JSON-ready."""
-    name: str | None = None
-    """Name of the model to be made; None where the job makes none."""
-    training_file: str | None = None
-    """Id of the uploaded text to train on."""
-    validation_file: str | None = None
-    """Id of the uploaded text to evaluate on."""
-    more_files: Mapping[str, str] = field(default_factory=dict)
-    """Ids of other uploaded files that are needed, by field of the request."""
-    sent_request: dict[str, Any] | None = None
-    """The request as it was sent, where `request` is a resolved version of it."""
-    models: tuple[str, ...] = ()
-    """The published models that it needs, as name@version each; they stand in `request`, too."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A row of the jobs table; times are seconds since 1970 by the database's clock."""
-
-    id: str
-    """Random and unguessable."""
-    kind: str
-    """A family of models to train, or "evaluate"."""
-    name: str | None
-    """Name of the model to be made."""
-    version: int | None
-    """Version of the model to be made: fixed at creation, raised only if somebody else publishes it first."""
-    request: dict[str, Any]
-    estimate: dict[str, Any]
-    training_file: str | None
-    validation_file: str | None
-    more_files: dict[str, str] | None
-    """Ids of other files, by field of the request; None in jobs of an older version."""
-    status: Status
-    created_at: float
-    started_at: float | None
-    """When a worker first claimed the job."""
-    finished_at: float | None
-    """When the job reached a final status."""
-    attempt: int
-    """1, and one more for each worker or process that was lost."""
-    lease: int
-    """Fencing token: the number of claims so far. Only the holder of the newest may write."""
-    heartbeat_at: float | None
-    """When its worker last renewed the lease."""
-    lease_expires_at: float | None
-    """When the lease ends unless it is renewed; None where nobody holds it."""
-    worker: str | None
-    """Name of the worker that holds, or last held, the lease."""
-    publishing: bool
-    """Past the point where a cancel still stops it."""
-    progress: dict[str, Any] | None
-    error_code: str | None
-    """Reason of a failure, for programs."""
-    error_message: str | None
-    """Reason of a failure, for people."""
-    result: dict[str, Any] | None
-    position: int | None
-    """Place in the queue, from 1; None unless queued."""
-    traceparent: str | None
-    """Trace of the request that submitted the job, as W3C's header has it; None where none was traced."""
-    leased_jobs: int = field(compare=False)
-    """Jobs, this one included, that workers hold now."""
-    now: float = field(compare=False)
-    """Time of this reading."""
 
 
 class JobStore:
@@ -166,17 +91,16 @@ class JobStore:
             rows, more = fetch_page(connection, JOBS, query, after, limit)
         return [job_from_row(row) for row in rows], more
 
-    def counts(self) -> dict[Status, int]:
-        """Return how many jobs there are of each status that occurs."""
-        with self.database.read() as connection:
-            rows = connection.execute(select(JOBS.c.status, func.count()).group_by(JOBS.c.status))
-            return {Status(status): number for status, number in rows}
+    def counts_and_oldest_heartbeat(self) -> tuple[dict[Status, int], float]:
+        """Return the number of jobs of each status that occurs, and the seconds since the oldest heartbeat.
 
-    def oldest_heartbeat(self) -> float:
-        """Return the seconds since the oldest heartbeat of a job under way; 0 where there is none."""
-        query = select(func.max(Epoch() - JOBS.c.heartbeat_at)).where(JOBS.c.status.in_(LEASED_STATUSES))
+        That is the oldest of the jobs under way; 0 where there are none.
+        """
+        silence = func.max(Epoch() - JOBS.c.heartbeat_at)
         with self.database.read() as connection:
-            return max(0.0, connection.execute(query).scalar_one() or 0.0)
+            rows = connection.execute(select(JOBS.c.status, func.count(), silence).group_by(JOBS.c.status)).all()
+        counts = {Status(status): number for status, number, _ in rows}
+        return counts, max([0.0, *(seconds or 0.0 for status, _, seconds in rows if status in LEASED_STATUSES)])
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: at once if queued, through its worker if running.

@@ -16,6 +16,7 @@ from app.core.container_limits import memory_quota, spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry, ServedModel
+from app.jobs.job import NewJob
 from app.jobs.labelled_files import check_if_small, check_nbest_if_small, check_small_files
 from app.jobs.resource_estimate import (
     ResourceEstimate,
@@ -25,7 +26,6 @@ from app.jobs.resource_estimate import (
     estimate_import,
     estimate_training,
 )
-from app.jobs.store import NewJob
 from app.jobs.task_estimate import estimate_task
 from app.jobs.text_encodings import find_encoding
 from app.jobs.tokenizer_files import file_vocabulary_size

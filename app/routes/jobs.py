@@ -28,8 +28,9 @@ from app.http.request_body import JSON, get_header
 from app.http.streaming import SSE_KEEP_ALIVE, ManagedStream, sse_event
 from app.jobs.event_stream import StreamedEvent, stream_job
 from app.jobs.events import StoredEvent
+from app.jobs.job import Job
 from app.jobs.outlook import NOT_BEGUN, seconds_left, waiting_reason
-from app.jobs.store import Job, JobStore
+from app.jobs.store import JobStore
 from app.jobs.submission import JobSubmission, request_as_sent
 from app.schemas.jobs.answers import (
     EVENT_RESPONSES,

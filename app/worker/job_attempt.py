@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from app.core.exceptions import NotFound
 from app.core.traces.tracing import Phases
+from app.jobs.job import Job
 from app.jobs.leases import Lease
-from app.jobs.store import Job
 from app.storage import published_models
 from app.storage.tables import Status
 from app.worker.config import WorkerContext

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.core.traces.tracing import Phases, Tracing
-from app.jobs.store import Job
+from app.jobs.job import Job
 from app.storage.tables import Status
 
 LOST = "lost"

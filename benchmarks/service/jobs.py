@@ -28,7 +28,8 @@ from typing import Any
 import click
 
 from app.cli.http_client import ServiceClient, ServiceError
-from app.jobs.store import JobStore, NewJob
+from app.jobs.job import NewJob
+from app.jobs.store import JobStore
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
 from app.storage.tables import Status

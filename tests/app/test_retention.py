@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from app.core.exceptions import FileInUse, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry
-from app.jobs.store import NewJob
+from app.jobs.job import NewJob
 from app.jobs.submission import JobSubmission
 from app.retention import DAY_SECONDS, Retention
 from app.storage.sample_file import SAMPLE_ID

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from app.cli.archive import read_archive, write_archive
 from app.core.settings import Settings
-from app.jobs.store import JobStore, NewJob
+from app.jobs.job import NewJob
+from app.jobs.store import JobStore
 from app.storage.aliases import AliasStore
 from app.storage.database import Database, sqlite_url
 from app.storage.published_models import delete_version, newest_version

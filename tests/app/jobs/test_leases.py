@@ -14,8 +14,9 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 from sqlalchemy import update
 
 from app.core.exceptions import LeaseLost
+from app.jobs.job import Job, NewJob
 from app.jobs.leases import Lease, LeaseStore
-from app.jobs.store import Job, JobStore, NewJob
+from app.jobs.store import JobStore
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
 from app.storage.tables import JOBS, Status

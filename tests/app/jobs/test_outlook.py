@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from app.cli.main import cli
 from app.jobs import outlook
+from app.jobs.job import Job
 from app.jobs.outlook import seconds_left, waiting_reason
-from app.jobs.store import Job
 from app.schemas.jobs.answers import JobAnswer
 from app.storage.sample_file import SAMPLE_ID
 from app.storage.tables import Status
@@ -44,6 +44,7 @@ QUEUED = Job(
     lease_expires_at=None,
     worker=None,
     publishing=False,
+    traceparent=None,
     progress=None,
     error_code=None,
     error_message=None,

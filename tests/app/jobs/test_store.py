@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import insert
 
 from app.core.exceptions import IdempotencyKeyReused, NotFound
+from app.jobs.job import NewJob
 from app.jobs.leases import LeaseStore
-from app.jobs.store import JobStore, NewJob
+from app.jobs.store import JobStore
 from app.storage.database import Database
 from app.storage.tables import FILES, Status
 from models.errors import InvalidInput
@@ -178,9 +179,10 @@ def test_metrics_are_thinned_evenly_and_keep_the_newest(database: Database) -> N
 
 def test_counts_and_the_oldest_heartbeat_are_those_of_the_database(database: Database) -> None:
     jobs, leases = JobStore(database), LeaseStore(database)
-    assert (jobs.counts(), jobs.oldest_heartbeat()) == ({}, 0)
+    assert jobs.counts_and_oldest_heartbeat() == ({}, 0)
     for name in ("a", "b", "c"):
         jobs.create(ngram(name))
     leases.claim("worker", 30)
-    assert jobs.counts() == {Status.QUEUED: 2, Status.RUNNING: 1}
-    assert 0 <= jobs.oldest_heartbeat() < 30
+    counts, oldest = jobs.counts_and_oldest_heartbeat()
+    assert counts == {Status.QUEUED: 2, Status.RUNNING: 1}
+    assert 0 <= oldest < 30

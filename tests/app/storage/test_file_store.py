@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.core.exceptions import Conflict, FileInUse, NotFound
-from app.jobs.store import JobStore, NewJob
+from app.jobs.job import NewJob
+from app.jobs.store import JobStore
 from app.storage.database import Database
 from app.storage.file_store import FileStore, StoredFile
 from app.storage.sample_file import SAMPLE_ID, SAMPLE_TEXT

@@ -8,7 +8,8 @@ import pytest
 
 from app.core.api_keys import ApiKey, KeyLimits
 from app.core.exceptions import QuotaReached
-from app.jobs.store import JobStore, NewJob
+from app.jobs.job import NewJob
+from app.jobs.store import JobStore
 from app.storage.database import Database
 from app.storage.file_store import FileStore, StoredFile
 

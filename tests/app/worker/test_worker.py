@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from app.core.exceptions import DatabaseUnavailable, LeaseLost
+from app.jobs.job import Job, NewJob
 from app.jobs.leases import Lease, LeaseStore
-from app.jobs.store import Job, JobStore, NewJob
+from app.jobs.store import JobStore
 from app.storage.database import Database
 from app.storage.file_store import FileStore
 from app.storage.published_models import publish
