@@ -34,8 +34,8 @@ def _checked_by(split: Callable[[str], object]) -> Callable[[str], str]:
 
 def _server_address(text: str | None) -> str | None:
     """Return the address of a server; None for an empty text, as environment variables have it."""
-    if text and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text):
-        raise ValueError("must be an address such as `http://collector:4318`")
+    if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):  # a password in it would reach the log
+        raise ValueError("must be an address such as `http://collector:4318`, without user and password")
     return text or None
 
 
