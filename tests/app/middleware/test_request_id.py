@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.helpers.serving import ENDLESS, Server, get, serving, wait_for
+from tests.helpers.serving import ENDLESS, Server, get, post, serving, stream, wait_for
 
 SECRET = "sesquipedalian"
 
@@ -90,24 +90,33 @@ def test_request_line_counts_tokens(client: httpx.Client, lines: Lines) -> None:
     assert (lines.one("none")["tokens_in"], lines.one("none")["tokens_out"]) == (0, 0)
 
 
-def test_request_line_of_a_stream_comes_at_its_end(client: httpx.Client, lines: Lines) -> None:
-    body = {"prompt": "the", "stream": True, **ENDLESS, "max_tokens": 4000}
+@pytest.fixture(scope="module")
+def patient(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service that lets texts be longer than any test takes."""
+    data = tmp_path_factory.mktemp("patient")
+    with serving(checkpoints, data=data, max_tokens=10**6, max_pending_tokens=10**7) as server:
+        yield server
+
+
+def test_request_line_of_a_stream_comes_at_its_end(patient: Server, lines: Lines) -> None:
+    body = {"prompt": "the", "stream": True, **ENDLESS}
     headers = {"x-request-id": "streamed"}
-    with client.stream("POST", "/v1/models/lstm/generate", json=body, headers=headers) as answer:
+    path = f"{patient.url}/v1/models/lstm/generate"
+    with stream("POST", path, json=body, headers=headers) as answer:
         pieces = answer.iter_text()
         next(pieces)
         assert lines.of("streamed") == []
     line = lines.one("streamed")  # the client has hung up
     assert (line["status"], line["outcome"]) == (200, "client_gone")
-    assert 0 < line["tokens_out"] < 4000
-    ask(client, "POST", "/v1/models/lstm/generate", "ended", json={**body, "max_tokens": 7})
+    assert 0 < line["tokens_out"] < ENDLESS["max_tokens"]
+    post(path, json={**body, "max_tokens": 7}, headers={"x-request-id": "ended"})
     line = lines.one("ended")
     assert (line["status"], line["outcome"], line["tokens_out"]) == (200, "ok", 7)
 
 
-def test_request_line_of_a_client_that_hangs_up_before_the_answer(server: Server, lines: Lines) -> None:
-    host, port = server.url.removeprefix("http://").split(":")
-    body = json.dumps({"prompt": "the", **ENDLESS, "max_tokens": 4000}).encode()
+def test_request_line_of_a_client_that_hangs_up_before_the_answer(patient: Server, lines: Lines) -> None:
+    host, port = patient.url.removeprefix("http://").split(":")
+    body = json.dumps({"prompt": "the", **ENDLESS}).encode()
     head = "POST /v1/models/lstm/generate HTTP/1.1\r\nhost: localhost\r\nx-request-id: gone\r\n"
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         fields = f"content-length: {len(body)}\r\ncontent-type: application/json\r\n\r\n"
