@@ -19,7 +19,7 @@ from app.storage.database import Database, Epoch
 from app.storage.tables import ALIASES, JOBS, JOBS_LOCK, OPEN_STATUSES
 from models.errors import CheckpointNotFound
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 ALIASES_LOCK = "nextword:aliases"
 
 
@@ -59,7 +59,7 @@ class AliasStore:
         alias = self.snapshot.get(model)
         return model if alias is None else alias.model
 
-    def find(self, model: str, get: Callable[[str], Found]) -> Found:
+    def find(self, model: str, get: Callable[[str], Result]) -> Result:
         """Return what `get` has for the model that a name means, an alias or its own.
 
         Raises as `get` does, but ModelLoading where it has none, and the name may be an alias that was not read yet.

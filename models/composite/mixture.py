@@ -103,7 +103,7 @@ class MixtureModel(Composite):
         weighted = zip(rows, self._log_weights, strict=True)
         return [
             [
-                {"token": token, **_told(logprob), "share": float(np.exp(logprob + weight - total))}
+                {"token": token, **_logprob_fields(logprob), "share": float(np.exp(logprob + weight - total))}
                 for token, logprob, total in zip(best.tolist(), row[best], mixed[best], strict=True)
             ]
             for row, weight in weighted
@@ -123,7 +123,7 @@ class MixtureModel(Composite):
         return log_sum_exp([member + weight for member, weight in zip(logprobs, self._log_weights, strict=True)])
 
 
-def _told(logprob: np.floating) -> dict[str, Any]:
+def _logprob_fields(logprob: np.floating) -> dict[str, Any]:
     """Return the fields for a log-probability in nats; -inf, which JSON lacks, is null with a mark."""
     if logprob == -np.inf:
         return {"logprob": None, "zero_probability": True}
