@@ -55,8 +55,8 @@ corpora: install ## place the texts of the recipes, from a folder of yours (FROM
 checkpoints: install ## build the shipped models anew from their cards, and compare (OUT=build/checkpoints, ONLY="name ...")
 	@$(BIN)/python -m tools.checkpoints "$(or $(OUT),build/checkpoints)" $(ONLY)
 
-prove: $(VENV)/.installed-dev ## run the long proofs in full
-	$(BIN)/python -m pytest -m prove
+prove: $(VENV)/.installed-dev ## run the long proofs in full, and all tests of the container where an engine answers
+	$(BIN)/python -m pytest -m "prove or container"
 
 lock: ## resolve the dependencies afresh into requirements.lock
 	rm -rf build/lock
