@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import closing
 from math import inf
 from pathlib import Path
 
@@ -44,12 +45,12 @@ class Run:
         """Record how the undisturbed service answers, and what its jobs make."""
         self.cluster, self.ledger = cluster, Ledger()
         self.document = cluster.client.get("/openapi.json")
-        caller = self.caller()
         if not holds_in_time(cluster.is_whole):
             raise RuntimeError("the service is not ready")
-        self.questions = Questions(caller, self.document)
-        self.jobs = Jobs(cluster, caller)
-        self.models = Models(cluster, caller, self.jobs.undisturbed)
+        with closing(self.caller()) as caller:
+            self.questions = Questions(caller, self.document)
+            self.jobs = Jobs(cluster, caller)
+            self.models = Models(cluster, caller, self.jobs.undisturbed)
         self.files, self.aliases = Files(), Aliases()
         self.faults = Faults(cluster, self.ledger)
         self._stop = threading.Event()
@@ -71,12 +72,13 @@ class Run:
             self._threads.append(thread)
 
     def _repeat(self, turn: Callable[[Caller], object], caller: Caller) -> None:
-        while not self._stop.is_set():
-            try:
-                turn(caller)
-            except Exception:
-                self.ledger.breach("the load itself works", traceback.format_exc())
-                time.sleep(1)
+        with closing(caller):
+            while not self._stop.is_set():
+                try:
+                    turn(caller)
+                except Exception:
+                    self.ledger.breach("the load itself works", traceback.format_exc())
+                    time.sleep(1)
 
     def break_things(self, kills: float, seconds: float) -> None:
         """Inject faults for so long, or until there were so many kills; then wait until all has recovered."""
@@ -95,14 +97,14 @@ class Run:
 
     def finish(self, before: dict[str, float], disk_before: int) -> None:
         """End the load, and check what is left."""
-        caller = self.caller()
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        self.jobs.finish(caller)
-        self.files.check(caller)
-        for alias in ALIASES:
-            self.aliases.read(caller, alias)
+        with closing(self.caller()) as caller:
+            self.jobs.finish(caller)
+            self.files.check(caller)
+            for alias in ALIASES:
+                self.aliases.read(caller, alias)
         check_end(self.cluster, self.ledger, before, disk_before)
 
     def report(self) -> None:

@@ -34,6 +34,10 @@ class Caller:
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, limits=limits)
 
+    def close(self) -> None:
+        """Close the client."""
+        self._client.close()
+
     def call(self, method: str, url: str, *others: int, excuses: tuple[str, ...] = (), **options: Any) -> Any:
         """Return an answer that succeeded or has one of the `others` as its status; None for a failure with a cause.
 

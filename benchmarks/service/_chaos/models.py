@@ -82,9 +82,10 @@ class Models:
         """Publish a version, ask it, let something happen to it, ask it again, and see it gone."""
         donor, version = random.choice(list(self._donors)), next(self._versions)
         model, folder = f"roamer@{version}", self._cluster.checkpoints / "roamer" / str(version)
-        caller.ledger.inject("checkpoint: published")
         if not self._publish(donor, folder):
-            return  # the disk is full
+            time.sleep(0.5)  # the disk is full
+            return
+        caller.ledger.inject("checkpoint: published")
         self._ask_for(caller, model, donor, seconds=random.uniform(0, 2))
         if random.random() < 0.3:
             self._until_served(caller, model, donor)
