@@ -1,4 +1,4 @@
-"""The composition under load while its containers are restarted and killed and its workers scaled: nothing is lost."""
+"""The composition under load, its containers restarted and killed, its workers scaled."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def containers(compose: Composition, service: str) -> list[str]:
 
 
 def kill(container: str) -> None:
-    """End its first process from outside, as the kernel does where memory runs out: the engine restarts it."""
+    """End its first process from outside, as the kernel does where memory runs out."""
     os.kill(int(out("docker", "inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
 
 

@@ -143,10 +143,11 @@ def _next_claimable(connection: Connection) -> Job | None:
 
 
 def _has_ended() -> ColumnElement[bool]:
-    """Return the condition that a lease has ended, or its last heartbeat lies more than its length in the future.
+    """Return the condition that a lease has ended, or that its heartbeat lies far in the future.
 
-    In the second case the database's clock was set back: a holder that was killed would keep its job until the clock
-    comes to that time again. One that lives renews its lease at once, or loses it as where the clock is set forward.
+    Farther than the lease is long: the database's clock was set back then, and a holder that was killed would keep its
+    job until the clock comes to that time again. One that lives renews its lease at once, or loses it as where the
+    clock is set forward.
     """
     was_set_back = JOBS.c.heartbeat_at - Epoch() > JOBS.c.lease_expires_at - JOBS.c.heartbeat_at
     return or_(JOBS.c.lease_expires_at < Epoch(), was_set_back)

@@ -1,9 +1,9 @@
-"""Chaos: load on all routes while processes, database, disk, clock and checkpoints fail; nothing may be lost.
+"""Chaos: load on all routes while processes, database, disk, clock and checkpoints fail.
 
 Runs a service of two processes with the shipped models, two workers and PostgreSQL (or SQLite), on a small disk and a
 clock of their own. Records the answers and trained models of the undisturbed service, then kills, fills, sets and
-damages at random, while every answer is compared with the recorded one. Filling the disk needs the right to mount a
-tmpfs, setting the clock a C compiler; what is possible is printed, and the rest left out.
+damages at random, while every answer is compared with the recorded one: nothing may be lost. Filling the disk needs
+the right to mount a tmpfs, setting the clock a C compiler; what is possible is printed, and the rest left out.
 """
 
 from __future__ import annotations

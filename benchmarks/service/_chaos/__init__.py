@@ -1,4 +1,4 @@
-"""Chaos: a service under load whose processes, database, disk, clock and checkpoints fail, and what must hold.
+"""Chaos: a service under load while processes, database, disk, clock and checkpoints fail.
 
 `ledger` counts, `cluster` runs and breaks the processes, `faults` chooses what breaks, `caller` judges single answers,
 `questions`, `jobs`, `models`, `files` and `hostile` are the load, `observer` watches, `checks` looks at what is left.

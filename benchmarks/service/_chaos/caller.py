@@ -1,4 +1,4 @@
-"""Caller: sends requests and judges what comes back by what the OpenAPI document declares and what was disturbed."""
+"""Caller: sends requests; judges answers by the OpenAPI document and by what was disturbed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Caller:
         self._client.close()
 
     def call(self, method: str, url: str, *others: int, excuses: tuple[str, ...] = (), **options: Any) -> Any:
-        """Return an answer that succeeded or has one of the `others` as its status; None for a failure with a cause.
+        """Return an answer that succeeded or has a status of `others`; None for a failure with a cause.
 
         `excuses` are further codes that are right at this moment. Whatever else comes back is a broken promise.
         """

@@ -1,4 +1,4 @@
-"""Checks at the end of a run: what is served, what is left on disk, what memory and descriptors came back."""
+"""Checks at the end of a run: what is served, what lies on disk, what memory is in use."""
 
 from __future__ import annotations
 

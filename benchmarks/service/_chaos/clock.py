@@ -1,4 +1,4 @@
-"""Clock that can be set: a library, loaded before libc, that shifts the time of day of the processes it is loaded into.
+"""Clock that can be set: a library that shifts the time of day of processes that preload it.
 
 libfaketime does as much and shifts sleeping as well, of which Python's `time.sleep` then fails. This one leaves the
 monotonic clock and the files' times alone, as a machine does whose clock is set. It needs a C compiler.
@@ -76,7 +76,7 @@ class Clock:
 
 @contextmanager
 def make_clock() -> Iterator[Clock | None]:
-    """Yield a clock, in a folder that every user can read, as PostgreSQL's; None where there is no C compiler."""
+    """Yield a clock in a folder that every user can read; None where there is no C compiler."""
     with tempfile.TemporaryDirectory(prefix="nextword-clock-") as folder:
         Path(folder).chmod(0o755)
         yield Clock(Path(folder)) if shutil.which("cc") else None

@@ -1,4 +1,4 @@
-"""Cluster under test: a service of two server processes, two workers, a database, a small disk and its own clock.
+"""Cluster under test: a service of two processes, two workers, database, small disk and clock.
 
 `Cluster` starts, kills and restarts them. The disk is a tmpfs, where this user may mount one.
 """
@@ -88,14 +88,14 @@ class Cluster(Fleet):
             self.begin("service")
 
     def restart_ended(self) -> None:
-        """Begin again what ended by itself, as a service manager does: where the port was not free yet, for one."""
+        """Begin again what ended by itself, as where the port was not free yet; service managers do so."""
         with self._changing:
             for name, process in list(self.processes.items()):
                 if process.poll() is not None:
                     self.begin(name)
 
     def crash_database(self, seconds: float) -> None:
-        """End the database without a checkpoint and start it again; lock the file for longer where it is SQLite."""
+        """End the database without a checkpoint and start it again; SQLite: lock its file for long."""
         if self.database is not None:
             self.database.stop()
             time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Jobs of the load: each accepted one must end exactly once, with the weights and metrics of an undisturbed one."""
+"""Jobs of the load: each accepted one must end once, as an undisturbed one does."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a kind of job makes when nothing is disturbed."""
+    """Model and metrics of a job during which nothing was disturbed."""
 
     model: str
     weights: str
@@ -80,7 +80,7 @@ class Jobs:
         return row
 
     def take_turn(self, caller: Caller) -> None:
-        """Ask for a job where there are few, look at the open ones in one way or another, and check what has ended."""
+        """Ask for a job where there are few, look at the open ones, and check what has ended."""
         if len(self._open) < 4:
             kind = random.choice(list(KINDS))
             job = self._submit(caller, kind, kind)

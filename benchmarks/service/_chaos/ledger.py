@@ -86,7 +86,7 @@ class Ledger:
             disturbance.end = time.monotonic()
 
     def is_disturbed(self, kinds: Iterable[str] | None = None, since: float | None = None) -> bool:
-        """Tell whether a disturbance, of any of these kinds, fell into the time since `since` (monotonic; now)."""
+        """Tell whether a disturbance of these kinds fell into the time since `since` (monotonic; now)."""
         begin = time.monotonic() if since is None else since
         with self._lock:
             return any(

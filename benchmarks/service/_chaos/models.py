@@ -65,7 +65,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 
 class Models:
-    """Copies of the models of undisturbed jobs that come and go under one name, as one version after another."""
+    """Copies of the models of undisturbed jobs that come and go as versions of one name."""
 
     def __init__(self, cluster: Cluster, caller: Caller, undisturbed: dict[str, Undisturbed]) -> None:
         """Record what the models answer."""

@@ -1,4 +1,4 @@
-"""Questions of the load: the examples of the OpenAPI document that change nothing, with the answers of a quiet service.
+"""Questions of the load: examples of the OpenAPI document, with the answers of a quiet service.
 
 `Questions.ask` asks one and compares the answer value by value, so that numbers must be equal.
 """
