@@ -71,7 +71,7 @@ class JobSubmission:
             InvalidInput: a field is not accepted, or refers to something that does not exist.
             TooExpensive: the job would exceed the limits.
             NameTaken: the name of the model is an alias.
-            DatabaseUnavailable: the files cannot be looked up.
+            DatabaseUnavailable: files or aliases cannot be looked up.
         """
         encoding = find_encoding(self.files, request)
         if encoding is None:
@@ -93,7 +93,7 @@ class JobSubmission:
             return self._prepare_calibration(request)
         if isinstance(request, TuneJob):
             return self._prepare_tuning(request)
-        if request.name in self.aliases.snapshot:
+        if request.name in self.aliases.read_snapshot():
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
         if isinstance(request, CompositionJob):
             return self._prepare_composition(request)

@@ -132,6 +132,16 @@ def test_create_job_refuses_the_name_of_an_alias(client: httpx.Client) -> None:
     assert refused(client.post("/v1/jobs", json=body)) == (409, "name_taken")
 
 
+def test_create_job_is_to_be_tried_again_while_aliases_are_not_known(
+    client: httpx.Client, own: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = property(lambda _: False, lambda _, value: None)
+    monkeypatch.setattr(type(own.app.state.stores.aliases), "is_read", never, raising=False)
+    body = {"name": "production", "kind": "ngram", "training_file": "file-sample"}
+    for path in ("/v1/jobs", "/v1/jobs/estimate"):
+        assert refused(client.post(path, json=body)) == (503, "database_unavailable")
+
+
 def test_delete_model_is_refused_while_an_alias_refers_to_it(client: httpx.Client) -> None:
     put(client, "production", "demo@3")
     assert refused(client.delete("/v1/models/demo@3")) == (409, "model_in_use")
