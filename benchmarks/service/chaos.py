@@ -41,7 +41,7 @@ CALM_SECONDS = 3.0
 class Run:
     """Run of the load and the faults on one cluster."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, seed: int) -> None:
         """Record how the undisturbed service answers, and what its jobs make."""
         self.cluster, self.ledger = cluster, Ledger()
         self.document = cluster.client.get("/openapi.json")
@@ -52,7 +52,7 @@ class Run:
             self.jobs = Jobs(cluster, caller)
             self.models = Models(cluster, caller, self.jobs.undisturbed)
         self.files, self.aliases = Files(), Aliases()
-        self.faults = Faults(cluster, self.ledger)
+        self.faults = Faults(cluster, self.ledger, seed)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -144,21 +144,20 @@ def main(
     minutes: float | None, kills: int | None, clients: int, database: str | None, seed: int, keep: Path | None
 ) -> None:
     """Let everything fail for some minutes; exits with status 1 where a promise was broken."""
-    random.seed(seed)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the disk is unmounted then, too
     with tempfile.TemporaryDirectory(prefix="nextword-chaos-", ignore_cleanup_errors=True) as folder:
         seconds = 60 * minutes if minutes is not None else inf if kills else 600
-        breaches = run_chaos(Path(folder), database or choose_database(), clients, kills or inf, seconds)
+        breaches = run_chaos(Path(folder), database or choose_database(), clients, kills or inf, seconds, seed)
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             (keep / "chaos.log").write_bytes((Path(folder) / LOG_FILE).read_bytes())
     raise SystemExit(bool(breaches))
 
 
-def run_chaos(folder: Path, database: str, clients: int, kills: float, seconds: float) -> list[str]:
+def run_chaos(folder: Path, database: str, clients: int, kills: float, seconds: float, seed: int = 1) -> list[str]:
     """Run a cluster in a folder, break it, print the tables and return the broken promises."""
     with running_cluster(folder, database) as cluster:
-        run = Run(cluster)
+        run = Run(cluster, seed)
         print(f"{database}; possible here: {', '.join(run.faults.names)}", flush=True)
         missing = uncovered(run.document, run.questions)
         run.ledger.check("the load calls every route", not missing, str(missing))

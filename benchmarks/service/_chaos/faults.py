@@ -29,10 +29,11 @@ class Fault(NamedTuple):
 
 
 class Faults:
-    """Faults that are possible on this machine."""
+    """Faults that are possible on this machine, in an order that a seed fixes."""
 
-    def __init__(self, cluster: Cluster, ledger: Ledger) -> None:
+    def __init__(self, cluster: Cluster, ledger: Ledger, seed: int) -> None:
         self._cluster, self._ledger = cluster, ledger
+        self._order = random.Random(seed)  # the threads of the load draw from the module's generator
         self._recoveries: list[threading.Thread] = []
         self._possible = list(self._all())
 
@@ -67,7 +68,7 @@ class Faults:
 
     def inject(self) -> bool:
         """Let one happen; tells whether it was a kill."""
-        (fault,) = random.choices(self._possible, [fault.weight for fault in self._possible])
+        (fault,) = self._order.choices(self._possible, [fault.weight for fault in self._possible])
         self._ledger.inject(fault.name)
         self._ledger.newest = fault.name
         if fault.inject() is False:

@@ -30,7 +30,7 @@ class Ledger:
     checks: Counter[str] = field(default_factory=Counter)
     """Checks that held, by promise."""
     answers: Counter[str] = field(default_factory=Counter)
-    """Answers by what became of them: `right`, the code of an error, or `connection lost`."""
+    """Answers by what became of them: `answered`, the code of an error, or `connection lost`."""
     breaches: list[str] = field(default_factory=list)
     """Broken promises, in order."""
     lost: Counter[str] = field(default_factory=Counter)
