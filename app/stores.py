@@ -65,5 +65,5 @@ class Stores:
 
 
 def _deletion_note(things: str, days: float | None) -> str:
-    """Return the end of the message that a thing does not exist, where it may have been deleted for its age."""
+    """Return the end of the message that something is not there, where its age may have deleted it."""
     return "" if days is None else f"; {things} are deleted after {days:g} days"

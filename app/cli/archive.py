@@ -133,7 +133,7 @@ def _checked_members(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
 
 
 def _is_plain_file(member: tarfile.TarInfo) -> bool:
-    """Return whether a member is a file, in full, below one of the folders, and its name written in the one way."""
+    """Return whether a member is a whole file below one of the folders, its name written in the one way."""
     name, path = member.name, PurePosixPath(member.name)
     folder, *below = path.parts or ("",)
     is_inside = folder in (TABLES, UPLOADS, MODELS) and bool(below) and ".." not in below

@@ -224,7 +224,7 @@ def generated_token_contents(
     alternatives: Sequence[TokenLogprobs],
     sampling_probabilities: Sequence[Sequence[float]] = (),
 ) -> list[dict[str, Any]]:
-    """Return the JSON content of tokens, each with its alternatives and probabilities where there are some."""
+    """Return the JSON content of tokens, with their alternatives and probabilities where there are some."""
     contents = _token_contents(names, tokens, logprobs)
     for content, best in zip(contents, alternatives, strict=False):
         content["top_logprobs"] = _token_contents(names, *zip(*best, strict=True))

@@ -1,4 +1,4 @@
-"""Classifiers of sentences beside their baselines: accuracy of each, with the spread over seeds or parts.
+"""Classifiers of sentences beside their baselines: accuracy, with the spread over seeds or parts.
 
 Takes the folder of corpora. On SST-2 (`sst2/train.tsv`, whole sentences, and `sst2/dev.tsv`) each network is trained
 with several seeds; on TREC (`trec/train.txt`, six coarse classes) everything is measured on five of ten parts, each
@@ -113,7 +113,7 @@ def from_nothing(seed: int) -> FitOptions:
 
 
 def from_vectors(vectors: WordVectors, seed: int, *, spelled: bool = False) -> FitOptions:
-    """Return how a network is trained from word vectors; where `spelled`, it also reads the characters of words."""
+    """Return how a network is trained from word vectors; if `spelled`, it reads characters of words too."""
     encoder = EncoderConfig(embedding_size=vectors.size, hidden_size=HIDDEN_SIZE)
     if spelled:
         encoder = replace(encoder, character_embedding_size=16, character_hidden_size=32)

@@ -1,4 +1,4 @@
-"""The page: time to its first view in Chromium, bytes on the way, and what it costs a service whose page nobody opens.
+"""The page: time to its first view in Chromium, bytes on the way, and its cost where nobody opens it.
 
 The first view is that of a browser that has never been here: until something is painted, and until the models are
 listed. Opened again, the browser has the files and asks whether they are still the same.

@@ -21,7 +21,7 @@ from benchmarks.service._servers import cpu_seconds, nextword
 
 
 def memory(server: Popen[bytes], kind: str, of: str = "") -> float:
-    """Megabytes of all processes of a server: `Pss` or `Rss`, of all mappings of files in folders of that name."""
+    """Return megabytes of all processes of a server: `Pss` or `Rss`, of mappings of files in folders `of`."""
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # ended since

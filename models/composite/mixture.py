@@ -85,7 +85,7 @@ class MixtureModel(Composite):
         return self._with_weights(explanations, self.advance(state, tokens))
 
     def _with_weights(self, explanations: list[dict[str, Any]], state: State) -> dict[str, Any]:
-        """Return the members' explanations, each with its kind, its weight, and its part in the words after `state`."""
+        """Return the members' explanations, each with kind, weight and its part in the words after `state`."""
         members = zip(self.members, self.mixture_config.weights, self._shares(state), explanations, strict=True)
         return {
             "members": [

@@ -119,7 +119,10 @@ def _normalizer_steps(file: PieceFile) -> list[normalizers.Normalizer]:
 
 
 def _precompiled(character_map: bytes) -> normalizers.Normalizer:
-    """Return the step of a compiled map of characters. Raises InvalidInput for one that only SentencePiece reads."""
+    """Return the step of a compiled map of characters.
+
+    Raises InvalidInput for one that only SentencePiece reads.
+    """
     try:
         return normalizers.Precompiled(character_map)
     except Exception as error:  # `tokenizers` raises no narrower one
