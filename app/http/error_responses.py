@@ -225,12 +225,16 @@ async def handle_error(request: Request, error: Exception) -> OrjsonResponse:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """Return the methods of all routes of a request's path; the framework names the first one's alone."""
-    path, methods = request.scope["path"], set[str]()
+    """Return the methods of all routes of a request's path; the framework names the first one's alone.
+
+    A path that routes have as it stands is theirs, whatever patterns match it: `/v1/jobs/estimate` is no job.
+    """
+    path, methods, exact = request.scope["path"], set[str](), set[str]()
     for route in iter_route_contexts(request.app.routes):
         if route.path and route.methods and compile_path(route.path)[0].match(path):
             methods |= route.methods
-    return sorted(methods)
+            exact |= route.methods if route.path == path else set()
+    return sorted(exact or methods)
 
 
 def _with_helpful_message(request: Request, error: Exception) -> Exception:

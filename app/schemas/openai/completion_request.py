@@ -25,10 +25,12 @@ def _prompt_kind(value: Any) -> str:
 Prompts = Annotated[
     Annotated[SourceText, Tag("text")]
     | Annotated[list[SourceText], Field(min_length=1), Tag("texts")]
-    | Annotated[list[TokenId], Tag("ids")]
+    | Annotated[list[TokenId], Field(min_length=1), Tag("ids")]
     | Annotated[list[list[TokenId]], Field(min_length=1), Tag("id_lists")],
     Discriminator(_prompt_kind),
-    described_as("a string, a list of at least one string, in Unicode, a list of token ids, or a list of such lists"),
+    described_as(
+        "a string, a list of at least one string, in Unicode, a list of at least one token id, or a list of such lists"
+    ),
 ]
 """One prompt or several, each a text or token ids."""
 

@@ -34,6 +34,7 @@ def test_error_of_a_method_names_those_of_all_routes_of_the_path(client: httpx.C
         "/v1/models/words": "DELETE, GET",
         "/v1/aliases/production": "DELETE, GET, PUT",
         "/v1/files": "GET, POST",
+        "/v1/jobs/estimate": "POST",  # which is no job
     }.items():
         answer = client.patch(path)
         refused(answer, 405, "method_not_allowed")

@@ -57,8 +57,8 @@ UNJUDGED: dict[str, tuple[str, ...]] = {
 a list is judged item by item, so that a bad item costs an error in its place and no refusal."""
 
 
-FEWEST_TOKENS = 30
-"""Ids below which each shipped model has; which are beyond a vocabulary, no schema can say."""
+VOCABULARY_SIZE = 10_000
+"""Tokens of the model that the examples ask; no schema can say which ids are beyond a vocabulary."""
 JUDGED_BY_THE_MODEL = ("dimensions", "keystrokes", "logit_bias", "spans", "shortlist")
 """Fields whose values must fit the model, the text or another field."""
 
@@ -78,11 +78,11 @@ def described(document: JsonObject) -> JsonObject:
 
 
 def _bound_token_ids(schema: Any) -> None:
-    """Give token ids an upper bound within every vocabulary."""
+    """Give token ids the bound that the vocabulary of the examples' model sets."""
     for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
         _bound_token_ids(part)
     if isinstance(schema, dict) and schema.get("exclusiveMaximum") == 2**31:
-        schema["exclusiveMaximum"] = FEWEST_TOKENS
+        schema["exclusiveMaximum"] = VOCABULARY_SIZE
 
 
 def configuration(document: JsonObject) -> Iterator[str]:
